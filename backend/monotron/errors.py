@@ -1,0 +1,106 @@
+"""Everything that can go wrong, one class a code.
+
+An error has a stable `code`, a `detail` that says what happened, why, and what to do about it,
+and `applied`: whether the write it answers may have happened (`no` or `unknown`). In both cases
+the same request may be sent again. A detail never holds a secret nor a store's own words.
+The HTTP status of a code is the web's business: `monotron.web.errors`.
+"""
+
+from typing import ClassVar, Literal
+
+Applied = Literal["no", "unknown"]
+
+
+class MonotronError(Exception):
+    """The root of the tree. Only its subclasses are raised."""
+
+    code: ClassVar[str] = "internal_error"
+    title: ClassVar[str] = "Something is wrong in Monotron itself"
+
+    def __init__(self, detail: str, *, applied: Applied = "no") -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.applied = applied
+
+
+class InvalidKey(MonotronError):
+    code = "invalid_key"
+    title = "This cannot be the key of a series"
+
+
+class InvalidToken(MonotronError):
+    code = "invalid_token"
+    title = "This cannot be a token"
+
+
+class InvalidRequest(MonotronError):
+    code = "invalid_request"
+    title = "The request is not understood"
+
+
+class InvalidHost(MonotronError):
+    code = "invalid_host"
+    title = "The Host header names no loopback host"
+
+
+class SeriesNotFound(MonotronError):
+    code = "series_not_found"
+    title = "There is no such series"
+
+
+class EntryNotFound(MonotronError):
+    code = "entry_not_found"
+    title = "The series never saw this token"
+
+
+class PathNotFound(MonotronError):
+    code = "not_found"
+    title = "There is nothing at this path"
+
+
+class MethodNotAllowed(MonotronError):
+    code = "method_not_allowed"
+    title = "This path does not take this method"
+
+
+class SeriesExhausted(MonotronError):
+    code = "series_exhausted"
+    title = "The series stands at its last value"
+
+
+class ValueWouldFall(MonotronError):
+    code = "value_would_fall"
+    title = "A series never falls"
+
+
+class BodyTooLarge(MonotronError):
+    code = "body_too_large"
+    title = "The body is too large"
+
+
+class UnsupportedMediaType(MonotronError):
+    code = "unsupported_media_type"
+    title = "The body is of a type that is not read here"
+
+
+class InternalError(MonotronError):
+    """A bug, or a store whose rows contradict one another. Nobody is given a value after it."""
+
+
+class StorageFull(MonotronError):
+    code = "storage_full"
+    title = "The store has no space left"
+
+
+class StoreUnavailable(MonotronError):
+    code = "store_unavailable"
+    title = "The store does not answer"
+
+
+class Draining(MonotronError):
+    code = "draining"
+    title = "The server is shutting down"
+
+
+class StartupError(Exception):
+    """The server cannot start: a wrong setting, or a store that will not do."""

@@ -1,0 +1,126 @@
+"""The words of the contract: key, token, value, entry. Parsing and comparing, no I/O."""
+
+import re
+from enum import Enum
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from monotron.errors import InvalidKey, InvalidRequest, InvalidToken, MonotronError
+
+INT64_MAX = 9223372036854775807
+"""The last value that a series can give."""
+
+MAX_LENGTH = 256
+"""Of a key and of a token, in Unicode characters."""
+
+_UNRESERVED = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,255}")
+_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_NOT_IN_A_TARGET = re.compile(r"[^!-~]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+class Reuse(Enum):
+    """Which tokens a PUT remembers: only the current one, or any that the series ever saw."""
+
+    CURRENT = "current"
+    ANY = "any"
+
+
+class SeriesKey(NamedTuple):
+    """A series, by the account that owns it and its name there."""
+
+    account: int
+    key: str
+
+
+class Entry(NamedTuple):
+    """The fact that *token* was given *value*. A raise has no token."""
+
+    account: int
+    key: str
+    token: str | None
+    value: int
+
+
+class Given(NamedTuple):
+    """The answer to a PUT: an entry, and whether it had been given before."""
+
+    entry: Entry
+    reused: bool
+
+
+class LedgerEntry(NamedTuple):
+    """An entry and the time it was given, in milliseconds since the epoch, UTC."""
+
+    entry: Entry
+    given_at: int
+
+
+def parse_key(raw: str) -> str:
+    """The key that stands percent-encoded in a path, exactly; else `InvalidKey`."""
+    return _parse_name(raw, "key", InvalidKey)
+
+
+def parse_token(raw: str) -> str:
+    """The token that stands percent-encoded in a path, exactly; else `InvalidToken`."""
+    return _parse_name(raw, "token", InvalidToken)
+
+
+def _parse_name(raw: str, word: str, error: type[MonotronError]) -> str:
+    if _UNRESERVED.fullmatch(raw):  # most of them: a commit, a project's name
+        return raw
+    text = percent_decode(raw, word, error)
+    if not text:
+        raise error(f"The {word} is empty. A {word} is 1 to {MAX_LENGTH} characters long.")
+    if len(text) > MAX_LENGTH:
+        raise error(
+            f"The {word} is {len(text)} characters long, and at most {MAX_LENGTH} are taken. "
+            "A hash of it would do as well."
+        )
+    if text in (".", ".."):
+        raise error(
+            f"The {word} is {text!r}, which many clients and proxies take for a folder. "
+            f"Choose another {word}."
+        )
+    return text
+
+
+def percent_decode(raw: str, word: str, error: type[MonotronError]) -> str:
+    """Decode once and strictly: ASCII in, whole escapes, UTF-8 out, no control characters.
+
+    *word* names the thing in the error. A `+` stays one (RFC 3986).
+    """
+    if _NOT_IN_A_TARGET.search(raw):
+        raise error(
+            f"The {word} holds a raw character that is not printable ASCII. "
+            "Percent-encode its UTF-8 bytes, for example é as %C3%A9."
+        )
+    if _BROKEN_ESCAPE.search(raw):
+        raise error(
+            f"The {word} holds a % that is not followed by two hexadecimal digits. "
+            "Write a percent sign as %25."
+        )
+    try:
+        text = unquote_to_bytes(raw).decode("utf-8")
+    except UnicodeDecodeError:
+        raise error(
+            f"The {word} is not UTF-8 once its percent escapes are decoded. "
+            "Encode it as UTF-8 before percent-encoding it."
+        ) from None
+    if _CONTROL.search(text):
+        raise error(
+            f"The {word} holds a control character (U+0000 to U+001F, U+007F to U+009F). "
+            f"Leave it out; a line break at the end of the {word} is the usual cause."
+        )
+    return text
+
+
+def parse_value(value: object) -> int:
+    """The value to raise a series to: a JSON integer from 1 to `INT64_MAX`."""
+    if type(value) is not int:  # a bool is an int to isinstance
+        raise InvalidRequest(
+            f"`value` must be an integer from 1 to {INT64_MAX}, without quotes, point or exponent."
+        )
+    if not 1 <= value <= INT64_MAX:
+        raise InvalidRequest(f"`value` must be from 1 to {INT64_MAX}.")
+    return value

@@ -1,0 +1,109 @@
+"""The domain of a series: next, peek, look up, raise, delete, list."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from monotron.batching import Lanes
+from monotron.errors import EntryNotFound, SeriesNotFound
+from monotron.model import Entry, Given, LedgerEntry, Reuse, SeriesKey
+from monotron.store import Store
+from monotron.store.base import Advance
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+class Series:
+    """What can be asked of series. Raises the errors of the store untouched."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        # A thread more than the lanes need, so that a page or a probe is never behind them all.
+        self._executor = ThreadPoolExecutor(store.calls_at_once + 1, "store")
+        self._advances: Lanes[Advance, Given] = Lanes(
+            store.advance, self._executor, largest_batch=store.largest_batch
+        )
+        self._peeks: Lanes[SeriesKey, Entry | None] = Lanes(
+            store.peek, self._executor, largest_batch=store.largest_batch
+        )
+
+    def next(self, series: SeriesKey, token: str, reuse: Reuse) -> "asyncio.Future[Given]":
+        """The value of the token: a new one, or the one that *reuse* says to give again."""
+        return self._advances.ask(self._store.lane(series), Advance(series, token, reuse))
+
+    async def peek(self, series: SeriesKey) -> Entry:
+        """The current entry; `SeriesNotFound` where there is none."""
+        entry = await self._peeks.ask(self._store.lane(series), series)
+        if entry is None:
+            raise _not_found(series)
+        return entry
+
+    async def entry(self, series: SeriesKey, token: str) -> Entry:
+        """What the token was last given; `EntryNotFound` if this series never saw it."""
+        entry = await self._run(self._store.entry, series, token)
+        if entry is None:
+            raise EntryNotFound(
+                f"The series {series.key!r} has no entry for the token {token!r}: it was never "
+                "given a value, or the series was deleted since. PUT to the same path gives one."
+            )
+        return entry
+
+    async def raise_to(self, series: SeriesKey, value: int) -> Given:
+        """Let the next value be *value* + 1."""
+        return await self._run(self._store.raise_to, series, value)
+
+    async def delete(self, series: SeriesKey, *, restart: bool) -> None:
+        """Forget the series and its entries; its height too with *restart*."""
+        await self._run(lambda: self._store.delete(series, restart=restart))
+
+    async def page(
+        self, account: int, prefix: str, after: str, limit: int
+    ) -> tuple[list[Entry], str | None]:
+        """A page of current entries in order of key, and what to pass as *after* for the next."""
+        entries = await self._run(self._store.series_page, account, prefix, after, limit + 1)
+        more = len(entries) > limit
+        entries = entries[:limit]
+        return entries, entries[-1].key if more else None
+
+    async def ledger(
+        self, series: SeriesKey, before: int | None, limit: int
+    ) -> tuple[list[LedgerEntry], int | None]:
+        """A page of the ledger, newest first, and what to pass as *before* for the next."""
+        rows = await self._run(self._store.ledger_page, series, before, limit + 1)
+        if rows is None:
+            raise _not_found(series)
+        more = len(rows) > limit
+        rows = rows[:limit]
+        return rows, rows[-1].entry.value if more else None
+
+    async def ping(self) -> None:
+        """Return if the store would take a write now, else raise."""
+        await self._run(self._store.ping)
+
+    async def backup(self, target: Path) -> None:
+        """Write a consistent copy of the store into the new file *target*."""
+        await self._run(self._store.backup, target)
+
+    def close(self) -> None:
+        """Wait for the calls under way, then close the store."""
+        self._executor.shutdown()
+        self._store.close()
+
+    async def _run(
+        self,
+        call: Callable[Parameters, Result],
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Result:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, lambda: call(*args, **kwargs))
+
+
+def _not_found(series: SeriesKey) -> SeriesNotFound:
+    return SeriesNotFound(
+        f"There is no series {series.key!r}: nothing was counted under this key yet, or it was "
+        "deleted. The first PUT of a token gives it the value 1."
+    )

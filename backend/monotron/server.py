@@ -1,0 +1,92 @@
+"""The composition root: settings → store → domain → application → listen → drain."""
+
+import asyncio
+import gc
+import logging
+import signal
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from monotron.config import Settings
+from monotron.errors import StartupError
+from monotron.series import Series
+from monotron.store import open_store
+from monotron.web.app import LARGEST_BODY, MonotronApplication
+
+log = logging.getLogger("monotron")
+
+DRAIN_SECONDS = 20.0
+"""How long requests under way may take once the server is told to stop."""
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then drain. `StartupError` if it cannot start."""
+    for warning in settings.warnings:
+        log.warning(warning)
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    series = Series(open_store(settings.store))
+    try:
+        application = MonotronApplication(series)
+        server = http_server(application)
+        address = _listen(server, settings)
+        stop = _stop_signal()
+        log.info("listening on %s, store %s", address, settings.store_name)
+        log.warning(
+            "there are no credentials yet: whoever reaches %s may count, raise and delete",
+            address,
+        )
+        print(f"Monotron listens on {address}", flush=True)
+        gc.freeze()  # what start-up made stays: let the collector not walk through it again
+        await stop.wait()
+        log.info("draining")
+        application.leaving = True
+        await asyncio.sleep(settings.drain_delay)
+        server.stop()
+        try:
+            await asyncio.wait_for(application.drain(), DRAIN_SECONDS)
+        except TimeoutError:
+            log.error("requests were still under way after %g s", DRAIN_SECONDS)
+        await server.close_all_connections()
+    finally:
+        series.close()
+    log.info("stopped")
+
+
+def http_server(application: MonotronApplication) -> HTTPServer:
+    """Tornado, bounded: sizes in bytes, times in seconds. No forms, gzip or forwarded headers."""
+    return HTTPServer(
+        application,
+        xheaders=False,
+        decompress_request=False,
+        max_header_size=16384,
+        max_body_size=LARGEST_BODY,
+        max_buffer_size=1 << 20,
+        idle_connection_timeout=30,
+        body_timeout=10,
+    )
+
+
+def _listen(server: HTTPServer, settings: Settings) -> str:
+    host, port = settings.listen
+    try:
+        sockets = bind_sockets(port, host, backlog=1024)
+    except OSError as error:
+        raise StartupError(
+            f"Cannot listen on {host}:{port}: {error.strerror}. Choose another with --listen; "
+            "port 0 picks a free one."
+        ) from error
+    server.add_sockets(sockets)
+    port = sockets[0].getsockname()[1]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _stop_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop

@@ -1,0 +1,167 @@
+"""What a store promises, and the counting that all stores share.
+
+A store is synchronous: each call blocks its thread until the engine has answered
+(docs/decisions/0001-synchronous-stores.md). It may be called from several threads.
+"""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+from monotron.errors import MonotronError, SeriesExhausted, StartupError
+from monotron.model import INT64_MAX, Entry, Given, LedgerEntry, Reuse, SeriesKey
+
+Clock = Callable[[], float]
+"""Seconds since the epoch: what `time.time` answers. It dates entries and decides nothing."""
+
+
+class Advance(NamedTuple):
+    """One PUT of a token, waiting in a lane."""
+
+    series: SeriesKey
+    token: str
+    reuse: Reuse
+
+
+class Store(ABC):
+    """Series and their ledgers.
+
+    Every method raises `StoreUnavailable` or `StorageFull` when the engine cannot serve; for a
+    write its `applied` tells whether it may have happened. What a method returned is durable:
+    fsynced (SQLite), journaled on a majority (MongoDB). What it returned from a read is
+    committed and was current at some moment between call and return; pages are committed.
+    """
+
+    calls_at_once: ClassVar[int]
+    """How many calls the engine gains from having under way at the same time."""
+
+    largest_batch: ClassVar[int]
+    """How many requests one `advance` or `peek` may carry."""
+
+    @abstractmethod
+    def lane(self, series: SeriesKey) -> Hashable:
+        """The lane of a series: requests of one lane may share one step of the engine."""
+
+    @abstractmethod
+    def advance(self, requests: Sequence[Advance]) -> list[Given | MonotronError]:
+        """Answer each request, as if they had come alone, one after the other, in this order.
+
+        All are of one lane. A request whose token is the current one (`Reuse.CURRENT`) or was
+        ever seen in this life of the series (`Reuse.ANY`) gets the value it was last given, and
+        changes nothing; any other gets one more than the last value and becomes current. A
+        value is never given to two tokens. A series at `INT64_MAX` answers `SeriesExhausted`
+        in its request's place. The step is atomic: raised means all of it or none of it.
+        """
+
+    @abstractmethod
+    def peek(self, keys: Sequence[SeriesKey]) -> list[Entry | None]:
+        """The current entry of each, all of one lane; None where there is no series."""
+
+    @abstractmethod
+    def entry(self, series: SeriesKey, token: str) -> Entry | None:
+        """What the token was last given in this life of the series, or None."""
+
+    @abstractmethod
+    def raise_to(self, series: SeriesKey, value: int) -> Given:
+        """Let the next value be *value* + 1; `ValueWouldFall` if the series stands higher.
+
+        The current token is then none, and the ledger holds a row without a token. Where the
+        series stands at *value* already, nothing changes, and `reused` is true.
+        """
+
+    @abstractmethod
+    def delete(self, series: SeriesKey, *, restart: bool) -> None:
+        """End this life of the series: its entries are gone, its tokens new again.
+
+        Its height is kept, so the next value is larger than any it ever gave, unless *restart*.
+        Deleting what does not exist changes nothing (but *restart* forgets a kept height).
+        """
+
+    @abstractmethod
+    def series_page(self, account: int, prefix: str, after: str, limit: int) -> list[Entry]:
+        """Up to *limit* current entries whose key begins with *prefix* and is beyond *after*.
+
+        In the order of the keys' code points.
+        """
+
+    @abstractmethod
+    def ledger_page(
+        self, series: SeriesKey, before: int | None, limit: int
+    ) -> list[LedgerEntry] | None:
+        """Up to *limit* entries with values below *before*, newest first; None: no series."""
+
+    @abstractmethod
+    def ping(self) -> None:
+        """Return if the store would take a write now, else raise."""
+
+    @abstractmethod
+    def backup(self, target: Path) -> None:
+        """Write a consistent copy of the whole store into the new file *target*.
+
+        `InvalidRequest` where the engine has tools of its own for that.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Finish what is under way and let go of the engine. The store is of no use after it."""
+
+
+def count(
+    height: int,
+    current: str | None,
+    known: Mapping[str, int],
+    requests: Sequence[Advance],
+) -> tuple[list[Given | MonotronError], list[str]]:
+    """Number the requests of one series, in order: their answers, and the tokens newly given.
+
+    *height* is the series' last value, *current* its current token, and *known* the value that
+    each token was last given, for at least those of the requests with `Reuse.ANY`. The new
+    tokens stand for the values from *height* + 1 on, without a gap.
+    """
+    last_given = dict(known)
+    if current is not None:
+        last_given[current] = height
+    answers: list[Given | MonotronError] = []
+    given: list[str] = []
+    for series, token, reuse in requests:
+        if token == current or (reuse is Reuse.ANY and token in last_given):
+            answers.append(Given(Entry(*series, token, last_given[token]), reused=True))
+        elif height == INT64_MAX:
+            answers.append(exhausted(series))
+        else:
+            height += 1
+            current = token
+            last_given[token] = height
+            given.append(token)
+            answers.append(Given(Entry(*series, token, height), reused=False))
+    return answers, given
+
+
+def exhausted(series: SeriesKey) -> SeriesExhausted:
+    """The series has given its last value."""
+    return SeriesExhausted(
+        f"The series {series.key!r} stands at {INT64_MAX}, the last value that it can give. "
+        "Go on with a series of another key."
+    )
+
+
+def open_store(url: str, *, clock: Clock = time.time) -> Store:
+    """The store behind a URL: `sqlite://…` or `mongodb://…`. `StartupError` says what is wrong.
+
+    Drivers are imported here, only when their URL asks for them.
+    """
+    scheme = url.partition(":")[0]
+    if scheme == "sqlite":
+        from monotron.store.sqlite import SqliteStore
+
+        return SqliteStore.open(url, clock=clock)
+    if scheme in ("mongodb", "mongodb+srv"):
+        from monotron.store.mongo import MongoStore
+
+        return MongoStore.open(url, clock=clock)
+    raise StartupError(
+        f"There is no store for URLs that begin with {scheme!r}. "
+        "Use sqlite:///FILE, sqlite:// (in memory) or mongodb://HOST/DATABASE."
+    )

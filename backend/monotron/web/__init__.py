@@ -1,0 +1,1 @@
+"""HTTP: routes, what a request says, what an answer looks like. No counting."""

@@ -1,0 +1,96 @@
+"""The routes of all resources, and what is decided before a handler is chosen."""
+
+import asyncio
+import logging
+from typing import Any
+
+from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
+from tornado.routing import PathMatches, Rule
+from tornado.web import Application, RequestHandler
+
+from monotron.series import Series
+from monotron.web import series as series_web
+from monotron.web import system
+from monotron.web.base import CONSUMED_CONTENT_TYPE, BodyTooLarge, Handler, NotFound
+
+access_log = logging.getLogger("monotron.access")
+
+ROUTES = [*series_web.ROUTES, *system.ROUTES]
+
+LARGEST_BODY = 65536
+
+
+class RawPath(PathMatches):
+    """Matches like `PathMatches`, but hands the groups on as they stand in the path.
+
+    Tornado would decode them leniently: `%zz` would stay as it is, and mean the same as `%25zz`.
+    """
+
+    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+        match = self.regex.match(request.path)
+        return None if match is None else {"path_args": match.groups()}
+
+
+class MonotronApplication(Application):
+    """The application, with what its handlers share."""
+
+    largest_body = LARGEST_BODY
+
+    def __init__(self, series: Series) -> None:
+        super().__init__(
+            [Rule(RawPath(pattern), handler) for pattern, handler in ROUTES],
+            default_handler_class=NotFound,
+        )
+        self.series = series
+        self.leaving = False
+        """Not ready for more, but still serving: a load balancer is given time to notice."""
+        self.draining = False
+        """Nothing more is taken."""
+        self.requests_under_way = 0
+        self._idle = asyncio.Event()
+        self._probe: asyncio.Task[None] | None = None
+
+    def find_handler(  # type: ignore[override]  # Router says HTTPMessageDelegate
+        self, request: HTTPServerRequest, **kwargs: Any
+    ) -> HTTPMessageDelegate:
+        headers = request.headers
+        if "Content-Type" in headers:
+            headers[CONSUMED_CONTENT_TYPE] = headers["Content-Type"]
+            del headers["Content-Type"]
+        length = headers.get("Content-Length")
+        if length is not None and length.isdecimal() and int(length) > LARGEST_BODY:
+            request.connection.set_max_body_size(int(length))  # type: ignore[union-attr]
+            return self.get_handler_delegate(request, BodyTooLarge)
+        return super().find_handler(request, **kwargs)
+
+    def probe(self) -> "asyncio.Task[None]":
+        """A probe of the store; one at a time, however many ask."""
+        if self._probe is None or self._probe.done():
+            self._probe = asyncio.create_task(self.series.ping())
+        return self._probe
+
+    def request_finished(self) -> None:
+        self.requests_under_way -= 1
+        if self.draining and not self.requests_under_way:
+            self._idle.set()
+
+    async def drain(self) -> None:
+        """Take nothing more, and return when all that was taken has been answered."""
+        self.draining = True
+        if self.requests_under_way:
+            await self._idle.wait()
+
+    def log_request(self, handler: RequestHandler) -> None:
+        request = handler.request
+        access_log.info(
+            "request",
+            extra={
+                "request": {
+                    "method": request.method,
+                    "path": request.path,
+                    "status": handler.get_status(),
+                    "ms": round(1000 * request.request_time(), 1),
+                    "request_id": handler.request_id if isinstance(handler, Handler) else None,
+                }
+            },
+        )

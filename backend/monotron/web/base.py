@@ -1,0 +1,253 @@
+"""What all handlers share: admission, parameters, answers, errors."""
+
+import json
+import logging
+import re
+from collections.abc import Awaitable
+from functools import lru_cache
+from itertools import count
+from secrets import token_hex
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from tornado.web import HTTPError, RequestHandler, stream_request_body
+
+from monotron import errors
+from monotron.config import is_loopback
+from monotron.model import Entry, SeriesKey
+from monotron.series import Series
+from monotron.web.errors import (
+    CONTENT_TYPE,
+    RETRY_AFTER_SECONDS,
+    STATUS,
+    as_monotron_error,
+    problem,
+)
+from monotron.web.parameters import (
+    Format,
+    Parameters,
+    parse_query,
+    preferred_format,
+    variable_prefix,
+)
+
+if TYPE_CHECKING:
+    from monotron.web.app import MonotronApplication
+
+log = logging.getLogger("monotron.web")
+
+ACCOUNT = 1
+"""There are no accounts yet: everything belongs to the first."""
+
+CONSUMED_CONTENT_TYPE = "X-Consumed-Content-Type"
+"""Where a request's Content-Type is put, so that Tornado does not take the body for a form."""
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_process_id = token_hex(4)
+_request_numbers = count(1)
+
+
+class Handler(RequestHandler):
+    """A handler's verb is a sentence: parse, call, write."""
+
+    application: "MonotronApplication"
+    request_id = ""
+    admitted_while_draining: ClassVar[bool] = False
+
+    def initialize(self) -> None:
+        self.application.requests_under_way += 1
+
+    def on_finish(self) -> None:
+        self.application.request_finished()
+
+    @property
+    def series(self) -> Series:
+        return self.application.series
+
+    def prepare(self) -> Awaitable[None] | None:
+        if not _is_loopback_host(self.request.host):
+            raise errors.InvalidHost(
+                "This server is open to whoever can reach it, so it answers only to a loopback "
+                "name in the Host header, such as localhost or 127.0.0.1 (a web page could "
+                "otherwise count through a name of its own). Use http://127.0.0.1 in the URL."
+            )
+        if self.application.draining and not self.admitted_while_draining:
+            raise errors.Draining(
+                "The server is shutting down and took nothing more. Send the same request "
+                "again: to its successor, or in a moment."
+            )
+        return None
+
+    async def head(self, *args: str) -> None:
+        """What GET would answer, without the body (RFC 9110 §9.3.2)."""
+        await cast(Awaitable[None], self.get(*args))
+
+    def set_default_headers(self) -> None:
+        if not self.request_id:  # Tornado calls this again before it writes an error
+            given = self.request.headers.get("X-Request-Id")
+            if given is None or not _REQUEST_ID.fullmatch(given):
+                given = f"{_process_id}-{next(_request_numbers):x}"
+            self.request_id = given
+        headers = self._headers
+        del headers["Server"]
+        headers["Content-Type"] = "application/json"
+        headers["Cache-Control"] = "no-store"
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["X-Request-Id"] = self.request_id
+
+    def compute_etag(self) -> None:
+        """None: an answer is never stored."""
+
+    def parameters(self, *allowed: str) -> Parameters:
+        """The query, which may hold these parameters and no other."""
+        return parse_query(self.request.query, allowed)
+
+    def series_key(self, key: str) -> SeriesKey:
+        return SeriesKey(ACCOUNT, key)
+
+    def json_object(self) -> dict[str, Any]:
+        """The body, which must be one JSON object without a member that stands in it twice."""
+        encoding = self.request.headers.get("Content-Encoding", "identity")
+        content_type = self.request.headers.get(CONSUMED_CONTENT_TYPE, "application/json")
+        if encoding.lower() != "identity":
+            raise errors.UnsupportedMediaType(
+                "The body is compressed, which is not read here. Send it as it is, without "
+                "Content-Encoding."
+            )
+        if not re.fullmatch(r"application/([\w.+-]+\+)?json\s*(;.*)?", content_type, re.IGNORECASE):
+            raise errors.UnsupportedMediaType(
+                "The body must be JSON: send it with Content-Type: application/json "
+                "(curl: --json DATA, or -H 'Content-Type: application/json')."
+            )
+        try:
+            value = json.loads(
+                self.request.body.decode("utf-8"),
+                object_pairs_hook=_without_repetition,
+                parse_constant=_no_constant,
+            )
+        except (ValueError, RecursionError):
+            raise errors.InvalidRequest(
+                'The body is not one well-formed JSON object, such as {"value": 41}.'
+            ) from None
+        if not isinstance(value, dict):
+            raise errors.InvalidRequest('The body must be a JSON object, such as {"value": 41}.')
+        return value
+
+    def reply(self, entry: Entry, reused: bool, parameters: Parameters) -> None:
+        """Write the entry in the format that was asked for."""
+        format = parameters.format
+        if format is None:
+            accept = self.request.headers.get("Accept")
+            format = preferred_format(accept) if accept else Format.JSON
+        prefix = variable_prefix(parameters)
+        if format is Format.JSON:
+            self.write(entry_json(entry) + "\n")
+            return
+        self._headers["Content-Type"] = "text/plain; charset=utf-8"
+        if format is Format.TEXT:
+            self.write(f"{entry.value}\n")
+        else:
+            self.write(
+                f"{prefix}VALUE={entry.value}\n"
+                f"{prefix}BUILD_NUMBER={entry.value}\n"
+                f"{prefix}REUSED={'true' if reused else 'false'}\n"
+            )
+
+    @property
+    def writes(self) -> bool:
+        """Whether the request would change something, so that an error must say if it did."""
+        return self.request.method not in ("GET", "HEAD", "OPTIONS", "TRACE")
+
+    def log_exception(
+        self,
+        typ: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        expected = isinstance(value, HTTPError | errors.MonotronError)
+        if not expected or isinstance(value, errors.InternalError):
+            log.error("request %s failed", self.request_id, exc_info=value)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        _, cause, _ = kwargs.get("exc_info", (None, None, None))
+        error = as_monotron_error(cause, writes=self.writes)
+        self.set_status(STATUS[type(error)])
+        self.set_header("Content-Type", CONTENT_TYPE)
+        if isinstance(error, errors.MethodNotAllowed):
+            self.set_header("Allow", ", ".join(self._allowed()))
+        if type(error) in RETRY_AFTER_SECONDS:
+            self.set_header("Retry-After", str(RETRY_AFTER_SECONDS[type(error)]))
+        if isinstance(error, errors.Draining):
+            self.set_header("Connection", "close")
+        self.finish(problem(error, writes=self.writes))
+
+    def _allowed(self) -> list[str]:
+        verbs = [verb for verb in ("GET", "PUT", "POST", "DELETE") if self._takes(verb)]
+        return ["GET", "HEAD", *verbs[1:]] if verbs[:1] == ["GET"] else verbs
+
+    def _takes(self, verb: str) -> bool:
+        return getattr(type(self), verb.lower()) is not getattr(RequestHandler, verb.lower())
+
+
+class NotFound(Handler):
+    """Every path that no route matches."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        raise HTTPError(404)
+
+
+@stream_request_body
+class BodyTooLarge(Handler):
+    """Stands in for any handler when a request announces a larger body than is taken.
+
+    A body of a moderate size is let through into nothing before the answer: a client that is
+    still writing when the connection closes may lose the answer.
+    """
+
+    _DRAINED = 1 << 20
+
+    def prepare(self) -> None:
+        super().prepare()
+        if int(self.request.headers["Content-Length"]) > self._DRAINED:
+            self._refuse()
+
+    def data_received(self, chunk: bytes) -> None:
+        """Dropped."""
+
+    def _refuse(self, *_: str) -> None:
+        raise errors.BodyTooLarge(
+            f"The body is larger than the {self.application.largest_body} bytes that are taken. "
+            "Nothing here needs one of that size."
+        )
+
+    get = put = post = delete = patch = _refuse
+
+
+def entry_json(entry: Entry) -> str:
+    """The entry as the contract writes it: four members, in this order."""
+    account, key, token, value = entry
+    return (
+        f'{{"creator_id": {account}, "key": {_string(key)}, '
+        f'"token": {_string(token)}, "value": {value}}}'
+    )
+
+
+def _string(text: str | None) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+@lru_cache(maxsize=256)
+def _is_loopback_host(host: str) -> bool:
+    return is_loopback(re.sub(r":[0-9]*$", "", host) if not host.endswith("]") else host)
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member stands twice")
+    return members
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")

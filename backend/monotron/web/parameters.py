@@ -1,0 +1,132 @@
+"""What a request may say in its query and in its headers: strict, and parsed once per spelling."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from typing import Any
+
+from monotron.errors import InvalidRequest
+from monotron.model import INT64_MAX, MAX_LENGTH, Reuse, percent_decode
+
+
+class Format(Enum):
+    """How an entry is written."""
+
+    JSON = "json"
+    TEXT = "text"
+    DOTENV = "dotenv"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """A query's parameters, each at its default where the query does not name it."""
+
+    reuse: Reuse = Reuse.CURRENT
+    restart: bool = False
+    limit: int = 100
+    after: str = ""
+    before: int | None = None
+    prefix: str | None = None
+    format: Format | None = None
+
+
+def _integer(largest: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,19}", text) or not 1 <= int(text) <= largest:
+            raise ValueError(f"a whole number from 1 to {largest}")
+        return int(text)
+
+    return parse
+
+
+def _one_of(values: Mapping[str, Any]) -> Callable[[str], Any]:
+    def parse(text: str) -> Any:
+        if text not in values:
+            raise ValueError(" or ".join(values))
+        return values[text]
+
+    return parse
+
+
+def _name(text: str) -> str:
+    if len(text) > MAX_LENGTH:
+        raise ValueError(f"at most {MAX_LENGTH} characters long")
+    return text
+
+
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "reuse": _one_of({reuse.value: reuse for reuse in Reuse}),
+    "restart": _one_of({"true": True, "false": False}),
+    "limit": _integer(1000),
+    "after": _name,
+    "before": _integer(INT64_MAX),
+    "prefix": _name,
+    "format": _one_of({format.value: format for format in Format}),
+}
+
+_VARIABLE_PREFIX = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+
+
+@lru_cache(maxsize=1024)
+def parse_query(query: str, allowed: tuple[str, ...]) -> Parameters:
+    """The query's parameters, all of them *allowed*; else `InvalidRequest` names the wrong one."""
+    given: dict[str, Any] = {}
+    for pair in query.split("&") if query else ():
+        raw_name, equals, raw_value = pair.replace("+", "%20").partition("=")
+        name = percent_decode(raw_name, "query", InvalidRequest)
+        if name not in allowed:
+            raise InvalidRequest(_unknown(name, allowed))
+        if name in given:
+            raise InvalidRequest(f"The parameter `{name}` is given twice. Give it once.")
+        if not equals:
+            raise InvalidRequest(f"The parameter `{name}` has no value. Write {name}=….")
+        value = percent_decode(raw_value, f"parameter `{name}`", InvalidRequest)
+        try:
+            given[name] = _PARSERS[name](value)
+        except ValueError as error:
+            raise InvalidRequest(f"The parameter `{name}` must be {error}.") from None
+    return Parameters(**given)
+
+
+def _unknown(name: str, allowed: tuple[str, ...]) -> str:
+    takes = (
+        f"It takes: {', '.join(f'`{each}`' for each in allowed)}." if allowed else "It takes none."
+    )
+    return f"This path and method take no parameter `{name[:64]}`. {takes}"
+
+
+def variable_prefix(parameters: Parameters) -> str:
+    """What the names of dotenv variables begin with."""
+    if parameters.prefix is None:
+        return "MONOTRON_"
+    if parameters.format is not Format.DOTENV:
+        raise InvalidRequest("The parameter `prefix` goes with format=dotenv only.")
+    if not _VARIABLE_PREFIX.fullmatch(parameters.prefix):
+        raise InvalidRequest(
+            "The parameter `prefix` must begin with a letter or `_`, go on with letters, digits "
+            "and `_`, and be at most 64 characters long."
+        )
+    return parameters.prefix
+
+
+@lru_cache(maxsize=256)
+def preferred_format(accept: str) -> Format:
+    """The format that an Accept header likes best (RFC 9110 §12.5.1); JSON where it is equal."""
+    qualities: dict[str, float] = {}
+    for part in accept.lower().split(","):
+        name, *details = (piece.strip() for piece in part.split(";"))
+        quality = next((detail[2:] for detail in details if detail.startswith("q=")), "1")
+        if re.fullmatch(r"[01](\.[0-9]{0,3})?", quality):
+            qualities[name] = float(quality)
+
+    def quality_of(kind: str, subtype: str) -> float:
+        for media_range in (f"{kind}/{subtype}", f"{kind}/*", "*/*"):
+            if media_range in qualities:
+                return qualities[media_range]
+        return 0.0
+
+    if quality_of("text", "plain") > quality_of("application", "json"):
+        return Format.TEXT
+    return Format.JSON

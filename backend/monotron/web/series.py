@@ -1,0 +1,90 @@
+"""Series and their ledgers."""
+
+import json
+from datetime import UTC, datetime
+
+from monotron.errors import InvalidRequest
+from monotron.model import LedgerEntry, parse_key, parse_token, parse_value
+from monotron.web.base import Handler, entry_json
+from monotron.web.parameters import variable_prefix
+
+
+class EntryHandler(Handler):
+    """`/v1/series/{key}/{token}`: the number of a token."""
+
+    async def put(self, key: str, token: str) -> None:
+        parameters = self.parameters("reuse", "format", "prefix")
+        variable_prefix(parameters)  # before anything is counted
+        given = await self.series.next(
+            self.series_key(parse_key(key)), parse_token(token), parameters.reuse
+        )
+        self.set_header("Monotron-Reused", "true" if given.reused else "false")
+        self.reply(given.entry, given.reused, parameters)
+
+    async def get(self, key: str, token: str) -> None:
+        parameters = self.parameters("format", "prefix")
+        entry = await self.series.entry(self.series_key(parse_key(key)), parse_token(token))
+        self.reply(entry, True, parameters)
+
+
+class SeriesHandler(Handler):
+    """`/v1/series/{key}`: where a series stands."""
+
+    async def get(self, key: str) -> None:
+        parameters = self.parameters("format", "prefix")
+        self.reply(await self.series.peek(self.series_key(parse_key(key))), True, parameters)
+
+    async def put(self, key: str) -> None:
+        parameters = self.parameters("format", "prefix")
+        variable_prefix(parameters)
+        series = self.series_key(parse_key(key))
+        body = self.json_object()
+        if body.keys() != {"value"}:
+            raise InvalidRequest('The body must be {"value": N} and nothing else.')
+        given = await self.series.raise_to(series, parse_value(body["value"]))
+        self.set_header("Monotron-Reused", "true" if given.reused else "false")
+        self.reply(given.entry, given.reused, parameters)
+
+    async def delete(self, key: str) -> None:
+        parameters = self.parameters("restart")
+        await self.series.delete(self.series_key(parse_key(key)), restart=parameters.restart)
+
+
+class SeriesListHandler(Handler):
+    """`/v1/series`: the series of an account, in order of key."""
+
+    async def get(self) -> None:
+        parameters = self.parameters("prefix", "limit", "after")
+        entries, after = await self.series.page(
+            self.series_key("").account,
+            parameters.prefix or "",
+            parameters.after,
+            parameters.limit,
+        )
+        listed = ", ".join(map(entry_json, entries))
+        self.write(f'{{"series": [{listed}], "next": {json.dumps(after, ensure_ascii=False)}}}\n')
+
+
+class LedgerHandler(Handler):
+    """`/v1/entries/{key}`: what a series gave, newest first."""
+
+    async def get(self, key: str) -> None:
+        parameters = self.parameters("limit", "before")
+        entries, before = await self.series.ledger(
+            self.series_key(parse_key(key)), parameters.before, parameters.limit
+        )
+        listed = ", ".join(map(_ledger_json, entries))
+        self.write(f'{{"entries": [{listed}], "next": {json.dumps(before)}}}\n')
+
+
+def _ledger_json(row: LedgerEntry) -> str:
+    given_at = datetime.fromtimestamp(row.given_at / 1000, UTC)
+    return f'{entry_json(row.entry)[:-1]}, "given_at": "{given_at:%Y-%m-%dT%H:%M:%SZ}"}}'
+
+
+ROUTES = [
+    (r"/v1/series/([^/]*)/([^/]*)", EntryHandler),
+    (r"/v1/series/([^/]*)", SeriesHandler),
+    (r"/v1/series", SeriesListHandler),
+    (r"/v1/entries/([^/]*)", LedgerHandler),
+]
