@@ -1,0 +1,162 @@
+"""What a process remembers of series, and the thread that seals in the background."""
+
+import heapq
+import logging
+import queue
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from bson import ObjectId, Timestamp
+
+from monotron.model import SeriesKey
+
+log = logging.getLogger("monotron.store")
+
+MOST_REMEMBERED = 65536
+"""Heads and the tokens of their batches that a process remembers, counted together."""
+
+SWEEP_AFTER_SECONDS = 60.0
+"""How long the entries of a deleted life stay: longer than any call that may look for them."""
+
+
+@dataclass(slots=True, eq=False)
+class Head:
+    """Where a series stands, as one step left it. `stamp` None: there is no such series yet."""
+
+    life: ObjectId | None = None
+    value: int = 0
+    token: str | None = None
+    batch: tuple[str | None, ...] = ()
+    """The tokens of that step, for the values up to `value`; empty: the series was deleted."""
+    stamp: ObjectId | None = None
+    given_at: int = 0
+    time: Timestamp | None = None
+    """MongoDB's cluster time of the newest thing known of it. Later reads may not be older."""
+    sealed: bool = False
+    pause: float = 0.0
+    """Seconds to wait before the next step, for another process that waits its turn."""
+    sealing: threading.Event | None = field(default=None, repr=False)
+
+    @property
+    def alive(self) -> bool:
+        return bool(self.batch)
+
+    @property
+    def first(self) -> int:
+        """The value of the batch's first token."""
+        return self.value - len(self.batch) + 1
+
+    def seen_at(self, time: Timestamp | None) -> None:
+        """Let later reads be at least as new as *time*."""
+        if time is not None and (self.time is None or time > self.time):
+            self.time = time
+
+
+Sealable: TypeAlias = tuple[SeriesKey, Head]
+EndedLife: TypeAlias = tuple[SeriesKey, ObjectId]
+
+
+class Heads:
+    """The heads that this process wrote last, up to a bound. None of it is needed to be right."""
+
+    def __init__(self, most: int = MOST_REMEMBERED) -> None:
+        self._most = most
+        self._weight = 0
+        self._heads: OrderedDict[SeriesKey, Head] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, series: SeriesKey) -> Head | None:
+        with self._lock:
+            return self._heads.get(series)
+
+    def put(self, series: SeriesKey, head: Head) -> None:
+        with self._lock:
+            before = self._heads.pop(series, None)
+            self._weight += _weight(head) - (_weight(before) if before else 0)
+            self._heads[series] = head
+            while self._weight > self._most:
+                _, oldest = self._heads.popitem(last=False)
+                self._weight -= _weight(oldest)
+
+
+def _weight(head: Head) -> int:
+    return 4 + len(head.batch)
+
+
+class Sealer:
+    """A thread that seals heads, many in one insert, and sweeps the entries of ended lives."""
+
+    def __init__(
+        self,
+        seal: Callable[[Sequence[Sealable]], None],
+        sweep: Callable[[EndedLife], None],
+        *,
+        largest: int = 1000,
+    ) -> None:
+        self._seal = seal
+        self._sweep = sweep
+        self._largest = largest
+        self._work: queue.SimpleQueue[Sealable | EndedLife | None] = queue.SimpleQueue()
+        self._ended: list[tuple[float, int, EndedLife]] = []
+        self._thread = threading.Thread(target=self._run, name="sealer", daemon=True)
+        self._thread.start()
+
+    def seal_soon(self, series: SeriesKey, head: Head) -> None:
+        """Have the head sealed; its `sealing` is set when that was done, or failed."""
+        head.sealing = threading.Event()
+        self._work.put((series, head))
+
+    def sweep_later(self, series: SeriesKey, life: ObjectId) -> None:
+        """Have the entries of an ended life removed once nobody can be looking for them."""
+        self._work.put((series, life))
+
+    def close(self) -> None:
+        """Seal what is waiting, and end the thread. Lives not swept yet stay: nobody sees them."""
+        self._work.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        going_on = True
+        while going_on:
+            heads, going_on = self._collect()
+            if heads:
+                try:
+                    self._seal(heads)
+                except Exception:
+                    log.exception("sealing failed")  # the next step of each seals for itself
+                finally:
+                    for _, head in heads:
+                        if head.sealing is not None:
+                            head.sealing.set()
+            if going_on and self._ended and self._ended[0][0] <= time.monotonic():
+                _, _, ended = heapq.heappop(self._ended)
+                try:
+                    self._sweep(ended)
+                except Exception:
+                    log.exception("sweeping failed")
+
+    def _collect(self) -> tuple[list[Sealable], bool]:
+        """Wait for work, then take what else has come by now; false once there is no more."""
+        heads: list[Sealable] = []
+        timeout = max(0.0, self._ended[0][0] - time.monotonic()) if self._ended else None
+        try:
+            item = self._work.get(timeout=timeout)
+            while True:
+                if item is None:
+                    return heads, False
+                series, what = item
+                if isinstance(what, Head):
+                    heads.append((series, what))
+                else:
+                    due = time.monotonic() + SWEEP_AFTER_SECONDS
+                    heapq.heappush(self._ended, (due, id(what), (series, what)))
+                if sum(len(head.batch) for _, head in heads) >= self._largest:
+                    break
+                item = self._work.get_nowait()
+        except queue.Empty:
+            pass
+        return heads, True
