@@ -46,14 +46,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(flags: dict[str, str]) -> int:
-    from monotron import logs, server  # only now: `monotron --version` needs no Tornado
+    from monotron import server  # only now: `monotron --version` needs no Tornado
 
     try:
         settings = Settings.load(flags, os.environ)
     except StartupError as error:
         print(f"monotron: {error}", file=sys.stderr)
         return 2
-    logs.set_up(settings.log_format)
     try:
         server.serve(settings)
     except StartupError as error:

@@ -4,12 +4,15 @@ import asyncio
 import gc
 import logging
 import signal
+import sys
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
+from monotron import logs
 from monotron.config import Settings
 from monotron.errors import StartupError
+from monotron.logs import RequestLog
 from monotron.series import Series
 from monotron.store import open_store
 from monotron.web.app import LARGEST_BODY, MonotronApplication
@@ -22,15 +25,16 @@ DRAIN_SECONDS = 20.0
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then drain. `StartupError` if it cannot start."""
+    log_format = logs.set_up(settings.log_format)
     for warning in settings.warnings:
         log.warning(warning)
-    asyncio.run(_serve(settings))
+    asyncio.run(_serve(settings, RequestLog(log_format, sys.stderr)))
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, request_log: RequestLog) -> None:
     series = Series(open_store(settings.store))
     try:
-        application = MonotronApplication(series)
+        application = MonotronApplication(series, request_log)
         server = http_server(application)
         address = _listen(server, settings)
         stop = _stop_signal()
@@ -66,7 +70,6 @@ def http_server(application: MonotronApplication) -> HTTPServer:
         max_body_size=LARGEST_BODY,
         max_buffer_size=1 << 20,
         idle_connection_timeout=30,
-        body_timeout=10,
     )
 
 

@@ -10,6 +10,7 @@ import logging
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,9 @@ from monotron.model import Entry, Given, LedgerEntry, Reuse, SeriesKey
 from monotron.store.base import Advance, Clock, Store, count
 
 log = logging.getLogger("monotron.store")
+
+LOCK_SECONDS = 5.0
+"""How long a starting server waits for its predecessor to let go of the file."""
 
 _OLDEST = (3, 38, 0)  # STRICT tables and the ->> operator
 _APPLICATION_ID = 0x6D6E7472  # "mntr", so that `file` and we know the file again
@@ -357,27 +361,36 @@ class SqliteStore(Store):
                 f"{'.'.join(map(str, _OLDEST))} or newer. Use a newer Python, or MongoDB."
             )
         new = self._path != ":memory:" and not os.path.exists(self._path)
-        try:
-            connection = sqlite3.connect(
-                self._path, isolation_level=None, check_same_thread=False, cached_statements=32
-            )
-        except sqlite3.Error as error:
-            raise StartupError(f"SQLite cannot open {self._path}: {error}.") from error
-        try:
-            self._set_up(connection)
-        except sqlite3.Error as error:
-            connection.close()
-            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
-                raise StartupError(
-                    f"Another process has {self._path} open. One server keeps an SQLite file; "
-                    "stop the other one, or give this one a file of its own."
-                ) from error
-            raise StartupError(f"SQLite cannot use {self._path}: {error}.") from error
-        except StartupError:
-            connection.close()
-            raise
+        deadline = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                connection = self._open()
+                break
+            except sqlite3.Error as error:
+                # Waiting is done here: SQLite's own stops short while the journal's mode changes.
+                busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+                if busy and time.monotonic() < deadline:
+                    time.sleep(0.05)
+                elif busy:
+                    raise StartupError(
+                        f"Another process has {self._path} open. One server keeps an SQLite "
+                        "file; stop the other one, or give this one a file of its own."
+                    ) from error
+                else:
+                    raise StartupError(f"SQLite cannot use {self._path}: {error}.") from error
         if new:
             _sync_folder(self._path)
+        return connection
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=0, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._set_up(connection)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _set_up(self, connection: sqlite3.Connection) -> None:

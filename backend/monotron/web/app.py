@@ -1,23 +1,26 @@
 """The routes of all resources, and what is decided before a handler is chosen."""
 
 import asyncio
-import logging
+import time
 from typing import Any
 
 from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 from tornado.routing import PathMatches, Rule
 from tornado.web import Application, RequestHandler
 
+from monotron.logs import RequestLog
 from monotron.series import Series
 from monotron.web import series as series_web
 from monotron.web import system
 from monotron.web.base import CONSUMED_CONTENT_TYPE, BodyTooLarge, Handler, NotFound
 
-access_log = logging.getLogger("monotron.access")
-
 ROUTES = [*series_web.ROUTES, *system.ROUTES]
 
 LARGEST_BODY = 65536
+"""In bytes."""
+
+BODY_SECONDS = 10.0
+"""How long a body may take to arrive, all of it."""
 
 
 class RawPath(PathMatches):
@@ -36,12 +39,13 @@ class MonotronApplication(Application):
 
     largest_body = LARGEST_BODY
 
-    def __init__(self, series: Series) -> None:
+    def __init__(self, series: Series, request_log: RequestLog) -> None:
         super().__init__(
             [Rule(RawPath(pattern), handler) for pattern, handler in ROUTES],
             default_handler_class=NotFound,
         )
         self.series = series
+        self._request_log = request_log
         self.leaving = False
         """Not ready for more, but still serving: a load balancer is given time to notice."""
         self.draining = False
@@ -58,6 +62,8 @@ class MonotronApplication(Application):
             headers[CONSUMED_CONTENT_TYPE] = headers["Content-Type"]
             del headers["Content-Type"]
         length = headers.get("Content-Length")
+        if length != "0" and (length is not None or "Transfer-Encoding" in headers):
+            request.connection.set_body_timeout(BODY_SECONDS)  # type: ignore[union-attr]
         if length is not None and length.isdecimal() and int(length) > LARGEST_BODY:
             request.connection.set_max_body_size(int(length))  # type: ignore[union-attr]
             return self.get_handler_delegate(request, BodyTooLarge)
@@ -82,15 +88,11 @@ class MonotronApplication(Application):
 
     def log_request(self, handler: RequestHandler) -> None:
         request = handler.request
-        access_log.info(
-            "request",
-            extra={
-                "request": {
-                    "method": request.method,
-                    "path": request.path,
-                    "status": handler.get_status(),
-                    "ms": round(1000 * request.request_time(), 1),
-                    "request_id": handler.request_id if isinstance(handler, Handler) else None,
-                }
-            },
+        self._request_log.add(
+            time.time(),
+            request.method or "",
+            request.path,
+            handler.get_status(),
+            1000 * request.request_time(),
+            handler.request_id if isinstance(handler, Handler) else "",
         )

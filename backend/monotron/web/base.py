@@ -6,6 +6,7 @@ import re
 from collections.abc import Awaitable
 from functools import lru_cache
 from itertools import count
+from json.encoder import encode_basestring
 from secrets import token_hex
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -227,14 +228,11 @@ class BodyTooLarge(Handler):
 def entry_json(entry: Entry) -> str:
     """The entry as the contract writes it: four members, in this order."""
     account, key, token, value = entry
+    quoted = "null" if token is None else encode_basestring(token)
     return (
-        f'{{"creator_id": {account}, "key": {_string(key)}, '
-        f'"token": {_string(token)}, "value": {value}}}'
+        f'{{"creator_id": {account}, "key": {encode_basestring(key)}, '
+        f'"token": {quoted}, "value": {value}}}'
     )
-
-
-def _string(text: str | None) -> str:
-    return json.dumps(text, ensure_ascii=False)
 
 
 @lru_cache(maxsize=256)

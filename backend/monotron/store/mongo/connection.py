@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any, TypeAlias, TypeVar
 
 import pymongo
+from bson import ObjectId
 from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
@@ -34,6 +35,7 @@ class Patience:
         self._began = time.monotonic()
         self._seconds = seconds
         self._attempt_seconds = attempt_seconds
+        self.id = ObjectId()
         self.applied: Applied = "no"
         """What to tell the caller of the write, should patience run out now."""
 

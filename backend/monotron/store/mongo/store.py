@@ -100,13 +100,9 @@ class MongoStore(Store):
     def advance(self, requests: Sequence[Advance]) -> list[Given | MonotronError]:
         series = requests[0].series
         work = self._work()
-        head = self._remembered(series)
-        losses = 0
-        is_current = False
+        head = self._remembered(series) or self._read(series, work)
+        is_current = False  # seen since this call began
         while True:
-            if head is None:
-                head = self._read(series, work, losses)
-                is_current = losses > 0
             self._seal(series, head, work)
             known = self._last_given(series, head, requests, work)
             answers, tokens = count(head.value, head.token, known, requests)
@@ -114,11 +110,9 @@ class MongoStore(Store):
                 new = self._successor(head, tokens, head.value + len(tokens))
                 if self._replace(series, head, new, work):
                     return answers
-                losses += 1
-                head = None
+                head, is_current = self._read_in_turn(series, work), True
                 continue
-            # Only repeats: the answer is a read, and stands if the head was seen since this call
-            # began, or is still the one remembered.
+            # Only repeats: then the answer is a read, and may not be older than this call.
             if is_current:
                 return answers
             current = self._read_current(series, work)
@@ -144,10 +138,8 @@ class MongoStore(Store):
 
     def raise_to(self, series: SeriesKey, value: int) -> Given:
         work = self._work()
-        losses = 0
+        head = self._read_current(series, work)
         while True:
-            losses += 1
-            head = self._read(series, work, losses)
             if value < head.value:
                 raise ValueWouldFall(
                     f"The series {series.key!r} has given {head.value} already, "
@@ -158,13 +150,12 @@ class MongoStore(Store):
             self._seal(series, head, work)
             if self._replace(series, head, self._successor(head, [None], value), work):
                 return Given(Entry(*series, None, value), reused=False)
+            head = self._read_in_turn(series, work)
 
     def delete(self, series: SeriesKey, *, restart: bool) -> None:
         work = self._work()
-        losses = 0
+        head = self._read_current(series, work)
         while True:
-            losses += 1
-            head = self._read(series, work, losses)
             height = 0 if restart else head.value
             if not head.alive and height == head.value:
                 return
@@ -174,6 +165,7 @@ class MongoStore(Store):
                 if head.life is not None:
                     self._sealer.sweep_later(series, head.life)
                 return
+            head = self._read_in_turn(series, work)
 
     def series_page(self, account: int, prefix: str, after: str, limit: int) -> list[Entry]:
         where = {
@@ -242,21 +234,22 @@ class MongoStore(Store):
             return None
         return head
 
-    def _read(self, series: SeriesKey, work: Patience, losses: int = 0) -> Head:
-        """The head. Without a loss, one that is committed if perhaps not the newest.
+    def _read(self, series: SeriesKey, work: Patience) -> Head:
+        """The head: committed, if perhaps not the newest. A compare-and-set will tell."""
+        where = _series(series)
+        return self._head(lambda session: self._series.find_one(where, session=session), work)
 
-        It need not be: a compare-and-set will tell. Who lost twice leaves a mark on it, for
-        which the winner waits a moment, so that nobody starves.
+    def _read_in_turn(self, series: SeriesKey, work: Patience) -> Head:
+        """The current head, for who lost a step: with a mark on it, so that nobody starves.
+
+        A server that goes on and on from memory is always faster than one that must read first.
+        It sees the mark with its next step, and waits a moment.
         """
         where = _series(series)
-        if losses == 0:
-            return self._head(lambda session: self._series.find_one(where, session=session), work)
-        if losses == 1:
-            return self._read_current(series, work)
         return self._head(
             lambda session: self._series.find_one_and_update(
                 where,
-                {"$set": {"awaited": True}},
+                {"$set": {"awaited": work.id}},
                 return_document=ReturnDocument.AFTER,
                 session=session,
             ),
@@ -328,7 +321,7 @@ class MongoStore(Store):
             "batch": list(new.batch),
             "stamp": new.stamp,
             "given_at": Int64(new.given_at),
-            "awaited": False,
+            "awaited": None,
         }
         with work.attempt(), self._session() as session:
             if seen.stamp is None:
@@ -352,8 +345,9 @@ class MongoStore(Store):
                 )
                 if replaced is None:
                     return False
-                if replaced.get("awaited"):
-                    new.pause = min(0.25, max(0.005, 2 * work.elapsed()))
+                if replaced.get("awaited") not in (None, work.id):
+                    # A step from what must be read first takes several times as long as ours.
+                    new.pause = min(0.25, max(0.02, 4 * work.elapsed()))
             self._remember(series, new, _operation_time(session))
         return True
 

@@ -1,0 +1,437 @@
+"""Each interleaving that the protocol has an answer to, brought about on a real replica set."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from pymongo.collection import Collection
+from pymongo.errors import AutoReconnect
+
+from contract.asking import SERIES, ask_any, ledger, put, put_any, values
+from harness.mongod import ReplicaSet
+from monotron.errors import InternalError, StoreUnavailable
+from monotron.model import Entry, SeriesKey
+from monotron.store import open_store
+from monotron.store.mongo import MongoStore
+from monotron.store.mongo.heads import MOST_REMEMBERED, Head, Heads, Sealable
+
+Call = Callable[[], Any]
+
+
+class Wire:
+    """A collection whose next calls of one method go through a script instead."""
+
+    def __init__(self, collection: "Collection[dict[str, Any]]", method: str) -> None:
+        self._collection = collection
+        self._method = method
+        self.script: list[Callable[[Call], Any]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(self._collection, name)
+        if name != self._method or not self.script:
+            return real
+
+        def scripted(*args: Any, **kwargs: Any) -> Any:
+            # Out of its session and time limit: it may be carried out when both are over.
+            kwargs.pop("session", None)
+            return self.script.pop(0)(lambda: real(*args, **kwargs))
+
+        return scripted
+
+
+def answer_lost(call: Call) -> Any:
+    call()
+    raise AutoReconnect("the answer was lost")
+
+
+def request_lost(call: Call) -> Any:
+    raise AutoReconnect("the request was lost")
+
+
+class Delayed:
+    """A request that seems lost, and lands when told to."""
+
+    def __init__(self) -> None:
+        self._calls: list[Call] = []
+
+    def seems_lost(self, call: Call) -> Any:
+        self._calls.append(call)
+        raise AutoReconnect("no answer yet")
+
+    def lands_first(self, call: Call) -> Any:
+        self.land()
+        return call()
+
+    def land(self) -> list[Any]:
+        return [call() for call in self._calls]
+
+
+def wire(store: MongoStore, method: str, *script: Callable[[Call], Any]) -> Wire:
+    wire = Wire(store._series, method)
+    wire.script = list(script)
+    store._series = wire  # type: ignore[assignment]
+    return wire
+
+
+@pytest.fixture
+def opened(database_url: str) -> Iterator[Callable[[], MongoStore]]:
+    stores: list[MongoStore] = []
+
+    def open_another() -> MongoStore:
+        store = open_store(database_url)
+        assert isinstance(store, MongoStore)
+        stores.append(store)
+        return store
+
+    yield open_another
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def store(opened: Callable[[], MongoStore]) -> MongoStore:
+    return opened()
+
+
+@pytest.fixture
+def other(opened: Callable[[], MongoStore]) -> MongoStore:
+    """A second server on the same database."""
+    return opened()
+
+
+CAS = "find_one_and_update"
+
+
+class TestAnAttemptInDoubt:
+    def test_whose_answer_was_lost_is_found_in_the_head(self, store: MongoStore) -> None:
+        put(store, "a")
+        wire(store, CAS, answer_lost)
+        assert put_any(store, "b") == 2
+        assert ledger(store) == [("a", 1), ("b", 2)]
+
+    def test_whose_request_was_lost_is_sent_again(self, store: MongoStore) -> None:
+        put(store, "a")
+        wire(store, CAS, request_lost, request_lost)
+        assert put_any(store, "b") == 2
+
+    def test_that_lands_before_its_retry_counts_once(self, store: MongoStore) -> None:
+        put(store, "a")
+        delayed = Delayed()
+        wire(store, CAS, delayed.seems_lost, delayed.lands_first)
+        assert put(store, "b") == 2
+        assert ledger(store) == [("a", 1), ("b", 2)]
+
+    def test_that_lands_after_its_retry_changes_nothing(self, store: MongoStore) -> None:
+        put(store, "a")
+        delayed = Delayed()
+        wire(store, CAS, delayed.seems_lost)
+        assert put(store, "b") == 2
+        assert put(store, "a") == 3
+        assert delayed.land() == [None]
+        assert ledger(store) == [("a", 1), ("b", 2), ("a", 3)]
+
+    def test_that_others_have_gone_beyond_is_found_in_the_ledger(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        put(store, "a")
+
+        def others_go_on(call: Call) -> Any:
+            call()
+            assert values(other.advance([ask_any("c"), ask_any("d")])) == [3, 4]
+            assert put(other, "e") == 5
+            raise AutoReconnect("the answer was lost")
+
+        wire(store, CAS, others_go_on)
+        assert put(store, "b") == 2
+        assert [token for token, _ in ledger(store)] == ["a", "b", "c", "d", "e"]
+
+    def test_that_lost_against_another_server_starts_over(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        put(store, "a")
+
+        def another_wins(call: Call) -> Any:
+            assert put(other, "c") == 2
+            raise AutoReconnect("the request was lost")
+
+        wire(store, CAS, another_wins)
+        assert put(store, "b") == 3
+        assert ledger(store) == [("a", 1), ("c", 2), ("b", 3)]
+
+    def test_the_first_of_a_series_is_found_as_well(self, store: MongoStore) -> None:
+        wire(store, "insert_one", answer_lost)
+        assert put(store, "a") == 1
+        assert ledger(store) == [("a", 1)]
+
+    def test_the_first_of_a_series_that_lands_late_changes_nothing(self, store: MongoStore) -> None:
+        delayed = Delayed()
+        wire(store, "insert_one", delayed.seems_lost, delayed.lands_first)
+        assert [put(store, "a"), put(store, "b")] == [1, 2]
+        assert ledger(store) == [("a", 1), ("b", 2)]
+
+    def test_a_raise_counts_once(self, store: MongoStore) -> None:
+        put(store, "a")
+        delayed = Delayed()
+        wire(store, CAS, delayed.seems_lost, delayed.lands_first)
+        assert not store.raise_to(SERIES, 41).reused
+        assert put(store, "b") == 42
+        assert delayed.land() == [None]
+        assert ledger(store) == [("a", 1), (None, 41), ("b", 42)]
+
+
+class TestADeleteInDoubt:
+    def test_whose_answer_was_lost_is_done_once(self, store: MongoStore) -> None:
+        put(store, "a")
+        wire(store, CAS, answer_lost)
+        store.delete(SERIES, restart=False)
+        assert put(store, "a") == 2
+
+    def test_that_is_sent_again_does_not_hit_the_next_life(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        put(store, "a")
+
+        def next_life_begins(call: Call) -> Any:
+            call()
+            assert put(other, "b") == 1
+            raise AutoReconnect("the answer was lost")
+
+        wire(store, CAS, next_life_begins)
+        store.delete(SERIES, restart=True)
+        assert ledger(store) == [("b", 1)]
+
+    def test_that_lands_late_does_not_hit_a_later_state(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        put(store, "a")
+        delayed = Delayed()
+        wire(store, CAS, delayed.seems_lost)
+        store.delete(SERIES, restart=True)
+        assert put(other, "a") == 1  # the same token, at the same value
+        assert delayed.land() == [None]
+        assert ledger(other) == [("a", 1)]
+
+    def test_that_cannot_be_told_from_anothers_says_so(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        put(store, "a")
+
+        def another_deletes_too(call: Call) -> Any:
+            other.delete(SERIES, restart=False)
+            raise AutoReconnect("the request was lost")
+
+        wire(store, CAS, another_deletes_too)
+        with pytest.raises(StoreUnavailable) as error:
+            store.delete(SERIES, restart=False)
+        assert error.value.applied == "unknown"
+        assert put(store, "b") == 2
+
+
+class TestSealing:
+    @pytest.fixture
+    def held_back(self, store: MongoStore) -> Iterator[list[Sealable]]:
+        """What the store would have sealed in the background."""
+        held: list[Sealable] = []
+        seal = store._sealer._seal
+        store._sealer._seal = held.extend
+        yield held
+        store._sealer._seal = seal
+
+    def test_what_a_dead_server_left_unsealed_is_sealed_by_the_next(
+        self, store: MongoStore, other: MongoStore, held_back: list[Sealable]
+    ) -> None:
+        store.advance([ask_any("a"), ask_any("b")])
+        assert put_any(other, "c") == 3
+        assert values(other.advance([ask_any("b"), ask_any("a")])) == [2, 1]
+        assert ledger(other) == [("a", 1), ("b", 2), ("c", 3)]
+
+    def test_a_step_waits_for_the_seal_of_the_one_before(
+        self, store: MongoStore, held_back: list[Sealable]
+    ) -> None:
+        assert [put_any(store, token) for token in "abcab"] == [1, 2, 3, 1, 2]
+
+    def test_a_late_seal_after_delete_and_restart_is_not_seen(
+        self, store: MongoStore, other: MongoStore, held_back: list[Sealable]
+    ) -> None:
+        store.advance([ask_any("a"), ask_any("b")])
+        while not held_back:
+            assert store._sealer._thread.is_alive()
+        other.delete(SERIES, restart=True)
+        assert [put_any(other, token) for token in "xy"] == [1, 2]
+        store._seal_many(held_back)
+        assert ledger(other) == [("x", 1), ("y", 2)]
+        assert [put_any(other, token) for token in "ab"] == [3, 4]
+        assert [put_any(store, token) for token in "abxy"] == [3, 4, 1, 2]
+
+    def test_a_seal_that_was_done_in_part_is_completed(
+        self, store: MongoStore, other: MongoStore, held_back: list[Sealable]
+    ) -> None:
+        store.advance([ask_any("a"), ask_any("b"), ask_any("c")])
+        while not held_back:
+            assert store._sealer._thread.is_alive()
+        ((series, head),) = held_back
+        part = Head(head.life, 2, "b", ("b",), head.stamp, head.given_at)
+        assert store._insert_rows([(series, part)])
+        assert put_any(other, "d") == 4
+        assert ledger(other) == [("a", 1), ("b", 2), ("c", 3), ("d", 4)]
+
+    def test_a_ledger_that_contradicts_the_head_is_an_alarm(
+        self, store: MongoStore, other: MongoStore, held_back: list[Sealable]
+    ) -> None:
+        put_any(store, "a")
+        while not held_back:
+            assert store._sealer._thread.is_alive()
+        ((series, head),) = held_back
+        forged = Head(head.life, 1, "forged", ("forged",), head.stamp, head.given_at)
+        store._insert_rows([(series, forged)])
+        with pytest.raises(InternalError):
+            put_any(other, "b")
+        assert store.peek([SERIES]) == [Entry(*SERIES, "a", 1)]
+
+    def test_an_ended_life_is_swept(self, store: MongoStore) -> None:
+        store.advance([ask_any("a"), ask_any("b")])
+        put_any(store, "c")
+        life = store._series.find_one({})["life"]  # type: ignore[index]
+        store.delete(SERIES, restart=False)
+        put_any(store, "d")
+        store._sweep((SERIES, life))
+        assert [row["token"] for row in store._entries.find({})] in (["d"], [])
+        assert ledger(store) == [("d", 4)]
+
+
+class TestStaleMemory:
+    def test_a_head_that_another_server_replaced_is_read_again(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        for turn in range(1, 20, 2):
+            assert put_any(store, f"t{turn}") == turn
+            assert put_any(other, f"t{turn + 1}") == turn + 1
+
+    def test_a_repeat_is_not_answered_from_a_life_that_has_ended(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        put_any(store, "a")
+        other.delete(SERIES, restart=False)
+        assert put_any(store, "a") == 2
+
+    def test_the_current_token_is_not_taken_from_memory(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        put(store, "a")
+        put(other, "b")
+        assert put(store, "a") == 3
+
+    def test_a_token_is_not_mistaken_for_the_one_it_was_in_another_life(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        put(store, "a")
+        other.delete(SERIES, restart=True)
+        put(other, "a")  # the same token at the same value: only life and stamp differ
+        assert put(store, "b") == 2
+        assert ledger(other) == [("a", 1), ("b", 2)]
+
+    def test_what_is_remembered_is_bounded(self) -> None:
+        heads = Heads()
+        for number in range(MOST_REMEMBERED):
+            heads.put(SeriesKey(1, str(number)), Head(batch=("t",) * (number % 50)))
+        assert sum(4 + len(head.batch) for head in heads._heads.values()) <= MOST_REMEMBERED
+        assert heads.get(SeriesKey(1, str(MOST_REMEMBERED - 1))) is not None
+        assert heads.get(SeriesKey(1, "0")) is None
+
+
+def test_two_servers_on_one_series_both_make_progress(store: MongoStore, other: MongoStore) -> None:
+    answers: dict[MongoStore, list[int]] = {store: [], other: []}
+    enough = threading.Event()
+
+    def hammer(server: MongoStore, name: str) -> None:
+        while not enough.is_set():
+            number = len(answers[server])
+            answers[server].append(put_any(server, f"{name}-{number}"))
+            if sum(map(len, answers.values())) >= 200:
+                enough.set()
+
+    threads = [
+        threading.Thread(target=hammer, args=(server, name))
+        for server, name in ((store, "a"), (other, "b"))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    given = sorted(answers[store] + answers[other])
+    assert given == list(range(1, len(given) + 1))
+    assert min(map(len, answers.values())) >= len(given) / 5
+
+
+@pytest.fixture(scope="module")
+def frozen_set() -> Iterator[ReplicaSet]:
+    """A replica set of its own, for tests that freeze its members."""
+    with ReplicaSet.start(election_ms=4000) as replica_set:
+        yield replica_set
+
+
+class TestWithoutAMajority:
+    @pytest.fixture
+    def impatient(self, frozen_set: ReplicaSet) -> Iterator[MongoStore]:
+        client = frozen_set.client()
+        client.drop_database("impatient")
+        store = MongoStore(client["impatient"], patience=1.5, attempt=0.5)
+        yield store
+        store.close()
+
+    @pytest.fixture
+    def freeze(self, frozen_set: ReplicaSet) -> Iterator[Call]:
+        secondaries = [each for each in frozen_set.members if each is not frozen_set.primary()]
+        frozen = []
+
+        def freeze() -> None:
+            for each in secondaries:
+                each.pause()
+                frozen.append(each)
+
+        yield freeze
+        for each in frozen:
+            each.resume()
+        frozen_set.wait_until_healthy()
+
+    def test_a_write_is_unknown_and_its_retry_gives_the_same_value(
+        self, frozen_set: ReplicaSet, impatient: MongoStore, freeze: Call
+    ) -> None:
+        assert [put_any(impatient, token) for token in "aba"] == [1, 2, 1]  # and both are sealed
+        freeze()
+        with pytest.raises(StoreUnavailable) as error:
+            put_any(impatient, "c")
+        assert error.value.applied == "unknown"
+        for member in frozen_set.members:
+            member.resume()
+        frozen_set.wait_until_healthy()
+        patient = MongoStore(frozen_set.client()["impatient"])
+        assert [put_any(patient, token) for token in "abcd"] == [1, 2, 3, 4]
+        patient.close()
+
+    def test_a_token_is_not_called_absent_by_a_look_up_older_than_the_head(
+        self, frozen_set: ReplicaSet, impatient: MongoStore, freeze: Call
+    ) -> None:
+        """As on a fresh primary: what it knows to be committed is older than the head is."""
+        put_any(impatient, "a")
+        put_any(impatient, "b")
+        head = impatient._read_current(SERIES, impatient._work())
+        impatient._seal(SERIES, head, impatient._work())
+        freeze()
+        with frozen_set.client(w=1) as client, client.start_session() as session:
+            client["impatient"]["elsewhere"].insert_one({}, session=session)
+            head.seen_at(session.operation_time)  # newer than any committed state
+            with pytest.raises(StoreUnavailable):
+                impatient._last_given(SERIES, head, [ask_any("a")], impatient._work())
+        for member in frozen_set.members:
+            member.resume()
+        frozen_set.wait_until_healthy()
+        assert impatient._last_given(SERIES, head, [ask_any("a")], impatient._work()) == {"a": 1}
+
+    def test_a_read_is_refused_rather_than_stale(self, impatient: MongoStore, freeze: Call) -> None:
+        put_any(impatient, "a")
+        freeze()
+        with pytest.raises(StoreUnavailable) as error:
+            impatient.peek([SERIES])
+        assert error.value.applied == "no"

@@ -1,0 +1,245 @@
+"""What is SQLite's own: its file, its settings, its errors."""
+
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract.asking import OTHER, SERIES, ask_any, ledger, put, put_any
+from monotron.errors import (
+    InternalError,
+    MonotronError,
+    StartupError,
+    StorageFull,
+    StoreUnavailable,
+)
+from monotron.model import Entry, SeriesKey
+from monotron.store import open_store
+from monotron.store.sqlite import SqliteStore
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "monotron.db"
+
+
+@pytest.fixture
+def store(file: Path) -> Iterator[SqliteStore]:
+    store = open_store(f"sqlite:///{file}")
+    assert isinstance(store, SqliteStore)
+    yield store
+    store.close()
+
+
+class Disk:
+    """A connection whose statements can be made to fail."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._connection = store._connection
+        self.fails_at = ""
+        self.after = False
+        store._connection = self  # type: ignore[assignment]
+
+    def execute(self, statement: str, *parameters: Any) -> Any:
+        if self.fails_at and statement.startswith(self.fails_at):
+            if self.after:
+                self._connection.execute(statement, *parameters)
+            error = sqlite3.OperationalError("disk I/O error in /secret/place")
+            error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+            error.sqlite_errorname = "SQLITE_IOERR_FSYNC"
+            raise error
+        return self._connection.execute(statement, *parameters)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+class TestTheFile:
+    def test_is_written_ahead_fully_synced_and_locked(self, store: SqliteStore) -> None:
+        read = {
+            name: store._connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("journal_mode", "synchronous", "locking_mode")
+        }
+        assert read == {"journal_mode": "wal", "synchronous": 2, "locking_mode": "exclusive"}
+
+    def test_serves_one_store_at_a_time_in_a_process(
+        self, store: SqliteStore, file: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        put(store, "a")
+        monkeypatch.setattr("monotron.store.sqlite.LOCK_SECONDS", 0.05)
+        with pytest.raises(StartupError, match=f"Another process has {file} open"):
+            open_store(f"sqlite:///{file}")
+        assert put(store, "b") == 2
+
+    def test_serves_one_server_at_a_time(self, store: SqliteStore, file: Path) -> None:
+        command = [sys.executable, "-m", "monotron", "serve", "--listen", "127.0.0.1:0"]
+        second = subprocess.run(
+            [*command, "--store", f"sqlite:///{file}"], capture_output=True, text=True, timeout=60
+        )
+        assert second.returncode == 1
+        assert second.stdout == ""
+        assert f"Another process has {file} open" in second.stderr
+        assert "Traceback" not in second.stderr
+
+    def test_of_another_program_is_left_alone(self, file: Path) -> None:
+        with sqlite3.connect(file) as connection:
+            connection.execute("CREATE TABLE theirs (x)")
+        connection.close()
+        before = file.read_bytes()
+        with pytest.raises(StartupError, match="some other program"):
+            open_store(f"sqlite:///{file}")
+        with sqlite3.connect(file) as connection:
+            tables = connection.execute("SELECT name FROM sqlite_schema").fetchall()
+        connection.close()
+        assert tables == [("theirs",)]
+        assert len(file.read_bytes()) == len(before)
+
+    def test_that_is_no_database_is_refused(self, file: Path) -> None:
+        file.write_text("something else entirely, and long enough to be looked at" * 100)
+        with pytest.raises(StartupError, match="cannot use"):
+            open_store(f"sqlite:///{file}")
+
+    def test_of_a_newer_monotron_is_refused(self, file: Path) -> None:
+        open_store(f"sqlite:///{file}").close()
+        with sqlite3.connect(file) as connection:
+            connection.execute("PRAGMA user_version = 2")
+        connection.close()
+        with pytest.raises(StartupError, match="another Monotron"):
+            open_store(f"sqlite:///{file}")
+
+    def test_in_a_folder_that_is_not_there_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(StartupError, match="unable to open"):
+            open_store(f"sqlite:///{tmp_path}/nowhere/monotron.db")
+
+    @pytest.mark.parametrize("url", ["sqlite://monotron.db", "sqlite:///", "sqlite:////"])
+    def test_must_be_named_with_three_or_four_slashes(self, url: str) -> None:
+        with pytest.raises(StartupError, match="three slashes"):
+            open_store(url)
+
+    def test_is_made_once_by_many_at_the_same_time(self, file: Path) -> None:
+        """Each in its turn: the lock is handed on when a store closes."""
+        failures: list[BaseException] = []
+
+        def open_and_put(number: int) -> None:
+            try:
+                store = open_store(f"sqlite:///{file}")
+                put_any(store, f"t{number}")
+                store.close()
+            except BaseException as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=open_and_put, args=(n,)) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        store = open_store(f"sqlite:///{file}")
+        assert len(ledger(store)) == 4
+        store.close()
+
+    def test_cannot_hold_a_value_beyond_int64(self, store: SqliteStore) -> None:
+        put(store, "a")
+        with pytest.raises(sqlite3.IntegrityError):
+            store._connection.execute("UPDATE series SET value = 9223372036854775807 + 1")
+
+
+class TestAnError:
+    def test_before_the_commit_means_not_applied(self, store: SqliteStore) -> None:
+        put(store, "a")
+        disk = Disk(store)
+        disk.fails_at = "\nINSERT INTO entries"
+        with pytest.raises(StoreUnavailable) as error:
+            put(store, "b")
+        assert error.value.applied == "no"
+        disk.fails_at = ""
+        assert put(store, "c") == 2
+        assert ledger(store) == [("a", 1), ("c", 2)]
+
+    @pytest.mark.parametrize("written", [False, True])
+    def test_of_the_commit_itself_means_unknown(self, store: SqliteStore, written: bool) -> None:
+        put(store, "a")
+        disk = Disk(store)
+        disk.fails_at, disk.after = "COMMIT", written
+        with pytest.raises(StoreUnavailable) as error:
+            put_any(store, "b")
+        assert error.value.applied == "unknown"
+        assert store._connection is disk
+        # The file is opened anew, and the retry gets the value that it would have had.
+        assert put_any(store, "b") == 2
+        assert store._connection is not disk
+        assert ledger(store) == [("a", 1), ("b", 2)]
+
+    def test_tells_nobody_the_engines_own_words(self, store: SqliteStore) -> None:
+        disk = Disk(store)
+        disk.fails_at = "COMMIT"
+        with pytest.raises(MonotronError) as error:
+            put(store, "a")
+        assert "secret" not in error.value.detail
+
+    def test_of_a_full_disk_is_said_and_passes_when_there_is_space(
+        self, store: SqliteStore
+    ) -> None:
+        put_any(store, "a")
+        (pages,) = store._connection.execute("PRAGMA page_count").fetchone()
+        store._connection.execute(f"PRAGMA max_page_count = {pages}").fetchone()
+        given = 1
+        with pytest.raises(StorageFull):  # noqa: PT012  # which of them fails is the disk's choice
+            for number in range(10000):
+                store.advance([ask_any(f"{number}-{each:0250}") for each in range(64)])
+                given += 64
+        assert store.peek([SERIES])[0] == Entry(
+            *SERIES, f"{number - 1}-{63:0250}" if number else "a", given
+        )
+        store._connection.execute("PRAGMA max_page_count = 1000000").fetchone()
+        store.ping()
+        assert put_any(store, "b") == given + 1
+
+    def test_of_rows_that_contradict_is_an_alarm(self, store: SqliteStore) -> None:
+        put(store, "a")
+        store._connection.execute(
+            "INSERT INTO entries SELECT life, 2, 'forged', 0 FROM series WHERE key = ?",
+            (SERIES.key,),
+        )
+        with pytest.raises(InternalError):
+            put(store, "b")
+        assert store.peek([SERIES]) == [Entry(*SERIES, "a", 1)]
+
+
+class TestBackup:
+    def test_is_a_store_of_its_own(self, store: SqliteStore, tmp_path: Path) -> None:
+        for token in "abc":
+            put_any(store, token)
+        store.backup(tmp_path / "copy.db")
+        put_any(store, "d")
+        copy = open_store(f"sqlite:///{tmp_path}/copy.db")
+        assert ledger(copy) == [("a", 1), ("b", 2), ("c", 3)]
+        assert put_any(copy, "x") == 4
+        copy.close()
+
+
+class TestSweeping:
+    def test_entries_of_deleted_lives_go_by_and_by(self, store: SqliteStore) -> None:
+        for life in range(3):
+            store.advance([ask_any(f"{life}-{number}") for number in range(500)])
+            store.delete(SERIES, restart=True)
+        for number in range(30):
+            put_any(store, f"t{number}", series=OTHER)
+        rows = store._connection.execute("SELECT count(*) FROM entries").fetchone()
+        garbage = store._connection.execute("SELECT count(*) FROM garbage").fetchone()
+        assert rows == (30,)
+        assert garbage == (0,)
+
+    def test_a_life_is_never_used_again(self, store: SqliteStore) -> None:
+        lives = set()
+        for number in range(10):
+            series = SeriesKey(1, str(number % 3))
+            put(store, "a", series=series)
+            lives.add(store._head(series).life)
+            store.delete(series, restart=True)
+        assert len(lives) == 10

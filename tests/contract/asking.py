@@ -1,0 +1,44 @@
+"""Short words for asking a store, so that the tests read as sentences."""
+
+from monotron.errors import MonotronError
+from monotron.model import Given, Reuse, SeriesKey
+from monotron.store import Store
+from monotron.store.base import Advance
+
+SERIES = SeriesKey(1, "some-great-service")
+OTHER = SeriesKey(1, "other")
+
+
+def ask(token: str, reuse: Reuse = Reuse.CURRENT, series: SeriesKey = SERIES) -> Advance:
+    return Advance(series, token, reuse)
+
+
+def ask_any(token: str, series: SeriesKey = SERIES) -> Advance:
+    return Advance(series, token, Reuse.ANY)
+
+
+def put(store: Store, token: str, reuse: Reuse = Reuse.CURRENT, series: SeriesKey = SERIES) -> int:
+    """The value that one PUT of the token gives."""
+    (answer,) = store.advance([ask(token, reuse, series)])
+    return value(answer)
+
+
+def put_any(store: Store, token: str, series: SeriesKey = SERIES) -> int:
+    return put(store, token, Reuse.ANY, series)
+
+
+def value(answer: Given | MonotronError) -> int:
+    if isinstance(answer, MonotronError):
+        raise answer
+    return answer.entry.value
+
+
+def values(answers: list[Given | MonotronError]) -> list[int]:
+    return [value(answer) for answer in answers]
+
+
+def ledger(store: Store, series: SeriesKey = SERIES) -> list[tuple[str | None, int]]:
+    """The whole ledger, oldest first, as (token, value)."""
+    rows = store.ledger_page(series, None, 1000)
+    assert rows is not None
+    return [(row.entry.token, row.entry.value) for row in reversed(rows)]

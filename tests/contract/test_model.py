@@ -1,0 +1,164 @@
+"""A state machine of random puts, peeks, raises and deletes, against a dictionary."""
+
+from collections.abc import Callable
+
+import mongomock
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from contract.asking import SeriesKey
+from monotron.errors import SeriesExhausted, ValueWouldFall
+from monotron.model import INT64_MAX, Entry, Reuse
+from monotron.store import Store, open_store
+from monotron.store.base import Advance
+from monotron.store.mongo import MongoStore
+
+KEYS = ["a", "$b", "c.d"]
+tokens = st.sampled_from(["t", "u", "v", "$w", "é"])
+keys = st.sampled_from(KEYS)
+heights = st.one_of(
+    st.integers(1, 20), st.sampled_from([2**53, INT64_MAX - 2, INT64_MAX - 1, INT64_MAX])
+)
+
+
+class Series:
+    """What a series should be: as simple as it can be said."""
+
+    def __init__(self) -> None:
+        self.ledger: list[tuple[str | None, int]] = []
+        self.height = 0
+
+    @property
+    def current(self) -> str | None:
+        return self.ledger[-1][0] if self.ledger else None
+
+    def last_given(self, token: str) -> int | None:
+        return next((value for given, value in reversed(self.ledger) if given == token), None)
+
+    def put(self, token: str, reuse: Reuse) -> int | None:
+        """The value, or None where the series is exhausted."""
+        if token == self.current:
+            return self.height
+        known = self.last_given(token)
+        if reuse is Reuse.ANY and known is not None:
+            return known
+        if self.height == INT64_MAX:
+            return None
+        self.height += 1
+        self.ledger.append((token, self.height))
+        return self.height
+
+
+def machine(open_fresh: Callable[[], Store]) -> type[RuleBasedStateMachine]:
+    class Machine(RuleBasedStateMachine):
+        def __init__(self) -> None:
+            super().__init__()
+            self.store = open_fresh()
+            # A prefix of its own in each run, for stores that many runs share.
+            self.account = next(accounts)
+            self.model = {key: Series() for key in KEYS}
+
+        def series(self, key: str) -> SeriesKey:
+            return SeriesKey(self.account, key)
+
+        @rule(key=keys, puts=st.lists(st.tuples(tokens, st.sampled_from(Reuse)), min_size=1))
+        def put(self, key: str, puts: list[tuple[str, Reuse]]) -> None:
+            series = self.series(key)
+            answers = self.store.advance([Advance(series, *each) for each in puts])
+            for (token, reuse), answer in zip(puts, answers, strict=True):
+                before = self.model[key].height
+                expected = self.model[key].put(token, reuse)
+                if expected is None:
+                    assert isinstance(answer, SeriesExhausted)
+                else:
+                    assert not isinstance(answer, Exception)
+                    assert answer.entry == Entry(*series, token, expected)
+                    assert answer.reused == (self.model[key].height == before)
+
+        @rule(key=keys, height=heights)
+        def raise_to(self, key: str, height: int) -> None:
+            model = self.model[key]
+            if height < model.height:
+                with pytest.raises(ValueWouldFall):
+                    self.store.raise_to(self.series(key), height)
+                return
+            given = self.store.raise_to(self.series(key), height)
+            if height > model.height or not model.ledger:
+                model.height = height
+                model.ledger.append((None, height))
+                assert not given.reused
+            else:
+                assert given.reused
+            assert given.entry == Entry(*self.series(key), model.current, height)
+
+        @rule(key=keys, restart=st.booleans())
+        def delete(self, key: str, restart: bool) -> None:
+            self.store.delete(self.series(key), restart=restart)
+            self.model[key].ledger = []
+            if restart:
+                self.model[key].height = 0
+
+        @rule(key=keys, token=tokens)
+        def entry(self, key: str, token: str) -> None:
+            expected = self.model[key].last_given(token)
+            entry = self.store.entry(self.series(key), token)
+            assert (entry and entry.value) == expected
+
+        @invariant()
+        def the_store_holds_what_the_model_holds(self) -> None:
+            alive = sorted(key for key in KEYS if self.model[key].ledger)
+            listed = [
+                Entry(self.account, key, self.model[key].current, self.model[key].height)
+                for key in alive
+            ]
+            assert self.store.series_page(self.account, "", "", 10) == listed
+            for key in KEYS:
+                rows = self.store.ledger_page(self.series(key), None, 1000)
+                kept = [(row.entry.token, row.entry.value) for row in reversed(rows or [])]
+                assert kept == self.model[key].ledger
+                peeked = self.store.peek([self.series(key)])
+                assert peeked == [entry for entry in listed if entry.key == key] or [None]
+
+    return Machine
+
+
+accounts = iter(range(1, 1_000_000))
+
+
+def run(open_fresh: Callable[[], Store], examples: int) -> None:
+    run_state_machine_as_test(
+        machine(open_fresh),
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            database=None,
+        ),
+    )
+
+
+def test_sqlite_is_the_model(tmp_path_factory: pytest.TempPathFactory) -> None:
+    store = open_store(f"sqlite:///{tmp_path_factory.mktemp('model')}/monotron.db")
+    run(lambda: store, 60)
+    store.close()
+
+
+def test_sqlite_in_memory_is_the_model() -> None:
+    store = open_store("sqlite://")
+    run(lambda: store, 100)
+    store.close()
+
+
+def test_mongomock_is_the_model() -> None:
+    store = MongoStore(mongomock.MongoClient()["monotron"], replicated=False)
+    run(lambda: store, 25)
+    store.close()
+
+
+def test_mongod_is_the_model(database_url: str) -> None:
+    store = open_store(database_url)
+    run(lambda: store, 12)
+    store.close()

@@ -1,0 +1,145 @@
+"""HTTP as the tests speak it: a client that tidies nothing up, and bytes over a socket."""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.message import Message
+from http.client import HTTPConnection
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class Response:
+    """An answer; `headers` ignores case, and gives None for a header that is not there."""
+
+    status: int
+    headers: Message
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """The body as UTF-8."""
+        return self.body.decode()
+
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+class _UntidyConnection(HTTPConnection):
+    """Sends a path as it is given, where http.client would refuse it."""
+
+    def _validate_path(self, url: str) -> None:
+        pass
+
+    def _encode_request(self, request: str) -> bytes:
+        return request.encode()
+
+
+class Client:
+    """One keep-alive connection to one server; not for several threads at once."""
+
+    def __init__(self, url: str, timeout: float = 30) -> None:
+        address = urlsplit(url)
+        assert address.hostname is not None
+        self._connection = _UntidyConnection(address.hostname, address.port, timeout=timeout)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """The answer. *path* goes out as given, as UTF-8, nothing escaped.
+
+        Never sends a request twice: OSError or http.client.HTTPException if the connection breaks
+        while it is under way. Connects again if the server hung up between two requests.
+        """
+        if self._hung_up():
+            self.close()
+        if isinstance(body, str):
+            body = body.encode()
+        try:
+            self._connection.request(method, path, body, dict(headers or {}))
+            response = self._connection.getresponse()
+            return Response(response.status, response.headers, response.read())
+        except BaseException:
+            # What is left of this answer must not be taken for that of the next request.
+            self.close()
+            raise
+
+    def _hung_up(self) -> bool:
+        if self._connection.sock is None:
+            return False
+        # Nothing was asked, so whatever there is to read is the end of the stream.
+        poll = select.poll()
+        poll.register(self._connection.sock, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def close(self) -> None:
+        """Hang up; the next request connects again."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def raw(port: int, data: bytes, timeout: float = 10) -> bytes:
+    """What the server on 127.0.0.1 answers to *data*: one whole answer, or all until it hangs up.
+
+    TimeoutError if it goes on waiting, or is silent, for *timeout* seconds.
+    """
+    received = b""
+    with socket.create_connection(("127.0.0.1", port), timeout) as connection:
+        try:
+            connection.sendall(data)
+            while not _is_whole(received, data):
+                if not (part := connection.recv(65536)):
+                    break
+                received += part
+        except (BrokenPipeError, ConnectionResetError):
+            # It answers and hangs up before it has read all of a request that it refuses.
+            received += _left_over(connection)
+    return received
+
+
+def _left_over(connection: socket.socket) -> bytes:
+    received = b""
+    try:
+        while part := connection.recv(65536):
+            received += part
+    except OSError:
+        pass
+    return received
+
+
+def _is_whole(received: bytes, request: bytes) -> bool:
+    head, end, body = received.partition(b"\r\n\r\n")
+    if not end:
+        return False
+    status_line, *lines = head.split(b"\r\n")
+    status = status_line.split(b" ")[1:2]
+    if status == [b"100"]:
+        return _is_whole(body, request)
+    if status in ([b"204"], [b"304"]) or request.startswith(b"HEAD "):
+        return True
+    for line in lines:
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"content-length":
+            return len(body) >= int(value)
+    return False
