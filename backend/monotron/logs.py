@@ -5,6 +5,7 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import TextIO
 
@@ -25,7 +26,12 @@ def set_up(log_format: str) -> str:
 
 
 def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    return f"{_second(int(seconds))}.{int(seconds * 1000) % 1000:03}Z"
+
+
+@lru_cache(maxsize=2)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:-6]
 
 
 class JsonFormatter(logging.Formatter):
@@ -70,7 +76,8 @@ class RequestLog:
         """*path* is as the client sent it, without the query, and is escaped here."""
         if not self._lines:
             asyncio.get_running_loop().call_soon(self._write)
-        time, path, method = _time(at), encode_basestring_ascii(path), method[:16]
+        time = _time(at)
+        path, method = encode_basestring_ascii(path), method[:16]
         if self._as_text:
             line = f"{time} {ascii(method)[1:-1]} {path[1:-1]} {status} {ms:.1f} ms {request_id}\n"
         else:

@@ -8,9 +8,11 @@ from functools import lru_cache
 from itertools import count
 from json.encoder import encode_basestring
 from secrets import token_hex
+from time import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from tornado.httputil import HTTPHeaders, format_timestamp
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from monotron import errors
@@ -83,18 +85,27 @@ class Handler(RequestHandler):
         """What GET would answer, without the body (RFC 9110 §9.3.2)."""
         await cast(Awaitable[None], self.get(*args))
 
-    def set_default_headers(self) -> None:
-        if not self.request_id:  # Tornado calls this again before it writes an error
+    def clear(self) -> None:
+        """Reset status, headers and body of the answer.
+
+        Instead of Tornado's, which formats the date anew for each request and names itself.
+        """
+        if not self.request_id:
             given = self.request.headers.get("X-Request-Id")
             if given is None or not _REQUEST_ID.fullmatch(given):
                 given = f"{_process_id}-{next(_request_numbers):x}"
             self.request_id = given
-        headers = self._headers
-        del headers["Server"]
-        headers["Content-Type"] = "application/json"
-        headers["Cache-Control"] = "no-store"
-        headers["X-Content-Type-Options"] = "nosniff"
-        headers["X-Request-Id"] = self.request_id
+        self._headers = HTTPHeaders(
+            {
+                "Content-Type": "application/json",
+                "Date": _http_date(int(time())),
+                "Cache-Control": "no-store",
+                "X-Content-Type-Options": "nosniff",
+                "X-Request-Id": self.request_id,
+            }
+        )
+        self._write_buffer = []
+        self.set_status(200)
 
     def compute_etag(self) -> None:
         """None: an answer is never stored."""
@@ -233,6 +244,11 @@ def entry_json(entry: Entry) -> str:
         f'{{"creator_id": {account}, "key": {encode_basestring(key)}, '
         f'"token": {quoted}, "value": {value}}}'
     )
+
+
+@lru_cache(maxsize=2)
+def _http_date(second: int) -> str:
+    return format_timestamp(second)
 
 
 @lru_cache(maxsize=256)
