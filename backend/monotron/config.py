@@ -83,8 +83,8 @@ def _log_format(text: str) -> str:
 
 
 def _drain_delay(text: str) -> float:
-    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) or float(text) > 15:
-        raise ValueError("must be a number of seconds from 0 to 15")
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) or float(text) > 5:
+        raise ValueError("must be a number of seconds from 0 to 5")
     return float(text)
 
 

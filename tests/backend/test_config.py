@@ -44,7 +44,7 @@ WRONG = {
     "listen": ["3030", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:x", ":3030", "127.0.0.1:-1"],
     "store": ["monotron.db", "postgres://h/d", "sqlite:x", ""],
     "log_format": ["xml", ""],
-    "drain_delay": ["-1", "soon", "16", "nan", "1e1"],
+    "drain_delay": ["-1", "soon", "5.5", "nan", "1e0"],
 }
 
 

@@ -21,7 +21,7 @@ async def main() -> None:
     server = HTTPServer(Application([(r"/v1/series/([^/]*)(?:/([^/]*))?", Constant)]))
     sockets = bind_sockets(0, "127.0.0.1", backlog=1024)
     server.add_sockets(sockets)
-    print(f"Monotron listens on http://127.0.0.1:{sockets[0].getsockname()[1]}", flush=True)
+    print(sockets[0].getsockname()[1], flush=True)
     await asyncio.Event().wait()
 
 

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from tornado.httputil import HTTPHeaders, format_timestamp
+from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from monotron import errors
@@ -176,7 +177,7 @@ class Handler(RequestHandler):
         value: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        expected = isinstance(value, HTTPError | errors.MonotronError)
+        expected = isinstance(value, HTTPError | errors.MonotronError | StreamClosedError)
         if not expected or isinstance(value, errors.InternalError):
             log.error("request %s failed", self.request_id, exc_info=value)
 
@@ -218,6 +219,12 @@ class BodyTooLarge(Handler):
     """
 
     _DRAINED = 1 << 20
+
+    def initialize(self) -> None:
+        """Not counted as under way: it has no work, and is not told when its client leaves."""
+
+    def on_finish(self) -> None:
+        """Nor is its end."""
 
     def prepare(self) -> None:
         super().prepare()

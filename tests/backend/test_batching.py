@@ -1,0 +1,145 @@
+"""Lanes: what waits together, what does not, and whose error is whose."""
+
+import asyncio
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from monotron import batching
+from monotron.batching import Lanes
+from monotron.errors import EntryNotFound, MonotronError, StoreUnavailable
+
+
+class Store:
+    """Answers each request with itself, when it is let; remembers the batches."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.may_answer = threading.Event()
+        self.called = threading.Semaphore(0)
+
+    def call(self, requests: Sequence[str]) -> list[str | MonotronError]:
+        self.batches.append(list(requests))
+        self.called.release()
+        self.may_answer.wait()
+        if "all fail" in requests:
+            raise StoreUnavailable("down")
+        return [EntryNotFound(each) if each == "fails" else each for each in requests]
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+@pytest.fixture
+def lanes(store: Store) -> Iterator["Lanes[str, str]"]:
+    with ThreadPoolExecutor(4) as executor:
+        yield Lanes(store.call, executor, largest_batch=3)
+        store.may_answer.set()
+
+
+def test_a_request_that_comes_alone_is_served_at_once(
+    store: Store, lanes: "Lanes[str, str]"
+) -> None:
+    store.may_answer.set()
+
+    async def scenario() -> None:
+        assert await lanes.ask("lane", "a") == "a"
+        assert await lanes.ask("lane", "b") == "b"
+
+    asyncio.run(scenario())
+    assert store.batches == [["a"], ["b"]]
+
+
+def test_what_arrives_during_a_call_forms_the_next_batch(
+    store: Store, lanes: "Lanes[str, str]"
+) -> None:
+    async def scenario() -> list[str]:
+        answers = [lanes.ask("lane", "a")]
+        await asyncio.to_thread(store.called.acquire)
+        answers += [lanes.ask("lane", each) for each in "bcdef"]
+        store.may_answer.set()
+        return await asyncio.gather(*answers)
+
+    assert asyncio.run(scenario()) == list("abcdef")
+    assert store.batches == [["a"], ["b", "c", "d"], ["e", "f"]]
+
+
+def test_lanes_do_not_wait_for_each_other(store: Store, lanes: "Lanes[str, str]") -> None:
+    async def scenario() -> None:
+        answers = [lanes.ask(lane, lane) for lane in "ab"]
+        for _ in answers:  # both are under way before either is answered
+            await asyncio.to_thread(store.called.acquire)
+        store.may_answer.set()
+        assert await asyncio.gather(*answers) == ["a", "b"]
+
+    asyncio.run(scenario())
+
+
+def test_an_error_in_an_answers_place_is_its_own(store: Store, lanes: "Lanes[str, str]") -> None:
+    store.may_answer.set()
+
+    async def scenario() -> None:
+        answers = [lanes.ask("lane", each) for each in ("a", "fails", "b")]
+        outcomes = await asyncio.gather(*answers, return_exceptions=True)
+        assert [str(each) for each in outcomes] == ["a", "fails", "b"]
+        assert isinstance(outcomes[1], EntryNotFound)
+
+    asyncio.run(scenario())
+
+
+def test_a_call_that_fails_fails_its_batch_and_not_the_next(
+    store: Store, lanes: "Lanes[str, str]"
+) -> None:
+    store.may_answer.set()
+
+    async def scenario() -> None:
+        answers = [lanes.ask("lane", each) for each in ("a", "all fail", "b", "c")]
+        outcomes = await asyncio.gather(*answers, return_exceptions=True)
+        assert [isinstance(each, StoreUnavailable) for each in outcomes] == [True] * 3 + [False]
+
+    asyncio.run(scenario())
+
+
+def test_a_caller_that_gives_up_does_not_disturb_its_neighbours(
+    store: Store, lanes: "Lanes[str, str]"
+) -> None:
+    async def scenario() -> None:
+        gives_up, stays = lanes.ask("lane", "a"), lanes.ask("lane", "b")
+        await asyncio.to_thread(store.called.acquire)
+        gives_up.cancel()
+        store.may_answer.set()
+        assert await stays == "b"
+
+    asyncio.run(scenario())
+    assert store.batches == [["a", "b"]]
+
+
+def test_a_lane_that_is_idle_is_forgotten(store: Store, lanes: "Lanes[str, str]") -> None:
+    store.may_answer.set()
+
+    async def scenario() -> None:
+        await asyncio.gather(*(lanes.ask(lane, "a") for lane in range(100)))
+
+    asyncio.run(scenario())
+    assert lanes._lanes == {}
+    assert lanes._waiting == 0
+
+
+def test_more_than_may_wait_are_told_to_come_again(
+    store: Store, lanes: "Lanes[str, str]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batching, "MOST_WAITING", 2)
+
+    async def scenario() -> None:
+        taken = [lanes.ask("lane", each) for each in "ab"]
+        with pytest.raises(StoreUnavailable) as error:
+            lanes.ask("lane", "c")
+        assert error.value.applied == "no"
+        store.may_answer.set()
+        assert await asyncio.gather(*taken) == ["a", "b"]
+
+    asyncio.run(scenario())

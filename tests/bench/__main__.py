@@ -1,0 +1,187 @@
+"""`make bench`: what a request costs, as ratios taken in one run on one machine.
+
+The yardstick is a constant Tornado `RequestHandler`. Each figure is the median of several
+rounds, and each round measures the yardstick and the service one after the other, so that a
+machine that grows slow grows slow for both. No test asserts any of it.
+"""
+
+import argparse
+import statistics
+from contextlib import ExitStack
+
+from bench import fill, plain
+from bench.figures import Figures, Row, Table
+from bench.load import Result, Target, run_in_process
+from bench.processes import Yardstick, cpu_us, disk_folder, resident_mib
+from harness.mongod import ReplicaSet
+from harness.server import Server
+
+CONNECTIONS = 64
+SPREAD = 10_000
+HOT = Target("put")
+SPREAD_OUT = Target("put", key="spread", series=SPREAD)
+
+KINDS = {
+    "new tokens, one series": HOT,
+    "new tokens, one series, reuse=current": Target("put", reuse=None),
+    f"new tokens, {SPREAD:,} series": SPREAD_OUT,
+    "a repeated token": Target("repeat"),
+    "peek": Target("peek"),
+}
+GOALS = {
+    "SQLite": {"new tokens, one series": 0.85, f"new tokens, {SPREAD:,} series": 0.75, "peek": 0.7},
+    "MongoDB": {"new tokens, one series": 0.5},
+}
+
+
+class Bench:
+    """The measurements, in their order. Times in seconds."""
+
+    def __init__(self, stack: ExitStack, arguments: argparse.Namespace) -> None:
+        self.table = Table()
+        self.rounds = arguments.rounds
+        self.seconds = arguments.seconds
+        self.entries = arguments.entries
+        self.puts = arguments.puts
+        self.folder = stack.enter_context(disk_folder())
+        self.yardstick = stack.enter_context(Yardstick())
+
+    def sqlite(self) -> None:
+        with Server(f"sqlite:///{self.folder}/empty.db") as server:
+            empty = self.every_kind("SQLite", server)
+            self.one_connection(server)
+        full = f"sqlite:///{self.folder}/full.db"
+        fill.in_process(full, self.entries, SPREAD)
+        with Server(full) as server:
+            self.growth("SQLite", server, empty)
+
+    def mongodb(self) -> None:
+        with ReplicaSet.start(self.folder) as replica_set:
+            with Server(replica_set.url("empty")) as server:
+                empty = self.every_kind("MongoDB", server)
+                self.plain_updates(server, replica_set.url("plain"))
+            fill.in_process(replica_set.url("full"), self.entries, SPREAD)
+            with Server(replica_set.url("full")) as server:
+                self.growth("MongoDB", server, empty)
+
+    def memory(self) -> None:
+        with Server(f"sqlite:///{self.folder}/memory.db") as server:
+            self.load(server.port, HOT, 0.2)
+            self.table.add(
+                Row("SQLite: memory after start", resident_mib(server.pid), "MiB resident", 70)
+            )
+            target = Target("put", key="memory", series=100_000)
+            run_in_process(server.port, CONNECTIONS, target, count=self.puts)
+            self.table.add(
+                Row(
+                    f"SQLite: memory after {self.puts:,} PUTs over 100,000 series",
+                    resident_mib(server.pid),
+                    "MiB resident",
+                    150,
+                )
+            )
+
+    def every_kind(self, store: str, server: Server) -> dict[str, float]:
+        """Each kind of request against the yardstick; answers the ratios."""
+        ratios = {}
+        for kind, target in KINDS.items():
+            self.load(server.port, Target("put", target.series, target.key), 0.5)
+            ratios[kind], figures = self.against_yardstick(server, target)
+            goal = GOALS[store].get(kind)
+            self.table.add(
+                Row(f"{store}: {kind}", ratios[kind], "of the yardstick", goal, True, figures)
+            )
+        return ratios
+
+    def growth(self, store: str, server: Server, empty: dict[str, float]) -> None:
+        for kind, target in KINDS.items():
+            ratio, figures = self.against_yardstick(server, target)
+            self.table.add(
+                Row(
+                    f"{store} with {self.entries:,} entries: {kind}",
+                    ratio / empty[kind],
+                    "of an empty ledger",
+                    0.75,
+                    True,
+                    figures,
+                )
+            )
+
+    def plain_updates(self, server: Server, url: str) -> None:
+        """New tokens on many series against the cheapest majority write there could be."""
+        ratios, results = [], []
+        for _ in range(self.rounds):
+            bare = plain.updates_per_second(url, CONNECTIONS, SPREAD, self.seconds)
+            results.append(self.load(server.port, SPREAD_OUT, self.seconds))
+            ratios.append(results[-1].rps / bare)
+        ratio = statistics.median_low(ratios)
+        result = results[ratios.index(ratio)]
+        self.table.add(
+            Row(
+                f"MongoDB: new tokens, {SPREAD:,} series",
+                ratio,
+                f"of {result.rps / ratio:,.0f}/s plain updates by {CONNECTIONS} threads, no HTTP",
+                0.4,
+                True,
+                Figures.of(result),
+            )
+        )
+
+    def one_connection(self, server: Server) -> None:
+        """A client that waits alone: its median answer against commit plus constant handler."""
+        ratios, results = [], []
+        for _ in range(self.rounds):
+            commit = fill.commit_ms(self.folder)
+            constant = self.load(self.yardstick.port, HOT, self.seconds, connections=1).p50_ms
+            results.append(self.load(server.port, HOT, self.seconds, connections=1))
+            ratios.append(results[-1].p50_ms / (commit + constant))
+        ratio = statistics.median_low(ratios)
+        self.table.add(
+            Row(
+                "SQLite: new tokens, one connection: p50",
+                ratio,
+                f"of commit and yardstick (last: {commit:.2f} + {constant:.2f} ms)",
+                2.0,
+                figures=Figures.of(results[ratios.index(ratio)]),
+            )
+        )
+
+    def against_yardstick(self, server: Server, target: Target) -> tuple[float, Figures]:
+        """The median ratio of requests a second, each round's taken one after the other."""
+        ratios, figures = [], []
+        for _ in range(self.rounds):
+            constant = self.load(self.yardstick.port, target, self.seconds)
+            before = cpu_us(server.pid)
+            result = self.load(server.port, target, self.seconds)
+            ratios.append(result.rps / constant.rps)
+            figures.append(Figures.of(result, before, cpu_us(server.pid)))
+        ratio = statistics.median_low(ratios)
+        return ratio, figures[ratios.index(ratio)]
+
+    def load(
+        self, port: int, target: Target, seconds: float, connections: int = CONNECTIONS
+    ) -> Result:
+        result = run_in_process(port, connections, target, seconds=seconds)
+        if result.errors or set(result.statuses) != {200}:
+            raise RuntimeError(f"{target}: {result.errors} errors, statuses {result.statuses}")
+        return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help="sqlite, mongodb, memory")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
+    parser.add_argument("--entries", type=int, default=1_000_000, help="in a ledger that is full")
+    parser.add_argument("--puts", type=int, default=1_000_000, help="before memory is looked at")
+    arguments = parser.parse_args()
+    with ExitStack() as stack:
+        bench = Bench(stack, arguments)
+        parts = {"sqlite": bench.sqlite, "mongodb": bench.mongodb, "memory": bench.memory}
+        for part in arguments.parts or parts:
+            parts[part]()
+    bench.table.print()
+
+
+if __name__ == "__main__":
+    main()
