@@ -2,9 +2,16 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable
 from typing import Any
 
-from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
+from tornado.httputil import (
+    HTTPHeaders,
+    HTTPMessageDelegate,
+    HTTPServerRequest,
+    RequestStartLine,
+    ResponseStartLine,
+)
 from tornado.routing import PathMatches, Rule
 from tornado.web import Application, RequestHandler
 
@@ -62,18 +69,23 @@ class MonotronApplication(Application):
             headers[CONSUMED_CONTENT_TYPE] = headers["Content-Type"]
             del headers["Content-Type"]
         length = headers.get("Content-Length")
-        if length != "0" and (length is not None or "Transfer-Encoding" in headers):
+        has_body = length != "0" and (length is not None or "Transfer-Encoding" in headers)
+        if has_body:
             request.connection.set_body_timeout(BODY_SECONDS)  # type: ignore[union-attr]
         if length is not None and length.isdecimal() and int(length) > LARGEST_BODY:
             request.connection.set_max_body_size(int(length))  # type: ignore[union-attr]
             return self.get_handler_delegate(request, BodyTooLarge)
-        return super().find_handler(request, **kwargs)
+        delegate = super().find_handler(request, **kwargs)
+        return _Arriving(self, delegate) if has_body else delegate
 
     def probe(self) -> "asyncio.Task[None]":
         """A probe of the store; one at a time, however many ask."""
         if self._probe is None or self._probe.done():
             self._probe = asyncio.create_task(self.series.ping())
         return self._probe
+
+    def request_began(self) -> None:
+        self.requests_under_way += 1
 
     def request_finished(self) -> None:
         self.requests_under_way -= 1
@@ -96,3 +108,28 @@ class MonotronApplication(Application):
             1000 * request.request_time(),
             handler.request_id if isinstance(handler, Handler) else "",
         )
+
+
+class _Arriving(HTTPMessageDelegate):
+    """Counts a request as under way while its body arrives: before that it has no handler."""
+
+    def __init__(self, application: MonotronApplication, delegate: HTTPMessageDelegate) -> None:
+        self._application = application
+        self._delegate = delegate
+        application.request_began()
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        return self._delegate.headers_received(start_line, headers)
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        return self._delegate.data_received(chunk)
+
+    def finish(self) -> None:
+        self._delegate.finish()
+        self._application.request_finished()
+
+    def on_connection_close(self) -> None:
+        self._delegate.on_connection_close()
+        self._application.request_finished()

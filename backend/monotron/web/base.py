@@ -1,8 +1,10 @@
 """What all handlers share: admission, parameters, answers, errors."""
 
+import asyncio
 import json
 import logging
 import re
+import sys
 from collections.abc import Awaitable
 from functools import lru_cache
 from itertools import count
@@ -43,6 +45,8 @@ log = logging.getLogger("monotron.web")
 ACCOUNT = 1
 """There are no accounts yet: everything belongs to the first."""
 
+MOST_HEADERS = 100
+
 CONSUMED_CONTENT_TYPE = "X-Consumed-Content-Type"
 """Where a request's Content-Type is put, so that Tornado does not take the body for a form."""
 
@@ -59,7 +63,7 @@ class Handler(RequestHandler):
     admitted_while_draining: ClassVar[bool] = False
 
     def initialize(self) -> None:
-        self.application.requests_under_way += 1
+        self.application.request_began()
 
     def on_finish(self) -> None:
         self.application.request_finished()
@@ -74,6 +78,11 @@ class Handler(RequestHandler):
                 "This server is open to whoever can reach it, so it answers only to a loopback "
                 "name in the Host header, such as localhost or 127.0.0.1 (a web page could "
                 "otherwise count through a name of its own). Use http://127.0.0.1 in the URL."
+            )
+        if sum(1 for _ in self.request.headers.get_all()) > MOST_HEADERS:
+            raise errors.InvalidRequest(
+                f"The request has more than {MOST_HEADERS} headers, so it was not acted upon. "
+                "Send the few that are needed."
             )
         if self.application.draining and not self.admitted_while_draining:
             raise errors.Draining(
@@ -214,11 +223,12 @@ class NotFound(Handler):
 class BodyTooLarge(Handler):
     """Stands in for any handler when a request announces a larger body than is taken.
 
-    A body of a moderate size is let through into nothing before the answer: a client that is
-    still writing when the connection closes may lose the answer.
+    A body of moderate size is let through into nothing first, if it comes within a moment: a
+    client that is still writing when the connection closes may lose the answer.
     """
 
-    _DRAINED = 1 << 20
+    _LARGEST_DROPPED = 1 << 20
+    _MOMENT = 1.0
 
     def initialize(self) -> None:
         """Not counted as under way: it has no work, and is not told when its client leaves."""
@@ -228,8 +238,10 @@ class BodyTooLarge(Handler):
 
     def prepare(self) -> None:
         super().prepare()
-        if int(self.request.headers["Content-Length"]) > self._DRAINED:
+        headers = self.request.headers
+        if "Expect" in headers or int(headers["Content-Length"]) > self._LARGEST_DROPPED:
             self._refuse()
+        asyncio.get_running_loop().call_later(self._MOMENT, self._refuse_if_waiting)
 
     def data_received(self, chunk: bytes) -> None:
         """Dropped."""
@@ -239,6 +251,13 @@ class BodyTooLarge(Handler):
             f"The body is larger than the {self.application.largest_body} bytes that are taken. "
             "Nothing here needs one of that size."
         )
+
+    def _refuse_if_waiting(self) -> None:
+        if not self._finished:
+            try:
+                self._refuse()
+            except errors.BodyTooLarge:
+                self.send_error(413, exc_info=sys.exc_info())
 
     get = put = post = delete = patch = _refuse
 

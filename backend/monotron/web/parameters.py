@@ -32,13 +32,16 @@ class Parameters:
     format: Format | None = None
 
 
-def _integer(largest: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,19}", text) or not 1 <= int(text) <= largest:
-            raise ValueError(f"a whole number from 1 to {largest}")
-        return int(text)
+def _limit(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= 1000:
+        raise ValueError("a whole number from 1 to 1000")
+    return int(text)
 
-    return parse
+
+def _before(text: str) -> int:
+    if not re.fullmatch(r"-?[0-9]{1,19}", text) or not -INT64_MAX - 1 <= int(text) <= INT64_MAX:
+        raise ValueError("a whole number of 64 bits")
+    return max(1, int(text))  # values begin at 1: nothing is before that
 
 
 def _one_of(values: Mapping[str, Any]) -> Callable[[str], Any]:
@@ -59,9 +62,9 @@ def _name(text: str) -> str:
 _PARSERS: dict[str, Callable[[str], Any]] = {
     "reuse": _one_of({reuse.value: reuse for reuse in Reuse}),
     "restart": _one_of({"true": True, "false": False}),
-    "limit": _integer(1000),
+    "limit": _limit,
     "after": _name,
-    "before": _integer(INT64_MAX),
+    "before": _before,
     "prefix": _name,
     "format": _one_of({format.value: format for format in Format}),
 }
