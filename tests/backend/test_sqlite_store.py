@@ -40,10 +40,10 @@ class Disk:
     """A connection whose statements can be made to fail."""
 
     def __init__(self, store: SqliteStore) -> None:
-        self._connection = store._connection
+        self._connection = store._file._connection
         self.fails_at = ""
         self.after = False
-        store._connection = self  # type: ignore[assignment]
+        store._file._connection = self  # type: ignore[assignment]
 
     def execute(self, statement: str, *parameters: Any) -> Any:
         if self.fails_at and statement.startswith(self.fails_at):
@@ -62,7 +62,7 @@ class Disk:
 class TestTheFile:
     def test_is_written_ahead_fully_synced_and_locked(self, store: SqliteStore) -> None:
         read = {
-            name: store._connection.execute(f"PRAGMA {name}").fetchone()[0]
+            name: store._file._connection.execute(f"PRAGMA {name}").fetchone()[0]
             for name in ("journal_mode", "synchronous", "locking_mode")
         }
         assert read == {"journal_mode": "wal", "synchronous": 2, "locking_mode": "exclusive"}
@@ -71,7 +71,7 @@ class TestTheFile:
         self, store: SqliteStore, file: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         put(store, "a")
-        monkeypatch.setattr("monotron.store.sqlite.LOCK_SECONDS", 0.05)
+        monkeypatch.setattr("monotron.store.sqlite_file.LOCK_SECONDS", 0.05)
         with pytest.raises(StartupError, match=f"Another process has {file} open"):
             open_store(f"sqlite:///{file}")
         assert put(store, "b") == 2
@@ -146,7 +146,7 @@ class TestTheFile:
     def test_cannot_hold_a_value_beyond_int64(self, store: SqliteStore) -> None:
         put(store, "a")
         with pytest.raises(sqlite3.IntegrityError):
-            store._connection.execute("UPDATE series SET value = 9223372036854775807 + 1")
+            store._file._connection.execute("UPDATE series SET value = 9223372036854775807 + 1")
 
 
 class TestAnError:
@@ -169,10 +169,10 @@ class TestAnError:
         with pytest.raises(StoreUnavailable) as error:
             put_any(store, "b")
         assert error.value.applied == "unknown"
-        assert store._connection is disk
+        assert store._file._connection is disk
         # The file is opened anew, and the retry gets the value that it would have had.
         assert put_any(store, "b") == 2
-        assert store._connection is not disk
+        assert store._file._connection is not disk
         assert ledger(store) == [("a", 1), ("b", 2)]
 
     def test_tells_nobody_the_engines_own_words(self, store: SqliteStore) -> None:
@@ -186,8 +186,8 @@ class TestAnError:
         self, store: SqliteStore
     ) -> None:
         put_any(store, "a")
-        (pages,) = store._connection.execute("PRAGMA page_count").fetchone()
-        store._connection.execute(f"PRAGMA max_page_count = {pages}").fetchone()
+        (pages,) = store._file._connection.execute("PRAGMA page_count").fetchone()
+        store._file._connection.execute(f"PRAGMA max_page_count = {pages}").fetchone()
         given = 1
         with pytest.raises(StorageFull):  # noqa: PT012  # which of them fails is the disk's choice
             for number in range(10000):
@@ -196,13 +196,13 @@ class TestAnError:
         assert store.peek([SERIES])[0] == Entry(
             *SERIES, f"{number - 1}-{63:0250}" if number else "a", given
         )
-        store._connection.execute("PRAGMA max_page_count = 1000000").fetchone()
+        store._file._connection.execute("PRAGMA max_page_count = 1000000").fetchone()
         store.ping()
         assert put_any(store, "b") == given + 1
 
     def test_of_rows_that_contradict_is_an_alarm(self, store: SqliteStore) -> None:
         put(store, "a")
-        store._connection.execute(
+        store._file._connection.execute(
             "INSERT INTO entries SELECT life, 2, 'forged', 0 FROM series WHERE key = ?",
             (SERIES.key,),
         )
@@ -230,8 +230,8 @@ class TestSweeping:
             store.delete(SERIES, restart=True)
         for number in range(30):
             put_any(store, f"t{number}", series=OTHER)
-        rows = store._connection.execute("SELECT count(*) FROM entries").fetchone()
-        garbage = store._connection.execute("SELECT count(*) FROM garbage").fetchone()
+        rows = store._file._connection.execute("SELECT count(*) FROM entries").fetchone()
+        garbage = store._file._connection.execute("SELECT count(*) FROM garbage").fetchone()
         assert rows == (30,)
         assert garbage == (0,)
 
@@ -240,6 +240,9 @@ class TestSweeping:
         for number in range(10):
             series = SeriesKey(1, str(number % 3))
             put(store, "a", series=series)
-            lives.add(store._head(series).life)
+            rows = store._file._connection.execute(
+                "SELECT life FROM series WHERE key = ?", (series.key,)
+            ).fetchall()
+            lives.update(rows)
             store.delete(series, restart=True)
         assert len(lives) == 10
