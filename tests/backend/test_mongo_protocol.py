@@ -259,7 +259,7 @@ class TestSealing:
             assert store._sealer._thread.is_alive()
         other.delete(SERIES, restart=True)
         assert [put_any(other, token) for token in "xy"] == [1, 2]
-        store._seal_many(held_back)
+        store._ledger.seal_many(held_back, store._work())
         assert ledger(other) == [("x", 1), ("y", 2)]
         assert [put_any(other, token) for token in "ab"] == [3, 4]
         assert [put_any(store, token) for token in "abxy"] == [3, 4, 1, 2]
@@ -272,7 +272,7 @@ class TestSealing:
             assert store._sealer._thread.is_alive()
         ((series, head),) = held_back
         part = Head(head.life, 2, "b", ("b",), head.stamp, head.given_at)
-        assert store._insert_rows([(series, part)])
+        assert store._ledger.insert([(series, part)])
         assert put_any(other, "d") == 4
         assert ledger(other) == [("a", 1), ("b", 2), ("c", 3), ("d", 4)]
 
@@ -284,7 +284,7 @@ class TestSealing:
             assert store._sealer._thread.is_alive()
         ((series, head),) = held_back
         forged = Head(head.life, 1, "forged", ("forged",), head.stamp, head.given_at)
-        store._insert_rows([(series, forged)])
+        store._ledger.insert([(series, forged)])
         with pytest.raises(InternalError):
             put_any(other, "b")
         assert store.peek([SERIES]) == [Entry(*SERIES, "a", 1)]
@@ -295,8 +295,8 @@ class TestSealing:
         life = store._series.find_one({})["life"]  # type: ignore[index]
         store.delete(SERIES, restart=False)
         put_any(store, "d")
-        store._sweep((SERIES, life))
-        assert [row["token"] for row in store._entries.find({})] in (["d"], [])
+        store._ledger.sweep((SERIES, life), store._work())
+        assert [row["token"] for row in store._ledger._entries.find({})] in (["d"], [])
         assert ledger(store) == [("d", 4)]
 
 
@@ -417,17 +417,19 @@ class TestWithoutAMajority:
         put_any(impatient, "a")
         put_any(impatient, "b")
         head = impatient._read_current(SERIES, impatient._work())
-        impatient._seal(SERIES, head, impatient._work())
+        impatient._ledger.seal(SERIES, head, impatient._work())
         freeze()
         with frozen_set.client(w=1) as client, client.start_session() as session:
             client["impatient"]["elsewhere"].insert_one({}, session=session)
             head.seen_at(session.operation_time)  # newer than any committed state
             with pytest.raises(StoreUnavailable):
-                impatient._last_given(SERIES, head, [ask_any("a")], impatient._work())
+                impatient._ledger.last_given(SERIES, head, [ask_any("a")], impatient._work())
         for member in frozen_set.members:
             member.resume()
         frozen_set.wait_until_healthy()
-        assert impatient._last_given(SERIES, head, [ask_any("a")], impatient._work()) == {"a": 1}
+        assert impatient._ledger.last_given(SERIES, head, [ask_any("a")], impatient._work()) == {
+            "a": 1
+        }
 
     def test_a_read_is_refused_rather_than_stale(self, impatient: MongoStore, freeze: Call) -> None:
         put_any(impatient, "a")

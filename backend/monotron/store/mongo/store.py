@@ -13,44 +13,34 @@ words used here:
 User text is only ever a value, never the name of a field nor part of an expression.
 """
 
-import logging
 import time
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
-from typing import Any
 
 from bson import Int64, ObjectId, Timestamp
-from pymongo import ASCENDING, DESCENDING, ReadPreference, ReturnDocument, WriteConcern
-from pymongo.client_session import ClientSession
-from pymongo.collection import Collection
+from pymongo import ASCENDING, ReadPreference, ReturnDocument
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
-from pymongo.read_concern import ReadConcern
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from monotron.errors import (
-    InternalError,
-    InvalidRequest,
-    MonotronError,
-    StoreUnavailable,
-    ValueWouldFall,
-)
-from monotron.model import Entry, Given, LedgerEntry, Reuse, SeriesKey
+from monotron.errors import InvalidRequest, MonotronError, StoreUnavailable, ValueWouldFall
+from monotron.model import Entry, Given, LedgerEntry, SeriesKey
 from monotron.store.base import Advance, Clock, Store, count
 from monotron.store.mongo.connection import Document, Patience, connect
-from monotron.store.mongo.heads import EndedLife, Head, Heads, Sealable, Sealer
-
-log = logging.getLogger("monotron.store")
+from monotron.store.mongo.heads import Head, Heads, Sealer
+from monotron.store.mongo.ledger import (
+    Ledger,
+    Session,
+    Sessions,
+    collection,
+    operation_time,
+    where,
+)
 
 PATIENCE_SECONDS = 15.0
 """How long one call may take, elections and all, before its caller hears of it."""
 
 ATTEMPT_SECONDS = 5.0
 """How long one command may take before what became of it is looked up."""
-
-_DUPLICATE_KEY = 11000
-
-Session = ClientSession | None
 
 
 class MongoStore(Store):
@@ -71,22 +61,19 @@ class MongoStore(Store):
         """*replicated*: false for a server without a replica set, which has no cluster time."""
         self._client = database.client
         self._clock = clock
-        self._replicated = replicated
         self._patience = patience
         self._attempt = attempt
-        committed = ReadConcern("majority" if replicated else "local")
-        self._series = _collection(database, "series", committed)
-        self._entries = _collection(database, "entries", committed)
+        self._sessions = Sessions(database, replicated=replicated)
+        self._series = collection(database, "series", self._sessions.read_concern("majority"))
         # A read that cannot be rolled back and is not stale, of one document on the primary.
-        self._current = _collection(
-            database, "series", ReadConcern("linearizable" if replicated else "local")
-        )
+        self._current = collection(database, "series", self._sessions.read_concern("linearizable"))
+        self._series.create_index([("account", ASCENDING), ("key", ASCENDING)], unique=True)
+        self._ledger = Ledger(database, self._sessions)
         self._heads = Heads()
-        life = [("account", ASCENDING), ("key", ASCENDING), ("life", ASCENDING)]
-        self._series.create_index(life[:2], unique=True)
-        self._entries.create_index([*life, ("value", ASCENDING)], unique=True)
-        self._entries.create_index([*life, ("token", ASCENDING), ("value", DESCENDING)])
-        self._sealer = Sealer(self._seal_many, self._sweep)
+        self._sealer = Sealer(
+            lambda heads: self._ledger.seal_many(heads, self._work()),
+            lambda ended: self._ledger.sweep(ended, self._work()),
+        )
 
     @classmethod
     def open(cls, url: str, *, clock: Clock) -> "MongoStore":
@@ -103,8 +90,8 @@ class MongoStore(Store):
         head = self._remembered(series) or self._read(series, work)
         is_current = False  # seen since this call began
         while True:
-            self._seal(series, head, work)
-            known = self._last_given(series, head, requests, work)
+            self._ledger.seal(series, head, work)
+            known = self._ledger.last_given(series, head, requests, work)
             answers, tokens = count(head.value, head.token, known, requests)
             if tokens:
                 new = self._successor(head, tokens, head.value + len(tokens))
@@ -133,7 +120,7 @@ class MongoStore(Store):
         for value, given in reversed(list(enumerate(head.batch, head.first))):
             if given == token:
                 return Entry(*series, token, value)
-        row = self._last_row(series, head, token, work)
+        row = self._ledger.last_row(series, head, token, work)
         return Entry(*series, token, int(row["value"])) if row else None
 
     def raise_to(self, series: SeriesKey, value: int) -> Given:
@@ -147,7 +134,7 @@ class MongoStore(Store):
                 )
             if value == head.value and head.alive:
                 return Given(Entry(*series, head.token, value), reused=True)
-            self._seal(series, head, work)
+            self._ledger.seal(series, head, work)
             if self._replace(series, head, self._successor(head, [None], value), work):
                 return Given(Entry(*series, None, value), reused=False)
             head = self._read_in_turn(series, work)
@@ -159,7 +146,7 @@ class MongoStore(Store):
             height = 0 if restart else head.value
             if not head.alive and height == head.value:
                 return
-            self._seal(series, head, work)
+            self._ledger.seal(series, head, work)
             end = Head(life=ObjectId(), value=height, stamp=ObjectId(), given_at=self._now())
             if self._replace(series, head, end, work):
                 if head.life is not None:
@@ -168,13 +155,13 @@ class MongoStore(Store):
             head = self._read_in_turn(series, work)
 
     def series_page(self, account: int, prefix: str, after: str, limit: int) -> list[Entry]:
-        where = {
+        condition = {
             "account": account,
             "key": {"$gt": after, "$gte": prefix},
             "batch.0": {"$exists": True},
         }
         rows = self._work().persist(
-            lambda: list(self._series.find(where).sort("key", ASCENDING).limit(limit))
+            lambda: list(self._series.find(condition).sort("key", ASCENDING).limit(limit))
         )
         # In order of key, those with the prefix stand together, the first of them first.
         return [
@@ -198,7 +185,9 @@ class MongoStore(Store):
         ][:limit]
         if len(page) < limit:
             values = {"value": {"$lt": Int64(min(below, head.first))}}
-            rows = self._rows(series, head, values, work, limit=limit - len(page), newest=True)
+            rows = self._ledger.rows(
+                series, head, values, work, limit=limit - len(page), newest=True
+            )
             for row in rows:
                 entry = Entry(*series, row["token"], int(row["value"]))
                 page.append(LedgerEntry(entry, int(row["given_at"])))
@@ -236,8 +225,9 @@ class MongoStore(Store):
 
     def _read(self, series: SeriesKey, work: Patience) -> Head:
         """The head: committed, if perhaps not the newest. A compare-and-set will tell."""
-        where = _series(series)
-        return self._head(lambda session: self._series.find_one(where, session=session), work)
+        return self._head(
+            lambda session: self._series.find_one(where(series), session=session), work
+        )
 
     def _read_in_turn(self, series: SeriesKey, work: Patience) -> Head:
         """The current head, for who lost a step: with a mark on it, so that nobody starves.
@@ -245,10 +235,9 @@ class MongoStore(Store):
         A server that goes on and on from memory is always faster than one that must read first.
         It sees the mark with its next step, and waits a moment.
         """
-        where = _series(series)
         return self._head(
             lambda session: self._series.find_one_and_update(
-                where,
+                where(series),
                 {"$set": {"awaited": work.id}},
                 return_document=ReturnDocument.AFTER,
                 session=session,
@@ -258,14 +247,15 @@ class MongoStore(Store):
 
     def _read_current(self, series: SeriesKey, work: Patience) -> Head:
         """The head as it was at some moment since this call began."""
-        where = _series(series)
-        return self._head(lambda session: self._current.find_one(where, session=session), work)
+        return self._head(
+            lambda session: self._current.find_one(where(series), session=session), work
+        )
 
     def _head(self, read: Callable[[Session], Document | None], work: Patience) -> Head:
         def call() -> Head:
-            with self._session() as session:
+            with self._sessions.start() as session:
                 document = read(session)
-                return _head(document, _operation_time(session))
+                return _head(document, operation_time(session))
 
         return work.persist(call)
 
@@ -300,7 +290,7 @@ class MongoStore(Store):
                 return True
             if head.stamp == seen.stamp:
                 continue
-            if new.batch and self._was_sealed(series, new, head, work):
+            if new.batch and self._ledger.was_sealed(series, new, head.time, work):
                 return True
             if not new.batch and head.life == new.life:
                 return True  # it ended the old life, and the new one goes on already
@@ -323,17 +313,17 @@ class MongoStore(Store):
             "given_at": Int64(new.given_at),
             "awaited": None,
         }
-        with work.attempt(), self._session() as session:
+        with work.attempt(), self._sessions.start() as session:
             if seen.stamp is None:
                 try:
-                    self._series.insert_one({**_series(series), **state}, session=session)
+                    self._series.insert_one({**where(series), **state}, session=session)
                 except DuplicateKeyError:
                     return False
             else:
                 # All four: a token may come round again, and so may a value after a restart.
                 replaced = self._series.find_one_and_update(
                     {
-                        **_series(series),
+                        **where(series),
                         "life": seen.life,
                         "value": Int64(seen.value),
                         "token": seen.token,
@@ -348,166 +338,14 @@ class MongoStore(Store):
                 if replaced.get("awaited") not in (None, work.id):
                     # A step from what must be read first takes several times as long as ours.
                     new.pause = min(0.25, max(0.02, 4 * work.elapsed()))
-            self._remember(series, new, _operation_time(session))
+            self._remember(series, new, operation_time(session))
         return True
-
-    def _was_sealed(self, series: SeriesKey, new: Head, now: Head, work: Patience) -> bool:
-        """Whether *new* had its time: before it was replaced by another, it was sealed."""
-        new.seen_at(now.time)
-        rows = self._rows(series, new, {"value": Int64(new.first)}, work)
-        return any(row["stamp"] == new.stamp for row in rows)
 
     def _remember(self, series: SeriesKey, head: Head, time: Timestamp | None) -> None:
         head.seen_at(time)
         if head.batch:
             self._sealer.seal_soon(series, head)
         self._heads.put(series, head)
-
-    # The ledger: sealed, searched, swept
-
-    def _seal(self, series: SeriesKey, head: Head, work: Patience) -> None:
-        """Return when the head's batch stands in the ledger for good."""
-        if head.sealing is not None:
-            head.sealing.wait(work.remaining())
-        if head.sealed or not head.alive:
-            return
-        # Read from the store, it was most likely sealed long ago by whoever wrote it.
-        if not self._stands(series, head, work):
-            work.persist(lambda: self._insert_rows([(series, head)]))
-            if not self._stands(series, head, work):
-                raise _contradiction(series, head)
-        head.sealed = True
-
-    def _stands(self, series: SeriesKey, head: Head, work: Patience) -> bool:
-        values = {"value": {"$gte": Int64(head.first), "$lte": Int64(head.value)}}
-        tokens = {int(row["value"]): row["token"] for row in self._rows(series, head, values, work)}
-        for value, token in enumerate(head.batch, head.first):
-            if value in tokens and tokens[value] != token:
-                raise _contradiction(series, head)
-        return len(tokens) == len(head.batch)
-
-    def _insert_rows(self, heads: Sequence[Sealable]) -> bool:
-        """Insert the rows of these batches; false if some stood already, and were left alone."""
-        rows = [
-            {
-                **_series(series),
-                "life": head.life,
-                "value": Int64(value),
-                "token": token,
-                "given_at": Int64(head.given_at),
-                "stamp": head.stamp,
-            }
-            for series, head in heads
-            for value, token in enumerate(head.batch, head.first)
-        ]
-        all_new = True
-        with self._session() as session:
-            try:
-                self._entries.insert_many(rows, ordered=False, session=session)
-            except BulkWriteError as error:
-                details = error.details or {}
-                codes = {each.get("code") for each in details.get("writeErrors", ())}
-                if details.get("writeConcernErrors") or codes != {_DUPLICATE_KEY}:
-                    raise
-                all_new = False
-            for _, head in heads:
-                head.seen_at(_operation_time(session))
-        return all_new
-
-    def _seal_many(self, heads: Sequence[Sealable]) -> None:
-        """Seal in the background. What fails is left to the next step, which seals for itself."""
-        work = self._work()
-        try:
-            with work.attempt():
-                all_new = self._insert_rows(heads)
-        except PyMongoError as error:
-            log.info("sealing in the background failed (%s)", type(error).__name__)
-            return
-        for _, head in heads:
-            head.sealed = all_new  # what stood already is compared by the next step
-
-    def _sweep(self, ended: EndedLife) -> None:
-        series, life = ended
-        with self._work().attempt():
-            self._entries.delete_many({**_series(series), "life": life})
-
-    def _last_given(
-        self, series: SeriesKey, head: Head, requests: Iterable[Advance], work: Patience
-    ) -> Mapping[str, int]:
-        """The value that each token with `Reuse.ANY` was last given; the head must be sealed.
-
-        Not to find a token is a statement too, so the look-up may not be older than the head: on
-        a fresh primary it waits until what came before the head is committed there.
-        """
-        tokens = {request.token for request in requests if request.reuse is Reuse.ANY}
-        if not tokens or not head.alive:
-            return {}
-        most = 4 * len(tokens) + 64
-        rows = self._rows(series, head, {"token": {"$in": list(tokens)}}, work, limit=most)
-        known: dict[str, int] = {}
-        for row in rows:
-            known[row["token"]] = max(int(row["value"]), known.get(row["token"], 0))
-        if len(rows) == most:  # of tokens with many values, these need not be the last
-            for token in tokens:
-                last = self._last_row(series, head, token, work)
-                if last is not None:
-                    known[token] = int(last["value"])
-        return known
-
-    def _last_row(
-        self, series: SeriesKey, head: Head, token: str, work: Patience
-    ) -> Document | None:
-        rows = self._rows(series, head, {"token": token}, work, limit=1, newest=True)
-        return rows[0] if rows else None
-
-    def _rows(
-        self,
-        series: SeriesKey,
-        head: Head,
-        where: Mapping[str, Any],
-        work: Patience,
-        *,
-        limit: int = 0,
-        newest: bool = False,
-    ) -> list[Document]:
-        """Rows of the head's life, committed, and no older than what is known of the head."""
-
-        def call() -> list[Document]:
-            with self._session(head.time) as session:
-                cursor = self._entries.find(
-                    {**_series(series), "life": head.life, **where}, limit=limit, session=session
-                )
-                if newest:
-                    cursor = cursor.sort("value", DESCENDING)
-                rows = list(cursor)
-                head.seen_at(_operation_time(session))
-            return rows
-
-        return work.persist(call)
-
-    def _session(self, after: Timestamp | None = None) -> AbstractContextManager[Session]:
-        """A session whose committed reads are no older than *after*."""
-        if not self._replicated:
-            return nullcontext(None)
-        session = self._client.start_session(causal_consistency=True)
-        if after is not None:
-            session.advance_operation_time(after)
-        return session
-
-
-def _collection(
-    database: "Database[Document]", name: str, read_concern: ReadConcern
-) -> "Collection[Document]":
-    return database.get_collection(
-        name,
-        read_concern=read_concern,
-        write_concern=WriteConcern(w="majority", j=True),
-        read_preference=ReadPreference.PRIMARY,
-    )
-
-
-def _series(series: SeriesKey) -> Document:
-    return {"account": series.account, "key": series.key}
 
 
 def _head(document: Document | None, time: Timestamp | None) -> Head:
@@ -521,16 +359,4 @@ def _head(document: Document | None, time: Timestamp | None) -> Head:
         stamp=document["stamp"],
         given_at=int(document["given_at"]),
         time=time,
-    )
-
-
-def _operation_time(session: Session) -> Timestamp | None:
-    return None if session is None else session.operation_time
-
-
-def _contradiction(series: SeriesKey, head: Head) -> InternalError:
-    log.critical("the ledger of series %r contradicts its head at value %d", series.key, head.value)
-    return InternalError(
-        f"The ledger of the series {series.key!r} contradicts its head, so nothing was given. "
-        "This must not happen: please report it, and look at both before going on."
     )
