@@ -23,10 +23,15 @@ INTERNALS = re.compile(
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server on a fresh SQLite file, which must live to the end without one stack trace."""
-    store = tmp_path_factory.mktemp("store") / "monotron.db"
-    with Server(f"sqlite:///{store}") as server:
+def store_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A fresh SQLite file; a module that should run on other stores too says so itself."""
+    return f"sqlite:///{tmp_path_factory.mktemp('store')}/monotron.db"
+
+
+@pytest.fixture(scope="module")
+def server(store_url: str) -> Iterator[Server]:
+    """A server on a fresh store, which must live to the end without one stack trace."""
+    with Server(store_url) as server:
         yield server
         assert server.running
     assert "Traceback" not in server.log()

@@ -12,12 +12,27 @@ from urllib.parse import quote
 
 import pytest
 
+from harness.mongod import ReplicaSet
 from harness.server import Client, Response, Server
 
 LAST = 9223372036854775807
 JSON = {"Content-Type": "application/json"}
 
 Problem = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="module", params=["sqlite", "mongodb"])
+def store_url(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The contract holds on both stores."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path_factory.mktemp('store')}/monotron.db"
+        return
+    replica_set: ReplicaSet = request.getfixturevalue("replica_set")
+    yield replica_set.url("http")
+    with replica_set.client() as client:
+        client.drop_database("http")
 
 
 def segment(text: str) -> str:

@@ -23,6 +23,9 @@ Result = TypeVar("Result")
 
 OLDEST_SERVER = (4, 4)
 
+START_SECONDS = 15.0
+"""How long a server may take to answer when Monotron starts."""
+
 _UNAUTHORIZED = 13
 _AUTHENTICATION_FAILED = 18
 _OUT_OF_DISK_SPACE = 14031
@@ -91,17 +94,20 @@ def connect(url: str) -> tuple["Database[Document]", bool]:
     name = store_name(url)
     try:
         client: MongoClient[Document] = MongoClient(url, appname="monotron", retryWrites=True)
-        database = client.get_default_database()
     except (PyMongoError, ValueError) as error:
-        no_database = isinstance(error, ConfigurationError) and "default database" in str(error)
-        reason = (
-            "it names no database: write mongodb://HOST/DATABASE"
-            if no_database
-            else "MongoDB's driver does not understand it"
-        )
-        raise StartupError(f"The store's URL {name} cannot be used: {reason}.") from error
+        raise StartupError(
+            f"The store's URL {name} cannot be used: MongoDB's driver does not understand it."
+        ) from error
     try:
-        with pymongo.timeout(15):
+        database = client.get_default_database()
+    except ConfigurationError as error:
+        client.close()
+        raise StartupError(
+            f"The store's URL {name} cannot be used: it names no database. Write "
+            "mongodb://HOST/DATABASE."
+        ) from error
+    try:
+        with pymongo.timeout(START_SECONDS):
             return database, _check(client, name)
     except PyMongoError as error:
         client.close()
