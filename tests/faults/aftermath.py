@@ -1,0 +1,105 @@
+"""What must be there once the faults are over and all callers have their numbers."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from faults.checker import violations
+from faults.history import History
+from harness.http import Client
+
+CALLERS = 16
+Name = tuple[str, str]
+
+
+def check_aftermath(history: History, urls: Sequence[str]) -> None:
+    """Hold what callers were told against what the servers at *urls* say now.
+
+    The history is that of a counter, and complete. Every number given stands in the ledger under
+    its token, and what else stands there was given to an attempt in doubt. Every token has the
+    last number it was given, also when asked for again, and then each series stands as before.
+    """
+    assert history.unresolved() == set()
+    assert violations(history) == []
+    with Client(urls[0]) as client:
+        ledgers = {key: ledger(client, key) for key in history.series()}
+        stands = {key: peek(client, key) for key in history.series()}
+    last: dict[Name, int] = {}
+    for key, rows in ledgers.items():
+        assert [value for _, value in rows] == list(range(stands[key], 0, -1)), key
+        told = {(put.token, put.value) for put in history.puts if put.key == key and put.value}
+        assert told - set(rows) == set(), f"lost from {key}"
+        burned = Counter(token for token, _ in set(rows) - told)
+        in_doubt = Counter(
+            put.token
+            for put in history.puts
+            if put.key == key and put.unknown and put.reuse == "current"
+        )
+        assert burned - in_doubt == Counter(), f"given to nobody in {key}"
+        last |= {(key, token): value for token, value in reversed(rows)}
+    assert last.keys() == history.acknowledged().keys()
+    assert _of_all(_entry, list(last), urls) == last
+    assert _of_all(_put, list(last), urls) == {
+        name: (value, "true") for name, value in last.items()
+    }
+    with Client(urls[-1]) as client:
+        assert {key: peek(client, key) for key in history.series()} == stands
+
+
+def ledger(client: Client, key: str) -> list[tuple[str, int]]:
+    """The (token, value) of a whole ledger, newest first."""
+    entries: list[tuple[str, int]] = []
+    before = ""
+    while True:
+        response = client.request("GET", f"/v1/entries/{key}?limit=1000{before}")
+        assert response.status == 200, response
+        page = response.json()
+        entries += [(entry["token"], entry["value"]) for entry in page["entries"]]
+        if page["next"] is None:
+            return entries
+        before = f"&before={page['next']}"
+
+
+def peek(client: Client, key: str) -> int:
+    """The last value of a series."""
+    response = client.request("GET", f"/v1/series/{key}")
+    assert response.status == 200, response
+    value = response.json()["value"]
+    assert isinstance(value, int)
+    return value
+
+
+def _entry(client: Client, key: str, token: str) -> object:
+    response = client.request("GET", f"/v1/series/{key}/{token}")
+    return response.json()["value"] if response.status == 200 else response
+
+
+def _put(client: Client, key: str, token: str) -> object:
+    response = client.request("PUT", f"/v1/series/{key}/{token}?reuse=any")
+    if response.status != 200:
+        return response
+    return response.json()["value"], response.headers["Monotron-Reused"]
+
+
+def _of_all(
+    ask: Callable[[Client, str, str], object],
+    names: Sequence[Name],
+    urls: Sequence[str],
+) -> dict[Name, object]:
+    """What each (key, token) is answered, asked for by several callers at once."""
+    local = threading.local()
+    clients: list[Client] = []
+
+    def connect() -> None:
+        local.client = Client(urls[len(clients) % len(urls)])
+        clients.append(local.client)
+
+    with ThreadPoolExecutor(CALLERS, initializer=connect) as callers:
+        answers = callers.map(lambda name: ask(local.client, *name), names)
+        found = dict(zip(names, answers, strict=True))
+    for client in clients:
+        client.close()
+    return found

@@ -1,0 +1,53 @@
+"""A server that is killed again and again: nothing that it answered is lost or given twice."""
+
+from __future__ import annotations
+
+import random
+import time
+from secrets import randbits
+
+import pytest
+
+from faults.aftermath import check_aftermath
+from faults.load import Load
+from harness.member import free_port
+from harness.server import Server
+
+KILLS = 50
+KEYS = ["a", "b", "c", "CURRENT"]
+
+
+@pytest.mark.timeout(300)
+def test_nothing_is_lost_when_the_server_is_killed_50_times(store_url: str) -> None:
+    seed = randbits(32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    listen = f"127.0.0.1:{free_port()}"
+    server = Server(store_url, listen=listen)
+    started = time.monotonic()
+    kills_under_load = 0
+    try:
+        with Load([server.url], KEYS, seed=seed) as load:
+            for _ in range(KILLS):
+                load.wait_for_answers(1)
+                time.sleep(chance.uniform(0.03, 0.25))  # the moment of the fault
+                assert server.running, server.log()
+                interrupted = load.interrupted
+                server.kill()
+                server = Server(store_url, listen=listen)
+                kills_under_load += load.interrupted > interrupted
+            load.wait_for_answers(1)
+            history = load.finish()
+        killing = time.monotonic() - started
+        check_aftermath(history, [server.url])
+        print(
+            f"{KILLS} kills in {killing:.1f} s, {kills_under_load} of them under load; "
+            f"{load.acknowledged} answers; {load.interrupted} requests interrupted, "
+            f"{history.retried()} retried to success ({history.counted_in_doubt()} had been "
+            f"counted), {load.refused} refused; "
+            f"checked in {time.monotonic() - started - killing:.1f} s"
+        )
+    finally:
+        server.kill()
+    assert kills_under_load == KILLS
+    assert history.counted_in_doubt() > 0
