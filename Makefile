@@ -9,7 +9,7 @@ run: .venv/.installed
 
 # pytest comes last: its closing line is the last line of the output.
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 bench: .venv/.installed-test
 	PYTHONPATH=tests $(BIN)/python -m bench

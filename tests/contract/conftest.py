@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import mongomock
 import pytest
 
+from contract.mock import mongomock_store
 from monotron.store import Store, open_store
-from monotron.store.mongo import MongoStore
 
 STORES = ["sqlite-file", "sqlite-memory", "mongomock", "mongod"]
 
@@ -19,7 +18,7 @@ def make_store(kind: str, request: pytest.FixtureRequest) -> Store:
     if kind == "sqlite-memory":
         return open_store("sqlite://")
     if kind == "mongomock":
-        return MongoStore(mongomock.MongoClient()["monotron"], replicated=False)
+        return mongomock_store()
     return open_store(store_url(kind, request))
 
 

@@ -2,18 +2,16 @@
 
 from collections.abc import Callable
 
-import mongomock
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from contract.asking import SeriesKey
+from contract.mock import mongomock_store
 from monotron.errors import SeriesExhausted, ValueWouldFall
-from monotron.model import INT64_MAX, Entry, Reuse
+from monotron.model import INT64_MAX, Entry, Reuse, SeriesKey
 from monotron.store import Store, open_store
 from monotron.store.base import Advance
-from monotron.store.mongo import MongoStore
 
 KEYS = ["a", "$b", "c.d"]
 tokens = st.sampled_from(["t", "u", "v", "$w", "é"])
@@ -153,7 +151,7 @@ def test_sqlite_in_memory_is_the_model() -> None:
 
 
 def test_mongomock_is_the_model() -> None:
-    store = MongoStore(mongomock.MongoClient()["monotron"], replicated=False)
+    store = mongomock_store()
     run(lambda: store, 25)
     store.close()
 
