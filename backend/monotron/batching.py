@@ -20,21 +20,22 @@ MOST_WAITING = 4096
 
 
 class Lanes(Generic[Request, Answer]):
-    """One kind of request, batched by lane onto one synchronous call.
+    """One kind of request, batched by lane onto one call of the store.
 
-    *call* takes the requests of one lane in their order of arrival and answers each, in the
-    same order; a `MonotronError` in an answer's place is raised to its own caller only, and one
-    that *call* raises to all of the batch. It runs on *executor*, once at a time for a lane.
+    *start* takes the requests of one lane in their order of arrival, and returns at once with
+    the rest of the call, which runs on *executor* and answers each, in the same order. A
+    `MonotronError` in an answer's place is raised to its own caller only, and one that the call
+    raises to all of the batch. A lane has one call under way at a time.
     """
 
     def __init__(
         self,
-        call: Callable[[Sequence[Request]], Sequence[Answer | MonotronError]],
+        start: Callable[[Sequence[Request]], Callable[[], Sequence[Answer | MonotronError]]],
         executor: Executor,
         *,
         largest_batch: int,
     ) -> None:
-        self._call = call
+        self._start = start
         self._executor = executor
         self._largest_batch = largest_batch
         self._lanes: dict[Hashable, deque[tuple[Request, asyncio.Future[Answer]]]] = {}
@@ -66,7 +67,14 @@ class Lanes(Generic[Request, Answer]):
         batch = [waiting.popleft() for _ in range(min(len(waiting), self._largest_batch))]
         self._waiting -= len(batch)
         loop = asyncio.get_running_loop()
-        done = loop.run_in_executor(self._executor, self._call, [request for request, _ in batch])
+        try:
+            finish = self._start([request for request, _ in batch])
+        except Exception as error:
+            failed: asyncio.Future[Sequence[Answer | MonotronError]] = loop.create_future()
+            failed.set_exception(error)
+            loop.call_soon(self._answer, lane, batch, failed)
+            return
+        done = loop.run_in_executor(self._executor, finish)
         done.add_done_callback(lambda done: self._answer(lane, batch, done))
 
     def _answer(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -21,13 +22,17 @@ class Series:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        # A thread more than the lanes need, so that a page or a probe is never behind them all.
-        self._executor = ThreadPoolExecutor(store.calls_at_once + 1, "store")
+        # Threads of their own for steps: what is started holds the store until it is finished,
+        # and may not wait behind a call that waits for the store.
+        self._steps = ThreadPoolExecutor(store.calls_at_once, "step")
+        self._calls = ThreadPoolExecutor(store.calls_at_once + 1, "call")
         self._advances: Lanes[Advance, Given] = Lanes(
-            store.advance, self._executor, largest_batch=store.largest_batch
+            store.start, self._steps, largest_batch=store.largest_batch
         )
         self._peeks: Lanes[SeriesKey, Entry | None] = Lanes(
-            store.peek, self._executor, largest_batch=store.largest_batch
+            lambda keys: partial(store.peek, keys),
+            self._calls,
+            largest_batch=store.largest_batch,
         )
 
     def next(self, series: SeriesKey, token: str, reuse: Reuse) -> "asyncio.Future[Given]":
@@ -57,7 +62,7 @@ class Series:
 
     async def delete(self, series: SeriesKey, *, restart: bool) -> None:
         """Forget the series and its entries; its height too with *restart*."""
-        await self._run(lambda: self._store.delete(series, restart=restart))
+        await self._run(partial(self._store.delete, series, restart=restart))
 
     async def page(
         self, account: int, prefix: str, after: str, limit: int
@@ -89,7 +94,8 @@ class Series:
 
     def close(self) -> None:
         """Wait for the calls under way, then close the store."""
-        self._executor.shutdown()
+        self._steps.shutdown()
+        self._calls.shutdown()
         self._store.close()
 
     async def _run(
@@ -99,7 +105,7 @@ class Series:
         **kwargs: Parameters.kwargs,
     ) -> Result:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, lambda: call(*args, **kwargs))
+        return await loop.run_in_executor(self._calls, partial(call, *args, **kwargs))
 
 
 def _not_found(series: SeriesKey) -> SeriesNotFound:

@@ -2,8 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -37,7 +38,7 @@ def store() -> Store:
 @pytest.fixture
 def lanes(store: Store) -> Iterator["Lanes[str, str]"]:
     with ThreadPoolExecutor(4) as executor:
-        yield Lanes(store.call, executor, largest_batch=3)
+        yield Lanes(lambda requests: partial(store.call, requests), executor, largest_batch=3)
         store.may_answer.set()
 
 
@@ -102,6 +103,25 @@ def test_a_call_that_fails_fails_its_batch_and_not_the_next(
         assert [isinstance(each, StoreUnavailable) for each in outcomes] == [True] * 3 + [False]
 
     asyncio.run(scenario())
+
+
+def test_a_call_that_cannot_be_started_fails_its_batch_and_not_the_next(store: Store) -> None:
+    def start(requests: Sequence[str]) -> Callable[[], list[str | MonotronError]]:
+        if "cannot start" in requests:
+            raise StoreUnavailable("down")
+        return partial(store.call, requests)
+
+    store.may_answer.set()
+
+    async def scenario(lanes: "Lanes[str, str]") -> None:
+        outcomes = await asyncio.gather(
+            *(lanes.ask("lane", each) for each in ("a", "cannot start", "b")),
+            return_exceptions=True,
+        )
+        assert [isinstance(each, StoreUnavailable) for each in outcomes] == [True, True, False]
+
+    with ThreadPoolExecutor(1) as executor:
+        asyncio.run(scenario(Lanes(start, executor, largest_batch=2)))
 
 
 def test_a_caller_that_gives_up_does_not_disturb_its_neighbours(

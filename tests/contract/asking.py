@@ -18,8 +18,8 @@ def ask_any(token: str, series: SeriesKey = SERIES) -> Advance:
 
 
 def put(store: Store, token: str, reuse: Reuse = Reuse.CURRENT, series: SeriesKey = SERIES) -> int:
-    """The value that one PUT of the token gives."""
-    (answer,) = store.advance([ask(token, reuse, series)])
+    """The value that one PUT of the token gives, in a step that is started, then finished."""
+    (answer,) = store.start([ask(token, reuse, series)])()
     return value(answer)
 
 

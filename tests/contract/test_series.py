@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -132,6 +133,22 @@ class TestBatches:
         last, refused, again = store.advance([ask_any("last"), ask_any("more"), ask_any("last")])
         assert value(last) == value(again) == INT64_MAX
         assert isinstance(refused, SeriesExhausted)
+
+
+class TestStart:
+    def test_a_started_step_is_finished_on_another_thread(self, store: Store) -> None:
+        finish = store.start([ask("a"), ask("b"), ask("a")])
+        with ThreadPoolExecutor(1) as executor:
+            assert values(executor.submit(finish).result()) == [1, 2, 3]
+        assert put(store, "a") == 3
+
+    def test_what_comes_meanwhile_waits_for_its_end(self, store: Store) -> None:
+        with ThreadPoolExecutor(3) as executor:
+            finish = store.start([ask("a")])
+            other = executor.submit(store.start([ask("b", series=OTHER)]))
+            third = executor.submit(store.advance, [ask("c", series=SeriesKey(1, "third"))])
+            assert values(finish()) == values(other.result()) == values(third.result()) == [1]
+        assert store.peek([SERIES]) == [Entry(1, SERIES.key, "a", 1)]
 
 
 class TestInt64:

@@ -7,6 +7,7 @@ A store is synchronous: each call blocks its thread until the engine has answere
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
@@ -54,6 +55,14 @@ class Store(ABC):
         value is never given to two tokens. A series at `INT64_MAX` answers `SeriesExhausted`
         in its request's place. The step is atomic: raised means all of it or none of it.
         """
+
+    def start(self, requests: Sequence[Advance]) -> Callable[[], list[Given | MonotronError]]:
+        """Begin the step of `advance` without waiting; what is returned finishes it, and waits.
+
+        For the event loop: it starts a step, and has a thread finish it. What was started must
+        be finished, and nothing of it is durable before that.
+        """
+        return partial(self.advance, requests)
 
     @abstractmethod
     def peek(self, keys: Sequence[SeriesKey]) -> list[Entry | None]:

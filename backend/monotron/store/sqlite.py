@@ -8,7 +8,7 @@ at every step of a statement, and that, not SQLite, is what a loop over the rows
 
 import json
 import time
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,12 +23,14 @@ SELECT json_group_array(json_array(wanted.key, series.life, series.value, series
 FROM json_each(?) AS wanted
 JOIN series ON series.account = wanted.value ->> 0 AND series.key = wanted.value ->> 1
 """
-_LAST_GIVEN = """
-SELECT json_group_array(json_array(wanted.key, (
-    SELECT value FROM entries
-    WHERE life = wanted.value ->> 0 AND token = wanted.value ->> 1
-    ORDER BY value DESC LIMIT 1)))
+_HEADS_AND_LAST_GIVEN = """
+SELECT json_group_array(json_array(wanted.key, series.life, series.value, series.token,
+                                   series.alive, (
+    SELECT entries.value FROM entries
+    WHERE entries.life = series.life AND entries.token = wanted.value ->> 2
+    ORDER BY entries.value DESC LIMIT 1)))
 FROM json_each(?) AS wanted
+JOIN series ON series.account = wanted.value ->> 0 AND series.key = wanted.value ->> 1
 """
 _SAVE_SERIES = """
 INSERT INTO series (life, account, key, value, token, alive)
@@ -68,6 +70,7 @@ class SqliteStore(Store):
     def __init__(self, path: str, *, clock: Clock = time.time) -> None:
         self._file = SqliteFile(path)
         self._clock = clock
+        self._may_have_garbage = True
 
     @classmethod
     def open(cls, url: str, *, clock: Clock) -> "SqliteStore":
@@ -83,39 +86,59 @@ class SqliteStore(Store):
     def lane(self, series: SeriesKey) -> Hashable:
         return None  # one for all: whatever waits shares a transaction and its fsync
 
+    def start(self, requests: Sequence[Advance]) -> Callable[[], list[Given | MonotronError]]:
+        # Statements take microseconds, and a thread that fights for the interpreter lock
+        # between them slows the event loop more: only the commit, which waits for the disk, is
+        # left to a thread (docs/decisions/0004-commit-on-a-thread.md).
+        transaction = self._file.begin_at_once()
+        if transaction is None:
+            return super().start(requests)
+        with transaction.rolled_back_on_error():
+            answers = self._number(transaction, requests)
+
+        def finish() -> list[Given | MonotronError]:
+            transaction.commit()
+            return answers
+
+        return finish
+
     def advance(self, requests: Sequence[Advance]) -> list[Given | MonotronError]:
+        with self._file.transaction() as transaction:
+            return self._number(transaction, requests)
+
+    def _number(
+        self, transaction: Transaction, requests: Sequence[Advance]
+    ) -> list[Given | MonotronError]:
         by_series: dict[SeriesKey, list[int]] = {}
         for position, request in enumerate(requests):
             by_series.setdefault(request.series, []).append(position)
         answers: list[Given | MonotronError] = [None] * len(requests)  # type: ignore[list-item]
         heads_to_save, entries_to_add = [], []
         new_life = 0
-        with self._file.transaction() as transaction:
-            heads = _heads(transaction, by_series)
-            known = _last_given(transaction, requests, heads)
-            for series, positions in by_series.items():
-                head = heads.get(series, _NEVER_SEEN)
-                counted, tokens = count(
-                    head.value,
-                    head.token,
-                    known.get(series, {}),
-                    [requests[position] for position in positions],
-                )
-                for position, answer in zip(positions, counted, strict=True):
-                    answers[position] = answer
-                if tokens:
-                    life = head.life
-                    if not life:
-                        life = new_life = new_life + 1 if new_life else _new_life(transaction)
-                    value = head.value
-                    for token in tokens:
-                        value += 1
-                        entries_to_add.append((life, value, token))
-                    heads_to_save.append((life, *series, value, tokens[-1], 1))
-            if entries_to_add:
-                transaction.write(_SAVE_SERIES, _json(heads_to_save))
-                transaction.write(_ADD_ENTRIES, _json(entries_to_add), self._now())
-                _sweep(transaction)
+        heads, known = _heads_and_last_given(transaction, requests)
+        for series, positions in by_series.items():
+            head = heads.get(series, _NEVER_SEEN)
+            counted, tokens = count(
+                head.value,
+                head.token,
+                known.get(series, {}),
+                [requests[position] for position in positions],
+            )
+            for position, answer in zip(positions, counted, strict=True):
+                answers[position] = answer
+            if tokens:
+                life = head.life
+                if not life:
+                    life = new_life = new_life + 1 if new_life else _new_life(transaction)
+                value = head.value
+                for token in tokens:
+                    value += 1
+                    entries_to_add.append((life, value, token))
+                heads_to_save.append((life, *series, value, tokens[-1], 1))
+        if entries_to_add:
+            transaction.write(_SAVE_SERIES, _json(heads_to_save))
+            transaction.write(_ADD_ENTRIES, _json(entries_to_add), self._now())
+            self._sweep(transaction)
         return answers
 
     def peek(self, keys: Sequence[SeriesKey]) -> list[Entry | None]:
@@ -165,7 +188,8 @@ class SqliteStore(Store):
                 head.life,
             )
             transaction.write("INSERT INTO garbage VALUES (?)", head.life)
-            _sweep(transaction)
+            self._may_have_garbage = True
+            self._sweep(transaction)
 
     def series_page(self, account: int, prefix: str, after: str, limit: int) -> list[Entry]:
         with self._file.transaction() as transaction:
@@ -204,6 +228,15 @@ class SqliteStore(Store):
     def close(self) -> None:
         self._file.close()
 
+    def _sweep(self, transaction: Transaction) -> None:
+        """Remove a few entries of a deleted life, so that no one write pays for all of them."""
+        if self._may_have_garbage:
+            (life,) = transaction.one("SELECT min(life) FROM garbage")
+            if life is None:
+                self._may_have_garbage = False
+            elif transaction.write(_SWEEP, life).rowcount == 0:
+                transaction.write("DELETE FROM garbage WHERE life = ?", life)
+
     def _now(self) -> int:
         return int(self._clock() * 1000)
 
@@ -226,30 +259,20 @@ def _new_life(transaction: Transaction) -> int:
     return int(life)
 
 
-def _last_given(
-    transaction: Transaction, requests: Sequence[Advance], heads: dict[SeriesKey, _Head]
-) -> dict[SeriesKey, dict[str, int]]:
-    """The value that each token with `Reuse.ANY` was last given, where it was given one."""
-    asked = [
-        (series, head.life, token)
-        for series, token, reuse in requests
-        if reuse is Reuse.ANY and (head := heads.get(series)) and head.alive
-    ]
+def _heads_and_last_given(
+    transaction: Transaction, requests: Sequence[Advance]
+) -> tuple[dict[SeriesKey, _Head], dict[SeriesKey, dict[str, int]]]:
+    """Where the series stand, and what tokens with `Reuse.ANY` were last given, if anything."""
+    heads: dict[SeriesKey, _Head] = {}
     known: dict[SeriesKey, dict[str, int]] = {}
-    if asked:
-        (rows,) = transaction.one(_LAST_GIVEN, _json([(life, token) for _, life, token in asked]))
-        for position, value in json.loads(rows):
-            if value is not None:
-                series, _, token = asked[position]
-                known.setdefault(series, {})[token] = value
-    return known
-
-
-def _sweep(transaction: Transaction) -> None:
-    """Remove a few entries of a deleted life, so that no one write pays for all of them."""
-    (life,) = transaction.one("SELECT min(life) FROM garbage")
-    if life is not None and transaction.write(_SWEEP, life).rowcount == 0:
-        transaction.write("DELETE FROM garbage WHERE life = ?", life)
+    wanted = [(*series, token if reuse is Reuse.ANY else None) for series, token, reuse in requests]
+    (rows,) = transaction.one(_HEADS_AND_LAST_GIVEN, _json(wanted))
+    for position, life, value, current, alive, last_given in json.loads(rows):
+        series, token, _ = requests[position]
+        heads[series] = _Head(life, value, current, bool(alive))
+        if last_given is not None:
+            known.setdefault(series, {})[token] = last_given
+    return heads, known
 
 
 def _json(rows: Sequence[Sequence[object]]) -> str:

@@ -56,11 +56,13 @@ CREATE TABLE garbage (life INTEGER PRIMARY KEY) STRICT;
 
 
 class Transaction:
-    """A transaction under way. *writes*: whether it has something to lose if COMMIT fails."""
+    """A transaction under way; it ends with `commit` or `roll_back`, on whatever thread."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, file: "SqliteFile", connection: sqlite3.Connection) -> None:
+        self._file = file
         self.execute = connection.execute
         self.writes = False
+        """Whether there is something to lose if the commit fails."""
 
     def write(self, statement: str, *parameters: object) -> sqlite3.Cursor:
         self.writes = True
@@ -69,6 +71,29 @@ class Transaction:
     def one(self, statement: str, *parameters: object) -> Any:
         """The first row, or None."""
         return self.execute(statement, parameters).fetchone()
+
+    @contextmanager
+    def rolled_back_on_error(self) -> Iterator[None]:
+        """Errors within end the transaction, and those of the engine come out translated."""
+        try:
+            yield
+        except BaseException as error:
+            self._file.end(self)
+            if isinstance(error, sqlite3.Error):
+                raise _translated(error, applied="no") from error
+            raise
+
+    def commit(self) -> None:
+        """Return when all of it is on disk."""
+        try:
+            self.execute("COMMIT")
+        except sqlite3.Error as error:
+            # Whether it is on disk nobody can tell, and an fsync that failed must not be tried
+            # again on the same pages: what the file says when it is opened anew counts.
+            self._file.end(self, doubtful=True)
+            applied: Applied = "unknown" if self.writes else "no"
+            raise _translated(error, applied=applied) from error
+        self._file.end(self)
 
 
 class SqliteFile:
@@ -84,27 +109,41 @@ class SqliteFile:
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """All of it or nothing, on disk when left. Engine errors come out translated."""
-        with self._lock:
-            try:
-                if self._broken:
-                    self._reopen()
-                transaction = Transaction(self._connection)
-                self._connection.execute("BEGIN IMMEDIATE")
-                yield transaction
-            except BaseException as error:
-                self._roll_back()
-                if isinstance(error, sqlite3.Error):
-                    raise _translated(error, applied="no") from error
-                raise
-            try:
-                self._connection.execute("COMMIT")
-            except sqlite3.Error as error:
-                # Whether it is on disk nobody can tell, and an fsync that failed must not be
-                # tried again on the same pages: what the file says when opened anew counts.
-                self._roll_back()
-                self._broken = self._path != IN_MEMORY
-                applied: Applied = "unknown" if transaction.writes else "no"
-                raise _translated(error, applied=applied) from error
+        self._lock.acquire()
+        transaction = self._begin()
+        with transaction.rolled_back_on_error():
+            yield transaction
+        transaction.commit()
+
+    def begin_at_once(self) -> Transaction | None:
+        """A transaction, unless that would mean to wait: for another one, or for a repair."""
+        if not self._lock.acquire(blocking=False):
+            return None
+        if self._broken:
+            self._lock.release()
+            return None
+        return self._begin()
+
+    def _begin(self) -> Transaction:
+        transaction = Transaction(self, self._connection)
+        with transaction.rolled_back_on_error():
+            if self._broken:
+                self._reopen()
+                transaction = Transaction(self, self._connection)
+            self._connection.execute("BEGIN IMMEDIATE")
+        return transaction
+
+    def end(self, transaction: Transaction, *, doubtful: bool = False) -> None:
+        """Roll back what was not committed, and let the next one begin."""
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            self._broken = self._broken or (doubtful and self._path != IN_MEMORY)
+        except sqlite3.Error as error:
+            log.error("SQLite could not roll back %s: %s", self._path, error)
+            self._broken = True
+        finally:
+            self._lock.release()
 
     def backup(self, target: Path) -> None:
         """Write a consistent copy into the new file *target*. Nothing else is served meanwhile."""
@@ -120,14 +159,6 @@ class SqliteFile:
     def close(self) -> None:
         with self._lock:
             self._connection.close()
-
-    def _roll_back(self) -> None:
-        try:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-        except sqlite3.Error as error:
-            log.error("SQLite could not roll back %s: %s", self._path, error)
-            self._broken = True
 
     def _reopen(self) -> None:
         self._connection.close()
