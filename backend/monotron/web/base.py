@@ -110,7 +110,6 @@ class Handler(RequestHandler):
                 "Content-Type": "application/json",
                 "Date": _http_date(int(time())),
                 "Cache-Control": "no-store",
-                "X-Content-Type-Options": "nosniff",
                 "X-Request-Id": self.request_id,
             }
         )
