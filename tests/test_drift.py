@@ -96,6 +96,14 @@ class TestRoutes:
         assert re.findall(r"`(\w+)`", takes) == re.findall(r"`(\w+)`", listed[1])
         assert (listed[1] == "none") == ("none" in takes)
 
+    def test_every_answer_has_the_headers_that_are_documented_of_it(self, client: Client) -> None:
+        rows = table(section(page("docs/api.md"), "## Headers"))
+        answer = client.request("GET", "/v1")
+        promised = {code(row[0]): code(row[2]) for row in rows if row[1] == "every answer"}
+        assert promised.items() <= dict(answer.headers).items()
+        undocumented = {"Content-Type", "Content-Length", "Date"}  # HTTP's own
+        assert set(answer.headers) - undocumented <= {code(row[0]) for row in rows}
+
     def test_every_parameter_is_documented_with_its_default(self) -> None:
         rows = table(section(page("docs/api.md"), "## Parameters"))
         documented = {code(row[0]): row[2].strip("`") for row in rows}

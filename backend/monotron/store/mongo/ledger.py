@@ -126,10 +126,11 @@ class Ledger:
     def last_given(
         self, series: SeriesKey, head: Head, requests: Iterable[Advance], work: Patience
     ) -> Mapping[str, int]:
-        """The value that each token with `Reuse.ANY` was last given; the head must be sealed.
+        """The value that each token with `Reuse.ANY` was last given: head's batch, then ledger.
 
         Not to find a token is a statement too, so the look-up may not be older than the head: on
-        a fresh primary it waits until what came before the head is committed there.
+        a fresh primary it waits until what came before the head is committed there. What came
+        before was sealed; the batch itself need not be, so this may go on while it is.
         """
         tokens = {request.token for request in requests if request.reuse is Reuse.ANY}
         if not tokens or not head.alive:
@@ -144,7 +145,9 @@ class Ledger:
                 last = self.last_row(series, head, token, work)
                 if last is not None:
                     known[token] = int(last["value"])
-        return known
+        return known | {
+            token: value for value, token in enumerate(head.batch, head.first) if token is not None
+        }
 
     def last_row(
         self, series: SeriesKey, head: Head, token: str, work: Patience

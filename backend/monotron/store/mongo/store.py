@@ -90,10 +90,10 @@ class MongoStore(Store):
         head = self._remembered(series) or self._read(series, work)
         is_current = False  # seen since this call began
         while True:
-            self._ledger.seal(series, head, work)
             known = self._ledger.last_given(series, head, requests, work)
             answers, tokens = count(head.value, head.token, known, requests)
             if tokens:
+                self._ledger.seal(series, head, work)
                 new = self._successor(head, tokens, head.value + len(tokens))
                 if self._replace(series, head, new, work):
                     return answers
