@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Executor
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from monotron.errors import MonotronError, StoreUnavailable
 
@@ -19,13 +19,21 @@ MOST_WAITING = 4096
 """Requests that may wait in all lanes together, before another is told to come again."""
 
 
+WAIT_SECONDS = 5.0
+"""How long a request may wait for its turn. With the time that a step may take on any store, it
+is answered within the time that a server drains."""
+
+_Waiting: TypeAlias = tuple[Request, "asyncio.Future[Answer]", float]
+
+
 class Lanes(Generic[Request, Answer]):
     """One kind of request, batched by lane onto one call of the store.
 
     *start* takes the requests of one lane in their order of arrival, and returns at once with
     the rest of the call, which runs on *executor* and answers each, in the same order. A
     `MonotronError` in an answer's place is raised to its own caller only, and one that the call
-    raises to all of the batch. A lane has one call under way at a time.
+    raises to all of the batch. A lane has one call under way at a time, and all lanes together
+    *calls_at_once*; the others wait for their turn.
     """
 
     def __init__(
@@ -34,39 +42,54 @@ class Lanes(Generic[Request, Answer]):
         executor: Executor,
         *,
         largest_batch: int,
+        calls_at_once: int,
     ) -> None:
         self._start = start
         self._executor = executor
         self._largest_batch = largest_batch
-        self._lanes: dict[Hashable, deque[tuple[Request, asyncio.Future[Answer]]]] = {}
+        self._calls_at_once = calls_at_once
+        self._lanes: dict[Hashable, deque[_Waiting[Request, Answer]]] = {}
+        self._turns: deque[Hashable] = deque()
+        self._under_way = 0
         self._waiting = 0
 
     def ask(self, lane: Hashable, request: Request) -> "asyncio.Future[Answer]":
         """Put the request into its lane. The future holds its answer, or raises its error."""
         if self._waiting >= MOST_WAITING:
-            raise StoreUnavailable(
-                f"{MOST_WAITING} requests are waiting for the store already, so this one was not "
-                "taken. Send the same request again in a moment."
-            )
+            raise _too_many(f"{MOST_WAITING} requests are waiting for the store already")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
         waiting = self._lanes.get(lane)
         if waiting is None:
             # The lane was idle. Let whatever else has arrived by now join the first batch.
             self._lanes[lane] = waiting = deque()
-            loop.call_soon(self._next_batch, lane)
-        waiting.append((request, answer))
+            loop.call_soon(self._queue, lane)
+        waiting.append((request, answer, loop.time()))
         self._waiting += 1
         return answer
 
+    def _queue(self, lane: Hashable) -> None:
+        self._turns.append(lane)
+        while self._turns and self._under_way < self._calls_at_once:
+            self._next_batch(self._turns.popleft())
+
     def _next_batch(self, lane: Hashable) -> None:
+        loop = asyncio.get_running_loop()
         waiting = self._lanes[lane]
-        if not waiting:
+        batch: list[tuple[Request, asyncio.Future[Answer]]] = []
+        while waiting and len(batch) < self._largest_batch:
+            request, answer, since = waiting.popleft()
+            self._waiting -= 1
+            if answer.done():  # its caller was cancelled
+                continue
+            if loop.time() - since > WAIT_SECONDS:
+                answer.set_exception(_too_many(f"The store was busy for {WAIT_SECONDS:g} seconds"))
+            else:
+                batch.append((request, answer))
+        if not batch:  # then none is waiting any more either
             del self._lanes[lane]
             return
-        batch = [waiting.popleft() for _ in range(min(len(waiting), self._largest_batch))]
-        self._waiting -= len(batch)
-        loop = asyncio.get_running_loop()
+        self._under_way += 1
         try:
             finish = self._start([request for request, _ in batch])
         except Exception as error:
@@ -83,7 +106,8 @@ class Lanes(Generic[Request, Answer]):
         batch: Sequence[tuple[Request, "asyncio.Future[Answer]"]],
         done: "asyncio.Future[Sequence[Answer | MonotronError]]",
     ) -> None:
-        self._next_batch(lane)  # first: the engine works while the answers are written
+        self._under_way -= 1
+        self._queue(lane)  # first: the engine works while the answers are written
         error = done.exception()
         if error is not None:
             for _, answer in batch:
@@ -97,3 +121,9 @@ class Lanes(Generic[Request, Answer]):
                 answer.set_exception(result)
             else:
                 answer.set_result(result)
+
+
+def _too_many(cause: str) -> StoreUnavailable:
+    return StoreUnavailable(
+        f"{cause}, so this request was not taken. Send the same request again in a moment."
+    )

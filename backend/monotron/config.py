@@ -173,6 +173,8 @@ class Settings:
 
 def store_name(url: str) -> str:
     """A store's URL without user, password and options."""
+    if url.startswith("sqlite:"):
+        return url
     return re.sub(r"(?<=//).*@", "", url).partition("?")[0]
 
 

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from monotron.batching import Lanes
-from monotron.errors import EntryNotFound, SeriesNotFound
+from monotron.batching import WAIT_SECONDS, Lanes
+from monotron.errors import EntryNotFound, SeriesNotFound, StoreUnavailable
 from monotron.model import Entry, Given, LedgerEntry, Reuse, SeriesKey
 from monotron.store import Store
 from monotron.store.base import Advance
@@ -22,17 +22,20 @@ class Series:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        most = store.calls_at_once
         # Threads of their own for steps: what is started holds the store until it is finished,
         # and may not wait behind a call that waits for the store.
-        self._steps = ThreadPoolExecutor(store.calls_at_once, "step")
-        self._calls = ThreadPoolExecutor(store.calls_at_once + 1, "call")
+        self._steps = ThreadPoolExecutor(most, "step")
+        self._calls = ThreadPoolExecutor(2 * most + 1, "call")
+        self._free = asyncio.Semaphore(most)
         self._advances: Lanes[Advance, Given] = Lanes(
-            store.start, self._steps, largest_batch=store.largest_batch
+            store.start, self._steps, largest_batch=store.largest_batch, calls_at_once=most
         )
         self._peeks: Lanes[SeriesKey, Entry | None] = Lanes(
             lambda keys: partial(store.peek, keys),
             self._calls,
             largest_batch=store.largest_batch,
+            calls_at_once=most,
         )
 
     def next(self, series: SeriesKey, token: str, reuse: Reuse) -> "asyncio.Future[Given]":
@@ -86,7 +89,8 @@ class Series:
 
     async def ping(self) -> None:
         """Return if the store would take a write now, else raise."""
-        await self._run(self._store.ping)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._calls, self._store.ping)  # there is a thread for it
 
     async def backup(self, target: Path) -> None:
         """Write a consistent copy of the store into the new file *target*."""
@@ -104,8 +108,18 @@ class Series:
         *args: Parameters.args,
         **kwargs: Parameters.kwargs,
     ) -> Result:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._calls, partial(call, *args, **kwargs))
+        try:
+            await asyncio.wait_for(self._free.acquire(), WAIT_SECONDS)
+        except TimeoutError:
+            raise StoreUnavailable(
+                f"The store was busy for {WAIT_SECONDS:g} seconds, so this request was not "
+                "taken. Send the same request again in a moment."
+            ) from None
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._calls, partial(call, *args, **kwargs))
+        finally:
+            self._free.release()
 
 
 def _not_found(series: SeriesKey) -> SeriesNotFound:

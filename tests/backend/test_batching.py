@@ -38,7 +38,12 @@ def store() -> Store:
 @pytest.fixture
 def lanes(store: Store) -> Iterator["Lanes[str, str]"]:
     with ThreadPoolExecutor(4) as executor:
-        yield Lanes(lambda requests: partial(store.call, requests), executor, largest_batch=3)
+        yield Lanes(
+            lambda requests: partial(store.call, requests),
+            executor,
+            largest_batch=3,
+            calls_at_once=4,
+        )
         store.may_answer.set()
 
 
@@ -121,7 +126,7 @@ def test_a_call_that_cannot_be_started_fails_its_batch_and_not_the_next(store: S
         assert [isinstance(each, StoreUnavailable) for each in outcomes] == [True, True, False]
 
     with ThreadPoolExecutor(1) as executor:
-        asyncio.run(scenario(Lanes(start, executor, largest_batch=2)))
+        asyncio.run(scenario(Lanes(start, executor, largest_batch=2, calls_at_once=1)))
 
 
 def test_a_caller_that_gives_up_does_not_disturb_its_neighbours(
@@ -163,3 +168,46 @@ def test_more_than_may_wait_are_told_to_come_again(
         assert await asyncio.gather(*taken) == ["a", "b"]
 
     asyncio.run(scenario())
+
+
+def test_lanes_take_turns_where_the_store_gains_from_no_more_calls(store: Store) -> None:
+    async def scenario(lanes: "Lanes[str, str]") -> None:
+        answers = [lanes.ask(lane, lane) for lane in "abc"]
+        await asyncio.to_thread(store.called.acquire)
+        assert store.batches == [["a"]]
+        store.may_answer.set()
+        assert await asyncio.gather(*answers) == ["a", "b", "c"]
+
+    with ThreadPoolExecutor(4) as executor:
+        lanes = Lanes[str, str](
+            lambda requests: partial(store.call, requests),
+            executor,
+            largest_batch=3,
+            calls_at_once=1,
+        )
+        asyncio.run(scenario(lanes))
+    assert store.batches == [["a"], ["b"], ["c"]]
+
+
+def test_a_request_whose_turn_comes_too_late_is_told_that_it_was_not_taken(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(lanes: "Lanes[str, str]") -> None:
+        first, late = lanes.ask("a", "first"), lanes.ask("b", "late")
+        await asyncio.to_thread(store.called.acquire)
+        monkeypatch.setattr(batching, "WAIT_SECONDS", 0)
+        store.may_answer.set()
+        assert await first == "first"
+        with pytest.raises(StoreUnavailable) as error:
+            await late
+        assert error.value.applied == "no"
+
+    with ThreadPoolExecutor(1) as executor:
+        lanes = Lanes[str, str](
+            lambda requests: partial(store.call, requests),
+            executor,
+            largest_batch=3,
+            calls_at_once=1,
+        )
+        asyncio.run(scenario(lanes))
+    assert store.batches == [["first"]]

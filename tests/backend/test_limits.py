@@ -197,3 +197,19 @@ def test_a_request_beyond_the_limits_is_cut_and_changes_nothing(
         assert b"Traceback" not in answer.body
     assert not series_exists(client, fresh_key)
     assert client.request("PUT", f"/v1/series/{fresh_key}/T").json()["value"] == 1
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://localhost.evil.example"]
+)
+def test_a_web_page_of_another_host_may_not_even_start_a_backup(
+    client: Client, origin: str
+) -> None:
+    response = client.request("POST", "/v1/system/backup", headers={"Origin": origin})
+    assert response.status == 400
+    assert response.json()["code"] == "invalid_host"
+
+
+def test_a_web_page_of_this_machine_may(client: Client) -> None:
+    headers = {"Origin": "http://localhost:8000"}
+    assert client.request("POST", "/v1/system/backup", headers=headers).status == 200

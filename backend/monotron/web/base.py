@@ -79,6 +79,12 @@ class Handler(RequestHandler):
                 "name in the Host header, such as localhost or 127.0.0.1 (a web page could "
                 "otherwise count through a name of its own). Use http://127.0.0.1 in the URL."
             )
+        origin = self.request.headers.get("Origin")
+        if origin is not None and not _is_loopback_host(origin.rpartition("/")[2]):
+            raise errors.InvalidHost(
+                "A web page of another host sent this, and while everybody may write here, no page "
+                "but one of this machine may. Send it without a browser."
+            )
         if sum(1 for _ in self.request.headers.get_all()) > MOST_HEADERS:
             raise errors.InvalidRequest(
                 f"The request has more than {MOST_HEADERS} headers, so it was not acted upon. "

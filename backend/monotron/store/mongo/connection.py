@@ -111,14 +111,20 @@ def connect(url: str) -> tuple["Database[Document]", bool]:
             return database, _check(client, name)
     except PyMongoError as error:
         client.close()
-        log.error("MongoDB: %s", error)
-        raise StartupError(
-            f"MongoDB at {name} does not answer as it must ({type(error).__name__}). Is it up, "
-            "does its replica set have a primary, and may this user read and write there?"
-        ) from error
+        raise unusable(url, error) from error
     except StartupError:
         client.close()
         raise
+
+
+def unusable(url: str, error: PyMongoError) -> StartupError:
+    """MongoDB is there, perhaps, but will not do. The driver's words go to the log only."""
+    log.error("MongoDB: %s", error)
+    return StartupError(
+        f"MongoDB at {store_name(url)} does not answer as it must ({type(error).__name__}). Is it "
+        "up, does its replica set have a primary, may this user read and write there, and make "
+        "indexes?"
+    )
 
 
 def _check(client: "MongoClient[Document]", name: str) -> bool:

@@ -200,10 +200,6 @@ def collection(
     )
 
 
-def _series(series: SeriesKey) -> Document:
-    return {"account": series.account, "key": series.key}
-
-
 def where(series: SeriesKey) -> Document:
     """What all documents of a series have."""
     return {"account": series.account, "key": series.key}

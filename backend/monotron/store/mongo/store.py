@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 
+import pymongo
 from bson import Int64, ObjectId, Timestamp
 from pymongo import ASCENDING, ReadPreference, ReturnDocument
 from pymongo.database import Database
@@ -25,7 +26,13 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from monotron.errors import InvalidRequest, MonotronError, StoreUnavailable, ValueWouldFall
 from monotron.model import Entry, Given, LedgerEntry, SeriesKey
 from monotron.store.base import Advance, Clock, Store, count
-from monotron.store.mongo.connection import Document, Patience, connect
+from monotron.store.mongo.connection import (
+    START_SECONDS,
+    Document,
+    Patience,
+    connect,
+    unusable,
+)
 from monotron.store.mongo.heads import Head, Heads, Sealer
 from monotron.store.mongo.ledger import (
     Ledger,
@@ -79,7 +86,12 @@ class MongoStore(Store):
     def open(cls, url: str, *, clock: Clock) -> "MongoStore":
         """Connect to the URL's database, refusing one that could lose a value."""
         database, replicated = connect(url)
-        return cls(database, clock=clock, replicated=replicated)
+        try:
+            with pymongo.timeout(START_SECONDS):
+                return cls(database, clock=clock, replicated=replicated)
+        except PyMongoError as error:
+            database.client.close()
+            raise unusable(url, error) from error
 
     def lane(self, series: SeriesKey) -> Hashable:
         return series
