@@ -73,17 +73,11 @@ class Handler(RequestHandler):
         return self.application.series
 
     def prepare(self) -> Awaitable[None] | None:
-        if not _is_loopback_host(self.request.host):
+        if not is_loopback_host(self.request.host):
             raise errors.InvalidHost(
                 "This server is open to whoever can reach it, so it answers only to a loopback "
                 "name in the Host header, such as localhost or 127.0.0.1 (a web page could "
                 "otherwise count through a name of its own). Use http://127.0.0.1 in the URL."
-            )
-        origin = self.request.headers.get("Origin")
-        if origin is not None and not _is_loopback_host(origin.rpartition("/")[2]):
-            raise errors.InvalidHost(
-                "A web page of another host sent this, and while everybody may write here, no page "
-                "but one of this machine may. Send it without a browser."
             )
         if sum(1 for _ in self.request.headers.get_all()) > MOST_HEADERS:
             raise errors.InvalidRequest(
@@ -283,7 +277,7 @@ def _http_date(second: int) -> str:
 
 
 @lru_cache(maxsize=256)
-def _is_loopback_host(host: str) -> bool:
+def is_loopback_host(host: str) -> bool:
     return is_loopback(re.sub(r":[0-9]*$", "", host) if not host.endswith("]") else host)
 
 

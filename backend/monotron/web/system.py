@@ -4,8 +4,8 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from monotron.errors import Draining, StoreUnavailable
-from monotron.web.base import Handler
+from monotron.errors import Draining, InvalidHost, StoreUnavailable
+from monotron.web.base import Handler, is_loopback_host
 
 PROBE_SECONDS = 2.0
 
@@ -52,6 +52,13 @@ class BackupHandler(Handler):
 
     async def post(self) -> None:
         self.parameters()
+        origin = self.request.headers.get("Origin")
+        if origin is not None and not is_loopback_host(origin.rpartition("/")[2]):
+            # The one write that a browser sends for any page without asking first.
+            raise InvalidHost(
+                "A web page of another host sent this, and no page but one of this machine may "
+                "start a copy, which holds up all that counts. Send it without a browser."
+            )
         with tempfile.TemporaryDirectory(prefix="monotron-backup-") as folder:
             copy = Path(folder, "monotron.db")
             await self.series.backup(copy)
