@@ -1,8 +1,9 @@
 """Each interleaving that the protocol has an answer to, brought about on a real replica set."""
 
 import threading
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import pytest
 from pymongo.collection import Collection
@@ -13,8 +14,9 @@ from harness.mongod import ReplicaSet
 from monotron.errors import InternalError, StoreUnavailable
 from monotron.model import Entry, SeriesKey
 from monotron.store import open_store
+from monotron.store.base import Advance
 from monotron.store.mongo import MongoStore
-from monotron.store.mongo.heads import MOST_REMEMBERED, Head, Heads, Sealable
+from monotron.store.mongo.heads import MOST_CARRIED, MOST_REMEMBERED, Head, Heads, Sealable
 
 Call = Callable[[], Any]
 
@@ -63,14 +65,15 @@ class Delayed:
         self.land()
         return call()
 
-    def land(self) -> list[Any]:
-        return [call() for call in self._calls]
+    def land(self) -> list[int]:
+        """How many heads each of them replaced."""
+        return [call().matched_count for call in self._calls]
 
 
 def wire(store: MongoStore, method: str, *script: Callable[[Call], Any]) -> Wire:
-    wire = Wire(store._series, method)
+    wire = Wire(store._heads._series, method)
     wire.script = list(script)
-    store._series = wire  # type: ignore[assignment]
+    store._heads._series = wire  # type: ignore[assignment]
     return wire
 
 
@@ -100,7 +103,7 @@ def other(opened: Callable[[], MongoStore]) -> MongoStore:
     return opened()
 
 
-CAS = "find_one_and_update"
+CAS = "bulk_write"
 
 
 class TestAnAttemptInDoubt:
@@ -128,7 +131,7 @@ class TestAnAttemptInDoubt:
         wire(store, CAS, delayed.seems_lost)
         assert put(store, "b") == 2
         assert put(store, "a") == 3
-        assert delayed.land() == [None]
+        assert delayed.land() == [0]
         assert ledger(store) == [("a", 1), ("b", 2), ("a", 3)]
 
     def test_that_others_have_gone_beyond_is_found_in_the_ledger(
@@ -160,13 +163,13 @@ class TestAnAttemptInDoubt:
         assert ledger(store) == [("a", 1), ("c", 2), ("b", 3)]
 
     def test_the_first_of_a_series_is_found_as_well(self, store: MongoStore) -> None:
-        wire(store, "insert_one", answer_lost)
+        wire(store, CAS, answer_lost)
         assert put(store, "a") == 1
         assert ledger(store) == [("a", 1)]
 
     def test_the_first_of_a_series_that_lands_late_changes_nothing(self, store: MongoStore) -> None:
         delayed = Delayed()
-        wire(store, "insert_one", delayed.seems_lost, delayed.lands_first)
+        wire(store, CAS, delayed.seems_lost, delayed.lands_first)
         assert [put(store, "a"), put(store, "b")] == [1, 2]
         assert ledger(store) == [("a", 1), ("b", 2)]
 
@@ -176,7 +179,7 @@ class TestAnAttemptInDoubt:
         wire(store, CAS, delayed.seems_lost, delayed.lands_first)
         assert not store.raise_to(SERIES, 41).reused
         assert put(store, "b") == 42
-        assert delayed.land() == [None]
+        assert delayed.land() == [0]
         assert ledger(store) == [("a", 1), (None, 41), ("b", 42)]
 
 
@@ -209,7 +212,7 @@ class TestADeleteInDoubt:
         wire(store, CAS, delayed.seems_lost)
         store.delete(SERIES, restart=True)
         assert put(other, "a") == 1  # the same token, at the same value
-        assert delayed.land() == [None]
+        assert delayed.land() == [0]
         assert ledger(other) == [("a", 1)]
 
     def test_that_cannot_be_told_from_anothers_says_so(
@@ -271,8 +274,9 @@ class TestSealing:
         while not held_back:
             assert store._sealer._thread.is_alive()
         ((series, head),) = held_back
-        part = Head(head.life, 2, "b", ("b",), head.stamp, head.given_at)
-        assert store._ledger.insert([(series, part)])
+        part = Head(head.life, 2, "b", ("b",), head.stamp, head.given_at, fresh=1)
+        store._ledger.seal_many([(series, part)], store._work())
+        assert part.sealed
         assert put_any(other, "d") == 4
         assert ledger(other) == [("a", 1), ("b", 2), ("c", 3), ("d", 4)]
 
@@ -283,8 +287,9 @@ class TestSealing:
         while not held_back:
             assert store._sealer._thread.is_alive()
         ((series, head),) = held_back
-        forged = Head(head.life, 1, "forged", ("forged",), head.stamp, head.given_at)
-        store._ledger.insert([(series, forged)])
+        forged = Head(head.life, 1, "forged", ("forged",), head.stamp, head.given_at, fresh=1)
+        store._ledger.seal_many([(series, forged)], store._work())
+        assert forged.sealed
         with pytest.raises(InternalError):
             put_any(other, "b")
         assert store.peek([SERIES]) == [Entry(*SERIES, "a", 1)]
@@ -292,12 +297,199 @@ class TestSealing:
     def test_an_ended_life_is_swept(self, store: MongoStore) -> None:
         store.advance([ask_any("a"), ask_any("b")])
         put_any(store, "c")
-        life = store._series.find_one({})["life"]  # type: ignore[index]
+        life = store._heads._series.find_one({})["life"]  # type: ignore[index]
         store.delete(SERIES, restart=False)
         put_any(store, "d")
         store._ledger.sweep((SERIES, life), store._work())
         assert [row["token"] for row in store._ledger._entries.find({})] in (["d"], [])
         assert ledger(store) == [("d", 4)]
+
+
+class TestCarryingOver:
+    """While the batch of a step is being sealed, the next step carries it along."""
+
+    @pytest.fixture
+    def sealing_hangs(self, store: MongoStore) -> Iterator[threading.Event]:
+        """Set it, and sealing in the background goes on."""
+        go_on = threading.Event()
+        seal = store._sealer._seal
+
+        def hang(heads: Sequence[Sealable]) -> None:
+            go_on.wait()
+            seal(heads)
+
+        store._sealer._seal = hang
+        yield go_on
+        go_on.set()
+
+    def stored(self, store: MongoStore) -> list[str]:
+        document = store._heads._series.find_one({})
+        assert document is not None
+        return list(document["batch"])
+
+    def test_no_step_waits_for_a_seal(
+        self, store: MongoStore, sealing_hangs: threading.Event
+    ) -> None:
+        assert [put_any(store, token) for token in "abcab"] == [1, 2, 3, 1, 2]
+        assert self.stored(store) == ["a", "b", "c"]
+        assert ledger(store) == [("a", 1), ("b", 2), ("c", 3)]
+
+    def test_what_was_carried_by_a_dead_server_is_sealed_by_the_next(
+        self, store: MongoStore, other: MongoStore, sealing_hangs: threading.Event
+    ) -> None:
+        assert [put_any(store, token) for token in "abc"] == [1, 2, 3]
+        assert [put_any(other, token) for token in "dcba"] == [4, 3, 2, 1]
+        assert ledger(other) == [("a", 1), ("b", 2), ("c", 3), ("d", 4)]
+        sealing_hangs.set()
+        assert put_any(store, "e") == 5
+        assert ledger(store) == [("a", 1), ("b", 2), ("c", 3), ("d", 4), ("e", 5)]
+
+    def test_a_sealed_batch_is_not_carried(self, store: MongoStore) -> None:
+        put_any(store, "a")
+        store.raise_to(SERIES, 10)  # which seals what is before it
+        put_any(store, "b")
+        head = store._heads._remembered.get(SERIES)
+        assert head is not None
+        assert head.sealing is not None
+        assert head.sealing.wait(10)
+        put_any(store, "c")
+        assert self.stored(store) == ["c"]
+
+    def test_a_seal_that_failed_is_made_good_by_the_next_step(
+        self, store: MongoStore, other: MongoStore, sealing_hangs: threading.Event
+    ) -> None:
+        lost = Wire(store._ledger._entries, "insert_many")
+        lost.script = [request_lost]
+        store._ledger._entries = lost  # type: ignore[assignment]
+        put_any(store, "a")
+        put_any(store, "b")
+        head = store._heads._remembered.get(SERIES)
+        sealing_hangs.set()
+        assert head is not None
+        assert head.sealing is not None
+        assert head.sealing.wait(10)
+        assert not lost.script
+        assert put_any(store, "c") == 3
+        assert self.stored(store) == ["c"]
+        assert ledger(other) == [("a", 1), ("b", 2), ("c", 3)]
+
+    def test_no_more_is_carried_than_a_head_should_hold(
+        self, store: MongoStore, sealing_hangs: threading.Event
+    ) -> None:
+        size = MOST_CARRIED // 2
+        for step in range(2):
+            store.advance([ask_any(f"{step}-{each}") for each in range(size)])
+        assert len(self.stored(store)) == MOST_CARRIED
+        put_any(store, "one more is carried")
+        answers: list[int] = []
+        waiting = threading.Thread(target=lambda: answers.append(put_any(store, "last")))
+        waiting.start()
+        waiting.join(0.2)
+        assert not answers
+        sealing_hangs.set()
+        waiting.join(10)
+        assert answers == [MOST_CARRIED + 2]
+        assert self.stored(store) == ["last"]
+
+    def test_an_attempt_in_doubt_is_found_though_what_it_carried_was_sealed_before(
+        self, store: MongoStore, other: MongoStore, sealing_hangs: threading.Event
+    ) -> None:
+        put_any(store, "a")
+
+        def others_go_on(call: Call) -> Any:
+            call()
+            sealing_hangs.set()
+            assert put_any(other, "c") == 3
+            assert put_any(other, "d") == 4
+            raise AutoReconnect("the answer was lost")
+
+        wire(store, CAS, others_go_on)
+        assert put_any(store, "b") == 2
+        assert ledger(store) == [("a", 1), ("b", 2), ("c", 3), ("d", 4)]
+
+    def test_an_attempt_that_lost_is_not_taken_for_one_that_was_made(
+        self, store: MongoStore, other: MongoStore, sealing_hangs: threading.Event
+    ) -> None:
+        put_any(store, "a")
+
+        def another_wins(call: Call) -> Any:
+            assert put_any(other, "c") == 2
+            assert put_any(other, "d") == 3
+            raise AutoReconnect("the request was lost")
+
+        wire(store, CAS, another_wins)
+        assert put_any(store, "b") == 4
+        assert ledger(store) == [("a", 1), ("c", 2), ("d", 3), ("b", 4)]
+
+
+class TestManySeriesInOneStep:
+    KEYS: ClassVar = [SeriesKey(account, f"key-{number}") for account in (1, 2) for number in "123"]
+
+    def ask_all(self, token: str) -> list[Advance]:
+        return [ask_any(token, series) for series in self.KEYS]
+
+    def test_each_is_counted_for_itself(self, store: MongoStore, other: MongoStore) -> None:
+        for server, token, value in ((store, "a", 1), (store, "b", 2), (other, "c", 3)):
+            assert values(server.advance(self.ask_all(token))) == [value] * 6
+        assert values(other.advance(self.ask_all("a"))) == [1] * 6
+        assert values(store.advance(self.ask_all("c"))) == [3] * 6
+        peeked = store.peek([*self.KEYS, self.KEYS[0], SeriesKey(1, "none")])
+        assert [entry and entry.value for entry in peeked] == [3] * 7 + [None]
+
+    def test_the_others_go_on_where_one_was_advanced_by_somebody_else(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        store.advance(self.ask_all("a"))
+        put_any(other, "x", self.KEYS[1])
+        mixed = [*self.ask_all("b"), *self.ask_all("a"), ask_any("c", self.KEYS[1])]
+        assert values(store.advance(mixed)) == [2, 3, 2, 2, 2, 2] + [1] * 6 + [4]
+
+    def test_a_series_that_somebody_else_made_meanwhile_is_counted_on(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        def another_makes_one(call: Call) -> Any:
+            assert put_any(other, "x", self.KEYS[2]) == 1
+            return call()
+
+        wire(store, CAS, another_makes_one)
+        assert values(store.advance(self.ask_all("a"))) == [1, 1, 2, 1, 1, 1]
+
+    def test_all_are_found_whose_answer_was_lost(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        store.advance(self.ask_all("a"))
+
+        def one_goes_on(call: Call) -> Any:
+            call()
+            assert put_any(other, "x", self.KEYS[4]) == 3
+            raise AutoReconnect("the answer was lost")
+
+        wire(store, CAS, one_goes_on)
+        assert values(store.advance(self.ask_all("b"))) == [2] * 6
+        assert values(other.advance(self.ask_all("c"))) == [3, 3, 3, 3, 4, 3]
+
+    def test_one_that_fails_does_not_fail_the_others(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        other.advance(self.ask_all("a"))
+        other.close()
+        row = store._ledger._entries.find_one_and_update(
+            {"account": 1, "key": "key-2"}, {"$set": {"token": "forged"}}
+        )
+        assert row is not None
+        answers = store.advance(self.ask_all("b"))
+        assert isinstance(answers[1], InternalError)
+        assert values([*answers[:1], *answers[2:]]) == [2] * 5
+
+    def test_a_head_that_was_acknowledged_before_is_never_missed(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        """Nor may it be by a server that never asked before, whatever is read of it first."""
+        for turn in range(1, 6):
+            store.advance(self.ask_all(str(turn)))
+            for keys in (self.KEYS, self.KEYS[::-1]):
+                peeked = other.peek(keys)
+                assert [entry and entry.value for entry in peeked] == [turn] * 6
 
 
 class TestStaleMemory:
@@ -415,20 +607,20 @@ class TestWithoutAMajority:
     ) -> None:
         """As on a fresh primary: what it knows to be committed is older than the head is."""
         put_any(impatient, "a")
-        put_any(impatient, "b")
-        head = impatient._read_current(SERIES, impatient._work())
+        head = impatient._heads.current(SERIES, impatient._work())
         impatient._ledger.seal(SERIES, head, impatient._work())
+        head = replace(head, value=2, token="b", batch=("b",))
         freeze()
         with frozen_set.client(w=1) as client, client.start_session() as session:
             client["impatient"]["elsewhere"].insert_one({}, session=session)
             head.seen_at(session.operation_time)  # newer than any committed state
             with pytest.raises(StoreUnavailable):
-                impatient._ledger.last_given(SERIES, head, [ask_any("a")], impatient._work())
+                impatient._ledger.last_given({SERIES: head}, [ask_any("a")], impatient._work())
         for member in frozen_set.members:
             member.resume()
         frozen_set.wait_until_healthy()
-        known = impatient._ledger.last_given(SERIES, head, [ask_any("a")], impatient._work())
-        assert known["a"] == 1
+        known = impatient._ledger.last_given({SERIES: head}, [ask_any("a")], impatient._work())
+        assert known[SERIES]["a"] == 1
 
     def test_a_read_is_refused_rather_than_stale(self, impatient: MongoStore, freeze: Call) -> None:
         put_any(impatient, "a")

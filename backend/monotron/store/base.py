@@ -53,7 +53,8 @@ class Store(ABC):
         ever seen in this life of the series (`Reuse.ANY`) gets the value it was last given, and
         changes nothing; any other gets one more than the last value and becomes current. A
         value is never given to two tokens. A series at `INT64_MAX` answers `SeriesExhausted`
-        in its request's place. The step is atomic: raised means all of it or none of it.
+        in its request's place, and so does whatever concerns one series only. For each series the
+        step is atomic: raised means all of it or none of it.
         """
 
     def start(self, requests: Sequence[Advance]) -> Callable[[], list[Given | MonotronError]]:

@@ -54,6 +54,8 @@ class Patience:
 
     def persist(self, call: Callable[[], Result]) -> Result:
         """Call, which must be safe to repeat, until it succeeds or patience runs out."""
+        if not self.remaining():
+            raise _unavailable(self.applied)
         while True:
             try:
                 with self.attempt():
@@ -82,6 +84,10 @@ def translated(error: PyMongoError, *, applied: Applied) -> MonotronError:
             "MongoDB has no disk space left. Free some; then send the same request again.",
             applied=applied,
         )
+    return _unavailable(applied)
+
+
+def _unavailable(applied: Applied) -> StoreUnavailable:
     return StoreUnavailable(
         "MongoDB did not answer in time, or has no primary at the moment. Send the same request "
         "again in a moment; the server's log holds the cause.",

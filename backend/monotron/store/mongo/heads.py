@@ -19,6 +19,12 @@ log = logging.getLogger("monotron.store")
 MOST_REMEMBERED = 65536
 """Heads and the tokens of their batches that a process remembers, counted together."""
 
+MOST_CARRIED = 512
+"""Tokens that a batch may have from the steps before it."""
+
+GATHER_SECONDS = 0.01
+"""How long heads wait to be sealed together, so that steps are not held up by one insert each."""
+
 SWEEP_AFTER_SECONDS = 60.0
 """How long the entries of a deleted life stay: longer than any call that may look for them."""
 
@@ -31,12 +37,20 @@ class Head:
     value: int = 0
     token: str | None = None
     batch: tuple[str | None, ...] = ()
-    """The tokens of that step, for the values up to `value`; empty: the series was deleted."""
+    """The tokens for the values up to `value`: those of that step, and before them those of the
+    steps before it that were not sealed yet. Empty: the series was deleted."""
     stamp: ObjectId | None = None
     given_at: int = 0
     time: Timestamp | None = None
     """MongoDB's cluster time of the newest thing known of it. Later reads may not be older."""
+    awaited: ObjectId | None = None
+    """The call of another process that lost against this head and waits its turn."""
+    fresh: int = 0
+    """How many of the batch's tokens were given by that step. The others were carried over."""
+    carried: tuple["Head", ...] = field(default=(), repr=False)
+    """The heads that they were carried over from, all written by this process."""
     sealed: bool = False
+    """Whether the fresh tokens are known to stand in the ledger."""
     pause: float = 0.0
     """Seconds to wait before the next step, for another process that waits its turn."""
     sealing: threading.Event | None = field(default=None, repr=False)
@@ -49,6 +63,29 @@ class Head:
     def first(self) -> int:
         """The value of the batch's first token."""
         return self.value - len(self.batch) + 1
+
+    @property
+    def first_fresh(self) -> int:
+        """The value of the first token that this step gave."""
+        return self.value - self.fresh + 1
+
+    def all_sealed(self) -> bool:
+        """Whether the whole batch is known to stand in the ledger."""
+        return self.sealed and all(head.sealed for head in self.carried)
+
+    def unsealed(self) -> "tuple[Head, ...] | None":
+        """What the next batch must carry instead of waiting; None: it cannot, so seal first.
+
+        Only what this process wrote and knows to have been applied may be carried, only while
+        its sealing goes on well, and not without end.
+        """
+        if self.all_sealed():
+            return ()
+        pending = tuple(head for head in (*self.carried, self) if not head.sealed)
+        failed = any(head.sealing is None or head.sealing.is_set() for head in pending)
+        if failed or sum(head.fresh for head in pending) > MOST_CARRIED:
+            return None
+        return pending
 
     def seen_at(self, time: Timestamp | None) -> None:
         """Let later reads be at least as new as *time*."""
@@ -102,6 +139,7 @@ class Sealer:
         self._largest = largest
         self._work: queue.SimpleQueue[Sealable | EndedLife | None] = queue.SimpleQueue()
         self._ended: list[tuple[float, int, EndedLife]] = []
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sealer", daemon=True)
         self._thread.start()
 
@@ -116,6 +154,7 @@ class Sealer:
 
     def close(self) -> None:
         """Seal what is waiting, and end the thread. Lives not swept yet stay: nobody sees them."""
+        self._closing.set()
         self._work.put(None)
         self._thread.join()
 
@@ -140,7 +179,7 @@ class Sealer:
                     log.exception("sweeping failed")
 
     def _collect(self) -> tuple[list[Sealable], bool]:
-        """Wait for work, then take what else has come by now; false once there is no more."""
+        """Wait for work, then take what else comes in a moment; false once there is no more."""
         heads: list[Sealable] = []
         timeout = max(0.0, self._ended[0][0] - time.monotonic()) if self._ended else None
         try:
@@ -150,11 +189,13 @@ class Sealer:
                     return heads, False
                 series, what = item
                 if isinstance(what, Head):
+                    if not heads:
+                        self._closing.wait(GATHER_SECONDS)
                     heads.append((series, what))
                 else:
                     due = time.monotonic() + SWEEP_AFTER_SECONDS
                     heapq.heappush(self._ended, (due, id(what), (series, what)))
-                if sum(len(head.batch) for _, head in heads) >= self._largest:
+                if sum(head.fresh for _, head in heads) >= self._largest:
                     break
                 item = self._work.get_nowait()
         except queue.Empty:

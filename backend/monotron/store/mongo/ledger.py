@@ -1,14 +1,14 @@
 """The ledger of all series in MongoDB, and the sealing of heads into it."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, TypeAlias
 
 from bson import Int64, Timestamp
 from pymongo import ASCENDING, DESCENDING, ReadPreference, WriteConcern
+from pymongo import collection as driver
 from pymongo.client_session import ClientSession
-from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, PyMongoError
 from pymongo.read_concern import ReadConcern
@@ -24,6 +24,11 @@ log = logging.getLogger("monotron.store")
 _DUPLICATE_KEY = 11000
 
 Session = ClientSession | None
+Index: TypeAlias = list[tuple[str, int]]
+
+_OF_A_LIFE: Index = [("account", ASCENDING), ("key", ASCENDING), ("life", ASCENDING)]
+_BY_VALUE: Index = [*_OF_A_LIFE, ("value", ASCENDING)]
+_BY_TOKEN: Index = [*_OF_A_LIFE, ("token", ASCENDING), ("value", DESCENDING)]
 
 
 class Sessions:
@@ -53,22 +58,22 @@ class Ledger:
     def __init__(self, database: "Database[Document]", sessions: Sessions) -> None:
         self._sessions = sessions
         self._entries = collection(database, "entries", sessions.read_concern("majority"))
-        life = [("account", ASCENDING), ("key", ASCENDING), ("life", ASCENDING)]
-        self._entries.create_index([*life, ("value", ASCENDING)], unique=True)
-        self._entries.create_index([*life, ("token", ASCENDING), ("value", DESCENDING)])
+        self._entries.create_index(_BY_VALUE, unique=True)
+        self._entries.create_index(_BY_TOKEN)
 
     def seal(self, series: SeriesKey, head: Head, work: Patience) -> None:
         """Return when the head's batch stands in the ledger for good."""
         if head.sealing is not None:
-            head.sealing.wait(work.remaining())
-        if head.sealed or not head.alive:
+            head.sealing.wait(work.remaining())  # and with it those that it carries
+        if head.all_sealed() or not head.alive:
             return
         # Read from the store, it was most likely sealed long ago by whoever wrote it.
         if not self._stands(series, head, work):
-            work.persist(lambda: self.insert([(series, head)]))
+            rows = _rows(series, head, head.first)
+            work.persist(lambda: self._insert(rows, [head]))
             if not self._stands(series, head, work):
                 raise _contradiction(series, head)
-        head.sealed = True
+        head.sealed, head.carried = True, ()
 
     def _stands(self, series: SeriesKey, head: Head, work: Patience) -> bool:
         values = {"value": {"$gte": Int64(head.first), "$lte": Int64(head.value)}}
@@ -78,39 +83,26 @@ class Ledger:
                 raise _contradiction(series, head)
         return len(tokens) == len(head.batch)
 
-    def insert(self, heads: Sequence[Sealable]) -> bool:
-        """Insert the rows of these batches; false if some stood already, and were left alone."""
-        rows = [
-            {
-                **where(series),
-                "life": head.life,
-                "value": Int64(value),
-                "token": token,
-                "given_at": Int64(head.given_at),
-                "stamp": head.stamp,
-            }
-            for series, head in heads
-            for value, token in enumerate(head.batch, head.first)
-        ]
+    def _insert(self, rows: Sequence[Document], heads: Iterable[Head]) -> bool:
+        """Insert rows of these heads; false if some stood already, and were left alone."""
         all_new = True
         with self._sessions.start() as session:
             try:
                 self._entries.insert_many(rows, ordered=False, session=session)
             except BulkWriteError as error:
-                details = error.details or {}
-                codes = {each.get("code") for each in details.get("writeErrors", ())}
-                if details.get("writeConcernErrors") or codes != {_DUPLICATE_KEY}:
+                if not only_duplicates(error):
                     raise
                 all_new = False
-            for _, head in heads:
+            for head in heads:
                 head.seen_at(operation_time(session))
         return all_new
 
     def seal_many(self, heads: Sequence[Sealable], work: Patience) -> None:
-        """Seal in the background. What fails is left to the next step, which seals for itself."""
+        """Seal what is fresh in the background. What fails is left to the next step."""
+        rows = [row for series, head in heads for row in _rows(series, head, head.first_fresh)]
         try:
             with work.attempt():
-                all_new = self.insert(heads)
+                all_new = self._insert(rows, [head for _, head in heads])
         except PyMongoError as error:
             log.info("sealing in the background failed (%s)", type(error).__name__)
             return
@@ -124,30 +116,62 @@ class Ledger:
             self._entries.delete_many({**where(series), "life": life})
 
     def last_given(
-        self, series: SeriesKey, head: Head, requests: Iterable[Advance], work: Patience
-    ) -> Mapping[str, int]:
+        self, heads: Mapping[SeriesKey, Head], requests: Iterable[Advance], work: Patience
+    ) -> dict[SeriesKey, dict[str, int]]:
         """The value that each token with `Reuse.ANY` was last given: head's batch, then ledger.
 
-        Not to find a token is a statement too, so the look-up may not be older than the head: on
-        a fresh primary it waits until what came before the head is committed there. What came
+        Not to find a token is a statement too, so the look-up may not be older than the heads:
+        on a fresh primary it waits until what came before them is committed there. What came
         before was sealed; the batch itself need not be, so this may go on while it is.
         """
-        tokens = {request.token for request in requests if request.reuse is Reuse.ANY}
-        if not tokens or not head.alive:
-            return {}
-        most = 4 * len(tokens) + 64
-        rows = self.rows(series, head, {"token": {"$in": list(tokens)}}, work, limit=most)
-        known: dict[str, int] = {}
+        asked: dict[SeriesKey, set[str]] = {}
+        for series, token, reuse in requests:
+            if reuse is Reuse.ANY and heads[series].alive:
+                asked.setdefault(series, set()).add(token)
+        known = self._last_rows(
+            # A batch that begins with 1 is all that there ever was in its life.
+            {series: tokens for series, tokens in asked.items() if heads[series].first > 1},
+            heads,
+            work,
+        )
+        for series in asked:
+            batch = enumerate(heads[series].batch, heads[series].first)
+            known.setdefault(series, {}).update(
+                (token, value) for value, token in batch if token is not None
+            )
+        return known
+
+    def _last_rows(
+        self,
+        asked: Mapping[SeriesKey, Collection[str]],
+        heads: Mapping[SeriesKey, Head],
+        work: Patience,
+    ) -> dict[SeriesKey, dict[str, int]]:
+        known: dict[SeriesKey, dict[str, int]] = {}
+        if not asked:
+            return known
+        most = 4 * sum(map(len, asked.values())) + 64
+        conditions = [
+            {**where(series), "life": heads[series].life, "token": {"$in": list(tokens)}}
+            for series, tokens in asked.items()
+        ]
+        rows = self._find(
+            conditions[0] if len(conditions) == 1 else {"$or": conditions},
+            [heads[series] for series in asked],
+            work,
+            limit=most,
+            index=_BY_TOKEN,
+        )
         for row in rows:
-            known[row["token"]] = max(int(row["value"]), known.get(row["token"], 0))
+            values = known.setdefault(SeriesKey(int(row["account"]), row["key"]), {})
+            values[row["token"]] = max(int(row["value"]), values.get(row["token"], 0))
         if len(rows) == most:  # of tokens with many values, these need not be the last
-            for token in tokens:
-                last = self.last_row(series, head, token, work)
-                if last is not None:
-                    known[token] = int(last["value"])
-        return known | {
-            token: value for value, token in enumerate(head.batch, head.first) if token is not None
-        }
+            for series, tokens in asked.items():
+                for token in tokens:
+                    last = self.last_row(series, heads[series], token, work)
+                    if last is not None:
+                        known.setdefault(series, {})[token] = int(last["value"])
+        return known
 
     def last_row(
         self, series: SeriesKey, head: Head, token: str, work: Patience
@@ -166,16 +190,31 @@ class Ledger:
         newest: bool = False,
     ) -> list[Document]:
         """Rows of the head's life, committed, and no older than what is known of the head."""
+        condition = {**where(series), "life": head.life, **condition}
+        return self._find(condition, [head], work, limit=limit, newest=newest)
+
+    def _find(
+        self,
+        condition: Mapping[str, Any],
+        heads: Sequence[Head],
+        work: Patience,
+        *,
+        limit: int = 0,
+        newest: bool = False,
+        index: Index | None = None,
+    ) -> list[Document]:
+        after = max((head.time for head in heads if head.time is not None), default=None)
 
         def call() -> list[Document]:
-            with self._sessions.start(head.time) as session:
-                cursor = self._entries.find(
-                    {**where(series), "life": head.life, **condition}, limit=limit, session=session
-                )
+            with self._sessions.start(after) as session:
+                cursor = self._entries.find(condition, limit=limit, session=session)
                 if newest:
                     cursor = cursor.sort("value", DESCENDING)
+                if index is not None:
+                    cursor = cursor.hint(index)
                 rows = list(cursor)
-                head.seen_at(operation_time(session))
+                for head in heads:
+                    head.seen_at(operation_time(session))
             return rows
 
         return work.persist(call)
@@ -185,19 +224,41 @@ class Ledger:
     ) -> bool:
         """Whether *new* had its time: before it was replaced by another, it was sealed."""
         new.seen_at(now)
-        rows = self.rows(series, new, {"value": Int64(new.first)}, work)
+        rows = self.rows(series, new, {"value": Int64(new.first_fresh)}, work)
         return any(row["stamp"] == new.stamp for row in rows)
+
+
+def _rows(series: SeriesKey, head: Head, first: int) -> list[Document]:
+    """The rows of the head's batch with values from *first* on."""
+    return [
+        {
+            **where(series),
+            "life": head.life,
+            "value": Int64(value),
+            "token": head.batch[value - head.first],
+            "given_at": Int64(head.given_at),
+            "stamp": head.stamp,
+        }
+        for value in range(first, head.value + 1)
+    ]
 
 
 def collection(
     database: "Database[Document]", name: str, read_concern: ReadConcern
-) -> "Collection[Document]":
+) -> "driver.Collection[Document]":
     return database.get_collection(
         name,
         read_concern=read_concern,
         write_concern=WriteConcern(w="majority", j=True),
         read_preference=ReadPreference.PRIMARY,
     )
+
+
+def only_duplicates(error: BulkWriteError) -> bool:
+    """Whether nothing was wrong but that some of it stood already."""
+    details = error.details or {}
+    codes = {each.get("code") for each in details.get("writeErrors", ())}
+    return codes == {_DUPLICATE_KEY} and not details.get("writeConcernErrors")
 
 
 def where(series: SeriesKey) -> Document:

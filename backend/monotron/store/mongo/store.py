@@ -14,14 +14,17 @@ User text is only ever a value, never the name of a field nor part of an express
 """
 
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import pymongo
-from bson import Int64, ObjectId, Timestamp
-from pymongo import ASCENDING, ReadPreference, ReturnDocument
+from bson import Int64, ObjectId
+from pymongo import ReadPreference
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import PyMongoError
 
 from monotron.errors import InvalidRequest, MonotronError, StoreUnavailable, ValueWouldFall
 from monotron.model import Entry, Given, LedgerEntry, SeriesKey
@@ -33,15 +36,9 @@ from monotron.store.mongo.connection import (
     connect,
     unusable,
 )
-from monotron.store.mongo.heads import Head, Heads, Sealer
-from monotron.store.mongo.ledger import (
-    Ledger,
-    Session,
-    Sessions,
-    collection,
-    operation_time,
-    where,
-)
+from monotron.store.mongo.heads import Head, Sealer
+from monotron.store.mongo.ledger import Ledger, Sessions
+from monotron.store.mongo.series import Move, SeriesHeads
 
 PATIENCE_SECONDS = 15.0
 """How long one call may take, elections and all, before its caller hears of it."""
@@ -50,10 +47,14 @@ ATTEMPT_SECONDS = 5.0
 """How long one command may take before what became of it is looked up."""
 
 
+LANES = 4
+"""Series share lanes by their hash: a step for many series costs little more than for one."""
+
+
 class MongoStore(Store):
     """A store on a database, of which it makes the collections `series` and `entries`."""
 
-    calls_at_once = 32
+    calls_at_once = 16
     largest_batch = 256
 
     def __init__(
@@ -70,13 +71,9 @@ class MongoStore(Store):
         self._clock = clock
         self._patience = patience
         self._attempt = attempt
-        self._sessions = Sessions(database, replicated=replicated)
-        self._series = collection(database, "series", self._sessions.read_concern("majority"))
-        # A read that cannot be rolled back and is not stale, of one document on the primary.
-        self._current = collection(database, "series", self._sessions.read_concern("linearizable"))
-        self._series.create_index([("account", ASCENDING), ("key", ASCENDING)], unique=True)
-        self._ledger = Ledger(database, self._sessions)
-        self._heads = Heads()
+        sessions = Sessions(database, replicated=replicated)
+        self._heads = SeriesHeads(database, sessions, self._applied)
+        self._ledger = Ledger(database, sessions)
         self._sealer = Sealer(
             lambda heads: self._ledger.seal_many(heads, self._work()),
             lambda ended: self._ledger.sweep(ended, self._work()),
@@ -94,39 +91,110 @@ class MongoStore(Store):
             raise unusable(url, error) from error
 
     def lane(self, series: SeriesKey) -> Hashable:
-        return series
+        return hash(series) % LANES
 
     def advance(self, requests: Sequence[Advance]) -> list[Given | MonotronError]:
-        series = requests[0].series
+        """One look-up and one update for all series of the batch; then each on its own, if need be.
+
+        Where one series fails, or was advanced by somebody else, the others have their answers.
+        """
         work = self._work()
-        head = self._remembered(series) or self._read(series, work)
-        is_current = False  # seen since this call began
+        indexes: dict[SeriesKey, list[int]] = {}
+        for index, request in enumerate(requests):
+            indexes.setdefault(request.series, []).append(index)
+        heads = self._heads.known_or_read(indexes, work)
+        known = self._ledger.last_given(heads, requests, work)
+        steps = [
+            _Step(series, heads[series], [requests[index] for index in indexes[series]])
+            for series in indexes
+        ]
+        for step in steps:
+            self._prepare(step, known.get(step.series, {}), work)
+        self._take(steps, work)
+        answers: list[Given | MonotronError | None] = [None] * len(requests)
+        for step in steps:
+            for index, answer in zip(indexes[step.series], step.answers, strict=True):
+                answers[index] = answer
+        return cast(list[Given | MonotronError], answers)
+
+    def _prepare(self, step: "_Step", known: Mapping[str, int], work: Patience) -> None:
+        """Number the requests of one series, and see to it that its head may be replaced."""
+        head = step.head
+        step.answers, tokens = count(head.value, head.token, known, step.requests)
+        if not tokens:
+            return
+        carried = head.unsealed()
+        if carried is None:
+            with step.answered_if_wrong():
+                self._ledger.seal(step.series, head, work)
+            if step.failed:
+                return
+            carried = ()
+        new = self._successor(head, tokens, head.value + len(tokens), carried)
+        step.move = Move(step.series, head, new)
+
+    def _take(self, steps: Sequence["_Step"], work: Patience) -> None:
+        """Make the moves of all, and confirm the answers of those that only repeat."""
+        moves = {step.series: step.move for step in steps if step.move is not None}
+        moving = [step for step in steps if step.series in moves]
+        repeating = [step for step in steps if step.move is None and not step.failed]
+        try:
+            done = not moves or self._heads.replace_all(list(moves.values()), work)
+        except MonotronError as error:
+            done = True
+            for step in moving:
+                step.fail(error)
+        for step in moving if not done else ():
+            with step.answered_if_wrong():
+                self._settle(step, moves[step.series], work)
+        if repeating:
+            self._confirm(repeating, work)
+
+    def _confirm(self, steps: Sequence["_Step"], work: Patience) -> None:
+        """Only repeats: then the answer is a read, and may not be older than this call."""
+        work.applied = "no"
+        try:
+            current = self._heads.read_current([step.series for step in steps], work)
+        except MonotronError as error:
+            for step in steps:
+                step.fail(error)
+            return
+        for step in steps:
+            head = current[step.series]
+            if head.stamp != step.head.stamp:
+                with step.answered_if_wrong():
+                    self._start_over(step, head, work)
+
+    def _settle(self, step: "_Step", move: Move, work: Patience) -> None:
+        if not self._made(move, self._heads.settle(move, work), work):
+            self._start_over(step, self._heads.read_in_turn(step.series, work), work)
+
+    def _start_over(self, step: "_Step", head: Head, work: Patience) -> None:
+        """The requests of one series, from its current head, against whoever else advances it."""
         while True:
-            known = self._ledger.last_given(series, head, requests, work)
-            answers, tokens = count(head.value, head.token, known, requests)
-            if tokens:
-                self._ledger.seal(series, head, work)
-                new = self._successor(head, tokens, head.value + len(tokens))
-                if self._replace(series, head, new, work):
-                    return answers
-                head, is_current = self._read_in_turn(series, work), True
-                continue
-            # Only repeats: then the answer is a read, and may not be older than this call.
-            if is_current:
-                return answers
-            current = self._read_current(series, work)
-            if current.stamp == head.stamp:
-                return answers
-            head, is_current = current, True
+            known = self._ledger.last_given({step.series: head}, step.requests, work)
+            step.answers, tokens = count(
+                head.value, head.token, known.get(step.series, {}), step.requests
+            )
+            if not tokens:
+                return
+            self._ledger.seal(step.series, head, work)
+            new = self._successor(head, tokens, head.value + len(tokens))
+            if self._replace(step.series, head, new, work):
+                return
+            head = self._heads.read_in_turn(step.series, work)
 
     def peek(self, keys: Sequence[SeriesKey]) -> list[Entry | None]:
-        head = self._read_current(keys[0], self._work())
-        entry = Entry(*keys[0], head.token, head.value) if head.alive else None
-        return [entry] * len(keys)
+        heads = self._heads.read_current(list(dict.fromkeys(keys)), self._work())
+        entries = {
+            series: Entry(*series, head.token, head.value) if head.alive else None
+            for series, head in heads.items()
+        }
+        return [entries[series] for series in keys]
 
     def entry(self, series: SeriesKey, token: str) -> Entry | None:
         work = self._work()
-        head = self._read_current(series, work)
+        head = self._heads.current(series, work)
         if not head.alive:
             return None
         for value, given in reversed(list(enumerate(head.batch, head.first))):
@@ -137,7 +205,7 @@ class MongoStore(Store):
 
     def raise_to(self, series: SeriesKey, value: int) -> Given:
         work = self._work()
-        head = self._read_current(series, work)
+        head = self._heads.current(series, work)
         while True:
             if value < head.value:
                 raise ValueWouldFall(
@@ -149,11 +217,11 @@ class MongoStore(Store):
             self._ledger.seal(series, head, work)
             if self._replace(series, head, self._successor(head, [None], value), work):
                 return Given(Entry(*series, None, value), reused=False)
-            head = self._read_in_turn(series, work)
+            head = self._heads.read_in_turn(series, work)
 
     def delete(self, series: SeriesKey, *, restart: bool) -> None:
         work = self._work()
-        head = self._read_current(series, work)
+        head = self._heads.current(series, work)
         while True:
             height = 0 if restart else head.value
             if not head.alive and height == head.value:
@@ -164,29 +232,17 @@ class MongoStore(Store):
                 if head.life is not None:
                     self._sealer.sweep_later(series, head.life)
                 return
-            head = self._read_in_turn(series, work)
+            head = self._heads.read_in_turn(series, work)
 
     def series_page(self, account: int, prefix: str, after: str, limit: int) -> list[Entry]:
-        condition = {
-            "account": account,
-            "key": {"$gt": after, "$gte": prefix},
-            "batch.0": {"$exists": True},
-        }
-        rows = self._work().persist(
-            lambda: list(self._series.find(condition).sort("key", ASCENDING).limit(limit))
-        )
-        # In order of key, those with the prefix stand together, the first of them first.
-        return [
-            Entry(account, row["key"], row["token"], int(row["value"]))
-            for row in rows
-            if row["key"].startswith(prefix)
-        ]
+        rows = self._heads.page(account, prefix, after, limit, self._work())
+        return [Entry(account, row["key"], row["token"], int(row["value"])) for row in rows]
 
     def ledger_page(
         self, series: SeriesKey, before: int | None, limit: int
     ) -> list[LedgerEntry] | None:
         work = self._work()
-        head = self._read(series, work)
+        head = self._heads.read([series], work)[series]
         if not head.alive:
             return None
         below = head.value + 1 if before is None else before
@@ -228,147 +284,75 @@ class MongoStore(Store):
     def _now(self) -> int:
         return int(self._clock() * 1000)
 
-    def _remembered(self, series: SeriesKey) -> Head | None:
-        head = self._heads.get(series)
-        if head is not None and head.pause:
-            time.sleep(head.pause)  # somebody who lost to us must read first: let them
-            return None
-        return head
-
-    def _read(self, series: SeriesKey, work: Patience) -> Head:
-        """The head: committed, if perhaps not the newest. A compare-and-set will tell."""
-        return self._head(
-            lambda session: self._series.find_one(where(series), session=session), work
-        )
-
-    def _read_in_turn(self, series: SeriesKey, work: Patience) -> Head:
-        """The current head, for who lost a step: with a mark on it, so that nobody starves.
-
-        A server that goes on and on from memory is always faster than one that must read first.
-        It sees the mark with its next step, and waits a moment.
-        """
-        return self._head(
-            lambda session: self._series.find_one_and_update(
-                where(series),
-                {"$set": {"awaited": work.id}},
-                return_document=ReturnDocument.AFTER,
-                session=session,
-            ),
-            work,
-        )
-
-    def _read_current(self, series: SeriesKey, work: Patience) -> Head:
-        """The head as it was at some moment since this call began."""
-        return self._head(
-            lambda session: self._current.find_one(where(series), session=session), work
-        )
-
-    def _head(self, read: Callable[[Session], Document | None], work: Patience) -> Head:
-        def call() -> Head:
-            with self._sessions.start() as session:
-                document = read(session)
-                return _head(document, operation_time(session))
-
-        return work.persist(call)
-
-    def _successor(self, head: Head, tokens: Sequence[str | None], value: int) -> Head:
+    def _successor(
+        self,
+        head: Head,
+        tokens: Sequence[str | None],
+        value: int,
+        carried: tuple[Head, ...] = (),
+    ) -> Head:
+        """The head after *head*, with *tokens* and what is *carried* over in its batch."""
+        before = sum(each.fresh for each in carried)
         return Head(
             life=head.life or ObjectId(),
             value=value,
             token=tokens[-1],
-            batch=tuple(tokens),
+            batch=(*head.batch[len(head.batch) - before :], *tokens),
             stamp=ObjectId(),
             given_at=self._now(),
+            fresh=len(tokens),
+            carried=carried,
         )
 
     def _replace(self, series: SeriesKey, seen: Head, new: Head, work: Patience) -> bool:
-        """Put *new* in the place of *seen*, once. False: another got there first.
+        """Put *new* in the place of *seen*, once. False: another got there first."""
+        move = Move(series, seen, new)
+        return self._made(move, self._heads.replace(move, work), work)
 
-        An attempt whose outcome is in doubt is looked for by its stamp; while the head is still
-        the one seen it is sent again, and cannot apply twice: its filter fits that state only.
-        """
-        in_doubt = False
-        while True:
-            work.applied = "unknown"
-            try:
-                if self._compare_and_set(series, seen, new, work):
-                    return True
-            except PyMongoError as error:
-                in_doubt = True
-                work.failed(error)
-            head = self._read_current(series, work)
-            if head.stamp == new.stamp:
-                self._remember(series, new, head.time)
-                return True
-            if head.stamp == seen.stamp:
-                continue
-            if new.batch and self._ledger.was_sealed(series, new, head.time, work):
-                return True
-            if not new.batch and head.life == new.life:
-                return True  # it ended the old life, and the new one goes on already
-            if not new.batch and in_doubt and head.life != seen.life:
-                raise StoreUnavailable(
-                    "The series was deleted while MongoDB did not answer, by this request or by "
-                    "another. Look at the series, and send the same request again if need be.",
-                    applied="unknown",
-                )
-            work.applied = "no"
-            return False
+    def _made(self, move: Move, head: Head | None, work: Patience) -> bool:
+        """Whether a move was made, of which only *head*, the one there now, is left to tell."""
+        if head is None:
+            return True
+        new = move.new
+        if new.batch and self._ledger.was_sealed(move.series, new, head.time, work):
+            return True
+        if not new.batch and head.life == new.life:
+            return True  # it ended the old life, and the new one goes on already
+        if not new.batch and move.in_doubt and head.life != move.seen.life:
+            raise StoreUnavailable(
+                "The series was deleted while MongoDB did not answer, by this request or by "
+                "another. Look at the series, and send the same request again if need be.",
+                applied="unknown",
+            )
+        work.applied = "no"
+        return False
 
-    def _compare_and_set(self, series: SeriesKey, seen: Head, new: Head, work: Patience) -> bool:
-        state = {
-            "life": new.life,
-            "value": Int64(new.value),
-            "token": new.token,
-            "batch": list(new.batch),
-            "stamp": new.stamp,
-            "given_at": Int64(new.given_at),
-            "awaited": None,
-        }
-        with work.attempt(), self._sessions.start() as session:
-            if seen.stamp is None:
-                try:
-                    self._series.insert_one({**where(series), **state}, session=session)
-                except DuplicateKeyError:
-                    return False
-            else:
-                # All four: a token may come round again, and so may a value after a restart.
-                replaced = self._series.find_one_and_update(
-                    {
-                        **where(series),
-                        "life": seen.life,
-                        "value": Int64(seen.value),
-                        "token": seen.token,
-                        "stamp": seen.stamp,
-                    },
-                    {"$set": state},
-                    projection={"awaited": True},
-                    session=session,
-                )
-                if replaced is None:
-                    return False
-                if replaced.get("awaited") not in (None, work.id):
-                    # A step from what must be read first takes several times as long as ours.
-                    new.pause = min(0.25, max(0.02, 4 * work.elapsed()))
-            self._remember(series, new, operation_time(session))
-        return True
-
-    def _remember(self, series: SeriesKey, head: Head, time: Timestamp | None) -> None:
-        head.seen_at(time)
+    def _applied(self, series: SeriesKey, head: Head) -> None:
+        for each in head.carried:
+            each.carried = ()
         if head.batch:
             self._sealer.seal_soon(series, head)
-        self._heads.put(series, head)
 
 
-def _head(document: Document | None, time: Timestamp | None) -> Head:
-    if document is None:
-        return Head(time=time)
-    return Head(
-        life=document["life"],
-        value=int(document["value"]),
-        token=document["token"],
-        batch=tuple(document["batch"]),
-        stamp=document["stamp"],
-        given_at=int(document["given_at"]),
-        time=time,
-    )
+@dataclass(slots=True)
+class _Step:
+    """The requests of one series in a batch, and what becomes of them."""
+
+    series: SeriesKey
+    head: Head
+    requests: Sequence[Advance]
+    answers: Sequence[Given | MonotronError] = ()
+    move: Move | None = None
+    failed: bool = False
+
+    @contextmanager
+    def answered_if_wrong(self) -> Iterator[None]:
+        """An error of ours is the answer to the requests of this series only."""
+        try:
+            yield
+        except MonotronError as error:
+            self.fail(error)
+
+    def fail(self, error: MonotronError) -> None:
+        self.answers = [error] * len(self.requests)
+        self.failed = True
