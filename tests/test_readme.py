@@ -19,7 +19,7 @@ import pytest
 from harness.server import Server
 
 ROOT = Path(__file__).parent.parent
-PAGES = ["README.md", "docs/quickstart.md", "docs/api.md"]
+PAGES = ["README.md", "docs/quickstart.md", "docs/api.md", "docs/versions.md"]
 
 SHELL_BLOCK = re.compile(
     r"^```sh\n(?P<script>.*?)^```\n(?:```(?:json|text)\n(?P<output>.*?)^```\n)?",

@@ -22,6 +22,10 @@ class MonotronError(Exception):
         self.detail = detail
         self.applied = applied
 
+    def members(self) -> dict[str, str]:
+        """What else a program may want to read from the error, by name."""
+        return {}
+
 
 class InvalidKey(MonotronError):
     code = "invalid_key"
@@ -31,6 +35,16 @@ class InvalidKey(MonotronError):
 class InvalidToken(MonotronError):
     code = "invalid_token"
     title = "This cannot be a token"
+
+
+class InvalidName(MonotronError):
+    code = "invalid_name"
+    title = "This cannot be the name of a version"
+
+
+class InvalidVersion(MonotronError):
+    code = "invalid_version"
+    title = "This is no version to work with"
 
 
 class InvalidRequest(MonotronError):
@@ -53,6 +67,16 @@ class EntryNotFound(MonotronError):
     title = "The series never saw this token"
 
 
+class VersionNotFound(MonotronError):
+    code = "version_not_found"
+    title = "There is no such version"
+
+
+class LineNotFound(MonotronError):
+    code = "line_not_found"
+    title = "There is no such line of versions"
+
+
 class PathNotFound(MonotronError):
     code = "not_found"
     title = "There is nothing at this path"
@@ -73,6 +97,11 @@ class ValueWouldFall(MonotronError):
     title = "A series never falls"
 
 
+class AlreadyReleased(MonotronError):
+    code = "already_released"
+    title = "Another token has this version"
+
+
 class BodyTooLarge(MonotronError):
     code = "body_too_large"
     title = "The body is too large"
@@ -81,6 +110,29 @@ class BodyTooLarge(MonotronError):
 class UnsupportedMediaType(MonotronError):
     code = "unsupported_media_type"
     title = "The body is of a type that is not read here"
+
+
+class TokenTaken(MonotronError):
+    code = "token_taken"
+    title = "The token has a version of another bump or line"
+
+    def __init__(self, detail: str, *, version: str, bump: str) -> None:
+        super().__init__(detail)
+        self.version = version
+        self.bump = bump
+
+    def members(self) -> dict[str, str]:
+        return {"version": self.version, "bump": self.bump}
+
+
+class OutOfLine(MonotronError):
+    code = "out_of_line"
+    title = "The line does not go that far"
+
+
+class InvalidBump(MonotronError):
+    code = "invalid_bump"
+    title = "There is no such step from here"
 
 
 class InternalError(MonotronError):

@@ -51,7 +51,7 @@ class Series:
 
     async def entry(self, series: SeriesKey, token: str) -> Entry:
         """What the token was last given; `EntryNotFound` if this series never saw it."""
-        entry = await self._run(self._store.entry, series, token)
+        entry = await self.run(self._store.entry, series, token)
         if entry is None:
             raise EntryNotFound(
                 f"The series {series.key!r} has no entry for the token {token!r}: it was never "
@@ -61,17 +61,17 @@ class Series:
 
     async def raise_to(self, series: SeriesKey, value: int) -> Given:
         """Let the next value be *value* + 1."""
-        return await self._run(self._store.raise_to, series, value)
+        return await self.run(self._store.raise_to, series, value)
 
     async def delete(self, series: SeriesKey, *, restart: bool) -> None:
         """Forget the series and its entries; its height too with *restart*."""
-        await self._run(partial(self._store.delete, series, restart=restart))
+        await self.run(partial(self._store.delete, series, restart=restart))
 
     async def page(
         self, account: int, prefix: str, after: str, limit: int
     ) -> tuple[list[Entry], str | None]:
         """A page of current entries in order of key, and what to pass as *after* for the next."""
-        entries = await self._run(self._store.series_page, account, prefix, after, limit + 1)
+        entries = await self.run(self._store.series_page, account, prefix, after, limit + 1)
         more = len(entries) > limit
         entries = entries[:limit]
         return entries, entries[-1].key if more else None
@@ -80,7 +80,7 @@ class Series:
         self, series: SeriesKey, before: int | None, limit: int
     ) -> tuple[list[LedgerEntry], int | None]:
         """A page of the ledger, newest first, and what to pass as *before* for the next."""
-        rows = await self._run(self._store.ledger_page, series, before, limit + 1)
+        rows = await self.run(self._store.ledger_page, series, before, limit + 1)
         if rows is None:
             raise _not_found(series)
         more = len(rows) > limit
@@ -94,7 +94,7 @@ class Series:
 
     async def backup(self, target: Path) -> None:
         """Write a consistent copy of the store into the new file *target*."""
-        await self._run(self._store.backup, target)
+        await self.run(self._store.backup, target)
 
     def close(self) -> None:
         """Wait for the calls under way, then close the store."""
@@ -102,12 +102,13 @@ class Series:
         self._calls.shutdown()
         self._store.close()
 
-    async def _run(
+    async def run(
         self,
         call: Callable[Parameters, Result],
         *args: Parameters.args,
         **kwargs: Parameters.kwargs,
     ) -> Result:
+        """Make a call that waits for the store on a thread, once there is one for it."""
         try:
             await asyncio.wait_for(self._free.acquire(), WAIT_SECONDS)
         except TimeoutError:

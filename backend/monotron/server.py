@@ -15,7 +15,9 @@ from monotron.errors import StartupError
 from monotron.logs import RequestLog
 from monotron.series import Series
 from monotron.store import open_store
-from monotron.web.app import LARGEST_BODY, MonotronApplication
+from monotron.versions import Versions
+from monotron.web.app import MonotronApplication
+from monotron.web.base import Handler
 
 log = logging.getLogger("monotron")
 
@@ -32,9 +34,10 @@ def serve(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings, request_log: RequestLog) -> None:
-    series = Series(open_store(settings.store))
+    store = open_store(settings.store)
+    series = Series(store)
     try:
-        application = MonotronApplication(series, request_log)
+        application = MonotronApplication(series, Versions(store, series), request_log)
         server = http_server(application)
         address = _listen(server, settings)
         stop = _stop_signal()
@@ -70,7 +73,7 @@ def http_server(application: MonotronApplication) -> HTTPServer:
         xheaders=False,
         decompress_request=False,
         max_header_size=16384,
-        max_body_size=LARGEST_BODY,
+        max_body_size=Handler.largest_body,
         max_buffer_size=1 << 20,
         idle_connection_timeout=30,
     )

@@ -19,8 +19,10 @@ from monotron.errors import (
     StoreUnavailable,
 )
 from monotron.model import Entry, SeriesKey
+from monotron.semantic import Product
 from monotron.store import open_store
 from monotron.store.sqlite import SqliteStore
+from monotron.store.sqlite_file import SCHEMA_VERSION
 
 
 @pytest.fixture
@@ -107,10 +109,29 @@ class TestTheFile:
     def test_of_a_newer_monotron_is_refused(self, file: Path) -> None:
         open_store(f"sqlite:///{file}").close()
         with sqlite3.connect(file) as connection:
-            connection.execute("PRAGMA user_version = 2")
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
         connection.close()
-        with pytest.raises(StartupError, match="another Monotron"):
+        with pytest.raises(StartupError, match="newer Monotron"):
             open_store(f"sqlite:///{file}")
+
+    def test_of_the_first_schema_is_brought_up_to_date_with_all_that_it_holds(
+        self, file: Path
+    ) -> None:
+        store = open_store(f"sqlite:///{file}")
+        assert put_any(store, "a") == 1
+        store.close()
+        with sqlite3.connect(file) as connection:  # as it was before there were versions
+            connection.execute("DROP TABLE releases")
+            connection.execute("PRAGMA user_version = 1")
+        connection.close()
+        for _ in range(2):
+            store = open_store(f"sqlite:///{file}")
+            assert put_any(store, "a") == 1
+            assert store.releases.page(Product(1, "name"), "~", 1) == []
+            store.close()
+        with sqlite3.connect(file) as connection:
+            assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+        connection.close()
 
     def test_in_a_folder_that_is_not_there_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(StartupError, match="unable to open"):

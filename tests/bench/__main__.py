@@ -28,6 +28,9 @@ KINDS = {
     "a repeated token": Target("repeat"),
     "peek": Target("peek"),
 }
+VERSION_GOALS = {"SQLite": (4.0, 1.5), "MongoDB": (6.0, 2.5)}
+"""How much more than a series' PUT a new version may cost, and a repeated one than a peek."""
+
 GOALS = {
     "SQLite": {"new tokens, one series": 0.85, f"new tokens, {SPREAD:,} series": 0.75, "peek": 0.7},
     "MongoDB": {"new tokens, one series": 0.5},
@@ -43,6 +46,7 @@ class Bench:
         self.seconds = arguments.seconds
         self.entries = arguments.entries
         self.puts = arguments.puts
+        self.releases = arguments.releases
         self.folder = stack.enter_context(disk_folder())
         self.yardstick = stack.enter_context(Yardstick())
 
@@ -50,6 +54,7 @@ class Bench:
         with Server(f"sqlite:///{self.folder}/empty.db") as server:
             empty = self.every_kind("SQLite", server)
             self.one_connection(server)
+        self.versions("SQLite", f"sqlite:///{self.folder}/versions.db")
         full = f"sqlite:///{self.folder}/full.db"
         fill.in_process(full, self.entries, SPREAD)
         with Server(full) as server:
@@ -60,6 +65,7 @@ class Bench:
             with Server(replica_set.url("empty")) as server:
                 empty = self.every_kind("MongoDB", server)
                 self.plain_updates(server, replica_set.url("plain"))
+            self.versions("MongoDB", replica_set.url("versions"))
             fill.in_process(replica_set.url("full"), self.entries, SPREAD)
             with Server(replica_set.url("full")) as server:
                 self.growth("MongoDB", server, empty)
@@ -106,6 +112,34 @@ class Bench:
                     figures,
                 )
             )
+
+    def versions(self, store: str, url: str) -> None:
+        """One connection: a version against a number, and many releases against none."""
+        fill.releases_in_process(url, "full", self.releases)
+        with Server(url) as server:
+            goals = VERSION_GOALS[store]
+            pairs = (
+                ("version", HOT, "a new version", "of a new value", goals[0]),
+                ("repeated version", Target("peek"), "a repeated version", "of a peek", goals[1]),
+            )
+            for kind, base, name, unit, goal in pairs:
+                of_base, of_empty, results = [], [], []
+                for _ in range(self.rounds):
+                    cheap = self.load(server.port, base, self.seconds, connections=1)
+                    empty = self.load(server.port, Target(kind), self.seconds, connections=1)
+                    target = Target(kind, key="full")
+                    full = self.load(server.port, target, self.seconds, connections=1)
+                    of_base.append(empty.p50_ms / cheap.p50_ms)
+                    of_empty.append(full.p50_ms / empty.p50_ms)
+                    results.append((empty, full))
+                name = f"{store}: {name}, one connection: p50"
+                for ratios, index, label, wanted, relation in (
+                    (of_base, 0, name, goal, unit),
+                    (of_empty, 1, f"{name}, {self.releases:,} releases", 1.25, "of the first's"),
+                ):
+                    ratio = statistics.median_low(ratios)
+                    figures = Figures.of(results[ratios.index(ratio)][index])
+                    self.table.add(Row(label, ratio, relation, wanted, figures=figures))
 
     def plain_updates(self, server: Server, url: str) -> None:
         """New tokens on many series against the cheapest majority write there could be."""
@@ -174,6 +208,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
     parser.add_argument("--entries", type=int, default=1_000_000, help="in a ledger that is full")
     parser.add_argument("--puts", type=int, default=1_000_000, help="before memory is looked at")
+    parser.add_argument("--releases", type=int, default=100_000, help="of a name that has many")
     arguments = parser.parse_args()
     with ExitStack() as stack:
         bench = Bench(stack, arguments)

@@ -7,14 +7,26 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from secrets import token_hex
 
+from semver import Version
+
 from monotron.model import Reuse, SeriesKey
+from monotron.semantic import Product, Release
 from monotron.store import Store, open_store
 from monotron.store.base import Advance
 
 
 def in_process(url: str, entries: int, series: int) -> None:
     """Fill a store in a process that ends: half on one series, half on *series* others."""
-    subprocess.run([sys.executable, "-m", "bench.fill", url, str(entries), str(series)], check=True)
+    _run("fill", url, entries, series)
+
+
+def releases_in_process(url: str, name: str, count: int) -> None:
+    """Give a name releases, in a process that ends."""
+    _run("releases", url, name, count)
+
+
+def _run(*arguments: object) -> None:
+    subprocess.run([sys.executable, "-m", "bench.fill", *map(str, arguments)], check=True)
 
 
 def fill(store: Store, entries: int, series: int) -> None:
@@ -28,6 +40,21 @@ def fill(store: Store, entries: int, series: int) -> None:
     each = entries // 2 // series
     with ThreadPoolExecutor(store.calls_at_once) as executor:
         list(executor.map(lambda number: give(f"spread-{number}", each), range(series)))
+
+
+def fill_releases(store: Store, name: str, count: int) -> None:
+    """Give a name *count* releases on the line 1.0, in records and series."""
+    product = Product(1, name)
+
+    def add(patch: int) -> None:
+        store.releases.add(
+            Release(product, token_hex(20), Version(1, 0, patch), "patch", given_at=0)
+        )
+
+    with ThreadPoolExecutor(store.calls_at_once) as executor:
+        list(executor.map(add, range(1, count + 1)))
+    store.raise_to(SeriesKey(1, f"{name}-patch-v1.0"), count)
+    store.raise_to(SeriesKey(1, f"{name}-major"), 1)
 
 
 def commit_ms(folder: Path) -> float:
@@ -48,6 +75,10 @@ def _requests(key: str, count: int) -> list[Advance]:
 
 
 if __name__ == "__main__":
-    filled = open_store(sys.argv[1])
-    fill(filled, int(sys.argv[2]), int(sys.argv[3]))
+    what, url, first, second = sys.argv[1:]
+    filled = open_store(url)
+    if what == "fill":
+        fill(filled, int(first), int(second))
+    else:
+        fill_releases(filled, first, int(second))
     filled.close()

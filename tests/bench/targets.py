@@ -15,6 +15,7 @@ class Target:
     put: a new token each time, on `series` series in turn; `reuse` as in the query.
     repeat: the same, always with `token`.
     peek: GET of these series in turn.
+    version, repeated version: a new token each time, or `token`, under the name `key`.
     fixed: `method` and `path` as they are.
     """
 
@@ -44,10 +45,14 @@ def requests_of(target: Target) -> Iterator[bytes]:
         return cycle([b"PUT " + path + token + query + put_head for path in paths])
     if target.kind == "peek":
         return cycle([b"GET " + path + head for path in paths])
+    if target.kind == "version":
+        return _with_new_tokens([f"PUT /v1/versions/{target.key}/".encode()], put_head)
+    if target.kind == "repeated version":
+        return repeat(f"PUT /v1/versions/{target.key}/{target.token}".encode() + put_head)
     if target.kind == "fixed":
         line = f"{target.method} {target.path}".encode()
         return repeat(line + (head if target.method in ("GET", "HEAD") else put_head))
-    raise ValueError(f"kind {target.kind!r} is none of put, repeat, peek, fixed")
+    raise ValueError(f"kind {target.kind!r} is none of those above")
 
 
 def _with_new_tokens(starts: list[bytes], end: bytes) -> Iterator[bytes]:

@@ -36,9 +36,11 @@ class Server:
         args: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
+        program: Sequence[str] = ("-m", "monotron"),
     ) -> None:
         """Start `monotron serve` on the *store* URL (None: no --store) with more *args*.
 
+        *program* is what Python runs instead of the installed package.
         It gets the environment of the tests without their MONOTRON_ variables, and *env*.
         RuntimeError with what it wrote to stderr if it ends, or does not listen in 30 s.
         """
@@ -46,7 +48,7 @@ class Server:
         self._directory = Path(tempfile.mkdtemp(prefix="monotron-server-"))
         weakref.finalize(self, shutil.rmtree, self._directory, ignore_errors=True)
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("MONOTRON_")}
-        command = [sys.executable, "-m", "monotron", "serve", "--listen", listen]
+        command = [sys.executable, *program, "serve", "--listen", listen]
         command += ["--store", store] if store is not None else []
         with (
             (self._directory / "stdout").open("wb") as stdout,

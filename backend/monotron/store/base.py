@@ -13,6 +13,7 @@ from typing import ClassVar, NamedTuple
 
 from monotron.errors import MonotronError, SeriesExhausted, StartupError
 from monotron.model import INT64_MAX, Entry, Given, LedgerEntry, Reuse, SeriesKey
+from monotron.store.releases import Releases
 
 Clock = Callable[[], float]
 """Seconds since the epoch: what `time.time` answers. It dates entries and decides nothing."""
@@ -34,6 +35,9 @@ class Store(ABC):
     fsynced (SQLite), journaled on a majority (MongoDB). What it returned from a read is
     committed and was current at some moment between call and return; pages are committed.
     """
+
+    releases: Releases
+    """The records of versions."""
 
     calls_at_once: ClassVar[int]
     """How many calls the engine gains from having under way at the same time."""
@@ -70,8 +74,15 @@ class Store(ABC):
         """The current entry of each, all of one lane; None where there is no series."""
 
     @abstractmethod
-    def entry(self, series: SeriesKey, token: str) -> Entry | None:
-        """What the token was last given in this life of the series, or None."""
+    def heights(self, keys: Sequence[SeriesKey]) -> list[int]:
+        """The last value of each, which a `delete` keeps; 0 where nothing was given yet."""
+
+    @abstractmethod
+    def entry(self, series: SeriesKey, token: str | None) -> Entry | None:
+        """What the token was last given in this life of the series, or None.
+
+        With None for the token, what the series was last raised to.
+        """
 
     @abstractmethod
     def raise_to(self, series: SeriesKey, value: int) -> Given:

@@ -16,6 +16,7 @@ from monotron.errors import MonotronError, StartupError, ValueWouldFall
 from monotron.model import Entry, Given, LedgerEntry, Reuse, SeriesKey
 from monotron.store.base import Advance, Clock, Store, count
 from monotron.store.sqlite_file import IN_MEMORY, SCHEMA_VERSION, SqliteFile, Transaction
+from monotron.store.sqlite_releases import SqliteReleases
 
 _HEADS = """
 SELECT json_group_array(json_array(wanted.key, series.life, series.value, series.token,
@@ -69,6 +70,7 @@ class SqliteStore(Store):
 
     def __init__(self, path: str, *, clock: Clock = time.time) -> None:
         self._file = SqliteFile(path)
+        self.releases = SqliteReleases(self._file)
         self._clock = clock
         self._may_have_garbage = True
 
@@ -149,11 +151,16 @@ class SqliteStore(Store):
             for key in keys
         ]
 
-    def entry(self, series: SeriesKey, token: str) -> Entry | None:
+    def heights(self, keys: Sequence[SeriesKey]) -> list[int]:
+        with self._file.transaction() as transaction:
+            heads = _heads(transaction, keys)
+        return [heads.get(key, _NEVER_SEEN).value for key in keys]
+
+    def entry(self, series: SeriesKey, token: str | None) -> Entry | None:
         with self._file.transaction() as transaction:
             row = transaction.one(
                 "SELECT entries.value FROM series JOIN entries USING (life) "
-                "WHERE account = ? AND key = ? AND entries.token = ? "
+                "WHERE account = ? AND key = ? AND entries.token IS ? "
                 "ORDER BY entries.value DESC LIMIT 1",
                 *series,
                 token,

@@ -26,14 +26,12 @@ IN_MEMORY = ":memory:"
 LOCK_SECONDS = 5.0
 """How long a starting server waits for its predecessor to let go of the file."""
 
-SCHEMA_VERSION = 1
-
 _OLDEST = (3, 38, 0)  # STRICT tables and the ->> operator
 _APPLICATION_ID = 0x6D6E7472  # "mntr", so that `file` and we know the file again
 
 # A life is an id of its own: entries of an old one are garbage that nobody looks up.
 # Rows of series are never removed, so the largest life is never used again.
-_SCHEMA = """
+_SERIES = """
 CREATE TABLE series (
     life    INTEGER PRIMARY KEY,
     account INTEGER NOT NULL,
@@ -53,6 +51,30 @@ CREATE TABLE entries (
 CREATE UNIQUE INDEX entries_by_token ON entries (life, token, value);
 CREATE TABLE garbage (life INTEGER PRIMARY KEY) STRICT;
 """
+_RELEASES = """
+CREATE TABLE releases (
+    account  INTEGER NOT NULL,
+    name     TEXT    NOT NULL,
+    token    TEXT,
+    label    TEXT    NOT NULL,
+    place    TEXT    NOT NULL,
+    final    INTEGER NOT NULL CHECK (final IN (0, 1)),
+    version  TEXT    NOT NULL,
+    bump     TEXT,
+    line     TEXT,
+    metadata TEXT,
+    previous TEXT,
+    reason   TEXT,
+    given_at INTEGER NOT NULL,
+    UNIQUE (account, name, token, label),
+    UNIQUE (account, name, place)
+) STRICT;
+CREATE INDEX releases_by_kind ON releases (account, name, final, place);
+"""
+_SCHEMA = (_SERIES, _RELEASES)
+"""What each version of the schema added to the one before it."""
+
+SCHEMA_VERSION = len(_SCHEMA)
 
 
 class Transaction:
@@ -234,21 +256,21 @@ class SqliteFile:
         (application_id,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        if not tables:
-            for statement in _SCHEMA.split(";\n"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        elif application_id != _APPLICATION_ID:
+        if tables and application_id != _APPLICATION_ID:
             raise StartupError(
                 f"{self._path} is a database of some other program. "
                 "Give Monotron a file of its own, or none to let it make one."
             )
-        elif version != SCHEMA_VERSION:
+        if version > SCHEMA_VERSION:
             raise StartupError(
-                f"{self._path} was written by another Monotron (its schema is {version}, this "
+                f"{self._path} was written by a newer Monotron (its schema is {version}, this "
                 f"one's is {SCHEMA_VERSION}). Use the Monotron that wrote it, or a newer one."
             )
+        for script in _SCHEMA[version:]:
+            for statement in script.split(";\n"):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
 
 

@@ -17,14 +17,13 @@ from tornado.web import Application, RequestHandler
 
 from monotron.logs import RequestLog
 from monotron.series import Series
+from monotron.versions import Versions
 from monotron.web import series as series_web
 from monotron.web import system
+from monotron.web import versions as versions_web
 from monotron.web.base import CONSUMED_CONTENT_TYPE, BodyTooLarge, Handler, NotFound
 
-ROUTES = [*series_web.ROUTES, *system.ROUTES]
-
-LARGEST_BODY = 65536
-"""In bytes."""
+ROUTES = [*series_web.ROUTES, *versions_web.ROUTES, *system.ROUTES]
 
 BODY_SECONDS = 10.0
 """How long a body may take to arrive, all of it."""
@@ -44,14 +43,13 @@ class RawPath(PathMatches):
 class MonotronApplication(Application):
     """The application, with what its handlers share."""
 
-    largest_body = LARGEST_BODY
-
-    def __init__(self, series: Series, request_log: RequestLog) -> None:
+    def __init__(self, series: Series, versions: Versions, request_log: RequestLog) -> None:
         super().__init__(
             [Rule(RawPath(pattern), handler) for pattern, handler in ROUTES],
             default_handler_class=NotFound,
         )
         self.series = series
+        self.versions = versions
         self._request_log = request_log
         self.leaving = False
         """Not ready for more, but still serving: a load balancer is given time to notice."""
@@ -70,13 +68,17 @@ class MonotronApplication(Application):
             del headers["Content-Type"]
         length = headers.get("Content-Length")
         has_body = length != "0" and (length is not None or "Transfer-Encoding" in headers)
-        if has_body:
-            request.connection.set_body_timeout(BODY_SECONDS)  # type: ignore[union-attr]
-        if length is not None and length.isdecimal() and int(length) > LARGEST_BODY:
-            request.connection.set_max_body_size(int(length))  # type: ignore[union-attr]
-            return self.get_handler_delegate(request, BodyTooLarge)
         delegate = super().find_handler(request, **kwargs)
-        return _Arriving(self, delegate) if has_body else delegate
+        if not has_body:
+            return delegate
+        connection: Any = request.connection
+        connection.set_body_timeout(BODY_SECONDS)
+        taken = getattr(getattr(delegate, "handler_class", None), "largest_body", 0)
+        connection.set_max_body_size(taken)
+        if length is not None and length.isdecimal() and int(length) > taken:
+            connection.set_max_body_size(int(length))
+            return self.get_handler_delegate(request, BodyTooLarge, {"taken": taken})
+        return _Arriving(self, delegate)
 
     def probe(self) -> "asyncio.Task[None]":
         """A probe of the store; one at a time, however many ask."""

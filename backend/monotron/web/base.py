@@ -61,6 +61,8 @@ class Handler(RequestHandler):
     application: "MonotronApplication"
     request_id = ""
     admitted_while_draining: ClassVar[bool] = False
+    largest_body: ClassVar[int] = 65536
+    """In bytes."""
 
     def initialize(self) -> None:
         self.application.request_began()
@@ -154,12 +156,16 @@ class Handler(RequestHandler):
             raise errors.InvalidRequest('The body must be a JSON object, such as {"value": 41}.')
         return value
 
+    def format_of(self, parameters: Parameters) -> Format:
+        """The format that the query or else the Accept header asks for."""
+        if parameters.format is not None:
+            return parameters.format
+        accept = self.request.headers.get("Accept")
+        return preferred_format(accept) if accept else Format.JSON
+
     def reply(self, entry: Entry, reused: bool, parameters: Parameters) -> None:
         """Write the entry in the format that was asked for."""
-        format = parameters.format
-        if format is None:
-            accept = self.request.headers.get("Accept")
-            format = preferred_format(accept) if accept else Format.JSON
+        format = self.format_of(parameters)
         prefix = variable_prefix(parameters)
         if format is Format.JSON:
             self.write(entry_json(entry) + "\n")
@@ -229,8 +235,12 @@ class BodyTooLarge(Handler):
     _LARGEST_DROPPED = 1 << 20
     _MOMENT = 1.0
 
-    def initialize(self) -> None:
-        """Not counted as under way: it has no work, and is not told when its client leaves."""
+    def initialize(self, taken: int = Handler.largest_body) -> None:
+        """*taken* is how large a body may be, in bytes.
+
+        Not counted as under way: it has no work, and is not told when its client leaves.
+        """
+        self._taken = taken
 
     def on_finish(self) -> None:
         """Nor is its end."""
@@ -247,8 +257,8 @@ class BodyTooLarge(Handler):
 
     def _refuse(self, *_: str) -> None:
         raise errors.BodyTooLarge(
-            f"The body is larger than the {self.application.largest_body} bytes that are taken. "
-            "Nothing here needs one of that size."
+            f"The body is larger than the {self._taken} bytes that are taken here. Nothing needs "
+            "one of that size; of a long history, the commits since the last version will do."
         )
 
     def _refuse_if_waiting(self) -> None:

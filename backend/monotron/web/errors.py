@@ -9,16 +9,24 @@ from monotron import errors
 STATUS: dict[type[errors.MonotronError], int] = {
     errors.InvalidKey: 400,
     errors.InvalidToken: 400,
+    errors.InvalidName: 400,
+    errors.InvalidVersion: 400,
     errors.InvalidRequest: 400,
     errors.InvalidHost: 400,
     errors.SeriesNotFound: 404,
     errors.EntryNotFound: 404,
+    errors.VersionNotFound: 404,
+    errors.LineNotFound: 404,
     errors.PathNotFound: 404,
     errors.MethodNotAllowed: 405,
     errors.SeriesExhausted: 409,
     errors.ValueWouldFall: 409,
+    errors.AlreadyReleased: 409,
     errors.BodyTooLarge: 413,
     errors.UnsupportedMediaType: 415,
+    errors.TokenTaken: 422,
+    errors.OutOfLine: 422,
+    errors.InvalidBump: 422,
     errors.InternalError: 500,
     errors.StoreUnavailable: 503,
     errors.Draining: 503,
@@ -62,6 +70,7 @@ def problem(error: errors.MonotronError, *, writes: bool) -> bytes:
         "status": STATUS[type(error)],
         "detail": error.detail,
         "code": error.code,
+        **error.members(),
     }
     if writes:
         members["applied"] = error.applied

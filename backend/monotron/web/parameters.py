@@ -7,8 +7,10 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any
 
-from monotron.errors import InvalidRequest
+from monotron.errors import InvalidBump, InvalidRequest
 from monotron.model import INT64_MAX, MAX_LENGTH, Reuse, percent_decode
+from monotron.semantic import Line, parse_label, parse_line, parse_metadata
+from monotron.versions import BUMPS, Bump
 
 
 class Format(Enum):
@@ -27,9 +29,17 @@ class Parameters:
     restart: bool = False
     limit: int = 100
     after: str = ""
-    before: int | None = None
+    before: str | None = None
     prefix: str | None = None
     format: Format | None = None
+    bump: Bump = "patch"
+    prerelease: str | None = None
+    line: Line | None = None
+    metadata: str | None = None
+    initial: str | None = None
+    initial_development: bool = True
+    on_conflict: str = "fail"
+    dry_run: bool = False
 
 
 def _limit(text: str) -> int:
@@ -38,9 +48,13 @@ def _limit(text: str) -> int:
     return int(text)
 
 
-def _before(text: str) -> int:
+def before_value(parameters: Parameters) -> int | None:
+    """The parameter `before`, where it is a value."""
+    text = parameters.before
+    if text is None:
+        return None
     if not re.fullmatch(r"-?[0-9]{1,19}", text) or not -INT64_MAX - 1 <= int(text) <= INT64_MAX:
-        raise ValueError("a whole number of 64 bits")
+        raise InvalidRequest("The parameter `before` must be a whole number of 64 bits.")
     return max(1, int(text))  # values begin at 1: nothing is before that
 
 
@@ -59,14 +73,33 @@ def _name(text: str) -> str:
     return text
 
 
+def _bump(text: str) -> Bump:
+    if text not in BUMPS:
+        raise InvalidBump(
+            f"There is no bump {text[:64]!r}. Ask for major, minor or patch, for final to promote "
+            "a pre-release, or for auto to have commit messages decide."
+        )
+    return text
+
+
+_BOOLEAN = _one_of({"true": True, "false": False})
+
 _PARSERS: dict[str, Callable[[str], Any]] = {
     "reuse": _one_of({reuse.value: reuse for reuse in Reuse}),
-    "restart": _one_of({"true": True, "false": False}),
+    "restart": _BOOLEAN,
     "limit": _limit,
     "after": _name,
-    "before": _before,
+    "before": str,
     "prefix": _name,
     "format": _one_of({format.value: format for format in Format}),
+    "bump": _bump,
+    "prerelease": parse_label,
+    "line": parse_line,
+    "metadata": parse_metadata,
+    "initial": str,
+    "initial_development": _BOOLEAN,
+    "on_conflict": _one_of({"fail": "fail", "reuse": "reuse"}),
+    "dry_run": _BOOLEAN,
 }
 
 _VARIABLE_PREFIX = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")

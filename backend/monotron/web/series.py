@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from monotron.errors import InvalidRequest
 from monotron.model import LedgerEntry, parse_key, parse_token, parse_value
 from monotron.web.base import Handler, entry_json
-from monotron.web.parameters import variable_prefix
+from monotron.web.parameters import before_value, variable_prefix
 
 
 class EntryHandler(Handler):
@@ -71,7 +71,7 @@ class LedgerHandler(Handler):
     async def get(self, key: str) -> None:
         parameters = self.parameters("limit", "before")
         entries, before = await self.series.ledger(
-            self.series_key(parse_key(key)), parameters.before, parameters.limit
+            self.series_key(parse_key(key)), before_value(parameters), parameters.limit
         )
         listed = ", ".join(map(_ledger_json, entries))
         self.write(f'{{"entries": [{listed}], "next": {json.dumps(before)}}}\n')

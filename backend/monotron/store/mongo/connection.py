@@ -77,6 +77,10 @@ class Patience:
         time.sleep(random.uniform(0.01, 0.1))  # noqa: S311  # spreads retries, guards nothing
 
 
+PatienceFor: TypeAlias = Callable[[], Patience]
+"""Gives each call its own."""
+
+
 def translated(error: PyMongoError, *, applied: Applied) -> MonotronError:
     """The driver's error as one of ours, without its words, which may name hosts and users."""
     if isinstance(error, OperationFailure) and error.code == _OUT_OF_DISK_SPACE:

@@ -174,7 +174,7 @@ class Ledger:
         return known
 
     def last_row(
-        self, series: SeriesKey, head: Head, token: str, work: Patience
+        self, series: SeriesKey, head: Head, token: str | None, work: Patience
     ) -> Document | None:
         rows = self.rows(series, head, {"token": token}, work, limit=1, newest=True)
         return rows[0] if rows else None

@@ -38,6 +38,7 @@ from monotron.store.mongo.connection import (
 )
 from monotron.store.mongo.heads import Head, Sealer
 from monotron.store.mongo.ledger import Ledger, Sessions
+from monotron.store.mongo.releases import MongoReleases
 from monotron.store.mongo.series import Move, SeriesHeads
 
 PATIENCE_SECONDS = 15.0
@@ -74,6 +75,7 @@ class MongoStore(Store):
         sessions = Sessions(database, replicated=replicated)
         self._heads = SeriesHeads(database, sessions, self._applied)
         self._ledger = Ledger(database, sessions)
+        self.releases = MongoReleases(database, sessions, self._work)
         self._sealer = Sealer(
             lambda heads: self._ledger.seal_many(heads, self._work()),
             lambda ended: self._ledger.sweep(ended, self._work()),
@@ -192,7 +194,11 @@ class MongoStore(Store):
         }
         return [entries[series] for series in keys]
 
-    def entry(self, series: SeriesKey, token: str) -> Entry | None:
+    def heights(self, keys: Sequence[SeriesKey]) -> list[int]:
+        heads = self._heads.read_current(list(dict.fromkeys(keys)), self._work())
+        return [heads[series].value for series in keys]
+
+    def entry(self, series: SeriesKey, token: str | None) -> Entry | None:
         work = self._work()
         head = self._heads.current(series, work)
         if not head.alive:

@@ -1,0 +1,140 @@
+"""The records of versions in MongoDB: the collection `releases`, insert-only."""
+
+from typing import Any
+
+from bson import Int64, ObjectId
+from pymongo import ASCENDING, DESCENDING
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+from semver import Version
+
+from monotron.semantic import Product, Release, parse_line, place
+from monotron.store.mongo.connection import Document, Patience, PatienceFor
+from monotron.store.mongo.ledger import Sessions, collection, operation_time
+from monotron.store.releases import Releases
+
+
+class MongoReleases(Releases):
+    """A record is found by its token and channel, or by its place; both are unique."""
+
+    def __init__(
+        self, database: "Database[Document]", sessions: Sessions, work: PatienceFor
+    ) -> None:
+        self._sessions = sessions
+        self._work = work
+        self._releases = collection(database, "releases", sessions.read_concern("majority"))
+        self._current = collection(database, "releases", sessions.read_concern("linearizable"))
+        product = [("account", ASCENDING), ("name", ASCENDING)]
+        self._releases.create_index(
+            [*product, ("token", ASCENDING), ("channel", ASCENDING)], unique=True
+        )
+        self._releases.create_index([*product, ("place", ASCENDING)], unique=True)
+        self._releases.create_index([*product, ("final", ASCENDING), ("place", ASCENDING)])
+
+    def add(self, release: Release) -> Release | None:
+        work = self._work()
+        work.applied = "unknown"
+        # With an id of its own, an attempt whose answer was lost is known again.
+        row = {"_id": ObjectId(), **_row(release)}
+
+        def insert() -> bool:
+            try:
+                self._releases.insert_one(row)
+            except DuplicateKeyError:
+                return False
+            return True
+
+        if work.persist(insert):
+            return release
+        # Read until committed: what stands in the way may not be journaled on a majority yet.
+        of_token = {**_of(release.product), "token": row["token"], "channel": row["channel"]}
+        stands = work.persist(lambda: self._current.find_one(of_token))
+        if stands is None:
+            return None
+        return release if stands["_id"] == row["_id"] else _release(release.product, stands)
+
+    def of_token(self, product: Product, token: str, label: str | None) -> Release | None:
+        condition = {"token": token, "channel": label or ""}
+        return self._first(product, condition, self._work())
+
+    def all_of_token(self, product: Product, token: str) -> list[Release]:
+        work = self._work()
+        final = {**_of(product), "token": token, "channel": ""}
+
+        def call() -> list[Document]:
+            with self._sessions.start() as session:
+                self._current.find_one(final, session=session)
+                seen_at = operation_time(session)
+            # Linearizable reads are of one document; what is read after it is not stale.
+            with self._sessions.start(seen_at) as session:
+                condition = {**_of(product), "token": token}
+                return list(self._releases.find(condition, session=session))
+
+        found = [_release(product, row) for row in work.persist(call)]
+        return sorted(found, key=lambda release: place(release.version), reverse=True)
+
+    def at(self, product: Product, version: Version) -> Release | None:
+        condition = {**_of(product), "place": place(version)}
+        row = self._work().persist(lambda: self._current.find_one(condition))
+        return _release(product, row) if row else None
+
+    def newest(
+        self, product: Product, places: tuple[str, str], *, final: bool | None
+    ) -> Release | None:
+        first, end = places
+        condition: Document = {"place": {"$gte": first, "$lt": end}}
+        if final is not None:
+            condition["final"] = final
+        return self._first(product, condition, self._work())
+
+    def page(self, product: Product, below: str, limit: int) -> list[Release]:
+        condition = {**_of(product), "place": {"$lt": below}}
+        rows = self._work().persist(
+            lambda: list(self._releases.find(condition).sort("place", DESCENDING).limit(limit))
+        )
+        return [_release(product, row) for row in rows]
+
+    def _first(self, product: Product, condition: Document, work: Patience) -> Release | None:
+        row = work.persist(
+            lambda: self._releases.find_one(
+                {**_of(product), **condition}, sort=[("place", DESCENDING)]
+            )
+        )
+        return _release(product, row) if row else None
+
+
+def _of(product: Product) -> Document:
+    return {"account": product.account, "name": product.name}
+
+
+def _row(release: Release) -> Document:
+    return {
+        **_of(release.product),
+        "token": release.token,
+        # Whoever adopts a version has no token: such records are told apart by their version,
+        # which is no label.
+        "channel": str(release.version) if release.token is None else release.label or "",
+        "place": place(release.version),
+        "final": release.label is None,
+        "version": str(release.version),
+        "bump": release.bump,
+        "line": None if release.line is None else str(release.line),
+        "metadata": release.metadata,
+        "previous": None if release.previous is None else str(release.previous),
+        "reason": release.reason,
+        "given_at": None if release.given_at is None else Int64(release.given_at),
+    }
+
+
+def _release(product: Product, row: dict[str, Any]) -> Release:
+    return Release(
+        product,
+        row["token"],
+        Version.parse(row["version"]),
+        row["bump"],
+        parse_line(row["line"]) if row["line"] else None,
+        row["metadata"],
+        Version.parse(row["previous"]) if row["previous"] else None,
+        row["reason"],
+        None if row["given_at"] is None else int(row["given_at"]),
+    )

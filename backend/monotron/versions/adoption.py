@@ -1,0 +1,51 @@
+"""Going on from a version that was given elsewhere."""
+
+from semver import Version
+
+from monotron.errors import ValueWouldFall
+from monotron.semantic import NOTHING, Product, Release
+from monotron.store import Store
+from monotron.store.base import Clock
+from monotron.versions.standing import Standing
+
+
+class Adoption:
+    """A record without a token, and series raised to it."""
+
+    def __init__(self, store: Store, standing: Standing, clock: Clock) -> None:
+        self._releases = store.releases
+        self._standing = standing
+        self._clock = clock
+
+    def adopt(self, product: Product, version: Version) -> tuple[Release, bool]:
+        """The record of the version, and whether it stood already.
+
+        `ValueWouldFall` if the product has a higher version, or starts from nothing.
+        """
+        newest = self._standing.newest(product)
+        stands = self._releases.at(product, version)
+        if stands and version == newest:
+            self._standing.raise_all(product, version)  # perhaps a crash came between
+            return stands, True
+        if version < newest or version == NOTHING:
+            raise _would_fall(product, version, newest)
+        release = Release(
+            product,
+            None,
+            version,
+            previous=None if newest in (NOTHING, version) else newest,
+            given_at=int(self._clock() * 1000),
+        )
+        # The record first: with it, no number on the way is given any more.
+        stands = self._releases.add(release)
+        if stands is None:
+            raise _would_fall(product, version, version)
+        self._standing.raise_all(product, version)
+        return stands, stands is not release
+
+
+def _would_fall(product: Product, version: Version, newest: Version) -> ValueWouldFall:
+    return ValueWouldFall(
+        f"{product.name!r} has the version {newest} already, so it cannot start from {version}. "
+        f"Name {newest} or a later one."
+    )

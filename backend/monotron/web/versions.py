@@ -1,0 +1,193 @@
+"""Versions and the list of their releases."""
+
+import json
+from datetime import UTC, datetime
+from typing import ClassVar
+
+from monotron.errors import InvalidBump, InvalidRequest, InvalidVersion
+from monotron.model import parse_token, percent_decode
+from monotron.semantic import parse_final, parse_name, parse_version
+from monotron.versions import Answer, Versions, Wanted
+from monotron.web.base import ACCOUNT, Handler
+from monotron.web.parameters import Format, Parameters, variable_prefix
+
+
+class VersionsHandler(Handler):
+    """What the handlers of versions share."""
+
+    @property
+    def versions(self) -> Versions:
+        return self.application.versions
+
+    def reply_version(self, answer: Answer, parameters: Parameters) -> None:
+        """Write the version in the format that was asked for."""
+        format = self.format_of(parameters)
+        prefix = variable_prefix(parameters)
+        if self.writes:
+            self.set_header("Monotron-Reused", "true" if answer.reused else "false")
+        if format is Format.JSON:
+            self.write(json.dumps(_members(answer), ensure_ascii=False) + "\n")
+            return
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        if format is Format.TEXT:
+            self.write(f"{_members(answer)['version']}\n")
+        else:
+            self.write(_dotenv(answer, prefix))
+
+
+class TokenVersionHandler(VersionsHandler):
+    """`/v1/versions/{name}/{token}`: the version of a token."""
+
+    largest_body: ClassVar[int] = 1 << 20
+
+    async def put(self, name: str, token: str) -> None:
+        parameters = self.parameters(
+            "bump",
+            "prerelease",
+            "line",
+            "metadata",
+            "initial",
+            "initial_development",
+            "on_conflict",
+            "dry_run",
+            "format",
+            "prefix",
+        )
+        variable_prefix(parameters)  # before anything is counted
+        wanted = Wanted(
+            bump=parameters.bump,
+            label=parameters.prerelease,
+            line=parameters.line,
+            metadata=parameters.metadata,
+            initial=None if parameters.initial is None else parse_final(parameters.initial),
+            reuse_on_conflict=parameters.on_conflict == "reuse",
+            initial_development=parameters.initial_development,
+            dry_run=parameters.dry_run,
+        )
+        if wanted.bump == "final" and wanted.label is not None:
+            raise InvalidBump(
+                "bump=final makes a pre-release final, so it goes without `prerelease`. Leave "
+                "one of the two out."
+            )
+        answer = await self.versions.next(
+            ACCOUNT, parse_name(name), parse_token(token), wanted, self.request.body
+        )
+        self.reply_version(answer, parameters)
+
+    async def get(self, name: str, token: str) -> None:
+        parameters = self.parameters("prerelease", "format", "prefix")
+        answer = await self.versions.of_token(
+            ACCOUNT, parse_name(name), parse_token(token), parameters.prerelease
+        )
+        self.reply_version(answer, parameters)
+
+
+class NameHandler(VersionsHandler):
+    """`/v1/versions/{name}`: the latest version, and where to start from."""
+
+    async def get(self, name: str) -> None:
+        parameters = self.parameters("format", "prefix")
+        self.reply_version(await self.versions.latest(ACCOUNT, parse_name(name)), parameters)
+
+    async def put(self, name: str) -> None:
+        parameters = self.parameters("format", "prefix")
+        variable_prefix(parameters)
+        parsed = parse_name(name)
+        body = self.json_object()
+        if body.keys() != {"version"} or not isinstance(body["version"], str):
+            raise InvalidRequest('The body must be {"version": "X.Y.Z"} and nothing else.')
+        version = parse_final(body["version"])
+        self.reply_version(await self.versions.adopt(ACCOUNT, parsed, version), parameters)
+
+
+class ReleaseHandler(VersionsHandler):
+    """`/v1/releases/{name}/{version}`: which token has a version."""
+
+    async def get(self, name: str, version: str) -> None:
+        parameters = self.parameters("format", "prefix")
+        parsed = parse_name(name)
+        text = percent_decode(version, "version", InvalidVersion)
+        answer = await self.versions.at(ACCOUNT, parsed, parse_version(text))
+        self.reply_version(answer, parameters)
+
+
+class ReleasesHandler(VersionsHandler):
+    """`/v1/releases/{name}`: the releases, the highest version first."""
+
+    async def get(self, name: str) -> None:
+        parameters = self.parameters("limit", "before")
+        before = None if parameters.before is None else parse_version(parameters.before)
+        answers, after = await self.versions.page(
+            ACCOUNT, parse_name(name), before, parameters.limit
+        )
+        members = {
+            "releases": [_members(answer) for answer in answers],
+            "next": None if after is None else str(after),
+        }
+        self.write(json.dumps(members, ensure_ascii=False) + "\n")
+
+
+def _members(answer: Answer) -> dict[str, object]:
+    """The version as the contract writes it, in this order."""
+    release = answer.release
+    version = release.version
+    full = f"{version}+{release.metadata}" if release.metadata else str(version)
+    return {
+        "creator_id": release.product.account,
+        "name": release.product.name,
+        "token": release.token,
+        "version": full,
+        "tag": f"v{full}",
+        "major": version.major,
+        "minor": version.minor,
+        "patch": version.patch,
+        "prerelease": version.prerelease,
+        "metadata": release.metadata,
+        "bump": release.bump,
+        "previous": None if release.previous is None else str(release.previous),
+        "latest": answer.latest,
+        "reused": answer.reused,
+        "reason": release.reason,
+        "created_at": None if release.given_at is None else _time(release.given_at),
+    }
+
+
+_VARIABLES = {
+    "VERSION": "version",
+    "TAG": "tag",
+    "MAJOR": "major",
+    "MINOR": "minor",
+    "PATCH": "patch",
+    "PRERELEASE_ID": "prerelease",
+    "METADATA": "metadata",
+    "RELEASE_TYPE": "bump",
+    "PREVIOUS_VERSION": "previous",
+    "IS_LATEST": "latest",
+    "REUSED": "reused",
+}
+
+
+def _dotenv(answer: Answer, prefix: str) -> str:
+    """Lines of NAME=VALUE. No value holds more than letters, digits, dots, hyphens and `+`."""
+    members = _members(answer)
+    values = {name: members[member] for name, member in _VARIABLES.items()}
+    values["DOCKER_TAG"] = str(members["version"]).replace("+", "_")
+    return "".join(f"{prefix}{name}={_plain(value)}\n" for name, value in values.items())
+
+
+def _plain(value: object) -> str:
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _time(milliseconds: int) -> str:
+    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+ROUTES = [
+    (r"/v1/versions/([^/]*)/([^/]*)", TokenVersionHandler),
+    (r"/v1/versions/([^/]*)", NameHandler),
+    (r"/v1/releases/([^/]*)/([^/]*)", ReleaseHandler),
+    (r"/v1/releases/([^/]*)", ReleasesHandler),
+]

@@ -1,0 +1,190 @@
+"""The server is killed between the steps of a version, at each of them."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from semver import Version
+
+from faults.failing_server import POINTS
+from harness.server import Server
+from monotron.errors import MonotronError
+from monotron.semantic import Product, parse_final
+from monotron.series import Series
+from monotron.store import Store, open_store
+from monotron.versions import Versions, Wanted
+from monotron.versions.standing import Standing
+
+T = TypeVar("T")
+
+NAME = "some-great-service"
+LAUNCHER = (str(Path(__file__).with_name("failing_server.py")),)
+
+# The request that is cut off, and the version that its token is to get in the end.
+REQUESTS = {
+    "PATCH?bump=patch": "1.2.58",
+    "MINOR?bump=minor": "1.3.0",
+    "MAJOR?bump=major": "2.0.0",
+    "RC?bump=minor&prerelease=rc": "1.3.0-rc.2",
+    "FINAL?bump=final": "1.3.0",
+}
+
+
+class Domain:
+    """The domain of versions on a store, without a server."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.versions = Versions(store, Series(store))
+
+    def next(self, request: str) -> str:
+        """The version that a request gives, or the code of its error."""
+        token, _, query = request.partition("?")
+        asked = dict(pair.split("=") for pair in query.split("&")) if query else {}
+        wanted = Wanted(asked.get("bump", "patch"), asked.get("prerelease"))  # type: ignore[arg-type]
+        return self._run(self.versions.next(1, NAME, token, wanted))
+
+    def adopt(self, version: str) -> str:
+        return self._run(self.versions.adopt(1, NAME, parse_final(version)))
+
+    def _run(self, call: Coroutine[Any, Any, Any]) -> str:
+        try:
+            return str(asyncio.run(self._alone(call)).release.version)
+        except MonotronError as error:
+            return error.code
+
+    async def _alone(self, call: Coroutine[Any, Any, T]) -> T:
+        # Each run has a loop of its own, so it needs queues of its own as well.
+        self.versions._series = Series(self.store)
+        return await call
+
+    def records(self) -> dict[str, str | None]:
+        answers, _ = asyncio.run(self._alone(self.versions.page(1, NAME, None, 1000)))
+        return {str(answer.release.version): answer.release.token for answer in answers}
+
+    def newest(self) -> Version:
+        return Standing(self.store).newest(Product(1, NAME))
+
+
+@contextmanager
+def domain(url: str) -> Iterator[Domain]:
+    store = open_store(url)
+    yield Domain(store)
+    store.close()
+
+
+def crash(url: str, point: str, method: str, path: str, body: str | None = None) -> None:
+    """Send a request that nobody answers, since the server kills itself on the way."""
+    server = Server(url, program=(*LAUNCHER, point))
+    try:
+        headers = {"Content-Type": "application/json"}
+        with server.client() as client, pytest.raises((HTTPException, OSError)):
+            client.request(method, f"/v1/versions/{path}", body, headers)
+        assert server.wait(10) == -signal.SIGKILL
+    finally:
+        server.kill()
+
+
+@pytest.fixture
+def begun(store_url: str) -> str:
+    """The URL of a store with a name at 1.2.57 that has one pre-release."""
+    with domain(store_url) as begun:
+        assert begun.adopt("1.2.57") == "1.2.57"
+        assert begun.next("FINAL?bump=minor&prerelease=rc") == "1.3.0-rc.1"
+    return store_url
+
+
+@pytest.mark.parametrize("point", ["before the step", "after the step", "after the record"])
+@pytest.mark.parametrize("request_", REQUESTS)
+def test_the_retry_gets_one_version_and_nobody_else_gets_it(
+    begun: str, request_: str, point: str
+) -> None:
+    crash(begun, point, "PUT", f"{NAME}/{request_}")
+    with domain(begun) as after:
+        others = [
+            after.next(each) for each in ("other?bump=patch", "third?bump=minor&prerelease=rc")
+        ]
+        version = after.next(request_)
+        assert [after.next(request_) for _ in range(2)] == [version] * 2
+        assert version not in others
+        if point != "before the step":
+            assert version == REQUESTS[request_]
+        records = after.records()
+        assert records[version] == request_.partition("?")[0]
+        assert after.newest() == max(Version.parse(each) for each in records if "-" not in each)
+
+
+@pytest.mark.parametrize("point", ["before the step", "after the step", "after the record"])
+@pytest.mark.parametrize("request_", REQUESTS)
+def test_a_retry_that_comes_first_skips_nothing(begun: str, request_: str, point: str) -> None:
+    crash(begun, point, "PUT", f"{NAME}/{request_}")
+    with domain(begun) as after:
+        assert after.next(request_) == REQUESTS[request_]
+
+
+def test_at_most_one_number_is_skipped_if_nobody_comes_back(begun: str) -> None:
+    crash(begun, "after the step", "PUT", f"{NAME}/gone?bump=patch")
+    with domain(begun) as after:
+        assert [after.next(token) for token in "abc"] == ["1.2.59", "1.2.60", "1.2.61"]
+        assert "1.2.58" not in after.records()
+
+
+@pytest.mark.parametrize("point", ["after the record", "after the patch", "after the minor"])
+def test_an_adoption_that_was_cut_off_is_completed_by_whoever_comes_next(
+    begun: str, point: str
+) -> None:
+    crash(begun, point, "PUT", NAME, '{"version": "2.4.7"}')
+    with domain(begun) as after:
+        assert after.next("other?bump=patch") == "2.4.8"
+        assert after.next("third?bump=minor") == "2.5.0"
+        assert after.adopt("2.4.7") == "value_would_fall"
+
+
+@pytest.mark.parametrize("point", ["after the record", "after the patch", "after the minor"])
+def test_an_adoption_that_was_cut_off_may_be_repeated(begun: str, point: str) -> None:
+    crash(begun, point, "PUT", NAME, '{"version": "2.4.7"}')
+    with domain(begun) as after:
+        assert [after.adopt("2.4.7") for _ in range(2)] == ["2.4.7"] * 2
+        keys = [f"{NAME}-{end}" for end in ("major", "minor-v2", "patch-v2.4")]
+        assert [entry.key for entry in after.store.series_page(1, f"{NAME}-", "", 99)] == [
+            keys[0],
+            f"{NAME}-minor-v1",
+            keys[1],
+            f"{NAME}-patch-v1.2",
+            keys[2],
+            f"{NAME}-rc-v1.3.0",
+        ]
+        assert after.next("other?bump=patch") == "2.4.8"
+
+
+@pytest.mark.parametrize(
+    ("adopted", "answer"),
+    [
+        ("1.2.57", "value_would_fall"),
+        ("1.2.58", "1.2.58"),
+        ("1.2.70", "1.2.70"),
+        ("3.0.0", "3.0.0"),
+    ],
+)
+def test_a_number_from_before_a_crash_is_never_given_below_what_was_adopted_since(
+    begun: str, adopted: str, answer: str
+) -> None:
+    crash(begun, "after the step", "PUT", f"{NAME}/T?bump=patch")
+    with domain(begun) as after:
+        assert after.adopt(adopted) == answer
+        version = after.next("T?bump=patch")
+        assert Version.parse(version) > Version.parse(adopted)
+        assert after.next("T?bump=patch") == version
+        assert after.records()[version] == "T"
+
+
+def test_every_point_is_used() -> None:
+    source = Path(__file__).read_text()
+    assert all(f'"{point}"' in source for point in POINTS)
