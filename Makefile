@@ -1,5 +1,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
+SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
 .PHONY: run test bench lint format clean
@@ -8,7 +9,7 @@ run: .venv/.installed
 	exec $(BIN)/monotron serve
 
 # pytest comes last: its closing line is the last line of the output.
-test: lint
+test: lint .venv/.installed-runners
 	$(BIN)/pytest -n 2 --dist loadgroup
 
 bench: .venv/.installed-test
@@ -37,3 +38,9 @@ clean:
 .venv/.installed-test: pyproject.toml | .venv/bin/pip
 	$(PIP) install -e '.[test]'
 	touch .venv/.installed $@
+
+# Real pipelines run in gitlab-ci-local, which copies files with rsync.
+.venv/.installed-runners: Makefile | .venv/bin/pip
+	npm install --prefix .venv/npm --no-audit --no-fund --loglevel=error gitlab-ci-local@4.73.0
+	command -v rsync >/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -qqy --no-install-recommends rsync >/dev/null; }
+	touch $@

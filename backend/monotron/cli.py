@@ -5,14 +5,19 @@ import os
 import sys
 from collections.abc import Sequence
 
-from monotron import __version__
+from monotron import __version__, terminal
 from monotron.config import SETTINGS, Settings
 from monotron.errors import StartupError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code is 0, 1 (it failed) or 2 (it was told something wrong)."""
+    """Run the command. The exit code is 0, 1 (it failed) or 2 (it was told something wrong).
+
+    The commands that ask a service have more: `terminal`.
+    """
     parsed = _parser().parse_args(arguments)
+    if hasattr(parsed, "ask"):
+        return terminal.run(parsed)
     flags = {name: value for name, value in vars(parsed).items() if value is not None}
     return _serve(flags)
 
@@ -42,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--config", metavar="FILE", help="a YAML file with settings (MONOTRON_CONFIG)"
     )
+    terminal.add_commands(commands)
     return parser
 
 

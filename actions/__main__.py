@@ -1,0 +1,9 @@
+"""What the action runs: `python3 "$GITHUB_ACTION_PATH/actions"`."""
+
+import os
+import sys
+
+from monotron_ci.action import run
+
+sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # on Windows, too
+sys.exit(run(os.environ))

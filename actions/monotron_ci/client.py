@@ -1,0 +1,297 @@
+"""What Monotron is asked, and how its answers are read: strictly, so that nothing else passes."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.request
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar, cast
+from urllib.parse import quote, urlencode
+
+from monotron_ci import __version__
+from monotron_ci.failure import Failure
+from monotron_ci.sending import Answer, Patience, checked_url, send
+
+AGENT = f"monotron-ci/{__version__}"
+
+_NUMBER = r"(?:0|[1-9][0-9]{0,18})"
+_CORE = rf"({_NUMBER})\.({_NUMBER})\.({_NUMBER})"
+VERSION = re.compile(rf"{_CORE}(?:-([0-9A-Za-z.-]+))?(?:\+([0-9A-Za-z.-]+))?")
+"""A semantic version (SemVer 2.0.0), as far as it must be safe to write down."""
+
+_BUMP = re.compile(r"[a-z]{1,20}")
+_CREDENTIAL = re.compile(r"[\x21-\x7e]{1,8192}")
+_CODE = re.compile(r"[a-z_]{1,64}")
+_NOT_OURS = (
+    "Look whether `url` is the address of Monotron itself: a sign-in page or a proxy may stand "
+    "before it. curl URL/v1 answers `API v1`."
+)
+
+
+class Entry(NamedTuple):
+    """A number of a series."""
+
+    key: str
+    token: str | None
+    value: int
+    """0 where the series has given nothing yet."""
+    reused: bool
+    document: Mapping[str, Any] = {}
+    """As the service wrote it."""
+
+
+class Version(NamedTuple):
+    """A version of a name; 0.0.0 where none was given yet."""
+
+    name: str
+    token: str | None
+    version: str
+    major: int
+    minor: int
+    patch: int
+    prerelease: str | None
+    bump: str | None
+    previous: str | None
+    latest: bool
+    reused: bool
+    reason: str | None
+    created_at: str | None
+    document: Mapping[str, Any] = {}
+    """As the service wrote it."""
+
+
+Given = TypeVar("Given", Entry, Version)
+
+
+class Credential(str):
+    """A key or an identity token, which no repr shows."""
+
+    def __repr__(self) -> str:
+        return "Credential(***)"
+
+
+def parse_credential(text: str, what: str) -> Credential:
+    """The credential; `Failure`, which does not show it, if no header could carry it."""
+    bare = text.strip()
+    if not _CREDENTIAL.fullmatch(bare):
+        raise Failure(
+            f"{what} holds spaces, line breaks or characters that no key has.",
+            "Copy it again, whole and on one line.",
+        )
+    return Credential(bare)
+
+
+class Client:
+    """One Monotron service. Every request may be sent again, and is, within *patience*."""
+
+    def __init__(self, url: str, credential: Credential | None, patience: Patience) -> None:
+        """`Failure` for a URL that is no https."""
+        self.url = checked_url(url, "The address of Monotron")
+        self._credential = credential
+        self._patience = patience
+
+    def next(self, key: str, token: str) -> Entry:
+        """The token's number: the one it has, or the next."""
+        path = f"/v1/series/{_quoted(key)}/{_quoted(token)}?reuse=any"
+        answer = self._ask("PUT", path)
+        reused = (answer.headers.get("Monotron-Reused") or "").strip() == "true"
+        return self._same_token(answer, self._entry(answer, key, reused), token)
+
+    def peek(self, key: str, token: str | None = None) -> Entry:
+        """Where the series stands, or what the token was given; value 0: nothing yet."""
+        path = f"/v1/series/{_quoted(key)}" + (f"/{_quoted(token)}" if token is not None else "")
+        try:
+            return self._entry(self._ask("GET", path), key, reused=True)
+        except Failure as failure:
+            if failure.code in ("series_not_found", "entry_not_found"):
+                return Entry(key, None, 0, reused=False)
+            raise
+
+    def preview(self, key: str, token: str) -> Entry:
+        """What `next` would answer now, as far as can be told without asking it."""
+        own = self.peek(key, token)
+        if own.value:
+            return own
+        return Entry(key, token, self.peek(key).value + 1, reused=False)
+
+    def version(
+        self, name: str, token: str, query: Mapping[str, str], text: str | None = None
+    ) -> Version:
+        """The token's version: the one it has, or the next. *text*: messages for `bump=auto`."""
+        path = f"/v1/versions/{_quoted(name)}/{_quoted(token)}"
+        body = text.encode("utf-8", errors="replace") if text is not None else None
+        answer = self._ask("PUT", _with(path, query), body)
+        return self._same_token(answer, self._version(answer, name), token)
+
+    def latest(self, name: str) -> Version:
+        """The latest final version."""
+        try:
+            return self._version(self._ask("GET", f"/v1/versions/{_quoted(name)}"), name)
+        except Failure as failure:
+            if failure.code == "version_not_found":
+                return _NOTHING._replace(name=name)
+            raise
+
+    def of_token(self, name: str, token: str) -> Version | None:
+        """The version of the token, or None."""
+        path = f"/v1/versions/{_quoted(name)}/{_quoted(token)}"
+        try:
+            return self._version(self._ask("GET", path), name)
+        except Failure as failure:
+            if failure.code == "version_not_found":
+                return None
+            raise
+
+    def adopt(self, name: str, version: str) -> Version:
+        """Let counting go on from a version that was given elsewhere."""
+        body = json.dumps({"version": version}).encode()
+        path = f"/v1/versions/{_quoted(name)}"
+        return self._version(self._ask("PUT", path, body, "application/json"), name)
+
+    def releases(self, name: str, limit: int, before: str = "") -> tuple[list[Version], str | None]:
+        """A page of releases, the highest version first, and where the next page begins."""
+        query = {"limit": str(limit), **({"before": before} if before else {})}
+        answer = self._ask("GET", _with(f"/v1/releases/{_quoted(name)}", query))
+        page = answer.json()
+        if not isinstance(page, dict) or not isinstance(page.get("releases"), list):
+            raise self._not_ours(answer)
+        after = page.get("next")
+        if after is not None and not (isinstance(after, str) and VERSION.fullmatch(after)):
+            raise self._not_ours(answer)
+        return [self._read(answer, each, name) for each in page["releases"]], after
+
+    def _ask(
+        self, method: str, path: str, body: bytes | None = None, media_type: str = "text/plain"
+    ) -> Answer:
+        """The answer with status 200; all else is a `Failure`."""
+        request = urllib.request.Request(f"{self.url}{path}", body, method=method)  # noqa: S310
+        request.add_header("Accept", "application/json")
+        request.add_header("User-Agent", AGENT)
+        if body is not None:
+            request.add_header("Content-Type", media_type)
+        if self._credential is not None:
+            request.add_unredirected_header("Authorization", _authorization(self._credential))
+        answer = send(request, self._patience)
+        if answer.status == 200:
+            return answer
+        raise self._failure(answer)
+
+    def _failure(self, answer: Answer) -> Failure:
+        problem = answer.json()
+        code = problem.get("code") if isinstance(problem, dict) else None
+        if (
+            answer.type == "application/problem+json"
+            and isinstance(code, str)
+            and _CODE.fullmatch(code)
+            and isinstance(problem.get("detail"), str)
+        ):
+            detail = problem["detail"]
+            if self._credential:  # whatever stands at that address may give it back
+                detail = detail.replace(self._credential, "***")
+            return Failure(f"Monotron answers {answer.status} {code}: {detail[:2000]}", code=code)
+        if 300 <= answer.status < 400:
+            return Failure(
+                f"{self.url} redirects elsewhere, and a redirect is not followed, since it would "
+                "carry the key along.",
+                "Write the address that it leads to as `url`, if that is your Monotron.",
+            )
+        return self._not_ours(answer)
+
+    def _not_ours(self, answer: Answer) -> Failure:
+        kind = answer.type if re.fullmatch(r"[a-z0-9.+/-]{1,80}", answer.type) else "no known type"
+        return Failure(
+            f"{self.url} answers {answer.status} with a body ({kind}) that is not Monotron's.",
+            _NOT_OURS,
+        )
+
+    def _same_token(self, answer: Answer, given: Given, token: str) -> Given:
+        if given.token != token:
+            raise self._not_ours(answer)
+        return given
+
+    def _entry(self, answer: Answer, key: str, reused: bool) -> Entry:
+        given = answer.json()
+        if isinstance(given, dict) and given.get("key") == key:
+            entry = Entry(key, given.get("token"), cast(int, given.get("value")), reused, given)
+            if isinstance(entry.token, (str, type(None))) and _is_number(entry.value, least=1):
+                return entry
+        raise self._not_ours(answer)
+
+    def _version(self, answer: Answer, name: str) -> Version:
+        return self._read(answer, answer.json(), name)
+
+    def _read(self, answer: Answer, given: Any, name: str) -> Version:
+        if not isinstance(given, dict) or given.get("name") != name:
+            raise self._not_ours(answer)
+        version = Version._make([*map(given.get, Version._fields[:-1]), given])
+        if not all(fits(value) for fits, value in zip(_FITS, version)):
+            raise self._not_ours(answer)
+        match = VERSION.fullmatch(version.version)
+        numbers = (version.major, version.minor, version.patch)
+        if match is None or match.groups()[:4] != (*map(str, numbers), version.prerelease):
+            raise self._not_ours(answer)
+        return version
+
+
+_NOTHING = Version("", None, "0.0.0", 0, 0, 0, None, None, None, False, False, None, None)
+
+
+def _is_number(value: object, least: int = 0) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value < 1 << 63
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_boolean(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _like(pattern: re.Pattern[str]) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def _or_none(fits: Callable[[object], bool]) -> Callable[[object], bool]:
+    return lambda value: value is None or fits(value)
+
+
+_FITS: tuple[Callable[[object], bool], ...] = (
+    _is_text,  # name
+    _or_none(_is_text),  # token
+    _like(VERSION),
+    _is_number,  # major
+    _is_number,  # minor
+    _is_number,  # patch
+    _or_none(_is_text),  # prerelease
+    _or_none(_like(_BUMP)),
+    _or_none(_like(VERSION)),  # previous
+    _is_boolean,  # latest
+    _is_boolean,  # reused
+    _or_none(_is_text),  # reason
+    _or_none(_is_text),  # created_at
+)
+"""What each member of a version must be, in their order."""
+
+
+def _quoted(text: str) -> str:
+    """A key, a name or a token as one segment of a path."""
+    try:
+        if text not in ("", ".", ".."):  # which would be another path
+            return quote(text, safe="")
+    except UnicodeEncodeError:
+        pass
+    raise Failure(f"{text!r} can be no name, key or token.", "Give it a name of its own.")
+
+
+def _with(path: str, query: Mapping[str, str]) -> str:
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def _authorization(credential: Credential) -> str:
+    if ":" not in credential:
+        return f"Bearer {credential}"
+    import base64
+
+    return f"Basic {base64.b64encode(credential.encode()).decode()}"

@@ -1,0 +1,44 @@
+"""Workflow commands: what the runner reads in a step's output, and what it must not read there.
+
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def mask(secret: str) -> None:
+    """Have the runner write `***` wherever *secret* would be printed from now on."""
+    for line in {secret, *secret.splitlines()}:
+        if line.strip():
+            _command("add-mask", line)
+
+
+def error(title: str, text: str) -> None:
+    """An annotation that stands on the run's page; the step is to end with an error."""
+    _command(f"error title={_property(title)}", text)
+
+
+def warning(title: str, text: str) -> None:
+    """An annotation that does not fail the step."""
+    _command(f"warning title={_property(title)}", text)
+
+
+def plain(text: str) -> str:
+    """The text on one line, free of control characters, and of what the runner would obey."""
+    printable = "".join(char if char.isprintable() else " " for char in text)
+    # A line that begins with :: is a command; so is ##[ of the older kind, anywhere in a line.
+    return printable.replace("::", ":\u200b:").replace("##[", "#\u200b#[")
+
+
+def _command(command: str, data: str) -> None:
+    print(f"::{command}::{_escaped(data)}", flush=True, file=sys.stdout)
+
+
+def _escaped(data: str) -> str:
+    return data.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _escaped(text).replace(":", "%3A").replace(",", "%2C")
