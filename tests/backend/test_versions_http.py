@@ -1395,6 +1395,35 @@ class TestAdoption:
         assert "1.4.2" in detail
         assert state(client, new_name) == before
 
+    @pytest.mark.parametrize(
+        ("scope", "version", "ahead"),
+        [("minor-v1", "1.0.0", "1.2.0"), ("patch-v1.4", "1.4.1", "1.4.2")],
+    )
+    @pytest.mark.parametrize("how", ["adopt", "initial", "dry_run"])
+    def test_a_version_below_what_was_counted_by_hand_from_it_on_is_refused(
+        self,
+        client: Client,
+        new_name: str,
+        problem: Problem,
+        scope: str,
+        version: str,
+        ahead: str,
+        how: str,
+    ) -> None:
+        raise_series(client, f"{new_name}-{scope}", 2)
+        before = state(client, new_name)
+        dry = "true" if how == "dry_run" else "false"
+        response = (
+            adopt(client, new_name, version)
+            if how == "adopt"
+            else put(client, new_name, f"a?initial={version}&dry_run={dry}")
+        )
+        detail = problem(response, 409, "value_would_fall", applied="no")["detail"]
+        assert f"up to {ahead} by hand" in detail
+        assert state(client, new_name) == before
+        assert adopt(client, new_name, ahead).status == 200
+        assert latest(client, new_name)["version"] == ahead
+
     def test_a_larger_component_may_come_with_smaller_ones(
         self, client: Client, new_name: str
     ) -> None:

@@ -501,6 +501,11 @@ class Disturbed(RuleBasedStateMachine):
             versions.next(self.account, NAME, token, wanted(asked), text.encode())
         )
         if isinstance(answer, str):
+            if answer == "value_would_fall":
+                assert asked.initial
+                assert latest is None
+                assert Version(*asked.initial) < self.ahead(Version(*asked.initial))
+                return
             assert answer in MAY_GO_WRONG
             if answer == "token_taken":
                 assert (token, asked.label) in self.given
@@ -587,7 +592,7 @@ class Disturbed(RuleBasedStateMachine):
         answer = self.domain.ask(self.domain.versions.adopt(self.account, NAME, version))
         if isinstance(answer, str):
             assert answer == "value_would_fall"
-            assert version < (latest or Version(0, 0, 1))
+            assert version < max(latest or Version(0, 0, 1), self.ahead(version))
             return
         assert not latest or version >= latest
         assert answer.release.version == version == self.latest()
@@ -612,6 +617,17 @@ class Disturbed(RuleBasedStateMachine):
     def latest(self) -> Version | None:
         answer = self.domain.ask(self.domain.versions.latest(self.account, NAME))
         return None if isinstance(answer, str) else answer.release.version
+
+    def ahead(self, version: Version) -> Version:
+        """Where the series would stand, were they raised to the version and no further."""
+
+        def height(scope: str) -> int:
+            return self.domain.store.heights([self.series(scope)])[0]
+
+        minor = max(version.minor, height(f"minor-v{version.major}"))
+        patch = height(f"patch-v{version.major}.{minor}")
+        least = version.patch if minor == version.minor else 0
+        return Version(version.major, minor, max(least, patch))
 
     @invariant()
     def what_was_given_is_what_is_recorded(self) -> None:

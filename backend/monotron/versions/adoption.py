@@ -29,6 +29,7 @@ class Adoption:
             return stands, True
         if version < newest or version == NOTHING:
             raise _would_fall(product, version, newest)
+        self.check_ahead(product, version)
         release = Release(
             product,
             None,
@@ -42,6 +43,15 @@ class Adoption:
             raise _would_fall(product, version, version)
         self._standing.raise_all(product, version)
         return stands, stands is not release
+
+    def check_ahead(self, product: Product, version: Version) -> None:
+        """`ValueWouldFall` if, from that version on, more than that was counted by hand."""
+        ahead = self._standing.ahead(product, version)
+        if version < ahead:
+            raise ValueWouldFall(
+                f"The series of {product.name!r} from {version} on were counted up to {ahead} by "
+                f"hand, so it cannot start from {version}. Name {ahead} or a later one."
+            )
 
 
 def _would_fall(product: Product, version: Version, newest: Version) -> ValueWouldFall:

@@ -203,8 +203,8 @@ class Versions:
         if value < plan.least and not given.reused and plan.bump != "final":
             return None  # the series was restarted under our feet
         if wanted.label:
-            again = self._planner.start(product, wanted._replace(initial=None))[0]
-            if again.next_version(plan.component) != plan.target:
+            again = self._planner.start(product, wanted._replace(initial=None))
+            if again.newest.next_version(plan.component) != plan.target:
                 return None  # the target was released meanwhile
             version = pre_release(plan.target, wanted.label, value)
         else:

@@ -1,7 +1,7 @@
 """What step gives a token its version: decided from one reading of where its product stands."""
 
 from contextlib import suppress
-from typing import cast
+from typing import NamedTuple, cast
 
 from semver import Version
 
@@ -24,8 +24,21 @@ from monotron.versions.words import (
 )
 
 
+class Start(NamedTuple):
+    """Where a step starts from, as it was read."""
+
+    newest: Version
+    """The newest version of the line."""
+    latest: Version
+    """The highest final version of all."""
+    initial: Version | None = None
+    """What is to be adopted first: the product has no version yet."""
+    behind: tuple[Version, ...] = ()
+    """Versions in the records that the series lag behind: they were deleted and restarted."""
+
+
 class Planner:
-    """Plans steps. Writes nothing, but where series lag behind records."""
+    """Plans steps. Where series lag behind records, a plan that holds has them catch up."""
 
     def __init__(self, store: Store, standing: Standing, adoption: Adoption) -> None:
         self._store = store
@@ -37,7 +50,8 @@ class Planner:
         """The step of a component, or of a label of the version that it would give."""
         decision = _decide(text) if wanted.bump == "auto" else None
         bump = cast(Component, decision.bump if decision else wanted.bump)
-        newest, latest = self.start(product, wanted)
+        start = self.start(product, wanted)
+        newest = start.newest
         if decision and bump == "major" and newest.major == 0 and wanted.initial_development:
             bump = "minor"
         if bump not in _allowed(wanted.line):
@@ -53,18 +67,20 @@ class Planner:
         if wanted.label:
             series = label_key(product, wanted.label, target)
             top = self._standing.top(product, target, wanted.label)
-            if not wanted.dry_run and top > self._store.heights([series])[0]:
-                self._standing.raise_to(series, top)  # it was deleted and restarted
             least = top + 1
         else:
-            series = component_key(product, bump, newest)
+            series, top = component_key(product, bump, newest), 0
             least = part(target, bump)
+        if not wanted.dry_run:  # nothing stands in the way any more
+            self._catch_up(product, start)
+            if top > self._store.heights([series])[0]:
+                self._standing.raise_to(series, top)
         reason = decision.reason if decision else None
-        return Plan(series, bump, target, newest, latest, least, bump, reason)
+        return Plan(series, bump, target, newest, start.latest, least, bump, reason)
 
     def promotion(self, product: Product, token: str, wanted: Wanted) -> Plan:
         """The step that makes a pre-release's target final."""
-        _, latest = self.start(product, wanted._replace(initial=None))  # the line must exist
+        start = self.start(product, wanted._replace(initial=None))  # the line must exist
         target = self._promoted(product, token, wanted.line)
         component: Component = "patch" if target.patch else "minor" if target.minor else "major"
         series = component_key(product, component, target)
@@ -73,9 +89,11 @@ class Planner:
         given = height >= value and self._standing.own(series, token) != value
         if given or self._releases.at(product, target):
             raise _already_released(product, target)
-        if height < value - 1 and not wanted.dry_run:
-            self._standing.raise_to(series, value - 1)
-        return Plan(series, component, target, NOTHING, latest, value, "final")
+        if not wanted.dry_run:
+            self._catch_up(product, start)
+            if height < value - 1:
+                self._standing.raise_to(series, value - 1)
+        return Plan(series, component, target, NOTHING, start.latest, value, "final")
 
     def _promoted(self, product: Product, token: str, line: Line | None) -> Version:
         """The version that the token's newest pre-release was for, or else the line's."""
@@ -91,33 +109,33 @@ class Planner:
             )
         return newest.version.finalize_version()
 
-    def start(self, product: Product, wanted: Wanted) -> tuple[Version, Version]:
-        """The newest version of the line, which counting goes on from, and the highest of all."""
+    def start(self, product: Product, wanted: Wanted) -> Start:
+        """Where a step starts from; `LineNotFound`, or `ValueWouldFall` for the initial version."""
         recorded = self._releases.newest(product, places(), final=True)
         known = recorded.version if recorded else NOTHING
         counted = self._standing.counted(product, known)
-        if wanted.initial and max(known, counted) == NOTHING:
-            known = self._start_from(product, wanted.initial, dry_run=wanted.dry_run)
-        if known > counted and not wanted.dry_run:
-            # Started just now; or a component was deleted and restarted, and must not give
-            # anything again.
-            self._standing.raise_all(product, known)
-            counted = self._standing.counted(product, known)
-        latest = max(known, counted)
-        if wanted.line is None:
-            return latest, latest
-        return self._standing.newest_of_line(
-            product, wanted.line, latest, dry_run=wanted.dry_run
-        ), latest
+        initial = None
+        if wanted.initial and max(known, counted) == NOTHING and not self._pre_released(product):
+            known = initial = wanted.initial
+            self._adoption.check_ahead(product, initial)
+        behind = [known] if known > counted else []
+        # The larger components of what is recorded may have smaller ones that were counted on.
+        latest = self._standing.ahead(product, known) if behind else counted
+        newest = latest
+        if wanted.line is not None:
+            newest, lag = self._standing.newest_of_line(product, wanted.line, latest)
+            behind += [lag] if lag else []
+        return Start(newest, latest, initial, tuple(behind))
 
-    def _start_from(self, product: Product, initial: Version, *, dry_run: bool) -> Version:
-        """Where a product without any version starts."""
-        if self._releases.newest(product, places(), final=None):
-            return NOTHING  # it has pre-releases
-        if not dry_run:
+    def _pre_released(self, product: Product) -> bool:
+        return self._releases.newest(product, places(), final=None) is not None
+
+    def _catch_up(self, product: Product, start: Start) -> None:
+        if start.initial:
             with suppress(ValueWouldFall):  # somebody else has given the first one meanwhile
-                self._adoption.adopt(product, initial)
-        return initial
+                self._adoption.adopt(product, start.initial)
+        for version in start.behind:
+            self._standing.raise_all(product, version)
 
 
 def _allowed(line: Line | None) -> tuple[Component, ...]:

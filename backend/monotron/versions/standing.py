@@ -36,6 +36,19 @@ class Standing:
                 return counted
             expected = counted
 
+    def ahead(self, product: Product, version: Version) -> Version:
+        """What raising the series to *version* would make the latest, and may lie beyond it.
+
+        Series of a version to come may have been counted by hand already.
+        """
+        keys = [component_key(product, each, version) for each in COMPONENTS[1:]]
+        minor, patch = self._store.heights(keys)
+        if minor <= version.minor:
+            return version.replace(patch=max(patch, version.patch))
+        ahead = Version(version.major, minor)
+        (patch,) = self._store.heights([component_key(product, "patch", ahead)])
+        return ahead.replace(patch=patch)
+
     def below(self, product: Product, version: Version) -> Version | None:
         """The highest final version in the records that is below this one's target."""
         final = Version(version.major, version.minor, version.patch)
@@ -57,11 +70,11 @@ class Standing:
         return None if own is None or (raised and raised.value > own.value) else own.value
 
     def newest_of_line(
-        self, product: Product, line: Line, latest: Version, *, dry_run: bool
-    ) -> Version:
-        """Where a line stands; `LineNotFound` if there is none. Raises what lags behind."""
+        self, product: Product, line: Line, latest: Version
+    ) -> tuple[Version, Version | None]:
+        """Where a line stands, and the version that its series lag behind; `LineNotFound`."""
         if line.covers(latest) and latest != NOTHING:
-            return latest
+            return latest, None
         recorded = self._releases.newest(product, places(line), final=True)
         known = recorded.version if recorded else NOTHING
         minor = line.minor
@@ -73,9 +86,7 @@ class Standing:
         counted = counted.replace(patch=patch)
         if not (recorded or patch or (line.minor is None and minor)):
             self._check_line(product, line)
-        if known > counted and not dry_run:
-            self.raise_all(product, known)
-        return max(known, counted)
+        return max(known, counted), known if known > counted else None
 
     def _check_line(self, product: Product, line: Line) -> None:
         """`LineNotFound` unless a version of the line was given, if only before it was counted."""
