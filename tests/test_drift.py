@@ -21,7 +21,7 @@ from monotron.web.app import ROUTES
 from monotron.web.errors import STATUS
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("gitlab/*.md")])
 
 VERBS = ("GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS")
 PROBES = {"/livez", "/readyz"}
@@ -229,7 +229,8 @@ class TestPages:
     @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
     def test_files_that_a_page_names_are_there(self, path: Path) -> None:
         named = re.findall(
-            r"`((?:backend|docs|tests)/[\w./-]*[\w/]|\.ci/\w+|Makefile)`", path.read_text()
+            r"`((?:actions|backend|docs|gitlab|tests)/[\w./-]*[\w/]|\.ci/\w+|Makefile)`",
+            path.read_text(),
         )
         for name in named:
             assert (ROOT / name).exists(), name

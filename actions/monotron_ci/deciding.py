@@ -31,4 +31,5 @@ def decide(inputs: Inputs, event: Event) -> Decision:
                 # Like commit messages: they never change the version that a commit has.
                 return Decision(bump, f"the label {there[label]!r}", None, True)
     kind = "title of the pull request" if event.name.startswith("pull_request") else "commits"
-    return Decision("auto", f"the {kind}", "\0".join(event.messages), conflict)
+    text = "\0".join(message.replace("\0", " ") for message in event.messages)
+    return Decision("auto", f"the {kind}", text, conflict)

@@ -17,23 +17,22 @@ def mask(secret: str) -> None:
 
 def error(title: str, text: str) -> None:
     """An annotation that stands on the run's page; the step is to end with an error."""
-    _command(f"error title={_property(title)}", text)
-
-
-def warning(title: str, text: str) -> None:
-    """An annotation that does not fail the step."""
-    _command(f"warning title={_property(title)}", text)
+    _command(f"error title={_property(title)}", _printable(text))
 
 
 def plain(text: str) -> str:
     """The text on one line, free of control characters, and of what the runner would obey."""
-    printable = "".join(char if char.isprintable() else " " for char in text)
+    printable = _printable(text).replace("\n", " ")
     # A line that begins with :: is a command; so is ##[ of the older kind, anywhere in a line.
     return printable.replace("::", ":\u200b:").replace("##[", "#\u200b#[")
 
 
 def _command(command: str, data: str) -> None:
     print(f"::{command}::{_escaped(data)}", flush=True, file=sys.stdout)
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() or char == "\n" else " " for char in text)
 
 
 def _escaped(data: str) -> str:

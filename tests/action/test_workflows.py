@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +12,9 @@ import pytest
 
 from harness.server import Client, Server
 from harness.stand_in import HANG_UP, Heard, Say, StandIn
-from harness.workflows import Repository, Run, expect, seen, step, workflow
+from harness.workflows import ROOT, Repository, Run, expect, seen, step, workflow
 from monotron_ci.outputs import GRAMMAR
+from test_drift import section
 
 COMMIT = "a" * 40
 OTHER = "b" * 40
@@ -200,6 +202,49 @@ class TestVersions:
         assert "on-conflict: reuse" in annotation
         kept = step(url=server.url, name=name, bump="major", on_conflict="reuse")
         passed(repository.run(workflow(kept + expect(version="0.1.0", reused="true"))))
+
+
+class TestReadme:
+    def test_the_five_lines_of_the_readme_are_all_it_takes(
+        self, server: Server, client: Client, repository: Repository
+    ) -> None:
+        page = section((ROOT / "README.md").read_text(), "## In a GitHub workflow")
+        lines = re.findall(r"^```yaml\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)[0]
+        assert len(lines.splitlines()) == 5
+        client.request("PUT", "/v1/versions/gh:acme:five", '{"version": "1.2.57"}')
+        run = repository.run(
+            workflow(
+                lines.replace("https://monotron.example.com", server.url)
+                + expect(version="1.3.0", previous_version="1.2.57")
+            ),
+            env={"GITHUB_REPOSITORY": "acme/five"},
+        )
+        passed(run)
+
+    @pytest.mark.parametrize("number", [0, 1, 2])
+    def test_the_workflows_of_the_page_about_github_run(
+        self, number: int, server: Server, repository: Repository
+    ) -> None:
+        page = (ROOT / "docs" / "ci" / "github.md").read_text()
+        blocks = re.findall(r"^```yaml\n(- .*?|jobs:.*?)^```$", page, re.DOTALL | re.MULTILINE)
+        assert len(blocks) == 3
+        lines = blocks[number].replace("https://monotron.example.com", server.url)
+        lines = lines.replace("docker build", "echo docker build")
+        text = workflow(lines) if lines.startswith("- ") else f"on: [push]\n{lines}"
+        with StandIn([Say.json({"value": "eyJ.identity.token"})]) as issuer:
+            run = repository.run(
+                text,
+                payload=pushed("feat: a coupon"),
+                secrets={"MONOTRON_API_KEY": KEY},
+                env={
+                    "GITHUB_REPOSITORY": f"acme/page-{number}",
+                    "ACTIONS_ID_TOKEN_REQUEST_URL": f"{issuer.url}/?api-version=2.0",
+                    "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "runner-secret",
+                },
+            )
+        assert run.succeeded, run.said
+        told = ["docker build -t shop:0.1.0 .", "Monotron: 0.0.1", "build 1"][number]
+        assert told in run.printed
 
 
 class TestDeciding:

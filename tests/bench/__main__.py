@@ -13,6 +13,7 @@ from bench import fill, plain
 from bench.figures import Figures, Row, Table
 from bench.load import Result, Target, run_in_process
 from bench.processes import Yardstick, cpu_us, disk_folder, resident_mib
+from bench.steps import Steps
 from harness.mongod import ReplicaSet
 from harness.server import Server
 
@@ -86,6 +87,24 @@ class Bench:
                     150,
                 )
             )
+
+    def action(self) -> None:
+        """A step of a workflow, from its process's start to its outputs, against bare imports."""
+        with Server("sqlite://") as server:
+            steps = Steps(server.url, self.folder)
+            for name, fresh in (
+                ("the action", False),
+                ("the action, for the first time on a runner", True),
+            ):
+                ratios, times = [], []
+                for _ in range(max(15, 5 * self.rounds)):
+                    bare = steps.imports()
+                    times.append(steps.action(fresh=fresh))
+                    ratios.append(times[-1] / bare)
+                ratio = statistics.median(ratios)
+                milliseconds = statistics.median(times) * 1000
+                unit = f"of python3 importing urllib.request and json ({milliseconds:.0f} ms)"
+                self.table.add(Row(f"GitHub: {name}", ratio, unit, None if fresh else 2.0))
 
     def every_kind(self, store: str, server: Server) -> dict[str, float]:
         """Each kind of request against the yardstick; answers the ratios."""
@@ -203,7 +222,7 @@ class Bench:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help="sqlite, mongodb, memory")
+    parser.add_argument("parts", nargs="*", metavar="PART", help="sqlite, mongodb, memory, action")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
     parser.add_argument("--entries", type=int, default=1_000_000, help="in a ledger that is full")
@@ -213,6 +232,7 @@ def main() -> None:
     with ExitStack() as stack:
         bench = Bench(stack, arguments)
         parts = {"sqlite": bench.sqlite, "mongodb": bench.mongodb, "memory": bench.memory}
+        parts["action"] = bench.action
         for part in arguments.parts or parts:
             parts[part]()
     bench.table.print()

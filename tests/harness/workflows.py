@@ -55,7 +55,7 @@ class Run:
 
 
 class Repository:
-    """A git repository with workflows, which use the action as `monotron/monotron@v1`."""
+    """A git repository with workflows, which use the action as `monotron/monotron@v0`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -96,25 +96,13 @@ class Repository:
         event_file.write_text(json.dumps(payload or {}))
         command = [str(ACT), event, "--json", "--no-cache-server", "--workflows", str(place)]
         command += ["--platform", "ubuntu-latest=-self-hosted", "--eventpath", str(event_file)]
-        command += ["--local-repository", f"monotron/monotron@v1={self.action}"]
+        command += ["--local-repository", f"monotron/monotron@v0={self.action}"]
         for flag, pairs in (("--secret", secrets or {}), ("--env", env or {})):
             command += [part for name, value in pairs.items() for part in (flag, f"{name}={value}")]
-        home = self.folder.parent / "home"
-        inherited = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("MONOTRON_", "GITHUB_", "ACTIONS_"))
-        }
-        interpreter = str(Path(sys.executable).resolve().parent)
         done = subprocess.run(
             command,
             cwd=self.folder,
-            env={
-                **inherited,
-                "HOME": str(home),
-                "XDG_CACHE_HOME": str(home),
-                "PATH": f"{interpreter}{os.pathsep}{inherited['PATH']}",
-            },
+            env=environment(self.folder.parent / "home"),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=SECONDS,
@@ -126,6 +114,22 @@ class Repository:
         ]
         assert lines, said
         return Run(done.returncode == 0, lines, said)
+
+
+def environment(home: Path) -> dict[str, str]:
+    """What a runner finds: nothing of this process's CI, and this Python as python3."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("MONOTRON_", "GITHUB_", "ACTIONS_", "CI"))
+    }
+    interpreter = Path(sys.executable).resolve().parent  # not that of .venv: a step may install
+    return {
+        **inherited,
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(home),
+        "PATH": f"{interpreter}{os.pathsep}{inherited['PATH']}",
+    }
 
 
 def workflow(steps: str, *, on: str = "push", job: str = "") -> str:
@@ -141,7 +145,7 @@ def step(step_id: str = "version", uses: str = "", **inputs: str) -> str:
     given = {name.replace("_", "-"): value for name, value in inputs.items()}
     listed = "".join(f"    {name}: {json.dumps(value)}\n" for name, value in given.items())
     path = f"/{uses}" if uses else ""
-    return f"- id: {step_id}\n  uses: monotron/monotron{path}@v1\n  with:\n{listed}"
+    return f"- id: {step_id}\n  uses: monotron/monotron{path}@v0\n  with:\n{listed}"
 
 
 def expect(step_id: str = "version", **outputs: str) -> str:

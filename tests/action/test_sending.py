@@ -1,0 +1,363 @@
+"""Patience with a service that does not answer, against real sockets and a clock of the test's."""
+
+from __future__ import annotations
+
+import urllib.request
+from collections.abc import Callable
+
+import pytest
+
+from harness.stand_in import HANG_UP, Say, StandIn
+from monotron_ci.client import Client, Credential, parse_credential
+from monotron_ci.failure import Failure
+from monotron_ci.sending import Answer, Patience, checked_url, send
+
+FINE = Say(200, b"fine", {"Content-Type": "text/plain"})
+
+
+class Clock:
+    """A time that passes only while somebody waits."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.pauses: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+
+    def patience(self, seconds: float = 60.0, retries: int = 8) -> Patience:
+        return Patience(seconds, retries, lambda: self.now, self.sleep)
+
+
+def ask(stand_in: StandIn, patience: Patience) -> Answer:
+    return send(urllib.request.Request(stand_in.url, b"body", method="PUT"), patience)
+
+
+class TestRetries:
+    @pytest.mark.parametrize("trouble", [HANG_UP, Say(429), Say(502), Say(503), Say(504)])
+    def test_trouble_that_passes_is_waited_out_with_the_same_request(self, trouble: Say) -> None:
+        clock = Clock()
+        with StandIn([trouble, trouble, FINE]) as stand_in:
+            assert ask(stand_in, clock.patience()).body == b"fine"
+        assert len(clock.pauses) == 2
+        assert {(heard.method, heard.body) for heard in stand_in.heard} == {("PUT", b"body")}
+
+    @pytest.mark.parametrize("status", [400, 401, 404, 409, 422, 500, 507, 302])
+    def test_an_answer_that_will_not_change_is_taken(self, status: int) -> None:
+        clock = Clock()
+        with StandIn([Say(status), FINE]) as stand_in:
+            assert ask(stand_in, clock.patience()).status == status
+        assert not clock.pauses
+
+    def test_pauses_grow_and_differ(self) -> None:
+        clock = Clock()
+        with StandIn([Say(503)]) as stand_in:
+            assert ask(stand_in, clock.patience(seconds=1000)).status == 503
+        assert len(clock.pauses) == 8
+        for attempt, pause in enumerate(clock.pauses):
+            usual = min(10.0, 0.25 * 2**attempt)
+            assert usual * 0.5 <= pause <= usual * 1.5
+        assert len({pause / 2**attempt for attempt, pause in enumerate(clock.pauses[:5])}) == 5
+
+    def test_the_server_says_how_long_to_wait(self) -> None:
+        clock = Clock()
+        with StandIn([Say(429, headers={"Retry-After": "17"}), FINE]) as stand_in:
+            ask(stand_in, clock.patience())
+        assert clock.pauses == [17.0]
+
+    def test_a_wait_beyond_the_time_is_not_begun(self) -> None:
+        clock = Clock()
+        with StandIn([Say(429, headers={"Retry-After": "61"})]) as stand_in:
+            assert ask(stand_in, clock.patience()).status == 429
+        assert not clock.pauses
+
+    def test_the_time_ends_even_where_tries_are_left(self) -> None:
+        clock = Clock()
+        with StandIn([HANG_UP]) as stand_in, pytest.raises(Failure, match="did not answer") as told:
+            ask(stand_in, clock.patience(seconds=3, retries=100))
+        assert clock.now <= 3
+        assert f"{len(stand_in.heard)} times tried" in told.value.cause
+
+    def test_no_retries_means_one_request(self) -> None:
+        with StandIn([HANG_UP]) as stand_in, pytest.raises(Failure, match="Once tried"):
+            ask(stand_in, Clock().patience(retries=0))
+        assert len(stand_in.heard) == 1
+
+    def test_a_body_that_was_cut_off_is_asked_for_again(self) -> None:
+        clock = Clock()
+        with StandIn([Say(200, b"fi", length=4), FINE]) as stand_in:
+            assert ask(stand_in, clock.patience()).body == b"fine"
+        with StandIn([Say(200, b"fi", length=4)]) as stand_in, pytest.raises(Failure, match="cut"):
+            ask(stand_in, clock.patience(retries=1))
+
+    def test_an_endless_body_is_not_read_to_its_end(self) -> None:
+        with StandIn([Say(200, b"x" * (3 << 20))]) as stand_in:
+            assert len(ask(stand_in, Clock().patience()).body) == 1 << 20
+
+    def test_a_server_that_does_not_speak_tls_is_not_asked(self) -> None:
+        with StandIn([FINE]) as stand_in:
+            request = urllib.request.Request(stand_in.url.replace("http:", "https:"))
+            with pytest.raises(Failure, match="did not answer"):
+                send(request, Clock().patience(retries=1))
+        assert not stand_in.heard
+
+
+class TestRedirects:
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    def test_a_redirect_is_not_followed_with_the_key(self, status: int) -> None:
+        with StandIn([FINE]) as elsewhere:
+            leads = Say(status, headers={"Location": f"{elsewhere.url}/v1/series/a"})
+            with StandIn([leads]) as stand_in:
+                client = Client(stand_in.url, Credential("key"), Clock().patience())
+                with pytest.raises(Failure, match="redirects elsewhere"):
+                    client.peek("a")
+        assert not elsewhere.heard
+
+
+class TestAddresses:
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://monotron.example.com",
+            "https://monotron.example.com:8443/base/",
+            "http://127.0.0.1:3030",
+            "http://localhost:3030/",
+            "http://[::1]:3030",
+            "  https://monotron.example.com/  ",
+        ],
+    )
+    def test_https_and_loopback_are_taken(self, url: str) -> None:
+        assert checked_url(url, "url") == url.strip().rstrip("/")
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "http://monotron.example.com",
+            "http://127.0.0.1.example.com",
+            "http://localhost@example.com",
+            "ftp://127.0.0.1",
+            "file:///etc/passwd",
+            "monotron.example.com",
+            "https://",
+            "https://user:secret@monotron.example.com",
+            "https://monotron.example.com/?key=secret",
+            "https://monotron.example.com/#x",
+            "https://mono tron.example.com",
+            "https://monotron.example.com/\r\nX-Header: 1",
+            "https://monotron.example.com:port",
+            "https://[::1",
+            "https://mönotron.example.com",
+            "-https://monotron.example.com",
+        ],
+    )
+    def test_everything_else_is_refused_without_being_shown(self, url: str) -> None:
+        with pytest.raises(Failure) as told:
+            checked_url(url, "The input `url`")
+        assert "The input `url`" in told.value.cause
+        assert "secret" not in str(told.value)
+
+
+class TestCredentials:
+    def test_a_key_is_one_line_of_visible_characters(self) -> None:
+        assert parse_credential(" mtk_a-b.c:d \n", "key") == "mtk_a-b.c:d"
+
+    @pytest.mark.parametrize("text", ["", "a b", "a\nb", "a\r\nX-Header: 1", "é", "a\x00b"])
+    def test_anything_else_is_refused_without_being_shown(self, text: str) -> None:
+        with pytest.raises(Failure) as told:
+            parse_credential(f"secret{text}" if text else "", "api-key")
+        assert "secret" not in str(told.value)
+
+    def test_no_repr_shows_it(self) -> None:
+        assert "secret" not in repr(Credential("secret"))
+        assert "secret" not in repr([Credential("secret")])
+
+    @pytest.mark.parametrize(
+        ("key", "header"),
+        [("one-string", "Bearer one-string"), ("key:secret", "Basic a2V5OnNlY3JldA==")],
+    )
+    def test_a_key_goes_out_in_one_header(self, key: str, header: str) -> None:
+        entry = {"creator_id": 1, "key": "a", "token": "t", "value": 1}
+        with StandIn([Say.json(entry)]) as stand_in:
+            Client(stand_in.url, Credential(key), Clock().patience()).peek("a")
+        (heard,) = stand_in.heard
+        assert heard.headers["Authorization"] == header
+
+    def test_an_error_that_gives_the_key_back_is_shown_without_it(self) -> None:
+        with StandIn([Say.problem(403, "forbidden", "You are secret-key.")]) as stand_in:
+            client = Client(stand_in.url, Credential("secret-key"), Clock().patience())
+            with pytest.raises(Failure, match=r"You are \*\*\*\.") as told:
+                client.peek("a")
+        assert "secret-key" not in str(told.value)
+
+
+ENTRY = {"creator_id": 1, "key": "a", "token": "t", "value": 7}
+VERSION = {
+    "creator_id": 1,
+    "name": "a",
+    "token": "t",
+    "version": "1.3.0-rc.2+sha.1",
+    "tag": "v1.3.0-rc.2+sha.1",
+    "major": 1,
+    "minor": 3,
+    "patch": 0,
+    "prerelease": "rc.2",
+    "metadata": "sha.1",
+    "bump": "minor",
+    "previous": "1.2.57",
+    "latest": False,
+    "reused": False,
+    "reason": None,
+    "created_at": "2026-11-23T18:19:00Z",
+}
+
+
+def client_of(stand_in: StandIn) -> Client:
+    return Client(stand_in.url, None, Clock().patience(retries=0))
+
+
+class TestAnswers:
+    def test_a_number_and_a_version_are_read(self) -> None:
+        with StandIn([Say.json(ENTRY, Monotron_Reused="true")]) as stand_in:
+            entry = client_of(stand_in).next("a", "t")
+        assert (entry.value, entry.token, entry.reused) == (7, "t", True)
+        with StandIn([Say.json(VERSION)]) as stand_in:
+            version = client_of(stand_in).version("a", "t", {"bump": "minor"})
+        assert (version.version, version.prerelease) == ("1.3.0-rc.2+sha.1", "rc.2")
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"value": "7"},
+            {"value": 7.0},
+            {"value": True},
+            {"value": 0},
+            {"value": -1},
+            {"value": 1 << 63},
+            {"value": None},
+            {"key": "b"},
+            {"token": "u"},
+            {"token": 1},
+            {"token": "\ud800"},
+        ],
+        ids=str,
+    )
+    def test_a_number_that_is_not_the_one_asked_for_is_refused(
+        self, wrong: dict[str, object]
+    ) -> None:
+        with (
+            StandIn([Say.json({**ENTRY, **wrong})]) as stand_in,
+            pytest.raises(Failure, match="is not Monotron's"),
+        ):
+            client_of(stand_in).next("a", "t")
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"version": "1.3.0\nX=1"},
+            {"version": "1.3.1-rc.2"},
+            {"version": "1.3.0"},
+            {"version": "v1.3.0-rc.2"},
+            {"version": "1.3"},
+            {"version": 1},
+            {"version": None},
+            {"version": "1.3.0-rc.2+é"},
+            {"version": "٣.3.0-rc.2"},
+            {"major": "1"},
+            {"major": 1.0},
+            {"major": True},
+            {"major": 2},
+            {"minor": None},
+            {"patch": -1},
+            {"prerelease": None},
+            {"prerelease": ["rc"]},
+            {"previous": "1.2\n3"},
+            {"previous": 1},
+            {"previous": ["1.2.3"]},
+            {"bump": "Minor!"},
+            {"bump": {"a": 1}},
+            {"latest": "true"},
+            {"reused": 1},
+            {"reason": 1},
+            {"created_at": 1},
+            {"name": "b"},
+            {"token": "u"},
+            {"token": None},
+        ],
+        ids=str,
+    )
+    def test_a_version_that_is_not_the_one_asked_for_is_refused(
+        self, wrong: dict[str, object]
+    ) -> None:
+        with (
+            StandIn([Say.json({**VERSION, **wrong})]) as stand_in,
+            pytest.raises(Failure, match="is not Monotron's"),
+        ):
+            client_of(stand_in).version("a", "t", {})
+
+    @pytest.mark.parametrize("body", [b"", b"[]", b"null", b'"1.0.0"', b"{", b"\xff", b"1" * 5000])
+    def test_a_body_that_is_no_version_is_refused(self, body: bytes) -> None:
+        say = Say(200, body, {"Content-Type": "application/json"})
+        with StandIn([say]) as stand_in:
+            for ask in (
+                lambda client: client.latest("a"),
+                lambda client: client.next("a", "t"),
+                lambda client: client.releases("a", 10),
+            ):
+                with pytest.raises(Failure, match="is not Monotron's"):
+                    ask(client_of(stand_in))
+
+    @pytest.mark.parametrize(
+        "not_found",
+        [
+            Say(404, b"Not found", {"Content-Type": "text/html"}),
+            Say.problem(404, "not_found", "Nothing is served at this path."),
+            Say.problem(404, "no_such_page", "What?"),
+            Say.json({"code": "series_not_found", "detail": "x"}, 404),
+            Say.problem(200, "series_not_found", "x"),
+        ],
+        ids=["proxy", "path", "foreign", "no problem", "200"],
+    )
+    def test_only_our_own_not_found_means_nothing_yet(self, not_found: Say) -> None:
+        with StandIn([not_found]) as stand_in, pytest.raises(Failure):
+            client_of(stand_in).peek("a")
+        with StandIn([not_found]) as stand_in, pytest.raises(Failure):
+            client_of(stand_in).latest("a")
+
+    def test_our_own_not_found_means_nothing_yet(self) -> None:
+        with StandIn([Say.problem(404, "series_not_found", "x")]) as stand_in:
+            assert client_of(stand_in).peek("a").value == 0
+            assert client_of(stand_in).preview("a", "t").value == 1
+        with StandIn([Say.problem(404, "version_not_found", "x")]) as stand_in:
+            assert client_of(stand_in).latest("a").version == "0.0.0"
+            assert client_of(stand_in).of_token("a", "t") is None
+
+
+class TestPaths:
+    @pytest.mark.parametrize(
+        ("name", "path"),
+        [
+            ("gh:acme:shop", "gh%3Aacme%3Ashop"),
+            ("a/b?c#d", "a%2Fb%3Fc%23d"),
+            ("é😀", "%C3%A9%F0%9F%98%80"),
+            ("a\r\nb", "a%0D%0Ab"),
+            ("..a", "..a"),
+        ],
+    )
+    def test_a_name_is_one_segment_of_the_path(self, name: str, path: str) -> None:
+        with StandIn([Say.json({**ENTRY, "key": name})]) as stand_in:
+            client_of(stand_in).peek(name)
+        assert stand_in.heard[0].path == f"/v1/series/{path}"
+
+    @pytest.mark.parametrize("name", ["", ".", "..", "\ud800"])
+    def test_what_no_path_can_hold_is_refused(self, name: str) -> None:
+        attempts: list[Callable[[Client], object]] = [
+            lambda client: client.next(name, "t"),
+            lambda client: client.next("a", name),
+            lambda client: client.version(name, "t", {}),
+        ]
+        with StandIn([FINE]) as stand_in:
+            for attempt in attempts:
+                with pytest.raises(Failure, match="no name, key or token"):
+                    attempt(client_of(stand_in))
+        assert not stand_in.heard

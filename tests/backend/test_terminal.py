@@ -1,0 +1,277 @@
+"""The commands for terminals and scripts, as processes, against a real server."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.server import Client, Server
+from harness.stand_in import HANG_UP, Say, StandIn
+from test_drift import code, section, table
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with Server("sqlite://") as server:
+        yield server
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[Client]:
+    with server.client() as client:
+        yield client
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.node.name)
+
+
+class Terminal:
+    """A folder, perhaps a git repository, where commands run."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder = folder
+        self.url = url
+
+    def run(
+        self, *arguments: str, stdin: bytes = b"", **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("MONOTRON_")}
+        done = subprocess.run(
+            [sys.executable, "-m", "monotron", *arguments],
+            cwd=self.folder,
+            env={**inherited, "MONOTRON_URL": self.url, "GIT_CEILING_DIRECTORIES": "/", **env},
+            input=stdin,
+            capture_output=True,
+            check=False,
+        )
+        return subprocess.CompletedProcess(
+            done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+        )
+
+    def prints(self, *arguments: str, stdin: bytes = b"") -> str:
+        done = self.run(*arguments, stdin=stdin)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    def git(self, *arguments: str) -> str:
+        identity = ("-c", "user.name=A", "-c", "user.email=a@example.com")
+        command = ["git", *identity, *arguments]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, check=True)
+        return done.stdout.decode().strip()
+
+    def commit(self, message: str) -> str:
+        self.git("commit", "--quiet", "--allow-empty", "-m", message)
+        return self.git("rev-parse", "HEAD")
+
+
+@pytest.fixture
+def terminal(server: Server, tmp_path: Path) -> Terminal:
+    return Terminal(tmp_path, server.url)
+
+
+@pytest.fixture
+def repository(terminal: Terminal) -> Terminal:
+    terminal.git("init", "--quiet")
+    terminal.commit("first")
+    return terminal
+
+
+class TestNumbers:
+    def test_a_token_gets_the_next_number_and_keeps_it(self, terminal: Terminal, name: str) -> None:
+        assert terminal.prints("next", name, "a") == "1\n"
+        assert terminal.prints("next", name, "b") == "2\n"
+        assert terminal.prints("next", name, "a") == "1\n"
+        assert terminal.prints("peek", name) == "2\n"
+        assert terminal.prints("peek", name, "a") == "1\n"
+
+    def test_the_token_is_the_commit_where_none_is_named(
+        self, repository: Terminal, client: Client, name: str
+    ) -> None:
+        repository.prints("next", name)
+        entry = client.request("GET", f"/v1/series/{name}").json()
+        assert entry["token"] == repository.git("rev-parse", "HEAD")
+
+    def test_nothing_yet_is_an_exit_code_of_its_own(self, terminal: Terminal, name: str) -> None:
+        for arguments in (("peek", name), ("peek", name, "a"), ("version", name, "--bump=none")):
+            done = terminal.run(*arguments)
+            assert (done.returncode, done.stdout) == (3, "")
+            assert "has no" in done.stderr
+
+    def test_outside_of_a_repository_the_token_must_be_named(self, terminal: Terminal) -> None:
+        done = terminal.run("next", "x")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "Name the token." in done.stderr
+
+
+class TestVersions:
+    def test_a_commit_gets_its_version(self, repository: Terminal, name: str) -> None:
+        assert repository.prints("version", name, "--bump=minor") == "0.1.0\n"
+        assert repository.prints("version", name, "--bump=minor") == "0.1.0\n"
+        assert repository.prints("version", name, "x", "--prerelease=rc") == "0.1.1-rc.1\n"
+        assert repository.prints("version", name, "x", "--bump=final") == "0.1.1\n"
+        assert repository.prints("version", name, "y", "--line=0.1", "--dry-run") == "0.1.2\n"
+        assert repository.prints("version", name, "--bump=none") == "0.1.1\n"
+        assert repository.prints("version", name, "y", "--initial=1.0.0") == "0.1.2\n"
+        assert repository.prints("version", name, "z", "--metadata=sha.1") == "0.1.3+sha.1\n"
+
+    def test_a_conflict_is_a_refusal_unless_it_is_reused(
+        self, terminal: Terminal, name: str
+    ) -> None:
+        terminal.prints("version", name, "a")
+        done = terminal.run("version", name, "a", "--bump=major")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "422 token_taken" in done.stderr
+        reused = terminal.prints("version", name, "a", "--bump=major", "--on-conflict=reuse")
+        assert reused == "0.0.1\n"
+
+    def test_messages_since_the_latest_version_decide(
+        self, repository: Terminal, name: str
+    ) -> None:
+        repository.prints("version", name, "--bump=major")
+        repository.commit("feat: a coupon")
+        repository.commit("fix: a typo")
+        assert repository.prints("version", name, "--bump=auto") == "1.1.0\n"
+        repository.commit("fix: another")
+        assert repository.prints("version", name, "--bump=auto") == "1.1.1\n"
+        assert repository.prints("version", name, "--bump=auto") == "1.1.1\n"
+
+    def test_messages_may_be_handed_over(self, terminal: Terminal, name: str) -> None:
+        arguments = ("version", name, "a", "--bump=auto", "--messages")
+        assert terminal.prints(*arguments, "-", stdin=b"fix: a\0feat: b\0") == "0.1.0\n"
+        (terminal.folder / "messages").write_text("feat: a")
+        arguments = ("version", name, "b", "--bump=auto", "--messages")
+        assert terminal.prints(*arguments, "messages") == "0.2.0\n"
+        done = terminal.run(*arguments, "nowhere")
+        assert (done.returncode, "nowhere cannot be read" in done.stderr) == (2, True)
+
+    def test_a_clone_without_the_history_does_not_guess(
+        self, repository: Terminal, name: str
+    ) -> None:
+        repository.prints("version", name, "0123456789012345678901234567890123456789")
+        done = repository.run("version", name, "--bump=auto")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "are not all here, so they cannot decide" in done.stderr
+
+    def test_a_token_is_never_an_option_of_git(self, repository: Terminal, name: str) -> None:
+        repository.prints("version", name, "--", "--output=pwned")
+        done = repository.run("version", name, "--bump=auto")
+        assert done.returncode == 2
+        assert not list(repository.folder.glob("pwned*"))
+
+    def test_releases_are_a_table(self, terminal: Terminal, name: str) -> None:
+        terminal.prints("version", name, "a", "--bump=minor")
+        terminal.prints("version", name, "b")
+        head, newest, oldest = terminal.prints("releases", name).splitlines()
+        assert head.split() == ["VERSION", "TOKEN", "BUMP", "AFTER", "GIVEN", "AT"]
+        assert newest.split()[:5] == ["0.1.1", "(latest)", "b", "patch", "0.1.0"]
+        assert oldest.split()[:4] == ["0.1.0", "a", "minor", "-"]
+        assert len(terminal.prints("releases", name, "--limit=1").splitlines()) == 2
+        documents = json.loads(terminal.prints("releases", name, "--output=json"))
+        assert [document["version"] for document in documents] == ["0.1.1", "0.1.0"]
+
+    def test_counting_goes_on_from_the_newest_tag_here(
+        self, repository: Terminal, name: str
+    ) -> None:
+        for tag in ("v1.9.0", "v1.10.0", "v2.0.0-rc.1", "v1.x", "other", "api/v7.0.0"):
+            repository.git("tag", tag)
+        assert repository.prints("adopt", name) == "1.10.0\n"
+        assert repository.prints("version", name) == "1.10.1\n"
+        assert repository.prints("adopt", f"{name}-api", "--tag-prefix=api/v") == "7.0.0\n"
+        assert repository.prints("adopt", f"{name}-named", "--version=v3.0.0") == "3.0.0\n"
+        done = repository.run("adopt", name)
+        assert (done.returncode, "409 value_would_fall" in done.stderr) == (1, True)
+
+    def test_without_a_tag_there_is_nothing_to_go_on_from(
+        self, repository: Terminal, name: str
+    ) -> None:
+        done = repository.run("adopt", name)
+        assert (done.returncode, "no tag here is vX.Y.Z" in done.stderr) == (2, True)
+
+
+class TestForms:
+    def test_the_service_and_the_command_write_the_same_dotenv(
+        self, terminal: Terminal, client: Client, name: str
+    ) -> None:
+        said = terminal.prints(
+            "version", name, "a", "--prerelease=rc", "--metadata=x.1", "--output=dotenv"
+        )
+        told = client.request("GET", f"/v1/versions/{name}/a?format=dotenv").text
+        assert said == told.replace("REUSED=true", "REUSED=false")
+        said = terminal.prints("next", name, "a", "--output=dotenv")
+        told = client.request("GET", f"/v1/series/{name}/a?format=dotenv").text
+        assert said == told.replace("REUSED=true", "REUSED=false")
+
+    def test_the_service_and_the_command_write_the_same_json(
+        self, terminal: Terminal, client: Client, name: str
+    ) -> None:
+        said = json.loads(terminal.prints("next", name, "a", "--output=json"))
+        assert said == client.request("GET", f"/v1/series/{name}").json()
+        said = json.loads(terminal.prints("version", name, "a", "--output=json"))
+        assert said == {**client.request("GET", f"/v1/versions/{name}").json(), "reused": False}
+
+    def test_github_gets_the_outputs_of_the_action(self, terminal: Terminal, name: str) -> None:
+        lines = terminal.prints("version", name, "a", "--output=github").splitlines()
+        outputs = dict(line.split("=", 1) for line in lines)
+        assert (outputs["version"], outputs["tag"]) == ("0.0.1", "v0.0.1")
+        assert terminal.prints("next", name, "a", "--output=github").startswith("version=\n")
+
+
+class TestTrouble:
+    def test_a_server_that_is_gone_is_an_exit_code_of_its_own(self, terminal: Terminal) -> None:
+        with StandIn([HANG_UP]) as gone:
+            terminal.url = gone.url
+        done = terminal.run("next", "a", "b", "--retries=0")
+        assert (done.returncode, done.stdout) == (4, "")
+        assert "did not answer: Connection refused" in done.stderr
+
+    def test_the_key_comes_from_the_environment_and_is_not_shown(self, terminal: Terminal) -> None:
+        with StandIn([Say.problem(401, "unauthenticated", "Who are you?")]) as stand_in:
+            terminal.url = stand_in.url
+            done = terminal.run("next", "a", "b", MONOTRON_API_KEY="secret-key")
+        assert stand_in.heard[0].headers["Authorization"] == "Bearer secret-key"
+        assert done.returncode == 1
+        assert "401 unauthenticated: Who are you?" in done.stderr
+        assert "secret-key" not in done.stdout + done.stderr
+
+    def test_flags_win_over_the_environment(self, terminal: Terminal, server: Server) -> None:
+        terminal.url = "https://monotron.invalid"
+        assert terminal.prints("peek", "--help").startswith("usage: monotron peek")
+        done = terminal.run("peek", "no-such-series", f"--url={server.url}")
+        assert done.returncode == 3
+
+    @pytest.mark.parametrize(
+        "arguments", [("next",), ("version", "a", "--bump=huge"), ("peek", "a", "--wat")]
+    )
+    def test_a_wrong_call_exits_with_2(
+        self, arguments: tuple[str, ...], terminal: Terminal
+    ) -> None:
+        done = terminal.run(*arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+
+
+class TestPage:
+    page = (ROOT / "docs" / "commands.md").read_text()
+
+    def test_every_exit_code_is_documented(self) -> None:
+        rows = table(section(self.page, "## Exit codes"))
+        assert [code(row[0]) for row in rows] == ["0", "1", "2", "3", "4"]
+
+    @pytest.mark.parametrize("command", ["next", "version", "peek", "releases", "adopt"])
+    def test_every_flag_is_documented(self, command: str, terminal: Terminal) -> None:
+        said = terminal.prints(command, "--help")
+        flags = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", said)) - {"--help"}
+        told = set(re.findall(r"--[a-z][a-z-]+", section(self.page, f"### monotron {command}")))
+        common = {"--url", "--timeout", "--retries", "--output"}
+        assert told | common == flags | common
+        assert common <= set(re.findall(r"--[a-z][a-z-]+", section(self.page, "## For all")))

@@ -1,0 +1,22 @@
+"""One server for the tests of a module, and a project with a name of its own for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gitlab.project import Project
+from harness.server import Server
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with Server("sqlite://") as server:
+        yield server
+
+
+@pytest.fixture
+def project(server: Server, request: pytest.FixtureRequest, tmp_path: Path) -> Project:
+    return Project(server.url, tmp_path / "project", request.node.name)
