@@ -57,6 +57,21 @@ class InvalidHost(MonotronError):
     title = "The Host header names no loopback host"
 
 
+class Unauthenticated(MonotronError):
+    code = "unauthenticated"
+    title = "Nobody is signed in by these credentials"
+
+
+class TokenReplayed(MonotronError):
+    code = "token_replayed"
+    title = "This identity token was used for something else"
+
+
+class Forbidden(MonotronError):
+    code = "forbidden"
+    title = "These credentials do not allow this"
+
+
 class SeriesNotFound(MonotronError):
     code = "series_not_found"
     title = "There is no such series"
@@ -75,6 +90,21 @@ class VersionNotFound(MonotronError):
 class LineNotFound(MonotronError):
     code = "line_not_found"
     title = "There is no such line of versions"
+
+
+class GrantNotFound(MonotronError):
+    code = "grant_not_found"
+    title = "There is no such key"
+
+
+class AttributeNotFound(MonotronError):
+    code = "attribute_not_found"
+    title = "The token has no such attribute"
+
+
+class TrustNotFound(MonotronError):
+    code = "trust_not_found"
+    title = "There is no such trust"
 
 
 class PathNotFound(MonotronError):
@@ -133,6 +163,16 @@ class OutOfLine(MonotronError):
 class InvalidBump(MonotronError):
     code = "invalid_bump"
     title = "There is no such step from here"
+
+
+class TooManyRequests(MonotronError):
+    code = "too_many_requests"
+    title = "Too many requests came in too short a time"
+
+    def __init__(self, detail: str, *, retry_after: int) -> None:
+        """*retry_after* in whole seconds, at least 1."""
+        super().__init__(detail)
+        self.retry_after = retry_after
 
 
 class InternalError(MonotronError):

@@ -47,6 +47,9 @@ ACCOUNT = 1
 
 MOST_HEADERS = 100
 
+CHALLENGE = 'Bearer realm="monotron", Basic realm="monotron", charset="UTF-8"'
+"""What a client may sign in with (RFC 6750 §3, RFC 7617 §2.1)."""
+
 CONSUMED_CONTENT_TYPE = "X-Consumed-Content-Type"
 """Where a request's Content-Type is put, so that Tornado does not take the body for a form."""
 
@@ -202,6 +205,10 @@ class Handler(RequestHandler):
         self.set_header("Content-Type", CONTENT_TYPE)
         if isinstance(error, errors.MethodNotAllowed):
             self.set_header("Allow", ", ".join(self._allowed()))
+        if isinstance(error, errors.Unauthenticated | errors.TokenReplayed):
+            self.set_header("WWW-Authenticate", CHALLENGE)
+        if isinstance(error, errors.TooManyRequests):
+            self.set_header("Retry-After", str(error.retry_after))
         if type(error) in RETRY_AFTER_SECONDS:
             self.set_header("Retry-After", str(RETRY_AFTER_SECONDS[type(error)]))
         if isinstance(error, errors.Draining):
