@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 from tornado.web import RequestHandler
 
-from harness.server import Client, Server
+from harness.server import ROOT as ROOT_KEY
+from harness.server import ROOT_ENV, Client, Server
 from monotron import __version__, errors
 from monotron.config import SETTINGS, Setting, Settings
 from monotron.web import parameters
 from monotron.web.app import ROUTES
+from monotron.web.base import ACCOUNT, ANY_ACCOUNT
 from monotron.web.errors import STATUS
 
 ROOT = Path(__file__).parent.parent
@@ -59,7 +61,10 @@ def code(cell: str) -> str:
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
-    with Server("sqlite://") as server, server.client() as client:
+    with (
+        Server("sqlite://", env=ROOT_ENV) as server,
+        server.client(authorization=ROOT_KEY) as client,
+    ):
         yield client
 
 
@@ -68,7 +73,7 @@ class TestRoutes:
 
     def test_every_path_and_method_is_documented_and_every_documented_one_is_served(self) -> None:
         served = [
-            (verb, pattern)
+            (verb, pattern.replace(ANY_ACCOUNT, "/v1").replace(ACCOUNT, "/v1/accounts/([^/]*)"))
             for pattern, handler in ROUTES
             for verb in VERBS
             if getattr(handler, verb.lower()) is not getattr(RequestHandler, verb.lower())
@@ -85,7 +90,9 @@ class TestRoutes:
         listed = re.search(
             r"Parameters:\s([^.]*)\.", section(page("docs/api.md"), f"### `{verb} {path}`")
         )
-        answer = client.request(verb, re.sub(r"[{}]", "", path) + "?no-such-parameter=1")
+        answer = client.request(
+            verb, re.sub(r"[{}]", "", path.replace("{id}", "1")) + "?no-such-parameter=1"
+        )
         if path in PROBES:
             assert not listed
             assert answer.status == 200
@@ -138,9 +145,10 @@ def written(default: object) -> str:
 class TestSettings:
     def test_every_setting_is_documented_with_flag_variable_and_default(self) -> None:
         rows = table(page("docs/configuration.md"))
-        documented = [tuple(code(cell) for cell in row[:4]) for row in rows]
+        documented = [tuple(code(cell) if cell else "" for cell in row[:4]) for row in rows]
         assert documented == [
-            (setting.name, setting.flag, setting.variable, setting.default) for setting in SETTINGS
+            (setting.name, setting.flag or "", setting.variable, setting.default)
+            for setting in SETTINGS
         ]
 
     @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
@@ -149,7 +157,7 @@ class TestSettings:
             row[4] for row in table(page("docs/configuration.md")) if code(row[0]) == setting.name
         )
         with pytest.raises(ValueError, match="must be") as refused:
-            setting.parse("no such value")
+            setting.parse("no such: value")
         for bounds in re.findall(r"seconds from (\d+ to \d+)", str(refused.value)):
             assert bounds in meaning
 
@@ -159,7 +167,8 @@ class TestSettings:
         file.write_text(example)
         Settings.load({"config": str(file)}, {})
         assert re.findall(r"^(\w+):", example, re.MULTILINE) == [
-            setting.name for setting in SETTINGS
+            *(setting.name for setting in SETTINGS),
+            "trusts",
         ]
 
 

@@ -38,11 +38,14 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     for setting in SETTINGS:
+        if setting.flag is None:
+            continue
+        default = f"default: {setting.default}; " if setting.default else ""
         serve.add_argument(
             setting.flag,
             dest=setting.name,
             metavar=setting.placeholder,
-            help=f"{setting.help} (default: {setting.default}; {setting.variable})",
+            help=f"{setting.help} ({default}{setting.variable})",
         )
     serve.add_argument(
         "--config", metavar="FILE", help="a YAML file with settings (MONOTRON_CONFIG)"

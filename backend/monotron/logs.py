@@ -71,20 +71,32 @@ class RequestLog:
         self._lines: list[str] = []
 
     def add(
-        self, at: float, method: str, path: str, status: int, ms: float, request_id: str
+        self,
+        at: float,
+        method: str,
+        path: str,
+        status: int,
+        ms: float,
+        request_id: str,
+        by: str,
     ) -> None:
-        """*path* is as the client sent it, without the query, and is escaped here."""
+        """*path* is as the client sent it, without the query, and is escaped here.
+
+        *by* is the name of who asked, or empty; names and ids hold nothing to escape.
+        """
         if not self._lines:
             asyncio.get_running_loop().call_soon(self._write)
         time = _time(at)
         path, method = encode_basestring_ascii(path), method[:16]
         if self._as_text:
-            line = f"{time} {ascii(method)[1:-1]} {path[1:-1]} {status} {ms:.1f} ms {request_id}\n"
+            line = f"{time} {ascii(method)[1:-1]} {path[1:-1]} {status} {ms:.1f} ms {request_id} "
+            line += f"{by or '-'}\n"
         else:
             line = (
                 f'{{"time": "{time}", "level": "info", "message": "request", '
                 f'"method": {encode_basestring_ascii(method)}, "path": {path}, '
-                f'"status": {status}, "ms": {ms:.1f}, "request_id": "{request_id}"}}\n'
+                f'"status": {status}, "ms": {ms:.1f}, "request_id": "{request_id}", '
+                f'"by": "{by}"}}\n'
             )
         self._lines.append(line)
 

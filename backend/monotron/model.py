@@ -115,6 +115,11 @@ def percent_decode(raw: str, word: str, error: type[MonotronError]) -> str:
     return text
 
 
+def has_control(text: str) -> bool:
+    """Whether it holds a control character."""
+    return _CONTROL.search(text) is not None
+
+
 def parse_value(value: object) -> int:
     """The value to raise a series to: a JSON integer from 1 to `INT64_MAX`."""
     if type(value) is not int:  # a bool is an int to isinstance

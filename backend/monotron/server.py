@@ -10,12 +10,16 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from monotron import logs
-from monotron.config import Settings
+from monotron.auth.grants import Accounts, Grants
+from monotron.auth.limits import Limit
+from monotron.auth.sign_in import RootKey, SignIn
+from monotron.config import Settings, is_loopback
 from monotron.errors import StartupError
 from monotron.logs import RequestLog
 from monotron.series import Series
-from monotron.store import open_store
+from monotron.store import Store, open_store
 from monotron.versions import Versions
+from monotron.web.admission import Admission
 from monotron.web.app import MonotronApplication
 from monotron.web.base import Handler
 
@@ -37,15 +41,25 @@ async def _serve(settings: Settings, request_log: RequestLog) -> None:
     store = open_store(settings.store)
     series = Series(store)
     try:
-        application = MonotronApplication(series, Versions(store, series), request_log)
+        sign_in, accounts, grants = await _sign_in(settings, store, series)
+        per_key = Limit(settings.requests_per_key, "with these credentials")
+        per_account = Limit(settings.requests_per_account, "for this account")
+        application = MonotronApplication(
+            series,
+            Versions(store, series),
+            accounts,
+            grants,
+            Admission(sign_in, accounts, per_key, per_account),
+            request_log,
+        )
         server = http_server(application)
         address = _listen(server, settings)
         stop = _stop_signal()
         log.info("listening on %s, store %s", address, settings.store_name)
-        log.warning(
-            "there are no credentials yet: whoever reaches %s may count, raise and delete",
-            address,
-        )
+        if sign_in.open_to_all:
+            log.warning(
+                "there are no credentials: whoever reaches %s may count, raise and delete", address
+            )
         print(f"Monotron listens on {address}", flush=True)
         # What start-up made stays, and a request leaves no cycles behind: the collector need not
         # look at it, nor as often as by default, with 64 requests under way.
@@ -64,6 +78,26 @@ async def _serve(settings: Settings, request_log: RequestLog) -> None:
     finally:
         series.close()
     log.info("stopped")
+
+
+async def _sign_in(
+    settings: Settings, store: Store, series: Series
+) -> tuple[SignIn, Accounts, Grants]:
+    """Who may sign in. Without any credentials everybody may, from this machine."""
+    grants = Grants(store, series)
+    root = None
+    if settings.root_api_key:
+        root = RootKey(settings.root_api_key, settings.root_api_secret)
+    open_to_all = root is None and not await grants.any()
+    if open_to_all and not is_loopback(settings.listen.host):
+        raise StartupError(
+            f"Whoever can reach {settings.listen.host}:{settings.listen.port} could count: there "
+            "are no credentials, so the server serves this machine only. Set MONOTRON_ROOT_API_KEY "
+            "and MONOTRON_ROOT_API_SECRET to values of your own, or listen on 127.0.0.1."
+        )
+    failures = Limit(settings.failures_per_address, "with wrong credentials from this address")
+    sign_in = SignIn(grants, root=root, open_to_all=open_to_all, failures=failures)
+    return sign_in, Accounts(store, series), grants
 
 
 def http_server(application: MonotronApplication) -> HTTPServer:

@@ -45,6 +45,13 @@ WRONG = {
     "store": ["monotron.db", "postgres://h/d", "sqlite:x", ""],
     "log_format": ["xml", ""],
     "drain_delay": ["-1", "soon", "5.5", "nan", "1e0"],
+    "root_api_key": ["a b", "a:b", "é"],
+    "root_api_secret": ["a b", "a:b", "x" * 257],
+    "audience": ["a b", "é"],
+    "issuers": ["http://gitlab.example.com", "gitlab", "github,https://"],
+    "requests_per_key": ["-1", "many", "1.5", ""],
+    "requests_per_account": ["-1", "1e3"],
+    "failures_per_address": ["-1", "x"],
 }
 
 
@@ -53,8 +60,9 @@ def test_a_wrong_value_names_the_setting_and_its_source(
     config: Path, name: str, value: str
 ) -> None:
     setting = next(each for each in SETTINGS if each.name == name)
-    with pytest.raises(StartupError, match=f"^{setting.flag} must"):
-        Settings.load({name: value}, {})
+    if setting.flag:
+        with pytest.raises(StartupError, match=f"^{setting.flag} must"):
+            Settings.load({name: value}, {})
     with pytest.raises(StartupError, match=f"^{setting.variable} must"):
         Settings.load({}, {setting.variable: value})
     config.write_text(f"{name}: {value!r}\n")
@@ -62,10 +70,54 @@ def test_a_wrong_value_names_the_setting_and_its_source(
         Settings.load({"config": str(config)}, {})
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0:3030", "[::]:3030", "192.168.1.2:1", "example.com:1"])
-def test_an_address_that_others_can_reach_is_refused_with_the_reason(address: str) -> None:
-    with pytest.raises(StartupError, match=r"--listen .*other machines.*127\.0\.0\.1"):
-        Settings.load({"listen": address}, {})
+ROOT = {"MONOTRON_ROOT_API_KEY": "root", "MONOTRON_ROOT_API_SECRET": "hunter4"}
+
+
+def test_secrets_have_no_flag_and_no_repr() -> None:
+    settings = Settings.load({}, ROOT)
+    assert (settings.root_api_key, settings.root_api_secret) == ("root", "hunter4")
+    assert "hunter4" not in repr(settings)
+    secret = [setting.name for setting in SETTINGS if setting.flag is None]
+    assert secret == ["root_api_key", "root_api_secret"]
+
+
+@pytest.mark.parametrize("missing", ROOT)
+def test_half_a_root_key_is_an_error(missing: str) -> None:
+    half = {name: value for name, value in ROOT.items() if name != missing}
+    with pytest.raises(StartupError, match="only one is set") as error:
+        Settings.load({}, half)
+    assert "hunter4" not in str(error.value)
+
+
+def test_any_setting_may_stand_in_a_mounted_file(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("hunter4\n")
+    environ = {"MONOTRON_ROOT_API_KEY": "root", "MONOTRON_ROOT_API_SECRET_FILE": str(secret)}
+    settings = Settings.load({}, environ)
+    assert settings.root_api_secret == "hunter4"
+    assert settings.warnings == ()
+
+
+def test_a_mounted_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    environ = {"MONOTRON_STORE_FILE": str(tmp_path / "none")}
+    with pytest.raises(StartupError, match=r"^MONOTRON_STORE_FILE names a file"):
+        Settings.load({}, environ)
+
+
+def test_issuers_are_words_or_a_list_of_the_file(config: Path) -> None:
+    assert Settings.load({"issuers": "github, gitlab.com"}, {}).issuers == ("github", "gitlab.com")
+    config.write_text("issuers:\n- url: https://gitlab.example.com\n  kind: gitlab\n")
+    settings = Settings.load({"config": str(config)}, {})
+    assert settings.issuers == ({"url": "https://gitlab.example.com", "kind": "gitlab"},)
+    assert Settings.load({"config": str(config), "issuers": "github"}, {}).issuers == ("github",)
+
+
+def test_trusts_are_a_list_of_the_file(config: Path) -> None:
+    config.write_text("trusts:\n- issuer: github\n")
+    assert Settings.load({"config": str(config)}, {}).trusts == ({"issuer": "github"},)
+    config.write_text("trusts: github\n")
+    with pytest.raises(StartupError, match="trusts must be a list"):
+        Settings.load({"config": str(config)}, {})
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,8 @@ class TestTheFile:
         assert put_any(store, "a") == 1
         store.close()
         with sqlite3.connect(file) as connection:  # as it was before there were versions
-            connection.execute("DROP TABLE releases")
+            for table in ("releases", "register", "uses"):
+                connection.execute(f"DROP TABLE {table}")
             connection.execute("PRAGMA user_version = 1")
         connection.close()
         for _ in range(2):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import select
 import socket
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import Message
@@ -45,7 +46,9 @@ class _UntidyConnection(HTTPConnection):
 class Client:
     """One keep-alive connection to one server; not for several threads at once."""
 
-    def __init__(self, url: str, timeout: float = 30) -> None:
+    def __init__(self, url: str, timeout: float = 30, authorization: str | None = None) -> None:
+        """*authorization* is the header that goes with every request."""
+        self._always = {"Authorization": authorization} if authorization else {}
         address = urlsplit(url)
         assert address.hostname is not None
         self._connection = _UntidyConnection(address.hostname, address.port, timeout=timeout)
@@ -67,7 +70,7 @@ class Client:
         if isinstance(body, str):
             body = body.encode()
         try:
-            self._connection.request(method, path, body, dict(headers or {}))
+            self._connection.request(method, path, body, {**self._always, **(headers or {})})
             response = self._connection.getresponse()
             return Response(response.status, response.headers, response.read())
         except BaseException:
@@ -97,6 +100,11 @@ class Client:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def basic(key: str, secret: str) -> str:
+    """The Authorization header for a key and its secret (RFC 7617)."""
+    return f"Basic {b64encode(f'{key}:{secret}'.encode()).decode()}"
 
 
 def raw(port: int, data: bytes, timeout: float = 10) -> bytes:

@@ -16,9 +16,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from harness.http import Client, Response, raw
+from harness.http import Client, Response, basic, raw
 
-__all__ = ["Client", "Response", "Server", "raw"]
+__all__ = ["ROOT", "ROOT_ENV", "Client", "Response", "Server", "basic", "raw"]
+
+ROOT_ENV = {"MONOTRON_ROOT_API_KEY": "root", "MONOTRON_ROOT_API_SECRET": "correct-horse"}
+"""What a server with credentials has in its environment."""
+
+ROOT = basic("root", "correct-horse")
+"""The Authorization header of its root key."""
 
 READY = re.compile(r"^Monotron listens on (http://.+:(\d+))$", re.MULTILINE)
 READY_SECONDS = 30
@@ -105,9 +111,9 @@ class Server:
         """What it wrote to stderr so far; also after its end."""
         return (self._directory / "stderr").read_text(errors="replace")
 
-    def client(self, timeout: float = 30) -> Client:
-        """An HTTP client of this server."""
-        return Client(self.url, timeout)
+    def client(self, timeout: float = 30, authorization: str | None = None) -> Client:
+        """An HTTP client of this server, with these credentials."""
+        return Client(self.url, timeout, authorization)
 
     def kill(self) -> None:
         """End the process at once, as a crash would."""

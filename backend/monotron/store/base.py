@@ -13,7 +13,9 @@ from typing import ClassVar, NamedTuple
 
 from monotron.errors import MonotronError, SeriesExhausted, StartupError
 from monotron.model import INT64_MAX, Entry, Given, LedgerEntry, Reuse, SeriesKey
+from monotron.store.register import Register
 from monotron.store.releases import Releases
+from monotron.store.uses import Uses
 
 Clock = Callable[[], float]
 """Seconds since the epoch: what `time.time` answers. It dates entries and decides nothing."""
@@ -38,6 +40,12 @@ class Store(ABC):
 
     releases: Releases
     """The records of versions."""
+
+    register: Register
+    """Accounts, keys and trusts."""
+
+    uses: Uses
+    """What identity tokens were used for."""
 
     calls_at_once: ClassVar[int]
     """How many calls the engine gains from having under way at the same time."""

@@ -16,6 +16,7 @@ from monotron.errors import MonotronError, StartupError, ValueWouldFall
 from monotron.model import Entry, Given, LedgerEntry, Reuse, SeriesKey
 from monotron.store.base import Advance, Clock, Store, count
 from monotron.store.sqlite_file import IN_MEMORY, SCHEMA_VERSION, SqliteFile, Transaction
+from monotron.store.sqlite_register import SqliteRegister, SqliteUses
 from monotron.store.sqlite_releases import SqliteReleases
 
 _HEADS = """
@@ -71,6 +72,8 @@ class SqliteStore(Store):
     def __init__(self, path: str, *, clock: Clock = time.time) -> None:
         self._file = SqliteFile(path)
         self.releases = SqliteReleases(self._file)
+        self.register = SqliteRegister(self._file)
+        self.uses = SqliteUses(self._file, clock)
         self._clock = clock
         self._may_have_garbage = True
 

@@ -71,7 +71,24 @@ CREATE TABLE releases (
 ) STRICT;
 CREATE INDEX releases_by_kind ON releases (account, name, final, place);
 """
-_SCHEMA = (_SERIES, _RELEASES)
+_REGISTER = """
+CREATE TABLE register (
+    kind    TEXT    NOT NULL,
+    name    TEXT    NOT NULL,
+    account INTEGER NOT NULL,
+    body    TEXT    NOT NULL,
+    PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX register_by_account ON register (kind, account, name);
+CREATE TABLE uses (
+    token      TEXT    NOT NULL,
+    operation  TEXT    NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (token, operation)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX uses_by_expiry ON uses (expires_at);
+"""
+_SCHEMA = (_SERIES, _RELEASES, _REGISTER)
 """What each version of the schema added to the one before it."""
 
 SCHEMA_VERSION = len(_SCHEMA)

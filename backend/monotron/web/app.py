@@ -15,15 +15,18 @@ from tornado.httputil import (
 from tornado.routing import PathMatches, Rule
 from tornado.web import Application, RequestHandler
 
+from monotron.auth.grants import Accounts, Grants
 from monotron.logs import RequestLog
 from monotron.series import Series
 from monotron.versions import Versions
+from monotron.web import accounts as accounts_web
 from monotron.web import series as series_web
 from monotron.web import system
 from monotron.web import versions as versions_web
+from monotron.web.admission import Admission
 from monotron.web.base import CONSUMED_CONTENT_TYPE, BodyTooLarge, Handler, NotFound
 
-ROUTES = [*series_web.ROUTES, *versions_web.ROUTES, *system.ROUTES]
+ROUTES = [*series_web.ROUTES, *versions_web.ROUTES, *accounts_web.ROUTES, *system.ROUTES]
 
 BODY_SECONDS = 10.0
 """How long a body may take to arrive, all of it."""
@@ -43,13 +46,24 @@ class RawPath(PathMatches):
 class MonotronApplication(Application):
     """The application, with what its handlers share."""
 
-    def __init__(self, series: Series, versions: Versions, request_log: RequestLog) -> None:
+    def __init__(
+        self,
+        series: Series,
+        versions: Versions,
+        accounts: Accounts,
+        grants: Grants,
+        admission: Admission,
+        request_log: RequestLog,
+    ) -> None:
         super().__init__(
             [Rule(RawPath(pattern), handler) for pattern, handler in ROUTES],
             default_handler_class=NotFound,
         )
         self.series = series
         self.versions = versions
+        self.accounts = accounts
+        self.grants = grants
+        self.admission = admission
         self._request_log = request_log
         self.leaving = False
         """Not ready for more, but still serving: a load balancer is given time to notice."""
@@ -109,6 +123,7 @@ class MonotronApplication(Application):
             handler.get_status(),
             1000 * request.request_time(),
             handler.request_id if isinstance(handler, Handler) else "",
+            handler.principal.name if isinstance(handler, Handler) else "",
         )
 
 

@@ -19,8 +19,8 @@ from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from monotron import errors
-from monotron.config import is_loopback
-from monotron.model import Entry, SeriesKey
+from monotron.auth.principal import NOBODY, Principal
+from monotron.model import Entry, SeriesKey, parse_key
 from monotron.series import Series
 from monotron.web.errors import (
     CONTENT_TYPE,
@@ -36,14 +36,18 @@ from monotron.web.parameters import (
     preferred_format,
     variable_prefix,
 )
+from monotron.web.requires import NOTHING, needs, requires
 
 if TYPE_CHECKING:
     from monotron.web.app import MonotronApplication
 
 log = logging.getLogger("monotron.web")
 
-ACCOUNT = 1
-"""There are no accounts yet: everything belongs to the first."""
+ACCOUNT = r"/v1/accounts/([1-9][0-9]{0,18})"
+"""How the paths of one account begin."""
+
+ANY_ACCOUNT = r"/v1(?:/accounts/([1-9][0-9]{0,18}))?"
+"""How paths begin that are for the caller's own account unless they name one."""
 
 MOST_HEADERS = 100
 
@@ -63,7 +67,13 @@ class Handler(RequestHandler):
 
     application: "MonotronApplication"
     request_id = ""
+    principal: Principal = NOBODY
+    """Who asks, once that is known."""
+    account: int
+    """The account that the request is for."""
     admitted_while_draining: ClassVar[bool] = False
+    in_account: ClassVar[bool] = True
+    """Whether the path begins with an account, or could."""
     largest_body: ClassVar[int] = 65536
     """In bytes."""
 
@@ -78,12 +88,6 @@ class Handler(RequestHandler):
         return self.application.series
 
     def prepare(self) -> Awaitable[None] | None:
-        if not is_loopback_host(self.request.host):
-            raise errors.InvalidHost(
-                "This server is open to whoever can reach it, so it answers only to a loopback "
-                "name in the Host header, such as localhost or 127.0.0.1 (a web page could "
-                "otherwise count through a name of its own). Use http://127.0.0.1 in the URL."
-            )
         if sum(1 for _ in self.request.headers.get_all()) > MOST_HEADERS:
             raise errors.InvalidRequest(
                 f"The request has more than {MOST_HEADERS} headers, so it was not acted upon. "
@@ -94,7 +98,10 @@ class Handler(RequestHandler):
                 "The server is shutting down and took nothing more. Send the same request "
                 "again: to its successor, or in a moment."
             )
-        return None
+        needed = needs(type(self), self.request.method or "")
+        if needed is None:
+            raise HTTPError(405)
+        return self.application.admission.admit(self, needed)
 
     async def head(self, *args: str) -> None:
         """What GET would answer, without the body (RFC 9110 §9.3.2)."""
@@ -128,11 +135,25 @@ class Handler(RequestHandler):
         """The query, which may hold these parameters and no other."""
         return parse_query(self.request.query, allowed)
 
-    def series_key(self, key: str) -> SeriesKey:
-        return SeriesKey(ACCOUNT, key)
+    def needed(self, scope: str) -> str:
+        """What this very request needs, where its verb needs *scope*."""
+        return scope
+
+    def series_key(self, raw: str) -> SeriesKey:
+        """The series whose key stands percent-encoded in the path."""
+        key = parse_key(raw)
+        self.principal.require_name(key)
+        return SeriesKey(self.account, key)
 
     def json_object(self) -> dict[str, Any]:
-        """The body, which must be one JSON object without a member that stands in it twice."""
+        """The body, which must be one JSON object."""
+        value = self.json_value()
+        if not isinstance(value, dict):
+            raise errors.InvalidRequest('The body must be a JSON object, such as {"value": 41}.')
+        return value
+
+    def json_value(self) -> Any:
+        """The body, which must be JSON without a member that stands twice in an object."""
         encoding = self.request.headers.get("Content-Encoding", "identity")
         content_type = self.request.headers.get(CONSUMED_CONTENT_TYPE, "application/json")
         if encoding.lower() != "identity":
@@ -146,18 +167,13 @@ class Handler(RequestHandler):
                 "(curl: --json DATA, or -H 'Content-Type: application/json')."
             )
         try:
-            value = json.loads(
+            return json.loads(
                 self.request.body.decode("utf-8"),
                 object_pairs_hook=_without_repetition,
                 parse_constant=_no_constant,
             )
         except (ValueError, RecursionError):
-            raise errors.InvalidRequest(
-                'The body is not one well-formed JSON object, such as {"value": 41}.'
-            ) from None
-        if not isinstance(value, dict):
-            raise errors.InvalidRequest('The body must be a JSON object, such as {"value": 41}.')
-        return value
+            raise errors.InvalidRequest("The body is not one well-formed JSON value.") from None
 
     def format_of(self, parameters: Parameters) -> Format:
         """The format that the query or else the Accept header asks for."""
@@ -165,6 +181,10 @@ class Handler(RequestHandler):
             return parameters.format
         accept = self.request.headers.get("Accept")
         return preferred_format(accept) if accept else Format.JSON
+
+    def reply_json(self, value: object) -> None:
+        """Write a JSON document."""
+        self.write(json.dumps(value, ensure_ascii=False) + "\n")
 
     def reply(self, entry: Entry, reused: bool, parameters: Parameters) -> None:
         """Write the entry in the format that was asked for."""
@@ -224,11 +244,13 @@ class Handler(RequestHandler):
 
 
 class NotFound(Handler):
-    """Every path that no route matches."""
+    """Every path that no route matches, for everybody."""
 
-    def prepare(self) -> None:
-        super().prepare()
+    @requires(NOTHING)
+    def get(self, *_: str) -> None:
         raise HTTPError(404)
+
+    put = post = delete = patch = options = get
 
 
 @stream_request_body
@@ -275,7 +297,7 @@ class BodyTooLarge(Handler):
             except errors.BodyTooLarge:
                 self.send_error(413, exc_info=sys.exc_info())
 
-    get = put = post = delete = patch = _refuse
+    get = put = post = delete = patch = requires(NOTHING)(_refuse)
 
 
 def entry_json(entry: Entry) -> str:
@@ -291,11 +313,6 @@ def entry_json(entry: Entry) -> str:
 @lru_cache(maxsize=2)
 def _http_date(second: int) -> str:
     return format_timestamp(second)
-
-
-@lru_cache(maxsize=256)
-def is_loopback_host(host: str) -> bool:
-    return is_loopback(re.sub(r":[0-9]*$", "", host) if not host.endswith("]") else host)
 
 
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -48,14 +48,18 @@ def _limit(text: str) -> int:
     return int(text)
 
 
+def whole_number(name: str, text: str) -> int:
+    """A parameter that is a whole number of 64 bits."""
+    if not re.fullmatch(r"-?[0-9]{1,19}", text) or not -INT64_MAX - 1 <= int(text) <= INT64_MAX:
+        raise InvalidRequest(f"The parameter `{name}` must be a whole number of 64 bits.")
+    return int(text)
+
+
 def before_value(parameters: Parameters) -> int | None:
     """The parameter `before`, where it is a value."""
-    text = parameters.before
-    if text is None:
+    if parameters.before is None:
         return None
-    if not re.fullmatch(r"-?[0-9]{1,19}", text) or not -INT64_MAX - 1 <= int(text) <= INT64_MAX:
-        raise InvalidRequest("The parameter `before` must be a whole number of 64 bits.")
-    return max(1, int(text))  # values begin at 1: nothing is before that
+    return max(1, whole_number("before", parameters.before))  # values begin at 1
 
 
 def _one_of(values: Mapping[str, Any]) -> Callable[[str], Any]:

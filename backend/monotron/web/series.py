@@ -4,40 +4,43 @@ import json
 from datetime import UTC, datetime
 
 from monotron.errors import InvalidRequest
-from monotron.model import LedgerEntry, parse_key, parse_token, parse_value
-from monotron.web.base import Handler, entry_json
+from monotron.model import LedgerEntry, parse_token, parse_value
+from monotron.web.base import ANY_ACCOUNT, Handler, entry_json
 from monotron.web.parameters import before_value, variable_prefix
+from monotron.web.requires import requires
 
 
 class EntryHandler(Handler):
     """`/v1/series/{key}/{token}`: the number of a token."""
 
+    @requires("write:series")
     async def put(self, key: str, token: str) -> None:
         parameters = self.parameters("reuse", "format", "prefix")
         variable_prefix(parameters)  # before anything is counted
-        given = await self.series.next(
-            self.series_key(parse_key(key)), parse_token(token), parameters.reuse
-        )
+        given = await self.series.next(self.series_key(key), parse_token(token), parameters.reuse)
         self.set_header("Monotron-Reused", "true" if given.reused else "false")
         self.reply(given.entry, given.reused, parameters)
 
+    @requires("read:series")
     async def get(self, key: str, token: str) -> None:
         parameters = self.parameters("format", "prefix")
-        entry = await self.series.entry(self.series_key(parse_key(key)), parse_token(token))
+        entry = await self.series.entry(self.series_key(key), parse_token(token))
         self.reply(entry, True, parameters)
 
 
 class SeriesHandler(Handler):
     """`/v1/series/{key}`: where a series stands."""
 
+    @requires("read:series")
     async def get(self, key: str) -> None:
         parameters = self.parameters("format", "prefix")
-        self.reply(await self.series.peek(self.series_key(parse_key(key))), True, parameters)
+        self.reply(await self.series.peek(self.series_key(key)), True, parameters)
 
+    @requires("write:series")
     async def put(self, key: str) -> None:
         parameters = self.parameters("format", "prefix")
         variable_prefix(parameters)
-        series = self.series_key(parse_key(key))
+        series = self.series_key(key)
         body = self.json_object()
         if body.keys() != {"value"}:
             raise InvalidRequest('The body must be {"value": N} and nothing else.')
@@ -45,21 +48,21 @@ class SeriesHandler(Handler):
         self.set_header("Monotron-Reused", "true" if given.reused else "false")
         self.reply(given.entry, given.reused, parameters)
 
+    @requires("delete:series")
     async def delete(self, key: str) -> None:
         parameters = self.parameters("restart")
-        await self.series.delete(self.series_key(parse_key(key)), restart=parameters.restart)
+        await self.series.delete(self.series_key(key), restart=parameters.restart)
 
 
 class SeriesListHandler(Handler):
     """`/v1/series`: the series of an account, in order of key."""
 
+    @requires("read:series")
     async def get(self) -> None:
         parameters = self.parameters("prefix", "limit", "after")
+        prefix = self.principal.narrowed(parameters.prefix or "")
         entries, after = await self.series.page(
-            self.series_key("").account,
-            parameters.prefix or "",
-            parameters.after,
-            parameters.limit,
+            self.account, prefix, parameters.after, parameters.limit
         )
         listed = ", ".join(map(entry_json, entries))
         self.write(f'{{"series": [{listed}], "next": {json.dumps(after, ensure_ascii=False)}}}\n')
@@ -68,10 +71,11 @@ class SeriesListHandler(Handler):
 class LedgerHandler(Handler):
     """`/v1/entries/{key}`: what a series gave, newest first."""
 
+    @requires("read:series")
     async def get(self, key: str) -> None:
         parameters = self.parameters("limit", "before")
         entries, before = await self.series.ledger(
-            self.series_key(parse_key(key)), before_value(parameters), parameters.limit
+            self.series_key(key), before_value(parameters), parameters.limit
         )
         listed = ", ".join(map(_ledger_json, entries))
         self.write(f'{{"entries": [{listed}], "next": {json.dumps(before)}}}\n')
@@ -83,8 +87,8 @@ def _ledger_json(row: LedgerEntry) -> str:
 
 
 ROUTES = [
-    (r"/v1/series/([^/]*)/([^/]*)", EntryHandler),
-    (r"/v1/series/([^/]*)", SeriesHandler),
-    (r"/v1/series", SeriesListHandler),
-    (r"/v1/entries/([^/]*)", LedgerHandler),
+    (ANY_ACCOUNT + r"/series/([^/]*)/([^/]*)", EntryHandler),
+    (ANY_ACCOUNT + r"/series/([^/]*)", SeriesHandler),
+    (ANY_ACCOUNT + r"/series", SeriesListHandler),
+    (ANY_ACCOUNT + r"/entries/([^/]*)", LedgerHandler),
 ]

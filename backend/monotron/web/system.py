@@ -4,36 +4,46 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from monotron.errors import Draining, InvalidHost, StoreUnavailable
-from monotron.web.base import Handler, is_loopback_host
+from monotron.errors import Draining, StoreUnavailable
+from monotron.web.base import Handler
+from monotron.web.requires import NOTHING, requires
 
 PROBE_SECONDS = 2.0
 
 
-class VersionHandler(Handler):
+class SystemHandler(Handler):
+    """What belongs to no account."""
+
+    in_account = False
+
+
+class VersionHandler(SystemHandler):
     """`/v1`: says which contract is spoken here."""
 
+    @requires(NOTHING)
     async def get(self) -> None:
         self.parameters()
         self.set_header("Content-Type", "text/plain; charset=utf-8")
         self.write("API v1\n")
 
 
-class LiveHandler(Handler):
+class LiveHandler(SystemHandler):
     """`/livez`: the process runs. Nothing else is asked, so that nobody restarts it in vain."""
 
     admitted_while_draining = True
 
+    @requires(NOTHING)
     async def get(self) -> None:
         self.set_header("Content-Type", "text/plain; charset=utf-8")
         self.write("live\n")
 
 
-class ReadyHandler(Handler):
+class ReadyHandler(SystemHandler):
     """`/readyz`: requests would be served now."""
 
     admitted_while_draining = True
 
+    @requires(NOTHING)
     async def get(self) -> None:
         if self.application.draining or self.application.leaving:
             raise Draining("The server is shutting down. Send requests elsewhere.")
@@ -47,18 +57,12 @@ class ReadyHandler(Handler):
         self.write("ready\n")
 
 
-class BackupHandler(Handler):
+class BackupHandler(SystemHandler):
     """`/v1/system/backup`: a consistent copy of the embedded store, as one SQLite file."""
 
+    @requires("write:system")
     async def post(self) -> None:
         self.parameters()
-        origin = self.request.headers.get("Origin")
-        if origin is not None and not is_loopback_host(origin.rpartition("/")[2]):
-            # The one write that a browser sends for any page without asking first.
-            raise InvalidHost(
-                "A web page of another host sent this, and no page but one of this machine may "
-                "start a copy, which holds up all that counts. Send it without a browser."
-            )
         with tempfile.TemporaryDirectory(prefix="monotron-backup-") as folder:
             copy = Path(folder, "monotron.db")
             await self.series.backup(copy)

@@ -8,8 +8,9 @@ from monotron.errors import InvalidBump, InvalidRequest, InvalidVersion
 from monotron.model import parse_token, percent_decode
 from monotron.semantic import parse_final, parse_name, parse_version
 from monotron.versions import Answer, Versions, Wanted
-from monotron.web.base import ACCOUNT, Handler
+from monotron.web.base import ANY_ACCOUNT, Handler
 from monotron.web.parameters import Format, Parameters, variable_prefix
+from monotron.web.requires import requires
 
 
 class VersionsHandler(Handler):
@@ -18,6 +19,12 @@ class VersionsHandler(Handler):
     @property
     def versions(self) -> Versions:
         return self.application.versions
+
+    def product(self, raw: str) -> str:
+        """The name that stands percent-encoded in the path."""
+        name = parse_name(raw)
+        self.principal.require_name(name)
+        return name
 
     def reply_version(self, answer: Answer, parameters: Parameters) -> None:
         """Write the version in the format that was asked for."""
@@ -40,8 +47,12 @@ class TokenVersionHandler(VersionsHandler):
 
     largest_body: ClassVar[int] = 1 << 20
 
-    async def put(self, name: str, token: str) -> None:
-        parameters = self.parameters(
+    def needed(self, scope: str) -> str:
+        dry_run = self.request.method == "PUT" and self._put_parameters().dry_run
+        return "read:series" if dry_run else scope
+
+    def _put_parameters(self) -> Parameters:
+        return self.parameters(
             "bump",
             "prerelease",
             "line",
@@ -53,6 +64,10 @@ class TokenVersionHandler(VersionsHandler):
             "format",
             "prefix",
         )
+
+    @requires("write:series")
+    async def put(self, name: str, token: str) -> None:
+        parameters = self._put_parameters()
         variable_prefix(parameters)  # before anything is counted
         wanted = Wanted(
             bump=parameters.bump,
@@ -70,14 +85,15 @@ class TokenVersionHandler(VersionsHandler):
                 "one of the two out."
             )
         answer = await self.versions.next(
-            ACCOUNT, parse_name(name), parse_token(token), wanted, self.request.body
+            self.account, self.product(name), parse_token(token), wanted, self.request.body
         )
         self.reply_version(answer, parameters)
 
+    @requires("read:series")
     async def get(self, name: str, token: str) -> None:
         parameters = self.parameters("prerelease", "format", "prefix")
         answer = await self.versions.of_token(
-            ACCOUNT, parse_name(name), parse_token(token), parameters.prerelease
+            self.account, self.product(name), parse_token(token), parameters.prerelease
         )
         self.reply_version(answer, parameters)
 
@@ -85,40 +101,44 @@ class TokenVersionHandler(VersionsHandler):
 class NameHandler(VersionsHandler):
     """`/v1/versions/{name}`: the latest version, and where to start from."""
 
+    @requires("read:series")
     async def get(self, name: str) -> None:
         parameters = self.parameters("format", "prefix")
-        self.reply_version(await self.versions.latest(ACCOUNT, parse_name(name)), parameters)
+        self.reply_version(await self.versions.latest(self.account, self.product(name)), parameters)
 
+    @requires("write:series")
     async def put(self, name: str) -> None:
         parameters = self.parameters("format", "prefix")
         variable_prefix(parameters)
-        parsed = parse_name(name)
+        parsed = self.product(name)
         body = self.json_object()
         if body.keys() != {"version"} or not isinstance(body["version"], str):
             raise InvalidRequest('The body must be {"version": "X.Y.Z"} and nothing else.')
         version = parse_final(body["version"])
-        self.reply_version(await self.versions.adopt(ACCOUNT, parsed, version), parameters)
+        self.reply_version(await self.versions.adopt(self.account, parsed, version), parameters)
 
 
 class ReleaseHandler(VersionsHandler):
     """`/v1/releases/{name}/{version}`: which token has a version."""
 
+    @requires("read:series")
     async def get(self, name: str, version: str) -> None:
         parameters = self.parameters("format", "prefix")
-        parsed = parse_name(name)
+        parsed = self.product(name)
         text = percent_decode(version, "version", InvalidVersion)
-        answer = await self.versions.at(ACCOUNT, parsed, parse_version(text))
+        answer = await self.versions.at(self.account, parsed, parse_version(text))
         self.reply_version(answer, parameters)
 
 
 class ReleasesHandler(VersionsHandler):
     """`/v1/releases/{name}`: the releases, the highest version first."""
 
+    @requires("read:series")
     async def get(self, name: str) -> None:
         parameters = self.parameters("limit", "before")
         before = None if parameters.before is None else parse_version(parameters.before)
         answers, after = await self.versions.page(
-            ACCOUNT, parse_name(name), before, parameters.limit
+            self.account, self.product(name), before, parameters.limit
         )
         members = {
             "releases": [_members(answer) for answer in answers],
@@ -186,8 +206,8 @@ def _time(milliseconds: int) -> str:
 
 
 ROUTES = [
-    (r"/v1/versions/([^/]*)/([^/]*)", TokenVersionHandler),
-    (r"/v1/versions/([^/]*)", NameHandler),
-    (r"/v1/releases/([^/]*)/([^/]*)", ReleaseHandler),
-    (r"/v1/releases/([^/]*)", ReleasesHandler),
+    (ANY_ACCOUNT + r"/versions/([^/]*)/([^/]*)", TokenVersionHandler),
+    (ANY_ACCOUNT + r"/versions/([^/]*)", NameHandler),
+    (ANY_ACCOUNT + r"/releases/([^/]*)/([^/]*)", ReleaseHandler),
+    (ANY_ACCOUNT + r"/releases/([^/]*)", ReleasesHandler),
 ]

@@ -38,6 +38,7 @@ from monotron.store.mongo.connection import (
 )
 from monotron.store.mongo.heads import Head, Sealer
 from monotron.store.mongo.ledger import Ledger, Sessions
+from monotron.store.mongo.register import MongoRegister, MongoUses
 from monotron.store.mongo.releases import MongoReleases
 from monotron.store.mongo.series import Move, SeriesHeads
 
@@ -76,6 +77,8 @@ class MongoStore(Store):
         self._heads = SeriesHeads(database, sessions, self._applied)
         self._ledger = Ledger(database, sessions)
         self.releases = MongoReleases(database, sessions, self._work)
+        self.register = MongoRegister(database, sessions, self._work)
+        self.uses = MongoUses(database, sessions, self._work)
         self._sealer = Sealer(
             lambda heads: self._ledger.seal_many(heads, self._work()),
             lambda ended: self._ledger.sweep(ended, self._work()),

@@ -1,0 +1,107 @@
+"""Who is let in: credentials, account, scope, limits. One place for all handlers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from monotron import errors
+from monotron.auth.grants import Accounts
+from monotron.auth.limits import Limit
+from monotron.auth.principal import Principal
+from monotron.auth.sign_in import Principals, SignIn
+from monotron.web.hosts import is_loopback_host
+from monotron.web.requires import NOTHING, ROOT_KEY
+
+if TYPE_CHECKING:
+    from monotron.web.base import Handler
+
+
+class Admission:
+    """Decides on each request before its verb runs. Raises what it is refused with."""
+
+    def __init__(
+        self, sign_in: SignIn, accounts: Accounts, per_key: Limit, per_account: Limit
+    ) -> None:
+        self.sign_in = sign_in
+        self._accounts = accounts
+        self._per_key = per_key
+        self._per_account = per_account
+
+    def admit(self, handler: Handler, needed: str) -> Awaitable[None] | None:
+        """Let the request in for what is *needed*; what is returned must be awaited."""
+        self._check_origin(handler)
+        if needed is NOTHING:
+            return None
+        header = handler.request.headers.get("Authorization")
+        principals = self.sign_in.known(header)
+        if principals is None:
+            return self._check(handler, header, needed)
+        return self._let_in(handler, principals, needed)
+
+    async def _check(self, handler: Handler, header: str | None, needed: str) -> None:
+        request = handler.request
+        if len(request.headers.get_list("Authorization")) > 1:
+            raise errors.InvalidRequest(
+                "The request has two Authorization headers, so it was not acted upon. Send one."
+            )
+        principals = await self.sign_in.check(header, request.remote_ip or "")
+        waits = self._let_in(handler, principals, needed)
+        if waits is not None:
+            await waits
+
+    def _let_in(
+        self, handler: Handler, principals: Principals, needed: str
+    ) -> Awaitable[None] | None:
+        account_text = handler.path_args.pop(0) if handler.in_account else None
+        account = int(account_text) if account_text else None
+        principal = next((each for each in principals if each.account == account), principals[0])
+        handler.principal = principal
+        handler.account = principal.account if account is None else account
+        principal.require_account(handler.account)
+        scope = handler.needed(needed)
+        if scope is not ROOT_KEY:
+            principal.require(scope)
+        elif not principal.everywhere:
+            raise errors.Forbidden("This concerns all accounts, so it needs the root key.")
+        if principal.limited:
+            self._per_key.count(principal.name)
+            self._per_account.count(str(principal.account))
+        if handler.account != principal.account:
+            return self._check_account(handler.account)
+        if principal.identity is not None and handler.writes:
+            return self._bind(principal, principal.identity, handler)
+        return None
+
+    async def _check_account(self, account: int) -> None:
+        if not await self._accounts.exists(account):
+            raise errors.PathNotFound(
+                f"There is no account {account}. GET /v1/accounts lists what there is; POST makes "
+                "one more."
+            )
+
+    async def _bind(self, principal: Principal, identity: str, handler: Handler) -> None:
+        """Let an identity token be used for this, or again for what it was used for."""
+        path = handler.request.path.removeprefix(f"/v1/accounts/{handler.account}")
+        operation = sha256(f"{handler.account} {path}".encode()).hexdigest()[:32]
+        await self.sign_in.bind(principal, identity, operation)
+
+    def _check_origin(self, handler: Handler) -> None:
+        """Keep web pages of other hosts out: they can send what a browser lets them."""
+        request = handler.request
+        if self.sign_in.open_to_all and not is_loopback_host(request.host):
+            raise errors.InvalidHost(
+                "This server is open to whoever can reach it, so it answers only to a loopback "
+                "name in the Host header, such as localhost or 127.0.0.1 (a web page could "
+                "otherwise count through a name of its own). Use http://127.0.0.1 in the URL."
+            )
+        origin = request.headers.get("Origin")
+        if request.method == "POST" and origin is not None:
+            # The one method of ours that a browser sends for any page without asking first.
+            host = origin.rpartition("/")[2]
+            if host != request.host and not (self.sign_in.open_to_all and is_loopback_host(host)):
+                raise errors.InvalidHost(
+                    "A web page of another host sent this, and such may start nothing here. Send "
+                    "it without a browser."
+                )

@@ -1,0 +1,12 @@
+"""Names of this machine in a Host or Origin header."""
+
+import re
+from functools import lru_cache
+
+from monotron.config import is_loopback
+
+
+@lru_cache(maxsize=256)
+def is_loopback_host(host: str) -> bool:
+    """Whether the host, with or without a port, can only be this machine."""
+    return is_loopback(re.sub(r":[0-9]*$", "", host) if not host.endswith("]") else host)
