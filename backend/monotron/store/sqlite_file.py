@@ -71,7 +71,11 @@ CREATE TABLE releases (
 ) STRICT;
 CREATE INDEX releases_by_kind ON releases (account, name, final, place);
 """
-_SCHEMA = (_SERIES, _RELEASES)
+_BY = """
+ALTER TABLE entries ADD COLUMN "by" TEXT;
+ALTER TABLE releases ADD COLUMN "by" TEXT;
+"""
+_SCHEMA = (_SERIES, _RELEASES, _BY)
 """What each version of the schema added to the one before it."""
 
 SCHEMA_VERSION = len(_SCHEMA)

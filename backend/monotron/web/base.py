@@ -20,7 +20,7 @@ from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from monotron import errors
 from monotron.config import is_loopback
-from monotron.model import Entry, SeriesKey
+from monotron.model import ANYBODY, Entry, SeriesKey
 from monotron.series import Series
 from monotron.web.errors import (
     CONTENT_TYPE,
@@ -76,6 +76,11 @@ class Handler(RequestHandler):
     @property
     def series(self) -> Series:
         return self.application.series
+
+    @property
+    def by(self) -> str:
+        """Who asks, as it is kept beside what is given. There are no credentials yet."""
+        return ANYBODY
 
     def prepare(self) -> Awaitable[None] | None:
         if not is_loopback_host(self.request.host):
