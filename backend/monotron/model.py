@@ -13,6 +13,9 @@ INT64_MAX = 9223372036854775807
 MAX_LENGTH = 256
 """Of a key and of a token, in Unicode characters."""
 
+ANYBODY = "anybody"
+"""By whom values are given while nobody needs credentials."""
+
 _UNRESERVED = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,255}")
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _NOT_IN_A_TARGET = re.compile(r"[^!-~]")
@@ -50,10 +53,13 @@ class Given(NamedTuple):
 
 
 class LedgerEntry(NamedTuple):
-    """An entry and the time it was given, in milliseconds since the epoch, UTC."""
+    """An entry, when it was given, and by which credential."""
 
     entry: Entry
     given_at: int
+    """Milliseconds since the epoch, UTC."""
+    by: str | None
+    """None for what was given before this was recorded."""
 
 
 def parse_key(raw: str) -> str:

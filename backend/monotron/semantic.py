@@ -61,6 +61,8 @@ class Release(NamedTuple):
     reason: str | None = None
     given_at: int | None = None
     """Milliseconds since the epoch, UTC."""
+    by: str | None = None
+    """The credential by which it was given; None where that was not recorded."""
 
     @property
     def label(self) -> str | None:

@@ -38,9 +38,12 @@ class Series:
             calls_at_once=most,
         )
 
-    def next(self, series: SeriesKey, token: str, reuse: Reuse) -> "asyncio.Future[Given]":
-        """The value of the token: a new one, or the one that *reuse* says to give again."""
-        return self._advances.ask(self._store.lane(series), Advance(series, token, reuse))
+    def next(self, series: SeriesKey, token: str, reuse: Reuse, by: str) -> "asyncio.Future[Given]":
+        """The value of the token: a new one, or the one that *reuse* says to give again.
+
+        The ledger keeps *by*, the name of the principal who asks, of a new one.
+        """
+        return self._advances.ask(self._store.lane(series), Advance(series, token, reuse, by))
 
     async def peek(self, series: SeriesKey) -> Entry:
         """The current entry; `SeriesNotFound` where there is none."""
@@ -59,9 +62,9 @@ class Series:
             )
         return entry
 
-    async def raise_to(self, series: SeriesKey, value: int) -> Given:
+    async def raise_to(self, series: SeriesKey, value: int, by: str) -> Given:
         """Let the next value be *value* + 1."""
-        return await self.run(self._store.raise_to, series, value)
+        return await self.run(self._store.raise_to, series, value, by)
 
     async def delete(self, series: SeriesKey, *, restart: bool) -> None:
         """Forget the series and its entries; its height too with *restart*."""

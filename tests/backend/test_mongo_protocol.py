@@ -9,7 +9,7 @@ import pytest
 from pymongo.collection import Collection
 from pymongo.errors import AutoReconnect
 
-from contract.asking import SERIES, ask_any, ledger, put, put_any, values
+from contract.asking import BY, SERIES, ask_any, given_by, ledger, put, put_any, values
 from harness.mongod import ReplicaSet
 from monotron.errors import InternalError, StoreUnavailable
 from monotron.model import Entry, SeriesKey
@@ -177,7 +177,7 @@ class TestAnAttemptInDoubt:
         put(store, "a")
         delayed = Delayed()
         wire(store, CAS, delayed.seems_lost, delayed.lands_first)
-        assert not store.raise_to(SERIES, 41).reused
+        assert not store.raise_to(SERIES, 41, BY).reused
         assert put(store, "b") == 42
         assert delayed.land() == [0]
         assert ledger(store) == [("a", 1), (None, 41), ("b", 42)]
@@ -274,7 +274,7 @@ class TestSealing:
         while not held_back:
             assert store._sealer._thread.is_alive()
         ((series, head),) = held_back
-        part = Head(head.life, 2, "b", ("b",), head.stamp, head.given_at, fresh=1)
+        part = Head(head.life, 2, "b", ("b",), head.stamp, head.given_at, (BY,), fresh=1)
         store._ledger.seal_many([(series, part)], store._work())
         assert part.sealed
         assert put_any(other, "d") == 4
@@ -287,7 +287,9 @@ class TestSealing:
         while not held_back:
             assert store._sealer._thread.is_alive()
         ((series, head),) = held_back
-        forged = Head(head.life, 1, "forged", ("forged",), head.stamp, head.given_at, fresh=1)
+        forged = Head(
+            head.life, 1, "forged", ("forged",), head.stamp, head.given_at, (BY,), fresh=1
+        )
         store._ledger.seal_many([(series, forged)], store._work())
         assert forged.sealed
         with pytest.raises(InternalError):
@@ -322,10 +324,16 @@ class TestCarryingOver:
         yield go_on
         go_on.set()
 
-    def stored(self, store: MongoStore) -> list[str]:
+    def stored(self, store: MongoStore, field: str = "batch") -> Any:
+        """What the head holds."""
         document = store._heads._series.find_one({})
         assert document is not None
-        return list(document["batch"])
+        return document[field]
+
+    def rows(self, store: MongoStore) -> list[tuple[str | None, str | None]]:
+        """What is sealed, as (token, by)."""
+        found = store._ledger._entries.find({}).sort("value", 1)
+        return [(row["token"], row.get("by")) for row in found]
 
     def test_no_step_waits_for_a_seal(
         self, store: MongoStore, sealing_hangs: threading.Event
@@ -344,9 +352,55 @@ class TestCarryingOver:
         assert put_any(store, "e") == 5
         assert ledger(store) == [("a", 1), ("b", 2), ("c", 3), ("d", 4), ("e", 5)]
 
+    def test_what_is_carried_keeps_by_whom_it_was_given(
+        self, store: MongoStore, other: MongoStore, sealing_hangs: threading.Event
+    ) -> None:
+        given = [("a", "x"), ("b", "x"), ("c", "y"), ("d", "z")]
+        store.advance([ask_any(token, by=by) for token, by in given[:2]])
+        assert self.stored(store, "by") == "x"  # one stands for all, while it is the only one
+        store.advance([ask_any("c", by="y"), ask_any("a", by="y")])
+        store.advance([ask_any("d", by="z"), ask_any("c", by="z")])
+        assert self.stored(store, "by") == ["x", "x", "y", "z"]
+        assert given_by(store) == given_by(other) == given
+        other.advance([ask_any("e", by="another server's")])  # which seals them first
+        given.append(("e", "another server's"))
+        assert given_by(other) == given
+        sealing_hangs.set()
+        store.advance([ask_any("f", by="x"), ask_any("a", by="z")])
+        assert given_by(store) == [*given, ("f", "x")]
+        store.raise_to(SERIES, 41, "w")
+        assert self.rows(store) == [*given, ("f", "x")]
+
+    def test_what_was_sealed_in_the_background_keeps_by_whom_it_was_given(
+        self, store: MongoStore, sealing_hangs: threading.Event
+    ) -> None:
+        given = [("a", "x"), ("b", "y"), ("c", "x"), ("d", "x")]
+        for token, by in given:
+            store.advance([ask_any(token, by=by)])
+        head = store._heads._remembered.get(SERIES)
+        sealing_hangs.set()
+        assert head is not None
+        assert head.sealing is not None
+        assert head.sealing.wait(10)
+        assert self.rows(store) == given
+
+    def test_heads_and_rows_from_before_it_was_recorded_are_by_nobody_known(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        other.advance([ask_any("a"), ask_any("b")])
+        other.advance([ask_any("c"), ask_any("d")])
+        other.close()  # which seals them
+        store._heads._series.update_one({}, {"$unset": {"by": ""}})
+        store._ledger._entries.update_many({}, {"$unset": {"by": ""}})
+        store._ledger._entries.delete_many({"value": {"$gte": 3}})  # as if it were not sealed yet
+        assert given_by(store) == [(token, None) for token in "abcd"]
+        assert put_any(store, "e") == 5
+        assert given_by(store) == [*((token, None) for token in "abcd"), ("e", BY)]
+        assert self.rows(store) == [(token, None) for token in "abcd"]
+
     def test_a_sealed_batch_is_not_carried(self, store: MongoStore) -> None:
         put_any(store, "a")
-        store.raise_to(SERIES, 10)  # which seals what is before it
+        store.raise_to(SERIES, 10, BY)  # which seals what is before it
         put_any(store, "b")
         head = store._heads._remembered.get(SERIES)
         assert head is not None

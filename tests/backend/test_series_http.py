@@ -757,6 +757,24 @@ class TestLedger:
             assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", given["given_at"])
             assert datetime.fromisoformat(given["given_at"])
 
+    def test_by_whom_a_value_was_given_stands_beside_it_only_if_asked_for(
+        self, client: Client, fresh_key: str, problem: Problem
+    ) -> None:
+        put(client, fresh_key, "T")
+        raise_to(client, fresh_key, 41)
+        path = f"/v1/entries/{fresh_key}"
+        entries = client.request("GET", f"{path}?by=true").json()["entries"]
+        for given in entries:
+            assert list(given) == ["creator_id", "key", "token", "value", "given_at", "by"]
+            assert given.pop("by") == "anybody"
+        for query in ("", "?by=false"):
+            assert client.request("GET", path + query).json()["entries"] == entries
+        page = client.request("GET", f"{path}?by=true&limit=1").json()
+        assert page["next"] == 41
+        rest = client.request("GET", f"{path}?by=true&limit=1&before=41").json()
+        assert [given["by"] for given in rest["entries"]] == ["anybody"]
+        problem(client.request("GET", f"{path}?by=anybody"), 400, "invalid_request")
+
     def test_a_series_that_was_never_counted_has_no_ledger(
         self, client: Client, fresh_key: str, problem: Problem
     ) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from contract.asking import OTHER, SERIES, ask_any, ledger, put, put_any
+from contract.asking import BY, OTHER, SERIES, ask_any, given_by, ledger, put, put_any
 from monotron.errors import (
     InternalError,
     MonotronError,
@@ -22,7 +22,7 @@ from monotron.model import Entry, SeriesKey
 from monotron.semantic import Product
 from monotron.store import open_store
 from monotron.store.sqlite import SqliteStore
-from monotron.store.sqlite_file import SCHEMA_VERSION
+from monotron.store.sqlite_file import _APPLICATION_ID, _SCHEMA, SCHEMA_VERSION
 
 
 @pytest.fixture
@@ -36,6 +36,17 @@ def store(file: Path) -> Iterator[SqliteStore]:
     assert isinstance(store, SqliteStore)
     yield store
     store.close()
+
+
+def made_by_schema(file: Path, version: int, *rows: str) -> None:
+    """A file as an older Monotron left it."""
+    with sqlite3.connect(file) as connection:
+        connection.executescript("".join(_SCHEMA[:version]))
+        for statement in rows:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {version}")
+    connection.close()
 
 
 class Disk:
@@ -117,14 +128,12 @@ class TestTheFile:
     def test_of_the_first_schema_is_brought_up_to_date_with_all_that_it_holds(
         self, file: Path
     ) -> None:
-        store = open_store(f"sqlite:///{file}")
-        assert put_any(store, "a") == 1
-        store.close()
-        with sqlite3.connect(file) as connection:  # as it was before there were versions
-            for table in ("releases", "register", "uses"):
-                connection.execute(f"DROP TABLE {table}")
-            connection.execute("PRAGMA user_version = 1")
-        connection.close()
+        made_by_schema(
+            file,
+            1,
+            "INSERT INTO series VALUES (3, 1, 'some-great-service', 1, 'a', 1)",
+            "INSERT INTO entries VALUES (3, 1, 'a', 0)",
+        )
         for _ in range(2):
             store = open_store(f"sqlite:///{file}")
             assert put_any(store, "a") == 1
@@ -133,6 +142,25 @@ class TestTheFile:
         with sqlite3.connect(file) as connection:
             assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
         connection.close()
+
+    def test_of_the_second_schema_says_nothing_of_by_whom_its_values_were_given(
+        self, file: Path
+    ) -> None:
+        made_by_schema(
+            file,
+            2,
+            "INSERT INTO series VALUES (3, 1, 'some-great-service', 42, 'b', 1)",
+            "INSERT INTO entries VALUES (3, 1, 'a', 0), (3, 41, NULL, 0), (3, 42, 'b', 0)",
+            "INSERT INTO releases VALUES (1, 'name', 't', '', 'place', 1, '1.2.3',"
+            " 'patch', NULL, NULL, '1.2.2', NULL, 0)",
+        )
+        for _ in range(2):
+            store = open_store(f"sqlite:///{file}")
+            assert [put_any(store, token) for token in "abc"] == [1, 42, 43]
+            assert given_by(store) == [("a", None), (None, None), ("b", None), ("c", BY)]
+            (release,) = store.releases.page(Product(1, "name"), "~", 10)
+            assert (str(release.version), release.by) == ("1.2.3", None)
+            store.close()
 
     def test_in_a_folder_that_is_not_there_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(StartupError, match="unable to open"):
@@ -225,7 +253,7 @@ class TestAnError:
     def test_of_rows_that_contradict_is_an_alarm(self, store: SqliteStore) -> None:
         put(store, "a")
         store._file._connection.execute(
-            "INSERT INTO entries SELECT life, 2, 'forged', 0 FROM series WHERE key = ?",
+            "INSERT INTO entries SELECT life, 2, 'forged', 0, NULL FROM series WHERE key = ?",
             (SERIES.key,),
         )
         with pytest.raises(InternalError):

@@ -9,7 +9,7 @@ from secrets import token_hex
 
 from semver import Version
 
-from monotron.model import Reuse, SeriesKey
+from monotron.model import ANYBODY, Reuse, SeriesKey
 from monotron.semantic import Product, Release
 from monotron.store import Store, open_store
 from monotron.store.base import Advance
@@ -53,8 +53,8 @@ def fill_releases(store: Store, name: str, count: int) -> None:
 
     with ThreadPoolExecutor(store.calls_at_once) as executor:
         list(executor.map(add, range(1, count + 1)))
-    store.raise_to(SeriesKey(1, f"{name}-patch-v1.0"), count)
-    store.raise_to(SeriesKey(1, f"{name}-major"), 1)
+    store.raise_to(SeriesKey(1, f"{name}-patch-v1.0"), count, ANYBODY)
+    store.raise_to(SeriesKey(1, f"{name}-major"), 1, ANYBODY)
 
 
 def commit_ms(folder: Path) -> float:
@@ -71,7 +71,7 @@ def commit_ms(folder: Path) -> float:
 
 
 def _requests(key: str, count: int) -> list[Advance]:
-    return [Advance(SeriesKey(1, key), token_hex(20), Reuse.ANY) for _ in range(count)]
+    return [Advance(SeriesKey(1, key), token_hex(20), Reuse.ANY, ANYBODY) for _ in range(count)]
 
 
 if __name__ == "__main__":

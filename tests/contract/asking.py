@@ -7,14 +7,17 @@ from monotron.store.base import Advance
 
 SERIES = SeriesKey(1, "some-great-service")
 OTHER = SeriesKey(1, "other")
+BY = "key:mtk_k_AbCdEfGh"
 
 
-def ask(token: str, reuse: Reuse = Reuse.CURRENT, series: SeriesKey = SERIES) -> Advance:
-    return Advance(series, token, reuse)
+def ask(
+    token: str, reuse: Reuse = Reuse.CURRENT, series: SeriesKey = SERIES, by: str = BY
+) -> Advance:
+    return Advance(series, token, reuse, by)
 
 
-def ask_any(token: str, series: SeriesKey = SERIES) -> Advance:
-    return Advance(series, token, Reuse.ANY)
+def ask_any(token: str, series: SeriesKey = SERIES, by: str = BY) -> Advance:
+    return Advance(series, token, Reuse.ANY, by)
 
 
 def put(store: Store, token: str, reuse: Reuse = Reuse.CURRENT, series: SeriesKey = SERIES) -> int:
@@ -35,6 +38,13 @@ def value(answer: Given | MonotronError) -> int:
 
 def values(answers: list[Given | MonotronError]) -> list[int]:
     return [value(answer) for answer in answers]
+
+
+def given_by(store: Store, series: SeriesKey = SERIES) -> list[tuple[str | None, str | None]]:
+    """The whole ledger, oldest first, as (token, by)."""
+    rows = store.ledger_page(series, None, 1000)
+    assert rows is not None
+    return [(row.entry.token, row.by) for row in reversed(rows)]
 
 
 def ledger(store: Store, series: SeriesKey = SERIES) -> list[tuple[str | None, int]]:

@@ -14,6 +14,7 @@ from monotron.store import Store, open_store
 from monotron.store.base import Advance
 
 KEYS = ["a", "$b", "c.d"]
+names = st.sampled_from(["root", "key:mtk_k_AbCdEfGh", "github:acme/shop:123", "$by"])
 tokens = st.sampled_from(["t", "u", "v", "$w", "é"])
 keys = st.sampled_from(KEYS)
 heights = st.one_of(
@@ -25,7 +26,7 @@ class Series:
     """What a series should be: as simple as it can be said."""
 
     def __init__(self) -> None:
-        self.ledger: list[tuple[str | None, int]] = []
+        self.ledger: list[tuple[str | None, int, str]] = []
         self.height = 0
 
     @property
@@ -33,9 +34,9 @@ class Series:
         return self.ledger[-1][0] if self.ledger else None
 
     def last_given(self, token: str) -> int | None:
-        return next((value for given, value in reversed(self.ledger) if given == token), None)
+        return next((value for given, value, _ in reversed(self.ledger) if given == token), None)
 
-    def put(self, token: str, reuse: Reuse) -> int | None:
+    def put(self, token: str, reuse: Reuse, by: str) -> int | None:
         """The value, or None where the series is exhausted."""
         if token == self.current:
             return self.height
@@ -45,7 +46,7 @@ class Series:
         if self.height == INT64_MAX:
             return None
         self.height += 1
-        self.ledger.append((token, self.height))
+        self.ledger.append((token, self.height, by))
         return self.height
 
 
@@ -61,13 +62,13 @@ def machine(open_fresh: Callable[[], Store]) -> type[RuleBasedStateMachine]:
         def series(self, key: str) -> SeriesKey:
             return SeriesKey(self.account, key)
 
-        @rule(key=keys, puts=st.lists(st.tuples(tokens, st.sampled_from(Reuse)), min_size=1))
-        def put(self, key: str, puts: list[tuple[str, Reuse]]) -> None:
+        @rule(key=keys, puts=st.lists(st.tuples(tokens, st.sampled_from(Reuse), names), min_size=1))
+        def put(self, key: str, puts: list[tuple[str, Reuse, str]]) -> None:
             series = self.series(key)
             answers = self.store.advance([Advance(series, *each) for each in puts])
-            for (token, reuse), answer in zip(puts, answers, strict=True):
+            for (token, reuse, by), answer in zip(puts, answers, strict=True):
                 before = self.model[key].height
-                expected = self.model[key].put(token, reuse)
+                expected = self.model[key].put(token, reuse, by)
                 if expected is None:
                     assert isinstance(answer, SeriesExhausted)
                 else:
@@ -75,17 +76,17 @@ def machine(open_fresh: Callable[[], Store]) -> type[RuleBasedStateMachine]:
                     assert answer.entry == Entry(*series, token, expected)
                     assert answer.reused == (self.model[key].height == before)
 
-        @rule(key=keys, height=heights)
-        def raise_to(self, key: str, height: int) -> None:
+        @rule(key=keys, height=heights, by=names)
+        def raise_to(self, key: str, height: int, by: str) -> None:
             model = self.model[key]
             if height < model.height:
                 with pytest.raises(ValueWouldFall):
-                    self.store.raise_to(self.series(key), height)
+                    self.store.raise_to(self.series(key), height, by)
                 return
-            given = self.store.raise_to(self.series(key), height)
+            given = self.store.raise_to(self.series(key), height, by)
             if height > model.height or not model.ledger:
                 model.height = height
-                model.ledger.append((None, height))
+                model.ledger.append((None, height, by))
                 assert not given.reused
             else:
                 assert given.reused
@@ -114,7 +115,7 @@ def machine(open_fresh: Callable[[], Store]) -> type[RuleBasedStateMachine]:
             assert self.store.series_page(self.account, "", "", 10) == listed
             for key in KEYS:
                 rows = self.store.ledger_page(self.series(key), None, 1000)
-                kept = [(row.entry.token, row.entry.value) for row in reversed(rows or [])]
+                kept = [(row.entry.token, row.entry.value, row.by) for row in reversed(rows or [])]
                 assert kept == self.model[key].ledger
                 peeked = self.store.peek([self.series(key)])
                 assert peeked == [entry for entry in listed if entry.key == key] or [None]

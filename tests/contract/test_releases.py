@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from semver import Version
 
-from contract.asking import OTHER, SERIES, put, put_any
+from contract.asking import BY, OTHER, SERIES, put, put_any
 from contract.test_series import ODD_WORDS
 from monotron.model import INT64_MAX, Entry, SeriesKey
 from monotron.semantic import Line, Product, Release, place, places
@@ -79,6 +79,7 @@ FULL = release(
     metadata="sha.7d4c379",
     previous=Version(1, 2, 57),
     reason="feat: é 🚀 $set",
+    by="github:acme/shop:123",
 )
 
 
@@ -453,14 +454,14 @@ class TestHeights:
         for token in "abc":
             put(store, token)
         assert store.heights([SERIES]) == [3]
-        store.raise_to(SERIES, 41)
+        store.raise_to(SERIES, 41, BY)
         assert store.heights([SERIES]) == [41]
-        store.raise_to(SERIES, INT64_MAX)
+        store.raise_to(SERIES, INT64_MAX, BY)
         assert store.heights([SERIES]) == [INT64_MAX]
 
     def test_each_key_has_its_own_also_where_one_is_asked_for_twice(self, store: Store) -> None:
         put(store, "a")
-        store.raise_to(OTHER, 7)
+        store.raise_to(OTHER, 7, BY)
         unknown = SeriesKey(2, SERIES.key)
         keys = [OTHER, SERIES, unknown, OTHER, SERIES, SERIES]
         assert store.heights(keys) == [7, 1, 0, 7, 1, 1]
@@ -498,24 +499,24 @@ class TestRaises:
 
     def test_it_is_the_last_raise_whatever_was_counted_since(self, store: Store) -> None:
         put(store, "a")
-        store.raise_to(SERIES, 41)
+        store.raise_to(SERIES, 41, BY)
         assert store.entry(SERIES, None) == Entry(1, SERIES.key, None, 41)
         for token in "bcd":
             put_any(store, token)
         assert store.entry(SERIES, None) == Entry(1, SERIES.key, None, 41)
-        store.raise_to(SERIES, 50)
-        store.raise_to(SERIES, 60)
+        store.raise_to(SERIES, 50, BY)
+        store.raise_to(SERIES, 60, BY)
         assert store.entry(SERIES, None) == Entry(1, SERIES.key, None, 60)
 
     def test_a_raise_to_where_the_series_stands_is_none(self, store: Store) -> None:
         put(store, "a")
-        store.raise_to(SERIES, 1)
+        store.raise_to(SERIES, 1, BY)
         assert store.entry(SERIES, None) is None
 
     def test_it_ends_with_the_life_of_the_series(self, store: Store) -> None:
         for restart in (False, True):
             height = store.heights([SERIES])[0] + 41
-            store.raise_to(SERIES, height)
+            store.raise_to(SERIES, height, BY)
             assert store.entry(SERIES, None) == Entry(1, SERIES.key, None, height)
             store.delete(SERIES, restart=restart)
             assert store.entry(SERIES, None) is None
@@ -523,7 +524,7 @@ class TestRaises:
             assert store.entry(SERIES, None) is None
 
     def test_it_is_of_its_series(self, store: Store) -> None:
-        store.raise_to(OTHER, 41)
+        store.raise_to(OTHER, 41, BY)
         put(store, "a")
         assert store.entry(SERIES, None) is None
 
@@ -534,7 +535,7 @@ def reopened(durable_url: str) -> Iterator[Store]:
     first = open_store(durable_url)
     first.releases.add(FULL)
     first.releases.add(release("1.4.2", None))
-    first.raise_to(SERIES, 41)
+    first.raise_to(SERIES, 41, BY)
     first.close()
     second = open_store(durable_url)
     yield second

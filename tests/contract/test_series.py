@@ -6,9 +6,21 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from contract.asking import OTHER, SERIES, ask, ask_any, ledger, put, put_any, value, values
+from contract.asking import (
+    BY,
+    OTHER,
+    SERIES,
+    ask,
+    ask_any,
+    given_by,
+    ledger,
+    put,
+    put_any,
+    value,
+    values,
+)
 from monotron.errors import SeriesExhausted, ValueWouldFall
-from monotron.model import INT64_MAX, Entry, Given, Reuse, SeriesKey
+from monotron.model import INT64_MAX, Entry, Given, LedgerEntry, Reuse, SeriesKey
 from monotron.store import Store
 
 ODD_WORDS = [
@@ -129,7 +141,7 @@ class TestBatches:
         assert values(store.advance(batch)) == [1, 1, 2, 3, 1]
 
     def test_an_exhausted_series_fails_its_own_request_only(self, store: Store) -> None:
-        store.raise_to(SERIES, INT64_MAX - 1)
+        store.raise_to(SERIES, INT64_MAX - 1, BY)
         last, refused, again = store.advance([ask_any("last"), ask_any("more"), ask_any("last")])
         assert value(last) == value(again) == INT64_MAX
         assert isinstance(refused, SeriesExhausted)
@@ -154,14 +166,14 @@ class TestStart:
 class TestInt64:
     @pytest.mark.parametrize("height", [2**31 - 1, 2**53 - 1, 2**53, 2**62, INT64_MAX - 2])
     def test_values_are_exact_at_every_height(self, store: Store, height: int) -> None:
-        store.raise_to(SERIES, height)
+        store.raise_to(SERIES, height, BY)
         assert [put_any(store, token) for token in "ab"] == [height + 1, height + 2]
         assert [put_any(store, token) for token in "ab"] == [height + 1, height + 2]
         assert store.peek([SERIES]) == [Entry(1, SERIES.key, "b", height + 2)]
         assert ledger(store) == [(None, height), ("a", height + 1), ("b", height + 2)]
 
     def test_an_exhausted_series_stays_as_it_is(self, store: Store) -> None:
-        store.raise_to(SERIES, INT64_MAX)
+        store.raise_to(SERIES, INT64_MAX, BY)
         for token in ("a", "b"):
             (answer,) = store.advance([ask_any(token)])
             assert isinstance(answer, SeriesExhausted)
@@ -240,37 +252,100 @@ class TestReads:
         assert before <= oldest <= newest <= int(time.time() * 1000) + 1
 
 
+class TestByWhom:
+    def test_the_ledger_says_by_which_credential_each_value_was_given(self, store: Store) -> None:
+        for token, by in [("a", "root"), ("b", "github:acme/shop:123"), ("c", "anybody")]:
+            store.advance([ask(token, by=by)])
+        assert given_by(store) == [
+            ("a", "root"),
+            ("b", "github:acme/shop:123"),
+            ("c", "anybody"),
+        ]
+
+    def test_within_a_batch_each_token_has_its_own(self, store: Store) -> None:
+        batch = [("a", "x"), ("b", "y"), ("a", "z"), ("c", "x")]
+        store.advance([ask(token, by=by) for token, by in batch])
+        assert given_by(store) == batch
+
+    def test_a_batch_by_one_is_by_that_one(self, store: Store) -> None:
+        store.advance([ask(token, by="root") for token in "abc"])
+        assert given_by(store) == [(token, "root") for token in "abc"]
+        store.advance([ask(token, by="other") for token in "de"])
+        assert given_by(store)[3:] == [("d", "other"), ("e", "other")]
+
+    def test_a_repeated_token_keeps_its_first(self, store: Store) -> None:
+        store.advance([ask_any("a", by="first"), ask_any("a", by="second")])
+        store.advance([ask("a", by="third")])
+        store.advance([ask_any("b", by="fourth"), ask_any("a", by="fifth")])
+        assert given_by(store) == [("a", "first"), ("b", "fourth")]
+
+    def test_a_token_that_gets_another_value_has_one_for_each(self, store: Store) -> None:
+        for token, by in [("a", "first"), ("b", "second"), ("a", "third")]:
+            store.advance([ask(token, by=by)])
+        assert given_by(store) == [("a", "first"), ("b", "second"), ("a", "third")]
+
+    def test_a_raise_has_one_too_and_where_it_changes_nothing_keeps_what_is_there(
+        self, store: Store
+    ) -> None:
+        store.advance([ask("a", by="first")])
+        store.raise_to(SERIES, 1, "second")
+        store.raise_to(SERIES, 41, "third")
+        store.raise_to(SERIES, 41, "fourth")
+        assert given_by(store) == [("a", "first"), (None, "third")]
+
+    def test_a_new_life_knows_nothing_of_the_old_one(self, store: Store) -> None:
+        store.advance([ask("a", by="first")])
+        store.delete(SERIES, restart=True)
+        store.advance([ask("a", by="second")])
+        assert given_by(store) == [("a", "second")]
+
+    @pytest.mark.parametrize("name", ["$by", "a.b", "é", "🚀" * 128, ""])
+    def test_it_comes_back_as_it_went_in(self, store: Store, name: str) -> None:
+        store.advance([ask("a", by=name), ask("b", by="other")])
+        store.advance([ask("c", by=name)])
+        assert given_by(store) == [("a", name), ("b", "other"), ("c", name)]
+
+    def test_pages_of_any_size_have_it(self, store: Store) -> None:
+        for number in range(6):
+            store.advance([ask(f"{number}-{each}", by=f"by-{number}-{each}") for each in "ab"])
+        rows: list[LedgerEntry] = []
+        while page := store.ledger_page(SERIES, rows[-1].entry.value if rows else None, 5):
+            rows += page
+        assert [row.by for row in rows] == [f"by-{row.entry.token}" for row in rows]
+        assert len(rows) == 12
+
+
 class TestRaise:
     def test_the_next_value_is_one_more(self, store: Store) -> None:
-        assert store.raise_to(SERIES, 41) == Given(Entry(1, SERIES.key, None, 41), reused=False)
+        assert store.raise_to(SERIES, 41, BY) == Given(Entry(1, SERIES.key, None, 41), reused=False)
         assert put(store, "a") == 42
 
     def test_the_current_token_is_then_none(self, store: Store) -> None:
         put(store, "a")
-        store.raise_to(SERIES, 41)
+        store.raise_to(SERIES, 41, BY)
         assert store.peek([SERIES]) == [Entry(1, SERIES.key, None, 41)]
         assert put(store, "a") == 42
 
     def test_tokens_from_before_are_still_known(self, store: Store) -> None:
         put(store, "a")
-        store.raise_to(SERIES, 41)
+        store.raise_to(SERIES, 41, BY)
         assert put_any(store, "a") == 1
 
     def test_it_stands_in_the_ledger_without_a_token(self, store: Store) -> None:
         put(store, "a")
-        store.raise_to(SERIES, 41)
+        store.raise_to(SERIES, 41, BY)
         put(store, "b")
         assert ledger(store) == [("a", 1), (None, 41), ("b", 42)]
 
     def test_to_where_the_series_stands_it_changes_nothing(self, store: Store) -> None:
         put(store, "a")
-        assert store.raise_to(SERIES, 1) == Given(Entry(1, SERIES.key, "a", 1), reused=True)
+        assert store.raise_to(SERIES, 1, BY) == Given(Entry(1, SERIES.key, "a", 1), reused=True)
         assert ledger(store) == [("a", 1)]
 
     def test_it_never_lowers(self, store: Store) -> None:
-        store.raise_to(SERIES, 41)
+        store.raise_to(SERIES, 41, BY)
         with pytest.raises(ValueWouldFall):
-            store.raise_to(SERIES, 40)
+            store.raise_to(SERIES, 40, BY)
         assert store.peek([SERIES]) == [Entry(1, SERIES.key, None, 41)]
 
 
@@ -331,19 +406,19 @@ class TestDelete:
         put(store, "a")
         put(store, "b")
         store.delete(SERIES, restart=False)
-        assert store.raise_to(SERIES, 2) == Given(Entry(1, SERIES.key, None, 2), reused=False)
+        assert store.raise_to(SERIES, 2, BY) == Given(Entry(1, SERIES.key, None, 2), reused=False)
         assert ledger(store) == [(None, 2)]
         assert put_any(store, "a") == 3
 
     def test_a_raise_below_the_kept_height_is_refused(self, store: Store) -> None:
-        store.raise_to(SERIES, 41)
+        store.raise_to(SERIES, 41, BY)
         store.delete(SERIES, restart=False)
         with pytest.raises(ValueWouldFall):
-            store.raise_to(SERIES, 40)
+            store.raise_to(SERIES, 40, BY)
         assert store.peek([SERIES]) == [None]
 
     def test_an_exhausted_series_stays_exhausted_until_a_restart(self, store: Store) -> None:
-        store.raise_to(SERIES, INT64_MAX)
+        store.raise_to(SERIES, INT64_MAX, BY)
         store.delete(SERIES, restart=False)
         (answer,) = store.advance([ask("a")])
         assert isinstance(answer, SeriesExhausted)

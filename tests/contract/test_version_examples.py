@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from monotron.errors import MonotronError
+from monotron.model import ANYBODY
 from monotron.semantic import parse_final, parse_line
 from monotron.series import Series
 from monotron.store import Store
@@ -60,7 +61,7 @@ def wanted(query: str) -> Wanted:
 
 async def ask(versions: Versions, request: str, body: str = "") -> Answer:
     if request[0].isdigit():
-        return await versions.adopt(1, NAME, parse_final(request))
+        return await versions.adopt(1, NAME, parse_final(request), ANYBODY)
     token, _, query = request.partition("?")
     text = body.replace(r"\n", "\n").replace(r"\0", "\0").encode()
     return await versions.next(1, NAME, token, wanted(query), text)

@@ -20,7 +20,7 @@ from semver import Version
 
 from contract.mock import mongomock_store
 from monotron.errors import MonotronError
-from monotron.model import INT64_MAX, Reuse, SeriesKey
+from monotron.model import ANYBODY, INT64_MAX, Reuse, SeriesKey
 from monotron.semantic import Line, Product, Release, pre_release
 from monotron.series import Series
 from monotron.store import Store, open_store
@@ -398,7 +398,7 @@ class Alone(RuleBasedStateMachine):
     @rule(number=numbers)
     def adopt(self, number: Number) -> None:
         told = self.model.adopt(number)
-        call = self.domain.versions.adopt(self.account, NAME, Version(*number))
+        call = self.domain.versions.adopt(self.account, NAME, Version(*number), ANYBODY)
         self.check(self.domain.ask(call), told)
 
     @rule(token=tokens, label=st.none() | labels)
@@ -482,12 +482,12 @@ class Disturbed(RuleBasedStateMachine):
 
     @rule(scope=scopes, token=st.sampled_from(["h1", "h2", "h3"]), reuse=st.sampled_from(Reuse))
     def count_by_hand(self, scope: str, token: str, reuse: Reuse) -> None:
-        self.domain.store.advance([Advance(self.series(scope), token, reuse)])
+        self.domain.store.advance([Advance(self.series(scope), token, reuse, ANYBODY)])
 
     @rule(scope=scopes, by=st.integers(1, 4))
     def raise_by_hand(self, scope: str, by: int) -> None:
         (height,) = self.domain.store.heights([self.series(scope)])
-        self.domain.store.raise_to(self.series(scope), min(height + by, INT64_MAX))
+        self.domain.store.raise_to(self.series(scope), min(height + by, INT64_MAX), ANYBODY)
 
     @rule(scope=scopes, restart=st.booleans())
     def delete_by_hand(self, scope: str, restart: bool) -> None:
@@ -589,7 +589,7 @@ class Disturbed(RuleBasedStateMachine):
     def adopt(self, number: Number) -> None:
         version = Version(*number)
         latest = self.latest()
-        answer = self.domain.ask(self.domain.versions.adopt(self.account, NAME, version))
+        answer = self.domain.ask(self.domain.versions.adopt(self.account, NAME, version, ANYBODY))
         if isinstance(answer, str):
             assert answer == "value_would_fall"
             assert version < max(latest or Version(0, 0, 1), self.ahead(version))

@@ -16,6 +16,7 @@ from semver import Version
 from faults.failing_server import POINTS
 from harness.server import Server
 from monotron.errors import MonotronError
+from monotron.model import ANYBODY
 from monotron.semantic import Product, parse_final
 from monotron.series import Series
 from monotron.store import Store, open_store
@@ -52,7 +53,7 @@ class Domain:
         return self._run(self.versions.next(1, NAME, token, wanted))
 
     def adopt(self, version: str) -> str:
-        return self._run(self.versions.adopt(1, NAME, parse_final(version)))
+        return self._run(self.versions.adopt(1, NAME, parse_final(version), ANYBODY))
 
     def _run(self, call: Coroutine[Any, Any, Any]) -> str:
         try:

@@ -80,8 +80,8 @@ class Accounts:
     async def create(self, by: Principal) -> int:
         """A new account's id."""
         with suppress(ValueWouldFall):  # it is not the first one
-            await self._series.raise_to(self._SERIES, FIRST_ACCOUNT)
-        given = await self._series.next(self._SERIES, token_hex(16), Reuse.ANY)
+            await self._series.raise_to(self._SERIES, FIRST_ACCOUNT, by.name)
+        given = await self._series.next(self._SERIES, token_hex(16), Reuse.ANY, by.name)
         account = given.entry.value
         await self._series.run(self._store.register.add, "account", _account_row(account))
         return account
@@ -123,7 +123,7 @@ class Grants:
     async def create(self, by: Principal, account: int, wanted: Wanted) -> tuple[Grant, str]:
         """A new key, and its secret, which is not kept. It allows no more than *by* has."""
         _check(by, account, wanted, int(self._clock()))
-        given = await self._series.next(self._SERIES, token_hex(16), Reuse.ANY)
+        given = await self._series.next(self._SERIES, token_hex(16), Reuse.ANY, by.name)
         name, secret = new_key()
         grant = Grant(
             given.entry.value,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from monotron import model
 from monotron.auth.scopes import ALL
 from monotron.errors import Forbidden
 
@@ -69,7 +70,7 @@ NOBODY = Principal("", 0, frozenset(), limited=False)
 ROOT = Principal("root", FIRST_ACCOUNT, ALL, everywhere=True, limited=False)
 
 ANYBODY = Principal(
-    "anybody",
+    model.ANYBODY,
     FIRST_ACCOUNT,
     frozenset(scope for scope in ALL if not scope.endswith(":acl")),
     limited=False,

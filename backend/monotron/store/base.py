@@ -27,6 +27,9 @@ class Advance(NamedTuple):
     series: SeriesKey
     token: str
     reuse: Reuse
+    by: str
+    """The credential that asks, by the short name of its principal, at most 128 characters. It
+    stands in the ledger beside a value that is newly given, and decides nothing."""
 
 
 class Store(ABC):
@@ -93,7 +96,7 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def raise_to(self, series: SeriesKey, value: int) -> Given:
+    def raise_to(self, series: SeriesKey, value: int, by: str) -> Given:
         """Let the next value be *value* + 1; `ValueWouldFall` if the series stands higher.
 
         The current token is then none, and the ledger holds a row without a token. Where the
@@ -119,7 +122,10 @@ class Store(ABC):
     def ledger_page(
         self, series: SeriesKey, before: int | None, limit: int
     ) -> list[LedgerEntry] | None:
-        """Up to *limit* entries with values below *before*, newest first; None: no series."""
+        """Up to *limit* entries with values below *before*, newest first; None: no series.
+
+        Each with the credential by which its value was first given: a repeat changes nothing.
+        """
 
     @abstractmethod
     def ping(self) -> None:
@@ -142,19 +148,20 @@ def count(
     current: str | None,
     known: Mapping[str, int],
     requests: Sequence[Advance],
-) -> tuple[list[Given | MonotronError], list[str]]:
-    """Number the requests of one series, in order: their answers, and the tokens newly given.
+) -> tuple[list[Given | MonotronError], list[Advance]]:
+    """Number the requests of one series, in order: their answers, and those newly given a value.
 
     *height* is the series' last value, *current* its current token, and *known* the value that
     each token was last given, for at least those of the requests with `Reuse.ANY`. The new
-    tokens stand for the values from *height* + 1 on, without a gap.
+    ones have the values from *height* + 1 on, without a gap.
     """
     last_given = dict(known)
     if current is not None:
         last_given[current] = height
     answers: list[Given | MonotronError] = []
-    given: list[str] = []
-    for series, token, reuse in requests:
+    given: list[Advance] = []
+    for request in requests:
+        series, token, reuse, _ = request
         if token == current or (reuse is Reuse.ANY and token in last_given):
             answers.append(Given(Entry(*series, token, last_given[token]), reused=True))
         elif height == INT64_MAX:
@@ -163,7 +170,7 @@ def count(
             height += 1
             current = token
             last_given[token] = height
-            given.append(token)
+            given.append(request)
             answers.append(Given(Entry(*series, token, height), reused=False))
     return answers, given
 

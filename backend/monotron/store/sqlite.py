@@ -42,8 +42,8 @@ ON CONFLICT (life) DO UPDATE
 SET value = excluded.value, token = excluded.token, alive = excluded.alive
 """
 _ADD_ENTRIES = """
-INSERT INTO entries (life, value, token, given_at)
-SELECT value ->> 0, value ->> 1, value ->> 2, ?2 FROM json_each(?1)
+INSERT INTO entries (life, value, token, "by", given_at)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, ?2 FROM json_each(?1)
 """
 _SWEEP = """
 DELETE FROM entries
@@ -123,7 +123,7 @@ class SqliteStore(Store):
         heads, known = _heads_and_last_given(transaction, requests)
         for series, positions in by_series.items():
             head = heads.get(series, _NEVER_SEEN)
-            counted, tokens = count(
+            counted, newly_given = count(
                 head.value,
                 head.token,
                 known.get(series, {}),
@@ -131,15 +131,15 @@ class SqliteStore(Store):
             )
             for position, answer in zip(positions, counted, strict=True):
                 answers[position] = answer
-            if tokens:
+            if newly_given:
                 life = head.life
                 if not life:
                     life = new_life = new_life + 1 if new_life else _new_life(transaction)
                 value = head.value
-                for token in tokens:
+                for _, token, _, by in newly_given:
                     value += 1
-                    entries_to_add.append((life, value, token))
-                heads_to_save.append((life, *series, value, tokens[-1], 1))
+                    entries_to_add.append((life, value, token, by))
+                heads_to_save.append((life, *series, value, token, 1))
         if entries_to_add:
             transaction.write(_SAVE_SERIES, _json(heads_to_save))
             transaction.write(_ADD_ENTRIES, _json(entries_to_add), self._now())
@@ -170,7 +170,7 @@ class SqliteStore(Store):
             )
         return Entry(*series, token, row[0]) if row else None
 
-    def raise_to(self, series: SeriesKey, value: int) -> Given:
+    def raise_to(self, series: SeriesKey, value: int, by: str) -> Given:
         with self._file.transaction() as transaction:
             head = _head(transaction, series)
             if value < head.value:
@@ -182,7 +182,7 @@ class SqliteStore(Store):
                 return Given(Entry(*series, head.token, value), reused=True)
             life = head.life or _new_life(transaction)
             transaction.write(_SAVE_SERIES, _json([(life, *series, value, None, 1)]))
-            transaction.write(_ADD_ENTRIES, _json([(life, value, None)]), self._now())
+            transaction.write(_ADD_ENTRIES, _json([(life, value, None, by)]), self._now())
         return Given(Entry(*series, None, value), reused=False)
 
     def delete(self, series: SeriesKey, *, restart: bool) -> None:
@@ -219,12 +219,13 @@ class SqliteStore(Store):
             if not head.alive:
                 return None
             rows = transaction.execute(
-                "SELECT token, value, given_at FROM entries WHERE life = ? AND value <= ? "
+                'SELECT token, value, given_at, "by" FROM entries WHERE life = ? AND value <= ? '
                 "ORDER BY value DESC LIMIT ?",
                 (head.life, head.value if before is None else before - 1, limit),
             ).fetchall()
         return [
-            LedgerEntry(Entry(*series, token, value), given_at) for token, value, given_at in rows
+            LedgerEntry(Entry(*series, token, value), given_at, by)
+            for token, value, given_at, by in rows
         ]
 
     def ping(self) -> None:
@@ -275,10 +276,12 @@ def _heads_and_last_given(
     """Where the series stand, and what tokens with `Reuse.ANY` were last given, if anything."""
     heads: dict[SeriesKey, _Head] = {}
     known: dict[SeriesKey, dict[str, int]] = {}
-    wanted = [(*series, token if reuse is Reuse.ANY else None) for series, token, reuse in requests]
+    wanted = [
+        (*series, token if reuse is Reuse.ANY else None) for series, token, reuse, _ in requests
+    ]
     (rows,) = transaction.one(_HEADS_AND_LAST_GIVEN, _json(wanted))
     for position, life, value, current, alive, last_given in json.loads(rows):
-        series, token, _ = requests[position]
+        series, token, _, _ = requests[position]
         heads[series] = _Head(life, value, current, bool(alive))
         if last_given is not None:
             known.setdefault(series, {})[token] = last_given

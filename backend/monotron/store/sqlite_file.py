@@ -71,6 +71,10 @@ CREATE TABLE releases (
 ) STRICT;
 CREATE INDEX releases_by_kind ON releases (account, name, final, place);
 """
+_BY = """
+ALTER TABLE entries ADD COLUMN "by" TEXT;
+ALTER TABLE releases ADD COLUMN "by" TEXT;
+"""
 _REGISTER = """
 CREATE TABLE register (
     kind    TEXT    NOT NULL,
@@ -88,7 +92,7 @@ CREATE TABLE uses (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX uses_by_expiry ON uses (expires_at);
 """
-_SCHEMA = (_SERIES, _RELEASES, _REGISTER)
+_SCHEMA = (_SERIES, _RELEASES, _BY, _REGISTER)
 """What each version of the schema added to the one before it."""
 
 SCHEMA_VERSION = len(_SCHEMA)

@@ -9,12 +9,12 @@ from monotron.store.releases import Releases
 from monotron.store.sqlite_file import SqliteFile, Transaction
 
 _OF_PRODUCT = """
-SELECT token, version, bump, line, metadata, previous, reason, given_at FROM releases
+SELECT token, version, bump, line, metadata, previous, reason, given_at, "by" FROM releases
 WHERE account = ? AND name = ? AND"""
 _ADD = """
 INSERT INTO releases (account, name, label, place, final,
-                      token, version, bump, line, metadata, previous, reason, given_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                      token, version, bump, line, metadata, previous, reason, given_at, "by")
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 
@@ -47,6 +47,7 @@ class SqliteReleases(Releases):
                 _text(release.previous),
                 release.reason,
                 release.given_at,
+                release.by,
             )
         return release
 
@@ -95,7 +96,7 @@ def _at(transaction: Transaction, product: Product, version: Version) -> Release
 
 
 def _release(product: Product, row: tuple[Any, ...]) -> Release:
-    token, version, bump, line, metadata, previous, reason, given_at = row
+    token, version, bump, line, metadata, previous, reason, given_at, by = row
     return Release(
         product,
         token,
@@ -106,6 +107,7 @@ def _release(product: Product, row: tuple[Any, ...]) -> Release:
         Version.parse(previous) if previous else None,
         reason,
         given_at,
+        by,
     )
 
 

@@ -17,7 +17,7 @@ class Adoption:
         self._standing = standing
         self._clock = clock
 
-    def adopt(self, product: Product, version: Version) -> tuple[Release, bool]:
+    def adopt(self, product: Product, version: Version, by: str) -> tuple[Release, bool]:
         """The record of the version, and whether it stood already.
 
         `ValueWouldFall` if the product has a higher version, or starts from nothing.
@@ -25,7 +25,7 @@ class Adoption:
         newest = self._standing.newest(product)
         stands = self._releases.at(product, version)
         if stands and version == newest:
-            self._standing.raise_all(product, version)  # perhaps a crash came between
+            self._standing.raise_all(product, version, by)  # perhaps a crash came between
             return stands, True
         if version < newest or version == NOTHING:
             raise _would_fall(product, version, newest)
@@ -36,12 +36,13 @@ class Adoption:
             version,
             previous=None if newest in (NOTHING, version) else newest,
             given_at=int(self._clock() * 1000),
+            by=by,
         )
         # The record first: with it, no number on the way is given any more.
         stands = self._releases.add(release)
         if stands is None:
             raise _would_fall(product, version, version)
-        self._standing.raise_all(product, version)
+        self._standing.raise_all(product, version, by)
         return stands, stands is not release
 
     def check_ahead(self, product: Product, version: Version) -> None:

@@ -54,9 +54,9 @@ class Versions:
             applied="unknown",
         )
 
-    async def adopt(self, account: int, name: str, version: Version) -> Answer:
+    async def adopt(self, account: int, name: str, version: Version, by: str) -> Answer:
         """Let counting go on from a version that was given elsewhere."""
-        return await self._series.run(self._adopt, Product(account, name), version)
+        return await self._series.run(self._adopt, Product(account, name), version, by)
 
     async def latest(self, account: int, name: str) -> Answer:
         """The highest final version; from the series where no record of it is."""
@@ -171,16 +171,17 @@ class Versions:
 
         The value is then *spent*: the token must not be given it again.
         """
-        given = await self._series.next(plan.series, token, Reuse.ANY)
+        by = wanted.by
+        given = await self._series.next(plan.series, token, Reuse.ANY, by)
         try:
             if given.reused:
                 own = given.entry.value
                 barred = await self._series.run(self._barred, plan.series, spent)
                 if own <= barred:
-                    given = await self._series.next(plan.series, token, Reuse.CURRENT)
+                    given = await self._series.next(plan.series, token, Reuse.CURRENT, by)
                 if own <= barred and given.reused:  # the current one: leave it behind
-                    await self._series.run(self._standing.raise_to, plan.series, own + 1)
-                    given = await self._series.next(plan.series, token, Reuse.CURRENT)
+                    await self._series.run(self._standing.raise_to, plan.series, own + 1, by)
+                    given = await self._series.next(plan.series, token, Reuse.CURRENT, by)
             spent[plan.series] = given.entry.value
             return await self._series.run(self._record, plan, product, token, wanted, given)
         except (StoreUnavailable, StorageFull) as error:
@@ -213,7 +214,7 @@ class Versions:
             return None  # somebody else was given the target meanwhile
         if plan.bump == "final" and version < plan.target:
             # The token had an older number, without a record. The record of this one decides.
-            self._standing.raise_to(plan.series, part(plan.target, plan.component))
+            self._standing.raise_to(plan.series, part(plan.target, plan.component), wanted.by)
             version = plan.target
         release = self._release(plan, product, token, wanted, version)
         stands = self._releases.add(release)
@@ -239,6 +240,7 @@ class Versions:
             previous=None if previous == NOTHING else previous,
             reason=plan.reason,
             given_at=int(self._clock() * 1000),
+            by=wanted.by,
         )
 
     def _preview(self, plan: Plan, product: Product, token: str, wanted: Wanted) -> Answer:
@@ -256,8 +258,8 @@ class Versions:
         release = self._release(plan, product, token, wanted, version)
         return Answer(release, version.prerelease is None and version >= plan.latest, reused=False)
 
-    def _adopt(self, product: Product, version: Version) -> Answer:
-        release, stood = self._adoption.adopt(product, version)
+    def _adopt(self, product: Product, version: Version, by: str) -> Answer:
+        release, stood = self._adoption.adopt(product, version, by)
         return Answer(release, self._standing.newest(product) == version, reused=stood)
 
 

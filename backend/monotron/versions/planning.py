@@ -72,9 +72,9 @@ class Planner:
             series, top = component_key(product, bump, newest), 0
             least = part(target, bump)
         if not wanted.dry_run:  # nothing stands in the way any more
-            self._catch_up(product, start)
+            self._catch_up(product, start, wanted.by)
             if top > self._store.heights([series])[0]:
-                self._standing.raise_to(series, top)
+                self._standing.raise_to(series, top, wanted.by)
         reason = decision.reason if decision else None
         return Plan(series, bump, target, newest, start.latest, least, bump, reason)
 
@@ -90,9 +90,9 @@ class Planner:
         if given or self._releases.at(product, target):
             raise _already_released(product, target)
         if not wanted.dry_run:
-            self._catch_up(product, start)
+            self._catch_up(product, start, wanted.by)
             if height < value - 1:
-                self._standing.raise_to(series, value - 1)
+                self._standing.raise_to(series, value - 1, wanted.by)
         return Plan(series, component, target, NOTHING, start.latest, value, "final")
 
     def _promoted(self, product: Product, token: str, line: Line | None) -> Version:
@@ -130,12 +130,12 @@ class Planner:
     def _pre_released(self, product: Product) -> bool:
         return self._releases.newest(product, places(), final=None) is not None
 
-    def _catch_up(self, product: Product, start: Start) -> None:
+    def _catch_up(self, product: Product, start: Start, by: str) -> None:
         if start.initial:
             with suppress(ValueWouldFall):  # somebody else has given the first one meanwhile
-                self._adoption.adopt(product, start.initial)
+                self._adoption.adopt(product, start.initial, by)
         for version in start.behind:
-            self._standing.raise_all(product, version)
+            self._standing.raise_all(product, version, by)
 
 
 def _allowed(line: Line | None) -> tuple[Component, ...]:

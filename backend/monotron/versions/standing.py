@@ -102,15 +102,15 @@ class Standing:
                 "GET /v1/releases/NAME lists what is there."
             )
 
-    def raise_all(self, product: Product, version: Version) -> None:
+    def raise_all(self, product: Product, version: Version, by: str) -> None:
         """Patch first, major last, so that nobody sees a new major with an old patch."""
         for component in reversed(COMPONENTS):
             if value := part(version, component):  # a component of 0 is no step
-                self.raise_to(component_key(product, component, version), value)
+                self.raise_to(component_key(product, component, version), value, by)
 
-    def raise_to(self, series: SeriesKey, value: int) -> None:
+    def raise_to(self, series: SeriesKey, value: int, by: str) -> None:
         """Let the series stand at *value* at least; `SeriesExhausted` if it cannot."""
         if value > INT64_MAX:
             raise exhausted(series)
         with suppress(ValueWouldFall):  # then somebody has counted on already
-            self._store.raise_to(series, value)
+            self._store.raise_to(series, value, by)

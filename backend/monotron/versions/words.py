@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple, get_args
 from semver import Version
 
 from monotron.errors import InvalidName
-from monotron.model import MAX_LENGTH, SeriesKey
+from monotron.model import ANYBODY, MAX_LENGTH, SeriesKey
 from monotron.semantic import Line, Product, Release
 
 Component = Literal["major", "minor", "patch"]
@@ -27,6 +27,8 @@ class Wanted(NamedTuple):
     initial_development: bool = True
     """Whether a breaking change of 0.x is a minor step."""
     dry_run: bool = False
+    by: str = ANYBODY
+    """The name of the principal who asks: kept with what is given, and decides nothing."""
 
 
 class Answer(NamedTuple):

@@ -87,6 +87,11 @@ class Handler(RequestHandler):
     def series(self) -> Series:
         return self.application.series
 
+    @property
+    def by(self) -> str:
+        """Who asks, as it is kept beside what is given."""
+        return self.principal.name
+
     def prepare(self) -> Awaitable[None] | None:
         if sum(1 for _ in self.request.headers.get_all()) > MOST_HEADERS:
             raise errors.InvalidRequest(

@@ -40,6 +40,7 @@ class Parameters:
     initial_development: bool = True
     on_conflict: str = "fail"
     dry_run: bool = False
+    by: bool = False
 
 
 def _limit(text: str) -> int:
@@ -104,6 +105,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "initial_development": _BOOLEAN,
     "on_conflict": _one_of({"fail": "fail", "reuse": "reuse"}),
     "dry_run": _BOOLEAN,
+    "by": _BOOLEAN,
 }
 
 _VARIABLE_PREFIX = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")

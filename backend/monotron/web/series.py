@@ -17,7 +17,9 @@ class EntryHandler(Handler):
     async def put(self, key: str, token: str) -> None:
         parameters = self.parameters("reuse", "format", "prefix")
         variable_prefix(parameters)  # before anything is counted
-        given = await self.series.next(self.series_key(key), parse_token(token), parameters.reuse)
+        given = await self.series.next(
+            self.series_key(key), parse_token(token), parameters.reuse, self.by
+        )
         self.set_header("Monotron-Reused", "true" if given.reused else "false")
         self.reply(given.entry, given.reused, parameters)
 
@@ -44,7 +46,7 @@ class SeriesHandler(Handler):
         body = self.json_object()
         if body.keys() != {"value"}:
             raise InvalidRequest('The body must be {"value": N} and nothing else.')
-        given = await self.series.raise_to(series, parse_value(body["value"]))
+        given = await self.series.raise_to(series, parse_value(body["value"]), self.by)
         self.set_header("Monotron-Reused", "true" if given.reused else "false")
         self.reply(given.entry, given.reused, parameters)
 
@@ -73,17 +75,18 @@ class LedgerHandler(Handler):
 
     @requires("read:series")
     async def get(self, key: str) -> None:
-        parameters = self.parameters("limit", "before")
+        parameters = self.parameters("limit", "before", "by")
         entries, before = await self.series.ledger(
             self.series_key(key), before_value(parameters), parameters.limit
         )
-        listed = ", ".join(map(_ledger_json, entries))
+        listed = ", ".join(_ledger_json(row, with_by=parameters.by) for row in entries)
         self.write(f'{{"entries": [{listed}], "next": {json.dumps(before)}}}\n')
 
 
-def _ledger_json(row: LedgerEntry) -> str:
+def _ledger_json(row: LedgerEntry, *, with_by: bool) -> str:
     given_at = datetime.fromtimestamp(row.given_at / 1000, UTC)
-    return f'{entry_json(row.entry)[:-1]}, "given_at": "{given_at:%Y-%m-%dT%H:%M:%SZ}"}}'
+    by = f', "by": {json.dumps(row.by, ensure_ascii=False)}' if with_by else ""
+    return f'{entry_json(row.entry)[:-1]}, "given_at": "{given_at:%Y-%m-%dT%H:%M:%SZ}"{by}}}'
 
 
 ROUTES = [

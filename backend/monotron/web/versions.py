@@ -78,6 +78,7 @@ class TokenVersionHandler(VersionsHandler):
             reuse_on_conflict=parameters.on_conflict == "reuse",
             initial_development=parameters.initial_development,
             dry_run=parameters.dry_run,
+            by=self.by,
         )
         if wanted.bump == "final" and wanted.label is not None:
             raise InvalidBump(
@@ -115,7 +116,8 @@ class NameHandler(VersionsHandler):
         if body.keys() != {"version"} or not isinstance(body["version"], str):
             raise InvalidRequest('The body must be {"version": "X.Y.Z"} and nothing else.')
         version = parse_final(body["version"])
-        self.reply_version(await self.versions.adopt(self.account, parsed, version), parameters)
+        answer = await self.versions.adopt(self.account, parsed, version, self.by)
+        self.reply_version(answer, parameters)
 
 
 class ReleaseHandler(VersionsHandler):

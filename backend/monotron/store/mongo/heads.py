@@ -41,6 +41,8 @@ class Head:
     steps before it that were not sealed yet. Empty: the series was deleted."""
     stamp: ObjectId | None = None
     given_at: int = 0
+    by: tuple[str | None, ...] = ()
+    """By which credential each token of the batch was given its value, as far as it is known."""
     time: Timestamp | None = None
     """MongoDB's cluster time of the newest thing known of it. Later reads may not be older."""
     awaited: ObjectId | None = None

@@ -123,6 +123,7 @@ def _row(release: Release) -> Document:
         "previous": None if release.previous is None else str(release.previous),
         "reason": release.reason,
         "given_at": None if release.given_at is None else Int64(release.given_at),
+        "by": release.by,
     }
 
 
@@ -137,4 +138,5 @@ def _release(product: Product, row: dict[str, Any]) -> Release:
         Version.parse(row["previous"]) if row["previous"] else None,
         row["reason"],
         None if row["given_at"] is None else int(row["given_at"]),
+        row.get("by"),
     )

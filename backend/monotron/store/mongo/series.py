@@ -240,6 +240,8 @@ def _state(head: Head) -> Document:
         "batch": list(head.batch),
         "stamp": head.stamp,
         "given_at": Int64(head.given_at),
+        # For most batches one stands for all, so that the head stays small.
+        "by": head.by[0] if len(set(head.by)) == 1 else list(head.by),
         "awaited": None,
     }
 
@@ -247,6 +249,7 @@ def _state(head: Head) -> Document:
 def _head(document: Document | None, time: Timestamp | None) -> Head:
     if document is None:
         return Head(time=time)
+    by = document.get("by")
     return Head(
         life=document["life"],
         value=int(document["value"]),
@@ -254,6 +257,7 @@ def _head(document: Document | None, time: Timestamp | None) -> Head:
         batch=tuple(document["batch"]),
         stamp=document["stamp"],
         given_at=int(document["given_at"]),
+        by=tuple(by) if isinstance(by, list) else (by,) * len(document["batch"]),
         awaited=document.get("awaited"),
         time=time,
     )

@@ -125,8 +125,8 @@ class MongoStore(Store):
     def _prepare(self, step: "_Step", known: Mapping[str, int], work: Patience) -> None:
         """Number the requests of one series, and see to it that its head may be replaced."""
         head = step.head
-        step.answers, tokens = count(head.value, head.token, known, step.requests)
-        if not tokens:
+        step.answers, given = count(head.value, head.token, known, step.requests)
+        if not given:
             return
         carried = head.unsealed()
         if carried is None:
@@ -135,7 +135,7 @@ class MongoStore(Store):
             if step.failed:
                 return
             carried = ()
-        new = self._successor(head, tokens, head.value + len(tokens), carried)
+        new = self._successor(head, *_tokens(given), head.value + len(given), carried)
         step.move = Move(step.series, head, new)
 
     def _take(self, steps: Sequence["_Step"], work: Patience) -> None:
@@ -178,13 +178,13 @@ class MongoStore(Store):
         """The requests of one series, from its current head, against whoever else advances it."""
         while True:
             known = self._ledger.last_given({step.series: head}, step.requests, work)
-            step.answers, tokens = count(
+            step.answers, given = count(
                 head.value, head.token, known.get(step.series, {}), step.requests
             )
-            if not tokens:
+            if not given:
                 return
             self._ledger.seal(step.series, head, work)
-            new = self._successor(head, tokens, head.value + len(tokens))
+            new = self._successor(head, *_tokens(given), head.value + len(given))
             if self._replace(step.series, head, new, work):
                 return
             head = self._heads.read_in_turn(step.series, work)
@@ -212,7 +212,7 @@ class MongoStore(Store):
         row = self._ledger.last_row(series, head, token, work)
         return Entry(*series, token, int(row["value"])) if row else None
 
-    def raise_to(self, series: SeriesKey, value: int) -> Given:
+    def raise_to(self, series: SeriesKey, value: int, by: str) -> Given:
         work = self._work()
         head = self._heads.current(series, work)
         while True:
@@ -224,7 +224,7 @@ class MongoStore(Store):
             if value == head.value and head.alive:
                 return Given(Entry(*series, head.token, value), reused=True)
             self._ledger.seal(series, head, work)
-            if self._replace(series, head, self._successor(head, [None], value), work):
+            if self._replace(series, head, self._successor(head, [None], [by], value), work):
                 return Given(Entry(*series, None, value), reused=False)
             head = self._heads.read_in_turn(series, work)
 
@@ -255,9 +255,10 @@ class MongoStore(Store):
         if not head.alive:
             return None
         below = head.value + 1 if before is None else before
+        batch = zip(range(head.first, head.value + 1), head.batch, head.by, strict=True)
         page = [
-            LedgerEntry(Entry(*series, token, value), head.given_at)
-            for value, token in reversed(list(enumerate(head.batch, head.first)))
+            LedgerEntry(Entry(*series, token, value), head.given_at, by)
+            for value, token, by in reversed(list(batch))
             if value < below
         ][:limit]
         if len(page) < limit:
@@ -267,7 +268,7 @@ class MongoStore(Store):
             )
             for row in rows:
                 entry = Entry(*series, row["token"], int(row["value"]))
-                page.append(LedgerEntry(entry, int(row["given_at"])))
+                page.append(LedgerEntry(entry, int(row["given_at"]), row.get("by")))
         return page
 
     def ping(self) -> None:
@@ -297,18 +298,23 @@ class MongoStore(Store):
         self,
         head: Head,
         tokens: Sequence[str | None],
+        by: Sequence[str],
         value: int,
         carried: tuple[Head, ...] = (),
     ) -> Head:
-        """The head after *head*, with *tokens* and what is *carried* over in its batch."""
-        before = sum(each.fresh for each in carried)
+        """The head after *head*, with *tokens* and what is *carried* over in its batch.
+
+        *by* says of each token by which credential it was given its value.
+        """
+        first = len(head.batch) - sum(each.fresh for each in carried)
         return Head(
             life=head.life or ObjectId(),
             value=value,
             token=tokens[-1],
-            batch=(*head.batch[len(head.batch) - before :], *tokens),
+            batch=(*head.batch[first:], *tokens),
             stamp=ObjectId(),
             given_at=self._now(),
+            by=(*head.by[first:], *by),
             fresh=len(tokens),
             carried=carried,
         )
@@ -341,6 +347,11 @@ class MongoStore(Store):
             each.carried = ()
         if head.batch:
             self._sealer.seal_soon(series, head)
+
+
+def _tokens(given: Sequence[Advance]) -> tuple[list[str], list[str]]:
+    """The tokens newly given a value, and by which credential each."""
+    return [request.token for request in given], [request.by for request in given]
 
 
 @dataclass(slots=True)

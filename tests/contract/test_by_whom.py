@@ -1,0 +1,107 @@
+"""By which credential a version was given: kept in its record, and in the ledgers of its series."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from semver import Version
+
+from contract.asking import given_by, put_any
+from monotron.model import SeriesKey
+from monotron.semantic import Line, Product
+from monotron.series import Series
+from monotron.store import Store
+from monotron.versions import Versions, Wanted
+
+PRODUCT = Product(1, "api")
+Ask = Callable[[Versions], Coroutine[Any, Any, Any]]
+
+
+@asynccontextmanager
+async def versions_on(store: Store) -> AsyncIterator[Versions]:
+    series = Series(store)
+    yield Versions(store, series)
+    for executor in (series._steps, series._calls):
+        executor.shutdown()
+
+
+def ask(store: Store, *calls: Ask) -> None:
+    async def run() -> None:
+        async with versions_on(store) as versions:
+            for call in calls:
+                await call(versions)
+
+    asyncio.run(run())
+
+
+def next_version(token: str, wanted: Wanted) -> Ask:
+    return lambda versions: versions.next(*PRODUCT, token, wanted)
+
+
+def adopt(version: str, by: str) -> Ask:
+    return lambda versions: versions.adopt(*PRODUCT, Version.parse(version), by)
+
+
+def records(store: Store) -> dict[str, str | None]:
+    return {str(each.version): each.by for each in store.releases.page(PRODUCT, "~", 100)}
+
+
+def series(store: Store, scope: str) -> list[tuple[str | None, str | None]]:
+    return given_by(store, SeriesKey(1, f"{PRODUCT.name}-{scope}"))
+
+
+def test_a_version_and_its_number_are_by_who_asked_first(store: Store) -> None:
+    ask(
+        store,
+        next_version("a", Wanted(bump="minor", by="first")),
+        next_version("a", Wanted(bump="minor", by="second")),
+        next_version("b", Wanted(by="third")),
+    )
+    assert records(store) == {"0.1.0": "first", "0.1.1": "third"}
+    assert series(store, "minor-v0") == [("a", "first")]
+    assert series(store, "patch-v0.1") == [("b", "third")]
+
+
+def test_a_pre_release_and_its_promotion_are_each_by_who_asked(store: Store) -> None:
+    ask(
+        store,
+        next_version("a", Wanted(bump="minor", label="rc", by="first")),
+        next_version("a", Wanted(bump="final", by="second")),
+    )
+    assert records(store) == {"0.1.0-rc.1": "first", "0.1.0": "second"}
+    assert series(store, "rc-v0.1.0") == [("a", "first")]
+    assert series(store, "minor-v0") == [("a", "second")]
+
+
+def test_an_adopted_version_is_by_who_adopted_it_and_so_are_its_raises(store: Store) -> None:
+    ask(store, adopt("1.2.3", "first"), adopt("1.2.3", "second"))
+    assert records(store) == {"1.2.3": "first"}
+    for scope in ("major", "minor-v1", "patch-v1.2"):
+        assert series(store, scope) == [(None, "first")]
+
+
+def test_the_version_to_start_from_is_adopted_by_who_asked(store: Store) -> None:
+    ask(store, next_version("a", Wanted(initial=Version(1, 4, 2), by="first")))
+    assert records(store) == {"1.4.2": "first", "1.4.3": "first"}
+    assert series(store, "patch-v1.4") == [(None, "first"), ("a", "first")]
+
+
+@pytest.mark.parametrize("line", [None, Line(1, 2)])
+def test_a_series_that_lags_behind_is_raised_by_who_came_next(
+    store: Store, line: Line | None
+) -> None:
+    ask(store, adopt("1.2.3", "first"))
+    store.delete(SeriesKey(1, "api-patch-v1.2"), restart=True)
+    ask(store, next_version("a", Wanted(line=line, by="second")))
+    assert records(store) == {"1.2.3": "first", "1.2.4": "second"}
+    assert series(store, "patch-v1.2") == [(None, "second"), ("a", "second")]
+
+
+def test_a_number_that_was_given_before_its_record_keeps_its_own(store: Store) -> None:
+    put_any(store, "a", SeriesKey(1, "api-patch-v0.0"))
+    before = series(store, "patch-v0.0")
+    ask(store, next_version("a", Wanted(by="later")))
+    assert records(store) == {"0.0.1": "later"}
+    assert series(store, "patch-v0.0") == before
