@@ -5,14 +5,16 @@ whom it was made for. What a rule lets its match do is its keeper's business. No
 of accounts, scopes, HTTP handlers or stores.
 """
 
-from monotron.auth.identity.claims import LEEWAY, Identity
+from monotron.auth.identity.claims import Identity
 from monotron.auth.identity.issuers import Issuer, parse_issuer
 from monotron.auth.identity.reading import looks_like_identity_token
 from monotron.auth.identity.rules import Rule, describe, parse_rule, rule_json
+from monotron.auth.identity.tokens import LEEWAY, IdentityTokens
 
 __all__ = [
     "LEEWAY",
     "Identity",
+    "IdentityTokens",
     "Issuer",
     "Rule",
     "describe",
