@@ -91,6 +91,12 @@ def _per_minute(text: str) -> int:
     return int(text)
 
 
+def _number(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise ValueError("must be a whole number, or 0 for no limit")
+    return int(text)
+
+
 def _credential(text: str) -> str:
     if text and not re.fullmatch(r"[!-9;-~]{1,256}", text):
         raise ValueError("must be 1 to 256 printable ASCII characters without spaces and colons")
@@ -181,6 +187,13 @@ SETTINGS = (
         "wrong credentials a minute from one address that are answered 401; 0: no limit",
         _per_minute,
     ),
+    Setting(
+        "operations_per_identity",
+        "100",
+        "NUMBER",
+        "series, versions and tokens that one identity token may be used for; 0: no limit",
+        _number,
+    ),
 )
 
 LISTS = ("issuers", "trusts")
@@ -202,6 +215,7 @@ class Settings:
     requests_per_key: int
     requests_per_account: int
     failures_per_address: int
+    operations_per_identity: int
     trusts: tuple[Any, ...] = ()
     warnings: tuple[str, ...] = ()
 

@@ -5,14 +5,18 @@ import gc
 import logging
 import signal
 import sys
+from collections.abc import Sequence
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from monotron import logs
 from monotron.auth.grants import Accounts, Grants
+from monotron.auth.identity import IdentityTokens, Issuer, parse_issuer
 from monotron.auth.limits import Limit
+from monotron.auth.replay import ReplayBound
 from monotron.auth.sign_in import RootKey, SignIn
+from monotron.auth.trusts import IdentitySignIn, Trusts, configured_trusts
 from monotron.config import Settings, is_loopback
 from monotron.errors import StartupError
 from monotron.logs import RequestLog
@@ -41,17 +45,8 @@ async def _serve(settings: Settings, request_log: RequestLog) -> None:
     store = open_store(settings.store)
     series = Series(store)
     try:
-        sign_in, accounts, grants = await _sign_in(settings, store, series)
-        per_key = Limit(settings.requests_per_key, "with these credentials")
-        per_account = Limit(settings.requests_per_account, "for this account")
-        application = MonotronApplication(
-            series,
-            Versions(store, series),
-            accounts,
-            grants,
-            Admission(sign_in, accounts, per_key, per_account),
-            request_log,
-        )
+        application = await _application(settings, store, series, request_log)
+        sign_in = application.admission.sign_in
         server = http_server(application)
         address = _listen(server, settings)
         stop = _stop_signal()
@@ -80,15 +75,43 @@ async def _serve(settings: Settings, request_log: RequestLog) -> None:
     log.info("stopped")
 
 
+async def _application(
+    settings: Settings, store: Store, series: Series, request_log: RequestLog
+) -> MonotronApplication:
+    grants, accounts = Grants(store, series), Accounts(store, series)
+    issuers = _issuers(settings)
+    trusts = Trusts(store, series, issuers, configured_trusts(settings.trusts, issuers))
+    return MonotronApplication(
+        series,
+        Versions(store, series),
+        accounts,
+        grants,
+        trusts,
+        Admission(
+            await _sign_in(settings, issuers, grants, trusts),
+            accounts,
+            ReplayBound(store, series, settings.operations_per_identity),
+            Limit(settings.requests_per_key, "with these credentials"),
+            Limit(settings.requests_per_account, "for this account"),
+        ),
+        request_log,
+    )
+
+
 async def _sign_in(
-    settings: Settings, store: Store, series: Series
-) -> tuple[SignIn, Accounts, Grants]:
+    settings: Settings, issuers: Sequence[Issuer], grants: Grants, trusts: Trusts
+) -> SignIn:
     """Who may sign in. Without any credentials everybody may, from this machine."""
-    grants = Grants(store, series)
-    root = None
+    root = identities = None
     if settings.root_api_key:
         root = RootKey(settings.root_api_key, settings.root_api_secret)
-    open_to_all = root is None and not await grants.any()
+    if issuers:
+        try:
+            tokens = IdentityTokens(issuers, settings.audience)
+        except ValueError as error:
+            raise StartupError(f"issuers are set, and the audience {error}.") from None
+        identities = IdentitySignIn(tokens, trusts)
+    open_to_all = not (root or identities or await grants.any())
     if open_to_all and not is_loopback(settings.listen.host):
         raise StartupError(
             f"Whoever can reach {settings.listen.host}:{settings.listen.port} could count: there "
@@ -96,8 +119,19 @@ async def _sign_in(
             "and MONOTRON_ROOT_API_SECRET to values of your own, or listen on 127.0.0.1."
         )
     failures = Limit(settings.failures_per_address, "with wrong credentials from this address")
-    sign_in = SignIn(grants, root=root, open_to_all=open_to_all, failures=failures)
-    return sign_in, Accounts(store, series), grants
+    return SignIn(
+        grants, root=root, identities=identities, open_to_all=open_to_all, failures=failures
+    )
+
+
+def _issuers(settings: Settings) -> list[Issuer]:
+    issuers = []
+    for given in settings.issuers:
+        try:
+            issuers.append(parse_issuer(given))
+        except ValueError as error:
+            raise StartupError(f"issuers: one {error}.") from None
+    return issuers
 
 
 def http_server(application: MonotronApplication) -> HTTPServer:

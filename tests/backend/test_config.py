@@ -52,6 +52,7 @@ WRONG = {
     "requests_per_key": ["-1", "many", "1.5", ""],
     "requests_per_account": ["-1", "1e3"],
     "failures_per_address": ["-1", "x"],
+    "operations_per_identity": ["-1", "x"],
 }
 
 

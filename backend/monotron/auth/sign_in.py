@@ -12,9 +12,11 @@ from hashlib import sha256
 from typing import TypeAlias
 
 from monotron.auth.grants import Grant, Grants
+from monotron.auth.identity import looks_like_identity_token
 from monotron.auth.keys import digest, name_in, same
 from monotron.auth.limits import Limit
 from monotron.auth.principal import ANYBODY, ROOT, Principal
+from monotron.auth.trusts import IdentitySignIn
 from monotron.errors import Unauthenticated
 
 log = logging.getLogger("monotron.auth")
@@ -46,6 +48,7 @@ class SignIn:
         grants: Grants,
         *,
         root: RootKey | None = None,
+        identities: IdentitySignIn | None = None,
         open_to_all: bool = False,
         failures: Limit,
         clock: Callable[[], float] = time.time,
@@ -54,6 +57,7 @@ class SignIn:
         """*failures* counts wrong credentials by address."""
         self._grants = grants
         self._root = root
+        self._identities = identities
         self.open_to_all = open_to_all
         self._failures = failures
         self._clock = clock
@@ -93,10 +97,6 @@ class SignIn:
             self._failures.count(address)
             raise
 
-    async def bind(self, principal: Principal, identity: str, operation: str) -> None:
-        """Let the identity token be used for the operation; `TokenReplayed` after too many."""
-        raise NotImplementedError
-
     def forget(self, key: str) -> None:
         """A key was revoked here: let it stop working at once."""
         gone = [
@@ -109,12 +109,20 @@ class SignIn:
 
     async def _verify(self, header: str, name: bytes) -> Principals:
         key, secret = _parse(header)
-        principals = self._root_principal(key, secret) or await self._of_key(key, secret)
-        self._remembered[name] = (principals, self._monotonic() + REMEMBERED_SECONDS)
+        if self._identities is not None and not key and looks_like_identity_token(secret):
+            principals = await self._identities.principals(secret)
+        else:
+            principals = self._root_principal(key, secret) or await self._of_key(key, secret)
+        self._remembered[name] = (principals, self._monotonic() + self._good_for(principals))
         self._remembered.move_to_end(name)
         if len(self._remembered) > MOST_REMEMBERED:
             self._remembered.popitem(last=False)
         return principals
+
+    def _good_for(self, principals: Principals) -> float:
+        """Seconds that they may be remembered for: never beyond their own end."""
+        ends = [each.expires_at for each in principals if each.expires_at is not None]
+        return min([REMEMBERED_SECONDS, *(end - self._clock() for end in ends)])
 
     def _root_principal(self, key: str, secret: str) -> Principals | None:
         root = self._root

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from monotron import errors
 from monotron.auth.grants import Accounts
 from monotron.auth.limits import Limit
-from monotron.auth.principal import Principal
+from monotron.auth.replay import ReplayBound
 from monotron.auth.sign_in import Principals, SignIn
 from monotron.web.hosts import is_loopback_host
 from monotron.web.requires import NOTHING, ROOT_KEY
@@ -22,9 +22,15 @@ class Admission:
     """Decides on each request before its verb runs. Raises what it is refused with."""
 
     def __init__(
-        self, sign_in: SignIn, accounts: Accounts, per_key: Limit, per_account: Limit
+        self,
+        sign_in: SignIn,
+        accounts: Accounts,
+        replay: ReplayBound,
+        per_key: Limit,
+        per_account: Limit,
     ) -> None:
         self.sign_in = sign_in
+        self._replay = replay
         self._accounts = accounts
         self._per_key = per_key
         self._per_account = per_account
@@ -70,8 +76,11 @@ class Admission:
             self._per_account.count(str(principal.account))
         if handler.account != principal.account:
             return self._check_account(handler.account)
-        if principal.identity is not None and handler.writes:
-            return self._bind(principal, principal.identity, handler)
+        if principal.identity is not None and scope != "read:series":
+            path = handler.request.path.removeprefix(f"/v1/accounts/{handler.account}")
+            operation = sha256(f"{handler.account} {path}".encode()).hexdigest()[:32]
+            if not self._replay.is_known(principal.identity, operation):
+                return self._replay.bind(principal, operation)
         return None
 
     async def _check_account(self, account: int) -> None:
@@ -80,12 +89,6 @@ class Admission:
                 f"There is no account {account}. GET /v1/accounts lists what there is; POST makes "
                 "one more."
             )
-
-    async def _bind(self, principal: Principal, identity: str, handler: Handler) -> None:
-        """Let an identity token be used for this, or again for what it was used for."""
-        path = handler.request.path.removeprefix(f"/v1/accounts/{handler.account}")
-        operation = sha256(f"{handler.account} {path}".encode()).hexdigest()[:32]
-        await self.sign_in.bind(principal, identity, operation)
 
     def _check_origin(self, handler: Handler) -> None:
         """Keep web pages of other hosts out: they can send what a browser lets them."""

@@ -16,17 +16,25 @@ from tornado.routing import PathMatches, Rule
 from tornado.web import Application, RequestHandler
 
 from monotron.auth.grants import Accounts, Grants
+from monotron.auth.trusts import Trusts
 from monotron.logs import RequestLog
 from monotron.series import Series
 from monotron.versions import Versions
 from monotron.web import accounts as accounts_web
 from monotron.web import series as series_web
 from monotron.web import system
+from monotron.web import trusts as trusts_web
 from monotron.web import versions as versions_web
 from monotron.web.admission import Admission
 from monotron.web.base import CONSUMED_CONTENT_TYPE, BodyTooLarge, Handler, NotFound
 
-ROUTES = [*series_web.ROUTES, *versions_web.ROUTES, *accounts_web.ROUTES, *system.ROUTES]
+ROUTES = [
+    *series_web.ROUTES,
+    *versions_web.ROUTES,
+    *accounts_web.ROUTES,
+    *trusts_web.ROUTES,
+    *system.ROUTES,
+]
 
 BODY_SECONDS = 10.0
 """How long a body may take to arrive, all of it."""
@@ -52,6 +60,7 @@ class MonotronApplication(Application):
         versions: Versions,
         accounts: Accounts,
         grants: Grants,
+        trusts: Trusts,
         admission: Admission,
         request_log: RequestLog,
     ) -> None:
@@ -63,6 +72,7 @@ class MonotronApplication(Application):
         self.versions = versions
         self.accounts = accounts
         self.grants = grants
+        self.trusts = trusts
         self.admission = admission
         self._request_log = request_log
         self.leaving = False
