@@ -135,16 +135,19 @@ def _issuers(settings: Settings) -> list[Issuer]:
 
 
 def http_server(application: MonotronApplication) -> HTTPServer:
-    """Tornado, bounded: sizes in bytes, times in seconds. No forms, gzip or forwarded headers."""
-    return HTTPServer(
+    """Tornado, bounded: sizes in bytes. No forms, gzip or forwarded headers."""
+    server = HTTPServer(
         application,
         xheaders=False,
         decompress_request=False,
         max_header_size=16384,
         max_body_size=Handler.largest_body,
         max_buffer_size=1 << 20,
-        idle_connection_timeout=30,
     )
+    # A timer for each request costs as much as finding its handler: one looks after all of them.
+    server.conn_params.header_timeout = None
+    application.close_idle()
+    return server
 
 
 def _listen(server: HTTPServer, settings: Settings) -> str:

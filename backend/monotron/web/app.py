@@ -3,9 +3,10 @@
 import asyncio
 import time
 from collections.abc import Awaitable
-from typing import Any
+from typing import Any, cast
 
 from tornado.httputil import (
+    HTTPConnection,
     HTTPHeaders,
     HTTPMessageDelegate,
     HTTPServerRequest,
@@ -38,6 +39,12 @@ ROUTES = [
 
 BODY_SECONDS = 10.0
 """How long a body may take to arrive, all of it."""
+
+IDLE_SECONDS = 30.0
+"""How long a connection may wait for a request, and its headers may take to arrive."""
+
+LOOK_SECONDS = 1.0
+"""How often idle connections are looked for."""
 
 
 class RawPath(PathMatches):
@@ -80,8 +87,15 @@ class MonotronApplication(Application):
         self.draining = False
         """Nothing more is taken."""
         self.requests_under_way = 0
+        self.awaited: dict[HTTPConnection, float] = {}
+        """Connections on which the next request has not come yet, and since when they wait."""
         self._idle = asyncio.Event()
         self._probe: asyncio.Task[None] | None = None
+
+    def start_request(
+        self, server_conn: object, request_conn: HTTPConnection
+    ) -> HTTPMessageDelegate:
+        return _Request(self, server_conn, request_conn)
 
     def find_handler(  # type: ignore[override]  # Router says HTTPMessageDelegate
         self, request: HTTPServerRequest, **kwargs: Any
@@ -103,6 +117,18 @@ class MonotronApplication(Application):
             connection.set_max_body_size(int(length))
             return self.get_handler_delegate(request, BodyTooLarge, {"taken": taken})
         return _Arriving(self, delegate)
+
+    def close_idle(self) -> None:
+        """Close the connections on which no request has come for too long, again and again."""
+        loop = asyncio.get_running_loop()
+        # Each waits as long as any other, so the first to have begun is the first to be over.
+        while self.awaited:
+            connection, since = next(iter(self.awaited.items()))
+            if loop.time() < since + IDLE_SECONDS:
+                break
+            del self.awaited[connection]
+            cast(Any, connection).close()
+        loop.call_later(LOOK_SECONDS, self.close_idle)
 
     def probe(self) -> "asyncio.Task[None]":
         """A probe of the store; one at a time, however many ask."""
@@ -135,6 +161,47 @@ class MonotronApplication(Application):
             handler.request_id if isinstance(handler, Handler) else "",
             handler.principal.name if isinstance(handler, Handler) else "",
         )
+
+
+class _Request(HTTPMessageDelegate):
+    """A request from the moment that it is waited for, until its handler takes over.
+
+    In Tornado's place, which would start a timer for each, and take the query apart and copy it.
+    """
+
+    def __init__(
+        self, application: MonotronApplication, server: object, connection: HTTPConnection
+    ) -> None:
+        self._application = application
+        self._server = server
+        self._connection = connection
+        self._delegate = HTTPMessageDelegate()  # which does nothing
+        application.awaited[connection] = asyncio.get_running_loop().time()
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        self._application.awaited.pop(self._connection, None)
+        line = cast(RequestStartLine, start_line)
+        path, _, query = line.path.partition("?")
+        request = HTTPServerRequest(
+            connection=self._connection,
+            server_connection=self._server,
+            start_line=line._replace(path=path),
+            headers=headers,
+        )
+        request.uri, request.query = line.path, query
+        self._delegate = self._application.find_handler(request)
+        return self._delegate.headers_received(start_line, headers)
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        return self._delegate.data_received(chunk)
+
+    def finish(self) -> None:
+        self._delegate.finish()
+
+    def on_connection_close(self) -> None:
+        self._delegate.on_connection_close()
 
 
 class _Arriving(HTTPMessageDelegate):
