@@ -27,7 +27,7 @@ GRAMMAR: Mapping[str, str] = {
     "reused": _BOOLEAN,
     "is_latest": _BOOLEAN,
     "docker_tag": r"[0-9A-Za-z_.-]{0,300}",
-    "idempotency_token": r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{0,256}",
+    "idempotency_token": r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{0,256}",
 }
 """What each output may hold, in the order of action.yml."""
 

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 from semver import Version as SemVer
 
 from monotron_ci import outputs
-from monotron_ci.client import Client, Entry, Version, parse_credential
-from monotron_ci.failure import Failure
+from monotron_ci.client import Client, Entry, Version
+from monotron_ci.credential import parse_credential
+from monotron_ci.failure import Failure, NoAnswer
 from monotron_ci.inputs import BUMPS, tag_prefix
 from monotron_ci.sending import Patience
 
@@ -96,7 +97,7 @@ def run(parsed: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> 
         return NOTHING_THERE
     except Failure as failure:
         print(f"monotron: {failure}", file=sys.stderr)
-        return REFUSED if failure.code else NO_ANSWER
+        return REFUSED if failure.code and not isinstance(failure, NoAnswer) else NO_ANSWER
     except UsageError as error:
         print(f"monotron: {error}", file=sys.stderr)
         return 2
@@ -179,9 +180,8 @@ def _peek(client: Client, parsed: argparse.Namespace) -> Shown:
 
 def _version(client: Client, parsed: argparse.Namespace) -> Shown:
     if parsed.bump == "none":
-        found = client.of_token(parsed.name, parsed.token) if parsed.token else None
-        version = found if parsed.token else client.latest(parsed.name)
-        if version is None or version.version == "0.0.0":
+        version = client.find(parsed.name, parsed.token or "")
+        if version.version == "0.0.0":
             raise Nothing(f"{parsed.name!r} has no version yet")
         return _version_shown(version, changed=False)
     token = _token(parsed)
@@ -258,9 +258,9 @@ def _messages(client: Client, parsed: argparse.Namespace, token: str) -> str:
             return Path(parsed.messages).read_text(errors="replace")
         except OSError as error:
             raise UsageError(f"{parsed.messages} cannot be read: {error.strerror}") from None
-    if client.of_token(parsed.name, token):
+    if client.find(parsed.name, token).version != "0.0.0":
         return ""  # it keeps its version, whatever the messages are
-    latest = client.latest(parsed.name)
+    latest = client.find(parsed.name)
     since = latest.token or (f"v{latest.version}" if latest.version != "0.0.0" else None)
     try:
         commits = f"{since}..{token}" if since else token

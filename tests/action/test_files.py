@@ -18,7 +18,7 @@ import yaml
 import monotron
 import monotron_ci
 from harness.server import Server
-from monotron_ci.inputs import MODES, NAMES, Inputs
+from monotron_ci.inputs import BUMPS, MODES, NAMES, Inputs
 from monotron_ci.outputs import GRAMMAR
 from test_drift import code, section, table
 
@@ -70,16 +70,18 @@ class TestInputs:
             default = inputs[code(row[0])].get("default")
             told = re.fullmatch(r"`(.*)`", row[1])
             assert (told[1] if told else None) == default, row
+            assert row[2] == inputs[code(row[0])]["description"]
 
     def test_the_readme_lists_the_outputs(self) -> None:
         rows = table(section((ROOT / "README.md").read_text(), "### Outputs"))
-        assert [code(row[0]) for row in rows] == list(action()["outputs"])
+        outputs = action()["outputs"]
+        assert [code(row[0]) for row in rows] == list(outputs)
+        assert [row[1] for row in rows] == [each["description"] for each in outputs.values()]
 
     def test_the_values_that_are_listed_are_those_that_are_taken(self) -> None:
         described = {name: each["description"] for name, each in action()["inputs"].items()}
         assert all(f"`{mode}`" in described["mode"] for mode in MODES)
-        for bump in ("major", "minor", "patch", "final", "auto", "none"):
-            assert f"`{bump}`" in described["bump"]
+        assert all(f"`{bump}`" in described["bump"] for bump in BUMPS)
 
     @pytest.mark.parametrize("path", ACTIONS, ids=lambda path: path.parent.name)
     def test_no_text_of_a_workflow_gets_into_the_command(self, path: Path) -> None:
@@ -142,6 +144,7 @@ class TestPythons:
             "__future__",
             "base64",
             "collections",
+            "email",
             "http",
             "json",
             "os",
@@ -163,7 +166,7 @@ class TestPythons:
             [sys.executable, "-S", "-c", program], cwd=ROOT, capture_output=True, check=True
         )
         ours = {"client", "deciding", "event", "failure", "inputs", "messages", "outputs"}
-        ours |= {"sending", "summary", "action"}
+        ours |= {"credential", "sending", "summary", "action"}
         more = {name for name in done.stdout.decode().split() if "typing" not in name}
         assert more - {"__future__"} == {"monotron_ci", *(f"monotron_ci.{name}" for name in ours)}
 
