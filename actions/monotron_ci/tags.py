@@ -14,6 +14,7 @@ from urllib.parse import quote
 from monotron_ci.client import AGENT
 from monotron_ci.credential import Credential
 from monotron_ci.failure import Failure
+from monotron_ci.inputs import TAG_PREFIX
 from monotron_ci.sending import Answer, Patience, send, split
 
 PERMISSION = """permissions:
@@ -42,12 +43,13 @@ class Tags:
             if there == commit:
                 return False
             if there:
+                flag = f" --tag-prefix={prefix}" if prefix != TAG_PREFIX else ""
                 raise Failure(
                     f"The tag {tag} exists and points at {there[:12]}, not at {commit[:12]}. It "
                     "was not moved.",
                     "Delete the tag if it is wrong. If the project had versions before, let "
                     "counting go on after them, in a clone that has its tags:\n\n"
-                    f"monotron adopt NAME{f' --tag-prefix={prefix}' if prefix != 'v' else ''}",
+                    f"monotron adopt NAME{flag}",
                 )
         raise self._refused(tag, made)
 
