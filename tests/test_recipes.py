@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 import yaml
 
 from harness.server import Client, Server
-from harness.stand_in import Heard, Say, StandIn
+from harness.stand_in import HANG_UP, Heard, Say, StandIn
 from test_drift import section
 
 ROOT = Path(__file__).parent.parent
@@ -82,7 +83,22 @@ RECIPES: dict[str, tuple[Shell, str]] = {
 """Of each recipe, how its system finds the shell in it, and what that prints."""
 
 COMMIT_OF = ("GIT_COMMIT", "CIRCLE_SHA1", "BUILD_SOURCEVERSION", "BITBUCKET_COMMIT")
-COMMIT_OF += ("BUILDKITE_COMMIT", "CI_COMMIT_SHA", "DRONE_COMMIT_SHA", "BUILD_VCS_NUMBER")
+COMMIT_OF += ("CI_COMMIT_SHA", "DRONE_COMMIT_SHA", "BUILD_VCS_NUMBER")
+
+KEY = f"canary-{uuid.uuid4()}"
+
+FOREIGN = {
+    "a command": Say(200, b"1.0.0; touch pwned\n"),
+    "a substitution": Say(200, b"$(touch pwned)\n"),
+    "a second line": Say(200, b"1.0.0\ntouch pwned\n"),
+    "a command for Azure": Say(200, b"1.0.0\n##vso[task.prependpath]/evil\n"),
+    "a command for TeamCity": Say(200, b"1.0.0\n##teamcity[buildStop comment='x']\n"),
+    "a sign-in page": Say(200, b"<html>Sign in</html>", {"Content-Type": "text/html"}),
+    "a proxy's page": Say(404, b"1.0.0\n"),
+    "a redirect": Say(302, b"1.0.0\n", {"Location": "/elsewhere"}),
+    "nothing": Say(200),
+}
+"""Answers of something that is not Monotron, none of which is a version."""
 
 
 class Machine:
@@ -105,10 +121,11 @@ class Machine:
             env={
                 **inherited,
                 **dict.fromkeys(COMMIT_OF, COMMIT),
+                "BUILDKITE_COMMIT": "HEAD",  # of a build that was started by hand
                 "PATH": self.path,
                 "BASH_ENV": str(self.folder / "bash_env"),
                 "MONOTRON_URL": url,
-                "MONOTRON_API_KEY": "secret-key",
+                "MONOTRON_API_KEY": KEY,
                 "no_proxy": "127.0.0.1",
             },
             stdin=subprocess.DEVNULL,
@@ -160,11 +177,11 @@ class TestRecipe:
             assert (done.returncode, done.stderr) == (0, b"")
             assert done.stdout.decode() == RECIPES[recipe][1]
 
-    def test_it_asks_again_and_shows_the_key_to_nobody(
-        self, recipe: str, server: Server, machine: Machine
+    def test_it_asks_again_where_the_connection_breaks_and_shows_the_key_to_nobody(
+        self, recipe: str, machine: Machine
     ) -> None:
         processes: list[str] = []
-        trouble = [Say.problem(503, "store_unavailable", "Wait.", Retry_After="1")]
+        trouble = [HANG_UP]
 
         def service(heard: Heard) -> Say:
             for folder in Path("/proc").iterdir():
@@ -182,9 +199,9 @@ class TestRecipe:
         first, second = stand_in.heard
         assert (first.method, first.path) == (second.method, second.path)
         assert first.path == f"/v1/versions/shop/{COMMIT}?bump=minor&format=text"
-        assert first.headers["Authorization"] == "Bearer secret-key"
-        assert any("curl" in line for line in processes)
-        assert not [line for line in processes if "secret-key" in line and "curl" in line[:20]]
+        assert first.headers["Authorization"] == f"Bearer {KEY}"
+        assert any(line.startswith("curl\0") and stand_in.url in line for line in processes)
+        assert not [line for line in processes if KEY in line]
 
     def test_it_fails_on_an_error_and_shows_what_it_says(
         self, recipe: str, machine: Machine
@@ -193,5 +210,45 @@ class TestRecipe:
         with StandIn([refusal]) as stand_in:
             done = machine.run(shell_of(recipe), stand_in.url)
         assert done.returncode != 0
+        assert b"422 " in done.stderr
         assert b"The token has another version." in done.stdout + done.stderr
         assert len(stand_in.heard) == 1
+
+    def test_it_passes_nothing_on_but_a_version(self, recipe: str, machine: Machine) -> None:
+        shell = shell_of(recipe)
+        for what, answer in FOREIGN.items():
+            with StandIn([answer]) as stand_in:
+                done = machine.run(f"{shell}\n. $BASH_ENV", stand_in.url)
+            assert done.returncode != 0, what
+            assert done.stdout == b"", what
+            assert b"##" not in done.stderr, what
+            assert not (machine.folder / "bash_env").exists(), what
+            assert not (machine.folder / "pwned").exists(), what
+
+
+def test_all_recipes_share_one_idiom() -> None:
+    def plain(line: str) -> str:
+        line = re.sub(r"^\s*@?|\s*\\$", "", line).replace("$$", "$")
+        return re.sub(r"shop/.*?\?", "shop/COMMIT?", line)
+
+    idiom = [plain(line) for line in block("## Plain curl").splitlines()[1:5]]
+    for recipe in RECIPES:
+        assert idiom == [
+            plain(line)
+            for line in block(f"## {recipe}").splitlines()
+            if re.search(r"curl -H|--retry|/v1/|grep", line)
+        ]
+
+
+def test_a_busy_service_is_asked_again(machine: Machine) -> None:
+    busy = Say.problem(503, "store_unavailable", "Wait.", Retry_After="1")
+    with StandIn([busy, Say(200, b"0.1.0\n")]) as stand_in:
+        done = machine.run(shell_of("Plain curl"), stand_in.url)
+    assert (done.returncode, done.stdout) == (0, b"0.1.0\n")
+    assert len(stand_in.heard) == 2
+
+
+def test_the_check_lets_a_plain_number_pass(machine: Machine) -> None:
+    shell = shell_of("Plain curl").replace("/v1/versions/shop/", "/v1/series/shop/")
+    with StandIn([Say(200, b"42\n")]) as stand_in:
+        assert machine.run(shell, stand_in.url).stdout == b"42\n"

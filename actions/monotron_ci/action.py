@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from monotron_ci import messages, outputs
-from monotron_ci.client import Client, Credential
+from monotron_ci.client import Client
+from monotron_ci.credential import Credential
 from monotron_ci.deciding import Decision, decide
 from monotron_ci.event import Event, read_event
 from monotron_ci.failure import Failure
@@ -20,7 +21,8 @@ KEY = "with:\n  api-key: ${{ secrets.MONOTRON_API_KEY }}"
 CURES = {
     "unauthenticated": f"Give the step a key that is valid, or an `audience` to sign in "
     f"without one:\n\n{KEY}",
-    "forbidden": f"Give the step a key with the scope read,write:series for this name:\n\n{KEY}",
+    "forbidden": "Give the step a key with the scope read,write:series for this name; with "
+    f"`audience`, let Monotron trust this repository with it:\n\n{KEY}",
     "token_taken": "To go on with the version that this commit has:\n\nwith:\n  on-conflict: reuse",
     "invalid_bump": "Events without commits need a bump that the workflow names:\n\nwith:\n"
     "  bump: patch",
@@ -45,7 +47,25 @@ def run(environ: Mapping[str, str]) -> int:
         cure = failure.cure or CURES.get(failure.code, "")
         messages.error("Monotron", f"{failure.cause}\n\n{cure}" if cure else failure.cause)
         return 1
+    except Exception as error:  # its text may hold anything, so only its place is told
+        messages.error(
+            "Monotron",
+            f"The action itself failed: {type(error).__name__} at {_place(error)}.\n\nRe-run the "
+            "job, which is safe, and report this line.",
+        )
+        return 1
     return 0
+
+
+def _place(error: Exception) -> str:
+    """The file and the line where it was raised."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    if trace is None:
+        return "an unknown place"
+    path = trace.tb_frame.f_code.co_filename.replace("\\", "/")
+    return f"{path.rpartition('/')[2]}:{trace.tb_lineno}"
 
 
 class _Step:
@@ -69,7 +89,7 @@ class _Step:
         note = ""
         if inputs.create_tag and given["changed"] == "true":
             try:
-                note = self._tag(given["tag"])
+                note = self._tag(given["version"])
             except Failure as failure:
                 tagging, note = failure, "the tag was not made"
         outputs.write(self._file("GITHUB_OUTPUT"), given)
@@ -83,7 +103,8 @@ class _Step:
     def _number(self, client: Client) -> dict[str, str]:
         inputs = self._inputs
         if inputs.bump == "none":
-            return outputs.of_entry(client.peek(self._name), changed=False)
+            asked = inputs.idempotency_token or None
+            return outputs.of_entry(client.peek(self._name, asked), changed=False)
         if inputs.dry_run:
             return outputs.of_entry(client.preview(self._name, self._token), changed=False)
         return outputs.of_entry(client.next(self._name, self._token), changed=True)
@@ -93,8 +114,8 @@ class _Step:
         inputs = self._inputs
         prefix = inputs.tag_prefix
         if inputs.bump == "none":
-            latest = client.latest(self._name)
-            return outputs.of_version(latest, tag_prefix=prefix, changed=False), ""
+            found = client.find(self._name, inputs.idempotency_token)
+            return outputs.of_version(found, tag_prefix=prefix, changed=False), ""
         decision = decide(inputs, self._event)
         query = _query(inputs, decision)
         version = client.version(self._name, self._token, query, decision.text)
@@ -109,8 +130,8 @@ class _Step:
 
         return identity_token(self._inputs.audience, self._environ, self._patience)
 
-    def _tag(self, tag: str) -> str:
-        from monotron_ci.tags import PERMISSION, Tags
+    def _tag(self, version: str) -> str:
+        from monotron_ci.tags import PERMISSION, Tags, is_hash
 
         inputs, event = self._inputs, self._event
         if inputs.github_token is None:
@@ -119,7 +140,13 @@ class _Step:
                 f"{PERMISSION}\n\nwith:\n  github-token: ${{{{ github.token }}}}",
             )
         tags = Tags(event.api_url, event.repository, inputs.github_token, self._patience)
-        new = tags.create(tag, event.commit)
+        commit = self._token if is_hash(self._token) else event.commit
+        if not is_hash(commit):
+            raise Failure(
+                "There is no commit to tag: this event has none.",
+                "with:\n  idempotency-token: …   # the whole hash of a commit",
+            )
+        new = tags.create(inputs.tag_prefix, version, commit)
         return "the tag was made" if new else "the tag was there already"
 
     def _note(self) -> str:
@@ -142,12 +169,13 @@ def _default_name(event: Event) -> str:
 def _default_token(inputs: Inputs, event: Event) -> str:
     """One commit, one version; one run, one number. Never the attempt: re-runs are repeats."""
     if inputs.mode == "semver":
-        found = event.commit
+        missing, found = "commit", event.commit
     else:
+        missing = "run"
         of = event.repository_id or event.repository.replace("/", ":")
         found = f"gh-{of}-{event.run_id}" if event.run_id else ""
     if not found and inputs.bump != "none":
-        raise Failure("This event has no commit.", "with:\n  idempotency-token: …")
+        raise Failure(f"This event has no {missing}.", "with:\n  idempotency-token: …")
     return found
 
 

@@ -10,10 +10,14 @@ from typing import Any, NamedTuple, TypeVar, cast
 from urllib.parse import quote, urlencode
 
 from monotron_ci import __version__
-from monotron_ci.failure import Failure
-from monotron_ci.sending import Answer, Patience, checked_url, send
+from monotron_ci.credential import Credential, authorization, hidden
+from monotron_ci.failure import Failure, NoAnswer
+from monotron_ci.sending import AGAIN, Answer, Patience, checked_url, send
 
 AGENT = f"monotron-ci/{__version__}"
+
+LAST = (1 << 63) - 1
+"""The largest number that there is."""
 
 _NUMBER = r"(?:0|[1-9][0-9]{0,18})"
 _CORE = rf"({_NUMBER})\.({_NUMBER})\.({_NUMBER})"
@@ -21,7 +25,6 @@ VERSION = re.compile(rf"{_CORE}(?:-([0-9A-Za-z.-]+))?(?:\+([0-9A-Za-z.-]+))?")
 """A semantic version (SemVer 2.0.0), as far as it must be safe to write down."""
 
 _BUMP = re.compile(r"[a-z]{1,20}")
-_CREDENTIAL = re.compile(r"[\x21-\x7e]{1,8192}")
 _CODE = re.compile(r"[a-z_]{1,64}")
 _NOT_OURS = (
     "Look whether `url` is the address of Monotron itself: a sign-in page or a proxy may stand "
@@ -64,24 +67,6 @@ class Version(NamedTuple):
 Given = TypeVar("Given", Entry, Version)
 
 
-class Credential(str):
-    """A key or an identity token, which no repr shows."""
-
-    def __repr__(self) -> str:
-        return "Credential(***)"
-
-
-def parse_credential(text: str, what: str) -> Credential:
-    """The credential; `Failure`, which does not show it, if no header could carry it."""
-    bare = text.strip()
-    if not _CREDENTIAL.fullmatch(bare):
-        raise Failure(
-            f"{what} holds spaces, line breaks or characters that no key has.",
-            "Copy it again, whole and on one line.",
-        )
-    return Credential(bare)
-
-
 class Client:
     """One Monotron service. Every request may be sent again, and is, within *patience*."""
 
@@ -113,7 +98,14 @@ class Client:
         own = self.peek(key, token)
         if own.value:
             return own
-        return Entry(key, token, self.peek(key).value + 1, reused=False)
+        last = self.peek(key).value
+        if last == LAST:
+            raise Failure(
+                f"The series {key!r} stands at its last value, {LAST}.",
+                "Go on with another name.",
+                code="series_exhausted",
+            )
+        return Entry(key, token, last + 1, reused=False)
 
     def version(
         self, name: str, token: str, query: Mapping[str, str], text: str | None = None
@@ -124,20 +116,20 @@ class Client:
         answer = self._ask("PUT", _with(path, query), body)
         return self._same_token(answer, self._version(answer, name), token)
 
-    def latest(self, name: str) -> Version:
-        """The latest final version."""
+    def find(self, name: str, token: str = "") -> Version:
+        """The latest final version, or the token's; 0.0.0 where there is none."""
+        path = f"/v1/versions/{_quoted(name)}" + (f"/{_quoted(token)}" if token else "")
         try:
-            return self._version(self._ask("GET", f"/v1/versions/{_quoted(name)}"), name)
+            return self._version(self._ask("GET", path), name)
         except Failure as failure:
             if failure.code == "version_not_found":
                 return _NOTHING._replace(name=name)
             raise
 
-    def of_token(self, name: str, token: str) -> Version | None:
-        """The version of the token, or None."""
-        path = f"/v1/versions/{_quoted(name)}/{_quoted(token)}"
+    def release(self, name: str, version: str) -> Version | None:
+        """Who has the version, or None where no record says so."""
         try:
-            return self._version(self._ask("GET", path), name)
+            return self._version(self._ask("GET", f"/v1/releases/{_quoted(name)}/{version}"), name)
         except Failure as failure:
             if failure.code == "version_not_found":
                 return None
@@ -171,7 +163,7 @@ class Client:
         if body is not None:
             request.add_header("Content-Type", media_type)
         if self._credential is not None:
-            request.add_unredirected_header("Authorization", _authorization(self._credential))
+            request.add_unredirected_header("Authorization", authorization(self._credential))
         answer = send(request, self._patience)
         if answer.status == 200:
             return answer
@@ -186,12 +178,12 @@ class Client:
             and _CODE.fullmatch(code)
             and isinstance(problem.get("detail"), str)
         ):
-            detail = problem["detail"]
-            if self._credential:  # whatever stands at that address may give it back
-                detail = detail.replace(self._credential, "***")
-            return Failure(f"Monotron answers {answer.status} {code}: {detail[:2000]}", code=code)
+            # Whatever stands at that address may give the key back.
+            said = hidden(f"{code}: {problem['detail']}", self._credential)
+            kind = NoAnswer if answer.status in AGAIN else Failure
+            return kind(f"Monotron answers {answer.status} {said[:2000]}", code=code)
         if 300 <= answer.status < 400:
-            return Failure(
+            return NoAnswer(
                 f"{self.url} redirects elsewhere, and a redirect is not followed, since it would "
                 "carry the key along.",
                 "Write the address that it leads to as `url`, if that is your Monotron.",
@@ -200,7 +192,7 @@ class Client:
 
     def _not_ours(self, answer: Answer) -> Failure:
         kind = answer.type if re.fullmatch(r"[a-z0-9.+/-]{1,80}", answer.type) else "no known type"
-        return Failure(
+        return NoAnswer(
             f"{self.url} answers {answer.status} with a body ({kind}) that is not Monotron's.",
             _NOT_OURS,
         )
@@ -238,7 +230,7 @@ _NOTHING = Version("", None, "0.0.0", 0, 0, 0, None, None, None, False, False, N
 
 
 def _is_number(value: object, least: int = 0) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and least <= value < 1 << 63
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= LAST
 
 
 def _is_text(value: object) -> bool:
@@ -287,11 +279,3 @@ def _quoted(text: str) -> str:
 
 def _with(path: str, query: Mapping[str, str]) -> str:
     return f"{path}?{urlencode(query)}" if query else path
-
-
-def _authorization(credential: Credential) -> str:
-    if ":" not in credential:
-        return f"Bearer {credential}"
-    import base64
-
-    return f"Basic {base64.b64encode(credential.encode()).decode()}"

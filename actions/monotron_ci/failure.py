@@ -1,4 +1,4 @@
-"""The one exception that a user sees."""
+"""The one exception that a user sees, and the one kind of it that may pass by itself."""
 
 from __future__ import annotations
 
@@ -17,3 +17,7 @@ class Failure(Exception):
 
     def __str__(self) -> str:
         return f"{self.cause}\n\n{self.cure}" if self.cure else self.cause
+
+
+class NoAnswer(Failure):
+    """Nobody answered in time, or something that is not Monotron: worth asking again."""

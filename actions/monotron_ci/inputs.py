@@ -7,12 +7,14 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from monotron_ci.client import VERSION, Credential, parse_credential
+from monotron_ci.client import VERSION
+from monotron_ci.credential import Credential, parse_credential
 from monotron_ci.failure import Failure
 from monotron_ci.sending import checked_url
 
 MODES = ("semver", "counter")
 BUMPS = ("major", "minor", "patch", "final", "auto", "none")
+TAG_PREFIX = "v"
 
 OF_VERSIONS_ONLY = (
     "prerelease",
@@ -45,7 +47,7 @@ class Inputs(NamedTuple):
     create_tag: bool = False
     github_token: Credential | None = None
     idempotency_token: str = ""
-    tag_prefix: str = "v"
+    tag_prefix: str = TAG_PREFIX
     build_metadata: str = ""
     major_labels: tuple[str, ...] = ("major",)
     minor_labels: tuple[str, ...] = ("minor",)
@@ -61,7 +63,7 @@ def raw_inputs(environ: Mapping[str, str]) -> dict[str, str]:
     """The inputs as the runner gives them, in MONOTRON_INPUTS; without those left blank."""
     try:
         given = json.loads(environ["MONOTRON_INPUTS"])
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, RecursionError):
         raise Failure(
             "MONOTRON_INPUTS holds no inputs.", "This runs as a step of the Monotron action."
         ) from None
@@ -86,7 +88,9 @@ def parse_inputs(raw: Mapping[str, str], kind: str) -> Inputs:
         parsed["bump"] = "none"
     inputs = Inputs(**parsed)
     if inputs.mode == "counter":
-        _check_counter(raw, inputs)
+        _check_counter(inputs)
+    if inputs.bump == "none":
+        _check_none(inputs)
     if inputs.bump == "final" and inputs.prerelease:
         raise Failure(
             "`bump: final` makes a pre-release final, so it goes without `prerelease`.",
@@ -100,8 +104,21 @@ def parse_inputs(raw: Mapping[str, str], kind: str) -> Inputs:
     return inputs
 
 
-def _check_counter(raw: Mapping[str, str], inputs: Inputs) -> None:
-    unfit = [name for name in OF_VERSIONS_ONLY if raw.get(name, "") not in ("", "false", "fail")]
+def _check_none(inputs: Inputs) -> None:
+    for name in ("line", "prerelease"):
+        if getattr(inputs, name):
+            raise Failure(
+                f"`bump: none` looks at the latest final version, for which `{name}` means "
+                "nothing.",
+                f"Leave `{name}` out, or name a commit whose version is meant as "
+                "`idempotency-token`.",
+            )
+
+
+def _check_counter(inputs: Inputs) -> None:
+    default = Inputs._field_defaults
+    fields = {name: name.replace("-", "_") for name in OF_VERSIONS_ONLY}
+    unfit = [name for name, field in fields.items() if getattr(inputs, field) != default[field]]
     if inputs.bump not in ("patch", "none"):
         unfit.append("bump")
     if unfit:

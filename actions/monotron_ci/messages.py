@@ -7,31 +7,33 @@ from __future__ import annotations
 
 import sys
 
+from monotron_ci.credential import forms
+
 
 def mask(secret: str) -> None:
     """Have the runner write `***` wherever *secret* would be printed from now on."""
-    for line in {secret, *secret.splitlines()}:
-        if line.strip():
-            _command("add-mask", line)
+    for form in forms(secret):
+        _command("add-mask", form)
 
 
 def error(title: str, text: str) -> None:
     """An annotation that stands on the run's page; the step is to end with an error."""
-    _command(f"error title={_property(title)}", _printable(text))
+    _command(f"error title={_property(title)}", printable(text))
 
 
 def plain(text: str) -> str:
     """The text on one line, free of control characters, and of what the runner would obey."""
-    printable = _printable(text).replace("\n", " ")
+    line = printable(text).replace("\n", " ")
     # A line that begins with :: is a command; so is ##[ of the older kind, anywhere in a line.
-    return printable.replace("::", ":\u200b:").replace("##[", "#\u200b#[")
+    return line.replace("::", ":\u200b:").replace("##[", "#\u200b#[")
 
 
 def _command(command: str, data: str) -> None:
     print(f"::{command}::{_escaped(data)}", flush=True, file=sys.stdout)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """The text without control characters, but with its line breaks."""
     return "".join(char if char.isprintable() or char == "\n" else " " for char in text)
 
 

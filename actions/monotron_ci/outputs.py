@@ -1,4 +1,4 @@
-"""The outputs of the action, each held to a grammar, so that none can add another."""
+"""What later steps see, each held to a grammar, so that none can add another."""
 
 from __future__ import annotations
 
@@ -27,9 +27,28 @@ GRAMMAR: Mapping[str, str] = {
     "reused": _BOOLEAN,
     "is_latest": _BOOLEAN,
     "docker_tag": r"[0-9A-Za-z_.-]{0,300}",
-    "idempotency_token": r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{0,256}",
+    "idempotency_token": r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{0,256}",
 }
 """What each output may hold, in the order of action.yml."""
+
+
+DOTENV: Mapping[str, str] = {
+    "VERSION": "version",
+    "TAG": "tag",
+    "MAJOR": "major",
+    "MINOR": "minor",
+    "PATCH": "patch",
+    "PRERELEASE_ID": "prerelease",
+    "METADATA": "metadata",
+    "RELEASE_TYPE": "release_type",
+    "PREVIOUS_VERSION": "previous_version",
+    "IS_LATEST": "is_latest",
+    "REUSED": "reused",
+    "DOCKER_TAG": "docker_tag",
+}
+"""The variables of a version as the service writes them, and the outputs that they show."""
+
+DOTENV_OF_NUMBERS = {"VALUE": "value", "BUILD_NUMBER": "build_number", "REUSED": "reused"}
 
 
 def of_version(version: Version, *, tag_prefix: str, changed: bool) -> dict[str, str]:
@@ -70,6 +89,14 @@ def write(path: str, outputs: Mapping[str, str]) -> None:
         file.write(lines(outputs))
 
 
+def dotenv(outputs: Mapping[str, str]) -> str:
+    """The lines of `format=dotenv`; `Failure` as of `lines`."""
+    lines(outputs)
+    shown = {**outputs, "metadata": outputs["version"].partition("+")[2]}
+    names = DOTENV if outputs["version"] else DOTENV_OF_NUMBERS
+    return "".join(f"MONOTRON_{name}={shown[output]}\n" for name, output in names.items())
+
+
 def lines(outputs: Mapping[str, str]) -> str:
     """A line NAME=VALUE for each; `Failure` if one does not keep to its grammar."""
     for name, value in outputs.items():
@@ -84,11 +111,10 @@ def lines(outputs: Mapping[str, str]) -> str:
 
 def _outputs(**values: object) -> dict[str, str]:
     """All outputs, empty where *values* has none."""
-    return {name: text(values.get(name)) for name in GRAMMAR}
+    return {name: _text(values.get(name)) for name in GRAMMAR}
 
 
-def text(value: object) -> str:
-    """A value as outputs and dotenv files write it: nothing is empty."""
+def _text(value: object) -> str:
     if value is None:
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -6,6 +6,7 @@ caller's choice for everything else.
 
 from __future__ import annotations
 
+import email.utils
 import http.client
 import json
 import re
@@ -16,7 +17,7 @@ from collections.abc import Mapping
 from typing import Any, Callable, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
-from monotron_ci.failure import Failure
+from monotron_ci.failure import Failure, NoAnswer
 
 LARGEST_ANSWER = 1 << 20
 """Bytes. What Monotron and GitHub answer here is far smaller."""
@@ -24,8 +25,11 @@ LARGEST_ANSWER = 1 << 20
 ONE_ATTEMPT = 20.0
 """Seconds that one attempt may take."""
 
-AGAIN = frozenset({429, 502, 503, 504})
-"""Statuses that promise a better answer later."""
+AGAIN = frozenset({408, 429, 500, 502, 503, 504})
+"""Statuses that a later try may change; those of curl's --retry."""
+
+CHUNK = 1 << 16
+"""Bytes that are read at once."""
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -48,17 +52,24 @@ class Answer(NamedTuple):
             return None
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 
-class Patience(NamedTuple):
-    """How long to try, and how often again."""
+class Patience:
+    """How long to try, all requests together, from now on; and how often again, each of them."""
 
-    seconds: float = 60.0
-    retries: int = 8
-    clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
+    def __init__(
+        self,
+        seconds: float = 60.0,
+        retries: int = 8,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.retries = retries
+        self.clock = clock
+        self.sleep = sleep
+        self.end = clock() + seconds
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -66,7 +77,11 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None  # and so the redirect itself is the answer
 
 
-_OPENER = urllib.request.build_opener(_NoRedirect)
+def _opener() -> urllib.request.OpenerDirector:
+    """By the proxies of the environment, but never for http: it is loopback's, and in clear."""
+    proxies = urllib.request.getproxies()
+    https = {scheme: proxy for scheme, proxy in proxies.items() if scheme == "https"}
+    return urllib.request.build_opener(urllib.request.ProxyHandler(https), _NoRedirect)
 
 
 def split(url: str) -> SplitResult | None:
@@ -78,6 +93,8 @@ def split(url: str) -> SplitResult | None:
         return None
     if not host or not re.fullmatch(r"[\x21-\x7e]+", url):
         return None
+    if not all(0 < len(label) < 64 for label in host.split(".")):
+        return None  # no name of DNS, and no codec would take it
     safe = parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK)
     return parts if safe else None
 
@@ -101,65 +118,108 @@ def checked_url(url: str, what: str) -> str:
 
 
 def send(request: urllib.request.Request, patience: Patience) -> Answer:
-    """The answer; `Failure` if none came in time. Redirects are answers like others."""
-    deadline = patience.clock() + patience.seconds
-    for attempt in range(patience.retries + 1):
-        answer, trouble = _attempt(request, patience, deadline)
+    """The answer; `NoAnswer` if none came in time. Redirects are answers like others."""
+    opener, tried = _opener(), 0
+    while True:
+        try:
+            answer, trouble = _attempt(opener, request, patience), ""
+        except _Trouble as error:
+            answer, trouble = None, str(error)
+            if error.lasting:
+                raise NoAnswer(
+                    f"{_origin(request)} is not trusted: {trouble}.",
+                    "Look whether the address is right. Where its certificate is of an authority "
+                    "of your own, set SSL_CERT_FILE to that authority's file.",
+                ) from None
+        tried += 1
         if answer is not None and answer.status not in AGAIN:
             return answer
-        pause = _pause(attempt, answer)
-        left = deadline - patience.clock()
-        if attempt < patience.retries and pause < left:
+        pause = _pause(tried, answer)
+        if tried <= patience.retries and pause < patience.end - patience.clock():
             patience.sleep(pause)
             continue
         if answer is not None:
             return answer
-        tries = "Once" if attempt == 0 else f"{attempt + 1} times"
-        raise Failure(
+        tries = "Once" if tried == 1 else f"{tried} times"
+        raise NoAnswer(
             f"{_origin(request)} did not answer: {trouble}. {tries} tried.",
             "Look whether the address is right and the server runs. The same request may be "
             "sent again, so re-run the job.",
         )
-    raise AssertionError("the last attempt returns or raises")
+
+
+class _Trouble(Exception):
+    """What came in place of an answer, in a few words."""
+
+    def __init__(self, error: object) -> None:
+        super().__init__(_words(error))
+        self.lasting = type(error).__name__ == "SSLCertVerificationError"
+        """Whether another try would meet it too."""
 
 
 def _attempt(
-    request: urllib.request.Request, patience: Patience, deadline: float
-) -> tuple[Answer | None, str]:
-    """One try: an answer that came whole, or what came between."""
-    seconds = max(0.1, min(ONE_ATTEMPT, deadline - patience.clock()))
+    opener: urllib.request.OpenerDirector, request: urllib.request.Request, patience: Patience
+) -> Answer:
+    """One try: an answer that came whole, or `_Trouble`."""
+    end = min(patience.end, patience.clock() + ONE_ATTEMPT)
+    seconds = end - patience.clock()
+    if seconds <= 0:
+        raise _Trouble("no time was left for it")
     try:
-        with _OPENER.open(request, timeout=seconds) as response:
-            return _whole(response, response.status), ""
-    except urllib.error.HTTPError as error:
-        with error:
-            try:
-                return _whole(error, error.code), ""
-            except (OSError, http.client.HTTPException) as broken:
-                return None, _words(broken)
+        try:
+            response = opener.open(request, timeout=seconds)
+        except urllib.error.HTTPError as error:
+            response = error
+        with response:
+            return _whole(response, lambda: patience.clock() < end)
     except urllib.error.URLError as error:
-        return None, _words(error.reason)
+        raise _Trouble(error.reason) from None
     except (OSError, http.client.HTTPException) as error:
-        return None, _words(error)
+        raise _Trouble(error) from None
 
 
-def _whole(response: Any, status: int) -> Answer:
-    body = response.read(LARGEST_ANSWER + 1)
-    length = response.headers.get("Content-Length")
-    if length is not None and length.isdigit() and len(body) < min(int(length), LARGEST_ANSWER):
-        raise http.client.IncompleteRead(body, int(length) - len(body))
-    return Answer(status, response.headers, body[:LARGEST_ANSWER])
+def _whole(response: Any, in_time: Callable[[], bool]) -> Answer:
+    body = b""
+    while len(body) < LARGEST_ANSWER:
+        # A read ends with what has come: a server that drips cannot hold it beyond the time.
+        chunk = response.read1(min(CHUNK, LARGEST_ANSWER - len(body)))
+        if not chunk:
+            break
+        body += chunk
+        if not in_time():
+            raise TimeoutError
+    length = _whole_number(response.headers.get("Content-Length"))
+    if length is not None and len(body) < min(length, LARGEST_ANSWER):
+        raise http.client.IncompleteRead(body, length - len(body))
+    return Answer(response.status, response.headers, body)
 
 
-def _pause(attempt: int, answer: Answer | None) -> float:
+def _pause(tried: int, answer: Answer | None) -> float:
     """Seconds until the next try: twice as long each time, with jitter, or as the server says."""
     import random  # only now: most requests are answered at once
 
-    pause: float = min(10.0, 0.25 * 2**attempt) * (0.5 + random.random())  # noqa: S311 - no secret
-    asked = answer.headers.get("Retry-After") if answer is not None else None
-    if asked and asked.strip().isdigit():
-        return max(pause, float(asked.strip()))
-    return pause
+    pause: float = min(10.0, 0.125 * 2**tried) * (0.5 + random.random())  # noqa: S311 - no secret
+    asked = _asked(answer.headers) if answer is not None else None
+    return pause if asked is None else max(pause, asked)
+
+
+def _asked(headers: Mapping[str, str]) -> float | None:
+    """Seconds that Retry-After asks for; a time is meant by the server's own clock."""
+    text = headers.get("Retry-After")
+    if text is None or _whole_number(text) is not None:
+        return _whole_number(text)
+    try:
+        then, now = (
+            email.utils.parsedate_to_datetime(date) for date in (text, headers.get("Date") or "")
+        )
+        return (then - now).total_seconds()
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _whole_number(text: str | None) -> int | None:
+    bare = (text or "").strip()
+    return int(bare) if re.fullmatch(r"[0-9]{1,9}", bare) else None
 
 
 def _words(error: object) -> str:
@@ -168,7 +228,8 @@ def _words(error: object) -> str:
         return "the answer was cut off"
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    text = str(getattr(error, "strerror", None) or error) or type(error).__name__
+    text = str(getattr(error, "verify_message", None) or getattr(error, "strerror", None) or error)
+    text = text or type(error).__name__
     return "".join(char if char.isprintable() else " " for char in text)[:200]
 
 

@@ -11,8 +11,10 @@ import urllib.request
 from typing import Any
 from urllib.parse import quote
 
-from monotron_ci.client import AGENT, Credential
+from monotron_ci.client import AGENT
+from monotron_ci.credential import Credential
 from monotron_ci.failure import Failure
+from monotron_ci.inputs import TAG_PREFIX
 from monotron_ci.sending import Answer, Patience, send, split
 
 PERMISSION = """permissions:
@@ -29,10 +31,9 @@ class Tags:
         self._key = key
         self._patience = patience
 
-    def create(self, tag: str, commit: str) -> bool:
-        """Let *tag* point at *commit*; whether it is new. `Failure` if it points elsewhere."""
-        if not re.fullmatch(r"[0-9a-f]{40}([0-9a-f]{24})?", commit):
-            raise Failure("There is no commit to tag: this event has none.")
+    def create(self, prefix: str, version: str, commit: str) -> bool:
+        """Let the tag point at *commit*; whether it is new. `Failure` if it points elsewhere."""
+        tag = f"{prefix}{version}"
         body = {"ref": f"refs/tags/{tag}", "sha": commit}
         made = self._ask("/refs", body)
         if made.status == 201:
@@ -42,20 +43,22 @@ class Tags:
             if there == commit:
                 return False
             if there:
+                flag = f" --tag-prefix={prefix}" if prefix != TAG_PREFIX else ""
                 raise Failure(
                     f"The tag {tag} exists and points at {there[:12]}, not at {commit[:12]}. It "
                     "was not moved.",
-                    f"Delete the tag if it is wrong, or have versions go on after it: "
-                    f"monotron adopt NAME --version {tag}",
+                    "Delete the tag if it is wrong. If the project had versions before, let "
+                    "counting go on after them, in a clone that has its tags:\n\n"
+                    f"monotron adopt NAME{flag}",
                 )
         raise self._refused(tag, made)
 
     def _commit_of(self, tag: str) -> str | None:
         """What the tag points at, through an annotated tag too."""
         target = self._object(f"/ref/tags/{quote(tag)}")
-        if target.get("type") == "tag" and _is_hash(target.get("sha")):
+        if target.get("type") == "tag" and is_hash(target.get("sha")):
             target = self._object(f"/tags/{target['sha']}")
-        return target["sha"] if _is_hash(target.get("sha")) else None
+        return target["sha"] if is_hash(target.get("sha")) else None
 
     def _object(self, path: str) -> dict[str, Any]:
         found = self._ask(path).json()
@@ -87,5 +90,6 @@ class Tags:
         )
 
 
-def _is_hash(value: object) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{40,64}", value) is not None
+def is_hash(value: object) -> bool:
+    """Whether it is the whole hash of a commit."""
+    return isinstance(value, str) and bool(re.fullmatch(r"[0-9a-f]{40}([0-9a-f]{24})?", value))

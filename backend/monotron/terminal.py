@@ -3,42 +3,30 @@
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from semver import Version as SemVer
 
 from monotron_ci import outputs
-from monotron_ci.client import Client, Entry, Version, parse_credential
-from monotron_ci.failure import Failure
-from monotron_ci.inputs import BUMPS, tag_prefix
+from monotron_ci.client import LAST, Client, Entry, Version
+from monotron_ci.credential import parse_credential
+from monotron_ci.failure import Failure, NoAnswer
+from monotron_ci.inputs import BUMPS, TAG_PREFIX, tag_prefix
+from monotron_ci.messages import printable
 from monotron_ci.sending import Patience
 
-REFUSED, NOTHING_THERE, NO_ANSWER = 1, 3, 4
-"""Exit codes: the service refused; there is nothing yet; it did not answer, so ask again."""
+REFUSED, TOLD_WRONG, NOTHING_THERE, NO_ANSWER = 1, 2, 3, 4
+"""Exit codes: the service refused; so did the command; nothing is there yet; ask again."""
 
 URL = "http://127.0.0.1:3030"
 
 MOST_MESSAGES = 1 << 20
 """Bytes that the service reads."""
-
-DOTENV = {
-    "VERSION": "version",
-    "TAG": "tag",
-    "MAJOR": "major",
-    "MINOR": "minor",
-    "PATCH": "patch",
-    "PRERELEASE_ID": "prerelease",
-    "METADATA": "metadata",
-    "RELEASE_TYPE": "bump",
-    "PREVIOUS_VERSION": "previous",
-    "IS_LATEST": "latest",
-    "REUSED": "reused",
-}
-"""The variables of `--output dotenv` and the members that they show, as the service has them."""
 
 
 class Nothing(Exception):
@@ -55,7 +43,7 @@ class Shown(NamedTuple):
 
     def form(self, name: str) -> str:
         if name == "json":
-            return json.dumps(self.document, ensure_ascii=False) + "\n"
+            return json.dumps(self.document) + "\n"
         return str(getattr(self, name))
 
 
@@ -91,20 +79,22 @@ def run(parsed: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> 
             Patience(parsed.timeout, parsed.retries),
         )
         shown: Shown = parsed.ask(client, parsed)
-    except Nothing as nothing:
-        print(f"monotron: {nothing}", file=sys.stderr)
-        return NOTHING_THERE
-    except Failure as failure:
-        print(f"monotron: {failure}", file=sys.stderr)
-        return REFUSED if failure.code else NO_ANSWER
-    except UsageError as error:
-        print(f"monotron: {error}", file=sys.stderr)
-        return 2
-    sys.stdout.write(shown.form(parsed.output))
+        sys.stdout.write(shown.form(parsed.output))
+    except (Nothing, Failure) as error:
+        print(f"monotron: {printable(str(error))}", file=sys.stderr)
+        return _exit_code(error)
     return 0
 
 
-class UsageError(Exception):
+def _exit_code(error: Nothing | Failure) -> int:
+    if isinstance(error, Nothing):
+        return NOTHING_THERE
+    if isinstance(error, NoAnswer):
+        return NO_ANSWER
+    return REFUSED if error.code else TOLD_WRONG
+
+
+class UsageError(Failure):
     """The command cannot work with what it was given, or with what is in this folder."""
 
 
@@ -112,9 +102,19 @@ def _asking() -> argparse.ArgumentParser:
     """What all commands take. The key comes from the environment only: arguments can be seen."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--url", help=f"of the service (MONOTRON_URL; default: {URL})")
-    parser.add_argument("--timeout", type=int, default=60, help="seconds to go on trying (60)")
-    parser.add_argument("--retries", type=int, default=8, help="times to ask again (8)")
+    seconds, times = _whole(1, 3600), _whole(0, 100)
+    parser.add_argument("--timeout", type=seconds, default=60, help="seconds to go on trying (60)")
+    parser.add_argument("--retries", type=times, default=8, help="times to ask again (8)")
     return parser
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,6}", text) or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"must be a whole number from {least} to {most}")
+        return int(text)
+
+    return parse
 
 
 def _add_next(parser: argparse.ArgumentParser) -> None:
@@ -139,6 +139,7 @@ def _add_version(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--metadata", help="to append, such as sha.7d4c379")
     parser.add_argument("--on-conflict", choices=("fail", "reuse"), default="fail")
     parser.add_argument("--dry-run", action="store_true", help="tell it, and count nothing")
+    _add_tag_prefix(parser)
     parser.add_argument(
         "--messages",
         metavar="FILE",
@@ -150,15 +151,21 @@ def _add_version(parser: argparse.ArgumentParser) -> None:
 
 def _add_releases(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="of what is versioned")
-    parser.add_argument("--limit", type=int, default=20, help="how many at most (20)")
+    parser.add_argument(
+        "--limit", type=_whole(1, 999_999), default=20, help="how many at most (20)"
+    )
     parser.set_defaults(ask=_releases)
 
 
 def _add_adopt(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="of what is versioned")
     parser.add_argument("--version", metavar="VERSION", help="(the newest of the tags here)")
-    parser.add_argument("--tag-prefix", default="v", help="what the tags begin with (v)")
+    _add_tag_prefix(parser)
     parser.set_defaults(ask=_adopt)
+
+
+def _add_tag_prefix(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--tag-prefix", default=TAG_PREFIX, help="what git tags begin with (v)")
 
 
 def _add_token(parser: argparse.ArgumentParser) -> None:
@@ -178,12 +185,14 @@ def _peek(client: Client, parsed: argparse.Namespace) -> Shown:
 
 
 def _version(client: Client, parsed: argparse.Namespace) -> Shown:
+    prefix = tag_prefix("--tag-prefix", parsed.tag_prefix)
     if parsed.bump == "none":
-        found = client.of_token(parsed.name, parsed.token) if parsed.token else None
-        version = found if parsed.token else client.latest(parsed.name)
-        if version is None or version.version == "0.0.0":
+        if parsed.line or parsed.prerelease:
+            raise UsageError("--bump none looks at the latest version, or at that of a TOKEN.")
+        version = client.find(parsed.name, parsed.token or "")
+        if version.version == "0.0.0":
             raise Nothing(f"{parsed.name!r} has no version yet")
-        return _version_shown(version, changed=False)
+        return _version_shown(version, prefix, changed=False)
     token = _token(parsed)
     wanted = {
         "bump": parsed.bump,
@@ -195,105 +204,124 @@ def _version(client: Client, parsed: argparse.Namespace) -> Shown:
         "dry_run": "true" if parsed.dry_run else None,
     }
     query = {name: value for name, value in wanted.items() if value is not None}
-    text = _messages(client, parsed, token) if parsed.bump == "auto" else None
+    text = _messages(client, parsed, token, query, prefix) if parsed.bump == "auto" else None
     version = client.version(parsed.name, token, query, text)
-    return _version_shown(version, changed=not parsed.dry_run)
+    return _version_shown(version, prefix, changed=not parsed.dry_run)
 
 
 def _releases(client: Client, parsed: argparse.Namespace) -> Shown:
     found: list[Version] = []
     after: str | None = ""
     while after is not None and len(found) < parsed.limit:
-        page, after = client.releases(parsed.name, min(1000, parsed.limit - len(found)), after)
+        try:
+            page, after = client.releases(parsed.name, min(1000, parsed.limit - len(found)), after)
+        except Failure as failure:
+            if failure.code != "version_not_found":
+                raise
+            raise Nothing(f"{parsed.name!r} has no version yet") from None
         found += page
     rows: list[tuple[str, ...]] = [("VERSION", "TOKEN", "BUMP", "AFTER", "GIVEN AT")]
     for release in found:
         latest = " (latest)" if release.latest else ""
         cells = (release.token, release.bump, release.previous, release.created_at)
-        rows.append((release.version + latest, *(cell or "-" for cell in cells)))
+        rows.append((release.version + latest, *(printable(cell or "-") for cell in cells)))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
     return Shown([release.document for release in found], "".join(f"{line}\n" for line in lines))
 
 
 def _adopt(client: Client, parsed: argparse.Namespace) -> Shown:
-    version = parsed.version or _newest_tag(tag_prefix("--tag-prefix", parsed.tag_prefix))
-    return _version_shown(client.adopt(parsed.name, version), changed=False)
+    prefix = tag_prefix("--tag-prefix", parsed.tag_prefix)
+    version = parsed.version or _newest_tag(prefix)
+    return _version_shown(client.adopt(parsed.name, version), prefix, changed=False)
 
 
 def _entry_shown(entry: Entry) -> Shown:
-    reused = str(entry.reused).lower()
-    return Shown(
-        entry.document,
-        f"{entry.value}\n",
-        f"MONOTRON_VALUE={entry.value}\nMONOTRON_BUILD_NUMBER={entry.value}\n"
-        f"MONOTRON_REUSED={reused}\n",
-        outputs.lines(outputs.of_entry(entry, changed=True)),
-    )
+    given = outputs.of_entry(entry, changed=True)
+    dotenv, github = outputs.dotenv(given), outputs.lines(given)
+    return Shown(entry.document, f"{entry.value}\n", dotenv, github)
 
 
-def _version_shown(version: Version, *, changed: bool) -> Shown:
-    values = {name: version.document.get(member) for name, member in DOTENV.items()}
-    values["DOCKER_TAG"] = version.version.replace("+", "_")
-    given = outputs.of_version(version, tag_prefix="v", changed=changed)
-    return Shown(
-        version.document,
-        f"{version.version}\n",
-        "".join(f"MONOTRON_{name}={outputs.text(value)}\n" for name, value in values.items()),
-        outputs.lines(given),
-    )
+def _version_shown(version: Version, prefix: str, *, changed: bool) -> Shown:
+    given = outputs.of_version(version, tag_prefix=prefix, changed=changed)
+    dotenv, github = outputs.dotenv(given), outputs.lines(given)
+    return Shown(version.document, f"{version.version}\n", dotenv, github)
 
 
 def _token(parsed: argparse.Namespace) -> str:
-    token: str = parsed.token or _git("rev-parse", "HEAD").strip()
+    token: str = parsed.token or _git("Name the token.", "rev-parse", "HEAD").strip()
     return token
 
 
-def _messages(client: Client, parsed: argparse.Namespace, token: str) -> str:
-    """The messages that decide a bump; of git, those since the latest version's commit."""
+def _messages(
+    client: Client, parsed: argparse.Namespace, token: str, query: Mapping[str, str], prefix: str
+) -> str:
+    """The messages that decide a bump; of git, those since the version before it."""
     if parsed.messages == "-":
-        return sys.stdin.buffer.read(MOST_MESSAGES + 1).decode(errors="replace")
-    if parsed.messages:
+        text = sys.stdin.buffer.read(MOST_MESSAGES + 1).decode(errors="replace")
+    elif parsed.messages:
         try:
-            return Path(parsed.messages).read_text(errors="replace")
+            text = Path(parsed.messages).read_text(errors="replace")
         except OSError as error:
             raise UsageError(f"{parsed.messages} cannot be read: {error.strerror}") from None
-    if client.of_token(parsed.name, token):
+    else:
+        text = _messages_since(client, parsed.name, token, query, prefix)
+    if len(text.encode(errors="replace")) > MOST_MESSAGES:
+        raise UsageError(
+            "the messages are longer than the 1 MiB that the service reads, so they cannot decide.",
+            "Say the bump (--bump minor), or hand fewer of them over: git log --format=%B%x00 … | "
+            "monotron version … --bump auto --messages -",
+        )
+    return text
+
+
+def _messages_since(
+    client: Client, name: str, token: str, query: Mapping[str, str], prefix: str
+) -> str:
+    # The service knows what a version on this line comes after, so a preview tells it.
+    preview = {**query, "bump": "patch", "dry_run": "true", "on_conflict": "reuse"}
+    coming = client.version(name, token, preview)
+    if coming.reused:
         return ""  # it keeps its version, whatever the messages are
-    latest = client.latest(parsed.name)
-    since = latest.token or (f"v{latest.version}" if latest.version != "0.0.0" else None)
+    since = coming.previous
+    if since:
+        release = client.release(name, since)
+        since = (release and release.token) or f"{prefix}{since}"
     try:
-        commits = f"{since}..{token}" if since else token
         # Tokens are anybody's words: none of them is an option.
-        return _git("log", "--format=%B%x00", "--end-of-options", commits, "--")
+        commits = f"{since}..{token}" if since else token
+        return _git("", "log", "--format=%B%x00", "--end-of-options", commits, "--")
     except UsageError:
         raise UsageError(
-            f"the commits since {latest.version} are not all here, so they cannot decide. Fetch "
-            "the whole history, or name them: git log --format=%B%x00 … | monotron version … "
-            "--bump auto --messages -"
+            f"the commits since {coming.previous or 'the first'} are not all here, so they cannot "
+            "decide.",
+            "Fetch the whole history and the tags, say what the tags begin with (--tag-prefix), or "
+            "name the commits: git log --format=%B%x00 … | monotron version … --bump auto "
+            "--messages -",
         ) from None
 
 
 def _newest_tag(prefix: str) -> str:
-    """The highest final version among the tags here."""
-    tags = _git("tag", "--list", f"{prefix}*").splitlines()
+    """The highest final version among the tags here that a service can count on from."""
+    tags = _git("Say --version.", "tag", "--list", f"{prefix}*").splitlines()
     found = [tag.removeprefix(prefix) for tag in tags]
     versions = [SemVer.parse(text) for text in found if SemVer.is_valid(text)]
     finals = [version for version in versions if version.prerelease is None]
-    if not finals:
+    countable = [each for each in finals if max(each.major, each.minor, each.patch) <= LAST]
+    if not countable:
         raise UsageError(
-            f"no tag here is {prefix}X.Y.Z. Fetch the tags (git fetch --tags), or say "
-            "--tag-prefix or --version."
+            f"no tag here is {prefix}X.Y.Z.",
+            "Fetch the tags (git fetch --tags), or say --tag-prefix or --version.",
         )
-    return str(max(finals))
+    return str(max(countable))
 
 
-def _git(*arguments: str) -> str:
+def _git(cure: str, *arguments: str) -> str:
     try:
         done = subprocess.run(["git", *arguments], capture_output=True, check=False)
     except FileNotFoundError:
-        raise UsageError("git is not installed, so name the token.") from None
+        raise UsageError("git is not installed.", cure) from None
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()[:1]
-        raise UsageError(f"git {arguments[0]} failed: {' '.join(said)}. Name the token.")
+        raise UsageError(f"git {arguments[0]} failed: {' '.join(said)}.", cure)
     return done.stdout.decode(errors="replace")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -18,7 +20,7 @@ import yaml
 import monotron
 import monotron_ci
 from harness.server import Server
-from monotron_ci.inputs import MODES, NAMES, Inputs
+from monotron_ci.inputs import BUMPS, MODES, NAMES, Inputs
 from monotron_ci.outputs import GRAMMAR
 from test_drift import code, section, table
 
@@ -34,13 +36,22 @@ def action(path: Path = ROOT / "action.yml") -> dict[str, Any]:
     return parsed
 
 
-def pythons() -> list[Path]:
-    """The interpreters that are here, of those that the action must run on."""
-    found = {Path(sys.executable).resolve()}
-    for place in (Path.home() / ".pyenv" / "versions").glob("3.*/bin/python3"):
-        if int(place.parents[1].name.split(".")[1]) >= 9:
-            found.add(place.resolve())
-    return sorted(found)
+PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
+"""The versions that the action must run on; CI has the oldest of them."""
+
+
+def interpreter(version: str) -> Path | None:
+    """The Python of this version on the PATH or of pyenv, if there is one."""
+    for found in (
+        shutil.which(f"python{version}"),
+        *Path.home().glob(f".pyenv/versions/{version}.*/bin/python3"),
+    ):
+        command = [found or "", "-c", "import sys; print(sys.executable)"]
+        with contextlib.suppress(OSError):
+            said = subprocess.run(command, capture_output=True, check=False)
+            if said.returncode == 0:  # a shim of pyenv may lead nowhere
+                return Path(said.stdout.decode().strip())
+    return None
 
 
 class TestInputs:
@@ -70,16 +81,18 @@ class TestInputs:
             default = inputs[code(row[0])].get("default")
             told = re.fullmatch(r"`(.*)`", row[1])
             assert (told[1] if told else None) == default, row
+            assert row[2] == inputs[code(row[0])]["description"]
 
     def test_the_readme_lists_the_outputs(self) -> None:
         rows = table(section((ROOT / "README.md").read_text(), "### Outputs"))
-        assert [code(row[0]) for row in rows] == list(action()["outputs"])
+        outputs = action()["outputs"]
+        assert [code(row[0]) for row in rows] == list(outputs)
+        assert [row[1] for row in rows] == [each["description"] for each in outputs.values()]
 
     def test_the_values_that_are_listed_are_those_that_are_taken(self) -> None:
         described = {name: each["description"] for name, each in action()["inputs"].items()}
         assert all(f"`{mode}`" in described["mode"] for mode in MODES)
-        for bump in ("major", "minor", "patch", "final", "auto", "none"):
-            assert f"`{bump}`" in described["bump"]
+        assert all(f"`{bump}`" in described["bump"] for bump in BUMPS)
 
     @pytest.mark.parametrize("path", ACTIONS, ids=lambda path: path.parent.name)
     def test_no_text_of_a_workflow_gets_into_the_command(self, path: Path) -> None:
@@ -94,6 +107,19 @@ class TestInputs:
             for value in own
         }
         assert all(match and match[1] in GRAMMAR for match in names)
+
+    @pytest.mark.parametrize("name", ["next", "peek"])
+    def test_an_action_within_is_short_and_the_page_lists_what_it_takes_and_has(
+        self, name: str
+    ) -> None:
+        path = ROOT / "actions" / name / "action.yml"
+        assert len(path.read_text().splitlines()) <= 12
+        page = (ROOT / "docs" / "ci" / "github.md").read_text()
+        told = re.search(rf"`actions/{name}` takes (.*?)has (.*?)\.", page, re.DOTALL)
+        assert told
+        parsed = action(path)
+        assert re.findall(r"`([a-z-]+)`", told[1]) == list(parsed["inputs"])
+        assert re.findall(r"`([a-z]+)`", told[2]) == list(parsed["outputs"])
 
 
 class TestLinters:
@@ -142,6 +168,7 @@ class TestPythons:
             "__future__",
             "base64",
             "collections",
+            "email",
             "http",
             "json",
             "os",
@@ -163,12 +190,16 @@ class TestPythons:
             [sys.executable, "-S", "-c", program], cwd=ROOT, capture_output=True, check=True
         )
         ours = {"client", "deciding", "event", "failure", "inputs", "messages", "outputs"}
-        ours |= {"sending", "summary", "action"}
+        ours |= {"credential", "sending", "summary", "action"}
         more = {name for name in done.stdout.decode().split() if "typing" not in name}
         assert more - {"__future__"} == {"monotron_ci", *(f"monotron_ci.{name}" for name in ours)}
 
-    @pytest.mark.parametrize("python", pythons(), ids=lambda path: path.parents[1].name)
-    def test_the_action_runs_on_every_python_from_3_9(self, python: Path, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("version", PYTHONS)
+    def test_the_action_runs_on_every_python_from_3_9(self, version: str, tmp_path: Path) -> None:
+        python = interpreter(version)
+        if python is None:
+            assert version != PYTHONS[0] or "CI" not in os.environ, "CI has to bring it"
+            pytest.skip(f"there is no Python {version} here")
         with Server("sqlite://") as server:
             done = subprocess.run(
                 [python, ROOT / "actions"],
@@ -188,6 +219,48 @@ class TestPythons:
         assert (done.returncode, done.stderr) == (0, b"")
         assert done.stdout.decode().splitlines()[-1] == "Monotron: 0.1.0"
         assert "version=0.1.0\n" in (tmp_path / "output").read_text()
+
+
+class TestWorkflows:
+    def test_ci_brings_the_oldest_python_and_the_self_test_runs_on_it(self) -> None:
+        def pythons(name: str) -> str:
+            parsed = yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text())
+            return json.dumps(parsed["jobs"])
+
+        assert f"{PYTHONS[0]}\\n" in pythons("ci.yml")
+        assert f'"python": "{PYTHONS[0]}"' in pythons("self-test.yml")
+
+    @pytest.mark.parametrize(
+        ("tag", "moved"), [("v0.10.0", True), ("v0.9.1", False), ("v1.0.0", True)]
+    )
+    def test_a_release_of_an_older_line_does_not_move_the_major_tag(
+        self, tag: str, moved: bool, tmp_path: Path
+    ) -> None:
+        jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())["jobs"]
+        (step,) = jobs["tag"]["steps"]
+        tags = ("v0.2.0", "v0.9.0", "v0.9.1", "v0.10.0", "v0.11.0-rc.1", "v1.0.0")
+        gh = tmp_path / "gh"
+        gh.write_text(
+            f'#!/bin/sh\nlast=$(for each; do echo "$each"; done | sed -n "s|.*matching-refs/||p")\n'
+            f'[ -n "$last" ] || {{ echo "$@" >>{tmp_path}/asked; exit; }}\n'
+            f'for each in {" ".join(tags)}; do echo "refs/tags/$each"; done | grep "refs/$last"\n'
+        )
+        gh.chmod(0o755)
+        done = subprocess.run(
+            ["bash", "-e", "-c", step["run"]],
+            env={
+                "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
+                "GITHUB_REF_NAME": tag,
+                "GITHUB_REPOSITORY": "acme/shop",
+                "GITHUB_SHA": "a" * 40,
+            },
+            capture_output=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        asked = (tmp_path / "asked").read_text() if (tmp_path / "asked").exists() else ""
+        assert (f"git/refs/tags/{tag[:2]} -f sha={'a' * 40} -F force=true" in asked) == moved
+        assert (asked == "") == (not moved)
 
 
 class TestVersion:

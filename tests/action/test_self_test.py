@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from action.test_files import PYTHONS, interpreter
 from harness.workflows import ACT, ROOT, SECONDS, environment
 
 
@@ -37,24 +39,29 @@ def test_the_self_test_passes(folder: Path) -> None:
         if name and (ROOT / name).exists() and not name.startswith("tests/"):
             (project / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, project / name)
-    # What its steps need of setup-python is here already.
+    # What its steps need of setup-python is here already, or is not here at all.
+    oldest = interpreter(PYTHONS[0])
+    place = folder / "pythons" / PYTHONS[0]
+    place.mkdir(parents=True)
+    if oldest:
+        (place / "python3").symlink_to(oldest)
     stub = folder / "setup-python"
     stub.mkdir()
     (stub / "action.yml").write_text(
         "name: stub\ndescription: stub\ninputs: {python-version: {description: ''}}\n"
-        "runs: {using: composite, steps: [{run: python3 --version, shell: bash}]}\n"
+        f"runs: {{using: composite, steps: [{{run: 'd={folder}/pythons/$VERSION; "
+        """[ ! -d "$d" ] || echo "$d" >>"$GITHUB_PATH"', shell: bash, """
+        "env: {VERSION: '${{ inputs.python-version }}'}}]}\n"
     )
     workflow = project / ".github" / "workflows" / "self-test.yml"
-    (uses,) = {
-        line.split()[2] for line in workflow.read_text().splitlines() if "/setup-python@" in line
-    }
+    (uses,) = set(re.findall(r"uses: (\S+/setup-python@\S+)", workflow.read_text()))
     workflow.write_text(workflow.read_text().replace("3031", str(free_port())))
     for command in (["init", "-q"], ["add", "--all"], ["commit", "-qm", "all"]):
         identity = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
         subprocess.run(["git", *identity, *command], cwd=project, check=True)
     done = subprocess.run(
         [
-            *(ACT, "push", "--workflows", workflow, "--matrix", "os:ubuntu-latest"),
+            *(ACT, "push", "--workflows", workflow, "--matrix", f"python:{PYTHONS[0]}"),
             *("--platform", "ubuntu-latest=-self-hosted", "--no-cache-server"),
             *("--local-repository", f"{uses}={stub}"),
         ],
@@ -68,6 +75,8 @@ def test_the_self_test_passes(folder: Path) -> None:
     said = done.stdout.decode() + done.stderr.decode()
     assert done.returncode == 0, said
     assert "0.1.0 false, 0.1.0 true, failure, 1 1" in said
+    if oldest:
+        assert re.search(rf"\| Python {re.escape(PYTHONS[0])}\.", said), said
 
 
 def free_port() -> int:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ssl
+import subprocess
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from harness.stand_in import HANG_UP, Say, StandIn
-from monotron_ci.client import Client, Credential, parse_credential
-from monotron_ci.failure import Failure
+from harness.stand_in import HANG_UP, Heard, Say, StandIn
+from monotron_ci.client import LAST, Client
+from monotron_ci.credential import Credential, parse_credential
+from monotron_ci.failure import Failure, NoAnswer
 from monotron_ci.sending import Answer, Patience, checked_url, send
 
 FINE = Say(200, b"fine", {"Content-Type": "text/plain"})
@@ -35,7 +39,7 @@ def ask(stand_in: StandIn, patience: Patience) -> Answer:
 
 
 class TestRetries:
-    @pytest.mark.parametrize("trouble", [HANG_UP, Say(429), Say(502), Say(503), Say(504)])
+    @pytest.mark.parametrize("trouble", [HANG_UP, *map(Say, (408, 429, 500, 502, 503, 504))])
     def test_trouble_that_passes_is_waited_out_with_the_same_request(self, trouble: Say) -> None:
         clock = Clock()
         with StandIn([trouble, trouble, FINE]) as stand_in:
@@ -43,7 +47,7 @@ class TestRetries:
         assert len(clock.pauses) == 2
         assert {(heard.method, heard.body) for heard in stand_in.heard} == {("PUT", b"body")}
 
-    @pytest.mark.parametrize("status", [400, 401, 404, 409, 422, 500, 507, 302])
+    @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 507, 302])
     def test_an_answer_that_will_not_change_is_taken(self, status: int) -> None:
         clock = Clock()
         with StandIn([Say(status), FINE]) as stand_in:
@@ -66,6 +70,23 @@ class TestRetries:
             ask(stand_in, clock.patience())
         assert clock.pauses == [17.0]
 
+    def test_the_server_may_say_until_when_by_its_own_clock(self) -> None:
+        clock = Clock()
+        headers = {
+            "Date": "Tue, 24 Nov 2026 08:00:00 GMT",
+            "Retry-After": "Tue, 24 Nov 2026 08:00:17 GMT",
+        }
+        with StandIn([Say(503, headers=headers), FINE]) as stand_in:
+            ask(stand_in, clock.patience())
+        assert clock.pauses == [17.0]
+
+    @pytest.mark.parametrize("asked", ["\u00b2", "-5", "1.5", "9" * 400, "soon", ""], ids=ascii)
+    def test_a_wait_that_makes_no_sense_is_not_kept(self, asked: str) -> None:
+        clock = Clock()
+        with StandIn([Say(429, headers={"Retry-After": asked}), FINE]) as stand_in:
+            assert ask(stand_in, clock.patience()).body == b"fine"
+        assert clock.pauses[0] < 1
+
     def test_a_wait_beyond_the_time_is_not_begun(self) -> None:
         clock = Clock()
         with StandIn([Say(429, headers={"Retry-After": "61"})]) as stand_in:
@@ -78,6 +99,32 @@ class TestRetries:
             ask(stand_in, clock.patience(seconds=3, retries=100))
         assert clock.now <= 3
         assert f"{len(stand_in.heard)} times tried" in told.value.cause
+
+    def test_an_answer_that_drips_is_not_awaited_beyond_the_time(self) -> None:
+        clock = Clock()
+
+        def look() -> float:  # every look at the clock costs a second: the answer is slow
+            clock.now += 1
+            return clock.now
+
+        with StandIn([Say(200, b"x" * (3 << 20))]) as stand_in:
+            patience = Patience(6, 0, look, clock.sleep)
+            with pytest.raises(NoAnswer, match="no answer in time"):
+                ask(stand_in, patience)
+        assert clock.now < 20
+
+    def test_all_requests_share_the_time(self) -> None:
+        clock = Clock()
+        patience = clock.patience(seconds=10)
+        slow = Say(503, headers={"Retry-After": "8"})
+        with StandIn([slow, FINE, slow]) as stand_in:
+            assert ask(stand_in, patience).body == b"fine"
+            assert ask(stand_in, patience).status == 503
+            clock.now = 10
+            with pytest.raises(NoAnswer, match="no time was left"):
+                ask(stand_in, patience)
+        assert clock.pauses == [8.0]
+        assert len(stand_in.heard) == 3
 
     def test_no_retries_means_one_request(self) -> None:
         with StandIn([HANG_UP]) as stand_in, pytest.raises(Failure, match="Once tried"):
@@ -101,6 +148,59 @@ class TestRetries:
             with pytest.raises(Failure, match="did not answer"):
                 send(request, Clock().patience(retries=1))
         assert not stand_in.heard
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 that nobody trusts, with its key in the same file."""
+    file = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    command += ["-nodes", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    made = subprocess.run(
+        [*command, "-keyout", "/dev/stdout"], capture_output=True, check=True, cwd=file.parent
+    )
+    file.write_bytes(made.stdout)
+    return file
+
+
+class TestTls:
+    def test_a_certificate_that_is_not_trusted_is_told_at_once_with_the_cure(
+        self, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        clock = Clock()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        with StandIn([FINE], tls=context) as stand_in:
+            with pytest.raises(NoAnswer, match=r"is not trusted: self.signed cert") as told:
+                ask(stand_in, clock.patience())
+            assert "SSL_CERT_FILE" in told.value.cure
+            assert not clock.pauses
+            monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+            assert ask(stand_in, clock.patience()).body == b"fine"
+
+
+class TestProxies:
+    @pytest.fixture(autouse=True)
+    def environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("no_proxy", "NO_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy"):
+            monkeypatch.delenv(name, raising=False)
+
+    def test_a_key_never_goes_to_a_proxy_in_clear(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with StandIn([FINE]) as proxy, StandIn([Say.json(ENTRY)]) as stand_in:
+            monkeypatch.setenv("http_proxy", proxy.url)
+            client = Client(stand_in.url, Credential("key"), Clock().patience(retries=0))
+            assert client.peek("a").value == 7
+        assert not proxy.heard
+
+    def test_https_goes_by_the_proxy_of_the_environment(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with StandIn([FINE]) as proxy:
+            monkeypatch.setenv("https_proxy", proxy.url)
+            request = urllib.request.Request("https://monotron.invalid")
+            with pytest.raises(NoAnswer, match="Tunnel connection failed: 501"):
+                send(request, Clock().patience(retries=0))
 
 
 class TestRedirects:
@@ -149,6 +249,8 @@ class TestAddresses:
             "https://[::1",
             "https://mönotron.example.com",
             "-https://monotron.example.com",
+            "https://monotron..example.com",
+            f"https://{'a' * 64}.example.com",
         ],
     )
     def test_everything_else_is_refused_without_being_shown(self, url: str) -> None:
@@ -189,6 +291,16 @@ class TestCredentials:
             with pytest.raises(Failure, match=r"You are \*\*\*\.") as told:
                 client.peek("a")
         assert "secret-key" not in str(told.value)
+
+    @pytest.mark.parametrize("echo", ["Basic a2V5OnNlY3JldA==", "key:secret", "a secret"])
+    def test_nor_in_the_form_in_which_it_was_sent(self, echo: str) -> None:
+        with StandIn([Say.problem(403, "forbidden", f"You are {echo}.")]) as stand_in:
+            client = Client(stand_in.url, Credential("key:secret"), Clock().patience())
+            with pytest.raises(Failure) as told:
+                client.peek("a")
+        assert "***" in str(told.value)
+        assert "secret" not in str(told.value)
+        assert "a2V5" not in str(told.value)
 
 
 ENTRY = {"creator_id": 1, "key": "a", "token": "t", "value": 7}
@@ -295,12 +407,14 @@ class TestAnswers:
         ):
             client_of(stand_in).version("a", "t", {})
 
-    @pytest.mark.parametrize("body", [b"", b"[]", b"null", b'"1.0.0"', b"{", b"\xff", b"1" * 5000])
+    @pytest.mark.parametrize(
+        "body", [b"", b"[]", b"null", b'"1.0.0"', b"{", b"\xff", b"1" * 5000, b"[" * 200_000]
+    )
     def test_a_body_that_is_no_version_is_refused(self, body: bytes) -> None:
         say = Say(200, body, {"Content-Type": "application/json"})
         with StandIn([say]) as stand_in:
             for ask in (
-                lambda client: client.latest("a"),
+                lambda client: client.find("a"),
                 lambda client: client.next("a", "t"),
                 lambda client: client.releases("a", 10),
             ):
@@ -322,15 +436,39 @@ class TestAnswers:
         with StandIn([not_found]) as stand_in, pytest.raises(Failure):
             client_of(stand_in).peek("a")
         with StandIn([not_found]) as stand_in, pytest.raises(Failure):
-            client_of(stand_in).latest("a")
+            client_of(stand_in).find("a")
+
+    @pytest.mark.parametrize(
+        ("status", "code", "again"),
+        [(422, "token_taken", False), (503, "draining", True), (429, "too_many_requests", True)],
+    )
+    def test_a_refusal_is_told_apart_from_what_passes(
+        self, status: int, code: str, again: bool
+    ) -> None:
+        with (
+            StandIn([Say.problem(status, code, "x")]) as stand_in,
+            pytest.raises(Failure, match=f"{status} {code}: x") as told,
+        ):
+            client_of(stand_in).next("a", "t")
+        assert (told.value.code, isinstance(told.value, NoAnswer)) == (code, again)
+
+    def test_no_number_is_previewed_after_the_last(self) -> None:
+        def service(heard: Heard) -> Say:
+            if heard.path.endswith("/t"):
+                return Say.problem(404, "entry_not_found", "x")
+            return Say.json({**ENTRY, "value": LAST})
+
+        with StandIn(service) as stand_in, pytest.raises(Failure, match="its last value") as told:
+            client_of(stand_in).preview("a", "t")
+        assert told.value.code == "series_exhausted"
 
     def test_our_own_not_found_means_nothing_yet(self) -> None:
         with StandIn([Say.problem(404, "series_not_found", "x")]) as stand_in:
             assert client_of(stand_in).peek("a").value == 0
             assert client_of(stand_in).preview("a", "t").value == 1
         with StandIn([Say.problem(404, "version_not_found", "x")]) as stand_in:
-            assert client_of(stand_in).latest("a").version == "0.0.0"
-            assert client_of(stand_in).of_token("a", "t") is None
+            assert client_of(stand_in).find("a").version == "0.0.0"
+            assert client_of(stand_in).find("a", "t").version == "0.0.0"
 
 
 class TestPaths:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from harness.server import Server
-from harness.stand_in import Say, StandIn
-from monotron_ci import outputs
+from harness.stand_in import Heard, Say, StandIn
+from monotron_ci import action, outputs
 from monotron_ci.action import run
 from monotron_ci.failure import Failure
 from monotron_ci.inputs import NAMES, Inputs, parse_inputs
@@ -19,6 +19,8 @@ from monotron_ci.messages import plain
 from monotron_ci.summary import summary
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+HEAD = "f" * 40
+MERGED = "e" * 40
 
 HOSTILE = [
     "a\nversion=9.9.9",
@@ -149,6 +151,268 @@ class TestDefaults:
         assert step.run({"bump": "auto", "name": request.node.name}) == 0
         assert step.outputs["version"] == version
 
+    @pytest.mark.parametrize(
+        ("kind", "payload", "commit"),
+        [
+            ("pull_request", {"pull_request": {"head": {"sha": HEAD}}}, HEAD),
+            ("pull_request_target", {"pull_request": {"head": {"sha": HEAD}}}, HEAD),
+            (
+                "pull_request",
+                {"pull_request": {"head": {"sha": HEAD}, "merge_commit_sha": MERGED}},
+                HEAD,
+            ),
+            (
+                "pull_request",
+                {
+                    "action": "closed",
+                    "pull_request": {
+                        "head": {"sha": HEAD},
+                        "merged": True,
+                        "merge_commit_sha": MERGED,
+                    },
+                },
+                MERGED,
+            ),
+            (
+                "pull_request",
+                {
+                    "action": "closed",
+                    "pull_request": {
+                        "head": {"sha": HEAD},
+                        "merged": False,
+                        "merge_commit_sha": MERGED,
+                    },
+                },
+                HEAD,
+            ),
+            ("workflow_run", {"workflow_run": {"head_sha": HEAD}}, HEAD),
+            ("schedule", {"schedule": "0 4 * * *"}, COMMIT),
+            ("workflow_dispatch", {"inputs": None}, COMMIT),
+        ],
+        ids=["open", "target", "mergeable", "merged", "closed", "workflow_run", "cron", "by hand"],
+    )
+    def test_the_commit_is_the_one_that_the_event_is_about(
+        self,
+        kind: str,
+        payload: dict[str, object],
+        commit: str,
+        step: Step,
+        request: pytest.FixtureRequest,
+    ) -> None:
+        step.event = payload
+        assert step.run({"name": request.node.name}, GITHUB_EVENT_NAME=kind) == 0
+        assert step.outputs["idempotency_token"] == commit
+
+    def test_runs_after_two_runs_get_two_versions_by_their_own_messages(self, step: Step) -> None:
+        versions = []
+        for sha, message in (("a" * 40, "feat: a"), ("b" * 40, "fix: b")):
+            head = {"message": message}
+            step.event = {"workflow_run": {"head_sha": sha, "head_commit": head}}
+            kind = "workflow_run"
+            assert step.run({"bump": "auto", "name": "after"}, GITHUB_EVENT_NAME=kind) == 0
+            versions.append(step.outputs["version"])
+        assert versions == ["0.1.0", "0.1.1"]
+
+    def test_an_event_without_messages_needs_a_bump(
+        self, step: Step, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        step.event = {"schedule": "0 4 * * *"}
+        inputs = {"bump": "auto", "name": "cron"}
+        assert step.run(inputs, GITHUB_EVENT_NAME="schedule") == 1
+        assert "need a bump that the workflow names" in capsys.readouterr().out
+
+    def test_a_preview_of_a_promotion_promotes_nothing(self, step: Step) -> None:
+        assert step.run({"name": "dry", "bump": "minor", "prerelease": "rc"}) == 0
+        for _ in range(2):
+            assert step.run({"name": "dry", "bump": "final", "dry-run": "true"}) == 0
+            assert (step.outputs["version"], step.outputs["changed"]) == ("0.1.0", "false")
+            assert step.outputs["reused"] == "false"
+
+    def test_a_label_that_the_line_does_not_allow_is_told(
+        self, step: Step, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert step.run({"name": "line", "initial-version": "1.2.0"}) == 0
+        step.event = {"pull_request": {"labels": [{"name": "major"}], "head": {"sha": HEAD}}}
+        assert step.run({"name": "line", "bump": "auto", "line": "1.2"}) == 1
+        said = capsys.readouterr().out
+        assert "422 out_of_line" in said
+        assert "write a smaller bump" in said
+
+    def test_none_looks_at_what_the_token_has_where_one_is_named(self, step: Step) -> None:
+        for name in ("a", "b"):
+            assert step.run({"name": "look", "idempotency-token": name}) == 0
+            assert step.run({"name": "look", "idempotency-token": name, "mode": "counter"}) == 0
+        look = {"name": "look", "bump": "none", "idempotency-token": "a"}
+        assert step.run(look) == 0
+        assert (step.outputs["version"], step.outputs["reused"]) == ("0.0.1", "true")
+        assert step.run({**look, "mode": "counter"}) == 0
+        assert step.outputs["value"] == "1"
+        assert step.run({**look, "idempotency-token": "c"}) == 0
+        assert step.outputs["version"] == "0.0.0"
+
+
+class TestTags:
+    """`create-tag`, against what GitHub may answer."""
+
+    @pytest.fixture
+    def name(self, request: pytest.FixtureRequest) -> str:
+        return str(request.node.name)
+
+    def run(self, step: Step, api: StandIn, name: str, **inputs: str) -> int:
+        given = {"name": name, "create-tag": "true", "github-token": "ghs_secret", **inputs}
+        return step.run(given, GITHUB_API_URL=f"{api.url}/api/v3")
+
+    @pytest.mark.parametrize("status", [401, 403, 404])
+    def test_a_token_that_may_not_is_told_the_permission(
+        self, status: int, step: Step, name: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with StandIn([Say.json({"message": "No ghs_secret"}, status)]) as api:
+            assert self.run(step, api, name) == 1
+        said = capsys.readouterr().out
+        assert f"GitHub answers {status}: `github-token` may not make the tag v0.0.1" in said
+        assert "permissions:%0A  contents: write" in said
+        assert "No ghs_secret" not in said
+        assert step.outputs["version"] == "0.0.1", "the outputs are there all the same"
+        assert "the tag was not made" in (step.folder / "summary").read_text()
+
+    def test_a_rule_that_forbids_the_tag_is_told(
+        self, step: Step, name: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def github(heard: Heard) -> Say:
+            if heard.method == "POST":
+                return Say.json({"message": "Repository rule violations found"}, 422)
+            return Say.json({"message": "Not Found"}, 404)
+
+        with StandIn(github) as api:
+            assert self.run(step, api, name) == 1
+        assert "A rule of the repository may forbid it" in capsys.readouterr().out
+
+    def test_a_lightweight_tag_of_the_same_commit_is_enough(self, step: Step, name: str) -> None:
+        there = Say.json({"object": {"type": "commit", "sha": COMMIT}})
+        with StandIn([Say.json({}, 422), there]) as api:
+            assert self.run(step, api, name) == 0
+        assert len(api.heard) == 2
+        assert "the tag was there already" in (step.folder / "summary").read_text()
+
+    def test_a_server_of_ones_own_and_a_prefix_are_kept_to(self, step: Step, name: str) -> None:
+        with StandIn([Say.json({}, 201)]) as api:
+            assert self.run(step, api, name, **{"tag-prefix": "api/v"}) == 0
+        assert api.heard[0].path == "/api/v3/repos/acme/shop/git/refs"
+        assert json.loads(api.heard[0].body) == {"ref": "refs/tags/api/v0.0.1", "sha": COMMIT}
+
+    def test_another_commit_under_the_tag_is_told_how_to_go_on(
+        self, step: Step, name: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        there = Say.json({"object": {"type": "commit", "sha": HEAD}})
+        with StandIn([Say.json({}, 422), there]) as api:
+            assert self.run(step, api, name, **{"tag-prefix": "api/v"}) == 1
+        assert api.heard[1].path == "/api/v3/repos/acme/shop/git/ref/tags/api/v0.0.1"
+        assert "monotron adopt NAME --tag-prefix=api/v" in capsys.readouterr().out
+
+    @pytest.mark.parametrize(("token", "commit"), [(HEAD, HEAD), ("nightly", COMMIT)])
+    def test_the_tag_is_of_what_was_versioned(
+        self, token: str, commit: str, step: Step, name: str
+    ) -> None:
+        with StandIn([Say.json({}, 201)]) as api:
+            assert self.run(step, api, name, **{"idempotency-token": token}) == 0
+        assert json.loads(api.heard[0].body)["sha"] == commit
+
+    @pytest.mark.parametrize(
+        ("inputs", "environ", "told"),
+        [
+            ({"github-token": ""}, {}, "`create-tag` needs a token"),
+            ({"idempotency-token": "x"}, {"GITHUB_SHA": ""}, "There is no commit to tag"),
+        ],
+        ids=["token", "commit"],
+    )
+    def test_what_is_missing_is_told(
+        self,
+        inputs: dict[str, str],
+        environ: dict[str, str],
+        told: str,
+        step: Step,
+        name: str,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        given = {"name": name, "create-tag": "true", "github-token": "t", **inputs}
+        assert step.run(given, **environ) == 1
+        assert told in capsys.readouterr().out
+
+
+class TestSecrets:
+    def masked(self, said: str) -> list[str]:
+        found = re.findall(r"^::add-mask::(.*)$", said, re.MULTILINE)
+        assert said.startswith("".join(f"::add-mask::{each}\n" for each in found))
+        return [each.replace("%0A", "\n") for each in found]
+
+    @pytest.mark.parametrize(
+        ("key", "forms"),
+        [
+            ("  key1234 ", {"  key1234 ", "key1234"}),
+            ("kid:s3cr3t", {"kid:s3cr3t", "a2lkOnMzY3IzdA==", "s3cr3t"}),
+            ("0ne\n tw0 ", {"0ne\n tw0 ", "0ne", " tw0 ", "tw0"}),
+        ],
+        ids=["blanks", "pair", "lines"],
+    )
+    def test_all_forms_of_a_key_are_masked_before_anything_else_is_printed(
+        self, key: str, forms: set[str], step: Step, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def echo(heard: Heard) -> Say:
+            return Say.problem(401, "unauthenticated", f"Not {heard.headers['Authorization']}")
+
+        with StandIn(echo) as service:
+            step.url = service.url
+            assert step.run({"name": "x", "api-key": key}) == 1
+        said = capsys.readouterr().out
+        assert set(self.masked(said)) == forms
+        error = said[said.index("::error") :]
+        assert not [form for form in forms if form in error]
+
+
+class TestSurprises:
+    """What nobody thought of is an annotation too, and no traceback."""
+
+    @pytest.mark.parametrize("text", ["{", "\xff", "[" * 200_000], ids=["cut", "bytes", "deep"])
+    def test_an_event_that_cannot_be_read_is_told_with_a_cure(
+        self, text: str, step: Step, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        broken = tmp_path / "broken.json"
+        broken.write_text(text, encoding="latin-1")
+        for path in (broken, tmp_path / "missing.json"):
+            assert step.run({"name": "x"}, GITHUB_EVENT_PATH=str(path)) == 1
+            said = capsys.readouterr().out
+            assert "The event's payload cannot be read" in said
+            assert "GITHUB_EVENT_PATH names it" in said
+
+    def test_half_a_character_in_an_answer_is_refused(
+        self, step: Step, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        answer = {"name": "x", "version": "0.0.1", "major": 0, "minor": 0, "patch": 1}
+        answer |= {"latest": True, "reused": True, "token": "\ud800"}
+        with StandIn([Say.json(answer)]) as service:
+            step.url = service.url
+            assert step.run({"name": "x", "bump": "none"}) == 1
+        assert "`idempotency_token` would hold what it must not hold" in capsys.readouterr().out
+        assert not step.lines
+
+    def test_an_error_of_our_own_tells_its_place_and_not_its_text(
+        self, step: Step, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def broken(*_: object) -> None:
+            raise LookupError("the text has the key")
+
+        monkeypatch.setattr(action, "decide", broken)
+        assert step.run({"name": "x"}) == 1
+        said = capsys.readouterr().out
+        assert re.match(r"::error title=Monotron::.* LookupError at test_step\.py:\d+\.", said)
+        assert "the key" not in said
+
+    def test_a_run_without_an_id_is_told(
+        self, step: Step, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert step.run({"name": "x", "mode": "counter"}, GITHUB_RUN_ID="") == 1
+        assert "This event has no run." in capsys.readouterr().out
+
 
 class TestWrongInputs:
     @pytest.mark.parametrize(
@@ -175,6 +439,9 @@ class TestWrongInputs:
             ({"mode": "counter", "bump": "major"}, "`bump` means nothing"),
             ({"mode": "counter", "create-tag": "true"}, "`create-tag` means nothing"),
             ({"bump": "final", "prerelease": "rc"}, "goes without `prerelease`"),
+            ({"bump": "none", "prerelease": "rc"}, "for which `prerelease` means nothing"),
+            ({"bump": "none", "line": "1"}, "for which `line` means nothing"),
+            ({"url": "https://monotron..example.com"}, "`url` is no https address"),
             ({"api-key": "a", "audience": "b"}, "Both `api-key` and `audience`"),
             ({"api-key": "a b"}, "`api-key` holds spaces"),
         ],
@@ -195,6 +462,11 @@ class TestWrongInputs:
         assert {name.replace("-", "_") for name in NAMES} == set(Inputs._fields)
         inputs = parse_inputs({"url": "https://m.example.com", "dry-run": "True"}, "version")
         assert inputs.dry_run
+
+    def test_a_default_that_is_written_out_suits_a_counter(self) -> None:
+        written = {"create-tag": "False", "on-conflict": "fail", "bump": "patch"}
+        given = {"url": "https://m.example.com", "mode": "counter", **written}
+        assert parse_inputs(given, "version").mode == "counter"
 
 
 class TestHostileWords:

@@ -14,6 +14,7 @@ import pytest
 
 from harness.server import Client, Server
 from harness.stand_in import HANG_UP, Say, StandIn
+from monotron_ci import outputs
 from test_drift import code, section, table
 
 ROOT = Path(__file__).parents[2]
@@ -103,7 +104,8 @@ class TestNumbers:
         assert entry["token"] == repository.git("rev-parse", "HEAD")
 
     def test_nothing_yet_is_an_exit_code_of_its_own(self, terminal: Terminal, name: str) -> None:
-        for arguments in (("peek", name), ("peek", name, "a"), ("version", name, "--bump=none")):
+        told = [("peek", name), ("peek", name, "a"), ("version", name, "x", "--bump=none")]
+        for arguments in [*told, ("version", name, "--bump=none"), ("releases", name)]:
             done = terminal.run(*arguments)
             assert (done.returncode, done.stdout) == (3, "")
             assert "has no" in done.stderr
@@ -112,6 +114,9 @@ class TestNumbers:
         done = terminal.run("next", "x")
         assert (done.returncode, done.stdout) == (2, "")
         assert "Name the token." in done.stderr
+        done = terminal.run("adopt", "x")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "Say --version." in done.stderr
 
 
 class TestVersions:
@@ -145,6 +150,59 @@ class TestVersions:
         repository.commit("fix: another")
         assert repository.prints("version", name, "--bump=auto") == "1.1.1\n"
         assert repository.prints("version", name, "--bump=auto") == "1.1.1\n"
+
+    def test_on_a_line_the_messages_since_its_newest_version_decide(
+        self, repository: Terminal, name: str
+    ) -> None:
+        repository.prints("version", name, "--bump=major")
+        repository.git("checkout", "--quiet", "-b", "line")
+        repository.commit("feat: a coupon")
+        assert repository.prints("version", name, "--bump=auto") == "1.1.0\n"
+        repository.git("checkout", "--quiet", "-b", "next", "HEAD~1")
+        repository.commit("feat!: no cash")
+        assert repository.prints("version", name, "--bump=auto") == "2.0.0\n"
+        repository.git("checkout", "--quiet", "line")
+        repository.commit("fix: a typo")
+        assert repository.prints("version", name, "--bump=auto", "--line=1") == "1.1.1\n"
+
+    def test_after_an_adoption_the_tag_of_the_product_is_the_start(
+        self, repository: Terminal, name: str
+    ) -> None:
+        repository.git("tag", "v1.0.0")  # of another product
+        repository.commit("feat!: a coupon")
+        repository.git("tag", "api/v1.0.0")
+        repository.prints("adopt", name, "--tag-prefix=api/v")
+        repository.commit("fix: a typo")
+        arguments = ("version", name, "--bump=auto", "--tag-prefix=api/v", "--output=dotenv")
+        told = repository.prints(*arguments)
+        assert "MONOTRON_VERSION=1.0.1\nMONOTRON_TAG=api/v1.0.1\n" in told
+
+    def test_an_initial_version_is_a_start_too(self, repository: Terminal, name: str) -> None:
+        repository.commit("feat: before")
+        repository.git("tag", "v1.4.2")
+        repository.commit("fix: a typo")
+        arguments = ("version", name, "--bump=auto", "--initial=1.4.2")
+        assert repository.prints(*arguments) == "1.4.3\n"
+
+    def test_a_commit_with_a_pre_release_only_is_decided_by_its_messages(
+        self, repository: Terminal, name: str
+    ) -> None:
+        repository.prints("version", name, "--bump=major")
+        repository.commit("feat: a coupon")
+        for _ in range(2):
+            arguments = ("version", name, "--bump=auto", "--prerelease=rc")
+            assert repository.prints(*arguments) == "1.1.0-rc.1\n"
+        assert repository.prints("version", name, "--bump=auto") == "1.1.0\n"
+
+    def test_a_history_that_the_service_cannot_read_is_told_with_the_cure(
+        self, repository: Terminal, name: str
+    ) -> None:
+        (repository.folder / "message").write_text("fix: a\n\n" + "x" * (1 << 20))
+        repository.git("commit", "--quiet", "--allow-empty", "--file=message")
+        done = repository.run("version", name, "--bump=auto")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "longer than the 1 MiB" in done.stderr
+        assert "--bump minor" in done.stderr
 
     def test_messages_may_be_handed_over(self, terminal: Terminal, name: str) -> None:
         arguments = ("version", name, "a", "--bump=auto", "--messages")
@@ -183,7 +241,8 @@ class TestVersions:
     def test_counting_goes_on_from_the_newest_tag_here(
         self, repository: Terminal, name: str
     ) -> None:
-        for tag in ("v1.9.0", "v1.10.0", "v2.0.0-rc.1", "v1.x", "other", "api/v7.0.0"):
+        tags = ("v1.9.0", "v1.10.0", "v2.0.0-rc.1", "v1.x", "other", "api/v7.0.0")
+        for tag in (*tags, "v99999999999999999999.0.0", "v9223372036854775808.0.0"):
             repository.git("tag", tag)
         assert repository.prints("adopt", name) == "1.10.0\n"
         assert repository.prints("version", name) == "1.10.1\n"
@@ -222,12 +281,95 @@ class TestForms:
 
     def test_github_gets_the_outputs_of_the_action(self, terminal: Terminal, name: str) -> None:
         lines = terminal.prints("version", name, "a", "--output=github").splitlines()
-        outputs = dict(line.split("=", 1) for line in lines)
-        assert (outputs["version"], outputs["tag"]) == ("0.0.1", "v0.0.1")
+        given = dict(line.split("=", 1) for line in lines)
+        assert (given["version"], given["tag"]) == ("0.0.1", "v0.0.1")
         assert terminal.prints("next", name, "a", "--output=github").startswith("version=\n")
 
 
+def version(**members: object) -> dict[str, object]:
+    """A version as the service answers it, with other members."""
+    return {
+        "name": "a",
+        "token": "b",
+        "version": "1.0.0",
+        "major": 1,
+        "minor": 0,
+        "patch": 0,
+        "latest": True,
+        "reused": False,
+        **members,
+    }
+
+
+class TestHostileAnswers:
+    @pytest.mark.parametrize("member", ["metadata", "tag"])
+    def test_no_member_adds_a_line(self, member: str, terminal: Terminal) -> None:
+        with StandIn([Say.json(version(**{member: "x\nPATH=/evil"}))]) as stand_in:
+            terminal.url = stand_in.url
+            said = terminal.prints("version", "a", "b", "--output=dotenv")
+        assert [line.partition("=")[0] for line in said.splitlines()] == [
+            f"MONOTRON_{name}" for name in outputs.DOTENV
+        ]
+        assert "/evil" not in said
+
+    @pytest.mark.parametrize("form", ["json", "github", "dotenv"])
+    def test_half_a_character_is_no_traceback(self, form: str, terminal: Terminal) -> None:
+        with StandIn([Say.json(version(token="\ud800"))]) as stand_in:
+            terminal.url = stand_in.url
+            done = terminal.run("version", "a", "--bump=none", f"--output={form}")
+        assert "Traceback" not in done.stderr
+        assert done.stdout == "" or json.loads(done.stdout)["token"] == "\ud800"
+
+    def test_a_terminal_gets_no_control_characters(self, terminal: Terminal) -> None:
+        with StandIn([Say.problem(422, "invalid_bump", "\x1b]0;x\x07\x9b2J red")]) as stand_in:
+            terminal.url = stand_in.url
+            said = terminal.run("version", "a", "b").stderr
+        page = {"releases": [version(token="\x1b[31m", created_at="\x9b")], "next": None}
+        with StandIn([Say.json(page)]) as stand_in:
+            terminal.url = stand_in.url
+            said += terminal.prints("releases", "a")
+            said += terminal.prints("releases", "a", "--output=json")
+        assert "invalid_bump" in said
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", said)
+
+
 class TestTrouble:
+    @pytest.mark.parametrize(
+        ("arguments", "told"),
+        [
+            (("next", "a", "b", "--url=http://m.example.com"), "no https address"),
+            (("next", "", "b"), "can be no name"),
+            (("version", ".", "b"), "can be no name"),
+            (("version", "a", "b", "--tag-prefix=-v"), "--tag-prefix"),
+            (("adopt", "a", "--tag-prefix=a b"), "--tag-prefix"),
+            (("version", "a", "--bump=none", "--line=1"), "looks at the latest"),
+            (("next", "a", "b", "--retries=-1"), "from 0 to 100"),
+            (("next", "a", "b", "--timeout=0"), "from 1 to 3600"),
+            (("releases", "a", "--limit=0"), "from 1 to 999999"),
+        ],
+        ids=str,
+    )
+    def test_what_the_command_was_told_wrong_exits_with_2(
+        self, arguments: tuple[str, ...], told: str, terminal: Terminal
+    ) -> None:
+        done = terminal.run(*arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert told in done.stderr
+        assert "Traceback" not in done.stderr
+
+    def test_a_key_that_is_none_exits_with_2(self, terminal: Terminal) -> None:
+        done = terminal.run("next", "a", "b", MONOTRON_API_KEY="se cret")
+        assert (done.returncode, "MONOTRON_API_KEY holds spaces" in done.stderr) == (2, True)
+        assert "se cret" not in done.stderr
+
+    def test_what_passes_exits_with_4(self, terminal: Terminal) -> None:
+        page = Say(200, b"<html>Sign in", {"Content-Type": "text/html"})
+        for say in (Say.problem(503, "draining", "Soon."), page):
+            with StandIn([say]) as stand_in:
+                terminal.url = stand_in.url
+                done = terminal.run("next", "a", "b", "--retries=0")
+            assert (done.returncode, done.stdout) == (4, "")
+
     def test_a_server_that_is_gone_is_an_exit_code_of_its_own(self, terminal: Terminal) -> None:
         with StandIn([HANG_UP]) as gone:
             terminal.url = gone.url

@@ -64,6 +64,14 @@ def test_what_is_no_answer_fails_the_job_with_a_cure(tmp_path: Path, say: Say, h
         ("MONOTRON_PRERELEASE_ID=\n", "MONOTRON_PRERELEASE_ID=`id`\n"),
         ("MONOTRON_METADATA=\n", "MONOTRON_METADATA=é\n"),
         ("MONOTRON_", "OTHER_"),
+        ("MONOTRON_VERSION=1.3.0\n", "MONOTRON_VERSION=9.9.9\n"),
+        ("MONOTRON_TAG=v1.3.0\n", "MONOTRON_TAG=v1.3.1\n"),
+        ("MONOTRON_PATCH=0\n", "MONOTRON_PATCH=1\n"),
+        ("MONOTRON_PRERELEASE_ID=\n", "MONOTRON_PRERELEASE_ID=rc.1\n"),
+        ("MONOTRON_METADATA=\n", "MONOTRON_METADATA=sha.1\n"),
+        ("MONOTRON_DOCKER_TAG=1.3.0\n", "MONOTRON_DOCKER_TAG=1.3.1\n"),
+        ("MONOTRON_DOCKER_TAG=1.3.0\n", "MONOTRON_DOCKER_TAG=1.3.0\nMONOTRON_X=\t\n"),
+        ("MONOTRON_DOCKER_TAG=1.3.0\n", "MONOTRON_DOCKER_TAG=1.3.0\nMONOTRON_X\n"),
     ],
 )
 def test_lines_that_are_not_as_they_must_be_become_no_report(
@@ -103,9 +111,39 @@ def test_nothing_there_yet_is_only_what_monotron_says_is_not_there(
             assert "404" in project.failure(MONOTRON_BUMP="none", MONOTRON_MODE=mode)
 
 
-def test_a_report_of_another_job_does_not_remain(project: Project) -> None:
+def test_what_a_later_service_tells_besides_is_left_out(tmp_path: Path) -> None:
+    more = "MONOTRON_GIVEN_AT=2026-11-23T18:19:00Z\n"
+    with StandIn([lines(VERSION_LINES + more)]) as stand_in:
+        report = Project(stand_in.url, tmp_path / "p").report()
+    assert len(report) == 12
+    with StandIn([lines(NUMBER_LINES + more)]) as stand_in:
+        report = Project(stand_in.url, tmp_path / "p").report(MONOTRON_MODE="counter")
+    assert len(report) == 3
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"MONOTRON_URL": "http://127.0.0.1:9", "MONOTRON_RETRIES": "0"},
+        {"MONOTRON_URL": ""},
+        {"MONOTRON_BUMP": "huge"},
+        {"MONOTRON_NAME": ".."},
+    ],
+    ids=str,
+)
+def test_a_report_of_another_job_does_not_remain(
+    project: Project, variables: dict[str, str]
+) -> None:
     project.version("a")
-    project.failure(MONOTRON_URL="http://127.0.0.1:9", MONOTRON_RETRIES="0")
+    project.failure(**variables)
+
+
+def test_the_time_is_for_all_tries_and_the_pauses_between_them(tmp_path: Path) -> None:
+    with StandIn([problem(503, "draining")]) as stand_in:
+        said = Project(stand_in.url, tmp_path / "p").failure(MONOTRON_TIMEOUT="2")
+    assert f"{stand_in.url} did not answer within 2 seconds." in said
+    assert "HTTP error" in said, "what came last"
+    assert len(stand_in.heard) <= 2
 
 
 @pytest.mark.parametrize(
@@ -162,7 +200,7 @@ def test_a_curl_that_is_too_old_or_missing_is_named(project: Project, tmp_path: 
     said = project.failure(PATH=f"{tools}:/usr/bin:/bin")
     assert "curl 7.71 or newer" in said
     assert "--retry-all-errors: is unknown" in said
-    for tool in ("sh", "grep", "tr", "od", "sed", "cut"):
+    for tool in ("sh", "grep", "tr", "od", "sed", "cut", "rm"):
         (tools / tool).symlink_to(f"/usr/bin/{tool}")
     curl.unlink()
     assert "There is no curl in this image" in project.failure(PATH=str(tools))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,25 @@ def test_a_commit_gets_its_version_in_every_shell(
         "MONOTRON_REUSED": "false",
         "MONOTRON_DOCKER_TAG": "0.0.1",
     }
+
+
+@pytest.mark.skipif(not shutil.which("busybox"), reason="there is no busybox here")
+def test_busybox_and_curl_are_all_it_takes(project: Project, tmp_path: Path) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    busybox, curl = shutil.which("busybox"), shutil.which("curl")
+    assert busybox
+    assert curl
+    subprocess.run([busybox, "--install", "-s", str(tools)], check=True)
+    (tools / "curl").unlink(missing_ok=True)
+    (tools / "curl").symlink_to(curl)
+    alone = {"PATH": str(tools), "MONOTRON_API_KEY": "user:pass"}
+    assert project.version("a", **alone, MONOTRON_BUMP="minor") == "0.1.0"
+    labelled = {"MONOTRON_BUMP": "auto", "CI_MERGE_REQUEST_LABELS": "a b,Major"}
+    assert project.version("b", **alone, **labelled) == "1.0.0"
+    assert project.report(**alone, MONOTRON_MODE="counter")["MONOTRON_VALUE"] == "1"
+    assert "not 'huge'" in project.failure(**alone, MONOTRON_BUMP="huge")
+    assert "422 out_of_line" in project.failure(**alone, MONOTRON_BUMP="major", MONOTRON_LINE="1.0")
 
 
 def test_one_request_is_all_it_takes(tmp_path: Path) -> None:
@@ -149,6 +170,17 @@ def test_the_token_of_a_number_is_the_pipeline_of_the_instance(tmp_path: Path) -
     assert stand_in.heard[0].path == (
         "/v1/series/gl:acme:shop/gl-gitlab.example.com-7?reuse=any&format=dotenv&prefix=MONOTRON_"
     )
+
+
+def test_none_looks_at_what_the_token_has_where_one_is_named(project: Project) -> None:
+    counter = {"MONOTRON_MODE": "counter"}
+    for commit in ("a", "b"):
+        project.version(commit)
+        project.report(**counter, MONOTRON_IDEMPOTENCY_TOKEN=commit)
+    look = {"MONOTRON_BUMP": "none", "MONOTRON_IDEMPOTENCY_TOKEN": "a"}
+    assert project.version("b", **look) == "0.0.1"
+    assert project.report(**look, **counter)["MONOTRON_VALUE"] == "1"
+    assert project.version("b", **{**look, "MONOTRON_IDEMPOTENCY_TOKEN": "c"}) == "0.0.0"
 
 
 def test_a_preview_of_a_number_counts_nothing(project: Project) -> None:

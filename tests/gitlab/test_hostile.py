@@ -76,6 +76,8 @@ def test_an_option_with_a_line_break_is_refused(project: Project, option: str) -
         ({"MONOTRON_MODE": "counter", "MONOTRON_LINE": "1"}, "MONOTRON_LINE means nothing"),
         ({"MONOTRON_MODE": "counter", "MONOTRON_SEMREL": "true"}, "MONOTRON_SEMREL means nothing"),
         ({"MONOTRON_BUMP": "final", "MONOTRON_PRERELEASE": "rc"}, "Leave one of the two out"),
+        ({"MONOTRON_BUMP": "none", "MONOTRON_LINE": "1"}, "Leave both out"),
+        ({"MONOTRON_BUMP": "none", "MONOTRON_PRERELEASE": "rc"}, "Leave both out"),
         ({"MONOTRON_NAME": ".."}, "'..' can be no name"),
         ({"MONOTRON_NAME": "", "CI_PROJECT_PATH": ""}, "can be no name"),
         ({"MONOTRON_IDEMPOTENCY_TOKEN": "."}, "'.' can be no token"),
@@ -130,12 +132,34 @@ def test_the_key_arrives_in_the_header_and_nowhere_else(
     assert [path.name for path in tmp_path.rglob("*")] == ["project", "monotron.env"]
 
 
+@pytest.mark.parametrize("key", [KEY, "user:pa/s.s*[w]", "$^&x"], ids=["key", "pair", "odd"])
+def test_a_key_that_an_answer_gives_back_is_not_printed(tmp_path: Path, key: str) -> None:
+    def echo(heard: Heard) -> Say:
+        said = f"You said {heard.headers['Authorization']}, so {key}."
+        return Say.problem(403, "forbidden", said)
+
+    key = key.lstrip("$")
+    with StandIn(echo) as stand_in:
+        said = Project(stand_in.url, tmp_path / "project").failure(MONOTRON_API_KEY=key)
+    kind = "Basic" if ":" in key else "Bearer"
+    assert f"You said {kind} ***, so ***." in said
+    assert key not in said
+
+
+def test_a_key_never_goes_to_a_proxy_in_clear(tmp_path: Path) -> None:
+    with StandIn([lines()]) as proxy, StandIn([lines()]) as stand_in:
+        variables = {"http_proxy": proxy.url, "no_proxy": "", "MONOTRON_API_KEY": KEY}
+        run = Project(stand_in.url, tmp_path / "project").run(**variables)
+    assert run.passed, run.output
+    assert not proxy.heard
+
+
 def test_a_trace_of_the_shell_does_not_show_the_header(tmp_path: Path) -> None:
     with StandIn([lines()]) as stand_in:
         variables = {**OFFER, "MONOTRON_URL": stand_in.url, "CI_COMMIT_SHA": "a"}
         run = run_script({**variables, "MONOTRON_API_KEY": KEY}, tmp_path, ("sh", "-ex"))
     assert run.passed, run.output
-    assert "+ curl" in run.output
+    assert "curl --disable" in run.output
     assert KEY not in run.output
 
 

@@ -221,6 +221,29 @@ def test_a_released_component_of_another_project_works(tmp_path: Path, url: str,
     assert version(run) == "0.0.1"
 
 
+def test_the_template_of_another_project_works(tmp_path: Path, url: str, name: str) -> None:
+    catalog = Repository(tmp_path / "repositories" / "tools" / "monotron.git", {})
+    catalog.git("tag", "1.0.0")
+    config = tmp_path / "gitconfig"
+    config.write_text(
+        f'[url "file://{tmp_path}/repositories/tools/"]\n'
+        "\tinsteadOf = https://gitlab.com:443/tools/\n"
+        "\tinsteadOf = git@gitlab.com:tools/\n"
+        "\tinsteadOf = https://gitlab.com/tools/\n"
+    )
+    pipeline = f"""include:
+  - project: tools/monotron
+    ref: 1.0.0
+    file: monotron.gitlab-ci.yml
+{BUILD}"""
+    run = run_pipeline(
+        of_template(tmp_path, pipeline),
+        {"MONOTRON_URL": url, "MONOTRON_NAME": name},
+        env={"GIT_CONFIG_GLOBAL": str(config)},
+    )
+    assert version(run) == "0.0.1"
+
+
 def test_the_pipeline_gets_a_plain_number(tmp_path: Path, url: str, name: str) -> None:
     repository = of_template(tmp_path, component("      mode: counter\n"))
     variables = {"MONOTRON_URL": url, "MONOTRON_NAME": name}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -51,7 +53,7 @@ Answering = Callable[[Heard], Say]
 class StandIn:
     """Answers by *answering*, or by a list of answers in turn, of which the last one stays."""
 
-    def __init__(self, answering: Answering | list[Say]) -> None:
+    def __init__(self, answering: Answering | list[Say], tls: ssl.SSLContext | None = None) -> None:
         self.heard: list[Heard] = []
         self._answering = answering
         stand_in = self
@@ -66,14 +68,18 @@ class StandIn:
                 if say is HANG_UP:
                     self.close_connection = True
                     return
-                self.send_response(say.status)
+                if "Date" in say.headers:
+                    self.send_response_only(say.status)
+                else:
+                    self.send_response(say.status)
                 for name, value in say.headers.items():
                     self.send_header(name, value)
                 real = len(say.body)
                 self.send_header("Content-Length", str(real if say.length is None else say.length))
                 self.send_header("Connection", "close")
                 self.end_headers()
-                self.wfile.write(say.body)
+                with contextlib.suppress(ConnectionError):  # the client has heard enough
+                    self.wfile.write(say.body)
 
             do_GET = do_PUT = do_POST = do_DELETE = answer  # noqa: N815 - http.server's names
 
@@ -81,10 +87,12 @@ class StandIn:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
         self.port = self._server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
 
     def _answer(self, heard: Heard) -> Say:
         self.heard.append(heard)
