@@ -10,6 +10,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from monotron import logs
+from monotron.attributes import Attributes
 from monotron.config import Settings
 from monotron.errors import StartupError
 from monotron.logs import RequestLog
@@ -37,7 +38,9 @@ async def _serve(settings: Settings, request_log: RequestLog) -> None:
     store = open_store(settings.store)
     series = Series(store)
     try:
-        application = MonotronApplication(series, Versions(store, series), request_log)
+        application = MonotronApplication(
+            series, Versions(store, series), Attributes(store, series), request_log
+        )
         server = http_server(application)
         address = _listen(server, settings)
         stop = _stop_signal()

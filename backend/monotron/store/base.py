@@ -13,6 +13,7 @@ from typing import ClassVar, NamedTuple
 
 from monotron.errors import MonotronError, SeriesExhausted, StartupError
 from monotron.model import INT64_MAX, Entry, Given, LedgerEntry, Reuse, SeriesKey
+from monotron.store.attributes import Attributes
 from monotron.store.releases import Releases
 
 Clock = Callable[[], float]
@@ -41,6 +42,9 @@ class Store(ABC):
 
     releases: Releases
     """The records of versions."""
+
+    attributes: Attributes
+    """The attributes of tokens."""
 
     calls_at_once: ClassVar[int]
     """How many calls the engine gains from having under way at the same time."""
@@ -97,7 +101,7 @@ class Store(ABC):
 
     @abstractmethod
     def delete(self, series: SeriesKey, *, restart: bool) -> None:
-        """End this life of the series: its entries are gone, its tokens new again.
+        """End this life of the series: its entries and attributes are gone, its tokens new again.
 
         Its height is kept, so the next value is larger than any it ever gave, unless *restart*.
         Deleting what does not exist changes nothing (but *restart* forgets a kept height).

@@ -75,7 +75,16 @@ _BY = """
 ALTER TABLE entries ADD COLUMN "by" TEXT;
 ALTER TABLE releases ADD COLUMN "by" TEXT;
 """
-_SCHEMA = (_SERIES, _RELEASES, _BY)
+_ATTRIBUTES = """
+CREATE TABLE attributes (
+    life  INTEGER NOT NULL,
+    token TEXT    NOT NULL,
+    name  TEXT    NOT NULL,
+    value TEXT    NOT NULL,
+    UNIQUE (life, token, name)
+) STRICT;
+"""
+_SCHEMA = (_SERIES, _RELEASES, _BY, _ATTRIBUTES)
 """What each version of the schema added to the one before it."""
 
 SCHEMA_VERSION = len(_SCHEMA)

@@ -15,15 +15,22 @@ from tornado.httputil import (
 from tornado.routing import PathMatches, Rule
 from tornado.web import Application, RequestHandler
 
+from monotron.attributes import Attributes
 from monotron.logs import RequestLog
 from monotron.series import Series
 from monotron.versions import Versions
+from monotron.web import attributes as attributes_web
 from monotron.web import series as series_web
 from monotron.web import system
 from monotron.web import versions as versions_web
 from monotron.web.base import CONSUMED_CONTENT_TYPE, BodyTooLarge, Handler, NotFound
 
-ROUTES = [*series_web.ROUTES, *versions_web.ROUTES, *system.ROUTES]
+ROUTES = [
+    *series_web.ROUTES,
+    *versions_web.ROUTES,
+    *attributes_web.ROUTES,
+    *system.ROUTES,
+]
 
 BODY_SECONDS = 10.0
 """How long a body may take to arrive, all of it."""
@@ -43,13 +50,20 @@ class RawPath(PathMatches):
 class MonotronApplication(Application):
     """The application, with what its handlers share."""
 
-    def __init__(self, series: Series, versions: Versions, request_log: RequestLog) -> None:
+    def __init__(
+        self,
+        series: Series,
+        versions: Versions,
+        attributes: Attributes,
+        request_log: RequestLog,
+    ) -> None:
         super().__init__(
             [Rule(RawPath(pattern), handler) for pattern, handler in ROUTES],
             default_handler_class=NotFound,
         )
         self.series = series
         self.versions = versions
+        self.attributes = attributes
         self._request_log = request_log
         self.leaving = False
         """Not ready for more, but still serving: a load balancer is given time to notice."""

@@ -136,7 +136,7 @@ class Handler(RequestHandler):
     def series_key(self, key: str) -> SeriesKey:
         return SeriesKey(ACCOUNT, key)
 
-    def json_object(self) -> dict[str, Any]:
+    def json_object(self, example: str = '{"value": 41}') -> dict[str, Any]:
         """The body, which must be one JSON object without a member that stands in it twice."""
         encoding = self.request.headers.get("Content-Encoding", "identity")
         content_type = self.request.headers.get(CONSUMED_CONTENT_TYPE, "application/json")
@@ -158,10 +158,10 @@ class Handler(RequestHandler):
             )
         except (ValueError, RecursionError):
             raise errors.InvalidRequest(
-                'The body is not one well-formed JSON object, such as {"value": 41}.'
+                f"The body is not one well-formed JSON object, such as {example}."
             ) from None
         if not isinstance(value, dict):
-            raise errors.InvalidRequest('The body must be a JSON object, such as {"value": 41}.')
+            raise errors.InvalidRequest(f"The body must be a JSON object, such as {example}.")
         return value
 
     def format_of(self, parameters: Parameters) -> Format:
