@@ -1,6 +1,7 @@
 """The words of the contract: key, token, value, entry. Parsing and comparing, no I/O."""
 
 import re
+from collections.abc import Mapping
 from enum import Enum
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -13,6 +14,9 @@ INT64_MAX = 9223372036854775807
 MAX_LENGTH = 256
 """Of a key and of a token, in Unicode characters."""
 
+MAX_ATTRIBUTE = 8192
+"""Of an attribute's value, in bytes of UTF-8."""
+
 ANYBODY = "anybody"
 """By whom values are given while nobody needs credentials."""
 
@@ -20,6 +24,7 @@ _UNRESERVED = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,255}")
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _NOT_IN_A_TARGET = re.compile(r"[^!-~]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class Reuse(Enum):
@@ -134,4 +139,58 @@ def parse_value(value: object) -> int:
         )
     if not 1 <= value <= INT64_MAX:
         raise InvalidRequest(f"`value` must be from 1 to {INT64_MAX}.")
+    return value
+
+
+def parse_attribute_name(raw: str) -> str:
+    """The name of an attribute that stands percent-encoded in a path; else `InvalidRequest`."""
+    return _attribute_name(percent_decode(raw, "attribute's name", InvalidRequest))
+
+
+def parse_attribute(raw: bytes) -> str:
+    """The value of an attribute, from a body that is nothing else; else `InvalidRequest`."""
+    try:
+        return _attribute(raw.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise InvalidRequest(
+            "The value of an attribute is text, and the body is not UTF-8. Encode it, for example "
+            "as Base64 if it is binary."
+        ) from None
+
+
+def parse_attributes(members: Mapping[str, object]) -> dict[str, str]:
+    """Attributes by name, from a JSON object of strings; else `InvalidRequest`."""
+    return {_attribute_name(name): _attribute(value) for name, value in members.items()}
+
+
+def _attribute_name(name: str) -> str:
+    if not 1 <= len(name) <= MAX_LENGTH:
+        raise InvalidRequest(
+            f"The name of an attribute is 1 to {MAX_LENGTH} characters long; here one is of "
+            f"{len(name)}."
+        )
+    if _CONTROL.search(name) or _SURROGATE.search(name):
+        raise InvalidRequest(
+            f"The name {name!r} of an attribute holds a control character, or half of a character. "
+            "Leave it out."
+        )
+    return name
+
+
+def _attribute(value: object) -> str:
+    if not isinstance(value, str):
+        raise InvalidRequest(
+            "The value of an attribute must be a string. Put a number into quotes, and anything "
+            "larger into a string of JSON."
+        )
+    if _SURROGATE.search(value):
+        raise InvalidRequest(
+            "The value of an attribute holds half of a surrogate pair, which is no character. "
+            "Write both halves."
+        )
+    if len(value.encode("utf-8")) > MAX_ATTRIBUTE:
+        raise InvalidRequest(
+            f"The value of an attribute is at most {MAX_ATTRIBUTE} bytes of UTF-8 long. Keep what "
+            "is larger elsewhere, and its address here."
+        )
     return value

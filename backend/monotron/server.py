@@ -11,6 +11,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from monotron import logs
+from monotron.attributes import Attributes
 from monotron.auth.grants import Accounts, Grants
 from monotron.auth.identity import IdentityTokens, Issuer, parse_issuer
 from monotron.auth.limits import Limit
@@ -84,6 +85,7 @@ async def _application(
     return MonotronApplication(
         series,
         Versions(store, series),
+        Attributes(store, series),
         accounts,
         grants,
         trusts,

@@ -6,68 +6,17 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
-from pymongo.collection import Collection
 from pymongo.errors import AutoReconnect
 
 from contract.asking import BY, SERIES, ask_any, given_by, ledger, put, put_any, values
 from harness.mongod import ReplicaSet
+from harness.wire import Call, Delayed, Wire, answer_lost, request_lost
 from monotron.errors import InternalError, StoreUnavailable
 from monotron.model import Entry, SeriesKey
 from monotron.store import open_store
 from monotron.store.base import Advance
 from monotron.store.mongo import MongoStore
 from monotron.store.mongo.heads import MOST_CARRIED, MOST_REMEMBERED, Head, Heads, Sealable
-
-Call = Callable[[], Any]
-
-
-class Wire:
-    """A collection whose next calls of one method go through a script instead."""
-
-    def __init__(self, collection: "Collection[dict[str, Any]]", method: str) -> None:
-        self._collection = collection
-        self._method = method
-        self.script: list[Callable[[Call], Any]] = []
-
-    def __getattr__(self, name: str) -> Any:
-        real = getattr(self._collection, name)
-        if name != self._method or not self.script:
-            return real
-
-        def scripted(*args: Any, **kwargs: Any) -> Any:
-            # Out of its session and time limit: it may be carried out when both are over.
-            kwargs.pop("session", None)
-            return self.script.pop(0)(lambda: real(*args, **kwargs))
-
-        return scripted
-
-
-def answer_lost(call: Call) -> Any:
-    call()
-    raise AutoReconnect("the answer was lost")
-
-
-def request_lost(call: Call) -> Any:
-    raise AutoReconnect("the request was lost")
-
-
-class Delayed:
-    """A request that seems lost, and lands when told to."""
-
-    def __init__(self) -> None:
-        self._calls: list[Call] = []
-
-    def seems_lost(self, call: Call) -> Any:
-        self._calls.append(call)
-        raise AutoReconnect("no answer yet")
-
-    def lands_first(self, call: Call) -> Any:
-        self.land()
-        return call()
-
-    def land(self) -> list[int]:
-        """How many heads each of them replaced."""
-        return [call().matched_count for call in self._calls]
 
 
 def wire(store: MongoStore, method: str, *script: Callable[[Call], Any]) -> Wire:
@@ -370,6 +319,20 @@ class TestCarryingOver:
         assert given_by(store) == [*given, ("f", "x")]
         store.raise_to(SERIES, 41, "w")
         assert self.rows(store) == [*given, ("f", "x")]
+
+    def test_so_does_what_is_carried_of_a_batch_that_is_sealed_in_part(
+        self, store: MongoStore, sealing_hangs: threading.Event
+    ) -> None:
+        given = [("a", "x"), ("b", "y"), ("c", "z")]
+        for token, by in given[:2]:
+            store.advance([ask_any(token, by=by)])
+        head = store._heads._remembered.get(SERIES)
+        assert head is not None
+        store._ledger.seal_many([(SERIES, head.carried[0])], store._work())
+        store.advance([ask_any("c", by="z")])
+        assert self.stored(store) == ["b", "c"]
+        assert self.stored(store, "by") == ["y", "z"]
+        assert given_by(store) == given
 
     def test_what_was_sealed_in_the_background_keeps_by_whom_it_was_given(
         self, store: MongoStore, sealing_hangs: threading.Event

@@ -162,6 +162,18 @@ class TestTheFile:
             assert (str(release.version), release.by) == ("1.2.3", None)
             store.close()
 
+    @pytest.mark.parametrize("version", range(SCHEMA_VERSION))
+    def test_of_any_older_schema_can_do_all_that_a_new_one_can(
+        self, file: Path, version: int
+    ) -> None:
+        made_by_schema(file, version)
+        store = open_store(f"sqlite:///{file}")
+        assert put_any(store, "a") == 1
+        assert given_by(store) == [("a", BY)]
+        assert store.attributes.merge(SERIES, "a", {"x": "1"}) == {"x": "1"}
+        assert store.releases.page(Product(1, "name"), "~", 1) == []
+        store.close()
+
     def test_in_a_folder_that_is_not_there_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(StartupError, match="unable to open"):
             open_store(f"sqlite:///{tmp_path}/nowhere/monotron.db")
@@ -261,6 +273,32 @@ class TestAnError:
         assert store.peek([SERIES]) == [Entry(*SERIES, "a", 1)]
 
 
+class TestAnErrorOfAttributes:
+    @pytest.mark.parametrize("statement", ["\nINSERT INTO attributes", "\nINSERT INTO series"])
+    def test_before_the_commit_means_that_nothing_was_set(
+        self, store: SqliteStore, statement: str
+    ) -> None:
+        disk = Disk(store)
+        disk.fails_at = statement
+        with pytest.raises(StoreUnavailable) as error:
+            store.attributes.merge(SERIES, "a", {"x": "1", "y": "2"})
+        assert error.value.applied == "no"
+        disk.fails_at = ""
+        assert store.attributes.all(SERIES, "a") == {}
+        assert store._file._connection.execute("SELECT count(*) FROM series").fetchone() == (0,)
+
+    @pytest.mark.parametrize("written", [False, True])
+    def test_of_the_commit_means_unknown(self, store: SqliteStore, written: bool) -> None:
+        disk = Disk(store)
+        disk.fails_at, disk.after = "COMMIT", written
+        with pytest.raises(StoreUnavailable) as error:
+            store.attributes.merge(SERIES, "a", {"x": "1"})
+        assert error.value.applied == "unknown"
+        assert store.attributes.all(SERIES, "a") == ({"x": "1"} if written else {})
+        assert store.attributes.merge(SERIES, "a", {"x": "1"}) == {"x": "1"}
+        assert put(store, "a") == 1
+
+
 class TestBackup:
     def test_is_a_store_of_its_own(self, store: SqliteStore, tmp_path: Path) -> None:
         for token in "abc":
@@ -284,6 +322,35 @@ class TestSweeping:
         garbage = store._file._connection.execute("SELECT count(*) FROM garbage").fetchone()
         assert rows == (30,)
         assert garbage == (0,)
+
+    def test_so_do_their_attributes(self, store: SqliteStore) -> None:
+        for life in range(3):
+            if life == 1:
+                put(store, "a")
+            for token in "ab":
+                given = {f"{number}": "x" * 8192 for number in range(64)}
+                store.attributes.merge(SERIES, token, given)
+            store.delete(SERIES, restart=True)
+        store.attributes.merge(SERIES, "a", {"x": "1"})
+        for number in range(30):
+            put_any(store, f"t{number}", series=OTHER)
+        rows = store._file._connection.execute("SELECT count(*) FROM attributes").fetchone()
+        garbage = store._file._connection.execute("SELECT count(*) FROM garbage").fetchone()
+        assert rows == (1,)
+        assert garbage == (0,)
+        assert store.attributes.all(SERIES, "a") == {"x": "1"}
+
+    def test_a_life_that_only_attributes_had_is_never_used_again(self, store: SqliteStore) -> None:
+        lives = set()
+        for number in range(10):
+            series = SeriesKey(1, str(number % 3))
+            store.attributes.merge(series, "a", {"x": "1"})
+            rows = store._file._connection.execute(
+                "SELECT life FROM series WHERE key = ?", (series.key,)
+            ).fetchall()
+            lives.update(rows)
+            store.delete(series, restart=False)
+        assert len(lives) == 10
 
     def test_a_life_is_never_used_again(self, store: SqliteStore) -> None:
         lives = set()

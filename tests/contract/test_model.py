@@ -1,4 +1,4 @@
-"""A state machine of random puts, peeks, raises and deletes, against a dictionary."""
+"""A state machine of random puts, peeks, raises, deletes and attributes, against dictionaries."""
 
 from collections.abc import Callable
 
@@ -28,10 +28,15 @@ class Series:
     def __init__(self) -> None:
         self.ledger: list[tuple[str | None, int, str]] = []
         self.height = 0
+        self.attributes: dict[tuple[str, str], str] = {}
+        """By token and name."""
 
     @property
     def current(self) -> str | None:
         return self.ledger[-1][0] if self.ledger else None
+
+    def attributes_of(self, token: str) -> dict[str, str]:
+        return {name: value for (of, name), value in self.attributes.items() if of == token}
 
     def last_given(self, token: str) -> int | None:
         return next((value for given, value, _ in reversed(self.ledger) if given == token), None)
@@ -96,8 +101,30 @@ def machine(open_fresh: Callable[[], Store]) -> type[RuleBasedStateMachine]:
         def delete(self, key: str, restart: bool) -> None:
             self.store.delete(self.series(key), restart=restart)
             self.model[key].ledger = []
+            self.model[key].attributes = {}
             if restart:
                 self.model[key].height = 0
+
+        @rule(key=keys, token=tokens, given=st.dictionaries(tokens, names))
+        def merge(self, key: str, token: str, given: dict[str, str]) -> None:
+            model = self.model[key]
+            model.attributes |= {(token, name): value for name, value in given.items()}
+            answer = self.store.attributes.merge(self.series(key), token, given)
+            assert answer == model.attributes_of(token)
+
+        @rule(key=keys, token=tokens, name=tokens | st.none())
+        def remove(self, key: str, token: str, name: str | None) -> None:
+            model = self.model[key]
+            going = [each for each in model.attributes_of(token) if name in (None, each)]
+            for each in going:
+                del model.attributes[token, each]
+            answer = self.store.attributes.remove(self.series(key), token, name)
+            assert answer == bool(going)
+
+        @rule(key=keys, token=tokens)
+        def attributes(self, key: str, token: str) -> None:
+            found = self.store.attributes.all(self.series(key), token)
+            assert found == self.model[key].attributes_of(token)
 
         @rule(key=keys, token=tokens)
         def entry(self, key: str, token: str) -> None:

@@ -13,6 +13,7 @@ from typing import ClassVar, NamedTuple
 
 from monotron.errors import MonotronError, SeriesExhausted, StartupError
 from monotron.model import INT64_MAX, Entry, Given, LedgerEntry, Reuse, SeriesKey
+from monotron.store.attributes import Attributes
 from monotron.store.register import Register
 from monotron.store.releases import Releases
 from monotron.store.uses import Uses
@@ -49,6 +50,9 @@ class Store(ABC):
 
     uses: Uses
     """What identity tokens were used for."""
+
+    attributes: Attributes
+    """The attributes of tokens."""
 
     calls_at_once: ClassVar[int]
     """How many calls the engine gains from having under way at the same time."""
@@ -105,7 +109,7 @@ class Store(ABC):
 
     @abstractmethod
     def delete(self, series: SeriesKey, *, restart: bool) -> None:
-        """End this life of the series: its entries are gone, its tokens new again.
+        """End this life of the series: its entries and attributes are gone, its tokens new again.
 
         Its height is kept, so the next value is larger than any it ever gave, unless *restart*.
         Deleting what does not exist changes nothing (but *restart* forgets a kept height).

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from monotron.errors import MonotronError, StartupError, ValueWouldFall
 from monotron.model import Entry, Given, LedgerEntry, Reuse, SeriesKey
 from monotron.store.base import Advance, Clock, Store, count
+from monotron.store.sqlite_attributes import SqliteAttributes, has_attributes, sweep
 from monotron.store.sqlite_file import IN_MEMORY, SCHEMA_VERSION, SqliteFile, Transaction
 from monotron.store.sqlite_register import SqliteRegister, SqliteUses
 from monotron.store.sqlite_releases import SqliteReleases
@@ -74,6 +75,7 @@ class SqliteStore(Store):
         self.releases = SqliteReleases(self._file)
         self.register = SqliteRegister(self._file)
         self.uses = SqliteUses(self._file, clock)
+        self.attributes = SqliteAttributes(self._file)
         self._clock = clock
         self._may_have_garbage = True
 
@@ -189,7 +191,11 @@ class SqliteStore(Store):
         with self._file.transaction() as transaction:
             head = _head(transaction, series)
             height = 0 if restart else head.value
-            if not head.life or (not head.alive and height == head.value):
+            if (
+                not head.alive
+                and height == head.value
+                and not has_attributes(transaction, head.life)
+            ):
                 return
             transaction.write(
                 "UPDATE series SET life = ?, value = ?, token = NULL, alive = 0 WHERE life = ?",
@@ -240,12 +246,12 @@ class SqliteStore(Store):
         self._file.close()
 
     def _sweep(self, transaction: Transaction) -> None:
-        """Remove a few entries of a deleted life, so that no one write pays for all of them."""
+        """Remove a little of a deleted life, so that no one write pays for all of it."""
         if self._may_have_garbage:
             (life,) = transaction.one("SELECT min(life) FROM garbage")
             if life is None:
                 self._may_have_garbage = False
-            elif transaction.write(_SWEEP, life).rowcount == 0:
+            elif not (transaction.write(_SWEEP, life).rowcount or sweep(transaction, life)):
                 transaction.write("DELETE FROM garbage WHERE life = ?", life)
 
     def _now(self) -> int:

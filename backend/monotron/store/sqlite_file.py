@@ -75,6 +75,15 @@ _BY = """
 ALTER TABLE entries ADD COLUMN "by" TEXT;
 ALTER TABLE releases ADD COLUMN "by" TEXT;
 """
+_ATTRIBUTES = """
+CREATE TABLE attributes (
+    life  INTEGER NOT NULL,
+    token TEXT    NOT NULL,
+    name  TEXT    NOT NULL,
+    value TEXT    NOT NULL,
+    UNIQUE (life, token, name)
+) STRICT;
+"""
 _REGISTER = """
 CREATE TABLE register (
     kind    TEXT    NOT NULL,
@@ -92,7 +101,7 @@ CREATE TABLE uses (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX uses_by_expiry ON uses (expires_at);
 """
-_SCHEMA = (_SERIES, _RELEASES, _BY, _REGISTER)
+_SCHEMA = (_SERIES, _RELEASES, _BY, _ATTRIBUTES, _REGISTER)
 """What each version of the schema added to the one before it."""
 
 SCHEMA_VERSION = len(_SCHEMA)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ from monotron.web.requires import NOTHING, ROOT_KEY
 
 if TYPE_CHECKING:
     from monotron.web.base import Handler
+
+NO_ACCOUNT = -1
 
 
 class Admission:
@@ -61,7 +64,7 @@ class Admission:
         self, handler: Handler, principals: Principals, needed: str
     ) -> Awaitable[None] | None:
         account_text = handler.path_args.pop(0) if handler.in_account else None
-        account = int(account_text) if account_text else None
+        account = None if account_text is None else _account(account_text)
         principal = next((each for each in principals if each.account == account), principals[0])
         handler.principal = principal
         handler.account = principal.account if account is None else account
@@ -86,7 +89,7 @@ class Admission:
     async def _check_account(self, account: int) -> None:
         if not await self._accounts.exists(account):
             raise errors.PathNotFound(
-                f"There is no account {account}. GET /v1/accounts lists what there is; POST makes "
+                "There is no such account. GET /v1/accounts lists what there is; POST makes "
                 "one more."
             )
 
@@ -108,3 +111,8 @@ class Admission:
                     "A web page of another host sent this, and such may start nothing here. Send "
                     "it without a browser."
                 )
+
+
+def _account(text: str) -> int:
+    """The account of this id; what is no id is an account that there is not."""
+    return int(text) if re.fullmatch(r"[1-9][0-9]{0,17}", text) else NO_ACCOUNT

@@ -16,12 +16,14 @@ from tornado.httputil import (
 from tornado.routing import PathMatches, Rule
 from tornado.web import Application, RequestHandler
 
+from monotron.attributes import Attributes
 from monotron.auth.grants import Accounts, Grants
 from monotron.auth.trusts import Trusts
 from monotron.logs import RequestLog
 from monotron.series import Series
 from monotron.versions import Versions
 from monotron.web import accounts as accounts_web
+from monotron.web import attributes as attributes_web
 from monotron.web import series as series_web
 from monotron.web import system
 from monotron.web import trusts as trusts_web
@@ -32,6 +34,7 @@ from monotron.web.base import CONSUMED_CONTENT_TYPE, BodyTooLarge, Handler, NotF
 ROUTES = [
     *series_web.ROUTES,
     *versions_web.ROUTES,
+    *attributes_web.ROUTES,
     *accounts_web.ROUTES,
     *trusts_web.ROUTES,
     *system.ROUTES,
@@ -65,6 +68,7 @@ class MonotronApplication(Application):
         self,
         series: Series,
         versions: Versions,
+        attributes: Attributes,
         accounts: Accounts,
         grants: Grants,
         trusts: Trusts,
@@ -77,6 +81,7 @@ class MonotronApplication(Application):
         )
         self.series = series
         self.versions = versions
+        self.attributes = attributes
         self.accounts = accounts
         self.grants = grants
         self.trusts = trusts

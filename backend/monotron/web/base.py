@@ -43,10 +43,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("monotron.web")
 
-ACCOUNT = r"/v1/accounts/([1-9][0-9]{0,18})"
+ACCOUNT = r"/v1/accounts/([^/]*)"
 """How the paths of one account begin."""
 
-ANY_ACCOUNT = r"/v1(?:/accounts/([1-9][0-9]{0,18}))?"
+ANY_ACCOUNT = r"/v1(?:/accounts/([^/]*))?"
 """How paths begin that are for the caller's own account unless they name one."""
 
 MOST_HEADERS = 100
@@ -150,11 +150,11 @@ class Handler(RequestHandler):
         self.principal.require_name(key)
         return SeriesKey(self.account, key)
 
-    def json_object(self) -> dict[str, Any]:
+    def json_object(self, example: str = '{"value": 41}') -> dict[str, Any]:
         """The body, which must be one JSON object."""
         value = self.json_value()
         if not isinstance(value, dict):
-            raise errors.InvalidRequest('The body must be a JSON object, such as {"value": 41}.')
+            raise errors.InvalidRequest(f"The body must be a JSON object, such as {example}.")
         return value
 
     def json_value(self) -> Any:

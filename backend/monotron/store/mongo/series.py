@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bson import Int64, Timestamp
+from bson import Int64, ObjectId, Timestamp
 from pymongo import ASCENDING, ReturnDocument, UpdateOne
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, PyMongoError
@@ -139,6 +139,16 @@ class SeriesHeads:
                 return _head(document, operation_time(session))
 
         return work.persist(call)
+
+    def born(self, series: SeriesKey, now: int, work: Patience) -> Head:
+        """The head of a series that had none: dead, at height 0, unless another was faster.
+
+        So a delete with restart would have left it: the first value keeps its life.
+        """
+        new = Head(life=ObjectId(), stamp=ObjectId(), given_at=now)
+        head = self.replace(Move(series, Head(), new), work) or new
+        work.applied = "no"  # nothing that can be seen
+        return head
 
     def replace(self, move: Move, work: Patience) -> Head | None:
         """Make the move, once. None: it was made; else the head of who got there first."""

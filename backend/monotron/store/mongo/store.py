@@ -29,6 +29,7 @@ from pymongo.errors import PyMongoError
 from monotron.errors import InvalidRequest, MonotronError, StoreUnavailable, ValueWouldFall
 from monotron.model import Entry, Given, LedgerEntry, SeriesKey
 from monotron.store.base import Advance, Clock, Store, count
+from monotron.store.mongo.attributes import MongoAttributes
 from monotron.store.mongo.connection import (
     START_SECONDS,
     Document,
@@ -36,7 +37,7 @@ from monotron.store.mongo.connection import (
     connect,
     unusable,
 )
-from monotron.store.mongo.heads import Head, Sealer
+from monotron.store.mongo.heads import EndedLife, Head, Sealer
 from monotron.store.mongo.ledger import Ledger, Sessions
 from monotron.store.mongo.register import MongoRegister, MongoUses
 from monotron.store.mongo.releases import MongoReleases
@@ -54,7 +55,7 @@ LANES = 4
 
 
 class MongoStore(Store):
-    """A store on a database, of which it makes the collections `series` and `entries`."""
+    """A store on a database, in which it makes its collections and their indexes."""
 
     calls_at_once = 16
     largest_batch = 256
@@ -79,9 +80,11 @@ class MongoStore(Store):
         self.releases = MongoReleases(database, sessions, self._work)
         self.register = MongoRegister(database, sessions, self._work)
         self.uses = MongoUses(database, sessions, self._work)
+        self.attributes: MongoAttributes = MongoAttributes(
+            database, sessions, self._heads, self._work, self._now
+        )
         self._sealer = Sealer(
-            lambda heads: self._ledger.seal_many(heads, self._work()),
-            lambda ended: self._ledger.sweep(ended, self._work()),
+            lambda heads: self._ledger.seal_many(heads, self._work()), self._sweep
         )
 
     @classmethod
@@ -230,10 +233,12 @@ class MongoStore(Store):
 
     def delete(self, series: SeriesKey, *, restart: bool) -> None:
         work = self._work()
-        head = self._heads.current(series, work)
+        head = first = self._heads.current(series, work)
         while True:
             height = 0 if restart else head.value
-            if not head.alive and height == head.value:
+            # A dead one may have attributes: done only if its life has just begun.
+            over = head.life is None or head.life != first.life
+            if over and not head.alive and height == head.value:
                 return
             self._ledger.seal(series, head, work)
             end = Head(life=ObjectId(), value=height, stamp=ObjectId(), given_at=self._now())
@@ -341,6 +346,10 @@ class MongoStore(Store):
             )
         work.applied = "no"
         return False
+
+    def _sweep(self, ended: EndedLife) -> None:
+        self._ledger.sweep(ended, self._work())
+        self.attributes.sweep(ended, self._work())
 
     def _applied(self, series: SeriesKey, head: Head) -> None:
         for each in head.carried:
