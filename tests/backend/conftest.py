@@ -78,6 +78,12 @@ def stranger(guarded: Server) -> Iterator[Client]:
 
 
 @pytest.fixture
+def send_to_guarded(guarded: Server) -> Callable[[bytes], list[Response]]:
+    """Bytes as they are, and the answers to them; none if the server hung up without one."""
+    return lambda data: answers(raw(guarded.port, data), data)
+
+
+@pytest.fixture
 def client(server: Server) -> Iterator[Client]:
     """One keep-alive connection to the server."""
     with Client(server.url) as client:
