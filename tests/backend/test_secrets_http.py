@@ -14,6 +14,9 @@ from harness.mongod import ReplicaSet
 from harness.routes import calls
 from harness.server import ROOT, ROOT_ENV, Server, basic
 
+# What is sent everywhere is sent once, not by each of several workers.
+pytestmark = pytest.mark.xdist_group("secrets")
+
 ROOT_SECRET = ROOT_ENV["MONOTRON_ROOT_API_SECRET"]
 
 JOB = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJyZXBvOmEvYiJ9.c2lnbmF0dXJlLW9mLWEtam9i"

@@ -107,6 +107,19 @@ def test_a_wrong_key_is_never_remembered() -> None:
     run(scenario())
 
 
+def test_a_typing_error_is_refused_without_a_look_into_the_store() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        for at in range(len(SECRET)):
+            wrong = SECRET[:at] + ("a" if SECRET[at] != "a" else "b") + SECRET[at + 1 :]
+            for header in f"Bearer {wrong}", f"Bearer {NAME}:{wrong}":
+                with pytest.raises(Unauthenticated):
+                    await scene.check(header)
+        assert scene.grants.asked == 0
+
+    run(scenario())
+
+
 def test_a_key_revoked_while_it_is_looked_up_is_not_remembered() -> None:
     async def scenario() -> None:
         scene = Scene()
