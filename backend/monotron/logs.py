@@ -9,6 +9,8 @@ from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import TextIO
 
+from monotron.redaction import redacted
+
 
 def set_up(log_format: str) -> str:
     """Let the root logger write to stderr as `auto`, `text` or `json` says; answers which."""
@@ -41,10 +43,10 @@ class JsonFormatter(logging.Formatter):
         line: dict[str, object] = {
             "time": _time(record.created),
             "level": record.levelname.lower(),
-            "message": record.getMessage(),
+            "message": redacted(record.getMessage()),
         }
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = redacted(self.formatException(record.exc_info))
         return json.dumps(line)
 
 
@@ -52,10 +54,10 @@ class TextFormatter(logging.Formatter):
     """The same for a person: whatever is not printable ASCII is escaped."""
 
     def format(self, record: logging.LogRecord) -> str:
-        message = ascii(record.getMessage())[1:-1]
+        message = ascii(redacted(record.getMessage()))[1:-1]
         line = f"{_time(record.created)} {record.levelname.lower()}: {message}"
         if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
+            line += "\n" + redacted(self.formatException(record.exc_info))
         return line
 
 
@@ -80,14 +82,14 @@ class RequestLog:
         request_id: str,
         by: str,
     ) -> None:
-        """*path* is as the client sent it, without the query, and is escaped here.
+        """*path* is as the client sent it, without the query; redacted and escaped here.
 
         *by* is the name of who asked, or empty; names and ids hold nothing to escape.
         """
         if not self._lines:
             asyncio.get_running_loop().call_soon(self._write)
         time = _time(at)
-        path, method = encode_basestring_ascii(path), method[:16]
+        path, method = encode_basestring_ascii(redacted(path)), method[:16]
         if self._as_text:
             line = f"{time} {ascii(method)[1:-1]} {path[1:-1]} {status} {ms:.1f} ms {request_id} "
             line += f"{by or '-'}\n"

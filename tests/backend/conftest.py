@@ -12,7 +12,9 @@ from uuid import uuid4
 
 import pytest
 
-from harness.server import Client, Response, Server, raw
+from harness.credentials import UNLIMITED
+from harness.mongod import ReplicaSet
+from harness.server import ROOT, ROOT_ENV, Client, Response, Server, raw
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # What Python, a stack trace or a database would say, and a caller must not read.
@@ -35,6 +37,50 @@ def server(store_url: str) -> Iterator[Server]:
         yield server
         assert server.running
     assert "Traceback" not in server.log()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "mongodb"])
+def either_store_url(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A fresh store of one kind, then of the other."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path_factory.mktemp('store')}/monotron.db"
+        return
+    replica_set: ReplicaSet = request.getfixturevalue("replica_set")
+    database = request.module.__name__.rpartition(".")[2]
+    yield replica_set.url(database)
+    with replica_set.client() as client:
+        client.drop_database(database)
+
+
+@pytest.fixture(scope="module")
+def guarded(either_store_url: str) -> Iterator[Server]:
+    """A server that asks for credentials, without limits, on either store."""
+    with Server(either_store_url, args=UNLIMITED, env=ROOT_ENV) as server:
+        yield server
+        assert server.running
+    assert "Traceback" not in server.log()
+
+
+@pytest.fixture
+def root(guarded: Server) -> Iterator[Client]:
+    """A connection to the guarded server with its root key."""
+    with guarded.client(authorization=ROOT) as client:
+        yield client
+
+
+@pytest.fixture
+def stranger(guarded: Server) -> Iterator[Client]:
+    """A connection to the guarded server without credentials, unless a request brings some."""
+    with guarded.client() as client:
+        yield client
+
+
+@pytest.fixture
+def send_to_guarded(guarded: Server) -> Callable[[bytes], list[Response]]:
+    """Bytes as they are, and the answers to them; none if the server hung up without one."""
+    return lambda data: answers(raw(guarded.port, data), data)
 
 
 @pytest.fixture

@@ -79,3 +79,25 @@ def test_a_message_stays_one_printable_line(formatter: logging.Formatter) -> Non
     line = formatter.format(record)
     assert line.isprintable()
     assert line.isascii()
+
+
+KEY, JOB = "mtk_k_AbCdEfGh_" + 36 * "S", "eyJhbGciOi.eyJzdWIi.c2ln-bmF0_dXJl"
+
+
+@pytest.mark.parametrize("formatter", [JsonFormatter(), TextFormatter()])
+def test_a_secret_is_in_no_message_and_no_stack_trace(formatter: logging.Formatter) -> None:
+    try:
+        raise KeyError(f"{KEY} {JOB}")
+    except KeyError as error:
+        failed = (KeyError, error, error.__traceback__)
+    record = logging.LogRecord("monotron", logging.ERROR, "", 0, "%s", (f"{KEY}, {JOB}",), failed)
+    line = formatter.format(record)
+    assert line.count("mtk_k_AbCdEfGh_***") >= 2
+    assert KEY not in line
+    assert JOB not in line
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_a_secret_is_in_no_path(log_format: str) -> None:
+    line = written(log_format, f"/v1/series/{KEY}/{JOB}")
+    assert "/v1/series/mtk_k_AbCdEfGh_***/eyJ***" in line

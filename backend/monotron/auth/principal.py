@@ -31,14 +31,18 @@ class Principal:
     identity: str | None = None
     """The name of the identity token that it signed in with, which may be used for few things."""
     identity_expires_at: int = 0
+    cure: str = "Use other credentials, or ask an administrator of the account for some."
+    """What to do about lacking something."""
 
     def require(self, scope: str) -> None:
         """`Forbidden` unless it has the scope."""
         if scope not in self.scopes:
-            raise Forbidden(
-                f"This needs the scope {scope}, which these credentials do not have. Use others, "
-                "or have an administrator of the account grant it."
-            )
+            raise Forbidden(f"This needs the scope {scope}, which the caller lacks. {self.cure}")
+
+    def require_root(self) -> None:
+        """`Forbidden` unless it is the root key."""
+        if not self.everywhere:
+            raise Forbidden(f"This concerns all accounts, so it needs the root key. {self.cure}")
 
     def require_account(self, account: int) -> None:
         """`Forbidden` unless it may act there: the same whether or not it exists."""
@@ -74,5 +78,7 @@ ANYBODY = Principal(
     FIRST_ACCOUNT,
     frozenset(scope for scope in ALL if not scope.endswith(":acl")),
     limited=False,
+    cure="This server has no credentials: start it with MONOTRON_ROOT_API_KEY and "
+    "MONOTRON_ROOT_API_SECRET, and sign in with them.",
 )
 """Everybody, while the server has no credentials: then it is reached from its machine only."""

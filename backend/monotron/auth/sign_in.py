@@ -22,7 +22,7 @@ from monotron.errors import Unauthenticated
 log = logging.getLogger("monotron.auth")
 
 REMEMBERED_SECONDS = 3.0
-"""How long a key goes on working on another process than the one that revoked it."""
+"""How long a key goes on working on another process than the one that revoked it, at most."""
 
 MOST_REMEMBERED = 10_000
 
@@ -64,6 +64,7 @@ class SignIn:
         self._monotonic = monotonic
         self._remembered: OrderedDict[bytes, tuple[Principals, float]] = OrderedDict()
         self._under_way: dict[bytes, asyncio.Task[Principals]] = {}
+        self._revocations = 0
         self._noting: set[asyncio.Task[None]] = set()
 
     def known(self, header: str | None) -> Principals | None:
@@ -79,19 +80,20 @@ class SignIn:
         """Who it is; `Unauthenticated`, or `TooManyRequests` after many failures.
 
         Credentials that are good always pass: a stranger at the same address locks nobody out.
+        None are no failure: many clients send theirs only once they have seen a 401.
         """
+        if header is None:
+            raise Unauthenticated(
+                "This server asks for credentials, and the request has none. Send an API key as "
+                "`Authorization: Bearer KEY`."
+            )
         try:
-            if header is None:
-                raise Unauthenticated(
-                    "This server asks for credentials, and the request has none. Send an API key "
-                    "as `Authorization: Bearer KEY`."
-                )
             name = _name(header)
             task = self._under_way.get(name)
             if task is None:
                 task = asyncio.create_task(self._verify(header, name))
                 self._under_way[name] = task
-                task.add_done_callback(lambda _: self._under_way.pop(name, None))
+                task.add_done_callback(lambda done: self._verified(name, done))
             return await asyncio.shield(task)
         except Unauthenticated:
             self._failures.count(address)
@@ -106,23 +108,34 @@ class SignIn:
         ]
         for name in gone:
             del self._remembered[name]
+        # What is being looked up may have been seen before the revocation: nobody else joins it,
+        # and it is not remembered.
+        self._under_way.clear()
+        self._revocations += 1
 
     async def _verify(self, header: str, name: bytes) -> Principals:
         key, secret = _parse(header)
+        revocations = self._revocations
         if self._identities is not None and not key and looks_like_identity_token(secret):
             principals = await self._identities.principals(secret)
         else:
             principals = self._root_principal(key, secret) or await self._of_key(key, secret)
-        self._remembered[name] = (principals, self._monotonic() + self._good_for(principals))
+        if revocations == self._revocations:
+            self._remember(name, principals)
+        return principals
+
+    def _remember(self, name: bytes, principals: Principals) -> None:
+        """For a moment, and not beyond the time at which one of them expires."""
+        monotonic, now = self._monotonic(), self._clock()
+        left = [each.expires_at - now for each in principals if each.expires_at is not None]
+        self._remembered[name] = (principals, monotonic + min([REMEMBERED_SECONDS, *left]))
         self._remembered.move_to_end(name)
         if len(self._remembered) > MOST_REMEMBERED:
             self._remembered.popitem(last=False)
-        return principals
 
-    def _good_for(self, principals: Principals) -> float:
-        """Seconds that they may be remembered for: never beyond their own end."""
-        ends = [each.expires_at for each in principals if each.expires_at is not None]
-        return min([REMEMBERED_SECONDS, *(end - self._clock() for end in ends)])
+    def _verified(self, name: bytes, task: "asyncio.Task[Principals]") -> None:
+        if self._under_way.get(name) is task:
+            del self._under_way[name]
 
     def _root_principal(self, key: str, secret: str) -> Principals | None:
         root = self._root

@@ -133,7 +133,7 @@ def _expiry(value: object) -> int | None:
         time = datetime.fromisoformat(value)
         if time.tzinfo is None:
             raise ValueError
-        return int(time.timestamp())
+        return int(time.astimezone(UTC).timestamp())  # not beyond the year 9999 there either
     except (ValueError, OverflowError):
         raise InvalidRequest(
             "`expires_at` must be a time with its zone, such as 2027-01-31T00:00:00Z."

@@ -68,15 +68,15 @@ class Admission:
         principal = next((each for each in principals if each.account == account), principals[0])
         handler.principal = principal
         handler.account = principal.account if account is None else account
-        principal.require_account(handler.account)
-        scope = handler.needed(needed)
-        if scope is not ROOT_KEY:
-            principal.require(scope)
-        elif not principal.everywhere:
-            raise errors.Forbidden("This concerns all accounts, so it needs the root key.")
-        if principal.limited:
+        if principal.limited:  # what is forbidden is counted too
             self._per_key.count(principal.name)
             self._per_account.count(str(principal.account))
+        principal.require_account(handler.account)
+        scope = handler.needed(needed)
+        if scope is ROOT_KEY:
+            principal.require_root()
+        else:
+            principal.require(scope)
         if handler.account != principal.account:
             return self._check_account(handler.account)
         if principal.identity is not None and scope != "read:series":

@@ -172,11 +172,13 @@ class Handler(RequestHandler):
                 "(curl: --json DATA, or -H 'Content-Type: application/json')."
             )
         try:
-            return json.loads(
+            value = json.loads(
                 self.request.body.decode("utf-8"),
                 object_pairs_hook=_without_repetition,
                 parse_constant=_no_constant,
             )
+            json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
+            return value
         except (ValueError, RecursionError):
             raise errors.InvalidRequest("The body is not one well-formed JSON value.") from None
 

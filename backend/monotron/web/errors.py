@@ -5,6 +5,7 @@ import json
 from tornado.web import HTTPError
 
 from monotron import errors
+from monotron.redaction import redacted
 
 STATUS: dict[type[errors.MonotronError], int] = {
     errors.InvalidKey: 400,
@@ -75,7 +76,7 @@ def problem(error: errors.MonotronError, *, writes: bool) -> bytes:
         "type": f"urn:monotron:problem:{error.code}",
         "title": error.title,
         "status": STATUS[type(error)],
-        "detail": error.detail,
+        "detail": redacted(error.detail),
         "code": error.code,
         **error.members(),
     }
