@@ -81,10 +81,12 @@ class RequestLog:
         ms: float,
         request_id: str,
         by: str,
+        gave: str,
     ) -> None:
         """*path* is as the client sent it, without the query; redacted and escaped here.
 
-        *by* is the name of who asked, or empty; names and ids hold nothing to escape.
+        *by* is the name of who asked, and *gave* the value or version that a write gave, or empty;
+        they hold nothing to escape, as ids do not.
         """
         if not self._lines:
             asyncio.get_running_loop().call_soon(self._write)
@@ -92,13 +94,13 @@ class RequestLog:
         path, method = encode_basestring_ascii(redacted(path)), method[:16]
         if self._as_text:
             line = f"{time} {ascii(method)[1:-1]} {path[1:-1]} {status} {ms:.1f} ms {request_id} "
-            line += f"{by or '-'}\n"
+            line += f"{by or '-'} {gave or '-'}\n"
         else:
             line = (
                 f'{{"time": "{time}", "level": "info", "message": "request", '
                 f'"method": {encode_basestring_ascii(method)}, "path": {path}, '
                 f'"status": {status}, "ms": {ms:.1f}, "request_id": "{request_id}", '
-                f'"by": "{by}"}}\n'
+                f'"by": "{by}", "gave": "{gave}"}}\n'
             )
         self._lines.append(line)
 

@@ -16,7 +16,9 @@ def written(log_format: str, path: str, method: str = "PUT") -> str:
     stream = io.StringIO()
 
     async def scenario() -> None:
-        RequestLog(log_format, stream).add(1795470106.457, method, path, 200, 1.26, "id-1", "key:a")
+        RequestLog(log_format, stream).add(
+            1795470106.457, method, path, 200, 1.26, "id-1", "key:a", "42"
+        )
         await asyncio.sleep(0)
 
     asyncio.run(scenario())
@@ -34,12 +36,13 @@ def test_a_request_is_one_line_of_json() -> None:
         "ms": 1.3,
         "request_id": "id-1",
         "by": "key:a",
+        "gave": "42",
     }
 
 
 def test_a_request_is_one_line_of_text() -> None:
     line = written("text", "/v1/series/a/b")
-    assert line == "2026-11-23T21:41:46.457Z PUT /v1/series/a/b 200 1.3 ms id-1 key:a\n"
+    assert line == "2026-11-23T21:41:46.457Z PUT /v1/series/a/b 200 1.3 ms id-1 key:a 42\n"
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
@@ -65,7 +68,7 @@ def test_all_requests_of_a_turn_of_the_loop_are_one_write() -> None:
     async def scenario() -> None:
         log = RequestLog("text", Stream())
         for number in range(3):
-            log.add(0, "GET", f"/{number}", 200, 1, "id", "")
+            log.add(0, "GET", f"/{number}", 200, 1, "id", "", "")
         await asyncio.sleep(0)
 
     asyncio.run(scenario())

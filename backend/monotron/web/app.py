@@ -165,6 +165,7 @@ class MonotronApplication(Application):
             1000 * request.request_time(),
             handler.request_id if isinstance(handler, Handler) else "",
             handler.principal.name if isinstance(handler, Handler) else "",
+            handler.gave if isinstance(handler, Handler) else "",
         )
 
 

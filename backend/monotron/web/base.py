@@ -71,6 +71,8 @@ class Handler(RequestHandler):
     """Who asks, once that is known."""
     account: int
     """The account that the request is for."""
+    gave = ""
+    """The value or version that a write gave, for the log."""
     admitted_while_draining: ClassVar[bool] = False
     in_account: ClassVar[bool] = True
     """Whether the path begins with an account, or could."""
@@ -195,6 +197,8 @@ class Handler(RequestHandler):
 
     def reply(self, entry: Entry, reused: bool, parameters: Parameters) -> None:
         """Write the entry in the format that was asked for."""
+        if self.writes:
+            self.gave = str(entry.value)
         format = self.format_of(parameters)
         prefix = variable_prefix(parameters)
         if format is Format.JSON:

@@ -32,6 +32,7 @@ class VersionsHandler(Handler):
         prefix = variable_prefix(parameters)
         if self.writes:
             self.set_header("Monotron-Reused", "true" if answer.reused else "false")
+            self.gave = "" if parameters.dry_run else str(answer.release.version)
         if format is Format.JSON:
             self.write(json.dumps(_members(answer), ensure_ascii=False) + "\n")
             return
