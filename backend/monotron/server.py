@@ -145,6 +145,7 @@ def http_server(application: MonotronApplication) -> HTTPServer:
         max_header_size=16384,
         max_body_size=Handler.largest_body,
         max_buffer_size=1 << 20,
+        chunk_size=8192,  # by default 64 KiB are cleared for each read, of some hundred bytes
     )
     # A timer for each request costs as much as finding its handler: one looks after all of them.
     server.conn_params.header_timeout = None

@@ -8,12 +8,15 @@ machine that grows slow grows slow for both. No test asserts any of it.
 import argparse
 import statistics
 from contextlib import ExitStack
+from dataclasses import replace
 
 from bench import fill, plain
 from bench.figures import Figures, Row, Table
 from bench.load import Result, Target, run_in_process
 from bench.processes import Yardstick, cpu_us, disk_folder, resident_mib
+from bench.signing import Signing
 from bench.steps import Steps
+from harness.issuer import IssuerServer
 from harness.mongod import ReplicaSet
 from harness.server import Server
 
@@ -87,6 +90,33 @@ class Bench:
                     150,
                 )
             )
+
+    def credentials(self) -> None:
+        """A PUT with a key, and with an identity token seen before, against one without."""
+        signing = Signing(self.folder)
+        with (
+            IssuerServer() as issuer,
+            Server(f"sqlite:///{self.folder}/open.db") as bare,
+            signing.server(issuer, f"sqlite:///{self.folder}/closed.db") as server,
+        ):
+            for name, authorization, goal in (
+                ("a key", signing.key(server), 0.9),
+                ("an identity token seen before", signing.token(issuer), 0.85),
+            ):
+                target = replace(HOT, headers={"Authorization": authorization})
+                self.load(server.port, target, 0.5)
+                ratios, results = [], []
+                for _ in range(self.rounds):
+                    without = self.load(bare.port, HOT, self.seconds)
+                    results.append(self.load(server.port, target, self.seconds))
+                    ratios.append(results[-1].rps / without.rps)
+                ratio = statistics.median_low(ratios)
+                figures = Figures.of(results[ratios.index(ratio)])
+                self.table.add(
+                    Row(f"SQLite: with {name}", ratio, "of without", goal, True, figures)
+                )
+            cost = statistics.median(signing.verify_ms(issuer) for _ in range(self.rounds))
+            self.table.add(Row("verifying a fresh identity token", cost, "ms", None))
 
     def action(self) -> None:
         """A step of a workflow, from its process's start to its outputs, against bare imports."""
@@ -222,7 +252,9 @@ class Bench:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help="sqlite, mongodb, memory, action")
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help="sqlite, mongodb, memory, action, credentials"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
     parser.add_argument("--entries", type=int, default=1_000_000, help="in a ledger that is full")
@@ -232,7 +264,7 @@ def main() -> None:
     with ExitStack() as stack:
         bench = Bench(stack, arguments)
         parts = {"sqlite": bench.sqlite, "mongodb": bench.mongodb, "memory": bench.memory}
-        parts["action"] = bench.action
+        parts |= {"action": bench.action, "credentials": bench.credentials}
         for part in arguments.parts or parts:
             parts[part]()
     bench.table.print()

@@ -23,9 +23,14 @@ class ReplayBound:
         self._most = most
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
 
+    @property
+    def is_bound(self) -> bool:
+        """Whether there is a bound at all."""
+        return self._most > 0
+
     def is_known(self, identity: str, operation: str) -> bool:
-        """Whether this is known here to be a repetition, or need not be known."""
-        return not self._most or (identity, operation) in self._known
+        """Whether this is known here to be a repetition."""
+        return (identity, operation) in self._known
 
     async def bind(self, principal: Principal, operation: str) -> None:
         """Use the principal's identity token for the operation; else `TokenReplayed`."""
