@@ -63,8 +63,7 @@ def _serve(flags: dict[str, str]) -> int:
         print(f"monotron: {error}", file=sys.stderr)
         return 2
     try:
-        server.serve(settings)
+        return server.serve(settings)
     except StartupError as error:
         print(f"monotron: {error}", file=sys.stderr)
         return 1
-    return 0

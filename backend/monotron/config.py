@@ -97,6 +97,12 @@ def _number(text: str) -> int:
     return int(text)
 
 
+def _processes(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= 256:
+        raise ValueError("must be a number of processes from 1 to 256")
+    return int(text)
+
+
 def _credential(text: str) -> str:
     if text and not re.fullmatch(r"[!-9;-~]{1,256}", text):
         raise ValueError("must be 1 to 256 printable ASCII characters without spaces and colons")
@@ -149,6 +155,13 @@ SETTINGS = (
         "how long to go on serving after SIGTERM while /readyz says no, for a load balancer "
         "to notice",
         _drain_delay,
+    ),
+    Setting(
+        "processes",
+        "1",
+        "NUMBER",
+        "how many processes serve the address together, with MongoDB",
+        _processes,
     ),
     Setting("root_api_key", "", "KEY", "the operator's own key", _credential, secret=True),
     Setting("root_api_secret", "", "SECRET", "and its secret", _credential, secret=True),
@@ -208,6 +221,7 @@ class Settings:
     store: str = field(repr=False)
     log_format: str
     drain_delay: float
+    processes: int
     root_api_key: str
     root_api_secret: str = field(repr=False)
     audience: str

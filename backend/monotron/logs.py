@@ -11,6 +11,9 @@ from typing import TextIO
 
 from monotron.redaction import redacted
 
+PIPE_BUF = 4096
+"""Bytes that a pipe takes in one piece (POSIX, `write`)."""
+
 
 def set_up(log_format: str) -> str:
     """Let the root logger write to stderr as `auto`, `text` or `json` says; answers which."""
@@ -106,5 +109,10 @@ class RequestLog:
 
     def _write(self) -> None:
         lines, self._lines = self._lines, []
-        self._stream.write("".join(lines))
-        self._stream.flush()
+        text = "".join(lines)
+        while text:
+            # Several processes may write to one pipe: what is no longer than this stays whole.
+            end = len(text) if len(text) <= PIPE_BUF else text.rfind("\n", 0, PIPE_BUF) + 1
+            self._stream.write(text[: end or len(text)])
+            self._stream.flush()
+            text = text[end or len(text) :]

@@ -4,8 +4,10 @@ import asyncio
 import gc
 import logging
 import signal
+import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
@@ -23,6 +25,7 @@ from monotron.errors import StartupError
 from monotron.logs import RequestLog
 from monotron.series import Series
 from monotron.store import Store, open_store
+from monotron.supervisor import Supervisor
 from monotron.versions import Versions
 from monotron.web.admission import Admission
 from monotron.web.app import MonotronApplication
@@ -34,29 +37,68 @@ DRAIN_SECONDS = 20.0
 """How long requests under way may take once the server is told to stop."""
 
 
-def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT, then drain. `StartupError` if it cannot start."""
+def serve(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT, then drain; the exit code. `StartupError`."""
     log_format = logs.set_up(settings.log_format)
     for warning in settings.warnings:
         log.warning(warning)
-    asyncio.run(_serve(settings, RequestLog(log_format, sys.stderr)))
+    request_log = RequestLog(log_format, sys.stderr)
+    if settings.processes == 1:
+        asyncio.run(_serve(settings, partial(_bind, settings), request_log, _say_ready))
+        return 0
+    if not settings.store.startswith("mongodb"):
+        raise StartupError(
+            "Several processes need a store that they can share, and an SQLite file is kept by one "
+            "process. Use MongoDB, or --processes 1."
+        )
+    asyncio.run(_try(settings))
+    sockets = _bind(settings)
+
+    def work(tell_ready: Callable[[], None], supervisor: int) -> int:
+        asyncio.run(
+            _serve(settings, lambda: sockets, request_log, lambda _: tell_ready(), supervisor)
+        )
+        return 0
+
+    return Supervisor(settings.processes, work, lambda: _say_ready(_address(sockets))).run()
 
 
-async def _serve(settings: Settings, request_log: RequestLog) -> None:
+def _say_ready(address: str) -> None:
+    print(f"Monotron listens on {address}", flush=True)
+
+
+async def _try(settings: Settings) -> None:
+    """Raise the `StartupError` of each of the processes, once."""
+    store = open_store(settings.store)
+    series = Series(store)
+    try:
+        await _application(settings, store, series, RequestLog("json", sys.stderr))
+    finally:
+        series.close()
+
+
+async def _serve(
+    settings: Settings,
+    bind: Callable[[], Sequence[socket.socket]],
+    request_log: RequestLog,
+    tell_ready: Callable[[str], None],
+    supervisor: int | None = None,
+) -> None:
     store = open_store(settings.store)
     series = Series(store)
     try:
         application = await _application(settings, store, series, request_log)
-        sign_in = application.admission.sign_in
         server = http_server(application)
-        address = _listen(server, settings)
-        stop = _stop_signal()
+        sockets = bind()
+        address = _address(sockets)
+        server.add_sockets(sockets)
+        stop = _stop_signal(supervisor)
         log.info("listening on %s, store %s", address, settings.store_name)
-        if sign_in.open_to_all:
+        if application.admission.sign_in.open_to_all:
             log.warning(
                 "there are no credentials: whoever reaches %s may count, raise and delete", address
             )
-        print(f"Monotron listens on {address}", flush=True)
+        tell_ready(address)
         # What start-up made stays, and a request leaves no cycles behind: the collector need not
         # look at it, nor as often as by default, with 64 requests under way.
         gc.freeze()
@@ -153,23 +195,33 @@ def http_server(application: MonotronApplication) -> HTTPServer:
     return server
 
 
-def _listen(server: HTTPServer, settings: Settings) -> str:
+def _bind(settings: Settings) -> list[socket.socket]:
     host, port = settings.listen
     try:
-        sockets = bind_sockets(port, host, backlog=1024)
+        return bind_sockets(port, host, backlog=1024)
     except OSError as error:
         raise StartupError(
             f"Cannot listen on {host}:{port}: {error.strerror}. Choose another with --listen; "
             "port 0 picks a free one."
         ) from error
-    server.add_sockets(sockets)
-    port = sockets[0].getsockname()[1]
+
+
+def _address(sockets: Sequence[socket.socket]) -> str:
+    host, port = sockets[0].getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _stop_signal() -> asyncio.Event:
+def _stop_signal(supervisor: int | None) -> asyncio.Event:
+    """Set by SIGTERM, by SIGINT, and when the supervisor is gone, whose descriptor this is."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    if supervisor is not None:
+
+        def gone() -> None:
+            loop.remove_reader(supervisor)
+            stop.set()
+
+        loop.add_reader(supervisor, gone)
     return stop

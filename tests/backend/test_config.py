@@ -45,6 +45,7 @@ WRONG = {
     "store": ["monotron.db", "postgres://h/d", "sqlite:x", ""],
     "log_format": ["xml", ""],
     "drain_delay": ["-1", "soon", "5.5", "nan", "1e0"],
+    "processes": ["0", "-1", "257", "two", ""],
     "root_api_key": ["a b", "a:b", "é"],
     "root_api_secret": ["a b", "a:b", "x" * 257],
     "audience": ["a b", "é"],

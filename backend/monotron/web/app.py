@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable
+from secrets import token_hex
 from typing import Any, cast
 
 from tornado.httputil import (
@@ -87,6 +88,8 @@ class MonotronApplication(Application):
         self.trusts = trusts
         self.admission = admission
         self._request_log = request_log
+        self.process_id = token_hex(4)
+        """What the ids of requests begin with."""
         self.leaving = False
         """Not ready for more, but still serving: a load balancer is given time to notice."""
         self.draining = False

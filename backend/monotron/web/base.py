@@ -9,7 +9,6 @@ from collections.abc import Awaitable
 from functools import lru_cache
 from itertools import count
 from json.encoder import encode_basestring
-from secrets import token_hex
 from time import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -58,7 +57,6 @@ CONSUMED_CONTENT_TYPE = "X-Consumed-Content-Type"
 """Where a request's Content-Type is put, so that Tornado does not take the body for a form."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_process_id = token_hex(4)
 _request_numbers = count(1)
 
 
@@ -122,7 +120,7 @@ class Handler(RequestHandler):
         if not self.request_id:
             given = self.request.headers.get("X-Request-Id")
             if given is None or not _REQUEST_ID.fullmatch(given):
-                given = f"{_process_id}-{next(_request_numbers):x}"
+                given = f"{self.application.process_id}-{next(_request_numbers):x}"
             self.request_id = given
         self._headers = HTTPHeaders(
             {
