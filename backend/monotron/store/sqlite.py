@@ -272,10 +272,10 @@ def _heads_and_last_given(
     """Where the series stand, and what tokens with `Reuse.ANY` were last given, if anything."""
     heads: dict[SeriesKey, _Head] = {}
     known: dict[SeriesKey, dict[str, int]] = {}
-    wanted = [(*series, token if reuse is Reuse.ANY else None) for series, token, reuse in requests]
+    wanted = [(*each.series, each.token if each.reuse is Reuse.ANY else None) for each in requests]
     (rows,) = transaction.one(_HEADS_AND_LAST_GIVEN, _json(wanted))
     for position, life, value, current, alive, last_given in json.loads(rows):
-        series, token, _ = requests[position]
+        series, token, *_ = requests[position]
         heads[series] = _Head(life, value, current, bool(alive))
         if last_given is not None:
             known.setdefault(series, {})[token] = last_given
