@@ -6,7 +6,9 @@ the same request may be sent again. A detail never holds a secret nor a store's 
 The HTTP status of a code is the web's business: `monotron.web.errors`.
 """
 
-from typing import ClassVar, Literal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar, Literal, Self
 
 Applied = Literal["no", "unknown"]
 
@@ -22,9 +24,27 @@ class MonotronError(Exception):
         self.detail = detail
         self.applied = applied
 
+    def in_doubt(self) -> Self:
+        """The same error, where something may have been applied.
+
+        A copy: requests that shared a step of the store share its error too.
+        """
+        copy = type(self).__new__(type(self), *self.args)
+        copy.__dict__ |= self.__dict__ | {"applied": "unknown"}
+        return copy
+
     def members(self) -> dict[str, str]:
         """What else a program may want to read from the error, by name."""
         return {}
+
+
+@contextmanager
+def in_doubt() -> Iterator[None]:
+    """An error in here leaves it open whether something was applied."""
+    try:
+        yield
+    except MonotronError as error:
+        raise error.in_doubt() from error
 
 
 class InvalidKey(MonotronError):

@@ -28,10 +28,12 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class Reuse(Enum):
-    """Which tokens a PUT remembers: only the current one, or any that the series ever saw."""
+    """Which tokens a step remembers: the current one, any that the series ever saw, or none."""
 
     CURRENT = "current"
     ANY = "any"
+    NEVER = "never"
+    """For versions, whose tokens may have a number that is of no use any more."""
 
 
 class SeriesKey(NamedTuple):

@@ -14,9 +14,13 @@ from monotron.model import INT64_MAX, MAX_LENGTH, parse_key
 MAX_NAME = 200
 """Of a name, in Unicode characters: the keys of its series are longer than it is."""
 
+MAX_VERSION = 256
+"""Of the text of a version, in characters: more than any that is given here has."""
+
 NOTHING = Version(0, 0, 0)
 """Where counting begins. It is never given."""
 
+_DIGITS = len(str(INT64_MAX))
 _LABEL = re.compile(r"(?=[0-9]*[A-Za-z])[0-9A-Za-z]{1,20}")
 _METADATA = re.compile(r"[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*")
 _LINE = re.compile(r"(0|[1-9][0-9]{0,18})(?:\.(0|[1-9][0-9]{0,18}))?")
@@ -92,7 +96,7 @@ def place(version: Version) -> str:
     A final version comes after its pre-releases, since a `~` sorts above all that they hold. Of
     pre-releases, those given here have exact places; any other has one between its neighbours.
     """
-    parts = [f"{part:019d}" for part in (version.major, version.minor, version.patch)]
+    parts = [f"{part:0{_DIGITS}d}" for part in (version.major, version.minor, version.patch)]
     pre = version.prerelease
     return ".".join([*parts, "~" if pre is None else _place_of_pre_release(*pre.split("."))])
 
@@ -104,9 +108,9 @@ def _place_of_pre_release(label: str, *identifiers: str) -> str:
     if not identifiers:
         return label
     number, *more = identifiers
-    if not number.isdigit():
-        return f"{label}.~"
-    return f"{label}.{int(number):019d}" + ("." if more else "")
+    if not number.isdigit() or len(number) > _DIGITS:
+        return f"{label}.~"  # above any number that is given
+    return f"{label}.{int(number):0{_DIGITS}d}" + ("." if more else "")
 
 
 def places(
@@ -117,10 +121,10 @@ def places(
     Or of all; or of the pre-releases of *target* with *label*.
     """
     if target is not None:
-        parts = [f"{part:019d}" for part in (target.major, target.minor, target.patch)]
+        parts = [f"{part:0{_DIGITS}d}" for part in (target.major, target.minor, target.patch)]
         beginning = f"{'.'.join(parts)}.{label}."
     elif line is not None:
-        beginning = "".join(f"{part:019d}." for part in line if part is not None)
+        beginning = "".join(f"{part:0{_DIGITS}d}." for part in line if part is not None)
     else:
         beginning = ""
     return beginning, f"{beginning}\x7f"
@@ -143,6 +147,11 @@ def parse_name(raw: str) -> str:
 def parse_version(text: str) -> Version:
     """A semantic version, perhaps with a `v` before it, without its build metadata."""
     bare = text[1:] if text[:1] in ("v", "V") else text
+    if len(bare) > MAX_VERSION:
+        raise InvalidVersion(
+            f"A version has at most {MAX_VERSION} characters here, and {text[:64]!r}… has "
+            f"{len(text)}. Leave out what is no part of it."
+        )
     try:
         if not bare.isascii():
             raise ValueError

@@ -9,7 +9,7 @@ from typing import ParamSpec, TypeVar
 
 from monotron.batching import WAIT_SECONDS, Lanes
 from monotron.errors import EntryNotFound, SeriesNotFound, StoreUnavailable
-from monotron.model import Entry, Given, LedgerEntry, Reuse, SeriesKey
+from monotron.model import INT64_MAX, Entry, Given, LedgerEntry, Reuse, SeriesKey
 from monotron.store import Store
 from monotron.store.base import Advance
 
@@ -38,12 +38,15 @@ class Series:
             calls_at_once=most,
         )
 
-    def next(self, series: SeriesKey, token: str, reuse: Reuse, by: str) -> "asyncio.Future[Given]":
+    def next(
+        self, series: SeriesKey, token: str, reuse: Reuse, by: str, *, up_to: int = INT64_MAX
+    ) -> "asyncio.Future[Given]":
         """The value of the token: a new one, or the one that *reuse* says to give again.
 
         The ledger keeps *by*, the name of the principal who asks, of a new one.
         """
-        return self._advances.ask(self._store.lane(series), Advance(series, token, reuse, by))
+        request = Advance(series, token, reuse, by, up_to)
+        return self._advances.ask(self._store.lane(series), request)
 
     async def peek(self, series: SeriesKey) -> Entry:
         """The current entry; `SeriesNotFound` where there is none."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -15,6 +16,8 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from harness.mongod import ReplicaSet
 from harness.server import Client, Response, Server
@@ -141,6 +144,13 @@ def raise_series(client: Client, key: str, value: int) -> None:
         "PUT", f"/v1/series/{segment(key)}", json.dumps({"value": value}), JSON
     )
     assert response.status == 200, response
+
+
+def count_by_hand(client: Client, key: str, token: str) -> int:
+    response = client.request("PUT", f"/v1/series/{segment(key)}/{segment(token)}")
+    assert response.status == 200, response
+    value: int = response.json()["value"]
+    return value
 
 
 def delete_series(client: Client, key: str, query: str = "") -> None:
@@ -1165,6 +1175,48 @@ class TestInitial:
         assert give(client, new_name, f"T?{query}", text)["version"] == version
         assert give(client, new_name, f"T?{query}", text)["reused"] is True
 
+    @pytest.mark.parametrize(
+        ("query", "answer"),
+        [
+            ("initial=1.4.2&line=1.2", "404 line_not_found"),
+            ("initial=1.4.2&line=2", "404 line_not_found"),
+            ("initial=1.4.2&bump=major&line=1", "422 out_of_line"),
+            ("initial=1.4.2&bump=minor&line=1.4", "422 out_of_line"),
+            ("initial=1.4.2&bump=auto", "422 invalid_bump"),
+            ("initial=1.4.2&bump=final", "422 invalid_bump"),
+            (f"initial={LAST}.0.0&bump=major", "409 series_exhausted"),
+            (f"initial=1.0.{LAST}", "409 series_exhausted"),
+            (f"initial=1.0.{LAST}&prerelease=rc", "409 series_exhausted"),
+            ("initial=1.4.2&dry_run=true", "1.4.3"),
+        ],
+    )
+    def test_what_gives_no_version_starts_from_nothing(
+        self, client: Client, new_name: str, query: str, answer: str
+    ) -> None:
+        assert ask(client, new_name, f"T?{query}") == [answer]
+        self.is_untouched(client, new_name)
+
+    def test_a_name_that_is_too_long_for_a_label_starts_from_nothing(
+        self, client: Client, new_name: str
+    ) -> None:
+        name = f"{new_name}{'x' * 200}"[:200]
+        query = f"initial={LAST - 1}.{LAST - 1}.{LAST - 1}&prerelease={'x' * 20}"
+        assert ask(client, name, f"T?{query}") == ["400 invalid_name"]
+        self.is_untouched(client, name)
+
+    def test_a_label_that_is_exhausted_starts_from_nothing(
+        self, client: Client, new_name: str
+    ) -> None:
+        raise_series(client, f"{new_name}-rc-v1.4.3", LAST)
+        before = state(client, new_name)
+        assert ask(client, new_name, "T?initial=1.4.2&prerelease=rc") == ["409 series_exhausted"]
+        assert state(client, new_name) == before
+
+    def is_untouched(self, client: Client, name: str) -> None:
+        assert series_of(client, name) == {}
+        assert client.request("GET", f"/v1/releases/{name}").status == 404
+        assert ask(client, name, "first") == ["0.0.1"]
+
     def test_versions_go_on_after_the_initial_one(self, client: Client, new_name: str) -> None:
         requests = ["a?initial=1.4.2", "b?initial=1.4.2", "c", "d?bump=minor&initial=1.4.2"]
         assert ask(client, new_name, *requests) == ["1.4.3", "1.4.4", "1.4.5", "1.5.0"]
@@ -1264,6 +1316,75 @@ class TestDryRun:
         assert response.headers["Monotron-Reused"] == "true"
         assert ask(client, name, "T?dry_run=true&on_conflict=reuse") == ["1.3.0"]
         assert state(client, name) == before
+
+    @pytest.mark.parametrize(
+        ("by_hand", "request_", "answer"),
+        [
+            ({"rc-v1.2.58": LAST}, "T?prerelease=rc", "409 series_exhausted"),
+            ({"rc-v1.2.58": LAST - 1}, "T?prerelease=rc", f"1.2.58-rc.{LAST}"),
+            ({"patch-v1.2": LAST}, "T", "409 series_exhausted"),
+            ({"patch-v1.2": LAST}, "T?prerelease=rc", "409 series_exhausted"),
+            ({"patch-v1.2": "T"}, "T", "1.2.58"),
+            ({"rc-v1.2.58": "T"}, "T?prerelease=rc", "1.2.58-rc.1"),
+            ({"minor-v1": "T"}, "T?line=1&bump=minor", "1.3.0"),
+            ({"minor-v1": "U", "patch-v1.3": 7}, "T?bump=minor", "1.4.0"),
+            ({"minor-v2": 5}, "T?bump=major", "2.0.0"),
+        ],
+    )
+    def test_it_heeds_what_was_counted_by_hand(
+        self,
+        client: Client,
+        name: str,
+        by_hand: dict[str, int | str],
+        request_: str,
+        answer: str,
+    ) -> None:
+        for scope, what in by_hand.items():
+            if isinstance(what, int):
+                raise_series(client, f"{name}-{scope}", what)
+            else:
+                count_by_hand(client, f"{name}-{scope}", what)
+        self.answers_what_the_put_would(client, name, request_, answer)
+
+    def test_it_heeds_that_another_token_has_the_version_of_a_number(
+        self, client: Client, name: str
+    ) -> None:
+        """T has 58 after a restart, whose version A was given before it."""
+        assert ask(client, name, "A", "B") == ["1.2.58", "1.2.59"]
+        delete_series(client, f"{name}-patch-v1.2", "?restart=true")
+        raise_series(client, f"{name}-patch-v1.2", 57)
+        assert count_by_hand(client, f"{name}-patch-v1.2", "T") == 58
+        self.answers_what_the_put_would(client, name, "T", "1.2.60")
+
+    @pytest.mark.parametrize(
+        ("scope", "adopted", "request_", "answer"),
+        [
+            ("patch-v1.2", "1.2.58", "T", "1.2.59"),
+            ("patch-v1.2", "1.2.70", "T", "1.2.71"),
+            ("minor-v1", "1.3.5", "T?bump=minor", "1.4.0"),
+            ("major", "2.1.0", "T?bump=major", "3.0.0"),
+            ("minor-v1", "1.3.5", "T?bump=final", "409 already_released"),
+        ],
+    )
+    def test_it_heeds_what_was_adopted_beyond_a_number(
+        self, client: Client, name: str, scope: str, adopted: str, request_: str, answer: str
+    ) -> None:
+        give(client, name, "x?bump=minor&prerelease=rc")
+        count_by_hand(client, f"{name}-{scope}", "T")
+        stand_at(client, name, adopted)
+        self.answers_what_the_put_would(client, name, request_, answer)
+
+    def answers_what_the_put_would(
+        self, client: Client, name: str, request: str, answer: str
+    ) -> None:
+        before = state(client, name)
+        query = "&" if "?" in request else "?"
+        dry = put(client, name, f"{request}{query}dry_run=true")
+        assert state(client, name) == before
+        real = put(client, name, request)
+        assert (outcome(dry), outcome(real)) == (answer, answer)
+        if real.status == 200:
+            assert dry.json() | {"created_at": ""} == real.json() | {"created_at": ""}
 
     @pytest.mark.parametrize(
         "request_",
@@ -1423,6 +1544,24 @@ class TestAdoption:
         assert state(client, new_name) == before
         assert adopt(client, new_name, ahead).status == 200
         assert latest(client, new_name)["version"] == ahead
+
+    @pytest.mark.parametrize("how", ["adopt", "initial"])
+    def test_nothing_cannot_be_adopted_since_counting_begins_after_it(
+        self, client: Client, new_name: str, problem: Problem, how: str
+    ) -> None:
+        if how == "initial":
+            assert ask(client, new_name, "T?initial=0.0.0") == ["0.0.1"]
+            return
+        detail = problem(adopt(client, new_name, "0.0.0"), 409, "value_would_fall", applied="no")
+        assert "after 0.0.0" in detail["detail"]
+        assert "already" not in detail["detail"]
+        assert series_of(client, new_name) == {}
+
+    def test_where_the_series_stand_by_hand_the_previous_one_is_that_of_the_records(
+        self, client: Client, name: str
+    ) -> None:
+        raise_series(client, f"{name}-patch-v1.2", 60)
+        assert adopt(client, name, "1.2.60").json()["previous"] == "1.2.57"
 
     def test_a_larger_component_may_come_with_smaller_ones(
         self, client: Client, new_name: str
@@ -1665,6 +1804,28 @@ class TestLookUp:
         give(client, new_name, "T")
         problem(client.request("GET", path), 404, "version_not_found")
 
+    def test_a_version_counted_by_hand_below_the_latest_is_not_found(
+        self, client: Client, name: str, problem: Problem
+    ) -> None:
+        assert ask(client, name, "a?bump=major") == ["2.0.0"]
+        delete_series(client, f"{name}-major", "?restart=true")
+        raise_series(client, f"{name}-major", 1)
+        raise_series(client, f"{name}-patch-v1.2", 60)
+        assert latest(client, name)["version"] == "2.0.0"
+        problem(client.request("GET", f"/v1/releases/{name}/1.2.60"), 404, "version_not_found")
+
+    @pytest.mark.parametrize(
+        "written", ["1.0.0-rc.{}", "{}.0.0", "1.0.0-{}", "1.0.0-x.{}", "1.0.0+{}", "v1.0.0-a.b.{}"]
+    )
+    def test_a_version_of_5000_digits_is_refused(
+        self, client: Client, name: str, problem: Problem, written: str
+    ) -> None:
+        version = segment(written.format("9" * 5000))
+        for path in (f"{name}/{version}", f"{name}?before={version}"):
+            response = client.request("GET", f"/v1/releases/{path}")
+            detail = problem(response, 400, "invalid_version")["detail"]
+            assert len(detail) < 300
+
 
 # What is asked for, by a token each; and all that was given, in the order of SemVer 2.0.0 §11.
 ASKED_FOR = (
@@ -1803,8 +1964,24 @@ class TestReleases:
     def test_a_name_that_nobody_knows_is_not_found(
         self, client: Client, new_name: str, problem: Problem
     ) -> None:
-        response = client.request("GET", f"/v1/releases/{new_name}")
-        assert new_name in problem(response, 404, "version_not_found")["detail"]
+        for query in ("", "?before=1.0.0", "?limit=1"):
+            response = client.request("GET", f"/v1/releases/{new_name}{query}")
+            assert new_name in problem(response, 404, "version_not_found")["detail"]
+
+    def test_before_a_number_beyond_all_that_are_given_is_every_number(
+        self, client: Client, new_name: str
+    ) -> None:
+        ask(client, new_name, "a?prerelease=rc", "b?prerelease=rc", "c?prerelease=sc")
+        for number in (LAST, LAST + 1, 10**19, 10**20):
+            page = get(client, f"/v1/releases/{new_name}?before=0.0.1-rc.{number}")
+            assert [each["version"] for each in page["releases"]] == ["0.0.1-rc.2", "0.0.1-rc.1"]
+
+    def test_a_name_with_a_pre_release_only_has_releases(
+        self, client: Client, new_name: str
+    ) -> None:
+        give(client, new_name, "a?prerelease=rc")
+        page = {"releases": [], "next": None}
+        assert get(client, f"/v1/releases/{new_name}?before=0.0.1-alpha") == page
 
     @pytest.mark.parametrize(
         "before", ["1", "1.2", "x", "01.2.3", "1.2.3-", "1.2.3-rc.01", "%201.2.3", "1.2.3%0A"]
@@ -2127,6 +2304,45 @@ class TestForms:
             assert len(found) == 12
             assert found[0] == f"{prefix}VERSION=1.3.0", path
             assert all(line.startswith(prefix) for line in found), path
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(
+        token=st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=20),
+        text=st.text(max_size=60),
+        prefix=st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,20}", fullmatch=True),
+        label=st.none() | st.from_regex(r"[0-9A-Za-z]{0,9}[A-Za-z]", fullmatch=True),
+        metadata=st.none()
+        | st.from_regex(r"[0-9A-Za-z-]{1,9}(\.[0-9A-Za-z-]{1,9}){0,3}", fullmatch=True),
+    )
+    def test_dotenv_is_read_as_it_is_by_a_shell(
+        self,
+        client: Client,
+        new_name: str,
+        token: str,
+        text: str,
+        prefix: str,
+        label: str | None,
+        metadata: str | None,
+    ) -> None:
+        assume(token not in (".", ".."))
+        query = f"bump=auto&on_conflict=reuse&format=dotenv&prefix={prefix}"
+        query += f"&prerelease={label}" if label else ""
+        query += f"&metadata={metadata}" if metadata else ""
+        messages = f"feat: {text}".encode()
+        dotenv = put(client, f"{new_name}$(x)'", f"{segment(token)}?{query}", messages).text
+        lines = dict(line.split("=") for line in dotenv.splitlines())
+        assert len(lines) == 12
+        for name, value in lines.items():
+            assert name.startswith(prefix)
+            assert re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)
+            assert re.fullmatch(r"[0-9A-Za-z.+_-]*", value)
+        script = "set -a; . /dev/stdin; exec env -0"
+        shell = subprocess.run(
+            ["sh", "-c", script], input=dotenv, capture_output=True, text=True, env={}, check=True
+        )
+        read = dict(pair.split("=", 1) for pair in shell.stdout.rstrip("\0").split("\0"))
+        assert {name: read[name] for name in lines} == lines
+        assert shell.stderr == ""
 
     @pytest.mark.parametrize("accept", ["text/plain", "application/json", "image/png"])
     @pytest.mark.parametrize("query", ["", "?format=text", "?format=dotenv", "?format=json"])

@@ -30,30 +30,22 @@ def _run(*arguments: object) -> None:
 
 
 def fill(store: Store, entries: int, series: int) -> None:
-    def give(key: str, count: int) -> None:
-        while count > 0:
-            size = min(count, store.largest_batch)
-            store.advance(_requests(key, size))
-            count -= size
-
-    give("bench-0", entries // 2)
+    _give(store, "bench-0", entries // 2)
     each = entries // 2 // series
     with ThreadPoolExecutor(store.calls_at_once) as executor:
-        list(executor.map(lambda number: give(f"spread-{number}", each), range(series)))
+        list(executor.map(lambda number: _give(store, f"spread-{number}", each), range(series)))
 
 
 def fill_releases(store: Store, name: str, count: int) -> None:
-    """Give a name *count* releases on the line 1.0, in records and series."""
+    """Give a name *count* releases on the line 1.0, in records, series and the series' ledger."""
     product = Product(1, name)
+    tokens = _give(store, f"{name}-patch-v1.0", count)
 
-    def add(patch: int) -> None:
-        store.releases.add(
-            Release(product, token_hex(20), Version(1, 0, patch), "patch", given_at=0)
-        )
+    def add(patch: int, token: str) -> None:
+        store.releases.add(Release(product, token, Version(1, 0, patch), "patch", given_at=0))
 
     with ThreadPoolExecutor(store.calls_at_once) as executor:
-        list(executor.map(add, range(1, count + 1)))
-    store.raise_to(SeriesKey(1, f"{name}-patch-v1.0"), count, ANYBODY)
+        list(executor.map(add, range(1, count + 1), tokens))
     store.raise_to(SeriesKey(1, f"{name}-major"), 1, ANYBODY)
 
 
@@ -68,6 +60,16 @@ def commit_ms(folder: Path) -> float:
         times.append(time.perf_counter() - start)
     store.close()
     return 1000 * sorted(times)[len(times) // 2]
+
+
+def _give(store: Store, key: str, count: int) -> list[str]:
+    """Count in a series, and answer the tokens in the order of their values."""
+    tokens: list[str] = []
+    while len(tokens) < count:
+        requests = _requests(key, min(count - len(tokens), store.largest_batch))
+        store.advance(requests)
+        tokens += [request.token for request in requests]
+    return tokens
 
 
 def _requests(key: str, count: int) -> list[Advance]:

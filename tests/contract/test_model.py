@@ -22,6 +22,9 @@ heights = st.one_of(
 )
 
 
+last_of_use = st.just(INT64_MAX) | st.integers(1, 20)
+
+
 class Series:
     """What a series should be: as simple as it can be said."""
 
@@ -41,14 +44,14 @@ class Series:
     def last_given(self, token: str) -> int | None:
         return next((value for given, value, _ in reversed(self.ledger) if given == token), None)
 
-    def put(self, token: str, reuse: Reuse, by: str) -> int | None:
+    def put(self, token: str, reuse: Reuse, by: str, up_to: int) -> int | None:
         """The value, or None where the series is exhausted."""
-        if token == self.current:
+        if token == self.current and reuse is not Reuse.NEVER:
             return self.height
         known = self.last_given(token)
         if reuse is Reuse.ANY and known is not None:
             return known
-        if self.height == INT64_MAX:
+        if self.height >= up_to:
             return None
         self.height += 1
         self.ledger.append((token, self.height, by))
@@ -67,13 +70,18 @@ def machine(open_fresh: Callable[[], Store]) -> type[RuleBasedStateMachine]:
         def series(self, key: str) -> SeriesKey:
             return SeriesKey(self.account, key)
 
-        @rule(key=keys, puts=st.lists(st.tuples(tokens, st.sampled_from(Reuse), names), min_size=1))
-        def put(self, key: str, puts: list[tuple[str, Reuse, str]]) -> None:
+        @rule(
+            key=keys,
+            puts=st.lists(
+                st.tuples(tokens, st.sampled_from(Reuse), names, last_of_use), min_size=1
+            ),
+        )
+        def put(self, key: str, puts: list[tuple[str, Reuse, str, int]]) -> None:
             series = self.series(key)
             answers = self.store.advance([Advance(series, *each) for each in puts])
-            for (token, reuse, by), answer in zip(puts, answers, strict=True):
+            for (token, *asked), answer in zip(puts, answers, strict=True):
                 before = self.model[key].height
-                expected = self.model[key].put(token, reuse, by)
+                expected = self.model[key].put(token, *asked)
                 if expected is None:
                     assert isinstance(answer, SeriesExhausted)
                 else:

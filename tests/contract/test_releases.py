@@ -16,6 +16,7 @@ from monotron.semantic import Line, Product, Release, place, places
 from monotron.store import Store, open_store
 
 PRODUCT = Product(1, "some-great-service")
+OTHER_PRODUCT = Product(1, "other")
 
 
 def words(text: str) -> list[str]:
@@ -226,6 +227,19 @@ class TestAdopted:
     def test_adding_one_may_be_repeated(self, store: Store) -> None:
         adopted = release("1.0.0", None)
         assert [store.releases.add(adopted) for _ in range(2)] == [adopted, adopted]
+
+    def test_adopted_says_whether_one_lies_within_places(self, store: Store) -> None:
+        add(store, "1.2.58", "1.2.60", "1.3.0-rc.1")
+        for version in ("1.2.59", "2.0.0"):
+            store.releases.add(release(version, None))
+        store.releases.add(release("1.2.61", None, OTHER_PRODUCT))
+        end = places(Line(1, 2))[1]
+        assert store.releases.adopted(PRODUCT, places(Line(1, 2)))
+        assert store.releases.adopted(PRODUCT, (place(Version(1, 2, 59)), end))
+        assert not store.releases.adopted(PRODUCT, (place(Version(1, 2, 60)), end))
+        assert store.releases.adopted(PRODUCT, (place(Version(1, 2, 60)), places()[1]))
+        assert not store.releases.adopted(PRODUCT, places(Line(1, 3)))
+        assert not store.releases.adopted(Product(2, PRODUCT.name), places())
 
 
 class TestReads:

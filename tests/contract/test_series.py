@@ -72,6 +72,20 @@ class TestNext:
         put(store, "b")
         assert put_any(store, "a") == 1
 
+    def test_without_reuse_even_the_current_token_gets_a_new_value(self, store: Store) -> None:
+        assert [put(store, token, Reuse.NEVER) for token in "aabba"] == [1, 2, 3, 4, 5]
+        assert [put_any(store, token) for token in "ab"] == [5, 4]
+        assert ledger(store) == [("a", 1), ("a", 2), ("b", 3), ("b", 4), ("a", 5)]
+
+    def test_a_request_is_given_no_value_beyond_the_last_of_use_to_it(self, store: Store) -> None:
+        put(store, "a")
+        batch = [ask_any("b")._replace(up_to=2), ask_any("c")._replace(up_to=2)]
+        given, refused = store.advance(batch)
+        assert (given, type(refused)) == (Given(Entry(*SERIES, "b", 2), False), SeriesExhausted)
+        [again, found] = store.advance([batch[1], ask_any("a")._replace(up_to=1)])
+        assert (type(again), found) == (SeriesExhausted, Given(Entry(*SERIES, "a", 1), True))
+        assert ledger(store) == [("a", 1), ("b", 2)]
+
     def test_a_found_token_does_not_become_the_current_one(self, store: Store) -> None:
         put(store, "a")
         put(store, "b")

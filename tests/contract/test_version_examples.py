@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from monotron.errors import MonotronError
-from monotron.model import ANYBODY
+from monotron.model import ANYBODY, Reuse, SeriesKey
 from monotron.semantic import parse_final, parse_line
 from monotron.series import Series
 from monotron.store import Store
@@ -59,6 +59,19 @@ def wanted(query: str) -> Wanted:
     return known
 
 
+async def prepare(series: Series, versions: Versions, request: str) -> None:
+    """Carry out what happened before: by hand, or as a request."""
+    if by_hand := re.fullmatch(r"([\w.-]+)([=/])(\w+)", request):
+        scope, how, what = by_hand.groups()
+        key = SeriesKey(1, f"{NAME}-{scope}")
+        if how == "=":
+            await series.raise_to(key, int(what), ANYBODY)
+        else:
+            await series.next(key, what, Reuse.CURRENT, ANYBODY)
+    else:
+        await ask(versions, request)
+
+
 async def ask(versions: Versions, request: str, body: str = "") -> Answer:
     if request[0].isdigit():
         return await versions.adopt(1, NAME, parse_final(request), ANYBODY)
@@ -83,7 +96,7 @@ def test_an_example_of_the_documentation_is_true(example: Example, store: Store)
         series = Series(store)
         versions = Versions(store, series)
         for request in example.before:
-            await ask(versions, request)
+            await prepare(series, versions, request)
         try:
             return told(await ask(versions, example.request, "".join(words(example.body))))
         except MonotronError as error:

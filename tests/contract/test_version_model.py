@@ -26,6 +26,7 @@ from monotron.series import Series
 from monotron.store import Store, open_store
 from monotron.store.base import Advance
 from monotron.versions import Answer, Versions, Wanted
+from monotron.versions.words import Plan
 
 T = TypeVar("T")
 Number = tuple[int, int, int]
@@ -100,24 +101,10 @@ class Model:
         return [each for each in self.records if each.number[:size] == (line or ())]
 
     def newest(self, line: LineOf | None = None) -> Number | None:
-        """What counting on a line goes on from; None: there is no such line."""
+        """What counting on a line goes on from; None: there is nothing."""
         if finals := self.finals(line):
             return finals[-1]
-        if line is None:
-            return NOUGHT
-        # Begun by pre-releases only.
-        return (*line, 0, 0)[:3] if self.within(line) else None  # type: ignore[return-value]
-
-    def unclear(self, line: LineOf | None) -> bool:
-        """Whether the contract does not say what the line is.
-
-        One that has pre-releases only; and 1.0, if all that there is of 1 came later.
-        """
-        if line is None or self.finals(line):
-            return False
-        if self.within(line):
-            return self.newest(line) != NOUGHT
-        return len(line) == 2 and line[1] == 0 and bool(self.finals(line[:1]))
+        return NOUGHT if line is None else None
 
     def told(self, record: Record, *, reused: bool) -> Told:
         latest = record.label is None and record.number == self.finals()[-1]
@@ -143,7 +130,7 @@ class Model:
         codes: Codes = set()
         bump = asked.bump if asked.bump != "auto" else TEXTS[asked.text]
         if bump is None:
-            return {"invalid_bump", "line_not_found"}
+            return {"invalid_bump"}
         if asked.initial and not self.records and asked.initial != NOUGHT:
             self.records.append(Record(asked.initial, None))
         newest = self.newest(asked.line)
@@ -181,12 +168,10 @@ class Model:
         )
 
     def promote(self, token: str, asked: Asked) -> Record | Codes:
-        if self.newest(asked.line) is None:
-            return {"line_not_found"}
         candidates = [each for each in self.within(asked.line) if each.label]
         own = [each for each in candidates if each.token == token]
         if not candidates:
-            return {"invalid_bump"}
+            return {"line_not_found"} if self.newest(asked.line) is None else {"invalid_bump"}
         target = max(own or candidates, key=lambda each: each.place).number
         part = 2 if target[2] else 1 if target[1] else 0
         same_series = self.finals(target[:part])
@@ -348,8 +333,7 @@ def requests(draw: st.DrawFn) -> Asked:
         None if bump == "final" else draw(st.none() | labels),
         line,
         draw(st.sampled_from([None, None, "sha.1", "x-y"])),
-        # With a line, see the test of doubts.
-        draw(st.none() | numbers) if line is None else None,
+        draw(st.none() | numbers),
         draw(st.booleans()),
         draw(st.booleans()),
         draw(st.sampled_from(list(TEXTS))),
@@ -366,7 +350,6 @@ class Alone(RuleBasedStateMachine):
         # An account of its own in each run: many runs share a store.
         self.account = next(accounts)
         self.model = Model()
-        self.other = Model()
 
     def check(self, answer: Answer | str, told: Told | Codes) -> None:
         if isinstance(told, set):
@@ -385,15 +368,13 @@ class Alone(RuleBasedStateMachine):
 
     @rule(token=tokens, asked=requests())
     def next(self, token: str, asked: Asked) -> None:
-        if not self.model.unclear(asked.line):
-            told = self.model.next(token, asked)
-            self.check(self.put(token, asked), told)
+        told = self.model.next(token, asked)
+        self.check(self.put(token, asked), told)
 
     @rule(token=tokens, asked=requests())
     def dry_run(self, token: str, asked: Asked) -> None:
-        if not self.model.unclear(asked.line):
-            told = self.model.next(token, asked, dry_run=True)
-            self.check(self.put(token, asked, dry_run=True), told)
+        told = self.model.next(token, asked, dry_run=True)
+        self.check(self.put(token, asked, dry_run=True), told)
 
     @rule(number=numbers)
     def adopt(self, number: Number) -> None:
@@ -464,7 +445,8 @@ class Disturbed(RuleBasedStateMachine):
 
     Whatever they do: a token has one version in a channel, for ever; a version is given once; and
     what is given follows what stood there before. Only a token that had a number from before,
-    by a crash, may be given a lower version than the latest: that of its number.
+    by a crash, may be given a lower version than the latest: that of its number, unless somebody
+    has started from a later one. What is to be given can be asked for before.
     """
 
     domain: Domain
@@ -474,8 +456,8 @@ class Disturbed(RuleBasedStateMachine):
         self.account = next(accounts)
         self.given: dict[tuple[str, str | None], Release] = {}
         self.versions: dict[Version, str | None] = {}
-        self.interrupted: set[str] = set()
-        """Tokens that may have a number without a record."""
+        self.interrupted: set[tuple[str, SeriesKey]] = set()
+        """Tokens that may have a number of a series without a record."""
 
     def series(self, scope: str) -> SeriesKey:
         return SeriesKey(self.account, f"{NAME}-{scope}")
@@ -495,11 +477,10 @@ class Disturbed(RuleBasedStateMachine):
 
     @rule(token=tokens, asked=requests(), text=st.sampled_from(["fix: a", "feat: b", "feat!: c"]))
     def next(self, token: str, asked: Asked, text: str) -> None:
-        versions = self.domain.versions
         latest = self.latest()
-        answer = self.domain.ask(
-            versions.next(self.account, NAME, token, wanted(asked), text.encode())
-        )
+        told = self.put(token, asked, text, dry_run=True)
+        answer = self.put(token, asked, text)
+        assert answer == told if isinstance(told, str) else seen(told) == seen(answer)
         if isinstance(answer, str):
             if answer == "value_would_fall":
                 assert asked.initial
@@ -509,9 +490,6 @@ class Disturbed(RuleBasedStateMachine):
             assert answer in MAY_GO_WRONG
             if answer == "token_taken":
                 assert (token, asked.label) in self.given
-            # What it starts from was adopted, though something was wrong after that.
-            if asked.initial and Version(*asked.initial) == self.latest():
-                self.versions.setdefault(Version(*asked.initial), None)
             return
         release = answer.release
         channel = (token, asked.label)
@@ -527,10 +505,47 @@ class Disturbed(RuleBasedStateMachine):
         assert (release.token, release.label) == channel
         assert (release.line, release.metadata) == (line_of(asked.line), asked.metadata)
         assert release.bump == asked.bump or asked.bump == "auto"
-        if token not in self.interrupted:
+        if (token, self.series_of(release)) in self.interrupted:
+            self.check_number_from_before(release)
+        else:
             self.check_successor(release, latest or Version(0))
         self.given[channel] = release
         self.versions[release.version] = token
+
+    def put(self, token: str, asked: Asked, text: str, *, dry_run: bool = False) -> Answer | str:
+        request = wanted(asked, dry_run=dry_run)
+        return self.domain.ask(
+            self.domain.versions.next(self.account, NAME, token, request, text.encode())
+        )
+
+    def series_of(self, release: Release) -> SeriesKey:
+        """The series that the release is a step of."""
+        major, minor, _ = release.version.to_tuple()[:3]
+        if release.label:
+            return self.series(f"{release.label}-v{release.version.finalize_version()}")
+        scopes = ("major", f"minor-v{major}", f"patch-v{major}.{minor}")
+        return self.series(scopes[bumped(release)])
+
+    def check_number_from_before(self, release: Release) -> None:
+        """It lies above all that was adopted where its series counts."""
+        self.check_previous(release)
+        if release.label:
+            assert release.version.finalize_version() not in self.versions
+            return
+        parts = release.version.to_tuple()
+        above = parts[: bumped(release)]
+        for version, token in self.versions.items():
+            if token is None and version.to_tuple()[: len(above)] == above:
+                assert version < release.version
+
+    def check_previous(self, release: Release) -> None:
+        """The highest final version below, of those that somebody has."""
+        target = release.version.finalize_version()
+        finals = [each for each in self.versions if each.prerelease is None and each < target]
+        if finals:
+            assert release.previous == max(finals)
+        else:  # counted by hand
+            assert release.previous is None or release.previous < target
 
     def check_successor(self, release: Release, latest: Version) -> None:
         version = release.version
@@ -538,7 +553,7 @@ class Disturbed(RuleBasedStateMachine):
         finals = [each for each in self.versions if each.prerelease is None]
         pres = [each for each in self.versions if each.prerelease is not None]
         assert target not in finals
-        assert release.previous is None or release.previous < target
+        self.check_previous(release)
         if release.bump == "final":
             assert target in [each.finalize_version() for each in pres]
             return
@@ -551,10 +566,10 @@ class Disturbed(RuleBasedStateMachine):
             ]
             assert int(str(version.prerelease).split(".")[1]) > max(same, default=0)
         assert release.bump in PARTS
-        bumped = PARTS.index(release.bump)
+        part = PARTS.index(release.bump)
         parts = target.to_tuple()[:3]
-        assert parts[bumped] > 0
-        assert parts[bumped + 1 :] == NOUGHT[bumped + 1 :]
+        assert parts[part] > 0
+        assert parts[part + 1 :] == NOUGHT[part + 1 :]
         if release.line is None:
             assert target > max([latest, *finals])
             assert target == latest.next_version(release.bump)
@@ -567,7 +582,8 @@ class Disturbed(RuleBasedStateMachine):
         """The number is taken, if there is one for this token, and nobody is told."""
         versions = self.domain.versions
 
-        def record(*_: object) -> None:
+        def record(plan: Plan, *_: object) -> None:
+            self.interrupted.add((token, plan.series))
             raise Crash
 
         versions._record = record  # type: ignore[assignment, method-assign]
@@ -581,7 +597,7 @@ class Disturbed(RuleBasedStateMachine):
             code = error.code
             assert code in MAY_GO_WRONG
         except Crash:
-            self.interrupted.add(token)
+            pass
         finally:
             del versions._record
 
@@ -598,7 +614,21 @@ class Disturbed(RuleBasedStateMachine):
         assert answer.release.version == version == self.latest()
         assert answer.latest
         assert answer.reused == (version in self.versions)
+        if not answer.reused:
+            self.check_previous(answer.release)
         assert self.versions.setdefault(version, None) == answer.release.token
+
+    @rule(number=numbers)
+    def at(self, number: Number) -> None:
+        version = Version(*number)
+        answer = self.domain.ask(self.domain.versions.at(self.account, NAME, version))
+        if isinstance(answer, str):
+            assert answer == "version_not_found"
+            assert version not in self.versions
+            assert version != self.latest()
+        else:
+            assert answer.latest == (version == self.latest())
+            assert answer.latest or version in self.versions
 
     @rule(which=st.randoms(use_true_random=False))
     def repeat(self, which: Any) -> None:
@@ -638,6 +668,14 @@ class Disturbed(RuleBasedStateMachine):
             latest = self.latest()
             assert latest is not None
             assert latest >= max(finals)
+
+
+def bumped(release: Release) -> int:
+    """Which component was counted; a promotion counts the one that its target bumps."""
+    if release.bump in PARTS:
+        return PARTS.index(release.bump)
+    _, minor, patch = release.version.to_tuple()[:3]
+    return 2 if patch else 1 if minor else 0
 
 
 def run(machine: type[Alone | Disturbed], store: Store, examples: int) -> None:

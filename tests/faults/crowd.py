@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -13,12 +15,16 @@ from harness.http import Client
 T = TypeVar("T")
 
 
-def at_once(calls: Sequence[Callable[[], T]]) -> list[T]:
-    """What the *calls* return, in their order; they begin together, each on its own thread."""
+def at_once(calls: Sequence[Callable[[], T]], *, jitter: float = 0.0) -> list[T]:
+    """What the *calls* return, in their order; they begin together, each on its own thread.
+
+    Up to *jitter* seconds apart, so that some begin while others are half done.
+    """
     barrier = threading.Barrier(len(calls))
 
     def call(each: Callable[[], T]) -> T:
         barrier.wait(60)
+        time.sleep(random.uniform(0, jitter))
         return each()
 
     with ThreadPoolExecutor(len(calls)) as threads:

@@ -20,7 +20,7 @@ from monotron.versions import Versions
 from monotron.versions.standing import Standing
 
 POINTS: dict[str, tuple[list[type], str, bool, int]] = {
-    "before the step": ([Versions], "_carry_out", False, 1),
+    "before the step": ([Versions], "_step", False, 1),
     "after the step": ([Versions], "_record", False, 1),
     "after the record": ([SqliteReleases, MongoReleases], "add", True, 1),
     "after the patch": ([Standing], "raise_to", True, 1),

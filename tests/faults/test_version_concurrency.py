@@ -50,14 +50,17 @@ def adopt(url: str, name: str, version: str) -> Response:
     return ask(url, "PUT", f"versions/{name}", json.dumps({"version": version}))
 
 
-def together(urls: Sequence[str], name: str, requests: Sequence[str]) -> list[Response]:
+def together(
+    urls: Sequence[str], name: str, requests: Sequence[str], *, jitter: float = 0.0
+) -> list[Response]:
     """The answers to requests (a token and a query), all sent at once, to the servers in turn."""
 
     def caller(number: int, request: str) -> Callable[[], Response]:
         url = urls[number % len(urls)]
         return lambda: ask(url, "PUT", f"versions/{name}/{request}")
 
-    return at_once([caller(number, request) for number, request in enumerate(requests)])
+    calls = [caller(number, request) for number, request in enumerate(requests)]
+    return at_once(calls, jitter=jitter)
 
 
 def versions(answers: Sequence[Response]) -> list[Version]:
@@ -122,6 +125,60 @@ def test_a_token_that_is_asked_for_in_three_ways_at_once_gets_one_version(
     assert sum(answer.status == 200 for answer in answers) == 5
     tokens = [token for token in released(urls[0], name).values() if token]
     assert tokens == ["same"]
+
+
+JITTER = 0.03
+"""Seconds: several times what a version takes, so requests meet in any state of one another."""
+
+
+@pytest.mark.parametrize("turn", range(20))
+def test_one_token_with_an_initial_version_gets_one_version(
+    urls: list[str], name: str, turn: int
+) -> None:
+    name = f"{name}-{turn}"
+    given = versions(together(urls, name, ["same?initial=1.4.2"] * 8, jitter=JITTER))
+    assert given == [Version(1, 4, 3)] * 8
+
+
+@pytest.mark.parametrize("turn", range(20))
+def test_all_who_bring_the_same_initial_version_start_from_it(
+    urls: list[str], name: str, turn: int
+) -> None:
+    name = f"{name}-{turn}"
+    requests = [f"t{number}?initial=1.4.2" for number in range(8)]
+    given = versions(together(urls, name, requests, jitter=JITTER))
+    assert sorted(given) == [Version(1, 4, patch) for patch in range(3, 11)]
+
+
+@pytest.mark.parametrize("turn", range(10))
+def test_one_token_promotes_once_however_often_it_asks(
+    urls: list[str], name: str, turn: int
+) -> None:
+    name = f"{name}-{turn}"
+    adopt(urls[0], name, "1.2.57")
+    versions([ask(urls[0], "PUT", f"versions/{name}/other?bump=minor&prerelease=rc")])
+    given = versions(together(urls, name, ["same?bump=final"] * 8, jitter=JITTER))
+    assert given == [Version(1, 3)] * 8
+
+
+@pytest.mark.parametrize("turn", range(10))
+def test_an_adoption_of_a_number_that_a_token_is_given_skips_no_other(
+    urls: list[str], name: str, turn: int
+) -> None:
+    """Whoever is first has 1.2.58; the token has it, or the one after it."""
+    name = f"{name}-{turn}"
+    adopt(urls[0], name, "1.2.57")
+    calls = [
+        lambda: adopt(urls[-1], name, "1.2.58"),
+        lambda: ask(urls[0], "PUT", f"versions/{name}/T"),
+    ]
+    adopted, given = at_once(calls, jitter=JITTER / 3)
+    assert adopted.status == 200 or adopted.json()["code"] == "value_would_fall"
+    assert versions([given])[0] in (Version(1, 2, 58), Version(1, 2, 59))
+    assert (
+        versions([ask(urls[0], "PUT", f"versions/{name}/U")])[0]
+        == versions([given])[0].bump_patch()
+    )
 
 
 @pytest.mark.parametrize("turn", range(5))

@@ -130,11 +130,22 @@ def test_a_retry_that_comes_first_skips_nothing(begun: str, request_: str, point
         assert after.next(request_) == REQUESTS[request_]
 
 
-def test_at_most_one_number_is_skipped_if_nobody_comes_back(begun: str) -> None:
-    crash(begun, "after the step", "PUT", f"{NAME}/gone?bump=patch")
+@pytest.mark.parametrize(
+    ("query", "skipped", "given"),
+    [
+        ("bump=patch", "1.2.58", ["1.2.59", "1.2.60"]),
+        ("bump=minor", "1.3.0", ["1.4.0", "1.5.0"]),
+        ("bump=major", "2.0.0", ["3.0.0", "4.0.0"]),
+        ("bump=minor&prerelease=rc", "1.3.0-rc.2", ["1.3.0-rc.3", "1.3.0-rc.4"]),
+    ],
+)
+def test_at_most_one_number_is_skipped_if_nobody_comes_back(
+    begun: str, query: str, skipped: str, given: list[str]
+) -> None:
+    crash(begun, "after the step", "PUT", f"{NAME}/gone?{query}")
     with domain(begun) as after:
-        assert [after.next(token) for token in "abc"] == ["1.2.59", "1.2.60", "1.2.61"]
-        assert "1.2.58" not in after.records()
+        assert [after.next(f"{token}?{query}") for token in "ab"] == given
+        assert skipped not in after.records()
 
 
 @pytest.mark.parametrize("point", ["after the record", "after the patch", "after the minor"])
@@ -166,24 +177,44 @@ def test_an_adoption_that_was_cut_off_may_be_repeated(begun: str, point: str) ->
 
 
 @pytest.mark.parametrize(
-    ("adopted", "answer"),
+    ("bump", "adopted", "answer", "version"),
     [
-        ("1.2.57", "value_would_fall"),
-        ("1.2.58", "1.2.58"),
-        ("1.2.70", "1.2.70"),
-        ("3.0.0", "3.0.0"),
+        ("patch", "1.2.57", "value_would_fall", "1.2.58"),
+        ("patch", "1.2.58", "1.2.58", "1.2.59"),
+        ("patch", "1.2.70", "1.2.70", "1.2.71"),
+        ("patch", "3.0.0", "3.0.0", "3.0.1"),
+        ("minor", "1.3.0", "1.3.0", "1.4.0"),
+        ("minor", "1.3.5", "1.3.5", "1.4.0"),
+        ("minor", "1.9.5", "1.9.5", "1.10.0"),
+        ("minor", "2.0.0", "2.0.0", "2.1.0"),
+        ("major", "2.0.0", "2.0.0", "3.0.0"),
+        ("major", "2.1.0", "2.1.0", "3.0.0"),
+        ("major", "2.0.7", "2.0.7", "3.0.0"),
     ],
 )
 def test_a_number_from_before_a_crash_is_never_given_below_what_was_adopted_since(
-    begun: str, adopted: str, answer: str
+    begun: str, bump: str, adopted: str, answer: str, version: str
 ) -> None:
-    crash(begun, "after the step", "PUT", f"{NAME}/T?bump=patch")
+    crash(begun, "after the step", "PUT", f"{NAME}/T?bump={bump}")
     with domain(begun) as after:
         assert after.adopt(adopted) == answer
-        version = after.next("T?bump=patch")
-        assert Version.parse(version) > Version.parse(adopted)
-        assert after.next("T?bump=patch") == version
+        assert [after.next(f"T?bump={bump}") for _ in range(2)] == [version] * 2
         assert after.records()[version] == "T"
+
+
+def test_nor_where_another_number_was_given_on_top_of_it(begun: str) -> None:
+    for token in "TU":
+        crash(begun, "after the step", "PUT", f"{NAME}/{token}?bump=patch")
+    with domain(begun) as after:
+        assert after.adopt("1.2.59") == "1.2.59"
+        assert [after.next(token) for token in "TU"] == ["1.2.60", "1.2.61"]
+
+
+def test_a_promotion_that_was_cut_off_is_not_made_below_what_was_adopted_since(begun: str) -> None:
+    crash(begun, "after the step", "PUT", f"{NAME}/FINAL?bump=final")
+    with domain(begun) as after:
+        assert after.adopt("1.3.5") == "1.3.5"
+        assert after.next("FINAL?bump=final") == "already_released"
 
 
 def test_every_point_is_used() -> None:

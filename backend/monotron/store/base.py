@@ -31,6 +31,8 @@ class Advance(NamedTuple):
     by: str
     """The credential that asks, by the short name of its principal, at most 128 characters. It
     stands in the ledger beside a value that is newly given, and decides nothing."""
+    up_to: int = INT64_MAX
+    """The last value that is of use to it."""
 
 
 class Store(ABC):
@@ -70,10 +72,11 @@ class Store(ABC):
 
         All are of one lane. A request whose token is the current one (`Reuse.CURRENT`) or was
         ever seen in this life of the series (`Reuse.ANY`) gets the value it was last given, and
-        changes nothing; any other gets one more than the last value and becomes current. A
-        value is never given to two tokens. A series at `INT64_MAX` answers `SeriesExhausted`
-        in its request's place, and so does whatever concerns one series only. For each series the
-        step is atomic: raised means all of it or none of it.
+        changes nothing; any other, and each with `Reuse.NEVER`, gets one more than the last value
+        and becomes current. A value is never given to two tokens. A series that has reached the
+        request's `up_to` answers `SeriesExhausted` in its place, and so does whatever else
+        concerns one series only.
+        For each series the step is atomic: raised means all of it or none of it.
         """
 
     def start(self, requests: Sequence[Advance]) -> Callable[[], list[Given | MonotronError]]:
@@ -165,10 +168,11 @@ def count(
     answers: list[Given | MonotronError] = []
     given: list[Advance] = []
     for request in requests:
-        series, token, reuse, _ = request
-        if token == current or (reuse is Reuse.ANY and token in last_given):
+        series, token, reuse, _, up_to = request
+        known_again = token == current or (reuse is Reuse.ANY and token in last_given)
+        if known_again and reuse is not Reuse.NEVER:
             answers.append(Given(Entry(*series, token, last_given[token]), reused=True))
-        elif height == INT64_MAX:
+        elif height >= up_to:
             answers.append(exhausted(series))
         else:
             height += 1

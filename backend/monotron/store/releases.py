@@ -45,5 +45,9 @@ class Releases(ABC):
         """
 
     @abstractmethod
+    def adopted(self, product: Product, places: tuple[str, str]) -> bool:
+        """Whether any version within *places* was adopted, and so has no token. Not stale."""
+
+    @abstractmethod
     def page(self, product: Product, below: str, limit: int) -> list[Release]:
         """Up to *limit* releases with places below *below*, the highest version first."""

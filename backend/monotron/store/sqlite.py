@@ -138,10 +138,10 @@ class SqliteStore(Store):
                 if not life:
                     life = new_life = new_life + 1 if new_life else _new_life(transaction)
                 value = head.value
-                for _, token, _, by in newly_given:
+                for each in newly_given:
                     value += 1
-                    entries_to_add.append((life, value, token, by))
-                heads_to_save.append((life, *series, value, token, 1))
+                    entries_to_add.append((life, value, each.token, each.by))
+                heads_to_save.append((life, *series, value, newly_given[-1].token, 1))
         if entries_to_add:
             transaction.write(_SAVE_SERIES, _json(heads_to_save))
             transaction.write(_ADD_ENTRIES, _json(entries_to_add), self._now())
@@ -282,12 +282,10 @@ def _heads_and_last_given(
     """Where the series stand, and what tokens with `Reuse.ANY` were last given, if anything."""
     heads: dict[SeriesKey, _Head] = {}
     known: dict[SeriesKey, dict[str, int]] = {}
-    wanted = [
-        (*series, token if reuse is Reuse.ANY else None) for series, token, reuse, _ in requests
-    ]
+    wanted = [(*each.series, each.token if each.reuse is Reuse.ANY else None) for each in requests]
     (rows,) = transaction.one(_HEADS_AND_LAST_GIVEN, _json(wanted))
     for position, life, value, current, alive, last_given in json.loads(rows):
-        series, token, _, _ = requests[position]
+        series, token, *_ = requests[position]
         heads[series] = _Head(life, value, current, bool(alive))
         if last_given is not None:
             known.setdefault(series, {})[token] = last_given

@@ -72,6 +72,11 @@ class SqliteReleases(Releases):
             found = self._list(product, f"final = ? AND {condition}", final, *places)
         return found[0] if found else None
 
+    def adopted(self, product: Product, places: tuple[str, str]) -> bool:
+        return bool(
+            self._list(product, "token IS NULL AND place >= ? AND place < ? LIMIT 1", *places)
+        )
+
     def page(self, product: Product, below: str, limit: int) -> list[Release]:
         return self._list(product, "place < ? ORDER BY place DESC LIMIT ?", below, limit)
 

@@ -2,7 +2,7 @@
 
 from semver import Version
 
-from monotron.errors import ValueWouldFall
+from monotron.errors import ValueWouldFall, in_doubt
 from monotron.semantic import NOTHING, Product, Release
 from monotron.store import Store
 from monotron.store.base import Clock
@@ -22,28 +22,34 @@ class Adoption:
 
         `ValueWouldFall` if the product has a higher version, or starts from nothing.
         """
-        newest = self._standing.newest(product)
-        stands = self._releases.at(product, version)
-        if stands and version == newest:
-            self._standing.raise_all(product, version, by)  # perhaps a crash came between
-            return stands, True
-        if version < newest or version == NOTHING:
-            raise _would_fall(product, version, newest)
-        self.check_ahead(product, version)
-        release = Release(
+        while True:
+            stood = self._releases.at(product, version)
+            newest = self._standing.newest(product)
+            if version < newest or version == NOTHING:
+                raise _would_fall(product, version, newest)
+            if stood:
+                self._standing.raise_all(product, version, by)  # perhaps a crash came between
+                return stood, True
+            self.check_ahead(product, version)
+            # The record first: with it, no number on the way is given any more.
+            release = self._release(product, version, newest, by)
+            stands = self._releases.add(release)
+            if stands:
+                with in_doubt():
+                    self._standing.raise_all(product, version, by)
+                return stands, stands is not release
+            # A token was given the version meanwhile.
+
+    def _release(self, product: Product, version: Version, newest: Version, by: str) -> Release:
+        counted = newest if NOTHING < newest < version else None
+        return Release(
             product,
             None,
             version,
-            previous=None if newest in (NOTHING, version) else newest,
+            previous=self._standing.below(product, version) or counted,
             given_at=int(self._clock() * 1000),
             by=by,
         )
-        # The record first: with it, no number on the way is given any more.
-        stands = self._releases.add(release)
-        if stands is None:
-            raise _would_fall(product, version, version)
-        self._standing.raise_all(product, version, by)
-        return stands, stands is not release
 
     def check_ahead(self, product: Product, version: Version) -> None:
         """`ValueWouldFall` if, from that version on, more than that was counted by hand."""
@@ -56,6 +62,11 @@ class Adoption:
 
 
 def _would_fall(product: Product, version: Version, newest: Version) -> ValueWouldFall:
+    if newest == NOTHING:
+        return ValueWouldFall(
+            f"Counting begins after {NOTHING}, so {product.name!r} cannot start from there. Name "
+            "a later version, or ask for the first one."
+        )
     return ValueWouldFall(
         f"{product.name!r} has the version {newest} already, so it cannot start from {version}. "
         f"Name {newest} or a later one."

@@ -1,19 +1,28 @@
 """What can be asked of versions, and how a plan becomes a version."""
 
+import asyncio
 import time
 
 from semver import Version
 
-from monotron.errors import StorageFull, StoreUnavailable, TokenTaken, VersionNotFound
-from monotron.model import Given, Reuse, SeriesKey
-from monotron.semantic import NOTHING, Line, Product, Release, place, places, pre_release
+from monotron.commits import Decision
+from monotron.errors import (
+    MonotronError,
+    SeriesExhausted,
+    StorageFull,
+    StoreUnavailable,
+    TokenTaken,
+    VersionNotFound,
+)
+from monotron.model import INT64_MAX, Given, Reuse
+from monotron.semantic import NOTHING, Line, Product, Release, place, places
 from monotron.series import Series
 from monotron.store import Store
 from monotron.store.base import Clock
 from monotron.versions.adoption import Adoption
-from monotron.versions.planning import Planner
+from monotron.versions.planning import Planner, decide
 from monotron.versions.standing import Standing
-from monotron.versions.words import Answer, Plan, Wanted, part
+from monotron.versions.words import Answer, Plan, Wanted
 
 MOST_TURNS = 100
 """How often a request may be overtaken before it is told so. Each time, another got a version."""
@@ -40,19 +49,16 @@ class Versions:
         version.
         """
         product = Product(account, name)
-        spent: dict[SeriesKey, int] = {}
-        for _ in range(MOST_TURNS):
-            answer_or_plan = await self._series.run(self._plan, product, token, wanted, text)
-            if isinstance(answer_or_plan, Answer):
-                return answer_or_plan
-            answer = await self._carry_out(answer_or_plan, product, token, wanted, spent)
-            if answer is not None:
-                return answer
-        raise StoreUnavailable(
-            f"Others were given versions of {name!r} faster, {MOST_TURNS} times over. Send the "
-            "same request again.",
-            applied="unknown",
-        )
+        try:
+            return await self._next(product, token, wanted, text)
+        except (TokenTaken, StoreUnavailable, StorageFull):
+            raise
+        except MonotronError:
+            # Perhaps refused for what this token was given meanwhile, by another request.
+            stands = await self._series.run(self._stands_now, product, token, wanted)
+            if stands is None:
+                raise
+            return stands
 
     async def adopt(self, account: int, name: str, version: Version, by: str) -> Answer:
         """Let counting go on from a version that was given elsewhere."""
@@ -79,16 +85,14 @@ class Versions:
     # Reading
 
     def _latest(self, product: Product) -> Answer:
-        recorded = self._releases.newest(product, places(), final=True)
-        counted = self._standing.counted(product, recorded.version if recorded else NOTHING)
-        if recorded is None or counted > recorded.version:
-            if counted == NOTHING:
-                raise VersionNotFound(
-                    f"{product.name!r} has no version yet. PUT a token to "
-                    "/v1/versions/NAME/TOKEN for the first one."
-                )
-            recorded = self._releases.at(product, counted) or self._by_hand(product, counted)
-        return Answer(recorded, latest=True, reused=True)
+        newest = self._standing.newest(product)
+        if newest == NOTHING:
+            raise VersionNotFound(
+                f"{product.name!r} has no version yet. PUT a token to /v1/versions/NAME/TOKEN for "
+                "the first one."
+            )
+        release = self._releases.at(product, newest) or self._by_hand(product, newest)
+        return Answer(release, latest=True, reused=True)
 
     def _of_token(self, product: Product, token: str, label: str | None) -> Answer:
         releases = self._releases.all_of_token(product, token)
@@ -103,24 +107,22 @@ class Versions:
 
     def _at(self, product: Product, version: Version) -> Answer:
         release = self._releases.at(product, version)
-        if release is None:
-            counted = self._standing.counted(product, version)
-            if counted == version != NOTHING:
-                return Answer(self._by_hand(product, version), latest=True, reused=True)
-            raise VersionNotFound(
-                f"{product.name!r} has no version {version}: it was not given, or was counted by "
-                "hand."
-            )
-        return self._given(release)
+        if release is not None:
+            return self._given(release)
+        if self._standing.newest(product) == version != NOTHING:
+            return Answer(self._by_hand(product, version), latest=True, reused=True)
+        raise VersionNotFound(
+            f"{product.name!r} has no version {version}: it was not given, or was counted by hand."
+        )
 
     def _page(
         self, product: Product, before: Version | None, limit: int
     ) -> tuple[list[Answer], Version | None]:
         below = places()[1] if before is None else place(before)
         found = self._releases.page(product, below, limit + 1)
-        latest = self._standing.newest(product)
-        if latest == NOTHING and not found and before is None:
+        if not found and not self._standing.begun(product):
             raise VersionNotFound(f"{product.name!r} has no version yet.")
+        latest = self._standing.newest(product)
         more = len(found) > limit
         answers = [
             Answer(release, latest=release.version == latest, reused=True)
@@ -139,15 +141,62 @@ class Versions:
 
     # Writing
 
-    def _plan(self, product: Product, token: str, wanted: Wanted, text: bytes) -> "Answer | Plan":
-        stands = self._releases.of_token(product, token, wanted.label)
+    async def _next(self, product: Product, token: str, wanted: Wanted, text: bytes) -> Answer:
+        decision = None
+        if wanted.bump == "auto":
+            stands = await self._series.run(self._stands, product, token, wanted)
+            if stands is not None:
+                return stands
+            decision = await asyncio.to_thread(decide, text)
+        changed = False
+        for _ in range(MOST_TURNS):
+            try:
+                plan = await self._series.run(self._plan, product, token, wanted, decision)
+                if isinstance(plan, Answer):
+                    return plan
+                if plan is None:
+                    continue
+                changed = changed or plan.initial is not None
+                given = await self._step(plan, product, token, wanted.by)
+                if given is None:
+                    continue
+                changed = changed or not given.reused
+                answer = await self._series.run(self._record, plan, product, token, wanted, given)
+            except MonotronError as error:
+                if changed:
+                    raise error.in_doubt() from error
+                raise
+            if answer is not None:
+                return answer
+        raise StoreUnavailable(
+            f"Others were given versions of {product.name!r} faster, {MOST_TURNS} times over. "
+            "Send the same request again.",
+            applied="unknown",
+        )
+
+    def _plan(
+        self, product: Product, token: str, wanted: Wanted, decision: Decision | None
+    ) -> Answer | Plan | None:
+        """The version that the token has, or the step to one. None: overtaken, so plan again."""
+        stands = self._stands(product, token, wanted)
         if stands is not None:
-            return self._repeat(stands, wanted)
+            return stands
         if wanted.bump == "final":
             plan = self._planner.promotion(product, token, wanted)
         else:
-            plan = self._planner.bump(product, wanted, text)
-        return self._preview(plan, product, token, wanted) if wanted.dry_run else plan
+            plan = self._planner.bump(product, token, wanted, decision)
+        return self._preview(plan, product, token, wanted) if plan and wanted.dry_run else plan
+
+    def _stands(self, product: Product, token: str, wanted: Wanted) -> Answer | None:
+        stands = self._releases.of_token(product, token, wanted.label)
+        return self._repeat(stands, wanted) if stands else None
+
+    def _stands_now(self, product: Product, token: str, wanted: Wanted) -> Answer | None:
+        """The same, not stale."""
+        for stands in self._releases.all_of_token(product, token):
+            if stands.label == wanted.label:
+                return self._repeat(stands, wanted)
+        return None
 
     def _repeat(self, stands: Release, wanted: Wanted) -> Answer:
         """The version that a token has, unless something else was asked of it."""
@@ -164,62 +213,44 @@ class Versions:
             )
         return self._given(stands)
 
-    async def _carry_out(
-        self, plan: Plan, product: Product, token: str, wanted: Wanted, spent: dict[SeriesKey, int]
-    ) -> Answer | None:
-        """Take the step and record what it gave. None: it was overtaken, so plan again.
+    async def _step(self, plan: Plan, product: Product, token: str, by: str) -> Given | None:
+        """Give the token a number: the one it has without a record, if that is of use still.
 
-        The value is then *spent*: the token must not be given it again.
+        None: overtaken, so plan again.
         """
-        by = wanted.by
-        given = await self._series.next(plan.series, token, Reuse.ANY, by)
+
+        def next(reuse: Reuse) -> "asyncio.Future[Given]":
+            return self._series.next(plan.series, token, reuse, by, up_to=plan.up_to)
+
         try:
-            if given.reused:
-                own = given.entry.value
-                barred = await self._series.run(self._barred, plan.series, spent)
-                if own <= barred:
-                    given = await self._series.next(plan.series, token, Reuse.CURRENT, by)
-                if own <= barred and given.reused:  # the current one: leave it behind
-                    await self._series.run(self._standing.raise_to, plan.series, own + 1, by)
-                    given = await self._series.next(plan.series, token, Reuse.CURRENT, by)
-            spent[plan.series] = given.entry.value
-            return await self._series.run(self._record, plan, product, token, wanted, given)
-        except (StoreUnavailable, StorageFull) as error:
-            error.applied = "unknown"  # a number was counted
+            given = await next(Reuse.ANY)
+            value = given.entry.value
+            if not given.reused or await self._series.run(
+                self._standing.usable, product, plan, token, value
+            ):
+                return given
+            return await next(Reuse.NEVER)
+        except SeriesExhausted:
+            if plan.up_to < INT64_MAX:
+                return None  # another token was given the target's number meanwhile
             raise
-
-    def _barred(self, series: SeriesKey, spent: dict[SeriesKey, int]) -> int:
-        """Up to where values that a token was given earlier must not become versions any more.
-
-        It was given them before a crash, and somebody started from a later version since.
-        """
-        raised = self._store.entry(series, None)
-        # What was spent was found to be no good; what the series was raised to, is taken.
-        return max(spent.get(series, 0), raised.value if raised else 0)
 
     def _record(
         self, plan: Plan, product: Product, token: str, wanted: Wanted, given: Given
     ) -> Answer | None:
+        """Make the number a version. None: overtaken, so plan again."""
         value = given.entry.value
-        if value < plan.least and not given.reused and plan.bump != "final":
+        version = plan.version(value)
+        if value < plan.least and not given.reused:
             return None  # the series was restarted under our feet
-        if wanted.label:
+        if plan.label:
             again = self._planner.start(product, wanted._replace(initial=None))
             if again.newest.next_version(plan.component) != plan.target:
                 return None  # the target was released meanwhile
-            version = pre_release(plan.target, wanted.label, value)
-        else:
-            version = plan.target.replace(**{plan.component: value})
-        if plan.bump == "final" and version > plan.target:
-            return None  # somebody else was given the target meanwhile
-        if plan.bump == "final" and version < plan.target:
-            # The token had an older number, without a record. The record of this one decides.
-            self._standing.raise_to(plan.series, part(plan.target, plan.component), wanted.by)
-            version = plan.target
         release = self._release(plan, product, token, wanted, version)
         stands = self._releases.add(release)
         if stands is None:
-            return None  # another token has it, from before a restart: skip the number
+            return None  # another token has it, or it was adopted: skip the number
         if stands is not release:
             return self._repeat(stands, wanted)
         return self._given(release)._replace(reused=False)
@@ -227,9 +258,13 @@ class Versions:
     def _release(
         self, plan: Plan, product: Product, token: str, wanted: Wanted, version: Version
     ) -> Release:
-        below = self._standing.below(product, version) or NOTHING
         final = version.finalize_version()
-        previous = max([below, *(each for each in (plan.newest, plan.latest) if each < final)])
+        previous = self._standing.below(product, version)
+        if previous is None and plan.initial and plan.initial < final:
+            previous = plan.initial
+        if previous is None:  # unless counted by hand, there is none
+            counted = [each for each in (plan.newest, plan.latest) if NOTHING < each < final]
+            previous = max(counted, default=None)
         return Release(
             product,
             token,
@@ -237,7 +272,7 @@ class Versions:
             bump=plan.bump,
             line=wanted.line,
             metadata=wanted.metadata,
-            previous=None if previous == NOTHING else previous,
+            previous=previous,
             reason=plan.reason,
             given_at=int(self._clock() * 1000),
             by=wanted.by,
@@ -245,18 +280,12 @@ class Versions:
 
     def _preview(self, plan: Plan, product: Product, token: str, wanted: Wanted) -> Answer:
         """What carrying the plan out would answer now."""
-        number = self._standing.own(plan.series, token)
-        if wanted.label and number is None:
-            top = self._standing.top(product, plan.target, wanted.label)
-            number = max(*self._store.heights([plan.series]), top) + 1
-        if wanted.label:
-            version = pre_release(plan.target, wanted.label, number or 1)
-        elif number is None or plan.bump == "final":
-            version = plan.target
-        else:
-            version = plan.target.replace(**{plan.component: number})
+        own = self._standing.own(product, plan, token)
+        version = plan.version(plan.least if own is None else own)
         release = self._release(plan, product, token, wanted, version)
-        return Answer(release, version.prerelease is None and version >= plan.latest, reused=False)
+        # Series of the version to come may have been counted by hand already.
+        latest = max(plan.latest, self._standing.ahead(product, version))
+        return Answer(release, not plan.label and version == latest, reused=False)
 
     def _adopt(self, product: Product, version: Version, by: str) -> Answer:
         release, stood = self._adoption.adopt(product, version, by)

@@ -1,12 +1,11 @@
 """What step gives a token its version: decided from one reading of where its product stands."""
 
-from contextlib import suppress
 from typing import NamedTuple, cast
 
 from semver import Version
 
 from monotron import commits
-from monotron.errors import AlreadyReleased, InvalidBump, OutOfLine, ValueWouldFall
+from monotron.errors import AlreadyReleased, InvalidBump, OutOfLine, ValueWouldFall, in_doubt
 from monotron.model import INT64_MAX
 from monotron.semantic import NOTHING, Line, Product, places
 from monotron.store import Store
@@ -46,9 +45,13 @@ class Planner:
         self._standing = standing
         self._adoption = adoption
 
-    def bump(self, product: Product, wanted: Wanted, text: bytes) -> Plan:
-        """The step of a component, or of a label of the version that it would give."""
-        decision = _decide(text) if wanted.bump == "auto" else None
+    def bump(
+        self, product: Product, token: str, wanted: Wanted, decision: commits.Decision | None
+    ) -> Plan | None:
+        """The step of a component, or of a label of the version that it would give.
+
+        None: somebody else has begun meanwhile, so plan again.
+        """
         bump = cast(Component, decision.bump if decision else wanted.bump)
         start = self.start(product, wanted)
         newest = start.newest
@@ -62,80 +65,110 @@ class Planner:
                 + " Leave `line` out for a bump of the newest version."
             )
         target = newest.next_version(bump)
-        if part(target, bump) > INT64_MAX:
-            raise exhausted(component_key(product, bump, newest))
+        series, least = component_key(product, bump, newest), part(target, bump)
+        height = least - 1
         if wanted.label:
+            if least > INT64_MAX:
+                raise exhausted(series)
             series = label_key(product, wanted.label, target)
-            top = self._standing.top(product, target, wanted.label)
-            least = top + 1
-        else:
-            series, top = component_key(product, bump, newest), 0
-            least = part(target, bump)
-        if not wanted.dry_run:  # nothing stands in the way any more
-            self._catch_up(product, start, wanted.by)
-            if top > self._store.heights([series])[0]:
-                self._standing.raise_to(series, top, wanted.by)
+            (height,) = self._store.heights([series])
+            least = max(height, self._standing.top(product, target, wanted.label)) + 1
         reason = decision.reason if decision else None
-        return Plan(series, bump, target, newest, start.latest, least, bump, reason)
+        plan = Plan(
+            series,
+            bump,
+            target,
+            wanted.label,
+            newest,
+            start.latest,
+            least,
+            bump,
+            reason,
+            start.initial,
+        )
+        if least > INT64_MAX and self._standing.own(product, plan, token) is None:
+            raise exhausted(series)
+        # Nothing stands in the way any more.
+        return (
+            plan
+            if wanted.dry_run or self._catch_up(product, start, plan, height, wanted.by)
+            else None
+        )
 
-    def promotion(self, product: Product, token: str, wanted: Wanted) -> Plan:
+    def promotion(self, product: Product, token: str, wanted: Wanted) -> Plan | None:
         """The step that makes a pre-release's target final."""
-        start = self.start(product, wanted._replace(initial=None))  # the line must exist
         target = self._promoted(product, token, wanted.line)
+        # To promote on, a line that has only pre-releases will do.
+        line = None if target else wanted.line
+        start = self.start(product, wanted._replace(line=line, initial=None))
+        if target is None:
+            of = f"on the line {wanted.line} of" if wanted.line else "of"
+            raise InvalidBump(
+                f"There is no pre-release {of} {product.name!r} to make final. Ask for "
+                "bump=major, minor or patch, or for a pre-release first."
+            )
         component: Component = "patch" if target.patch else "minor" if target.minor else "major"
         series = component_key(product, component, target)
         value = part(target, component)
+        plan = Plan(series, component, target, None, NOTHING, start.latest, value, "final")
         (height,) = self._store.heights([series])
-        given = height >= value and self._standing.own(series, token) != value
+        given = height >= value and self._standing.own(product, plan, token) is None
         if given or self._releases.at(product, target):
             raise _already_released(product, target)
-        if not wanted.dry_run:
-            self._catch_up(product, start, wanted.by)
-            if height < value - 1:
-                self._standing.raise_to(series, value - 1, wanted.by)
-        return Plan(series, component, target, NOTHING, start.latest, value, "final")
+        return (
+            plan
+            if wanted.dry_run or self._catch_up(product, start, plan, height, wanted.by)
+            else None
+        )
 
-    def _promoted(self, product: Product, token: str, line: Line | None) -> Version:
+    def _promoted(self, product: Product, token: str, line: Line | None) -> Version | None:
         """The version that the token's newest pre-release was for, or else the line's."""
         for release in self._releases.all_of_token(product, token):
             if release.label and (line is None or line.covers(release.version)):
                 return release.version.finalize_version()
         newest = self._releases.newest(product, places(line), final=False)
-        if newest is None:
-            of = f"on the line {line} of" if line else "of"
-            raise InvalidBump(
-                f"There is no pre-release {of} {product.name!r} to make final. Ask for "
-                "bump=major, minor or patch, or for a pre-release first."
-            )
-        return newest.version.finalize_version()
+        return newest.version.finalize_version() if newest else None
 
     def start(self, product: Product, wanted: Wanted) -> Start:
         """Where a step starts from; `LineNotFound`, or `ValueWouldFall` for the initial version."""
-        recorded = self._releases.newest(product, places(), final=True)
-        known = recorded.version if recorded else NOTHING
-        counted = self._standing.counted(product, known)
-        initial = None
-        if wanted.initial and max(known, counted) == NOTHING and not self._pre_released(product):
-            known = initial = wanted.initial
-            self._adoption.check_ahead(product, initial)
-        behind = [known] if known > counted else []
-        # The larger components of what is recorded may have smaller ones that were counted on.
-        latest = self._standing.ahead(product, known) if behind else counted
-        newest = latest
+        initial = self._initial(product, wanted)
+        latest, lag = self._standing.newest_and_lag(product, initial)
+        newest, lag_of_line = latest, None
         if wanted.line is not None:
-            newest, lag = self._standing.newest_of_line(product, wanted.line, latest)
-            behind += [lag] if lag else []
-        return Start(newest, latest, initial, tuple(behind))
+            newest, lag_of_line = self._standing.newest_of_line(product, wanted.line, latest)
+        behind = tuple(each for each in (lag, lag_of_line) if each)
+        return Start(newest, latest, initial, behind)
 
-    def _pre_released(self, product: Product) -> bool:
-        return self._releases.newest(product, places(), final=None) is not None
+    def _initial(self, product: Product, wanted: Wanted) -> Version | None:
+        """What to start from, where the product has not begun."""
+        if wanted.initial in (None, NOTHING) or self._standing.begun(product):
+            return None
+        try:
+            self._adoption.check_ahead(product, wanted.initial)
+        except ValueWouldFall:
+            if self._standing.begun(product):  # by now, which is what was found ahead
+                return None
+            raise
+        return wanted.initial
 
-    def _catch_up(self, product: Product, start: Start, by: str) -> None:
-        if start.initial:
-            with suppress(ValueWouldFall):  # somebody else has given the first one meanwhile
-                self._adoption.adopt(product, start.initial, by)
-        for version in start.behind:
-            self._standing.raise_all(product, version, by)
+    def _catch_up(self, product: Product, start: Start, plan: Plan, height: int, by: str) -> bool:
+        """Raise what lags behind, the plan's series from its height too.
+
+        False: somebody else has begun meanwhile, so the plan does not hold.
+        """
+        with in_doubt():
+            if start.initial:
+                if self._standing.begun(product):
+                    return False
+                try:
+                    self._adoption.adopt(product, start.initial, by)
+                except ValueWouldFall:
+                    return False
+            for version in start.behind:
+                self._standing.raise_all(product, version, by)
+            if height < plan.least - 1:
+                self._standing.raise_to(plan.series, plan.least - 1, by)
+        return True
 
 
 def _allowed(line: Line | None) -> tuple[Component, ...]:
@@ -144,7 +177,8 @@ def _allowed(line: Line | None) -> tuple[Component, ...]:
     return ("minor", "patch") if line.minor is None else ("patch",)
 
 
-def _decide(text: bytes) -> commits.Decision:
+def decide(text: bytes) -> commits.Decision:
+    """The bump that commit messages ask for; `InvalidBump` where there are none."""
     decision = commits.decide(text.decode("utf-8", errors="replace"))
     if decision is None:
         raise InvalidBump(

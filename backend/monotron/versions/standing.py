@@ -5,11 +5,10 @@ from contextlib import suppress
 from semver import Version
 
 from monotron.errors import LineNotFound, ValueWouldFall
-from monotron.model import INT64_MAX, SeriesKey
+from monotron.model import SeriesKey
 from monotron.semantic import NOTHING, Line, Product, label_and_number, place, places
 from monotron.store import Store
-from monotron.store.base import exhausted
-from monotron.versions.words import COMPONENTS, Component, component_key, part
+from monotron.versions.words import COMPONENTS, Component, Plan, component_key, part
 
 
 class Standing:
@@ -21,15 +20,34 @@ class Standing:
 
     def newest(self, product: Product) -> Version:
         """The highest final version: of the records, or of the series."""
+        return self.newest_and_lag(product)[0]
+
+    def newest_and_lag(
+        self, product: Product, initial: Version | None = None
+    ) -> tuple[Version, Version | None]:
+        """The same, and the version in the records that the series lag behind, if they do.
+
+        With *initial* as if that were in the records.
+        """
         recorded = self._releases.newest(product, places(), final=True)
-        known = recorded.version if recorded else NOTHING
-        return max(known, self.counted(product, known))
+        known = initial or (recorded.version if recorded else NOTHING)
+        counted = self.counted(product, known)
+        if known <= counted:
+            return counted, None
+        # Somebody restarted a larger component, and smaller ones may have been counted on.
+        return self.ahead(product, known), known
+
+    def begun(self, product: Product) -> bool:
+        """Whether the product has any version, be it a pre-release. Once it has, it keeps it."""
+        recorded = self._releases.newest(product, places(), final=None)
+        return recorded is not None or self.newest(product) != NOTHING
 
     def counted(self, product: Product, expected: Version) -> Version:
         """The version that the series stand at, which is most likely the one expected."""
         while True:
-            major, minor, patch = self._store.heights(
-                [component_key(product, each, expected) for each in COMPONENTS]
+            # The smallest first: what is found around it later was around it already.
+            patch, minor, major = self._store.heights(
+                [component_key(product, each, expected) for each in reversed(COMPONENTS)]
             )
             counted = Version(major, minor, patch)
             if (major, minor) == (expected.major, expected.minor):
@@ -60,14 +78,27 @@ class Standing:
         top = self._releases.newest(product, places(target=target, label=label), final=False)
         return label_and_number(top.version)[1] if top else 0
 
-    def own(self, series: SeriesKey, token: str) -> int | None:
-        """The value that a token was given without a record: before a crash, or by hand.
+    def own(self, product: Product, plan: Plan, token: str) -> int | None:
+        """The value that the token was given earlier, if it may still become its version."""
+        own = self._store.entry(plan.series, token)
+        return own.value if own and self.usable(product, plan, token, own.value) else None
 
-        None where the series was raised beyond it since, to start from a later version.
+    def usable(self, product: Product, plan: Plan, token: str, value: int) -> bool:
+        """Whether a value that the token was given earlier may still become its version.
+
+        It has it from before a crash, or by hand. It may not if somebody has started from a later
+        version since, or if another token has the version.
         """
-        own = self._store.entry(series, token)
-        raised = self._store.entry(series, None) if own else None
-        return None if own is None or (raised and raised.value > own.value) else own.value
+        version = plan.version(value)
+        if plan.bump == "final" and version != plan.target:
+            return False
+        raised = self._store.entry(plan.series, None)
+        if raised and raised.value > value:
+            return False
+        if self._releases.adopted(product, (place(version), plan.scope[1])):
+            return False
+        stands = self._releases.at(product, version)
+        return stands is None or stands.token == token
 
     def newest_of_line(
         self, product: Product, line: Line, latest: Version
@@ -89,18 +120,25 @@ class Standing:
         return max(known, counted), known if known > counted else None
 
     def _check_line(self, product: Product, line: Line) -> None:
-        """`LineNotFound` unless a version of the line was given, if only before it was counted."""
-        pre_released = self._releases.newest(product, places(line), final=None)
+        """`LineNotFound` unless the number that begins the line was given to a token."""
         component: Component = "minor" if line.minor else "major"
         number = line.minor or line.major
         series = component_key(product, component, Version(line.major))
         rows = self._store.ledger_page(series, number + 1, 1) if number else None
-        if not pre_released and not (rows and rows[0].entry.value == number):
+        first = rows[0].entry if rows else None
+        if first and first.value == number and first.token is not None:
+            return
+        if pre := self._releases.newest(product, places(line), final=False):
             raise LineNotFound(
-                f"{product.name!r} has no version {line}.x, so there is no line to go on with. "
-                "A line begins with its first version, by bump=major or bump=minor; "
-                "GET /v1/releases/NAME lists what is there."
+                f"Of the line {line} {product.name!r} has only pre-releases yet, such as "
+                f"{pre.version}, so there is no version to go on from. Make one final, by "
+                "bump=final, or ask for the next one without `line`."
             )
+        raise LineNotFound(
+            f"{product.name!r} has no version {line}.x, so there is no line to go on with. "
+            "A line begins with its first version, by bump=major or bump=minor; "
+            "GET /v1/releases/NAME lists what is there."
+        )
 
     def raise_all(self, product: Product, version: Version, by: str) -> None:
         """Patch first, major last, so that nobody sees a new major with an old patch."""
@@ -109,8 +147,6 @@ class Standing:
                 self.raise_to(component_key(product, component, version), value, by)
 
     def raise_to(self, series: SeriesKey, value: int, by: str) -> None:
-        """Let the series stand at *value* at least; `SeriesExhausted` if it cannot."""
-        if value > INT64_MAX:
-            raise exhausted(series)
+        """Let the series stand at *value* at least."""
         with suppress(ValueWouldFall):  # then somebody has counted on already
             self._store.raise_to(series, value, by)

@@ -5,8 +5,8 @@ from typing import Literal, NamedTuple, get_args
 from semver import Version
 
 from monotron.errors import InvalidName
-from monotron.model import ANYBODY, MAX_LENGTH, SeriesKey
-from monotron.semantic import Line, Product, Release
+from monotron.model import ANYBODY, INT64_MAX, MAX_LENGTH, SeriesKey
+from monotron.semantic import Line, Product, Release, places, pre_release
 
 Component = Literal["major", "minor", "patch"]
 COMPONENTS: tuple[Component, ...] = get_args(Component)
@@ -46,14 +46,37 @@ class Plan(NamedTuple):
     component: Component
     target: Version
     """What the step gives if nobody else is faster; of a pre-release, what it is one of."""
+    label: str | None
     newest: Version
     """The newest version of the line that it starts from."""
     latest: Version
     """The highest final version when it was planned."""
     least: int
-    """What the step gives at least, unless its series is restarted meanwhile."""
+    """The value that the step gives if nobody else is faster, and no less unless restarted."""
     bump: str
     reason: str | None = None
+    initial: Version | None = None
+    """What is started from, where the product had not begun."""
+
+    def version(self, value: int) -> Version:
+        """What the token is given if the step gives this value."""
+        if self.label:
+            return pre_release(self.target, self.label, value)
+        return self.target.replace(**{self.component: value})
+
+    @property
+    def up_to(self) -> int:
+        """The last value that is of use: a promotion is to its target or to nothing."""
+        return self.least if self.bump == "final" else INT64_MAX
+
+    @property
+    def scope(self) -> tuple[str, str]:
+        """The places of all versions that are counted in the series, or below it."""
+        if self.label:
+            return places(target=self.target, label=self.label)
+        major, minor = self.target.major, self.target.minor
+        lines = {"major": None, "minor": Line(major), "patch": Line(major, minor)}
+        return places(lines[self.component])
 
 
 def component_key(product: Product, component: Component, of: Version) -> SeriesKey:

@@ -90,7 +90,7 @@ def _bump(text: str) -> Bump:
 _BOOLEAN = _one_of({"true": True, "false": False})
 
 _PARSERS: dict[str, Callable[[str], Any]] = {
-    "reuse": _one_of({reuse.value: reuse for reuse in Reuse}),
+    "reuse": _one_of({reuse.value: reuse for reuse in (Reuse.CURRENT, Reuse.ANY)}),
     "restart": _BOOLEAN,
     "limit": _limit,
     "after": _name,

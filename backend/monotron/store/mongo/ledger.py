@@ -125,7 +125,7 @@ class Ledger:
         before was sealed; the batch itself need not be, so this may go on while it is.
         """
         asked: dict[SeriesKey, set[str]] = {}
-        for series, token, reuse, _ in requests:
+        for series, token, reuse, *_ in requests:
             if reuse is Reuse.ANY and heads[series].alive:
                 asked.setdefault(series, set()).add(token)
         known = self._last_rows(

@@ -58,19 +58,8 @@ class MongoReleases(Releases):
         return self._first(product, condition, self._work())
 
     def all_of_token(self, product: Product, token: str) -> list[Release]:
-        work = self._work()
-        final = {**_of(product), "token": token, "channel": ""}
-
-        def call() -> list[Document]:
-            with self._sessions.start() as session:
-                self._current.find_one(final, session=session)
-                seen_at = operation_time(session)
-            # Linearizable reads are of one document; what is read after it is not stale.
-            with self._sessions.start(seen_at) as session:
-                condition = {**_of(product), "token": token}
-                return list(self._releases.find(condition, session=session))
-
-        found = [_release(product, row) for row in work.persist(call)]
+        rows = self._not_stale({**_of(product), "token": token})
+        found = [_release(product, row) for row in rows]
         return sorted(found, key=lambda release: place(release.version), reverse=True)
 
     def at(self, product: Product, version: Version) -> Release | None:
@@ -87,12 +76,28 @@ class MongoReleases(Releases):
             condition["final"] = final
         return self._first(product, condition, self._work())
 
+    def adopted(self, product: Product, places: tuple[str, str]) -> bool:
+        first, end = places
+        condition = {"token": None, "place": {"$gte": first, "$lt": end}}
+        return bool(self._not_stale({**_of(product), **condition}, limit=1))
+
     def page(self, product: Product, below: str, limit: int) -> list[Release]:
         condition = {**_of(product), "place": {"$lt": below}}
         rows = self._work().persist(
             lambda: list(self._releases.find(condition).sort("place", DESCENDING).limit(limit))
         )
         return [_release(product, row) for row in rows]
+
+    def _not_stale(self, condition: Document, limit: int = 0) -> list[Document]:
+        def call() -> list[Document]:
+            with self._sessions.start() as session:
+                self._current.find_one(condition, session=session)
+                seen_at = operation_time(session)
+            # Linearizable reads are of one document; what is read after it is not stale.
+            with self._sessions.start(seen_at) as session:
+                return list(self._releases.find(condition, limit=limit, session=session))
+
+        return self._work().persist(call)
 
     def _first(self, product: Product, condition: Document, work: Patience) -> Release | None:
         row = work.persist(
