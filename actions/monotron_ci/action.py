@@ -35,16 +35,24 @@ CURES = {
 }
 """What to write where the service refused, by the code of its error."""
 
+TRUST = """Let Monotron trust these jobs, or run the step only in jobs that it trusts:
+
+monotron trust github OWNER/REPOSITORY --branch …"""
+"""What to do where it refused an identity token."""
+
 
 def run(environ: Mapping[str, str]) -> int:
     """Run the action in a step; the exit code is 0, or 1 after an annotation that says why."""
+    cures = CURES
     try:
         raw = raw_inputs(environ)
+        if "audience" in raw:
+            cures = {**CURES, "unauthenticated": TRUST}
         for name in SECRETS:  # before anything else is printed
             messages.mask(raw.get(name, ""))
         _Step(environ, raw).run()
     except Failure as failure:
-        cure = failure.cure or CURES.get(failure.code, "")
+        cure = failure.cure or cures.get(failure.code, "")
         messages.error("Monotron", f"{failure.cause}\n\n{cure}" if cure else failure.cause)
         return 1
     except Exception as error:  # its text may hold anything, so only its place is told

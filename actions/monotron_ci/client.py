@@ -68,7 +68,7 @@ Given = TypeVar("Given", Entry, Version)
 
 
 class Client:
-    """One Monotron service. Every request may be sent again, and is, within *patience*."""
+    """One Monotron service. These requests may be sent again, and are, within *patience*."""
 
     def __init__(self, url: str, credential: Credential | None, patience: Patience) -> None:
         """`Failure` for a URL that is no https."""
@@ -154,9 +154,15 @@ class Client:
         return [self._read(answer, each, name) for each in page["releases"]], after
 
     def _ask(
-        self, method: str, path: str, body: bytes | None = None, media_type: str = "text/plain"
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        media_type: str = "text/plain",
+        *,
+        again: bool = True,
     ) -> Answer:
-        """The answer with status 200; all else is a `Failure`."""
+        """The answer with status 200; all else is a `Failure`. Not *again*: it is sent once."""
         request = urllib.request.Request(f"{self.url}{path}", body, method=method)  # noqa: S310
         request.add_header("Accept", "application/json")
         request.add_header("User-Agent", AGENT)
@@ -164,7 +170,7 @@ class Client:
             request.add_header("Content-Type", media_type)
         if self._credential is not None:
             request.add_unredirected_header("Authorization", authorization(self._credential))
-        answer = send(request, self._patience)
+        answer = send(request, self._patience if again else self._patience.once())
         if answer.status == 200:
             return answer
         raise self._failure(answer)

@@ -71,6 +71,10 @@ class Patience:
         self.sleep = sleep
         self.end = clock() + seconds
 
+    def once(self) -> Patience:
+        """As long, and not once more: for what is not to happen twice."""
+        return Patience(self.end - self.clock(), 0, self.clock, self.sleep)
+
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: Any) -> None:

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from monotron import __version__, terminal
+from monotron import __version__, operating, terminal
 from monotron.config import SETTINGS, Settings
 from monotron.errors import StartupError
 
@@ -13,11 +13,13 @@ from monotron.errors import StartupError
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command. The exit code is 0, 1 (it failed) or 2 (it was told something wrong).
 
-    The commands that ask a service have more: `terminal`.
+    The commands that ask a service have more: `terminal` and `operating`.
     """
     parsed = _parser().parse_args(arguments)
     if hasattr(parsed, "ask"):
         return terminal.run(parsed)
+    if hasattr(parsed, "operate"):
+        return operating.run(parsed)
     flags = {name: value for name, value in vars(parsed).items() if value is not None}
     return _serve(flags)
 
@@ -51,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         "--config", metavar="FILE", help="a YAML file with settings (MONOTRON_CONFIG)"
     )
     terminal.add_commands(commands)
+    operating.add_commands(commands)
     return parser
 
 

@@ -15,11 +15,16 @@ from tornado.netutil import bind_sockets
 from monotron import logs
 from monotron.attributes import Attributes
 from monotron.auth.grants import Accounts, Grants
-from monotron.auth.identity import IdentityTokens, Issuer, parse_issuer
+from monotron.auth.identity import IdentityTokens, Issuer
 from monotron.auth.limits import Limit
 from monotron.auth.replay import ReplayBound
 from monotron.auth.sign_in import RootKey, SignIn
-from monotron.auth.trusts import IdentitySignIn, Trusts, configured_trusts
+from monotron.auth.trusts import (
+    IdentitySignIn,
+    Trusts,
+    configured_issuers,
+    configured_trusts,
+)
 from monotron.config import Settings, is_loopback
 from monotron.errors import StartupError
 from monotron.logs import RequestLog
@@ -122,7 +127,7 @@ async def _application(
     settings: Settings, store: Store, series: Series, request_log: RequestLog
 ) -> MonotronApplication:
     grants, accounts = Grants(store, series), Accounts(store, series)
-    issuers = _issuers(settings)
+    issuers = configured_issuers(settings.issuers)
     trusts = Trusts(store, series, issuers, configured_trusts(settings.trusts, issuers))
     return MonotronApplication(
         series,
@@ -166,16 +171,6 @@ async def _sign_in(
     return SignIn(
         grants, root=root, identities=identities, open_to_all=open_to_all, failures=failures
     )
-
-
-def _issuers(settings: Settings) -> list[Issuer]:
-    issuers = []
-    for given in settings.issuers:
-        try:
-            issuers.append(parse_issuer(given))
-        except ValueError as error:
-            raise StartupError(f"issuers: one {error}.") from None
-    return issuers
 
 
 def http_server(application: MonotronApplication) -> HTTPServer:

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,7 +49,7 @@ class Shown(NamedTuple):
 
 def add_commands(commands: Any) -> None:
     """Add `next`, `version`, `peek`, `releases` and `adopt` to a parser's commands."""
-    asking = _asking()
+    asking = asking_parser()
     for name, add, help in (
         ("next", _add_next, "the number of a token in a series: the one it has, or the next"),
         ("version", _add_version, "the semantic version of a token: the one it has, or the next"),
@@ -82,11 +82,11 @@ def run(parsed: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> 
         sys.stdout.write(shown.form(parsed.output))
     except (Nothing, Failure) as error:
         print(f"monotron: {printable(str(error))}", file=sys.stderr)
-        return _exit_code(error)
+        return exit_code(error)
     return 0
 
 
-def _exit_code(error: Nothing | Failure) -> int:
+def exit_code(error: Nothing | Failure) -> int:
     if isinstance(error, Nothing):
         return NOTHING_THERE
     if isinstance(error, NoAnswer):
@@ -98,7 +98,7 @@ class UsageError(Failure):
     """The command cannot work with what it was given, or with what is in this folder."""
 
 
-def _asking() -> argparse.ArgumentParser:
+def asking_parser() -> argparse.ArgumentParser:
     """What all commands take. The key comes from the environment only: arguments can be seen."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--url", help=f"of the service (MONOTRON_URL; default: {URL})")
@@ -224,16 +224,22 @@ def _releases(client: Client, parsed: argparse.Namespace) -> Shown:
     for release in found:
         latest = " (latest)" if release.latest else ""
         cells = (release.token, release.bump, release.previous, release.created_at)
-        rows.append((release.version + latest, *(printable(cell or "-") for cell in cells)))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
-    return Shown([release.document for release in found], "".join(f"{line}\n" for line in lines))
+        rows.append((release.version + latest, *(cell or "-" for cell in cells)))
+    return Shown([release.document for release in found], table(rows))
 
 
 def _adopt(client: Client, parsed: argparse.Namespace) -> Shown:
     prefix = tag_prefix("--tag-prefix", parsed.tag_prefix)
     version = parsed.version or _newest_tag(prefix)
     return _version_shown(client.adopt(parsed.name, version), prefix, changed=False)
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """The rows as lines, in columns."""
+    shown = [[printable(cell).replace("\n", " ") for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in shown)
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _entry_shown(entry: Entry) -> Shown:

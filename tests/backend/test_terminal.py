@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +11,7 @@ import pytest
 
 from harness.server import Client, Server
 from harness.stand_in import HANG_UP, Say, StandIn
+from harness.terminal import Terminal
 from monotron_ci import outputs
 from test_drift import code, section, table
 
@@ -35,45 +33,6 @@ def client(server: Server) -> Iterator[Client]:
 @pytest.fixture
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.node.name)
-
-
-class Terminal:
-    """A folder, perhaps a git repository, where commands run."""
-
-    def __init__(self, folder: Path, url: str) -> None:
-        self.folder = folder
-        self.url = url
-
-    def run(
-        self, *arguments: str, stdin: bytes = b"", **env: str
-    ) -> subprocess.CompletedProcess[str]:
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("MONOTRON_")}
-        done = subprocess.run(
-            [sys.executable, "-m", "monotron", *arguments],
-            cwd=self.folder,
-            env={**inherited, "MONOTRON_URL": self.url, "GIT_CEILING_DIRECTORIES": "/", **env},
-            input=stdin,
-            capture_output=True,
-            check=False,
-        )
-        return subprocess.CompletedProcess(
-            done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
-        )
-
-    def prints(self, *arguments: str, stdin: bytes = b"") -> str:
-        done = self.run(*arguments, stdin=stdin)
-        assert (done.returncode, done.stderr) == (0, "")
-        return done.stdout
-
-    def git(self, *arguments: str) -> str:
-        identity = ("-c", "user.name=A", "-c", "user.email=a@example.com")
-        command = ["git", *identity, *arguments]
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, check=True)
-        return done.stdout.decode().strip()
-
-    def commit(self, message: str) -> str:
-        self.git("commit", "--quiet", "--allow-empty", "-m", message)
-        return self.git("rev-parse", "HEAD")
 
 
 @pytest.fixture

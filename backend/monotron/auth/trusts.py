@@ -14,6 +14,7 @@ from monotron.auth.identity import (
     Issuer,
     Rule,
     describe,
+    parse_issuer,
     parse_rule,
     rule_json,
 )
@@ -86,6 +87,17 @@ def parse_trust(given: object, account: int, issuers: Sequence[Issuer]) -> Trust
             "key that outlives it."
         )
     return Trust(None, account, rule, scopes, _text(given, "prefix") or "", _text(given, "label"))
+
+
+def configured_issuers(settings: Sequence[object]) -> list[Issuer]:
+    """The issuers of the settings; `StartupError` says what is wrong with one."""
+    issuers = []
+    for given in settings:
+        try:
+            issuers.append(parse_issuer(given))
+        except ValueError as error:
+            raise StartupError(f"issuers: one {error}.") from None
+    return issuers
 
 
 def configured_trusts(settings: Sequence[object], issuers: Sequence[Issuer]) -> list[Trust]:
