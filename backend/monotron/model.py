@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from monotron.errors import InvalidKey, InvalidRequest, InvalidToken, MonotronError
@@ -131,6 +131,19 @@ def percent_decode(raw: str, word: str, error: type[MonotronError]) -> str:
 def has_control(text: str) -> bool:
     """Whether it holds a control character."""
     return _CONTROL.search(text) is not None
+
+
+def text_member(members: Mapping[Any, Any], name: str) -> str | None:
+    """A member of a JSON object that is a text for people, or is not there."""
+    text = members.get(name)
+    if text is None:
+        return None
+    if not isinstance(text, str) or len(text) > MAX_LENGTH or has_control(text):
+        raise InvalidRequest(
+            f"`{name}` must be a text of at most {MAX_LENGTH} characters, none of them a control "
+            "character."
+        )
+    return text
 
 
 def parse_value(value: object) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 from monotron.auth.grants import Grant, Wanted
 from monotron.auth.scopes import parse_scopes, spell
 from monotron.errors import InvalidRequest
-from monotron.model import MAX_LENGTH, has_control
+from monotron.model import text_member
 
 _MEMBERS = {"scopes", "label", "expires_at", "prefix"}
 
@@ -25,22 +25,10 @@ def parse_wanted(body: object) -> Wanted:
         )
     return Wanted(
         parse_scopes(wanted["scopes"]),
-        _text(wanted, "prefix") or "",
-        _text(wanted, "label"),
+        text_member(wanted, "prefix") or "",
+        text_member(wanted, "label"),
         _expiry(wanted.get("expires_at")),
     )
-
-
-def _text(members: dict[str, Any], name: str) -> str | None:
-    text = members.get(name)
-    if text is None:
-        return None
-    if not isinstance(text, str) or len(text) > MAX_LENGTH or has_control(text):
-        raise InvalidRequest(
-            f"`{name}` must be a text of at most {MAX_LENGTH} characters, none of them a control "
-            "character."
-        )
-    return text
 
 
 def _expiry(value: object) -> int | None:

@@ -28,7 +28,7 @@ from monotron.errors import (
     TrustNotFound,
     Unauthenticated,
 )
-from monotron.model import MAX_LENGTH, Reuse, SeriesKey, has_control
+from monotron.model import Reuse, SeriesKey, text_member
 from monotron.series import Series
 from monotron.store import Store
 from monotron.store.register import Row
@@ -86,7 +86,9 @@ def parse_trust(given: object, account: int, issuers: Sequence[Issuer]) -> Trust
             "A trust can give the scopes on series only: a job must not be able to make itself a "
             "key that outlives it."
         )
-    return Trust(None, account, rule, scopes, _text(given, "prefix") or "", _text(given, "label"))
+    return Trust(
+        None, account, rule, scopes, text_member(given, "prefix") or "", text_member(given, "label")
+    )
 
 
 def configured_issuers(settings: Sequence[object]) -> list[Issuer]:
@@ -254,18 +256,6 @@ class IdentitySignIn:
 
     async def principals(self, unverified_token: str) -> tuple[Principal, ...]:
         return await self._trusts.principals(await self._tokens.verify(unverified_token))
-
-
-def _text(given: Mapping[Any, Any], name: str) -> str | None:
-    text = given.get(name)
-    if text is None:
-        return None
-    if not isinstance(text, str) or len(text) > MAX_LENGTH or has_control(text):
-        raise InvalidRequest(
-            f"`{name}` must be a text of at most {MAX_LENGTH} characters, none of them a control "
-            "character."
-        )
-    return text
 
 
 def _hash(identity: Identity) -> str:
