@@ -3,7 +3,7 @@ BIN := .venv/bin
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: run test bench lint format clean
+.PHONY: run test bench faults lint format clean
 
 run: .venv/.installed
 	exec $(BIN)/monotron serve
@@ -12,8 +12,9 @@ run: .venv/.installed
 test: lint .venv/.installed-runners
 	$(BIN)/pytest -n 2 --dist loadgroup
 
-bench: .venv/.installed-test
-	PYTHONPATH=tests $(BIN)/python -m bench
+# All parts of the faults, or some: make faults PARTS=broken
+bench faults: .venv/.installed-test
+	PYTHONPATH=tests $(BIN)/python -m $@ $(PARTS)
 
 lint: .venv/.installed-test
 	$(BIN)/ruff check

@@ -1,0 +1,110 @@
+"""The faults as a whole: `python -m faults [PART …]`, all parts if none is named.
+
+simulator   300,000 seeds of simulated worlds; `python -m faults.simulator` runs fewer, or one
+broken      stores broken on purpose, 100 seeds each, of which at least 99 must show it
+correct     the stores as they are, in 2,000 worlds of the same kind each: not one may be accused
+tests       the tests of faults: real servers, real engines
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from faults.broken import BROKEN, WORLDS, Broken, harsh_worlds
+from faults.simulated.profile import Emphasis
+from faults.simulated.simulation import MONGO, SQLITE
+
+BROKEN_SEEDS = 100
+MOST_MISSED = 1
+CORRECT_WORLDS = 2_000
+SIMULATED_SEEDS = 300_000
+
+
+def simulator() -> bool:
+    return _run("-m", "faults.simulator", "--seeds", str(SIMULATED_SEEDS))
+
+
+def broken() -> bool:
+    """By the checker: from what callers were told alone, without the engine's rows."""
+    print(f"{'store':45} caught by the checker, of {BROKEN_SEEDS}")
+    missed = 0
+    for name, each in BROKEN.items():
+        caught, by_checker = _caught(each)
+        print(f"{name:45} {caught:6} {by_checker:14}", flush=True)
+        missed += caught < BROKEN_SEEDS - MOST_MISSED
+        missed += each.by_checker and by_checker < BROKEN_SEEDS - MOST_MISSED
+    return not missed
+
+
+def _caught(store: Broken) -> tuple[int, int]:
+    caught = by_checker = 0
+    for seed in range(BROKEN_SEEDS):
+        found = False
+        for report in harsh_worlds(store.kind, seed, store.emphasis, store.sabotage):
+            found = found or bool(report.wrong)
+            if report.by_checker:
+                by_checker += 1
+            if report.by_checker or (found and not store.by_checker):
+                break
+        caught += found
+    return caught, by_checker
+
+
+def correct() -> bool:
+    accused = 0
+    for kind in (SQLITE, MONGO):
+        worlds = 0
+        for seed in range(CORRECT_WORLDS // WORLDS // len(Emphasis) + 1):
+            for emphasis in Emphasis:
+                for report in harsh_worlds(kind, seed, emphasis):
+                    worlds += 1
+                    accused += bool(report.wrong)
+                    for wrong in report.wrong:
+                        print(f"{kind} {emphasis.name} {report.seed}: {wrong}")
+        print(f"{kind}: {worlds} worlds")
+    print(f"{accused} accused")
+    return not accused
+
+
+def tests() -> bool:
+    return _run("-m", "pytest", "-q", str(Path(__file__).parent))
+
+
+def _run(*command: str) -> bool:
+    return subprocess.run([sys.executable, *command], check=False).returncode == 0
+
+
+PARTS: dict[str, Callable[[], bool]] = {
+    "simulator": simulator,
+    "broken": broken,
+    "correct": correct,
+    "tests": tests,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="faults", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART")
+    parts = parser.parse_args().parts or list(PARTS)
+    if unknown := set(parts) - PARTS.keys():
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    failed = []
+    for part in parts:
+        print(f"== {part}", flush=True)
+        began = time.monotonic()
+        if not PARTS[part]():
+            failed.append(part)
+        print(f"== {part}: {time.monotonic() - began:.0f} s", flush=True)
+    print(f"failed: {', '.join(failed)}" if failed else "all held")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""What goes wrong in a world, and how often: another mixture with each seed."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from enum import IntEnum
+
+from faults.simulated.disk import DiskFaults
+from faults.simulated.network import Faults
+from faults.simulated.traffic import EDGE, Habits, Weather
+
+
+class Emphasis(IntEnum):
+    """Of what there is more than enough."""
+
+    ELECTIONS = 0
+    """Elections, and much that is not committed yet."""
+    DOUBT = 1
+    """Attempts whose answer is lost, while others go on."""
+    LIVES = 2
+    """Series that are deleted again and again."""
+    ENDS = 3
+    """New series, and one near the last value that it can give."""
+    MEMORY = 4
+    """Old tokens, and reads that are behind."""
+    REPEATS = 5
+    """Tokens that have just been asked for, of another server."""
+
+
+@dataclass(slots=True)
+class Profile:
+    servers: int
+    callers: int
+    habits: Habits
+    weather: Weather
+    network: Faults
+    disk: DiskFaults
+    commit_seconds: float
+    stalls: float
+    elections: float
+    """Each of these three: how often one follows on a command, or on a commit, from 0 to 1."""
+    crashes: float
+    cuts: float
+    wait_for_sweeps: bool = False
+    """Whether the end is late enough for the entries of ended lives to be swept."""
+
+    @classmethod
+    def of(cls, seed: int) -> Profile:
+        """One in twenty is harsh; of the others most faults are missing from each."""
+        chance = random.Random(f"profile {seed}")
+        if seed % 20 == 0:
+            return cls.harsh(seed // 20)
+
+        def some(most: float) -> float:
+            return chance.choice((0.0, 0.0, most / 4, most))
+
+        keys = ["any-0", "any-1", "CURRENT-0", "mortal-r", "mortal-k"]
+        return cls(
+            servers=chance.choice((1, 2, 2, 3)),
+            callers=chance.choice((1, 2, 4, 8)),
+            habits=Habits(
+                keys=chance.sample(keys, chance.randint(1, 4)) + [EDGE] * chance.randint(0, 1),
+                requests=chance.choice((5, 10, 20)),
+                births=chance.choice((0, 0, 1)),
+                past=chance.choice((0, 0, 0, 70)),
+                again=chance.choice((0.1, 0.3, 0.6)),
+                pause=chance.choice((0.001, 0.02, 0.2)),
+            ),
+            weather=Weather(some(0.2), some(0.2), some(0.2), some(0.3), some(0.2)),
+            network=Faults(
+                request_lost=some(0.05),
+                answer_lost=some(0.05),
+                late=some(0.05),
+                half_done=some(0.02),
+                refused=some(0.05),
+                doubtful=some(0.05),
+                full=some(0.02),
+                stale=some(0.5),
+                slow=chance.choice((0.0005, 0.002, 0.02)),
+            ),
+            disk=DiskFaults(
+                statement=some(0.02),
+                commit=some(0.1),
+                crash=some(0.02),
+                slow=chance.choice((0.0005, 0.005)),
+            ),
+            commit_seconds=chance.choice((0.001, 0.01, 0.1)),
+            stalls=some(0.05),
+            elections=some(0.04),
+            crashes=some(0.03),
+            cuts=some(0.01),
+            wait_for_sweeps=chance.random() < 0.1,
+        )
+
+    @classmethod
+    def harsh(cls, seed: int) -> Profile:
+        """All of it at once, and of one thing more than enough: another with each of six seeds."""
+        profile = cls(
+            servers=2 + seed % 2,
+            callers=8,
+            habits=Habits(
+                keys=["any-0", "any-0", "CURRENT-0", "CURRENT-0", "mortal-r", "mortal-k", EDGE],
+                requests=40,
+                births=1,
+                again=0.35,
+                pause=0.005,
+            ),
+            weather=Weather(0.08, 0.1, 0.15, 0.1, 0.1),
+            network=Faults(0.02, 0.03, 0.03, 0.01, 0.02, 0.01, 0.0, 0.3, 0.002),
+            disk=DiskFaults(0.005, 0.05, 0.005, 0.002),
+            commit_seconds=0.01,
+            stalls=0.01,
+            elections=0.01,
+            crashes=0.01,
+            cuts=0.004,
+        )
+        habits, network = profile.habits, profile.network
+        match Emphasis(seed % len(Emphasis)):
+            case Emphasis.ELECTIONS:
+                habits.keys, habits.requests, habits.peek = ["any-0"], 80, 0.6
+                profile.elections, profile.commit_seconds = 0.12, 0.1
+                profile.crashes, profile.weather = 0.06, Weather()
+            case Emphasis.DOUBT:
+                habits.keys, habits.requests, habits.again = ["CURRENT-0", "any-0"], 100, 0.0
+                profile.weather, profile.servers = Weather(), 3
+                network.answer_lost, network.late = 0.15, 0.1
+                profile.disk.commit = 0.2
+            case Emphasis.LIVES:
+                habits.keys, habits.peek = ["mortal-r", "mortal-r", "mortal-k"], 0.0
+                habits.requests = 120
+                profile.weather, profile.network = Weather(), Faults()
+            case Emphasis.ENDS:
+                habits.keys, habits.births = [EDGE, EDGE, "any-0"], 6
+            case Emphasis.MEMORY:
+                habits.keys, habits.requests = ["any-0", "any-0", "CURRENT-0"], 60
+                habits.past, habits.again, habits.peek = 150, 0.5, 0.2
+                network.stale = 0.6
+            case Emphasis.REPEATS:
+                habits.keys, habits.requests, habits.again = ["CURRENT-0"], 80, 0.6
+                profile.weather = Weather()
+        return profile

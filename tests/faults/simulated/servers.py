@@ -1,0 +1,134 @@
+"""Servers of a simulated world: the real lanes before a real store, without HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from faults.simulated.loop import Future
+from faults.simulated.world import World
+from monotron.batching import Lanes
+from monotron.model import ANYBODY, Reuse, SeriesKey
+from monotron.store.base import Advance, Store
+
+ACCOUNT = 1
+Reply = Callable[[Any, BaseException | None], object]
+"""Is given the answer or the error, or is never called."""
+
+
+class Process:
+    """One life of a server, from start to crash."""
+
+    def __init__(self, world: World, name: str, open_store: Callable[[], Store]) -> None:
+        self._name = name
+        self.alive = True
+        world.starting = self
+        self.store = open_store()
+        most = self.store.calls_at_once
+        largest = self.store.largest_batch
+        executor: Any = self
+        self.advances: Lanes[Advance, Any] = Lanes(
+            self.store.start, executor, largest_batch=largest, calls_at_once=most
+        )
+        self.peeks: Lanes[SeriesKey, Any] = Lanes(
+            lambda keys: partial(self.store.peek, keys),
+            executor,
+            largest_batch=largest,
+            calls_at_once=most,
+        )
+
+    def __str__(self) -> str:
+        return self._name
+
+
+class Server:
+    """A server that is started again whenever it has crashed."""
+
+    def __init__(
+        self,
+        world: World,
+        number: int,
+        open_store: Callable[[], Store],
+        crashed: Callable[[], None],
+    ) -> None:
+        """*crashed*: told when it crashes, after its tasks were ended."""
+        self._world = world
+        self._number = number
+        self._open_store = open_store
+        self._crashed = crashed
+        self._starts = 0
+        self.process: Process | None = None
+        self.start()
+
+    @property
+    def store(self) -> Store:
+        assert self.process is not None
+        return self.process.store
+
+    def start(self) -> None:
+        if self.process is None:
+            self._starts += 1
+            name = f"server {self._number}.{self._starts}"
+            self.process = Process(self._world, name, self._open_store)
+
+    def crash(self) -> None:
+        """End at once, in the middle of whatever it does, and come back in a while."""
+        process, self.process = self.process, None
+        if process is None:
+            return
+        self._world.note(f"{process} crashes")
+        process.alive = False
+        self._world.kill(process)
+        self._crashed()
+        self._world.at(self._world.chance.expovariate(10), self.start)
+
+    def put(self, key: str, token: str, reuse: str, reply: Reply) -> bool:
+        """Whether there is anybody to take it."""
+        process = self.process
+        if process is None:
+            return False
+        series = SeriesKey(ACCOUNT, key)
+        lane = process.store.lane(series)
+        request = Advance(series, token, Reuse(reuse), ANYBODY)
+        self._ask(process, partial(process.advances.ask, lane, request), reply)
+        return True
+
+    def peek(self, key: str, reply: Reply) -> bool:
+        process = self.process
+        if process is None:
+            return False
+        series = SeriesKey(ACCOUNT, key)
+        self._ask(process, partial(process.peeks.ask, process.store.lane(series), series), reply)
+        return True
+
+    def run(self, call: Callable[[Store], object], reply: Reply) -> bool:
+        """Make a call that is in no lane."""
+        process = self.process
+        if process is None:
+            return False
+        future = Future(self._world)
+
+        def run() -> None:
+            try:
+                future.set_result(call(process.store))
+            except Exception as error:
+                future.set_exception(error)
+
+        self._world.spawn(run, process)
+        self._ask(process, lambda: future, reply)
+        return True
+
+    def _ask(self, process: Process, ask: Callable[[], Any], reply: Reply) -> None:
+        try:
+            future = ask()
+        except Exception as error:
+            reply(None, error)
+            return
+
+        def answer(done: Future) -> None:
+            if process.alive:
+                error = done.exception()
+                reply(None if error else done.result(), error)
+
+        future.add_done_callback(answer)

@@ -1,0 +1,253 @@
+"""One seed's world, from its first request to the last judgement."""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from faults.checker import violations
+from faults.simulated import truth
+from faults.simulated.disk import Disk, DiskFaults
+from faults.simulated.driver import Database
+from faults.simulated.installed import Patch, installed
+from faults.simulated.network import Faults, Network
+from faults.simulated.profile import Profile
+from faults.simulated.replica import Replica
+from faults.simulated.servers import ACCOUNT, Server
+from faults.simulated.traffic import BELOW_THE_EDGE, EDGE, Traffic
+from faults.simulated.world import World
+from monotron.model import ANYBODY, Entry, Given, Reuse, SeriesKey
+from monotron.store.base import Advance, Store
+from monotron.store.mongo import MongoStore
+from monotron.store.mongo.heads import MOST_REMEMBERED, Heads
+from monotron.store.mongo.store import LANES
+from monotron.store.sqlite import SqliteStore
+
+SQLITE, MONGO = "sqlite", "mongo"
+BASE = {EDGE: BELOW_THE_EDGE}
+
+
+class SteadyLanes(MongoStore):
+    """The real store; but the hash of a text is another in each process."""
+
+    def lane(self, series: SeriesKey) -> Hashable:
+        return zlib.crc32(series.key.encode()) % LANES
+
+
+@dataclass(frozen=True)
+class Sabotage:
+    """How a store is broken on purpose; by default it is not."""
+
+    alter: Callable[[Any, World], object] = lambda store, world: None
+    """Does something to each store that is opened."""
+    patches: Sequence[Patch] = ()
+    acknowledge_at_once: bool = False
+
+
+@dataclass(slots=True)
+class Report:
+    """What came of a run."""
+
+    seed: int
+    by_checker: list[str] = field(default_factory=list)
+    """What is wrong with what callers were told."""
+    by_truth: list[str] = field(default_factory=list)
+    """What is wrong with the engine's rows, or how they fit what callers were told."""
+    happened: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def wrong(self) -> list[str]:
+        return self.by_checker + self.by_truth
+
+
+class Simulation:
+    """An engine, servers, callers, and what goes wrong."""
+
+    def __init__(
+        self,
+        seed: int,
+        kind: str,
+        *,
+        profile: Profile | None = None,
+        sabotage: Sabotage | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self._report = Report(seed)
+        self._world = World(seed, verbose=verbose)
+        self._kind = kind
+        self._profile = profile or Profile.of(seed)
+        self._sabotage = sabotage or Sabotage()
+        self._disk = Disk(self._world, DiskFaults(), used=kind == SQLITE)
+        self._replica = Replica(
+            self._world, commit_seconds=self._profile.commit_seconds, stalls=self._profile.stalls
+        )
+        self._networks: list[Network] = []
+        self._servers: list[Server] = []
+        self._traffic: Traffic
+        self._calm = True
+
+    def run(self) -> Report:
+        """Let it happen, and judge it."""
+        report, world = self._report, self._world
+        try:
+            with installed(
+                world,
+                timeout=self._timeout,
+                connect=self._disk.connect,
+                patches=self._sabotage.patches,
+            ):
+                world.run(self._scenario)
+        finally:
+            self._disk.engine.close()
+        traffic = self._traffic
+        report.by_truth += world.errors + traffic.wrong
+        report.by_checker += violations(traffic.history)
+        report.happened["values given"] = len(traffic.history.acknowledged())
+        report.happened["attempts in doubt"] = traffic.history.unknown()
+        report.happened["late copies"] = traffic.copies
+        report.happened["writes rolled back"] = self._replica.rolled_back
+        report.happened["commits that failed"] = self._disk.failed_commits
+        return report
+
+    def _timeout(self, seconds: float) -> Any:
+        return self._networks[0].timeout(seconds)
+
+    # The scenario: a task, which may wait
+
+    def _scenario(self) -> None:
+        world, profile = self._world, self._profile
+        self._disk.committing = partial(self._go_wrong, 0)
+        for number in range(profile.servers if self._kind == MONGO else 1):
+            network = Network(world, self._replica, partial(self._go_wrong, number))
+            network.acknowledge_at_once = self._sabotage.acknowledge_at_once
+            self._networks.append(network)
+            opened = partial(self._open, network, number)
+            crashed = self._disk.lose_power if self._kind == SQLITE else int
+            self._servers.append(Server(world, number, opened, crashed))
+        self._disk.crash_server = self._servers[0].crash
+        self._traffic = Traffic(world, self._servers, profile.weather, profile.habits)
+        self._servers[0].store.raise_to(_series(EDGE), BELOW_THE_EDGE, ANYBODY)
+        if profile.habits.past and profile.habits.keys[0] != EDGE:
+            self._traffic.past(self._servers[0].store)
+        self._calm = False
+        self._disk.faults = profile.disk
+        for network in self._networks:
+            network.suffer(profile.network)
+        self._traffic.begin(profile.callers)
+        self._traffic.over.wait()
+        self._calm_down()
+        self._judge()
+
+    def _open(self, network: Network, number: int) -> Store:
+        def clock() -> float:
+            return 1e9 + self._world.now + 3600 * number  # no two agree, and it decides nothing
+
+        store: Store
+        if self._kind == MONGO:
+            database: Any = Database(network)
+            store = SteadyLanes(database, clock=clock)
+            store._heads._remembered = Heads(self._world.chance.choice((MOST_REMEMBERED, 10)))
+        else:
+            faults, self._disk.faults = self._disk.faults, DiskFaults()
+            store = SqliteStore("/dev/null", clock=clock)  # which stands for the disk
+            self._disk.faults = faults
+        self._sabotage.alter(store, self._world)
+        return store
+
+    def _go_wrong(self, number: int) -> None:
+        """A server is doing something, so this is a moment for something to happen."""
+        if self._calm:
+            return
+        profile, world = self._profile, self._world
+        luck = world.chance.random()
+        if luck < profile.crashes:
+            what: Callable[[], object] = partial(self._crash, number)
+        elif self._kind == MONGO and luck < profile.crashes + profile.elections:
+            what = self._elect
+        elif self._kind == MONGO and luck < profile.crashes + profile.elections + profile.cuts:
+            what = partial(self._cut, number)
+        else:
+            return
+        world.at(world.chance.choice((0.001, 0.01)) * world.chance.random(), what)
+
+    def _crash(self, number: int) -> None:
+        if not self._calm:
+            self._report.happened["crashes"] += 1
+            self._servers[number].crash()
+
+    def _elect(self) -> None:
+        if not self._calm:
+            self._report.happened["elections"] += 1
+            self._replica.elect(self._world.chance.choice((0.01, 0.3, 3.0)))
+
+    def _cut(self, number: int) -> None:
+        if not self._calm:
+            self._report.happened["servers cut off"] += 1
+            seconds = self._world.chance.choice((0.2, 4.0, 20.0))
+            self._networks[number].cut_until = self._world.now + seconds
+
+    def _calm_down(self) -> None:
+        """No more faults, and time for what is late to arrive."""
+        self._calm = True
+        self._disk.faults = DiskFaults()
+        for network in self._networks:
+            network.suffer(Faults())
+            network.cut_until = 0.0
+        self._world.sleep(90.0 if self._profile.wait_for_sweeps else 45.0)
+
+    # Judgement
+
+    def _judge(self) -> None:
+        """Hold rows, answers, and what a server says now, against one another."""
+        report, traffic = self._report, self._traffic
+        known = self._truth()
+        report.by_truth += known.wrong
+        for history in (traffic.history, traffic.mortal):
+            report.by_truth += known.check_answers(history, BASE)
+        store = self._world.chance.choice(self._servers).store
+        report.by_truth += _said_by(store, {key: lives[-1] for key, lives in known.lives.items()})
+        before = {key: (len(lives), lives[-1].given) for key, lives in known.lives.items()}
+        after = {key: (len(lives), lives[-1].given) for key, lives in self._truth().lives.items()}
+        if before != after:
+            report.by_truth.append("to ask for what was given has changed something")
+
+    def _truth(self) -> truth.Truth:
+        if self._kind == SQLITE:
+            return truth.of_disk(self._disk, self._traffic.restarted)
+        return truth.of_replica(self._world, self._replica, self._traffic.restarted)
+
+
+def _said_by(store: Store, lives: dict[str, truth.Life]) -> Iterator[str]:
+    """What a store says of series that is not as its rows have it."""
+    peeked = store.peek([_series(key) for key in lives])
+    for (key, life), entry in zip(lives.items(), peeked, strict=True):
+        current = Entry(ACCOUNT, key, life.given[life.value], life.value) if life.alive else None
+        if entry != current:
+            yield f"{key} stands at {current}, and a server says {entry}"
+        page = store.ledger_page(_series(key), None, 1000)
+        rows = [] if page is None else [(each.entry.value, each.entry.token) for each in page]
+        if rows != sorted(life.given.items(), reverse=True) or (page is None) == life.alive:
+            yield f"the ledger of {key} is {rows}, and {life.given} was given"
+        oldest = min(life.last_given().items(), key=lambda each: each[1], default=None)
+        if oldest and store.entry(_series(key), oldest[0]) != Entry(ACCOUNT, key, *oldest):
+            yield f"{key} does not know {oldest} any more"
+    told = {
+        (key, token): Given(Entry(ACCOUNT, key, token, value), reused=True)
+        for key, life in lives.items()
+        for token, value in life.last_given().items()
+    }
+    asked = [Advance(_series(key), token, Reuse.ANY, ANYBODY) for key, token in told]
+    for first in range(0, len(asked), store.largest_batch):
+        batch = asked[first : first + store.largest_batch]
+        for request, answer in zip(batch, store.advance(batch), strict=True):
+            expected = told[request.series.key, request.token]
+            if answer != expected:
+                yield f"it was {expected}, and is answered {answer}"
+
+
+def _series(key: str) -> SeriesKey:
+    return SeriesKey(ACCOUNT, key)

@@ -1,0 +1,294 @@
+"""Callers of a simulated world, and the network between them and the servers.
+
+Four kinds of series, told by their keys: `any-…` and `new-…`, asked with `reuse=any`; `CURRENT-…`;
+`edge-…`, which stands a little below the last value that a series can give; and `mortal-…`, which
+is deleted and raised now and then. The history of these is not that of one counter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from faults.history import History, Put
+from faults.simulated.servers import ACCOUNT, Server
+from faults.simulated.threads import Event
+from faults.simulated.world import World
+from monotron.errors import InternalError, MonotronError, SeriesExhausted, ValueWouldFall
+from monotron.model import ANYBODY, INT64_MAX, Given, Reuse, SeriesKey
+from monotron.store.base import Advance, Store
+
+EDGE = "edge-0"
+BELOW_THE_EDGE = INT64_MAX - 4
+
+
+@dataclass(slots=True)
+class Weather:
+    """How often what happens between callers and servers, each from 0 to 1."""
+
+    request_lost: float = 0.0
+    answer_lost: float = 0.0
+    duplicate: float = 0.0
+    """A copy arrives as well, up to 20 seconds later, at whatever server."""
+    impatience: float = 0.0
+    """A caller waits for a moment only, and asks again while the first request is under way."""
+    give_up: float = 0.0
+
+
+@dataclass(slots=True)
+class Habits:
+    """What callers ask for."""
+
+    keys: Sequence[str]
+    requests: int
+    births: int
+    """How many series begin, each with several callers at once."""
+    past: int = 0
+    """How many numbers the first series gave before."""
+    again: float = 0.25
+    """How often they ask for a token that was asked for before."""
+    peek: float = 0.1
+    pause: float = 0.02
+
+
+class Traffic:
+    """All callers together, until they have asked for so many numbers."""
+
+    def __init__(
+        self, world: World, servers: Sequence[Server], weather: Weather, habits: Habits
+    ) -> None:
+        self.world = world
+        self.servers = servers
+        self.weather = weather
+        self.habits = habits
+        self.history = History(lambda: world.now)
+        self.mortal = History(lambda: world.now)
+        self.wrong: list[str] = []
+        self.tokens: dict[str, list[str]] = {}
+        self.restarted: set[str] = set()
+        self.left = habits.requests
+        self.over = Event(world)
+        self.copies = 0
+        self._callers = 0
+        self._births = 0
+
+    def begin(self, callers: int) -> None:
+        for number in range(callers):
+            self._start(Caller(self, f"c{number}"))
+        for _ in range(self.habits.births):
+            self.world.at(self.world.chance.uniform(0, 1.0), self._birth)
+
+    def past(self, store: Store) -> None:
+        """Give numbers while all is well."""
+        key = self.habits.keys[0]
+        reuse = reuse_of(key)
+        tokens = [f"past.{number}" for number in range(self.habits.past)]
+        puts = [self.record(key).put(key, token, reuse) for token in tokens]
+        series = SeriesKey(ACCOUNT, key)
+        given = store.advance([Advance(series, each, Reuse(reuse), ANYBODY) for each in tokens])
+        for put, answer in zip(puts, given, strict=True):
+            assert isinstance(answer, Given)
+            self.record(key).answered(put, answer.entry.value, answer.reused)
+        self.tokens[key] = tokens
+
+    def record(self, key: str) -> History:
+        return self.mortal if key.startswith("mortal") else self.history
+
+    def ended(self) -> None:
+        self._callers -= 1
+        if not self._callers:
+            self.over.set()
+
+    def _start(self, caller: Caller) -> None:
+        self._callers += 1
+        self.world.at(self.world.chance.expovariate(50), caller.next)
+
+    def _birth(self) -> None:
+        """A new series, which several ask for at once."""
+        key = f"new-{self._births}"
+        self._births += 1
+        for number in range(3):
+            self._start(Caller(self, f"{key}-{number}", key))
+
+
+class Caller:
+    """Keeps asking for a token until it is told the number; then the next."""
+
+    def __init__(self, traffic: Traffic, name: str, key: str | None = None) -> None:
+        """*key*: ask for two numbers of this series, and end."""
+        self._traffic = traffic
+        self._world = traffic.world
+        self._chance = traffic.world.chance
+        self._name = name
+        self._only = key
+        self._left = 2
+        self._count = 0
+        self._attempt = 0
+        self._key = self._token = ""
+
+    def next(self) -> None:
+        traffic, chance = self._traffic, self._chance
+        if (self._left if self._only else traffic.left) <= 0:
+            traffic.ended()
+            return
+        if self._only:
+            self._left -= 1
+        else:
+            traffic.left -= 1
+        self._key = key = self._only or chance.choice(traffic.habits.keys)
+        if chance.random() < traffic.habits.peek:
+            self._peek(key)
+            return
+        if key.startswith("mortal") and chance.random() < 0.3:
+            self._end_or_raise(key)
+            return
+        used = traffic.tokens.setdefault(key, [])
+        if key.startswith("mortal"):
+            self._token = f"m{chance.randrange(2 if key == 'mortal-r' else 4)}"
+        elif used and chance.random() < traffic.habits.again:
+            recent = used[-4:] if chance.random() < 0.4 else used
+            self._token = chance.choice(recent)
+        else:
+            self._count += 1
+            self._token = f"{self._name}.{self._count}"
+        used.append(self._token)
+        self._ask()
+
+    def _ask(self) -> None:
+        traffic, chance, weather = self._traffic, self._chance, self._traffic.weather
+        key, token = self._key, self._token
+        reuse = reuse_of(key)
+        record = traffic.record(key)
+        put = record.put(key, token, reuse)
+        self._attempt += 1
+        attempt = self._attempt
+        if chance.random() < weather.request_lost:
+            record.refused(put)  # we know, if not the caller
+        else:
+            self._send(put, partial(self._answer, attempt, put))
+        if chance.random() < weather.duplicate:
+            traffic.copies += 1
+            copy = record.put(key, token, reuse)
+            delay = chance.choice((0.02, 0.5, 20.0)) * chance.random()
+            self._world.at(delay, self._send, copy, lambda *_: None)
+        patience = chance.choice((1.0, 1.0, 1.0, 20.0))
+        if chance.random() < weather.impatience:
+            patience = 0.05
+        self._world.at(patience * chance.uniform(0.2, 1), self._lost_patience, attempt)
+
+    def _send(self, put: Put, reply: Any) -> None:
+        chance = self._chance
+        server = chance.choice(self._traffic.servers)
+        self._world.at(chance.expovariate(300), self._arrive, server, put, reply)
+
+    def _arrive(self, server: Server, put: Put, reply: Any) -> None:
+        if not server.put(put.key, put.token, put.reuse, reply):
+            self._traffic.record(put.key).refused(put)
+
+    def _answer(self, attempt: int, put: Put, given: Any, error: BaseException | None) -> None:
+        chance = self._chance
+        if chance.random() >= self._traffic.weather.answer_lost:
+            self._world.at(chance.expovariate(300), self._hear, attempt, put, given, error)
+
+    def _hear(self, attempt: int, put: Put, given: Any, error: BaseException | None) -> None:
+        if attempt != self._attempt:
+            return
+        self._attempt += 1
+        traffic = self._traffic
+        record = traffic.record(put.key)
+        self._world.note(f"{self._name} asked for {put.key} {put.token}: {given or error!r}")
+        if error is None:
+            record.answered(put, self._value(put.key, given.entry.value), given.reused)
+            self._rest(self.next)
+            return
+        if isinstance(error, InternalError) or not isinstance(error, MonotronError):
+            traffic.wrong.append(f"{put.key} {put.token}: {error!r}")
+        elif error.applied == "no":
+            record.refused(put)
+        if isinstance(error, SeriesExhausted | InternalError):
+            self._rest(self.next)
+        else:
+            self._again()
+
+    def _lost_patience(self, attempt: int) -> None:
+        if attempt == self._attempt:
+            self._attempt += 1
+            self._again()
+
+    def _again(self) -> None:
+        gave_up = self._chance.random() < self._traffic.weather.give_up
+        self._rest(self.next if gave_up else self._ask)
+
+    def _rest(self, then: Any) -> None:
+        self._world.at(self._chance.expovariate(1 / self._traffic.habits.pause), then)
+
+    def _value(self, key: str, value: Any) -> Any:
+        """As the history has it: from 1 on, also in a series that begins near the edge."""
+        if type(value) is not int or not 0 <= value <= INT64_MAX:
+            self._traffic.wrong.append(f"{key}: {value!r} is no value from 1 to 2^63 - 1")
+        return value - BELOW_THE_EDGE if key == EDGE else value
+
+    def _peek(self, key: str) -> None:
+        self._attempt += 1
+        attempt = self._attempt
+        record = self._traffic.record(key)
+        peek = record.peek(key)
+
+        def seen(entry: Any, error: BaseException | None) -> None:
+            if attempt == self._attempt:
+                self._attempt += 1
+                if error is None and entry is None:
+                    record.seen(peek, None, 0)
+                elif error is None:
+                    record.seen(peek, entry.token, self._value(key, entry.value))
+                self._rest(self.next)
+
+        def give_up() -> None:
+            if attempt == self._attempt:
+                self._attempt += 1
+                self.next()
+
+        if not self._chance.choice(self._traffic.servers).peek(key, seen):
+            self._rest(give_up)
+        self._world.at(2.0, give_up)
+
+    def _end_or_raise(self, key: str) -> None:
+        """Delete a mortal series, or raise it; what comes of it, its rows tell."""
+        self._attempt += 1
+        attempt, chance = self._attempt, self._chance
+        series = SeriesKey(ACCOUNT, key)
+        what = chance.random()
+        restart = key.startswith("mortal-r") and what < 0.7
+        if what < 0.8:
+            if restart:
+                self._traffic.restarted.add(key)
+            call: Any = partial(_delete, series, restart)
+        else:
+            call = partial(_raise, series, chance.randint(1, 3))
+
+        def done(_: object, error: BaseException | None) -> None:
+            if isinstance(error, InternalError):
+                self._traffic.wrong.append(f"{key}: {error!r}")
+            if attempt == self._attempt:
+                self._attempt += 1
+                self._rest(self.next)
+
+        if not chance.choice(self._traffic.servers).run(call, done):
+            self._rest(partial(done, None, None))
+        self._world.at(2.0, done, None, None)
+
+
+def reuse_of(key: str) -> str:
+    return "current" if key.isupper() else "any"
+
+
+def _delete(series: SeriesKey, restart: bool, store: Any) -> None:
+    store.delete(series, restart=restart)
+
+
+def _raise(series: SeriesKey, by: int, store: Any) -> None:
+    with suppress(ValueWouldFall):
+        store.raise_to(series, store.heights([series])[0] + by, ANYBODY)

@@ -1,0 +1,204 @@
+"""What the engine's own rows say: every step of every series, in the order they were committed.
+
+Held against the promises of a store: a step gives the values above the last one, to tokens that
+with `reuse=any` had none in this life; a new life keeps the height, unless a restart was asked for;
+before a head is replaced, its batch stands in the ledger. And against what callers were told.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from faults.history import History
+from faults.simulated.disk import Disk
+from faults.simulated.replica import Document, Replica, Versions
+from faults.simulated.world import World
+from monotron.model import INT64_MAX
+
+
+@dataclass(slots=True)
+class Life:
+    """What a series gave until it was deleted."""
+
+    height: int
+    """Where it began."""
+    value: int
+    given: dict[int, str | None] = field(default_factory=dict)
+    at: dict[int, float] = field(default_factory=dict)
+    """When each value took effect, whether or not it was committed yet."""
+    alive: bool = False
+
+    def last_given(self) -> dict[str, int]:
+        return {token: value for value, token in self.given.items() if token is not None}
+
+
+class Truth:
+    """The lives of all series."""
+
+    def __init__(self, restarted: set[str]) -> None:
+        """*restarted*: the series for which a deletion with restart was asked."""
+        self._restarted = restarted
+        self._ids: dict[str, object] = {}
+        self.lives: dict[str, list[Life]] = {}
+        self.wrong: list[str] = []
+
+    def step(
+        self,
+        key: str,
+        life: object,
+        value: int,
+        fresh: list[tuple[int, str | None]],
+        at: float,
+        *,
+        alive: bool,
+    ) -> None:
+        """One committed step, which gave *fresh* and left the series at *value*."""
+        lives = self.lives.setdefault(key, [])
+        if self._ids.get(key) != life:
+            height = value - len(fresh) if not lives and None not in dict(fresh).values() else 0
+            if lives:
+                height = value
+                if alive:
+                    self.wrong.append(f"{key} went back to another life at {value}")
+                if value != lives[-1].value and (value or key not in self._restarted):
+                    self.wrong.append(f"{key} was deleted at {lives[-1].value} and kept {value}")
+            if height and not lives:
+                self.wrong.append(f"{key} begins with {height + 1}")
+            self._ids[key] = life
+            lives.append(Life(height, height))
+        self._give(key, lives[-1], value, fresh, at)
+        lives[-1].alive = alive
+
+    def _give(
+        self, key: str, life: Life, value: int, fresh: list[tuple[int, str | None]], at: float
+    ) -> None:
+        known = set(life.given.values()) - {None}
+        for number, token in fresh:
+            if number != life.value + 1 and token is not None:
+                self.wrong.append(f"{key} gave {number} after {life.value}")
+            if number in life.given or number < life.value:
+                self.wrong.append(f"{key} gave {number} again, to {token!r}")
+            if token in known and not key.isupper():
+                self.wrong.append(f"{key} gave {token!r} another value, {number}")
+            known.add(token)
+            life.given[number], life.at[number] = token, at
+            life.value = number
+        if value != life.value or type(value) is not int or not 0 <= value <= INT64_MAX:
+            self.wrong.append(f"{key} stands at {value!r}, and gave {life.value} last")
+
+    def check_answers(self, history: History, base: dict[str, int]) -> Iterator[str]:
+        """What callers were told of it, if it is not so."""
+        new: set[tuple[str, int, float]] = set()
+        for put in history.puts:
+            if put.value is None:
+                continue
+            value = put.value + base.get(put.key, 0)
+            found = [
+                life.at[value]
+                for life in self.lives.get(put.key, ())
+                if life.given.get(value, ...) == put.token
+            ]
+            if not found:
+                yield f"{put.key} answered {put.token!r} with {value}, which it never gave it"
+            elif not put.reused:
+                now = [at for at in found if put.called <= at <= put.returned]
+                if not now:
+                    yield f"{put.key} called {value} of {put.token!r} new, which it was before"
+                elif (put.key, value, now[0]) in new and len(found) == 1:
+                    yield f"{put.key} called {value} of {put.token!r} new twice"
+                else:
+                    new.add((put.key, value, now[0]))
+        attempts = Counter((put.key, put.token) for put in history.puts if not put.refused)
+        for key in history.series():
+            given = Counter(
+                token for life in self.lives.get(key, ()) for token in life.given.values()
+            )
+            for token, times in given.items():
+                if token is not None and times > attempts[key, token]:
+                    asked = attempts[key, token]
+                    yield f"{key} gave {token!r} {times} numbers, and was asked {asked} times"
+        for peek in history.peeks:
+            value = peek.value + base.get(peek.key, 0)
+            lives = self.lives.get(peek.key, ())
+            if peek.token is not None and not any(
+                life.given.get(value) == peek.token for life in lives
+            ):
+                yield f"{peek.key} showed {peek.token!r} at {value}, which it never gave it"
+
+
+def of_disk(disk: Disk, restarted: set[str]) -> Truth:
+    truth = Truth(restarted)
+    for row in disk.log:
+        truth.step(row.key, row.life, row.value, row.fresh, row.at, alive=row.alive)
+    return truth
+
+
+def of_replica(world: World, replica: Replica, restarted: set[str]) -> Truth:
+    """Of what is left of the writes to heads once none can be rolled back any more."""
+    truth = Truth(restarted)
+    for (account, key), versions in sorted(replica.heads.items()):
+        before: Document | None = None
+        for index, head in versions:
+            assert head is not None
+            if before is not None and head["stamp"] == before["stamp"]:
+                continue  # a mark was left on it
+            if before is not None:
+                truth.wrong += _unsealed(replica, (account, key), before, head, index)
+            _step(truth, key, before, head, replica.applied_at[index])
+            before = head
+        if before is not None:
+            truth.wrong += _ledger_against_head(replica, (account, key), before, truth)
+    return truth
+
+
+def _step(truth: Truth, key: str, before: Document | None, head: Document, at: float) -> None:
+    value, batch = _integer(head["value"]), head["batch"]
+    same = before is not None and before["life"] == head["life"]
+    if batch == [None]:
+        fresh: list[tuple[int, str | None]] = [(value, None)]
+    else:
+        first = value - len(batch) + 1
+        above = int(before["value"]) if same and before is not None else first - 1
+        fresh = [(number, token) for number, token in enumerate(batch, first) if number > above]
+        given = truth.lives[key][-1].given if same else {}
+        for number, token in enumerate(batch, first):
+            if number <= above and given.get(number, ...) != token:
+                truth.wrong.append(f"{key} carries {token!r} at {number} in its batch")
+    truth.step(key, head["life"], value, fresh, at, alive=bool(batch))
+
+
+def _integer(value: Any) -> Any:
+    return int(value) if isinstance(value, int) else value
+
+
+def _unsealed(
+    replica: Replica, name: tuple[int, str], before: Document, head: Document, index: int
+) -> Iterator[str]:
+    """What of the batch that was replaced stood neither in the ledger nor in the new batch."""
+    carried = range(head["value"] - len(head["batch"]) + 1, head["value"] + 1)
+    same = before["life"] == head["life"]
+    rows = replica.rows.get((*name, before["life"]), {})
+    first = before["value"] - len(before["batch"]) + 1
+    for value, token in enumerate(before["batch"], first):
+        if same and value in carried and head["batch"] != [None]:
+            continue
+        if not _stood(rows.get(int(value), []), index, token):
+            yield f"{name[1]} replaced {token!r} at {value} before it stood in the ledger"
+
+
+def _stood(versions: Versions, index: int, token: str | None) -> bool:
+    return any(at < index and row is not None and row["token"] == token for at, row in versions)
+
+
+def _ledger_against_head(
+    replica: Replica, name: tuple[int, str], head: Document, truth: Truth
+) -> Iterator[str]:
+    """No row of the last life may say anything else than its head and those before it."""
+    given = truth.lives[name[1]][-1].given
+    for value, versions in replica.rows.get((*name, head["life"]), {}).items():
+        for _, row in versions:
+            if row is not None and given.get(value, ...) != row["token"]:
+                yield f"the ledger of {name[1]} has {row['token']!r} at {value}"

@@ -1,0 +1,204 @@
+"""A world in which one seed decides what happens when.
+
+Time is a number, and what is to happen stands in a heap. What waits (a call of a store, the thread
+that seals) is a task with a thread of its own, of which one runs at a time: who would wait hands
+the baton to whatever is due next. So real code, which blocks, is driven step by step, and the same
+seed gives the same steps.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import traceback
+from collections.abc import Callable
+from heapq import heappop, heappush
+from math import inf
+from typing import Any, ClassVar
+
+MOST_EVENTS = 300_000
+
+
+class Killed(BaseException):
+    """Raised in a task whose server is no more, wherever it waits."""
+
+
+class Task:
+    """Something that may wait. *group*: whose it is, and with whom it is killed."""
+
+    __slots__ = ("deadline", "error", "group", "killed", "run", "ticket", "value", "worker")
+
+    def __init__(self, run: Callable[[], object], group: object) -> None:
+        self.run = run
+        self.group = group
+        self.worker: _Worker | None = None
+        self.ticket = 0
+        self.value: Any = None
+        self.error: Exception | None = None
+        self.killed = False
+        self.deadline = inf
+
+
+class _Worker:
+    """A thread for one task after the other, also those of later worlds."""
+
+    idle: ClassVar[list[_Worker]] = []
+
+    def __init__(self, *, thread: bool = True) -> None:
+        self.lock = threading.Lock()
+        self.lock.acquire()
+        self.task: Task | None = None
+        self.world: World | None = None
+        if thread:
+            threading.Thread(target=self._main, name="simulated", daemon=True).start()
+
+    def _main(self) -> None:
+        while True:
+            self.lock.acquire()
+            task, world = self.task, self.world
+            assert task is not None
+            assert world is not None
+            try:
+                if not task.killed:
+                    task.run()
+            except Killed:
+                pass
+            except BaseException:
+                world.errors.append(traceback.format_exc())
+            world.tasks.pop(task)
+            self.task = self.world = None
+            _Worker.idle.append(self)
+            world._go_on(None)
+
+
+class World:
+    """The clock, the chance, and all that is to happen."""
+
+    def __init__(self, seed: int | str, *, verbose: bool = False) -> None:
+        self.chance = random.Random(f"world {seed}")
+        self.now = 0.0
+        self.verbose = verbose
+        self.current: Task | None = None
+        self.starting: object = None
+        """The group of the tasks that begin as threads of the code under test."""
+        self.tasks: dict[Task, None] = {}
+        self.errors: list[str] = []
+        self.events = 0
+        self._heap: list[tuple[float, int, Callable[..., object], tuple[Any, ...]]] = []
+        self._next: Task | None = None
+        self._main = Task(lambda: None, None)
+        self._main.worker = _Worker(thread=False)
+
+    def run(self, scenario: Callable[[], object]) -> None:
+        """Run the scenario as a task, until it ends; then end all others."""
+        main = self._main
+
+        def whole() -> None:
+            try:
+                scenario()
+            finally:
+                self._next = main
+
+        task = self.spawn(whole)
+        self._go_on(main)
+        if task in self.tasks:
+            self.errors.append("the scenario never ends: nothing is left to happen, or too much")
+        while self.tasks:
+            self._heap.clear()
+            self.events = 0
+            self.kill(*{id(task.group): task.group for task in self.tasks}.values())
+            self.at(1.0, self._resume, main)
+            self._go_on(main)
+
+    def at(self, delay: float, callback: Callable[..., object], *args: Any) -> None:
+        """Have it called in *delay* seconds. It may not wait."""
+        self.events += 1
+        heappush(self._heap, (self.now + delay, self.events, callback, args))
+
+    def spawn(self, run: Callable[[], object], group: object = None) -> Task:
+        """Begin a task, now."""
+        task = Task(run, group)
+        self.tasks[task] = None
+        self.at(0.0, self._start, task)
+        return task
+
+    def kill(self, *groups: object) -> None:
+        """End all tasks of these groups where they are."""
+        for task in self.tasks:
+            if any(task.group is group for group in groups) and not task.killed:
+                task.killed = True
+                if task.worker is not None and task is not self.current:
+                    self.at(0.0, self.wake, task, task.ticket)
+
+    def waiting(self) -> tuple[Task, int]:
+        """The task that is about to wait, and its ticket, which is good for one `wake`."""
+        task = self.current
+        assert task is not None, "this may not wait: it is called by the world itself"
+        if task.killed:
+            raise Killed
+        return task, task.ticket
+
+    def wake(
+        self, task: Task, ticket: int, value: object = None, error: Exception | None = None
+    ) -> None:
+        """Let the task go on, if it still waits for this."""
+        if task.ticket == ticket and task in self.tasks:
+            task.ticket += 1
+            task.value, task.error = value, error
+            self._next = task
+
+    def wait(self) -> Any:
+        """Let others do what they do until the current task is woken; with what it was given."""
+        task = self.current
+        assert task is not None
+        self._go_on(task)
+        if task.killed:
+            raise Killed
+        error, task.error = task.error, None
+        if error is not None:
+            raise error
+        return task.value
+
+    def sleep(self, seconds: float) -> None:
+        task, ticket = self.waiting()
+        self.at(seconds, self.wake, task, ticket)
+        self.wait()
+
+    def note(self, text: str) -> None:
+        if self.verbose:
+            print(f"{self.now:12.6f} {text}")
+
+    def _resume(self, task: Task) -> None:
+        self._next = task
+
+    def _start(self, task: Task) -> None:
+        worker = _Worker.idle.pop() if _Worker.idle else _Worker()
+        worker.task, worker.world = task, self
+        task.worker = worker
+        self._next = task
+
+    def _go_on(self, me: Task | None) -> None:
+        """Let things happen until it is *me*'s turn; without one, until it is another's."""
+        self.current = None
+        while True:
+            task, self._next = self._next, None
+            if task is not None:
+                self.current = task
+                if task is me:
+                    return
+                assert task.worker is not None
+                task.worker.lock.release()
+                if me is not None:
+                    assert me.worker is not None
+                    me.worker.lock.acquire()
+                return
+            if not self._heap or self.events > MOST_EVENTS:
+                self._next = self._main
+                continue
+            self.now, _, callback, args = heappop(self._heap)
+            try:
+                callback(*args)
+            except Killed:
+                pass
+            except Exception:
+                self.errors.append(traceback.format_exc())
