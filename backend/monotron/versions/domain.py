@@ -4,6 +4,7 @@ import time
 
 from semver import Version
 
+from monotron.components import part
 from monotron.errors import StorageFull, StoreUnavailable, TokenTaken, VersionNotFound
 from monotron.model import Given, Reuse, SeriesKey
 from monotron.semantic import NOTHING, Line, Product, Release, place, places, pre_release
@@ -13,7 +14,7 @@ from monotron.store.base import Clock
 from monotron.versions.adoption import Adoption
 from monotron.versions.planning import Planner
 from monotron.versions.standing import Standing
-from monotron.versions.words import Answer, Plan, Wanted, part
+from monotron.versions.words import Answer, Plan, Wanted
 
 MOST_TURNS = 100
 """How often a request may be overtaken before it is told so. Each time, another got a version."""
