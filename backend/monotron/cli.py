@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from monotron import __version__, terminal
+from monotron import __version__, keeping, terminal
 from monotron.config import SETTINGS, Settings
 from monotron.errors import StartupError
 
@@ -18,6 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
     if hasattr(parsed, "ask"):
         return terminal.run(parsed)
+    if hasattr(parsed, "keep"):
+        return keeping.run(parsed)
     flags = {name: value for name, value in vars(parsed).items() if value is not None}
     return _serve(flags)
 
@@ -51,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         "--config", metavar="FILE", help="a YAML file with settings (MONOTRON_CONFIG)"
     )
     terminal.add_commands(commands)
+    keeping.add_commands(commands)
     return parser
 
 
