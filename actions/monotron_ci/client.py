@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 from monotron_ci import __version__
 from monotron_ci.credential import Credential, authorization, hidden
 from monotron_ci.failure import Failure, NoAnswer
-from monotron_ci.sending import AGAIN, Answer, Patience, checked_url, send
+from monotron_ci.sending import AGAIN, Answer, Patience, checked_url, open_once, send
 
 AGENT = f"monotron-ci/{__version__}"
 
@@ -153,6 +153,18 @@ class Client:
             raise self._not_ours(answer)
         return [self._read(answer, each, name) for each in page["releases"]], after
 
+    def long(self, method: str, path: str, seconds: float) -> Any:
+        """The answer to one request, asked once; what is 200 is for the caller to read and close.
+
+        *seconds* may pass without a byte of it.
+        """
+        request = self._request(method, path)
+        response = open_once(request, seconds)
+        if response.status == 200:
+            return response
+        with response:
+            raise self._failure(Answer(response.status, response.headers, response.read(1 << 16)))
+
     def _ask(
         self,
         method: str,
@@ -163,6 +175,15 @@ class Client:
         again: bool = True,
     ) -> Answer:
         """The answer with status 200; all else is a `Failure`. Not *again*: it is sent once."""
+        request = self._request(method, path, body, media_type)
+        answer = send(request, self._patience if again else self._patience.once())
+        if answer.status == 200:
+            return answer
+        raise self._failure(answer)
+
+    def _request(
+        self, method: str, path: str, body: bytes | None = None, media_type: str = "text/plain"
+    ) -> urllib.request.Request:
         request = urllib.request.Request(f"{self.url}{path}", body, method=method)  # noqa: S310
         request.add_header("Accept", "application/json")
         request.add_header("User-Agent", AGENT)
@@ -170,10 +191,7 @@ class Client:
             request.add_header("Content-Type", media_type)
         if self._credential is not None:
             request.add_unredirected_header("Authorization", authorization(self._credential))
-        answer = send(request, self._patience if again else self._patience.once())
-        if answer.status == 200:
-            return answer
-        raise self._failure(answer)
+        return request
 
     def _failure(self, answer: Answer) -> Failure:
         problem = answer.json()

@@ -152,6 +152,20 @@ def send(request: urllib.request.Request, patience: Patience) -> Answer:
         )
 
 
+def open_once(request: urllib.request.Request, seconds: float) -> Any:
+    """An answer to read and close, whatever its status; `NoAnswer` if none begins in time."""
+    try:
+        return _opener().open(request, timeout=seconds)
+    except urllib.error.HTTPError as error:
+        return error
+    except (OSError, http.client.HTTPException) as error:
+        trouble = _words(getattr(error, "reason", error))
+        raise NoAnswer(
+            f"{_origin(request)} did not answer: {trouble}.",
+            "Look whether the address is right and the server runs.",
+        ) from None
+
+
 class _Trouble(Exception):
     """What came in place of an answer, in a few words."""
 

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from monotron import __version__, operating, terminal
+from monotron import __version__, keeping, operating, terminal
 from monotron.config import SETTINGS, Settings
 from monotron.errors import StartupError
 
@@ -20,6 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return terminal.run(parsed)
     if hasattr(parsed, "operate"):
         return operating.run(parsed)
+    if hasattr(parsed, "keep"):
+        return keeping.run(parsed)
     flags = {name: value for name, value in vars(parsed).items() if value is not None}
     return _serve(flags)
 
@@ -54,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     terminal.add_commands(commands)
     operating.add_commands(commands)
+    keeping.add_commands(commands)
     return parser
 
 

@@ -1,7 +1,8 @@
 """The domain of a series: next, peek, look up, raise, delete, list."""
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from monotron.batching import WAIT_SECONDS, Lanes
 from monotron.errors import EntryNotFound, SeriesNotFound, StoreUnavailable
 from monotron.model import INT64_MAX, Entry, Given, LedgerEntry, Reuse, SeriesKey
 from monotron.store import Store
+from monotron.store.auditing import Audited
 from monotron.store.base import Advance
 
 Parameters = ParamSpec("Parameters")
@@ -97,6 +99,17 @@ class Series:
         """Return if the store would take a write now, else raise."""
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._calls, self._store.ping)  # there is a thread for it
+
+    async def audit(self) -> AsyncIterator[Audited]:
+        """The audit of the store, a slice at a time, and at most half of the store's time."""
+        slices = self._store.audit()
+        while True:
+            began = time.monotonic()
+            slice = await self.run(lambda: next(slices, None))
+            if slice is None:
+                return
+            yield slice
+            await asyncio.sleep(time.monotonic() - began)
 
     async def backup(self, target: Path) -> None:
         """Write a consistent copy of the store into the new file *target*."""

@@ -6,7 +6,7 @@ A store is synchronous: each call blocks its thread until the engine has answere
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, NamedTuple
@@ -14,6 +14,7 @@ from typing import ClassVar, NamedTuple
 from monotron.errors import MonotronError, SeriesExhausted, StartupError
 from monotron.model import INT64_MAX, Entry, Given, LedgerEntry, Reuse, SeriesKey
 from monotron.store.attributes import Attributes
+from monotron.store.auditing import Audited
 from monotron.store.register import Register
 from monotron.store.releases import Releases
 from monotron.store.uses import Uses
@@ -137,6 +138,22 @@ class Store(ABC):
     @abstractmethod
     def ping(self) -> None:
         """Return if the store would take a write now, else raise."""
+
+    @abstractmethod
+    def audit(self, *, alone: bool = False) -> Iterator[Audited]:
+        """Hold the store's rows against one another: each next is a short look at a few of them.
+
+        In every living series each value has one entry, from the first to the head's, without a
+        hole that no raise explains; the head's token is the newest entry's; nothing stands above
+        the head, and all values are integers of 64 bits. In the records of versions no version of
+        a name, and no token of a channel, stands twice, each stands at its place, and its series
+        counted it. Entries and attributes belong to a series. What may be so for a moment, after
+        a crash or beside the steps of others, is no finding, and the slices of a store that is
+        written to meanwhile need not be of one moment. With *alone* nobody else needs the store
+        meanwhile, and the engine's own check of its file comes first, where it has one.
+
+        An error ends the audit. Nothing is changed.
+        """
 
     @abstractmethod
     def backup(self, target: Path) -> None:

@@ -8,14 +8,16 @@ at every step of a statement, and that, not SQLite, is what a loop over the rows
 
 import json
 import time
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from monotron.errors import MonotronError, StartupError, ValueWouldFall
 from monotron.model import Entry, Given, LedgerEntry, Reuse, SeriesKey
+from monotron.store.auditing import Audited
 from monotron.store.base import Advance, Clock, Store, count
 from monotron.store.sqlite_attributes import SqliteAttributes, has_attributes, sweep
+from monotron.store.sqlite_audit import audit
 from monotron.store.sqlite_file import IN_MEMORY, SCHEMA_VERSION, SqliteFile, Transaction
 from monotron.store.sqlite_register import SqliteRegister, SqliteUses
 from monotron.store.sqlite_releases import SqliteReleases
@@ -82,13 +84,7 @@ class SqliteStore(Store):
     @classmethod
     def open(cls, url: str, *, clock: Clock) -> "SqliteStore":
         """The store of `sqlite://` (memory), `sqlite:///relative` or `sqlite:////absolute`."""
-        path = url.removeprefix("sqlite://")
-        if path and not (path.startswith("/") and path.strip("/")):
-            raise StartupError(
-                "An SQLite store is sqlite:///FILE (three slashes, a relative path), "
-                "sqlite:////PATH/FILE (four, an absolute one) or sqlite:// (in memory)."
-            )
-        return cls(path[1:] or IN_MEMORY, clock=clock)
+        return cls(path_of(url), clock=clock)
 
     def lane(self, series: SeriesKey) -> Hashable:
         return None  # one for all: whatever waits shares a transaction and its fsync
@@ -239,6 +235,9 @@ class SqliteStore(Store):
             # A full disk, or one that is read-only by now, shows only at a write.
             transaction.write(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
+    def audit(self, *, alone: bool = False) -> Iterator[Audited]:
+        return audit(self._file, alone=alone)
+
     def backup(self, target: Path) -> None:
         self._file.backup(target)
 
@@ -256,6 +255,17 @@ class SqliteStore(Store):
 
     def _now(self) -> int:
         return int(self._clock() * 1000)
+
+
+def path_of(url: str) -> str:
+    """The file that the URL of an SQLite store names, or `:memory:`."""
+    path = url.removeprefix("sqlite://")
+    if path and not (path.startswith("/") and path.strip("/")):
+        raise StartupError(
+            "An SQLite store is sqlite:///FILE (three slashes, a relative path), "
+            "sqlite:////PATH/FILE (four, an absolute one) or sqlite:// (in memory)."
+        )
+    return path[1:] or IN_MEMORY
 
 
 def _heads(transaction: Transaction, keys: Iterable[SeriesKey]) -> dict[SeriesKey, _Head]:

@@ -208,6 +208,12 @@ class SqliteFile:
             finally:
                 copy.close()
 
+    def damage(self) -> list[str]:
+        """What SQLite's own check of the whole file finds. Nothing else is served meanwhile."""
+        with self.transaction() as transaction:
+            lines = transaction.execute("PRAGMA integrity_check").fetchall()
+        return [line for (line,) in lines if line != "ok"]
+
     def close(self) -> None:
         with self._lock:
             self._connection.close()

@@ -5,6 +5,7 @@ from typing import NamedTuple, cast
 from semver import Version
 
 from monotron import commits
+from monotron.components import COMPONENTS, Component, component_key, label_key, part
 from monotron.errors import AlreadyReleased, InvalidBump, OutOfLine, ValueWouldFall, in_doubt
 from monotron.model import INT64_MAX
 from monotron.semantic import NOTHING, Line, Product, places
@@ -12,15 +13,7 @@ from monotron.store import Store
 from monotron.store.base import exhausted
 from monotron.versions.adoption import Adoption
 from monotron.versions.standing import Standing
-from monotron.versions.words import (
-    COMPONENTS,
-    Component,
-    Plan,
-    Wanted,
-    component_key,
-    label_key,
-    part,
-)
+from monotron.versions.words import Plan, Wanted
 
 
 class Start(NamedTuple):

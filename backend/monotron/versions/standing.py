@@ -4,11 +4,12 @@ from contextlib import suppress
 
 from semver import Version
 
+from monotron.components import COMPONENTS, Component, component_key, part
 from monotron.errors import LineNotFound, ValueWouldFall
 from monotron.model import SeriesKey
 from monotron.semantic import NOTHING, Line, Product, label_and_number, place, places
 from monotron.store import Store
-from monotron.versions.words import COMPONENTS, Component, Plan, component_key, part
+from monotron.versions.words import Plan
 
 
 class Standing:

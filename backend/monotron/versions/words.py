@@ -1,15 +1,12 @@
-"""The words of a request for a version and of its answer, and the keys of its series."""
+"""The words of a request for a version and of its answer."""
 
 from typing import Literal, NamedTuple, get_args
 
 from semver import Version
 
-from monotron.errors import InvalidName
-from monotron.model import ANYBODY, INT64_MAX, MAX_LENGTH, SeriesKey
-from monotron.semantic import Line, Product, Release, places, pre_release
-
-Component = Literal["major", "minor", "patch"]
-COMPONENTS: tuple[Component, ...] = get_args(Component)
+from monotron.components import Component
+from monotron.model import ANYBODY, INT64_MAX, SeriesKey
+from monotron.semantic import Line, Release, places, pre_release
 
 Bump = Literal["major", "minor", "patch", "final", "auto"]
 BUMPS: tuple[Bump, ...] = get_args(Bump)
@@ -77,25 +74,3 @@ class Plan(NamedTuple):
         major, minor = self.target.major, self.target.minor
         lines = {"major": None, "minor": Line(major), "patch": Line(major, minor)}
         return places(lines[self.component])
-
-
-def component_key(product: Product, component: Component, of: Version) -> SeriesKey:
-    """The series that counts a component of the versions that share the larger ones."""
-    scope = {"major": "", "minor": f"-v{of.major}", "patch": f"-v{of.major}.{of.minor}"}[component]
-    return SeriesKey(product.account, f"{product.name}-{component}{scope}")
-
-
-def label_key(product: Product, label: str, target: Version) -> SeriesKey:
-    """The series that counts the pre-releases of one target and label."""
-    key = f"{product.name}-{label}-v{target}"
-    if len(key) > MAX_LENGTH:
-        raise InvalidName(
-            f"The name is too long for pre-releases of {target}: the key of their series would "
-            f"have {len(key)} characters, and a key has at most {MAX_LENGTH}."
-        )
-    return SeriesKey(product.account, key)
-
-
-def part(version: Version, component: Component) -> int:
-    """The number that a version has as its component."""
-    return int(getattr(version, component))

@@ -97,6 +97,7 @@ class MonotronApplication(Application):
         self.requests_under_way = 0
         self.awaited: dict[HTTPConnection, float] = {}
         """Connections on which the next request has not come yet, and since when they wait."""
+        self.auditing = asyncio.Lock()
         self._idle = asyncio.Event()
         self._probe: asyncio.Task[None] | None = None
 

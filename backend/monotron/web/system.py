@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 from monotron.errors import Draining, StoreUnavailable
+from monotron.store.auditing import Report
 from monotron.web.base import Handler
 from monotron.web.requires import NOTHING, requires
 
@@ -74,9 +75,34 @@ class BackupHandler(SystemHandler):
                     await self.flush()
 
 
+class AuditHandler(SystemHandler):
+    """`/v1/system/audit`: the store's rows, held against one another while it serves."""
+
+    gone = False
+    """Whether whoever asked has hung up."""
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        self.gone = True
+
+    @requires("read:system")
+    async def get(self) -> None:
+        self.parameters()
+        report = Report()
+        async with self.application.auditing:  # one at a time is enough
+            async for slice in self.series.audit():
+                report.add(slice)
+                if self.gone:
+                    return
+                if self.application.draining:
+                    raise Draining("The server is shutting down, and the audit ends with it.")
+        self.reply_json(report.document())
+
+
 ROUTES = [
     (r"/v1", VersionHandler),
     (r"/livez", LiveHandler),
     (r"/readyz", ReadyHandler),
     (r"/v1/system/backup", BackupHandler),
+    (r"/v1/system/audit", AuditHandler),
 ]

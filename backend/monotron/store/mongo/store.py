@@ -28,8 +28,10 @@ from pymongo.errors import PyMongoError
 
 from monotron.errors import InvalidRequest, MonotronError, StoreUnavailable, ValueWouldFall
 from monotron.model import Entry, Given, LedgerEntry, SeriesKey
+from monotron.store.auditing import Audited
 from monotron.store.base import Advance, Clock, Store, count
 from monotron.store.mongo.attributes import MongoAttributes
+from monotron.store.mongo.audit import MongoAudit
 from monotron.store.mongo.connection import (
     START_SECONDS,
     Document,
@@ -83,6 +85,7 @@ class MongoStore(Store):
         self.attributes: MongoAttributes = MongoAttributes(
             database, sessions, self._heads, self._work, self._now
         )
+        self._audit = MongoAudit(database, sessions, self._work)
         self._sealer = Sealer(
             lambda heads: self._ledger.seal_many(heads, self._work()), self._sweep
         )
@@ -280,6 +283,9 @@ class MongoStore(Store):
         Patience(1.5, 1.5).persist(
             lambda: self._client.admin.command("ping", read_preference=ReadPreference.PRIMARY)
         )
+
+    def audit(self, *, alone: bool = False) -> Iterator[Audited]:
+        return self._audit.run()
 
     def backup(self, target: Path) -> None:
         raise InvalidRequest(

@@ -1,0 +1,656 @@
+"""What an audit of a store finds, and what it must not take for a finding."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import pytest
+from bson import Int64, ObjectId
+from semver import Version
+
+from contract.asking import BY, OTHER, SERIES, ask, put, put_any
+from monotron.model import INT64_MAX, Reuse, SeriesKey
+from monotron.semantic import Product
+from monotron.series import Series
+from monotron.store import Store, open_store, sqlite_audit
+from monotron.store.auditing import Audited
+from monotron.store.mongo import MongoStore, audit
+from monotron.store.sqlite import SqliteStore
+from monotron.versions import Versions, Wanted
+
+WEB = "The series 'some-great-service' of account 1"
+SHOP = "of 'shop' in account 1"
+A = f"The release 0.1.0 {SHOP}, which the token 'a' has,"
+B = f"The release 0.1.1 {SHOP}, which the token 'b' has,"
+C = f"The release 0.2.0-rc.1 {SHOP}, which the token 'c' has,"
+
+
+def audited(store: Store) -> Audited:
+    slices = list(store.audit())
+    return Audited(
+        tuple(finding for each in slices for finding in each.findings),
+        sum(each.series for each in slices),
+        sum(each.entries for each in slices),
+        sum(each.releases for each in slices),
+    )
+
+
+def findings(store: Store) -> list[str]:
+    return list(audited(store).findings)
+
+
+def give_versions(store: Store, *steps: tuple[str, Wanted], name: str = "shop") -> list[str]:
+    """Give each token a version of the name, in turn."""
+
+    async def give() -> list[str]:
+        series = Series(store)
+        versions = Versions(store, series)
+        given = [await versions.next(1, name, token, wanted) for token, wanted in steps]
+        return [str(answer.release.version) for answer in given]
+
+    return asyncio.run(give())
+
+
+def adopt(store: Store, version: str, name: str = "shop") -> None:
+    versions = Versions(store, Series(store))
+    asyncio.run(versions.adopt(1, name, Version.parse(version), BY))
+
+
+@pytest.fixture
+def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many that every end of a slice is met."""
+    for name, most in (("SERIES", 5), ("ENTRIES", 7), ("RELEASES", 4)):
+        monkeypatch.setattr(sqlite_audit, f"{name}_IN_A_SLICE", most)
+    monkeypatch.setattr(audit, "HEADS_IN_A_SLICE", 5)
+    monkeypatch.setattr(audit, "ROWS_IN_A_SLICE", 7)
+
+
+class TestAHealthyStore:
+    def test_that_is_empty_has_no_findings(self, store: Store) -> None:
+        assert audited(store) == Audited()
+
+    def test_is_counted(self, store: Store) -> None:
+        for token in "abcab":
+            put(store, token)
+        put_any(store, "a", OTHER)
+        give_versions(store, ("a", Wanted("minor")), ("b", Wanted()))
+        assert audited(store) == Audited((), series=4, entries=8, releases=2)
+
+    def test_may_have_raises_and_ends_of_lives(self, store: Store) -> None:
+        put(store, "a")
+        store.raise_to(SERIES, 41, BY)
+        assert findings(store) == []
+        put(store, "b")
+        put(store, "c")
+        store.raise_to(SERIES, 100, BY)
+        store.raise_to(SERIES, 101, BY)
+        assert findings(store) == []
+        store.delete(SERIES, restart=False)
+        assert findings(store) == []
+        assert put(store, "d") == 102
+        store.raise_to(OTHER, INT64_MAX - 2, BY)
+        put(store, "x", series=OTHER)
+        put(store, "y", series=OTHER)
+        assert findings(store) == []
+        for restart in (True, False, True):
+            store.delete(OTHER, restart=restart)
+            assert findings(store) == []
+            put(store, "z", series=OTHER)
+        assert findings(store) == []
+
+    def test_may_have_a_raise_as_the_first_of_a_life(self, store: Store) -> None:
+        store.raise_to(SERIES, 41, BY)
+        assert audited(store) == Audited((), series=1, entries=1)
+        put(store, "a")
+        assert audited(store) == Audited((), series=1, entries=2)
+
+    def test_may_have_attributes_without_a_series(self, store: Store) -> None:
+        store.attributes.merge(SERIES, "a", {"x": "1"})
+        assert audited(store) == Audited()
+        put(store, "a")
+        store.attributes.merge(OTHER, "b", {"x": "1"})
+        store.delete(SERIES, restart=False)
+        store.delete(OTHER, restart=False)
+        assert audited(store) == Audited()
+
+    def test_may_have_long_ledgers_and_many_series(self, store: Store, small_slices: None) -> None:
+        store.advance([ask(f"{number}") for number in range(40)])
+        many = [SeriesKey(1 + number % 2, f"s{number}") for number in range(40)]
+        store.advance([ask("t", Reuse.ANY, series) for series in many])
+        store.advance([ask(f"{number}", series=OTHER) for number in range(21)])
+        give_versions(store, *((f"{number}", Wanted()) for number in range(15)))
+        assert audited(store) == Audited((), series=43, entries=116, releases=15)
+
+    def test_may_have_versions_of_all_kinds(self, store: Store) -> None:
+        given = give_versions(
+            store,
+            ("a", Wanted("minor", label="rc")),
+            ("b", Wanted("minor", label="rc")),
+            ("b", Wanted("final")),
+            ("c", Wanted()),
+            ("d", Wanted("major")),
+            ("e", Wanted("minor")),
+            ("f", Wanted("minor", label="beta1")),
+        )
+        assert given == [
+            "0.1.0-rc.1",
+            "0.1.0-rc.2",
+            "0.1.0",
+            "0.1.1",
+            "1.0.0",
+            "1.1.0",
+            "1.2.0-beta1.1",
+        ]
+        adopt(store, "4.5.6")
+        adopt(store, "7.0.0")
+        adopt(store, "0.3.0", name="other")
+        give_versions(store, ("g", Wanted()))
+        assert findings(store) == []
+
+    @pytest.mark.parametrize("component", ["-major", "-minor-v1", "-patch-v1.1"])
+    @pytest.mark.parametrize("restart", [False, True])
+    def test_may_have_components_that_were_restarted(
+        self, store: Store, component: str, restart: bool
+    ) -> None:
+        steps = ("major", "minor", "minor", "patch", "patch")
+        give_versions(store, *((bump, Wanted(bump)) for bump in steps))  # type: ignore[arg-type]
+        give_versions(store, ("x", Wanted()), ("y", Wanted("minor")), ("z", Wanted("major")))
+        series = SeriesKey(1, f"shop{component}")
+        store.delete(series, restart=restart)
+        assert findings(store) == []
+        put(store, "by hand", series=series)
+        assert findings(store) == []
+        give_versions(store, ("a", Wanted()), ("b", Wanted("minor")))
+        assert findings(store) == []
+
+    def test_may_have_an_adoption_that_a_crash_cut_short(self, store: Store) -> None:
+        give_versions(store, ("a", Wanted()))
+        adopted = Versions(store, Series(store))._adoption
+        adopted._standing.raise_all = lambda *_: None  # type: ignore[method-assign]
+        adopted.adopt(Product(1, "shop"), Version(4, 5, 6), BY)
+        assert findings(store) == []
+
+
+class TestBesideOthers:
+    def test_what_is_given_raised_and_deleted_meanwhile_is_no_finding(
+        self, store: Store, small_slices: None
+    ) -> None:
+        series = [SeriesKey(1, f"s{number:02}") for number in range(60)]
+        store.advance([ask("t", Reuse.ANY, each) for each in series])
+        store.advance([ask(f"{number}") for number in range(30)])
+        found: list[str] = []
+        turns = 0
+        for turns, audited in enumerate(store.audit()):
+            found += audited.findings
+            put(store, f"more {turns}")
+            store.raise_to(series[turns % 60], 1000 + turns, BY)
+            store.delete(series[(turns + 20) % 60], restart=bool(turns % 2))
+            put(store, f"more {turns}", series=series[(turns + 40) % 60])
+            if turns == 4:
+                store.delete(SERIES, restart=False)
+            if turns % 10 == 0:
+                give_versions(store, (f"{turns}", Wanted()))
+        assert turns > 10
+        assert found == []
+        assert findings(store) == []
+
+
+class Sqlite:
+    """Rows of an SQLite store, changed by hand, with nothing that would prevent it."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self.run = store._file._connection.execute
+        self.run("PRAGMA ignore_check_constraints = ON")
+
+    def lax(self, table: str) -> None:
+        """The table without its constraints, keys and types."""
+        self.run(f"CREATE TABLE lax AS SELECT * FROM {table}")
+        self.run(f"DROP TABLE {table}")
+        self.run(f"ALTER TABLE lax RENAME TO {table}")
+
+
+LIFE = "(SELECT life FROM series WHERE key = 'some-great-service')"
+
+IN_SQLITE: list[tuple[str, list[str], list[str]]] = [
+    (
+        "a hole",
+        [f"DELETE FROM entries WHERE life = {LIFE} AND value = 2"],
+        [f"{WEB} has no entry for 2, and no raise explains it."],
+    ),
+    (
+        "a large hole",
+        [f"DELETE FROM entries WHERE life = {LIFE} AND value IN (2, 3)"],
+        [f"{WEB} has no entry for 2 to 3, and no raise explains it."],
+    ),
+    (
+        "a hole that a later raise does not explain",
+        [
+            f"DELETE FROM entries WHERE life = {LIFE} AND value = 2",
+            f"UPDATE entries SET token = NULL WHERE life = {LIFE} AND value = 4",
+        ],
+        [f"{WEB} has no entry for 2, and no raise explains it."],
+    ),
+    (
+        "the newest entry",
+        [f"DELETE FROM entries WHERE life = {LIFE} AND value = 5"],
+        [f"{WEB} stands at 5, and its ledger ends with 4."],
+    ),
+    (
+        "all entries",
+        [f"DELETE FROM entries WHERE life = {LIFE}"],
+        [f"{WEB} stands at 5, and its ledger is empty."],
+    ),
+    (
+        "a head that fell",
+        [f"UPDATE series SET value = 3 WHERE life = {LIFE}"],
+        [f"{WEB} stands at 3, and its ledger ends with 5."],
+    ),
+    (
+        "a head that rose",
+        [f"UPDATE series SET value = 6 WHERE life = {LIFE}"],
+        [f"{WEB} stands at 6, and its ledger ends with 5."],
+    ),
+    (
+        "a head at nothing",
+        [f"UPDATE series SET value = 0 WHERE life = {LIFE}"],
+        [f"{WEB} stands at 0, which is no value."],
+    ),
+    (
+        "another current token",
+        [f"UPDATE series SET token = 'b' WHERE life = {LIFE}"],
+        [f"{WEB} has the current token 'b', and in its ledger 'e' has the value 5."],
+    ),
+    (
+        "no current token",
+        [f"UPDATE series SET token = NULL WHERE life = {LIFE}"],
+        [f"{WEB} has the current token None, and in its ledger 'e' has the value 5."],
+    ),
+    (
+        "a dead head with a ledger",
+        [f"UPDATE series SET alive = 0, token = NULL WHERE life = {LIFE}"],
+        [f"{WEB} is deleted, and has a current token or entries all the same."],
+    ),
+    (
+        "a living ledger among the garbage",
+        [f"INSERT INTO garbage VALUES ({LIFE})"],
+        [f"{WEB} has a ledger that is about to be removed as garbage."],
+    ),
+    (
+        "an entry below 1",
+        [f"INSERT INTO entries (life, value, token, given_at) VALUES ({LIFE}, 0, 'x', 0)"],
+        [f"{WEB} has an entry with 0 (integer), which is no value."],
+    ),
+    (
+        "a value twice",
+        [
+            "LAX entries",
+            f"INSERT INTO entries (life, value, token, given_at) VALUES ({LIFE}, 2, 'x', 0)",
+        ],
+        [f"{WEB} has two entries for 2."],
+    ),
+    (
+        "a value that is no integer",
+        [
+            "LAX series",
+            "LAX entries",
+            f"UPDATE entries SET value = 9.3e18 WHERE life = {LIFE} AND value = 5",
+            f"UPDATE series SET value = 9.3e18 WHERE life = {LIFE}",
+        ],
+        [
+            f"{WEB} stands at 9.3e+18 (real), which is no value.",
+            f"{WEB} has an entry with 9.3e+18 (real), which is no value.",
+        ],
+    ),
+    (
+        "a series twice",
+        ["LAX series", f"INSERT INTO series SELECT 99, 1, key, 0, NULL, 0 FROM series LIMIT 1"],  # noqa: F541
+        [f"{WEB} has 2 heads.", f"{WEB} has 2 heads."],
+    ),
+    (
+        "a ledger without a series",
+        [f"DELETE FROM series WHERE life = {LIFE}"],
+        [
+            "There are entries of life 1, which no series of any account has, and which is not "
+            "about to be removed.",
+            "There are attributes of life 1, which no series of any account has, and which is not "
+            "about to be removed.",
+        ],
+    ),
+    (
+        "a version twice",
+        [
+            "LAX releases",
+            "INSERT INTO releases SELECT * FROM releases WHERE version = '0.1.0'",
+            "UPDATE releases SET token = 'x' WHERE rowid = 4",
+        ],
+        [
+            f"{A} stands 2 times.",
+            f"The release 0.1.0 {SHOP}, which the token 'x' has, stands 2 times.",
+        ],
+    ),
+    (
+        "two versions of a token",
+        ["LAX releases", "UPDATE releases SET token = 'a' WHERE version = '0.1.1'"],
+        [
+            f"{A} is one of 2 of this token.",
+            f"The release 0.1.1 {SHOP}, which the token 'a' has, is one of 2 of this token.",
+        ],
+    ),
+    (
+        "a version at another place",
+        ["UPDATE releases SET place = '~' WHERE version = '0.1.1'"],
+        [f"{B} stands at the place '~' of another."],
+    ),
+    (
+        "a final version that says it is none",
+        ["UPDATE releases SET final = 0 WHERE version = '0.1.1'"],
+        [f"{B} stands in the channel '' of another."],
+    ),
+    (
+        "a pre-release in another channel",
+        ["UPDATE releases SET label = 'beta' WHERE version = '0.2.0-rc.1'"],
+        [f"{C} stands in the channel 'beta' of another."],
+    ),
+    (
+        "no version",
+        ["UPDATE releases SET version = '1.2' WHERE version = '0.1.1'"],
+        [f"{B} has no version that could have been given.".replace("0.1.1", "1.2")],
+    ),
+    (
+        "a component that was never counted",
+        ["DELETE FROM series WHERE key = 'shop-patch-v0.1'", "DELETE FROM entries WHERE life = 4"],
+        [f"{B} was counted by the series 'shop-patch-v0.1', which is not there."],
+    ),
+]
+
+
+class TestSqliteRows:
+    @pytest.mark.parametrize(
+        ("statements", "expected"),
+        [row[1:] for row in IN_SQLITE],
+        ids=[row[0].replace(" ", "-") for row in IN_SQLITE],
+    )
+    def test_that_contradict_one_another_are_found(
+        self, statements: list[str], expected: list[str]
+    ) -> None:
+        store = open_store("sqlite://")
+        assert isinstance(store, SqliteStore)
+        ruinable(store)
+        rows = Sqlite(store)
+        for statement in statements:
+            rows.lax(statement[4:]) if statement.startswith("LAX ") else rows.run(statement)
+        assert findings(store) == expected
+        store.close()
+
+    def test_of_a_component_below_what_was_released_are_found(self) -> None:
+        now = [1_700_000_000.0]
+
+        def clock() -> float:
+            now[0] += 1
+            return now[0]
+
+        store = open_store("sqlite://", clock=clock)
+        assert isinstance(store, SqliteStore)
+        give_versions(store, ("a", Wanted("minor")), ("b", Wanted()), ("c", Wanted()))
+        rows = Sqlite(store)
+        life = "(SELECT life FROM series WHERE key = 'shop-patch-v0.1')"
+        rows.run(f"DELETE FROM entries WHERE life = {life} AND value = 2")
+        rows.run(f"UPDATE series SET value = 1, token = 'b' WHERE life = {life}")
+        (found,) = findings(store)
+        assert found == (
+            f"The release 0.1.2 {SHOP}, which the token 'c' has, is beyond the series "
+            "'shop-patch-v0.1', which stands at 1."
+        )
+        store.close()
+
+    def test_in_a_damaged_file_are_found_when_nobody_else_needs_it(self) -> None:
+        store = open_store("sqlite://")
+        assert isinstance(store, SqliteStore)
+        ruinable(store)
+        rows = Sqlite(store)
+        rows.run("PRAGMA ignore_check_constraints = OFF")
+        assert not any(each.findings for each in store.audit(alone=True))
+        rows.run("PRAGMA ignore_check_constraints = ON")
+        rows.run(f"UPDATE series SET value = -1 WHERE life = {LIFE}")
+        rows.run("PRAGMA ignore_check_constraints = OFF")
+        first = next(iter(store.audit(alone=True)))
+        assert first.findings == (
+            "SQLite finds the file damaged: CHECK constraint failed in series.",
+        )
+        store.close()
+
+
+def ruinable(store: Store) -> None:
+    """A series with a, b, c, d and e, another, attributes, and some versions."""
+    for token in "abcde":
+        put(store, token)
+    store.attributes.merge(SERIES, "a", {"x": "1"})
+    put(store, "a", series=OTHER)
+    give_versions(
+        store, ("a", Wanted("minor")), ("b", Wanted()), ("c", Wanted("minor", label="rc"))
+    )
+
+
+Ruin = Callable[[Any], object]
+MINE = {"key": "some-great-service"}
+
+
+def entry(value: Any, **more: Any) -> Callable[[Any], object]:
+    def insert(database: Any) -> None:
+        head = database.series.find_one(MINE)
+        row = {"account": 1, **MINE, "life": head["life"], "value": value, "token": "x"}
+        database.entries.insert_one({**row, "given_at": Int64(0), "stamp": ObjectId(), **more})
+
+    return insert
+
+
+def head(**fields: Any) -> Ruin:
+    return lambda database: database.series.update_one(MINE, {"$set": fields})
+
+
+def lost(*values: int) -> Ruin:
+    return lambda database: database.entries.delete_many({**MINE, "value": {"$in": [*values]}})
+
+
+def release(of: str, /, **fields: Any) -> Ruin:
+    return lambda database: database.releases.update_one({"version": of}, {"$set": fields})
+
+
+def twice(collection: str, condition: dict[str, Any], **fields: Any) -> Ruin:
+    def insert(database: Any) -> None:
+        row = database[collection].find_one(condition, sort=[("_id", -1)])  # of the newest life
+        database[collection].drop_indexes()
+        database[collection].insert_one({**row, "_id": ObjectId(), **fields})
+
+    return insert
+
+
+IN_MONGODB: list[tuple[str, Ruin, list[str]]] = [
+    ("a hole", lost(2), [f"{WEB} has no entry for 2, and no raise explains it."]),
+    ("a large hole", lost(2, 3), [f"{WEB} has no entry for 2 to 3, and no raise explains it."]),
+    (
+        "the entries before the batch",
+        lost(3, 4, 5),
+        [f"{WEB} has no entry for 3 to 4, and no raise explains it."],
+    ),
+    (
+        "a head that fell",
+        head(value=Int64(3), token="c", batch=["c"]),
+        [f"{WEB} stands at 3, and its ledger has an entry for 5."],
+    ),
+    (
+        "a head that rose",
+        head(value=Int64(7), token="g", batch=["g"]),
+        [f"{WEB} has no entry for 6, and no raise explains it."],
+    ),
+    (
+        "a head below its batch",
+        head(value=Int64(0)),
+        [f"{WEB} stands at 0, and its last step gave 1 values."],
+    ),
+    (
+        "another current token",
+        head(token="b"),
+        [f"{WEB} has the current token 'b', and gave its value 5 to 'e'."],
+    ),
+    (
+        "a batch that the ledger contradicts",
+        head(token="x", batch=["x"]),
+        [f"{WEB} gave its value 5 to 'x', and in its ledger 'e' has it."],
+    ),
+    (
+        "a dead head with a token",
+        head(batch=[]),
+        [f"{WEB} is deleted, and has a current token all the same."],
+    ),
+    (
+        "an entry above the head",
+        entry(Int64(6)),
+        [f"{WEB} stands at 5, and its ledger has an entry for 6."],
+    ),
+    (
+        "an entry below 1",
+        entry(Int64(0)),
+        [f"{WEB} has an entry with 0 (Int64), which is no value of 64 bits."],
+    ),
+    (
+        "an entry of 32 bits",
+        lambda database: (lost(2)(database), entry(2)(database)),
+        [f"{WEB} has an entry with 2 (int), which is no value of 64 bits."],
+    ),
+    (
+        "an entry that is no integer",
+        lambda database: (lost(2)(database), entry(2.0)(database)),
+        [f"{WEB} has an entry with 2.0 (float), which is no value of 64 bits."],
+    ),
+    (
+        "a head that is no integer",
+        head(value=9.3e18),
+        [f"{WEB} stands at 9.3e+18 (float), which is no value of 64 bits."],
+    ),
+    (
+        "a head without a life",
+        head(life=None),
+        [f"{WEB} has a head without a life or a stamp."],
+    ),
+    (
+        "a value twice",
+        twice("entries", {**MINE, "value": 2}, token="x"),
+        [f"{WEB} has two entries for 2."],
+    ),
+    ("a series twice", twice("series", MINE), [f"{WEB} has two heads."]),
+    (
+        "a series that was removed",
+        lambda database: database.series.delete_one(MINE),
+        [f"{WEB} has entries, and no head.", f"{WEB} has attributes, and no head."],
+    ),
+    (
+        "a version twice",
+        twice("releases", {"version": "0.1.0"}, token="x"),
+        [f"The release 0.1.0 {SHOP}, which the token 'x' has, stands twice."],
+    ),
+    (
+        "two versions of a token",
+        lambda database: (database.releases.drop_indexes(), release("0.1.1", token="a")(database)),
+        ["The token 'a' has two releases of 'shop' in account 1, both in the channel ''."],
+    ),
+    (
+        "a version at another place",
+        release("0.1.1", place="~"),
+        [f"{B} stands at the place '~' of another."],
+    ),
+    (
+        "a final version that says it is none",
+        release("0.1.1", final=False),
+        [f"{B} stands in the channel '' of another."],
+    ),
+    (
+        "a pre-release in another channel",
+        release("0.2.0-rc.1", channel="beta"),
+        [f"{C} stands in the channel 'beta' of another."],
+    ),
+    (
+        "no version",
+        release("0.1.1", version="1.2"),
+        [f"{B} has no version that could have been given.".replace("0.1.1", "1.2")],
+    ),
+    (
+        "a time that is no integer",
+        release("0.1.1", given_at=1.5),
+        [f"{B} has a time that is no integer of 64 bits."],
+    ),
+    (
+        "a component that was never counted",
+        lambda database: (
+            database.series.delete_one({"key": "shop-patch-v0.1"}),
+            database.entries.delete_many({"key": "shop-patch-v0.1"}),
+        ),
+        [f"{B} was counted by the series 'shop-patch-v0.1', which is not there."],
+    ),
+]
+
+
+@pytest.fixture
+def mongo(database_url: str) -> Iterator[tuple[MongoStore, Any]]:
+    store = open_store(database_url)
+    ruinable(store)
+    store.delete(SERIES, restart=True)
+    for token in "abcd":
+        put(store, token)
+    store.attributes.merge(SERIES, "a", {"x": "1"})
+    store.close()  # and so all of it is sealed, and the next batch begins with the next token
+    store = open_store(database_url)
+    put(store, "e")
+    store.close()
+    store = open_store(database_url)
+    assert isinstance(store, MongoStore)
+    yield store, store._client.get_default_database()
+    store.close()
+
+
+class TestMongoDocuments:
+    @pytest.mark.parametrize(
+        ("ruin", "expected"),
+        [row[1:] for row in IN_MONGODB],
+        ids=[row[0].replace(" ", "-") for row in IN_MONGODB],
+    )
+    def test_that_contradict_one_another_are_found(
+        self, mongo: tuple[MongoStore, Any], ruin: Ruin, expected: list[str]
+    ) -> None:
+        store, database = mongo
+        assert findings(store) == []
+        ruin(database)
+        assert findings(store) == expected
+
+    def test_of_a_batch_that_is_not_sealed_yet_are_no_finding(
+        self, mongo: tuple[MongoStore, Any]
+    ) -> None:
+        store, database = mongo
+        head(value=Int64(8), token="h", batch=["f", "g", "h"])(database)
+        assert audited(store) == Audited((), series=5, entries=12, releases=3)
+        head(value=Int64(100), token="h", batch=[None, "g", "h"])(database)
+        assert findings(store) == []
+
+    def test_are_read_along_an_index(self, mongo: tuple[MongoStore, Any]) -> None:
+        _, database = mongo
+        order = [(field, 1) for field in ("account", "key", "life", "value")]
+        conditions = [
+            {"account": 1, "key": row["key"], "life": row["life"]} for row in database.series.find()
+        ]
+        plan = database.entries.find({"$or": conditions}).sort(order).limit(1000).explain()
+        stages = list(_stages(plan["queryPlanner"]["winningPlan"]))
+        assert "SORT_MERGE" in stages
+        assert not {"SORT", "COLLSCAN"} & set(stages)
+
+
+def _stages(plan: Any) -> Iterable[str]:
+    if isinstance(plan, dict):
+        if isinstance(plan.get("stage"), str):
+            yield plan["stage"]
+        for each in plan.values():
+            yield from _stages(each)
+    elif isinstance(plan, list):
+        for each in plan:
+            yield from _stages(each)
