@@ -23,6 +23,7 @@ from monotron.errors import StartupError
 from monotron.logs import RequestLog
 from monotron.series import Series
 from monotron.store import Store, open_store
+from monotron.store.self_check import self_check
 from monotron.versions import Versions
 from monotron.web.admission import Admission
 from monotron.web.app import MonotronApplication
@@ -46,6 +47,7 @@ async def _serve(settings: Settings, request_log: RequestLog) -> None:
     store = open_store(settings.store)
     series = Series(store)
     try:
+        self_check(store)
         application = await _application(settings, store, series, request_log)
         sign_in = application.admission.sign_in
         server = http_server(application)
