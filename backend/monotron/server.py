@@ -30,6 +30,7 @@ from monotron.errors import StartupError
 from monotron.logs import RequestLog
 from monotron.series import Series
 from monotron.store import Store, open_store
+from monotron.store.self_check import self_check
 from monotron.supervisor import Supervisor
 from monotron.versions import Versions
 from monotron.web.admission import Admission
@@ -92,6 +93,7 @@ async def _serve(
     store = open_store(settings.store)
     series = Series(store)
     try:
+        self_check(store)
         application = await _application(settings, store, series, request_log)
         server = http_server(application)
         sockets = bind()

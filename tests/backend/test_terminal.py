@@ -368,7 +368,10 @@ class TestPage:
         rows = table(section(self.page, "## Exit codes"))
         assert [code(row[0]) for row in rows] == ["0", "1", "2", "3", "4"]
 
-    @pytest.mark.parametrize("command", ["next", "version", "peek", "releases", "adopt", "audit"])
+    @pytest.mark.parametrize(
+        "command",
+        ["next", "version", "peek", "releases", "adopt", "audit", "backup", "restore", "bump"],
+    )
     def test_every_flag_is_documented(self, command: str, terminal: Terminal) -> None:
         said = terminal.prints(command, "--help")
         flags = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", said)) - {"--help"}

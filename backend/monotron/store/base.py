@@ -15,6 +15,7 @@ from monotron.errors import MonotronError, SeriesExhausted, StartupError
 from monotron.model import INT64_MAX, Entry, Given, LedgerEntry, Reuse, SeriesKey
 from monotron.store.attributes import Attributes
 from monotron.store.auditing import Audited
+from monotron.store.bumping import Bumped
 from monotron.store.register import Register
 from monotron.store.releases import Releases
 from monotron.store.uses import Uses
@@ -153,6 +154,19 @@ class Store(ABC):
         meanwhile, and the engine's own check of its file comes first, where it has one.
 
         An error ends the audit. Nothing is changed.
+        """
+
+    @abstractmethod
+    def bump(self, by_how_much: int, by: str) -> Bumped:
+        """Raise all series there are, as after a restore, while no server has the store.
+
+        Of what was given since the backup nothing is given again, if no series gave more than
+        *by_how_much* values since: no value of a series that the backup has, and no version of a
+        name that it has. Dead series are raised too, and stay dead; tokens keep what they have;
+        the ledgers of living ones hold a raise by *by*. Series of components (of majors, minors
+        and patches) are raised by one more, also those that a name does not have yet. A series
+        that would go beyond `INT64_MAX` stops there. With 0 nothing is changed. On SQLite all of
+        it or nothing; where that cannot be, it may be repeated, and leaves larger gaps.
         """
 
     @abstractmethod

@@ -16,8 +16,10 @@ from monotron.errors import MonotronError, StartupError, ValueWouldFall
 from monotron.model import Entry, Given, LedgerEntry, Reuse, SeriesKey
 from monotron.store.auditing import Audited
 from monotron.store.base import Advance, Clock, Store, count
+from monotron.store.bumping import Bumped
 from monotron.store.sqlite_attributes import SqliteAttributes, has_attributes, sweep
 from monotron.store.sqlite_audit import audit
+from monotron.store.sqlite_bump import bump
 from monotron.store.sqlite_file import IN_MEMORY, SCHEMA_VERSION, SqliteFile, Transaction
 from monotron.store.sqlite_register import SqliteRegister, SqliteUses
 from monotron.store.sqlite_releases import SqliteReleases
@@ -237,6 +239,9 @@ class SqliteStore(Store):
 
     def audit(self, *, alone: bool = False) -> Iterator[Audited]:
         return audit(self._file, alone=alone)
+
+    def bump(self, by_how_much: int, by: str) -> Bumped:
+        return bump(self._file, by_how_much, by, self._now()) if by_how_much else Bumped(0, ())
 
     def backup(self, target: Path) -> None:
         self._file.backup(target)

@@ -255,7 +255,7 @@ class SqliteFile:
                 else:
                     raise StartupError(f"SQLite cannot use {self._path}: {error}.") from error
         if new:
-            _sync_folder(self._path)
+            sync_folder(self._path)
         return connection
 
     def _open(self) -> sqlite3.Connection:
@@ -310,7 +310,34 @@ class SqliteFile:
         connection.execute("COMMIT")
 
 
-def _sync_folder(path: str) -> None:
+def check_backup(path: str, name: str) -> None:
+    """Return if a new file is a whole copy of a store that this Monotron can go on with.
+
+    `StartupError` says what *name*, of which it is a copy, is instead.
+    """
+    try:
+        # Writable: of a file that is only read, SQLite does not check all.
+        connection = sqlite3.connect(path)
+        try:
+            (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            lines = connection.execute("PRAGMA integrity_check").fetchall()
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise StartupError(f"{name} is no backup that can be read: {error}.") from error
+    if application_id != _APPLICATION_ID or not version:
+        raise StartupError(f"{name} is no backup of a Monotron store.")
+    if version > SCHEMA_VERSION:
+        raise StartupError(
+            f"{name} is a backup of a newer Monotron (its schema is {version}, this one's is "
+            f"{SCHEMA_VERSION}). Use the Monotron that made it, or a newer one."
+        )
+    if lines != [("ok",)]:
+        raise StartupError(f"{name} is a damaged backup: {lines[0][0]}. Use an older one.")
+
+
+def sync_folder(path: str) -> None:
     """Make the new file's name durable too, not only what is in it."""
     folder = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY)
     try:

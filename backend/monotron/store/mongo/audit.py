@@ -13,6 +13,7 @@ from bson import Int64, ObjectId, Timestamp
 from pymongo import ASCENDING
 from pymongo.collection import Collection
 from pymongo.database import Database
+from semver import Version
 
 from monotron.model import SeriesKey
 from monotron.store.auditing import (
@@ -26,6 +27,7 @@ from monotron.store.auditing import (
     of_record,
     of_series,
 )
+from monotron.store.bumping import Products
 from monotron.store.mongo.connection import Document, PatienceFor
 from monotron.store.mongo.ledger import Sessions, collection, operation_time, where
 
@@ -178,7 +180,7 @@ class MongoAudit:
     def _records(self) -> Iterator[Audited]:
         order = ("account", "name", "place")
         before: Any = None
-        for rows, seen_at in self._pages(self._releases, order):
+        for rows, seen_at in self.pages(self._releases, order):
             findings: list[str] = []
             needs: list[Need] = []
             for row in rows:
@@ -219,7 +221,7 @@ class MongoAudit:
         """No token twice in a channel: a walk along the other index."""
         order = ("account", "name", "token", "channel")
         before: Any = None
-        for rows, _ in self._pages(self._releases, order, dict.fromkeys(order, 1) | {"_id": 0}):
+        for rows, _ in self.pages(self._releases, order, dict.fromkeys(order, 1) | {"_id": 0}):
             findings = []
             for row in rows:
                 channel = tuple(row.get(each) for each in order)
@@ -233,7 +235,21 @@ class MongoAudit:
 
     # Reading
 
-    def _pages(
+    def products(self) -> tuple[Products, list[SeriesKey]]:
+        """The names that have versions, and the keys of all series."""
+        products = Products()
+        for rows, _ in self.pages(self._releases, ("account", "name", "place")):
+            for row in rows:
+                version = Version.parse(row["version"])
+                products.add_release(row["account"], row["name"], version.major, version.minor)
+        keys = []
+        for rows, _ in self.pages(self._heads, ("account", "key"), _KEY):
+            keys += [SeriesKey(int(row["account"]), row["key"]) for row in rows]
+        for series in keys:
+            products.add_series(*series)
+        return products, keys
+
+    def pages(
         self, place: _Collection, order: Sequence[str], fields: Document | None = None
     ) -> Iterator[tuple[list[Document], Timestamp | None]]:
         """All documents in an order that has an index, those with the same name together."""

@@ -30,8 +30,10 @@ from monotron.errors import InvalidRequest, MonotronError, StoreUnavailable, Val
 from monotron.model import Entry, Given, LedgerEntry, SeriesKey
 from monotron.store.auditing import Audited
 from monotron.store.base import Advance, Clock, Store, count
+from monotron.store.bumping import Bumped
 from monotron.store.mongo.attributes import MongoAttributes
 from monotron.store.mongo.audit import MongoAudit
+from monotron.store.mongo.bump import MongoBump
 from monotron.store.mongo.connection import (
     START_SECONDS,
     Document,
@@ -286,6 +288,18 @@ class MongoStore(Store):
 
     def audit(self, *, alone: bool = False) -> Iterator[Audited]:
         return self._audit.run()
+
+    def bump(self, by_how_much: int, by: str) -> Bumped:
+        if not by_how_much:
+            return Bumped(0, ())
+        products, keys = self._audit.products()
+        return MongoBump(
+            self._heads,
+            self._ledger,
+            self._work,
+            lambda head, value: self._successor(head, [None], [by], value),
+            by_how_much,
+        ).run(keys, products)
 
     def backup(self, target: Path) -> None:
         raise InvalidRequest(
