@@ -20,6 +20,8 @@ SHORT_LIFE = 5.0
 MOST_SHORT_LIVES = 3
 """How many may in a row, before all are given up."""
 
+_STOPPING = {signal.SIGTERM, signal.SIGINT}
+
 Work = Callable[[Callable[[], None], int], int]
 """What a process does: it is told whom to tell that it is ready, and a file descriptor that is
 readable once there is no supervisor any more. It ends at SIGTERM; its answer is the exit code."""
@@ -46,7 +48,7 @@ class Supervisor:
         os.set_blocking(wakeups_in, False)
         os.set_blocking(self._wakeups, False)
         signal.set_wakeup_fd(wakeups_in)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+        for number in (*_STOPPING, signal.SIGCHLD):
             signal.signal(number, _do_nothing)
         for _ in range(self._number):
             self._start()
@@ -56,23 +58,28 @@ class Supervisor:
                 self._count_ready(len(os.read(self._readiness, 4096)))
             if self._wakeups in readable:
                 numbers = set(os.read(self._wakeups, 4096))
-                if numbers & {signal.SIGTERM, signal.SIGINT}:
+                if numbers & _STOPPING:
                     self._stop()
                 self._look_after()
         return 1 if self._failed else 0
 
     def _start(self) -> None:
+        # Held back until the new process has its own answer to them, or it would lose one that
+        # comes before.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
         pid = os.fork()
         if pid == 0:
             self._be_a_process()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
         self._started[pid] = time.monotonic()
 
     def _be_a_process(self) -> NoReturn:
         code = 1
         try:
             signal.set_wakeup_fd(-1)
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+            for number in (*_STOPPING, signal.SIGCHLD):
                 signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
             for descriptor in (self._wakeups, self._readiness, self._alive_in):
                 os.close(descriptor)
             code = self._work(lambda: _write(self._readiness_in), self._alive)
@@ -102,7 +109,8 @@ class Supervisor:
             lived = time.monotonic() - self._started.pop(pid)
             code = os.waitstatus_to_exitcode(status)
             if self._stopping:
-                self._failed = self._failed or code != 0
+                # Ended by the signal itself: it had not begun to serve yet.
+                self._failed = self._failed or code not in (0, -signal.SIGTERM, -signal.SIGINT)
                 continue
             self._short_lives = self._short_lives + 1 if lived < SHORT_LIFE else 0
             if self._short_lives >= MOST_SHORT_LIVES:

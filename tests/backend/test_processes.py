@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import select
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -138,6 +140,28 @@ def test_they_end_when_their_supervisor_is_killed(store_url: str) -> None:
         wait_for_end(pid)
     with pytest.raises(ConnectionRefusedError), server.client() as client:
         client.request("GET", "/livez")
+
+
+def test_one_that_is_told_to_stop_as_soon_as_it_is_started_stops() -> None:
+    """Its signal must not be lost between the fork and its own handler."""
+    program = """
+import os, signal, sys
+from monotron.supervisor import Supervisor
+
+def work(tell_ready, supervisor):
+    while True:
+        signal.pause()
+
+run = Supervisor(1, work, lambda: None)
+start = run._start
+def start_and_stop():
+    start()
+    os.kill(os.getpid(), signal.SIGTERM)  # at once, before the new process has done anything
+run._start = start_and_stop
+sys.exit(run.run())
+"""
+    for _ in range(20):
+        assert subprocess.run([sys.executable, "-c", program], timeout=60).returncode == 0
 
 
 def test_an_sqlite_file_is_kept_by_one(tmp_path: Path) -> None:
