@@ -3,16 +3,22 @@
 simulator   300,000 seeds of simulated worlds; `python -m faults.simulator` runs fewer, or one
 broken      stores broken on purpose, 100 seeds each, of which at least 99 must show it
 correct     the stores as they are, in 2,000 worlds of the same kind each: not one may be accused
-tests       the tests of faults: real servers, real engines
+
+The others run tests of faults on real servers and real engines, each fault as often as
+docs/faults.md says. Those that need root or network namespaces say so.
+
+kills       the server is killed, and the primary of the replica set; F4, F8, F11
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from faults.broken import BROKEN, WORLDS, Broken, harsh_worlds
@@ -71,19 +77,24 @@ def correct() -> bool:
     return not accused
 
 
-def tests() -> bool:
-    return _run("-m", "pytest", "-q", str(Path(__file__).parent))
+def tests(*files: str) -> bool:
+    """All rounds of the faults in these test files."""
+    folder = Path(__file__).parent
+    paths = (str(folder / file) for file in files)
+    return _run("-m", "pytest", "-q", "--color=no", *paths, MONOTRON_FAULTS="whole")
 
 
-def _run(*command: str) -> bool:
-    return subprocess.run([sys.executable, *command], check=False).returncode == 0
+def _run(*command: str, **environment: str) -> bool:
+    environment = os.environ | environment
+    done = subprocess.run([sys.executable, *command], env=environment, check=False)
+    return done.returncode == 0
 
 
 PARTS: dict[str, Callable[[], bool]] = {
     "simulator": simulator,
     "broken": broken,
     "correct": correct,
-    "tests": tests,
+    "kills": partial(tests, "test_server_kills.py", "test_primary_kills.py"),
 }
 
 

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 from secrets import randbits
 
 import pytest
 
 from faults.aftermath import check_aftermath
 from faults.load import Load
+from faults.tier import limit, rounds
 from harness.member import free_port
 from harness.server import Server
 
-KILLS = 50
+KILLS = rounds(short=50, whole=700)
 KEYS = ["a", "b", "c", "CURRENT"]
 
 
-@pytest.mark.timeout(300)
-def test_nothing_is_lost_when_the_server_is_killed_50_times(store_url: str) -> None:
+@pytest.mark.timeout(limit(short=120, whole=1200))
+def test_nothing_is_lost_when_the_server_is_killed_under_load(
+    store_url: str, report: Callable[[str], None]
+) -> None:
     seed = randbits(32)
     print(f"seed {seed}")
     chance = random.Random(seed)
@@ -40,8 +44,8 @@ def test_nothing_is_lost_when_the_server_is_killed_50_times(store_url: str) -> N
             history = load.finish()
         killing = time.monotonic() - started
         check_aftermath(history, [server.url])
-        print(
-            f"{KILLS} kills in {killing:.1f} s, {kills_under_load} of them under load; "
+        report(
+            f"seed {seed}: {KILLS} kills in {killing:.1f} s, {kills_under_load} under load; "
             f"{load.acknowledged} answers; {load.interrupted} requests interrupted, "
             f"{history.retried()} retried to success ({history.counted_in_doubt()} had been "
             f"counted), {load.refused} refused; "
