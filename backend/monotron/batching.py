@@ -7,7 +7,7 @@ comes alone is served at once, and under load one fsync, or one round trip, serv
 import asyncio
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import Executor
+from functools import partial
 from typing import Generic, TypeAlias, TypeVar
 
 from monotron.errors import MonotronError, StoreUnavailable
@@ -24,14 +24,15 @@ WAIT_SECONDS = 5.0
 is answered within the time that a server drains."""
 
 _Waiting: TypeAlias = tuple[Request, "asyncio.Future[Answer]", float]
+_Batch: TypeAlias = Sequence[tuple[Request, "asyncio.Future[Answer]"]]
 
 
 class Lanes(Generic[Request, Answer]):
     """One kind of request, batched by lane onto one call of the store.
 
     *start* takes the requests of one lane in their order of arrival, and returns at once with
-    the rest of the call, which runs on *executor* and answers each, in the same order. A
-    `MonotronError` in an answer's place is raised to its own caller only, and one that the call
+    the rest of the call, which answers each, in the same order, on a thread that *submit* finds.
+    A `MonotronError` in an answer's place is raised to its own caller only, and one that the call
     raises to all of the batch. A lane has one call under way at a time, and all lanes together
     *calls_at_once*; the others wait for their turn.
     """
@@ -39,13 +40,13 @@ class Lanes(Generic[Request, Answer]):
     def __init__(
         self,
         start: Callable[[Sequence[Request]], Callable[[], Sequence[Answer | MonotronError]]],
-        executor: Executor,
+        submit: Callable[[Callable[[], None]], object],
         *,
         largest_batch: int,
         calls_at_once: int,
     ) -> None:
         self._start = start
-        self._executor = executor
+        self._submit = submit
         self._largest_batch = largest_batch
         self._calls_at_once = calls_at_once
         self._lanes: dict[Hashable, deque[_Waiting[Request, Answer]]] = {}
@@ -93,28 +94,40 @@ class Lanes(Generic[Request, Answer]):
         try:
             finish = self._start([request for request, _ in batch])
         except Exception as error:
-            failed: asyncio.Future[Sequence[Answer | MonotronError]] = loop.create_future()
-            failed.set_exception(error)
-            loop.call_soon(self._answer, lane, batch, failed)
+            loop.call_soon(self._answer, lane, batch, error)
             return
-        done = loop.run_in_executor(self._executor, finish)
-        done.add_done_callback(lambda done: self._answer(lane, batch, done))
+        self._submit(partial(self._finish, loop, lane, batch, finish))
+
+    def _finish(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        lane: Hashable,
+        batch: "_Batch[Request, Answer]",
+        finish: Callable[[], Sequence[Answer | MonotronError]],
+    ) -> None:
+        """On a thread: wait for the store, and tell the loop."""
+        outcome: Sequence[Answer | MonotronError] | Exception
+        try:
+            outcome = finish()
+        except Exception as error:
+            outcome = error
+        # By the future of `run_in_executor` it would come two turns of the loop later.
+        loop.call_soon_threadsafe(self._answer, lane, batch, outcome)
 
     def _answer(
         self,
         lane: Hashable,
-        batch: Sequence[tuple[Request, "asyncio.Future[Answer]"]],
-        done: "asyncio.Future[Sequence[Answer | MonotronError]]",
+        batch: "_Batch[Request, Answer]",
+        outcome: Sequence[Answer | MonotronError] | Exception,
     ) -> None:
         self._under_way -= 1
         self._queue(lane)  # first: the engine works while the answers are written
-        error = done.exception()
-        if error is not None:
+        if isinstance(outcome, Exception):
             for _, answer in batch:
                 if not answer.done():
-                    answer.set_exception(error)
+                    answer.set_exception(outcome)
             return
-        for (_, answer), result in zip(batch, done.result(), strict=True):
+        for (_, answer), result in zip(batch, outcome, strict=True):
             if answer.done():  # its caller was cancelled
                 continue
             if isinstance(result, MonotronError):

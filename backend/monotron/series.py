@@ -14,6 +14,7 @@ from monotron.model import INT64_MAX, Entry, Given, LedgerEntry, Reuse, SeriesKe
 from monotron.store import Store
 from monotron.store.auditing import Audited
 from monotron.store.base import Advance
+from monotron.threads import Threads
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -27,15 +28,15 @@ class Series:
         most = store.calls_at_once
         # Threads of their own for steps: what is started holds the store until it is finished,
         # and may not wait behind a call that waits for the store.
-        self._steps = ThreadPoolExecutor(most, "step")
+        self._steps = Threads(most, "step")
         self._calls = ThreadPoolExecutor(2 * most + 1, "call")
         self._free = asyncio.Semaphore(most)
         self._advances: Lanes[Advance, Given] = Lanes(
-            store.start, self._steps, largest_batch=store.largest_batch, calls_at_once=most
+            store.start, self._steps.submit, largest_batch=store.largest_batch, calls_at_once=most
         )
         self._peeks: Lanes[SeriesKey, Entry | None] = Lanes(
             lambda keys: partial(store.peek, keys),
-            self._calls,
+            self._calls.submit,
             largest_batch=store.largest_batch,
             calls_at_once=most,
         )
@@ -117,7 +118,7 @@ class Series:
 
     def close(self) -> None:
         """Wait for the calls under way, then close the store."""
-        self._steps.shutdown()
+        self._steps.close()
         self._calls.shutdown()
         self._store.close()
 

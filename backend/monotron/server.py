@@ -36,6 +36,7 @@ from monotron.versions import Versions
 from monotron.web.admission import Admission
 from monotron.web.app import MonotronApplication
 from monotron.web.base import Handler
+from monotron.web.streams import listen
 
 log = logging.getLogger("monotron")
 
@@ -98,7 +99,7 @@ async def _serve(
         server = http_server(application)
         sockets = bind()
         address = _address(sockets)
-        server.add_sockets(sockets)
+        stop_listening = listen(server, sockets)
         stop = _stop_signal(supervisor)
         log.info("listening on %s, store %s", address, settings.store_name)
         if application.admission.sign_in.open_to_all:
@@ -114,7 +115,7 @@ async def _serve(
         log.info("draining")
         application.leaving = True
         await asyncio.sleep(settings.drain_delay)
-        server.stop()
+        stop_listening()
         try:
             await asyncio.wait_for(application.drain(), DRAIN_SECONDS)
         except TimeoutError:
@@ -183,8 +184,6 @@ def http_server(application: MonotronApplication) -> HTTPServer:
         decompress_request=False,
         max_header_size=16384,
         max_body_size=Handler.largest_body,
-        max_buffer_size=1 << 20,
-        chunk_size=8192,  # by default 64 KiB are cleared for each read, of some hundred bytes
     )
     # A timer for each request costs as much as finding its handler: one looks after all of them.
     server.conn_params.header_timeout = None

@@ -40,7 +40,7 @@ def lanes(store: Store) -> Iterator["Lanes[str, str]"]:
     with ThreadPoolExecutor(4) as executor:
         yield Lanes(
             lambda requests: partial(store.call, requests),
-            executor,
+            executor.submit,
             largest_batch=3,
             calls_at_once=4,
         )
@@ -126,7 +126,7 @@ def test_a_call_that_cannot_be_started_fails_its_batch_and_not_the_next(store: S
         assert [isinstance(each, StoreUnavailable) for each in outcomes] == [True, True, False]
 
     with ThreadPoolExecutor(1) as executor:
-        asyncio.run(scenario(Lanes(start, executor, largest_batch=2, calls_at_once=1)))
+        asyncio.run(scenario(Lanes(start, executor.submit, largest_batch=2, calls_at_once=1)))
 
 
 def test_a_caller_that_gives_up_does_not_disturb_its_neighbours(
@@ -181,7 +181,7 @@ def test_lanes_take_turns_where_the_store_gains_from_no_more_calls(store: Store)
     with ThreadPoolExecutor(4) as executor:
         lanes = Lanes[str, str](
             lambda requests: partial(store.call, requests),
-            executor,
+            executor.submit,
             largest_batch=3,
             calls_at_once=1,
         )
@@ -205,7 +205,7 @@ def test_a_request_whose_turn_comes_too_late_is_told_that_it_was_not_taken(
     with ThreadPoolExecutor(1) as executor:
         lanes = Lanes[str, str](
             lambda requests: partial(store.call, requests),
-            executor,
+            executor.submit,
             largest_batch=3,
             calls_at_once=1,
         )

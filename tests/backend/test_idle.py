@@ -18,6 +18,7 @@ from monotron.series import Series
 from monotron.store import open_store
 from monotron.web import app
 from monotron.web.app import MonotronApplication
+from monotron.web.streams import listen
 
 REQUEST = b"PUT /v1/series/idle/T HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
@@ -36,9 +37,9 @@ async def serving() -> AsyncIterator[tuple[MonotronApplication, int]]:
     )
     server = composition.http_server(application)
     (socket,) = bind_sockets(0, "127.0.0.1")
-    server.add_sockets([socket])
+    stop_listening = listen(server, [socket])
     yield application, socket.getsockname()[1]
-    server.stop()
+    stop_listening()
     await server.close_all_connections()
     series.close()
 

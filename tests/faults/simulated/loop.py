@@ -48,7 +48,7 @@ class Future:
 
 
 class Loop:
-    """The running loop. An executor is whoever's tasks they are."""
+    """The running loop."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -62,14 +62,4 @@ class Loop:
     def call_soon(self, callback: Callable[..., object], *args: object) -> None:
         self._world.at(0.0, callback, *args)
 
-    def run_in_executor(self, executor: object, call: Callable[[], object]) -> Future:
-        future = Future(self._world)
-
-        def run() -> None:
-            try:
-                future.set_result(call())
-            except Exception as error:
-                future.set_exception(error)
-
-        self._world.spawn(run, executor)
-        return future
+    call_soon_threadsafe = call_soon

@@ -27,13 +27,16 @@ class Process:
         self.store = open_store()
         most = self.store.calls_at_once
         largest = self.store.largest_batch
-        executor: Any = self
+
+        def submit(call: Callable[[], None]) -> None:
+            world.spawn(call, self)
+
         self.advances: Lanes[Advance, Any] = Lanes(
-            self.store.start, executor, largest_batch=largest, calls_at_once=most
+            self.store.start, submit, largest_batch=largest, calls_at_once=most
         )
         self.peeks: Lanes[SeriesKey, Any] = Lanes(
             lambda keys: partial(self.store.peek, keys),
-            executor,
+            submit,
             largest_batch=largest,
             calls_at_once=most,
         )

@@ -1,0 +1,54 @@
+"""How connections are taken, and their bytes read and sent."""
+
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from tornado.httpserver import HTTPServer
+from tornado.iostream import IOStream
+from tornado.netutil import add_accept_handler
+
+READ_BYTES = 8192
+"""How much is read at a time. By default 64 KiB are cleared for some hundred bytes."""
+
+MOST_BUFFERED_BYTES = 1 << 20
+
+_TORNADO_HEAD = rb"\r?\n\r?\n"
+_HEAD = rb"\n\r?\n"
+"""Ends where the one above ends, and begins with a byte that can be looked for."""
+
+
+class RequestStream(IOStream):
+    """A connection, without what Tornado does for each request on it and no request needs.
+
+    docs/decisions/0007-requests-taken-by-our-own-delegate.md has the figures.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        super().__init__(
+            connection, max_buffer_size=MOST_BUFFERED_BYTES, read_chunk_size=READ_BYTES
+        )
+        super().set_nodelay(True)
+
+    def set_nodelay(self, value: bool) -> None:
+        """Nothing: an answer is written in one piece, and is never held back."""
+
+    def read_until_regex(self, regex: bytes, max_bytes: int | None = None) -> Awaitable[bytes]:
+        return super().read_until_regex(_HEAD if regex == _TORNADO_HEAD else regex, max_bytes)
+
+
+def listen(server: HTTPServer, sockets: Sequence[socket.socket]) -> Callable[[], None]:
+    """Let *server* serve whoever connects, until what is returned is called."""
+
+    def take(connection: socket.socket, address: Any) -> None:
+        server.handle_stream(RequestStream(connection), address)
+
+    handlers = [add_accept_handler(each, take) for each in sockets]
+
+    def stop() -> None:
+        for remove in handlers:
+            remove()
+        for each in sockets:
+            each.close()
+
+    return stop
