@@ -16,7 +16,7 @@ from monotron.semantic import Product
 from monotron.series import Series
 from monotron.store import Store, open_store, sqlite_audit
 from monotron.store.auditing import Audited
-from monotron.store.mongo import MongoStore, audit
+from monotron.store.mongo import MongoStore, audit, slices
 from monotron.store.sqlite import SqliteStore
 from monotron.versions import Versions, Wanted
 
@@ -63,8 +63,9 @@ def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """So many that every end of a slice is met."""
     for name, most in (("SERIES", 5), ("ENTRIES", 7), ("RELEASES", 4)):
         monkeypatch.setattr(sqlite_audit, f"{name}_IN_A_SLICE", most)
-    monkeypatch.setattr(audit, "HEADS_IN_A_SLICE", 5)
-    monkeypatch.setattr(audit, "ROWS_IN_A_SLICE", 7)
+    for module in (audit, slices):
+        monkeypatch.setattr(module, "HEADS_IN_A_SLICE", 5)
+        monkeypatch.setattr(module, "ROWS_IN_A_SLICE", 7)
 
 
 class TestAHealthyStore:

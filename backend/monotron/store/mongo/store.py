@@ -46,6 +46,7 @@ from monotron.store.mongo.ledger import Ledger, Sessions
 from monotron.store.mongo.register import MongoRegister, MongoUses
 from monotron.store.mongo.releases import MongoReleases
 from monotron.store.mongo.series import Move, SeriesHeads
+from monotron.store.mongo.slices import Slices
 
 PATIENCE_SECONDS = 15.0
 """How long one call may take, elections and all, before its caller hears of it."""
@@ -87,7 +88,7 @@ class MongoStore(Store):
         self.attributes: MongoAttributes = MongoAttributes(
             database, sessions, self._heads, self._work, self._now
         )
-        self._audit = MongoAudit(database, sessions, self._work)
+        self._slices = Slices(database, sessions, self._work)
         self._sealer = Sealer(
             lambda heads: self._ledger.seal_many(heads, self._work()), self._sweep
         )
@@ -287,12 +288,12 @@ class MongoStore(Store):
         )
 
     def audit(self, *, alone: bool = False) -> Iterator[Audited]:
-        return self._audit.run()
+        return MongoAudit(self._slices).run()
 
     def bump(self, by_how_much: int, by: str) -> Bumped:
         if not by_how_much:
             return Bumped(0, ())
-        products, keys = self._audit.products()
+        products, keys = self._slices.products()
         return MongoBump(
             self._heads,
             self._ledger,
