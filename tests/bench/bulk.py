@@ -3,6 +3,7 @@
 `python -m bench.bulk URL SERIES ENTRIES`: `bench-0` and the series `spread-N` with ledgers.
 """
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -41,6 +42,7 @@ def in_process(url: str, series: int, entries: int) -> None:
     """Fill a new store, half of *entries* in one series, in a process that ends."""
     command = [sys.executable, "-m", "bench.bulk", url, str(series), str(entries)]
     subprocess.run(command, check=True)
+    os.sync()  # or what is measured next would wait for the writes of this
 
 
 def fill_sqlite(path: str, series: int, entries: int) -> None:
@@ -68,7 +70,7 @@ def fill_sqlite(path: str, series: int, entries: int) -> None:
 
 def fill_mongodb(url: str, series: int, entries: int) -> None:
     """A tenth of *entries* in `bench-0`, the others one for each series."""
-    with MongoClient(url, w=1) as client:
+    with MongoClient(url, w="majority") as client:
         database = client.get_default_database()
         hot = entries // 10
         spread = (_head(f"spread-{n * STEP % series}", 1) for n in range(series - 1))

@@ -73,8 +73,13 @@ def tree_us(pid: int) -> float:
     return 1e6 * ticks / os.sysconf("SC_CLK_TCK")
 
 
-def pids(replica_set: ReplicaSet) -> list[int]:
-    return [member.pid for member in replica_set.members]
+def replica_set(folder: Path, members: int = 3) -> ReplicaSet:
+    """On disk, and slow to elect: a member that is busy is not one that is gone."""
+    return ReplicaSet.start(folder, members, election_ms=10_000)
+
+
+def pids(nodes: ReplicaSet) -> list[int]:
+    return [member.pid for member in nodes.members]
 
 
 def resident_mib(pid: int) -> float:

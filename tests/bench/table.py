@@ -45,6 +45,7 @@ class Table:
     """Rows by the part of the bench that they are from."""
 
     parts: dict[str, list[Row]] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
 
     def begin(self, part: str) -> None:
         self.parts[part] = []
@@ -55,21 +56,26 @@ class Table:
         self.parts[list(self.parts)[-1]].append(row)
         print("  ".join(cell for cell in row.cells() if cell), flush=True)
 
+    def tell(self, text: str) -> None:
+        """What a part has to say in a form of its own, in place of rows."""
+        self.texts[list(self.parts)[-1]] = text
+        print(text, flush=True)
+
     def print(self) -> None:
-        """The whole as one Markdown table."""
-        rows = [row for part in self.parts.values() for row in part]
-        print(f"\n{machine()}\n\n{_markdown(rows)}")
+        """The rows of all parts as one Markdown table."""
+        if rows := [row for part in self.parts.values() for row in part]:
+            print(f"\n{machine()}\n\n{_markdown(rows)}")
 
     def write_into(self, document: Path, command: str) -> None:
         """Put each part between `<!-- bench PART -->` and `<!-- end -->` of the document."""
         text = document.read_text()
         for part, rows in self.parts.items():
-            block = f"`{command}`: {machine()}\n\n{_markdown(rows)}"
+            block = f"`{command}`: {machine()}\n\n{self.texts.get(part) or _markdown(rows)}"
             pattern = rf"(<!-- bench {re.escape(part)} -->\n).*?(<!-- end -->)"
             text, found = re.subn(
                 pattern, lambda match, new=block: f"{match[1]}{new}\n{match[2]}", text, flags=re.S
             )
-            if not found and rows:
+            if not found:
                 raise RuntimeError(f"{document} has no place for {part}: <!-- bench {part} -->")
         document.write_text(text)
 

@@ -5,7 +5,7 @@ import time
 from bench import bulk, fill
 from bench.measuring import HOT, PEEK, REPEAT, SPREAD_OUT, Bench
 from bench.parts.shapes import warm_up
-from bench.processes import resident_mib
+from bench.processes import replica_set, resident_mib
 from bench.table import Row
 from bench.targets import Target
 from harness.mongod import ReplicaSet
@@ -23,7 +23,7 @@ def run(bench: Bench) -> None:
     folder, arguments = bench.folder, bench.arguments
     urls = {name: f"sqlite:///{folder}/growth-{name}.db" for name in ("empty", "full", "names")}
     _store(bench, "SQLite", urls, arguments.entries)
-    with ReplicaSet.start(folder) as nodes:
+    with replica_set(folder) as nodes:
         urls = {name: nodes.url(name) for name in urls}
         _store(bench, "MongoDB", urls, arguments.entries // 10, nodes)
 

@@ -3,6 +3,7 @@
 from bench.measuring import CONNECTIONS, HOT, PEEK, SPREAD, SPREAD_OUT, Bench
 from bench.parts.shapes import shapes, versions, warm_up
 from bench.peers.plain import PlainThreads
+from bench.processes import replica_set
 from harness.mongod import ReplicaSet
 from harness.server import Server
 
@@ -12,14 +13,14 @@ OF_PLAIN_GOAL = 1.2
 
 
 def run(bench: Bench) -> None:
-    with ReplicaSet.start(bench.folder) as nodes:
+    with replica_set(bench.folder) as nodes:
         with Server(nodes.url("empty")) as server:
             shapes(bench, "MongoDB, 3 nodes", server, GOALS, replica_set=nodes)
             _plain_updates(bench, server, nodes)
         with Server(nodes.url("versions")) as server:
             versions(bench, "MongoDB, 3 nodes", server, VERSION_GOALS)
         _processes(bench, nodes)
-    with ReplicaSet.start(bench.folder, members=1) as node, Server(node.url("one")) as server:
+    with replica_set(bench.folder, members=1) as node, Server(node.url("one")) as server:
         shapes(bench, "MongoDB, 1 node", server, {}, replica_set=node)
 
 

@@ -11,8 +11,8 @@ from bench.peers.packages import install
 from bench.peers.plain import PlainHttp, PlainThreads
 from bench.peers.postgres import Postgres
 from bench.peers.redis import Redis
+from bench.processes import replica_set
 from bench.table import Row
-from harness.mongod import ReplicaSet
 from harness.server import Server
 
 STORES = ("SQLite", "MongoDB")
@@ -32,7 +32,7 @@ SPREAD_GOALS = {("MongoDB", "plain threads"): 1.2}
 def run(bench: Bench) -> None:
     install()
     with ExitStack() as stack:
-        nodes = stack.enter_context(ReplicaSet.start(bench.folder))
+        nodes = stack.enter_context(replica_set(bench.folder))
         servers = {
             "SQLite": stack.enter_context(Server(f"sqlite:///{bench.folder}/peers.db")),
             "MongoDB": stack.enter_context(Server(nodes.url("peers"))),
@@ -54,8 +54,8 @@ def run(bench: Bench) -> None:
         for words, target, series, goals, p99_goal in shapes:
             measures = {}
             for store, server in servers.items():
-                replica_set = nodes if store == "MongoDB" else None
-                measures[store] = bench.ours(server, target, replica_set=replica_set)
+                mongods = nodes if store == "MongoDB" else None
+                measures[store] = bench.ours(server, target, replica_set=mongods)
             for name, peer in peers.items():
                 for callers in CALLERS:
                     measures[f"{name} {callers}"] = partial(
