@@ -48,7 +48,8 @@ class Figures:
         total, all_cores = sum(cores.values()), os.cpu_count() or 1
         if total > BUSY * all_cores:
             return f"the cores ({total:.1f} of {all_cores})"
-        return f"waiting for disk and turns ({total:.1f} of {all_cores} cores)"
+        most = max(cores, key=lambda name: cores[name])
+        return f"waiting ({most}: {cores[most]:.2f} of a core)"
 
     def used(self) -> str:
         return ", ".join(f"{name} {used:.0f}" for name, used in self.cpu_us.items())
