@@ -13,7 +13,7 @@ from contextlib import suppress
 SILENCE_SECONDS = 30
 
 
-class _Connection:
+class Connection:
     """A socket, with what came of the answer that it waits for, and since when it waits."""
 
     __slots__ = ("asked_at", "received", "socket")
@@ -49,21 +49,21 @@ class Load:
         self.left = count
         self.deadline = float("inf")
         self.pause = 0.0
-        self.waiting: dict[int, _Connection] = {}
+        self.waiting: dict[int, Connection] = {}
         self.times = array("d")
         self.statuses: defaultdict[bytes, int] = defaultdict(int)
         self.errors = 0
         self.epoll = select.epoll()
 
-    def connect(self) -> _Connection:
+    def connect(self) -> Connection:
         """Open one more connection; it asks nothing yet."""
-        connection = _Connection(self.port)
+        connection = Connection(self.port)
         number = connection.socket.fileno()
         self.epoll.register(number, select.EPOLLIN)
         self.waiting[number] = connection
         return connection
 
-    def ask(self, connection: _Connection) -> None:
+    def ask(self, connection: Connection) -> None:
         """Send the next request; without one, or after the deadline, hang up."""
         now = time.perf_counter()
         if self.left <= 0 or now >= self.deadline:
@@ -85,12 +85,12 @@ class Load:
         if sent < len(request):
             raise ValueError(f"{len(request)} bytes are too many to be sent at once")
 
-    def hang_up(self, connection: _Connection) -> None:
+    def hang_up(self, connection: Connection) -> None:
         """Close a connection for good."""
         del self.waiting[connection.socket.fileno()]
         connection.socket.close()
 
-    def lose(self, connection: _Connection) -> None:
+    def lose(self, connection: Connection) -> None:
         """Count a broken connection, and open another instead if that is possible."""
         self.errors += 1
         self.hang_up(connection)
@@ -108,22 +108,27 @@ class Load:
                 raise TimeoutError(f"{len(waiting)} requests got no answer in {SILENCE_SECONDS} s")
             for number, _ in events:
                 connection = waiting[number]
-                try:
-                    data = connection.socket.recv(65536)
-                except ConnectionError:
-                    data = b""
-                if not data:
-                    self.lose(connection)
-                    continue
-                if connection.received:
-                    data = connection.received + data
-                if not _is_whole(data):
-                    connection.received = data
-                    continue
-                connection.received = b""
-                self.times.append(clock() - connection.asked_at)
-                self.statuses[data[9:12]] += 1
-                self.ask(connection)
+                if data := self.receive(connection):
+                    self.times.append(clock() - connection.asked_at)
+                    self.statuses[data[9:12]] += 1
+                    self.ask(connection)
+
+    def receive(self, connection: Connection) -> bytes | None:
+        """The answer, if all of it has come; a connection that broke is replaced."""
+        try:
+            data = connection.socket.recv(65536)
+        except ConnectionError:
+            data = b""
+        if not data:
+            self.lose(connection)
+            return None
+        if connection.received:
+            data = connection.received + data
+        if not _is_whole(data):
+            connection.received = data
+            return None
+        connection.received = b""
+        return data
 
     def close(self) -> None:
         """Hang up everywhere."""

@@ -1,98 +1,79 @@
-"""A figure, its goal, and the table of them."""
+"""What was measured, and what it was bound by."""
 
 import os
-import platform
-import sqlite3
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-
-import pymongo
-import tornado
+from statistics import median_low
 
 from bench.load import Result
+
+BUSY = 0.8
+"""The share of a core from which on a single thread bounds what it serves."""
+
+SINGLE = ("event loop", "handler", "redis", "threads")
+"""What cannot use more than one core."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What stands behind a ratio. Processor time is the server's, for one request."""
+    """What stands behind a ratio. *cpu_us*: processor time for one request, by who used it."""
 
     rps: float
     p50_ms: float
     p99_ms: float
-    loop_us: float | None = None
-    threads_us: float | None = None
+    cpu_us: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(
         cls,
         result: Result,
-        before: tuple[float, float] | None = None,
-        after: tuple[float, float] | None = None,
+        before: Mapping[str, float] | None = None,
+        after: Mapping[str, float] | None = None,
     ) -> "Figures":
-        """*before* and *after*: processor microseconds of the event loop and of the threads."""
-        loop = threads = None
+        """*before* and *after*: processor microseconds so far, by who used it."""
+        cpu = {}
         if before and after:
-            loop, threads = (
-                (end - start) / result.requests for start, end in zip(before, after, strict=True)
-            )
-        return cls(result.rps, result.p50_ms, result.p99_ms, loop, threads)
+            cpu = {name: (after[name] - before[name]) / result.requests for name in before}
+            cpu["load"] = 1e6 * result.cpu_seconds / result.requests
+        return cls(result.rps, result.p50_ms, result.p99_ms, cpu)
 
     def bound(self) -> str:
         """What bounds the figure, by where the processor time of a second went."""
-        if self.loop_us is None or self.threads_us is None:
-            return "waiting"
-        loop, threads = self.loop_us * self.rps / 1e6, self.threads_us * self.rps / 1e6
-        name = "event loop" if loop > 0.8 else "two cores, shared" if loop > 0.5 else "the store"
-        return f"{name} (loop {loop:.0%}, store threads {threads:.0%} of a core)"
+        if not self.cpu_us:
+            return ""
+        cores = {name: used * self.rps / 1e6 for name, used in self.cpu_us.items()}
+        busy = [name for name in SINGLE if cores.get(name, 0) > BUSY]
+        if busy:
+            return busy[0]
+        total, all_cores = sum(cores.values()), os.cpu_count() or 1
+        if total > BUSY * all_cores:
+            return f"the cores ({total:.1f} of {all_cores})"
+        most = max(cores, key=lambda name: cores[name])
+        return f"waiting ({most}: {cores[most]:.2f} of a core)"
+
+    def used(self) -> str:
+        return ", ".join(f"{name} {used:.0f}" for name, used in self.cpu_us.items())
 
 
-@dataclass(frozen=True)
-class Row:
-    name: str
-    value: float
-    unit: str
-    goal: float | None = None
-    at_least: bool = False
-    figures: Figures | None = None
+class Taken:
+    """Measurements taken in turns: in each round each once, so that all share the weather."""
 
-    def cells(self) -> list[str]:
-        goal = "" if self.goal is None else f"{'≥' if self.at_least else '≤'} {self.goal:g}"
-        met = ""
-        if self.goal is not None:
-            over = self.value >= self.goal if self.at_least else self.value <= self.goal
-            met = "met" if over else "MISSED"
-        figures = self.figures
-        return [
-            self.name,
-            f"{self.value:.2f} {self.unit}" if self.value < 10 else f"{self.value:.0f} {self.unit}",
-            goal,
-            met,
-            f"{figures.rps:,.0f}" if figures else "",
-            f"{figures.p50_ms:.2f}" if figures else "",
-            f"{figures.p99_ms:.2f}" if figures else "",
-            f"{figures.loop_us:.0f}" if figures and figures.loop_us else "",
-            f"{figures.threads_us:.0f}" if figures and figures.threads_us else "",
-            figures.bound() if figures else "",
-        ]
+    def __init__(self, rounds: int, measures: Mapping[str, Callable[[], Figures]]) -> None:
+        self._taken: dict[str, list[Figures]] = {name: [] for name in measures}
+        for _ in range(rounds):
+            for name, measure in measures.items():
+                self._taken[name].append(measure())
+
+    def median(self, name: str) -> Figures:
+        """The round with the median of requests a second."""
+        return _median(self._taken[name], [each.rps for each in self._taken[name]])
+
+    def ratio(self, name: str, base: str, what: str = "rps") -> tuple[float, Figures]:
+        """The median of the rounds' ratios, and the figures of *name* in that round."""
+        pairs = zip(self._taken[name], self._taken[base], strict=True)
+        ratios = [getattr(one, what) / getattr(other, what) for one, other in pairs]
+        return median_low(ratios), _median(self._taken[name], ratios)
 
 
-@dataclass
-class Table:
-    rows: list[Row] = field(default_factory=list)
-
-    def add(self, row: Row) -> None:
-        """Keep the row, and print it at once: a bench is long, and may be cut short."""
-        self.rows.append(row)
-        print("  ".join(cell for cell in row.cells() if cell), flush=True)
-
-    def print(self) -> None:
-        """The whole as a Markdown table."""
-        print(
-            f"\n{os.cpu_count()} cores, Python {platform.python_version()}, Tornado "
-            f"{tornado.version}, SQLite {sqlite3.sqlite_version}, PyMongo {pymongo.version}; "
-            "64 connections where nothing else is said\n"
-        )
-        head = ["what", "figure", "goal", "", "requests/s", "p50 ms", "p99 ms"]
-        head += ["loop µs", "threads µs", "bound by"]
-        rows = [head, ["---"] * len(head), *(row.cells() for row in self.rows)]
-        for row in rows:
-            print("| " + " | ".join(row) + " |")
+def _median(figures: list[Figures], ranks: list[float]) -> Figures:
+    return figures[ranks.index(median_low(ranks))]

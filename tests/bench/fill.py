@@ -1,4 +1,4 @@
-"""Ledgers that are long already, and the cost of a commit, both without HTTP."""
+"""Names with many releases, and the cost of a commit, both without HTTP."""
 
 import subprocess
 import sys
@@ -15,25 +15,10 @@ from monotron.store import Store, open_store
 from monotron.store.base import Advance
 
 
-def in_process(url: str, entries: int, series: int) -> None:
-    """Fill a store in a process that ends: half on one series, half on *series* others."""
-    _run("fill", url, entries, series)
-
-
 def releases_in_process(url: str, name: str, count: int) -> None:
     """Give a name releases, in a process that ends."""
-    _run("releases", url, name, count)
-
-
-def _run(*arguments: object) -> None:
-    subprocess.run([sys.executable, "-m", "bench.fill", *map(str, arguments)], check=True)
-
-
-def fill(store: Store, entries: int, series: int) -> None:
-    _give(store, "bench-0", entries // 2)
-    each = entries // 2 // series
-    with ThreadPoolExecutor(store.calls_at_once) as executor:
-        list(executor.map(lambda number: _give(store, f"spread-{number}", each), range(series)))
+    command = [sys.executable, "-m", "bench.fill", url, name, str(count)]
+    subprocess.run(command, check=True)
 
 
 def fill_releases(store: Store, name: str, count: int) -> None:
@@ -77,10 +62,6 @@ def _requests(key: str, count: int) -> list[Advance]:
 
 
 if __name__ == "__main__":
-    what, url, first, second = sys.argv[1:]
-    filled = open_store(url)
-    if what == "fill":
-        fill(filled, int(first), int(second))
-    else:
-        fill_releases(filled, first, int(second))
+    filled = open_store(sys.argv[1])
+    fill_releases(filled, sys.argv[2], int(sys.argv[3]))
     filled.close()

@@ -13,8 +13,11 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.connections import Load
+from bench.conversations import Conversations
+from bench.peers.counting import conversations
 from bench.targets import Target, requests_of
 
 __all__ = ["Result", "Target", "requests_of", "run", "run_in_process"]
@@ -40,11 +43,12 @@ class Result:
 def run(
     port: int,
     connections: int,
-    requests: Iterable[bytes] | Callable[[], bytes],
+    requests: Iterable[Any] | Callable[[], Any],
     *,
     count: int | None = None,
     seconds: float | None = None,
     pause: float = 0.0,
+    talks: bool = False,
 ) -> Result:
     """Send *requests* to 127.0.0.1, each connection the next one as soon as it has its answer.
 
@@ -52,9 +56,11 @@ def run(
     A connection that breaks is an error, and is opened again unless that fails too.
     With a *pause* (seconds) before each look for answers, several are taken at a time: both sides
     wake up less often, which costs them less, but every latency contains it.
+    If it *talks*, each of *requests* is a conversation instead, counted when it is over.
     """
     next_request = requests if callable(requests) else iter(requests).__next__
-    load = Load(port, next_request, sys.maxsize if count is None else count)
+    kind = Conversations if talks else Load
+    load = kind(port, next_request, sys.maxsize if count is None else count)
     load.pause = pause
     try:
         opened = [load.connect() for _ in range(connections)]
@@ -111,8 +117,10 @@ def run_in_process(
 def main() -> None:
     """Run the JSON specification in the first argument; print the result as JSON."""
     spec = json.loads(sys.argv[1])
-    requests = requests_of(Target(**spec.pop("target")))
-    print(json.dumps(asdict(run(**spec, requests=requests))))
+    target = Target(**spec.pop("target"))
+    talks = target.kind == "etcd"
+    requests = conversations(target) if talks else requests_of(target)
+    print(json.dumps(asdict(run(**spec, requests=requests, talks=talks))))
 
 
 if __name__ == "__main__":

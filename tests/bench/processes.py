@@ -1,5 +1,6 @@
 """The processes that are measured, and what the system says of them."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
+
+from harness.mongod import ReplicaSet
 
 
 class Yardstick:
@@ -31,6 +34,7 @@ class Yardstick:
 def disk_folder() -> Iterator[Path]:
     """A folder on a disk that is one: a store in shared memory would be fast for nothing."""
     folder = Path(tempfile.mkdtemp(prefix="monotron-bench-", dir="/var/tmp"))
+    folder.chmod(0o711)  # PostgreSQL does not run as root, and has a folder of its own in it
     try:
         yield folder
     finally:
@@ -47,6 +51,35 @@ def cpu_us(pid: int) -> tuple[float, float]:
         else:
             others += used
     return main, others
+
+
+def tree_us(pid: int) -> float:
+    """Processor time so far, in microseconds, of a process, its children, and those that ended."""
+    children: dict[int, list[int]] = {}
+    used: dict[int, tuple[int, int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        number = int(stat.parent.name)
+        children.setdefault(int(fields[1]), []).append(number)
+        used[number] = (sum(map(int, fields[11:13])), sum(map(int, fields[13:15])))
+    ticks, todo = used[pid][1], [pid]
+    while todo:
+        number = todo.pop()
+        ticks += used[number][0]
+        todo += children.get(number, [])
+    return 1e6 * ticks / os.sysconf("SC_CLK_TCK")
+
+
+def replica_set(folder: Path, members: int = 3) -> ReplicaSet:
+    """On disk, and slow to elect: a member that is busy is not one that is gone."""
+    return ReplicaSet.start(folder, members, election_ms=10_000)
+
+
+def pids(nodes: ReplicaSet) -> list[int]:
+    return [member.pid for member in nodes.members]
 
 
 def resident_mib(pid: int) -> float:

@@ -35,20 +35,22 @@ class Steps:
         """Seconds of what any client in Python has to import."""
         return self._seconds("-c", "import urllib.request, json")
 
-    def action(self, *, fresh: bool) -> float:
+    def action(self, *, fresh: bool = False, workspace: Path | None = None) -> float:
         """Seconds of a step; *fresh*: as it was fetched, nothing of it compiled yet."""
         if fresh:
             shutil.rmtree(self._copy, ignore_errors=True)
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(ACTIONS, self._copy, ignore=ignored)
         self._environ["GITHUB_SHA"] = f"{next(self._commits):040x}"
-        seconds = self._seconds(str(self._copy))
+        seconds = self._seconds(str(self._copy), workspace=workspace)
         if not (self._folder / "output").read_text().endswith(f"={self._environ['GITHUB_SHA']}\n"):
             raise RuntimeError("the step wrote no outputs")
         return seconds
 
-    def _seconds(self, *arguments: str) -> float:
+    def _seconds(self, *arguments: str, workspace: Path | None = None) -> float:
         begin = time.perf_counter()
         command = [self._python, *arguments]
-        subprocess.run(command, env=self._environ, stdout=subprocess.DEVNULL, check=True)
+        subprocess.run(
+            command, env=self._environ, stdout=subprocess.DEVNULL, cwd=workspace, check=True
+        )
         return time.perf_counter() - begin

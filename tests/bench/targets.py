@@ -16,6 +16,9 @@ class Target:
     repeat: the same, always with `token`.
     peek: GET of these series in turn.
     version, repeated version: a new token each time, or `token`, under the name `key`.
+    etcd: a conversation each time, see `peers/counting.py`.
+    each: `method` and `path` with SERIES and TOKEN in it replaced by these series in turn, and by
+    a new token each time.
     fixed: `method` and `path` as they are.
     """
 
@@ -49,14 +52,29 @@ def requests_of(target: Target) -> Iterator[bytes]:
         return _with_new_tokens([f"PUT /v1/versions/{target.key}/".encode()], put_head)
     if target.kind == "repeated version":
         return repeat(f"PUT /v1/versions/{target.key}/{target.token}".encode() + put_head)
+    if target.kind == "each":
+        return _each(target, put_head)
     if target.kind == "fixed":
         line = f"{target.method} {target.path}".encode()
         return repeat(line + (head if target.method in ("GET", "HEAD") else put_head))
     raise ValueError(f"kind {target.kind!r} is none of those above")
 
 
+def _each(target: Target, head: bytes) -> Iterator[bytes]:
+    line = f"{target.method} {target.path}".encode() + head
+    for number, token in zip(cycle(range(target.series)), new_tokens(), strict=False):
+        series = b"%b-%d" % (target.key.encode(), number)
+        yield line.replace(b"SERIES", series).replace(b"TOKEN", b"%040x" % token)
+
+
 def _with_new_tokens(starts: list[bytes], end: bytes) -> Iterator[bytes]:
+    for start, token in zip(cycle(starts), new_tokens(), strict=False):
+        yield b"%b%040x%b" % (start, token, end)
+
+
+def new_tokens() -> Iterator[int]:
+    """Numbers of 160 bits without end."""
     # Seeded by the system: two runs, or two processes, must not send the same tokens.
     bits = random.Random(random.SystemRandom().getrandbits(256)).getrandbits
-    for start in cycle(starts):
-        yield b"%b%040x%b" % (start, bits(160), end)
+    while True:
+        yield bits(160)

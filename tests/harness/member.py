@@ -132,6 +132,13 @@ class Mongod:
         """Whether the process lives (a paused one does)."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        if self._process is None:
+            raise RuntimeError(f"mongod {self.address} was never started")
+        return self._process.pid
+
     def log(self) -> str:
         """What this member wrote to its log, over all its starts."""
         path = self.dbpath / "mongod.log"

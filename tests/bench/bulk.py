@@ -1,0 +1,128 @@
+"""Stores that are full: what years of requests would leave, written into the engines in bulk.
+
+`python -m bench.bulk URL SERIES ENTRIES`: `bench-0` and the series `spread-N` with ledgers.
+"""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from secrets import token_hex
+from typing import Any, TypeAlias
+
+from bson import Int64, ObjectId
+from pymongo import MongoClient
+
+from monotron.store import open_store
+
+Document: TypeAlias = dict[str, Any]
+
+AT_ONCE = 20_000
+STEP = 7919
+"""A prime: series that are asked for in turn lie far apart."""
+
+_TOKENS = "lower(hex(randomblob(20)))"
+_NUMBERS = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?)"
+_HOT = """\
+INSERT INTO series VALUES (1, 1, 'bench-0', ?, NULL, 1)"""
+_SERIES = f"""\
+{_NUMBERS}
+INSERT INTO series SELECT n + 1, 1, 'spread-' || (n * {STEP} % ?), ?, NULL, 1 FROM n"""
+_ENTRIES = f"""\
+INSERT INTO entries (life, value, token, given_at)
+SELECT life, n, {_TOKENS}, 1600000000 + n FROM series JOIN n ON n <= series.value"""
+_CURRENT = """\
+UPDATE series SET token =
+(SELECT token FROM entries WHERE life = series.life AND entries.value = series.value)"""
+
+
+def in_process(url: str, series: int, entries: int) -> None:
+    """Fill a new store, half of *entries* in one series, in a process that ends."""
+    command = [sys.executable, "-m", "bench.bulk", url, str(series), str(entries)]
+    subprocess.run(command, check=True)
+    os.sync()  # or what is measured next would wait for the writes of this
+
+
+def fill_sqlite(path: str, series: int, entries: int) -> None:
+    file = sqlite3.connect(path, isolation_level=None)
+    for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -400000"):
+        file.execute(f"PRAGMA {pragma}").fetchall()
+    (index,) = file.execute(
+        "SELECT sql FROM sqlite_schema WHERE name = 'entries_by_token'"
+    ).fetchone()
+    file.execute("BEGIN")
+    file.execute("DROP INDEX entries_by_token")
+    hot, each = entries // 2, entries // 2 // series
+    file.execute(_HOT, (hot,))
+    file.execute(_SERIES, (series, series, each))
+    # Of a table with a key, so that the join below is a walk and not a product.
+    file.execute("CREATE TEMP TABLE n (n INTEGER PRIMARY KEY)")
+    file.execute(f"{_NUMBERS} INSERT INTO temp.n SELECT n FROM n", (hot,))
+    file.execute(_ENTRIES)
+    file.execute("DROP TABLE temp.n")
+    file.execute(_CURRENT)
+    file.execute(index)
+    file.execute("COMMIT")
+    file.close()
+
+
+def fill_mongodb(url: str, series: int, entries: int) -> None:
+    """A tenth of *entries* in `bench-0`, the others one for each series."""
+    with MongoClient(url, w="majority") as client:
+        database = client.get_default_database()
+        hot = entries // 10
+        spread = (_head(f"spread-{n * STEP % series}", 1) for n in range(series - 1))
+        heads = chain([_head("bench-0", hot)], spread)
+        sealed = entries
+        for some in _batched(heads):
+            database["series"].insert_many(some, ordered=False)
+            for rows in _batched(chain.from_iterable(map(_rows, some))):
+                # A head that is not in the ledger yet is nothing unusual.
+                if kept := rows[:sealed]:
+                    database["entries"].insert_many(kept, ordered=False)
+                    sealed -= len(kept)
+
+
+def _batched(each: Iterable[Document]) -> Iterator[list[Document]]:
+    iterator = iter(each)
+    while some := list(islice(iterator, AT_ONCE)):
+        yield some
+
+
+def _head(key: str, value: int) -> Document:
+    token = token_hex(20)
+    return {
+        "account": 1,
+        "key": key,
+        "life": ObjectId(),
+        "value": Int64(value),
+        "token": token,
+        "batch": [token],
+        "stamp": ObjectId(),
+        "given_at": Int64(1_600_000_000),
+        "by": None,
+        "awaited": None,
+    }
+
+
+def _rows(head: Document) -> Iterator[Document]:
+    kept = {name: head[name] for name in ("account", "key", "life", "given_at", "by")}
+    for value in range(1, head["value"] + 1):
+        last = value == head["value"]
+        token, stamp = (head["token"], head["stamp"]) if last else (token_hex(20), ObjectId())
+        yield {**kept, "value": Int64(value), "token": token, "stamp": stamp}
+
+
+def main() -> None:
+    url, series, entries = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    open_store(url).close()
+    if url.startswith("sqlite:///"):
+        fill_sqlite(url.removeprefix("sqlite:///"), series, entries)
+    else:
+        fill_mongodb(url, series, entries)
+
+
+if __name__ == "__main__":
+    main()

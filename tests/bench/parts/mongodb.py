@@ -1,0 +1,64 @@
+"""The service on MongoDB: three nodes and one, one process and two."""
+
+from bench.measuring import CONNECTIONS, HOT, PEEK, SPREAD, SPREAD_OUT, Bench
+from bench.parts.shapes import shapes, versions, warm_up
+from bench.peers.plain import PlainThreads
+from bench.processes import replica_set
+from harness.mongod import ReplicaSet
+from harness.server import Server
+
+GOALS = {"hot": 0.6}
+VERSION_GOALS = (6.0, 2.5)
+OF_PLAIN_GOAL = 1.2
+
+
+def run(bench: Bench) -> None:
+    with replica_set(bench.folder) as nodes:
+        with Server(nodes.url("empty")) as server:
+            shapes(bench, "MongoDB, 3 nodes", server, GOALS, replica_set=nodes)
+            _plain_updates(bench, server, nodes)
+        with Server(nodes.url("versions")) as server:
+            versions(bench, "MongoDB, 3 nodes", server, VERSION_GOALS)
+        _processes(bench, nodes)
+    with replica_set(bench.folder, members=1) as node, Server(node.url("one")) as server:
+        shapes(bench, "MongoDB, 1 node", server, {}, replica_set=node)
+
+
+def _plain_updates(bench: Bench, server: Server, nodes: ReplicaSet) -> None:
+    """New tokens on many series against the cheapest majority write there could be."""
+    plain = PlainThreads(nodes)
+    taken = bench.in_turns(
+        {
+            "plain": lambda: plain.measure(CONNECTIONS, SPREAD, bench.seconds),
+            "ours": bench.ours(server, SPREAD_OUT, replica_set=nodes),
+        }
+    )
+    rps = taken.median("plain").rps
+    unit = f"of {rps:,.0f}/s plain updates by {CONNECTIONS} threads, no HTTP"
+    label = f"MongoDB, 3 nodes: new tokens, {SPREAD:,} series"
+    bench.against(taken, "ours", "plain", label, unit, OF_PLAIN_GOAL)
+
+
+def _processes(bench: Bench, nodes: ReplicaSet) -> None:
+    """Two processes against one, each with a server of its own on a database of its own."""
+    args = ("--processes", "2")
+    with (
+        Server(nodes.url("single")) as one,
+        Server(nodes.url("double"), args=args) as two,
+    ):
+        warm_up(one)
+        warm_up(two)
+        for words, target, goal in (
+            ("new tokens, one series", HOT, 1.0),
+            (f"new tokens, {SPREAD:,} series", SPREAD_OUT, 1.0),
+            ("peek", PEEK, None),
+        ):
+            taken = bench.in_turns(
+                {
+                    "one": bench.ours(one, target, replica_set=nodes),
+                    "two": bench.ours(two, target, replica_set=nodes, processes=2),
+                }
+            )
+            used = taken.median("one").used()
+            label = f"MongoDB, 3 nodes, --processes 2: {words}"
+            bench.against(taken, "two", "one", label, f"of one process (its µs: {used})", goal)

@@ -1,0 +1,103 @@
+"""The service beside what else could count, each durable, each at its best number of callers."""
+
+from contextlib import ExitStack
+from functools import partial
+
+from bench.figures import Taken
+from bench.measuring import CONNECTIONS, HOT, SPREAD, SPREAD_OUT, Bench
+from bench.parts.shapes import warm_up
+from bench.peers.etcd import Etcd
+from bench.peers.packages import install
+from bench.peers.plain import PlainHttp, PlainThreads
+from bench.peers.postgres import Postgres
+from bench.peers.redis import Redis
+from bench.processes import replica_set
+from bench.table import Row
+from harness.server import Server
+
+STORES = ("SQLite", "MongoDB")
+CALLERS = (1, 16, 64)
+P99_GOAL = 0.3
+HOT_GOALS = {
+    ("SQLite", "postgres"): 1.5,
+    ("MongoDB", "postgres"): 1.2,
+    ("SQLite", "etcd"): 4.0,
+    ("MongoDB", "etcd"): 4.0,
+    ("SQLite", "plain HTTP"): 4.0,
+    ("MongoDB", "plain HTTP"): 4.0,
+}
+SPREAD_GOALS = {("MongoDB", "plain threads"): 1.2}
+
+
+def run(bench: Bench) -> None:
+    install()
+    with ExitStack() as stack:
+        nodes = stack.enter_context(replica_set(bench.folder))
+        servers = {
+            "SQLite": stack.enter_context(Server(f"sqlite:///{bench.folder}/peers.db")),
+            "MongoDB": stack.enter_context(Server(nodes.url("peers"))),
+        }
+        peers = {
+            "redis": stack.enter_context(Redis(bench.folder)),
+            "etcd": stack.enter_context(Etcd(bench.folder)),
+            "postgres": stack.enter_context(Postgres(bench.folder)),
+            "plain HTTP": stack.enter_context(PlainHttp(nodes)),
+            "plain threads": PlainThreads(nodes),
+        }
+        names = {name: peer.name for name, peer in peers.items()}
+        for server in servers.values():
+            warm_up(server)
+        shapes = (
+            ("one series", HOT, 1, HOT_GOALS, P99_GOAL),
+            (f"{SPREAD:,} series", SPREAD_OUT, SPREAD, SPREAD_GOALS, None),
+        )
+        for words, target, series, goals, p99_goal in shapes:
+            measures = {}
+            for store, server in servers.items():
+                mongods = nodes if store == "MongoDB" else None
+                measures[store] = bench.ours(server, target, replica_set=mongods)
+            for name, peer in peers.items():
+                for callers in CALLERS:
+                    measures[f"{name} {callers}"] = partial(
+                        peer.measure, callers, series, bench.seconds
+                    )
+            _tell(bench, bench.in_turns(measures), words, names, goals, p99_goal)
+
+
+def _tell(
+    bench: Bench,
+    taken: Taken,
+    words: str,
+    names: dict[str, str],
+    goals: dict[tuple[str, str], float],
+    p99_goal: float | None,
+) -> None:
+    for store in STORES:
+        figures = taken.median(store)
+        label = f"Monotron on {store}, {words}, {CONNECTIONS} connections"
+        bench.table.add(Row(label, figures.rps, "/s", figures=figures))
+    for peer, name in names.items():
+        by_callers = {callers: f"{peer} {callers}" for callers in CALLERS}
+        best = max(CALLERS, key=lambda callers: taken.median(by_callers[callers]).rps)
+        others = ", ".join(
+            f"{callers}: {taken.median(each).rps:,.0f}"
+            for callers, each in by_callers.items()
+            if callers != best
+        )
+        figures = taken.median(by_callers[best])
+        unit = f"/s, best with {_callers(best)} ({others})"
+        bench.table.add(Row(f"{name}, {words}", figures.rps, unit, figures=figures))
+        for store in STORES:
+            goal = goals.get((store, peer))
+            label = f"Monotron on {store} against {name}, {words}"
+            ratio, _ = taken.ratio(store, by_callers[best])
+            bench.table.add(Row(label, ratio, "of its best", goal, True))
+            for callers in sorted({best, CONNECTIONS}) if p99_goal else ():
+                ratio, _ = taken.ratio(store, by_callers[callers], "p99_ms")
+                theirs = taken.median(by_callers[callers]).p99_ms
+                unit = f"of its p99 with {_callers(callers)} ({theirs:,.1f} ms)"
+                bench.table.add(Row(f"{label}: p99", ratio, unit, p99_goal if goal else None))
+
+
+def _callers(number: int) -> str:
+    return f"{number} caller{'' if number == 1 else 's'}"

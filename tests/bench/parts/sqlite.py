@@ -1,0 +1,35 @@
+"""The service on an SQLite file."""
+
+import statistics
+
+from bench import fill
+from bench.measuring import HOT, Bench
+from bench.parts.shapes import shapes, versions
+from bench.table import Row
+from harness.server import Server
+
+GOALS = {"hot": 0.9, "spread": 0.9, "peek": 0.7}
+P99_GOAL = 1.5
+VERSION_GOALS = (4.0, 1.5)
+
+
+def run(bench: Bench) -> None:
+    with Server(f"sqlite:///{bench.folder}/empty.db") as server:
+        shapes(bench, "SQLite", server, GOALS, p99_goal=P99_GOAL)
+        _one_connection(bench, server)
+    with Server(f"sqlite:///{bench.folder}/versions.db") as server:
+        versions(bench, "SQLite", server, VERSION_GOALS)
+
+
+def _one_connection(bench: Bench, server: Server) -> None:
+    """A client that waits alone: its median answer against commit plus constant handler."""
+    ratios, figures = [], []
+    for _ in range(bench.rounds):
+        commit = fill.commit_ms(bench.folder)
+        constant = bench.constant(HOT, 1)().p50_ms
+        figures.append(bench.ours(server, HOT, 1)())
+        ratios.append(figures[-1].p50_ms / (commit + constant))
+    ratio = statistics.median_low(ratios)
+    unit = f"of commit and constant handler (last: {commit:.2f} + {constant:.2f} ms)"
+    label = "SQLite: new tokens, one connection: p50"
+    bench.table.add(Row(label, ratio, unit, 2.0, figures=figures[ratios.index(ratio)]))
