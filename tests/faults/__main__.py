@@ -8,6 +8,7 @@ The others run tests of faults on real servers and real engines, each fault as o
 docs/faults.md says. Those that need root or network namespaces say so.
 
 kills       the server is killed, and the primary of the replica set; F4, F8, F11
+proxy       requests, answers and messages are lost, late, doubled, cut, slow, unanswered; F14
 """
 
 from __future__ import annotations
@@ -95,6 +96,7 @@ PARTS: dict[str, Callable[[], bool]] = {
     "broken": broken,
     "correct": correct,
     "kills": partial(tests, "test_server_kills.py", "test_primary_kills.py"),
+    "proxy": partial(tests, "test_network.py"),
 }
 
 
