@@ -9,6 +9,8 @@ docs/faults.md says. Those that need root or network namespaces say so.
 
 kills       the server is killed, and the primary of the replica set; F4, F8, F11
 proxy       requests, answers and messages are lost, late, doubled, cut, slow, unanswered; F14
+nginx       two servers behind nginx (Debian's nginx-light), which repeats by itself; F15
+processes   a process of `serve --processes 2` is killed again and again
 """
 
 from __future__ import annotations
@@ -97,6 +99,8 @@ PARTS: dict[str, Callable[[], bool]] = {
     "correct": correct,
     "kills": partial(tests, "test_server_kills.py", "test_primary_kills.py"),
     "proxy": partial(tests, "test_network.py"),
+    "nginx": partial(tests, "test_nginx.py"),
+    "processes": partial(tests, "test_process_kills.py"),
 }
 
 

@@ -25,7 +25,7 @@ class Manner:
     hangs_up: float = 0.0
     """After which part of all answers it connects anew."""
     by_gateway: bool = False
-    """Whether a proxy is between, which says 502 or 504 of its own where it had no answer."""
+    """Whether a proxy is between, which repeats requests, and has answers of its own: 502, 504."""
 
 
 MANNER = Manner()
@@ -56,6 +56,7 @@ class Caller(threading.Thread):
         self._manner = manner
         self._clients = {url: Client(url, manner.timeout) for url in urls}
         self._turns = cycle(urls)
+        self._told: set[tuple[str, str]] = set()
         self.answers = dict.fromkeys(urls, 0)
         self.interrupted = 0
         self.refused = 0
@@ -104,6 +105,9 @@ class Caller(threading.Thread):
             return False
         if response.status == 200:
             reused = {"true": True, "false": False}[response.headers["Monotron-Reused"]]
+            if reused and self._manner.by_gateway and (key, token) not in self._told:
+                self._history.repeated(put)
+            self._told.add((key, token))
             self._history.answered(put, response.json()["value"], reused)
             self.answers[url] += 1
             if self._chance.random() < self._manner.hangs_up:

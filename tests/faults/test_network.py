@@ -20,8 +20,8 @@ from faults.tier import WHOLE, limit, rounds
 from harness.server import Server
 
 KEYS = ["a", "b", "c", "CURRENT"]
-OPERATIONS = rounds(short=300, whole=66_000)
-OPERATIONS_ON_BOTH_SIDES = rounds(short=300, whole=22_000)
+OPERATIONS = rounds(short=300, whole=33_000)
+OPERATIONS_ON_BOTH_SIDES = rounds(short=300, whole=11_000)
 CALLERS = rounds(short=16, whole=32)
 SILENCES = rounds(short=1, whole=30)
 TIMEOUT_SECONDS = rounds(short=2, whole=10)
