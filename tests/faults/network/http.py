@@ -8,19 +8,19 @@ import re
 from collections.abc import Awaitable, Callable
 
 from faults.history import History
-from faults.network.proxy import Line, Proxy
+from faults.network.proxy import Deck, Line, Proxy
 
 RATES = {
-    "lost request": 0.10,
-    "lost answer": 0.15,
-    "copy": 0.07,
-    "reset before": 0.02,
-    "reset after": 0.02,
-    "half close": 0.02,
-    "cut answer": 0.02,
-    "slow": 0.02,
+    "lost request": 10,
+    "lost answer": 15,
+    "copy": 7,
+    "reset before": 2,
+    "reset after": 2,
+    "half close": 2,
+    "cut answer": 2,
+    "slow": 2,
 }
-"""What is done to this part of all requests. The others pass."""
+"""What is done to so many of a hundred requests. The others pass."""
 
 PASSED = "none"
 PUT = re.compile(rb"PUT /v1/series/([^/?]+)/([^/?]+)\?reuse=(\w+) ")
@@ -46,6 +46,8 @@ class HttpProxy(Proxy):
         super().__init__(port, seed)
         self.history = history
         self._latest_copy = latest_copy
+        cards = [fate for fate, number in RATES.items() for _ in range(number)]
+        self._fates = Deck(self.chance, cards + [PASSED] * (100 - len(cards)))
         self.slow_bytes = slow_bytes
 
     async def serve(self, client: Line) -> None:
@@ -57,7 +59,7 @@ class HttpProxy(Proxy):
             conversation.close()
 
     def fate(self) -> str:
-        (fate,) = self.chance.choices([PASSED, *RATES], [1 - sum(RATES.values()), *RATES.values()])
+        fate = self._fates.draw()
         self.done[fate] += 1
         return fate
 

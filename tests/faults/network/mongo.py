@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from faults.network.proxy import Line, Proxy
+from faults.network.proxy import Deck, Line, Proxy
 from faults.tier import rounds
 from harness.mongod import ReplicaSet
 
 OURS = b"monotron\0"
 """What the first message on a connection of Monotron holds: the driver is told its name."""
 
-FATES = ["cut", "lost answer", "black hole"]
-WITHOUT_HARM = 0.2
-"""The part of all connections to which nothing is done but delay."""
+UNHARMED = "none"
+FATES = ["cut request", "cut answer", "lost answer", "black hole"]
 
 LATENCY_SECONDS = 0.002
 BLACK_HOLE_SECONDS = rounds(short=1, whole=8)
@@ -26,6 +25,10 @@ class MongoProxy(Proxy):
     """In front of one member. Connections of Monotron are hurt, those of the members are not."""
 
     hurting = False
+
+    def __init__(self, port: int, seed: object) -> None:
+        super().__init__(port, seed)
+        self.fates = Deck(self.chance, [UNHARMED, *FATES])
 
     def begin(self, seed: object) -> None:
         """Hurt Monotron's connections from now on, as the seed says."""
@@ -73,8 +76,7 @@ class _Fate:
         self._proxy = proxy
         self._client = client
         self._server = server
-        harmless = proxy.chance.random() < WITHOUT_HARM
-        self._fate = "" if harmless else proxy.chance.choice(FATES)
+        self._fate = proxy.fates.draw()
         self._left = proxy.chance.randrange(3, MOST_MESSAGES)
         self._lose_next_answer = False
         self._in_black_hole = False
@@ -87,15 +89,15 @@ class _Fate:
         if self._lose_next_answer and not asked:
             self._proxy.done["lost answer"] += 1
             self._reset()
-        if self._left > 0 or not self._fate:
+        if self._left > 0:
             return
         if self._fate == "lost answer":
             self._lose_next_answer = True
-        elif self._fate == "cut":
-            self._proxy.done["cut request" if asked else "cut answer"] += 1
+        elif self._fate == ("cut request" if asked else "cut answer"):
+            self._proxy.done[self._fate] += 1
             await to.send(message[: len(message) // 2])
             self._reset()
-        else:
+        elif self._fate == "black hole":
             self._proxy.done["black hole"] += 1
             self._in_black_hole = True
             await asyncio.sleep(self._proxy.chance.uniform(0.1, BLACK_HOLE_SECONDS))

@@ -8,7 +8,7 @@ import socket
 import struct
 import threading
 from collections import Counter
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -48,6 +48,20 @@ class Line:
     def abort(self) -> None:
         """Close it now, whatever was not sent yet."""
         self._writer.transport.abort()
+
+
+class Deck:
+    """Fates in random order, each of which comes up as often as it should."""
+
+    def __init__(self, chance: random.Random, cards: Sequence[str]) -> None:
+        self._chance = chance
+        self._cards = cards
+        self._left: list[str] = []
+
+    def draw(self) -> str:
+        if not self._left:
+            self._left = self._chance.sample(self._cards, len(self._cards))
+        return self._left.pop()
 
 
 class Proxy:
