@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from tornado.web import RequestHandler
 
+from faults import __main__ as faults
 from harness.server import ROOT as ROOT_KEY
 from harness.server import ROOT_ENV, Client, Server
 from monotron import __version__, errors
@@ -273,6 +274,15 @@ class TestPages:
             for sentence, path in links:
                 name = "test_" + sentence.replace(" ", "_")
                 assert re.search(rf"^ *(async )?def {name}\(", page(path), re.MULTILINE), name
+
+
+class TestFaults:
+    def test_every_part_is_named_and_stands_in_the_list(self) -> None:
+        rows = table(section(page("docs/faults.md"), "## The list"))
+        listed = {part for row in rows for part in re.findall(r"`(\w+)`", row[2])}
+        named = set(re.findall(r"^(\w+)  +\S", faults.__doc__ or "", re.MULTILINE))
+        assert set(faults.PARTS) == named
+        assert set(faults.PARTS) <= listed
 
 
 def anchors(text: str) -> set[str]:
