@@ -40,8 +40,9 @@ clean:
 	$(PIP) install -e '.[test]'
 	touch .venv/.installed $@
 
-# Real pipelines run in gitlab-ci-local, which copies files with rsync; and one in busybox.
+# Real pipelines run in gitlab-ci-local, which copies files with rsync; and one in busybox. Servers are
+# put behind nginx, whose service is not started.
 .venv/.installed-runners: Makefile | .venv/bin/pip
 	npm install --prefix .venv/npm --no-audit --no-fund --loglevel=error gitlab-ci-local@4.73.0
-	{ command -v rsync && command -v busybox; } >/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -qqy --no-install-recommends rsync busybox >/dev/null; }
+	PATH=$$PATH:/usr/sbin; { command -v rsync && command -v busybox && command -v nginx; } >/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) env RUNLEVEL=1 apt-get install -qqy --no-install-recommends rsync busybox nginx-light >/dev/null; }
 	touch $@

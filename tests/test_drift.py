@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from tornado.web import RequestHandler
 
+from faults import __main__ as faults
 from harness.server import ROOT as ROOT_KEY
 from harness.server import ROOT_ENV, Client, Server
 from monotron import __version__, errors
@@ -262,12 +263,26 @@ class TestPages:
         decisions = set(ROOT.glob("docs/decisions/*.md"))
         assert set(ROOT.glob("docs/**/*.md")) - decisions <= reached
 
-    def test_each_promise_names_the_tests_that_hold_it(self) -> None:
+    def test_each_promise_links_to_tests_that_hold_it(self) -> None:
         promises = section(page("README.md"), "## Promises")
         rows = table(promises)
-        assert [row[0] for row in rows] == re.findall(r"^(\d)\. \*\*", promises, re.MULTILINE)
+        numbers = re.findall(r"^(\d)\. \*\*", promises, re.MULTILINE)
+        assert [row[0] for row in rows] == [*numbers, "of versions"]
         for row in rows:
-            assert re.search(r"`tests/(contract|faults)/test_\w+\.py`", row[1]), row
+            links = re.findall(r"\[([^\]]+)\]\((tests/[\w/]+\.py)\)", row[1])
+            assert links, row
+            for sentence, path in links:
+                name = "test_" + sentence.replace(" ", "_")
+                assert re.search(rf"^ *(async )?def {name}\(", page(path), re.MULTILINE), name
+
+
+class TestFaults:
+    def test_every_part_is_named_and_stands_in_the_list(self) -> None:
+        rows = table(section(page("docs/faults.md"), "## The list"))
+        listed = {part for row in rows for part in re.findall(r"`(\w+)`", row[2])}
+        named = set(re.findall(r"^(\w+)  +\S", faults.__doc__ or "", re.MULTILINE))
+        assert set(faults.PARTS) == named
+        assert set(faults.PARTS) <= listed
 
 
 def anchors(text: str) -> set[str]:

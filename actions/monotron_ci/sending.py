@@ -209,7 +209,17 @@ def _whole(response: Any, in_time: Callable[[], bool]) -> Answer:
     length = _whole_number(response.headers.get("Content-Length"))
     if length is not None and len(body) < min(length, LARGEST_ANSWER):
         raise http.client.IncompleteRead(body, length - len(body))
+    if not body and length is None and _should_have_a_length(response):
+        raise http.client.IncompleteRead(body)
     return Answer(response.status, response.headers, body)
+
+
+def _should_have_a_length(response: Any) -> bool:
+    """Whether an answer without a body has been cut in its headers.
+
+    What came of them is taken for all of them by http.client.
+    """
+    return response.status not in (204, 304) and "Transfer-Encoding" not in response.headers
 
 
 def _pause(tried: int, answer: Answer | None) -> float:

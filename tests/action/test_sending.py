@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import subprocess
+import threading
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +18,7 @@ from monotron_ci.credential import Credential, parse_credential
 from monotron_ci.failure import Failure, NoAnswer
 from monotron_ci.sending import Answer, Patience, checked_url, send
 
+WHOLE = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nfine"
 FINE = Say(200, b"fine", {"Content-Type": "text/plain"})
 
 
@@ -137,6 +140,23 @@ class TestRetries:
             assert ask(stand_in, clock.patience()).body == b"fine"
         with StandIn([Say(200, b"fi", length=4)]) as stand_in, pytest.raises(Failure, match="cut"):
             ask(stand_in, clock.patience(retries=1))
+
+    @pytest.mark.parametrize("cut", range(16, len(WHOLE) - 4, 7))
+    def test_an_answer_that_was_cut_off_in_its_headers_is_asked_for_again(self, cut: int) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+
+            def answer() -> None:
+                for each in (WHOLE[:cut], WHOLE):
+                    connection, _ = server.accept()
+                    with connection:
+                        connection.recv(65536)
+                        connection.sendall(each)
+
+            thread = threading.Thread(target=answer, daemon=True)
+            thread.start()
+            request = urllib.request.Request(f"http://127.0.0.1:{server.getsockname()[1]}")
+            assert send(request, Clock().patience()).body == b"fine"
+            thread.join(30)
 
     def test_an_endless_body_is_not_read_to_its_end(self) -> None:
         with StandIn([Say(200, b"x" * (3 << 20))]) as stand_in:

@@ -8,6 +8,9 @@ The others run tests of faults on real servers and real engines, each fault as o
 docs/faults.md says. Those that need root or network namespaces say so.
 
 kills       the server is killed, and the primary of the replica set; F4, F8, F11
+proxy       requests, answers and messages are lost, late, doubled, cut, slow, unanswered; F14
+nginx       two servers behind nginx (Debian's nginx-light), which repeats by itself; F15
+processes   a process of `serve --processes 2` is killed again and again
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from pathlib import Path
 from faults.broken import BROKEN, WORLDS, Broken, harsh_worlds
 from faults.simulated.profile import Emphasis
 from faults.simulated.simulation import MONGO, SQLITE
+from harness.nginx import find_nginx
 
 BROKEN_SEEDS = 100
 MOST_MISSED = 1
@@ -84,6 +88,16 @@ def tests(*files: str) -> bool:
     return _run("-m", "pytest", "-q", "--color=no", *paths, MONOTRON_FAULTS="whole")
 
 
+def nginx() -> bool:
+    """Debian's package is installed if it is not there; its service is not started."""
+    try:
+        find_nginx()
+    except RuntimeError:
+        install = ["apt-get", "install", "-qqy", "--no-install-recommends", "nginx-light"]
+        subprocess.run(install, env=os.environ | {"RUNLEVEL": "1"}, check=True)
+    return tests("test_nginx.py")
+
+
 def _run(*command: str, **environment: str) -> bool:
     environment = os.environ | environment
     done = subprocess.run([sys.executable, *command], env=environment, check=False)
@@ -95,6 +109,9 @@ PARTS: dict[str, Callable[[], bool]] = {
     "broken": broken,
     "correct": correct,
     "kills": partial(tests, "test_server_kills.py", "test_primary_kills.py"),
+    "proxy": partial(tests, "test_network.py"),
+    "nginx": nginx,
+    "processes": partial(tests, "test_process_kills.py"),
 }
 
 

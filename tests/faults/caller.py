@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from http.client import HTTPException
 from itertools import cycle
 
@@ -13,6 +14,21 @@ from faults.history import History
 from harness.http import Client, Response
 
 MOST_REMEMBERED = 100
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How callers go about it."""
+
+    timeout: float = 30
+    """Seconds after which an answer is not waited for any more."""
+    hangs_up: float = 0.0
+    """After which part of all answers it connects anew."""
+    by_gateway: bool = False
+    """Whether a proxy is between, which repeats requests, and has answers of its own: 502, 504."""
+
+
+MANNER = Manner()
 
 
 class Caller(threading.Thread):
@@ -26,6 +42,7 @@ class Caller(threading.Thread):
         history: History,
         stop: threading.Event,
         chance: random.Random,
+        manner: Manner = MANNER,
     ) -> None:
         """It asks the servers at *urls* in turn, and begins no token more once *stop* is set.
 
@@ -36,11 +53,14 @@ class Caller(threading.Thread):
         self._keys = keys
         self._stop_asking = stop
         self._chance = chance
-        self._clients = {url: Client(url) for url in urls}
+        self._manner = manner
+        self._clients = {url: Client(url, manner.timeout) for url in urls}
         self._turns = cycle(urls)
+        self._told: set[tuple[str, str]] = set()
         self.answers = dict.fromkeys(urls, 0)
         self.interrupted = 0
         self.refused = 0
+        self.at_gateway = 0
         self.give_up = False
         self.error: BaseException | None = None
 
@@ -85,10 +105,15 @@ class Caller(threading.Thread):
             return False
         if response.status == 200:
             reused = {"true": True, "false": False}[response.headers["Monotron-Reused"]]
+            if reused and self._manner.by_gateway and (key, token) not in self._told:
+                self._history.repeated(put)
+            self._told.add((key, token))
             self._history.answered(put, response.json()["value"], reused)
             self.answers[url] += 1
+            if self._chance.random() < self._manner.hangs_up:
+                self._clients[url].close()
             return True
-        if _told_to_come_again(response)["applied"] == "no":
+        if not self._is_of_gateway(response) and _told_to_come_again(response)["applied"] == "no":
             self._history.refused(put)
             self.refused += 1
         return False
@@ -104,8 +129,15 @@ class Caller(threading.Thread):
             self._history.seen(peek, entry["token"], entry["value"])
         elif response.status == 404:
             self._history.seen(peek, None, 0)
-        else:
+        elif not self._is_of_gateway(response):
             _told_to_come_again(response)
+
+    def _is_of_gateway(self, response: Response) -> bool:
+        """Whether a proxy said that it has no answer, which leaves the request in doubt."""
+        if not self._manner.by_gateway or response.status not in (502, 504):
+            return False
+        self.at_gateway += 1
+        return True
 
 
 def _told_to_come_again(response: Response) -> dict[str, object]:

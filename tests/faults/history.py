@@ -67,6 +67,10 @@ class History:
         put.returned = self._clock()
         put.refused = True
 
+    def repeated(self, put: Put) -> None:
+        """Note that somebody between repeated this PUT: what it sent first is in doubt for ever."""
+        self.puts.append(Put(put.key, put.token, put.reuse, put.called))
+
     def peek(self, key: str) -> Peek:
         """Note that the read is about to be sent. One that is never answered counts for nothing."""
         peek = Peek(key, self._clock())

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from faults.caller import Caller
+from faults.caller import MANNER, Caller, Manner
 from faults.history import History
 from harness.member import until
 
@@ -27,19 +27,22 @@ class Load:
         callers: int = 16,
         pinned: bool = False,
         seed: int = 0,
+        manner: Manner = MANNER,
+        history: History | None = None,
     ) -> None:
         """Callers alternate between the servers at *urls*; *pinned*, each stays with one.
 
         *keys*: of the series, those in capitals for `reuse=current`, the others for `any`.
+        *history* is for those who ask beside them, if there are any.
         """
-        self.history = History()
+        self.history = history or History()
         self._stop = threading.Event()
         self._callers = []
         for number in range(callers):
             first = number % len(urls)
             turns = [urls[first]] if pinned else [*urls[first:], *urls[:first]]
             chance = random.Random(f"{seed} {number}")
-            caller = Caller(f"c{number}", turns, keys, self.history, self._stop, chance)
+            caller = Caller(f"c{number}", turns, keys, self.history, self._stop, chance, manner)
             self._callers.append(caller)
 
     @property
@@ -56,6 +59,11 @@ class Load:
     def refused(self) -> int:
         """How many PUTs were told, or found, that they had no effect."""
         return sum(caller.refused for caller in self._callers)
+
+    @property
+    def at_gateway(self) -> int:
+        """How many requests a proxy had no answer to."""
+        return sum(caller.at_gateway for caller in self._callers)
 
     def answers_of(self, url: str) -> int:
         """How many PUTs the server at *url* answered with a number so far."""

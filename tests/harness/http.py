@@ -9,7 +9,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import Message
-from http.client import HTTPConnection
+from http.client import HTTPConnection, IncompleteRead
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -72,6 +72,9 @@ class Client:
         try:
             self._connection.request(method, path, body, {**self._always, **(headers or {})})
             response = self._connection.getresponse()
+            if response.length is None and not response.chunked:
+                # http.client takes what came of cut headers for all of them.
+                raise IncompleteRead(b"")
             return Response(response.status, response.headers, response.read())
         except BaseException:
             # What is left of this answer must not be taken for that of the next request.

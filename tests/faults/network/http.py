@@ -1,0 +1,200 @@
+"""Between callers and a server: requests and answers that are lost, late, doubled, cut, slow."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable
+
+from faults.history import History
+from faults.network.proxy import Deck, Line, Proxy
+
+RATES = {
+    "lost request": 10,
+    "lost answer": 15,
+    "copy": 7,
+    "reset before": 2,
+    "reset after": 2,
+    "half close": 2,
+    "cut answer": 2,
+    "slow": 2,
+}
+"""What is done to so many of a hundred requests. The others pass."""
+
+PASSED = "none"
+PUT = re.compile(rb"PUT /v1/series/([^/?]+)/([^/?]+)\?reuse=(\w+) ")
+LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+
+
+class HttpProxy(Proxy):
+    """Each request has its own fate. Late copies are noted in the history, like any request."""
+
+    def __init__(
+        self,
+        port: int,
+        seed: object,
+        history: History,
+        *,
+        latest_copy: float,
+        slow_bytes: int,
+    ) -> None:
+        """A copy comes up to *latest_copy* seconds after the request that it is of.
+
+        Of a slow request and its answer, the last bytes come one each second, up to *slow_bytes*.
+        """
+        super().__init__(port, seed)
+        self.history = history
+        self._latest_copy = latest_copy
+        cards = [fate for fate, number in RATES.items() for _ in range(number)]
+        self._fates = Deck(self.chance, cards + [PASSED] * (100 - len(cards)))
+        self.slow_bytes = slow_bytes
+
+    async def serve(self, client: Line) -> None:
+        conversation = _Conversation(self, client)
+        try:
+            while True:
+                await conversation.go_on()
+        finally:
+            conversation.close()
+
+    def fate(self) -> str:
+        fate = self._fates.draw()
+        self.done[fate] += 1
+        return fate
+
+    async def send_again(self, request: bytes) -> None:
+        """Send the same bytes once more, later, on a connection of their own."""
+        await asyncio.sleep(self.chance.uniform(0, self._latest_copy))
+        await self.passing()
+        if not (asked := PUT.match(request)):
+            return
+        key, token, reuse = (word.decode() for word in asked.groups())
+        put = self.history.put(key, token, reuse)
+        server = await self.connect()
+        try:
+            await server.send(request)
+            answer = await read_message(server.reader)
+        finally:
+            server.close()
+        head, _, body = answer.partition(b"\r\n\r\n")
+        if head.startswith(b"HTTP/1.1 200 "):
+            reused = re.search(rb"(?i)\r\nmonotron-reused: true", head) is not None
+            self.history.answered(put, json.loads(body)["value"], reused)
+            self.done["copy answered"] += 1
+
+    def settle(self) -> None:
+        """Return when all copies have arrived and were answered."""
+
+        async def copies() -> None:
+            await asyncio.gather(*(task for task in self._tasks if task.get_name() == "copy"))
+
+        self.run(copies(), self._latest_copy + 30)
+
+
+class _Conversation:
+    """One client's connection, and the connection to the server that goes with it."""
+
+    def __init__(self, proxy: HttpProxy, client: Line) -> None:
+        self._proxy = proxy
+        self._client = client
+        self._server: Line | None = None
+        self._fates: dict[str, Callable[[bytes], Awaitable[None]]] = {
+            PASSED: self._pass_on,
+            "lost request": self._lose_request,
+            "lost answer": self._lose_answer,
+            "copy": self._copy,
+            "reset before": self._reset_before,
+            "reset after": self._reset_after,
+            "half close": self._half_close,
+            "cut answer": self._cut_answer,
+            "slow": self._slow,
+        }
+
+    async def go_on(self) -> None:
+        """The next request, whatever becomes of it."""
+        request = await read_message(self._client.reader)
+        await self._fates[self._proxy.fate()](request)
+
+    def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+
+    async def _ask(self, request: bytes) -> bytes:
+        await self._send(request)
+        return await read_message(self._to_server.reader)
+
+    async def _send(self, request: bytes) -> None:
+        await self._proxy.passing()
+        if self._server is None:
+            self._server = await self._proxy.connect()
+        await self._server.send(request)
+
+    async def _answer(self, answer: bytes) -> None:
+        await self._proxy.passing()
+        await self._client.send(answer)
+
+    @property
+    def _to_server(self) -> Line:
+        assert self._server is not None
+        return self._server
+
+    async def _pass_on(self, request: bytes) -> None:
+        await self._answer(await self._ask(request))
+
+    async def _lose_request(self, request: bytes) -> None:
+        raise ConnectionAbortedError
+
+    async def _lose_answer(self, request: bytes) -> None:
+        await self._ask(request)
+        raise ConnectionAbortedError
+
+    async def _copy(self, request: bytes) -> None:
+        self._proxy.spawn(self._proxy.send_again(request)).set_name("copy")
+        await self._pass_on(request)
+
+    async def _reset_before(self, request: bytes) -> None:
+        """Half of the request arrives."""
+        await self._send(request[: len(request) // 2])
+        self._reset_both()
+
+    async def _reset_after(self, request: bytes) -> None:
+        """The request arrives, and nobody waits for what becomes of it."""
+        await self._send(request)
+        self._reset_both()
+
+    def _reset_both(self) -> None:
+        self._to_server.reset()
+        self._client.reset()
+        raise ConnectionAbortedError
+
+    async def _half_close(self, request: bytes) -> None:
+        """The server is told that nothing more will come, which it may take for a farewell."""
+        await self._send(request)
+        self._to_server.send_no_more()
+        await self._answer(await self._to_server.reader.read())
+        raise ConnectionAbortedError
+
+    async def _cut_answer(self, request: bytes) -> None:
+        answer = await self._ask(request)
+        await self._answer(answer[: self._proxy.chance.randrange(1, len(answer))])
+        raise ConnectionAbortedError
+
+    async def _slow(self, request: bytes) -> None:
+        """One byte a second."""
+        last = self._proxy.chance.randint(1, self._proxy.slow_bytes)
+        await self._send(request[:-last])
+        for byte in request[-last:]:
+            await asyncio.sleep(1)
+            await self._send(bytes([byte]))
+        answer = await read_message(self._to_server.reader)
+        await self._answer(answer[:-1])
+        await asyncio.sleep(1)
+        await self._answer(answer[-1:])
+
+
+async def read_message(reader: asyncio.StreamReader) -> bytes:
+    """One whole request or answer, as it came; EOFError if there is none, or it is cut."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = LENGTH.search(head)
+    return head + await reader.readexactly(int(length[1]) if length else 0)

@@ -1,0 +1,99 @@
+"""A process of a server that has two is killed again and again: the other goes on."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from secrets import randbits
+
+import pytest
+
+from faults.aftermath import check_aftermath
+from faults.caller import Manner
+from faults.load import Load
+from faults.tier import limit, rounds
+from harness.member import until
+from harness.server import Server
+from monotron.supervisor import SHORT_LIFE
+
+KILLS = rounds(short=3, whole=50)
+KEYS = ["a", "b", "c", "CURRENT"]
+RESTLESS = Manner(hangs_up=0.1)
+"""Callers who connect anew now and then, so that a new process has its share of them."""
+
+AT_ONCE = 3
+"""Kills in a row: of two processes that have lived, and of one that has not, which is forgiven."""
+
+
+@pytest.mark.timeout(limit(short=120, whole=1200))
+def test_nothing_is_lost_when_a_process_is_killed_under_load(
+    database_url: str, report: Callable[[str], None]
+) -> None:
+    seed = randbits(32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    began = time.monotonic()
+    kills = interrupted = answers_meanwhile = 0
+    with Server(database_url, args=["--processes", "2"]) as server:
+        lived = Lives(server.pid)
+        lived.wait(SHORT_LIFE)
+        with Load([server.url], KEYS, callers=8, seed=seed, manner=RESTLESS) as load:
+            while kills < KILLS:
+                if kills and kills % AT_ONCE == 0:
+                    lived.wait(SHORT_LIFE)
+                load.wait_for_answers(20)
+                time.sleep(chance.uniform(0, 0.1))  # the moment of the fault
+                before, answers = load.interrupted, load.acknowledged
+                lived.kill_oldest()
+                kills += 1
+                answers_meanwhile += load.acknowledged - answers
+                load.wait_for_answers(50)
+                interrupted += load.interrupted > before
+            history = load.finish()
+        check_aftermath(history, [server.url])
+        assert server.log().count("another one takes its place") == KILLS
+        assert server.stop() == 0
+    report(
+        f"seed {seed}: {KILLS} kills in {time.monotonic() - began:.0f} s, {interrupted} of which "
+        f"interrupted a request; {load.acknowledged} answers, {answers_meanwhile} while one "
+        f"process was missing; {history.unknown()} in doubt, {history.retried()} retried "
+        f"({history.counted_in_doubt()} had been counted)"
+    )
+    assert interrupted > KILLS // 2
+    assert answers_meanwhile > 0
+    assert load.refused == 0
+
+
+class Lives:
+    """The processes of a supervisor, and since when they have been seen."""
+
+    def __init__(self, supervisor: int) -> None:
+        self._supervisor = supervisor
+        self._since = dict.fromkeys(self._running(), time.monotonic())
+        assert len(self._since) == 2
+
+    def wait(self, seconds: float) -> None:
+        """Return when each of them has lived so long."""
+        until(lambda: time.monotonic() > max(self._since.values()) + seconds, 60, "a life")
+
+    def kill_oldest(self) -> None:
+        """Kill one of them, and return when another one is there in its place."""
+        victim = min(self._since, key=self._since.__getitem__)
+        os.kill(victim, signal.SIGKILL)
+        running = until(lambda: self._replaced(victim), 30, "another process")
+        del self._since[victim]
+        for pid in running - self._since.keys():
+            self._since[pid] = time.monotonic()
+        assert len(self._since) == 2
+
+    def _replaced(self, victim: int) -> set[int]:
+        running = self._running() - {victim}
+        return running if len(running) == 2 else set()
+
+    def _running(self) -> set[int]:
+        path = Path(f"/proc/{self._supervisor}/task/{self._supervisor}/children")
+        return {int(child) for child in path.read_text().split()}
