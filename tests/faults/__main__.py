@@ -8,6 +8,10 @@ The others run tests of faults on real servers and real engines, each fault as o
 docs/faults.md says. Those that need root or network namespaces say so.
 
 kills       the server is killed, and the primary of the replica set; F4, F8, F11
+members     a primary sleeps through the election of another, and secondaries are killed; F8, F9
+rollbacks   writes of a primary that nobody else has are rolled back; F10
+commands    each command of the protocol fails in each way that MongoDB knows; F12
+soak        all of these in any order for ten minutes, 100 of them; F22
 """
 
 from __future__ import annotations
@@ -95,6 +99,10 @@ PARTS: dict[str, Callable[[], bool]] = {
     "broken": broken,
     "correct": correct,
     "kills": partial(tests, "test_server_kills.py", "test_primary_kills.py"),
+    "members": partial(tests, "test_member_faults.py"),
+    "rollbacks": partial(tests, "test_rollbacks.py"),
+    "commands": partial(tests, "test_failed_commands.py"),
+    "soak": partial(tests, "test_soak.py"),
 }
 
 

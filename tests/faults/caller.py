@@ -51,7 +51,8 @@ class Caller(threading.Thread):
             while not self._stop_asking.is_set():
                 what = self._chance.random()
                 if what < 0.05:
-                    self._peek(self._chance.choice(self._keys))
+                    url = next(self._turns)
+                    peek(self._clients[url], self._chance.choice(self._keys), self._history)
                 elif what < 0.15 and own:
                     self._keep_asking(*self._chance.choice(own))
                 else:
@@ -93,19 +94,21 @@ class Caller(threading.Thread):
             self.refused += 1
         return False
 
-    def _peek(self, key: str) -> None:
-        peek = self._history.peek(key)
-        try:
-            response = self._clients[next(self._turns)].request("GET", f"/v1/series/{key}")
-        except (OSError, HTTPException):
-            return
-        if response.status == 200:
-            entry = response.json()
-            self._history.seen(peek, entry["token"], entry["value"])
-        elif response.status == 404:
-            self._history.seen(peek, None, 0)
-        else:
-            _told_to_come_again(response)
+
+def peek(client: Client, key: str, history: History) -> None:
+    """Read where a series stands, and note what is seen if anything is."""
+    begun = history.peek(key)
+    try:
+        response = client.request("GET", f"/v1/series/{key}")
+    except (OSError, HTTPException):
+        return
+    if response.status == 200:
+        entry = response.json()
+        history.seen(begun, entry["token"], entry["value"])
+    elif response.status == 404:
+        history.seen(begun, None, 0)
+    else:
+        _told_to_come_again(response)
 
 
 def _told_to_come_again(response: Response) -> dict[str, object]:
