@@ -12,6 +12,7 @@ members     a primary sleeps through the election of another, and secondaries ar
 rollbacks   writes of a primary that nobody else has are rolled back; F10
 commands    each command of the protocol fails in each way that MongoDB knows; F12
 soak        all of these in any order for ten minutes, 100 of them; F22
+drains      servers are stopped with 50 requests under way, and restarted in turn; F17
 """
 
 from __future__ import annotations
@@ -102,6 +103,7 @@ PARTS: dict[str, Callable[[], bool]] = {
     "members": partial(tests, "test_member_faults.py"),
     "rollbacks": partial(tests, "test_rollbacks.py"),
     "commands": partial(tests, "test_failed_commands.py"),
+    "drains": partial(tests, "test_rolling_restarts.py"),
     "soak": partial(tests, "test_soak.py"),
 }
 

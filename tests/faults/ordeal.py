@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from secrets import randbits
 
 from faults.aftermath import check_aftermath
 from faults.history import History
 from faults.load import Load
+from harness.member import free_port
 from harness.mongod import ReplicaSet
 from harness.server import Server
 
@@ -24,13 +25,22 @@ DATABASE = "monotron"
 class Ordeal:
     """Two servers on a replica set, kept busy by callers while faults are done to it."""
 
-    def __init__(self, replica_set: ReplicaSet, servers: list[Server], load: Load, seed: int):
+    def __init__(
+        self,
+        replica_set: ReplicaSet,
+        database: str,
+        servers: list[Server],
+        load: Load,
+        seed: int,
+    ) -> None:
         self.replica_set = replica_set
+        self.database = database
         self.servers = servers
         self.load = load
         self.chance = random.Random(seed)
         self._seed = seed
         self._began = time.monotonic()
+        self._doubts_of_the_dead = 0
 
     @property
     def history(self) -> History:
@@ -41,9 +51,19 @@ class Ordeal:
         self.load.wait_for_answers(answers)
         time.sleep(self.chance.uniform(0.03, 0.25))
 
+    def kill_server(self) -> None:
+        """Crash one of the servers, and put another in its place, which is ready at the return."""
+        number = self.chance.randrange(len(self.servers))
+        server = self.servers[number]
+        server.kill()
+        self._doubts_of_the_dead += server.log().count(TRYING_AGAIN)
+        url = self.replica_set.url(self.database)
+        self.servers[number] = Server(url, listen=f"127.0.0.1:{server.port}")
+
     def doubts(self) -> int:
-        """How often a server of now was left in doubt by MongoDB."""
-        return sum(server.log().count(TRYING_AGAIN) for server in self.servers)
+        """How often a server was left in doubt by MongoDB."""
+        logs = (server.log() for server in self.servers)
+        return self._doubts_of_the_dead + sum(log.count(TRYING_AGAIN) for log in logs)
 
     def waited(self, began: float, ended: float) -> int:
         """How many requests were under way all the time from *began* to *ended*."""
@@ -66,18 +86,18 @@ class Ordeal:
 
 
 @contextmanager
-def ordeal(
-    replica_set: ReplicaSet,
-    *,
-    keys: Sequence[str] = KEYS,
-    start: Callable[[str], Server] = Server,
-    database: str = DATABASE,
-) -> Iterator[Ordeal]:
+def ordeal(replica_set: ReplicaSet, *, database: str = DATABASE) -> Iterator[Ordeal]:
     """An ordeal on a database of its own, which begins at once; its seed is printed."""
     seed = randbits(32)
     print(f"seed {seed}")
     url = replica_set.url(database)
-    with ExitStack() as stack:
-        servers = [stack.enter_context(start(url)) for _ in range(2)]
-        load = stack.enter_context(Load([each.url for each in servers], keys, seed=seed))
-        yield Ordeal(replica_set, servers, load, seed)
+    servers: list[Server] = []
+    try:
+        for _ in range(2):
+            # Below the outgoing ports: one that is killed finds its own free when it comes back.
+            servers.append(Server(url, listen=f"127.0.0.1:{free_port()}"))
+        with Load([server.url for server in servers], KEYS, seed=seed) as load:
+            yield Ordeal(replica_set, database, servers, load, seed)
+    finally:
+        for server in servers:
+            server.stop()

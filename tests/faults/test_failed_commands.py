@@ -144,7 +144,7 @@ def _some(cases: list[tuple[str, str, Failure]], every: int) -> list[object]:
     return [pytest.param(*case, id="-".join([*case[:2], case[2].name])) for case in chosen]
 
 
-@pytest.mark.parametrize(("operation", "command", "failure"), _some(CASES, every=29))
+@pytest.mark.parametrize(("operation", "command", "failure"), _some(CASES, every=53))
 def test_a_command_that_fails_for_a_while_is_not_noticed(
     place: Place, operation: str, command: str, failure: Failure
 ) -> None:
@@ -157,7 +157,7 @@ def test_a_command_that_fails_for_a_while_is_not_noticed(
     _assert_once(place, asked)
 
 
-@pytest.mark.parametrize(("operation", "command", "failure"), _some(LASTING, every=23))
+@pytest.mark.parametrize(("operation", "command", "failure"), _some(LASTING, every=41))
 def test_a_command_that_goes_on_failing_is_told_and_the_retry_counts_once(
     place: Place, operation: str, command: str, failure: Failure
 ) -> None:
