@@ -13,12 +13,15 @@ rollbacks   writes of a primary that nobody else has are rolled back; F10
 commands    each command of the protocol fails in each way that MongoDB knows; F12
 soak        all of these in any order for ten minutes, 100 of them; F22
 drains      servers are stopped with 50 requests under way, and restarted in turn; F17
+cuts        the network between servers and members, and among members, is cut; F16. Needs root,
+            network namespaces, and iptables and iproute2 of Debian, which it installs
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -34,6 +37,7 @@ BROKEN_SEEDS = 100
 MOST_MISSED = 1
 CORRECT_WORLDS = 2_000
 SIMULATED_SEEDS = 300_000
+CUTS = Path(__file__).parent / "root" / "test_cuts.py"
 
 
 def simulator() -> bool:
@@ -89,6 +93,20 @@ def tests(*files: str) -> bool:
     return _run("-m", "pytest", "-q", "--color=no", *paths, MONOTRON_FAULTS="whole")
 
 
+def cuts() -> bool:
+    """In a network of its own, so that nobody else is cut off."""
+    if os.geteuid() != 0:
+        print("only root may cut a network")
+        return False
+    if not all(map(shutil.which, ("iptables", "ip"))):
+        install = ["apt-get", "install", "-qqy", "--no-install-recommends", "iptables", "iproute2"]
+        subprocess.run(install, env=os.environ | {"RUNLEVEL": "1"}, check=True)
+    command = f"ip link set lo up && exec {sys.executable} -m pytest -q --color=no {CUTS}"
+    environment = os.environ | {"MONOTRON_FAULTS": "whole"}
+    done = subprocess.run(["unshare", "-n", "sh", "-c", command], env=environment, check=False)
+    return done.returncode == 0
+
+
 def _run(*command: str, **environment: str) -> bool:
     environment = os.environ | environment
     done = subprocess.run([sys.executable, *command], env=environment, check=False)
@@ -104,6 +122,7 @@ PARTS: dict[str, Callable[[], bool]] = {
     "rollbacks": partial(tests, "test_rollbacks.py"),
     "commands": partial(tests, "test_failed_commands.py"),
     "drains": partial(tests, "test_rolling_restarts.py"),
+    "cuts": cuts,
     "soak": partial(tests, "test_soak.py"),
 }
 

@@ -10,8 +10,8 @@ import sys
 from monotron.cli import main
 from monotron.store.mongo.store import MongoStore
 
-PATIENCE_SECONDS = 1.5
-ATTEMPT_SECONDS = 0.6
+PATIENCE_SECONDS = 4.0
+ATTEMPT_SECONDS = 1.0
 
 if __name__ == "__main__":
     MongoStore.__init__.__kwdefaults__ |= {

@@ -86,7 +86,9 @@ class Ordeal:
 
 
 @contextmanager
-def ordeal(replica_set: ReplicaSet, *, database: str = DATABASE) -> Iterator[Ordeal]:
+def ordeal(
+    replica_set: ReplicaSet, *, database: str = DATABASE, group: int | None = None
+) -> Iterator[Ordeal]:
     """An ordeal on a database of its own, which begins at once; its seed is printed."""
     seed = randbits(32)
     print(f"seed {seed}")
@@ -95,7 +97,7 @@ def ordeal(replica_set: ReplicaSet, *, database: str = DATABASE) -> Iterator[Ord
     try:
         for _ in range(2):
             # Below the outgoing ports: one that is killed finds its own free when it comes back.
-            servers.append(Server(url, listen=f"127.0.0.1:{free_port()}"))
+            servers.append(Server(url, listen=f"127.0.0.1:{free_port()}", group=group))
         with Load([server.url for server in servers], KEYS, seed=seed) as load:
             yield Ordeal(replica_set, database, servers, load, seed)
     finally:

@@ -81,15 +81,21 @@ class Mongod:
     """One mongod process with its data directory; it keeps port and data over a restart."""
 
     def __init__(
-        self, dbpath: Path, replica_set: str | None = None, *, fail_points: bool = False
+        self,
+        dbpath: Path,
+        replica_set: str | None = None,
+        *,
+        fail_points: bool = False,
+        group: int | None = None,
     ) -> None:
-        """*fail_points*: whether fail_point() may be used."""
+        """*fail_points*: whether fail_point() may be used; *group*: of the process, for root."""
         self.dbpath = dbpath
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         self.paused = False
         self._replica_set = replica_set
         self._fail_points = fail_points
+        self.group = group
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, wait: bool = True) -> None:
@@ -119,6 +125,7 @@ class Mongod:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            group=self.group,
         )
         if wait:
             self.wait_until_up()

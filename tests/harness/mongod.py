@@ -30,12 +30,18 @@ class Deployment:
         replica_set: str | None,
         *,
         fail_points: bool = False,
+        first_group: int | None = None,
     ) -> None:
         if directory is None and os.access(SHARED_MEMORY, os.W_OK | os.X_OK):
             directory = SHARED_MEMORY
         self.directory = Path(tempfile.mkdtemp(prefix="monotron-mongod-", dir=directory))
         self.members = [
-            Mongod(self.directory / str(number), replica_set, fail_points=fail_points)
+            Mongod(
+                self.directory / str(number),
+                replica_set,
+                fail_points=fail_points,
+                group=None if first_group is None else first_group + number,
+            )
             for number in range(members)
         ]
         self._options: dict[str, object] = {"replicaSet": replica_set} if replica_set else {}
@@ -109,13 +115,17 @@ class ReplicaSet(Deployment):
         heartbeat_ms: int = 200,
         *,
         fail_points: bool = False,
+        first_group: int | None = None,
     ) -> Self:
         """Start a healthy set, with its data in a new directory in *directory*.
 
         Without a *directory* it lies in shared memory if there is any: no disk, fast.
         *fail_points*: whether its members have MongoDB's own points of failure.
+        *first_group*: the group of the first member's process; the others have those after it.
         """
-        replica_set = cls(directory, members, SET_NAME, fail_points=fail_points)
+        replica_set = cls(
+            directory, members, SET_NAME, fail_points=fail_points, first_group=first_group
+        )
         try:
             replica_set.launch()
             replica_set._initiate(election_ms, heartbeat_ms)
