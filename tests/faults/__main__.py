@@ -13,6 +13,7 @@ rollbacks   writes of a primary that nobody else has are rolled back; F10
 commands    each command of the protocol fails in each way that MongoDB knows; F12
 soak        all of these in any order for ten minutes, 100 of them; F22
 drains      servers are stopped with 50 requests under way, and restarted in turn; F17
+races       first values, a hot series, tokens in any order, many callers at once; F2, F3, F19
 cuts        the network between servers and members, and among members, is cut; F16. Needs root,
             network namespaces, and iptables and iproute2 of Debian, which it installs
 """
@@ -122,6 +123,7 @@ PARTS: dict[str, Callable[[], bool]] = {
     "rollbacks": partial(tests, "test_rollbacks.py"),
     "commands": partial(tests, "test_failed_commands.py"),
     "drains": partial(tests, "test_rolling_restarts.py"),
+    "races": partial(tests, "test_concurrency.py", "test_races.py"),
     "cuts": cuts,
     "soak": partial(tests, "test_soak.py"),
 }

@@ -62,9 +62,7 @@ def roll_back_asleep(under: Ordeal) -> None:
 
 
 def kill_server(under: Ordeal) -> None:
-    interrupted = under.load.interrupted
     under.kill_server()
-    assert under.load.interrupted > interrupted
 
 
 KINDS = [
@@ -100,4 +98,5 @@ def test_nothing_is_lost_whatever_happens_in_whatever_order(
         kinds = ", ".join(f"{name.replace('_', ' ')} {times}" for name, times in done.items())
         report(f"{done.total()} faults ({kinds}); {came_of_it}")
     assert doubts > 0
+    assert under.load.interrupted >= rounds(short=0, whole=FAULTS // 10)
     assert len(done) >= rounds(short=2, whole=7)
