@@ -97,6 +97,6 @@ def test_nothing_is_lost_whatever_happens_in_whatever_order(
         doubts = under.doubts() + under.history.unknown()
         kinds = ", ".join(f"{name.replace('_', ' ')} {times}" for name, times in done.items())
         report(f"{done.total()} faults ({kinds}); {came_of_it}")
-    assert doubts > 0
+    assert doubts >= rounds(short=0, whole=FAULTS // 10)
     assert under.load.interrupted >= rounds(short=0, whole=FAULTS // 10)
     assert len(done) >= rounds(short=2, whole=7)
