@@ -11,12 +11,21 @@ kills       the server is killed, and the primary of the replica set; F4, F8, F1
 proxy       requests, answers and messages are lost, late, doubled, cut, slow, unanswered; F14
 nginx       two servers behind nginx (Debian's nginx-light), which repeats by itself; F15
 processes   a process of `serve --processes 2` is killed again and again
+members     a primary sleeps through the election of another, and secondaries are killed; F8, F9
+rollbacks   writes of a primary that nobody else has are rolled back; F10
+commands    each command of the protocol fails in each way that MongoDB knows; F12
+soak        all of these in any order for ten minutes, 100 of them; F22
+drains      servers are stopped with 50 requests under way, and restarted in turn; F17
+races       first values, a hot series, tokens in any order, many callers at once; F2, F3, F19
+cuts        the network between servers and members, and among members, is cut; F16. Needs root,
+            network namespaces, and iptables and iproute2 of Debian, which it installs
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -33,6 +42,7 @@ BROKEN_SEEDS = 100
 MOST_MISSED = 1
 CORRECT_WORLDS = 2_000
 SIMULATED_SEEDS = 300_000
+CUTS = Path(__file__).parent / "root" / "test_cuts.py"
 
 
 def simulator() -> bool:
@@ -98,6 +108,20 @@ def nginx() -> bool:
     return tests("test_nginx.py")
 
 
+def cuts() -> bool:
+    """In a network of its own, so that nobody else is cut off."""
+    if os.geteuid() != 0:
+        print("only root may cut a network")
+        return False
+    if not all(map(shutil.which, ("iptables", "ip"))):
+        install = ["apt-get", "install", "-qqy", "--no-install-recommends", "iptables", "iproute2"]
+        subprocess.run(install, env=os.environ | {"RUNLEVEL": "1"}, check=True)
+    command = f"ip link set lo up && exec {sys.executable} -m pytest -q --color=no {CUTS}"
+    environment = os.environ | {"MONOTRON_FAULTS": "whole"}
+    done = subprocess.run(["unshare", "-n", "sh", "-c", command], env=environment, check=False)
+    return done.returncode == 0
+
+
 def _run(*command: str, **environment: str) -> bool:
     environment = os.environ | environment
     done = subprocess.run([sys.executable, *command], env=environment, check=False)
@@ -112,6 +136,13 @@ PARTS: dict[str, Callable[[], bool]] = {
     "proxy": partial(tests, "test_network.py"),
     "nginx": nginx,
     "processes": partial(tests, "test_process_kills.py"),
+    "members": partial(tests, "test_member_faults.py"),
+    "rollbacks": partial(tests, "test_rollbacks.py"),
+    "commands": partial(tests, "test_failed_commands.py"),
+    "drains": partial(tests, "test_rolling_restarts.py"),
+    "races": partial(tests, "test_concurrency.py", "test_races.py"),
+    "cuts": cuts,
+    "soak": partial(tests, "test_soak.py"),
 }
 
 

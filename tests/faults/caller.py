@@ -15,6 +15,9 @@ from harness.http import Client, Response
 
 MOST_REMEMBERED = 100
 
+GATEWAY = (502, 504)
+"""What a proxy answers that heard nothing from a server."""
+
 
 @dataclass(frozen=True)
 class Manner:
@@ -71,7 +74,13 @@ class Caller(threading.Thread):
             while not self._stop_asking.is_set():
                 what = self._chance.random()
                 if what < 0.05:
-                    self._peek(self._chance.choice(self._keys))
+                    url = next(self._turns)
+                    peek(
+                        self._clients[url],
+                        self._chance.choice(self._keys),
+                        self._history,
+                        by_gateway=self._manner.by_gateway,
+                    )
                 elif what < 0.15 and own:
                     self._keep_asking(*self._chance.choice(own))
                 else:
@@ -118,26 +127,28 @@ class Caller(threading.Thread):
             self.refused += 1
         return False
 
-    def _peek(self, key: str) -> None:
-        peek = self._history.peek(key)
-        try:
-            response = self._clients[next(self._turns)].request("GET", f"/v1/series/{key}")
-        except (OSError, HTTPException):
-            return
-        if response.status == 200:
-            entry = response.json()
-            self._history.seen(peek, entry["token"], entry["value"])
-        elif response.status == 404:
-            self._history.seen(peek, None, 0)
-        elif not self._is_of_gateway(response):
-            _told_to_come_again(response)
-
     def _is_of_gateway(self, response: Response) -> bool:
         """Whether a proxy said that it has no answer, which leaves the request in doubt."""
-        if not self._manner.by_gateway or response.status not in (502, 504):
+        if not self._manner.by_gateway or response.status not in GATEWAY:
             return False
         self.at_gateway += 1
         return True
+
+
+def peek(client: Client, key: str, history: History, *, by_gateway: bool = False) -> None:
+    """Read where a series stands, and note what is seen if anything is."""
+    begun = history.peek(key)
+    try:
+        response = client.request("GET", f"/v1/series/{key}")
+    except (OSError, HTTPException):
+        return
+    if response.status == 200:
+        entry = response.json()
+        history.seen(begun, entry["token"], entry["value"])
+    elif response.status == 404:
+        history.seen(begun, None, 0)
+    elif not by_gateway or response.status not in GATEWAY:
+        _told_to_come_again(response)
 
 
 def _told_to_come_again(response: Response) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from secrets import randbits
 
 import pytest
@@ -11,9 +11,11 @@ import pytest
 from faults.aftermath import check_aftermath, ledger, peek
 from faults.checker import violations
 from faults.crowd import Crowd
+from faults.tier import limit, rounds
 from harness.server import Client, Server
 
 KEY = "some-great-service"
+FRESH_KEYS = rounds(short=50, whole=1700)
 
 
 @pytest.fixture
@@ -46,11 +48,13 @@ def test_200_callers_of_a_fresh_key_get_1_to_200(crowd: Crowd, reuse: str) -> No
     assert violations(crowd.history) == []
 
 
-def test_many_fresh_keys_each_count_from_1(crowd: Crowd) -> None:
-    for key in (f"key-{number}" for number in range(20)):
+@pytest.mark.timeout(limit(short=120, whole=3600))
+def test_many_fresh_keys_each_count_from_1(crowd: Crowd, report: Callable[[str], None]) -> None:
+    for key in (f"key-{number}" for number in range(FRESH_KEYS)):
         values = crowd.ask(key, [[(f"token-{number}", "any")] for number in range(16)])
         assert sorted(value for [value] in values) == list(range(1, 17))
     assert violations(crowd.history) == []
+    report(f"{FRESH_KEYS} new series, of 16 callers each")
 
 
 def test_a_token_of_16_callers_has_one_value_whatever_comes_between(

@@ -80,12 +80,22 @@ def until(condition: Callable[[], T | None], seconds: float, what: str) -> T:
 class Mongod:
     """One mongod process with its data directory; it keeps port and data over a restart."""
 
-    def __init__(self, dbpath: Path, replica_set: str | None = None) -> None:
+    def __init__(
+        self,
+        dbpath: Path,
+        replica_set: str | None = None,
+        *,
+        fail_points: bool = False,
+        group: int | None = None,
+    ) -> None:
+        """*fail_points*: whether fail_point() may be used; *group*: of the process, for root."""
         self.dbpath = dbpath
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         self.paused = False
         self._replica_set = replica_set
+        self._fail_points = fail_points
+        self.group = group
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, wait: bool = True) -> None:
@@ -108,11 +118,14 @@ class Mongod:
         # fmt: on
         if self._replica_set:
             flags += ["--replSet", self._replica_set, "--oplogSize", "512"]
+        if self._fail_points:
+            flags += ["--setParameter", "enableTestCommands=1"]
         self._process = subprocess.Popen(
             [find_mongod(), *flags],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            group=self.group,
         )
         if wait:
             self.wait_until_up()
@@ -145,11 +158,12 @@ class Mongod:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def command(self, document: Document, seconds: float = 10) -> Document:
-        """The answer to an admin command, also an answer that says no; OSError without one.
+        """The answer to a command, also an answer that says no; OSError without one.
 
+        To the database admin, unless the document names another in `$db`.
         Speaks OP_MSG itself: a MongoClient looks again every half second only, and has threads.
         """
-        message = b"\0\0\0\0\0" + bson.encode({**document, "$db": "admin"})
+        message = b"\0\0\0\0\0" + bson.encode({**document, "$db": document.get("$db", "admin")})
         with (
             socket.create_connection(("127.0.0.1", self.port), seconds) as connection,
             connection.makefile("rb") as stream,
@@ -159,6 +173,14 @@ class Mongod:
                 raise ConnectionError(f"mongod {self.address} hung up")
             body = stream.read(struct.unpack_from("<i", head)[0] - 16)
         return bson.decode(body[5:])
+
+    def fail_point(self, name: str, mode: str | Document, **data: object) -> int:
+        """Set one of MongoDB's own points of failure, "off" or on; how often it was met before."""
+        document = {"configureFailPoint": name, "mode": mode, "data": data}
+        answer = self.command(document)
+        if not answer["ok"]:
+            raise RuntimeError(f"configureFailPoint {name}: {answer}")
+        return int(answer["count"])
 
     def hello(self) -> Document | None:
         """How this member sees itself and its set; None if it is down, paused or mute."""

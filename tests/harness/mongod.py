@@ -23,12 +23,26 @@ SHARED_MEMORY = Path("/dev/shm")
 class Deployment:
     """Some members and the directory of their data, which stop() removes."""
 
-    def __init__(self, directory: Path | None, members: int, replica_set: str | None) -> None:
+    def __init__(
+        self,
+        directory: Path | None,
+        members: int,
+        replica_set: str | None,
+        *,
+        fail_points: bool = False,
+        first_group: int | None = None,
+    ) -> None:
         if directory is None and os.access(SHARED_MEMORY, os.W_OK | os.X_OK):
             directory = SHARED_MEMORY
         self.directory = Path(tempfile.mkdtemp(prefix="monotron-mongod-", dir=directory))
         self.members = [
-            Mongod(self.directory / str(number), replica_set) for number in range(members)
+            Mongod(
+                self.directory / str(number),
+                replica_set,
+                fail_points=fail_points,
+                group=None if first_group is None else first_group + number,
+            )
+            for number in range(members)
         ]
         self._options: dict[str, object] = {"replicaSet": replica_set} if replica_set else {}
 
@@ -99,12 +113,19 @@ class ReplicaSet(Deployment):
         members: int = 3,
         election_ms: int = 1000,
         heartbeat_ms: int = 200,
+        *,
+        fail_points: bool = False,
+        first_group: int | None = None,
     ) -> Self:
         """Start a healthy set, with its data in a new directory in *directory*.
 
         Without a *directory* it lies in shared memory if there is any: no disk, fast.
+        *fail_points*: whether its members have MongoDB's own points of failure.
+        *first_group*: the group of the first member's process; the others have those after it.
         """
-        replica_set = cls(directory, members, SET_NAME)
+        replica_set = cls(
+            directory, members, SET_NAME, fail_points=fail_points, first_group=first_group
+        )
         try:
             replica_set.launch()
             replica_set._initiate(election_ms, heartbeat_ms)
@@ -134,6 +155,11 @@ class ReplicaSet(Deployment):
     def primary(self) -> Mongod:
         """The primary, waiting for one while there is none."""
         return self.wait_for_primary()
+
+    def secondaries(self) -> list[Mongod]:
+        """All members but the primary."""
+        primary = self.primary()
+        return [member for member in self.members if member is not primary]
 
     def wait_for_primary(self, seconds: float = 60) -> Mongod:
         """The member that takes writes now, as soon as there is one."""

@@ -43,10 +43,12 @@ class Server:
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         program: Sequence[str] = ("-m", "monotron"),
+        group: int | None = None,
     ) -> None:
         """Start `monotron serve` on the *store* URL (None: no --store) with more *args*.
 
-        *program* is what Python runs instead of the installed package.
+        *program* is what Python runs instead of the installed package; *group*, for root only,
+        is that of the process.
         It gets the environment of the tests without their MONOTRON_ variables, and *env*.
         RuntimeError with what it wrote to stderr if it ends, or does not listen in 30 s.
         """
@@ -67,6 +69,7 @@ class Server:
                 stderr=stderr,
                 env={**inherited, **(env or {})},
                 cwd=cwd,
+                group=group,
             )
         try:
             self.url, self.port = self._wait_until_ready()

@@ -1,0 +1,138 @@
+"""The network is cut between servers and members, and among members; then it heals."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import pytest
+
+from faults.ordeal import Ordeal, ordeal
+from faults.private_network import Link, Network
+from faults.tier import rounds
+from harness.member import Mongod, until
+from harness.mongod import ReplicaSet
+from harness.server import Server
+
+CUTS = rounds(short=3, whole=33)
+SERVERS = 5000
+FIRST_MEMBER = 5001
+READY_AGAIN_SECONDS = 5
+LONG = 8
+"""Seconds after which a cut that leaves nobody to write to is waited for to be noticed."""
+
+Cut = Callable[[ReplicaSet], list[Link]]
+
+
+@pytest.fixture
+def network() -> Network:
+    """There before the first connection: only what it saw begin is known by its group."""
+    return Network(range(SERVERS, FIRST_MEMBER + 3))
+
+
+@pytest.fixture
+def own_set(network: Network) -> Iterator[ReplicaSet]:
+    with ReplicaSet.start(first_group=FIRST_MEMBER) as replica_set:
+        yield replica_set
+
+
+def _group(member: Mongod) -> int:
+    assert member.group is not None
+    return member.group
+
+
+def servers_from_primary(replica_set: ReplicaSet) -> list[Link]:
+    return [Link(SERVERS, replica_set.primary().port)]
+
+
+def servers_from_a_secondary(replica_set: ReplicaSet) -> list[Link]:
+    return [Link(SERVERS, replica_set.secondaries()[0].port)]
+
+
+def servers_from_all(replica_set: ReplicaSet) -> list[Link]:
+    return [Link(SERVERS, member.port) for member in replica_set.members]
+
+
+def primary_from_members(replica_set: ReplicaSet) -> list[Link]:
+    """The servers still reach it, and it may think itself primary for a while."""
+    primary = replica_set.primary()
+    return [
+        link
+        for member in replica_set.secondaries()
+        for link in (Link(_group(member), primary.port), Link(_group(primary), member.port))
+    ]
+
+
+def members_from_each_other(replica_set: ReplicaSet) -> list[Link]:
+    members = replica_set.members
+    return [Link(_group(one), other.port) for one in members for other in members if one != other]
+
+
+def primary_from_everybody(replica_set: ReplicaSet) -> list[Link]:
+    return servers_from_primary(replica_set) + primary_from_members(replica_set)
+
+
+KINDS: list[Cut] = [
+    servers_from_all,
+    servers_from_primary,
+    primary_from_members,
+    members_from_each_other,
+    primary_from_everybody,
+    servers_from_a_secondary,
+]
+DEAF: set[Cut] = {servers_from_all, members_from_each_other}
+"""What leaves nobody who could be written to by the servers."""
+
+ONE_WAY = [("--dport", "--sport"), ("--dport", "--sport"), ("--dport",), ("--sport",)]
+
+
+@pytest.mark.timeout(3600)
+def test_nothing_is_lost_where_the_network_is_cut(
+    own_set: ReplicaSet, network: Network, report: Callable[[str], None]
+) -> None:
+    done: Counter[str] = Counter()
+    not_ready, slowest, lasted = 0, 0.0, 0.0
+    with ordeal(own_set, group=SERVERS) as under:
+        for number in range(CUTS):
+            under.random_moment()
+            kind = KINDS[number % len(KINDS)]
+            seconds = 0.5 * 80 ** under.chance.random()
+            ways = under.chance.choice(ONE_WAY)
+            with network.cut(kind(own_set), ways):
+                if kind in DEAF and len(ways) == 2 and seconds > LONG:
+                    for server in under.servers:
+                        until(partial(_is_ready, server, False), 60, "a server that notices")
+                    not_ready += 1
+                time.sleep(seconds)
+                assert network.lost() > 0
+            took = _seconds_until_ready(under)
+            print(f"{kind.__name__} {ways} {seconds:.1f} s: ready after {took:.1f} s")
+            slowest, lasted = max(slowest, took), lasted + seconds
+            own_set.wait_until_healthy()
+            done[kind.__name__] += 1
+        kinds = ", ".join(f"{name.replace('_', ' ')} {times}" for name, times in done.items())
+        report(
+            f"{done.total()} cuts of {lasted:.0f} s together ({kinds}); {not_ready} of them had "
+            f"/readyz say no, which said yes {slowest:.1f} s after it was over at most; "
+            f" {under.judge()}"
+        )
+    assert not_ready > 0
+    assert under.doubts() + under.history.unknown() > 0
+    assert slowest <= READY_AGAIN_SECONDS
+
+
+def _seconds_until_ready(under: Ordeal) -> float:
+    """From when the set has a primary that stays; members that were cut off may elect another."""
+    primary, began = under.replica_set.primary(), time.monotonic()
+    while not all(_is_ready(server, True) for server in under.servers):
+        if (now := under.replica_set.primary()) is not primary:
+            primary, began = now, time.monotonic()
+        assert time.monotonic() - began < 60, "a server that is not ready again"
+    return time.monotonic() - began
+
+
+def _is_ready(server: Server, ready: bool) -> bool:
+    with server.client() as client:
+        return (client.request("GET", "/readyz").status == 200) == ready
