@@ -40,8 +40,8 @@ clean:
 	$(PIP) install -e '.[test]'
 	touch .venv/.installed $@
 
-# Real pipelines run in gitlab-ci-local, which copies files with rsync; and one in busybox.
+# gitlab-ci-local runs real pipelines, and needs rsync; one is in busybox; disks that fail are in C.
 .venv/.installed-runners: Makefile | .venv/bin/pip
 	npm install --prefix .venv/npm --no-audit --no-fund --loglevel=error gitlab-ci-local@4.73.0
-	{ command -v rsync && command -v busybox; } >/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -qqy --no-install-recommends rsync busybox >/dev/null; }
+	{ command -v rsync && command -v busybox && command -v cc; } >/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -qqy --no-install-recommends rsync busybox gcc libc6-dev >/dev/null; }
 	touch $@

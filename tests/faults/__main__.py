@@ -8,6 +8,7 @@ The others run tests of faults on real servers and real engines, each fault as o
 docs/faults.md says. Those that need root or network namespaces say so.
 
 kills       the server is killed, and the primary of the replica set; F4, F8, F11
+power       the power fails under SQLite; F5; needs a C compiler
 """
 
 from __future__ import annotations
@@ -95,6 +96,7 @@ PARTS: dict[str, Callable[[], bool]] = {
     "broken": broken,
     "correct": correct,
     "kills": partial(tests, "test_server_kills.py", "test_primary_kills.py"),
+    "power": partial(tests, "test_power_cuts.py"),
 }
 
 
