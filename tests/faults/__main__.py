@@ -9,6 +9,11 @@ docs/faults.md says. Those that need root or network namespaces say so.
 
 kills       the server is killed, and the primary of the replica set; F4, F8, F11
 power       the power fails under SQLite; F5; needs a C compiler
+disk        SQLite's disk fails to write or to sync, or is full; F6, F7; needs a C compiler, and root
+            to mount file systems
+failpoints  the server ends, waits or fails at chosen points of its work; F13
+restores    backups under load, restored and raised; F21
+leaks       many requests of all kinds, and broken ones, of one server; F25
 """
 
 from __future__ import annotations
@@ -97,6 +102,10 @@ PARTS: dict[str, Callable[[], bool]] = {
     "correct": correct,
     "kills": partial(tests, "test_server_kills.py", "test_primary_kills.py"),
     "power": partial(tests, "test_power_cuts.py"),
+    "disk": partial(tests, "test_disk_errors.py", "test_disk_full.py"),
+    "failpoints": partial(tests, "test_failpoints.py"),
+    "restores": partial(tests, "test_restores.py"),
+    "leaks": partial(tests, "test_leaks.py"),
 }
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from http.client import HTTPException
 from itertools import cycle
 
@@ -13,6 +14,9 @@ from faults.history import History
 from harness.http import Client, Response
 
 MOST_REMEMBERED = 100
+
+COME_AGAIN = {"store_unavailable": 503, "draining": 503}
+"""Codes of errors, with their statuses, after which the same request may be sent again."""
 
 
 class Caller(threading.Thread):
@@ -26,21 +30,25 @@ class Caller(threading.Thread):
         history: History,
         stop: threading.Event,
         chance: random.Random,
+        come_again: Mapping[str, int] = COME_AGAIN,
     ) -> None:
         """It asks the servers at *urls* in turn, and begins no token more once *stop* is set.
 
         A series whose key is in capitals is asked with `reuse=current`, any other with `any`.
+        Any error but those of *come_again* ends it.
         """
         super().__init__(name=name, daemon=True)
         self._history = history
         self._keys = keys
         self._stop_asking = stop
         self._chance = chance
+        self._come_again = come_again
         self._clients = {url: Client(url) for url in urls}
         self._turns = cycle(urls)
         self.answers = dict.fromkeys(urls, 0)
         self.interrupted = 0
         self.refused = 0
+        self.told: Counter[tuple[str, str]] = Counter()
         self.give_up = False
         self.error: BaseException | None = None
 
@@ -88,7 +96,9 @@ class Caller(threading.Thread):
             self._history.answered(put, response.json()["value"], reused)
             self.answers[url] += 1
             return True
-        if _told_to_come_again(response)["applied"] == "no":
+        problem = self._told_to_come_again(response)
+        self.told[problem["code"], problem["applied"]] += 1
+        if problem["applied"] == "no":
             self._history.refused(put)
             self.refused += 1
         return False
@@ -105,13 +115,11 @@ class Caller(threading.Thread):
         elif response.status == 404:
             self._history.seen(peek, None, 0)
         else:
-            _told_to_come_again(response)
+            self._told_to_come_again(response)
 
-
-def _told_to_come_again(response: Response) -> dict[str, object]:
-    """The problem document of an answer that lets the same request be sent again, and no other."""
-    problem = response.json()
-    assert isinstance(problem, dict)
-    assert response.status == 503, response
-    assert problem["code"] in ("store_unavailable", "draining"), response
-    return problem
+    def _told_to_come_again(self, response: Response) -> dict[str, str]:
+        """The problem of an answer that lets the same request be sent again, and no other."""
+        problem = response.json()
+        assert isinstance(problem, dict)
+        assert response.status == self._come_again.get(problem["code"]), response
+        return problem

@@ -1,6 +1,6 @@
 /* A disk that fails when told to, and writes down what it was asked: preloaded into a server.
  *
- * MONOTRON_DISK_FILE names the store's file. Calls on it, on its -wal, its -journal and its folder
+ * FAULTY_DISK_FILE names the store's file. Calls on it, on its -wal, its -journal and its folder
  * are counted, failed and recorded; all others go through. faults/disk.py has the other half. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -40,17 +40,17 @@ static char kinds[1 << 16];
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 __attribute__((constructor)) static void begin(void) {
-    const char *file = getenv("MONOTRON_DISK_FILE");
+    const char *file = getenv("FAULTY_DISK_FILE");
     if (!file) return;
     strncpy(file_name, file, sizeof file_name - 1);
     strncpy(folder_name, file, sizeof folder_name - 1);
     *strrchr(folder_name, '/') = 0;
-    int fd = REAL(open)(getenv("MONOTRON_DISK_CONTROL"), O_RDWR | O_CLOEXEC);
+    int fd = REAL(open)(getenv("FAULTY_DISK_CONTROL"), O_RDWR | O_CLOEXEC);
     control = mmap(NULL, sizeof *control, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (control == MAP_FAILED) abort();
     REAL(close)(fd);
-    if (getenv("MONOTRON_DISK_RECORD"))
-        record_to = REAL(open)(getenv("MONOTRON_DISK_RECORD"), O_WRONLY | O_APPEND | O_CLOEXEC);
+    if (getenv("FAULTY_DISK_RECORD"))
+        record_to = REAL(open)(getenv("FAULTY_DISK_RECORD"), O_WRONLY | O_APPEND | O_CLOEXEC);
 }
 
 static int kind_of_name(const char *name) {

@@ -77,12 +77,12 @@ class Disk:
             self._control = mmap.mmap(opened.fileno(), self._CONTROL.size)
         self.env = {
             "LD_PRELOAD": str(library()),
-            "MONOTRON_DISK_FILE": str(file),
-            "MONOTRON_DISK_CONTROL": str(self._control_file),
+            "FAULTY_DISK_FILE": str(file),
+            "FAULTY_DISK_CONTROL": str(self._control_file),
         }
         if recorded:
             self._record_file.touch()
-            self.env["MONOTRON_DISK_RECORD"] = str(self._record_file)
+            self.env["FAULTY_DISK_RECORD"] = str(self._record_file)
 
     @property
     def url(self) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-from faults.caller import Caller
+from faults.caller import COME_AGAIN, Caller
 from faults.history import History
 from harness.member import until
 
@@ -27,10 +28,12 @@ class Load:
         callers: int = 16,
         pinned: bool = False,
         seed: int = 0,
+        come_again: Mapping[str, int] = COME_AGAIN,
     ) -> None:
         """Callers alternate between the servers at *urls*; *pinned*, each stays with one.
 
         *keys*: of the series, those in capitals for `reuse=current`, the others for `any`.
+        *come_again*: the codes of errors, with their statuses, that a caller takes.
         """
         self.history = History()
         self._stop = threading.Event()
@@ -39,7 +42,7 @@ class Load:
             first = number % len(urls)
             turns = [urls[first]] if pinned else [*urls[first:], *urls[:first]]
             chance = random.Random(f"{seed} {number}")
-            caller = Caller(f"c{number}", turns, keys, self.history, self._stop, chance)
+            caller = Caller(f"c{number}", turns, keys, self.history, self._stop, chance, come_again)
             self._callers.append(caller)
 
     @property
@@ -56,6 +59,11 @@ class Load:
     def refused(self) -> int:
         """How many PUTs were told, or found, that they had no effect."""
         return sum(caller.refused for caller in self._callers)
+
+    @property
+    def told(self) -> Counter[tuple[str, str]]:
+        """How many PUTs were answered with which error: its code, and whether it was applied."""
+        return sum((Counter(caller.told) for caller in self._callers), Counter())
 
     def answers_of(self, url: str) -> int:
         """How many PUTs the server at *url* answered with a number so far."""
