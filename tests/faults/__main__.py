@@ -9,8 +9,8 @@ docs/faults.md says. Those that need root or network namespaces say so.
 
 kills       the server is killed, and the primary of the replica set; F4, F8, F11
 power       the power fails under SQLite; F5; needs a C compiler
-disk        SQLite's disk fails to write or to sync, or is full; F6, F7; needs a C compiler, and root
-            to mount file systems
+disk        SQLite's disk fails to write or to sync, or is full; F6, F7; needs a C compiler, and
+            root, to mount file systems
 failpoints  the server ends, waits or fails at chosen points of its work; F13
 restores    backups under load, restored and raised; F21
 leaks       many requests of all kinds, and broken ones, of one server; F25

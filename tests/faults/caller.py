@@ -91,6 +91,10 @@ class Caller(threading.Thread):
         except (OSError, HTTPException):
             self.interrupted += 1
             return False
+        if response.headers["Content-Length"] is None:
+            # It was cut off within its headers, and http.client takes that for their end.
+            self.interrupted += 1
+            return False
         if response.status == 200:
             reused = {"true": True, "false": False}[response.headers["Monotron-Reused"]]
             self._history.answered(put, response.json()["value"], reused)
