@@ -41,8 +41,8 @@ clean:
 	touch .venv/.installed $@
 
 # Real pipelines run in gitlab-ci-local, which copies files with rsync; and one in busybox. Servers are
-# put behind nginx, whose service is not started.
+# put behind nginx, whose service is not started. Disks that fail are written in C.
 .venv/.installed-runners: Makefile | .venv/bin/pip
 	npm install --prefix .venv/npm --no-audit --no-fund --loglevel=error gitlab-ci-local@4.73.0
-	PATH=$$PATH:/usr/sbin; { command -v rsync && command -v busybox && command -v nginx; } >/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) env RUNLEVEL=1 apt-get install -qqy --no-install-recommends rsync busybox nginx-light >/dev/null; }
+	PATH=$$PATH:/usr/sbin; { command -v rsync && command -v busybox && command -v nginx && command -v cc; } >/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) env RUNLEVEL=1 apt-get install -qqy --no-install-recommends rsync busybox nginx-light gcc libc6-dev >/dev/null; }
 	touch $@

@@ -19,6 +19,12 @@ drains      servers are stopped with 50 requests under way, and restarted in tur
 races       first values, a hot series, tokens in any order, many callers at once; F2, F3, F19
 cuts        the network between servers and members, and among members, is cut; F16. Needs root,
             network namespaces, and iptables and iproute2 of Debian, which it installs
+power       the power fails under SQLite; F5; needs a C compiler
+disk        SQLite's disk fails to write or to sync, or is full; F6, F7; needs a C compiler, and
+            root, to mount file systems
+failpoints  the server ends, waits or fails at chosen points of its work; F13
+restores    backups under load, restored and raised; F21
+leaks       many requests of all kinds, and broken ones, of one server; F25
 """
 
 from __future__ import annotations
@@ -143,6 +149,11 @@ PARTS: dict[str, Callable[[], bool]] = {
     "races": partial(tests, "test_concurrency.py", "test_races.py"),
     "cuts": cuts,
     "soak": partial(tests, "test_soak.py"),
+    "power": partial(tests, "test_power_cuts.py"),
+    "disk": partial(tests, "test_disk_errors.py", "test_disk_full.py"),
+    "failpoints": partial(tests, "test_failpoints.py"),
+    "restores": partial(tests, "test_restores.py"),
+    "leaks": partial(tests, "test_leaks.py"),
 }
 
 

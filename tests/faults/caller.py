@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from http.client import HTTPException
 from itertools import cycle
 
@@ -14,6 +15,9 @@ from faults.history import History
 from harness.http import Client, Response
 
 MOST_REMEMBERED = 100
+
+COME_AGAIN = {"store_unavailable": 503, "draining": 503}
+"""Codes of errors, with their statuses, after which the same request may be sent again."""
 
 GATEWAY = (502, 504)
 """What a proxy answers that heard nothing from a server."""
@@ -27,6 +31,8 @@ class Manner:
     """Seconds after which an answer is not waited for any more."""
     hangs_up: float = 0.0
     """After which part of all answers it connects anew."""
+    come_again: Mapping[str, int] = field(default_factory=COME_AGAIN.copy)
+    """The codes of errors, with their statuses, that they take."""
     by_gateway: bool = False
     """Whether a proxy is between, which repeats requests, and has answers of its own: 502, 504."""
 
@@ -50,6 +56,7 @@ class Caller(threading.Thread):
         """It asks the servers at *urls* in turn, and begins no token more once *stop* is set.
 
         A series whose key is in capitals is asked with `reuse=current`, any other with `any`.
+        Any error that *manner* does not know ends it.
         """
         super().__init__(name=name, daemon=True)
         self._history = history
@@ -59,11 +66,12 @@ class Caller(threading.Thread):
         self._manner = manner
         self._clients = {url: Client(url, manner.timeout) for url in urls}
         self._turns = cycle(urls)
-        self._told: set[tuple[str, str]] = set()
+        self._numbered: set[tuple[str, str]] = set()
         self.answers = dict.fromkeys(urls, 0)
         self.interrupted = 0
         self.refused = 0
         self.at_gateway = 0
+        self.told: Counter[tuple[str, str]] = Counter()
         self.give_up = False
         self.error: BaseException | None = None
 
@@ -79,7 +87,7 @@ class Caller(threading.Thread):
                         self._clients[url],
                         self._chance.choice(self._keys),
                         self._history,
-                        by_gateway=self._manner.by_gateway,
+                        self._manner,
                     )
                 elif what < 0.15 and own:
                     self._keep_asking(*self._chance.choice(own))
@@ -114,15 +122,19 @@ class Caller(threading.Thread):
             return False
         if response.status == 200:
             reused = {"true": True, "false": False}[response.headers["Monotron-Reused"]]
-            if reused and self._manner.by_gateway and (key, token) not in self._told:
+            if reused and self._manner.by_gateway and (key, token) not in self._numbered:
                 self._history.repeated(put)
-            self._told.add((key, token))
+            self._numbered.add((key, token))
             self._history.answered(put, response.json()["value"], reused)
             self.answers[url] += 1
             if self._chance.random() < self._manner.hangs_up:
                 self._clients[url].close()
             return True
-        if not self._is_of_gateway(response) and _told_to_come_again(response)["applied"] == "no":
+        if self._is_of_gateway(response):
+            return False
+        problem = told_to_come_again(response, self._manner)
+        self.told[problem["code"], problem["applied"]] += 1
+        if problem["applied"] == "no":
             self._history.refused(put)
             self.refused += 1
         return False
@@ -135,7 +147,7 @@ class Caller(threading.Thread):
         return True
 
 
-def peek(client: Client, key: str, history: History, *, by_gateway: bool = False) -> None:
+def peek(client: Client, key: str, history: History, manner: Manner = MANNER) -> None:
     """Read where a series stands, and note what is seen if anything is."""
     begun = history.peek(key)
     try:
@@ -147,14 +159,13 @@ def peek(client: Client, key: str, history: History, *, by_gateway: bool = False
         history.seen(begun, entry["token"], entry["value"])
     elif response.status == 404:
         history.seen(begun, None, 0)
-    elif not by_gateway or response.status not in GATEWAY:
-        _told_to_come_again(response)
+    elif not manner.by_gateway or response.status not in GATEWAY:
+        told_to_come_again(response, manner)
 
 
-def _told_to_come_again(response: Response) -> dict[str, object]:
-    """The problem document of an answer that lets the same request be sent again, and no other."""
+def told_to_come_again(response: Response, manner: Manner) -> dict[str, str]:
+    """The problem of an answer that lets the same request be sent again, and no other."""
     problem = response.json()
     assert isinstance(problem, dict)
-    assert response.status == 503, response
-    assert problem["code"] in ("store_unavailable", "draining"), response
+    assert response.status == manner.come_again.get(problem["code"]), response
     return problem

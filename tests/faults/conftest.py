@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,7 @@ import pytest
 from faults.tier import WHOLE
 
 pytest.register_assert_rewrite(
-    "faults.aftermath", "faults.caller", "faults.crowd", "faults.rollback"
+    "faults.aftermath", "faults.caller", "faults.crowd", "faults.cut_check", "faults.rollback"
 )
 
 STORES = ["sqlite", "mongod"]
@@ -25,3 +28,12 @@ def store_url(request: pytest.FixtureRequest) -> str:
         return str(request.getfixturevalue("database_url"))
     folder: Path = request.getfixturevalue("tmp_path")
     return f"sqlite:///{folder}/monotron.db"
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder in memory, if that can be: syncs that are counted need not be waited for."""
+    memory = Path("/dev/shm")
+    folder = Path(tempfile.mkdtemp(prefix="monotron-", dir=memory if memory.is_dir() else None))
+    yield folder
+    shutil.rmtree(folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -64,6 +65,11 @@ class Load:
     def at_gateway(self) -> int:
         """How many requests a proxy had no answer to."""
         return sum(caller.at_gateway for caller in self._callers)
+
+    @property
+    def told(self) -> Counter[tuple[str, str]]:
+        """How many PUTs were answered with which error: its code, and whether it was applied."""
+        return sum((Counter(caller.told) for caller in self._callers), Counter())
 
     def answers_of(self, url: str) -> int:
         """How many PUTs the server at *url* answered with a number so far."""

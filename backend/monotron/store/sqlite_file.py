@@ -1,5 +1,6 @@
 """An SQLite file that one server keeps: locked, checked, every commit on disk before it counts."""
 
+import errno
 import logging
 import os
 import sqlite3
@@ -155,7 +156,7 @@ class SqliteFile:
         """Open or make the file, or `:memory:`. `StartupError` if it will not do."""
         self._path = path
         self._lock = threading.Lock()
-        self._broken = False
+        self._broken = self._closed = False
         self._connection = self._connect()
 
     @contextmanager
@@ -219,16 +220,21 @@ class SqliteFile:
             self._connection.close()
 
     def _reopen(self) -> None:
-        self._connection.close()
         try:
+            if not self._closed:
+                _write_again(f"{self._path}-wal")  # before it can be read, or moved to the file
+                self._connection.close()
+                self._closed = True
             self._connection = self._connect()
         except StartupError as error:
             log.error("SQLite could not open %s again: %s", self._path, error)
+            if getattr(error.__cause__, "errno", None) == errno.ENOSPC:
+                raise _full("no") from error
             raise StoreUnavailable(
                 "The store's file cannot be opened again after an error. The server's log holds "
                 "the cause; once that is gone, send the same request again."
             ) from error
-        self._broken = False
+        self._broken = self._closed = False
 
     def _connect(self) -> sqlite3.Connection:
         if sqlite3.sqlite_version_info < _OLDEST:
@@ -289,6 +295,8 @@ class SqliteFile:
                     "needed for its promises. Is it on a network file system? Use a local disk."
                 )
         connection.execute("BEGIN IMMEDIATE")  # takes the lock on the file, for good
+        if not in_memory:
+            _write_again(f"{self._path}-wal")
         (application_id,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -302,11 +310,12 @@ class SqliteFile:
                 f"{self._path} was written by a newer Monotron (its schema is {version}, this "
                 f"one's is {SCHEMA_VERSION}). Use the Monotron that wrote it, or a newer one."
             )
-        for script in _SCHEMA[version:]:
-            for statement in script.split(";\n"):
-                connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        if version < SCHEMA_VERSION:  # else nothing is written: the disk may be full
+            for script in _SCHEMA[version:]:
+                for statement in script.split(";\n"):
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
 
 
@@ -337,6 +346,27 @@ def check_backup(path: str, name: str) -> None:
         raise StartupError(f"{name} is a damaged backup: {lines[0][0]}. Use an older one.")
 
 
+def _write_again(path: str) -> None:
+    """Make durable what can be read of the log. Whoever does this holds the lock.
+
+    After a sync that failed, the kernel keeps what it could not write in memory, and takes it for
+    written: it would be read as committed, also by the next process, and no sync would write it.
+    """
+    if not os.path.exists(path):
+        return
+    try:
+        log_file = os.open(path, os.O_RDWR)
+        try:
+            position = 0
+            while chunk := os.pread(log_file, 1 << 20, position):
+                position += os.pwrite(log_file, chunk, position)
+            os.fsync(log_file)
+        finally:
+            os.close(log_file)
+    except OSError as error:
+        raise StartupError(f"{path} cannot be written: {error.strerror}.") from error
+
+
 def sync_folder(path: str) -> None:
     """Make the new file's name durable too, not only what is in it."""
     folder = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY)
@@ -350,11 +380,7 @@ def _translated(error: sqlite3.Error, *, applied: Applied) -> MonotronError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the primary code
     log.error("SQLite: %s (%s)", error, getattr(error, "sqlite_errorname", type(error).__name__))
     if code == sqlite3.SQLITE_FULL:
-        return StorageFull(
-            "The disk that holds the store is full. Free some space; then send the same "
-            "request again.",
-            applied=applied,
-        )
+        return _full(applied)
     if code == sqlite3.SQLITE_CONSTRAINT:
         return InternalError(
             "The store's own rows contradict one another, so nothing was given. This is a bug: "
@@ -364,5 +390,12 @@ def _translated(error: sqlite3.Error, *, applied: Applied) -> MonotronError:
     return StoreUnavailable(
         "The store could not read or write its file. Send the same request again in a moment; "
         "the server's log holds the cause.",
+        applied=applied,
+    )
+
+
+def _full(applied: Applied) -> StorageFull:
+    return StorageFull(
+        "The disk that holds the store is full. Free some space; then send the same request again.",
         applied=applied,
     )

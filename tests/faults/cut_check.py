@@ -1,0 +1,102 @@
+"""What must be there when a server starts again after the power failed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from faults.checker import violations
+from faults.disk import Operation
+from faults.history import History, Peek, Put
+from faults.power import Cut, cuts
+from monotron.model import Given, Reuse, SeriesKey
+from monotron.store import Store, open_store
+from monotron.store.base import Advance
+
+ACCOUNT = 1
+"""That of everybody on an open server."""
+
+
+@dataclass
+class Survived:
+    """What callers knew when the power failed, summed over some cuts: nothing of it was lost."""
+
+    answered: int = 0
+    doubtful: int = 0
+    counted: int = 0
+    """Of those in doubt, how many had their number already."""
+
+
+def check_cuts(
+    operations: Sequence[Operation], history: History, folder: Path, *, number: int, seed: int
+) -> Survived:
+    """Fail the power so many times at random, and see each time that nothing is lost."""
+    survived = Survived()
+    for cut in cuts(operations, number, seed):
+        known = until(history, cut.moment)
+        survived.answered += len(known.acknowledged())
+        survived.doubtful += len(known.unresolved())
+        store = after(cut, folder)
+        try:
+            check_after_cut(store, known)
+        finally:
+            store.close()
+        survived.counted += known.counted_in_doubt()
+    return survived
+
+
+def until(history: History, moment: float) -> History:
+    """What callers knew at the moment; what they were waiting for is in doubt."""
+    known = History()
+    for put in history.puts:
+        if put.called < moment:
+            copy = Put(put.key, put.token, put.reuse, put.called)
+            if put.returned < moment:
+                copy.returned, copy.value = put.returned, put.value
+                copy.reused, copy.refused = put.reused, put.refused
+            known.puts.append(copy)
+    for peek in history.peeks:
+        if peek.returned < moment:
+            known.peeks.append(Peek(peek.key, peek.called, peek.returned, peek.token, peek.value))
+    return known
+
+
+def check_after_cut(store: Store, history: History) -> None:
+    """Let all who wait have their numbers, and hold history and rows against one another."""
+    before = {key: set(rows(store, key)) for key in history.series()}
+    for key in history.series():
+        assert told(history, key) - before[key] == set(), f"lost from {key}"
+        in_doubt = {put.token for put in history.puts if put.key == key and put.unknown}
+        assert {token for token, _ in before[key] - told(history, key)} <= in_doubt
+    for key, token in sorted(history.unresolved()):
+        reuse = "current" if key.isupper() else "any"
+        put = history.put(key, token, reuse)
+        asked = Advance(SeriesKey(ACCOUNT, key), token, Reuse(reuse), "anybody")
+        [given] = store.advance([asked])
+        assert isinstance(given, Given)
+        history.answered(put, given.entry.value, given.reused)
+    assert violations(history) == []
+    for key in history.series():
+        values = [value for _, value in rows(store, key)]
+        assert values == list(range(len(values), 0, -1))
+    assert [each for slice in store.audit(alone=True) for each in slice.findings] == []
+
+
+def told(history: History, key: str) -> set[tuple[str, int]]:
+    return {(put.token, put.value) for put in history.puts if put.key == key and put.value}
+
+
+def rows(store: Store, key: str) -> list[tuple[str | None, int]]:
+    rows = store.ledger_page(SeriesKey(ACCOUNT, key), None, 100_000) or []
+    return [(row.entry.token, row.entry.value) for row in rows]
+
+
+def after(cut: Cut, folder: Path) -> Store:
+    """The store that a server finds when it starts again."""
+    place = folder / "after"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    cut.put(place / "monotron.db")
+    return open_store(f"sqlite:///{place}/monotron.db")

@@ -1,0 +1,138 @@
+"""A disk that fails when told to, and writes down what it was asked: `disk.c`, and its controls."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import shutil
+import struct
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+from pathlib import Path
+
+SOURCE = Path(__file__).with_name("disk.c")
+FOREVER = -1
+
+
+class Call(IntEnum):
+    """What can be asked of a disk."""
+
+    NONE, WRITE, SYNC, TRUNCATE, OPEN, UNLINK = range(6)
+
+
+class File(IntEnum):
+    """Of what; a store's folder is synced too."""
+
+    NONE, MAIN, WAL, JOURNAL, FOLDER = range(5)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A call as it was carried out. *offset* is the size of TRUNCATE; of OPEN, 1 if it made one."""
+
+    began: float
+    ended: float
+    call: Call
+    file: File
+    offset: int
+    error: int
+    data: bytes
+
+
+@cache
+def library() -> Path:
+    """The compiled shim, made once a process."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        raise RuntimeError("these faults need a C compiler: apt-get install gcc libc6-dev")
+    made = Path(tempfile.mkdtemp(prefix="monotron-disk-"), "disk.so")
+    subprocess.run(
+        [compiler, "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", made, SOURCE, "-ldl"],
+        check=True,
+    )
+    return made
+
+
+class Disk:
+    """Where one store's file stands, as long as a server runs with `env`.
+
+    The clock of what it writes down is `time.monotonic`.
+    """
+
+    _CONTROL = struct.Struct("=8q")
+    _CALL, _FILE, _ERROR, _SKIP, _TIMES, _FAILED, _MOST_BYTES, _REFUSED = range(8)
+    _RECORD = struct.Struct("=dd5q")
+
+    def __init__(self, file: Path, *, recorded: bool = False) -> None:
+        """*recorded*: whether to keep all that is written, for `operations`."""
+        self.file = file
+        self._control_file = file.with_name(f"{file.name}.control")
+        self._record_file = file.with_name(f"{file.name}.record")
+        self._control_file.write_bytes(self._CONTROL.pack(0, 0, 0, 0, 0, 0, FOREVER, 0))
+        with self._control_file.open("r+b") as opened:
+            self._control = mmap.mmap(opened.fileno(), self._CONTROL.size)
+        self.env = {
+            "LD_PRELOAD": str(library()),
+            "FAULTY_DISK_FILE": str(file),
+            "FAULTY_DISK_CONTROL": str(self._control_file),
+        }
+        if recorded:
+            self._record_file.touch()
+            self.env["FAULTY_DISK_RECORD"] = str(self._record_file)
+
+    @property
+    def url(self) -> str:
+        """The store on it."""
+        return f"sqlite:///{self.file}"
+
+    def fail(self, call: Call, file: File, error: int, *, skip: int = 0, times: int = 1) -> None:
+        """Let such calls fail with *error*: the next *times* of them, after *skip* that do not."""
+        self._set(self._TIMES, 0)  # until the rest is set
+        for place, value in ((self._CALL, call), (self._FILE, file), (self._ERROR, error)):
+            self._set(place, value)
+        self._set(self._SKIP, skip)
+        self._set(self._TIMES, times)
+
+    def heal(self) -> None:
+        """Let nothing fail any more, and have space."""
+        self._set(self._TIMES, 0)
+        self._set(self._MOST_BYTES, FOREVER)
+
+    def fill(self, most_bytes: int) -> None:
+        """Have no space for any file beyond so many bytes."""
+        self._set(self._MOST_BYTES, most_bytes)
+
+    @property
+    def failed(self) -> int:
+        """How many calls failed as told, in all."""
+        return self._get(self._FAILED)
+
+    @property
+    def refused(self) -> int:
+        """How many writes found no space, in all."""
+        return self._get(self._REFUSED)
+
+    def operations(self) -> Iterator[Operation]:
+        """All that was carried out so far, in order."""
+        with self._record_file.open("rb") as record:
+            while head := record.read(self._RECORD.size):
+                began, ended, call, file, offset, length, error = self._RECORD.unpack(head)
+                data = record.read(length)
+                yield Operation(began, ended, Call(call), File(file), offset, error, data)
+
+    def size(self, file: File) -> int:
+        """The bytes of a file now."""
+        end = {File.MAIN: "", File.WAL: "-wal"}[file]
+        return os.stat(f"{self.file}{end}").st_size
+
+    def _get(self, place: int) -> int:
+        (value,) = struct.unpack_from("=q", self._control, place * 8)
+        assert isinstance(value, int)
+        return value
+
+    def _set(self, place: int, value: int) -> None:
+        struct.pack_into("=q", self._control, place * 8, value)

@@ -1,0 +1,205 @@
+"""Monotron with points at which it ends, waits or fails when a test tells it to.
+
+Run as `python failpoints.py FILE serve …`; a test arms a point in FILE. The product has no such
+points: they are put in here, around what it calls.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import sqlite3
+import struct
+import sys
+import threading
+import time
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from pymongo.collection import Collection
+from pymongo.errors import AutoReconnect
+from tornado.iostream import IOStream, StreamClosedError
+
+from monotron.cli import main
+from monotron.errors import StoreUnavailable
+from monotron.store import sqlite
+from monotron.store.mongo import MongoStore
+from monotron.store.sqlite_file import Transaction
+
+POINTS = [
+    "before the store",
+    "before the commit",
+    "between the step and its record",
+    "after the commit",
+    "within the reply",
+]
+ACTIONS = ["exit", "wait", "fail"]
+WAIT_SECONDS = 0.05
+EXIT_CODE = 70
+
+
+class Points:
+    """Which point is armed, if any, and what was done; shared between a server and its test."""
+
+    _SIZE = struct.Struct(f"=BB2x{len(POINTS) * len(ACTIONS)}I")
+
+    def __init__(self, file: Path) -> None:
+        if not file.exists():
+            file.write_bytes(bytes(self._SIZE.size))
+        with file.open("r+b") as opened:
+            self._shared = mmap.mmap(opened.fileno(), self._SIZE.size)
+        self._lock = threading.Lock()
+
+    def arm(self, point: str, action: str) -> None:
+        """Let whoever comes to the point next do the action, once."""
+        self._shared[1] = ACTIONS.index(action)
+        self._shared[0] = POINTS.index(point) + 1
+
+    def done(self, point: str, action: str) -> int:
+        """How often the action was done at the point."""
+        done: int = self._SIZE.unpack(self._shared)[2 + self._place(point, action)]
+        return done
+
+    def reached(self, point: str, error: Callable[[], Exception]) -> None:
+        """End, wait, or raise, if this is what the point is armed for."""
+        with self._lock:
+            if self._shared[0] != POINTS.index(point) + 1:
+                return
+            action = ACTIONS[self._shared[1]]
+            self._shared[0] = 0
+            offset = 4 + 4 * self._place(point, action)
+            struct.pack_into("=I", self._shared, offset, self.done(point, action) + 1)
+        if action == "exit":
+            os._exit(EXIT_CODE)
+        if action == "fail":
+            raise error()
+        time.sleep(WAIT_SECONDS)
+
+    def _place(self, point: str, action: str) -> int:
+        return POINTS.index(point) * len(ACTIONS) + ACTIONS.index(action)
+
+
+def install(points: Points) -> None:
+    """Put the points into the stores and into the writing of answers."""
+    _around(sqlite.SqliteStore, "start", points, before="before the store", error=_not_taken)
+    _around(MongoStore, "advance", points, before="before the store", error=_not_taken)
+    _around_sqlite(points)
+    _around_mongo(points)
+    _around_replies(points)
+
+
+def _not_taken() -> Exception:
+    return StoreUnavailable("Told so by a test.")
+
+
+def _of_the_disk() -> Exception:
+    return sqlite3.OperationalError("told so by a test")
+
+
+def _of_the_network() -> Exception:
+    return AutoReconnect("told so by a test")
+
+
+def _around(
+    owner: Any,
+    name: str,
+    points: Points,
+    *,
+    error: Callable[[], Exception],
+    before: str = "",
+    after: str = "",
+    when: Callable[..., bool] = lambda *args: True,
+) -> None:
+    real = getattr(owner, name)
+
+    @wraps(real)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        concerned = when(*args)
+        if before and concerned:
+            points.reached(before, error)
+        result = real(*args, **kwargs)
+        if after and concerned:
+            points.reached(after, error)
+        return result
+
+    setattr(owner, name, call)
+
+
+def _around_sqlite(points: Points) -> None:
+    _around(
+        Transaction,
+        "write",
+        points,
+        before="between the step and its record",
+        error=_of_the_disk,
+        when=lambda transaction, statement, *_: statement == sqlite._ADD_ENTRIES,
+    )
+    commit = Transaction.commit
+
+    def committed(transaction: Transaction) -> None:
+        execute = transaction.execute
+
+        def execute_commit(statement: str) -> sqlite3.Cursor:
+            points.reached("before the commit", _of_the_disk)
+            cursor = execute(statement)
+            points.reached("after the commit", _of_the_disk)
+            return cursor
+
+        if transaction.writes:
+            transaction.execute = execute_commit  # type: ignore[assignment]
+        commit(transaction)
+
+    Transaction.commit = committed  # type: ignore[method-assign]
+
+
+def _around_mongo(points: Points) -> None:
+    def of(name: str) -> Callable[..., bool]:
+        return lambda collection, *_: collection.name == name
+
+    for method in ("replace_one", "update_one", "bulk_write", "insert_one"):
+        _around(
+            Collection,
+            method,
+            points,
+            before="before the commit",
+            after="after the commit",
+            error=_of_the_network,
+            when=of("series"),
+        )
+    _around(
+        Collection,
+        "insert_many",
+        points,
+        before="between the step and its record",
+        error=_of_the_network,
+        when=of("entries"),
+    )
+
+
+def _around_replies(points: Points) -> None:
+    write = IOStream.write
+
+    def write_in_two(stream: IOStream, data: bytes | memoryview) -> Any:
+        if bytes(data[:12]) != b"HTTP/1.1 200" or b"Monotron-Reused" not in bytes(data):
+            return write(stream, data)
+        half = len(data) // 2
+
+        def broken() -> Exception:
+            stream.close()
+            return StreamClosedError()
+
+        sent = write(stream, data[:half])
+        try:
+            points.reached("within the reply", broken)
+        except StreamClosedError:
+            return sent
+        return write(stream, data[half:])
+
+    IOStream.write = write_in_two
+
+
+if __name__ == "__main__":
+    install(Points(Path(sys.argv.pop(1))))
+    sys.exit(main())

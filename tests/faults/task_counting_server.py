@@ -1,0 +1,33 @@
+"""Monotron, which says at its end how many of asyncio's tasks are left.
+
+Run as `python task_counting_server.py serve …`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from functools import wraps
+from typing import Any
+
+from monotron import server
+from monotron.cli import main
+
+
+def count_tasks() -> None:
+    """Have the server count them once it has stopped."""
+    serve = server._serve
+
+    @wraps(serve)
+    async def counted(*args: Any) -> None:
+        await serve(*args)
+        await asyncio.sleep(0)  # what was told to end may do so
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        print(f"left at the end: {len(left)}", *left, file=sys.stderr)
+
+    server._serve = counted
+
+
+if __name__ == "__main__":
+    count_tasks()
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""The disk is full, and has space again, under a server that goes on: nothing is lost.
+
+As a whole on real file systems too, which are mounted for it: that needs root.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from secrets import randbits
+
+import pytest
+
+from faults.aftermath import check_aftermath
+from faults.caller import COME_AGAIN, Manner
+from faults.disk import Disk, File
+from faults.load import Load
+from faults.tier import WHOLE, limit, rounds
+from harness.member import until
+from harness.server import Server
+
+KEYS = ["a", "b", "c", "CURRENT"]
+ROUNDS = rounds(short=3, whole=17)
+READY_SECONDS = 5
+SHORT = 128 << 10
+"""Bytes: longer than what the server writes into its own log meanwhile."""
+
+
+class Pretended:
+    """A disk that says that it is full, as `disk.c` has it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._disk = Disk(folder / "monotron.db")
+        self.url, self.env = self._disk.url, self._disk.env
+
+    def fill(self) -> None:
+        self._disk.fill(0)
+
+    def free(self) -> None:
+        self._disk.heal()
+
+    def end(self) -> None:
+        pass
+
+
+class Mounted:
+    """A real file system, with a file on it that takes all space that is left."""
+
+    env: dict[str, str] = {}  # noqa: RUF012 - never written to
+
+    def __init__(self, folder: Path, *mount: str) -> None:
+        self._place = folder / "mounted"
+        self._place.mkdir()
+        subprocess.run(["mount", *mount, self._place], check=True)
+        self._ballast = self._place / "ballast"
+        self.url = f"sqlite:///{self._place}/monotron.db"
+
+    def fill(self) -> None:
+        with self._ballast.open("ab", buffering=0) as ballast:
+            for size in (1 << 16, 1 << 12):
+                try:
+                    while ballast.write(bytes(size)) == size:
+                        pass
+                except OSError:
+                    continue
+
+    def free(self) -> None:
+        self._ballast.unlink()
+
+    def end(self) -> None:
+        subprocess.run(["umount", self._place], check=True)
+
+
+def tmpfs(folder: Path) -> Mounted:
+    return Mounted(folder, "-t", "tmpfs", "-o", "size=8m", "none")
+
+
+def ext4(folder: Path) -> Mounted:
+    image = folder / "image"
+    with image.open("wb") as file:
+        file.truncate(32 << 20)
+    subprocess.run(["mkfs.ext4", "-qF", image], check=True)
+    return Mounted(folder, "-o", "loop", str(image))
+
+
+DISKS = {"pretended": Pretended} | ({"tmpfs": tmpfs, "ext4": ext4} if WHOLE else {})
+
+
+@pytest.fixture(params=DISKS)
+def disk(request: pytest.FixtureRequest, folder: Path) -> Iterator[Pretended | Mounted]:
+    disk = DISKS[request.param](folder)
+    yield disk
+    disk.end()
+
+
+@pytest.mark.timeout(limit(short=60, whole=300))
+def test_a_full_disk_is_told_and_passes_without_a_restart(
+    disk: Pretended | Mounted, report: Callable[[str], None]
+) -> None:
+    seed = randbits(32)
+    print(f"seed {seed}")
+    with (
+        Server(disk.url, env=disk.env) as server,
+        load_that_knows_of_it(server, seed) as load,
+        server.client() as client,
+    ):
+        for _ in range(ROUNDS):
+            load.wait_for_answers(50)
+            before = full(load)
+
+            def stays_full(before: int = before) -> bool:
+                disk.fill()  # also what SQLite gives back, when it shortens its log
+                told = full(load) >= before + 8
+                return told and client.request("GET", "/readyz").status == 507
+
+            until(stays_full, 30, "the disk to be full")
+            disk.free()
+            until(lambda: client.request("GET", "/readyz").status == 200, READY_SECONDS, "ready")
+        load.wait_for_answers(50)
+        history = load.finish()
+        told = load.told
+        check_aftermath(history, [server.url])
+    report(
+        f"seed {seed}: full {ROUNDS} times; storage_full was answered {full(load)} times, "
+        f"{told['storage_full', 'unknown']} of them in doubt; {history.counted_in_doubt()} in "
+        f"doubt had been counted; {load.acknowledged} answers"
+    )
+    assert "Traceback" not in server.log()
+
+
+@pytest.mark.timeout(60)
+def test_a_file_that_may_not_grow_passes_without_a_restart(
+    folder: Path, report: Callable[[str], None]
+) -> None:
+    """RLIMIT_FSIZE: to SQLite this is an error of the disk, not a full one."""
+    seed = randbits(32)
+    print(f"seed {seed}")
+    store = Disk(folder / "monotron.db")
+    with Server(store.url) as server, Load([server.url], KEYS, callers=2, seed=seed) as load:
+        until(lambda: store.size(File.WAL) > SHORT, 30, "a log that is longer")
+        no_limit = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (SHORT, no_limit[1]))
+        until(lambda: load.told.total() >= 4, 30, "errors")
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, no_limit)
+        load.wait_for_answers(50)
+        history = load.finish()
+        check_aftermath(history, [server.url])
+    report(
+        f"seed {seed}: {load.told['store_unavailable', 'unknown']} requests in doubt, of which "
+        f"{history.counted_in_doubt()} had been counted; {load.told['store_unavailable', 'no']} "
+        f"told no; {load.acknowledged} answers"
+    )
+    assert load.told["store_unavailable", "unknown"] > 0
+
+
+@contextmanager
+def load_that_knows_of_it(server: Server, seed: int) -> Iterator[Load]:
+    manner = Manner(come_again={**COME_AGAIN, "storage_full": 507})
+    with Load([server.url], KEYS, callers=8, seed=seed, manner=manner) as load:
+        yield load
+
+
+def full(load: Load) -> int:
+    """How many were told that the disk is full."""
+    return sum(number for (code, _), number in load.told.items() if code == "storage_full")

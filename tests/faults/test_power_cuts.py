@@ -1,0 +1,124 @@
+"""The power fails under SQLite, at any moment: what was answered before is there.
+
+One load is recorded, disk and callers, on one clock; then the power fails as often as one likes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+from secrets import randbits
+
+import pytest
+
+from faults.cut_check import after, check_cuts, rows, told, until
+from faults.disk import Call, Disk, File, Operation
+from faults.history import History
+from faults.load import Load
+from faults.power import Cut, cuts
+from faults.tier import limit, rounds
+from harness.server import Server
+from monotron.errors import StartupError
+
+KEYS = ["a", "b", "c", "CURRENT"]
+LAUNCHER = str(Path(__file__).with_name("tuned_server.py"))
+
+CHECKPOINTS = {"8 pages": 60, "64 pages": 70, "1000 pages": 70}
+"""After how many pages in its log SQLite moves them to the file, and short cuts of each."""
+
+ANSWERS = rounds(short=400, whole=3000)
+
+
+@dataclass
+class Recording:
+    """What a disk and the callers of its server did, on one clock."""
+
+    operations: list[Operation]
+    history: History
+
+    @classmethod
+    def of_load(cls, folder: Path, seed: int, *pragmas: str) -> Recording:
+        disk = Disk(folder / "recorded.db", recorded=True)
+        with (
+            Server(disk.url, env=disk.env, program=(LAUNCHER, *pragmas)) as server,
+            Load([server.url], KEYS, callers=8, seed=seed) as load,
+        ):
+            load.wait_for_answers(ANSWERS)
+            history = load.finish()
+        return cls(list(disk.operations()), history)
+
+    def checkpoints(self) -> int:
+        return sum(each.call is Call.SYNC and each.file is File.MAIN for each in self.operations)
+
+
+def lost(cut: Cut, folder: Path, history: History) -> int:
+    """How many values that callers were told are not in the ledger; all of a damaged file."""
+    try:
+        store = after(cut, folder)
+    except StartupError:
+        return sum(len(told(history, key)) for key in KEYS)
+    try:
+        return sum(len(told(history, key) - set(rows(store, key))) for key in KEYS)
+    finally:
+        store.close()
+
+
+@pytest.mark.parametrize("checkpoint", CHECKPOINTS)
+@pytest.mark.timeout(limit(short=60, whole=900))
+def test_nothing_is_lost_when_the_power_fails(
+    folder: Path, checkpoint: str, report: Callable[[str], None]
+) -> None:
+    seed = randbits(32)
+    print(f"seed {seed}")
+    pages = checkpoint.split()[0]
+    recording = Recording.of_load(folder, seed, f"wal_autocheckpoint={pages}")
+    number = rounds(short=CHECKPOINTS[checkpoint], whole=567)
+    survived = check_cuts(recording.operations, recording.history, folder, number=number, seed=seed)
+    report(
+        f"seed {seed}: {number} cuts, {recording.checkpoints()} checkpoints; "
+        f"{survived.answered} values answered before, none lost; {survived.doubtful} in doubt, "
+        f"of which {survived.counted} had been counted"
+    )
+    assert recording.checkpoints() > 0
+    assert survived.answered > number
+    assert 0 < survived.counted < survived.doubtful
+
+
+@pytest.mark.parametrize("wrong", ["synchronous=NORMAL", "folder not synced"])
+@pytest.mark.timeout(limit(short=60, whole=300))
+def test_power_cuts_take_values_from_a_store_that_forgets_a_sync(
+    folder: Path, wrong: str, report: Callable[[str], None]
+) -> None:
+    """The control: if the same faults did nothing to such a store, they would be none."""
+    seed = randbits(32)
+    print(f"seed {seed}")
+    pragmas = [wrong] if "=" in wrong else []
+    recording = Recording.of_load(folder, seed, *pragmas)
+    operations = recording.operations
+    if not pragmas:
+        operations = [each for each in operations if each.file is not File.FOLDER]
+    number = rounds(short=30, whole=300)
+    answered = missing = unlucky = 0
+    for cut in cuts(operations, number, seed):
+        history = until(recording.history, cut.moment)
+        gone = lost(cut, folder, history)
+        answered += len(history.acknowledged())
+        missing += gone
+        unlucky += gone > 0
+    report(
+        f"seed {seed}: {number} cuts, control ({wrong}): of "
+        f"{answered} values answered before, {missing} were lost, in {unlucky} cuts"
+    )
+    assert missing > 0
+
+
+def test_a_history_ends_with_the_power() -> None:
+    history = History(iter(range(1, 9)).__next__)
+    first, second = history.put("a", "T", "any"), history.put("a", "U", "any")
+    history.answered(first, 1, reused=False)
+    history.answered(second, 2, reused=False)
+    assert [put.value for put in until(history, 4).puts] == [1, None]
+    assert [put.returned for put in until(history, 4).puts] == [3, inf]
+    assert until(history, 2).acknowledged() == {}
