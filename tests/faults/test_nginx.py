@@ -94,11 +94,11 @@ def test_a_put_that_nginx_repeats_at_another_server_has_one_value(
             Load([site.url], KEYS, seed=seed, manner=BY_GATEWAY) as load,
         ):
             pauses = 0
-            while len(repeated(nginx)) < RETRIES:
+            while not enough(repeated(nginx)):
                 load.wait_for_answers(20)
                 primary = own_set.primary()
                 primary.pause()
-                time.sleep(chance.uniform(0.25, 0.6))  # how long it is stuck
+                time.sleep(chance.uniform(0.2, 0.6))  # how long it is stuck
                 primary.resume()
                 pauses += 1
             history = load.finish()
@@ -111,8 +111,12 @@ def test_a_put_that_nginx_repeats_at_another_server_has_one_value(
         f"answers, {history.retried()} asked for again by callers, of which "
         f"{history.counted_in_doubt()} had been counted"
     )
-    assert statuses[200] > 0
     assert history.counted_in_doubt() > 0
+
+
+def enough(puts: list[tuple[list[str], int]]) -> bool:
+    """Whether so many were repeated, and one of them was answered by the other server in time."""
+    return len(puts) >= RETRIES and any(status == 200 for _, status in puts)
 
 
 def repeated(nginx: Nginx) -> list[tuple[list[str], int]]:
