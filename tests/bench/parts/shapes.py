@@ -39,16 +39,16 @@ def shapes(
     warm_up(server)
     measures = {}
     for connections in NUMBERS_OF_CONNECTIONS:
-        measures[f"constant {connections}"] = bench.constant(HOT, connections)
         for kind, (_, target) in KINDS.items():
             if connections == CONNECTIONS or kind in ("hot", "spread"):
-                measures[f"{kind} {connections}"] = bench.ours(
-                    server, target, connections, replica_set
-                )
+                ours = bench.ours(server, target, connections, replica_set)
+                measures[f"constant {kind} {connections}"] = bench.constant(target, connections)
+                measures[f"{kind} {connections}"] = ours
     taken = bench.in_turns(measures)
     for kind, (words, _) in KINDS.items():
         label = f"{store}: {words}"
-        name, base = f"{kind} {CONNECTIONS}", f"constant {CONNECTIONS}"
+        name = f"{kind} {CONNECTIONS}"
+        base = f"constant {name}"
         bench.against(taken, name, base, label, CONSTANT, goals.get(kind))
         if kind in ("hot", "spread"):
             unit = f"{CONSTANT}'s"
@@ -58,8 +58,8 @@ def shapes(
             if connections != CONNECTIONS:
                 ending = "" if connections == 1 else "s"
                 label = f"{store}: {KINDS[kind][0]}, {connections} connection{ending}"
-                name, base = f"{kind} {connections}", f"constant {connections}"
-                bench.against(taken, name, base, label, CONSTANT)
+                name = f"{kind} {connections}"
+                bench.against(taken, name, f"constant {name}", label, CONSTANT)
 
 
 def warm_up(server: Server) -> None:

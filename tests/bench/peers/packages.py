@@ -1,5 +1,6 @@
 """Peers from Debian's packages, and the processes that they are."""
 
+import atexit
 import os
 import pwd
 import resource
@@ -42,13 +43,15 @@ def start(program: str, *arguments: object, log: Path, user: str | None = None) 
     """A process that writes to the file *log*."""
     command = [find(program) or program, *map(str, arguments)]
     with log.open("wb") as output:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             **as_user(user),
         )
+    atexit.register(_end, process)  # whoever started it may not get as far as stopping it
+    return process
 
 
 def as_user(user: str | None) -> dict[str, object]:
@@ -56,6 +59,11 @@ def as_user(user: str | None) -> dict[str, object]:
     if user is None or os.geteuid() != 0:
         return {}
     return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
+
+
+def _end(process: subprocess.Popen) -> None:
+    if process.poll() is None:
+        process.kill()
 
 
 def stop(process: subprocess.Popen, seconds: float = 20) -> None:
