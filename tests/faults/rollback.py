@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 
 from faults.ordeal import Ordeal
@@ -23,8 +24,7 @@ def roll_back(under: Ordeal, *, asleep: bool) -> int:
     rollback_id = _rollback_id(former)
     _isolate_writes(replica_set)
     try:
-        uncommitted = partial(_uncommitted, former, database)
-        values = until(uncommitted, 60, "values that nobody else has")
+        values = _wait_for_values(former, database)
         _write_and_tell_nobody(former, database)
         former.pause() if asleep else former.kill()
     finally:
@@ -40,6 +40,13 @@ def roll_back(under: Ordeal, *, asleep: bool) -> int:
     # What was written without waiting for a majority was acknowledged, and is gone.
     assert _find(replica_set.primary(), database, "control") == []
     return values
+
+
+def _wait_for_values(primary: Mongod, database: str) -> int:
+    """How many values are there that nobody else has; 0 if all servers wait for what was before."""
+    with suppress(TimeoutError):
+        return until(partial(_uncommitted, primary, database), 10, "values that nobody else has")
+    return 0
 
 
 def _isolate_writes(replica_set: ReplicaSet) -> None:
