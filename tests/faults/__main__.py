@@ -24,6 +24,8 @@ disk        SQLite's disk fails to write or to sync, or is full; F6, F7; needs a
             root, to mount file systems
 failpoints  the server ends, waits or fails at chosen points of its work; F13
 restores    backups under load, restored and raised; F21
+clock       the wall clock jumps under a server; F18; needs a C compiler
+newer       rows with fields that this version does not know; F24
 leaks       many requests of all kinds, and broken ones, of one server; F25
 """
 
@@ -153,6 +155,8 @@ PARTS: dict[str, Callable[[], bool]] = {
     "disk": partial(tests, "test_disk_errors.py", "test_disk_full.py"),
     "failpoints": partial(tests, "test_failpoints.py"),
     "restores": partial(tests, "test_restores.py"),
+    "clock": partial(tests, "test_clock.py"),
+    "newer": partial(tests, "test_side_by_side.py"),
     "leaks": partial(tests, "test_leaks.py"),
 }
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import mmap
 import os
-import shutil
 import struct
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cache
 from pathlib import Path
 
-SOURCE = Path(__file__).with_name("disk.c")
+from faults.preloaded import library
+
 FOREVER = -1
 
 
@@ -43,20 +40,6 @@ class Operation:
     data: bytes
 
 
-@cache
-def library() -> Path:
-    """The compiled shim, made once a process."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
-        raise RuntimeError("these faults need a C compiler: apt-get install gcc libc6-dev")
-    made = Path(tempfile.mkdtemp(prefix="monotron-disk-"), "disk.so")
-    subprocess.run(
-        [compiler, "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", made, SOURCE, "-ldl"],
-        check=True,
-    )
-    return made
-
-
 class Disk:
     """Where one store's file stands, as long as a server runs with `env`.
 
@@ -76,7 +59,7 @@ class Disk:
         with self._control_file.open("r+b") as opened:
             self._control = mmap.mmap(opened.fileno(), self._CONTROL.size)
         self.env = {
-            "LD_PRELOAD": str(library()),
+            "LD_PRELOAD": str(library("disk.c")),
             "FAULTY_DISK_FILE": str(file),
             "FAULTY_DISK_CONTROL": str(self._control_file),
         }

@@ -42,13 +42,13 @@ class Keyless:
 
 
 @contextmanager
-def keyless(kind: str, folder: Path) -> Iterator[Keyless]:
-    """Monotron with a root key and the issuer, of the kind `github` or `gitlab`."""
+def keyless(kind: str, folder: Path, **env: str) -> Iterator[Keyless]:
+    """Monotron with a root key, this environment and the issuer, of kind `github` or `gitlab`."""
     with IssuerServer() as issuer:
         issuers = [{"url": issuer.url, "kind": kind, "allow_private": True}]
         config = folder / "monotron.yml"
         config.write_text(yaml.safe_dump({"audience": AUDIENCE, "issuers": issuers}))
-        with Server("sqlite://", args=["--config", str(config)], env=ROOT_ENV) as server:
+        with Server("sqlite://", args=["--config", str(config)], env={**ROOT_ENV, **env}) as server:
             key = ":".join(ROOT_ENV.values())
             yield Keyless(server, issuer, Terminal(folder, server.url, MONOTRON_API_KEY=key))
 

@@ -1,0 +1,22 @@
+"""Libraries in C that stand before libc in a server, to have it fail."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def library(source: str) -> Path:
+    """The compiled library, for LD_PRELOAD; made once a process."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        raise RuntimeError("these faults need a C compiler: apt-get install gcc libc6-dev")
+    file = Path(__file__).with_name(source)
+    made = Path(tempfile.mkdtemp(prefix="monotron-preloaded-"), f"{file.stem}.so")
+    flags = ["-O2", "-Wall", "-Werror", "-shared", "-fPIC"]
+    subprocess.run([compiler, *flags, "-o", made, file, "-ldl"], check=True)
+    return made

@@ -1,0 +1,124 @@
+"""The wall clock jumps under a server: only what is about the time of day follows it."""
+
+from __future__ import annotations
+
+import mmap
+import struct
+import time
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from secrets import randbits
+
+import pytest
+
+from faults.aftermath import check_aftermath
+from faults.load import Load
+from faults.preloaded import library
+from faults.tier import limit, rounds
+from harness.claims import AUDIENCE, github
+from harness.credentials import bearer, new_key
+from harness.keyless import Keyless, keyless
+from harness.server import ROOT, ROOT_ENV, Server
+
+KEYS = ["a", "b", "CURRENT"]
+HOUR, DAY = 3600.0, 86400.0
+CLAIMS = ("--claim=repository_id=777", "--claim=ref=refs/heads/main")
+JUMPS = [HOUR, -HOUR, DAY, -DAY, *[-0.1] * 3]
+
+
+class Clock:
+    """The wall clock of a server that runs with `env`."""
+
+    def __init__(self, folder: Path) -> None:
+        file = folder / "clock"
+        file.write_bytes(bytes(8))
+        with file.open("r+b") as opened:
+            self._shared = mmap.mmap(opened.fileno(), 8)
+        self.env = {"LD_PRELOAD": str(library("clock.c")), "FAULTY_CLOCK_FILE": str(file)}
+        self.wrong_by = 0.0
+
+    def jump(self, seconds: float) -> None:
+        self.wrong_by += seconds
+        struct.pack_into("=q", self._shared, 0, round(self.wrong_by * 1e9))
+
+
+@pytest.fixture
+def clock(tmp_path: Path) -> Clock:
+    return Clock(tmp_path)
+
+
+@pytest.mark.timeout(limit(short=60, whole=300))
+def test_series_count_on_while_the_clock_jumps(
+    tmp_path: Path, clock: Clock, report: Callable[[str], None]
+) -> None:
+    seed = randbits(32)
+    print(f"seed {seed}")
+    jumps = JUMPS * rounds(short=1, whole=5)
+    with (
+        Server(f"sqlite:///{tmp_path}/monotron.db", env=clock.env) as server,
+        Load([server.url], KEYS, callers=8, seed=seed) as load,
+        server.client() as client,
+    ):
+        for jump in jumps:
+            load.wait_for_answers(20)
+            clock.jump(jump)
+            dated = parsedate_to_datetime(str(client.request("GET", "/livez").headers["Date"]))
+            assert abs(dated.timestamp() - time.time() - clock.wrong_by) < 10  # it did jump
+        load.wait_for_answers(20)
+        history = load.finish()
+        check_aftermath(history, [server.url])
+        assert load.told.total() == load.interrupted == 0
+    report(f"seed {seed}: {len(jumps)} jumps; {load.acknowledged} answers, no error")
+
+
+@pytest.mark.parametrize("jump", [DAY, -DAY])
+def test_a_limit_is_of_real_minutes(clock: Clock, jump: float) -> None:
+    env = {**ROOT_ENV, **clock.env}
+    with Server("sqlite://", args=["--requests-per-key=5"], env=env) as server:
+        with server.client(authorization=ROOT) as root:
+            key = new_key(root, 1, "read:series")
+        with server.client(authorization=bearer(key)) as client:
+
+            def status() -> int:
+                return client.request("GET", "/v1/series/none").status
+
+            assert [status() for _ in range(6)] == [404] * 5 + [429]
+            clock.jump(jump)
+            assert status() == 429
+
+
+@pytest.mark.parametrize("jump", [DAY, -DAY])
+def test_a_server_drains_in_real_seconds(clock: Clock, jump: float) -> None:
+    with Server("sqlite://", args=["--drain-delay=1"], env=clock.env) as server:
+        began = time.monotonic()
+        server.terminate()
+        clock.jump(jump)
+        assert server.wait(25) == 0
+        assert time.monotonic() - began > 0.9
+
+
+@pytest.mark.parametrize("jump", [HOUR, -HOUR, DAY, -DAY])
+def test_identity_tokens_are_held_against_the_time_of_day(
+    tmp_path: Path, clock: Clock, jump: float
+) -> None:
+    with keyless("github", tmp_path, **clock.env) as monotron:
+        done = monotron.operator.run("trust", "add", monotron.issuer.url, *CLAIMS)
+        assert done.returncode == 0, done.stderr
+        assert answer(monotron, 0) == 200
+        clock.jump(jump)
+        assert answer(monotron, 0) == 401
+        assert answer(monotron, jump) == 200
+        clock.jump(-jump)
+        assert answer(monotron, jump) == 401
+        assert answer(monotron, 0) == 200
+
+
+def answer(monotron: Keyless, later: float) -> int:
+    """The status of a PUT with a token that is given so many seconds later."""
+    now = int(time.time() + later)
+    times = {"iat": now, "nbf": now - 5, "exp": now + 300, "jti": f"{randbits(64):x}"}
+    claims = github(**times, aud=AUDIENCE, iss=monotron.issuer.url)
+    token = monotron.issuer.signers[0].token(claims)
+    with monotron.server.client(authorization=f"Bearer {token}") as client:
+        return client.request("PUT", f"/v1/series/key/{randbits(64):x}").status

@@ -1,0 +1,60 @@
+"""A newer Monotron beside this one, as far as one can be imagined: rows with fields unknown here.
+
+There is no older release yet. That files of older schemas are brought up to date, and newer ones
+refused, tests/backend/test_sqlite_store.py shows.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from secrets import randbits
+
+from faults.aftermath import check_aftermath
+from faults.load import Load
+from faults.tier import rounds
+from harness.mongod import ReplicaSet
+from harness.server import Server
+
+KEYS = ["a", "b", "CURRENT"]
+TIMES = rounds(short=5, whole=20)
+
+
+def test_documents_with_fields_of_a_newer_server_are_counted_on(
+    replica_set: ReplicaSet, database_url: str, report: Callable[[str], None]
+) -> None:
+    seed = randbits(32)
+    print(f"seed {seed}")
+    name = database_url.partition("?")[0].rpartition("/")[2]
+    changed = 0
+    with (
+        replica_set.client() as client,
+        Server(database_url) as one,
+        Server(database_url) as other,
+        Load([one.url, other.url], KEYS, callers=8, seed=seed) as load,
+    ):
+        for number in range(TIMES):
+            load.wait_for_answers(20)
+            for collection in ("series", "entries"):
+                news = {"$set": {"newer": {"number": number}}}
+                changed += client[name][collection].update_many({}, news).modified_count
+        load.wait_for_answers(20)
+        history = load.finish()
+        check_aftermath(history, [one.url, other.url])
+    report(f"seed {seed}: {changed} documents given a field; {load.acknowledged} answers")
+    assert changed > TIMES * len(KEYS)
+
+
+def test_a_file_with_a_column_of_a_newer_server_is_counted_on(tmp_path: Path) -> None:
+    file = tmp_path / "monotron.db"
+    with Server(f"sqlite:///{file}"):
+        pass
+    with sqlite3.connect(file) as connection:
+        for table in ("series", "entries"):
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN newer TEXT DEFAULT 'x'")
+    connection.close()
+    with Server(f"sqlite:///{file}") as server, Load([server.url], KEYS, callers=4) as load:
+        load.wait_for_answers(50)
+        history = load.finish()
+        check_aftermath(history, [server.url])
