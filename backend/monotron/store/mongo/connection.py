@@ -27,8 +27,11 @@ START_SECONDS = 15.0
 """How long a server may take to answer when Monotron starts."""
 
 CONNECT_SECONDS = 5.0
-"""How long a connection may take that the URL says nothing of. After a cut of the network, who began
-to connect during it waits for the next packet of theirs, up to as long again as the cut was."""
+"""How long a connection may take, unless the URL says.
+
+One that is begun while the network is cut waits for its own next packet: else up to 20 s, long
+after the network is whole again.
+"""
 
 _UNAUTHORIZED = 13
 _AUTHENTICATION_FAILED = 18
@@ -133,7 +136,7 @@ def connect(url: str) -> tuple["Database[Document]", bool]:
         raise
 
 
-def _connect_timeout(url: str) -> dict[str, int]:
+def _connect_timeout(url: str) -> dict[str, Any]:
     said = "connecttimeoutms=" in url.lower()
     return {} if said else {"connectTimeoutMS": int(CONNECT_SECONDS * 1000)}
 
