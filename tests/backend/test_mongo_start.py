@@ -82,3 +82,12 @@ def test_a_second_start_finds_everything_in_its_place(database_url: str) -> None
     first.close()
     assert ledger(second) == [("a", 1), ("b", 2)]
     second.close()
+
+
+@pytest.mark.parametrize(("said", "seconds"), [({}, 5), ({"connectTimeoutMS": 9000}, 9)])
+def test_a_connection_may_take_5_s_unless_the_url_says_otherwise(
+    replica_set: ReplicaSet, said: dict[str, int], seconds: float
+) -> None:
+    database, _ = connection.connect(replica_set.url("patience", **said))
+    with database.client as client:
+        assert client.options.pool_options.connect_timeout == seconds

@@ -26,6 +26,13 @@ OLDEST_SERVER = (4, 4)
 START_SECONDS = 15.0
 """How long a server may take to answer when Monotron starts."""
 
+CONNECT_SECONDS = 5.0
+"""How long a connection may take, unless the URL says.
+
+One that is begun while the network is cut waits for its own next packet: else up to 20 s, long
+after the network is whole again.
+"""
+
 _UNAUTHORIZED = 13
 _AUTHENTICATION_FAILED = 18
 _OUT_OF_DISK_SPACE = 14031
@@ -103,7 +110,9 @@ def connect(url: str) -> tuple["Database[Document]", bool]:
     """The URL's database, and whether it is replicated. `StartupError` if it will not do."""
     name = store_name(url)
     try:
-        client: MongoClient[Document] = MongoClient(url, appname="monotron", retryWrites=True)
+        client: MongoClient[Document] = MongoClient(
+            url, appname="monotron", retryWrites=True, **_connect_timeout(url)
+        )
     except (PyMongoError, ValueError) as error:
         raise StartupError(
             f"The store's URL {name} cannot be used: MongoDB's driver does not understand it."
@@ -125,6 +134,11 @@ def connect(url: str) -> tuple["Database[Document]", bool]:
     except StartupError:
         client.close()
         raise
+
+
+def _connect_timeout(url: str) -> dict[str, Any]:
+    said = "connecttimeoutms=" in url.lower()
+    return {} if said else {"connectTimeoutMS": int(CONNECT_SECONDS * 1000)}
 
 
 def unusable(url: str, error: PyMongoError) -> StartupError:
