@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from faults.network.proxy import Deck, Line, Proxy
 from faults.tier import rounds
@@ -112,8 +113,10 @@ class _Fate:
 class ProxiedSet(ReplicaSet):
     """A replica set whose members are known, also to one another, by proxies in front of them."""
 
-    def __init__(self, directory: Path | None, members: int, replica_set: str | None) -> None:
-        super().__init__(directory, members, replica_set)
+    def __init__(
+        self, directory: Path | None, members: int, replica_set: str | None, **more: Any
+    ) -> None:
+        super().__init__(directory, members, replica_set, **more)
         self.proxies: list[MongoProxy] = []
 
     def launch(self) -> None:
