@@ -116,7 +116,7 @@ def test_nothing_is_lost_where_the_network_is_cut(
         report(
             f"{done.total()} cuts of {lasted:.0f} s together ({kinds}); {not_ready} of them had "
             f"/readyz say no, which said yes {slowest:.1f} s after it was over at most; "
-            f" {under.judge()}"
+            f"{under.judge()}"
         )
     assert not_ready > 0
     assert under.doubts() + under.history.unknown() > 0
