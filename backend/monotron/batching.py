@@ -2,6 +2,7 @@
 
 A lane has one call under way; what arrives meanwhile forms the next batch. So a request that
 comes alone is served at once, and under load one fsync, or one round trip, serves many.
+docs/decisions/0008-lanes-that-wait-for-company.md has the figures.
 """
 
 import asyncio
@@ -18,6 +19,9 @@ Answer = TypeVar("Answer")
 MOST_WAITING = 4096
 """Requests that may wait in all lanes together, before another is told to come again."""
 
+GATHERING_TURNS = 6
+"""Turns of the loop that an idle lane waits for company, once its last batch had some: those who
+were answered together ask again within these, and a batch of one would keep them waiting."""
 
 WAIT_SECONDS = 5.0
 """How long a request may wait for its turn. With the time that a step may take on any store, it
@@ -53,6 +57,7 @@ class Lanes(Generic[Request, Answer]):
         self._turns: deque[Hashable] = deque()
         self._under_way = 0
         self._waiting = 0
+        self._in_company = False
 
     def ask(self, lane: Hashable, request: Request) -> "asyncio.Future[Answer]":
         """Put the request into its lane. The future holds its answer, or raises its error."""
@@ -62,12 +67,18 @@ class Lanes(Generic[Request, Answer]):
         answer: asyncio.Future[Answer] = loop.create_future()
         waiting = self._lanes.get(lane)
         if waiting is None:
-            # The lane was idle. Let whatever else has arrived by now join the first batch.
             self._lanes[lane] = waiting = deque()
-            loop.call_soon(self._queue, lane)
+            loop.call_soon(self._gather, lane, GATHERING_TURNS if self._in_company else 0)
         waiting.append((request, answer, loop.time()))
         self._waiting += 1
         return answer
+
+    def _gather(self, lane: Hashable, turns: int) -> None:
+        """Let whatever has arrived by now, or does within some turns, join a lane's first batch."""
+        if turns:
+            asyncio.get_running_loop().call_soon(self._gather, lane, turns - 1)
+        else:
+            self._queue(lane)
 
     def _queue(self, lane: Hashable) -> None:
         self._turns.append(lane)
@@ -91,6 +102,7 @@ class Lanes(Generic[Request, Answer]):
             del self._lanes[lane]
             return
         self._under_way += 1
+        self._in_company = len(batch) > 1
         try:
             finish = self._start([request for request, _ in batch])
         except Exception as error:

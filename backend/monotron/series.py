@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -29,7 +28,7 @@ class Series:
         # Threads of their own for steps: what is started holds the store until it is finished,
         # and may not wait behind a call that waits for the store.
         self._steps = Threads(most, "step")
-        self._calls = ThreadPoolExecutor(2 * most + 1, "call")
+        self._calls = Threads(2 * most + 1, "call")
         self._free = asyncio.Semaphore(most)
         self._advances: Lanes[Advance, Given] = Lanes(
             store.start, self._steps.submit, largest_batch=store.largest_batch, calls_at_once=most
@@ -98,8 +97,7 @@ class Series:
 
     async def ping(self) -> None:
         """Return if the store would take a write now, else raise."""
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._calls, self._store.ping)  # there is a thread for it
+        await self._calls.call(self._store.ping)  # there is a thread for it
 
     async def audit(self) -> AsyncIterator[Audited]:
         """The audit of the store, a slice at a time, and at most half of the store's time."""
@@ -119,7 +117,7 @@ class Series:
     def close(self) -> None:
         """Wait for the calls under way, then close the store."""
         self._steps.close()
-        self._calls.shutdown()
+        self._calls.close()
         self._store.close()
 
     async def run(
@@ -137,8 +135,7 @@ class Series:
                 "taken. Send the same request again in a moment."
             ) from None
         try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._calls, partial(call, *args, **kwargs))
+            return await self._calls.call(partial(call, *args, **kwargs))
         finally:
             self._free.release()
 

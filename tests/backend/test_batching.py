@@ -60,6 +60,26 @@ def test_a_request_that_comes_alone_is_served_at_once(
     assert store.batches == [["a"], ["b"]]
 
 
+def test_a_lane_waits_for_company_once_it_had_some(store: Store, lanes: "Lanes[str, str]") -> None:
+    store.may_answer.set()
+
+    async def ask_in_turn(names: str) -> None:
+        answers = []
+        for name in names:
+            answers.append(lanes.ask("lane", name))
+            await asyncio.sleep(0)  # a turn of the loop
+        await asyncio.gather(*answers)
+
+    async def scenario() -> None:
+        await asyncio.gather(lanes.ask("lane", "a"), lanes.ask("lane", "b"))
+        await ask_in_turn("cde")
+        await ask_in_turn("f")
+        await ask_in_turn("gh")
+
+    asyncio.run(scenario())
+    assert store.batches[:4] == [["a", "b"], ["c", "d", "e"], ["f"], ["g"]]
+
+
 def test_what_arrives_during_a_call_forms_the_next_batch(
     store: Store, lanes: "Lanes[str, str]"
 ) -> None:

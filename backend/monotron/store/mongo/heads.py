@@ -22,7 +22,7 @@ MOST_REMEMBERED = 65536
 MOST_CARRIED = 512
 """Tokens that a batch may have from the steps before it."""
 
-GATHER_SECONDS = 0.01
+GATHER_SECONDS = 0.03
 """How long heads wait to be sealed together, so that steps are not held up by one insert each."""
 
 SWEEP_AFTER_SECONDS = 60.0
