@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import cast
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
@@ -176,9 +177,17 @@ async def _sign_in(
     )
 
 
+class _HTTPServer(HTTPServer):
+    """Tornado's, which also tells the application of connections that were closed."""
+
+    def on_close(self, server_conn: object) -> None:
+        super().on_close(server_conn)
+        cast(MonotronApplication, self.request_callback).on_close(server_conn)
+
+
 def http_server(application: MonotronApplication) -> HTTPServer:
     """Tornado, bounded: sizes in bytes. No forms, gzip or forwarded headers."""
-    server = HTTPServer(
+    server = _HTTPServer(
         application,
         xheaders=False,
         decompress_request=False,

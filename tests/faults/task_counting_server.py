@@ -1,6 +1,6 @@
 """Monotron, which says at its end how many of asyncio's tasks are left.
 
-Run as `python task_counting_server.py serve …`.
+Run as `python task_counting_server.py PRAGMA=VALUE … serve …`, with settings for SQLite.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import asyncio
 import sys
 from functools import wraps
 from typing import Any
+
+from tuned_server import settings_before_serve, tune
 
 from monotron import server
 from monotron.cli import main
@@ -29,5 +31,6 @@ def count_tasks() -> None:
 
 
 if __name__ == "__main__":
+    tune(*settings_before_serve())
     count_tasks()
     sys.exit(main())

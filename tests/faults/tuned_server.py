@@ -24,8 +24,14 @@ def tune(*pragmas: str) -> None:
     SqliteFile._set_up = tuned  # type: ignore[method-assign]
 
 
-if __name__ == "__main__":
+def settings_before_serve() -> list[str]:
+    """Those of the command line, taken off it."""
     end = sys.argv.index("serve")
-    tune(*sys.argv[1:end])
+    pragmas = sys.argv[1:end]
     del sys.argv[1:end]
+    return pragmas
+
+
+if __name__ == "__main__":
+    tune(*settings_before_serve())
     sys.exit(main())

@@ -95,7 +95,7 @@ class MonotronApplication(Application):
         self.draining = False
         """Nothing more is taken."""
         self.requests_under_way = 0
-        self.awaited: dict[HTTPConnection, float] = {}
+        self.awaited: dict[object, tuple[HTTPConnection, float]] = {}
         """Connections on which the next request has not come yet, and since when they wait."""
         self.auditing = asyncio.Lock()
         self._idle = asyncio.Event()
@@ -105,6 +105,10 @@ class MonotronApplication(Application):
         self, server_conn: object, request_conn: HTTPConnection
     ) -> HTTPMessageDelegate:
         return _Request(self, server_conn, request_conn)
+
+    def on_close(self, server_conn: object) -> None:
+        """Forget a connection that was closed before its next request came."""
+        self.awaited.pop(server_conn, None)
 
     def find_handler(  # type: ignore[override]  # Router says HTTPMessageDelegate
         self, request: HTTPServerRequest, **kwargs: Any
@@ -132,10 +136,10 @@ class MonotronApplication(Application):
         loop = asyncio.get_running_loop()
         # Each waits as long as any other, so the first to have begun is the first to be over.
         while self.awaited:
-            connection, since = next(iter(self.awaited.items()))
+            server, (connection, since) = next(iter(self.awaited.items()))
             if loop.time() < since + IDLE_SECONDS:
                 break
-            del self.awaited[connection]
+            del self.awaited[server]
             cast(Any, connection).close()
         loop.call_later(LOOK_SECONDS, self.close_idle)
 
@@ -186,12 +190,12 @@ class _Request(HTTPMessageDelegate):
         self._server = server
         self._connection = connection
         self._delegate = HTTPMessageDelegate()  # which does nothing
-        application.awaited[connection] = asyncio.get_running_loop().time()
+        application.awaited[server] = connection, asyncio.get_running_loop().time()
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:
-        self._application.awaited.pop(self._connection, None)
+        self._application.awaited.pop(self._server, None)
         line = cast(RequestStartLine, start_line)
         path, _, query = line.path.partition("?")
         request = HTTPServerRequest(
