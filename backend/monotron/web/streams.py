@@ -13,8 +13,8 @@ READ_BYTES = 8192
 
 MOST_BUFFERED_BYTES = 1 << 20
 
-_TORNADO_HEAD = rb"\r?\n\r?\n"
-_HEAD = rb"\n\r?\n"
+_TORNADO_HEAD = b"\r?\n\r?\n"
+_HEAD = b"\n\r?\n"
 """Ends where the one above ends, and begins with a byte that can be looked for."""
 
 
