@@ -19,7 +19,7 @@ Answer = TypeVar("Answer")
 MOST_WAITING = 4096
 """Requests that may wait in all lanes together, before another is told to come again."""
 
-GATHERING_TURNS = 6
+GATHERING_TURNS = 12
 """Turns of the loop that an idle lane waits for company, once its last batch had some: those who
 were answered together ask again within these, and a batch of one would keep them waiting."""
 
