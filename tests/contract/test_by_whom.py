@@ -23,8 +23,8 @@ Ask = Callable[[Versions], Coroutine[Any, Any, Any]]
 async def versions_on(store: Store) -> AsyncIterator[Versions]:
     series = Series(store)
     yield Versions(store, series)
-    for executor in (series._steps, series._calls):
-        executor.shutdown()
+    for threads in (series._steps, series._calls):
+        threads.close()
 
 
 def ask(store: Store, *calls: Ask) -> None:

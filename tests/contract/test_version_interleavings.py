@@ -106,8 +106,8 @@ class Asker:
     def close(self) -> None:
         self._thread.submit(self._runner.close).result()
         self._thread.shutdown()
-        self._series._steps.shutdown()
-        self._series._calls.shutdown()
+        self._series._steps.close()
+        self._series._calls.close()
 
 
 class Stage:
