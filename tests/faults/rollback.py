@@ -12,6 +12,9 @@ from harness.mongod import ReplicaSet
 NO_MORE_FETCHED = "stopReplProducer fail point enabled"
 ROLLED_BACK = "Rollback summary"
 
+ATTEMPTS = 10
+"""How often members are isolated at most, until values are among what they lack."""
+
 
 def roll_back(under: Ordeal, *, asleep: bool) -> int:
     """Have the primary roll back what it has written; how many values were among that.
@@ -22,9 +25,8 @@ def roll_back(under: Ordeal, *, asleep: bool) -> int:
     replica_set, database = under.replica_set, under.database
     former = replica_set.primary()
     rollback_id = _rollback_id(former)
-    _isolate_writes(replica_set)
     try:
-        values = _wait_for_values(former, database)
+        values = _isolate_values(under, former)
         _write_and_tell_nobody(former, database)
         former.pause() if asleep else former.kill()
     finally:
@@ -42,11 +44,17 @@ def roll_back(under: Ordeal, *, asleep: bool) -> int:
     return values
 
 
-def _wait_for_values(primary: Mongod, database: str) -> int:
-    """How many values are there that nobody else has; 0 if all servers wait for what was before."""
-    with suppress(TimeoutError):
-        return until(partial(_uncommitted, primary, database), 10, "values that nobody else has")
-    return 0
+def _isolate_values(under: Ordeal, primary: Mongod) -> int:
+    """Let the primary have values that nobody else has; how many."""
+    uncommitted = partial(_uncommitted, primary, under.database)
+    for _ in range(ATTEMPTS):
+        _isolate_writes(under.replica_set)
+        with suppress(TimeoutError):
+            return until(uncommitted, 3, "values that nobody else has")
+        # All servers wait for a majority to have what comes before values: the rows of older ones.
+        _let_go_on(under.replica_set, primary)
+        under.random_moment()
+    raise TimeoutError(f"no values that nobody else has, after {ATTEMPTS} attempts")
 
 
 def _isolate_writes(replica_set: ReplicaSet) -> None:
@@ -77,7 +85,7 @@ def _uncommitted(primary: Mongod, database: str) -> int:
         sum(int(head["value"]) for head in _find(primary, database, "series", level))
         for level in ("local", "majority")
     )
-    return local - committed
+    return max(local - committed, 0)
 
 
 def _find(

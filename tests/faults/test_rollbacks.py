@@ -32,5 +32,5 @@ def test_what_is_rolled_back_was_never_acknowledged(
             values.append(roll_back(under, asleep=number % 2 == 1))
         report(f"{len(values)} rollbacks, of {sum(values)} values; {under.judge()}")
         doubts = under.doubts() + under.history.unknown()
-    assert sum(value > 0 for value in values) > len(values) / 2
+    assert min(values) > 0
     assert doubts >= rounds(short=0, whole=ROUNDS)
