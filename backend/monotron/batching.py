@@ -38,7 +38,8 @@ class Lanes(Generic[Request, Answer]):
     the rest of the call, which answers each, in the same order, on a thread that *submit* finds.
     A `MonotronError` in an answer's place is raised to its own caller only, and one that the call
     raises to all of the batch. A lane has one call under way at a time, and all lanes together
-    *calls_at_once*; the others wait for their turn.
+    *calls_at_once*; the others wait for their turn. *afterwards* runs on the thread of each call,
+    while those who were answered hear of it, and raises nothing.
     """
 
     def __init__(
@@ -48,11 +49,13 @@ class Lanes(Generic[Request, Answer]):
         *,
         largest_batch: int,
         calls_at_once: int,
+        afterwards: Callable[[], None] = lambda: None,
     ) -> None:
         self._start = start
         self._submit = submit
         self._largest_batch = largest_batch
         self._calls_at_once = calls_at_once
+        self._afterwards = afterwards
         self._lanes: dict[Hashable, deque[_Waiting[Request, Answer]]] = {}
         self._turns: deque[Hashable] = deque()
         self._under_way = 0
@@ -125,6 +128,7 @@ class Lanes(Generic[Request, Answer]):
             outcome = error
         # By the future of `run_in_executor` it would come two turns of the loop later.
         loop.call_soon_threadsafe(self._answer, lane, batch, outcome)
+        self._afterwards()
 
     def _answer(
         self,

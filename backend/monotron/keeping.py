@@ -17,7 +17,8 @@ from monotron.model import INT64_MAX
 from monotron.store import Store, open_store
 from monotron.store.auditing import Report
 from monotron.store.bumping import Bumped
-from monotron.store.sqlite_file import check_backup, sync_folder
+from monotron.store.sqlite_file import sync_folder
+from monotron.store.sqlite_schema import check_backup
 from monotron.terminal import NO_ANSWER, REFUSED, TOLD_WRONG, URL, UsageError
 from monotron_ci.client import Client
 from monotron_ci.credential import parse_credential

@@ -31,7 +31,11 @@ class Series:
         self._calls = Threads(2 * most + 1, "call")
         self._free = asyncio.Semaphore(most)
         self._advances: Lanes[Advance, Given] = Lanes(
-            store.start, self._steps.submit, largest_batch=store.largest_batch, calls_at_once=most
+            store.start,
+            self._steps.submit,
+            largest_batch=store.largest_batch,
+            calls_at_once=most,
+            afterwards=store.tidy,
         )
         self._peeks: Lanes[SeriesKey, Entry | None] = Lanes(
             lambda keys: partial(store.peek, keys),

@@ -94,6 +94,30 @@ def test_what_arrives_during_a_call_forms_the_next_batch(
     assert store.batches == [["a"], ["b", "c", "d"], ["e", "f"]]
 
 
+def test_what_can_wait_is_done_once_the_callers_have_their_answers(store: Store) -> None:
+    store.may_answer.set()
+    answered, done = threading.Event(), threading.Event()
+
+    def afterwards() -> None:
+        if answered.wait(10):
+            done.set()
+
+    async def scenario(submit: Callable[[Callable[[], None]], object]) -> None:
+        lanes: Lanes[str, str] = Lanes(
+            lambda requests: partial(store.call, requests),
+            submit,
+            largest_batch=3,
+            calls_at_once=4,
+            afterwards=afterwards,
+        )
+        assert await lanes.ask("lane", "a") == "a"
+        answered.set()
+
+    with ThreadPoolExecutor(4) as executor:
+        asyncio.run(scenario(executor.submit))
+    assert done.is_set()
+
+
 def test_lanes_do_not_wait_for_each_other(store: Store, lanes: "Lanes[str, str]") -> None:
     async def scenario() -> None:
         answers = [lanes.ask(lane, lane) for lane in "ab"]

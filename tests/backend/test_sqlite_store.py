@@ -22,7 +22,7 @@ from monotron.model import Entry, SeriesKey
 from monotron.semantic import Product
 from monotron.store import open_store
 from monotron.store.sqlite import SqliteStore
-from monotron.store.sqlite_file import _APPLICATION_ID, _SCHEMA, SCHEMA_VERSION
+from monotron.store.sqlite_schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
 
 
 @pytest.fixture
@@ -41,10 +41,10 @@ def store(file: Path) -> Iterator[SqliteStore]:
 def made_by_schema(file: Path, version: int, *rows: str) -> None:
     """A file as an older Monotron left it."""
     with sqlite3.connect(file) as connection:
-        connection.executescript("".join(_SCHEMA[:version]))
+        connection.executescript("".join(SCHEMA[:version]))
         for statement in rows:
             connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {version}")
     connection.close()
 
@@ -209,6 +209,55 @@ class TestTheFile:
         put(store, "a")
         with pytest.raises(sqlite3.IntegrityError):
             store._file._connection.execute("UPDATE series SET value = 9223372036854775807 + 1")
+
+
+class TestTheLog:
+    @pytest.fixture(autouse=True)
+    def soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("monotron.store.sqlite_file.CHECKPOINT_ROWS", 4)
+
+    def test_is_moved_into_the_file_once_it_is_worth_it(
+        self, store: SqliteStore, file: Path
+    ) -> None:
+        store.advance([ask_any("first")])
+        assert b"first" not in file.read_bytes()
+        store.advance([ask_any("second")])
+        assert b"first" in file.read_bytes()
+        assert b"second" in file.read_bytes()
+
+    def test_is_moved_by_a_step_only_when_its_callers_have_their_answers(
+        self, store: SqliteStore, file: Path
+    ) -> None:
+        finish = store.start([ask_any("first"), ask_any("second"), ask_any("third")])
+        assert [each.entry.value for each in finish()] == [1, 2, 3]
+        assert b"first" not in file.read_bytes()
+        store.tidy()
+        assert b"first" in file.read_bytes()
+
+    def test_that_cannot_be_moved_is_kept_and_moved_later(
+        self, store: SqliteStore, file: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        disk = Disk(store)
+        disk.fails_at = "PRAGMA wal_checkpoint"
+        store.advance([ask_any("first"), ask_any("second"), ask_any("third")])
+        assert b"first" not in file.read_bytes()
+        assert f"could not move its log into {file}" in caplog.text
+        disk.fails_at = ""
+        store.advance([ask_any("fourth"), ask_any("fifth"), ask_any("sixth")])
+        assert b"first" in file.read_bytes()
+        assert store._file._connection is disk
+
+    def test_is_left_alone_while_somebody_else_has_the_file(
+        self, store: SqliteStore, file: Path
+    ) -> None:
+        first = store.start([ask_any("first"), ask_any("second"), ask_any("third")])
+        first()
+        second = store.start([ask_any("fourth")])
+        store.tidy()
+        assert b"first" not in file.read_bytes()
+        second()
+        store.tidy()
+        assert b"first" in file.read_bytes()
 
 
 class TestAnError:

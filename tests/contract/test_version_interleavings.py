@@ -68,7 +68,7 @@ class Watched:
         found = getattr(self._watched, name)
         if name == "releases":
             return Watched(found, self._before)
-        if name == "lane" or not callable(found):
+        if name in ("lane", "tidy") or not callable(found):
             return found
 
         def call(*args: Any, **more: Any) -> Any:

@@ -26,7 +26,7 @@ from harness.server import Server
 KEYS = ["a", "b", "c", "CURRENT"]
 LAUNCHER = str(Path(__file__).with_name("tuned_server.py"))
 
-OFTEN, SELDOM = 16, 1000
+OFTEN, SELDOM = 8, 100_000
 """Pages in the log, after which SQLite moves them to the file. What it moved is safe from then on,
 so only what stays in the log shows what a failed sync did to it."""
 
@@ -117,7 +117,7 @@ def endure(
 ) -> History:
     """A load on the disk, which fails so in its course; what its callers asked and were told."""
     chance = random.Random(seed)
-    program = (LAUNCHER, f"wal_autocheckpoint={checkpoint}")
+    program = (LAUNCHER, f"CHECKPOINT_ROWS={checkpoint}")
     with (
         Server(disk.url, env=disk.env, program=program) as server,
         Load([server.url], KEYS, callers=8, seed=seed) as load,

@@ -1,6 +1,6 @@
 """Monotron with other settings of SQLite, which the product does not offer.
 
-Run as `python tuned_server.py PRAGMA=VALUE … serve …`.
+Run as `python tuned_server.py PRAGMA=VALUE CHECKPOINT_ROWS=NUMBER … serve …`.
 """
 
 from __future__ import annotations
@@ -9,11 +9,18 @@ import sqlite3
 import sys
 
 from monotron.cli import main
+from monotron.store import sqlite_file
 from monotron.store.sqlite_file import SqliteFile
 
+ROWS = "CHECKPOINT_ROWS="
 
-def tune(*pragmas: str) -> None:
-    """Have each connection set these once it is set up as always."""
+
+def tune(*settings: str) -> None:
+    """Have each connection set the pragmas once it is set up as always."""
+    for setting in settings:
+        if setting.startswith(ROWS):
+            sqlite_file.CHECKPOINT_ROWS = int(setting.removeprefix(ROWS))
+    pragmas = [setting for setting in settings if not setting.startswith(ROWS)]
     set_up = SqliteFile._set_up
 
     def tuned(file: SqliteFile, connection: sqlite3.Connection) -> None:
@@ -27,9 +34,9 @@ def tune(*pragmas: str) -> None:
 def settings_before_serve() -> list[str]:
     """Those of the command line, taken off it."""
     end = sys.argv.index("serve")
-    pragmas = sys.argv[1:end]
+    settings = sys.argv[1:end]
     del sys.argv[1:end]
-    return pragmas
+    return settings
 
 
 if __name__ == "__main__":

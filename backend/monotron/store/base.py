@@ -89,6 +89,12 @@ class Store(ABC):
         """
         return partial(self.advance, requests)
 
+    def tidy(self) -> None:  # noqa: B027
+        """What can wait until the callers of a step have their answers.
+
+        Waits for no other call, and raises nothing: steps that were started wait for its thread.
+        """
+
     @abstractmethod
     def peek(self, keys: Sequence[SeriesKey]) -> list[Entry | None]:
         """The current entry of each, all of one lane; None where there is no series."""

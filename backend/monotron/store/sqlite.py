@@ -20,9 +20,10 @@ from monotron.store.bumping import Bumped
 from monotron.store.sqlite_attributes import SqliteAttributes, has_attributes, sweep
 from monotron.store.sqlite_audit import audit
 from monotron.store.sqlite_bump import bump
-from monotron.store.sqlite_file import IN_MEMORY, SCHEMA_VERSION, SqliteFile, Transaction
+from monotron.store.sqlite_file import IN_MEMORY, SqliteFile, Transaction
 from monotron.store.sqlite_register import SqliteRegister, SqliteUses
 from monotron.store.sqlite_releases import SqliteReleases
+from monotron.store.sqlite_schema import SCHEMA_VERSION
 
 _HEADS = """
 SELECT json_group_array(json_array(wanted.key, series.life, series.value, series.token,
@@ -106,6 +107,9 @@ class SqliteStore(Store):
             return answers
 
         return finish
+
+    def tidy(self) -> None:
+        self._file.checkpoint_if_due()
 
     def advance(self, requests: Sequence[Advance]) -> list[Given | MonotronError]:
         with self._file.transaction() as transaction:

@@ -19,6 +19,7 @@ from monotron.errors import (
     StorageFull,
     StoreUnavailable,
 )
+from monotron.store.sqlite_schema import migrate
 
 log = logging.getLogger("monotron.store")
 
@@ -28,84 +29,9 @@ LOCK_SECONDS = 5.0
 """How long a starting server waits for its predecessor to let go of the file."""
 
 _OLDEST = (3, 38, 0)  # STRICT tables and the ->> operator
-_APPLICATION_ID = 0x6D6E7472  # "mntr", so that `file` and we know the file again
 
-# A life is an id of its own: entries of an old one are garbage that nobody looks up.
-# Rows of series are never removed, so the largest life is never used again.
-_SERIES = """
-CREATE TABLE series (
-    life    INTEGER PRIMARY KEY,
-    account INTEGER NOT NULL,
-    key     TEXT    NOT NULL,
-    value   INTEGER NOT NULL CHECK (value BETWEEN 0 AND 9223372036854775807),
-    token   TEXT,
-    alive   INTEGER NOT NULL CHECK (alive IN (0, 1)),
-    UNIQUE (account, key)
-) STRICT;
-CREATE TABLE entries (
-    life     INTEGER NOT NULL,
-    value    INTEGER NOT NULL CHECK (value BETWEEN 1 AND 9223372036854775807),
-    token    TEXT,
-    given_at INTEGER NOT NULL,
-    PRIMARY KEY (life, value)
-) STRICT, WITHOUT ROWID;
-CREATE UNIQUE INDEX entries_by_token ON entries (life, token, value);
-CREATE TABLE garbage (life INTEGER PRIMARY KEY) STRICT;
-"""
-_RELEASES = """
-CREATE TABLE releases (
-    account  INTEGER NOT NULL,
-    name     TEXT    NOT NULL,
-    token    TEXT,
-    label    TEXT    NOT NULL,
-    place    TEXT    NOT NULL,
-    final    INTEGER NOT NULL CHECK (final IN (0, 1)),
-    version  TEXT    NOT NULL,
-    bump     TEXT,
-    line     TEXT,
-    metadata TEXT,
-    previous TEXT,
-    reason   TEXT,
-    given_at INTEGER NOT NULL,
-    UNIQUE (account, name, token, label),
-    UNIQUE (account, name, place)
-) STRICT;
-CREATE INDEX releases_by_kind ON releases (account, name, final, place);
-"""
-_BY = """
-ALTER TABLE entries ADD COLUMN "by" TEXT;
-ALTER TABLE releases ADD COLUMN "by" TEXT;
-"""
-_ATTRIBUTES = """
-CREATE TABLE attributes (
-    life  INTEGER NOT NULL,
-    token TEXT    NOT NULL,
-    name  TEXT    NOT NULL,
-    value TEXT    NOT NULL,
-    UNIQUE (life, token, name)
-) STRICT;
-"""
-_REGISTER = """
-CREATE TABLE register (
-    kind    TEXT    NOT NULL,
-    name    TEXT    NOT NULL,
-    account INTEGER NOT NULL,
-    body    TEXT    NOT NULL,
-    PRIMARY KEY (kind, name)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX register_by_account ON register (kind, account, name);
-CREATE TABLE uses (
-    token      TEXT    NOT NULL,
-    operation  TEXT    NOT NULL,
-    expires_at INTEGER NOT NULL,
-    PRIMARY KEY (token, operation)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX uses_by_expiry ON uses (expires_at);
-"""
-_SCHEMA = (_SERIES, _RELEASES, _BY, _ATTRIBUTES, _REGISTER)
-"""What each version of the schema added to the one before it."""
-
-SCHEMA_VERSION = len(_SCHEMA)
+CHECKPOINT_ROWS = 500
+"""Rows that change between two checkpoints: some hundred pages, a few milliseconds of a disk."""
 
 
 class Transaction:
@@ -158,6 +84,7 @@ class SqliteFile:
         self._lock = threading.Lock()
         self._broken = self._closed = False
         self._connection = self._connect()
+        self._checkpointed = 0
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -167,6 +94,7 @@ class SqliteFile:
         with transaction.rolled_back_on_error():
             yield transaction
         transaction.commit()
+        self.checkpoint_if_due()
 
     def begin_at_once(self) -> Transaction | None:
         """A transaction, unless that would mean to wait: for another one, or for a repair."""
@@ -198,6 +126,24 @@ class SqliteFile:
         finally:
             self._lock.release()
 
+    def checkpoint_if_due(self) -> None:
+        """Move what was committed from the log into the file, once it is worth it.
+
+        SQLite would do it within a commit, with callers waiting. What fails here was synced with
+        the log, and is moved the next time.
+        """
+        if self._path == IN_MEMORY or not self._lock.acquire(blocking=False):
+            return
+        try:
+            changed = self._connection.total_changes
+            if not self._broken and changed - self._checkpointed >= CHECKPOINT_ROWS:
+                self._checkpointed = changed
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.Error as error:
+            log.warning("SQLite could not move its log into %s: %s", self._path, error)
+        finally:
+            self._lock.release()
+
     def backup(self, target: Path) -> None:
         """Write a consistent copy into the new file *target*. Nothing else is served meanwhile."""
         with self._lock:
@@ -226,6 +172,7 @@ class SqliteFile:
                 self._connection.close()
                 self._closed = True
             self._connection = self._connect()
+            self._checkpointed = 0
         except StartupError as error:
             log.error("SQLite could not open %s again: %s", self._path, error)
             if getattr(error.__cause__, "errno", None) == errno.ENOSPC:
@@ -284,6 +231,7 @@ class SqliteFile:
             "journal_mode": ("MEMORY", "memory") if in_memory else ("WAL", "wal"),
             "synchronous": ("FULL", 2),
             "cache_size": (-32000, -32000),
+            "wal_autocheckpoint": (0, 0),
             "journal_size_limit": (67108864, 67108864),
         }
         for name, (wanted, read_back) in pragmas.items():
@@ -297,53 +245,8 @@ class SqliteFile:
         connection.execute("BEGIN IMMEDIATE")  # takes the lock on the file, for good
         if not in_memory:
             _write_again(f"{self._path}-wal")
-        (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        if tables and application_id != _APPLICATION_ID:
-            raise StartupError(
-                f"{self._path} is a database of some other program. "
-                "Give Monotron a file of its own, or none to let it make one."
-            )
-        if version > SCHEMA_VERSION:
-            raise StartupError(
-                f"{self._path} was written by a newer Monotron (its schema is {version}, this "
-                f"one's is {SCHEMA_VERSION}). Use the Monotron that wrote it, or a newer one."
-            )
-        if version < SCHEMA_VERSION:  # else nothing is written: the disk may be full
-            for script in _SCHEMA[version:]:
-                for statement in script.split(";\n"):
-                    connection.execute(statement)
-            connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        migrate(connection, self._path)
         connection.execute("COMMIT")
-
-
-def check_backup(path: str, name: str) -> None:
-    """Return if a new file is a whole copy of a store that this Monotron can go on with.
-
-    `StartupError` says what *name*, of which it is a copy, is instead.
-    """
-    try:
-        # Writable: of a file that is only read, SQLite does not check all.
-        connection = sqlite3.connect(path)
-        try:
-            (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            lines = connection.execute("PRAGMA integrity_check").fetchall()
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        raise StartupError(f"{name} is no backup that can be read: {error}.") from error
-    if application_id != _APPLICATION_ID or not version:
-        raise StartupError(f"{name} is no backup of a Monotron store.")
-    if version > SCHEMA_VERSION:
-        raise StartupError(
-            f"{name} is a backup of a newer Monotron (its schema is {version}, this one's is "
-            f"{SCHEMA_VERSION}). Use the Monotron that made it, or a newer one."
-        )
-    if lines != [("ok",)]:
-        raise StartupError(f"{name} is a damaged backup: {lines[0][0]}. Use an older one.")
 
 
 def _write_again(path: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from tornado.httpserver import HTTPServer
+from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream
 from tornado.netutil import add_accept_handler
 
@@ -32,6 +33,17 @@ class RequestStream(IOStream):
 
     def set_nodelay(self, value: bool) -> None:
         """Nothing: an answer is written in one piece, and is never held back."""
+
+    def _handle_events(self, fd: Any, events: int) -> None:
+        if events == IOLoop.READ and self._read_buffer_size == 0 and not self._busy():
+            # The next request, before Tornado waits for it. Where something is in the buffer, it
+            # stops listening and begins again a moment later, two system calls each time.
+            self._handle_read()
+        else:
+            super()._handle_events(fd, events)
+
+    def _busy(self) -> bool:
+        return self.closed() or self.reading() or self.writing()
 
     def read_until_regex(self, regex: bytes, max_bytes: int | None = None) -> Awaitable[bytes]:
         return super().read_until_regex(_HEAD if regex == _TORNADO_HEAD else regex, max_bytes)
