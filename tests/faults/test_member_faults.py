@@ -76,8 +76,11 @@ def _sleep_through_an_election(under: Ordeal, former: Mongod) -> bool:
             time.sleep(0.05)  # for what is asked to arrive before its reader wakes
         finally:
             former.resume()
-        answer = asked.result()
-        # Some know already that they must roll back, and show nothing.
+        # Some know already that they must roll back: they show nothing, or hang up.
+        try:
+            answer = asked.result()
+        except ConnectionError:
+            return False
         return bool(answer["ok"]) and _value(answer) < known
 
 
