@@ -76,9 +76,14 @@ class TestTheFile:
     def test_is_written_ahead_fully_synced_and_locked(self, store: SqliteStore) -> None:
         read = {
             name: store._file._connection.execute(f"PRAGMA {name}").fetchone()[0]
-            for name in ("journal_mode", "synchronous", "locking_mode")
+            for name in ("journal_mode", "synchronous", "locking_mode", "wal_autocheckpoint")
         }
-        assert read == {"journal_mode": "wal", "synchronous": 2, "locking_mode": "exclusive"}
+        assert read == {
+            "journal_mode": "wal",
+            "synchronous": 2,
+            "locking_mode": "exclusive",
+            "wal_autocheckpoint": 8000,
+        }
 
     def test_serves_one_store_at_a_time_in_a_process(
         self, store: SqliteStore, file: Path, monkeypatch: pytest.MonkeyPatch

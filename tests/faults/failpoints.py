@@ -134,7 +134,9 @@ def _around_sqlite(points: Points) -> None:
         points,
         before="between the step and its record",
         error=_of_the_disk,
-        when=lambda transaction, statement, *_: statement in (sqlite._ADD_ENTRIES, sqlite._ADD_ENTRY),
+        when=lambda transaction, statement, *_: (
+            statement in (sqlite._ADD_ENTRIES, sqlite._ADD_ENTRY)
+        ),
     )
     commit = Transaction.commit
 

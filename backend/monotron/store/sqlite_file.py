@@ -129,8 +129,8 @@ class SqliteFile:
     def checkpoint_if_due(self) -> None:
         """Move what was committed from the log into the file, once it is worth it.
 
-        SQLite would do it within a commit, with callers waiting. What fails here was synced with
-        the log, and is moved the next time.
+        SQLite does it within a commit, with callers waiting. What fails here was synced with the
+        log, and is moved the next time.
         """
         if self._path == IN_MEMORY or not self._lock.acquire(blocking=False):
             return
@@ -231,7 +231,8 @@ class SqliteFile:
             "journal_mode": ("MEMORY", "memory") if in_memory else ("WAL", "wal"),
             "synchronous": ("FULL", 2),
             "cache_size": (-32000, -32000),
-            "wal_autocheckpoint": (0, 0),
+            # Where nobody finds the file free to do it earlier, a commit does it, at 32 MB.
+            "wal_autocheckpoint": (8000, 8000),
             "journal_size_limit": (67108864, 67108864),
         }
         for name, (wanted, read_back) in pragmas.items():
