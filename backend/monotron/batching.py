@@ -6,12 +6,15 @@ docs/decisions/0008-lanes-that-wait-for-company.md has the figures.
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Generic, TypeAlias, TypeVar
 
 from monotron.errors import MonotronError, StoreUnavailable
+
+log = logging.getLogger("monotron.batching")
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
@@ -39,7 +42,7 @@ class Lanes(Generic[Request, Answer]):
     A `MonotronError` in an answer's place is raised to its own caller only, and one that the call
     raises to all of the batch. A lane has one call under way at a time, and all lanes together
     *calls_at_once*; the others wait for their turn. *afterwards* runs on the thread of each call,
-    while those who were answered hear of it, and raises nothing.
+    while those who were answered hear of it; what it raises is logged.
     """
 
     def __init__(
@@ -128,7 +131,10 @@ class Lanes(Generic[Request, Answer]):
             outcome = error
         # By the future of `run_in_executor` it would come two turns of the loop later.
         loop.call_soon_threadsafe(self._answer, lane, batch, outcome)
-        self._afterwards()
+        try:
+            self._afterwards()
+        except Exception:  # the thread must live: a step that was started waits for it
+            log.exception("what a step leaves for afterwards failed")
 
     def _answer(
         self,

@@ -11,6 +11,7 @@ import pytest
 from monotron import batching
 from monotron.batching import Lanes
 from monotron.errors import EntryNotFound, MonotronError, StoreUnavailable
+from monotron.threads import Threads
 
 
 class Store:
@@ -116,6 +117,32 @@ def test_what_can_wait_is_done_once_the_callers_have_their_answers(store: Store)
     with ThreadPoolExecutor(4) as executor:
         asyncio.run(scenario(executor.submit))
     assert done.is_set()
+
+
+def test_what_can_wait_may_fail_and_the_next_is_served(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.may_answer.set()
+
+    def afterwards() -> None:
+        raise ValueError("of no consequence")
+
+    async def scenario(submit: Callable[[Callable[[], None]], object]) -> None:
+        lanes: Lanes[str, str] = Lanes(
+            lambda requests: partial(store.call, requests),
+            submit,
+            largest_batch=3,
+            calls_at_once=1,
+            afterwards=afterwards,
+        )
+        assert [await lanes.ask("lane", each) for each in "abc"] == ["a", "b", "c"]
+
+    threads = Threads(1, "step")
+    asyncio.run(scenario(threads.submit))
+    threads.close()
+    assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == [
+        "of no consequence"
+    ] * 3
 
 
 def test_lanes_do_not_wait_for_each_other(store: Store, lanes: "Lanes[str, str]") -> None:

@@ -252,6 +252,13 @@ class TestTheLog:
         assert b"first" in file.read_bytes()
         assert store._file._connection is disk
 
+    def test_is_moved_when_the_count_of_changes_begins_anew(
+        self, store: SqliteStore, file: Path
+    ) -> None:
+        store._file._checkpointed = 2**31 - 1  # and from there SQLite counts on from -2**31
+        store.advance([ask_any("first")])
+        assert b"first" in file.read_bytes()
+
     def test_is_left_alone_while_somebody_else_has_the_file(
         self, store: SqliteStore, file: Path
     ) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
 
 import pytest
+from tornado.ioloop import IOLoop
 
 from harness.server import Server
-from monotron.web.streams import MOST_BUFFERED_BYTES, READ_BYTES
+from monotron.web.streams import MOST_BUFFERED_BYTES, READ_BYTES, RequestStream
 
 PUT = "PUT /v1/series/pipelined/{} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
 
@@ -75,3 +77,32 @@ def test_the_next_request_is_kept_while_one_is_under_way(connection: socket.sock
             connection.sendall(PUT.format(f"{round_}-{each}").encode())
         given = values(connection, 3)
         assert given == [given[0], given[0] + 1, given[0] + 2]
+
+
+def test_an_early_request_is_kept_and_a_flood_is_not() -> None:
+    async def scenario() -> None:
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        stream = RequestStream(ours)
+        stream.set_close_callback(lambda: None)  # from now on it listens, though nobody reads
+        early = PUT.format("early").encode()
+        theirs.send(early)
+        await turns()
+        assert stream._read_buffer_size == len(early)
+        assert stream._state == IOLoop.READ | IOLoop.ERROR
+
+        with pytest.raises(BlockingIOError):  # noqa: PT012  # until the system takes no more
+            while True:
+                theirs.send(b"x" * READ_BYTES)
+                await turns()
+        assert stream._read_buffer_size <= len(early) + 2 * READ_BYTES
+        assert not stream.closed()
+        assert await stream.read_until_regex(rb"\r?\n\r?\n") == early
+        stream.close()
+        theirs.close()
+
+    async def turns() -> None:
+        for _ in range(4):
+            await asyncio.sleep(0)
+
+    asyncio.run(scenario())

@@ -27,7 +27,7 @@ KEYS = ["a", "b", "c", "CURRENT"]
 LAUNCHER = str(Path(__file__).with_name("tuned_server.py"))
 
 OFTEN, SELDOM = 8, 100_000
-"""Pages in the log, after which SQLite moves them to the file. What it moved is safe from then on,
+"""Changed rows, after which the log is moved to the file. What it moved is safe from then on,
 so only what stays in the log shows what a failed sync did to it."""
 
 CUTS = rounds(short=40, whole=300)

@@ -92,7 +92,7 @@ class Store(ABC):
     def tidy(self) -> None:  # noqa: B027
         """What can wait until the callers of a step have their answers.
 
-        Waits for no other call, and raises nothing: steps that were started wait for its thread.
+        Waits for no other call: steps that were started wait for its thread.
         """
 
     @abstractmethod

@@ -130,13 +130,16 @@ class SqliteFile:
         """Move what was committed from the log into the file, once it is worth it.
 
         SQLite does it within a commit, with callers waiting. What fails here was synced with the
-        log, and is moved the next time.
+        log, and is moved with what comes after it.
         """
         if self._path == IN_MEMORY or not self._lock.acquire(blocking=False):
             return
         try:
+            if self._broken:
+                return
             changed = self._connection.total_changes
-            if not self._broken and changed - self._checkpointed >= CHECKPOINT_ROWS:
+            # It is an int of C's, and goes on from the least one after the greatest.
+            if not 0 <= changed - self._checkpointed < CHECKPOINT_ROWS:
                 self._checkpointed = changed
                 self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         except sqlite3.Error as error:

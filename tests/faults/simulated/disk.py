@@ -107,6 +107,10 @@ class Connection:
     def in_transaction(self) -> bool:
         return not self.dead and self._disk.engine.in_transaction
 
+    @property
+    def total_changes(self) -> int:
+        return self._disk.engine.total_changes
+
     def execute(self, statement: str, parameters: Any = ()) -> Any:
         if self.dead:
             raise Killed
