@@ -21,13 +21,17 @@ from faults.power import Cut, cuts
 from faults.tier import limit, rounds
 from harness.server import Server
 from monotron.errors import MonotronError, StartupError
-from monotron.store.sqlite_file import CHECKPOINT_ROWS
 
 KEYS = ["a", "b", "c", "CURRENT"]
 LAUNCHER = str(Path(__file__).with_name("tuned_server.py"))
 
-CHECKPOINTS = {4: 60, 40: 70, CHECKPOINT_ROWS: 70}
-"""After how many changed rows the log is moved to the file, and short cuts of each."""
+CHECKPOINTS = {
+    "every 4 rows": ("CHECKPOINT_ROWS=4",),
+    "every 40 rows": ("CHECKPOINT_ROWS=40",),
+    "as it is": (),
+    "within a commit": ("CHECKPOINT_ROWS=1000000", "wal_autocheckpoint=64"),
+}
+"""When the log is moved to the file: by settings of the server."""
 
 ANSWERS = rounds(short=400, whole=3000)
 
@@ -66,15 +70,15 @@ def lost(cut: Cut, folder: Path, history: History) -> int:
         return sum(len(told(history, key)) for key in KEYS)
 
 
-@pytest.mark.parametrize("checkpoint_rows", CHECKPOINTS)
+@pytest.mark.parametrize("checkpoints", CHECKPOINTS)
 @pytest.mark.timeout(limit(short=60, whole=900))
 def test_nothing_is_lost_when_the_power_fails(
-    folder: Path, checkpoint_rows: int, report: Callable[[str], None]
+    folder: Path, checkpoints: str, report: Callable[[str], None]
 ) -> None:
     seed = randbits(32)
     print(f"seed {seed}")
-    recording = Recording.of_load(folder, seed, f"CHECKPOINT_ROWS={checkpoint_rows}")
-    number = rounds(short=CHECKPOINTS[checkpoint_rows], whole=567)
+    recording = Recording.of_load(folder, seed, *CHECKPOINTS[checkpoints])
+    number = rounds(short=50, whole=450)
     survived = check_cuts(recording.operations, recording.history, folder, number=number, seed=seed)
     report(
         f"seed {seed}: {number} cuts, {recording.checkpoints()} checkpoints; "
