@@ -6,17 +6,26 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
+from pymongo import MongoClient
 from pymongo.errors import AutoReconnect
+from pymongo.monitoring import CommandListener, CommandStartedEvent
 
-from contract.asking import BY, SERIES, ask_any, given_by, ledger, put, put_any, values
+from contract.asking import BY, OTHER, SERIES, ask_any, given_by, ledger, put, put_any, values
 from harness.mongod import ReplicaSet
 from harness.wire import Call, Delayed, Wire, answer_lost, request_lost
 from monotron.errors import InternalError, StoreUnavailable
 from monotron.model import Entry, SeriesKey
 from monotron.store import open_store
 from monotron.store.base import Advance
-from monotron.store.mongo import MongoStore
-from monotron.store.mongo.heads import MOST_CARRIED, MOST_REMEMBERED, Head, Heads, Sealable
+from monotron.store.mongo import MongoStore, heads
+from monotron.store.mongo.heads import (
+    MOST_CARRIED,
+    MOST_REMEMBERED,
+    Contested,
+    Head,
+    Heads,
+    Sealable,
+)
 
 
 def wire(store: MongoStore, method: str, *script: Callable[[Call], Any]) -> Wire:
@@ -508,6 +517,48 @@ class TestManySeriesInOneStep:
                 peeked = other.peek(keys)
                 assert [entry and entry.value for entry in peeked] == [turn] * 6
 
+    def test_are_sent_again_together(self, store: MongoStore) -> None:
+        wire(store, CAS, request_lost)
+        single_reads = Wire(store._heads._current, "find_one")
+        store._heads._current = single_reads  # type: ignore[assignment]
+        single_reads.script = [lambda call: pytest.fail("each was looked for by itself")]
+        assert values(store.advance([ask_any("a"), ask_any("a", OTHER)])) == [1, 1]
+        assert ledger(store) == [("a", 1)]
+
+    def test_one_that_lost_does_not_have_each_looked_for(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        keys = [SeriesKey(1, f"many-{number}") for number in range(20)]
+        for token in ("a", "b"):
+            assert set(values(store.advance([ask_any(token, key) for key in keys]))) <= {1, 2}
+        assert put_any(other, "c", keys[7]) == 3
+        single_reads = Wire(store._heads._current, "find_one")
+        store._heads._current = single_reads  # type: ignore[assignment]
+        single_reads.script = [lambda call: call() for _ in range(3)]
+        expected = [4 if key == keys[7] else 3 for key in keys]
+        assert values(store.advance([ask_any("d", key) for key in keys])) == expected
+        assert single_reads.script, "more than the first of all, and the one that lost"
+
+    def test_cost_the_nodes_no_record_of_a_transaction(self, database_url: str) -> None:
+        sent: list[Any] = []
+
+        class Sent(CommandListener):
+            def started(self, event: CommandStartedEvent) -> None:
+                if event.command_name == "update":
+                    sent.append(event.command)
+
+            def succeeded(self, event: object) -> None: ...
+
+            def failed(self, event: object) -> None: ...
+
+        client: MongoClient[Any] = MongoClient(database_url, event_listeners=[Sent()])
+        store = MongoStore(client.get_default_database())
+        for token in ("a", "b"):
+            store.advance([ask_any(token), ask_any(token, OTHER)])
+        store.close()
+        assert [len(command["updates"]) for command in sent] == [2, 2]
+        assert not any("txnNumber" in command for command in sent)
+
 
 class TestStaleMemory:
     def test_a_head_that_another_server_replaced_is_read_again(
@@ -571,6 +622,49 @@ def test_two_servers_on_one_series_both_make_progress(store: MongoStore, other: 
     given = sorted(answers[store] + answers[other])
     assert given == list(range(1, len(given) + 1))
     assert min(map(len, answers.values())) >= len(given) / 5
+
+
+class TestContestedSeries:
+    """Series that other servers advance as well, whose steps may take long."""
+
+    def test_leave_the_lane_of_all_others(self, store: MongoStore, other: MongoStore) -> None:
+        put(store, "a")
+        assert store.lane(SERIES) == store.lane(OTHER)
+        put(other, "b")
+        assert store.lane(SERIES) == store.lane(OTHER)
+        assert put(store, "c") == 3
+        assert store.lane(SERIES) != store.lane(OTHER)
+
+    def test_come_back(
+        self, store: MongoStore, other: MongoStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(heads, "CONTESTED_SECONDS", 0)
+        put(store, "a")
+        put(other, "b")
+        assert put(store, "c") == 3
+        assert store.lane(SERIES) == store.lane(OTHER)
+
+    def test_are_right_in_two_lanes_at_once(self, store: MongoStore) -> None:
+        """As they are when they move from one to the other with a step under way."""
+        answers: list[int] = []
+
+        def ask(name: str) -> None:
+            answers.extend(put_any(store, f"{name}-{number}") for number in range(50))
+
+        threads = [threading.Thread(target=ask, args=(name,)) for name in "ab"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(answers) == list(range(1, 101))
+        assert sorted(value for _, value in ledger(store)) == list(range(1, 101))
+
+    def test_remembered_are_bounded(self) -> None:
+        contested = Contested(most=3)
+        keys = [SeriesKey(1, str(number)) for number in range(5)]
+        for key in keys:
+            contested.add(key)
+        assert [key in contested for key in keys] == [False, False, False, True, True]
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import mongomock
-from pymongo import UpdateOne
+from pymongo import UpdateMany
 
 from monotron.model import SeriesKey
 from monotron.store.mongo import MongoStore
@@ -28,9 +28,9 @@ class OneByOne:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._collection, name)
 
-    def bulk_write(self, updates: Sequence[UpdateOne], **_: object) -> SimpleNamespace:
+    def bulk_write(self, updates: Sequence[UpdateMany], **_: object) -> SimpleNamespace:
         results = [
-            self._collection.update_one(update._filter, update._doc, upsert=update._upsert)
+            self._collection.update_many(update._filter, update._doc, upsert=update._upsert)
             for update in updates
         ]
         return SimpleNamespace(

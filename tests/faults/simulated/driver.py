@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 
-from pymongo import UpdateOne
+from pymongo import UpdateMany
 from pymongo.errors import BulkWriteError
 from pymongo.read_concern import ReadConcern
 
@@ -85,7 +85,7 @@ class Collection:
         return found
 
     def bulk_write(
-        self, updates: Sequence[UpdateOne], session: Session | None = None, **_: object
+        self, updates: Sequence[UpdateMany], session: Session | None = None, **_: object
     ) -> SimpleNamespace:
         def run(most: float) -> Outcome:
             done = [

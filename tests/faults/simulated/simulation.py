@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import zlib
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -24,18 +23,10 @@ from monotron.model import ANYBODY, Entry, Given, Reuse, SeriesKey
 from monotron.store.base import Advance, Store
 from monotron.store.mongo import MongoStore
 from monotron.store.mongo.heads import MOST_REMEMBERED, Heads
-from monotron.store.mongo.store import LANES
 from monotron.store.sqlite import SqliteStore
 
 SQLITE, MONGO = "sqlite", "mongo"
 BASE = {EDGE: BELOW_THE_EDGE}
-
-
-class SteadyLanes(MongoStore):
-    """The real store; but the hash of a text is another in each process."""
-
-    def lane(self, series: SeriesKey) -> Hashable:
-        return zlib.crc32(series.key.encode()) % LANES
 
 
 @dataclass(frozen=True)
@@ -149,7 +140,7 @@ class Simulation:
         store: Store
         if self._kind == MONGO:
             database: Any = Database(network)
-            store = SteadyLanes(database, clock=clock)
+            store = MongoStore(database, clock=clock)
             store._heads._remembered = Heads(self._world.chance.choice((MOST_REMEMBERED, 10)))
         else:
             faults, self._disk.faults = self._disk.faults, DiskFaults()

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bson import Int64, ObjectId, Timestamp
-from pymongo import ASCENDING, ReturnDocument, UpdateOne
+from pymongo import ASCENDING, ReturnDocument, UpdateMany
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from monotron.model import SeriesKey
 from monotron.store.mongo.connection import Document, Patience
-from monotron.store.mongo.heads import Head, Heads
+from monotron.store.mongo.heads import Contested, Head, Heads
 from monotron.store.mongo.ledger import (
     Session,
     Sessions,
@@ -21,6 +21,9 @@ from monotron.store.mongo.ledger import (
     operation_time,
     where,
 )
+
+RESENT = 1
+"""How often moves are sent again together, before each is settled: a new primary may take all."""
 
 
 @dataclass(slots=True)
@@ -51,6 +54,11 @@ class SeriesHeads:
         self._current = collection(database, "series", sessions.read_concern("linearizable"))
         self._series.create_index([("account", ASCENDING), ("key", ASCENDING)], unique=True)
         self._remembered = Heads()
+        self._contested = Contested()
+
+    def contested(self, series: SeriesKey) -> bool:
+        """Whether a move of this process lost against another's a moment ago."""
+        return series in self._contested
 
     def known_or_read(self, keys: Iterable[SeriesKey], work: Patience) -> dict[SeriesKey, Head]:
         """The heads as this process remembers them, or else as they are read.
@@ -157,15 +165,26 @@ class SeriesHeads:
     def replace_all(self, moves: Sequence[Move], work: Patience) -> bool:
         """Make all the moves; false: of some it is not known, so settle each."""
         work.applied = "unknown"
-        try:
-            applied = self._compare_and_set(moves, work)
-        except PyMongoError as error:
-            for move in moves:
-                move.in_doubt = True
-            work.failed(error)
-            return False
-        work.applied = "no"
-        return applied
+        for _ in range(1 + RESENT):
+            try:
+                applied = self._compare_and_set(moves, work)
+            except PyMongoError as error:
+                for move in moves:
+                    move.in_doubt = True
+                work.failed(error)
+            else:
+                work.applied = "no"
+                return applied
+        return False
+
+    def find_made(self, moves: Sequence[Move], work: Patience) -> set[SeriesKey]:
+        """The series of those moves that are found by their stamps. Settle the others."""
+        work.applied = "unknown"
+        heads = self.read_current([move.series for move in moves], work)
+        made = [move for move in moves if heads[move.series].stamp == move.new.stamp]
+        for move in made:
+            self._remember(move, heads[move.series].time)
+        return {move.series for move in made}
 
     def settle(self, move: Move, work: Patience) -> Head | None:
         """What became of a move: looked for by its stamp, made after all, or lost.
@@ -181,6 +200,7 @@ class SeriesHeads:
                 self._remember(move, head.time)
                 break
             if head.stamp != move.seen.stamp:
+                self._contested.add(move.series)
                 return head
             if head.awaited not in (None, work.id):
                 # A step from what must be read first takes several times as long as ours.
@@ -197,8 +217,10 @@ class SeriesHeads:
     def _compare_and_set(
         self, moves: Sequence[Move], work: Patience, *, heed_marks: bool = True
     ) -> bool:
+        # Many, of which the filter fits one at most: the driver gives these no transaction number,
+        # so no node keeps one beside each update. Sent again, they find their stamp, or apply.
         updates = [
-            UpdateOne(
+            UpdateMany(
                 _seen(move, work if heed_marks else None),
                 {"$set": _state(move.new)},
                 upsert=move.seen.stamp is None,

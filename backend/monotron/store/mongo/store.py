@@ -14,6 +14,7 @@ User text is only ever a value, never the name of a field nor part of an express
 """
 
 import time
+import zlib
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,8 +56,11 @@ ATTEMPT_SECONDS = 5.0
 """How long one command may take before what became of it is looked up."""
 
 
-LANES = 4
-"""Series share lanes by their hash: a step for many series costs little more than for one."""
+CALM = None
+"""The lane of all series but contested ones: a step for many costs little more than for one."""
+
+CONTESTED_LANES = 4
+"""Series that other servers advance as well share these by their hash: nobody else waits there."""
 
 
 class MongoStore(Store):
@@ -105,7 +109,7 @@ class MongoStore(Store):
             raise unusable(url, error) from error
 
     def lane(self, series: SeriesKey) -> Hashable:
-        return hash(series) % LANES
+        return _hash(series) % CONTESTED_LANES if self._heads.contested(series) else CALM
 
     def advance(self, requests: Sequence[Advance]) -> list[Given | MonotronError]:
         """One look-up and one update for all series of the batch; then each on its own, if need be.
@@ -158,11 +162,25 @@ class MongoStore(Store):
             done = True
             for step in moving:
                 step.fail(error)
-        for step in moving if not done else ():
-            with step.answered_if_wrong():
-                self._settle(step, moves[step.series], work)
+        if not done:
+            self._settle_all(moving, moves, work)
         if repeating:
             self._confirm(repeating, work)
+
+    def _settle_all(
+        self, steps: Sequence["_Step"], moves: Mapping[SeriesKey, Move], work: Patience
+    ) -> None:
+        """Most were made, as a rule, and are found with one read: the others one by one."""
+        try:
+            made = self._heads.find_made(list(moves.values()), work) if len(steps) > 1 else ()
+        except MonotronError as error:
+            for step in steps:
+                step.fail(error)
+            return
+        for step in steps:
+            if step.series not in made:
+                with step.answered_if_wrong():
+                    self._settle(step, moves[step.series], work)
 
     def _confirm(self, steps: Sequence["_Step"], work: Patience) -> None:
         """Only repeats: then the answer is a read, and may not be older than this call."""
@@ -377,6 +395,11 @@ class MongoStore(Store):
             each.carried = ()
         if head.batch:
             self._sealer.seal_soon(series, head)
+
+
+def _hash(series: SeriesKey) -> int:
+    """The same in every process, so that a simulated world is the same again."""
+    return zlib.crc32(series.key.encode())
 
 
 def _tokens(given: Sequence[Advance]) -> tuple[list[str], list[str]]:
