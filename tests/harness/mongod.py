@@ -16,6 +16,10 @@ from harness.member import Document, Mongod, find_mongod, until
 
 __all__ = ["Mongod", "ReplicaSet", "Standalone", "find_mongod"]
 
+ROLLBACK_SECONDS = 300.0
+"""How long a member may take to come back: 97 s were seen, of one that had been killed so often
+that it had made no checkpoint for minutes, and then had to roll back."""
+
 SET_NAME = "monotron"
 SHARED_MEMORY = Path("/dev/shm")
 
@@ -161,11 +165,11 @@ class ReplicaSet(Deployment):
         primary = self.primary()
         return [member for member in self.members if member is not primary]
 
-    def wait_for_primary(self, seconds: float = 60) -> Mongod:
+    def wait_for_primary(self, seconds: float = ROLLBACK_SECONDS) -> Mongod:
         """The member that takes writes now, as soon as there is one."""
         return until(self._writable, seconds, "a writable primary")
 
-    def wait_until_healthy(self, seconds: float = 60) -> None:
+    def wait_until_healthy(self, seconds: float = ROLLBACK_SECONDS) -> None:
         """Return once every member is primary or secondary, and all agree who is which."""
         until(self._healthy, seconds, "all members primary or secondary")
 
