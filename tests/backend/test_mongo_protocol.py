@@ -17,11 +17,10 @@ from monotron.errors import InternalError, StoreUnavailable
 from monotron.model import Entry, SeriesKey
 from monotron.store import open_store
 from monotron.store.base import Advance
-from monotron.store.mongo import MongoStore, heads
+from monotron.store.mongo import MongoStore, series
 from monotron.store.mongo.heads import (
     MOST_CARRIED,
     MOST_REMEMBERED,
-    Contested,
     Head,
     Heads,
     Sealable,
@@ -529,8 +528,9 @@ class TestManySeriesInOneStep:
         self, store: MongoStore, other: MongoStore
     ) -> None:
         keys = [SeriesKey(1, f"many-{number}") for number in range(20)]
-        for token in ("a", "b"):
-            assert set(values(store.advance([ask_any(token, key) for key in keys]))) <= {1, 2}
+        for number, token in enumerate("ab", 1):
+            asked = [ask_any(token, key) for key in keys]
+            assert values(store.advance(asked)) == [number] * 20
         assert put_any(other, "c", keys[7]) == 3
         single_reads = Wire(store._heads._current, "find_one")
         store._heads._current = single_reads  # type: ignore[assignment]
@@ -625,24 +625,38 @@ def test_two_servers_on_one_series_both_make_progress(store: MongoStore, other: 
 
 
 class TestContestedSeries:
-    """Series that other servers advance as well, whose steps may take long."""
+    """Series that other servers advance as well: a step that lost takes long."""
 
-    def test_leave_the_lane_of_all_others(self, store: MongoStore, other: MongoStore) -> None:
+    MANY: ClassVar = [SeriesKey(1, str(number)) for number in range(50)]
+
+    def test_do_not_share_one_lane(self, store: MongoStore, other: MongoStore) -> None:
         put(store, "a")
-        assert store.lane(SERIES) == store.lane(OTHER)
+        assert len(set(map(store.lane, self.MANY))) == 1
         put(other, "b")
-        assert store.lane(SERIES) == store.lane(OTHER)
+        assert len(set(map(store.lane, self.MANY))) == 1
         assert put(store, "c") == 3
-        assert store.lane(SERIES) != store.lane(OTHER)
+        assert len(set(map(store.lane, self.MANY))) == 4
 
-    def test_come_back(
+    def test_do_again_after_a_while(
         self, store: MongoStore, other: MongoStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(heads, "CONTESTED_SECONDS", 0)
         put(store, "a")
-        put(other, "b")
-        assert put(store, "c") == 3
-        assert store.lane(SERIES) == store.lane(OTHER)
+        for seconds, token, lanes in ((10, "c", 4), (0, "e", 1)):
+            monkeypatch.setattr(series, "CONTESTED_SECONDS", seconds)
+            put(other, f"of another before {token}")
+            put(store, token)
+            assert len(set(map(store.lane, self.MANY))) == lanes
+
+    def test_that_only_this_server_raises_are_not(self, store: MongoStore) -> None:
+        put(store, "a")
+
+        def raised_meanwhile(call: Call) -> Any:
+            store.raise_to(SERIES, 10, BY)
+            return call()
+
+        wire(store, CAS, raised_meanwhile)
+        assert put(store, "b") == 11
+        assert len(set(map(store.lane, self.MANY))) == 1
 
     def test_are_right_in_two_lanes_at_once(self, store: MongoStore) -> None:
         """As they are when they move from one to the other with a step under way."""
@@ -658,13 +672,6 @@ class TestContestedSeries:
             thread.join()
         assert sorted(answers) == list(range(1, 101))
         assert sorted(value for _, value in ledger(store)) == list(range(1, 101))
-
-    def test_remembered_are_bounded(self) -> None:
-        contested = Contested(most=3)
-        keys = [SeriesKey(1, str(number)) for number in range(5)]
-        for key in keys:
-            contested.add(key)
-        assert [key in contested for key in keys] == [False, False, False, True, True]
 
 
 @pytest.fixture(scope="module")

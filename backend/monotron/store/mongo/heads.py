@@ -26,9 +26,7 @@ GATHER_SECONDS = 0.03
 """How long heads wait to be sealed together, so that steps are not held up by one insert each."""
 
 CONTESTED_SECONDS = 10.0
-"""How long a series counts as contested after a step of it lost against another server's."""
-
-MOST_CONTESTED = 65536
+"""How long series count as contested after a step met one of another server."""
 
 SWEEP_AFTER_SECONDS = 60.0
 """How long the entries of a deleted life stay: longer than any call that may look for them."""
@@ -125,25 +123,6 @@ class Heads:
             while self._weight > self._most:
                 _, oldest = self._heads.popitem(last=False)
                 self._weight -= _weight(oldest)
-
-
-class Contested:
-    """Series that others advance as well. A step of such a one may take long."""
-
-    def __init__(self, most: int = MOST_CONTESTED) -> None:
-        self._most = most
-        self._until: dict[SeriesKey, float] = {}
-        self._lock = threading.Lock()
-
-    def add(self, series: SeriesKey) -> None:
-        with self._lock:
-            if len(self._until) >= self._most:
-                self._until.clear()  # those that still are come back with the next step they lose
-            self._until[series] = time.monotonic() + CONTESTED_SECONDS
-
-    def __contains__(self, series: SeriesKey) -> bool:
-        until = self._until.get(series)
-        return until is not None and time.monotonic() < until
 
 
 def _weight(head: Head) -> int:

@@ -12,7 +12,7 @@ from pymongo.errors import BulkWriteError, PyMongoError
 
 from monotron.model import SeriesKey
 from monotron.store.mongo.connection import Document, Patience
-from monotron.store.mongo.heads import Contested, Head, Heads
+from monotron.store.mongo.heads import CONTESTED_SECONDS, Head, Heads
 from monotron.store.mongo.ledger import (
     Session,
     Sessions,
@@ -54,11 +54,14 @@ class SeriesHeads:
         self._current = collection(database, "series", sessions.read_concern("linearizable"))
         self._series.create_index([("account", ASCENDING), ("key", ASCENDING)], unique=True)
         self._remembered = Heads()
-        self._contested = Contested()
+        self._contested_until = 0.0
 
-    def contested(self, series: SeriesKey) -> bool:
-        """Whether a move of this process lost against another's a moment ago."""
-        return series in self._contested
+    def contested(self) -> bool:
+        """Whether a move of this process met one of another process a moment ago."""
+        return time.monotonic() < self._contested_until
+
+    def _meet_others(self) -> None:
+        self._contested_until = time.monotonic() + CONTESTED_SECONDS
 
     def known_or_read(self, keys: Iterable[SeriesKey], work: Patience) -> dict[SeriesKey, Head]:
         """The heads as this process remembers them, or else as they are read.
@@ -200,9 +203,12 @@ class SeriesHeads:
                 self._remember(move, head.time)
                 break
             if head.stamp != move.seen.stamp:
-                self._contested.add(move.series)
+                ours = self._remembered.get(move.series)
+                if ours is None or ours.stamp != head.stamp:
+                    self._meet_others()
                 return head
             if head.awaited not in (None, work.id):
+                self._meet_others()
                 # A step from what must be read first takes several times as long as ours.
                 move.new.pause = min(0.25, max(0.02, 4 * work.elapsed()))
             try:
@@ -218,7 +224,7 @@ class SeriesHeads:
         self, moves: Sequence[Move], work: Patience, *, heed_marks: bool = True
     ) -> bool:
         # Many, of which the filter fits one at most: the driver gives these no transaction number,
-        # so no node keeps one beside each update. Sent again, they find their stamp, or apply.
+        # so no node keeps one beside each update. Sent again, they apply or match nothing.
         updates = [
             UpdateMany(
                 _seen(move, work if heed_marks else None),
