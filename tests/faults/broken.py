@@ -17,7 +17,7 @@ from monotron.store import sqlite
 from monotron.store.base import Advance, count
 from monotron.store.mongo import series as mongo_series
 from monotron.store.mongo import store as mongo_store
-from monotron.store.mongo.heads import Head
+from monotron.store.mongo.heads import Head, Sealable
 from monotron.store.mongo.series import Move
 
 ELECTIONS, DOUBT, LIVES = Emphasis.ELECTIONS, Emphasis.DOUBT, Emphasis.LIVES
@@ -98,14 +98,12 @@ def repeats_from_memory(store: Any, _: World) -> None:
 def seal_skipped(store: Any, _: World) -> None:
     """A head is replaced before its batch stands in the ledger."""
 
-    def seal(series: SeriesKey, head: Head, work: Any) -> None:
-        head.sealed = True
-
-    def seal_many(heads: Sequence[tuple[SeriesKey, Head]], work: Any) -> None:
+    def seal(heads: Sequence[Sealable], work: Any) -> dict[SeriesKey, MonotronError]:
         for _, head in heads:
             head.sealed = True
+        return {}
 
-    store._ledger.seal, store._ledger.seal_many = seal, seal_many
+    store._ledger.seal_all = store._ledger.seal_fresh = seal
 
 
 def doubt_taken_for_failure(store: Any, _: World) -> None:

@@ -1,12 +1,13 @@
 """Commands to MongoDB that are lost, late, or overtaken, as a script says."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from pymongo.collection import Collection
 from pymongo.errors import AutoReconnect
 
-Call = Callable[[], Any]
+Call = partial[Any]
 
 
 class Wire:
@@ -25,13 +26,20 @@ class Wire:
         def scripted(*args: Any, **kwargs: Any) -> Any:
             # Out of its session and time limit: it may be carried out when both are over.
             kwargs.pop("session", None)
-            return self.script.pop(0)(lambda: real(*args, **kwargs))
+            return self.script.pop(0)(partial(real, *args, **kwargs))
 
         return scripted
 
 
 def answer_lost(call: Call) -> Any:
     call()
+    raise AutoReconnect("the answer was lost")
+
+
+def half_done(call: Call) -> Any:
+    """Of a bulk of many, only the first arrives; its answer is lost."""
+    many, *others = call.args
+    call.func(many[:1], *others, **call.keywords)
     raise AutoReconnect("the answer was lost")
 
 

@@ -157,5 +157,7 @@ class Cursor:
 def _or_duplicates(result: object, duplicates: Sequence[bool]) -> object:
     if not any(duplicates):
         return result
-    errors = [{"code": 11000} for duplicate in duplicates if duplicate]
+    errors = [
+        {"code": 11000, "index": index} for index, duplicate in enumerate(duplicates) if duplicate
+    ]
     return BulkWriteError({"writeErrors": errors, "writeConcernErrors": []})

@@ -25,8 +25,8 @@ MOST_CARRIED = 512
 GATHER_SECONDS = 0.03
 """How long heads wait to be sealed together, so that steps are not held up by one insert each."""
 
-CONTESTED_SECONDS = 10.0
-"""How long series count as contested after a step met one of another server."""
+AMONG_OTHERS_SECONDS = 10.0
+"""How long heads are read anew before each step, after one of another server was met."""
 
 SWEEP_AFTER_SECONDS = 60.0
 """How long the entries of a deleted life stay: longer than any call that may look for them."""

@@ -1,7 +1,7 @@
 """The ledger of all series in MongoDB, and the sealing of heads into it."""
 
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeAlias
 
@@ -13,7 +13,7 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError, PyMongoError
 from pymongo.read_concern import ReadConcern
 
-from monotron.errors import InternalError
+from monotron.errors import InternalError, MonotronError
 from monotron.model import Reuse, SeriesKey
 from monotron.store.base import Advance
 from monotron.store.mongo.connection import Document, Patience
@@ -22,6 +22,10 @@ from monotron.store.mongo.heads import EndedLife, Head, Sealable
 log = logging.getLogger("monotron.store")
 
 _DUPLICATE_KEY = 11000
+
+YOUNG_MS = 200
+"""What another server wrote so short a time ago is probably not sealed yet. Only a guess: if it is
+wrong, sealing takes one call more."""
 
 Session = ClientSession | None
 Index: TypeAlias = list[tuple[str, int]]
@@ -55,59 +59,103 @@ class Sessions:
 class Ledger:
     """The collection `entries`: what each life of each series gave, once it was sealed."""
 
-    def __init__(self, database: "Database[Document]", sessions: Sessions) -> None:
+    def __init__(
+        self, database: "Database[Document]", sessions: Sessions, now: Callable[[], int]
+    ) -> None:
+        """*now*: the time of day in milliseconds."""
         self._sessions = sessions
+        self._now = now
         self._entries = collection(database, "entries", sessions.read_concern("majority"))
         self._entries.create_index(_BY_VALUE, unique=True)
         self._entries.create_index(_BY_TOKEN)
 
     def seal(self, series: SeriesKey, head: Head, work: Patience) -> None:
         """Return when the head's batch stands in the ledger for good."""
-        if head.sealing is not None:
-            head.sealing.wait(work.remaining())  # and with it those that it carries
-        if head.all_sealed() or not head.alive:
-            return
-        # Read from the store, it was most likely sealed long ago by whoever wrote it.
-        if not self._stands(series, head, work):
-            rows = _rows(series, head, head.first)
-            work.persist(lambda: self._insert(rows, [head]))
-            if not self._stands(series, head, work):
-                raise _contradiction(series, head)
-        head.sealed, head.carried = True, ()
+        for contradiction in self.seal_all([(series, head)], work).values():
+            raise contradiction
 
-    def _stands(self, series: SeriesKey, head: Head, work: Patience) -> bool:
-        values = {"value": {"$gte": Int64(head.first), "$lte": Int64(head.value)}}
-        tokens = {int(row["value"]): row["token"] for row in self.rows(series, head, values, work)}
-        for value, token in enumerate(head.batch, head.first):
-            if value in tokens and tokens[value] != token:
-                raise _contradiction(series, head)
-        return len(tokens) == len(head.batch)
+    def seal_all(self, heads: Sequence[Sealable], work: Patience) -> dict[SeriesKey, MonotronError]:
+        """Return when the batches of these heads stand in the ledger for good.
 
-    def _insert(self, rows: Sequence[Document], heads: Iterable[Head]) -> bool:
-        """Insert rows of these heads; false if some stood already, and were left alone."""
-        all_new = True
+        Except those of the series that are returned: the ledger says something else there.
+        """
+        for _, head in heads:
+            if head.sealing is not None:
+                head.sealing.wait(work.remaining())  # and with it those that it carries
+        unsealed = [each for each in heads if each[1].alive and not each[1].all_sealed()]
+        # Most were sealed by whoever wrote them, unless that was a moment ago.
+        long_ago = self._now() - YOUNG_MS
+        young = [each for each in unsealed if each[1].given_at > long_ago]
+        older = [each for each in unsealed if each[1].given_at <= long_ago]
+        missing, wrong = self._compare(older, work)
+        if young or missing:
+            heads = [*young, *missing]
+            stood = work.persist(lambda: self._insert(heads, lambda head: head.first))
+            missing, more = self._compare(stood, work)
+            wrong |= more | {series: _contradiction(series, head) for series, head in missing}
+        for series, head in unsealed:
+            if series not in wrong:
+                head.sealed, head.carried = True, ()
+        return wrong
+
+    def _compare(
+        self, heads: Sequence[Sealable], work: Patience
+    ) -> tuple[list[Sealable], dict[SeriesKey, MonotronError]]:
+        """The heads of whose batches something is missing, and the series that are contradicted."""
+        tokens: dict[tuple[SeriesKey, int], str | None] = {}
+        for row in self._rows_of_batches(heads, work) if heads else ():
+            series = SeriesKey(int(row["account"]), row["key"])
+            tokens[series, int(row["value"])] = row["token"]
+        missing = []
+        wrong: dict[SeriesKey, MonotronError] = {}
+        for series, head in heads:
+            batch = [((series, value), token) for value, token in enumerate(head.batch, head.first)]
+            if any(tokens.get(place, token) != token for place, token in batch):
+                wrong[series] = _contradiction(series, head)
+            elif any(place not in tokens for place, _ in batch):
+                missing.append((series, head))
+        return missing, wrong
+
+    def _rows_of_batches(self, heads: Sequence[Sealable], work: Patience) -> list[Document]:
+        conditions = [
+            {
+                **where(series),
+                "life": head.life,
+                "value": {"$gte": Int64(head.first), "$lte": Int64(head.value)},
+            }
+            for series, head in heads
+        ]
+        return self._find(_any(conditions), [head for _, head in heads], work, index=_BY_VALUE)
+
+    def _insert(self, heads: Sequence[Sealable], first: Callable[[Head], int]) -> list[Sealable]:
+        """Insert the rows of these heads from the value *first* on.
+
+        Returned are the heads of which a row stood already. It was left alone.
+        """
+        rows = [(each, row) for each in heads for row in _rows(*each, first(each[1]))]
+        stood: dict[Sealable, None] = {}
         with self._sessions.start() as session:
             try:
-                self._entries.insert_many(rows, ordered=False, session=session)
+                self._entries.insert_many([row for _, row in rows], ordered=False, session=session)
             except BulkWriteError as error:
                 if not only_duplicates(error):
                     raise
-                all_new = False
-            for head in heads:
+                places = (each["index"] for each in error.details["writeErrors"])
+                stood = dict.fromkeys(rows[place][0] for place in places)
+            for _, head in heads:
                 head.seen_at(operation_time(session))
-        return all_new
+        return list(stood)
 
-    def seal_many(self, heads: Sequence[Sealable], work: Patience) -> None:
+    def seal_fresh(self, heads: Sequence[Sealable], work: Patience) -> None:
         """Seal what is fresh in the background. What fails is left to the next step."""
-        rows = [row for series, head in heads for row in _rows(series, head, head.first_fresh)]
         try:
             with work.attempt():
-                all_new = self._insert(rows, [head for _, head in heads])
+                stood = set(self._insert(heads, lambda head: head.first_fresh))
         except PyMongoError as error:
             log.info("sealing in the background failed (%s)", type(error).__name__)
             return
-        for _, head in heads:
-            head.sealed = all_new  # what stood already is compared by the next step
+        for each in heads:
+            each[1].sealed = each not in stood  # what stood already is compared by the next step
 
     def sweep(self, ended: EndedLife, work: Patience) -> None:
         """Remove the rows of a life that has ended."""
@@ -156,7 +204,7 @@ class Ledger:
             for series, tokens in asked.items()
         ]
         rows = self._find(
-            conditions[0] if len(conditions) == 1 else {"$or": conditions},
+            _any(conditions),
             [heads[series] for series in asked],
             work,
             limit=most,
@@ -265,6 +313,10 @@ def only_duplicates(error: BulkWriteError) -> bool:
 def where(series: SeriesKey) -> Document:
     """What all documents of a series have."""
     return {"account": series.account, "key": series.key}
+
+
+def _any(conditions: Sequence[Document]) -> Document:
+    return conditions[0] if len(conditions) == 1 else {"$or": conditions}
 
 
 def operation_time(session: Session) -> Timestamp | None:

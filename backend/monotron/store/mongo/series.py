@@ -12,7 +12,7 @@ from pymongo.errors import BulkWriteError, PyMongoError
 
 from monotron.model import SeriesKey
 from monotron.store.mongo.connection import Document, Patience
-from monotron.store.mongo.heads import CONTESTED_SECONDS, Head, Heads
+from monotron.store.mongo.heads import AMONG_OTHERS_SECONDS, Head, Heads
 from monotron.store.mongo.ledger import (
     Session,
     Sessions,
@@ -54,32 +54,49 @@ class SeriesHeads:
         self._current = collection(database, "series", sessions.read_concern("linearizable"))
         self._series.create_index([("account", ASCENDING), ("key", ASCENDING)], unique=True)
         self._remembered = Heads()
-        self._contested_until = 0.0
-
-    def contested(self) -> bool:
-        """Whether a move of this process met one of another process a moment ago."""
-        return time.monotonic() < self._contested_until
-
-    def _meet_others(self) -> None:
-        self._contested_until = time.monotonic() + CONTESTED_SECONDS
+        self._among_others_until = 0.0
 
     def known_or_read(self, keys: Iterable[SeriesKey], work: Patience) -> dict[SeriesKey, Head]:
         """The heads as this process remembers them, or else as they are read.
 
-        Committed, if perhaps not the newest: a compare-and-set will tell.
+        Committed, if perhaps not the newest: a compare-and-set will tell. While another server
+        takes part, what is remembered would be too old half of the time, so all are read.
         """
-        heads: dict[SeriesKey, Head] = {}
-        unknown = []
-        for series in keys:
-            head = self._remembered.get(series)
-            if head is None:
-                unknown.append(series)
-            elif head.pause:
-                time.sleep(head.pause)  # somebody who lost to us must read first: let them
-                unknown.append(series)
-            else:
-                heads[series] = head
-        return heads | self.read(unknown, work) if unknown else heads
+        remembered = {series: self._remembered.get(series) for series in keys}
+        pause = max((head.pause for head in remembered.values() if head), default=0.0)
+        if pause:
+            time.sleep(pause)  # somebody who lost to us must read first: let them
+        among_others = time.monotonic() < self._among_others_until
+        known = {
+            series: head
+            for series, head in remembered.items()
+            if head and not head.pause and not among_others
+        }
+        unsure = [series for series in remembered if series not in known]
+        return known | self._look_again(unsure, work) if unsure else known
+
+    def _look_again(self, keys: Sequence[SeriesKey], work: Patience) -> dict[SeriesKey, Head]:
+        """The heads as they are read; those that are still as remembered, as that."""
+        remembered = {series: self._remembered.get(series) for series in keys}
+        times = [ours.time for ours in remembered.values() if ours and ours.time]
+        heads = self.read(keys, work, max(times, default=None))
+        for series, ours in remembered.items():
+            if ours is None:
+                continue
+            if ours.stamp == heads[series].stamp:
+                ours.seen_at(heads[series].time)
+                ours.pause = 0.0  # it was waited for once
+                heads[series] = ours
+            elif self._is_of_others(series, heads[series]):
+                self._meet_others()
+        return heads
+
+    def _meet_others(self) -> None:
+        self._among_others_until = time.monotonic() + AMONG_OTHERS_SECONDS
+
+    def _is_of_others(self, series: SeriesKey, head: Head) -> bool:
+        ours = self._remembered.get(series)
+        return ours is None or ours.stamp != head.stamp
 
     def read(
         self, keys: Sequence[SeriesKey], work: Patience, after: Timestamp | None = None
@@ -203,8 +220,7 @@ class SeriesHeads:
                 self._remember(move, head.time)
                 break
             if head.stamp != move.seen.stamp:
-                ours = self._remembered.get(move.series)
-                if ours is None or ours.stamp != head.stamp:
+                if self._is_of_others(move.series, head):
                     self._meet_others()
                 return head
             if head.awaited not in (None, work.id):

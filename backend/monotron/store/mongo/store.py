@@ -14,7 +14,6 @@ User text is only ever a value, never the name of a field nor part of an express
 """
 
 import time
-import zlib
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,13 +55,6 @@ ATTEMPT_SECONDS = 5.0
 """How long one command may take before what became of it is looked up."""
 
 
-CALM = None
-"""The lane of all series while no other server advances them: many cost little more than one."""
-
-CONTESTED_LANES = 4
-"""While others do, series share these by their hash: a step that lost holds up a quarter only."""
-
-
 class MongoStore(Store):
     """A store on a database, in which it makes its collections and their indexes."""
 
@@ -85,7 +77,7 @@ class MongoStore(Store):
         self._attempt = attempt
         sessions = Sessions(database, replicated=replicated)
         self._heads = SeriesHeads(database, sessions, self._applied)
-        self._ledger = Ledger(database, sessions)
+        self._ledger = Ledger(database, sessions, self._now)
         self.releases = MongoReleases(database, sessions, self._work)
         self.register = MongoRegister(database, sessions, self._work)
         self.uses = MongoUses(database, sessions, self._work)
@@ -94,7 +86,7 @@ class MongoStore(Store):
         )
         self._slices = Slices(database, sessions, self._work)
         self._sealer = Sealer(
-            lambda heads: self._ledger.seal_many(heads, self._work()), self._sweep
+            lambda heads: self._ledger.seal_fresh(heads, self._work()), self._sweep
         )
 
     @classmethod
@@ -109,7 +101,8 @@ class MongoStore(Store):
             raise unusable(url, error) from error
 
     def lane(self, series: SeriesKey) -> Hashable:
-        return _hash(series) % CONTESTED_LANES if self._heads.contested() else CALM
+        """One lane for all: many series in a step cost little more than one."""
+        return None
 
     def advance(self, requests: Sequence[Advance]) -> list[Given | MonotronError]:
         """One look-up and one update for all series of the batch; then each on its own, if need be.
@@ -126,8 +119,7 @@ class MongoStore(Store):
             _Step(series, heads[series], [requests[index] for index in indexes[series]])
             for series in indexes
         ]
-        for step in steps:
-            self._prepare(step, known.get(step.series, {}), work)
+        self._prepare(steps, known, work)
         self._take(steps, work)
         answers: list[Given | MonotronError | None] = [None] * len(requests)
         for step in steps:
@@ -135,21 +127,37 @@ class MongoStore(Store):
                 answers[index] = answer
         return cast(list[Given | MonotronError], answers)
 
-    def _prepare(self, step: "_Step", known: Mapping[str, int], work: Patience) -> None:
-        """Number the requests of one series, and see to it that its head may be replaced."""
-        head = step.head
-        step.answers, given = count(head.value, head.token, known, step.requests)
-        if not given:
-            return
-        carried = head.unsealed()
-        if carried is None:
-            with step.answered_if_wrong():
-                self._ledger.seal(step.series, head, work)
-            if step.failed:
-                return
-            carried = ()
-        new = self._successor(head, *_tokens(given), head.value + len(given), carried)
-        step.move = Move(step.series, head, new)
+    def _prepare(
+        self,
+        steps: Sequence["_Step"],
+        known: Mapping[SeriesKey, Mapping[str, int]],
+        work: Patience,
+    ) -> None:
+        """Number the requests of each series, and see to it that its head may be replaced."""
+        moving: list[tuple[_Step, list[Advance], tuple[Head, ...] | None]] = []
+        for step in steps:
+            head = step.head
+            tokens = known.get(step.series, {})
+            step.answers, given = count(head.value, head.token, tokens, step.requests)
+            if given:
+                # Asked once: the sealer goes on, and might say something else the next time.
+                moving.append((step, given, head.unsealed()))
+        self._seal([step for step, _, carried in moving if carried is None], work)
+        for step, given, carried in moving:
+            if not step.failed:
+                head = step.head
+                value = head.value + len(given)
+                new = self._successor(head, *_tokens(given), value, carried or ())
+                step.move = Move(step.series, head, new)
+
+    def _seal(self, steps: Sequence["_Step"], work: Patience) -> None:
+        try:
+            wrong = self._ledger.seal_all([(step.series, step.head) for step in steps], work)
+        except MonotronError as error:
+            wrong = dict.fromkeys((step.series for step in steps), error)
+        for step in steps:
+            if step.series in wrong:
+                step.fail(wrong[step.series])
 
     def _take(self, steps: Sequence["_Step"], work: Patience) -> None:
         """Make the moves of all, and confirm the answers of those that only repeat."""
@@ -395,11 +403,6 @@ class MongoStore(Store):
             each.carried = ()
         if head.batch:
             self._sealer.seal_soon(series, head)
-
-
-def _hash(series: SeriesKey) -> int:
-    """The same in every process, so that a simulated world is the same again."""
-    return zlib.crc32(series.key.encode())
 
 
 def _tokens(given: Sequence[Advance]) -> tuple[list[str], list[str]]:
