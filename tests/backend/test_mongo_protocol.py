@@ -1,12 +1,15 @@
 """Each interleaving that the protocol has an answer to, brought about on a real replica set."""
 
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
-from bson import ObjectId
+from bson import Int64, ObjectId
 from pymongo import MongoClient
 from pymongo.errors import AutoReconnect
 from pymongo.monitoring import CommandListener, CommandStartedEvent
@@ -548,8 +551,9 @@ class TestManySeriesInOneStep:
         self, database_url: str, other: MongoStore
     ) -> None:
         client: MongoClient[Any] = MongoClient(database_url)
-        store = MongoStore(client.get_default_database(), patience=0.5, attempt=0.2)
-        store.advance(self.ask_all("a"))
+        store = MongoStore(client.get_default_database())
+        assert values(store.advance(self.ask_all("a"))) == [1] * 6
+        store._patience, store._attempt = 0.5, 0.2
         wire(store, CAS, answer_lost)
         reads = Wire(store._heads._current, "find_one")
         reads.script = [request_lost] * 1000
@@ -572,6 +576,7 @@ class TestManySeriesInOneStep:
         assert head.sealing is not None
         assert head.sealing.wait(10)
         head.sealing.clear()  # as if it were under way
+        other._sealer._seal = lambda heads: None
         put_any(other, "x", theirs)
         inserts = Wire(store._ledger._entries, "insert_many")
         store._ledger._entries = inserts  # type: ignore[assignment]
@@ -585,6 +590,47 @@ class TestManySeriesInOneStep:
         assert values(store.advance([ask_any("b", ours), ask_any("y", theirs)])) == [2, 2]
         assert not inserts.script
         assert ledger(other, ours) == [("a", 1), ("b", 2)]
+
+    def test_those_that_lost_are_made_again_together(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        store.advance(self.ask_all("a"))
+        assert values(other.advance(self.ask_all("b")[:5])) == [2] * 5
+        steps = wire(store, CAS, lambda call: call(), lambda call: call())
+        turns = Wire(steps, "find_one_and_update")  # type: ignore[arg-type]
+        turns.script = [lambda call: pytest.fail("one was made again by itself")]
+        store._heads._series = turns  # type: ignore[assignment]
+        asked = [*self.ask_all("c"), ask_any("b", self.KEYS[0])]
+        assert values(store.advance(asked)) == [3, 3, 3, 3, 3, 2, 2]
+        assert not steps.script
+        assert values(other.advance(self.ask_all("c"))) == [3, 3, 3, 3, 3, 2]
+
+    def test_of_those_that_were_overtaken_none_is_made_again(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        store.advance(self.ask_all("a"))
+
+        def most_go_on(call: Call) -> Any:
+            call()
+            assert values(other.advance(self.ask_all("x")[:4])) == [3] * 4
+            raise AutoReconnect("the answer was lost")
+
+        wire(store, CAS, most_go_on)
+        assert values(store.advance(self.ask_all("b"))) == [2] * 6
+        assert values(other.advance(self.ask_all("y"))) == [4, 4, 4, 4, 3, 3]
+
+    def test_some_that_lost_twice_are_made_again_in_turn(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        store.advance(self.ask_all("a"))
+        others = iter("xyz")
+
+        def some_are_faster(call: Call) -> Any:
+            other.advance(self.ask_all(next(others))[1:5])
+            return call()
+
+        wire(store, CAS, some_are_faster, some_are_faster, some_are_faster)
+        assert values(store.advance(self.ask_all("b"))) == [2, 5, 5, 5, 5, 2]
 
     def test_one_that_lost_does_not_have_each_looked_for(
         self, store: MongoStore, other: MongoStore
@@ -620,6 +666,90 @@ class TestManySeriesInOneStep:
         store.close()
         assert [len(command["updates"]) for command in sent] == [2, 2]
         assert not any("txnNumber" in command for command in sent)
+
+
+class TestSealingWhatOthersGave:
+    KEYS: ClassVar = [SeriesKey(1, name) for name in ("young", "half", "old", "wrong", "sealed")]
+
+    @pytest.fixture
+    def unsealed(self, store: MongoStore, other: MongoStore) -> None:
+        """What the other server gives is not sealed by it, nor what this one gives."""
+        store._sealer._seal = other._sealer._seal = lambda heads: None
+
+    def counted(self, store: MongoStore) -> Counter[str]:
+        """What is asked of the ledger from now on."""
+        calls: Counter[str] = Counter()
+
+        class Counting(Wire):
+            def __getattr__(self, name: str) -> Any:
+                if name in ("find", "insert_many"):
+                    calls[name] += 1
+                return super().__getattr__(name)
+
+        store._ledger._entries = Counting(store._ledger._entries, "")  # type: ignore[assignment]
+        return calls
+
+    @pytest.mark.usefixtures("unsealed")
+    def test_a_moment_ago_is_inserted_without_a_look(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        other.advance([ask_any("a"), ask_any("b")])
+        head = other._heads._remembered.get(SERIES)
+        assert head is not None
+        store._ledger._now = lambda: head.given_at
+        calls = self.counted(store)
+        assert put_any(store, "c") == 3
+        assert calls == {"insert_many": 1}
+        assert ledger(other) == [("a", 1), ("b", 2), ("c", 3)]
+
+    def test_long_ago_is_only_looked_at(self, store: MongoStore, other: MongoStore) -> None:
+        other.advance([ask_any("a"), ask_any("b")])
+        other.close()  # which seals it
+        store._sealer._seal = lambda heads: None
+        store._ledger._now = lambda: 2**62
+        calls = self.counted(store)
+        assert put_any(store, "c") == 3
+        assert calls == {"find": 1}
+
+    @pytest.mark.usefixtures("unsealed")
+    def test_is_made_good_or_told_each_for_itself(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        given = [ask_any(token, key) for key in self.KEYS for token in "ab"]
+        assert values(other.advance(given)) == [1, 2] * 5
+        times = dict(zip(self.KEYS, (1000, 1000, 0, 0, 0), strict=True))
+        for key, given_at in times.items():
+            condition = {"key": key.key}
+            store._heads._series.update_one(condition, {"$set": {"given_at": Int64(given_at)}})
+        heads = store._heads.read(self.KEYS, store._work())
+        for key in self.KEYS[1:5]:
+            store._ledger.seal_fresh([(key, replace(heads[key], fresh=2))], store._work())
+        entries = store._ledger._entries
+        entries.delete_one({"key": "half", "value": 2})
+        entries.delete_many({"key": "old"})
+        entries.update_one({"key": "wrong", "value": 1}, {"$set": {"token": "forged"}})
+        store._ledger._now = lambda: 1050
+        answers = store.advance([ask_any("c", key) for key in self.KEYS])
+        assert isinstance(answers[3], InternalError)
+        assert values([*answers[:3], *answers[4:]]) == [3] * 4
+        for key in (*self.KEYS[:3], self.KEYS[4]):
+            assert ledger(store, key) == [("a", 1), ("b", 2), ("c", 3)]
+
+    @pytest.mark.usefixtures("unsealed")
+    def test_where_that_fails_nothing_is_given_in_it(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        ours, theirs = self.KEYS[:2]
+        put_any(store, "a", ours)
+        put_any(other, "x", theirs)
+        inserts = Wire(store._ledger._entries, "insert_many")
+        inserts.script = [request_lost] * 1000
+        store._ledger._entries = inserts  # type: ignore[assignment]
+        store._patience, store._attempt = 0.5, 0.2
+        answers = store.advance([ask_any("b", ours), ask_any("y", theirs)])
+        assert isinstance(answers[1], StoreUnavailable)
+        assert answers[1].applied == "no"
+        assert values(other.advance([ask_any("b", ours), ask_any("y", theirs)])) == [2, 2]
 
 
 class TestStaleMemory:
@@ -686,6 +816,18 @@ def test_two_servers_on_one_series_both_make_progress(store: MongoStore, other: 
     assert min(map(len, answers.values())) >= len(given) / 5
 
 
+def test_what_is_carried_is_the_end_of_a_batch() -> None:
+    """Though a part of it that came later was sealed first."""
+    first = Head(value=3, batch=("a", "b", "c"), fresh=3, sealing=threading.Event())
+    second = Head(value=4, batch=("a", "b", "c", "d"), fresh=1, sealing=threading.Event())
+    third = Head(value=5, batch=(*"abcde",), fresh=1, sealing=threading.Event())
+    third.carried = (first, second)
+    second.sealed = True
+    assert third.unsealed() == (first, second, third)
+    first.sealed = True
+    assert third.unsealed() == (third,)
+
+
 class TestAmongOthers:
     """While other servers advance series too, what this one remembers is often too old."""
 
@@ -747,10 +889,41 @@ class TestAmongOthers:
             assert head is not None
             head.pause = 0.125
         slept: list[float] = []
-        monkeypatch.setattr(series.time, "sleep", slept.append)
+        clock = SimpleNamespace(monotonic=time.monotonic, sleep=slept.append)
+        monkeypatch.setattr(series, "time", clock)
         for _ in range(2):
             assert values(store.advance(many)) == [1] * 50
         assert slept == [0.125]
+
+    def test_who_won_waits_once_also_where_the_other_one_went_on(
+        self, store: MongoStore, other: MongoStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        put(store, "a")
+        head = store._heads._remembered.get(SERIES)
+        assert head is not None
+        head.pause = 0.125
+        put(other, "b")
+        slept: list[float] = []
+        clock = SimpleNamespace(monotonic=time.monotonic, sleep=slept.append)
+        monkeypatch.setattr(series, "time", clock)
+        assert [put_any(store, token) for token in "aba"] == [1, 2, 1]
+        assert slept == [0.125]
+
+    def test_repeats_do_not_meet_them_again_and_again(
+        self, store: MongoStore, other: MongoStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Though what they have left behind is never replaced by a step of this server."""
+        clock = SimpleNamespace(monotonic=lambda: clock.now, now=1000.0)
+        monkeypatch.setattr(series, "time", clock)
+        for key in (SERIES, OTHER):
+            put_any(store, "a", key)
+            put_any(other, "b", key)
+        put(store, "c")
+        for clock.now in (1005.0, 1012.0, 1014.9):
+            assert put_any(store, "b", OTHER) == 2
+        assert self.reads_before_a_step(store)
+        clock.now = 1015.1
+        assert not self.reads_before_a_step(store)
 
     def test_are_not_read_for_ever(
         self, store: MongoStore, other: MongoStore, monkeypatch: pytest.MonkeyPatch
@@ -806,7 +979,7 @@ class TestWithoutAMajority:
         store.close()
 
     @pytest.fixture
-    def freeze(self, frozen_set: ReplicaSet) -> Iterator[Call]:
+    def freeze(self, frozen_set: ReplicaSet) -> Iterator[Callable[[], Any]]:
         secondaries = [each for each in frozen_set.members if each is not frozen_set.primary()]
         frozen = []
 
@@ -821,7 +994,7 @@ class TestWithoutAMajority:
         frozen_set.wait_until_healthy()
 
     def test_a_write_is_unknown_and_its_retry_gives_the_same_value(
-        self, frozen_set: ReplicaSet, impatient: MongoStore, freeze: Call
+        self, frozen_set: ReplicaSet, impatient: MongoStore, freeze: Callable[[], Any]
     ) -> None:
         assert [put_any(impatient, token) for token in "aba"] == [1, 2, 1]  # and both are sealed
         freeze()
@@ -836,7 +1009,7 @@ class TestWithoutAMajority:
         patient.close()
 
     def test_a_token_is_not_called_absent_by_a_look_up_older_than_the_head(
-        self, frozen_set: ReplicaSet, impatient: MongoStore, freeze: Call
+        self, frozen_set: ReplicaSet, impatient: MongoStore, freeze: Callable[[], Any]
     ) -> None:
         """As on a fresh primary: what it knows to be committed is older than the head is."""
         put_any(impatient, "a")
@@ -855,7 +1028,9 @@ class TestWithoutAMajority:
         known = impatient._ledger.last_given({SERIES: head}, [ask_any("a")], impatient._work())
         assert known[SERIES]["a"] == 1
 
-    def test_a_read_is_refused_rather_than_stale(self, impatient: MongoStore, freeze: Call) -> None:
+    def test_a_read_is_refused_rather_than_stale(
+        self, impatient: MongoStore, freeze: Callable[[], Any]
+    ) -> None:
         put_any(impatient, "a")
         freeze()
         with pytest.raises(StoreUnavailable) as error:

@@ -30,8 +30,8 @@ def test_a_server_without_a_replica_set_counts_with_a_loud_warning(
         assert "a single server without a replica set" in server.log()
 
 
-def test_a_replica_set_brings_no_such_warning(database_url: str) -> None:
-    with Server(database_url) as server:
+def test_a_replica_set_brings_no_such_warning(new_database_url: str) -> None:
+    with Server(new_database_url) as server:
         assert "replica set" not in server.log().replace("replicaSet", "")
 
 
@@ -74,10 +74,10 @@ def test_an_older_server_is_refused(
         open_store(replica_set.url("monotron"))
 
 
-def test_a_second_start_finds_everything_in_its_place(database_url: str) -> None:
-    first = open_store(database_url)
+def test_a_second_start_finds_everything_in_its_place(new_database_url: str) -> None:
+    first = open_store(new_database_url)
     put_any(first, "a")
-    second = open_store(database_url)
+    second = open_store(new_database_url)
     put_any(second, "b")
     first.close()
     assert ledger(second) == [("a", 1), ("b", 2)]

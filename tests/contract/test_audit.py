@@ -607,7 +607,12 @@ def mongo(database_url: str) -> Iterator[tuple[MongoStore, Any]]:
     store.close()
     store = open_store(database_url)
     assert isinstance(store, MongoStore)
-    yield store, store._client.get_default_database()
+    database = store._client.get_default_database()
+    yield store, database
+    if any(
+        len(database[name].index_information()) == 1 for name in ("series", "entries", "releases")
+    ):
+        store._client.drop_database(database.name)  # indexes were ruined, too
     store.close()
 
 

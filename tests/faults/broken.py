@@ -134,7 +134,7 @@ def doubt_taken_for_failure(store: Any, _: World) -> None:
 
 def stamp_not_looked_for(store: Any, _: World) -> None:
     """A step that was overtaken is not looked for in the ledger."""
-    store._ledger.was_sealed = lambda *_: False
+    store._ledger.were_sealed = lambda *_: set()
 
 
 def seen_by_token_and_value(move: Move, work: Any) -> Any:

@@ -47,17 +47,17 @@ def hammer(urls: list[str], key: str) -> tuple[float, list[float]]:
 
 
 def test_four_servers_started_at_once_make_one_store(
-    replica_set: ReplicaSet, database_url: str
+    replica_set: ReplicaSet, new_database_url: str
 ) -> None:
     servers: list[Server] = []
     try:
-        at_once([lambda: servers.append(Server(database_url))] * 4)
+        at_once([lambda: servers.append(Server(new_database_url))] * 4)
         crowd = Crowd([server.url for server in servers])
         values = crowd.ask("key", [[(f"token-{number}", "any")] for number in range(16)])
         assert sorted(value for [value] in values) == list(range(1, 17))
         check_aftermath(crowd.history, [server.url for server in servers])
         with replica_set.client() as client:
-            database = client[database_url.partition("?")[0].rpartition("/")[2]]
+            database = client[new_database_url.partition("?")[0].rpartition("/")[2]]
             unique = {
                 name: [
                     [field for field, _ in index["key"]]

@@ -45,6 +45,8 @@ class Patience:
         self._began = time.monotonic()
         self._seconds = seconds
         self._attempt_seconds = attempt_seconds
+        self.slept = 0.0
+        """Seconds that it waited for others on purpose."""
         self.id = ObjectId()
         self.applied: Applied = "no"
         """What to tell the caller of the write, should patience run out now."""
@@ -55,14 +57,18 @@ class Patience:
     def remaining(self) -> float:
         return max(0.0, self._seconds - self.elapsed())
 
+    def check(self) -> None:
+        """Raise if nothing is left."""
+        if not self.remaining():
+            raise _unavailable(self.applied)
+
     def attempt(self) -> AbstractContextManager[None]:
         """Bounds the driver's calls within: a part of the time that remains."""
         return pymongo.timeout(max(0.05, min(self._attempt_seconds, self.remaining())))
 
     def persist(self, call: Callable[[], Result]) -> Result:
         """Call, which must be safe to repeat, until it succeeds or patience runs out."""
-        if not self.remaining():
-            raise _unavailable(self.applied)
+        self.check()
         while True:
             try:
                 with self.attempt():

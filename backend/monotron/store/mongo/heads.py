@@ -8,6 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import dropwhile
 from typing import TypeAlias
 
 from bson import ObjectId, Timestamp
@@ -86,7 +87,8 @@ class Head:
         """
         if self.all_sealed():
             return ()
-        pending = tuple(head for head in (*self.carried, self) if not head.sealed)
+        # The end of the batch: those before the first that is not sealed are not carried on.
+        pending = tuple(dropwhile(lambda head: head.sealed, (*self.carried, self)))
         failed = any(head.sealing is None or head.sealing.is_set() for head in pending)
         if failed or sum(head.fresh for head in pending) > MOST_CARRIED:
             return None
@@ -123,6 +125,14 @@ class Heads:
             while self._weight > self._most:
                 _, oldest = self._heads.popitem(last=False)
                 self._weight -= _weight(oldest)
+
+    def forget(self, series: SeriesKey, head: Head) -> bool:
+        """Forget *head*; false if it is not the one that is remembered."""
+        with self._lock:
+            if self._heads.get(series) is not head:
+                return False
+            self._weight -= _weight(self._heads.pop(series))
+            return True
 
 
 def _weight(head: Head) -> int:

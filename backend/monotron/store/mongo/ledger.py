@@ -23,7 +23,7 @@ log = logging.getLogger("monotron.store")
 
 _DUPLICATE_KEY = 11000
 
-YOUNG_MS = 200
+YOUNG_MS = 100
 """What another server wrote so short a time ago is probably not sealed yet. Only a guess: if it is
 wrong, sealing takes one call more."""
 
@@ -83,14 +83,18 @@ class Ledger:
             if head.sealing is not None:
                 head.sealing.wait(work.remaining())  # and with it those that it carries
         unsealed = [each for each in heads if each[1].alive and not each[1].all_sealed()]
-        # Most were sealed by whoever wrote them, unless that was a moment ago.
+        # Most that others wrote were sealed by them, unless that was a moment ago.
         long_ago = self._now() - YOUNG_MS
-        young = [each for each in unsealed if each[1].given_at > long_ago]
-        older = [each for each in unsealed if each[1].given_at <= long_ago]
+        young = [
+            (series, head)
+            for series, head in unsealed
+            if head.sealing is None and head.given_at > long_ago
+        ]
+        older = [each for each in unsealed if each not in young]
         missing, wrong = self._compare(older, work)
         if young or missing:
-            heads = [*young, *missing]
-            stood = work.persist(lambda: self._insert(heads, lambda head: head.first))
+            not_there = [*young, *missing]
+            stood = work.persist(lambda: self._insert(not_there, lambda head: head.first))
             missing, more = self._compare(stood, work)
             wrong |= more | {series: _contradiction(series, head) for series, head in missing}
         for series, head in unsealed:
@@ -267,13 +271,18 @@ class Ledger:
 
         return work.persist(call)
 
-    def was_sealed(
-        self, series: SeriesKey, new: Head, now: Timestamp | None, work: Patience
-    ) -> bool:
-        """Whether *new* had its time: before it was replaced by another, it was sealed."""
-        new.seen_at(now)
-        rows = self.rows(series, new, {"value": Int64(new.first_fresh)}, work)
-        return any(row["stamp"] == new.stamp for row in rows)
+    def were_sealed(self, heads: Sequence[Sealable], work: Patience) -> set[SeriesKey]:
+        """The series of those heads that had their time: each is sealed before it is replaced.
+
+        The time of each must be that of what stands in its place now.
+        """
+        conditions = [
+            {**where(series), "life": head.life, "value": Int64(head.first_fresh)}
+            for series, head in heads
+        ]
+        rows = self._find(_any(conditions), [head for _, head in heads], work, index=_BY_VALUE)
+        stamps = {SeriesKey(int(row["account"]), row["key"]): row["stamp"] for row in rows}
+        return {series for series, head in heads if stamps.get(series) == head.stamp}
 
 
 def _rows(series: SeriesKey, head: Head, first: int) -> list[Document]:

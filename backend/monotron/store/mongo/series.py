@@ -66,6 +66,7 @@ class SeriesHeads:
         pause = max((head.pause for head in remembered.values() if head), default=0.0)
         if pause:
             time.sleep(pause)  # somebody who lost to us must read first: let them
+            work.slept += pause
         among_others = time.monotonic() < self._among_others_until
         known = {
             series: head
@@ -73,9 +74,9 @@ class SeriesHeads:
             if head and not head.pause and not among_others
         }
         unsure = [series for series in remembered if series not in known]
-        return known | self._look_again(unsure, work) if unsure else known
+        return known | self._read_anew(unsure, work) if unsure else known
 
-    def _look_again(self, keys: Sequence[SeriesKey], work: Patience) -> dict[SeriesKey, Head]:
+    def _read_anew(self, keys: Sequence[SeriesKey], work: Patience) -> dict[SeriesKey, Head]:
         """The heads as they are read; those that are still as remembered, as that."""
         remembered = {series: self._remembered.get(series) for series in keys}
         times = [ours.time for ours in remembered.values() if ours and ours.time]
@@ -85,9 +86,9 @@ class SeriesHeads:
                 continue
             if ours.stamp == heads[series].stamp:
                 ours.seen_at(heads[series].time)
-                ours.pause = 0.0  # it was waited for once
+                ours.pause = 0.0  # they had their time
                 heads[series] = ours
-            elif self._is_of_others(series, heads[series]):
+            elif self._remembered.forget(series, ours):
                 self._meet_others()
         return heads
 
@@ -184,6 +185,7 @@ class SeriesHeads:
 
     def replace_all(self, moves: Sequence[Move], work: Patience) -> bool:
         """Make all the moves; false: of some it is not known, so settle each."""
+        work.check()
         work.applied = "unknown"
         for _ in range(1 + RESENT):
             try:
@@ -197,14 +199,17 @@ class SeriesHeads:
                 return applied
         return False
 
-    def find_made(self, moves: Sequence[Move], work: Patience) -> set[SeriesKey]:
-        """The series of those moves that are found by their stamps. Settle the others."""
+    def read_after(self, moves: Sequence[Move], work: Patience) -> dict[SeriesKey, Head]:
+        """The heads after these moves. Those with their stamps were made, and are remembered."""
         work.applied = "unknown"
         heads = self.read_current([move.series for move in moves], work)
-        made = [move for move in moves if heads[move.series].stamp == move.new.stamp]
-        for move in made:
-            self._remember(move, heads[move.series].time)
-        return {move.series for move in made}
+        for move in moves:
+            head = heads[move.series]
+            if head.stamp == move.new.stamp:
+                self._remember(move, head.time)
+            elif head.stamp != move.seen.stamp and self._is_of_others(move.series, head):
+                self._meet_others()
+        return heads
 
     def settle(self, move: Move, work: Patience) -> Head | None:
         """What became of a move: looked for by its stamp, made after all, or lost.
@@ -226,7 +231,7 @@ class SeriesHeads:
             if head.awaited not in (None, work.id):
                 self._meet_others()
                 # A step from what must be read first takes several times as long as ours.
-                move.new.pause = min(0.25, max(0.02, 4 * work.elapsed()))
+                move.new.pause = min(0.25, max(0.02, 4 * (work.elapsed() - work.slept)))
             try:
                 if self._compare_and_set([move], work, heed_marks=False):
                     break

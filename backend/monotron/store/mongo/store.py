@@ -105,7 +105,8 @@ class MongoStore(Store):
         return None
 
     def advance(self, requests: Sequence[Advance]) -> list[Given | MonotronError]:
-        """One look-up and one update for all series of the batch; then each on its own, if need be.
+        """One look-up and one update for all series of the batch, and once more for those that lost
+        against another server. Then each on its own, if need be.
 
         Where one series fails, or was advanced by somebody else, the others have their answers.
         """
@@ -114,18 +115,23 @@ class MongoStore(Store):
         for index, request in enumerate(requests):
             indexes.setdefault(request.series, []).append(index)
         heads = self._heads.known_or_read(indexes, work)
-        known = self._ledger.last_given(heads, requests, work)
         steps = [
             _Step(series, heads[series], [requests[index] for index in indexes[series]])
             for series in indexes
         ]
-        self._prepare(steps, known, work)
-        self._take(steps, work)
+        self._advance(steps, work)
         answers: list[Given | MonotronError | None] = [None] * len(requests)
         for step in steps:
             for index, answer in zip(indexes[step.series], step.answers, strict=True):
                 answers[index] = answer
         return cast(list[Given | MonotronError], answers)
+
+    def _advance(self, steps: Sequence["_Step"], work: Patience, *, again: bool = False) -> None:
+        heads = {step.series: step.head for step in steps}
+        requests = [request for step in steps for request in step.requests]
+        known = self._ledger.last_given(heads, requests, work)
+        self._prepare(steps, known, work)
+        self._take(steps, work, again=again)
 
     def _prepare(
         self,
@@ -159,7 +165,7 @@ class MongoStore(Store):
             if step.series in wrong:
                 step.fail(wrong[step.series])
 
-    def _take(self, steps: Sequence["_Step"], work: Patience) -> None:
+    def _take(self, steps: Sequence["_Step"], work: Patience, *, again: bool) -> None:
         """Make the moves of all, and confirm the answers of those that only repeat."""
         moves = {step.series: step.move for step in steps if step.move is not None}
         moving = [step for step in steps if step.series in moves]
@@ -171,24 +177,59 @@ class MongoStore(Store):
             for step in moving:
                 step.fail(error)
         if not done:
-            self._settle_all(moving, moves, work)
+            self._settle_all(moving, moves, work, again=again)
         if repeating:
             self._confirm(repeating, work)
 
     def _settle_all(
-        self, steps: Sequence["_Step"], moves: Mapping[SeriesKey, Move], work: Patience
+        self,
+        steps: Sequence["_Step"],
+        moves: Mapping[SeriesKey, Move],
+        work: Patience,
+        *,
+        again: bool,
     ) -> None:
-        """Most were made, as a rule, and are found with one read: the others one by one."""
+        """What became of each: most moves were made, as a rule, and are found with one read."""
+        replaced: list[_Step] = []
         try:
-            made = self._heads.find_made(list(moves.values()), work) if len(steps) > 1 else ()
+            if len(steps) > 1:
+                heads = self._heads.read_after(list(moves.values()), work)
+                stamps = {series: head.stamp for series, head in heads.items()}
+                steps = [s for s in steps if stamps[s.series] != moves[s.series].new.stamp]
+                if not again:
+                    replaced = [s for s in steps if stamps[s.series] != moves[s.series].seen.stamp]
+                if replaced:
+                    self._go_on(replaced, moves, heads, work)
         except MonotronError as error:
             for step in steps:
                 step.fail(error)
             return
         for step in steps:
-            if step.series not in made:
+            if step not in replaced:
                 with step.answered_if_wrong():
                     self._settle(step, moves[step.series], work)
+
+    def _go_on(
+        self,
+        steps: Sequence["_Step"],
+        moves: Mapping[SeriesKey, Move],
+        heads: Mapping[SeriesKey, Head],
+        work: Patience,
+    ) -> None:
+        """What became of steps whose place others have taken: those that lost are made again."""
+        undecided = list(steps)
+        try:
+            for step in steps:
+                moves[step.series].new.seen_at(heads[step.series].time)
+            done = self._ledger.were_sealed([(s.series, moves[s.series].new) for s in steps], work)
+            work.applied = "no"
+            undecided = [step for step in steps if step.series not in done]
+            for step in undecided:
+                step.head, step.move = heads[step.series], None
+            self._advance(undecided, work, again=True)
+        except MonotronError as error:
+            for step in undecided:
+                step.fail(error)
 
     def _confirm(self, steps: Sequence["_Step"], work: Patience) -> None:
         """Only repeats: then the answer is a read, and may not be older than this call."""
@@ -381,7 +422,8 @@ class MongoStore(Store):
         if head is None:
             return True
         new = move.new
-        if new.batch and self._ledger.was_sealed(move.series, new, head.time, work):
+        new.seen_at(head.time)
+        if new.batch and self._ledger.were_sealed([(move.series, new)], work):
             return True
         if not new.batch and head.life == new.life:
             return True  # it ended the old life, and the new one goes on already
@@ -410,7 +452,7 @@ def _tokens(given: Sequence[Advance]) -> tuple[list[str], list[str]]:
     return [request.token for request in given], [request.by for request in given]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Step:
     """The requests of one series in a batch, and what becomes of them."""
 
