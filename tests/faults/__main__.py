@@ -1,4 +1,6 @@
-"""The faults as a whole: `python -m faults [PART …]`, all parts if none is named.
+"""The faults as a whole: `python -m faults [--at-once N] [PART …]`, all parts if none is named.
+
+Of several parts two run beside each other, unless N is another number.
 
 simulator   300,000 seeds of simulated worlds; `python -m faults.simulator` runs fewer, or one
 broken      stores broken on purpose, 100 seeds each, of which at least 99 must show it
@@ -38,6 +40,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -166,18 +169,32 @@ def main() -> int:
         prog="faults", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("parts", nargs="*", metavar="PART")
-    parts = parser.parse_args().parts or list(PARTS)
+    parser.add_argument("--at-once", type=int, default=2, metavar="N", help="2 unless told")
+    arguments = parser.parse_args()
+    parts = arguments.parts or list(PARTS)
     if unknown := set(parts) - PARTS.keys():
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
-    failed = []
-    for part in parts:
-        print(f"== {part}", flush=True)
-        began = time.monotonic()
-        if not PARTS[part]():
-            failed.append(part)
-        print(f"== {part}: {time.monotonic() - began:.0f} s", flush=True)
+    began = time.monotonic()
+    if len(parts) == 1:
+        print(f"== {parts[0]}", flush=True)
+        held = [PARTS[parts[0]]()]
+    else:
+        with ThreadPoolExecutor(arguments.at_once) as pool:
+            held = list(pool.map(_beside_others, parts))
+    failed = [part for part, each in zip(parts, held, strict=True) if not each]
+    print(f"== {' '.join(parts)}: {time.monotonic() - began:.0f} s")
     print(f"failed: {', '.join(failed)}" if failed else "all held")
     return 1 if failed else 0
+
+
+def _beside_others(part: str) -> bool:
+    """What it prints is printed when it is over, or the parts could not be told apart."""
+    command = [sys.executable, "-m", "faults", part]
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    print(done.stdout, flush=True)
+    return done.returncode == 0
 
 
 if __name__ == "__main__":

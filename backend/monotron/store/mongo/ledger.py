@@ -85,12 +85,11 @@ class Ledger:
         unsealed = [each for each in heads if each[1].alive and not each[1].all_sealed()]
         # Most that others wrote were sealed by them, unless that was a moment ago.
         long_ago = self._now() - YOUNG_MS
-        young = [
-            (series, head)
-            for series, head in unsealed
-            if head.sealing is None and head.given_at > long_ago
-        ]
-        older = [each for each in unsealed if each not in young]
+        young: list[Sealable] = []
+        older: list[Sealable] = []
+        for series, head in unsealed:
+            is_young = head.sealing is None and head.given_at > long_ago
+            (young if is_young else older).append((series, head))
         missing, wrong = self._compare(older, work)
         if young or missing:
             not_there = [*young, *missing]
