@@ -7,7 +7,7 @@ from functools import partial
 
 from faults.ordeal import Ordeal
 from harness.member import Document, Mongod, until
-from harness.mongod import ReplicaSet
+from harness.mongod import ROLLBACK_SECONDS, ReplicaSet
 
 NO_MORE_FETCHED = "stopReplProducer fail point enabled"
 ROLLED_BACK = "Rollback summary"
@@ -36,7 +36,7 @@ def roll_back(under: Ordeal, *, asleep: bool) -> int:
     before = former.log().count(ROLLED_BACK)
     former.resume() if asleep else former.start()
     # A secondary like any other at first, it finds that it has what nobody else has.
-    until(lambda: former.log().count(ROLLED_BACK) > before, 60, "the end of a rollback")
+    until(lambda: former.log().count(ROLLED_BACK) > before, ROLLBACK_SECONDS, "a rollback")
     replica_set.wait_until_healthy()
     assert _rollback_id(former) > rollback_id
     # What was written without waiting for a majority was acknowledged, and is gone.

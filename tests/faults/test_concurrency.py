@@ -15,7 +15,7 @@ from faults.tier import limit, rounds
 from harness.server import Client, Server
 
 KEY = "some-great-service"
-FRESH_KEYS = rounds(short=50, whole=1700)
+FRESH_KEYS = rounds(short=50, whole=600)
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from harness.member import Document, Mongod
 from harness.mongod import ReplicaSet
 from harness.server import Server
 
-STOPS = rounds(short=1, whole=50)
-KILLS = rounds(short=2, whole=50)
+STOPS = rounds(short=1, whole=30)
+KILLS = rounds(short=2, whole=30)
 LONGEST_STOP = limit(short=0.5, whole=13)
 """Seconds that a stop goes on at most after another was elected."""
 

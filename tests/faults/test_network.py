@@ -20,10 +20,10 @@ from faults.tier import WHOLE, limit, rounds
 from harness.server import Server
 
 KEYS = ["a", "b", "c", "CURRENT"]
-OPERATIONS = rounds(short=300, whole=33_000)
-OPERATIONS_ON_BOTH_SIDES = rounds(short=300, whole=11_000)
+OPERATIONS = rounds(short=300, whole=15_000)
+OPERATIONS_ON_BOTH_SIDES = rounds(short=300, whole=8_000)
 CALLERS = rounds(short=16, whole=32)
-SILENCES = rounds(short=1, whole=30)
+SILENCES = rounds(short=1, whole=20)
 TIMEOUT_SECONDS = rounds(short=2, whole=10)
 LATEST_COPY_SECONDS = rounds(short=2, whole=30)
 SLOW_BYTES = rounds(short=1, whole=4)

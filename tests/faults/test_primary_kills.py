@@ -43,8 +43,8 @@ def step_down(under: Ordeal) -> Mongod:
 
 
 FAULTS = [kill, step_down, kill, kill, kill_without_successor, step_down, kill] * rounds(
-    short=1, whole=20
-) + [step_down] * rounds(short=0, whole=10)
+    short=1, whole=12
+) + [step_down] * rounds(short=0, whole=6)
 
 
 @pytest.mark.timeout(limit(short=300, whole=3600))
@@ -71,6 +71,6 @@ def test_nothing_is_lost_when_the_primary_is_killed_or_steps_down(
         came_of_it = under.judge()
         doubts = under.doubts() + under.history.unknown()
         report(f"{kills} kills and {step_downs} step-downs; {came_of_it}")
-    assert kills == rounds(short=5, whole=100)
-    assert step_downs == rounds(short=2, whole=50)
+    assert kills == rounds(short=5, whole=60)
+    assert step_downs == rounds(short=2, whole=30)
     assert doubts > 0

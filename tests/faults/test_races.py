@@ -26,8 +26,8 @@ from harness.http import Client
 from harness.server import Server
 
 CALLERS = rounds(short=16, whole=64)
-HOT_SECONDS = limit(short=1, whole=200)
-ORDERS = rounds(short=24, whole=3300)
+HOT_SECONDS = limit(short=1, whole=100)
+ORDERS = rounds(short=24, whole=1500)
 AT_ONCE = 8
 TOKENS = "TUVW"
 

@@ -17,8 +17,8 @@ from faults.tier import limit, rounds
 from harness.member import free_port
 from harness.server import Server
 
-STOPS = rounds(short=3, whole=170)
-RESTARTS = rounds(short=2, whole=100)
+STOPS = rounds(short=3, whole=80)
+RESTARTS = rounds(short=2, whole=50)
 IN_FLIGHT = 50
 EXIT_SECONDS = 25
 KEYS = ["a", "b", "c", "CURRENT"]
