@@ -13,7 +13,11 @@ RETRYABLE = (6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436)
 
 COMMAND = "failCommand"
 APPLIED = "onPrimaryTransactionalWrite"
-"""Applies a write that a driver may retry, and hangs up before its answer."""
+"""Applies a write with a transaction number, and hangs up before its answer."""
+SILENT = "waitAfterCommandFinishesExecution"
+"""Carries a command out, and does not answer."""
+SILENT_TIMES = 300
+"""It looks every 10 ms whether it is still on, and each look is one time: 3 s for one command."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,9 @@ class Failure:
         data = {"failCommands": [command], "appName": "monotron", **self.data}
         if not self.hangs_up:
             return [(COMMAND, mode, data)]
+        if command == "update":  # which has no transaction number
+            mode = mode if times is None else {"times": SILENT_TIMES}
+            return [(SILENT, mode, {"commands": [command]})]
         # The first is carried out and hung up upon; those that come again to ask are not heard.
         mode = {"skip": 1} if times is None else "off"
         return [(APPLIED, {"times": 1}, {}), (COMMAND, mode, {**data, "closeConnection": True})]
