@@ -192,7 +192,7 @@ def copy(original: Store, tmp_path: Path) -> Iterator[Callable[[], Store]]:
 
 
 class TestAfterARestore:
-    @pytest.mark.parametrize("seed", range(8))
+    @pytest.mark.parametrize("seed", range(4))
     def test_no_value_and_no_version_given_before_is_given_again(
         self, original: Store, copy: Callable[[], Store], seed: int
     ) -> None:

@@ -42,9 +42,10 @@ def step_down(under: Ordeal) -> Mongod:
     return under.replica_set.step_down()
 
 
-FAULTS = [kill, step_down, kill, kill, kill_without_successor, step_down, kill] * rounds(
-    short=1, whole=12
-) + [step_down] * rounds(short=0, whole=6)
+FAULTS = [kill, step_down, kill_without_successor] + [
+    *[kill, step_down, kill, kill, kill_without_successor, step_down, kill],
+    *[kill, kill, step_down],
+] * rounds(short=0, whole=8)
 
 
 @pytest.mark.timeout(limit(short=300, whole=3600))
@@ -71,6 +72,6 @@ def test_nothing_is_lost_when_the_primary_is_killed_or_steps_down(
         came_of_it = under.judge()
         doubts = under.doubts() + under.history.unknown()
         report(f"{kills} kills and {step_downs} step-downs; {came_of_it}")
-    assert kills == rounds(short=5, whole=60)
-    assert step_downs == rounds(short=2, whole=30)
+    assert kills == rounds(short=2, whole=58)
+    assert step_downs == rounds(short=1, whole=25)
     assert doubts > 0

@@ -13,7 +13,7 @@ from faults.load import Load
 from harness.mongod import ReplicaSet
 from harness.server import Server
 
-ANSWERS = 2000
+ANSWERS = 800
 """How many answers a run of the hot series lasts."""
 
 
