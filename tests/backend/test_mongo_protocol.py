@@ -260,6 +260,10 @@ class TestSealing:
     def test_an_ended_life_is_swept(self, store: MongoStore) -> None:
         store.advance([ask_any("a"), ask_any("b")])
         put_any(store, "c")
+        head = store._heads._remembered.get(SERIES)
+        assert head is not None
+        assert head.sealing is not None
+        assert head.sealing.wait(10)  # or its rows would come after the sweep, which is early here
         life = store._heads._series.find_one({})["life"]  # type: ignore[index]
         store.delete(SERIES, restart=False)
         put_any(store, "d")

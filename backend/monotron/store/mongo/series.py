@@ -1,7 +1,7 @@
 """The heads of all series in MongoDB: read, remembered, and replaced by compare-and-set."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,14 +73,15 @@ class SeriesHeads:
             for series, head in remembered.items()
             if head and not head.pause and not among_others
         }
-        unsure = [series for series in remembered if series not in known]
+        unsure = {series: head for series, head in remembered.items() if series not in known}
         return known | self._read_anew(unsure, work) if unsure else known
 
-    def _read_anew(self, keys: Sequence[SeriesKey], work: Patience) -> dict[SeriesKey, Head]:
+    def _read_anew(
+        self, remembered: Mapping[SeriesKey, Head | None], work: Patience
+    ) -> dict[SeriesKey, Head]:
         """The heads as they are read; those that are still as remembered, as that."""
-        remembered = {series: self._remembered.get(series) for series in keys}
         times = [ours.time for ours in remembered.values() if ours and ours.time]
-        heads = self.read(keys, work, max(times, default=None))
+        heads = self.read(list(remembered), work, max(times, default=None))
         for series, ours in remembered.items():
             if ours is None:
                 continue
