@@ -8,9 +8,10 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 run: .venv/.installed
 	exec $(BIN)/monotron serve
 
-# pytest comes last: its closing line is the last line of the output.
+# pytest comes last: its closing line is the last line of the output. Three at once on two cores:
+# some only wait.
 test: lint .venv/.installed-runners
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 3 --dist loadgroup
 
 # All parts of the faults, or some: make faults PARTS=broken
 bench faults: .venv/.installed-test

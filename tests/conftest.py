@@ -1,7 +1,6 @@
 """A real replica set, shared by all tests of a process, and a database of it for each test."""
 
 from collections.abc import Callable, Iterator
-from itertools import cycle
 from typing import Any
 
 import pytest
@@ -10,28 +9,29 @@ from pymongo.database import Database
 from faults.tier import WHOLE
 from harness.mongod import ReplicaSet
 
-DATABASES = 8
-"""How many databases take turns: what a test left under way has ended when its own comes round."""
-
 
 @pytest.fixture(scope="session")
 def replica_set() -> Iterator[ReplicaSet]:
-    with ReplicaSet.start() as replica_set:
+    """One of a single member, with all that a server asks of one, at half the work.
+
+    Tests of faults have three members (faults/conftest.py).
+    """
+    with ReplicaSet.start(members=1) as replica_set:
         yield replica_set
 
 
 @pytest.fixture(scope="session")
 def databases(replica_set: ReplicaSet) -> Iterator[Iterator[Database[Any]]]:
-    with replica_set.client(w="majority") as client:
-        yield cycle([client[f"test{number}"] for number in range(DATABASES)])
+    with replica_set.databases_in_turn() as databases:
+        yield databases
 
 
 @pytest.fixture
 def database_url(replica_set: ReplicaSet, databases: Iterator[Database[Any]]) -> str:
     """The URL of a database without documents.
 
-    It has its collections and their indexes still, from another test: on three members they take
-    longer to make than most tests.
+    It has its collections and their indexes still, from another test: they take longer
+    to make than most tests.
     """
     database = next(databases)
     for collection in database.list_collection_names():

@@ -6,10 +6,13 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pymongo.database import Database
 
 from faults.tier import WHOLE
+from harness.mongod import ReplicaSet
 
 pytest.register_assert_rewrite(
     "faults.aftermath", "faults.caller", "faults.crowd", "faults.cut_check", "faults.rollback"
@@ -19,6 +22,19 @@ STORES = ["sqlite", "mongod"]
 
 # These cut networks: only where a part of the faults has made them one of their own.
 collect_ignore = [] if WHOLE else ["root"]
+
+
+@pytest.fixture(scope="session")
+def replica_set() -> Iterator[ReplicaSet]:
+    """One of three members: some of them fail."""
+    with ReplicaSet.start() as replica_set:
+        yield replica_set
+
+
+@pytest.fixture(scope="session")
+def databases(replica_set: ReplicaSet) -> Iterator[Iterator[Database[Any]]]:
+    with replica_set.databases_in_turn() as databases:
+        yield databases
 
 
 @pytest.fixture(params=STORES)

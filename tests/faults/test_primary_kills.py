@@ -56,8 +56,8 @@ def test_nothing_is_lost_when_the_primary_is_killed_or_steps_down(
     with ordeal(own_set) as under:
         for fault in FAULTS:
             under.random_moment()
-            began = time.monotonic()
             former = fault(under)
+            gone = time.monotonic()
             assert own_set.wait_for_primary() is not former
             ended = time.monotonic()
             under.load.wait_for_answers(100)
@@ -65,7 +65,7 @@ def test_nothing_is_lost_when_the_primary_is_killed_or_steps_down(
                 step_downs += 1
             else:
                 assert not former.running
-                assert under.waited(began, ended) > 0
+                assert under.waited(gone, ended) > 0
                 kills += 1
                 former.start()
             own_set.wait_until_healthy()

@@ -10,6 +10,7 @@ import pytest
 from semver import Version
 
 from faults.crowd import at_once
+from faults.tier import rounds
 from harness.server import Client, Response, Server
 
 JSON = {"Content-Type": "application/json"}
@@ -131,7 +132,7 @@ JITTER = 0.03
 """Seconds: several times what a version takes, so requests meet in any state of one another."""
 
 
-@pytest.mark.parametrize("turn", range(20))
+@pytest.mark.parametrize("turn", range(rounds(short=8, whole=40)))
 def test_one_token_with_an_initial_version_gets_one_version(
     urls: list[str], name: str, turn: int
 ) -> None:
@@ -140,7 +141,7 @@ def test_one_token_with_an_initial_version_gets_one_version(
     assert given == [Version(1, 4, 3)] * 8
 
 
-@pytest.mark.parametrize("turn", range(20))
+@pytest.mark.parametrize("turn", range(rounds(short=8, whole=40)))
 def test_all_who_bring_the_same_initial_version_start_from_it(
     urls: list[str], name: str, turn: int
 ) -> None:
@@ -150,7 +151,7 @@ def test_all_who_bring_the_same_initial_version_start_from_it(
     assert sorted(given) == [Version(1, 4, patch) for patch in range(3, 11)]
 
 
-@pytest.mark.parametrize("turn", range(10))
+@pytest.mark.parametrize("turn", range(rounds(short=5, whole=20)))
 def test_one_token_promotes_once_however_often_it_asks(
     urls: list[str], name: str, turn: int
 ) -> None:
@@ -161,7 +162,7 @@ def test_one_token_promotes_once_however_often_it_asks(
     assert given == [Version(1, 3)] * 8
 
 
-@pytest.mark.parametrize("turn", range(10))
+@pytest.mark.parametrize("turn", range(rounds(short=5, whole=20)))
 def test_an_adoption_of_a_number_that_a_token_is_given_skips_no_other(
     urls: list[str], name: str, turn: int
 ) -> None:
@@ -181,7 +182,7 @@ def test_an_adoption_of_a_number_that_a_token_is_given_skips_no_other(
     )
 
 
-@pytest.mark.parametrize("turn", range(5))
+@pytest.mark.parametrize("turn", range(rounds(short=3, whole=10)))
 def test_an_adoption_among_bumps_shows_no_old_patch_under_a_new_major(
     urls: list[str], name: str, turn: int
 ) -> None:

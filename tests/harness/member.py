@@ -87,14 +87,19 @@ class Mongod:
         *,
         fail_points: bool = False,
         group: int | None = None,
+        journal_ms: int | None = None,
     ) -> None:
-        """*fail_points*: whether fail_point() may be used; *group*: of the process, for root."""
+        """*fail_points*: whether fail_point() may be used; *group*: of the process, for root.
+
+        *journal_ms*: how often it writes its journal unasked; MongoDB's 100 if None.
+        """
         self.dbpath = dbpath
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         self.paused = False
         self._replica_set = replica_set
         self._fail_points = fail_points
+        self._journal_ms = journal_ms
         self.group = group
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -118,6 +123,8 @@ class Mongod:
         # fmt: on
         if self._replica_set:
             flags += ["--replSet", self._replica_set, "--oplogSize", "512"]
+        if self._journal_ms is not None:
+            flags += ["--journalCommitInterval", str(self._journal_ms)]
         if self._fail_points:
             flags += ["--setParameter", "enableTestCommands=1"]
         self._process = subprocess.Popen(

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
 
 from pymongo import MongoClient
+from pymongo.database import Database
 
 from harness.member import Document, Mongod, find_mongod, until
 
@@ -19,6 +23,13 @@ __all__ = ["Mongod", "ReplicaSet", "Standalone", "find_mongod"]
 ROLLBACK_SECONDS = 300.0
 """How long a member may take to come back: 97 s were seen, of one that had been killed so often
 that it had made no checkpoint for minutes, and then had to roll back."""
+
+DATABASES = 8
+"""How many take turns: what a test left under way has ended when its own comes round."""
+
+ALONE_JOURNAL_MS = 5
+"""How often a member without others writes its journal. Linearizable reads wait for that, and
+nobody asks for it sooner, as secondaries do: with MongoDB's 100 each would take as long."""
 
 SET_NAME = "monotron"
 SHARED_MEMORY = Path("/dev/shm")
@@ -45,6 +56,7 @@ class Deployment:
                 replica_set,
                 fail_points=fail_points,
                 group=None if first_group is None else first_group + number,
+                journal_ms=ALONE_JOURNAL_MS if members == 1 else None,
             )
             for number in range(members)
         ]
@@ -67,6 +79,12 @@ class Deployment:
     def client(self, **options: Any) -> MongoClient[Document]:
         """A pymongo client, for the caller to close."""
         return MongoClient(self.url(""), **options)
+
+    @contextmanager
+    def databases_in_turn(self) -> Iterator[Iterator[Database[Document]]]:
+        """A few databases, again and again; one connection for all."""
+        with self.client(w="majority") as client:
+            yield cycle([client[f"test{number}"] for number in range(DATABASES)])
 
     def stop(self) -> None:
         """End all members at once and remove their data."""
