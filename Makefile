@@ -8,10 +8,9 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 run: .venv/.installed
 	exec $(BIN)/monotron serve
 
-# pytest comes last: its closing line is the last line of the output. Three at once on two cores:
-# some only wait.
+# pytest comes last: its closing line is the last line of the output.
 test: lint .venv/.installed-runners
-	$(BIN)/pytest -n 3 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 # All parts of the faults, or some: make faults PARTS=broken
 bench faults: .venv/.installed-test

@@ -15,7 +15,7 @@ from faults.tier import limit, rounds
 from harness.member import free_port
 from harness.server import Server
 
-KILLS = rounds(short=15, whole=400)
+KILLS = rounds(short=8, whole=400)
 KEYS = ["a", "b", "c", "CURRENT"]
 
 
