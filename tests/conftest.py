@@ -9,6 +9,10 @@ from pymongo.database import Database
 from faults.tier import WHOLE
 from harness.mongod import ReplicaSet
 
+JOURNAL_MS = 5
+"""How often a member without others writes its journal. Linearizable reads wait for that, and
+nobody asks for it sooner, as secondaries do: with MongoDB's 100 each would take as long."""
+
 
 @pytest.fixture(scope="session")
 def replica_set() -> Iterator[ReplicaSet]:
@@ -16,7 +20,7 @@ def replica_set() -> Iterator[ReplicaSet]:
 
     Tests of faults have three members (faults/conftest.py).
     """
-    with ReplicaSet.start(members=1) as replica_set:
+    with ReplicaSet.start(members=1, journal_ms=JOURNAL_MS) as replica_set:
         yield replica_set
 
 

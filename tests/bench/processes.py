@@ -73,9 +73,9 @@ def tree_us(pid: int) -> float:
     return 1e6 * ticks / os.sysconf("SC_CLK_TCK")
 
 
-def replica_set(folder: Path, members: int = 3) -> ReplicaSet:
+def replica_set(folder: Path, members: int = 3, cache_gb: float = 0.25) -> ReplicaSet:
     """On disk, and slow to elect: a member that is busy is not one that is gone."""
-    return ReplicaSet.start(folder, members, election_ms=10_000)
+    return ReplicaSet.start(folder, members, election_ms=10_000, cache_gb=cache_gb)
 
 
 def pids(nodes: ReplicaSet) -> list[int]:

@@ -88,6 +88,7 @@ class Mongod:
         fail_points: bool = False,
         group: int | None = None,
         journal_ms: int | None = None,
+        cache_gb: float = 0.25,
     ) -> None:
         """*fail_points*: whether fail_point() may be used; *group*: of the process, for root.
 
@@ -100,6 +101,7 @@ class Mongod:
         self._replica_set = replica_set
         self._fail_points = fail_points
         self._journal_ms = journal_ms
+        self._cache_gb = cache_gb
         self.group = group
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -113,7 +115,7 @@ class Mongod:
             "--bind_ip", "127.0.0.1", "--port", str(self.port), "--nounixsocket",
             "--dbpath", str(self.dbpath),
             "--logpath", str(self.dbpath / "mongod.log"), "--logappend",
-            "--wiredTigerCacheSizeGB", "0.25",
+            "--wiredTigerCacheSizeGB", str(self._cache_gb),
             # A node takes 5 MB instead of 300.
             "--wiredTigerEngineConfigString", "log=(file_max=4MB,prealloc=false)",
             "--setParameter", "diagnosticDataCollectionEnabled=false",

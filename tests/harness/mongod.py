@@ -27,10 +27,6 @@ that it had made no checkpoint for minutes, and then had to roll back."""
 DATABASES = 8
 """How many take turns: what a test left under way has ended when its own comes round."""
 
-ALONE_JOURNAL_MS = 5
-"""How often a member without others writes its journal. Linearizable reads wait for that, and
-nobody asks for it sooner, as secondaries do: with MongoDB's 100 each would take as long."""
-
 SET_NAME = "monotron"
 SHARED_MEMORY = Path("/dev/shm")
 
@@ -46,6 +42,8 @@ class Deployment:
         *,
         fail_points: bool = False,
         first_group: int | None = None,
+        journal_ms: int | None = None,
+        cache_gb: float = 0.25,
     ) -> None:
         if directory is None and os.access(SHARED_MEMORY, os.W_OK | os.X_OK):
             directory = SHARED_MEMORY
@@ -56,7 +54,8 @@ class Deployment:
                 replica_set,
                 fail_points=fail_points,
                 group=None if first_group is None else first_group + number,
-                journal_ms=ALONE_JOURNAL_MS if members == 1 else None,
+                journal_ms=journal_ms,
+                cache_gb=cache_gb,
             )
             for number in range(members)
         ]
@@ -138,15 +137,25 @@ class ReplicaSet(Deployment):
         *,
         fail_points: bool = False,
         first_group: int | None = None,
+        journal_ms: int | None = None,
+        cache_gb: float = 0.25,
     ) -> Self:
         """Start a healthy set, with its data in a new directory in *directory*.
 
         Without a *directory* it lies in shared memory if there is any: no disk, fast.
         *fail_points*: whether its members have MongoDB's own points of failure.
         *first_group*: the group of the first member's process; the others have those after it.
+        *journal_ms*: how often each writes its journal unasked; MongoDB's 100 if None.
+        *cache_gb*: the cache of each.
         """
         replica_set = cls(
-            directory, members, SET_NAME, fail_points=fail_points, first_group=first_group
+            directory,
+            members,
+            SET_NAME,
+            fail_points=fail_points,
+            first_group=first_group,
+            journal_ms=journal_ms,
+            cache_gb=cache_gb,
         )
         try:
             replica_set.launch()

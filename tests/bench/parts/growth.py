@@ -17,13 +17,15 @@ RATE_GOAL = 0.8
 COST_GOAL = 1.25
 START_SECONDS = 2.0
 MEMORY_MIB = 150
+CACHE_GB = 2.0
+"""Of each member: as much as MongoDB would take by itself of a machine with 5 GB."""
 
 
 def run(bench: Bench) -> None:
     folder, arguments = bench.folder, bench.arguments
     urls = {name: f"sqlite:///{folder}/growth-{name}.db" for name in ("empty", "full", "names")}
     _store(bench, "SQLite", urls, arguments.entries)
-    with replica_set(folder) as nodes:
+    with replica_set(folder, cache_gb=CACHE_GB) as nodes:
         urls = {name: nodes.url(name) for name in urls}
         _store(bench, "MongoDB", urls, arguments.entries // 10, nodes)
 
