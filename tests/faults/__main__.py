@@ -151,7 +151,9 @@ PARTS: dict[str, Callable[[], bool]] = {
     "rollbacks": partial(tests, "test_rollbacks.py"),
     "commands": partial(tests, "test_failed_commands.py"),
     "drains": partial(tests, "test_rolling_restarts.py"),
-    "races": partial(tests, "test_concurrency.py", "test_races.py", "test_aba.py"),
+    "races": partial(
+        tests, "test_concurrency.py", "test_version_concurrency.py", "test_races.py", "test_aba.py"
+    ),
     "cuts": cuts,
     "soak": partial(tests, "test_soak.py"),
     "power": partial(tests, "test_power_cuts.py"),
