@@ -1,32 +1,13 @@
-"""The server is killed between the steps of a version, at each of them."""
+"""Who gives a version is killed between the steps of a version, at each of them."""
 
 from __future__ import annotations
 
-import asyncio
-import signal
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
-from http.client import HTTPException
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pytest
 from semver import Version
 
-from faults.failing_server import POINTS
-from harness.server import Server
-from monotron.errors import MonotronError
-from monotron.model import ANYBODY
-from monotron.semantic import Product, parse_final
-from monotron.series import Series
-from monotron.store import Store, open_store
-from monotron.versions import Versions, Wanted
-from monotron.versions.standing import Standing
-
-T = TypeVar("T")
-
-NAME = "some-great-service"
-LAUNCHER = (str(Path(__file__).with_name("failing_server.py")),)
+from faults.version_crash import NAME, POINTS, crash, domain
 
 # The request that is cut off, and the version that its token is to get in the end.
 REQUESTS = {
@@ -36,61 +17,6 @@ REQUESTS = {
     "RC?bump=minor&prerelease=rc": "1.3.0-rc.2",
     "FINAL?bump=final": "1.3.0",
 }
-
-
-class Domain:
-    """The domain of versions on a store, without a server."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.versions = Versions(store, Series(store))
-
-    def next(self, request: str) -> str:
-        """The version that a request gives, or the code of its error."""
-        token, _, query = request.partition("?")
-        asked = dict(pair.split("=") for pair in query.split("&")) if query else {}
-        wanted = Wanted(asked.get("bump", "patch"), asked.get("prerelease"))  # type: ignore[arg-type]
-        return self._run(self.versions.next(1, NAME, token, wanted))
-
-    def adopt(self, version: str) -> str:
-        return self._run(self.versions.adopt(1, NAME, parse_final(version), ANYBODY))
-
-    def _run(self, call: Coroutine[Any, Any, Any]) -> str:
-        try:
-            return str(asyncio.run(self._alone(call)).release.version)
-        except MonotronError as error:
-            return error.code
-
-    async def _alone(self, call: Coroutine[Any, Any, T]) -> T:
-        # Each run has a loop of its own, so it needs queues of its own as well.
-        self.versions._series = Series(self.store)
-        return await call
-
-    def records(self) -> dict[str, str | None]:
-        answers, _ = asyncio.run(self._alone(self.versions.page(1, NAME, None, 1000)))
-        return {str(answer.release.version): answer.release.token for answer in answers}
-
-    def newest(self) -> Version:
-        return Standing(self.store).newest(Product(1, NAME))
-
-
-@contextmanager
-def domain(url: str) -> Iterator[Domain]:
-    store = open_store(url)
-    yield Domain(store)
-    store.close()
-
-
-def crash(url: str, point: str, method: str, path: str, body: str | None = None) -> None:
-    """Send a request that nobody answers, since the server kills itself on the way."""
-    server = Server(url, program=(*LAUNCHER, point))
-    try:
-        headers = {"Content-Type": "application/json"}
-        with server.client() as client, pytest.raises((HTTPException, OSError)):
-            client.request(method, f"/v1/versions/{path}", body, headers)
-        assert server.wait(10) == -signal.SIGKILL
-    finally:
-        server.kill()
 
 
 @pytest.fixture
@@ -107,7 +33,7 @@ def begun(store_url: str) -> str:
 def test_the_retry_gets_one_version_and_nobody_else_gets_it(
     begun: str, request_: str, point: str
 ) -> None:
-    crash(begun, point, "PUT", f"{NAME}/{request_}")
+    crash(begun, point, "next", request_)
     with domain(begun) as after:
         others = [
             after.next(each) for each in ("other?bump=patch", "third?bump=minor&prerelease=rc")
@@ -125,7 +51,7 @@ def test_the_retry_gets_one_version_and_nobody_else_gets_it(
 @pytest.mark.parametrize("point", ["before the step", "after the step", "after the record"])
 @pytest.mark.parametrize("request_", REQUESTS)
 def test_a_retry_that_comes_first_skips_nothing(begun: str, request_: str, point: str) -> None:
-    crash(begun, point, "PUT", f"{NAME}/{request_}")
+    crash(begun, point, "next", request_)
     with domain(begun) as after:
         assert after.next(request_) == REQUESTS[request_]
 
@@ -142,7 +68,7 @@ def test_a_retry_that_comes_first_skips_nothing(begun: str, request_: str, point
 def test_at_most_one_number_is_skipped_if_nobody_comes_back(
     begun: str, query: str, skipped: str, given: list[str]
 ) -> None:
-    crash(begun, "after the step", "PUT", f"{NAME}/gone?{query}")
+    crash(begun, "after the step", "next", f"gone?{query}")
     with domain(begun) as after:
         assert [after.next(f"{token}?{query}") for token in "ab"] == given
         assert skipped not in after.records()
@@ -152,7 +78,7 @@ def test_at_most_one_number_is_skipped_if_nobody_comes_back(
 def test_an_adoption_that_was_cut_off_is_completed_by_whoever_comes_next(
     begun: str, point: str
 ) -> None:
-    crash(begun, point, "PUT", NAME, '{"version": "2.4.7"}')
+    crash(begun, point, "adopt", "2.4.7")
     with domain(begun) as after:
         assert after.next("other?bump=patch") == "2.4.8"
         assert after.next("third?bump=minor") == "2.5.0"
@@ -161,7 +87,7 @@ def test_an_adoption_that_was_cut_off_is_completed_by_whoever_comes_next(
 
 @pytest.mark.parametrize("point", ["after the record", "after the patch", "after the minor"])
 def test_an_adoption_that_was_cut_off_may_be_repeated(begun: str, point: str) -> None:
-    crash(begun, point, "PUT", NAME, '{"version": "2.4.7"}')
+    crash(begun, point, "adopt", "2.4.7")
     with domain(begun) as after:
         assert [after.adopt("2.4.7") for _ in range(2)] == ["2.4.7"] * 2
         keys = [f"{NAME}-{end}" for end in ("major", "minor-v2", "patch-v2.4")]
@@ -195,7 +121,7 @@ def test_an_adoption_that_was_cut_off_may_be_repeated(begun: str, point: str) ->
 def test_a_number_from_before_a_crash_is_never_given_below_what_was_adopted_since(
     begun: str, bump: str, adopted: str, answer: str, version: str
 ) -> None:
-    crash(begun, "after the step", "PUT", f"{NAME}/T?bump={bump}")
+    crash(begun, "after the step", "next", f"T?bump={bump}")
     with domain(begun) as after:
         assert after.adopt(adopted) == answer
         assert [after.next(f"T?bump={bump}") for _ in range(2)] == [version] * 2
@@ -204,14 +130,14 @@ def test_a_number_from_before_a_crash_is_never_given_below_what_was_adopted_sinc
 
 def test_nor_where_another_number_was_given_on_top_of_it(begun: str) -> None:
     for token in "TU":
-        crash(begun, "after the step", "PUT", f"{NAME}/{token}?bump=patch")
+        crash(begun, "after the step", "next", f"{token}?bump=patch")
     with domain(begun) as after:
         assert after.adopt("1.2.59") == "1.2.59"
         assert [after.next(token) for token in "TU"] == ["1.2.60", "1.2.61"]
 
 
 def test_a_promotion_that_was_cut_off_is_not_made_below_what_was_adopted_since(begun: str) -> None:
-    crash(begun, "after the step", "PUT", f"{NAME}/FINAL?bump=final")
+    crash(begun, "after the step", "next", "FINAL?bump=final")
     with domain(begun) as after:
         assert after.adopt("1.3.5") == "1.3.5"
         assert after.next("FINAL?bump=final") == "already_released"
