@@ -3,6 +3,9 @@ BIN := .venv/bin
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
+# Tests start hundreds of processes. Where nothing is kept, each of them compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test bench faults lint format clean
 
 run: .venv/.installed

@@ -16,7 +16,7 @@ from tornado.netutil import bind_sockets
 from monotron import logs
 from monotron.attributes import Attributes
 from monotron.auth.grants import Accounts, Grants
-from monotron.auth.identity import IdentityTokens, Issuer
+from monotron.auth.identity import Issuer
 from monotron.auth.limits import Limit
 from monotron.auth.replay import ReplayBound
 from monotron.auth.sign_in import RootKey, SignIn
@@ -159,6 +159,8 @@ async def _sign_in(
     if settings.root_api_key:
         root = RootKey(settings.root_api_key, settings.root_api_secret)
     if issuers:
+        from monotron.auth.identity.tokens import IdentityTokens  # only now: it needs PyJWT
+
         try:
             tokens = IdentityTokens(issuers, settings.audience)
         except ValueError as error:

@@ -29,12 +29,12 @@ from harness.issuer import (
     say_bytes,
     write_ca,
 )
-from monotron.auth.identity import Identity, IdentityTokens, Issuer, keysets
+from monotron.auth.identity import Identity, Issuer, keysets
 from monotron.auth.identity.addresses import may_connect
 from monotron.auth.identity.discovery import fetch_keys
 from monotron.auth.identity.fetching import MOST_BYTES, FetchFailed
 from monotron.auth.identity.keysets import COLD_PAUSE, FRESH, KEPT, UNKNOWN_KID_PAUSE, parse_keys
-from monotron.auth.identity.tokens import NOT_ACCEPTED
+from monotron.auth.identity.tokens import NOT_ACCEPTED, IdentityTokens
 from monotron.errors import Unauthenticated
 
 

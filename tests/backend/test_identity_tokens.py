@@ -29,14 +29,13 @@ from harness.issuer import Signer, base64url, compact, ec_key, jwks, rsa_key
 from monotron.auth.identity import (
     LEEWAY,
     Identity,
-    IdentityTokens,
     Issuer,
     looks_like_identity_token,
     parse_issuer,
     parse_rule,
 )
 from monotron.auth.identity.fetching import FetchFailed
-from monotron.auth.identity.tokens import NOT_ACCEPTED
+from monotron.auth.identity.tokens import NOT_ACCEPTED, IdentityTokens
 from monotron.errors import Unauthenticated
 
 ISSUERS = [

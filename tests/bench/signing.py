@@ -13,7 +13,8 @@ import yaml
 from harness.claims import AUDIENCE, github
 from harness.issuer import IssuerServer
 from harness.server import ROOT, ROOT_ENV, Server
-from monotron.auth.identity import IdentityTokens, parse_issuer
+from monotron.auth.identity import parse_issuer
+from monotron.auth.identity.tokens import IdentityTokens
 
 CLAIMS = {"repository_id": "777", "repository_owner_id": "42", "ref": "refs/heads/main"}
 SCOPES = ["read,write:series"]

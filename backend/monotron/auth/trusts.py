@@ -5,12 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from secrets import token_hex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from monotron.auth.identity import (
     LEEWAY,
     Identity,
-    IdentityTokens,
     Issuer,
     Rule,
     describe,
@@ -32,6 +31,9 @@ from monotron.model import Reuse, SeriesKey, text_member
 from monotron.series import Series
 from monotron.store import Store
 from monotron.store.register import Row
+
+if TYPE_CHECKING:
+    from monotron.auth.identity.tokens import IdentityTokens
 
 REMEMBERED_SECONDS = 3.0
 """How long a trust goes on holding on another process than the one that deleted it."""
@@ -250,7 +252,7 @@ class Trusts:
 class IdentitySignIn:
     """Signs CI jobs in by their identity tokens."""
 
-    def __init__(self, tokens: IdentityTokens, trusts: Trusts) -> None:
+    def __init__(self, tokens: "IdentityTokens", trusts: Trusts) -> None:
         self._tokens = tokens
         self._trusts = trusts
 

@@ -2,8 +2,8 @@
 
 import time
 
-from bench import bulk, fill
-from bench.measuring import HOT, PEEK, REPEAT, SPREAD_OUT, Bench
+from bench import bulk, checkpoints, fill
+from bench.measuring import HOT, PEEK, REPEAT, SPREAD, SPREAD_OUT, Bench
 from bench.parts.shapes import warm_up
 from bench.processes import replica_set, resident_mib
 from bench.table import Row
@@ -19,12 +19,15 @@ START_SECONDS = 2.0
 MEMORY_MIB = 150
 CACHE_GB = 2.0
 """Of each member: as much as MongoDB would take by itself of a machine with 5 GB."""
+CHECKPOINTS = 15
+"""On each store, of each kind."""
 
 
 def run(bench: Bench) -> None:
     folder, arguments = bench.folder, bench.arguments
     urls = {name: f"sqlite:///{folder}/growth-{name}.db" for name in ("empty", "full", "names")}
     _store(bench, "SQLite", urls, arguments.entries)
+    _checkpoints(bench, urls)
     with replica_set(folder, cache_gb=CACHE_GB) as nodes:
         urls = {name: nodes.url(name) for name in urls}
         _store(bench, "MongoDB", urls, arguments.entries // 10, nodes)
@@ -69,6 +72,20 @@ def _requests(
             }
         )
         bench.against(taken, "full", "empty", f"{label}: {words}", "of an empty one", RATE_GOAL)
+
+
+def _checkpoints(bench: Bench, urls: dict[str, str]) -> None:
+    """Where the difference on SQLite is from: pages of the log, moved while nobody is answered."""
+    for words, keys in (("one series", ["bench-0"]), ("10,000 series", _spread(SPREAD))):
+        for name in ("empty", "full"):
+            moved = checkpoints.measure(urls[name], keys, CHECKPOINTS)
+            label = f"SQLite, {name}: moving the log of 512 new tokens, {words}"
+            pages = f"ms, {moved.pages:,.0f} pages, {moved.us_a_token:.0f} µs a token"
+            bench.table.add(Row(label, moved.ms, pages))
+
+
+def _spread(series: int) -> list[str]:
+    return [f"spread-{number}" for number in range(series)]
 
 
 def _names(bench: Bench, store: str, url: str) -> None:

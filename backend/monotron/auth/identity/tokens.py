@@ -1,18 +1,16 @@
-"""From a bearer string to an identity."""
+"""From a bearer string to an identity. Imported only where issuers are trusted: it needs PyJWT."""
 
 import time
 from collections.abc import Callable, Iterable
 
 from jwt import PyJWK, PyJWS, PyJWTError
 
-from monotron.auth.identity.claims import LEEWAY, Identity, check_claims
+from monotron.auth.identity.claims import Identity, check_claims
 from monotron.auth.identity.discovery import Fetch, fetch_keys
 from monotron.auth.identity.issuers import Issuer
 from monotron.auth.identity.keysets import KeySet
 from monotron.auth.identity.reading import Malformed, read_object, read_unverified
 from monotron.errors import Unauthenticated
-
-__all__ = ["LEEWAY", "NOT_ACCEPTED", "IdentityTokens"]
 
 NOT_ACCEPTED = (
     "The identity token is not accepted: it is damaged, or its issuer is not one that this server "
