@@ -169,8 +169,8 @@ def test_an_sqlite_file_is_kept_by_one(tmp_path: Path) -> None:
         Server(f"sqlite:///{tmp_path}/monotron.db", args=["--processes", "2"])
 
 
-def test_what_stops_all_of_them_from_starting_is_said_once() -> None:
-    args = ["--processes", "3", "--issuers", "github"]
+def test_what_stops_all_of_them_from_starting_is_said_once(replica_set: ReplicaSet) -> None:
+    unknown = replica_set.url("processes").replace("://", "://nobody:wrong@")
     with pytest.raises(RuntimeError) as error:
-        Server("mongodb://127.0.0.1:1/monotron?serverSelectionTimeoutMS=300", args=args)
+        Server(unknown, args=["--processes", "3", "--issuers", "github"])
     assert str(error.value).count("monotron: MongoDB at") == 1
