@@ -7,6 +7,7 @@ import random
 import socket
 import struct
 import threading
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
@@ -64,7 +65,7 @@ class Deck:
         return self._left.pop()
 
 
-class Proxy:
+class Proxy(ABC):
     """Passes on what comes, in `serve`, until it is closed."""
 
     def __init__(self, port: int, seed: object) -> None:
@@ -85,9 +86,9 @@ class Proxy:
         self.address = f"127.0.0.1:{self.port}"
         self.url = f"http://{self.address}"
 
+    @abstractmethod
     async def serve(self, client: Line) -> None:
         """Look after a connection until it is over; any end of either side may be raised."""
-        raise NotImplementedError
 
     async def connect(self) -> Line:
         """A connection to what is behind the proxy."""
