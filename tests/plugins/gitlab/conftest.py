@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gitlab.project import Project
 from harness.server import Server
+from plugins.gitlab.project import Project
 
 
 @pytest.fixture(scope="module")

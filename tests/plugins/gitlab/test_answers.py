@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from gitlab.answers import NUMBER_LINES, VERSION_LINES, lines, page
-from gitlab.project import Project, with_answers
 from harness.pipelines import dotenv
 from harness.stand_in import HANG_UP, Say, StandIn
+from plugins.gitlab.answers import NUMBER_LINES, VERSION_LINES, lines, page
+from plugins.gitlab.project import Project, with_answers
 
 
 def problem(status: int, code: str, detail: str = "It happened. Do this.") -> Say:

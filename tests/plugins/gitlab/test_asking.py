@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gitlab.answers import NUMBER_LINES, VERSION_LINES, lines
-from gitlab.project import Project, with_answers
 from harness.pipelines import dotenv, run_script
 from harness.server import Server
+from plugins.gitlab.answers import NUMBER_LINES, VERSION_LINES, lines
+from plugins.gitlab.project import Project, with_answers
 
 SHELLS = {"sh": ("sh", "-e"), "bash": ("bash", "-eo", "pipefail")}
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from gitlab.answers import lines
-from gitlab.project import OFFER, Project
 from harness.pipelines import dotenv, run_script
 from harness.server import Server
 from harness.stand_in import Heard, Say, StandIn
+from plugins.gitlab.answers import lines
+from plugins.gitlab.project import OFFER, Project
 
 KEY = "mtk_canary.x-0123456789"
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from gitlab.answers import page
 from harness.pipelines import GITLAB, JOB, Repository, Run, run_pipeline
 from harness.server import Server
 from harness.stand_in import StandIn
+from plugins.gitlab.answers import page
 
 BUILD = """
 build:

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gitlab.answers import NUMBER_LINES, VERSION_LINES
 from harness.pipelines import (
     CHECK_JSONSCHEMA,
     COMPONENT,
@@ -23,6 +22,7 @@ from harness.pipelines import (
     job,
     script,
 )
+from plugins.gitlab.answers import NUMBER_LINES, VERSION_LINES
 
 ONLY_COMPONENT = {"job-name", "stage", "image", "audience"}
 README = (GITLAB / "README.md").read_text()
