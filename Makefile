@@ -6,7 +6,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 # Tests start hundreds of processes. Where nothing is kept, each of them compiles all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test bench faults lint format clean
+.PHONY: run test bench faults lint format gitlab clean
 
 run: .venv/.installed
 	exec $(BIN)/monotron serve
@@ -28,6 +28,10 @@ lint: .venv/.installed-test
 format: .venv/.installed-test
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+# The YAML files of GitLab contain gitlab/job.sh.
+gitlab:
+	$(PYTHON) gitlab/generate.py
 
 clean:
 	rm -rf .venv .hypothesis .*_cache

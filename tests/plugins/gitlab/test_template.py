@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from harness.pipelines import (
     GITLAB,
     JOB,
     ROOT,
+    SCRIPT,
     SHELLCHECK,
     TEMPLATE,
     component,
@@ -49,9 +52,44 @@ def bare(cell: str) -> str:
     return cell.strip("`")
 
 
+def test_the_yaml_files_are_generated_from_the_script(tmp_path: Path) -> None:
+    copy = tmp_path / "gitlab"
+    shutil.copytree(GITLAB, copy)
+    subprocess.run([sys.executable, copy / "generate.py"], check=True)
+    for path in (TEMPLATE, COMPONENT):
+        assert path.read_text() == (copy / path.relative_to(GITLAB)).read_text(), (
+            f"{path} is out of date: run make gitlab"
+        )
+
+
+def test_both_jobs_run_the_script_unchanged() -> None:
+    for (text,) in (job()["script"], component()[1]["script"]):
+        assert text == script()
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "error"),
+    [
+        ("job.sh", "echo $[[ inputs.url ]]\n", "job.sh contains $[["),
+        ("include.in.yml", "job:\n", "include.in.yml has no line for the script"),
+    ],
+)
+def test_the_generator_refuses_sources_that_would_break_the_job(
+    tmp_path: Path, file: str, text: str, error: str
+) -> None:
+    copy = tmp_path / "gitlab"
+    shutil.copytree(GITLAB, copy)
+    (copy / file).write_text(text)
+    done = subprocess.run(
+        [sys.executable, copy / "generate.py"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert error in done.stderr
+
+
 def test_the_component_and_the_template_hold_the_same_job() -> None:
     template, (_, made) = job(), component()
-    for key in ("script", "artifacts", "rules", "inherit", "interruptible"):
+    for key in ("artifacts", "rules", "inherit", "interruptible"):
         assert made[key] == template[key], key
     assert set(made) - set(template) == {"id_tokens"}
     assert set(template) <= set(made)
@@ -145,8 +183,7 @@ def test_the_yaml_of_the_readme_is_valid() -> None:
 @pytest.mark.parametrize("dialect", ["sh", "bash", "dash", "busybox"])
 def test_shellcheck_finds_nothing_in_the_script(dialect: str) -> None:
     done = subprocess.run(
-        [SHELLCHECK, f"--shell={dialect}", "--norc", "-"],
-        input=script(),
+        [SHELLCHECK, f"--shell={dialect}", "--norc", SCRIPT],
         capture_output=True,
         text=True,
         check=False,
