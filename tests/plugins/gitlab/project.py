@@ -1,31 +1,33 @@
-"""A project of GitLab, whose pipelines have but one job: the script, run alone."""
+"""A GitLab project whose pipelines consist of one job: the script, run without a runner."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 from harness.pipelines import Run, dotenv, run_script
 from harness.stand_in import Say, StandIn
 
-OFFER = {"CI_PROJECT_PATH": "acme/shop", "CI_SERVER_HOST": "gitlab.example.com"}
-"""What GitLab tells every job."""
+PROJECT_VARIABLES = {"CI_PROJECT_PATH": "acme/shop", "CI_SERVER_HOST": "gitlab.example.com"}
+"""Variables that GitLab sets in every job of the project."""
 
 
 class Project:
-    """A project, whose jobs run one after the other; a name of its own on the server."""
+    """A project with its own name on the server, whose jobs run one after the other."""
 
     def __init__(self, url: str, directory: Path, name: str = "") -> None:
         self.directory = directory
-        self._variables = {**OFFER, "MONOTRON_URL": url, "MONOTRON_NAME": name}
+        self.encoded_name = quote(name, safe="")
+        self._variables = {**PROJECT_VARIABLES, "MONOTRON_URL": url, "MONOTRON_NAME": name}
 
     def run(self, commit: str = "c0ffee", **variables: str) -> Run:
-        """How the job ends in a pipeline of the commit."""
-        given = {"CI_COMMIT_SHA": commit, "CI_PIPELINE_ID": "7", **self._variables, **variables}
-        return run_script(given, self.directory)
+        """Run the job in a pipeline of the commit."""
+        pipeline = {"CI_COMMIT_SHA": commit, "CI_PIPELINE_ID": "7"}
+        return run_script({**pipeline, **self._variables, **variables}, self.directory)
 
     def report(self, commit: str = "c0ffee", **variables: str) -> Mapping[str, str]:
-        """What the job reports, which has to pass."""
+        """Run the job, which must pass, and return its dotenv report."""
         run = self.run(commit, **variables)
         report = dotenv(self.directory)
         assert run.passed, run.output
@@ -33,18 +35,18 @@ class Project:
         return report
 
     def version(self, commit: str = "c0ffee", **variables: str) -> str:
-        """The version among it."""
+        """Run the job, which must pass, and return the version of its report."""
         return self.report(commit, **variables)["MONOTRON_VERSION"]
 
     def failure(self, commit: str = "c0ffee", **variables: str) -> str:
-        """What the job says, which has to fail, and to report nothing."""
+        """Run the job, which must fail without a report, and return its output."""
         run = self.run(commit, **variables)
         assert run.code == 1, run.output
         assert dotenv(self.directory) is None
         return run.output
 
 
-def with_answers(tmp_path: Path, *says: Say, **variables: str) -> tuple[StandIn, Run]:
-    """A stand-in that gave these answers, and how the job ended."""
-    with StandIn(list(says)) as stand_in:
+def run_against(tmp_path: Path, *responses: Say, **variables: str) -> tuple[StandIn, Run]:
+    """Run the job against a server that sends these responses."""
+    with StandIn(list(responses)) as stand_in:
         return stand_in, Project(stand_in.url, tmp_path / "project").run(**variables)
