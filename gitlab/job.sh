@@ -274,7 +274,7 @@ labels() { # prints a comma-separated list as lines, trimmed and in lower case
 
 bump_by_label() { # bump, labels that select it: applies if the merge request has one of them
   labels "$2" >"$work/labels"
-  [ "$bump" = auto ] && [ -s "$work/labels" ] || return 0
+  [ "$mode:$bump" = semver:auto ] && [ -s "$work/labels" ] || return 0
   label=$(labels "${CI_MERGE_REQUEST_LABELS:-}" | grep -Fx -f "$work/labels") || return 0
   # Like a commit message, a label does not change the version that a commit already has.
   bump=$1 on_conflict=reuse reason="bump $1 by the label '$(printable "${label%%"$newline"*}")'"

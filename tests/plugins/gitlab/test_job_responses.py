@@ -51,6 +51,7 @@ def test_the_error_of_the_server_is_shown_with_its_detail(
         {"MONOTRON_BUMP": "minor"},
         {"MONOTRON_PRERELEASE": "rc", "MONOTRON_DRY_RUN": "true"},
         {"MONOTRON_LINE": "1", "MONOTRON_BUMP": "none"},
+        {"MONOTRON_BUMP": "auto", "CI_MERGE_REQUEST_LABELS": "patch"},
     ],
     ids=str,
 )
@@ -105,7 +106,7 @@ def test_a_response_that_is_not_a_version_fails_the_job_with_a_hint(
         ("MONOTRON_MINOR=3\n", "MONOTRON_MINOR=3\nPATH=/evil\n"),
         ("MONOTRON_MINOR=3\n", "PATH=/evil\n"),
         ("MONOTRON_MINOR=3\n", "MONOTRON_MAJOR=1\n"),
-        ("MONOTRON_MINOR=3\n", "MONOTRON_MINOR=3\nMONOTRON_MINOR=4\n"),
+        ("MONOTRON_PRERELEASE_ID=\n", "MONOTRON_PRERELEASE_ID=\nMONOTRON_PRERELEASE_ID=\n"),
         ("MONOTRON_MINOR=3\n", "MONOTRON_MINOR=3\r\n"),
         ("MONOTRON_MINOR=3\n", "MONOTRON_MINOR=$(id)\n"),
         ("MONOTRON_MINOR=3\n", "MONOTRON_MINOR=03\n"),
