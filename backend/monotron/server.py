@@ -29,6 +29,7 @@ from monotron.config import Settings, is_loopback
 from monotron.errors import StartupError
 from monotron.logging_setup import RequestLog
 from monotron.services.attributes import AttributeService
+from monotron.services.executor import StoreExecutor
 from monotron.services.series import SeriesService
 from monotron.services.versions import VersionService
 from monotron.store import Store, open_store
@@ -78,11 +79,12 @@ def _say_ready(address: str) -> None:
 async def _try(settings: Settings) -> None:
     """Raise the `StartupError` of each of the processes, once."""
     store = open_store(settings.store)
-    series = SeriesService(store)
+    executor = StoreExecutor(store.max_concurrency)
     try:
-        await _application(settings, store, series, RequestLog("json", sys.stderr))
+        await _application(settings, store, executor, RequestLog("json", sys.stderr))
     finally:
-        series.close()
+        executor.close()
+        store.close()
 
 
 async def _serve(
@@ -93,10 +95,10 @@ async def _serve(
     supervisor: int | None = None,
 ) -> None:
     store = open_store(settings.store)
-    series = SeriesService(store)
+    executor = StoreExecutor(store.max_concurrency)
     try:
         self_check(store)
-        application = await _application(settings, store, series, request_log)
+        application = await _application(settings, store, executor, request_log)
         server = http_server(application)
         sockets = bind()
         address = _address(sockets)
@@ -123,27 +125,31 @@ async def _serve(
             log.error("requests were still under way after %g s", DRAIN_SECONDS)
         await server.close_all_connections()
     finally:
-        series.close()
+        executor.close()
+        store.close()
     log.info("stopped")
 
 
 async def _application(
-    settings: Settings, store: Store, series: SeriesService, request_log: RequestLog
+    settings: Settings, store: Store, executor: StoreExecutor, request_log: RequestLog
 ) -> MonotronApplication:
-    grants, accounts = ApiKeys(store, series), Accounts(store, series)
+    series = SeriesService(store, executor)
+    grants, accounts = ApiKeys(store, series, executor), Accounts(store, series, executor)
     issuers = configured_issuers(settings.issuers)
-    trusts = TrustPolicies(store, series, issuers, configured_trusts(settings.trusts, issuers))
+    trusts = TrustPolicies(
+        store, series, executor, issuers, configured_trusts(settings.trusts, issuers)
+    )
     return MonotronApplication(
         series,
-        VersionService(store, series),
-        AttributeService(store, series),
+        VersionService(store, series, executor),
+        AttributeService(store, executor),
         accounts,
         grants,
         trusts,
         AccessControl(
             await _sign_in(settings, issuers, grants, trusts),
             accounts,
-            ReplayGuard(store, series, settings.operations_per_identity),
+            ReplayGuard(store, executor, settings.operations_per_identity),
             RateLimiter(settings.requests_per_key, "with these credentials"),
             RateLimiter(settings.requests_per_account, "for this account"),
         ),
