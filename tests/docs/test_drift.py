@@ -107,7 +107,7 @@ class TestRoutes:
     def test_every_answer_has_the_headers_that_are_documented_of_it(self, client: Client) -> None:
         rows = table(section(page("docs/api.md"), "## Headers"))
         answer = client.request("GET", "/v1")
-        promised = {code(row[0]): code(row[2]) for row in rows if row[1] == "every answer"}
+        promised = {code(row[0]): code(row[2]) for row in rows if row[1] == "every response"}
         assert promised.items() <= dict(answer.headers).items()
         undocumented = {"Content-Type", "Content-Length", "Date"}  # HTTP's own
         assert set(answer.headers) - undocumented <= {code(row[0]) for row in rows}
@@ -263,13 +263,13 @@ class TestPages:
         decisions = set(ROOT.glob("docs/decisions/*.md"))
         assert set(ROOT.glob("docs/**/*.md")) - decisions <= reached
 
-    def test_each_promise_links_to_tests_that_hold_it(self) -> None:
-        promises = section(page("README.md"), "## Promises")
-        rows = table(promises)
-        numbers = re.findall(r"^(\d)\. \*\*", promises, re.MULTILINE)
-        assert [row[0] for row in rows] == [*numbers, "of versions"]
+    def test_each_guarantee_links_to_the_tests_that_verify_it(self) -> None:
+        guarantees = section(page("README.md"), "## Guarantees")
+        rows = table(section(page("docs/faults.md"), "## Tests of the guarantees"))
+        numbers = re.findall(r"^(\d)\. \*\*", guarantees, re.MULTILINE)
+        assert [row[0] for row in rows] == [*numbers, "versions"]
         for row in rows:
-            links = re.findall(r"\[([^\]]+)\]\((tests/[\w/]+\.py)\)", row[1])
+            links = re.findall(r"\[([^\]]+)\]\(\.\./(tests/[\w/]+\.py)\)", row[1])
             assert links, row
             for sentence, path in links:
                 name = "test_" + sentence.replace(" ", "_")
