@@ -13,30 +13,30 @@ from typing import cast
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-from monotron import logs
-from monotron.attributes import Attributes
-from monotron.auth.grants import Accounts, Grants
-from monotron.auth.identity import Issuer
-from monotron.auth.limits import Limit
-from monotron.auth.replay import ReplayBound
-from monotron.auth.sign_in import RootKey, SignIn
-from monotron.auth.trusts import (
-    IdentitySignIn,
-    Trusts,
+from monotron import logging_setup
+from monotron.auth.api_keys import Accounts, ApiKeys
+from monotron.auth.authenticator import Authenticator, RootKey
+from monotron.auth.oidc import Issuer
+from monotron.auth.rate_limit import RateLimiter
+from monotron.auth.replay_guard import ReplayGuard
+from monotron.auth.trust_policies import (
+    OidcAuthenticator,
+    TrustPolicies,
     configured_issuers,
     configured_trusts,
 )
 from monotron.config import Settings, is_loopback
 from monotron.errors import StartupError
-from monotron.logs import RequestLog
-from monotron.series import Series
+from monotron.logging_setup import RequestLog
+from monotron.services.attributes import AttributeService
+from monotron.services.series import SeriesService
+from monotron.services.versions import VersionService
 from monotron.store import Store, open_store
-from monotron.store.self_check import self_check
+from monotron.store.startup_check import self_check
 from monotron.supervisor import Supervisor
-from monotron.versions import Versions
-from monotron.web.admission import Admission
+from monotron.web.access import AccessControl
 from monotron.web.app import MonotronApplication
-from monotron.web.base import Handler
+from monotron.web.handler import Handler
 from monotron.web.streams import listen
 
 log = logging.getLogger("monotron")
@@ -47,7 +47,7 @@ DRAIN_SECONDS = 20.0
 
 def serve(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT, then drain; the exit code. `StartupError`."""
-    log_format = logs.set_up(settings.log_format)
+    log_format = logging_setup.set_up(settings.log_format)
     for warning in settings.warnings:
         log.warning(warning)
     request_log = RequestLog(log_format, sys.stderr)
@@ -78,7 +78,7 @@ def _say_ready(address: str) -> None:
 async def _try(settings: Settings) -> None:
     """Raise the `StartupError` of each of the processes, once."""
     store = open_store(settings.store)
-    series = Series(store)
+    series = SeriesService(store)
     try:
         await _application(settings, store, series, RequestLog("json", sys.stderr))
     finally:
@@ -93,7 +93,7 @@ async def _serve(
     supervisor: int | None = None,
 ) -> None:
     store = open_store(settings.store)
-    series = Series(store)
+    series = SeriesService(store)
     try:
         self_check(store)
         application = await _application(settings, store, series, request_log)
@@ -128,44 +128,44 @@ async def _serve(
 
 
 async def _application(
-    settings: Settings, store: Store, series: Series, request_log: RequestLog
+    settings: Settings, store: Store, series: SeriesService, request_log: RequestLog
 ) -> MonotronApplication:
-    grants, accounts = Grants(store, series), Accounts(store, series)
+    grants, accounts = ApiKeys(store, series), Accounts(store, series)
     issuers = configured_issuers(settings.issuers)
-    trusts = Trusts(store, series, issuers, configured_trusts(settings.trusts, issuers))
+    trusts = TrustPolicies(store, series, issuers, configured_trusts(settings.trusts, issuers))
     return MonotronApplication(
         series,
-        Versions(store, series),
-        Attributes(store, series),
+        VersionService(store, series),
+        AttributeService(store, series),
         accounts,
         grants,
         trusts,
-        Admission(
+        AccessControl(
             await _sign_in(settings, issuers, grants, trusts),
             accounts,
-            ReplayBound(store, series, settings.operations_per_identity),
-            Limit(settings.requests_per_key, "with these credentials"),
-            Limit(settings.requests_per_account, "for this account"),
+            ReplayGuard(store, series, settings.operations_per_identity),
+            RateLimiter(settings.requests_per_key, "with these credentials"),
+            RateLimiter(settings.requests_per_account, "for this account"),
         ),
         request_log,
     )
 
 
 async def _sign_in(
-    settings: Settings, issuers: Sequence[Issuer], grants: Grants, trusts: Trusts
-) -> SignIn:
+    settings: Settings, issuers: Sequence[Issuer], grants: ApiKeys, trusts: TrustPolicies
+) -> Authenticator:
     """Who may sign in. Without any credentials everybody may, from this machine."""
     root = identities = None
     if settings.root_api_key:
         root = RootKey(settings.root_api_key, settings.root_api_secret)
     if issuers:
-        from monotron.auth.identity.tokens import IdentityTokens  # only now: it needs PyJWT
+        from monotron.auth.oidc.verifier import TokenVerifier  # only now: it needs PyJWT
 
         try:
-            tokens = IdentityTokens(issuers, settings.audience)
+            tokens = TokenVerifier(issuers, settings.audience)
         except ValueError as error:
             raise StartupError(f"issuers are set, and the audience {error}.") from None
-        identities = IdentitySignIn(tokens, trusts)
+        identities = OidcAuthenticator(tokens, trusts)
     open_to_all = not (root or identities or await grants.any())
     if open_to_all and not is_loopback(settings.listen.host):
         raise StartupError(
@@ -173,8 +173,10 @@ async def _sign_in(
             "are no credentials, so the server serves this machine only. Set MONOTRON_ROOT_API_KEY "
             "and MONOTRON_ROOT_API_SECRET to values of your own, or listen on 127.0.0.1."
         )
-    failures = Limit(settings.failures_per_address, "with wrong credentials from this address")
-    return SignIn(
+    failures = RateLimiter(
+        settings.failures_per_address, "with wrong credentials from this address"
+    )
+    return Authenticator(
         grants, root=root, identities=identities, open_to_all=open_to_all, failures=failures
     )
 

@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from contract.test_version_examples import wanted
-from harness.mongod import ReplicaSet
 from monotron.errors import MonotronError
-from monotron.model import ANYBODY
-from monotron.semantic import parse_final
-from monotron.series import Series
+from monotron.model.semver import parse_final
+from monotron.model.series import ANYBODY
+from monotron.services.series import SeriesService
+from monotron.services.versions import VersionService
 from monotron.store import Store, open_store
-from monotron.versions import Versions
+from support.mongod import ReplicaSet
 
 NAME = "some-great-service"
 accounts = count(1)
@@ -82,8 +82,8 @@ class Asker:
     """Asks for versions, on a thread and a loop of its own."""
 
     def __init__(self, store: Any) -> None:
-        self._series = Series(store)
-        self._versions = Versions(store, self._series)
+        self._series = SeriesService(store)
+        self._versions = VersionService(store, self._series)
         self._thread = ThreadPoolExecutor(1)
         self._runner = self._thread.submit(asyncio.Runner).result()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gitlab.project import Project
-from harness.server import Server
+from support.server import Server
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.pipelines import Run, dotenv, run_script
-from harness.stand_in import Say, StandIn
+from support.pipelines import Run, dotenv, run_script
+from support.stand_in import Say, StandIn
 
 OFFER = {"CI_PROJECT_PATH": "acme/shop", "CI_SERVER_HOST": "gitlab.example.com"}
 """What GitLab tells every job."""

@@ -8,8 +8,8 @@ import pytest
 
 from gitlab.answers import NUMBER_LINES, VERSION_LINES, lines, page
 from gitlab.project import Project, with_answers
-from harness.pipelines import dotenv
-from harness.stand_in import HANG_UP, Say, StandIn
+from support.pipelines import dotenv
+from support.stand_in import HANG_UP, Say, StandIn
 
 
 def problem(status: int, code: str, detail: str = "It happened. Do this.") -> Say:

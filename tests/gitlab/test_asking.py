@@ -10,8 +10,8 @@ import pytest
 
 from gitlab.answers import NUMBER_LINES, VERSION_LINES, lines
 from gitlab.project import Project, with_answers
-from harness.pipelines import dotenv, run_script
-from harness.server import Server
+from support.pipelines import dotenv, run_script
+from support.server import Server
 
 SHELLS = {"sh": ("sh", "-e"), "bash": ("bash", "-eo", "pipefail")}
 

@@ -9,9 +9,9 @@ import pytest
 
 from gitlab.answers import lines
 from gitlab.project import OFFER, Project
-from harness.pipelines import dotenv, run_script
-from harness.server import Server
-from harness.stand_in import Heard, Say, StandIn
+from support.pipelines import dotenv, run_script
+from support.server import Server
+from support.stand_in import Heard, Say, StandIn
 
 KEY = "mtk_canary.x-0123456789"
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from gitlab.answers import page
-from harness.pipelines import GITLAB, JOB, Repository, Run, run_pipeline
-from harness.server import Server
-from harness.stand_in import StandIn
+from support.pipelines import GITLAB, JOB, Repository, Run, run_pipeline
+from support.server import Server
+from support.stand_in import StandIn
 
 BUILD = """
 build:

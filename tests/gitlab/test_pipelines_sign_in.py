@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.claims import AUDIENCE, gitlab
-from harness.keyless import Keyless, keyless, watched
-from harness.pipelines import ROOT, Repository, Run, run_pipeline
-from test_drift import section
+from docs.test_drift import section
+from support.claims import AUDIENCE, gitlab
+from support.keyless import Keyless, keyless, watched
+from support.pipelines import ROOT, Repository, Run, run_pipeline
 
 BUILD = """
 build:

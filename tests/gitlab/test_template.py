@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from gitlab.answers import NUMBER_LINES, VERSION_LINES
-from harness.pipelines import (
+from support.pipelines import (
     CHECK_JSONSCHEMA,
     COMPONENT,
     GITLAB,

@@ -8,9 +8,10 @@ from typing import Any
 
 from faults.simulated.loop import Future
 from faults.simulated.world import World
-from monotron.batching import Lanes
-from monotron.model import ANYBODY, Reuse, SeriesKey
-from monotron.store.base import Advance, Store
+from monotron.model.allocation import AllocationRequest
+from monotron.model.series import ANYBODY, Reuse, SeriesKey
+from monotron.services.batcher import Batcher
+from monotron.store.interface import Store
 
 ACCOUNT = 1
 Reply = Callable[[Any, BaseException | None], object]
@@ -25,20 +26,20 @@ class Process:
         self.alive = True
         world.starting = self
         self.store = open_store()
-        most = self.store.calls_at_once
-        largest = self.store.largest_batch
+        most = self.store.max_concurrency
+        largest = self.store.max_batch_size
 
         def submit(call: Callable[[], None]) -> None:
             world.spawn(call, self)
 
-        self.advances: Lanes[Advance, Any] = Lanes(
-            self.store.start, submit, largest_batch=largest, calls_at_once=most
+        self.advances: Batcher[AllocationRequest, Any] = Batcher(
+            self.store.start, submit, max_batch_size=largest, max_concurrency=most
         )
-        self.peeks: Lanes[SeriesKey, Any] = Lanes(
+        self.peeks: Batcher[SeriesKey, Any] = Batcher(
             lambda keys: partial(self.store.peek, keys),
             submit,
-            largest_batch=largest,
-            calls_at_once=most,
+            max_batch_size=largest,
+            max_concurrency=most,
         )
 
     def __str__(self) -> str:
@@ -93,7 +94,7 @@ class Server:
             return False
         series = SeriesKey(ACCOUNT, key)
         lane = process.store.lane(series)
-        request = Advance(series, token, Reuse(reuse), ANYBODY)
+        request = AllocationRequest(series, token, Reuse(reuse), ANYBODY)
         self._ask(process, partial(process.advances.ask, lane, request), reply)
         return True
 
