@@ -38,6 +38,7 @@ REPLACED = [
 ACCEPTED = [
     "There is no such table.",
     "There is none.",
+    "If the token has none, the next one is assigned.",
     "The lock is no longer held.",
     "Choose N no larger than necessary.",
     "if value is None: return",
