@@ -86,9 +86,9 @@ def told(answer: VersionResult) -> str:
     release = answer.release
     metadata = f"+{release.metadata}" if release.metadata else ""
     previous = f", previous `{release.previous}`" if release.previous else ""
-    given_before = ", given before" if answer.reused else ""
+    reused = ", reused" if answer.reused else ""
     latest = "" if answer.latest else ", not latest"
-    return f"`{release.version}{metadata}`{previous}{given_before}{latest}"
+    return f"`{release.version}{metadata}`{previous}{reused}{latest}"
 
 
 @pytest.mark.parametrize("example", examples(), ids=lambda each: f"{each.before} {each.request}")
