@@ -3,7 +3,7 @@
 import os
 import sys
 
-from monotron_ci.action import run
+from monotron_ci.main import run
 
 sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # on Windows, too
 sys.exit(run(os.environ))

@@ -7,7 +7,7 @@ import pytest
 from pymongo.database import Database
 
 from faults.tier import WHOLE
-from harness.mongod import ReplicaSet
+from support.mongod import ReplicaSet
 
 JOURNAL_MS = 5
 """How often a member without others writes its journal. Linearizable reads wait for that, and

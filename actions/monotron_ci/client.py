@@ -11,8 +11,8 @@ from urllib.parse import quote, urlencode
 
 from monotron_ci import __version__
 from monotron_ci.credential import Credential, authorization, hidden
-from monotron_ci.failure import Failure, NoAnswer
-from monotron_ci.sending import AGAIN, Answer, Patience, checked_url, open_once, send
+from monotron_ci.errors import Failure, NoResponse
+from monotron_ci.http import AGAIN, HttpResponse, RetryPolicy, checked_url, open_once, send
 
 AGENT = f"monotron-ci/{__version__}"
 
@@ -32,7 +32,7 @@ _NOT_OURS = (
 )
 
 
-class Entry(NamedTuple):
+class SeriesEntry(NamedTuple):
     """A number of a series."""
 
     key: str
@@ -44,7 +44,7 @@ class Entry(NamedTuple):
     """As the service wrote it."""
 
 
-class Version(NamedTuple):
+class VersionInfo(NamedTuple):
     """A version of a name; 0.0.0 where none was given yet."""
 
     name: str
@@ -64,36 +64,36 @@ class Version(NamedTuple):
     """As the service wrote it."""
 
 
-Given = TypeVar("Given", Entry, Version)
+Given = TypeVar("Given", SeriesEntry, VersionInfo)
 
 
 class Client:
     """One Monotron service. These requests may be sent again, and are, within *patience*."""
 
-    def __init__(self, url: str, credential: Credential | None, patience: Patience) -> None:
+    def __init__(self, url: str, credential: Credential | None, patience: RetryPolicy) -> None:
         """`Failure` for a URL that is no https."""
         self.url = checked_url(url, "The address of Monotron")
         self._credential = credential
         self._patience = patience
 
-    def next(self, key: str, token: str) -> Entry:
+    def next(self, key: str, token: str) -> SeriesEntry:
         """The token's number: the one it has, or the next."""
         path = f"/v1/series/{_quoted(key)}/{_quoted(token)}?reuse=any"
         answer = self._ask("PUT", path)
         reused = (answer.headers.get("Monotron-Reused") or "").strip() == "true"
         return self._same_token(answer, self._entry(answer, key, reused), token)
 
-    def peek(self, key: str, token: str | None = None) -> Entry:
+    def peek(self, key: str, token: str | None = None) -> SeriesEntry:
         """Where the series stands, or what the token was given; value 0: nothing yet."""
         path = f"/v1/series/{_quoted(key)}" + (f"/{_quoted(token)}" if token is not None else "")
         try:
             return self._entry(self._ask("GET", path), key, reused=True)
         except Failure as failure:
             if failure.code in ("series_not_found", "entry_not_found"):
-                return Entry(key, None, 0, reused=False)
+                return SeriesEntry(key, None, 0, reused=False)
             raise
 
-    def preview(self, key: str, token: str) -> Entry:
+    def preview(self, key: str, token: str) -> SeriesEntry:
         """What `next` would answer now, as far as can be told without asking it."""
         own = self.peek(key, token)
         if own.value:
@@ -105,18 +105,18 @@ class Client:
                 "Go on with another name.",
                 code="series_exhausted",
             )
-        return Entry(key, token, last + 1, reused=False)
+        return SeriesEntry(key, token, last + 1, reused=False)
 
     def version(
         self, name: str, token: str, query: Mapping[str, str], text: str | None = None
-    ) -> Version:
+    ) -> VersionInfo:
         """The token's version: the one it has, or the next. *text*: messages for `bump=auto`."""
         path = f"/v1/versions/{_quoted(name)}/{_quoted(token)}"
         body = text.encode("utf-8", errors="replace") if text is not None else None
         answer = self._ask("PUT", _with(path, query), body)
         return self._same_token(answer, self._version(answer, name), token)
 
-    def find(self, name: str, token: str = "") -> Version:
+    def find(self, name: str, token: str = "") -> VersionInfo:
         """The latest final version, or the token's; 0.0.0 where there is none."""
         path = f"/v1/versions/{_quoted(name)}" + (f"/{_quoted(token)}" if token else "")
         try:
@@ -126,7 +126,7 @@ class Client:
                 return _NOTHING._replace(name=name)
             raise
 
-    def release(self, name: str, version: str) -> Version | None:
+    def release(self, name: str, version: str) -> VersionInfo | None:
         """Who has the version, or None where no record says so."""
         try:
             return self._version(self._ask("GET", f"/v1/releases/{_quoted(name)}/{version}"), name)
@@ -135,13 +135,15 @@ class Client:
                 return None
             raise
 
-    def adopt(self, name: str, version: str) -> Version:
+    def adopt(self, name: str, version: str) -> VersionInfo:
         """Let counting go on from a version that was given elsewhere."""
         body = json.dumps({"version": version}).encode()
         path = f"/v1/versions/{_quoted(name)}"
         return self._version(self._ask("PUT", path, body, "application/json"), name)
 
-    def releases(self, name: str, limit: int, before: str = "") -> tuple[list[Version], str | None]:
+    def releases(
+        self, name: str, limit: int, before: str = ""
+    ) -> tuple[list[VersionInfo], str | None]:
         """A page of releases, the highest version first, and where the next page begins."""
         query = {"limit": str(limit), **({"before": before} if before else {})}
         answer = self._ask("GET", _with(f"/v1/releases/{_quoted(name)}", query))
@@ -163,7 +165,9 @@ class Client:
         if response.status == 200:
             return response
         with response:
-            raise self._failure(Answer(response.status, response.headers, response.read(1 << 16)))
+            raise self._failure(
+                HttpResponse(response.status, response.headers, response.read(1 << 16))
+            )
 
     def _ask(
         self,
@@ -173,7 +177,7 @@ class Client:
         media_type: str = "text/plain",
         *,
         again: bool = True,
-    ) -> Answer:
+    ) -> HttpResponse:
         """The answer with status 200; all else is a `Failure`. Not *again*: it is sent once."""
         request = self._request(method, path, body, media_type)
         answer = send(request, self._patience if again else self._patience.once())
@@ -193,7 +197,7 @@ class Client:
             request.add_unredirected_header("Authorization", authorization(self._credential))
         return request
 
-    def _failure(self, answer: Answer) -> Failure:
+    def _failure(self, answer: HttpResponse) -> Failure:
         problem = answer.json()
         code = problem.get("code") if isinstance(problem, dict) else None
         if (
@@ -204,43 +208,45 @@ class Client:
         ):
             # Whatever stands at that address may give the key back.
             said = hidden(f"{code}: {problem['detail']}", self._credential)
-            kind = NoAnswer if answer.status in AGAIN else Failure
+            kind = NoResponse if answer.status in AGAIN else Failure
             return kind(f"Monotron answers {answer.status} {said[:2000]}", code=code)
         if 300 <= answer.status < 400:
-            return NoAnswer(
+            return NoResponse(
                 f"{self.url} redirects elsewhere, and a redirect is not followed, since it would "
                 "carry the key along.",
                 "Write the address that it leads to as `url`, if that is your Monotron.",
             )
         return self._not_ours(answer)
 
-    def _not_ours(self, answer: Answer) -> Failure:
+    def _not_ours(self, answer: HttpResponse) -> Failure:
         kind = answer.type if re.fullmatch(r"[a-z0-9.+/-]{1,80}", answer.type) else "no known type"
-        return NoAnswer(
+        return NoResponse(
             f"{self.url} answers {answer.status} with a body ({kind}) that is not Monotron's.",
             _NOT_OURS,
         )
 
-    def _same_token(self, answer: Answer, given: Given, token: str) -> Given:
+    def _same_token(self, answer: HttpResponse, given: Given, token: str) -> Given:
         if given.token != token:
             raise self._not_ours(answer)
         return given
 
-    def _entry(self, answer: Answer, key: str, reused: bool) -> Entry:
+    def _entry(self, answer: HttpResponse, key: str, reused: bool) -> SeriesEntry:
         given = answer.json()
         if isinstance(given, dict) and given.get("key") == key:
-            entry = Entry(key, given.get("token"), cast(int, given.get("value")), reused, given)
+            entry = SeriesEntry(
+                key, given.get("token"), cast(int, given.get("value")), reused, given
+            )
             if isinstance(entry.token, (str, type(None))) and _is_number(entry.value, least=1):
                 return entry
         raise self._not_ours(answer)
 
-    def _version(self, answer: Answer, name: str) -> Version:
+    def _version(self, answer: HttpResponse, name: str) -> VersionInfo:
         return self._read(answer, answer.json(), name)
 
-    def _read(self, answer: Answer, given: Any, name: str) -> Version:
+    def _read(self, answer: HttpResponse, given: Any, name: str) -> VersionInfo:
         if not isinstance(given, dict) or given.get("name") != name:
             raise self._not_ours(answer)
-        version = Version._make([*map(given.get, Version._fields[:-1]), given])
+        version = VersionInfo._make([*map(given.get, VersionInfo._fields[:-1]), given])
         if not all(fits(value) for fits, value in zip(_FITS, version)):
             raise self._not_ours(answer)
         match = VERSION.fullmatch(version.version)
@@ -250,7 +256,7 @@ class Client:
         return version
 
 
-_NOTHING = Version("", None, "0.0.0", 0, 0, 0, None, None, None, False, False, None, None)
+_NOTHING = VersionInfo("", None, "0.0.0", 0, 0, 0, None, None, None, False, False, None, None)
 
 
 def _is_number(value: object, least: int = 0) -> bool:

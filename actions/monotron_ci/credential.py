@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from monotron_ci.failure import Failure
+from monotron_ci.errors import Failure
 
 _CREDENTIAL = re.compile(r"[\x21-\x7e]{1,8192}")
 

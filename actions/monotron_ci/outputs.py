@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from monotron_ci.client import VERSION, Entry, Version
-from monotron_ci.failure import Failure
+from monotron_ci.client import VERSION, SeriesEntry, VersionInfo
+from monotron_ci.errors import Failure
 
 _NUMBER = r"(0|[1-9][0-9]{0,18})?"
 _VERSION = rf"({VERSION.pattern})?"
@@ -51,7 +51,7 @@ DOTENV: Mapping[str, str] = {
 DOTENV_OF_NUMBERS = {"VALUE": "value", "BUILD_NUMBER": "build_number", "REUSED": "reused"}
 
 
-def of_version(version: Version, *, tag_prefix: str, changed: bool) -> dict[str, str]:
+def of_version(version: VersionInfo, *, tag_prefix: str, changed: bool) -> dict[str, str]:
     """The outputs that a version has; the tag is empty where there is none yet."""
     nothing = version.version == "0.0.0"
     return _outputs(
@@ -71,7 +71,7 @@ def of_version(version: Version, *, tag_prefix: str, changed: bool) -> dict[str,
     )
 
 
-def of_entry(entry: Entry, *, changed: bool) -> dict[str, str]:
+def of_entry(entry: SeriesEntry, *, changed: bool) -> dict[str, str]:
     """The outputs that a number has."""
     return _outputs(
         build_number=entry.value,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from monotron_ci.messages import plain
+from monotron_ci.workflow_commands import plain
 
 
 def summary(name: str, outputs: Mapping[str, str], why: str, note: str) -> str:

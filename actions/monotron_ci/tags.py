@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 from monotron_ci.client import AGENT
 from monotron_ci.credential import Credential
-from monotron_ci.failure import Failure
+from monotron_ci.errors import Failure
+from monotron_ci.http import HttpResponse, RetryPolicy, send, split
 from monotron_ci.inputs import TAG_PREFIX
-from monotron_ci.sending import Answer, Patience, send, split
 
 PERMISSION = """permissions:
   contents: write"""
@@ -24,7 +24,9 @@ PERMISSION = """permissions:
 class Tags:
     """The tags of one repository."""
 
-    def __init__(self, api_url: str, repository: str, key: Credential, patience: Patience) -> None:
+    def __init__(
+        self, api_url: str, repository: str, key: Credential, patience: RetryPolicy
+    ) -> None:
         if split(api_url) is None or not re.fullmatch(r"[\w.-]+/[\w.-]+", repository, re.ASCII):
             raise Failure("GITHUB_API_URL and GITHUB_REPOSITORY name no repository to tag.")
         self._url = f"{api_url.rstrip('/')}/repos/{repository}/git"
@@ -65,7 +67,7 @@ class Tags:
         target = found.get("object") if isinstance(found, dict) else None
         return target if isinstance(target, dict) else {}
 
-    def _ask(self, path: str, body: dict[str, str] | None = None) -> Answer:
+    def _ask(self, path: str, body: dict[str, str] | None = None) -> HttpResponse:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self._url}{path}", data)  # noqa: S310 - looked at
         request.add_header("Accept", "application/vnd.github+json")
@@ -76,7 +78,7 @@ class Tags:
         request.add_unredirected_header("Authorization", f"Bearer {self._key}")
         return send(request, self._patience)
 
-    def _refused(self, tag: str, answer: Answer) -> Failure:
+    def _refused(self, tag: str, answer: HttpResponse) -> Failure:
         if answer.status in (401, 403, 404):
             return Failure(
                 f"GitHub answers {answer.status}: `github-token` may not make the tag {tag}.",

@@ -2,7 +2,7 @@
 
 import sys
 
-from monotron.cli import main
+from monotron.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

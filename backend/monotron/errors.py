@@ -3,7 +3,7 @@
 An error has a stable `code`, a `detail` that says what happened, why, and what to do about it,
 and `applied`: whether the write it answers may have happened (`no` or `unknown`). In both cases
 the same request may be sent again. A detail never holds a secret nor a store's own words.
-The HTTP status of a code is the web's business: `monotron.web.errors`.
+The HTTP status of a code is the web's business: `monotron.web.problem`.
 """
 
 from collections.abc import Iterator

@@ -17,7 +17,7 @@ log = logging.getLogger("monotron")
 SHORT_LIFE = 5.0
 """Seconds. A process that ends sooner has not served: something is wrong with it."""
 
-MOST_SHORT_LIVES = 3
+MAX_SHORT_LIVES = 3
 """How many may in a row, before all are given up."""
 
 _STOPPING = {signal.SIGTERM, signal.SIGINT}
@@ -113,7 +113,7 @@ class Supervisor:
                 self._failed = self._failed or code not in (0, -signal.SIGTERM, -signal.SIGINT)
                 continue
             self._short_lives = self._short_lives + 1 if lived < SHORT_LIFE else 0
-            if self._short_lives >= MOST_SHORT_LIVES:
+            if self._short_lives >= MAX_SHORT_LIVES:
                 log.error("process %d ended with %d, like those before it: giving up", pid, code)
                 self._failed = True
                 self._stop()

@@ -8,10 +8,10 @@ from secrets import token_hex
 from typing import NamedTuple
 from unittest.mock import patch
 
-from monotron.model import Reuse, SeriesKey
-from monotron.store import sqlite_file
-from monotron.store.base import Advance
-from monotron.store.sqlite import SqliteStore
+from monotron.model.allocation import AllocationRequest
+from monotron.model.series import Reuse, SeriesKey
+from monotron.store.sqlite import file as sqlite_file
+from monotron.store.sqlite.store import SqliteStore
 
 BATCH = 64
 BATCHES = 8
@@ -41,7 +41,7 @@ def measure(url: str, keys: Sequence[str], times: int) -> Moved:
         with patch.object(sqlite_file, "CHECKPOINT_ROWS", 1 << 40):
             for turn in range(WARM_UP + times):
                 for _ in range(BATCHES):
-                    store.advance([_new(random.choice(keys)) for _ in range(BATCH)])
+                    store.allocate([_new(random.choice(keys)) for _ in range(BATCH)])
                 began = time.perf_counter()
                 _, moved, _ = file.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
                 if turn >= WARM_UP:
@@ -52,5 +52,5 @@ def measure(url: str, keys: Sequence[str], times: int) -> Moved:
     return Moved(statistics.median(pages), statistics.median(ms))
 
 
-def _new(key: str) -> Advance:
-    return Advance(SeriesKey(1, key), token_hex(20), Reuse.ANY, "bench")
+def _new(key: str) -> AllocationRequest:
+    return AllocationRequest(SeriesKey(1, key), token_hex(20), Reuse.ANY, "bench")

@@ -9,10 +9,10 @@ from secrets import token_hex
 
 from semver import Version
 
-from monotron.model import ANYBODY, Reuse, SeriesKey
-from monotron.semantic import Product, Release
+from monotron.model.allocation import AllocationRequest
+from monotron.model.semver import Release, VersionName
+from monotron.model.series import ANYBODY, Reuse, SeriesKey
 from monotron.store import Store, open_store
-from monotron.store.base import Advance
 
 
 def releases_in_process(url: str, name: str, count: int) -> None:
@@ -23,15 +23,15 @@ def releases_in_process(url: str, name: str, count: int) -> None:
 
 def fill_releases(store: Store, name: str, count: int) -> None:
     """Give a name *count* releases on the line 1.0, in records, series and the series' ledger."""
-    product = Product(1, name)
+    product = VersionName(1, name)
     tokens = _give(store, f"{name}-patch-v1.0", count)
 
     def add(patch: int, token: str) -> None:
         store.releases.add(Release(product, token, Version(1, 0, patch), "patch", given_at=0))
 
-    with ThreadPoolExecutor(store.calls_at_once) as executor:
+    with ThreadPoolExecutor(store.max_concurrency) as executor:
         list(executor.map(add, range(1, count + 1), tokens))
-    store.raise_to(SeriesKey(1, f"{name}-major"), 1, ANYBODY)
+    store.advance_to(SeriesKey(1, f"{name}-major"), 1, ANYBODY)
 
 
 def commit_ms(folder: Path) -> float:
@@ -41,7 +41,7 @@ def commit_ms(folder: Path) -> float:
     for _ in range(1000):
         requests = _requests("bench-0", 1)
         start = time.perf_counter()
-        store.advance(requests)
+        store.allocate(requests)
         times.append(time.perf_counter() - start)
     store.close()
     return 1000 * sorted(times)[len(times) // 2]
@@ -51,14 +51,17 @@ def _give(store: Store, key: str, count: int) -> list[str]:
     """Count in a series, and answer the tokens in the order of their values."""
     tokens: list[str] = []
     while len(tokens) < count:
-        requests = _requests(key, min(count - len(tokens), store.largest_batch))
-        store.advance(requests)
+        requests = _requests(key, min(count - len(tokens), store.max_batch_size))
+        store.allocate(requests)
         tokens += [request.token for request in requests]
     return tokens
 
 
-def _requests(key: str, count: int) -> list[Advance]:
-    return [Advance(SeriesKey(1, key), token_hex(20), Reuse.ANY, ANYBODY) for _ in range(count)]
+def _requests(key: str, count: int) -> list[AllocationRequest]:
+    return [
+        AllocationRequest(SeriesKey(1, key), token_hex(20), Reuse.ANY, ANYBODY)
+        for _ in range(count)
+    ]
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ from bench.figures import Figures, Taken
 from bench.load import Result, Target, run_in_process
 from bench.processes import cpu_us, pids, tree_us
 from bench.table import Row, Table
-from harness.mongod import ReplicaSet
-from harness.server import Server
+from support.mongod import ReplicaSet
+from support.server import Server
 
 CONNECTIONS = 64
 SPREAD = 10_000

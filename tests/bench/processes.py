@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from harness.mongod import ReplicaSet
+from support.mongod import ReplicaSet
 
 
 class Yardstick:

@@ -10,11 +10,11 @@ from uuid import uuid4
 
 import yaml
 
-from harness.claims import AUDIENCE, github
-from harness.issuer import IssuerServer
-from harness.server import ROOT, ROOT_ENV, Server
-from monotron.auth.identity import parse_issuer
-from monotron.auth.identity.tokens import IdentityTokens
+from monotron.auth.oidc import parse_issuer
+from monotron.auth.oidc.verifier import TokenVerifier
+from support.claims import AUDIENCE, github
+from support.issuer import IssuerServer
+from support.server import ROOT, ROOT_ENV, Server
 
 CLAIMS = {"repository_id": "777", "repository_owner_id": "42", "ref": "refs/heads/main"}
 SCOPES = ["read,write:series"]
@@ -48,7 +48,7 @@ class Signing:
         tokens = [self._signed(issuer) for _ in range(VERIFICATIONS)]
 
         async def verify() -> float:
-            library = IdentityTokens([parse_issuer(self._issuer(issuer))], AUDIENCE)
+            library = TokenVerifier([parse_issuer(self._issuer(issuer))], AUDIENCE)
             await library.verify(self._signed(issuer))
             started = time.perf_counter()
             for token in tokens:

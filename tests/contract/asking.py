@@ -1,9 +1,9 @@
 """Short words for asking a store, so that the tests read as sentences."""
 
 from monotron.errors import MonotronError
-from monotron.model import Given, Reuse, SeriesKey
+from monotron.model.allocation import AllocationRequest
+from monotron.model.series import Allocation, Reuse, SeriesKey
 from monotron.store import Store
-from monotron.store.base import Advance
 
 SERIES = SeriesKey(1, "some-great-service")
 OTHER = SeriesKey(1, "other")
@@ -12,17 +12,17 @@ BY = "key:mtk_k_AbCdEfGh"
 
 def ask(
     token: str, reuse: Reuse = Reuse.CURRENT, series: SeriesKey = SERIES, by: str = BY
-) -> Advance:
-    return Advance(series, token, reuse, by)
+) -> AllocationRequest:
+    return AllocationRequest(series, token, reuse, by)
 
 
-def ask_any(token: str, series: SeriesKey = SERIES, by: str = BY) -> Advance:
-    return Advance(series, token, Reuse.ANY, by)
+def ask_any(token: str, series: SeriesKey = SERIES, by: str = BY) -> AllocationRequest:
+    return AllocationRequest(series, token, Reuse.ANY, by)
 
 
 def put(store: Store, token: str, reuse: Reuse = Reuse.CURRENT, series: SeriesKey = SERIES) -> int:
     """The value that one PUT of the token gives, in a step that is started, then finished."""
-    (answer,) = store.start([ask(token, reuse, series)])()
+    (answer,) = store.begin_allocate([ask(token, reuse, series)])()
     return value(answer)
 
 
@@ -30,13 +30,13 @@ def put_any(store: Store, token: str, series: SeriesKey = SERIES) -> int:
     return put(store, token, Reuse.ANY, series)
 
 
-def value(answer: Given | MonotronError) -> int:
+def value(answer: Allocation | MonotronError) -> int:
     if isinstance(answer, MonotronError):
         raise answer
     return answer.entry.value
 
 
-def values(answers: list[Given | MonotronError]) -> list[int]:
+def values(answers: list[Allocation | MonotronError]) -> list[int]:
     return [value(answer) for answer in answers]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import mongomock
 from pymongo import UpdateMany
 
-from monotron.model import SeriesKey
+from monotron.model.series import SeriesKey
 from monotron.store.mongo import MongoStore
 from monotron.store.mongo.heads import Head, Sealer
 

@@ -9,9 +9,9 @@ import pytest
 
 from contract.asking import BY, OTHER, SERIES, ledger, put, put_any
 from monotron.errors import InvalidRequest, SeriesExhausted, ValueWouldFall
-from monotron.model import INT64_MAX, Entry, SeriesKey
+from monotron.model.attributes import MAX_ATTRIBUTES
+from monotron.model.series import INT64_MAX, Entry, SeriesKey
 from monotron.store import Store, open_store
-from monotron.store.attributes import MOST_ATTRIBUTES
 
 ODD_WORDS = [
     "$set",
@@ -102,32 +102,32 @@ class TestMerge:
 
 class TestTheirNumber:
     def test_as_many_as_there_may_be_are_kept(self, store: Store) -> None:
-        full = dict.fromkeys(many(MOST_ATTRIBUTES), "é" * 4096)
+        full = dict.fromkeys(many(MAX_ATTRIBUTES), "é" * 4096)
         assert store.attributes.merge(SERIES, "a", full) == full
         assert store.attributes.all(SERIES, "a") == full
         assert store.attributes.merge(SERIES, "a", {"000": "other"})["000"] == "other"
 
     def test_too_many_at_once_change_nothing(self, store: Store) -> None:
         with pytest.raises(InvalidRequest, match=r"65 attributes.* at most 64"):
-            store.attributes.merge(SERIES, "a", many(MOST_ATTRIBUTES + 1))
+            store.attributes.merge(SERIES, "a", many(MAX_ATTRIBUTES + 1))
         assert store.attributes.all(SERIES, "a") == {}
 
     def test_one_more_than_there_may_be_changes_nothing(self, store: Store) -> None:
-        full = many(MOST_ATTRIBUTES)
+        full = many(MAX_ATTRIBUTES)
         store.attributes.merge(SERIES, "a", full)
         with pytest.raises(InvalidRequest):
             store.attributes.merge(SERIES, "a", {"000": "changed", "more": "x"})
         assert store.attributes.all(SERIES, "a") == full
 
     def test_a_removed_one_makes_room(self, store: Store) -> None:
-        store.attributes.merge(SERIES, "a", many(MOST_ATTRIBUTES))
+        store.attributes.merge(SERIES, "a", many(MAX_ATTRIBUTES))
         store.attributes.remove(SERIES, "a", "000")
-        assert len(store.attributes.merge(SERIES, "a", {"more": "x"})) == MOST_ATTRIBUTES
+        assert len(store.attributes.merge(SERIES, "a", {"more": "x"})) == MAX_ATTRIBUTES
 
     def test_it_is_of_one_token(self, store: Store) -> None:
         for token in "abc":
-            store.attributes.merge(SERIES, token, many(MOST_ATTRIBUTES, token))
-        assert store.attributes.all(SERIES, "b") == many(MOST_ATTRIBUTES, "b")
+            store.attributes.merge(SERIES, token, many(MAX_ATTRIBUTES, token))
+        assert store.attributes.all(SERIES, "b") == many(MAX_ATTRIBUTES, "b")
 
 
 class TestRemove:
@@ -164,7 +164,7 @@ class TestCounting:
     def test_a_series_that_has_attributes_only_is_not_there(self, store: Store) -> None:
         store.attributes.merge(SERIES, "a", {"x": "1"})
         assert store.peek([SERIES]) == [None]
-        assert store.heights([SERIES]) == [0]
+        assert store.high_water_marks([SERIES]) == [0]
         assert store.entry(SERIES, "a") is None
         assert store.entry(SERIES, None) is None
         assert store.ledger_page(SERIES, None, 10) is None
@@ -178,10 +178,10 @@ class TestCounting:
 
     def test_a_raise_of_it_keeps_them(self, store: Store) -> None:
         store.attributes.merge(SERIES, "a", {"x": "1"})
-        assert not store.raise_to(SERIES, 41, BY).reused
+        assert not store.advance_to(SERIES, 41, BY).reused
         assert put(store, "a") == 42
         with pytest.raises(ValueWouldFall):
-            store.raise_to(SERIES, 41, BY)
+            store.advance_to(SERIES, 41, BY)
         assert store.attributes.all(SERIES, "a") == {"x": "1"}
 
     def test_a_living_series_counts_on(self, store: Store) -> None:
@@ -200,7 +200,7 @@ class TestCounting:
         assert put(store, "a") == 1
 
     def test_an_exhausted_series_can_have_them(self, store: Store) -> None:
-        store.raise_to(SERIES, INT64_MAX, BY)
+        store.advance_to(SERIES, INT64_MAX, BY)
         assert store.attributes.merge(SERIES, "a", {"x": "1"}) == {"x": "1"}
         with pytest.raises(SeriesExhausted):
             put(store, "a")
@@ -244,7 +244,7 @@ class TestDelete:
             store.attributes.merge(SERIES, "a", {"x": "1"})
             store.delete(SERIES, restart=restart)
             assert store.attributes.all(SERIES, "a") == {}
-        assert store.heights([SERIES]) == [0 if restart else 2]
+        assert store.high_water_marks([SERIES]) == [0 if restart else 2]
         assert put(store, "a") == (1 if restart else 3)
         assert store.attributes.all(SERIES, "a") == {}
 
@@ -337,7 +337,7 @@ class TestRaces:
             return True
 
         kept = at_once(*(lambda n=number: merge(n) for number in range(10)))  # type: ignore[misc]
-        assert sum(kept) == MOST_ATTRIBUTES // 9
+        assert sum(kept) == MAX_ATTRIBUTES // 9
         expected = [many(9, f"{number}-") for number in range(10) if kept[number]]
         assert stores[-1].attributes.all(SERIES, "a") == {
             name: value for each in expected for name, value in sorted(each.items())

@@ -11,14 +11,16 @@ from bson import Int64, ObjectId
 from semver import Version
 
 from contract.asking import BY, OTHER, SERIES, ask, put, put_any
-from monotron.model import INT64_MAX, Reuse, SeriesKey
-from monotron.semantic import Product
-from monotron.series import Series
-from monotron.store import Store, open_store, sqlite_audit
-from monotron.store.auditing import Audited
-from monotron.store.mongo import MongoStore, audit, slices
-from monotron.store.sqlite import SqliteStore
-from monotron.versions import Versions, Wanted
+from monotron.model.semver import VersionName
+from monotron.model.series import INT64_MAX, Reuse, SeriesKey
+from monotron.services.versions import VersionRequest
+from monotron.store import Store, open_store
+from monotron.store.audit import AuditSlice
+from monotron.store.mongo import MongoStore, audit
+from monotron.store.mongo import scan as slices
+from monotron.store.sqlite import audit as sqlite_audit
+from monotron.store.sqlite.store import SqliteStore
+from support.services import StoreServices
 
 WEB = "The series 'some-great-service' of account 1"
 SHOP = "of 'shop' in account 1"
@@ -27,9 +29,9 @@ B = f"The release 0.1.1 {SHOP}, which the token 'b' has,"
 C = f"The release 0.2.0-rc.1 {SHOP}, which the token 'c' has,"
 
 
-def audited(store: Store) -> Audited:
+def audited(store: Store) -> AuditSlice:
     slices = list(store.audit())
-    return Audited(
+    return AuditSlice(
         tuple(finding for each in slices for finding in each.findings),
         sum(each.series for each in slices),
         sum(each.entries for each in slices),
@@ -41,12 +43,13 @@ def findings(store: Store) -> list[str]:
     return list(audited(store).findings)
 
 
-def give_versions(store: Store, *steps: tuple[str, Wanted], name: str = "shop") -> list[str]:
+def give_versions(
+    store: Store, *steps: tuple[str, VersionRequest], name: str = "shop"
+) -> list[str]:
     """Give each token a version of the name, in turn."""
 
     async def give() -> list[str]:
-        series = Series(store)
-        versions = Versions(store, series)
+        versions = StoreServices(store).versions
         given = [await versions.next(1, name, token, wanted) for token, wanted in steps]
         return [str(answer.release.version) for answer in given]
 
@@ -54,7 +57,7 @@ def give_versions(store: Store, *steps: tuple[str, Wanted], name: str = "shop") 
 
 
 def adopt(store: Store, version: str, name: str = "shop") -> None:
-    versions = Versions(store, Series(store))
+    versions = StoreServices(store).versions
     asyncio.run(versions.adopt(1, name, Version.parse(version), BY))
 
 
@@ -70,28 +73,28 @@ def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
 
 class TestAHealthyStore:
     def test_that_is_empty_has_no_findings(self, store: Store) -> None:
-        assert audited(store) == Audited()
+        assert audited(store) == AuditSlice()
 
     def test_is_counted(self, store: Store) -> None:
         for token in "abcab":
             put(store, token)
         put_any(store, "a", OTHER)
-        give_versions(store, ("a", Wanted("minor")), ("b", Wanted()))
-        assert audited(store) == Audited((), series=4, entries=8, releases=2)
+        give_versions(store, ("a", VersionRequest("minor")), ("b", VersionRequest()))
+        assert audited(store) == AuditSlice((), series=4, entries=8, releases=2)
 
     def test_may_have_raises_and_ends_of_lives(self, store: Store) -> None:
         put(store, "a")
-        store.raise_to(SERIES, 41, BY)
+        store.advance_to(SERIES, 41, BY)
         assert findings(store) == []
         put(store, "b")
         put(store, "c")
-        store.raise_to(SERIES, 100, BY)
-        store.raise_to(SERIES, 101, BY)
+        store.advance_to(SERIES, 100, BY)
+        store.advance_to(SERIES, 101, BY)
         assert findings(store) == []
         store.delete(SERIES, restart=False)
         assert findings(store) == []
         assert put(store, "d") == 102
-        store.raise_to(OTHER, INT64_MAX - 2, BY)
+        store.advance_to(OTHER, INT64_MAX - 2, BY)
         put(store, "x", series=OTHER)
         put(store, "y", series=OTHER)
         assert findings(store) == []
@@ -102,38 +105,38 @@ class TestAHealthyStore:
         assert findings(store) == []
 
     def test_may_have_a_raise_as_the_first_of_a_life(self, store: Store) -> None:
-        store.raise_to(SERIES, 41, BY)
-        assert audited(store) == Audited((), series=1, entries=1)
+        store.advance_to(SERIES, 41, BY)
+        assert audited(store) == AuditSlice((), series=1, entries=1)
         put(store, "a")
-        assert audited(store) == Audited((), series=1, entries=2)
+        assert audited(store) == AuditSlice((), series=1, entries=2)
 
     def test_may_have_attributes_without_a_series(self, store: Store) -> None:
         store.attributes.merge(SERIES, "a", {"x": "1"})
-        assert audited(store) == Audited()
+        assert audited(store) == AuditSlice()
         put(store, "a")
         store.attributes.merge(OTHER, "b", {"x": "1"})
         store.delete(SERIES, restart=False)
         store.delete(OTHER, restart=False)
-        assert audited(store) == Audited()
+        assert audited(store) == AuditSlice()
 
     def test_may_have_long_ledgers_and_many_series(self, store: Store, small_slices: None) -> None:
-        store.advance([ask(f"{number}") for number in range(40)])
+        store.allocate([ask(f"{number}") for number in range(40)])
         many = [SeriesKey(1 + number % 2, f"s{number}") for number in range(40)]
-        store.advance([ask("t", Reuse.ANY, series) for series in many])
-        store.advance([ask(f"{number}", series=OTHER) for number in range(21)])
-        give_versions(store, *((f"{number}", Wanted()) for number in range(15)))
-        assert audited(store) == Audited((), series=43, entries=116, releases=15)
+        store.allocate([ask("t", Reuse.ANY, series) for series in many])
+        store.allocate([ask(f"{number}", series=OTHER) for number in range(21)])
+        give_versions(store, *((f"{number}", VersionRequest()) for number in range(15)))
+        assert audited(store) == AuditSlice((), series=43, entries=116, releases=15)
 
     def test_may_have_versions_of_all_kinds(self, store: Store) -> None:
         given = give_versions(
             store,
-            ("a", Wanted("minor", label="rc")),
-            ("b", Wanted("minor", label="rc")),
-            ("b", Wanted("final")),
-            ("c", Wanted()),
-            ("d", Wanted("major")),
-            ("e", Wanted("minor")),
-            ("f", Wanted("minor", label="beta1")),
+            ("a", VersionRequest("minor", label="rc")),
+            ("b", VersionRequest("minor", label="rc")),
+            ("b", VersionRequest("final")),
+            ("c", VersionRequest()),
+            ("d", VersionRequest("major")),
+            ("e", VersionRequest("minor")),
+            ("f", VersionRequest("minor", label="beta1")),
         )
         assert given == [
             "0.1.0-rc.1",
@@ -147,7 +150,7 @@ class TestAHealthyStore:
         adopt(store, "4.5.6")
         adopt(store, "7.0.0")
         adopt(store, "0.3.0", name="other")
-        give_versions(store, ("g", Wanted()))
+        give_versions(store, ("g", VersionRequest()))
         assert findings(store) == []
 
     @pytest.mark.parametrize("component", ["-major", "-minor-v1", "-patch-v1.1"])
@@ -156,21 +159,26 @@ class TestAHealthyStore:
         self, store: Store, component: str, restart: bool
     ) -> None:
         steps = ("major", "minor", "minor", "patch", "patch")
-        give_versions(store, *((bump, Wanted(bump)) for bump in steps))  # type: ignore[arg-type]
-        give_versions(store, ("x", Wanted()), ("y", Wanted("minor")), ("z", Wanted("major")))
+        give_versions(store, *((bump, VersionRequest(bump)) for bump in steps))  # type: ignore[arg-type]
+        give_versions(
+            store,
+            ("x", VersionRequest()),
+            ("y", VersionRequest("minor")),
+            ("z", VersionRequest("major")),
+        )
         series = SeriesKey(1, f"shop{component}")
         store.delete(series, restart=restart)
         assert findings(store) == []
         put(store, "by hand", series=series)
         assert findings(store) == []
-        give_versions(store, ("a", Wanted()), ("b", Wanted("minor")))
+        give_versions(store, ("a", VersionRequest()), ("b", VersionRequest("minor")))
         assert findings(store) == []
 
     def test_may_have_an_adoption_that_a_crash_cut_short(self, store: Store) -> None:
-        give_versions(store, ("a", Wanted()))
-        adopted = Versions(store, Series(store))._adoption
+        give_versions(store, ("a", VersionRequest()))
+        adopted = StoreServices(store).versions._adoption
         adopted._standing.raise_all = lambda *_: None  # type: ignore[method-assign]
-        adopted.adopt(Product(1, "shop"), Version(4, 5, 6), BY)
+        adopted.adopt(VersionName(1, "shop"), Version(4, 5, 6), BY)
         assert findings(store) == []
 
 
@@ -179,20 +187,20 @@ class TestBesideOthers:
         self, store: Store, small_slices: None
     ) -> None:
         series = [SeriesKey(1, f"s{number:02}") for number in range(60)]
-        store.advance([ask("t", Reuse.ANY, each) for each in series])
-        store.advance([ask(f"{number}") for number in range(30)])
+        store.allocate([ask("t", Reuse.ANY, each) for each in series])
+        store.allocate([ask(f"{number}") for number in range(30)])
         found: list[str] = []
         turns = 0
         for turns, audited in enumerate(store.audit()):
             found += audited.findings
             put(store, f"more {turns}")
-            store.raise_to(series[turns % 60], 1000 + turns, BY)
+            store.advance_to(series[turns % 60], 1000 + turns, BY)
             store.delete(series[(turns + 20) % 60], restart=bool(turns % 2))
             put(store, f"more {turns}", series=series[(turns + 40) % 60])
             if turns == 4:
                 store.delete(SERIES, restart=False)
             if turns % 10 == 0:
-                give_versions(store, (f"{turns}", Wanted()))
+                give_versions(store, (f"{turns}", VersionRequest()))
         assert turns > 10
         assert found == []
         assert findings(store) == []
@@ -394,7 +402,9 @@ class TestSqliteRows:
 
         store = open_store("sqlite://", clock=clock)
         assert isinstance(store, SqliteStore)
-        give_versions(store, ("a", Wanted("minor")), ("b", Wanted()), ("c", Wanted()))
+        give_versions(
+            store, ("a", VersionRequest("minor")), ("b", VersionRequest()), ("c", VersionRequest())
+        )
         rows = Sqlite(store)
         life = "(SELECT life FROM series WHERE key = 'shop-patch-v0.1')"
         rows.run(f"DELETE FROM entries WHERE life = {life} AND value = 2")
@@ -430,7 +440,10 @@ def ruinable(store: Store) -> None:
     store.attributes.merge(SERIES, "a", {"x": "1"})
     put(store, "a", series=OTHER)
     give_versions(
-        store, ("a", Wanted("minor")), ("b", Wanted()), ("c", Wanted("minor", label="rc"))
+        store,
+        ("a", VersionRequest("minor")),
+        ("b", VersionRequest()),
+        ("c", VersionRequest("minor", label="rc")),
     )
 
 
@@ -635,7 +648,7 @@ class TestMongoDocuments:
     ) -> None:
         store, database = mongo
         head(value=Int64(8), token="h", batch=["f", "g", "h"])(database)
-        assert audited(store) == Audited((), series=5, entries=12, releases=3)
+        assert audited(store) == AuditSlice((), series=5, entries=12, releases=3)
         head(value=Int64(100), token="h", batch=[None, "g", "h"])(database)
         assert findings(store) == []
 

@@ -9,22 +9,21 @@ import pytest
 from semver import Version
 
 from contract.asking import given_by, put_any
-from monotron.model import SeriesKey
-from monotron.semantic import Line, Product
-from monotron.series import Series
+from monotron.model.semver import Line, VersionName
+from monotron.model.series import SeriesKey
+from monotron.services.versions import VersionRequest, VersionService
 from monotron.store import Store
-from monotron.versions import Versions, Wanted
+from support.services import StoreServices
 
-PRODUCT = Product(1, "api")
-Ask = Callable[[Versions], Coroutine[Any, Any, Any]]
+PRODUCT = VersionName(1, "api")
+Ask = Callable[[VersionService], Coroutine[Any, Any, Any]]
 
 
 @asynccontextmanager
-async def versions_on(store: Store) -> AsyncIterator[Versions]:
-    series = Series(store)
-    yield Versions(store, series)
-    for threads in (series._steps, series._calls):
-        threads.close()
+async def versions_on(store: Store) -> AsyncIterator[VersionService]:
+    services = StoreServices(store)
+    yield services.versions
+    services.close()
 
 
 def ask(store: Store, *calls: Ask) -> None:
@@ -36,7 +35,7 @@ def ask(store: Store, *calls: Ask) -> None:
     asyncio.run(run())
 
 
-def next_version(token: str, wanted: Wanted) -> Ask:
+def next_version(token: str, wanted: VersionRequest) -> Ask:
     return lambda versions: versions.next(*PRODUCT, token, wanted)
 
 
@@ -55,9 +54,9 @@ def series(store: Store, scope: str) -> list[tuple[str | None, str | None]]:
 def test_a_version_and_its_number_are_by_who_asked_first(store: Store) -> None:
     ask(
         store,
-        next_version("a", Wanted(bump="minor", by="first")),
-        next_version("a", Wanted(bump="minor", by="second")),
-        next_version("b", Wanted(by="third")),
+        next_version("a", VersionRequest(bump="minor", by="first")),
+        next_version("a", VersionRequest(bump="minor", by="second")),
+        next_version("b", VersionRequest(by="third")),
     )
     assert records(store) == {"0.1.0": "first", "0.1.1": "third"}
     assert series(store, "minor-v0") == [("a", "first")]
@@ -67,8 +66,8 @@ def test_a_version_and_its_number_are_by_who_asked_first(store: Store) -> None:
 def test_a_pre_release_and_its_promotion_are_each_by_who_asked(store: Store) -> None:
     ask(
         store,
-        next_version("a", Wanted(bump="minor", label="rc", by="first")),
-        next_version("a", Wanted(bump="final", by="second")),
+        next_version("a", VersionRequest(bump="minor", label="rc", by="first")),
+        next_version("a", VersionRequest(bump="final", by="second")),
     )
     assert records(store) == {"0.1.0-rc.1": "first", "0.1.0": "second"}
     assert series(store, "rc-v0.1.0") == [("a", "first")]
@@ -83,7 +82,7 @@ def test_an_adopted_version_is_by_who_adopted_it_and_so_are_its_raises(store: St
 
 
 def test_the_version_to_start_from_is_adopted_by_who_asked(store: Store) -> None:
-    ask(store, next_version("a", Wanted(initial=Version(1, 4, 2), by="first")))
+    ask(store, next_version("a", VersionRequest(initial=Version(1, 4, 2), by="first")))
     assert records(store) == {"1.4.2": "first", "1.4.3": "first"}
     assert series(store, "patch-v1.4") == [(None, "first"), ("a", "first")]
 
@@ -94,7 +93,7 @@ def test_a_series_that_lags_behind_is_raised_by_who_came_next(
 ) -> None:
     ask(store, adopt("1.2.3", "first"))
     store.delete(SeriesKey(1, "api-patch-v1.2"), restart=True)
-    ask(store, next_version("a", Wanted(line=line, by="second")))
+    ask(store, next_version("a", VersionRequest(line=line, by="second")))
     assert records(store) == {"1.2.3": "first", "1.2.4": "second"}
     assert series(store, "patch-v1.2") == [(None, "second"), ("a", "second")]
 
@@ -102,6 +101,6 @@ def test_a_series_that_lags_behind_is_raised_by_who_came_next(
 def test_a_number_that_was_given_before_its_record_keeps_its_own(store: Store) -> None:
     put_any(store, "a", SeriesKey(1, "api-patch-v0.0"))
     before = series(store, "patch-v0.0")
-    ask(store, next_version("a", Wanted(by="later")))
+    ask(store, next_version("a", VersionRequest(by="later")))
     assert records(store) == {"0.0.1": "later"}
     assert series(store, "patch-v0.0") == before

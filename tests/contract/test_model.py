@@ -9,15 +9,15 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from contract.mock import mongomock_store
 from monotron.errors import SeriesExhausted, ValueWouldFall
-from monotron.model import INT64_MAX, Entry, Reuse, SeriesKey
+from monotron.model.allocation import AllocationRequest
+from monotron.model.series import INT64_MAX, Entry, Reuse, SeriesKey
 from monotron.store import Store, open_store
-from monotron.store.base import Advance
 
 KEYS = ["a", "$b", "c.d"]
 names = st.sampled_from(["root", "key:mtk_k_AbCdEfGh", "github:acme/shop:123", "$by"])
 tokens = st.sampled_from(["t", "u", "v", "$w", "é"])
 keys = st.sampled_from(KEYS)
-heights = st.one_of(
+high_water_marks = st.one_of(
     st.integers(1, 20), st.sampled_from([2**53, INT64_MAX - 2, INT64_MAX - 1, INT64_MAX])
 )
 
@@ -78,7 +78,7 @@ def machine(open_fresh: Callable[[], Store]) -> type[RuleBasedStateMachine]:
         )
         def put(self, key: str, puts: list[tuple[str, Reuse, str, int]]) -> None:
             series = self.series(key)
-            answers = self.store.advance([Advance(series, *each) for each in puts])
+            answers = self.store.allocate([AllocationRequest(series, *each) for each in puts])
             for (token, *asked), answer in zip(puts, answers, strict=True):
                 before = self.model[key].height
                 expected = self.model[key].put(token, *asked)
@@ -89,14 +89,14 @@ def machine(open_fresh: Callable[[], Store]) -> type[RuleBasedStateMachine]:
                     assert answer.entry == Entry(*series, token, expected)
                     assert answer.reused == (self.model[key].height == before)
 
-        @rule(key=keys, height=heights, by=names)
-        def raise_to(self, key: str, height: int, by: str) -> None:
+        @rule(key=keys, height=high_water_marks, by=names)
+        def advance_to(self, key: str, height: int, by: str) -> None:
             model = self.model[key]
             if height < model.height:
                 with pytest.raises(ValueWouldFall):
-                    self.store.raise_to(self.series(key), height, by)
+                    self.store.advance_to(self.series(key), height, by)
                 return
-            given = self.store.raise_to(self.series(key), height, by)
+            given = self.store.advance_to(self.series(key), height, by)
             if height > model.height or not model.ledger:
                 model.height = height
                 model.ledger.append((None, height, by))

@@ -3,12 +3,12 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from monotron.store import Store, open_store
-from monotron.store.register import Row
+from monotron.store.interface import AuthRecord
 
-ROW = Row("mtk_k_1", 2, {"digest": "abc", "scopes": ["read:series"], "$set": {"a.b": None}})
+ROW = AuthRecord("mtk_k_1", 2, {"digest": "abc", "scopes": ["read:series"], "$set": {"a.b": None}})
 
 
-def names(rows: list[Row]) -> list[str]:
+def names(rows: list[AuthRecord]) -> list[str]:
     return [row.name for row in rows]
 
 
@@ -30,7 +30,7 @@ class TestRegister:
 
     def test_pages_are_in_order_of_name_of_one_account_or_of_all(self, store: Store) -> None:
         for name, account in (("c", 1), ("a", 2), ("B", 1), ("é", 2), ("$", 1)):
-            store.register.add("grant", Row(name, account, {}))
+            store.register.add("grant", AuthRecord(name, account, {}))
         page = store.register.page
         assert names(page("grant", None, "", 10)) == ["$", "B", "a", "c", "é"]
         assert names(page("grant", 1, "", 10)) == ["$", "B", "c"]
@@ -55,7 +55,7 @@ class TestRegister:
         assert not store.register.remove("grant", 2, ROW.name)
 
     def test_of_many_that_add_one_name_one_does(self, durable_store: Store) -> None:
-        rows = [Row("same", number, {"n": number}) for number in range(16)]
+        rows = [AuthRecord("same", number, {"n": number}) for number in range(16)]
         with ThreadPoolExecutor(16) as threads:
             added = list(threads.map(lambda row: durable_store.register.add("account", row), rows))
         assert added.count(True) == 1

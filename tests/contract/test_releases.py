@@ -11,12 +11,12 @@ from semver import Version
 
 from contract.asking import BY, OTHER, SERIES, put, put_any
 from contract.test_series import ODD_WORDS
-from monotron.model import INT64_MAX, Entry, SeriesKey
-from monotron.semantic import Line, Product, Release, place, places
+from monotron.model.semver import Line, Release, VersionName, place, places
+from monotron.model.series import INT64_MAX, Entry, SeriesKey
 from monotron.store import Store, open_store
 
-PRODUCT = Product(1, "some-great-service")
-OTHER_PRODUCT = Product(1, "other")
+PRODUCT = VersionName(1, "some-great-service")
+OTHER_PRODUCT = VersionName(1, "other")
 
 
 def words(text: str) -> list[str]:
@@ -40,14 +40,14 @@ IN_ORDER = words("""
 
 
 def release(
-    version: str, token: str | None = "token", product: Product = PRODUCT, **more: object
+    version: str, token: str | None = "token", product: VersionName = PRODUCT, **more: object
 ) -> Release:
     return Release(product, token, Version.parse(version), given_at=1_700_000_000_123)._replace(
         **more
     )
 
 
-def add(store: Store, *versions: str, product: Product = PRODUCT) -> list[Release]:
+def add(store: Store, *versions: str, product: VersionName = PRODUCT) -> list[Release]:
     """Record versions, each with a token of its own: the version itself."""
     added = [release(version, version, product) for version in versions]
     for each in added:
@@ -59,7 +59,7 @@ def versions(releases: list[Release]) -> list[str]:
     return [str(release.version) for release in releases]
 
 
-def page(store: Store, product: Product = PRODUCT) -> list[str]:
+def page(store: Store, product: VersionName = PRODUCT) -> list[str]:
     """All versions in the records, the highest first."""
     return versions(store.releases.page(product, places()[1], 1000))
 
@@ -146,7 +146,7 @@ class TestAdd:
         assert page(store) == [str(wanted.version)]
 
     def test_accounts_and_names_have_versions_of_their_own(self, store: Store) -> None:
-        products = [PRODUCT, Product(2, PRODUCT.name), Product(1, "other")]
+        products = [PRODUCT, VersionName(2, PRODUCT.name), VersionName(1, "other")]
         added = [release("1.0.0", product=product) for product in products]
         assert [store.releases.add(each) for each in added] == added
         for product, each in zip(products, added, strict=True):
@@ -158,7 +158,7 @@ class TestAdd:
 
     @pytest.mark.parametrize("word", [*ODD_WORDS, "rc", "1.0.0", "~", "\x7f", "\U0010ffff"])
     def test_names_and_tokens_come_back_as_they_went_in(self, store: Store, word: str) -> None:
-        product = Product(1, word)
+        product = VersionName(1, word)
         mine = [release(version, word, product, reason=word) for version in ("1.0.1-rc.1", "1.0.0")]
         for each in mine:
             assert store.releases.add(each) is each
@@ -167,18 +167,18 @@ class TestAdd:
         assert store.releases.of_token(product, word, None) == mine[1]
         assert store.releases.of_token(product, word, "rc") == mine[0]
         assert store.releases.page(product, places()[1], 10) == [theirs, *mine]
-        assert store.releases.page(Product(1, f"{word}x"), places()[1], 10) == []
+        assert store.releases.page(VersionName(1, f"{word}x"), places()[1], 10) == []
 
     def test_words_that_only_look_alike_are_different(self, store: Store) -> None:
         alike = ["é", "e\u0301", "E", "e", "e ", "$e", "e.e"]
         for number, word in enumerate(alike):
             store.releases.add(release(f"1.0.{number}", word))
-            store.releases.add(release("1.0.0", "token", Product(1, word), reason=word))
+            store.releases.add(release("1.0.0", "token", VersionName(1, word), reason=word))
         for number, word in enumerate(alike):
             found = store.releases.of_token(PRODUCT, word, None)
             assert found is not None
             assert found.version == Version(1, 0, number)
-            found = store.releases.at(Product(1, word), Version(1))
+            found = store.releases.at(VersionName(1, word), Version(1))
             assert found is not None
             assert found.reason == word
 
@@ -239,7 +239,7 @@ class TestAdopted:
         assert not store.releases.adopted(PRODUCT, (place(Version(1, 2, 60)), end))
         assert store.releases.adopted(PRODUCT, (place(Version(1, 2, 60)), places()[1]))
         assert not store.releases.adopted(PRODUCT, places(Line(1, 3)))
-        assert not store.releases.adopted(Product(2, PRODUCT.name), places())
+        assert not store.releases.adopted(VersionName(2, PRODUCT.name), places())
 
 
 class TestReads:
@@ -462,37 +462,37 @@ class TestPlaces:
 
 class TestHeights:
     def test_what_was_never_counted_has_the_height_0(self, store: Store) -> None:
-        assert store.heights([SERIES]) == [0]
+        assert store.high_water_marks([SERIES]) == [0]
 
     def test_a_height_is_the_last_value(self, store: Store) -> None:
         for token in "abc":
             put(store, token)
-        assert store.heights([SERIES]) == [3]
-        store.raise_to(SERIES, 41, BY)
-        assert store.heights([SERIES]) == [41]
-        store.raise_to(SERIES, INT64_MAX, BY)
-        assert store.heights([SERIES]) == [INT64_MAX]
+        assert store.high_water_marks([SERIES]) == [3]
+        store.advance_to(SERIES, 41, BY)
+        assert store.high_water_marks([SERIES]) == [41]
+        store.advance_to(SERIES, INT64_MAX, BY)
+        assert store.high_water_marks([SERIES]) == [INT64_MAX]
 
     def test_each_key_has_its_own_also_where_one_is_asked_for_twice(self, store: Store) -> None:
         put(store, "a")
-        store.raise_to(OTHER, 7, BY)
+        store.advance_to(OTHER, 7, BY)
         unknown = SeriesKey(2, SERIES.key)
         keys = [OTHER, SERIES, unknown, OTHER, SERIES, SERIES]
-        assert store.heights(keys) == [7, 1, 0, 7, 1, 1]
+        assert store.high_water_marks(keys) == [7, 1, 0, 7, 1, 1]
 
     def test_a_delete_keeps_it_and_a_restart_does_not(self, store: Store) -> None:
         for token in "abc":
             put(store, token)
         put(store, "a", series=OTHER)
         store.delete(SERIES, restart=False)
-        assert store.heights([SERIES, OTHER]) == [3, 1]
+        assert store.high_water_marks([SERIES, OTHER]) == [3, 1]
         store.delete(SERIES, restart=True)
-        assert store.heights([SERIES, OTHER]) == [0, 1]
+        assert store.high_water_marks([SERIES, OTHER]) == [0, 1]
         put(store, "b")
-        assert store.heights([SERIES, OTHER]) == [1, 1]
+        assert store.high_water_marks([SERIES, OTHER]) == [1, 1]
 
     def test_looking_changes_nothing(self, store: Store) -> None:
-        store.heights([SERIES, OTHER])
+        store.high_water_marks([SERIES, OTHER])
         assert store.peek([SERIES]) == [None]
         assert store.series_page(1, "", "", 10) == []
         assert put(store, "a") == 1
@@ -500,7 +500,7 @@ class TestHeights:
     def test_every_step_is_seen_at_once(self, store: Store) -> None:
         for value in range(1, 20):
             assert put(store, f"token-{value}") == value
-            assert store.heights([SERIES, OTHER]) == [value, 0]
+            assert store.high_water_marks([SERIES, OTHER]) == [value, 0]
 
 
 class TestRaises:
@@ -513,24 +513,24 @@ class TestRaises:
 
     def test_it_is_the_last_raise_whatever_was_counted_since(self, store: Store) -> None:
         put(store, "a")
-        store.raise_to(SERIES, 41, BY)
+        store.advance_to(SERIES, 41, BY)
         assert store.entry(SERIES, None) == Entry(1, SERIES.key, None, 41)
         for token in "bcd":
             put_any(store, token)
         assert store.entry(SERIES, None) == Entry(1, SERIES.key, None, 41)
-        store.raise_to(SERIES, 50, BY)
-        store.raise_to(SERIES, 60, BY)
+        store.advance_to(SERIES, 50, BY)
+        store.advance_to(SERIES, 60, BY)
         assert store.entry(SERIES, None) == Entry(1, SERIES.key, None, 60)
 
     def test_a_raise_to_where_the_series_stands_is_none(self, store: Store) -> None:
         put(store, "a")
-        store.raise_to(SERIES, 1, BY)
+        store.advance_to(SERIES, 1, BY)
         assert store.entry(SERIES, None) is None
 
     def test_it_ends_with_the_life_of_the_series(self, store: Store) -> None:
         for restart in (False, True):
-            height = store.heights([SERIES])[0] + 41
-            store.raise_to(SERIES, height, BY)
+            height = store.high_water_marks([SERIES])[0] + 41
+            store.advance_to(SERIES, height, BY)
             assert store.entry(SERIES, None) == Entry(1, SERIES.key, None, height)
             store.delete(SERIES, restart=restart)
             assert store.entry(SERIES, None) is None
@@ -538,7 +538,7 @@ class TestRaises:
             assert store.entry(SERIES, None) is None
 
     def test_it_is_of_its_series(self, store: Store) -> None:
-        store.raise_to(OTHER, 41, BY)
+        store.advance_to(OTHER, 41, BY)
         put(store, "a")
         assert store.entry(SERIES, None) is None
 
@@ -549,7 +549,7 @@ def reopened(durable_url: str) -> Iterator[Store]:
     first = open_store(durable_url)
     first.releases.add(FULL)
     first.releases.add(release("1.4.2", None))
-    first.raise_to(SERIES, 41, BY)
+    first.advance_to(SERIES, 41, BY)
     first.close()
     second = open_store(durable_url)
     yield second
@@ -562,5 +562,5 @@ class TestReopened:
         assert reopened.releases.page(PRODUCT, places()[1], 10) == [adopted, FULL]
         assert reopened.releases.add(FULL._replace(version=Version.parse("2.0.0-rc.1"))) == FULL
         assert reopened.releases.add(release("1.4.2", "late")) is None
-        assert reopened.heights([SERIES]) == [41]
+        assert reopened.high_water_marks([SERIES]) == [41]
         assert reopened.entry(SERIES, None) == Entry(1, SERIES.key, None, 41)

@@ -7,40 +7,40 @@ import pytest
 from contract.asking import BY
 from contract.test_audit import audited
 from monotron.errors import MonotronError, StartupError, StorageFull
-from monotron.model import INT64_MAX, Given, SeriesKey
+from monotron.model.allocation import AllocationRequest
+from monotron.model.series import INT64_MAX, Allocation, SeriesKey
 from monotron.store import Store
-from monotron.store.auditing import Audited
-from monotron.store.base import Advance
-from monotron.store.self_check import SERIES, self_check
+from monotron.store.audit import AuditSlice
+from monotron.store.startup_check import SERIES, self_check
 
 
 def test_a_store_that_keeps_its_word_passes_with_one_write_a_time(store: Store) -> None:
     for times in range(1, 4):
         self_check(store)
-        assert store.heights([SERIES]) == [times]
-    assert audited(store) == Audited((), series=1, entries=3)
+        assert store.high_water_marks([SERIES]) == [times]
+    assert audited(store) == AuditSlice((), series=1, entries=3)
     assert store.series_page(1, "", "", 10) == []
 
 
 def test_a_store_whose_series_were_all_raised_to_the_end_passes(store: Store) -> None:
     self_check(store)
-    store.bump(INT64_MAX, BY)
+    store.fast_forward(INT64_MAX, BY)
     self_check(store)
-    assert store.heights([SERIES]) == [1]
+    assert store.high_water_marks([SERIES]) == [1]
 
 
 def test_a_series_of_that_name_in_another_account_is_another(store: Store) -> None:
     self_check(store)
-    assert store.heights([SeriesKey(1, SERIES.key)]) == [0]
+    assert store.high_water_marks([SeriesKey(1, SERIES.key)]) == [0]
 
 
 @pytest.mark.parametrize("fault", ["counts twice", "repeats what is new", "forgets"])
 def test_a_store_that_does_not_is_refused(
     store: Store, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sound, calls = store.advance, []
+    sound, calls = store.allocate, []
 
-    def advance(requests: Sequence[Advance]) -> list[Given | MonotronError]:
+    def allocate(requests: Sequence[AllocationRequest]) -> list[Allocation | MonotronError]:
         calls.append(requests)
         if fault == "counts twice" and len(calls) == 2:
             requests = [requests[0]._replace(token="another")]
@@ -48,9 +48,9 @@ def test_a_store_that_does_not_is_refused(
         if fault == "counts twice":
             return given
         reused = fault == "repeats what is new"
-        return [each._replace(reused=reused) for each in given if isinstance(each, Given)]
+        return [each._replace(reused=reused) for each in given if isinstance(each, Allocation)]
 
-    monkeypatch.setattr(store, "advance", advance)
+    monkeypatch.setattr(store, "allocate", allocate)
     with pytest.raises(StartupError, match="does not keep its word"):
         self_check(store)
 
@@ -59,12 +59,12 @@ def test_a_store_that_does_not_is_refused(
 def test_a_store_that_cannot_count_is_refused(
     store: Store, raised: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def advance(requests: Sequence[Advance]) -> list[Given | MonotronError]:
+    def allocate(requests: Sequence[AllocationRequest]) -> list[Allocation | MonotronError]:
         error = StorageFull("The disk is full.")
         if raised:
             raise error
         return [error]
 
-    monkeypatch.setattr(store, "advance", advance)
+    monkeypatch.setattr(store, "allocate", allocate)
     with pytest.raises(StartupError, match=r"does not count: The disk is full\."):
         self_check(store)

@@ -20,7 +20,7 @@ from contract.asking import (
     values,
 )
 from monotron.errors import SeriesExhausted, ValueWouldFall
-from monotron.model import INT64_MAX, Entry, Given, LedgerEntry, Reuse, SeriesKey
+from monotron.model.series import INT64_MAX, Allocation, Entry, LedgerEntry, Reuse, SeriesKey
 from monotron.store import Store
 
 ODD_WORDS = [
@@ -47,14 +47,16 @@ ODD_WORDS = [
 
 class TestNext:
     def test_the_first_token_gets_1(self, store: Store) -> None:
-        assert store.advance([ask("a")]) == [Given(Entry(1, SERIES.key, "a", 1), reused=False)]
+        assert store.allocate([ask("a")]) == [
+            Allocation(Entry(1, SERIES.key, "a", 1), reused=False)
+        ]
 
     def test_a_new_token_gets_the_next_value(self, store: Store) -> None:
         assert [put(store, token) for token in "abc"] == [1, 2, 3]
 
     def test_the_same_token_again_returns_the_same_value(self, store: Store) -> None:
         put(store, "a")
-        assert store.advance([ask("a")]) == [Given(Entry(1, SERIES.key, "a", 1), reused=True)]
+        assert store.allocate([ask("a")]) == [Allocation(Entry(1, SERIES.key, "a", 1), reused=True)]
 
     def test_an_older_token_gets_a_new_value_by_default(self, store: Store) -> None:
         assert [put(store, token) for token in "aba"] == [1, 2, 3]
@@ -80,10 +82,13 @@ class TestNext:
     def test_a_request_is_given_no_value_beyond_the_last_of_use_to_it(self, store: Store) -> None:
         put(store, "a")
         batch = [ask_any("b")._replace(up_to=2), ask_any("c")._replace(up_to=2)]
-        given, refused = store.advance(batch)
-        assert (given, type(refused)) == (Given(Entry(*SERIES, "b", 2), False), SeriesExhausted)
-        [again, found] = store.advance([batch[1], ask_any("a")._replace(up_to=1)])
-        assert (type(again), found) == (SeriesExhausted, Given(Entry(*SERIES, "a", 1), True))
+        given, refused = store.allocate(batch)
+        assert (given, type(refused)) == (
+            Allocation(Entry(*SERIES, "b", 2), False),
+            SeriesExhausted,
+        )
+        [again, found] = store.allocate([batch[1], ask_any("a")._replace(up_to=1)])
+        assert (type(again), found) == (SeriesExhausted, Allocation(Entry(*SERIES, "a", 1), True))
         assert ledger(store) == [("a", 1), ("b", 2)]
 
     def test_a_found_token_does_not_become_the_current_one(self, store: Store) -> None:
@@ -95,8 +100,8 @@ class TestNext:
 
     def test_a_token_with_very_many_values_gets_the_last_of_them(self, store: Store) -> None:
         for _ in range(40):
-            store.advance([ask("a"), ask("b"), ask("a"), ask("b")])
-        assert values(store.advance([ask("x"), ask_any("a"), ask_any("b")])) == [161, 159, 160]
+            store.allocate([ask("a"), ask("b"), ask("a"), ask("b")])
+        assert values(store.allocate([ask("x"), ask_any("a"), ask_any("b")])) == [161, 159, 160]
 
     def test_series_count_apart(self, store: Store) -> None:
         assert put(store, "a") == put(store, "a", series=OTHER) == 1
@@ -109,11 +114,11 @@ class TestNext:
     def test_keys_and_tokens_come_back_as_they_went_in(self, store: Store, word: str) -> None:
         series = SeriesKey(1, word)
         entry = Entry(1, word, word, 1)
-        assert store.advance([ask_any(word, series)]) == [Given(entry, reused=False)]
-        assert store.advance([ask_any("other", series)]) == [
-            Given(Entry(1, word, "other", 2), reused=False)
+        assert store.allocate([ask_any(word, series)]) == [Allocation(entry, reused=False)]
+        assert store.allocate([ask_any("other", series)]) == [
+            Allocation(Entry(1, word, "other", 2), reused=False)
         ]
-        assert store.advance([ask_any(word, series)]) == [Given(entry, reused=True)]
+        assert store.allocate([ask_any(word, series)]) == [Allocation(entry, reused=True)]
         assert store.entry(series, word) == entry
         assert store.series_page(1, word, "", 10) == [Entry(1, word, "other", 2)]
 
@@ -139,38 +144,37 @@ class TestBatches:
             ask("b"),
             ask("old"),
         ]
-        assert values(store.advance(batch)) == [2, 2, 1, 3, 3, 4, 4, 5, 4, 5, 6]
+        assert values(store.allocate(batch)) == [2, 2, 1, 3, 3, 4, 4, 5, 4, 5, 6]
 
     def test_one_batch_may_ask_for_many_tokens(self, store: Store) -> None:
-        tokens = [f"token-{number}" for number in range(store.largest_batch)]
-        expected = list(range(1, store.largest_batch + 1))
-        assert values(store.advance([ask_any(token) for token in tokens])) == expected
-        assert values(store.advance([ask_any(token) for token in tokens])) == expected
+        tokens = [f"token-{number}" for number in range(store.max_batch_size)]
+        expected = list(range(1, store.max_batch_size + 1))
+        assert values(store.allocate([ask_any(token) for token in tokens])) == expected
+        assert values(store.allocate([ask_any(token) for token in tokens])) == expected
 
-    def test_requests_of_one_lane_for_several_series_count_apart(self, store: Store) -> None:
-        assert store.lane(SERIES) == store.lane(OTHER)
+    def test_requests_of_a_batch_for_several_series_count_apart(self, store: Store) -> None:
         batch = [ask("a"), ask("a", series=OTHER), ask("b"), ask("a"), ask("a", series=OTHER)]
-        assert values(store.advance(batch)) == [1, 1, 2, 3, 1]
+        assert values(store.allocate(batch)) == [1, 1, 2, 3, 1]
 
     def test_an_exhausted_series_fails_its_own_request_only(self, store: Store) -> None:
-        store.raise_to(SERIES, INT64_MAX - 1, BY)
-        last, refused, again = store.advance([ask_any("last"), ask_any("more"), ask_any("last")])
+        store.advance_to(SERIES, INT64_MAX - 1, BY)
+        last, refused, again = store.allocate([ask_any("last"), ask_any("more"), ask_any("last")])
         assert value(last) == value(again) == INT64_MAX
         assert isinstance(refused, SeriesExhausted)
 
 
-class TestStart:
-    def test_a_started_step_is_finished_on_another_thread(self, store: Store) -> None:
-        finish = store.start([ask("a"), ask("b"), ask("a")])
+class TestBeginAllocate:
+    def test_a_batch_that_began_may_finish_on_another_thread(self, store: Store) -> None:
+        finish = store.begin_allocate([ask("a"), ask("b"), ask("a")])
         with ThreadPoolExecutor(1) as executor:
             assert values(executor.submit(finish).result()) == [1, 2, 3]
         assert put(store, "a") == 3
 
-    def test_what_comes_meanwhile_waits_for_its_end(self, store: Store) -> None:
+    def test_later_batches_wait_until_a_batch_that_began_has_finished(self, store: Store) -> None:
         with ThreadPoolExecutor(3) as executor:
-            finish = store.start([ask("a")])
-            other = executor.submit(store.start([ask("b", series=OTHER)]))
-            third = executor.submit(store.advance, [ask("c", series=SeriesKey(1, "third"))])
+            finish = store.begin_allocate([ask("a")])
+            other = executor.submit(store.begin_allocate([ask("b", series=OTHER)]))
+            third = executor.submit(store.allocate, [ask("c", series=SeriesKey(1, "third"))])
             assert values(finish()) == values(other.result()) == values(third.result()) == [1]
         assert store.peek([SERIES]) == [Entry(1, SERIES.key, "a", 1)]
 
@@ -178,16 +182,16 @@ class TestStart:
 class TestInt64:
     @pytest.mark.parametrize("height", [2**31 - 1, 2**53 - 1, 2**53, 2**62, INT64_MAX - 2])
     def test_values_are_exact_at_every_height(self, store: Store, height: int) -> None:
-        store.raise_to(SERIES, height, BY)
+        store.advance_to(SERIES, height, BY)
         assert [put_any(store, token) for token in "ab"] == [height + 1, height + 2]
         assert [put_any(store, token) for token in "ab"] == [height + 1, height + 2]
         assert store.peek([SERIES]) == [Entry(1, SERIES.key, "b", height + 2)]
         assert ledger(store) == [(None, height), ("a", height + 1), ("b", height + 2)]
 
     def test_an_exhausted_series_stays_as_it_is(self, store: Store) -> None:
-        store.raise_to(SERIES, INT64_MAX, BY)
+        store.advance_to(SERIES, INT64_MAX, BY)
         for token in ("a", "b"):
-            (answer,) = store.advance([ask_any(token)])
+            (answer,) = store.allocate([ask_any(token)])
             assert isinstance(answer, SeriesExhausted)
             assert answer.applied == "no"
         assert store.peek([SERIES]) == [Entry(1, SERIES.key, None, INT64_MAX)]
@@ -213,7 +217,7 @@ class TestReads:
         assert store.entry(SERIES, "c") is None
 
     def test_an_entry_within_a_batch_is_found(self, store: Store) -> None:
-        store.advance([ask("a"), ask("b"), ask("a"), ask("c")])
+        store.allocate([ask("a"), ask("b"), ask("a"), ask("c")])
         assert [store.entry(SERIES, token) for token in "abc"] == [
             Entry(1, SERIES.key, "a", 3),
             Entry(1, SERIES.key, "b", 2),
@@ -244,7 +248,7 @@ class TestReads:
         assert store.series_page(1, "", "", 100) == []
 
     def test_the_ledger_is_newest_first_and_pages_by_value(self, store: Store) -> None:
-        store.advance([ask("a"), ask("b"), ask("a")])
+        store.allocate([ask("a"), ask("b"), ask("a")])
         put(store, "d")
         rows = store.ledger_page(SERIES, None, 3)
         assert rows is not None
@@ -267,7 +271,7 @@ class TestReads:
 class TestByWhom:
     def test_the_ledger_says_by_which_credential_each_value_was_given(self, store: Store) -> None:
         for token, by in [("a", "root"), ("b", "github:acme/shop:123"), ("c", "anybody")]:
-            store.advance([ask(token, by=by)])
+            store.allocate([ask(token, by=by)])
         assert given_by(store) == [
             ("a", "root"),
             ("b", "github:acme/shop:123"),
@@ -276,50 +280,50 @@ class TestByWhom:
 
     def test_within_a_batch_each_token_has_its_own(self, store: Store) -> None:
         batch = [("a", "x"), ("b", "y"), ("a", "z"), ("c", "x")]
-        store.advance([ask(token, by=by) for token, by in batch])
+        store.allocate([ask(token, by=by) for token, by in batch])
         assert given_by(store) == batch
 
     def test_a_batch_by_one_is_by_that_one(self, store: Store) -> None:
-        store.advance([ask(token, by="root") for token in "abc"])
+        store.allocate([ask(token, by="root") for token in "abc"])
         assert given_by(store) == [(token, "root") for token in "abc"]
-        store.advance([ask(token, by="other") for token in "de"])
+        store.allocate([ask(token, by="other") for token in "de"])
         assert given_by(store)[3:] == [("d", "other"), ("e", "other")]
 
     def test_a_repeated_token_keeps_its_first(self, store: Store) -> None:
-        store.advance([ask_any("a", by="first"), ask_any("a", by="second")])
-        store.advance([ask("a", by="third")])
-        store.advance([ask_any("b", by="fourth"), ask_any("a", by="fifth")])
+        store.allocate([ask_any("a", by="first"), ask_any("a", by="second")])
+        store.allocate([ask("a", by="third")])
+        store.allocate([ask_any("b", by="fourth"), ask_any("a", by="fifth")])
         assert given_by(store) == [("a", "first"), ("b", "fourth")]
 
     def test_a_token_that_gets_another_value_has_one_for_each(self, store: Store) -> None:
         for token, by in [("a", "first"), ("b", "second"), ("a", "third")]:
-            store.advance([ask(token, by=by)])
+            store.allocate([ask(token, by=by)])
         assert given_by(store) == [("a", "first"), ("b", "second"), ("a", "third")]
 
     def test_a_raise_has_one_too_and_where_it_changes_nothing_keeps_what_is_there(
         self, store: Store
     ) -> None:
-        store.advance([ask("a", by="first")])
-        store.raise_to(SERIES, 1, "second")
-        store.raise_to(SERIES, 41, "third")
-        store.raise_to(SERIES, 41, "fourth")
+        store.allocate([ask("a", by="first")])
+        store.advance_to(SERIES, 1, "second")
+        store.advance_to(SERIES, 41, "third")
+        store.advance_to(SERIES, 41, "fourth")
         assert given_by(store) == [("a", "first"), (None, "third")]
 
     def test_a_new_life_knows_nothing_of_the_old_one(self, store: Store) -> None:
-        store.advance([ask("a", by="first")])
+        store.allocate([ask("a", by="first")])
         store.delete(SERIES, restart=True)
-        store.advance([ask("a", by="second")])
+        store.allocate([ask("a", by="second")])
         assert given_by(store) == [("a", "second")]
 
     @pytest.mark.parametrize("name", ["$by", "a.b", "é", "🚀" * 128, ""])
     def test_it_comes_back_as_it_went_in(self, store: Store, name: str) -> None:
-        store.advance([ask("a", by=name), ask("b", by="other")])
-        store.advance([ask("c", by=name)])
+        store.allocate([ask("a", by=name), ask("b", by="other")])
+        store.allocate([ask("c", by=name)])
         assert given_by(store) == [("a", name), ("b", "other"), ("c", name)]
 
     def test_pages_of_any_size_have_it(self, store: Store) -> None:
         for number in range(6):
-            store.advance([ask(f"{number}-{each}", by=f"by-{number}-{each}") for each in "ab"])
+            store.allocate([ask(f"{number}-{each}", by=f"by-{number}-{each}") for each in "ab"])
         rows: list[LedgerEntry] = []
         while page := store.ledger_page(SERIES, rows[-1].entry.value if rows else None, 5):
             rows += page
@@ -329,35 +333,39 @@ class TestByWhom:
 
 class TestRaise:
     def test_the_next_value_is_one_more(self, store: Store) -> None:
-        assert store.raise_to(SERIES, 41, BY) == Given(Entry(1, SERIES.key, None, 41), reused=False)
+        assert store.advance_to(SERIES, 41, BY) == Allocation(
+            Entry(1, SERIES.key, None, 41), reused=False
+        )
         assert put(store, "a") == 42
 
     def test_the_current_token_is_then_none(self, store: Store) -> None:
         put(store, "a")
-        store.raise_to(SERIES, 41, BY)
+        store.advance_to(SERIES, 41, BY)
         assert store.peek([SERIES]) == [Entry(1, SERIES.key, None, 41)]
         assert put(store, "a") == 42
 
     def test_tokens_from_before_are_still_known(self, store: Store) -> None:
         put(store, "a")
-        store.raise_to(SERIES, 41, BY)
+        store.advance_to(SERIES, 41, BY)
         assert put_any(store, "a") == 1
 
     def test_it_stands_in_the_ledger_without_a_token(self, store: Store) -> None:
         put(store, "a")
-        store.raise_to(SERIES, 41, BY)
+        store.advance_to(SERIES, 41, BY)
         put(store, "b")
         assert ledger(store) == [("a", 1), (None, 41), ("b", 42)]
 
     def test_to_where_the_series_stands_it_changes_nothing(self, store: Store) -> None:
         put(store, "a")
-        assert store.raise_to(SERIES, 1, BY) == Given(Entry(1, SERIES.key, "a", 1), reused=True)
+        assert store.advance_to(SERIES, 1, BY) == Allocation(
+            Entry(1, SERIES.key, "a", 1), reused=True
+        )
         assert ledger(store) == [("a", 1)]
 
     def test_it_never_lowers(self, store: Store) -> None:
-        store.raise_to(SERIES, 41, BY)
+        store.advance_to(SERIES, 41, BY)
         with pytest.raises(ValueWouldFall):
-            store.raise_to(SERIES, 40, BY)
+            store.advance_to(SERIES, 40, BY)
         assert store.peek([SERIES]) == [Entry(1, SERIES.key, None, 41)]
 
 
@@ -418,21 +426,23 @@ class TestDelete:
         put(store, "a")
         put(store, "b")
         store.delete(SERIES, restart=False)
-        assert store.raise_to(SERIES, 2, BY) == Given(Entry(1, SERIES.key, None, 2), reused=False)
+        assert store.advance_to(SERIES, 2, BY) == Allocation(
+            Entry(1, SERIES.key, None, 2), reused=False
+        )
         assert ledger(store) == [(None, 2)]
         assert put_any(store, "a") == 3
 
     def test_a_raise_below_the_kept_height_is_refused(self, store: Store) -> None:
-        store.raise_to(SERIES, 41, BY)
+        store.advance_to(SERIES, 41, BY)
         store.delete(SERIES, restart=False)
         with pytest.raises(ValueWouldFall):
-            store.raise_to(SERIES, 40, BY)
+            store.advance_to(SERIES, 40, BY)
         assert store.peek([SERIES]) == [None]
 
     def test_an_exhausted_series_stays_exhausted_until_a_restart(self, store: Store) -> None:
-        store.raise_to(SERIES, INT64_MAX, BY)
+        store.advance_to(SERIES, INT64_MAX, BY)
         store.delete(SERIES, restart=False)
-        (answer,) = store.advance([ask("a")])
+        (answer,) = store.allocate([ask("a")])
         assert isinstance(answer, SeriesExhausted)
         assert store.peek([SERIES]) == [None]
         store.delete(SERIES, restart=True)
@@ -441,7 +451,7 @@ class TestDelete:
     def test_many_lives_do_not_mix(self, store: Store) -> None:
         for life in range(20):
             tokens = [f"{life}-{number}" for number in range(life)]
-            store.advance([ask_any(token) for token in ["same", *tokens]])
+            store.allocate([ask_any(token) for token in ["same", *tokens]])
             assert [token for token, _ in ledger(store)] == ["same", *tokens]
             store.delete(SERIES, restart=life % 2 == 0)
 

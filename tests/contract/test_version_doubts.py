@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import pytest
 from semver import Version
 
-from monotron import commits
 from monotron.errors import (
     MonotronError,
     SeriesExhausted,
@@ -17,18 +16,19 @@ from monotron.errors import (
     TokenTaken,
     in_doubt,
 )
-from monotron.model import ANYBODY, INT64_MAX, Given, Reuse, SeriesKey
-from monotron.semantic import Line, Product, Release
-from monotron.series import Series
+from monotron.model import conventional_commits as commits
+from monotron.model.allocation import AllocationRequest
+from monotron.model.semver import Line, Release, VersionName
+from monotron.model.series import ANYBODY, INT64_MAX, Allocation, Reuse, SeriesKey
+from monotron.services.versions import VersionRequest, VersionResult
 from monotron.store import Store, open_store
-from monotron.store.base import Advance
-from monotron.versions import Answer, Versions, Wanted
+from support.services import StoreServices
 
 T = TypeVar("T")
 
 NAME = "some-great-service"
-PRODUCT = Product(1, NAME)
-RC = Wanted(bump="minor", label="rc")
+PRODUCT = VersionName(1, NAME)
+RC = VersionRequest(bump="minor", label="rc")
 
 
 class Domain:
@@ -36,11 +36,13 @@ class Domain:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.series = Series(store)
-        self.versions = Versions(store, self.series)
+        services = StoreServices(store)
+        self.series, self.versions = services.series, services.versions
 
-    async def next(self, token: str, wanted: Wanted | None = None, text: bytes = b"") -> str:
-        answer = await self.versions.next(1, NAME, token, wanted or Wanted(), text)
+    async def next(
+        self, token: str, wanted: VersionRequest | None = None, text: bytes = b""
+    ) -> str:
+        answer = await self.versions.next(1, NAME, token, wanted or VersionRequest(), text)
         return str(answer.release.version)
 
     async def adopt(self, version: str) -> None:
@@ -76,17 +78,19 @@ class TestApplied:
         """T has counted a number before, and U has not."""
         store = open_store("sqlite://")
 
-        def start(requests: Sequence[Advance]) -> Callable[[], list[Given | MonotronError]]:
-            def finish() -> list[Given | MonotronError]:
+        def begin(
+            requests: Sequence[AllocationRequest],
+        ) -> Callable[[], list[Allocation | MonotronError]]:
+            def finish() -> list[Allocation | MonotronError]:
                 raise StoreUnavailable("The store does not answer.")
 
-            return finish if len(requests) > 1 else steps(requests)
+            return finish if len(requests) > 1 else begin_allocate(requests)
 
-        steps = store.start
-        store.start = start  # type: ignore[method-assign]
+        begin_allocate = store.begin_allocate
+        store.begin_allocate = begin  # type: ignore[method-assign]
 
         async def ask(domain: Domain) -> tuple[MonotronError, MonotronError]:
-            next_, shared = domain.series.next, list[asyncio.Future[Given]]()
+            next_, shared = domain.series.next, list[asyncio.Future[Allocation]]()
 
             def next_with_another(series: SeriesKey, *args: Any, **more: Any) -> Any:
                 if recorded:
@@ -152,14 +156,21 @@ class TestMeanwhile:
 
     @pytest.mark.parametrize(
         ("wanted", "version"),
-        [(Wanted(bump="final"), "1.3.0"), (Wanted(bump="auto"), "1.3.0"), (RC, "1.3.0-rc.1")],
+        [
+            (VersionRequest(bump="final"), "1.3.0"),
+            (VersionRequest(bump="auto"), "1.3.0"),
+            (RC, "1.3.0-rc.1"),
+        ],
     )
     def test_a_token_that_seemed_to_have_no_version_is_not_refused(
-        self, store: Store, wanted: Wanted, version: str
+        self, store: Store, wanted: VersionRequest, version: str
     ) -> None:
         async def ask(domain: Domain) -> list[str]:
             await domain.adopt("1.2.57")
-            given = [await domain.next("T", RC), await domain.next("T", Wanted(bump="final"))]
+            given = [
+                await domain.next("T", RC),
+                await domain.next("T", VersionRequest(bump="final")),
+            ]
             # As a primary may, that was elected just now.
             store.releases.of_token = lambda *_: None  # type: ignore[method-assign]
             return [*given, await domain.next("T", wanted)]
@@ -167,7 +178,7 @@ class TestMeanwhile:
         assert run(store, ask) == ["1.3.0-rc.1", "1.3.0", version]
 
     def test_an_adoption_of_what_a_token_is_just_given_finds_it(self, store: Store) -> None:
-        async def ask(domain: Domain) -> Answer:
+        async def ask(domain: Domain) -> VersionResult:
             await domain.adopt("1.2.57")
 
             def add(method: Callable[[Release], Release | None], release: Release) -> Any:
@@ -179,45 +190,48 @@ class TestMeanwhile:
 
         answer = run(store, ask)
         assert (answer.release.token, answer.reused, answer.latest) == ("T", True, True)
-        assert store.heights([key("patch-v1.2")]) == [58]
+        assert store.high_water_marks([key("patch-v1.2")]) == [58]
 
     def test_commit_messages_are_read_once(
         self, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         read: list[str] = []
 
-        def decide(text: str) -> commits.Decision | None:
+        def decide(text: str) -> commits.BumpDecision | None:
             read.append(text)
-            return commits.Decision("minor", text)
+            return commits.BumpDecision("minor", text)
 
-        monkeypatch.setattr("monotron.versions.planning.commits.decide", decide)
+        monkeypatch.setattr("monotron.services.versions.planner.commits.decide", decide)
 
         async def ask(domain: Domain) -> list[str]:
             await domain.adopt("1.2.57")
             once(domain.versions, "_record", lambda *_: None)  # overtaken
-            auto = Wanted(bump="auto")
+            auto = VersionRequest(bump="auto")
             return [await domain.next("T", auto, b"feat: x") for _ in range(2)]
 
         assert run(store, ask) == ["1.3.0"] * 2
         assert read == ["feat: x"]
 
     def test_the_latest_is_one_that_was_so_at_one_moment(self, database_url: str) -> None:
-        """A major and then a hotfix of the old line, while the heights are read."""
+        """A major and then a hotfix of the old line, while the high_water_marks are read."""
         store = open_store(database_url)
 
         async def prepare(domain: Domain) -> None:
             await domain.adopt("1.2.57")
 
         async def release(domain: Domain) -> list[str]:
-            line = Wanted(line=Line(1, 2))
-            return [await domain.next("a", Wanted(bump="major")), await domain.next("b", line)]
+            line = VersionRequest(line=Line(1, 2))
+            return [
+                await domain.next("a", VersionRequest(bump="major")),
+                await domain.next("b", line),
+            ]
 
         def read(method: Callable[..., Any], *args: Any) -> Any:
             assert run(store, release) == ["2.0.0", "1.2.58"]
             return method(*args)
 
         run(store, prepare)
-        versions = Versions(store, Series(store))
+        versions = StoreServices(store).versions
         once(store._heads, "read", read, with_method=True)  # type: ignore[attr-defined]
         assert str(versions._latest(PRODUCT).release.version) in ("1.2.57", "2.0.0")
         store.close()
@@ -229,16 +243,16 @@ class TestSkipped:
     @pytest.mark.parametrize(
         ("scope", "adopted", "wanted", "version"),
         [
-            ("patch-v1.2", "1.2.58", Wanted(), "1.2.59"),
-            ("minor-v1", "1.3.0", Wanted(bump="minor"), "1.4.0"),
-            ("minor-v1", "1.3.5", Wanted(bump="minor"), "1.4.0"),
-            ("major", "2.0.0", Wanted(bump="major"), "3.0.0"),
-            ("major", "2.1.0", Wanted(bump="major"), "3.0.0"),
+            ("patch-v1.2", "1.2.58", VersionRequest(), "1.2.59"),
+            ("minor-v1", "1.3.0", VersionRequest(bump="minor"), "1.4.0"),
+            ("minor-v1", "1.3.5", VersionRequest(bump="minor"), "1.4.0"),
+            ("major", "2.0.0", VersionRequest(bump="major"), "3.0.0"),
+            ("major", "2.1.0", VersionRequest(bump="major"), "3.0.0"),
             ("rc-v1.3.0", "1.2.90", RC, "1.3.0-rc.1"),
         ],
     )
     def test_it_gets_the_next_one(
-        self, store: Store, scope: str, adopted: str, wanted: Wanted, version: str
+        self, store: Store, scope: str, adopted: str, wanted: VersionRequest, version: str
     ) -> None:
         async def ask(domain: Domain) -> list[str]:
             await domain.adopt("1.2.57")

@@ -9,12 +9,13 @@ from urllib.parse import parse_qsl
 import pytest
 
 from monotron.errors import MonotronError
-from monotron.model import ANYBODY, Reuse, SeriesKey
-from monotron.semantic import parse_final, parse_line
-from monotron.series import Series
+from monotron.model.semver import parse_final, parse_line
+from monotron.model.series import ANYBODY, Reuse, SeriesKey
+from monotron.services.series import SeriesService
+from monotron.services.versions import VersionRequest, VersionResult, VersionService
 from monotron.store import Store
-from monotron.versions import Answer, Versions, Wanted
-from monotron.web.errors import STATUS
+from monotron.web.problem import STATUS
+from support.services import StoreServices
 
 PAGE = (Path(__file__).parents[2] / "docs/versions.md").read_text()
 NAME = "some-great-service"
@@ -43,9 +44,9 @@ def words(cell: str) -> list[str]:
     return re.findall(r"`([^`]*)`", cell)
 
 
-def wanted(query: str) -> Wanted:
+def wanted(query: str) -> VersionRequest:
     asked = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
-    known = Wanted(
+    known = VersionRequest(
         bump=asked.pop("bump", "patch"),  # type: ignore[arg-type]
         label=asked.pop("prerelease", None),
         line=parse_line(asked.pop("line")) if "line" in asked else None,
@@ -59,20 +60,20 @@ def wanted(query: str) -> Wanted:
     return known
 
 
-async def prepare(series: Series, versions: Versions, request: str) -> None:
+async def prepare(series: SeriesService, versions: VersionService, request: str) -> None:
     """Carry out what happened before: by hand, or as a request."""
     if by_hand := re.fullmatch(r"([\w.-]+)([=/])(\w+)", request):
         scope, how, what = by_hand.groups()
         key = SeriesKey(1, f"{NAME}-{scope}")
         if how == "=":
-            await series.raise_to(key, int(what), ANYBODY)
+            await series.advance_to(key, int(what), ANYBODY)
         else:
             await series.next(key, what, Reuse.CURRENT, ANYBODY)
     else:
         await ask(versions, request)
 
 
-async def ask(versions: Versions, request: str, body: str = "") -> Answer:
+async def ask(versions: VersionService, request: str, body: str = "") -> VersionResult:
     if request[0].isdigit():
         return await versions.adopt(1, NAME, parse_final(request), ANYBODY)
     token, _, query = request.partition("?")
@@ -80,21 +81,21 @@ async def ask(versions: Versions, request: str, body: str = "") -> Answer:
     return await versions.next(1, NAME, token, wanted(query), text)
 
 
-def told(answer: Answer) -> str:
+def told(answer: VersionResult) -> str:
     """The answer as the table writes it, with all that it may say of it."""
     release = answer.release
     metadata = f"+{release.metadata}" if release.metadata else ""
     previous = f", previous `{release.previous}`" if release.previous else ""
-    given_before = ", given before" if answer.reused else ""
+    reused = ", reused" if answer.reused else ""
     latest = "" if answer.latest else ", not latest"
-    return f"`{release.version}{metadata}`{previous}{given_before}{latest}"
+    return f"`{release.version}{metadata}`{previous}{reused}{latest}"
 
 
 @pytest.mark.parametrize("example", examples(), ids=lambda each: f"{each.before} {each.request}")
 def test_an_example_of_the_documentation_is_true(example: Example, store: Store) -> None:
     async def run() -> str:
-        series = Series(store)
-        versions = Versions(store, series)
+        services = StoreServices(store)
+        series, versions = services.series, services.versions
         for request in example.before:
             await prepare(series, versions, request)
         try:

@@ -20,13 +20,13 @@ from semver import Version
 
 from contract.mock import mongomock_store
 from monotron.errors import MonotronError
-from monotron.model import ANYBODY, INT64_MAX, Reuse, SeriesKey
-from monotron.semantic import Line, Product, Release, pre_release
-from monotron.series import Series
+from monotron.model.allocation import AllocationRequest
+from monotron.model.semver import Line, Release, VersionName, pre_release
+from monotron.model.series import ANYBODY, INT64_MAX, Reuse, SeriesKey
+from monotron.services.versions import VersionRequest, VersionResult
+from monotron.services.versions.types import Plan
 from monotron.store import Store, open_store
-from monotron.store.base import Advance
-from monotron.versions import Answer, Versions, Wanted
-from monotron.versions.words import Plan
+from support.services import StoreServices
 
 T = TypeVar("T")
 Number = tuple[int, int, int]
@@ -230,8 +230,8 @@ def line_of(line: LineOf | None) -> Line | None:
     return None if line is None else Line(*line)
 
 
-def wanted(asked: Asked, *, dry_run: bool = False) -> Wanted:
-    return Wanted(
+def wanted(asked: Asked, *, dry_run: bool = False) -> VersionRequest:
+    return VersionRequest(
         bump=asked.bump,  # type: ignore[arg-type]
         label=asked.label,
         line=line_of(asked.line),
@@ -246,7 +246,7 @@ def wanted(asked: Asked, *, dry_run: bool = False) -> Wanted:
 View = tuple[object, ...]
 
 
-def seen(answer: Answer) -> View:
+def seen(answer: VersionResult) -> View:
     """An answer, but for its time."""
     release = answer.release
     return (
@@ -282,14 +282,14 @@ class Domain:
 
     def __init__(self, store: Store, runner: asyncio.Runner) -> None:
         self.store = store
-        self.series = Series(store)
-        self.versions = Versions(store, self.series)
+        self.services = StoreServices(store)
+        self.series, self.versions = self.services.series, self.services.versions
         self._runner = runner
 
     def run(self, call: Coroutine[Any, Any, T]) -> T:
         return self._runner.run(call)
 
-    def ask(self, call: Coroutine[Any, Any, Answer]) -> Answer | str:
+    def ask(self, call: Coroutine[Any, Any, VersionResult]) -> VersionResult | str:
         """The answer, or the code of the error, which says that nothing was done."""
         try:
             return self.run(call)
@@ -304,7 +304,8 @@ def domain_on(store: Store) -> Iterator[Domain]:
         try:
             yield domain
         finally:
-            domain.series.close()
+            domain.services.close()
+            domain.store.close()
 
 
 accounts = iter(range(1, 10_000_000))
@@ -351,15 +352,15 @@ class Alone(RuleBasedStateMachine):
         self.account = next(accounts)
         self.model = Model()
 
-    def check(self, answer: Answer | str, told: Told | Codes) -> None:
+    def check(self, answer: VersionResult | str, told: Told | Codes) -> None:
         if isinstance(told, set):
             assert answer in told
         else:
             assert not isinstance(answer, str), answer
             assert seen(answer) == expected(told)
-            assert answer.release.product == Product(self.account, NAME)
+            assert answer.release.product == VersionName(self.account, NAME)
 
-    def put(self, token: str, asked: Asked, *, dry_run: bool = False) -> Answer | str:
+    def put(self, token: str, asked: Asked, *, dry_run: bool = False) -> VersionResult | str:
         versions = self.domain.versions
         request = wanted(asked, dry_run=dry_run)
         return self.domain.ask(
@@ -464,12 +465,12 @@ class Disturbed(RuleBasedStateMachine):
 
     @rule(scope=scopes, token=st.sampled_from(["h1", "h2", "h3"]), reuse=st.sampled_from(Reuse))
     def count_by_hand(self, scope: str, token: str, reuse: Reuse) -> None:
-        self.domain.store.advance([Advance(self.series(scope), token, reuse, ANYBODY)])
+        self.domain.store.allocate([AllocationRequest(self.series(scope), token, reuse, ANYBODY)])
 
     @rule(scope=scopes, by=st.integers(1, 4))
     def raise_by_hand(self, scope: str, by: int) -> None:
-        (height,) = self.domain.store.heights([self.series(scope)])
-        self.domain.store.raise_to(self.series(scope), min(height + by, INT64_MAX), ANYBODY)
+        (height,) = self.domain.store.high_water_marks([self.series(scope)])
+        self.domain.store.advance_to(self.series(scope), min(height + by, INT64_MAX), ANYBODY)
 
     @rule(scope=scopes, restart=st.booleans())
     def delete_by_hand(self, scope: str, restart: bool) -> None:
@@ -512,7 +513,9 @@ class Disturbed(RuleBasedStateMachine):
         self.given[channel] = release
         self.versions[release.version] = token
 
-    def put(self, token: str, asked: Asked, text: str, *, dry_run: bool = False) -> Answer | str:
+    def put(
+        self, token: str, asked: Asked, text: str, *, dry_run: bool = False
+    ) -> VersionResult | str:
         request = wanted(asked, dry_run=dry_run)
         return self.domain.ask(
             self.domain.versions.next(self.account, NAME, token, request, text.encode())
@@ -636,7 +639,7 @@ class Disturbed(RuleBasedStateMachine):
             return
         (token, label), release = which.choice(list(self.given.items()))
         versions = self.domain.versions
-        again = Wanted(bump="auto", label=label)
+        again = VersionRequest(bump="auto", label=label)
         answer = self.domain.run(versions.next(self.account, NAME, token, again))
         assert answer.reused
         assert answer.release == release
@@ -652,7 +655,7 @@ class Disturbed(RuleBasedStateMachine):
         """Where the series would stand, were they raised to the version and no further."""
 
         def height(scope: str) -> int:
-            return self.domain.store.heights([self.series(scope)])[0]
+            return self.domain.store.high_water_marks([self.series(scope)])[0]
 
         minor = max(version.minor, height(f"minor-v{version.major}"))
         patch = height(f"patch-v{version.major}.{minor}")
@@ -661,7 +664,7 @@ class Disturbed(RuleBasedStateMachine):
 
     @invariant()
     def what_was_given_is_what_is_recorded(self) -> None:
-        page = self.domain.store.releases.page(Product(self.account, NAME), "\x7f", 1000)
+        page = self.domain.store.releases.page(VersionName(self.account, NAME), "\x7f", 1000)
         assert [each.version for each in page] == sorted(self.versions, reverse=True)
         assert {each.version: each.token for each in page} == self.versions
         if finals := [each for each in self.versions if each.prerelease is None]:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from faults.checker import violations
 from faults.history import History
-from harness.http import Client
+from support.http import Client
 
 CALLERS = 16
 Name = tuple[str, str]

@@ -12,13 +12,13 @@ from faults.simulated.profile import Emphasis, Profile
 from faults.simulated.simulation import MONGO, SQLITE, Report, Sabotage, Simulation
 from faults.simulated.world import World
 from monotron.errors import MonotronError, StoreUnavailable
-from monotron.model import INT64_MAX, Entry, Given, Reuse, SeriesKey
-from monotron.store import sqlite
-from monotron.store.base import Advance, count
+from monotron.model.allocation import AllocationRequest, allocate
+from monotron.model.series import INT64_MAX, Allocation, Entry, Reuse, SeriesKey
 from monotron.store.mongo import series as mongo_series
 from monotron.store.mongo import store as mongo_store
 from monotron.store.mongo.heads import Head, Sealable
-from monotron.store.mongo.series import Move
+from monotron.store.mongo.series import HeadUpdate
+from monotron.store.sqlite import store as sqlite
 
 ELECTIONS, DOUBT, LIVES = Emphasis.ELECTIONS, Emphasis.DOUBT, Emphasis.LIVES
 ENDS, MEMORY, REPEATS = Emphasis.ENDS, Emphasis.MEMORY, Emphasis.REPEATS
@@ -56,12 +56,12 @@ def harsh_worlds(
 
 def current_token_only(store: Any, _: World) -> None:
     """Only the current token is known again, also where any was asked for."""
-    advance = store.advance
+    advance = store.allocate
 
-    def only_current(requests: Sequence[Advance]) -> Any:
+    def only_current(requests: Sequence[AllocationRequest]) -> Any:
         return advance([request._replace(reuse=Reuse.CURRENT) for request in requests])
 
-    store.advance = only_current
+    store.allocate = only_current
 
 
 def window(store: Any, _: World) -> None:
@@ -110,22 +110,22 @@ def doubt_taken_for_failure(store: Any, _: World) -> None:
     """After an error, nobody looks whether the step was made: it is made again."""
     heads = store._heads
 
-    def settle(move: Move, work: Any) -> Head:
+    def settle(move: HeadUpdate, work: Any) -> Head:
         head: Head = heads.read_in_turn(move.series, work)
         return head
 
-    def made(move: Move, head: Head | None, work: Any) -> bool:
+    def made(move: HeadUpdate, head: Head | None, work: Any) -> bool:
         return head is None
 
     def start_over(step: Any, head: Head, work: Any) -> None:
         # Not even the head's own token is known again: the step counts as not made.
         while True:
-            step.answers, given = count(head.value, None, {}, step.requests)
+            step.answers, given = allocate(head.value, None, {}, step.requests)
             store._ledger.seal(step.series, head, work)
             new = store._successor(
                 head, [each.token for each in given], ["x"] * len(given), head.value + len(given)
             )
-            if heads.replace_all([Move(step.series, head, new)], work):
+            if heads.replace_all([HeadUpdate(step.series, head, new)], work):
                 return
             head = heads.read_in_turn(step.series, work)
 
@@ -137,7 +137,7 @@ def stamp_not_looked_for(store: Any, _: World) -> None:
     store._ledger.were_sealed = lambda *_: set()
 
 
-def seen_by_token_and_value(move: Move, work: Any) -> Any:
+def seen_by_token_and_value(move: HeadUpdate, work: Any) -> Any:
     """A compare-and-set that a head of another life may fit."""
     condition = _seen(move, work)
     if move.seen.stamp is not None:
@@ -145,7 +145,7 @@ def seen_by_token_and_value(move: Move, work: Any) -> Any:
     return condition
 
 
-def overwriting(move: Move, work: Any) -> Any:
+def overwriting(move: HeadUpdate, work: Any) -> Any:
     """No compare, only set: a series that is there by now is begun anew."""
     condition = _seen(move, work)
     return (
@@ -155,7 +155,7 @@ def overwriting(move: Move, work: Any) -> Any:
     )
 
 
-def lost_update(move: Move, work: Any) -> Any:
+def lost_update(move: HeadUpdate, work: Any) -> Any:
     """Read, then write."""
     return {"account": move.series.account, "key": move.series.key}
 
@@ -164,32 +164,35 @@ _seen = mongo_series._seen
 
 
 def count_without_bound(
-    height: int, current: str | None, known: Mapping[str, int], requests: Sequence[Advance]
+    height: int,
+    current: str | None,
+    known: Mapping[str, int],
+    requests: Sequence[AllocationRequest],
 ) -> Any:
     """`$add` beyond the last value makes a floating-point number."""
-    answers: list[Given | MonotronError] = []
+    answers: list[Allocation | MonotronError] = []
     given = []
     last_given = {**known, **({} if current is None else {current: height})}
     for request in requests:
         series, token, reuse, _ = request
         if token == current or (reuse is Reuse.ANY and token in last_given):
-            answers.append(Given(Entry(*series, token, last_given[token]), reused=True))
+            answers.append(Allocation(Entry(*series, token, last_given[token]), reused=True))
             continue
         height = height + 1 if height < INT64_MAX else float(height)  # type: ignore[assignment]
         current = token
         last_given[token] = height
         given.append(request)
-        answers.append(Given(Entry(*series, token, height), reused=False))
+        answers.append(Allocation(Entry(*series, token, height), reused=False))
     return answers, given
 
 
 def reply_before_commit(store: Any, world: World) -> None:
     """The answer is given before the commit has returned, and whatever it says."""
 
-    def started(requests: Sequence[Advance]) -> Callable[[], Any]:
+    def started(requests: Sequence[AllocationRequest]) -> Callable[[], Any]:
         transaction = store._file.begin_at_once()
         if transaction is None:
-            return partial(store.advance, requests)
+            return partial(store.allocate, requests)
         with transaction.rolled_back_on_error():
             answers = store._number(transaction, requests)
 
@@ -204,15 +207,15 @@ def reply_before_commit(store: Any, world: World) -> None:
 
         return finish
 
-    store.start = started
+    store.begin_allocate = started
 
 
 def failed_commit_is_no(store: Any, _: World) -> None:
     """An error of a commit is taken to mean that it was not done."""
-    start = store.start
+    begin_allocate = store.begin_allocate
 
-    def started(requests: Sequence[Advance]) -> Callable[[], Any]:
-        finish = start(requests)
+    def started(requests: Sequence[AllocationRequest]) -> Callable[[], Any]:
+        finish = begin_allocate(requests)
 
         def finished() -> Any:
             try:
@@ -223,7 +226,7 @@ def failed_commit_is_no(store: Any, _: World) -> None:
 
         return finished
 
-    store.start = started
+    store.begin_allocate = started
 
 
 def height_not_kept(store: Any, _: World) -> None:
@@ -234,20 +237,20 @@ def height_not_kept(store: Any, _: World) -> None:
 
 def current_value_for_old_token(store: Any, _: World) -> None:
     """A repeat is answered with where the series stands now."""
-    advance = store.advance
+    advance = store.allocate
 
-    def advanced(requests: Sequence[Advance]) -> Any:
+    def advanced(requests: Sequence[AllocationRequest]) -> Any:
         answers = advance(requests)
         entries = store.peek([request.series for request in requests])
         return [
             answer._replace(entry=answer.entry._replace(value=entry.value))
-            if isinstance(answer, Given) and answer.reused and entry
+            if isinstance(answer, Allocation) and answer.reused and entry
             else answer
             for answer, entry in zip(answers, entries, strict=True)
         ]
 
-    store.advance = advanced
-    store.start = lambda requests: lambda: advanced(requests)
+    store.allocate = advanced
+    store.begin_allocate = lambda requests: lambda: advanced(requests)
 
 
 def look_up_not_after_head(store: Any, _: World) -> None:
@@ -266,9 +269,11 @@ BROKEN: dict[str, Broken] = {
         MONGO, ELECTIONS, Sabotage(acknowledge_at_once=True)
     ),
     "sealing is skipped": Broken(MONGO, MEMORY, Sabotage(seal_skipped)),
-    "doubt is taken for failure": Broken(MONGO, DOUBT, Sabotage(doubt_taken_for_failure)),
-    "the stamp is not looked for": Broken(MONGO, DOUBT, Sabotage(stamp_not_looked_for)),
-    "the life is not compared": Broken(
+    "an unknown result is treated as a failure": Broken(
+        MONGO, DOUBT, Sabotage(doubt_taken_for_failure)
+    ),
+    "the write id is not checked": Broken(MONGO, DOUBT, Sabotage(stamp_not_looked_for)),
+    "the generation is not compared": Broken(
         MONGO,
         LIVES,
         Sabotage(patches=[(mongo_series, "_seen", seen_by_token_and_value)]),
@@ -281,16 +286,23 @@ BROKEN: dict[str, Broken] = {
         MONGO, REPEATS, Sabotage(patches=[(mongo_series, "_seen", lost_update)])
     ),
     "a sum becomes a float": Broken(
-        MONGO, ENDS, Sabotage(patches=[(mongo_store, "count", count_without_bound)])
+        MONGO, ENDS, Sabotage(patches=[(mongo_store, "allocate", count_without_bound)])
     ),
     "a sum becomes a float, in SQLite": Broken(
-        SQLITE, ENDS, Sabotage(patches=[(sqlite, "count", count_without_bound)]), by_checker=False
+        SQLITE,
+        ENDS,
+        Sabotage(patches=[(sqlite, "allocate", count_without_bound)]),
+        by_checker=False,
     ),
     "the look-up may be older than the head": Broken(
         MONGO, MEMORY, Sabotage(look_up_not_after_head)
     ),
     "answered before the commit": Broken(SQLITE, DOUBT, Sabotage(reply_before_commit)),
-    "a failed commit is taken for none": Broken(SQLITE, DOUBT, Sabotage(failed_commit_is_no)),
-    "the height is not kept": Broken(SQLITE, LIVES, Sabotage(height_not_kept), by_checker=False),
+    "a failed commit is reported as not applied": Broken(
+        SQLITE, DOUBT, Sabotage(failed_commit_is_no)
+    ),
+    "the high-water mark is not kept": Broken(
+        SQLITE, LIVES, Sabotage(height_not_kept), by_checker=False
+    ),
     "a repeat has the current value": Broken(SQLITE, MEMORY, Sabotage(current_value_for_old_token)),
 }

@@ -12,9 +12,9 @@ from http.client import HTTPException
 from itertools import cycle
 
 from faults.history import History
-from harness.http import Client, Response
+from support.http import Client, Response
 
-MOST_REMEMBERED = 100
+MAX_REMEMBERED = 100
 
 COME_AGAIN = {"store_unavailable": 503, "draining": 503}
 """Codes of errors, with their statuses, after which the same request may be sent again."""
@@ -95,7 +95,7 @@ class Caller(threading.Thread):
                     number += 1
                     asked = (self._chance.choice(self._keys), f"{self.name}-{number}")
                     self._keep_asking(*asked)
-                    own = [*own[-MOST_REMEMBERED:], asked]
+                    own = [*own[-MAX_REMEMBERED:], asked]
         except BaseException as error:
             self.error = error
         finally:

@@ -21,7 +21,7 @@ from math import inf
 from faults.history import History, Peek, Put
 
 INT64_MAX = 2**63 - 1
-MOST_MISSING_TOLD = 10
+MAX_MISSING_TOLD = 10
 
 
 @dataclass(slots=True)
@@ -170,7 +170,7 @@ class _Check:
                     continue
                 yield f"value {value} is missing, and no caller's doubt explains it"
                 told += 1
-                if told == MOST_MISSING_TOLD:
+                if told == MAX_MISSING_TOLD:
                     return
 
     def _suspects(self) -> Iterator[float]:

@@ -12,7 +12,7 @@ import pytest
 from pymongo.database import Database
 
 from faults.tier import WHOLE
-from harness.mongod import ReplicaSet
+from support.mongod import ReplicaSet
 
 pytest.register_assert_rewrite(
     "faults.aftermath", "faults.caller", "faults.crowd", "faults.cut_check", "faults.rollback"

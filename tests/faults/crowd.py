@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from faults.history import History
-from harness.http import Client
+from support.http import Client
 
 T = TypeVar("T")
 

@@ -11,9 +11,9 @@ from faults.checker import violations
 from faults.disk import Operation
 from faults.history import History, Peek, Put
 from faults.power import Cut, cuts
-from monotron.model import Given, Reuse, SeriesKey
+from monotron.model.allocation import AllocationRequest
+from monotron.model.series import Allocation, Reuse, SeriesKey
 from monotron.store import Store, open_store
-from monotron.store.base import Advance
 
 ACCOUNT = 1
 """That of everybody on an open server."""
@@ -73,9 +73,9 @@ def check_after_cut(store: Store, history: History) -> None:
     for key, token in sorted(history.unresolved()):
         reuse = "current" if key.isupper() else "any"
         put = history.put(key, token, reuse)
-        asked = Advance(SeriesKey(ACCOUNT, key), token, Reuse(reuse), "anybody")
-        [given] = store.advance([asked])
-        assert isinstance(given, Given)
+        asked = AllocationRequest(SeriesKey(ACCOUNT, key), token, Reuse(reuse), "anybody")
+        [given] = store.allocate([asked])
+        assert isinstance(given, Allocation)
         history.answered(put, given.entry.value, given.reused)
     assert violations(history) == []
     for key in history.series():

@@ -47,7 +47,7 @@ class Disk:
     """
 
     _CONTROL = struct.Struct("=8q")
-    _CALL, _FILE, _ERROR, _SKIP, _TIMES, _FAILED, _MOST_BYTES, _REFUSED = range(8)
+    _CALL, _FILE, _ERROR, _SKIP, _TIMES, _FAILED, _MAX_BYTES, _REFUSED = range(8)
     _RECORD = struct.Struct("=dd5q")
 
     def __init__(self, file: Path, *, recorded: bool = False) -> None:
@@ -83,11 +83,11 @@ class Disk:
     def heal(self) -> None:
         """Let nothing fail any more, and have space."""
         self._set(self._TIMES, 0)
-        self._set(self._MOST_BYTES, FOREVER)
+        self._set(self._MAX_BYTES, FOREVER)
 
     def fill(self, most_bytes: int) -> None:
         """Have no space for any file beyond so many bytes."""
-        self._set(self._MOST_BYTES, most_bytes)
+        self._set(self._MAX_BYTES, most_bytes)
 
     @property
     def failed(self) -> int:

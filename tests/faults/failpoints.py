@@ -22,11 +22,11 @@ from pymongo.collection import Collection
 from pymongo.errors import AutoReconnect
 from tornado.iostream import IOStream, StreamClosedError
 
-from monotron.cli import main
+from monotron.cli.main import main
 from monotron.errors import StoreUnavailable
-from monotron.store import sqlite
 from monotron.store.mongo import MongoStore
-from monotron.store.sqlite_file import Transaction
+from monotron.store.sqlite import store as sqlite
+from monotron.store.sqlite.file import Transaction
 
 POINTS = [
     "before the store",
@@ -84,7 +84,7 @@ class Points:
 def install(points: Points) -> None:
     """Put the points into the stores and into the writing of answers."""
     _around(sqlite.SqliteStore, "start", points, before="before the store", error=_not_taken)
-    _around(MongoStore, "advance", points, before="before the store", error=_not_taken)
+    _around(MongoStore, "allocate", points, before="before the store", error=_not_taken)
     _around_sqlite(points)
     _around_mongo(points)
     _around_replies(points)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from harness.member import Document, Mongod
+from support.member import Document, Mongod
 
 RETRYABLE = (6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436)
 """The codes after which a driver tries again, as the specification of retryable writes has them."""

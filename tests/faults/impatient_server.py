@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 
-from monotron.cli import main
+from monotron.cli.main import main
 from monotron.store.mongo import series
 from monotron.store.mongo.store import MongoStore
 

@@ -12,7 +12,7 @@ from typing import Self
 
 from faults.caller import MANNER, Caller, Manner
 from faults.history import History
-from harness.member import until
+from support.member import until
 
 PATIENCE_SECONDS = 90
 

@@ -11,9 +11,9 @@ from secrets import randbits
 from faults.aftermath import check_aftermath
 from faults.history import History
 from faults.load import Load
-from harness.member import free_port
-from harness.mongod import ReplicaSet
-from harness.server import Server
+from support.member import free_port
+from support.mongod import ReplicaSet
+from support.server import Server
 
 KEYS = ["a", "b", "c", "CURRENT"]
 TRYING_AGAIN = "trying again"

@@ -10,7 +10,7 @@ from typing import Self
 
 from faults.caller import peek
 from faults.history import History
-from harness.http import Client
+from support.http import Client
 
 PATIENCE_SECONDS = 60
 

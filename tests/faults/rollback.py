@@ -6,8 +6,8 @@ from contextlib import suppress
 from functools import partial
 
 from faults.ordeal import Ordeal
-from harness.member import Document, Mongod, until
-from harness.mongod import ROLLBACK_SECONDS, ReplicaSet
+from support.member import Document, Mongod, until
+from support.mongod import ROLLBACK_SECONDS, ReplicaSet
 
 NO_MORE_FETCHED = "stopReplProducer fail point enabled"
 ROLLED_BACK = "Rollback summary"

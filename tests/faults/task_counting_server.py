@@ -13,7 +13,7 @@ from typing import Any
 from tuned_server import settings_before_serve, tune
 
 from monotron import server
-from monotron.cli import main
+from monotron.cli.main import main
 
 
 def count_tasks() -> None:

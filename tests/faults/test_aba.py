@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.mongod import ReplicaSet
-from harness.server import Server
+from support.mongod import ReplicaSet
+from support.server import Server
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ from faults.aftermath import check_aftermath
 from faults.load import Load
 from faults.preloaded import library
 from faults.tier import limit, rounds
-from harness.claims import AUDIENCE, github
-from harness.credentials import bearer, new_key
-from harness.keyless import Keyless, keyless
-from harness.server import ROOT, ROOT_ENV, Server
+from support.claims import AUDIENCE, github
+from support.credentials import bearer, new_key
+from support.keyless import Keyless, keyless
+from support.server import ROOT, ROOT_ENV, Server
 
 KEYS = ["a", "b", "CURRENT"]
 HOUR, DAY = 3600.0, 86400.0

@@ -12,7 +12,7 @@ from faults.aftermath import check_aftermath, ledger, peek
 from faults.checker import violations
 from faults.crowd import Crowd
 from faults.tier import limit, rounds
-from harness.server import Client, Server
+from support.server import Client, Server
 
 KEY = "some-great-service"
 FRESH_KEYS = rounds(short=50, whole=600)

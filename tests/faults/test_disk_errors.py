@@ -20,8 +20,8 @@ from faults.disk import Call, Disk, File, Operation
 from faults.history import History
 from faults.load import Load
 from faults.tier import limit, rounds
-from harness.member import until
-from harness.server import Server
+from support.member import until
+from support.server import Server
 
 KEYS = ["a", "b", "c", "CURRENT"]
 LAUNCHER = str(Path(__file__).with_name("tuned_server.py"))

@@ -19,8 +19,8 @@ from faults.caller import COME_AGAIN, Manner
 from faults.disk import Disk, File
 from faults.load import Load
 from faults.tier import WHOLE, limit, rounds
-from harness.member import until
-from harness.server import Server
+from support.member import until
+from support.server import Server
 
 KEYS = ["a", "b", "c", "CURRENT"]
 ROUNDS = rounds(short=3, whole=17)

@@ -13,11 +13,11 @@ import pytest
 from faults.aftermath import ledger
 from faults.failures import APPLICATIONS, REFUSALS, Failure
 from faults.tier import WHOLE
-from harness.credentials import JSON
-from harness.http import Client, Response
-from harness.member import Mongod, until
-from harness.mongod import ReplicaSet
-from harness.server import Server
+from support.credentials import JSON
+from support.http import Client, Response
+from support.member import Mongod, until
+from support.mongod import ReplicaSet
+from support.server import Server
 
 LAUNCHER = (str(Path(__file__).with_name("impatient_server.py")),)
 A_WHILE = 3

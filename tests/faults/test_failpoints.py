@@ -16,8 +16,8 @@ from faults.aftermath import check_aftermath
 from faults.failpoints import ACTIONS, EXIT_CODE, POINTS, Points
 from faults.load import Load
 from faults.tier import limit, rounds
-from harness.member import free_port, until
-from harness.server import Server
+from support.member import free_port, until
+from support.server import Server
 
 KEYS = ["a", "b", "c", "CURRENT"]
 LAUNCHER = str(Path(__file__).with_name("failpoints.py"))
@@ -75,9 +75,9 @@ def test_the_product_has_no_such_points() -> None:
         for file in package.rglob("*.py")
         if any(word in file.read_text() for word in ("failpoint", "os._exit(70", "faults."))
     ]
-    script = "import monotron.cli, monotron.server, sys; print(*sys.modules)"
+    script = "import monotron.cli.main, monotron.server, sys; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, check=True, text=True
     ).stdout.split()
     assert "monotron.server" in loaded
-    assert not {name for name in loaded if name.startswith(("faults", "harness"))}
+    assert not {name for name in loaded if name.startswith(("faults", "support"))}

@@ -11,13 +11,13 @@ import pytest
 from faults.ordeal import DATABASE, KEYS, Ordeal, ordeal
 from faults.reader import Reader
 from faults.tier import limit, rounds
-from harness.member import Document, Mongod
-from harness.mongod import ReplicaSet
-from harness.server import Server
+from support.member import Document, Mongod
+from support.mongod import ReplicaSet
+from support.server import Server
 
 STOPS = rounds(short=1, whole=30)
 KILLS = rounds(short=2, whole=30)
-LONGEST_STOP = limit(short=0.5, whole=13)
+MAX_STOP = limit(short=0.5, whole=13)
 """Seconds that a stop goes on at most after another was elected."""
 
 
@@ -69,7 +69,7 @@ def _sleep_through_an_election(under: Ordeal, former: Mongod) -> bool:
             under.load.wait_for_answers(100)
             assert under.load.acknowledged > given
             known = _highest_known(under, "a")
-            time.sleep(under.chance.uniform(0, under.chance.uniform(0, LONGEST_STOP)))
+            time.sleep(under.chance.uniform(0, under.chance.uniform(0, MAX_STOP)))
             asked = pool.submit(_what_is_there, former, "a")
             while not asked.running():
                 time.sleep(0.001)

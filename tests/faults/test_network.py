@@ -17,8 +17,8 @@ from faults.load import Load
 from faults.network.http import PASSED, RATES, HttpProxy
 from faults.network.mongo import FATES, MongoProxy, ProxiedSet
 from faults.tier import WHOLE, limit, rounds
-from harness.member import until
-from harness.server import Server
+from support.member import until
+from support.server import Server
 
 KEYS = ["a", "b", "c", "CURRENT"]
 OPERATIONS = rounds(short=300, whole=15_000)

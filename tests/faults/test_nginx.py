@@ -23,10 +23,10 @@ from faults.aftermath import check_aftermath
 from faults.caller import Manner
 from faults.load import Load
 from faults.tier import limit, rounds
-from harness.member import free_port
-from harness.mongod import ReplicaSet
-from harness.nginx import Nginx
-from harness.server import ROOT, ROOT_ENV, Client, Response, Server
+from support.member import free_port
+from support.mongod import ReplicaSet
+from support.nginx import Nginx
+from support.server import ROOT, ROOT_ENV, Client, Response, Server
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 KEYS = ["a", "b", "c"]

@@ -19,8 +19,8 @@ from faults.history import History
 from faults.load import Load
 from faults.power import Cut, cuts
 from faults.tier import limit, rounds
-from harness.server import Server
 from monotron.errors import MonotronError, StartupError
+from support.server import Server
 
 KEYS = ["a", "b", "c", "CURRENT"]
 LAUNCHER = str(Path(__file__).with_name("tuned_server.py"))

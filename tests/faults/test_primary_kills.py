@@ -9,8 +9,8 @@ import pytest
 
 from faults.ordeal import Ordeal, ordeal
 from faults.tier import limit, rounds
-from harness.member import Mongod, until
-from harness.mongod import ReplicaSet
+from support.member import Mongod, until
+from support.mongod import ReplicaSet
 
 
 @pytest.fixture

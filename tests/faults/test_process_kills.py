@@ -16,9 +16,9 @@ from faults.aftermath import check_aftermath
 from faults.caller import Manner
 from faults.load import Load
 from faults.tier import limit, rounds
-from harness.member import until
-from harness.server import Server
 from monotron.supervisor import SHORT_LIFE
+from support.member import until
+from support.server import Server
 
 KILLS = rounds(short=3, whole=50)
 KEYS = ["a", "b", "c", "CURRENT"]

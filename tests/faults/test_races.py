@@ -22,8 +22,8 @@ from faults.crowd import at_once
 from faults.history import History
 from faults.load import Load
 from faults.tier import limit, rounds
-from harness.http import Client
-from harness.server import Server
+from support.http import Client
+from support.server import Server
 
 CALLERS = rounds(short=16, whole=64)
 HOT_SECONDS = limit(short=1, whole=100)

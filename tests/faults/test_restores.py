@@ -16,9 +16,9 @@ from faults.aftermath import check_aftermath, ledger
 from faults.history import History
 from faults.load import Load
 from faults.tier import limit, rounds
-from harness.member import Document
-from harness.mongod import ReplicaSet
-from harness.server import Server
+from support.member import Document
+from support.mongod import ReplicaSet
+from support.server import Server
 
 KEYS = ["a", "b", "c", "CURRENT"]
 ROUNDS = rounds(short=1, whole=17)

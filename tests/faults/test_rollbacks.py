@@ -9,7 +9,7 @@ import pytest
 from faults.ordeal import ordeal
 from faults.rollback import roll_back
 from faults.tier import limit, rounds
-from harness.mongod import ReplicaSet
+from support.mongod import ReplicaSet
 
 ROUNDS = rounds(short=1, whole=30)
 

@@ -14,8 +14,8 @@ import pytest
 from faults.aftermath import check_aftermath
 from faults.load import Load
 from faults.tier import limit, rounds
-from harness.member import free_port
-from harness.server import Server
+from support.member import free_port
+from support.server import Server
 
 STOPS = rounds(short=3, whole=80)
 RESTARTS = rounds(short=2, whole=50)

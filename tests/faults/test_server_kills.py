@@ -12,8 +12,8 @@ import pytest
 from faults.aftermath import check_aftermath
 from faults.load import Load
 from faults.tier import limit, rounds
-from harness.member import free_port
-from harness.server import Server
+from support.member import free_port
+from support.server import Server
 
 KILLS = rounds(short=8, whole=400)
 KEYS = ["a", "b", "c", "CURRENT"]

@@ -10,8 +10,8 @@ import pytest
 from faults.aftermath import check_aftermath
 from faults.crowd import Crowd, at_once
 from faults.load import Load
-from harness.mongod import ReplicaSet
-from harness.server import Server
+from support.mongod import ReplicaSet
+from support.server import Server
 
 ANSWERS = 800
 """How many answers a run of the hot series lasts."""

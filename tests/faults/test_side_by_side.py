@@ -1,7 +1,7 @@
 """A newer Monotron beside this one, as far as one can be imagined: rows with fields unknown here.
 
 There is no older release yet. That files of older schemas are brought up to date, and newer ones
-refused, tests/backend/test_sqlite_store.py shows.
+refused, tests/engines/test_sqlite_store.py shows.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from secrets import randbits
 from faults.aftermath import check_aftermath
 from faults.load import Load
 from faults.tier import rounds
-from harness.mongod import ReplicaSet
-from harness.server import Server
+from support.mongod import ReplicaSet
+from support.server import Server
 
 KEYS = ["a", "b", "CURRENT"]
 TIMES = rounds(short=5, whole=20)

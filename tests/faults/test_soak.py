@@ -11,7 +11,7 @@ import pytest
 from faults.ordeal import Ordeal, ordeal
 from faults.rollback import roll_back
 from faults.tier import limit, rounds
-from harness.mongod import ReplicaSet
+from support.mongod import ReplicaSet
 
 SECONDS = limit(short=8, whole=600)
 FAULTS = rounds(short=3, whole=100)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.mongod import Standalone
-from harness.server import Server
+from support.mongod import Standalone
+from support.server import Server
 
 CALLERS = 100
 """More than the store takes at once, each on a series of its own."""

@@ -11,7 +11,7 @@ from semver import Version
 
 from faults.crowd import at_once
 from faults.tier import rounds
-from harness.server import Client, Response, Server
+from support.server import Client, Response, Server
 
 JSON = {"Content-Type": "application/json"}
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import sqlite3
 import sys
 
-from monotron.cli import main
-from monotron.store import sqlite_file
-from monotron.store.sqlite_file import SqliteFile
+from monotron.cli.main import main
+from monotron.store.sqlite import file as sqlite_file
+from monotron.store.sqlite.file import SqliteFile
 
 ROWS = "CHECKPOINT_ROWS="
 

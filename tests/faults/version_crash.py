@@ -18,25 +18,25 @@ from typing import Any, Literal, TypeVar
 from semver import Version
 
 from monotron.errors import MonotronError
-from monotron.model import ANYBODY
-from monotron.semantic import Product, parse_final
-from monotron.series import Series
+from monotron.model.semver import VersionName, parse_final
+from monotron.model.series import ANYBODY
+from monotron.services.versions import VersionRequest, VersionService
+from monotron.services.versions.state import NameState
 from monotron.store import Store, open_store
 from monotron.store.mongo.releases import MongoReleases
-from monotron.store.sqlite_releases import SqliteReleases
-from monotron.versions import Versions, Wanted
-from monotron.versions.standing import Standing
+from monotron.store.sqlite.releases import SqliteReleases
+from support.services import StoreServices
 
 T = TypeVar("T")
 
 NAME = "some-great-service"
 
 POINTS: dict[str, tuple[list[type], str, bool, int]] = {
-    "before the step": ([Versions], "_step", False, 1),
-    "after the step": ([Versions], "_record", False, 1),
+    "before the step": ([VersionService], "_step", False, 1),
+    "after the step": ([VersionService], "_record", False, 1),
     "after the record": ([SqliteReleases, MongoReleases], "add", True, 1),
-    "after the patch": ([Standing], "raise_to", True, 1),
-    "after the minor": ([Standing], "raise_to", True, 2),
+    "after the patch": ([NameState], "advance_to", True, 1),
+    "after the minor": ([NameState], "advance_to", True, 2),
 }
 """Classes, method, whether it is carried out first, and at which call of it."""
 
@@ -66,13 +66,17 @@ class Domain:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.versions = Versions(store, Series(store))
+        self._renew()
+
+    def _renew(self) -> None:
+        """Each run has an event loop of its own, and batchers belong to one."""
+        self.versions = StoreServices(self.store).versions
 
     def next(self, request: str) -> str:
         """The version that a request gives, or the code of its error."""
         token, _, query = request.partition("?")
         asked = dict(pair.split("=") for pair in query.split("&")) if query else {}
-        wanted = Wanted(asked.get("bump", "patch"), asked.get("prerelease"))  # type: ignore[arg-type]
+        wanted = VersionRequest(asked.get("bump", "patch"), asked.get("prerelease"))  # type: ignore[arg-type]
         return self._run(self.versions.next(1, NAME, token, wanted))
 
     def adopt(self, version: str) -> str:
@@ -85,16 +89,17 @@ class Domain:
             return error.code
 
     async def _alone(self, call: Coroutine[Any, Any, T]) -> T:
-        # Each run has a loop of its own, so it needs queues of its own as well.
-        self.versions._series = Series(self.store)
-        return await call
+        try:
+            return await call
+        finally:
+            self._renew()
 
     def records(self) -> dict[str, str | None]:
         answers, _ = asyncio.run(self._alone(self.versions.page(1, NAME, None, 1000)))
         return {str(answer.release.version): answer.release.token for answer in answers}
 
     def newest(self) -> Version:
-        return Standing(self.store).newest(Product(1, NAME))
+        return NameState(self.store).newest(VersionName(1, NAME))
 
 
 @contextmanager
@@ -106,7 +111,7 @@ def domain(url: str) -> Iterator[Domain]:
 
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(
-    ["monotron.versions", "monotron.store.mongo.store", "monotron.store.sqlite"]
+    ["monotron.services.versions", "monotron.store.mongo.store", "monotron.store.sqlite.store"]
 )
 
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from monotron import model
 from monotron.auth.scopes import ALL
 from monotron.errors import Forbidden
+from monotron.model import series as model
 
 FIRST_ACCOUNT = 1
 

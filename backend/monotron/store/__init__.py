@@ -1,5 +1,28 @@
-"""Where series are kept: one interface (`base`), and a module an engine."""
+"""Stores: one interface, and one package per engine. Only this module knows which engines exist."""
 
-from monotron.store.base import Store, open_store
+import time
+
+from monotron.errors import StartupError
+from monotron.store.interface import Clock, Store
 
 __all__ = ["Store", "open_store"]
+
+
+def open_store(url: str, *, clock: Clock = time.time) -> Store:
+    """The store behind a URL: `sqlite://…` or `mongodb://…`. `StartupError` says what is wrong.
+
+    Drivers are imported here, only when their URL asks for them.
+    """
+    scheme = url.partition(":")[0]
+    if scheme == "sqlite":
+        from monotron.store.sqlite import SqliteStore
+
+        return SqliteStore.open(url, clock=clock)
+    if scheme in ("mongodb", "mongodb+srv"):
+        from monotron.store.mongo import MongoStore
+
+        return MongoStore.open(url, clock=clock)
+    raise StartupError(
+        f"There is no store for URLs that begin with {scheme!r}. "
+        "Use sqlite:///FILE, sqlite:// (in memory) or mongodb://HOST/DATABASE."
+    )

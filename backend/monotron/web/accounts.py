@@ -1,10 +1,10 @@
 """Accounts and their keys."""
 
-from monotron.auth.grants import Accounts, Grants
-from monotron.auth.key_forms import grant_json, parse_wanted
-from monotron.web.base import ACCOUNT, Handler
-from monotron.web.parameters import whole_number
-from monotron.web.requires import ROOT_KEY, requires
+from monotron.auth.api_key_schema import grant_json, parse_wanted
+from monotron.auth.api_keys import Accounts, ApiKeys
+from monotron.web.handler import ACCOUNT, Handler
+from monotron.web.permissions import ROOT_KEY, requires
+from monotron.web.query import whole_number
 
 
 class AccountsHandler(Handler):
@@ -47,7 +47,7 @@ class KeysHandler(Handler):
     """What the handlers of keys share."""
 
     @property
-    def grants(self) -> Grants:
+    def grants(self) -> ApiKeys:
         return self.application.grants
 
 

@@ -17,20 +17,20 @@ from tornado.httputil import (
 from tornado.routing import PathMatches, Rule
 from tornado.web import Application, RequestHandler
 
-from monotron.attributes import Attributes
-from monotron.auth.grants import Accounts, Grants
-from monotron.auth.trusts import Trusts
-from monotron.logs import RequestLog
-from monotron.series import Series
-from monotron.versions import Versions
+from monotron.auth.api_keys import Accounts, ApiKeys
+from monotron.auth.trust_policies import TrustPolicies
+from monotron.logging_setup import RequestLog
+from monotron.services.attributes import AttributeService
+from monotron.services.series import SeriesService
+from monotron.services.versions import VersionService
 from monotron.web import accounts as accounts_web
 from monotron.web import attributes as attributes_web
 from monotron.web import series as series_web
 from monotron.web import system
 from monotron.web import trusts as trusts_web
 from monotron.web import versions as versions_web
-from monotron.web.admission import Admission
-from monotron.web.base import CONSUMED_CONTENT_TYPE, BodyTooLarge, Handler, NotFound
+from monotron.web.access import AccessControl
+from monotron.web.handler import CONSUMED_CONTENT_TYPE, BodyTooLarge, Handler, NotFound
 
 ROUTES = [
     *series_web.ROUTES,
@@ -67,14 +67,14 @@ class MonotronApplication(Application):
 
     def __init__(
         self,
-        series: Series,
-        versions: Versions,
-        attributes: Attributes,
+        series: SeriesService,
+        versions: VersionService,
+        attributes: AttributeService,
         accounts: Accounts,
-        grants: Grants,
-        trusts: Trusts,
-        admission: Admission,
-        request_log: RequestLog,
+        grants: ApiKeys,
+        trusts: TrustPolicies,
+        admission: AccessControl,
+        request_log: RequestLog | None,
     ) -> None:
         super().__init__(
             [Rule(RawPath(pattern), handler) for pattern, handler in ROUTES],
@@ -164,6 +164,8 @@ class MonotronApplication(Application):
             await self._idle.wait()
 
     def log_request(self, handler: RequestHandler) -> None:
+        if self._request_log is None:
+            return
         request = handler.request
         self._request_log.add(
             time.time(),

@@ -3,23 +3,23 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from monotron.attributes import Attributes
-from monotron.model import (
+from monotron.model.series import (
     MAX_ATTRIBUTE,
     parse_attribute,
     parse_attribute_name,
     parse_attributes,
     parse_token,
 )
-from monotron.web.base import ACCOUNT, Handler
-from monotron.web.requires import requires
+from monotron.services.attributes import AttributeService
+from monotron.web.handler import ACCOUNT, Handler
+from monotron.web.permissions import requires
 
 
 class AttributesHandler(Handler):
     """What the handlers of attributes share."""
 
     @property
-    def attributes(self) -> Attributes:
+    def attributes(self) -> AttributeService:
         return self.application.attributes
 
     def reply_attributes(self, attributes: Mapping[str, str]) -> None:

@@ -4,10 +4,10 @@ import json
 from datetime import UTC, datetime
 
 from monotron.errors import InvalidRequest
-from monotron.model import LedgerEntry, parse_token, parse_value
-from monotron.web.base import ANY_ACCOUNT, Handler, entry_json
-from monotron.web.parameters import before_value, variable_prefix
-from monotron.web.requires import requires
+from monotron.model.series import LedgerEntry, parse_token, parse_value
+from monotron.web.handler import ANY_ACCOUNT, Handler, entry_json
+from monotron.web.permissions import requires
+from monotron.web.query import before_value, variable_prefix
 
 
 class EntryHandler(Handler):
@@ -46,7 +46,7 @@ class SeriesHandler(Handler):
         body = self.json_object()
         if body.keys() != {"value"}:
             raise InvalidRequest('The body must be {"value": N} and nothing else.')
-        given = await self.series.raise_to(series, parse_value(body["value"]), self.by)
+        given = await self.series.advance_to(series, parse_value(body["value"]), self.by)
         self.set_header("Monotron-Reused", "true" if given.reused else "false")
         self.reply(given.entry, given.reused, parameters)
 

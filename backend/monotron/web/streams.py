@@ -12,7 +12,7 @@ from tornado.netutil import add_accept_handler
 READ_BYTES = 8192
 """How much is read at a time. By default 64 KiB are cleared for some hundred bytes."""
 
-MOST_BUFFERED_BYTES = 1 << 20
+MAX_BUFFERED_BYTES = 1 << 20
 
 _TORNADO_HEAD = b"\r?\n\r?\n"
 _HEAD = b"\n\r?\n"
@@ -26,9 +26,7 @@ class RequestStream(IOStream):
     """
 
     def __init__(self, connection: socket.socket) -> None:
-        super().__init__(
-            connection, max_buffer_size=MOST_BUFFERED_BYTES, read_chunk_size=READ_BYTES
-        )
+        super().__init__(connection, max_buffer_size=MAX_BUFFERED_BYTES, read_chunk_size=READ_BYTES)
         super().set_nodelay(True)
 
     def set_nodelay(self, value: bool) -> None:
@@ -58,8 +56,8 @@ def listen(server: HTTPServer, sockets: Sequence[socket.socket]) -> Callable[[],
     handlers = [add_accept_handler(each, take) for each in sockets]
 
     def stop() -> None:
-        for remove in handlers:
-            remove()
+        while handlers:
+            handlers.pop()()
         for each in sockets:
             each.close()
 

@@ -5,9 +5,9 @@ import tempfile
 from pathlib import Path
 
 from monotron.errors import Draining, StoreUnavailable
-from monotron.store.auditing import Report
-from monotron.web.base import Handler
-from monotron.web.requires import NOTHING, requires
+from monotron.store.audit import Report
+from monotron.web.handler import Handler
+from monotron.web.permissions import NOTHING, requires
 
 PROBE_SECONDS = 2.0
 

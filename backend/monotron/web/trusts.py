@@ -2,18 +2,18 @@
 
 from typing import Any
 
-from monotron.auth.trusts import Trusts
+from monotron.auth.trust_policies import TrustPolicies
 from monotron.errors import PathNotFound
-from monotron.web.base import ACCOUNT, Handler
-from monotron.web.parameters import whole_number
-from monotron.web.requires import requires
+from monotron.web.handler import ACCOUNT, Handler
+from monotron.web.permissions import requires
+from monotron.web.query import whole_number
 
 
 class TrustsHandler(Handler):
     """What the handlers of trusts share."""
 
     @property
-    def trusts(self) -> Trusts:
+    def trusts(self) -> TrustPolicies:
         return self.application.trusts
 
     def members(self, id: int | None, body: dict[str, Any]) -> dict[str, Any]:

@@ -5,19 +5,19 @@ from datetime import UTC, datetime
 from typing import ClassVar
 
 from monotron.errors import InvalidBump, InvalidRequest, InvalidVersion
-from monotron.model import parse_token, percent_decode
-from monotron.semantic import parse_final, parse_name, parse_version
-from monotron.versions import Answer, Versions, Wanted
-from monotron.web.base import ANY_ACCOUNT, Handler
-from monotron.web.parameters import Format, Parameters, variable_prefix
-from monotron.web.requires import requires
+from monotron.model.semver import parse_final, parse_name, parse_version
+from monotron.model.series import parse_token, percent_decode
+from monotron.services.versions import VersionRequest, VersionResult, VersionService
+from monotron.web.handler import ANY_ACCOUNT, Handler
+from monotron.web.permissions import requires
+from monotron.web.query import Format, Parameters, variable_prefix
 
 
 class VersionsHandler(Handler):
     """What the handlers of versions share."""
 
     @property
-    def versions(self) -> Versions:
+    def versions(self) -> VersionService:
         return self.application.versions
 
     def product(self, raw: str) -> str:
@@ -26,7 +26,7 @@ class VersionsHandler(Handler):
         self.principal.require_name(name)
         return name
 
-    def reply_version(self, answer: Answer, parameters: Parameters) -> None:
+    def reply_version(self, answer: VersionResult, parameters: Parameters) -> None:
         """Write the version in the format that was asked for."""
         format = self.format_of(parameters)
         prefix = variable_prefix(parameters)
@@ -70,7 +70,7 @@ class TokenVersionHandler(VersionsHandler):
     async def put(self, name: str, token: str) -> None:
         parameters = self._put_parameters()
         variable_prefix(parameters)  # before anything is counted
-        wanted = Wanted(
+        wanted = VersionRequest(
             bump=parameters.bump,
             label=parameters.prerelease,
             line=parameters.line,
@@ -150,7 +150,7 @@ class ReleasesHandler(VersionsHandler):
         self.write(json.dumps(members, ensure_ascii=False) + "\n")
 
 
-def _members(answer: Answer) -> dict[str, object]:
+def _members(answer: VersionResult) -> dict[str, object]:
     """The version as the contract writes it, in this order."""
     release = answer.release
     version = release.version
@@ -190,7 +190,7 @@ _VARIABLES = {
 }
 
 
-def _dotenv(answer: Answer, prefix: str) -> str:
+def _dotenv(answer: VersionResult, prefix: str) -> str:
     """Lines of NAME=VALUE. No value holds more than letters, digits, dots, hyphens and `+`."""
     members = _members(answer)
     values = {name: members[member] for name, member in _VARIABLES.items()}

@@ -5,7 +5,7 @@ import statistics
 from bench.measuring import Bench
 from bench.steps import Steps
 from bench.table import Row
-from harness.server import Server
+from support.server import Server
 
 
 def run(bench: Bench) -> None:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from bench.measuring import HOT, Bench, load
 from bench.signing import Signing
 from bench.table import Row
-from harness.issuer import IssuerServer
-from harness.server import Server
+from support.issuer import IssuerServer
+from support.server import Server
 
 
 def run(bench: Bench) -> None:

@@ -8,8 +8,8 @@ from bench.parts.shapes import warm_up
 from bench.processes import replica_set, resident_mib
 from bench.table import Row
 from bench.targets import Target
-from harness.mongod import ReplicaSet
-from harness.server import Server
+from support.mongod import ReplicaSet
+from support.server import Server
 
 RATE_GOAL = 0.8
 """Of an empty store's requests a second: each request costs a quarter more at most."""

@@ -5,7 +5,7 @@ from bench.measuring import CONNECTIONS, HOT, Bench, load
 from bench.processes import resident_mib
 from bench.table import Row
 from bench.targets import Target
-from harness.server import Server
+from support.server import Server
 
 
 def run(bench: Bench) -> None:

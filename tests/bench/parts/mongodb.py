@@ -4,8 +4,8 @@ from bench.measuring import CONNECTIONS, HOT, PEEK, SPREAD, SPREAD_OUT, Bench
 from bench.parts.shapes import shapes, versions, warm_up
 from bench.peers.plain import PlainThreads
 from bench.processes import replica_set
-from harness.mongod import ReplicaSet
-from harness.server import Server
+from support.mongod import ReplicaSet
+from support.server import Server
 
 GOALS = {"hot": 0.6}
 VERSION_GOALS = (6.0, 2.5)

@@ -13,7 +13,7 @@ from bench.peers.postgres import Postgres
 from bench.peers.redis import Redis
 from bench.processes import replica_set
 from bench.table import Row
-from harness.server import Server
+from support.server import Server
 
 STORES = ("SQLite", "MongoDB")
 CALLERS = (1, 16, 64)

@@ -9,7 +9,7 @@ from bench.load import Target, run_in_process
 from bench.measuring import CONNECTIONS, HOT, Bench
 from bench.parts.shapes import warm_up
 from bench.processes import replica_set
-from harness.server import Server
+from support.server import Server
 
 SAMPLES_A_SECOND = 200
 LOOP = ".run_forever "

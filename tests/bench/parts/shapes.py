@@ -11,8 +11,8 @@ from bench.measuring import (
     Bench,
     load,
 )
-from harness.mongod import ReplicaSet
-from harness.server import Server
+from support.mongod import ReplicaSet
+from support.server import Server
 
 NUMBERS_OF_CONNECTIONS = (1, 16, 64, 256)
 CONSTANT = "of the constant handler"

@@ -6,7 +6,7 @@ from bench import fill
 from bench.measuring import HOT, Bench
 from bench.parts.shapes import shapes, versions
 from bench.table import Row
-from harness.server import Server
+from support.server import Server
 
 GOALS = {"hot": 0.9, "spread": 0.9, "peek": 0.7}
 P99_GOAL = 1.5

@@ -17,7 +17,7 @@ from bench.measuring import Bench
 from bench.repository import generate
 from bench.steps import Steps
 from bench.table import Row
-from harness.server import Server
+from support.server import Server
 
 Taken: TypeAlias = dict[tuple[str, str], list[float]]
 """Seconds by tool and repository, round by round."""

@@ -20,7 +20,7 @@ from bench.targets import Target, new_tokens
 FIRST_PAUSE = 0.004
 """About as long as one attempt takes."""
 
-LONGEST_PAUSE = 0.5
+MAX_PAUSE = 0.5
 
 
 def conversations(target: Target) -> Iterator[Conversation]:
@@ -48,7 +48,7 @@ def _count(series: str, token: str) -> Conversation:
         if _answer((yield _transaction(compare=compare, success=writes))).get("succeeded"):
             return
         yield random.uniform(0, pause)
-        pause = min(2 * pause, LONGEST_PAUSE)
+        pause = min(2 * pause, MAX_PAUSE)
 
 
 def _transaction(**parts: Any) -> bytes:

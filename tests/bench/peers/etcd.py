@@ -10,7 +10,7 @@ from bench.load import Target
 from bench.measuring import load
 from bench.peers.packages import start, stop, version
 from bench.processes import tree_us
-from harness.member import free_port, until
+from support.member import free_port, until
 
 
 class Etcd:

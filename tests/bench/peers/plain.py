@@ -10,7 +10,7 @@ from bench.load import Target
 from bench.measuring import load
 from bench.peers.plain_threads import updates
 from bench.processes import pids, tree_us
-from harness.mongod import ReplicaSet
+from support.mongod import ReplicaSet
 
 
 class PlainHttp:

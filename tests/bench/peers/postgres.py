@@ -8,7 +8,7 @@ from typing import Self
 from bench.figures import Figures
 from bench.peers.packages import as_user, ended_children_us, find, start, stop, version
 from bench.processes import tree_us
-from harness.member import until
+from support.member import until
 
 USER = "postgres"
 SERIES = 10_000

@@ -10,7 +10,7 @@ from bench.load import Target
 from bench.measuring import load
 from bench.peers.packages import package_version, start, stop
 from bench.processes import tree_us
-from harness.member import free_port, until
+from support.member import free_port, until
 
 SCRIPT = """\
 local given = redis.call('HGET', KEYS[2], ARGV[1])

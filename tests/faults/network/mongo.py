@@ -8,7 +8,7 @@ from typing import Any
 
 from faults.network.proxy import Deck, Line, Proxy
 from faults.tier import rounds
-from harness.mongod import ReplicaSet
+from support.mongod import ReplicaSet
 
 OURS = b"monotron\0"
 """What the first message on a connection of Monotron holds: the driver is told its name."""
@@ -18,7 +18,7 @@ FATES = ["cut request", "cut answer", "lost answer", "black hole"]
 
 LATENCY_SECONDS = 0.002
 BLACK_HOLE_SECONDS = rounds(short=1, whole=8)
-MOST_MESSAGES = rounds(short=40, whole=400)
+MAX_MESSAGES = rounds(short=40, whole=400)
 """After how many messages something is done to a connection."""
 
 
@@ -78,7 +78,7 @@ class _Fate:
         self._client = client
         self._server = server
         self._fate = proxy.fates.draw()
-        self._left = proxy.chance.randrange(3, MOST_MESSAGES)
+        self._left = proxy.chance.randrange(3, MAX_MESSAGES)
         self._lose_next_answer = False
         self._in_black_hole = False
 

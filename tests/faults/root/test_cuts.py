@@ -12,9 +12,9 @@ import pytest
 from faults.ordeal import Ordeal, ordeal
 from faults.private_network import Link, Network
 from faults.tier import rounds
-from harness.member import Mongod, until
-from harness.mongod import ReplicaSet
-from harness.server import Server
+from support.member import Mongod, until
+from support.mongod import ReplicaSet
+from support.server import Server
 
 CUTS = rounds(short=3, whole=33)
 SERVERS = 5000

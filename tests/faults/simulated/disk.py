@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from faults.simulated.world import Killed, World
-from monotron.store.sqlite_file import SqliteFile
+from monotron.store.sqlite.file import SqliteFile
 
 # These read settings back that a database in memory does not have.
 _READ_BACK = {"PRAGMA journal_mode": "wal", "PRAGMA locking_mode": "exclusive"}

@@ -21,10 +21,11 @@ from bson import ObjectId
 from faults.simulated.loop import Loop
 from faults.simulated.threads import Event, Lock, Queue, Thread
 from faults.simulated.world import World
-from monotron import batching
-from monotron.store import sqlite_file
-from monotron.store.mongo import connection, heads, series
+from monotron.services import batcher as batching
+from monotron.store.mongo import client as connection
+from monotron.store.mongo import heads, series
 from monotron.store.mongo import store as mongo_store
+from monotron.store.sqlite import file as sqlite_file
 
 Patch = tuple[ModuleType, str, Any]
 

@@ -1,4 +1,4 @@
-"""Servers of a simulated world: the real lanes before a real store, without HTTP."""
+"""Servers of a simulated world: the real batchers before a real store, without HTTP."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 
 from faults.simulated.loop import Future
 from faults.simulated.world import World
-from monotron.batching import Lanes
-from monotron.model import ANYBODY, Reuse, SeriesKey
-from monotron.store.base import Advance, Store
+from monotron.model.allocation import AllocationRequest
+from monotron.model.series import ANYBODY, Reuse, SeriesKey
+from monotron.services.batcher import Batcher
+from monotron.store.interface import Store
 
 ACCOUNT = 1
 Reply = Callable[[Any, BaseException | None], object]
@@ -25,20 +26,16 @@ class Process:
         self.alive = True
         world.starting = self
         self.store = open_store()
-        most = self.store.calls_at_once
-        largest = self.store.largest_batch
+        max_batch_size = self.store.max_batch_size
 
         def submit(call: Callable[[], None]) -> None:
             world.spawn(call, self)
 
-        self.advances: Lanes[Advance, Any] = Lanes(
-            self.store.start, submit, largest_batch=largest, calls_at_once=most
+        self.advances: Batcher[AllocationRequest, Any] = Batcher(
+            self.store.begin_allocate, submit, max_batch_size=max_batch_size
         )
-        self.peeks: Lanes[SeriesKey, Any] = Lanes(
-            lambda keys: partial(self.store.peek, keys),
-            submit,
-            largest_batch=largest,
-            calls_at_once=most,
+        self.peeks: Batcher[SeriesKey, Any] = Batcher(
+            lambda keys: partial(self.store.peek, keys), submit, max_batch_size=max_batch_size
         )
 
     def __str__(self) -> str:
@@ -92,9 +89,8 @@ class Server:
         if process is None:
             return False
         series = SeriesKey(ACCOUNT, key)
-        lane = process.store.lane(series)
-        request = Advance(series, token, Reuse(reuse), ANYBODY)
-        self._ask(process, partial(process.advances.ask, lane, request), reply)
+        request = AllocationRequest(series, token, Reuse(reuse), ANYBODY)
+        self._ask(process, partial(process.advances.add, request), reply)
         return True
 
     def peek(self, key: str, reply: Reply) -> bool:
@@ -102,11 +98,11 @@ class Server:
         if process is None:
             return False
         series = SeriesKey(ACCOUNT, key)
-        self._ask(process, partial(process.peeks.ask, process.store.lane(series), series), reply)
+        self._ask(process, partial(process.peeks.add, series), reply)
         return True
 
     def run(self, call: Callable[[Store], object], reply: Reply) -> bool:
-        """Make a call that is in no lane."""
+        """Make a call that is not batched."""
         process = self.process
         if process is None:
             return False

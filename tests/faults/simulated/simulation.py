@@ -19,11 +19,12 @@ from faults.simulated.replica import Replica
 from faults.simulated.servers import ACCOUNT, Server
 from faults.simulated.traffic import BELOW_THE_EDGE, EDGE, Traffic
 from faults.simulated.world import World
-from monotron.model import ANYBODY, Entry, Given, Reuse, SeriesKey
-from monotron.store.base import Advance, Store
+from monotron.model.allocation import AllocationRequest
+from monotron.model.series import ANYBODY, Allocation, Entry, Reuse, SeriesKey
+from monotron.store.interface import Store
 from monotron.store.mongo import MongoStore
-from monotron.store.mongo.heads import MOST_REMEMBERED, Heads
-from monotron.store.sqlite import SqliteStore
+from monotron.store.mongo.heads import MAX_REMEMBERED, HeadCache
+from monotron.store.sqlite.store import SqliteStore
 
 SQLITE, MONGO = "sqlite", "mongo"
 BASE = {EDGE: BELOW_THE_EDGE}
@@ -121,7 +122,7 @@ class Simulation:
             self._servers.append(Server(world, number, opened, crashed))
         self._disk.crash_server = self._servers[0].crash
         self._traffic = Traffic(world, self._servers, profile.weather, profile.habits)
-        self._servers[0].store.raise_to(_series(EDGE), BELOW_THE_EDGE, ANYBODY)
+        self._servers[0].store.advance_to(_series(EDGE), BELOW_THE_EDGE, ANYBODY)
         if profile.habits.past and profile.habits.keys[0] != EDGE:
             self._traffic.past(self._servers[0].store)
         self._calm = False
@@ -141,7 +142,7 @@ class Simulation:
         if self._kind == MONGO:
             database: Any = Database(network)
             store = MongoStore(database, clock=clock)
-            store._heads._remembered = Heads(self._world.chance.choice((MOST_REMEMBERED, 10)))
+            store._heads._remembered = HeadCache(self._world.chance.choice((MAX_REMEMBERED, 10)))
         else:
             faults, self._disk.faults = self._disk.faults, DiskFaults()
             store = SqliteStore("/dev/null", clock=clock)  # which stands for the disk
@@ -227,14 +228,14 @@ def _said_by(store: Store, lives: dict[str, truth.Life]) -> Iterator[str]:
         if oldest and store.entry(_series(key), oldest[0]) != Entry(ACCOUNT, key, *oldest):
             yield f"{key} does not know {oldest} any more"
     told = {
-        (key, token): Given(Entry(ACCOUNT, key, token, value), reused=True)
+        (key, token): Allocation(Entry(ACCOUNT, key, token, value), reused=True)
         for key, life in lives.items()
         for token, value in life.last_given().items()
     }
-    asked = [Advance(_series(key), token, Reuse.ANY, ANYBODY) for key, token in told]
-    for first in range(0, len(asked), store.largest_batch):
-        batch = asked[first : first + store.largest_batch]
-        for request, answer in zip(batch, store.advance(batch), strict=True):
+    asked = [AllocationRequest(_series(key), token, Reuse.ANY, ANYBODY) for key, token in told]
+    for first in range(0, len(asked), store.max_batch_size):
+        batch = asked[first : first + store.max_batch_size]
+        for request, answer in zip(batch, store.allocate(batch), strict=True):
             expected = told[request.series.key, request.token]
             if answer != expected:
                 yield f"it was {expected}, and is answered {answer}"

@@ -18,8 +18,9 @@ from faults.simulated.servers import ACCOUNT, Server
 from faults.simulated.threads import Event
 from faults.simulated.world import World
 from monotron.errors import InternalError, MonotronError, SeriesExhausted, ValueWouldFall
-from monotron.model import ANYBODY, INT64_MAX, Given, Reuse, SeriesKey
-from monotron.store.base import Advance, Store
+from monotron.model.allocation import AllocationRequest
+from monotron.model.series import ANYBODY, INT64_MAX, Allocation, Reuse, SeriesKey
+from monotron.store.interface import Store
 
 EDGE = "edge-0"
 BELOW_THE_EDGE = INT64_MAX - 4
@@ -88,9 +89,11 @@ class Traffic:
         tokens = [f"past.{number}" for number in range(self.habits.past)]
         puts = [self.record(key).put(key, token, reuse) for token in tokens]
         series = SeriesKey(ACCOUNT, key)
-        given = store.advance([Advance(series, each, Reuse(reuse), ANYBODY) for each in tokens])
+        given = store.allocate(
+            [AllocationRequest(series, each, Reuse(reuse), ANYBODY) for each in tokens]
+        )
         for put, answer in zip(puts, given, strict=True):
-            assert isinstance(answer, Given)
+            assert isinstance(answer, Allocation)
             self.record(key).answered(put, answer.entry.value, answer.reused)
         self.tokens[key] = tokens
 
@@ -291,4 +294,4 @@ def _delete(series: SeriesKey, restart: bool, store: Any) -> None:
 
 def _raise(series: SeriesKey, by: int, store: Any) -> None:
     with suppress(ValueWouldFall):
-        store.raise_to(series, store.heights([series])[0] + by, ANYBODY)
+        store.advance_to(series, store.high_water_marks([series])[0] + by, ANYBODY)

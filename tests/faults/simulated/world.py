@@ -16,7 +16,7 @@ from heapq import heappop, heappush
 from math import inf
 from typing import Any, ClassVar
 
-MOST_EVENTS = 300_000
+MAX_EVENTS = 300_000
 
 
 class Killed(BaseException):
@@ -192,7 +192,7 @@ class World:
                     assert me.worker is not None
                     me.worker.lock.acquire()
                 return
-            if not self._heap or self.events > MOST_EVENTS:
+            if not self._heap or self.events > MAX_EVENTS:
                 self._next = self._main
                 continue
             self.now, _, callback, args = heappop(self._heap)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.server import Server
 from plugins.gitlab.project import Project
+from support.server import Server
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.pipelines import Repository, Run
+from support.pipelines import Repository, Run
 
 BUILD = """
 build:

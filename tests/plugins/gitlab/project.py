@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from harness.pipelines import Run, dotenv, run_script
-from harness.stand_in import Say, StandIn
+from support.pipelines import Run, dotenv, run_script
+from support.stand_in import Say, StandIn
 
 PROJECT_VARIABLES = {"CI_PROJECT_PATH": "acme/shop", "CI_SERVER_HOST": "gitlab.example.com"}
 """Variables that GitLab sets in every job of the project."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.stand_in import Say
+from support.stand_in import Say
 
 VERSION_LINES = """\
 MONOTRON_VERSION=1.3.0

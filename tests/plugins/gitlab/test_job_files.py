@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.pipelines import (
+from monotron_ci.inputs import BUMPS, MODES
+from plugins.gitlab.responses import NUMBER_LINES, VERSION_LINES
+from support.pipelines import (
     CHECK_JSONSCHEMA,
     COMPONENT,
     GITLAB,
@@ -25,8 +27,6 @@ from harness.pipelines import (
     job,
     script,
 )
-from monotron_ci.inputs import BUMPS, MODES
-from plugins.gitlab.responses import NUMBER_LINES, VERSION_LINES
 
 ONLY_COMPONENT = {"job-name", "stage", "image", "audience"}
 README = (GITLAB / "README.md").read_text()

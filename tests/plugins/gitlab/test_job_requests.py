@@ -10,10 +10,10 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from harness.pipelines import dotenv, run_script
-from harness.server import Server
 from plugins.gitlab.project import Project, run_against
 from plugins.gitlab.responses import NUMBER_LINES, VERSION_LINES, dotenv_response
+from support.pipelines import dotenv, run_script
+from support.server import Server
 
 SHELLS = [("sh", "-e"), ("bash", "-eo", "pipefail"), ("busybox", "sh", "-e")]
 COUNTER = {"MONOTRON_MODE": "counter"}

@@ -7,11 +7,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from harness.pipelines import dotenv
-from harness.server import Server
-from harness.stand_in import HANG_UP, Say, StandIn
 from plugins.gitlab.project import Project, run_against
 from plugins.gitlab.responses import NUMBER_LINES, VERSION_LINES, dotenv_response, html_response
+from support.pipelines import dotenv
+from support.server import Server
+from support.stand_in import HANG_UP, Say, StandIn
 
 
 def problem(status: int, code: str, detail: str = "It failed. Do this.") -> Say:

@@ -8,11 +8,11 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from harness.pipelines import dotenv, run_script
-from harness.server import Server
-from harness.stand_in import Heard, Say, StandIn
 from plugins.gitlab.project import PROJECT_VARIABLES, Project, run_against
 from plugins.gitlab.responses import dotenv_response
+from support.pipelines import dotenv, run_script
+from support.server import Server
+from support.stand_in import Heard, Say, StandIn
 
 KEY = "mtk_canary.x-0123456789"
 

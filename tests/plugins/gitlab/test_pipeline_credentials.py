@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.claims import AUDIENCE, gitlab
-from harness.keyless import Keyless, keyless, watched
-from harness.pipelines import ROOT, Repository, run_pipeline
+from docs.test_drift import section
 from plugins.gitlab.pipelines import version
-from test_drift import section
+from support.claims import AUDIENCE, gitlab
+from support.keyless import Keyless, keyless, watched
+from support.pipelines import ROOT, Repository, run_pipeline
 
 BUILD = """
 build:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from harness.pipelines import GITLAB, JOB, Repository, run_pipeline
 from plugins.gitlab.pipelines import (
     BUILD,
     COMPONENT,
@@ -19,6 +18,7 @@ from plugins.gitlab.pipelines import (
     repository_with,
     version,
 )
+from support.pipelines import GITLAB, JOB, Repository, run_pipeline
 
 README = re.findall(
     r"^```yaml\n(.*?)^```", (GITLAB / "README.md").read_text(), re.DOTALL | re.MULTILINE

@@ -5,11 +5,11 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from harness.pipelines import run_pipeline
-from harness.server import Server
-from harness.stand_in import StandIn
 from plugins.gitlab.pipelines import TEMPLATE, component_pipeline, repository_with, version
 from plugins.gitlab.responses import html_response
+from support.pipelines import run_pipeline
+from support.server import Server
+from support.stand_in import StandIn
 
 MESSAGE = 'feat: it\'s "so" `touch pwned` $(touch pwned) ${HOME}\n\nMONOTRON_VERSION=6.6.6'
 

@@ -9,12 +9,13 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from monotron.errors import StoreUnavailable
-from monotron.model import SeriesKey
-from monotron.store.attributes import Attributes, merged
-from monotron.store.mongo.connection import Document, Patience, PatienceFor
+from monotron.model.attributes import merged
+from monotron.model.series import SeriesKey
+from monotron.store.interface import AttributeStore
+from monotron.store.mongo.client import Deadline, Document, PatienceFor
 from monotron.store.mongo.heads import EndedLife
 from monotron.store.mongo.ledger import Sessions, collection, where
-from monotron.store.mongo.series import SeriesHeads
+from monotron.store.mongo.series import HeadCollection
 
 
 class _Seen(NamedTuple):
@@ -24,7 +25,7 @@ class _Seen(NamedTuple):
     stamp: ObjectId | None
 
 
-class MongoAttributes(Attributes):
+class MongoAttributes(AttributeStore):
     """`{account, key, life, token, attributes: [{name, value}, …], stamp}`, unique on the first 4.
 
     A call reads the head of the series, linearizably, for its life, and then does one thing to one
@@ -55,7 +56,7 @@ class MongoAttributes(Attributes):
         self,
         database: "Database[Document]",
         sessions: Sessions,
-        heads: SeriesHeads,
+        heads: HeadCollection,
         work: PatienceFor,
         now: Callable[[], int],
     ) -> None:
@@ -106,13 +107,13 @@ class MongoAttributes(Attributes):
             if self._replace(place, seen, left, work):
                 return True
 
-    def sweep(self, ended: EndedLife, work: Patience) -> None:
+    def sweep(self, ended: EndedLife, work: Deadline) -> None:
         """Remove the documents of a life that has ended."""
         series, life = ended
         with work.attempt():
             self._attributes.delete_many({**where(series), "life": life})
 
-    def _read(self, place: Document, work: Patience) -> _Seen:
+    def _read(self, place: Document, work: Deadline) -> _Seen:
         document = work.persist(lambda: self._current.find_one(place))
         if document is None:
             return _Seen({}, None)
@@ -120,7 +121,7 @@ class MongoAttributes(Attributes):
         return _Seen(dict(sorted(attributes.items())), document["stamp"])
 
     def _replace(
-        self, place: Document, seen: _Seen, attributes: Mapping[str, str], work: Patience
+        self, place: Document, seen: _Seen, attributes: Mapping[str, str], work: Deadline
     ) -> bool:
         """Put *attributes* in the place of what was *seen*, once. False: another was faster."""
         stamp = ObjectId()

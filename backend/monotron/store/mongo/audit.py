@@ -11,17 +11,17 @@ from typing import Any
 from bson import Timestamp
 from pymongo import ASCENDING
 
-from monotron.model import SeriesKey
-from monotron.store.auditing import (
-    Audited,
-    Need,
-    Stand,
+from monotron.model.series import SeriesKey
+from monotron.store.audit import (
+    AuditSlice,
+    Requirement,
+    SeriesState,
     check,
     not_reached,
     of_record,
     of_series,
 )
-from monotron.store.mongo.audit_rows import (
+from monotron.store.mongo.audit_checks import (
     LedgerRead,
     end,
     is_suspect,
@@ -30,20 +30,20 @@ from monotron.store.mongo.audit_rows import (
     unsealed,
     wrong_head,
 )
-from monotron.store.mongo.connection import Document
+from monotron.store.mongo.client import Document
 from monotron.store.mongo.ledger import where
-from monotron.store.mongo.slices import HEADS_IN_A_SLICE, KEY, ROWS_IN_A_SLICE, Slices
+from monotron.store.mongo.scan import HEADS_IN_A_SLICE, KEY, ROWS_IN_A_SLICE, CollectionScan
 
 _IN_ORDER = [(field, ASCENDING) for field in ("account", "key", "life", "value")]
 
 
 class MongoAudit:
-    """The checks. Sentences and what is common to all stores: `monotron.store.auditing`."""
+    """The checks. Sentences and what is common to all stores: `monotron.store.audit`."""
 
-    def __init__(self, slices: Slices) -> None:
+    def __init__(self, slices: CollectionScan) -> None:
         self._slices = slices
 
-    def run(self) -> Iterator[Audited]:
+    def run(self) -> Iterator[AuditSlice]:
         """All of the database, a slice at a time."""
         for account in self._slices.accounts():
             yield from self._series(account)
@@ -52,7 +52,7 @@ class MongoAudit:
 
     # Series
 
-    def _series(self, account: Any) -> Iterator[Audited]:
+    def _series(self, account: Any) -> Iterator[AuditSlice]:
         after: dict[str, Any] = {}
         while True:
             heads, seen_at = self._slices.find(
@@ -69,7 +69,7 @@ class MongoAudit:
 
     def _without_head(
         self, account: Any, after: dict[str, Any], heads: Sequence[Document], now: Timestamp | None
-    ) -> Audited:
+    ) -> AuditSlice:
         """Entries and attributes between these heads, which are never removed."""
         between = {**after, "$nin": [head["key"] for head in heads]}
         if len(heads) == HEADS_IN_A_SLICE:
@@ -85,9 +85,9 @@ class MongoAudit:
                 series = SeriesKey(account, key)
                 if not self._slices.read_heads([series])[0]:  # it may have been born since
                     findings.append(of_series(account, key, f"has {what}, and no head"))
-        return Audited(tuple(findings))
+        return AuditSlice(tuple(findings))
 
-    def _ledgers(self, heads: Sequence[Document], now: Timestamp | None) -> Iterator[Audited]:
+    def _ledgers(self, heads: Sequence[Document], now: Timestamp | None) -> Iterator[AuditSlice]:
         findings: list[str] = []
         waiting: list[LedgerRead] = []
         seen = None
@@ -99,7 +99,7 @@ class MongoAudit:
                 findings.append(of_series(*series, wrong))
             elif head["batch"]:
                 waiting.append(LedgerRead(head))
-        yield Audited(tuple(findings), series=sum(1 for head in heads if head.get("batch")))
+        yield AuditSlice(tuple(findings), series=sum(1 for head in heads if head.get("batch")))
         read: list[LedgerRead] = []
         while waiting:
             first = waiting[0]
@@ -127,8 +127,8 @@ class MongoAudit:
             for ledger in done:
                 end(ledger)
             read += done
-            yield Audited(entries=len(rows) + sum(map(unsealed, done)))
-        yield Audited(tuple(self._confirmed([each for each in read if is_suspect(each)])))
+            yield AuditSlice(entries=len(rows) + sum(map(unsealed, done)))
+        yield AuditSlice(tuple(self._confirmed([each for each in read if is_suspect(each)])))
 
     def _confirmed(self, ledgers: Sequence[LedgerRead]) -> Iterator[str]:
         """What still holds: the life may have ended, or the head gone beyond what was above it."""
@@ -144,12 +144,12 @@ class MongoAudit:
 
     # Versions
 
-    def _records(self) -> Iterator[Audited]:
+    def _records(self) -> Iterator[AuditSlice]:
         order = ("account", "name", "place")
         before: Any = None
         for rows, seen_at in self._slices.pages(self._slices.releases, order):
             findings: list[str] = []
-            needs: list[Need] = []
+            needs: list[Requirement] = []
             for row in rows:
                 record, wrong = record_of(row)
                 place = tuple(row.get(each) for each in order)
@@ -160,9 +160,9 @@ class MongoAudit:
                 findings += [*wrong, *more]
                 needs += [need] if need else []
             findings += self._not_reached(needs, seen_at)
-            yield Audited(tuple(findings), releases=len(rows))
+            yield AuditSlice(tuple(findings), releases=len(rows))
 
-    def _not_reached(self, needs: Sequence[Need], now: Timestamp | None) -> list[str]:
+    def _not_reached(self, needs: Sequence[Requirement], now: Timestamp | None) -> list[str]:
         findings = []
         heads, _ = self._slices.read_heads([need.series for need in needs], now)
         for need in needs:
@@ -179,12 +179,12 @@ class MongoAudit:
                     now,
                 )
                 since = (oldest or [head])[0]["given_at"]
-                stand = Stand(int(head["value"]), bool(head["batch"]), since)
+                stand = SeriesState(int(head["value"]), bool(head["batch"]), since)
             finding = not_reached(need, stand)
             findings += [finding] if finding else []
         return findings
 
-    def _channels(self) -> Iterator[Audited]:
+    def _channels(self) -> Iterator[AuditSlice]:
         """No token twice in a channel: a walk along the other index."""
         order = ("account", "name", "token", "channel")
         before: Any = None
@@ -200,4 +200,4 @@ class MongoAudit:
                         f"account {row['account']}, both in the channel {row['channel']!r}."
                     )
                 before = channel
-            yield Audited(tuple(findings))
+            yield AuditSlice(tuple(findings))

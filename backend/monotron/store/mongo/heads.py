@@ -13,14 +13,14 @@ from typing import TypeAlias
 
 from bson import ObjectId, Timestamp
 
-from monotron.model import SeriesKey
+from monotron.model.series import SeriesKey
 
 log = logging.getLogger("monotron.store")
 
-MOST_REMEMBERED = 65536
+MAX_REMEMBERED = 65536
 """Heads and the tokens of their batches that a process remembers, counted together."""
 
-MOST_CARRIED = 512
+MAX_CARRIED = 512
 """Tokens that a batch may have from the steps before it."""
 
 GATHER_SECONDS = 0.03
@@ -90,7 +90,7 @@ class Head:
         # The end of the batch: those before the first that is not sealed are not carried on.
         pending = tuple(dropwhile(lambda head: head.sealed, (*self.carried, self)))
         failed = any(head.sealing is None or head.sealing.is_set() for head in pending)
-        if failed or sum(head.fresh for head in pending) > MOST_CARRIED:
+        if failed or sum(head.fresh for head in pending) > MAX_CARRIED:
             return None
         return pending
 
@@ -104,10 +104,10 @@ Sealable: TypeAlias = tuple[SeriesKey, Head]
 EndedLife: TypeAlias = tuple[SeriesKey, ObjectId]
 
 
-class Heads:
+class HeadCache:
     """The heads that this process wrote last, up to a bound. None of it is needed to be right."""
 
-    def __init__(self, most: int = MOST_REMEMBERED) -> None:
+    def __init__(self, most: int = MAX_REMEMBERED) -> None:
         self._most = most
         self._weight = 0
         self._heads: OrderedDict[SeriesKey, Head] = OrderedDict()

@@ -14,9 +14,9 @@ from pymongo.errors import BulkWriteError, PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from monotron.errors import InternalError, MonotronError
-from monotron.model import Reuse, SeriesKey
-from monotron.store.base import Advance
-from monotron.store.mongo.connection import Document, Patience
+from monotron.model.allocation import AllocationRequest
+from monotron.model.series import Reuse, SeriesKey
+from monotron.store.mongo.client import Deadline, Document
 from monotron.store.mongo.heads import EndedLife, Head, Sealable
 
 log = logging.getLogger("monotron.store")
@@ -69,12 +69,12 @@ class Ledger:
         self._entries.create_index(_BY_VALUE, unique=True)
         self._entries.create_index(_BY_TOKEN)
 
-    def seal(self, series: SeriesKey, head: Head, work: Patience) -> None:
+    def seal(self, series: SeriesKey, head: Head, work: Deadline) -> None:
         """Return when the head's batch stands in the ledger for good."""
         for contradiction in self.seal_all([(series, head)], work).values():
             raise contradiction
 
-    def seal_all(self, heads: Sequence[Sealable], work: Patience) -> dict[SeriesKey, MonotronError]:
+    def seal_all(self, heads: Sequence[Sealable], work: Deadline) -> dict[SeriesKey, MonotronError]:
         """Return when the batches of these heads stand in the ledger for good.
 
         Except those of the series that are returned: the ledger says something else there.
@@ -102,7 +102,7 @@ class Ledger:
         return wrong
 
     def _compare(
-        self, heads: Sequence[Sealable], work: Patience
+        self, heads: Sequence[Sealable], work: Deadline
     ) -> tuple[list[Sealable], dict[SeriesKey, MonotronError]]:
         """The heads of whose batches something is missing, and the series that are contradicted."""
         tokens: dict[tuple[SeriesKey, int], str | None] = {}
@@ -119,7 +119,7 @@ class Ledger:
                 missing.append((series, head))
         return missing, wrong
 
-    def _rows_of_batches(self, heads: Sequence[Sealable], work: Patience) -> list[Document]:
+    def _rows_of_batches(self, heads: Sequence[Sealable], work: Deadline) -> list[Document]:
         conditions = [
             {
                 **where(series),
@@ -149,7 +149,7 @@ class Ledger:
                 head.seen_at(operation_time(session))
         return list(stood)
 
-    def seal_fresh(self, heads: Sequence[Sealable], work: Patience) -> None:
+    def seal_fresh(self, heads: Sequence[Sealable], work: Deadline) -> None:
         """Seal what is fresh in the background. What fails is left to the next step."""
         try:
             with work.attempt():
@@ -160,14 +160,14 @@ class Ledger:
         for each in heads:
             each[1].sealed = each not in stood  # what stood already is compared by the next step
 
-    def sweep(self, ended: EndedLife, work: Patience) -> None:
+    def sweep(self, ended: EndedLife, work: Deadline) -> None:
         """Remove the rows of a life that has ended."""
         series, life = ended
         with work.attempt():
             self._entries.delete_many({**where(series), "life": life})
 
     def last_given(
-        self, heads: Mapping[SeriesKey, Head], requests: Iterable[Advance], work: Patience
+        self, heads: Mapping[SeriesKey, Head], requests: Iterable[AllocationRequest], work: Deadline
     ) -> dict[SeriesKey, dict[str, int]]:
         """The value that each token with `Reuse.ANY` was last given: head's batch, then ledger.
 
@@ -196,7 +196,7 @@ class Ledger:
         self,
         asked: Mapping[SeriesKey, Collection[str]],
         heads: Mapping[SeriesKey, Head],
-        work: Patience,
+        work: Deadline,
     ) -> dict[SeriesKey, dict[str, int]]:
         known: dict[SeriesKey, dict[str, int]] = {}
         if not asked:
@@ -225,7 +225,7 @@ class Ledger:
         return known
 
     def last_row(
-        self, series: SeriesKey, head: Head, token: str | None, work: Patience
+        self, series: SeriesKey, head: Head, token: str | None, work: Deadline
     ) -> Document | None:
         rows = self.rows(series, head, {"token": token}, work, limit=1, newest=True)
         return rows[0] if rows else None
@@ -235,7 +235,7 @@ class Ledger:
         series: SeriesKey,
         head: Head,
         condition: Mapping[str, Any],
-        work: Patience,
+        work: Deadline,
         *,
         limit: int = 0,
         newest: bool = False,
@@ -248,7 +248,7 @@ class Ledger:
         self,
         condition: Mapping[str, Any],
         heads: Sequence[Head],
-        work: Patience,
+        work: Deadline,
         *,
         limit: int = 0,
         newest: bool = False,
@@ -270,7 +270,7 @@ class Ledger:
 
         return work.persist(call)
 
-    def were_sealed(self, heads: Sequence[Sealable], work: Patience) -> set[SeriesKey]:
+    def were_sealed(self, heads: Sequence[Sealable], work: Deadline) -> set[SeriesKey]:
         """The series of those heads that had their time: each is sealed before it is replaced.
 
         The time of each must be that of what stands in its place now.

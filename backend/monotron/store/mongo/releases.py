@@ -8,13 +8,13 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 from semver import Version
 
-from monotron.semantic import Product, Release, parse_line, place
-from monotron.store.mongo.connection import Document, Patience, PatienceFor
+from monotron.model.semver import Release, VersionName, parse_line, place
+from monotron.store.interface import ReleaseStore
+from monotron.store.mongo.client import Deadline, Document, PatienceFor
 from monotron.store.mongo.ledger import Sessions, collection, operation_time
-from monotron.store.releases import Releases
 
 
-class MongoReleases(Releases):
+class MongoReleases(ReleaseStore):
     """A record is found by its token and channel, or by its place; both are unique."""
 
     def __init__(
@@ -53,22 +53,22 @@ class MongoReleases(Releases):
             return None
         return release if stands["_id"] == row["_id"] else _release(release.product, stands)
 
-    def of_token(self, product: Product, token: str, label: str | None) -> Release | None:
+    def of_token(self, product: VersionName, token: str, label: str | None) -> Release | None:
         condition = {"token": token, "channel": label or ""}
         return self._first(product, condition, self._work())
 
-    def all_of_token(self, product: Product, token: str) -> list[Release]:
+    def all_of_token(self, product: VersionName, token: str) -> list[Release]:
         rows = self._not_stale({**_of(product), "token": token})
         found = [_release(product, row) for row in rows]
         return sorted(found, key=lambda release: place(release.version), reverse=True)
 
-    def at(self, product: Product, version: Version) -> Release | None:
+    def at(self, product: VersionName, version: Version) -> Release | None:
         condition = {**_of(product), "place": place(version)}
         row = self._work().persist(lambda: self._current.find_one(condition))
         return _release(product, row) if row else None
 
     def newest(
-        self, product: Product, places: tuple[str, str], *, final: bool | None
+        self, product: VersionName, places: tuple[str, str], *, final: bool | None
     ) -> Release | None:
         first, end = places
         condition: Document = {"place": {"$gte": first, "$lt": end}}
@@ -76,12 +76,12 @@ class MongoReleases(Releases):
             condition["final"] = final
         return self._first(product, condition, self._work())
 
-    def adopted(self, product: Product, places: tuple[str, str]) -> bool:
+    def adopted(self, product: VersionName, places: tuple[str, str]) -> bool:
         first, end = places
         condition = {"token": None, "place": {"$gte": first, "$lt": end}}
         return bool(self._not_stale({**_of(product), **condition}, limit=1))
 
-    def page(self, product: Product, below: str, limit: int) -> list[Release]:
+    def page(self, product: VersionName, below: str, limit: int) -> list[Release]:
         condition = {**_of(product), "place": {"$lt": below}}
         rows = self._work().persist(
             lambda: list(self._releases.find(condition).sort("place", DESCENDING).limit(limit))
@@ -99,7 +99,7 @@ class MongoReleases(Releases):
 
         return self._work().persist(call)
 
-    def _first(self, product: Product, condition: Document, work: Patience) -> Release | None:
+    def _first(self, product: VersionName, condition: Document, work: Deadline) -> Release | None:
         row = work.persist(
             lambda: self._releases.find_one(
                 {**_of(product), **condition}, sort=[("place", DESCENDING)]
@@ -108,7 +108,7 @@ class MongoReleases(Releases):
         return _release(product, row) if row else None
 
 
-def _of(product: Product) -> Document:
+def _of(product: VersionName) -> Document:
     return {"account": product.account, "name": product.name}
 
 
@@ -132,7 +132,7 @@ def _row(release: Release) -> Document:
     }
 
 
-def _release(product: Product, row: dict[str, Any]) -> Release:
+def _release(product: VersionName, row: dict[str, Any]) -> Release:
     return Release(
         product,
         row["token"],

@@ -10,9 +10,9 @@ from pymongo import ASCENDING, ReturnDocument, UpdateMany
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, PyMongoError
 
-from monotron.model import SeriesKey
-from monotron.store.mongo.connection import Document, Patience
-from monotron.store.mongo.heads import AMONG_OTHERS_SECONDS, Head, Heads
+from monotron.model.series import SeriesKey
+from monotron.store.mongo.client import Deadline, Document
+from monotron.store.mongo.heads import AMONG_OTHERS_SECONDS, Head, HeadCache
 from monotron.store.mongo.ledger import (
     Session,
     Sessions,
@@ -27,7 +27,7 @@ RESENT = 1
 
 
 @dataclass(slots=True)
-class Move:
+class HeadUpdate:
     """To put the head *new* in the place of the head *seen*."""
 
     series: SeriesKey
@@ -37,7 +37,7 @@ class Move:
     """Whether an attempt was made of which nobody knows what became of it."""
 
 
-class SeriesHeads:
+class HeadCollection:
     """The collection `series`, and what this process remembers of it."""
 
     def __init__(
@@ -53,10 +53,10 @@ class SeriesHeads:
         # A read that cannot be rolled back and is not stale, of one document on the primary.
         self._current = collection(database, "series", sessions.read_concern("linearizable"))
         self._series.create_index([("account", ASCENDING), ("key", ASCENDING)], unique=True)
-        self._remembered = Heads()
+        self._remembered = HeadCache()
         self._among_others_until = 0.0
 
-    def known_or_read(self, keys: Iterable[SeriesKey], work: Patience) -> dict[SeriesKey, Head]:
+    def known_or_read(self, keys: Iterable[SeriesKey], work: Deadline) -> dict[SeriesKey, Head]:
         """The heads as this process remembers them, or else as they are read.
 
         Committed, if perhaps not the newest: a compare-and-set will tell. While another server
@@ -77,7 +77,7 @@ class SeriesHeads:
         return known | self._read_anew(unsure, work) if unsure else known
 
     def _read_anew(
-        self, remembered: Mapping[SeriesKey, Head | None], work: Patience
+        self, remembered: Mapping[SeriesKey, Head | None], work: Deadline
     ) -> dict[SeriesKey, Head]:
         """The heads as they are read; those that are still as remembered, as that."""
         times = [ours.time for ours in remembered.values() if ours and ours.time]
@@ -101,7 +101,7 @@ class SeriesHeads:
         return ours is None or ours.stamp != head.stamp
 
     def read(
-        self, keys: Sequence[SeriesKey], work: Patience, after: Timestamp | None = None
+        self, keys: Sequence[SeriesKey], work: Deadline, after: Timestamp | None = None
     ) -> dict[SeriesKey, Head]:
         """The heads, committed, and no older than *after*."""
         condition = {"$or": [where(series) for series in keys]} if len(keys) > 1 else where(keys[0])
@@ -115,7 +115,7 @@ class SeriesHeads:
 
         return work.persist(call)
 
-    def read_current(self, keys: Sequence[SeriesKey], work: Patience) -> dict[SeriesKey, Head]:
+    def read_current(self, keys: Sequence[SeriesKey], work: Deadline) -> dict[SeriesKey, Head]:
         """The heads, each as it was at some moment since this call began.
 
         Linearizable reads are of one document. Its answer comes with a time at which nothing
@@ -125,14 +125,14 @@ class SeriesHeads:
         head = self.current(first, work)
         return {first: head} | (self.read(others, work, head.time) if others else {})
 
-    def current(self, series: SeriesKey, work: Patience) -> Head:
+    def current(self, series: SeriesKey, work: Deadline) -> Head:
         """The head as it was at some moment since this call began."""
         return self._head(
             lambda session: self._current.find_one(where(series), session=session), work
         )
 
     def page(
-        self, account: int, prefix: str, after: str, limit: int, work: Patience
+        self, account: int, prefix: str, after: str, limit: int, work: Deadline
     ) -> list[Document]:
         """Heads of living series whose key begins with *prefix* and is beyond *after*, by key."""
         condition = {
@@ -146,7 +146,7 @@ class SeriesHeads:
         # In order of key, those with the prefix stand together, the first of them first.
         return [row for row in rows if row["key"].startswith(prefix)]
 
-    def read_in_turn(self, series: SeriesKey, work: Patience) -> Head:
+    def read_in_turn(self, series: SeriesKey, work: Deadline) -> Head:
         """The current head, for who lost a step: with a mark on it, so that nobody starves.
 
         A server that goes on and on from memory is always faster than one that must read first.
@@ -162,7 +162,7 @@ class SeriesHeads:
             work,
         )
 
-    def _head(self, read: Callable[[Session], Document | None], work: Patience) -> Head:
+    def _head(self, read: Callable[[Session], Document | None], work: Deadline) -> Head:
         def call() -> Head:
             with self._sessions.start() as session:
                 document = read(session)
@@ -170,21 +170,21 @@ class SeriesHeads:
 
         return work.persist(call)
 
-    def born(self, series: SeriesKey, now: int, work: Patience) -> Head:
+    def born(self, series: SeriesKey, now: int, work: Deadline) -> Head:
         """The head of a series that had none: dead, at height 0, unless another was faster.
 
         So a delete with restart would have left it: the first value keeps its life.
         """
         new = Head(life=ObjectId(), stamp=ObjectId(), given_at=now)
-        head = self.replace(Move(series, Head(), new), work) or new
+        head = self.replace(HeadUpdate(series, Head(), new), work) or new
         work.applied = "no"  # nothing that can be seen
         return head
 
-    def replace(self, move: Move, work: Patience) -> Head | None:
+    def replace(self, move: HeadUpdate, work: Deadline) -> Head | None:
         """Make the move, once. None: it was made; else the head of who got there first."""
         return None if self.replace_all([move], work) else self.settle(move, work)
 
-    def replace_all(self, moves: Sequence[Move], work: Patience) -> bool:
+    def replace_all(self, moves: Sequence[HeadUpdate], work: Deadline) -> bool:
         """Make all the moves; false: of some it is not known, so settle each."""
         work.check()
         work.applied = "unknown"
@@ -200,7 +200,7 @@ class SeriesHeads:
                 return applied
         return False
 
-    def read_after(self, moves: Sequence[Move], work: Patience) -> dict[SeriesKey, Head]:
+    def read_after(self, moves: Sequence[HeadUpdate], work: Deadline) -> dict[SeriesKey, Head]:
         """The heads after these moves. Those with their stamps were made, and are remembered."""
         work.applied = "unknown"
         heads = self.read_current([move.series for move in moves], work)
@@ -212,7 +212,7 @@ class SeriesHeads:
                 self._meet_others()
         return heads
 
-    def settle(self, move: Move, work: Patience) -> Head | None:
+    def settle(self, move: HeadUpdate, work: Deadline) -> Head | None:
         """What became of a move: looked for by its stamp, made after all, or lost.
 
         While the head is still the one seen, the move is sent again, and cannot apply twice: its
@@ -243,7 +243,7 @@ class SeriesHeads:
         return None
 
     def _compare_and_set(
-        self, moves: Sequence[Move], work: Patience, *, heed_marks: bool = True
+        self, moves: Sequence[HeadUpdate], work: Deadline, *, heed_marks: bool = True
     ) -> bool:
         # Many, of which the filter fits one at most: the driver gives these no transaction number,
         # so no node keeps one beside each update. Sent again, they apply or match nothing.
@@ -268,13 +268,13 @@ class SeriesHeads:
                 self._remember(move, operation_time(session))
         return True
 
-    def _remember(self, move: Move, time: Timestamp | None) -> None:
+    def _remember(self, move: HeadUpdate, time: Timestamp | None) -> None:
         move.new.seen_at(time)
         self._applied(move.series, move.new)
         self._remembered.put(move.series, move.new)
 
 
-def _seen(move: Move, work: Patience | None) -> Document:
+def _seen(move: HeadUpdate, work: Deadline | None) -> Document:
     """What fits the head seen, and no other; with *work*, only while nobody else awaits it."""
     seen = move.seen
     if seen.stamp is None:

@@ -14,7 +14,7 @@ User text is only ever a value, never the name of a field nor part of an express
 """
 
 import time
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,26 +27,27 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from monotron.errors import InvalidRequest, MonotronError, StoreUnavailable, ValueWouldFall
-from monotron.model import Entry, Given, LedgerEntry, SeriesKey
-from monotron.store.auditing import Audited
-from monotron.store.base import Advance, Clock, Store, count
-from monotron.store.bumping import Bumped
+from monotron.model.allocation import AllocationRequest, allocate
+from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
+from monotron.store.audit import AuditSlice
+from monotron.store.fast_forward import FastForwarded
+from monotron.store.interface import Clock, Store
 from monotron.store.mongo.attributes import MongoAttributes
 from monotron.store.mongo.audit import MongoAudit
-from monotron.store.mongo.bump import MongoBump
-from monotron.store.mongo.connection import (
+from monotron.store.mongo.auth_records import MongoAuthRecords, MongoTokenUses
+from monotron.store.mongo.client import (
     START_SECONDS,
+    Deadline,
     Document,
-    Patience,
     connect,
     unusable,
 )
+from monotron.store.mongo.fast_forward import MongoFastForward
 from monotron.store.mongo.heads import EndedLife, Head, Sealer
 from monotron.store.mongo.ledger import Ledger, Sessions
-from monotron.store.mongo.register import MongoRegister, MongoUses
 from monotron.store.mongo.releases import MongoReleases
-from monotron.store.mongo.series import Move, SeriesHeads
-from monotron.store.mongo.slices import Slices
+from monotron.store.mongo.scan import CollectionScan
+from monotron.store.mongo.series import HeadCollection, HeadUpdate
 
 PATIENCE_SECONDS = 15.0
 """How long one call may take, elections and all, before its caller hears of it."""
@@ -58,8 +59,8 @@ ATTEMPT_SECONDS = 5.0
 class MongoStore(Store):
     """A store on a database, in which it makes its collections and their indexes."""
 
-    calls_at_once = 16
-    largest_batch = 256
+    max_concurrency = 16
+    max_batch_size = 256
 
     def __init__(
         self,
@@ -76,15 +77,15 @@ class MongoStore(Store):
         self._patience = patience
         self._attempt = attempt
         sessions = Sessions(database, replicated=replicated)
-        self._heads = SeriesHeads(database, sessions, self._applied)
+        self._heads = HeadCollection(database, sessions, self._applied)
         self._ledger = Ledger(database, sessions, self._now)
         self.releases = MongoReleases(database, sessions, self._work)
-        self.register = MongoRegister(database, sessions, self._work)
-        self.uses = MongoUses(database, sessions, self._work)
+        self.register = MongoAuthRecords(database, sessions, self._work)
+        self.uses = MongoTokenUses(database, sessions, self._work)
         self.attributes: MongoAttributes = MongoAttributes(
             database, sessions, self._heads, self._work, self._now
         )
-        self._slices = Slices(database, sessions, self._work)
+        self._slices = CollectionScan(database, sessions, self._work)
         self._sealer = Sealer(
             lambda heads: self._ledger.seal_fresh(heads, self._work()), self._sweep
         )
@@ -100,11 +101,7 @@ class MongoStore(Store):
             database.client.close()
             raise unusable(url, error) from error
 
-    def lane(self, series: SeriesKey) -> Hashable:
-        """One lane for all: many series in a step cost little more than one."""
-        return None
-
-    def advance(self, requests: Sequence[Advance]) -> list[Given | MonotronError]:
+    def allocate(self, requests: Sequence[AllocationRequest]) -> list[Allocation | MonotronError]:
         """One look-up and one update for all series of the batch, and once more for those that lost
         against another server. Then each on its own, if need be.
 
@@ -120,13 +117,13 @@ class MongoStore(Store):
             for series in indexes
         ]
         self._advance(steps, work)
-        answers: list[Given | MonotronError | None] = [None] * len(requests)
+        answers: list[Allocation | MonotronError | None] = [None] * len(requests)
         for step in steps:
             for index, answer in zip(indexes[step.series], step.answers, strict=True):
                 answers[index] = answer
-        return cast(list[Given | MonotronError], answers)
+        return cast(list[Allocation | MonotronError], answers)
 
-    def _advance(self, steps: Sequence["_Step"], work: Patience, *, again: bool = False) -> None:
+    def _advance(self, steps: Sequence["_Step"], work: Deadline, *, again: bool = False) -> None:
         heads = {step.series: step.head for step in steps}
         requests = [request for step in steps for request in step.requests]
         known = self._ledger.last_given(heads, requests, work)
@@ -137,14 +134,14 @@ class MongoStore(Store):
         self,
         steps: Sequence["_Step"],
         known: Mapping[SeriesKey, Mapping[str, int]],
-        work: Patience,
+        work: Deadline,
     ) -> None:
         """Number the requests of each series, and see to it that its head may be replaced."""
-        moving: list[tuple[_Step, list[Advance], tuple[Head, ...] | None]] = []
+        moving: list[tuple[_Step, list[AllocationRequest], tuple[Head, ...] | None]] = []
         for step in steps:
             head = step.head
             tokens = known.get(step.series, {})
-            step.answers, given = count(head.value, head.token, tokens, step.requests)
+            step.answers, given = allocate(head.value, head.token, tokens, step.requests)
             if given:
                 # Asked once: the sealer goes on, and might say something else the next time.
                 moving.append((step, given, head.unsealed()))
@@ -154,9 +151,9 @@ class MongoStore(Store):
                 head = step.head
                 value = head.value + len(given)
                 new = self._successor(head, *_tokens(given), value, carried or ())
-                step.move = Move(step.series, head, new)
+                step.move = HeadUpdate(step.series, head, new)
 
-    def _seal(self, steps: Sequence["_Step"], work: Patience) -> None:
+    def _seal(self, steps: Sequence["_Step"], work: Deadline) -> None:
         try:
             wrong = self._ledger.seal_all([(step.series, step.head) for step in steps], work)
         except MonotronError as error:
@@ -165,7 +162,7 @@ class MongoStore(Store):
             if step.series in wrong:
                 step.fail(wrong[step.series])
 
-    def _take(self, steps: Sequence["_Step"], work: Patience, *, again: bool) -> None:
+    def _take(self, steps: Sequence["_Step"], work: Deadline, *, again: bool) -> None:
         """Make the moves of all, and confirm the answers of those that only repeat."""
         moves = {step.series: step.move for step in steps if step.move is not None}
         moving = [step for step in steps if step.series in moves]
@@ -184,8 +181,8 @@ class MongoStore(Store):
     def _settle_all(
         self,
         steps: Sequence["_Step"],
-        moves: Mapping[SeriesKey, Move],
-        work: Patience,
+        moves: Mapping[SeriesKey, HeadUpdate],
+        work: Deadline,
         *,
         again: bool,
     ) -> None:
@@ -212,9 +209,9 @@ class MongoStore(Store):
     def _go_on(
         self,
         steps: Sequence["_Step"],
-        moves: Mapping[SeriesKey, Move],
+        moves: Mapping[SeriesKey, HeadUpdate],
         heads: Mapping[SeriesKey, Head],
-        work: Patience,
+        work: Deadline,
     ) -> None:
         """What became of steps whose place others have taken: those that lost are made again."""
         undecided = list(steps)
@@ -231,7 +228,7 @@ class MongoStore(Store):
             for step in undecided:
                 step.fail(error)
 
-    def _confirm(self, steps: Sequence["_Step"], work: Patience) -> None:
+    def _confirm(self, steps: Sequence["_Step"], work: Deadline) -> None:
         """Only repeats: then the answer is a read, and may not be older than this call."""
         work.applied = "no"
         try:
@@ -246,15 +243,15 @@ class MongoStore(Store):
                 with step.answered_if_wrong():
                     self._start_over(step, head, work)
 
-    def _settle(self, step: "_Step", move: Move, work: Patience) -> None:
+    def _settle(self, step: "_Step", move: HeadUpdate, work: Deadline) -> None:
         if not self._made(move, self._heads.settle(move, work), work):
             self._start_over(step, self._heads.read_in_turn(step.series, work), work)
 
-    def _start_over(self, step: "_Step", head: Head, work: Patience) -> None:
+    def _start_over(self, step: "_Step", head: Head, work: Deadline) -> None:
         """The requests of one series, from its current head, against whoever else advances it."""
         while True:
             known = self._ledger.last_given({step.series: head}, step.requests, work)
-            step.answers, given = count(
+            step.answers, given = allocate(
                 head.value, head.token, known.get(step.series, {}), step.requests
             )
             if not given:
@@ -273,7 +270,7 @@ class MongoStore(Store):
         }
         return [entries[series] for series in keys]
 
-    def heights(self, keys: Sequence[SeriesKey]) -> list[int]:
+    def high_water_marks(self, keys: Sequence[SeriesKey]) -> list[int]:
         heads = self._heads.read_current(list(dict.fromkeys(keys)), self._work())
         return [heads[series].value for series in keys]
 
@@ -288,7 +285,7 @@ class MongoStore(Store):
         row = self._ledger.last_row(series, head, token, work)
         return Entry(*series, token, int(row["value"])) if row else None
 
-    def raise_to(self, series: SeriesKey, value: int, by: str) -> Given:
+    def advance_to(self, series: SeriesKey, value: int, by: str) -> Allocation:
         work = self._work()
         head = self._heads.current(series, work)
         while True:
@@ -298,10 +295,10 @@ class MongoStore(Store):
                     f"so it cannot be raised to {value}. Raise it to {head.value} or more."
                 )
             if value == head.value and head.alive:
-                return Given(Entry(*series, head.token, value), reused=True)
+                return Allocation(Entry(*series, head.token, value), reused=True)
             self._ledger.seal(series, head, work)
             if self._replace(series, head, self._successor(head, [None], [by], value), work):
-                return Given(Entry(*series, None, value), reused=False)
+                return Allocation(Entry(*series, None, value), reused=False)
             head = self._heads.read_in_turn(series, work)
 
     def delete(self, series: SeriesKey, *, restart: bool) -> None:
@@ -350,18 +347,18 @@ class MongoStore(Store):
         return page
 
     def ping(self) -> None:
-        Patience(1.5, 1.5).persist(
+        Deadline(1.5, 1.5).persist(
             lambda: self._client.admin.command("ping", read_preference=ReadPreference.PRIMARY)
         )
 
-    def audit(self, *, alone: bool = False) -> Iterator[Audited]:
+    def audit(self, *, alone: bool = False) -> Iterator[AuditSlice]:
         return MongoAudit(self._slices).run()
 
-    def bump(self, by_how_much: int, by: str) -> Bumped:
+    def fast_forward(self, by_how_much: int, by: str) -> FastForwarded:
         if not by_how_much:
-            return Bumped(0, ())
+            return FastForwarded(0, ())
         products, keys = self._slices.products()
-        return MongoBump(
+        return MongoFastForward(
             self._heads,
             self._ledger,
             self._work,
@@ -381,8 +378,8 @@ class MongoStore(Store):
 
     # The head: known, read, replaced
 
-    def _work(self) -> Patience:
-        return Patience(self._patience, self._attempt)
+    def _work(self) -> Deadline:
+        return Deadline(self._patience, self._attempt)
 
     def _now(self) -> int:
         return int(self._clock() * 1000)
@@ -412,12 +409,12 @@ class MongoStore(Store):
             carried=carried,
         )
 
-    def _replace(self, series: SeriesKey, seen: Head, new: Head, work: Patience) -> bool:
+    def _replace(self, series: SeriesKey, seen: Head, new: Head, work: Deadline) -> bool:
         """Put *new* in the place of *seen*, once. False: another got there first."""
-        move = Move(series, seen, new)
+        move = HeadUpdate(series, seen, new)
         return self._made(move, self._heads.replace(move, work), work)
 
-    def _made(self, move: Move, head: Head | None, work: Patience) -> bool:
+    def _made(self, move: HeadUpdate, head: Head | None, work: Deadline) -> bool:
         """Whether a move was made, of which only *head*, the one there now, is left to tell."""
         if head is None:
             return True
@@ -447,7 +444,7 @@ class MongoStore(Store):
             self._sealer.seal_soon(series, head)
 
 
-def _tokens(given: Sequence[Advance]) -> tuple[list[str], list[str]]:
+def _tokens(given: Sequence[AllocationRequest]) -> tuple[list[str], list[str]]:
     """The tokens newly given a value, and by which credential each."""
     return [request.token for request in given], [request.by for request in given]
 
@@ -458,9 +455,9 @@ class _Step:
 
     series: SeriesKey
     head: Head
-    requests: Sequence[Advance]
-    answers: Sequence[Given | MonotronError] = ()
-    move: Move | None = None
+    requests: Sequence[AllocationRequest]
+    answers: Sequence[Allocation | MonotronError] = ()
+    move: HeadUpdate | None = None
     failed: bool = False
 
     @contextmanager

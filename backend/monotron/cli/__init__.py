@@ -1,0 +1,1 @@
+"""The `monotron` command."""

@@ -1,0 +1,175 @@
+"""Conventional Commits 1.0.0: the bump that commit messages ask for. Reading, no I/O.
+
+The work grows with the text's length and no faster: a fixed number of passes over it, by patterns
+that begin at a line's start or a fixed word, and do not go back over what they have read.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+Level = Literal["major", "minor", "patch"]
+
+MAX_REASON = 200
+"""Of a reason, in Unicode characters."""
+
+_RANK: dict[Level, int] = {"patch": 0, "minor": 1, "major": 2}
+
+_HEADER = re.compile(r"(?P<type>[\w-]+)(?:\([^()]+\))?(?P<breaking>!)?: .")
+_FOOTER = re.compile(r"(?:BREAKING CHANGE|[\w-]+)(?:: | #)")
+_BREAKING = re.compile(r"BREAKING[ -]CHANGE: (.+)")
+_NOTHING = {"", "no", "none", "n/a"}
+_ORNAMENTS = " `*_().-–—"
+
+_VALUE_BELOW = re.compile(
+    r"^(BREAKING[ -]CHANGE:)\n++(?!(?:BREAKING CHANGE|[\w-]+)(?::[ \n]|:\Z| #)|#{1,6} |---"
+    r"|[-*+] \[[ xX]\]|\(cherry picked from |See merge request )[ \t]*",
+    re.MULTILINE,
+)
+"""A value that begins below its token, where no footer, heading, rule or checkbox stands there."""
+
+_STANDS_ALONE = re.compile(r"#{1,6} |(?:-{3,}|_{3,}|\*{3,})$")
+"""A heading or a rule of Markdown: what follows it begins a paragraph."""
+
+_MARK = re.compile(
+    r"^ {0,3}(?P<fence>`{3,}+(?=[^`\n]*$)|~{3,}+)(?P<info>.*)|<!--|-->|<details|</details>",
+    re.MULTILINE,
+)
+_CLOSERS = {"<!--": "-->", "<details": "</details>"}
+
+_MERGE = re.compile(r"Merge (?:pull request #[0-9]|(?:remote-tracking )?branch )|Merged in ")
+_TRAILER = re.compile(r"[\w-]+-by: ", re.IGNORECASE)
+_TITLED = re.compile(
+    r"(?:Merged PR [0-9]+: |Pull request #[0-9]+: )(?P<title>.+)"
+    r"|Merge pull request '(?P<quoted>.+)' \(#[0-9]+\) from "
+)
+"""Azure's and Bitbucket Data Center's merges; Gitea's and Forgejo's."""
+
+_REQUEST = re.compile(r" \((?:pull request )?#[0-9]+\)$")
+_BULLET = re.compile(
+    r"^\* (?=[a-z][a-z0-9_-]*(?:\([^()\n]+\))?!?: .|BREAKING[ -]CHANGE: .)", re.MULTILINE
+)
+_SQUASHED = re.compile(r"^Squashed commit of the following:$", re.MULTILINE)
+_COMMIT = re.compile(r"^commit [0-9a-f]+\n", re.MULTILINE)
+
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+class BumpDecision(NamedTuple):
+    """A bump and the line that decided it, at most `MAX_REASON` long, free of control characters.
+
+    A breaking change is major here: what it is before 1.0.0, the caller knows.
+    """
+
+    bump: Level
+    reason: str
+
+
+def decide(text: str) -> BumpDecision | None:
+    """The highest bump that a message in *text* asks for, the first of equals; None without any.
+
+    NUL separates messages, as in `git log --format=%B%x00`.
+    """
+    claims = (claim for message in _messages(text) for claim in _claims(message))
+    best = max(claims, key=lambda claim: _RANK[claim.bump], default=None)
+    if best is None:
+        return None
+    reason = _UNPRINTABLE.sub(" ", best.reason).strip()
+    return BumpDecision(best.bump, reason[:MAX_REASON].rstrip())
+
+
+def _messages(text: str) -> Iterator[str]:
+    """The messages in *text*, none of them blank, without white space around or after a line."""
+    text = text.replace("\ufeff", "").replace("\r\n", "\n").replace("\r", "\n")
+    for message in text.split("\0"):
+        if message := message.strip():
+            yield from _unsquash(_trim(message))
+
+
+def _trim(text: str) -> str:
+    return "\n".join([line.rstrip() for line in text.split("\n")]) if "\n" in text else text
+
+
+def _unsquash(message: str) -> Iterator[str]:
+    """The message, then each one that `git merge --squash` has listed in it, indented."""
+    squashed = _SQUASHED.search(message)
+    if not squashed:
+        yield message
+        return
+    own, *blocks = _COMMIT.split(message[squashed.end() :])
+    logs = [block.partition("\n\n")[2].split("\n") for block in blocks]  # below their metadata
+    rest = "\n".join(line for log in logs for line in log if not line.startswith("    "))
+    yield message[: squashed.end()] + own + rest
+    for log in logs:
+        lines = (line[4:] for line in log if not line or line.startswith("    "))
+        if commit := "\n".join(lines).strip():
+            yield commit
+
+
+def _claims(message: str) -> Iterator[BumpDecision]:
+    """What the message asks for, and what the commits that a squash has listed in it ask for."""
+    first, _, rest = message.partition("\n")
+    header, body = _header(first, rest)
+    body = _trim(_visible(body)) if body else ""
+    squash = _REQUEST.search(first) or "\nSee merge request " in rest
+    own, *squashed = _BULLET.split(body) if squash else [body]
+    yield from _claims_of_one(header, own)
+    for commit in squashed:
+        yield from _claims_of_one(*commit.split("\n", 1))
+
+
+def _header(first: str, rest: str) -> tuple[str, str]:
+    """The header and the body, where a merge may have put the request's title into either."""
+    if titled := _TITLED.match(first):
+        return titled["title"] or titled["quoted"], rest
+    if _MERGE.match(first):
+        title, _, body = rest.lstrip("\n").partition("\n")
+        if _HEADER.match(title) and not _TRAILER.match(title):
+            return title, body
+    return first, rest
+
+
+def _claims_of_one(header: str, body: str = "") -> Iterator[BumpDecision]:
+    """The header's bump, and each breaking change in the footers (items 8 to 12)."""
+    yield BumpDecision(_level(header), header)
+    if "BREAKING" not in body:
+        return
+    begins, in_footers = True, False
+    for line in _VALUE_BELOW.sub(r"\1 ", body).split("\n"):
+        if not line or _STANDS_ALONE.match(line):
+            begins = True
+            continue
+        if begins:  # a footer's paragraph, or prose to its end
+            begins, in_footers = False, bool(_FOOTER.match(line))
+        if in_footers and _breaks(line):
+            yield BumpDecision("major", line)
+
+
+def _level(header: str) -> Level:
+    """What a header asks for; patch where it is none (items 1, 2, 4, 5, 13 to 15)."""
+    match = _HEADER.match(header)
+    if (match and match["breaking"]) or _breaks(header):
+        return "major"
+    return "minor" if match and match["type"].lower() == "feat" else "patch"
+
+
+def _breaks(line: str) -> bool:
+    """Whether the line is a BREAKING CHANGE with a value other than "none" (items 12, 15, 16)."""
+    match = _BREAKING.match(line)
+    return match is not None and match[1].strip(_ORNAMENTS).lower() not in _NOTHING
+
+
+def _visible(body: str) -> str:
+    """The body without its code fences, HTML comments and `<details>`, where they are closed."""
+    last = {mark[0].lstrip()[:3]: mark.start() for mark in _MARK.finditer(body) if not mark["info"]}
+    kept, start, opened, closer = list[str](), 0, 0, ""
+    for mark in _MARK.finditer(body):
+        if closer:
+            if mark[0].lstrip().startswith(closer) and not mark["info"]:
+                kept.append(body[start:opened])
+                start, closer = mark.end(), ""
+            continue
+        wanted = mark["fence"] or _CLOSERS.get(mark[0], "")
+        if last.get(wanted[:3], -1) > mark.start():
+            opened, closer = mark.start(), wanted
+    return "".join([*kept, body[start:]])

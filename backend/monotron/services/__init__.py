@@ -1,0 +1,1 @@
+"""Asynchronous access to the store: what a request handler may ask for."""

@@ -1,0 +1,117 @@
+"""Asynchronous access to series: allocate, peek, look up, advance, delete, list."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+
+from monotron.errors import EntryNotFound, SeriesNotFound
+from monotron.model.allocation import AllocationRequest
+from monotron.model.series import INT64_MAX, Allocation, Entry, LedgerEntry, Reuse, SeriesKey
+from monotron.services.batcher import Batcher
+from monotron.services.executor import StoreExecutor
+from monotron.store import Store
+from monotron.store.audit import AuditSlice
+
+
+class SeriesService:
+    """The operations on series. Errors of the store are raised unchanged."""
+
+    def __init__(self, store: Store, executor: StoreExecutor) -> None:
+        self._store = store
+        self._executor = executor
+        self._allocations: Batcher[AllocationRequest, Allocation] = Batcher(
+            store.begin_allocate,
+            executor.submit_batch,
+            max_batch_size=store.max_batch_size,
+            after=store.after_commit,
+        )
+        self._peeks: Batcher[SeriesKey, Entry | None] = Batcher(
+            lambda keys: partial(store.peek, keys),
+            executor.submit_batch,
+            max_batch_size=store.max_batch_size,
+        )
+
+    def next(
+        self, series: SeriesKey, token: str, reuse: Reuse, by: str, *, up_to: int = INT64_MAX
+    ) -> "asyncio.Future[Allocation]":
+        """The value of the token: a new one, or the one that *reuse* selects.
+
+        *by* is the name of the principal. The ledger stores it with a new value.
+        """
+        return self._allocations.add(AllocationRequest(series, token, reuse, by, up_to))
+
+    async def peek(self, series: SeriesKey) -> Entry:
+        """The current entry. Raises `SeriesNotFound` if the series does not exist."""
+        entry = await self._peeks.add(series)
+        if entry is None:
+            raise _series_not_found(series)
+        return entry
+
+    async def entry(self, series: SeriesKey, token: str) -> Entry:
+        """The latest entry of the token. Raises `EntryNotFound` if the series has none."""
+        entry = await self._executor.run(self._store.entry, series, token)
+        if entry is None:
+            raise EntryNotFound(
+                f"The series {series.key!r} has no entry for the token {token!r}. No value was "
+                "assigned to it, or the series was deleted since. PUT to the same path assigns a "
+                "value."
+            )
+        return entry
+
+    async def advance_to(self, series: SeriesKey, value: int, by: str) -> Allocation:
+        """Raise the series to *value*, so that the next value is *value* + 1."""
+        return await self._executor.run(self._store.advance_to, series, value, by)
+
+    async def delete(self, series: SeriesKey, *, restart: bool) -> None:
+        """Delete the series and its entries; with *restart* also its high-water mark."""
+        await self._executor.run(self._store.delete, series, restart=restart)
+
+    async def page(
+        self, account: int, prefix: str, after: str, limit: int
+    ) -> tuple[list[Entry], str | None]:
+        """A page of current entries in order of key, and *after* of the next page."""
+        entries = await self._executor.run(
+            self._store.series_page, account, prefix, after, limit + 1
+        )
+        more = len(entries) > limit
+        entries = entries[:limit]
+        return entries, entries[-1].key if more else None
+
+    async def ledger(
+        self, series: SeriesKey, before: int | None, limit: int
+    ) -> tuple[list[LedgerEntry], int | None]:
+        """A page of the ledger, newest first, and *before* of the next page."""
+        rows = await self._executor.run(self._store.ledger_page, series, before, limit + 1)
+        if rows is None:
+            raise _series_not_found(series)
+        more = len(rows) > limit
+        rows = rows[:limit]
+        return rows, rows[-1].entry.value if more else None
+
+    async def ping(self) -> None:
+        """Return if the store would accept a write now. Raises the store's error otherwise."""
+        await self._executor.probe(self._store.ping)
+
+    async def audit(self) -> AsyncIterator[AuditSlice]:
+        """Audit the store slice by slice, using at most half of the store's time."""
+        slices = self._store.audit()
+        while True:
+            started_at = time.monotonic()
+            slice = await self._executor.run(lambda: next(slices, None))
+            if slice is None:
+                return
+            yield slice
+            await asyncio.sleep(time.monotonic() - started_at)
+
+    async def backup(self, target: Path) -> None:
+        """Write a consistent copy of the store to the new file *target*."""
+        await self._executor.run(self._store.backup, target)
+
+
+def _series_not_found(series: SeriesKey) -> SeriesNotFound:
+    return SeriesNotFound(
+        f"The series {series.key!r} does not exist. No value was assigned in it yet, or it was "
+        "deleted. The first PUT of a token creates it with the value 1."
+    )

@@ -1,0 +1,124 @@
+"""What can be wrong with the documents of a MongoDB database, each held against its neighbours."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from bson import Int64, ObjectId
+
+from monotron.model.series import SeriesKey
+from monotron.store.audit import ReleaseRow, hole, of_record, of_series
+from monotron.store.mongo.client import Document
+
+
+@dataclass(slots=True)
+class LedgerRead:
+    """A head, and how far its ledger was read."""
+
+    head: Document
+    last: Any = None
+    """The value of the last row that was read."""
+    findings: list[str] = field(default_factory=list)
+    above: Any = None
+    """The value of a row above the head, which may have moved on since it was read."""
+
+    @property
+    def series(self) -> SeriesKey:
+        return SeriesKey(self.head["account"], self.head["key"])
+
+    @property
+    def first(self) -> int:
+        """The value of the batch's first token."""
+        return int(self.head["value"]) - len(self.head["batch"]) + 1
+
+
+def wrong_head(head: Document) -> str | None:
+    value, batch, token = head.get("value"), head.get("batch"), head.get("token")
+    if not isinstance(value, Int64) or value < 0:
+        return f"stands at {value!r} ({type(value).__name__}), which is no value of 64 bits"
+    if not isinstance(batch, list) or not all(isinstance(each, str | None) for each in batch):
+        return "has a head whose batch is no list of tokens"
+    if not isinstance(head.get("life"), ObjectId) or not isinstance(head.get("stamp"), ObjectId):
+        return "has a head without a life or a stamp"
+    if len(batch) > value:
+        return f"stands at {value}, and its last step gave {len(batch)} values"
+    if not batch and token is not None:
+        return "is deleted, and has a current token all the same"
+    if batch and batch[-1] != token:
+        return f"has the current token {token!r}, and gave its value {value} to {batch[-1]!r}"
+    if isinstance(head.get("by"), list) and len(head["by"]) != len(batch):
+        return "has a head that names more or fewer credentials than tokens"
+    return None
+
+
+def look_at(ledger: LedgerRead, row: Document) -> None:
+    """Hold a row against the one before it, and against the head's batch."""
+    before, ledger.last = ledger.last, row.get("value")
+    what = _wrong_row(ledger, row, before)
+    if what:
+        ledger.findings.append(of_series(*ledger.series, what))
+
+
+def _wrong_row(ledger: LedgerRead, row: Document, before: Any) -> str | None:
+    value, token, head = row.get("value"), row.get("token"), ledger.head
+    if not isinstance(value, Int64) or value < 1:
+        return f"has an entry with {value!r} ({type(value).__name__}), which is no value of 64 bits"
+    if not isinstance(token, str | None):
+        return f"has an entry for {value} whose token is no text"
+    if value > head["value"]:
+        ledger.above = value
+        return None
+    if value >= ledger.first:
+        given = head["batch"][value - ledger.first]
+        if given != token:
+            return f"gave its value {value} to {given!r}, and in its ledger {token!r} has it"
+    if not isinstance(before, int):
+        return None  # the first one, or found to be wrong already
+    if value == before:
+        return f"has two entries for {value}"
+    return _hole(ledger, before, value) if value > before + 1 and token is not None else None
+
+
+def _hole(ledger: LedgerRead, before: int, value: int) -> str | None:
+    """What is missing between two rows, unless it stands in the batch, to be sealed yet."""
+    end = min(value, ledger.first)
+    if end <= before + 1:
+        return None
+    if value > ledger.first and ledger.head["batch"][0] is None:
+        return None  # the raise that explains it is to be sealed yet
+    return hole(before, end)
+
+
+def end(ledger: LedgerRead) -> None:
+    """Between the last row and the batch nothing may be missing, unless it begins with a raise."""
+    last, first = ledger.last, ledger.first
+    sound = ledger.above is None and not ledger.findings
+    if sound and last is not None and last < first - 1 and ledger.head["batch"][0] is not None:
+        ledger.findings.append(of_series(*ledger.series, hole(last, first)))
+
+
+def unsealed(ledger: LedgerRead) -> int:
+    """How many of the batch's tokens the ledger does not have yet."""
+    last = ledger.last if isinstance(ledger.last, int) else 0
+    return max(0, int(ledger.head["value"]) - max(last, ledger.first - 1))
+
+
+def is_suspect(ledger: LedgerRead) -> bool:
+    return bool(ledger.findings) or ledger.above is not None
+
+
+def record_of(row: Document) -> tuple[ReleaseRow, list[str]]:
+    """A row as it stands, and what is wrong with its types."""
+    token = row.get("token")
+    record = ReleaseRow(
+        row["account"],
+        row["name"],
+        token,
+        row.get("version", ""),
+        row.get("place", ""),
+        bool(row.get("final")),
+        # An adopted one has its version in the place of a label.
+        "" if token is None and row["channel"] == row["version"] else row["channel"],
+        None if row.get("given_at") is None else int(row["given_at"]),
+    )
+    wrong = not isinstance(row.get("given_at"), Int64 | None)
+    return record, [of_record(record, "has a time that is no integer of 64 bits")] if wrong else []

@@ -1,0 +1,85 @@
+"""Accounts, keys, trusts, and the uses of identity tokens in the SQLite file."""
+
+import json
+from typing import Any
+
+from monotron.store.interface import AuthRecord, AuthRecordKind, AuthRecords, Clock, TokenUses
+from monotron.store.sqlite.file import SqliteFile
+
+
+class SqliteAuthRecords(AuthRecords):
+    """The table `register`."""
+
+    def __init__(self, file: SqliteFile) -> None:
+        self._file = file
+
+    def add(self, kind: AuthRecordKind, row: AuthRecord) -> bool:
+        return self._write(
+            "INSERT INTO register (kind, name, account, body) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (kind, name) DO NOTHING",
+            *(kind, row.name, row.account, json.dumps(row.body)),
+        )
+
+    def find(self, kind: AuthRecordKind, name: str) -> AuthRecord | None:
+        with self._file.transaction() as transaction:
+            found = transaction.one(
+                "SELECT name, account, body FROM register WHERE kind = ? AND name = ?", kind, name
+            )
+        return _row(found) if found else None
+
+    def page(
+        self, kind: AuthRecordKind, account: int | None, after: str, limit: int
+    ) -> list[AuthRecord]:
+        with self._file.transaction() as transaction:
+            rows = transaction.execute(
+                "SELECT name, account, body FROM register "
+                "WHERE kind = ?1 AND account = coalesce(?2, account) AND name > ?3 "
+                "ORDER BY name LIMIT ?4",
+                (kind, account, after, limit),
+            ).fetchall()
+        return [_row(row) for row in rows]
+
+    def replace(self, kind: AuthRecordKind, row: AuthRecord) -> bool:
+        return self._write(
+            "UPDATE register SET account = ?3, body = ?4 WHERE kind = ?1 AND name = ?2",
+            *(kind, row.name, row.account, json.dumps(row.body)),
+        )
+
+    def remove(self, kind: AuthRecordKind, account: int, name: str) -> bool:
+        return self._write(
+            "DELETE FROM register WHERE kind = ? AND account = ? AND name = ?", kind, account, name
+        )
+
+    def _write(self, statement: str, *parameters: object) -> bool:
+        with self._file.transaction() as transaction:
+            return transaction.write(statement, *parameters).rowcount == 1
+
+
+class SqliteTokenUses(TokenUses):
+    """The table `uses`."""
+
+    def __init__(self, file: SqliteFile, clock: Clock) -> None:
+        self._file = file
+        self._clock = clock
+
+    def use(self, token: str, operation: str, *, most: int, expires_at: int) -> bool:
+        with self._file.transaction() as transaction:
+            used = transaction.one(
+                "SELECT count(*), total(operation = ?2) FROM uses WHERE token = ?1",
+                *(token, operation),
+            )
+            if used[1]:
+                return True
+            if used[0] >= most:
+                return False
+            transaction.write(
+                "INSERT INTO uses (token, operation, expires_at) VALUES (?, ?, ?)",
+                *(token, operation, expires_at),
+            )
+            transaction.write("DELETE FROM uses WHERE expires_at < ?", int(self._clock()))
+        return True
+
+
+def _row(found: tuple[Any, ...]) -> AuthRecord:
+    name, account, body = found
+    return AuthRecord(name, account, json.loads(body))

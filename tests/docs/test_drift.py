@@ -1,0 +1,293 @@
+"""Two places that must agree, compared: the code and what its pages say of it, both ways."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tornado.web import RequestHandler
+
+from faults import __main__ as faults
+from monotron import __version__, errors
+from monotron.config import SETTINGS, Setting, Settings
+from monotron.web import query as parameters
+from monotron.web.app import ROUTES
+from monotron.web.handler import ACCOUNT, ANY_ACCOUNT
+from monotron.web.problem import STATUS
+from support.server import ROOT as ROOT_KEY
+from support.server import ROOT_ENV, Client, Server
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("gitlab/*.md")])
+CURRENT_PAGES = [path for path in PAGES if path.parent.name != "decisions"]
+"""Decisions are never edited, and name the files of their time."""
+
+VERBS = ("GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS")
+PROBES = {"/livez", "/readyz"}
+"""Paths that do not look at their query."""
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+def section(text: str, heading: str) -> str:
+    """What stands under a heading, up to the next one of the same or a higher level."""
+    level = heading.split(" ")[0]
+    match = re.search(
+        rf"^{re.escape(heading)}\n(.*?)(?=^#{{1,{len(level)}}} |\Z)", text, re.DOTALL | re.MULTILINE
+    )
+    assert match, f"no heading {heading!r}"
+    return match[1]
+
+
+def table(text: str) -> list[list[str]]:
+    """The rows of the first table in a text, as cells, without its head."""
+    lines = re.search(r"(?:^\|.*\|\n)+", text, re.MULTILINE)
+    assert lines, "no table"
+    rows = [line.strip("|").split("|") for line in lines[0].splitlines()]
+    return [[cell.strip() for cell in row] for row in rows[2:]]
+
+
+def code(cell: str) -> str:
+    """The word that a cell has in backticks."""
+    match = re.match(r"\[?`([^`]*)`", cell)
+    assert match, f"no word in backticks: {cell}"
+    return match[1]
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    with (
+        Server("sqlite://", env=ROOT_ENV) as server,
+        server.client(authorization=ROOT_KEY) as client,
+    ):
+        yield client
+
+
+class TestRoutes:
+    documented = re.findall(r"^### `([A-Z]+) (/\S*)`$", page("docs/api.md"), re.MULTILINE)
+
+    def test_every_path_and_method_is_documented_and_every_documented_one_is_served(self) -> None:
+        served = [
+            (verb, pattern.replace(ANY_ACCOUNT, "/v1").replace(ACCOUNT, "/v1/accounts/([^/]*)"))
+            for pattern, handler in ROUTES
+            for verb in VERBS
+            if getattr(handler, verb.lower()) is not getattr(RequestHandler, verb.lower())
+        ]
+        documented = [
+            (verb, re.sub(r"\{[a-z]+\}", "([^/]*)", path)) for verb, path in self.documented
+        ]
+        assert sorted(documented) == sorted(served)
+
+    @pytest.mark.parametrize(("verb", "path"), documented)
+    def test_a_path_takes_the_parameters_that_its_section_lists(
+        self, verb: str, path: str, client: Client
+    ) -> None:
+        listed = re.search(
+            r"Parameters:\s([^.]*)\.", section(page("docs/api.md"), f"### `{verb} {path}`")
+        )
+        answer = client.request(
+            verb, re.sub(r"[{}]", "", path.replace("{id}", "1")) + "?no-such-parameter=1"
+        )
+        if path in PROBES:
+            assert not listed
+            assert answer.status == 200
+            return
+        assert listed, "the section has no line `Parameters: …`"
+        assert answer.status == 400
+        takes = answer.json()["detail"].partition("`no-such-parameter`.")[2]
+        assert re.findall(r"`(\w+)`", takes) == re.findall(r"`(\w+)`", listed[1])
+        assert (listed[1] == "none") == ("none" in takes)
+
+    def test_every_answer_has_the_headers_that_are_documented_of_it(self, client: Client) -> None:
+        rows = table(section(page("docs/api.md"), "## Headers"))
+        answer = client.request("GET", "/v1")
+        promised = {code(row[0]): code(row[2]) for row in rows if row[1] == "every response"}
+        assert promised.items() <= dict(answer.headers).items()
+        undocumented = {"Content-Type", "Content-Length", "Date"}  # HTTP's own
+        assert set(answer.headers) - undocumented <= {code(row[0]) for row in rows}
+
+    def test_every_parameter_is_documented_with_its_default(self) -> None:
+        rows = table(section(page("docs/api.md"), "## Parameters"))
+        documented = {code(row[0]): row[2].strip("`") for row in rows}
+        assert documented == {
+            name: written(getattr(parameters.Parameters(), name)) for name in parameters._PARSERS
+        }
+
+    @pytest.mark.parametrize("name", ["reuse", "restart", "format"])
+    def test_the_documented_values_of_a_parameter_are_those_it_takes(self, name: str) -> None:
+        rows = table(section(page("docs/api.md"), "## Parameters"))
+        (values,) = (re.findall(r"`(\w+)`", row[1]) for row in rows if code(row[0]) == name)
+        with pytest.raises(ValueError, match=" or ") as refused:
+            parameters._PARSERS[name]("no-such-value")
+        assert values == str(refused.value).split(" or ")
+
+    def test_the_documented_limit_of_a_page_is_the_one_it_has(self) -> None:
+        rows = table(section(page("docs/api.md"), "## Parameters"))
+        (values,) = (row[1] for row in rows if code(row[0]) == "limit")
+        with pytest.raises(ValueError, match=f"from {values}$"):
+            parameters._PARSERS["limit"]("0")
+
+
+def written(default: object) -> str:
+    """A parameter's default as a query would say it; nothing where there is none."""
+    if default is None:
+        return ""
+    if isinstance(default, bool):
+        return str(default).lower()
+    return str(getattr(default, "value", default))
+
+
+class TestSettings:
+    def test_every_setting_is_documented_with_flag_variable_and_default(self) -> None:
+        rows = table(page("docs/configuration.md"))
+        documented = [tuple(code(cell) if cell else "" for cell in row[:4]) for row in rows]
+        assert documented == [
+            (setting.name, setting.flag or "", setting.variable, setting.default)
+            for setting in SETTINGS
+        ]
+
+    @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+    def test_the_bounds_of_a_setting_are_documented(self, setting: Setting) -> None:
+        (meaning,) = (
+            row[4] for row in table(page("docs/configuration.md")) if code(row[0]) == setting.name
+        )
+        with pytest.raises(ValueError, match="must be") as refused:
+            setting.parse("no such: value")
+        for bounds in re.findall(r"seconds from (\d+ to \d+)", str(refused.value)):
+            assert bounds in meaning
+
+    def test_the_example_of_a_config_file_is_one(self, tmp_path: Path) -> None:
+        (example,) = re.findall(r"```yaml\n(.*?)```", page("docs/configuration.md"), re.DOTALL)
+        file = tmp_path / "monotron.yml"
+        file.write_text(example)
+        Settings.load({"config": str(file)}, {})
+        assert re.findall(r"^(\w+):", example, re.MULTILINE) == [
+            *(setting.name for setting in SETTINGS),
+            "trusts",
+        ]
+
+
+class TestErrors:
+    def test_every_class_has_a_status_and_a_code_of_its_own(self) -> None:
+        assert set(STATUS) == set(errors.MonotronError.__subclasses__())
+        assert len({error.code for error in STATUS}) == len(STATUS)
+
+    def test_every_code_is_documented_with_its_status_and_title(self) -> None:
+        rows = table(section(page("docs/errors.md"), "## Codes"))
+        documented = [(int(status), code(word), title) for status, word, title, _ in rows]
+        assert sorted(documented) == sorted(
+            (status, error.code, error.title) for error, status in STATUS.items()
+        )
+
+    def test_every_code_has_a_section_with_a_cure_and_no_other_word_has(self) -> None:
+        text = page("docs/errors.md")
+        sections = re.findall(r"^### (.*)$", text, re.MULTILINE)
+        assert sorted(sections) == sorted(error.code for error in STATUS)
+        for name in sections:
+            assert "**Cure:**" in section(text, f"### {name}"), name
+
+    @pytest.mark.parametrize("name", ["docs/api.md", "docs/quickstart.md", "docs/operations.md"])
+    def test_the_other_pages_name_no_status_with_a_code_that_it_does_not_have(
+        self, name: str
+    ) -> None:
+        known = {(str(status), error.code) for error, status in STATUS.items()}
+        assert set(re.findall(r"`([45]\d\d) ([a-z_]+)`", page(name))) <= known
+
+
+class TestVersion:
+    def test_the_command_says_the_version_of_the_package(self) -> None:
+        said = subprocess.run(
+            [sys.executable, "-m", "monotron", "--version"], capture_output=True, check=True
+        )
+        assert said.stdout.decode() == f"monotron {__version__}\n"
+
+    def test_the_project_takes_its_version_from_the_package(self) -> None:
+        project: dict[str, Any] = tomllib.loads(page("pyproject.toml"))
+        assert "version" in project["project"]["dynamic"]
+        source = page(project["tool"]["hatch"]["version"]["path"])
+        assert f'__version__ = "{__version__}"' in source
+
+    def test_the_changelog_is_at_this_version(self) -> None:
+        version = r"(\d+\.\d+\.\d+)"
+        newest = re.search(
+            rf"^(?:This will be {version}\.|## \[{version}\] - \d{{4}}-\d\d-\d\d)$",
+            page("CHANGELOG.md"),
+            re.MULTILINE,
+        )
+        assert newest
+        assert __version__ in newest.groups()
+
+
+class TestPages:
+    @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+    def test_links_lead_somewhere(self, path: Path) -> None:
+        for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):
+            if re.match(r"https?://", target):
+                continue
+            name, _, anchor = target.partition("#")
+            linked = path.parent / name if name else path
+            assert linked.exists(), target
+            if anchor:
+                assert anchor in anchors(linked.read_text()), target
+
+    @pytest.mark.parametrize("path", CURRENT_PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+    def test_files_that_a_page_names_are_there(self, path: Path) -> None:
+        named = re.findall(
+            r"`((?:actions|backend|docs|gitlab|tests)/[\w./-]*[\w/]|\.ci/\w+|Makefile)`",
+            path.read_text(),
+        )
+        for name in named:
+            assert (ROOT / name).exists(), name
+
+    def test_pages_that_the_code_names_are_there(self) -> None:
+        for path in ROOT.glob("backend/**/*.py"):
+            for name in re.findall(r"docs/[\w./-]+\.md", path.read_text()):
+                assert (ROOT / name).exists(), f"{path}: {name}"
+
+    def test_every_page_of_docs_can_be_reached_from_the_readme(self) -> None:
+        reached: set[Path] = set()
+        to_read = [ROOT / "README.md"]
+        while to_read:
+            path = to_read.pop().resolve()
+            if path in reached or path.suffix != ".md":
+                continue
+            reached.add(path)
+            links = re.findall(r"\]\(([^)#\s]+)", path.read_text())
+            to_read += [path.parent / link for link in links if not link.startswith("http")]
+        decisions = set(ROOT.glob("docs/decisions/*.md"))
+        assert set(ROOT.glob("docs/**/*.md")) - decisions <= reached
+
+    def test_each_guarantee_links_to_the_tests_that_verify_it(self) -> None:
+        guarantees = section(page("README.md"), "## Guarantees")
+        rows = table(section(page("docs/faults.md"), "## Tests of the guarantees"))
+        numbers = re.findall(r"^(\d)\. \*\*", guarantees, re.MULTILINE)
+        assert [row[0] for row in rows] == [*numbers, "versions"]
+        for row in rows:
+            links = re.findall(r"\[([^\]]+)\]\(\.\./(tests/[\w/]+\.py)\)", row[1])
+            assert links, row
+            for sentence, path in links:
+                name = "test_" + sentence.replace(" ", "_")
+                assert re.search(rf"^ *(async )?def {name}\(", page(path), re.MULTILINE), name
+
+
+class TestFaults:
+    def test_every_part_is_named_and_stands_in_the_list(self) -> None:
+        rows = table(section(page("docs/faults.md"), "## The list"))
+        listed = {part for row in rows for part in re.findall(r"`(\w+)`", row[2])}
+        named = set(re.findall(r"^(\w+)  +\S", faults.__doc__ or "", re.MULTILINE))
+        assert set(faults.PARTS) == named
+        assert set(faults.PARTS) <= listed
+
+
+def anchors(text: str) -> set[str]:
+    """What GitHub calls the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}

@@ -1,0 +1,1042 @@
+"""Each interleaving that the protocol has an answer to, brought about on a real replica set."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import pytest
+from bson import Int64, ObjectId
+from pymongo import MongoClient
+from pymongo.errors import AutoReconnect
+from pymongo.monitoring import CommandListener, CommandStartedEvent
+
+from contract.asking import BY, OTHER, SERIES, ask_any, given_by, ledger, put, put_any, values
+from monotron.errors import InternalError, StoreUnavailable
+from monotron.model.allocation import AllocationRequest
+from monotron.model.series import Entry, SeriesKey
+from monotron.store import open_store
+from monotron.store.mongo import MongoStore, series
+from monotron.store.mongo.heads import (
+    MAX_CARRIED,
+    MAX_REMEMBERED,
+    Head,
+    HeadCache,
+    Sealable,
+)
+from support.mongod import ReplicaSet
+from support.wire import Call, Delayed, Wire, answer_lost, half_done, request_lost
+
+
+def wire(store: MongoStore, method: str, *script: Callable[[Call], Any]) -> Wire:
+    wire = Wire(store._heads._series, method)
+    wire.script = list(script)
+    store._heads._series = wire  # type: ignore[assignment]
+    return wire
+
+
+@pytest.fixture
+def opened(database_url: str) -> Iterator[Callable[[], MongoStore]]:
+    stores: list[MongoStore] = []
+
+    def open_another() -> MongoStore:
+        store = open_store(database_url)
+        assert isinstance(store, MongoStore)
+        stores.append(store)
+        return store
+
+    yield open_another
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def store(opened: Callable[[], MongoStore]) -> MongoStore:
+    return opened()
+
+
+@pytest.fixture
+def other(opened: Callable[[], MongoStore]) -> MongoStore:
+    """A second server on the same database."""
+    return opened()
+
+
+CAS = "bulk_write"
+
+
+class TestAnAttemptInDoubt:
+    def test_whose_answer_was_lost_is_found_in_the_head(self, store: MongoStore) -> None:
+        put(store, "a")
+        wire(store, CAS, answer_lost)
+        assert put_any(store, "b") == 2
+        assert ledger(store) == [("a", 1), ("b", 2)]
+
+    def test_whose_request_was_lost_is_sent_again(self, store: MongoStore) -> None:
+        put(store, "a")
+        wire(store, CAS, request_lost, request_lost)
+        assert put_any(store, "b") == 2
+
+    def test_that_lands_before_its_retry_counts_once(self, store: MongoStore) -> None:
+        put(store, "a")
+        delayed = Delayed()
+        wire(store, CAS, delayed.seems_lost, delayed.lands_first)
+        assert put(store, "b") == 2
+        assert ledger(store) == [("a", 1), ("b", 2)]
+
+    def test_that_lands_after_its_retry_changes_nothing(self, store: MongoStore) -> None:
+        put(store, "a")
+        delayed = Delayed()
+        wire(store, CAS, delayed.seems_lost)
+        assert put(store, "b") == 2
+        assert put(store, "a") == 3
+        assert delayed.land() == [0]
+        assert ledger(store) == [("a", 1), ("b", 2), ("a", 3)]
+
+    def test_that_others_have_gone_beyond_is_found_in_the_ledger(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        put(store, "a")
+
+        def others_go_on(call: Call) -> Any:
+            call()
+            assert values(other.allocate([ask_any("c"), ask_any("d")])) == [3, 4]
+            assert put(other, "e") == 5
+            raise AutoReconnect("the answer was lost")
+
+        wire(store, CAS, others_go_on)
+        assert put(store, "b") == 2
+        assert [token for token, _ in ledger(store)] == ["a", "b", "c", "d", "e"]
+
+    def test_that_lost_against_another_server_starts_over(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        put(store, "a")
+
+        def another_wins(call: Call) -> Any:
+            assert put(other, "c") == 2
+            raise AutoReconnect("the request was lost")
+
+        wire(store, CAS, another_wins)
+        assert put(store, "b") == 3
+        assert ledger(store) == [("a", 1), ("c", 2), ("b", 3)]
+
+    def test_the_first_of_a_series_is_found_as_well(self, store: MongoStore) -> None:
+        wire(store, CAS, answer_lost)
+        assert put(store, "a") == 1
+        assert ledger(store) == [("a", 1)]
+
+    def test_the_first_of_a_series_that_lands_late_changes_nothing(self, store: MongoStore) -> None:
+        delayed = Delayed()
+        wire(store, CAS, delayed.seems_lost, delayed.lands_first)
+        assert [put(store, "a"), put(store, "b")] == [1, 2]
+        assert ledger(store) == [("a", 1), ("b", 2)]
+
+    def test_a_raise_counts_once(self, store: MongoStore) -> None:
+        put(store, "a")
+        delayed = Delayed()
+        wire(store, CAS, delayed.seems_lost, delayed.lands_first)
+        assert not store.advance_to(SERIES, 41, BY).reused
+        assert put(store, "b") == 42
+        assert delayed.land() == [0]
+        assert ledger(store) == [("a", 1), (None, 41), ("b", 42)]
+
+
+class TestADeleteInDoubt:
+    def test_whose_answer_was_lost_is_done_once(self, store: MongoStore) -> None:
+        put(store, "a")
+        wire(store, CAS, answer_lost)
+        store.delete(SERIES, restart=False)
+        assert put(store, "a") == 2
+
+    def test_that_is_sent_again_does_not_hit_the_next_life(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        put(store, "a")
+
+        def next_life_begins(call: Call) -> Any:
+            call()
+            assert put(other, "b") == 1
+            raise AutoReconnect("the answer was lost")
+
+        wire(store, CAS, next_life_begins)
+        store.delete(SERIES, restart=True)
+        assert ledger(store) == [("b", 1)]
+
+    def test_that_lands_late_does_not_hit_a_later_state(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        put(store, "a")
+        delayed = Delayed()
+        wire(store, CAS, delayed.seems_lost)
+        store.delete(SERIES, restart=True)
+        assert put(other, "a") == 1  # the same token, at the same value
+        assert delayed.land() == [0]
+        assert ledger(other) == [("a", 1)]
+
+    def test_that_cannot_be_told_from_anothers_says_so(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        put(store, "a")
+
+        def another_deletes_too(call: Call) -> Any:
+            other.delete(SERIES, restart=False)
+            raise AutoReconnect("the request was lost")
+
+        wire(store, CAS, another_deletes_too)
+        with pytest.raises(StoreUnavailable) as error:
+            store.delete(SERIES, restart=False)
+        assert error.value.applied == "unknown"
+        assert put(store, "b") == 2
+
+
+class TestSealing:
+    @pytest.fixture
+    def held_back(self, store: MongoStore) -> Iterator[list[Sealable]]:
+        """What the store would have sealed in the background."""
+        held: list[Sealable] = []
+        seal = store._sealer._seal
+        store._sealer._seal = held.extend
+        yield held
+        store._sealer._seal = seal
+
+    def test_what_a_dead_server_left_unsealed_is_sealed_by_the_next(
+        self, store: MongoStore, other: MongoStore, held_back: list[Sealable]
+    ) -> None:
+        store.allocate([ask_any("a"), ask_any("b")])
+        assert put_any(other, "c") == 3
+        assert values(other.allocate([ask_any("b"), ask_any("a")])) == [2, 1]
+        assert ledger(other) == [("a", 1), ("b", 2), ("c", 3)]
+
+    def test_a_step_waits_for_the_seal_of_the_one_before(
+        self, store: MongoStore, held_back: list[Sealable]
+    ) -> None:
+        assert [put_any(store, token) for token in "abcab"] == [1, 2, 3, 1, 2]
+
+    def test_a_late_seal_after_delete_and_restart_is_not_seen(
+        self, store: MongoStore, other: MongoStore, held_back: list[Sealable]
+    ) -> None:
+        store.allocate([ask_any("a"), ask_any("b")])
+        while not held_back:
+            assert store._sealer._thread.is_alive()
+        other.delete(SERIES, restart=True)
+        assert [put_any(other, token) for token in "xy"] == [1, 2]
+        store._ledger.seal_fresh(held_back, store._work())
+        assert ledger(other) == [("x", 1), ("y", 2)]
+        assert [put_any(other, token) for token in "ab"] == [3, 4]
+        assert [put_any(store, token) for token in "abxy"] == [3, 4, 1, 2]
+
+    def test_a_seal_that_was_done_in_part_is_completed(
+        self, store: MongoStore, other: MongoStore, held_back: list[Sealable]
+    ) -> None:
+        store.allocate([ask_any("a"), ask_any("b"), ask_any("c")])
+        while not held_back:
+            assert store._sealer._thread.is_alive()
+        ((series, head),) = held_back
+        part = Head(head.life, 2, "b", ("b",), head.stamp, head.given_at, (BY,), fresh=1)
+        store._ledger.seal_fresh([(series, part)], store._work())
+        assert part.sealed
+        assert put_any(other, "d") == 4
+        assert ledger(other) == [("a", 1), ("b", 2), ("c", 3), ("d", 4)]
+
+    def test_a_ledger_that_contradicts_the_head_is_an_alarm(
+        self, store: MongoStore, other: MongoStore, held_back: list[Sealable]
+    ) -> None:
+        put_any(store, "a")
+        while not held_back:
+            assert store._sealer._thread.is_alive()
+        ((series, head),) = held_back
+        forged = Head(
+            head.life, 1, "forged", ("forged",), head.stamp, head.given_at, (BY,), fresh=1
+        )
+        store._ledger.seal_fresh([(series, forged)], store._work())
+        assert forged.sealed
+        with pytest.raises(InternalError):
+            put_any(other, "b")
+        assert store.peek([SERIES]) == [Entry(*SERIES, "a", 1)]
+
+    def test_an_ended_life_is_swept(self, store: MongoStore) -> None:
+        store.allocate([ask_any("a"), ask_any("b")])
+        put_any(store, "c")
+        head = store._heads._remembered.get(SERIES)
+        assert head is not None
+        assert head.sealing is not None
+        assert head.sealing.wait(10)  # or its rows would come after the sweep, which is early here
+        life = store._heads._series.find_one({})["life"]  # type: ignore[index]
+        store.delete(SERIES, restart=False)
+        put_any(store, "d")
+        store._ledger.sweep((SERIES, life), store._work())
+        assert [row["token"] for row in store._ledger._entries.find({})] in (["d"], [])
+        assert ledger(store) == [("d", 4)]
+
+
+class TestCarryingOver:
+    """While the batch of a step is being sealed, the next step carries it along."""
+
+    @pytest.fixture
+    def sealing_hangs(self, store: MongoStore) -> Iterator[threading.Event]:
+        """Set it, and sealing in the background goes on."""
+        go_on = threading.Event()
+        seal = store._sealer._seal
+
+        def hang(heads: Sequence[Sealable]) -> None:
+            go_on.wait()
+            seal(heads)
+
+        store._sealer._seal = hang
+        yield go_on
+        go_on.set()
+
+    def stored(self, store: MongoStore, field: str = "batch") -> Any:
+        """What the head holds."""
+        document = store._heads._series.find_one({})
+        assert document is not None
+        return document[field]
+
+    def rows(self, store: MongoStore) -> list[tuple[str | None, str | None]]:
+        """What is sealed, as (token, by)."""
+        found = store._ledger._entries.find({}).sort("value", 1)
+        return [(row["token"], row.get("by")) for row in found]
+
+    def test_no_step_waits_for_a_seal(
+        self, store: MongoStore, sealing_hangs: threading.Event
+    ) -> None:
+        assert [put_any(store, token) for token in "abcab"] == [1, 2, 3, 1, 2]
+        assert self.stored(store) == ["a", "b", "c"]
+        assert ledger(store) == [("a", 1), ("b", 2), ("c", 3)]
+
+    def test_what_was_carried_by_a_dead_server_is_sealed_by_the_next(
+        self, store: MongoStore, other: MongoStore, sealing_hangs: threading.Event
+    ) -> None:
+        assert [put_any(store, token) for token in "abc"] == [1, 2, 3]
+        assert [put_any(other, token) for token in "dcba"] == [4, 3, 2, 1]
+        assert ledger(other) == [("a", 1), ("b", 2), ("c", 3), ("d", 4)]
+        sealing_hangs.set()
+        assert put_any(store, "e") == 5
+        assert ledger(store) == [("a", 1), ("b", 2), ("c", 3), ("d", 4), ("e", 5)]
+
+    def test_what_is_carried_keeps_by_whom_it_was_given(
+        self, store: MongoStore, other: MongoStore, sealing_hangs: threading.Event
+    ) -> None:
+        given = [("a", "x"), ("b", "x"), ("c", "y"), ("d", "z")]
+        store.allocate([ask_any(token, by=by) for token, by in given[:2]])
+        assert self.stored(store, "by") == "x"  # one stands for all, while it is the only one
+        store.allocate([ask_any("c", by="y"), ask_any("a", by="y")])
+        store.allocate([ask_any("d", by="z"), ask_any("c", by="z")])
+        assert self.stored(store, "by") == ["x", "x", "y", "z"]
+        assert given_by(store) == given_by(other) == given
+        other.allocate([ask_any("e", by="another server's")])  # which seals them first
+        given.append(("e", "another server's"))
+        assert given_by(other) == given
+        sealing_hangs.set()
+        store.allocate([ask_any("f", by="x"), ask_any("a", by="z")])
+        assert given_by(store) == [*given, ("f", "x")]
+        store.advance_to(SERIES, 41, "w")
+        assert self.rows(store) == [*given, ("f", "x")]
+
+    def test_so_does_what_is_carried_of_a_batch_that_is_sealed_in_part(
+        self, store: MongoStore, sealing_hangs: threading.Event
+    ) -> None:
+        given = [("a", "x"), ("b", "y"), ("c", "z")]
+        for token, by in given[:2]:
+            store.allocate([ask_any(token, by=by)])
+        head = store._heads._remembered.get(SERIES)
+        assert head is not None
+        store._ledger.seal_fresh([(SERIES, head.carried[0])], store._work())
+        store.allocate([ask_any("c", by="z")])
+        assert self.stored(store) == ["b", "c"]
+        assert self.stored(store, "by") == ["y", "z"]
+        assert given_by(store) == given
+
+    def test_what_was_sealed_in_the_background_keeps_by_whom_it_was_given(
+        self, store: MongoStore, sealing_hangs: threading.Event
+    ) -> None:
+        given = [("a", "x"), ("b", "y"), ("c", "x"), ("d", "x")]
+        for token, by in given:
+            store.allocate([ask_any(token, by=by)])
+        head = store._heads._remembered.get(SERIES)
+        sealing_hangs.set()
+        assert head is not None
+        assert head.sealing is not None
+        assert head.sealing.wait(10)
+        assert self.rows(store) == given
+
+    def test_heads_and_rows_from_before_it_was_recorded_are_by_nobody_known(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        other.allocate([ask_any("a"), ask_any("b")])
+        other.allocate([ask_any("c"), ask_any("d")])
+        other.close()  # which seals them
+        store._heads._series.update_one({}, {"$unset": {"by": ""}})
+        store._ledger._entries.update_many({}, {"$unset": {"by": ""}})
+        store._ledger._entries.delete_many({"value": {"$gte": 3}})  # as if it were not sealed yet
+        assert given_by(store) == [(token, None) for token in "abcd"]
+        assert put_any(store, "e") == 5
+        assert given_by(store) == [*((token, None) for token in "abcd"), ("e", BY)]
+        assert self.rows(store) == [(token, None) for token in "abcd"]
+
+    def test_a_sealed_batch_is_not_carried(self, store: MongoStore) -> None:
+        put_any(store, "a")
+        store.advance_to(SERIES, 10, BY)  # which seals what is before it
+        put_any(store, "b")
+        head = store._heads._remembered.get(SERIES)
+        assert head is not None
+        assert head.sealing is not None
+        assert head.sealing.wait(10)
+        put_any(store, "c")
+        assert self.stored(store) == ["c"]
+
+    def test_a_seal_that_failed_is_made_good_by_the_next_step(
+        self, store: MongoStore, other: MongoStore, sealing_hangs: threading.Event
+    ) -> None:
+        lost = Wire(store._ledger._entries, "insert_many")
+        lost.script = [request_lost]
+        store._ledger._entries = lost  # type: ignore[assignment]
+        put_any(store, "a")
+        put_any(store, "b")
+        head = store._heads._remembered.get(SERIES)
+        sealing_hangs.set()
+        assert head is not None
+        assert head.sealing is not None
+        assert head.sealing.wait(10)
+        assert not lost.script
+        assert put_any(store, "c") == 3
+        assert self.stored(store) == ["c"]
+        assert ledger(other) == [("a", 1), ("b", 2), ("c", 3)]
+
+    def test_no_more_is_carried_than_a_head_should_hold(
+        self, store: MongoStore, sealing_hangs: threading.Event
+    ) -> None:
+        size = MAX_CARRIED // 2
+        for step in range(2):
+            store.allocate([ask_any(f"{step}-{each}") for each in range(size)])
+        assert len(self.stored(store)) == MAX_CARRIED
+        put_any(store, "one more is carried")
+        answers: list[int] = []
+        waiting = threading.Thread(target=lambda: answers.append(put_any(store, "last")))
+        waiting.start()
+        waiting.join(0.2)
+        assert not answers
+        sealing_hangs.set()
+        waiting.join(10)
+        assert answers == [MAX_CARRIED + 2]
+        assert self.stored(store) == ["last"]
+
+    def test_an_attempt_in_doubt_is_found_though_what_it_carried_was_sealed_before(
+        self, store: MongoStore, other: MongoStore, sealing_hangs: threading.Event
+    ) -> None:
+        put_any(store, "a")
+
+        def others_go_on(call: Call) -> Any:
+            call()
+            sealing_hangs.set()
+            assert put_any(other, "c") == 3
+            assert put_any(other, "d") == 4
+            raise AutoReconnect("the answer was lost")
+
+        wire(store, CAS, others_go_on)
+        assert put_any(store, "b") == 2
+        assert ledger(store) == [("a", 1), ("b", 2), ("c", 3), ("d", 4)]
+
+    def test_an_attempt_that_lost_is_not_taken_for_one_that_was_made(
+        self, store: MongoStore, other: MongoStore, sealing_hangs: threading.Event
+    ) -> None:
+        put_any(store, "a")
+
+        def another_wins(call: Call) -> Any:
+            assert put_any(other, "c") == 2
+            assert put_any(other, "d") == 3
+            raise AutoReconnect("the request was lost")
+
+        wire(store, CAS, another_wins)
+        assert put_any(store, "b") == 4
+        assert ledger(store) == [("a", 1), ("c", 2), ("d", 3), ("b", 4)]
+
+
+class TestManySeriesInOneStep:
+    KEYS: ClassVar = [SeriesKey(account, f"key-{number}") for account in (1, 2) for number in "123"]
+
+    def ask_all(self, token: str) -> list[AllocationRequest]:
+        return [ask_any(token, series) for series in self.KEYS]
+
+    def test_each_is_counted_for_itself(self, store: MongoStore, other: MongoStore) -> None:
+        for server, token, value in ((store, "a", 1), (store, "b", 2), (other, "c", 3)):
+            assert values(server.allocate(self.ask_all(token))) == [value] * 6
+        assert values(other.allocate(self.ask_all("a"))) == [1] * 6
+        assert values(store.allocate(self.ask_all("c"))) == [3] * 6
+        peeked = store.peek([*self.KEYS, self.KEYS[0], SeriesKey(1, "none")])
+        assert [entry and entry.value for entry in peeked] == [3] * 7 + [None]
+
+    def test_the_others_go_on_where_one_was_advanced_by_somebody_else(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        store.allocate(self.ask_all("a"))
+        put_any(other, "x", self.KEYS[1])
+        mixed = [*self.ask_all("b"), *self.ask_all("a"), ask_any("c", self.KEYS[1])]
+        assert values(store.allocate(mixed)) == [2, 3, 2, 2, 2, 2] + [1] * 6 + [4]
+
+    def test_a_series_that_somebody_else_made_meanwhile_is_counted_on(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        def another_makes_one(call: Call) -> Any:
+            assert put_any(other, "x", self.KEYS[2]) == 1
+            return call()
+
+        wire(store, CAS, another_makes_one)
+        assert values(store.allocate(self.ask_all("a"))) == [1, 1, 2, 1, 1, 1]
+
+    def test_all_are_found_whose_answer_was_lost(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        store.allocate(self.ask_all("a"))
+
+        def one_goes_on(call: Call) -> Any:
+            call()
+            assert put_any(other, "x", self.KEYS[4]) == 3
+            raise AutoReconnect("the answer was lost")
+
+        wire(store, CAS, one_goes_on)
+        assert values(store.allocate(self.ask_all("b"))) == [2] * 6
+        assert values(other.allocate(self.ask_all("c"))) == [3, 3, 3, 3, 4, 3]
+
+    def test_one_that_fails_does_not_fail_the_others(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        other.allocate(self.ask_all("a"))
+        other.close()
+        row = store._ledger._entries.find_one_and_update(
+            {"account": 1, "key": "key-2"}, {"$set": {"token": "forged"}}
+        )
+        assert row is not None
+        answers = store.allocate(self.ask_all("b"))
+        assert isinstance(answers[1], InternalError)
+        assert values([*answers[:1], *answers[2:]]) == [2] * 5
+
+    def test_a_head_that_was_acknowledged_before_is_never_missed(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        """Nor may it be by a server that never asked before, whatever is read of it first."""
+        for turn in range(1, 6):
+            store.allocate(self.ask_all(str(turn)))
+            for keys in (self.KEYS, self.KEYS[::-1]):
+                peeked = other.peek(keys)
+                assert [entry and entry.value for entry in peeked] == [turn] * 6
+
+    def test_are_sent_again_together(self, store: MongoStore) -> None:
+        wire(store, CAS, request_lost)
+        single_reads = Wire(store._heads._current, "find_one")
+        store._heads._current = single_reads  # type: ignore[assignment]
+        single_reads.script = [lambda call: pytest.fail("each was looked for by itself")]
+        assert values(store.allocate([ask_any("a"), ask_any("a", OTHER)])) == [1, 1]
+        assert ledger(store) == [("a", 1)]
+
+    @pytest.mark.parametrize("again", [request_lost, answer_lost, half_done])
+    def test_are_found_where_part_of_them_was_made(
+        self, store: MongoStore, other: MongoStore, again: Callable[[Call], Any]
+    ) -> None:
+        store.allocate(self.ask_all("a"))
+        wire(store, CAS, half_done, again)
+        assert values(store.allocate(self.ask_all("b"))) == [2] * 6
+        assert values(other.allocate(self.ask_all("c"))) == [3] * 6
+
+    def test_a_late_copy_of_them_changes_nothing(self, store: MongoStore) -> None:
+        store.allocate(self.ask_all("a"))
+        delayed = Delayed()
+        wire(store, CAS, delayed.seems_lost)
+        assert values(store.allocate(self.ask_all("b"))) == [2] * 6
+        assert delayed.land() == [0]
+        assert values(store.allocate(self.ask_all("c"))) == [3] * 6
+        assert delayed.land() == [0]
+        assert values(store.allocate(self.ask_all("b"))) == [2] * 6
+
+    def test_are_in_doubt_where_nobody_can_be_asked_what_became_of_them(
+        self, database_url: str, other: MongoStore
+    ) -> None:
+        client: MongoClient[Any] = MongoClient(database_url)
+        store = MongoStore(client.get_default_database())
+        assert values(store.allocate(self.ask_all("a"))) == [1] * 6
+        store._patience, store._attempt = 0.5, 0.2
+        wire(store, CAS, answer_lost)
+        reads = Wire(store._heads._current, "find_one")
+        reads.script = [request_lost] * 1000
+        store._heads._current = reads  # type: ignore[assignment]
+        answers = store.allocate(self.ask_all("b"))
+        assert [getattr(answer, "applied", None) for answer in answers] == ["unknown"] * 6
+        store.close()
+        assert values(other.allocate(self.ask_all("c"))) == [3] * 6
+        assert values(other.allocate(self.ask_all("b"))) == [2] * 6
+
+    def test_what_one_carries_is_not_forgotten_while_another_is_sealed(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        """Where sealing one in the background fails in that moment."""
+        ours, theirs = self.KEYS[:2]
+        store._sealer._seal = lambda heads: None  # as if it failed
+        put_any(store, "a", ours)
+        head = store._heads._remembered.get(ours)
+        assert head is not None
+        assert head.sealing is not None
+        assert head.sealing.wait(10)
+        head.sealing.clear()  # as if it were under way
+        other._sealer._seal = lambda heads: None
+        put_any(other, "x", theirs)
+        inserts = Wire(store._ledger._entries, "insert_many")
+        store._ledger._entries = inserts  # type: ignore[assignment]
+
+        def fails_meanwhile(call: Call) -> Any:
+            assert head.sealing is not None
+            head.sealing.set()
+            return call()
+
+        inserts.script = [fails_meanwhile]
+        assert values(store.allocate([ask_any("b", ours), ask_any("y", theirs)])) == [2, 2]
+        assert not inserts.script
+        assert ledger(other, ours) == [("a", 1), ("b", 2)]
+
+    def test_those_that_lost_are_made_again_together(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        store.allocate(self.ask_all("a"))
+        assert values(other.allocate(self.ask_all("b")[:5])) == [2] * 5
+        steps = wire(store, CAS, lambda call: call(), lambda call: call())
+        turns = Wire(steps, "find_one_and_update")  # type: ignore[arg-type]
+        turns.script = [lambda call: pytest.fail("one was made again by itself")]
+        store._heads._series = turns  # type: ignore[assignment]
+        asked = [*self.ask_all("c"), ask_any("b", self.KEYS[0])]
+        assert values(store.allocate(asked)) == [3, 3, 3, 3, 3, 2, 2]
+        assert not steps.script
+        assert values(other.allocate(self.ask_all("c"))) == [3, 3, 3, 3, 3, 2]
+
+    def test_of_those_that_were_overtaken_none_is_made_again(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        store.allocate(self.ask_all("a"))
+
+        def most_go_on(call: Call) -> Any:
+            call()
+            assert values(other.allocate(self.ask_all("x")[:4])) == [3] * 4
+            raise AutoReconnect("the answer was lost")
+
+        wire(store, CAS, most_go_on)
+        assert values(store.allocate(self.ask_all("b"))) == [2] * 6
+        assert values(other.allocate(self.ask_all("y"))) == [4, 4, 4, 4, 3, 3]
+
+    def test_some_that_lost_twice_are_made_again_in_turn(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        store.allocate(self.ask_all("a"))
+        others = iter("xyz")
+
+        def some_are_faster(call: Call) -> Any:
+            other.allocate(self.ask_all(next(others))[1:5])
+            return call()
+
+        wire(store, CAS, some_are_faster, some_are_faster, some_are_faster)
+        assert values(store.allocate(self.ask_all("b"))) == [2, 5, 5, 5, 5, 2]
+
+    def test_one_that_lost_does_not_have_each_looked_for(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        keys = [SeriesKey(1, f"many-{number}") for number in range(20)]
+        for number, token in enumerate("ab", 1):
+            asked = [ask_any(token, key) for key in keys]
+            assert values(store.allocate(asked)) == [number] * 20
+        assert put_any(other, "c", keys[7]) == 3
+        single_reads = Wire(store._heads._current, "find_one")
+        store._heads._current = single_reads  # type: ignore[assignment]
+        single_reads.script = [lambda call: call() for _ in range(3)]
+        expected = [4 if key == keys[7] else 3 for key in keys]
+        assert values(store.allocate([ask_any("d", key) for key in keys])) == expected
+        assert single_reads.script, "more than the first of all, and the one that lost"
+
+    def test_cost_the_nodes_no_record_of_a_transaction(self, database_url: str) -> None:
+        sent: list[Any] = []
+
+        class Sent(CommandListener):
+            def started(self, event: CommandStartedEvent) -> None:
+                if event.command_name == "update":
+                    sent.append(event.command)
+
+            def succeeded(self, event: object) -> None: ...
+
+            def failed(self, event: object) -> None: ...
+
+        client: MongoClient[Any] = MongoClient(database_url, event_listeners=[Sent()])
+        store = MongoStore(client.get_default_database())
+        for token in ("a", "b"):
+            store.allocate([ask_any(token), ask_any(token, OTHER)])
+        store.close()
+        assert [len(command["updates"]) for command in sent] == [2, 2]
+        assert not any("txnNumber" in command for command in sent)
+
+
+class TestSealingWhatOthersGave:
+    KEYS: ClassVar = [SeriesKey(1, name) for name in ("young", "half", "old", "wrong", "sealed")]
+
+    @pytest.fixture
+    def unsealed(self, store: MongoStore, other: MongoStore) -> None:
+        """What the other server gives is not sealed by it, nor what this one gives."""
+        store._sealer._seal = other._sealer._seal = lambda heads: None
+
+    def counted(self, store: MongoStore) -> Counter[str]:
+        """What is asked of the ledger from now on."""
+        calls: Counter[str] = Counter()
+
+        class Counting(Wire):
+            def __getattr__(self, name: str) -> Any:
+                if name in ("find", "insert_many"):
+                    calls[name] += 1
+                return super().__getattr__(name)
+
+        store._ledger._entries = Counting(store._ledger._entries, "")  # type: ignore[assignment]
+        return calls
+
+    @pytest.mark.usefixtures("unsealed")
+    def test_a_moment_ago_is_inserted_without_a_look(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        other.allocate([ask_any("a"), ask_any("b")])
+        head = other._heads._remembered.get(SERIES)
+        assert head is not None
+        store._ledger._now = lambda: head.given_at
+        calls = self.counted(store)
+        assert put_any(store, "c") == 3
+        assert calls == {"insert_many": 1}
+        assert ledger(other) == [("a", 1), ("b", 2), ("c", 3)]
+
+    def test_long_ago_is_only_looked_at(self, store: MongoStore, other: MongoStore) -> None:
+        other.allocate([ask_any("a"), ask_any("b")])
+        other.close()  # which seals it
+        store._sealer._seal = lambda heads: None
+        store._ledger._now = lambda: 2**62
+        calls = self.counted(store)
+        assert put_any(store, "c") == 3
+        assert calls == {"find": 1}
+
+    @pytest.mark.usefixtures("unsealed")
+    def test_is_made_good_or_told_each_for_itself(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        given = [ask_any(token, key) for key in self.KEYS for token in "ab"]
+        assert values(other.allocate(given)) == [1, 2] * 5
+        times = dict(zip(self.KEYS, (1000, 1000, 0, 0, 0), strict=True))
+        for key, given_at in times.items():
+            condition = {"key": key.key}
+            store._heads._series.update_one(condition, {"$set": {"given_at": Int64(given_at)}})
+        heads = store._heads.read(self.KEYS, store._work())
+        for key in self.KEYS[1:5]:
+            store._ledger.seal_fresh([(key, replace(heads[key], fresh=2))], store._work())
+        entries = store._ledger._entries
+        entries.delete_one({"key": "half", "value": 2})
+        entries.delete_many({"key": "old"})
+        entries.update_one({"key": "wrong", "value": 1}, {"$set": {"token": "forged"}})
+        store._ledger._now = lambda: 1050
+        answers = store.allocate([ask_any("c", key) for key in self.KEYS])
+        assert isinstance(answers[3], InternalError)
+        assert values([*answers[:3], *answers[4:]]) == [3] * 4
+        for key in (*self.KEYS[:3], self.KEYS[4]):
+            assert ledger(store, key) == [("a", 1), ("b", 2), ("c", 3)]
+
+    @pytest.mark.usefixtures("unsealed")
+    def test_where_that_fails_nothing_is_given_in_it(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        ours, theirs = self.KEYS[:2]
+        put_any(store, "a", ours)
+        put_any(other, "x", theirs)
+        inserts = Wire(store._ledger._entries, "insert_many")
+        inserts.script = [request_lost] * 1000
+        store._ledger._entries = inserts  # type: ignore[assignment]
+        store._patience, store._attempt = 0.5, 0.2
+        answers = store.allocate([ask_any("b", ours), ask_any("y", theirs)])
+        assert isinstance(answers[1], StoreUnavailable)
+        assert answers[1].applied == "no"
+        assert values(other.allocate([ask_any("b", ours), ask_any("y", theirs)])) == [2, 2]
+
+
+class TestStaleMemory:
+    def test_a_head_that_another_server_replaced_is_read_again(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        for turn in range(1, 20, 2):
+            assert put_any(store, f"t{turn}") == turn
+            assert put_any(other, f"t{turn + 1}") == turn + 1
+
+    def test_a_repeat_is_not_answered_from_a_life_that_has_ended(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        put_any(store, "a")
+        other.delete(SERIES, restart=False)
+        assert put_any(store, "a") == 2
+
+    def test_the_current_token_is_not_taken_from_memory(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        put(store, "a")
+        put(other, "b")
+        assert put(store, "a") == 3
+
+    def test_a_token_is_not_mistaken_for_the_one_it_was_in_another_life(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        put(store, "a")
+        other.delete(SERIES, restart=True)
+        put(other, "a")  # the same token at the same value: only life and stamp differ
+        assert put(store, "b") == 2
+        assert ledger(other) == [("a", 1), ("b", 2)]
+
+    def test_what_is_remembered_is_bounded(self) -> None:
+        heads = HeadCache()
+        for number in range(MAX_REMEMBERED):
+            heads.put(SeriesKey(1, str(number)), Head(batch=("t",) * (number % 50)))
+        assert sum(4 + len(head.batch) for head in heads._heads.values()) <= MAX_REMEMBERED
+        assert heads.get(SeriesKey(1, str(MAX_REMEMBERED - 1))) is not None
+        assert heads.get(SeriesKey(1, "0")) is None
+
+
+def test_two_servers_on_one_series_both_make_progress(store: MongoStore, other: MongoStore) -> None:
+    answers: dict[MongoStore, list[int]] = {store: [], other: []}
+    enough = threading.Event()
+
+    def hammer(server: MongoStore, name: str) -> None:
+        while not enough.is_set():
+            number = len(answers[server])
+            answers[server].append(put_any(server, f"{name}-{number}"))
+            if sum(map(len, answers.values())) >= 200:
+                enough.set()
+
+    threads = [
+        threading.Thread(target=hammer, args=(server, name))
+        for server, name in ((store, "a"), (other, "b"))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    given = sorted(answers[store] + answers[other])
+    assert given == list(range(1, len(given) + 1))
+    assert min(map(len, answers.values())) >= len(given) / 5
+
+
+def test_what_is_carried_is_the_end_of_a_batch() -> None:
+    """Though a part of it that came later was sealed first."""
+    first = Head(value=3, batch=("a", "b", "c"), fresh=3, sealing=threading.Event())
+    second = Head(value=4, batch=("a", "b", "c", "d"), fresh=1, sealing=threading.Event())
+    third = Head(value=5, batch=(*"abcde",), fresh=1, sealing=threading.Event())
+    third.carried = (first, second)
+    second.sealed = True
+    assert third.unsealed() == (first, second, third)
+    first.sealed = True
+    assert third.unsealed() == (third,)
+
+
+class TestAmongOthers:
+    """While other servers advance series too, what this one remembers is often too old."""
+
+    MANY: ClassVar = [SeriesKey(1, str(number)) for number in range(50)]
+
+    def reads_before_a_step(self, store: MongoStore) -> bool:
+        reads = Wire(store._heads._series, "find")
+        reads.script = [lambda call: call()]
+        before, store._heads._series = store._heads._series, reads  # type: ignore[assignment]
+        put(store, str(ObjectId()))
+        store._heads._series = before
+        return not reads.script
+
+    def test_heads_are_read_before_a_step(self, store: MongoStore, other: MongoStore) -> None:
+        put(store, "a")
+        assert not self.reads_before_a_step(store)
+        put(other, "b")
+        assert not self.reads_before_a_step(store)
+        assert self.reads_before_a_step(store)
+
+    def test_so_no_step_is_lost(self, store: MongoStore, other: MongoStore) -> None:
+        put(store, "a")
+        put(other, "b")
+        put(store, "c")
+        turns = Wire(store._heads._series, "find_one_and_update")
+        turns.script = [lambda call: pytest.fail("a step was lost")]
+        store._heads._series = turns  # type: ignore[assignment]
+        for value in range(4, 20, 2):
+            assert put(other, f"{value}") == value
+            assert put(store, f"{value + 1}") == value + 1
+
+    def test_what_others_gave_is_sealed_together(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
+        for server, token in ((store, "a"), (other, "b"), (store, "c"), (other, "d")):
+            server.allocate([ask_any(token, series) for series in self.MANY])
+        entries = store._ledger._entries
+        finds, inserts = Wire(entries, "find"), Wire(entries, "insert_many")
+        finds.script = [lambda call: call()] * 4
+        inserts.script = [lambda call: call()] * 2
+        store._sealer.close()
+        for method in (finds, inserts):
+            method._collection, store._ledger._entries = store._ledger._entries, method  # type: ignore[assignment]
+        asked = [ask_any("e", series) for series in self.MANY]
+        assert values(store.allocate(asked)) == [5] * 50
+        assert finds.script
+        assert inserts.script
+        assert ledger(other, self.MANY[7]) == [
+            (token, value) for value, token in enumerate("abcde", 1)
+        ]
+
+    def test_who_won_waits_once(
+        self, store: MongoStore, other: MongoStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        many = [ask_any("a", series) for series in self.MANY]
+        store.allocate(many)
+        for each in self.MANY:
+            head = store._heads._remembered.get(each)
+            assert head is not None
+            head.pause = 0.125
+        slept: list[float] = []
+        clock = SimpleNamespace(monotonic=time.monotonic, sleep=slept.append)
+        monkeypatch.setattr(series, "time", clock)
+        for _ in range(2):
+            assert values(store.allocate(many)) == [1] * 50
+        assert slept == [0.125]
+
+    def test_who_won_waits_once_also_where_the_other_one_went_on(
+        self, store: MongoStore, other: MongoStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        put(store, "a")
+        head = store._heads._remembered.get(SERIES)
+        assert head is not None
+        head.pause = 0.125
+        put(other, "b")
+        slept: list[float] = []
+        clock = SimpleNamespace(monotonic=time.monotonic, sleep=slept.append)
+        monkeypatch.setattr(series, "time", clock)
+        assert [put_any(store, token) for token in "aba"] == [1, 2, 1]
+        assert slept == [0.125]
+
+    def test_repeats_do_not_meet_them_again_and_again(
+        self, store: MongoStore, other: MongoStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Though what they have left behind is never replaced by a step of this server."""
+        clock = SimpleNamespace(monotonic=lambda: clock.now, now=1000.0)
+        monkeypatch.setattr(series, "time", clock)
+        for key in (SERIES, OTHER):
+            put_any(store, "a", key)
+            put_any(other, "b", key)
+        put(store, "c")
+        for clock.now in (1005.0, 1012.0, 1014.9):
+            assert put_any(store, "b", OTHER) == 2
+        assert self.reads_before_a_step(store)
+        clock.now = 1015.1
+        assert not self.reads_before_a_step(store)
+
+    def test_are_not_read_for_ever(
+        self, store: MongoStore, other: MongoStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        put(store, "a")
+        for seconds in (10, 0):
+            monkeypatch.setattr(series, "AMONG_OTHERS_SECONDS", seconds)
+            put(other, f"of another before {seconds}")
+            put(store, f"{seconds}")
+            put(store, f"after {seconds}")
+            assert self.reads_before_a_step(store) is bool(seconds)
+
+    def test_raises_of_this_server_are_none_of_others(self, store: MongoStore) -> None:
+        put(store, "a")
+
+        def raised_meanwhile(call: Call) -> Any:
+            store.advance_to(SERIES, 10, BY)
+            return call()
+
+        wire(store, CAS, raised_meanwhile)
+        assert put(store, "b") == 11
+        assert not self.reads_before_a_step(store)
+
+    def test_steps_of_one_server_at_once_are_right(self, store: MongoStore) -> None:
+        answers: dict[str, list[int]] = {name: [] for name in "ab"}
+
+        def ask(name: str) -> None:
+            answers[name].extend(put_any(store, f"{number}") for number in range(50))
+
+        threads = [threading.Thread(target=ask, args=(name,)) for name in answers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert answers["a"] == answers["b"] == list(range(1, 51))
+        assert sorted(value for _, value in ledger(store)) == list(range(1, 51))
+
+
+@pytest.fixture(scope="module")
+def frozen_set() -> Iterator[ReplicaSet]:
+    """A replica set of its own, for tests that freeze its members."""
+    with ReplicaSet.start(election_ms=4000) as replica_set:
+        yield replica_set
+
+
+class TestWithoutAMajority:
+    @pytest.fixture
+    def impatient(self, frozen_set: ReplicaSet) -> Iterator[MongoStore]:
+        client = frozen_set.client()
+        client.drop_database("impatient")
+        store = MongoStore(client["impatient"], patience=1.5, attempt=0.5)
+        yield store
+        store.close()
+
+    @pytest.fixture
+    def freeze(self, frozen_set: ReplicaSet) -> Iterator[Callable[[], Any]]:
+        secondaries = [each for each in frozen_set.members if each is not frozen_set.primary()]
+        frozen = []
+
+        def freeze() -> None:
+            for each in secondaries:
+                each.pause()
+                frozen.append(each)
+
+        yield freeze
+        for each in frozen:
+            each.resume()
+        frozen_set.wait_until_healthy()
+
+    def test_a_write_is_unknown_and_its_retry_gives_the_same_value(
+        self, frozen_set: ReplicaSet, impatient: MongoStore, freeze: Callable[[], Any]
+    ) -> None:
+        assert [put_any(impatient, token) for token in "aba"] == [1, 2, 1]  # and both are sealed
+        freeze()
+        with pytest.raises(StoreUnavailable) as error:
+            put_any(impatient, "c")
+        assert error.value.applied == "unknown"
+        for member in frozen_set.members:
+            member.resume()
+        frozen_set.wait_until_healthy()
+        patient = MongoStore(frozen_set.client()["impatient"])
+        assert [put_any(patient, token) for token in "abcd"] == [1, 2, 3, 4]
+        patient.close()
+
+    def test_a_token_is_not_called_absent_by_a_look_up_older_than_the_head(
+        self, frozen_set: ReplicaSet, impatient: MongoStore, freeze: Callable[[], Any]
+    ) -> None:
+        """As on a fresh primary: what it knows to be committed is older than the head is."""
+        put_any(impatient, "a")
+        head = impatient._heads.current(SERIES, impatient._work())
+        impatient._ledger.seal(SERIES, head, impatient._work())
+        head = replace(head, value=2, token="b", batch=("b",))
+        freeze()
+        with frozen_set.client(w=1) as client, client.start_session() as session:
+            client["impatient"]["elsewhere"].insert_one({}, session=session)
+            head.seen_at(session.operation_time)  # newer than any committed state
+            with pytest.raises(StoreUnavailable):
+                impatient._ledger.last_given({SERIES: head}, [ask_any("a")], impatient._work())
+        for member in frozen_set.members:
+            member.resume()
+        frozen_set.wait_until_healthy()
+        known = impatient._ledger.last_given({SERIES: head}, [ask_any("a")], impatient._work())
+        assert known[SERIES]["a"] == 1
+
+    def test_a_read_is_refused_rather_than_stale(
+        self, impatient: MongoStore, freeze: Callable[[], Any]
+    ) -> None:
+        put_any(impatient, "a")
+        freeze()
+        with pytest.raises(StoreUnavailable) as error:
+            impatient.peek([SERIES])
+        assert error.value.applied == "no"

@@ -1,0 +1,438 @@
+"""What is SQLite's own: its file, its settings, its errors."""
+
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract.asking import BY, OTHER, SERIES, ask_any, given_by, ledger, put, put_any
+from monotron.errors import (
+    InternalError,
+    MonotronError,
+    StartupError,
+    StorageFull,
+    StoreUnavailable,
+)
+from monotron.model.semver import VersionName
+from monotron.model.series import Entry, SeriesKey
+from monotron.store import open_store
+from monotron.store.sqlite.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
+from monotron.store.sqlite.store import SqliteStore
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "monotron.db"
+
+
+@pytest.fixture
+def store(file: Path) -> Iterator[SqliteStore]:
+    store = open_store(f"sqlite:///{file}")
+    assert isinstance(store, SqliteStore)
+    yield store
+    store.close()
+
+
+def made_by_schema(file: Path, version: int, *rows: str) -> None:
+    """A file as an older Monotron left it."""
+    with sqlite3.connect(file) as connection:
+        connection.executescript("".join(SCHEMA[:version]))
+        for statement in rows:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {version}")
+    connection.close()
+
+
+class Disk:
+    """A connection whose statements can be made to fail."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._connection = store._file._connection
+        self.fails_at = ""
+        self.after = False
+        store._file._connection = self  # type: ignore[assignment]
+
+    def execute(self, statement: str, *parameters: Any) -> Any:
+        if self.fails_at and statement.startswith(self.fails_at):
+            if self.after:
+                self._connection.execute(statement, *parameters)
+            error = sqlite3.OperationalError("disk I/O error in /secret/place")
+            error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+            error.sqlite_errorname = "SQLITE_IOERR_FSYNC"
+            raise error
+        return self._connection.execute(statement, *parameters)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+class TestTheFile:
+    def test_is_written_ahead_fully_synced_and_locked(self, store: SqliteStore) -> None:
+        read = {
+            name: store._file._connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("journal_mode", "synchronous", "locking_mode", "wal_autocheckpoint")
+        }
+        assert read == {
+            "journal_mode": "wal",
+            "synchronous": 2,
+            "locking_mode": "exclusive",
+            "wal_autocheckpoint": 8000,
+        }
+
+    def test_serves_one_store_at_a_time_in_a_process(
+        self, store: SqliteStore, file: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        put(store, "a")
+        monkeypatch.setattr("monotron.store.sqlite.file.LOCK_SECONDS", 0.05)
+        with pytest.raises(StartupError, match=f"Another process has {file} open"):
+            open_store(f"sqlite:///{file}")
+        assert put(store, "b") == 2
+
+    def test_serves_one_server_at_a_time(self, store: SqliteStore, file: Path) -> None:
+        command = [sys.executable, "-m", "monotron", "serve", "--listen", "127.0.0.1:0"]
+        second = subprocess.run(
+            [*command, "--store", f"sqlite:///{file}"], capture_output=True, text=True, timeout=60
+        )
+        assert second.returncode == 1
+        assert second.stdout == ""
+        assert f"Another process has {file} open" in second.stderr
+        assert "Traceback" not in second.stderr
+
+    def test_is_served_without_what_only_other_servers_need(self) -> None:
+        """PyJWT alone is a sixth of a server's start, and more than a third of a command's."""
+        script = "import sys, monotron.cli.main, monotron.server, monotron.store.sqlite.store"
+        loaded = subprocess.run(
+            [sys.executable, "-c", f"{script}; print(*sys.modules)"],
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout.split()
+        assert "monotron.store.sqlite.store" in loaded
+        assert not {"pymongo", "bson", "jwt", "cryptography"} & set(loaded)
+
+    def test_of_another_program_is_left_alone(self, file: Path) -> None:
+        with sqlite3.connect(file) as connection:
+            connection.execute("CREATE TABLE theirs (x)")
+        connection.close()
+        before = file.read_bytes()
+        with pytest.raises(StartupError, match="some other program"):
+            open_store(f"sqlite:///{file}")
+        with sqlite3.connect(file) as connection:
+            tables = connection.execute("SELECT name FROM sqlite_schema").fetchall()
+        connection.close()
+        assert tables == [("theirs",)]
+        assert len(file.read_bytes()) == len(before)
+
+    def test_that_is_no_database_is_refused(self, file: Path) -> None:
+        file.write_text("something else entirely, and long enough to be looked at" * 100)
+        with pytest.raises(StartupError, match="cannot use"):
+            open_store(f"sqlite:///{file}")
+
+    def test_of_a_newer_monotron_is_refused(self, file: Path) -> None:
+        open_store(f"sqlite:///{file}").close()
+        with sqlite3.connect(file) as connection:
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+        connection.close()
+        with pytest.raises(StartupError, match="newer Monotron"):
+            open_store(f"sqlite:///{file}")
+
+    def test_of_the_first_schema_is_brought_up_to_date_with_all_that_it_holds(
+        self, file: Path
+    ) -> None:
+        made_by_schema(
+            file,
+            1,
+            "INSERT INTO series VALUES (3, 1, 'some-great-service', 1, 'a', 1)",
+            "INSERT INTO entries VALUES (3, 1, 'a', 0)",
+        )
+        for _ in range(2):
+            store = open_store(f"sqlite:///{file}")
+            assert put_any(store, "a") == 1
+            assert store.releases.page(VersionName(1, "name"), "~", 1) == []
+            store.close()
+        with sqlite3.connect(file) as connection:
+            assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+        connection.close()
+
+    def test_of_the_second_schema_says_nothing_of_by_whom_its_values_were_given(
+        self, file: Path
+    ) -> None:
+        made_by_schema(
+            file,
+            2,
+            "INSERT INTO series VALUES (3, 1, 'some-great-service', 42, 'b', 1)",
+            "INSERT INTO entries VALUES (3, 1, 'a', 0), (3, 41, NULL, 0), (3, 42, 'b', 0)",
+            "INSERT INTO releases VALUES (1, 'name', 't', '', 'place', 1, '1.2.3',"
+            " 'patch', NULL, NULL, '1.2.2', NULL, 0)",
+        )
+        for _ in range(2):
+            store = open_store(f"sqlite:///{file}")
+            assert [put_any(store, token) for token in "abc"] == [1, 42, 43]
+            assert given_by(store) == [("a", None), (None, None), ("b", None), ("c", BY)]
+            (release,) = store.releases.page(VersionName(1, "name"), "~", 10)
+            assert (str(release.version), release.by) == ("1.2.3", None)
+            store.close()
+
+    @pytest.mark.parametrize("version", range(SCHEMA_VERSION))
+    def test_of_any_older_schema_can_do_all_that_a_new_one_can(
+        self, file: Path, version: int
+    ) -> None:
+        made_by_schema(file, version)
+        store = open_store(f"sqlite:///{file}")
+        assert put_any(store, "a") == 1
+        assert given_by(store) == [("a", BY)]
+        assert store.attributes.merge(SERIES, "a", {"x": "1"}) == {"x": "1"}
+        assert store.releases.page(VersionName(1, "name"), "~", 1) == []
+        store.close()
+
+    def test_in_a_folder_that_is_not_there_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(StartupError, match="unable to open"):
+            open_store(f"sqlite:///{tmp_path}/nowhere/monotron.db")
+
+    @pytest.mark.parametrize("url", ["sqlite://monotron.db", "sqlite:///", "sqlite:////"])
+    def test_must_be_named_with_three_or_four_slashes(self, url: str) -> None:
+        with pytest.raises(StartupError, match="three slashes"):
+            open_store(url)
+
+    def test_is_made_once_by_many_at_the_same_time(self, file: Path) -> None:
+        """Each in its turn: the lock is handed on when a store closes."""
+        failures: list[BaseException] = []
+
+        def open_and_put(number: int) -> None:
+            try:
+                store = open_store(f"sqlite:///{file}")
+                put_any(store, f"t{number}")
+                store.close()
+            except BaseException as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=open_and_put, args=(n,)) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        store = open_store(f"sqlite:///{file}")
+        assert len(ledger(store)) == 4
+        store.close()
+
+    def test_cannot_hold_a_value_beyond_int64(self, store: SqliteStore) -> None:
+        put(store, "a")
+        with pytest.raises(sqlite3.IntegrityError):
+            store._file._connection.execute("UPDATE series SET value = 9223372036854775807 + 1")
+
+
+class TestTheLog:
+    @pytest.fixture(autouse=True)
+    def soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("monotron.store.sqlite.file.CHECKPOINT_ROWS", 4)
+
+    def test_is_moved_into_the_file_once_it_is_worth_it(
+        self, store: SqliteStore, file: Path
+    ) -> None:
+        store.allocate([ask_any("first")])
+        assert b"first" not in file.read_bytes()
+        store.allocate([ask_any("second")])
+        assert b"first" in file.read_bytes()
+        assert b"second" in file.read_bytes()
+
+    def test_is_moved_by_a_step_only_when_its_callers_have_their_answers(
+        self, store: SqliteStore, file: Path
+    ) -> None:
+        finish = store.begin_allocate([ask_any("first"), ask_any("second"), ask_any("third")])
+        assert [each.entry.value for each in finish()] == [1, 2, 3]
+        assert b"first" not in file.read_bytes()
+        store.after_commit()
+        assert b"first" in file.read_bytes()
+
+    def test_that_cannot_be_moved_is_kept_and_moved_later(
+        self, store: SqliteStore, file: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        disk = Disk(store)
+        disk.fails_at = "PRAGMA wal_checkpoint"
+        store.allocate([ask_any("first"), ask_any("second"), ask_any("third")])
+        assert b"first" not in file.read_bytes()
+        assert f"could not move its log into {file}" in caplog.text
+        disk.fails_at = ""
+        store.allocate([ask_any("fourth"), ask_any("fifth"), ask_any("sixth")])
+        assert b"first" in file.read_bytes()
+        assert store._file._connection is disk
+
+    def test_is_moved_when_the_count_of_changes_begins_anew(
+        self, store: SqliteStore, file: Path
+    ) -> None:
+        store._file._checkpointed = 2**31 - 1  # and from there SQLite counts on from -2**31
+        store.allocate([ask_any("first")])
+        assert b"first" in file.read_bytes()
+
+    def test_is_left_alone_while_somebody_else_has_the_file(
+        self, store: SqliteStore, file: Path
+    ) -> None:
+        first = store.begin_allocate([ask_any("first"), ask_any("second"), ask_any("third")])
+        first()
+        second = store.begin_allocate([ask_any("fourth")])
+        store.after_commit()
+        assert b"first" not in file.read_bytes()
+        second()
+        store.after_commit()
+        assert b"first" in file.read_bytes()
+
+
+class TestAnError:
+    def test_before_the_commit_means_not_applied(self, store: SqliteStore) -> None:
+        put(store, "a")
+        disk = Disk(store)
+        disk.fails_at = "\nINSERT INTO entries"
+        with pytest.raises(StoreUnavailable) as error:
+            put(store, "b")
+        assert error.value.applied == "no"
+        disk.fails_at = ""
+        assert put(store, "c") == 2
+        assert ledger(store) == [("a", 1), ("c", 2)]
+
+    @pytest.mark.parametrize("written", [False, True])
+    def test_of_the_commit_itself_means_unknown(self, store: SqliteStore, written: bool) -> None:
+        put(store, "a")
+        disk = Disk(store)
+        disk.fails_at, disk.after = "COMMIT", written
+        with pytest.raises(StoreUnavailable) as error:
+            put_any(store, "b")
+        assert error.value.applied == "unknown"
+        assert store._file._connection is disk
+        # The file is opened anew, and the retry gets the value that it would have had.
+        assert put_any(store, "b") == 2
+        assert store._file._connection is not disk
+        assert ledger(store) == [("a", 1), ("b", 2)]
+
+    def test_tells_nobody_the_engines_own_words(self, store: SqliteStore) -> None:
+        disk = Disk(store)
+        disk.fails_at = "COMMIT"
+        with pytest.raises(MonotronError) as error:
+            put(store, "a")
+        assert "secret" not in error.value.detail
+
+    def test_of_a_full_disk_is_said_and_passes_when_there_is_space(
+        self, store: SqliteStore
+    ) -> None:
+        put_any(store, "a")
+        (pages,) = store._file._connection.execute("PRAGMA page_count").fetchone()
+        store._file._connection.execute(f"PRAGMA max_page_count = {pages}").fetchone()
+        given = 1
+        with pytest.raises(StorageFull):  # noqa: PT012  # which of them fails is the disk's choice
+            for number in range(10000):
+                store.allocate([ask_any(f"{number}-{each:0250}") for each in range(64)])
+                given += 64
+        assert store.peek([SERIES])[0] == Entry(
+            *SERIES, f"{number - 1}-{63:0250}" if number else "a", given
+        )
+        store._file._connection.execute("PRAGMA max_page_count = 1000000").fetchone()
+        store.ping()
+        assert put_any(store, "b") == given + 1
+
+    def test_of_rows_that_contradict_is_an_alarm(self, store: SqliteStore) -> None:
+        put(store, "a")
+        store._file._connection.execute(
+            "INSERT INTO entries SELECT life, 2, 'forged', 0, NULL FROM series WHERE key = ?",
+            (SERIES.key,),
+        )
+        with pytest.raises(InternalError):
+            put(store, "b")
+        assert store.peek([SERIES]) == [Entry(*SERIES, "a", 1)]
+
+
+class TestAnErrorOfAttributes:
+    @pytest.mark.parametrize("statement", ["\nINSERT INTO attributes", "\nINSERT INTO series"])
+    def test_before_the_commit_means_that_nothing_was_set(
+        self, store: SqliteStore, statement: str
+    ) -> None:
+        disk = Disk(store)
+        disk.fails_at = statement
+        with pytest.raises(StoreUnavailable) as error:
+            store.attributes.merge(SERIES, "a", {"x": "1", "y": "2"})
+        assert error.value.applied == "no"
+        disk.fails_at = ""
+        assert store.attributes.all(SERIES, "a") == {}
+        assert store._file._connection.execute("SELECT count(*) FROM series").fetchone() == (0,)
+
+    @pytest.mark.parametrize("written", [False, True])
+    def test_of_the_commit_means_unknown(self, store: SqliteStore, written: bool) -> None:
+        disk = Disk(store)
+        disk.fails_at, disk.after = "COMMIT", written
+        with pytest.raises(StoreUnavailable) as error:
+            store.attributes.merge(SERIES, "a", {"x": "1"})
+        assert error.value.applied == "unknown"
+        assert store.attributes.all(SERIES, "a") == ({"x": "1"} if written else {})
+        assert store.attributes.merge(SERIES, "a", {"x": "1"}) == {"x": "1"}
+        assert put(store, "a") == 1
+
+
+class TestBackup:
+    def test_is_a_store_of_its_own(self, store: SqliteStore, tmp_path: Path) -> None:
+        for token in "abc":
+            put_any(store, token)
+        store.backup(tmp_path / "copy.db")
+        put_any(store, "d")
+        copy = open_store(f"sqlite:///{tmp_path}/copy.db")
+        assert ledger(copy) == [("a", 1), ("b", 2), ("c", 3)]
+        assert put_any(copy, "x") == 4
+        copy.close()
+
+
+class TestSweeping:
+    def test_entries_of_deleted_lives_go_by_and_by(self, store: SqliteStore) -> None:
+        for life in range(3):
+            store.allocate([ask_any(f"{life}-{number}") for number in range(500)])
+            store.delete(SERIES, restart=True)
+        for number in range(30):
+            put_any(store, f"t{number}", series=OTHER)
+        rows = store._file._connection.execute("SELECT count(*) FROM entries").fetchone()
+        garbage = store._file._connection.execute("SELECT count(*) FROM garbage").fetchone()
+        assert rows == (30,)
+        assert garbage == (0,)
+
+    def test_so_do_their_attributes(self, store: SqliteStore) -> None:
+        for life in range(3):
+            if life == 1:
+                put(store, "a")
+            for token in "ab":
+                given = {f"{number}": "x" * 8192 for number in range(64)}
+                store.attributes.merge(SERIES, token, given)
+            store.delete(SERIES, restart=True)
+        store.attributes.merge(SERIES, "a", {"x": "1"})
+        for number in range(30):
+            put_any(store, f"t{number}", series=OTHER)
+        rows = store._file._connection.execute("SELECT count(*) FROM attributes").fetchone()
+        garbage = store._file._connection.execute("SELECT count(*) FROM garbage").fetchone()
+        assert rows == (1,)
+        assert garbage == (0,)
+        assert store.attributes.all(SERIES, "a") == {"x": "1"}
+
+    def test_a_life_that_only_attributes_had_is_never_used_again(self, store: SqliteStore) -> None:
+        lives = set()
+        for number in range(10):
+            series = SeriesKey(1, str(number % 3))
+            store.attributes.merge(series, "a", {"x": "1"})
+            rows = store._file._connection.execute(
+                "SELECT life FROM series WHERE key = ?", (series.key,)
+            ).fetchall()
+            lives.update(rows)
+            store.delete(series, restart=False)
+        assert len(lives) == 10
+
+    def test_a_life_is_never_used_again(self, store: SqliteStore) -> None:
+        lives = set()
+        for number in range(10):
+            series = SeriesKey(1, str(number % 3))
+            put(store, "a", series=series)
+            rows = store._file._connection.execute(
+                "SELECT life FROM series WHERE key = ?", (series.key,)
+            ).fetchall()
+            lives.update(rows)
+            store.delete(series, restart=True)
+        assert len(lives) == 10

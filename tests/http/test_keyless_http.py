@@ -1,0 +1,356 @@
+"""Signing in from CI without a secret: trusts, and tokens of an issuer that really serves its keys.
+
+On SQLite, and on a real replica set.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+import yaml
+
+from support.claims import AUDIENCE, github, github_pull_request
+from support.issuer import IssuerServer
+from support.mongod import ReplicaSet
+from support.server import ROOT, ROOT_ENV, Client, Server
+
+SHOP = {"repository_id": "777", "repository_owner_id": "42"}
+MAIN = {**SHOP, "ref": "refs/heads/main"}
+SERIES = {"scopes": ["read,write:series"]}
+
+Job = Callable[..., Client]
+
+
+@pytest.fixture(scope="module", params=["sqlite", "mongodb"])
+def store_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The contract holds on both stores."""
+    if request.param == "sqlite":
+        yield "sqlite://"
+        return
+    replica_set: ReplicaSet = request.getfixturevalue("replica_set")
+    yield replica_set.url("keyless")
+    with replica_set.client() as client:
+        client.drop_database("keyless")
+
+
+@pytest.fixture(scope="module")
+def ca() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def issuer(ca: trustme.CA) -> Iterator[IssuerServer]:
+    with IssuerServer(ca, "localhost") as issuer:
+        yield issuer
+
+
+@pytest.fixture(scope="module")
+def config(ca: trustme.CA, issuer: IssuerServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("keyless")
+    ca.cert_pem.write_to_path(str(folder / "ca.pem"))
+    (folder / "monotron.yml").write_text(
+        yaml.safe_dump(
+            {
+                "audience": AUDIENCE,
+                "issuers": [
+                    {
+                        "url": issuer.url,
+                        "kind": "github",
+                        "allow_private": True,
+                        "ca_file": str(folder / "ca.pem"),
+                    }
+                ],
+                "trusts": [{"account": 1, "issuer": issuer.url, "claims": MAIN, **SERIES}],
+                "operations_per_identity": 5,
+            }
+        )
+    )
+    return folder / "monotron.yml"
+
+
+@pytest.fixture(scope="module")
+def server(store_url: str, config: Path) -> Iterator[Server]:
+    with Server(store_url, env=ROOT_ENV, args=["--config", str(config)]) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def root(server: Server) -> Iterator[Client]:
+    with server.client(authorization=ROOT) as client:
+        yield client
+
+
+@pytest.fixture
+def job(server: Server, issuer: IssuerServer) -> Iterator[Job]:
+    """A client with an identity token of these claims, by default of a push to main."""
+    clients = []
+    numbers = iter(range(1000))
+
+    def job(claims: dict[str, Any] | None = None, **changes: Any) -> Client:
+        now = int(time.time())
+        jti = f"{now}-{id(clients)}-{next(numbers)}"
+        times = {"iat": now, "nbf": now - 600, "exp": now + 300, "jti": jti, "iss": issuer.url}
+        token = issuer.signers[0].token({**(claims or github()), **times, **changes})
+        clients.append(server.client(authorization=f"Bearer {token}"))
+        return clients[-1]
+
+    yield job
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def tenant(root: Client) -> int:
+    """A new account."""
+    return int(root.request("POST", "/v1/accounts").json()["id"])
+
+
+def trust(root: Client, account: int, issuer: IssuerServer, **members: Any) -> dict[str, Any]:
+    body = {"issuer": issuer.url, "claims": MAIN, **SERIES, **members}
+    answer = root.request("POST", f"/v1/accounts/{account}/trusts", json.dumps(body))
+    assert answer.status == 200, answer.body
+    given: dict[str, Any] = answer.json()
+    return given
+
+
+def outcome(client: Client, path: str, method: str = "PUT") -> tuple[int, str]:
+    answer = client.request(method, path)
+    return answer.status, "" if answer.status == 200 else answer.json()["code"]
+
+
+class TestSigningIn:
+    def test_a_job_counts_without_any_secret(self, job: Job, fresh_key: str) -> None:
+        answer = job().request("PUT", f"/v1/series/{fresh_key}/t?reuse=any")
+        assert answer.status == 200
+        assert answer.json()["value"] == 1
+
+    def test_the_ledger_says_which_job_it_was(self, job: Job, fresh_key: str) -> None:
+        client = job()
+        client.request("PUT", f"/v1/series/{fresh_key}/t")
+        (entry,) = client.request("GET", f"/v1/entries/{fresh_key}?by=true").json()["entries"]
+        assert entry["by"].startswith("github@localhost:")
+        assert entry["by"].endswith(":acme/shop:9876543210")
+
+    def test_a_token_that_nobody_trusts_is_refused_with_the_reason(self, job: Job) -> None:
+        answer = job(ref="refs/heads/feature").request("PUT", "/v1/series/a/t")
+        assert answer.status == 401
+        assert answer.json()["code"] == "unauthenticated"
+        assert "refs/heads/feature" in answer.json()["detail"]
+        assert answer.headers["WWW-Authenticate"]
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"aud": "https://github.com/acme"},
+            {"repository_id": "778"},
+            {"repository_owner_id": "43"},
+            {"event_name": "pull_request_target"},
+            {"exp": 1_700_000_000},
+            {"iss": "https://token.actions.githubusercontent.com"},
+        ],
+        ids=str,
+    )
+    def test_the_library_s_checks_are_the_server_s(self, job: Job, changes: Any) -> None:
+        assert outcome(job(**changes), "/v1/series/a/t") == (401, "unauthenticated")
+
+    def test_a_pull_request_of_a_trusted_repository_is_refused(self, job: Job) -> None:
+        assert outcome(job(github_pull_request()), "/v1/series/a/t")[0] == 401
+
+    def test_a_job_has_no_more_than_its_scopes(self, job: Job) -> None:
+        client = job()
+        assert outcome(client, "/v1/series/a", "DELETE") == (403, "forbidden")
+        for path in ("/v1/accounts", "/v1/accounts/1/grants", "/v1/accounts/1/trusts"):
+            assert outcome(client, path, "GET") == (403, "forbidden")
+
+
+class TestTrusts:
+    def test_are_made_listed_shown_and_deleted(
+        self, root: Client, tenant: int, issuer: IssuerServer
+    ) -> None:
+        path = f"/v1/accounts/{tenant}/trusts"
+        made = trust(root, tenant, issuer, prefix="shop-", label="the shop")
+        assert made == {
+            "id": made["id"],
+            "account_id": tenant,
+            "issuer": issuer.url,
+            "claims": MAIN,
+            "scopes": ["read,write:series"],
+            "prefix": "shop-",
+            "label": "the shop",
+        }
+        assert root.request("GET", path).json() == {"trusts": [made], "next": None}
+        assert root.request("GET", f"{path}/{made['id']}").json() == made
+        assert outcome(root, f"{path}/{made['id']}", "DELETE") == (200, "")
+        assert outcome(root, f"{path}/{made['id']}", "DELETE") == (404, "trust_not_found")
+        assert outcome(root, f"{path}/{made['id']}", "GET") == (404, "trust_not_found")
+
+    def test_of_the_config_file_stand_first_and_cannot_be_deleted(self, root: Client) -> None:
+        first = root.request("GET", "/v1/accounts/1/trusts").json()["trusts"][0]
+        assert (first["id"], first["claims"]) == (None, MAIN)
+
+    def test_come_in_pages(self, root: Client, tenant: int, issuer: IssuerServer) -> None:
+        made = [trust(root, tenant, issuer, label=str(number))["id"] for number in range(5)]
+        path, seen = f"/v1/accounts/{tenant}/trusts?limit=2", []
+        after = "0"
+        while after:
+            page = root.request("GET", f"{path}&after={after}").json()
+            seen += [each["id"] for each in page["trusts"]]
+            after = page["next"]
+        assert seen == made
+
+    def test_let_a_job_into_the_account_that_made_them(
+        self, root: Client, job: Job, tenant: int, issuer: IssuerServer
+    ) -> None:
+        claims = {"repository_id": str(1000 + tenant), "ref": "refs/heads/main"}
+        client = job(repository_id=str(1000 + tenant))
+        assert outcome(client, "/v1/series/k/t")[0] == 401
+        trust(root, tenant, issuer, claims=claims)
+        answer = client.request("PUT", "/v1/series/k/t")
+        assert answer.json()["creator_id"] == tenant
+        assert outcome(client, "/v1/accounts/1/series/k/t") == (403, "forbidden")
+
+    def test_a_deleted_one_lets_nobody_in_any_more(
+        self, root: Client, job: Job, tenant: int, issuer: IssuerServer
+    ) -> None:
+        claims = {"repository_id": str(1000 + tenant), "ref": "refs/heads/main"}
+        made = trust(root, tenant, issuer, claims=claims)
+        client = job(repository_id=str(1000 + tenant))
+        assert outcome(client, "/v1/series/k/t")[0] == 200
+        root.request("DELETE", f"/v1/accounts/{tenant}/trusts/{made['id']}")
+        assert outcome(job(repository_id=str(1000 + tenant)), "/v1/series/k/t")[0] == 401
+
+    def test_two_accounts_may_trust_one_repository(
+        self, root: Client, job: Job, tenant: int, issuer: IssuerServer, fresh_key: str
+    ) -> None:
+        trust(root, tenant, issuer)
+        client = job()
+        for account in (1, tenant):
+            path = f"/v1/accounts/{account}/series/{fresh_key}/t"
+            assert client.request("PUT", path).json()["creator_id"] == account
+
+    def test_of_one_account_and_prefix_add_up(
+        self, root: Client, job: Job, tenant: int, issuer: IssuerServer
+    ) -> None:
+        claims = {"repository_id": str(1000 + tenant), "ref": "refs/heads/main"}
+        trust(root, tenant, issuer, claims=claims, scopes=["read:series"])
+        assert outcome(job(repository_id=str(1000 + tenant)), "/v1/series/k/t")[0] == 403
+        trust(root, tenant, issuer, claims=claims, scopes=["write:series"])
+        assert outcome(job(repository_id=str(1000 + tenant)), "/v1/series/k/t")[0] == 200
+
+    def test_keep_a_job_to_names_with_their_prefix(
+        self, root: Client, job: Job, tenant: int, issuer: IssuerServer
+    ) -> None:
+        claims = {"repository_id": str(1000 + tenant), "ref": "refs/heads/main"}
+        trust(root, tenant, issuer, claims=claims, prefix="shop-")
+        client = job(repository_id=str(1000 + tenant))
+        assert outcome(client, "/v1/versions/shop-web/t")[0] == 200
+        assert outcome(client, "/v1/versions/web/t") == (403, "forbidden")
+
+    @pytest.mark.parametrize(
+        ("members", "word"),
+        [
+            ({"issuer": "github"}, "issuer"),
+            ({"claims": {"repository": "acme/shop", "ref": "refs/heads/main"}}, "repository_id"),
+            ({"claims": SHOP}, "claims"),
+            ({"scopes": []}, "scopes"),
+            ({"scopes": ["*:acl"]}, "outlives"),
+            ({"scope": ["read:series"]}, "scope"),
+            ({"prefix": 1}, "prefix"),
+            ({"account": 2}, "account"),
+        ],
+        ids=str,
+    )
+    def test_that_are_wrong_are_refused_with_the_member_and_the_cure(
+        self, root: Client, tenant: int, issuer: IssuerServer, members: Any, word: str
+    ) -> None:
+        body = {"issuer": issuer.url, "claims": MAIN, **SERIES, **members}
+        answer = root.request("POST", f"/v1/accounts/{tenant}/trusts", json.dumps(body))
+        assert (answer.status, answer.json()["code"]) == (400, "invalid_request")
+        assert word in answer.json()["detail"]
+        assert root.request("GET", f"/v1/accounts/{tenant}/trusts").json()["trusts"] == []
+
+    def test_cannot_give_more_than_their_maker_has(
+        self, server: Server, root: Client, tenant: int, issuer: IssuerServer
+    ) -> None:
+        path = f"/v1/accounts/{tenant}/grants"
+        body = {"scopes": ["read:series", "write:acl"], "prefix": "shop-"}
+        secret = root.request("POST", path, json.dumps(body)).json()["api_key"]["secret"]
+        with server.client(authorization=f"Bearer {secret}") as client:
+            for members, status in (
+                ({"scopes": ["read,write:series"], "prefix": "shop-"}, 403),
+                ({"scopes": ["read:series"]}, 403),
+                ({"scopes": ["read:series"], "prefix": "shop-x"}, 200),
+            ):
+                body = {"issuer": issuer.url, "claims": MAIN, **members}
+                given = client.request("POST", f"/v1/accounts/{tenant}/trusts", json.dumps(body))
+                assert given.status == status, (members, given.body)
+
+
+class TestReplay:
+    def test_a_token_is_for_so_many_operations_and_their_repetitions(
+        self, job: Job, fresh_key: str
+    ) -> None:
+        client = job()
+        paths = [f"/v1/series/{fresh_key}/t{number}" for number in range(7)]
+        given = [outcome(client, path) for path in paths]
+        assert given == [(200, "")] * 5 + [(401, "token_replayed")] * 2
+        assert [outcome(client, path)[0] for path in paths[:5]] == [200] * 5
+        assert outcome(client, f"/v1/series/{fresh_key}", "GET")[0] == 200
+
+    def test_what_was_refused_is_not_counted(self, job: Job, root: Client, fresh_key: str) -> None:
+        client = job()
+        for number in range(7):
+            client.request("PUT", f"/v1/series/{fresh_key}/t{number}")
+        assert root.request("GET", f"/v1/series/{fresh_key}").json()["value"] == 5
+
+    def test_a_preview_is_no_use(self, job: Job, fresh_key: str) -> None:
+        client = job()
+        for number in range(7):
+            path = f"/v1/versions/{fresh_key}/t{number}?dry_run=true"
+            assert outcome(client, path)[0] == 200
+
+    def test_a_stolen_token_used_everywhere_at_once_gets_no_more(
+        self, server: Server, job: Job, fresh_key: str
+    ) -> None:
+        authorization = job()._always["Authorization"]
+
+        def use(number: int) -> int:
+            with server.client(authorization=authorization) as client:
+                return client.request("PUT", f"/v1/series/{fresh_key}/t{number}").status
+
+        with ThreadPoolExecutor(25) as threads:
+            statuses = list(threads.map(use, range(25)))
+        assert sorted(statuses) == [200] * 5 + [401] * 20
+
+
+def test_issuers_without_an_audience_stop_the_start(config: Path) -> None:
+    content = yaml.safe_load(config.read_text())
+    del content["audience"]
+    wrong = config.with_name("no-audience.yml")
+    wrong.write_text(yaml.safe_dump(content))
+    with pytest.raises(RuntimeError, match=r"audience must be this server's own URL"):
+        Server("sqlite://", args=["--config", str(wrong)])
+
+
+def test_a_wrong_trust_in_the_file_stops_the_start_and_is_named(config: Path) -> None:
+    content = yaml.safe_load(config.read_text())
+    content["trusts"].append({"account": 1, "issuer": "nobody", "claims": MAIN, **SERIES})
+    wrong = config.with_name("wrong-trust.yml")
+    wrong.write_text(yaml.safe_dump(content))
+    with pytest.raises(RuntimeError, match=r"trusts, number 2: issuer is"):
+        Server("sqlite://", args=["--config", str(wrong)])
+
+
+def test_trusted_issuers_alone_ask_for_credentials(config: Path) -> None:
+    with (
+        Server("sqlite://", listen="0.0.0.0:0", args=["--config", str(config)]) as server,
+        Client(f"http://127.0.0.1:{server.port}") as client,
+    ):
+        assert outcome(client, "/v1/series/a/t") == (401, "unauthenticated")

@@ -1,0 +1,206 @@
+"""How credentials are sent, and what wrong ones are told."""
+
+from __future__ import annotations
+
+import random
+import statistics
+import time
+import urllib.request
+from base64 import b64encode
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from typing import Any
+
+import pytest
+
+from monotron.auth import key_format as keys
+from support.credentials import bearer, new_grant
+from support.server import ROOT, ROOT_ENV, Client, Response, Server, basic
+
+Problem = Callable[..., dict[str, Any]]
+Send = Callable[[bytes], list[Response]]
+
+
+@pytest.fixture(scope="module")
+def grant(guarded: Server) -> dict[str, Any]:
+    """A key of account 1 for series: its name and its secret."""
+    with guarded.client(authorization=ROOT) as root:
+        api_key: dict[str, Any] = new_grant(root, 1, "*:series")["api_key"]
+        return api_key
+
+
+@pytest.fixture
+def signed_in(stranger: Client) -> Callable[[str], Response]:
+    """What is answered to a request with this Authorization header."""
+    return lambda header: stranger.request("GET", "/v1/series", headers={"Authorization": header})
+
+
+def b64(text: str | bytes) -> str:
+    return b64encode(text.encode() if isinstance(text, str) else text).decode()
+
+
+class TestGoodCredentials:
+    @pytest.mark.parametrize(
+        "header",
+        [
+            "Bearer SECRET", "bearer SECRET", "BEARER SECRET", "bEaReR SECRET",
+            "Bearer   SECRET", "Bearer SECRET  ", "Bearer KEY:SECRET",
+            "Basic b64(KEY:SECRET)", "basic b64(KEY:SECRET)", "BASIC   b64(KEY:SECRET)",
+        ],
+    )  # fmt: skip
+    def test_are_taken_as_basic_and_as_bearer(
+        self, header: str, grant: dict[str, Any], signed_in: Callable[[str], Response]
+    ) -> None:
+        assert signed_in(written(header, grant["key"], grant["secret"])).status == 200
+
+    @pytest.mark.parametrize("header", ["Bearer KEY:SECRET", "Basic b64(KEY:SECRET)"])
+    def test_of_the_root_key_are_taken_as_both(
+        self, header: str, signed_in: Callable[[str], Response]
+    ) -> None:
+        assert signed_in(written(header, *ROOT_ENV.values())).status == 200
+
+    def test_are_taken_after_a_challenge(self, guarded: Server, grant: dict[str, Any]) -> None:
+        passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+        passwords.add_password(None, guarded.url, grant["key"], grant["secret"])
+        opener = urllib.request.build_opener(urllib.request.HTTPBasicAuthHandler(passwords))
+        with opener.open(f"{guarded.url}/v1/series") as answer:
+            assert answer.status == 200
+
+
+def written(header: str, key: str, secret: str) -> str:
+    header = header.replace("b64(KEY:SECRET)", b64(f"{key}:{secret}"))
+    return header.replace("KEY", key).replace("SECRET", secret)
+
+
+MALFORMED = [
+    "", " ", "Bearer", "Bearer ", "Basic", "Basic ", "SECRET", "KEY:SECRET", "Digest SECRET",
+    "Token SECRET", "Bearer=SECRET", "BearerSECRET", "Bearer,SECRET", "Bearer SECRET,",
+    "Bearer\tSECRET", "Bearer SEC RET", "Bearer Bearer SECRET", 'Bearer "SECRET"', "Bearer KEY",
+    "Bearer KEY:", "Bearer :SECRET", "Bearer SECRET:KEY", "Bearer KEY:KEY", "Bearer SECRET:SECRET",
+    "Bearer root:", "Bearer :", "Bearer ::", "Bearer root:correct-horse:", "Bearer correct-horse",
+    "Bearer root:root", "Bearer Root:correct-horse", "Bearer SECRET, Bearer SECRET", "Negotiate x",
+    "Basic SECRET", "Basic KEY:SECRET", "Basic !!!!", "Basic a", "Basic ====", "Bearer é",
+    "Bearer ✨", "Bearer $ne", 'Bearer {"$gt": ""}', "Bearer ' OR 1=1 --", "Bearer SECRET\x85",
+    "Bearer \xa0SECRET", "Bearer " + 8192 * "x", "Bearer " + "mtk_k_" + 8 * "0" + "_" + 36 * "0",
+    "Bearer e30.e30.e30", "Basic " + b64(b"\xff\xfe:\xff"), "Basic " + b64(6000 * "x"),
+    *("Basic " + b64(text) for text in (
+        "root", ":", "", "::", "root:", ":correct-horse", "root:correct-horse\x00", "\nroot:x",
+        "root:correct-horse\n", " root:correct-horse", "root :correct-horse", "root:" + 99 * "é",
+    )),
+    "Basic " + b64("root:correct-horse")[:-2], "Basic " + b64("root:correct-horse") + " x",
+]  # fmt: skip
+"""With the secret of a key in the place of SECRET, and its name in that of KEY."""
+
+
+class TestMalformedCredentials:
+    @pytest.mark.parametrize("header", MALFORMED, ids=count())
+    def test_are_answered_401(
+        self, header: str, grant: dict[str, Any], send_to_guarded: Send, problem: Problem
+    ) -> None:
+        header = header.replace("KEY", grant["key"]).replace("SECRET", grant["secret"])
+        data = f"PUT /v1/series/k/T HTTP/1.1\r\nHost: x\r\nAuthorization: {header}\r\n\r\n".encode()
+        (answer,) = send_to_guarded(data)
+        problem(answer, 401, "unauthenticated", applied="no")
+        assert grant["secret"] not in answer.text
+
+    @pytest.mark.parametrize("byte", [0x00, 0x01, 0x08, 0x0B, 0x1B, 0x7F, 0x80, 0xFF])
+    def test_with_a_control_or_raw_byte_let_nobody_in(
+        self, byte: int, grant: dict[str, Any], send_to_guarded: Send
+    ) -> None:
+        for text in b"\\Bearer SECRET", b"Bearer \\SECRET", b"Bearer SEC\\RET", b"Bearer SECRET\\":
+            header = text.replace(b"\\", bytes([byte]))
+            header = header.replace(b"SECRET", grant["secret"].encode())
+            data = b"GET /v1/series HTTP/1.1\r\nHost: x\r\nAuthorization: " + header + b"\r\n\r\n"
+            found = send_to_guarded(data)
+            assert [answer.status for answer in found] in ([], [400], [401])
+
+    @pytest.mark.parametrize("verb", ["GET", "PUT"])
+    def test_sent_twice_are_not_chosen_from(
+        self,
+        verb: str,
+        grant: dict[str, Any],
+        guarded: Server,
+        send_to_guarded: Send,
+        problem: Problem,
+    ) -> None:
+        good, wrong = bearer(grant["secret"]), "Bearer wrong"
+        with guarded.client(authorization=good) as client:  # known already
+            assert client.request("GET", "/v1/series").status == 200
+        for first, second in (good, good), (good, wrong), (wrong, good), (wrong, wrong), (ROOT, ""):
+            data = (
+                f"{verb} /v1/series/twice/T HTTP/1.1\r\nHost: x\r\n"
+                f"Authorization: {first}\r\nauthorization: {second}\r\n\r\n"
+            ).encode()
+            (answer,) = send_to_guarded(data)
+            problem(answer, 400, "invalid_request", applied=None if verb == "GET" else "no")
+
+
+class TestWrongCredentials:
+    @pytest.fixture(scope="class", name="wrong")
+    @classmethod
+    def _wrong(cls, guarded: Server) -> dict[str, str]:
+        """Headers of each kind that a guesser would like to tell apart."""
+        with guarded.client(authorization=ROOT) as root:
+            live, revoked = (new_grant(root, 1, "*:series")["api_key"] for _ in range(2))
+            path = f"/v1/accounts/1/grants/{revoked['key']}"
+            assert root.request("DELETE", path).status == 200
+        other = keys.new_key()
+        body = f"{live['key']}_{other.secret[15:45]}"
+        return {
+            "an unknown key": bearer(other.secret),
+            "an unknown key as Basic": basic(*other),
+            "a wrong secret": bearer(body + keys._checksum(body)),
+            "a wrong secret as Basic": basic(live["key"], other.secret),
+            "a revoked key": bearer(revoked["secret"]),
+            "a revoked key as Basic": basic(revoked["key"], revoked["secret"]),
+            "no key": "Bearer x",
+            "a wrong root secret": basic("root", "wrong"),
+            "a wrong root key": basic("toor", "correct-horse"),
+        }
+
+    def test_are_all_told_the_same(
+        self, wrong: dict[str, str], signed_in: Callable[[str], Response], problem: Problem
+    ) -> None:
+        told = {}
+        for kind, header in wrong.items():
+            answer = signed_in(header)
+            problem(answer, 401, "unauthenticated")
+            told[kind] = (answer.body, [
+                pair for pair in answer.headers.items() if pair[0] not in ("Date", "X-Request-Id")
+            ])  # fmt: skip
+        assert len({str(each) for each in told.values()}) == 1
+
+    def test_take_alike_long(
+        self, wrong: dict[str, str], signed_in: Callable[[str], Response]
+    ) -> None:
+        """Informational: medians of interleaved requests, within a factor that noise cannot be."""
+        kinds = ["an unknown key", "a wrong secret", "a revoked key"]
+        seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
+        for _ in range(100):
+            for kind in random.sample(kinds, len(kinds)):
+                began = time.perf_counter()
+                assert signed_in(wrong[kind]).status == 401
+                seconds[kind].append(time.perf_counter() - began)
+        medians = {kind: statistics.median(each) for kind, each in seconds.items()}
+        print({kind: f"{1000 * median:.2f} ms" for kind, median in medians.items()})
+        assert max(medians.values()) < 5 * min(medians.values())
+
+    def test_of_a_thousand_random_keys_let_nobody_in(self, guarded: Server) -> None:
+        def guess(number: int) -> list[int]:
+            with guarded.client() as client:
+                guesses = [bearer(keys.new_key().secret) for _ in range(number)]
+                asked = [{"Authorization": header} for header in guesses]
+                return [client.request("GET", "/v1/series", None, each).status for each in asked]
+
+        with ThreadPoolExecutor(8) as guessers:
+            told = [status for each in guessers.map(guess, [125] * 8) for status in each]
+        assert told == 1000 * [401]
+
+    def test_one_character_off_let_nobody_in(
+        self, grant: dict[str, Any], signed_in: Callable[[str], Response]
+    ) -> None:
+        secret = grant["secret"]
+        for at in range(15, 45):
+            body = secret[:at] + ("a" if secret[at] != "a" else "b") + secret[at + 1 : 45]
+            assert signed_in(bearer(body + keys._checksum(body))).status == 401

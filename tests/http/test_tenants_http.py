@@ -1,0 +1,294 @@
+"""Two tenants on one server: neither can see, change, or even find the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from support.credentials import JSON, bearer, new_account, new_grant, new_key
+from support.routes import Call, calls
+from support.server import ROOT, Client, Response, Server
+
+Problem = Callable[..., dict[str, Any]]
+
+IN_AN_ACCOUNT = [call for call in calls() if call.names_account]
+
+SCOPES = ("*:series", "*:account", "*:acl")
+"""All that a tenant can have."""
+
+NOBODYS = (999999, 9223372036854775807, 9223372036854775808, 9999999999999999999)
+"""Ids of no account, also larger than any can be."""
+
+each_call = pytest.mark.parametrize("call", IN_AN_ACCOUNT, ids=str)
+
+
+class Tenant:
+    """An account and one key of it, with which it is asked for."""
+
+    def __init__(self, server: Server, root: Client) -> None:
+        self.account = new_account(root)
+        key = new_grant(root, self.account, *SCOPES)["api_key"]
+        self.key: str = key["key"]
+        self.client = server.client(authorization=bearer(key["secret"]))
+
+    def put(self, path: str, body: str | None = None) -> Any:
+        answer = self.client.request("PUT", f"/v1/{path}", body, JSON if body else None)
+        assert answer.status == 200, answer
+        return answer.json()
+
+    def get(self, path: str) -> Any:
+        answer = self.client.request("GET", f"/v1/{path}")
+        assert answer.status == 200, answer
+        return answer.json()
+
+
+@pytest.fixture
+def tenants(guarded: Server, root: Client) -> Iterator[tuple[Tenant, Tenant]]:
+    """Two new accounts, each with a key for all that is in it."""
+    first, second = Tenant(guarded, root), Tenant(guarded, root)
+    with first.client, second.client:
+        yield first, second
+
+
+@pytest.fixture(scope="module")
+def neighbours(guarded: Server) -> Iterator[tuple[Tenant, Tenant]]:
+    """Two accounts for tests in which everything is refused; the second holds something."""
+    with guarded.client(authorization=ROOT) as root:
+        first, second = Tenant(guarded, root), Tenant(guarded, root)
+    with first.client, second.client:
+        second.put("series/held/T")
+        second.put("versions/held/T?bump=minor")
+        yield first, second
+
+
+def ask(client: Client, call: Call, **parts: object) -> Response:
+    body = '{"scopes": ["read:series"]}' if call.verb in ("PUT", "POST") else None
+    return client.request(call.verb, call.path(**parts), body, JSON if body else None)
+
+
+def held_by(tenant: Tenant) -> dict[str, object]:
+    """Parts of paths of what the second neighbour holds."""
+    words = ("series", "entries", "versions", "releases", "tokens")
+    tokens = ("series_2", "versions_2", "tokens_2")
+    parts = {**dict.fromkeys(words, "held"), **dict.fromkeys(tokens, "T")}
+    return {**parts, "releases_2": "0.1.0", "grants": tenant.key}
+
+
+def bytes_of(answer: Response) -> tuple[object, ...]:
+    """All of an answer, but for when it was given and which request it is for."""
+    headers = [pair for pair in answer.headers.items() if pair[0] not in ("Date", "X-Request-Id")]
+    return answer.status, headers, answer.body
+
+
+class TestAnotherAccount:
+    @each_call
+    def test_is_the_same_403_whether_or_not_it_exists_or_holds_what_was_asked_for(
+        self, call: Call, neighbours: tuple[Tenant, Tenant], problem: Problem
+    ) -> None:
+        me, other = neighbours
+        asked_for = [
+            ask(me.client, call, accounts=account, **parts)
+            for account in (other.account, 1, *NOBODYS)
+            for parts in (held_by(other), {}, {"series": "%zz", "grants": me.key})
+        ]
+        if call.verb == "HEAD":
+            assert asked_for[0].status == 403
+        else:
+            problem(asked_for[0], 403, "forbidden", applied="no" if call.writes else None)
+        assert {str(bytes_of(answer)) for answer in asked_for} == {str(bytes_of(asked_for[0]))}
+
+    @each_call
+    def test_is_the_same_403_whatever_the_query_says(
+        self, call: Call, neighbours: tuple[Tenant, Tenant]
+    ) -> None:
+        me, other = neighbours
+        plain = ask(me.client, call, accounts=other.account)
+        for query in "?no-such=1", "?limit=0", "?dry_run=true", "?%zz":
+            asked = me.client.request(call.verb, call.path(accounts=other.account) + query)
+            assert bytes_of(asked) == bytes_of(plain)
+
+    def test_is_left_as_it_was_by_all_that_is_refused(
+        self, neighbours: tuple[Tenant, Tenant]
+    ) -> None:
+        me, other = neighbours
+        before = state(other)
+        for call in IN_AN_ACCOUNT:
+            if call.writes:
+                assert ask(me.client, call, accounts=other.account, **held_by(other)).status == 403
+        assert state(other) == before
+
+    def test_is_not_listed(self, neighbours: tuple[Tenant, Tenant], problem: Problem) -> None:
+        me, _ = neighbours
+        problem(me.client.request("GET", "/v1/accounts"), 403, "forbidden")
+        problem(me.client.request("POST", "/v1/accounts"), 403, "forbidden", applied="no")
+
+    def test_is_not_reached_by_an_id_that_is_none(
+        self, neighbours: tuple[Tenant, Tenant], root: Client, problem: Problem
+    ) -> None:
+        me, other = neighbours
+        ids = ("0", f"0{other.account}", f"+{other.account}", f"%3{other.account}", "-1", "1.0")
+        for id in (*ids, "", "x", "1e1", "१", "1" + 19 * "0"):
+            path = f"/v1/accounts/{id}/series"
+            problem(me.client.request("GET", path), 403, "forbidden")
+            problem(root.request("GET", path), 404, "not_found")
+
+
+def state(tenant: Tenant) -> list[object]:
+    """All that the account holds, but for when its keys were used."""
+    grants = tenant.get(f"accounts/{tenant.account}/grants")["grants"]
+    for grant in grants:
+        grant.pop("last_used_at")
+    return [grants, *(tenant.get(path) for path in ("series", "releases/held", "entries/held"))]
+
+
+class TestTwoTenants:
+    def test_count_separately_under_the_same_key(self, tenants: tuple[Tenant, Tenant]) -> None:
+        first, second = tenants
+        values = [
+            (tenant.put(f"series/shop/{token}")["value"], tenant is first)
+            for tenant, token in [(first, "a"), (second, "a"), (first, "b"), (first, "c")]
+        ]
+        assert values == [(1, True), (1, False), (2, True), (3, True)]
+        assert first.get("series/shop") == entry(first, "shop", "c", 3)
+        assert second.get("series/shop") == entry(second, "shop", "a", 1)
+        assert second.client.request("GET", "/v1/series/shop/b").status == 404
+
+    def test_version_separately_under_the_same_name(self, tenants: tuple[Tenant, Tenant]) -> None:
+        first, second = tenants
+        assert first.put("versions/shop/T?bump=major")["version"] == "1.0.0"
+        assert second.put("versions/shop/T?bump=minor")["version"] == "0.1.0"
+        assert first.put("versions/shop", '{"version": "7.0.0"}')["version"] == "7.0.0"
+        assert second.put("versions/shop/U")["version"] == "0.1.1"
+        for tenant, versions in (first, ["7.0.0", "1.0.0"]), (second, ["0.1.1", "0.1.0"]):
+            releases = tenant.get("releases/shop")["releases"]
+            assert [each["version"] for each in releases] == versions
+        assert second.client.request("GET", "/v1/releases/shop/1.0.0").status == 404
+
+    def test_delete_separately(self, tenants: tuple[Tenant, Tenant]) -> None:
+        first, second = tenants
+        for tenant in tenants:
+            tenant.put("series/shop/T")
+        assert first.client.request("DELETE", "/v1/series/shop?restart=true").status == 200
+        assert first.client.request("GET", "/v1/series/shop").status == 404
+        assert second.get("series/shop")["value"] == 1
+
+    def test_list_their_own_only(self, tenants: tuple[Tenant, Tenant]) -> None:
+        first, second = tenants
+        for tenant, key in (first, "a"), (second, "b"), (first, "c"):
+            tenant.put(f"series/{key}/T")
+            tenant.put(f"series/both/{key}")
+        assert [each["key"] for each in first.get("series")["series"]] == ["a", "both", "c"]
+        assert [each["key"] for each in second.get("series")["series"]] == ["b", "both"]
+        assert [each["token"] for each in first.get("entries/both")["entries"]] == ["c", "a"]
+        assert [each["token"] for each in second.get("entries/both")["entries"]] == ["b"]
+
+    def test_page_through_their_own_only(self, tenants: tuple[Tenant, Tenant]) -> None:
+        first, second = tenants
+        for key in "abc":
+            first.put(f"series/{key}1/T")
+            second.put(f"series/{key}2/T")
+        page = first.get("series?limit=2&after=a1")
+        assert ([each["key"] for each in page["series"]], page["next"]) == (["b1", "c1"], None)
+        for key in "abc":
+            new_grant(first.client, first.account, "read:series", label=key)
+            new_grant(second.client, second.account, "read:series", label=key)
+        page = first.get(f"accounts/{first.account}/grants?limit=3")
+        more = first.get(f"accounts/{first.account}/grants?after={page['next']}")
+        assert {each["account_id"] for each in page["grants"] + more["grants"]} == {first.account}
+        assert len(page["grants"]) == 3
+        assert len(more["grants"]) == 1
+        assert more["next"] is None
+
+    def test_see_their_own_keys_only(
+        self, tenants: tuple[Tenant, Tenant], problem: Problem
+    ) -> None:
+        first, second = tenants
+        own = f"/v1/accounts/{first.account}/grants"
+        for verb, says in ("GET", None), ("DELETE", "no"):
+            foreign = first.client.request(verb, f"{own}/{second.key}")
+            never_made = first.client.request(verb, f"{own}/mtk_k_00000000")
+            problem(foreign, 404, "grant_not_found", applied=says)
+            renamed = foreign.body.replace(second.key.encode(), b"mtk_k_00000000")
+            assert renamed == never_made.body
+        assert second.get("series") == {"series": [], "next": None}
+
+    def test_act_in_their_own_account_with_and_without_naming_it(
+        self, tenants: tuple[Tenant, Tenant]
+    ) -> None:
+        first, _ = tenants
+        first.put("versions/shop/T?bump=minor")
+        series = ("series", "series/shop-minor-v0", "entries/shop-minor-v0")
+        for path in (*series, "versions/shop", "versions/shop/T", "releases/shop"):
+            short = first.client.request("GET", f"/v1/{path}")
+            named = first.client.request("GET", f"/v1/accounts/{first.account}/{path}")
+            assert bytes_of(short) == bytes_of(named)
+        named_put = first.put(f"accounts/{first.account}/series/shop/T")
+        assert named_put == first.put("series/shop/T") == entry(first, "shop", "T", 1)
+
+
+def entry(tenant: Tenant, key: str, token: str, value: int) -> dict[str, object]:
+    return {"creator_id": tenant.account, "key": key, "token": token, "value": value}
+
+
+class TestRootKey:
+    def test_acts_in_each_account_by_its_path(
+        self, tenants: tuple[Tenant, Tenant], root: Client
+    ) -> None:
+        for number, tenant in enumerate(tenants):
+            path = f"/v1/accounts/{tenant.account}"
+            for token in "abc"[: number + 1]:
+                answer = root.request("PUT", f"{path}/series/shop/{token}")
+                assert answer.json()["creator_id"] == tenant.account
+            assert root.request("PUT", f"{path}/versions/shop/T?bump=major").status == 200
+            assert root.request("GET", path).json() == {"id": tenant.account}
+            assert tenant.get("series/shop")["value"] == number + 1
+            assert tenant.get("versions/shop")["version"] == "1.0.0"
+
+    def test_acts_in_account_1_without_a_path(
+        self, tenants: tuple[Tenant, Tenant], root: Client, fresh_key: str
+    ) -> None:
+        assert root.request("PUT", f"/v1/series/{fresh_key}/T").json()["creator_id"] == 1
+        for path in f"/v1/series/{fresh_key}", f"/v1/accounts/1/series/{fresh_key}":
+            assert root.request("GET", path).json()["value"] == 1
+        assert tenants[0].client.request("GET", f"/v1/series/{fresh_key}").status == 404
+
+    @each_call
+    def test_finds_no_account_where_there_is_none(
+        self, call: Call, root: Client, problem: Problem
+    ) -> None:
+        for account in NOBODYS:
+            answer = ask(root, call, accounts=account)
+            if call.verb == "HEAD":
+                assert answer.status == 404
+            else:
+                problem(answer, 404, "not_found", applied="no" if call.writes else None)
+
+    def test_leaves_nothing_in_an_account_before_it_is_made(self, root: Client) -> None:
+        following = new_account(root) + 1
+        for path in "series/k/T", "versions/n/T":
+            assert root.request("PUT", f"/v1/accounts/{following}/{path}").status == 404
+        body = '["read:series"]'
+        path = f"/v1/accounts/{following}"
+        assert root.request("POST", f"{path}/grants", body, JSON).status == 404
+        assert new_account(root) == following
+        for listed in "series", "grants":
+            assert root.request("GET", f"{path}/{listed}").json() == {listed: [], "next": None}
+
+    def test_lists_all_accounts_page_by_page(self, root: Client) -> None:
+        made = [new_account(root) for _ in range(3)]
+        found: list[int] = []
+        after = "0"
+        while after is not None:
+            page = root.request("GET", f"/v1/accounts?limit=2&after={after}").json()
+            found += [each["id"] for each in page["accounts"]]
+            after = page["next"]
+        assert found == list(range(1, made[-1] + 1))
+
+    def test_makes_accounts_that_nobody_else_gets(self, guarded: Server, root: Client) -> None:
+        assert len({new_account(root) for _ in range(10)}) == 10
+        secret = new_key(root, 1, "*:series", "*:acl", "*:account", "*:system")
+        with guarded.client(authorization=bearer(secret)) as client:
+            account = new_account(root)
+            assert client.request("GET", f"/v1/accounts/{account}").status == 403

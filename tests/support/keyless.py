@@ -1,0 +1,96 @@
+"""A live Monotron that looks at tokens of an issuer of ours, and what stands before it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
+
+import yaml
+
+from support.claims import AUDIENCE
+from support.issuer import IssuerServer
+from support.server import ROOT_ENV, Server
+from support.stand_in import Heard, Say, StandIn
+from support.terminal import Terminal
+
+RUNNER_SECRET = "secret-of-the-runner"
+"""What a runner gives a job to ask for identity tokens with."""
+
+
+@dataclass(frozen=True)
+class Keyless:
+    server: Server
+    issuer: IssuerServer
+    operator: Terminal
+    """With the root key."""
+
+    def token(self, claims: Mapping[str, Any]) -> str:
+        """A token of these claims, given just now."""
+        now = int(time.time())
+        times = {"iat": now, "nbf": now - 5, "exp": now + 300, "jti": uuid4().hex}
+        return self.issuer.signers[0].token({**claims, **times, "iss": self.issuer.url})
+
+    def new_key(self, *arguments: str) -> str:
+        """The secret of a new key of account 1."""
+        return self.operator.run("key", "create", *arguments).stdout.strip()
+
+
+@contextmanager
+def keyless(kind: str, folder: Path, **env: str) -> Iterator[Keyless]:
+    """Monotron with a root key, this environment and the issuer, of kind `github` or `gitlab`."""
+    with IssuerServer() as issuer:
+        issuers = [{"url": issuer.url, "kind": kind, "allow_private": True}]
+        config = folder / "monotron.yml"
+        config.write_text(yaml.safe_dump({"audience": AUDIENCE, "issuers": issuers}))
+        with Server("sqlite://", args=["--config", str(config)], env={**ROOT_ENV, **env}) as server:
+            key = ":".join(ROOT_ENV.values())
+            yield Keyless(server, issuer, Terminal(folder, server.url, MONOTRON_API_KEY=key))
+
+
+@contextmanager
+def token_endpoint(sign: Callable[[str], str]) -> Iterator[tuple[dict[str, str], list[str]]]:
+    """GitHub's, which answers a token for the audience that is asked for: the environment of a
+    job that may ask it, and the tokens that it gave."""
+    given: list[str] = []
+
+    def answer(heard: Heard) -> Say:
+        if heard.headers.get("Authorization") != f"Bearer {RUNNER_SECRET}":
+            return Say.json({"message": "no"}, 401)
+        (audience,) = parse_qs(urlsplit(heard.path).query)["audience"]
+        given.append(sign(audience))
+        return Say.json({"count": 1, "value": given[-1]})
+
+    with StandIn(answer) as runner:
+        env = {
+            "ACTIONS_ID_TOKEN_REQUEST_URL": f"{runner.url}/token?api-version=2.0",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": RUNNER_SECRET,
+        }
+        yield env, given
+
+
+@contextmanager
+def watched(server: Server) -> Iterator[tuple[str, list[str]]]:
+    """The URL of a proxy before the server, and the command lines of all processes that there
+    were while a request was under way."""
+    processes: list[str] = []
+
+    def answer(heard: Heard) -> Say:
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                processes.append(path.read_text(errors="replace").replace("\0", " "))
+            except OSError:
+                continue  # it has just ended
+        wanted = ("authorization", "content-type", "accept")
+        headers = {name: value for name, value in heard.headers.items() if name.lower() in wanted}
+        with server.client() as client:
+            got = client.request(heard.method, heard.path, heard.body, headers)
+        return Say(got.status, got.body, {"Content-Type": str(got.headers["Content-Type"])})
+
+    with StandIn(answer) as proxy:
+        yield proxy.url, processes

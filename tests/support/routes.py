@@ -1,0 +1,87 @@
+"""Every request that the server's routes take, made from the routes themselves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tornado.web import RequestHandler
+
+from monotron.web.app import ROUTES
+from monotron.web.permissions import needs
+
+VERBS = ("GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS")
+
+# A group that may be left out, with at most one level of groups in it; and a plain group.
+OPTIONAL = re.compile(r"\(\?:((?:[^()]|\([^()]*\))*)\)\?")
+GROUP = re.compile(r"\(([^()]*)\)")
+
+PLAUSIBLE = ("some-name", "1", "0.1.0", "00000000-0000-4000-8000-000000000000")
+"""What a part of a path may be, where nobody says what it should be."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A verb of a route. Its path's parts are named by the word before them, then counted."""
+
+    verb: str
+    template: str
+    """The path as text: `/v1/series/{series}/{series_2}`."""
+    needs: str | None
+    """What the verb says that it requires; None if it says nothing."""
+    handler: type[RequestHandler]
+    defaults: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.template}"
+
+    @property
+    def writes(self) -> bool:
+        return self.verb not in ("GET", "HEAD", "OPTIONS")
+
+    @property
+    def names_account(self) -> bool:
+        return "{accounts}" in self.template
+
+    def path(self, **parts: object) -> str:
+        """The path with these parts, and something plausible for the others."""
+        return self.template.format_map({**dict(self.defaults), **parts})
+
+
+def calls() -> Iterator[Call]:
+    """All verbs of all routes; a route whose account may be left out has each of them twice."""
+    for pattern, handler in ROUTES:
+        for variant in _variants(pattern):
+            template, defaults = _template(variant)
+            for verb in VERBS:
+                method = "get" if verb == "HEAD" else verb.lower()
+                if getattr(handler, method) is not getattr(RequestHandler, method):
+                    yield Call(verb, template, needs(handler, verb), handler, defaults)
+
+
+def handler_of(path: str) -> type[RequestHandler] | None:
+    """The handler of the first route that the path matches, as the application chooses it."""
+    return next((handler for pattern, handler in ROUTES if re.fullmatch(pattern, path)), None)
+
+
+def _variants(pattern: str) -> list[str]:
+    optional = OPTIONAL.search(pattern)
+    if not optional:
+        return [pattern]
+    before, after = pattern[: optional.start()], pattern[optional.end() :]
+    return _variants(before + after) + _variants(before + optional[1] + after)
+
+
+def _template(pattern: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    defaults: dict[str, str] = {}
+
+    def named(group: re.Match[str]) -> str:
+        word = re.findall(r"/([a-z]+)/", pattern[: group.start()])[-1]
+        number = sum(1 for name in defaults if name.partition("_")[0] == word)
+        name = f"{word}_{number + 1}" if number else word
+        plausible = ("1",) if name == "accounts" else PLAUSIBLE
+        defaults[name] = next(each for each in plausible if re.fullmatch(group[1], each))
+        return f"{{{name}}}"
+
+    return GROUP.sub(named, pattern), tuple(defaults.items())
