@@ -6,7 +6,8 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import cast
 
@@ -87,13 +88,25 @@ async def _try(settings: Settings) -> None:
         store.close()
 
 
-async def _serve(
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[str]:
+    """Serve the application for the duration of a block; the value is its base URL.
+
+    For commands that work on the store of a stopped server. Set `listen` to port 0 of a loopback
+    address, and a root key that only the caller knows. Requests are not logged. Raises
+    StartupError if the store or a setting cannot be used.
+    """
+    async with _listening(settings, partial(_bind, settings), None) as (_, _, address):
+        yield address
+
+
+@asynccontextmanager
+async def _listening(
     settings: Settings,
     bind: Callable[[], Sequence[socket.socket]],
-    request_log: RequestLog,
-    tell_ready: Callable[[str], None],
-    supervisor: int | None = None,
-) -> None:
+    request_log: RequestLog | None,
+) -> AsyncIterator[tuple[MonotronApplication, Callable[[], None], str]]:
+    """Open the store, start the application and listen; close everything at the end."""
     store = open_store(settings.store)
     executor = StoreExecutor(store.max_concurrency)
     try:
@@ -101,37 +114,50 @@ async def _serve(
         application = await _application(settings, store, executor, request_log)
         server = http_server(application)
         sockets = bind()
-        address = _address(sockets)
         stop_listening = listen(server, sockets)
+        try:
+            yield application, stop_listening, _address(sockets)
+        finally:
+            stop_listening()
+            await server.close_all_connections()
+    finally:
+        executor.close()
+        store.close()
+
+
+async def _serve(
+    settings: Settings,
+    bind: Callable[[], Sequence[socket.socket]],
+    request_log: RequestLog,
+    tell_ready: Callable[[str], None],
+    supervisor: int | None = None,
+) -> None:
+    async with _listening(settings, bind, request_log) as (application, stop_listening, address):
         stop = _stop_signal(supervisor)
         log.info("listening on %s, store %s", address, settings.store_name)
         if application.admission.sign_in.open_to_all:
             log.warning(
-                "there are no credentials: whoever reaches %s may count, raise and delete", address
+                "no credentials configured: anyone on this machine has full access to %s", address
             )
         tell_ready(address)
-        # What start-up made stays, and a request leaves no cycles behind: the collector need not
-        # look at it, nor as often as by default, with 64 requests under way.
+        # Objects created during startup are permanent, and requests create no reference cycles:
+        # exclude the former from garbage collection, and run it less often.
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
         await stop.wait()
-        log.info("draining")
+        log.info("shutting down (%d requests in flight)", application.requests_under_way)
         application.leaving = True
         await asyncio.sleep(settings.drain_delay)
         stop_listening()
         try:
             await asyncio.wait_for(application.drain(), DRAIN_SECONDS)
         except TimeoutError:
-            log.error("requests were still under way after %g s", DRAIN_SECONDS)
-        await server.close_all_connections()
-    finally:
-        executor.close()
-        store.close()
+            log.error("requests were still in flight after %g s", DRAIN_SECONDS)
     log.info("stopped")
 
 
 async def _application(
-    settings: Settings, store: Store, executor: StoreExecutor, request_log: RequestLog
+    settings: Settings, store: Store, executor: StoreExecutor, request_log: RequestLog | None
 ) -> MonotronApplication:
     series = SeriesService(store, executor)
     grants, accounts = ApiKeys(store, series, executor), Accounts(store, series, executor)
