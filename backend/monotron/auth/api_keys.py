@@ -85,12 +85,12 @@ class Accounts:
             await self._series.advance_to(self._SERIES, FIRST_ACCOUNT, by.name)
         given = await self._series.next(self._SERIES, token_hex(16), Reuse.ANY, by.name)
         account = given.entry.value
-        await self._executor.run(self._store.register.add, "account", _account_row(account))
+        await self._executor.run(self._store.auth_records.add, "account", _account_row(account))
         return account
 
     async def exists(self, account: int) -> bool:
         if account not in self._known:
-            register = self._store.register
+            register = self._store.auth_records
             found = await self._executor.run(register.find, "account", _account_row(account).name)
             if found is None:
                 return False
@@ -100,7 +100,7 @@ class Accounts:
     async def page(self, after: int, limit: int) -> tuple[list[int], int | None]:
         """Ids beyond *after*, in order, and what to pass as *after* for the next page."""
         rows = await self._executor.run(
-            self._store.register.page, "account", None, _account_row(after).name, limit + 1
+            self._store.auth_records.page, "account", None, _account_row(after).name, limit + 1
         )
         ids = [row.account for row in rows]
         if after < FIRST_ACCOUNT:
@@ -123,7 +123,7 @@ class ApiKeys:
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._register = store.register
+        self._register = store.auth_records
         self._series = series
         self._executor = executor
         self._clock = clock
@@ -144,13 +144,13 @@ class ApiKeys:
             wanted.label,
             wanted.expires_at,
         )
-        if not await self._executor.run(self._register.add, "grant", grant.row()):
+        if not await self._executor.run(self._register.add, "api_key", grant.row()):
             return await self.create(by, account, wanted)  # 8 characters came up a second time
         return grant, secret
 
     async def find(self, key: str) -> ApiKey | None:
         """The key of this name, whoever's it is. For signing in."""
-        row = await self._executor.run(self._register.find, "grant", key)
+        row = await self._executor.run(self._register.find, "api_key", key)
         return ApiKey.of(row) if row else None
 
     async def of_account(self, account: int, key: str) -> ApiKey:
@@ -161,23 +161,23 @@ class ApiKeys:
 
     async def page(self, account: int, after: str, limit: int) -> tuple[list[ApiKey], str | None]:
         """Keys in order of name, and what to pass as *after* for the next page."""
-        rows = await self._executor.run(self._register.page, "grant", account, after, limit + 1)
+        rows = await self._executor.run(self._register.page, "api_key", account, after, limit + 1)
         more = len(rows) > limit
         grants = [ApiKey.of(row) for row in rows[:limit]]
         return grants, grants[-1].key if more else None
 
     async def revoke(self, account: int, key: str) -> None:
-        if not await self._executor.run(self._register.remove, "grant", account, key):
+        if not await self._executor.run(self._register.remove, "api_key", account, key):
             raise _not_found(key)
 
     async def used(self, grant: ApiKey, at: int) -> None:
         """Note when the key was last used."""
         row = replace(grant, last_used_at=at).row()
-        await self._executor.run(self._register.replace, "grant", row)
+        await self._executor.run(self._register.replace, "api_key", row)
 
     async def any(self) -> bool:
         """Whether there is any key at all."""
-        return bool(await self._executor.run(self._register.page, "grant", None, "", 1))
+        return bool(await self._executor.run(self._register.page, "api_key", None, "", 1))
 
 
 def _check(by: Principal, account: int, wanted: ApiKeySpec, now: int) -> None:

@@ -18,7 +18,7 @@ class ReplayGuard:
 
     def __init__(self, store: Store, executor: StoreExecutor, most: int) -> None:
         """*most* 0: without bound."""
-        self._uses = store.uses
+        self._uses = store.token_uses
         self._executor = executor
         self._most = most
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()

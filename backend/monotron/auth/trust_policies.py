@@ -137,7 +137,7 @@ class TrustPolicies:
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._register = store.register
+        self._register = store.auth_records
         self._series = series
         self._executor = executor
         self._issuers = issuers
