@@ -78,7 +78,7 @@ class TestScopes:
 class TestPrincipal:
     def test_a_principal_has_only_its_scopes(self) -> None:
         TEAM.require("write:series")
-        with pytest.raises(Forbidden, match="^Missing scope `delete:series`") as refused:
+        with pytest.raises(Forbidden, match=r"^Missing scope `delete:series`") as refused:
             TEAM.require("delete:series")
         assert "These credentials have `read,write:series`." in refused.value.detail
 

@@ -39,10 +39,18 @@ _MAX_CHARACTERS = {"n": 1366, "e": 6, "x": 43, "y": 43}
 class JwksCache:
     """The keys of one issuer, for one event loop."""
 
-    def __init__(self, issuer: Issuer, fetch: Fetch, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        issuer: Issuer,
+        fetch: Fetch,
+        monotonic: Callable[[], float],
+        *,
+        fetch_timeout_seconds: float = FETCH_TIMEOUT_SECONDS,
+    ) -> None:
         self._issuer = issuer
         self._fetch = fetch
         self._monotonic = monotonic
+        self._fetch_timeout_seconds = fetch_timeout_seconds
         self._keys: Mapping[str, PyJWK] = {}
         self._fetched_at = float("-inf")
         self._next_fetch_at = float("-inf")
@@ -76,7 +84,7 @@ class JwksCache:
     async def _fetch_keys(self) -> None:
         try:
             document = await asyncio.wait_for(
-                asyncio.to_thread(self._fetch, self._issuer), FETCH_TIMEOUT_SECONDS
+                asyncio.to_thread(self._fetch, self._issuer), self._fetch_timeout_seconds
             )
             self._keys = parse_keys(document)
             self._fetched_at = self._monotonic()
