@@ -6,6 +6,7 @@ from secrets import token_hex
 from monotron.auth.principal import FIRST_ACCOUNT, SYSTEM_ACCOUNT, Principal
 from monotron.errors import ValueWouldFall
 from monotron.model.series import Reuse, SeriesKey
+from monotron.services.executor import StoreExecutor
 from monotron.services.series import SeriesService
 from monotron.store import Store
 from monotron.store.interface import AuthRecord
@@ -16,9 +17,10 @@ class Accounts:
 
     _SERIES = SeriesKey(SYSTEM_ACCOUNT, "accounts")
 
-    def __init__(self, store: Store, series: SeriesService) -> None:
+    def __init__(self, store: Store, series: SeriesService, executor: StoreExecutor) -> None:
         self._store = store
         self._series = series
+        self._executor = executor
         self._existing = {FIRST_ACCOUNT}
 
     async def create(self, by: Principal) -> int:
@@ -27,14 +29,14 @@ class Accounts:
             await self._series.advance_to(self._SERIES, FIRST_ACCOUNT, by.name)
         allocation = await self._series.next(self._SERIES, token_hex(16), Reuse.ANY, by.name)
         account = allocation.entry.value
-        await self._series.run(self._store.register.add, "account", _account_row(account))
+        await self._executor.run(self._store.register.add, "account", _account_row(account))
         return account
 
     async def exists(self, account: int) -> bool:
         """Whether the account exists."""
         if account not in self._existing:
             register = self._store.register
-            row = await self._series.run(register.find, "account", _account_row(account).name)
+            row = await self._executor.run(register.find, "account", _account_row(account).name)
             if row is None:
                 return False
             self._existing.add(account)  # accounts are never deleted
@@ -42,7 +44,7 @@ class Accounts:
 
     async def page(self, after: int, limit: int) -> tuple[list[int], int | None]:
         """Ids greater than *after* in order, and the *after* of the next page."""
-        rows = await self._series.run(
+        rows = await self._executor.run(
             self._store.register.page, "account", None, _account_row(after).name, limit + 1
         )
         ids = [row.account for row in rows]

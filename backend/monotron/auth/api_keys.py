@@ -11,6 +11,7 @@ from monotron.auth.principal import FIRST_ACCOUNT, SYSTEM_ACCOUNT, Principal
 from monotron.auth.scopes import format_scopes, parse_scopes
 from monotron.errors import Forbidden, GrantNotFound, InvalidRequest
 from monotron.model.series import Reuse, SeriesKey
+from monotron.services.executor import StoreExecutor
 from monotron.services.series import SeriesService
 from monotron.store import Store
 from monotron.store.interface import AuthRecord
@@ -80,10 +81,16 @@ class ApiKeys:
     _SERIES = SeriesKey(SYSTEM_ACCOUNT, "grants")
 
     def __init__(
-        self, store: Store, series: SeriesService, *, clock: Callable[[], float] = time.time
+        self,
+        store: Store,
+        series: SeriesService,
+        executor: StoreExecutor,
+        *,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._register = store.register
         self._series = series
+        self._executor = executor
         self._clock = clock
 
     async def create(self, by: Principal, account: int, spec: ApiKeySpec) -> tuple[ApiKey, str]:
@@ -105,13 +112,13 @@ class ApiKeys:
             spec.description,
             spec.expires_at,
         )
-        if not await self._series.run(self._register.add, "grant", api_key.row()):
+        if not await self._executor.run(self._register.add, "grant", api_key.row()):
             return await self.create(by, account, spec)  # the random name is in use already
         return api_key, secret
 
     async def find(self, key: str) -> ApiKey | None:
         """The API key with this name, of any account; None if there is none. For authentication."""
-        row = await self._series.run(self._register.find, "grant", key)
+        row = await self._executor.run(self._register.find, "grant", key)
         return ApiKey.of(row) if row else None
 
     async def of_account(self, account: int, key: str) -> ApiKey:
@@ -123,24 +130,24 @@ class ApiKeys:
 
     async def page(self, account: int, after: str, limit: int) -> tuple[list[ApiKey], str | None]:
         """API keys ordered by name, and the *after* of the next page."""
-        rows = await self._series.run(self._register.page, "grant", account, after, limit + 1)
+        rows = await self._executor.run(self._register.page, "grant", account, after, limit + 1)
         has_more = len(rows) > limit
         api_keys = [ApiKey.of(row) for row in rows[:limit]]
         return api_keys, api_keys[-1].key if has_more else None
 
     async def revoke(self, account: int, key: str) -> None:
         """Delete the API key. Raises GrantNotFound unless the account has it."""
-        if not await self._series.run(self._register.remove, "grant", account, key):
+        if not await self._executor.run(self._register.remove, "grant", account, key):
             raise _not_found(key)
 
     async def record_use(self, api_key: ApiKey, at: int) -> None:
         """Store the time of the last use."""
         row = replace(api_key, last_used_at=at).row()
-        await self._series.run(self._register.replace, "grant", row)
+        await self._executor.run(self._register.replace, "grant", row)
 
     async def any(self) -> bool:
         """Whether any account has an API key."""
-        return bool(await self._series.run(self._register.page, "grant", None, "", 1))
+        return bool(await self._executor.run(self._register.page, "grant", None, "", 1))
 
 
 def _check_permissions(by: Principal, account: int, spec: ApiKeySpec, now: int) -> None:

@@ -3,7 +3,7 @@
 from monotron.auth.bounded_cache import BoundedCache
 from monotron.auth.principal import Principal
 from monotron.errors import TokenReplayed
-from monotron.services.series import SeriesService
+from monotron.services.executor import StoreExecutor
 from monotron.store import Store
 
 MAX_REMEMBERED = 100_000
@@ -16,10 +16,10 @@ class ReplayGuard:
     response to the first request may have been lost.
     """
 
-    def __init__(self, store: Store, series: SeriesService, max_operations: int) -> None:
+    def __init__(self, store: Store, executor: StoreExecutor, max_operations: int) -> None:
         """*max_operations* 0 is unlimited."""
         self._uses = store.uses
-        self._series = series
+        self._executor = executor
         self._max_operations = max_operations
         self._allowed: BoundedCache[tuple[str, str], bool] = BoundedCache(MAX_REMEMBERED)
 
@@ -37,7 +37,7 @@ class ReplayGuard:
         identity = principal.identity
         if identity is None or self.is_known(identity, operation):
             return
-        allowed = await self._series.run(
+        allowed = await self._executor.run(
             self._uses.use,
             identity,
             operation,

@@ -14,6 +14,7 @@ from monotron.auth.scopes import format_scopes, parse_scopes
 from monotron.auth.trust_schema import TrustPolicy, parse_trust_policy
 from monotron.errors import Forbidden, MonotronError, TrustNotFound, Unauthenticated
 from monotron.model.series import Reuse, SeriesKey
+from monotron.services.executor import StoreExecutor
 from monotron.services.series import SeriesService
 from monotron.store import Store
 from monotron.store.interface import AuthRecord
@@ -38,6 +39,7 @@ class TrustPolicies:
         self,
         store: Store,
         series: SeriesService,
+        executor: StoreExecutor,
         issuers: Sequence[Issuer] = (),
         configured: Sequence[TrustPolicy] = (),
         *,
@@ -45,6 +47,7 @@ class TrustPolicies:
     ) -> None:
         self._register = store.register
         self._series = series
+        self._executor = executor
         self._issuers = issuers
         self._configured = configured
         self._cache: BoundedCache[str, list[TrustPolicy]] = BoundedCache(1, monotonic=monotonic)
@@ -55,7 +58,7 @@ class TrustPolicies:
         _check_permissions(by, policy)
         allocation = await self._series.next(self._SERIES, token_hex(16), Reuse.ANY, by.name)
         id = allocation.entry.value
-        await self._series.run(
+        await self._executor.run(
             self._register.add, "trust", AuthRecord(_row_name(id), account, policy.body())
         )
         self._cache.clear()
@@ -68,7 +71,7 @@ class TrustPolicies:
 
         The first page starts with the trust policies of the config file.
         """
-        rows = await self._series.run(
+        rows = await self._executor.run(
             self._register.page, "trust", account, _row_name(after), limit + 1
         )
         has_more = len(rows) > limit
@@ -80,14 +83,14 @@ class TrustPolicies:
 
     async def of_account(self, account: int, id: int) -> dict[str, Any]:
         """The body of a trust policy. Raises TrustNotFound unless the account has it."""
-        row = await self._series.run(self._register.find, "trust", _row_name(id))
+        row = await self._executor.run(self._register.find, "trust", _row_name(id))
         if row is None or row.account != account:
             raise _not_found(account, id)
         return row.body
 
     async def delete(self, account: int, id: int) -> None:
         """Delete a trust policy. Raises TrustNotFound unless the account has it."""
-        if not await self._series.run(self._register.remove, "trust", account, _row_name(id)):
+        if not await self._executor.run(self._register.remove, "trust", account, _row_name(id)):
             raise _not_found(account, id)
         self._cache.clear()
 
@@ -95,7 +98,7 @@ class TrustPolicies:
         """Whether any account has a trust policy."""
         if self._configured:
             return True
-        return bool(await self._series.run(self._register.page, "trust", None, "", 1))
+        return bool(await self._executor.run(self._register.page, "trust", None, "", 1))
 
     async def principals(self, identity: Identity) -> tuple[Principal, ...]:
         """One principal for each account that trusts the job. Raises Unauthenticated if none does.
@@ -134,7 +137,7 @@ class TrustPolicies:
         policies = []
         after = ""
         while True:
-            rows = await self._series.run(self._register.page, "trust", None, after, PAGE_SIZE)
+            rows = await self._executor.run(self._register.page, "trust", None, after, PAGE_SIZE)
             for row in rows:
                 try:
                     policy = parse_trust_policy(row.body, row.account, self._issuers)
