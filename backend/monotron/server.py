@@ -198,9 +198,9 @@ async def _sign_in(
     open_to_all = not (root or identities or await grants.any())
     if open_to_all and not is_loopback(settings.listen.host):
         raise StartupError(
-            f"Whoever can reach {settings.listen.host}:{settings.listen.port} could count: there "
-            "are no credentials, so the server serves this machine only. Set MONOTRON_ROOT_API_KEY "
-            "and MONOTRON_ROOT_API_SECRET to values of your own, or listen on 127.0.0.1."
+            f"Refusing to listen on {settings.listen.host}:{settings.listen.port} without "
+            "credentials. Set MONOTRON_ROOT_API_KEY and MONOTRON_ROOT_API_SECRET, or listen on "
+            "127.0.0.1."
         )
     failures = RateLimiter(settings.failures_per_address, "failed sign-ins from this address")
     return Authenticator(

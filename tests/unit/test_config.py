@@ -113,6 +113,13 @@ def test_an_incomplete_root_key_is_an_error(missing: str) -> None:
     assert "hunter4" not in str(error.value)
 
 
+@pytest.mark.parametrize("secret", ["hunter 2", "hunter:2", "hunteré", "hunter" * 50])
+def test_an_invalid_secret_is_not_shown(secret: str) -> None:
+    with pytest.raises(StartupError, match="^MONOTRON_ROOT_API_SECRET must be") as error:
+        Settings.load({}, {**ROOT, "MONOTRON_ROOT_API_SECRET": secret})
+    assert "hunter" not in str(error.value)
+
+
 def test_a_mounted_file_may_contain_any_setting(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("hunter4\n")
