@@ -62,7 +62,7 @@ class SeriesListHandler(Handler):
     @requires("read:series")
     async def get(self) -> None:
         parameters = self.parameters("prefix", "limit", "after")
-        prefix = self.principal.narrowed(parameters.prefix or "")
+        prefix = self.principal.effective_prefix(parameters.prefix or "")
         entries, after = await self.series.page(
             self.account, prefix, parameters.after, parameters.limit
         )
