@@ -151,10 +151,10 @@ def _integer(minimum: int, maximum: int) -> Any:
     return parse
 
 
-def _matching(pattern: str, what: str) -> Any:
+def _matching(pattern: str, what: str, example: str) -> Any:
     def parse(name: str, text: str) -> str:
         if not re.fullmatch(pattern, text):
-            raise _invalid(name, text, what)
+            raise _invalid(name, text, what, example)
         return text
 
     return parse
@@ -162,17 +162,20 @@ def _matching(pattern: str, what: str) -> Any:
 
 def _version(name: str, text: str) -> str:
     if not VERSION.fullmatch(text[1:] if text[:1] == "v" else text):
-        raise _invalid(name, text, "a version, such as `1.4.2`")
+        raise _invalid(name, text, "a version", "1.4.2")
     return text
 
 
 def tag_prefix(name: str, text: str) -> str:
-    """A valid prefix of git tags. Raises Failure, which mentions *name*, if *text* is not one."""
+    """The prefix in *text*. Raises Failure, which mentions *name*, if git tags cannot have it."""
     # A subset of what git allows in tags (git check-ref-format).
     if not re.fullmatch(r"([0-9A-Za-z_@][0-9A-Za-z._/+@-]{0,99})?", text) or re.search(
         r"\.\.|//|/\.|\./|\.lock/", text
     ):
-        raise _invalid(name, text, "letters, digits and . _ / + @ -, such as `v` or `api/v`")
+        raise Failure(
+            f"`{name}` must contain only letters, digits and `._/+@-`, not {text[:100]!r}.",
+            "It must be valid at the start of a git tag. Examples: `v`, `api/v`.",
+        )
     return text
 
 
@@ -196,15 +199,17 @@ _PARSERS: dict[str, Any] = {
     "name": _text,
     "mode": _one_of(*MODES),
     "bump": _one_of(*BUMPS),
-    "prerelease": _matching(r"[0-9A-Za-z]{1,20}", "a label of letters and digits, such as `rc`"),
-    "line": _matching(r"[0-9]+(\.[0-9]+)?", "a maintenance line, such as `1` or `1.2`"),
+    "prerelease": _matching(r"[0-9A-Za-z]{1,20}", "a label of letters and digits", "rc"),
+    "line": _matching(r"[0-9]+(\.[0-9]+)?", "a maintenance line", "1.2"),
     "initial-version": _version,
     "on-conflict": _one_of("fail", "reuse"),
     "create-tag": _boolean,
     "github-token": _credential,
     "idempotency-token": _text,
     "tag-prefix": tag_prefix,
-    "build-metadata": _matching(r"[0-9A-Za-z.-]+", "letters, digits, dots and hyphens"),
+    "build-metadata": _matching(
+        r"[0-9A-Za-z.-]+", "letters, digits, dots and hyphens", "sha.7d4c379"
+    ),
     "major-labels": _labels,
     "minor-labels": _labels,
     "patch-labels": _labels,
@@ -218,5 +223,8 @@ NAMES = ("url", *_PARSERS)
 """All inputs, in the order of action.yml."""
 
 
-def _invalid(name: str, text: str, expected: str) -> Failure:
-    return Failure(f"`{name}` must be {expected}, not {text[:100]!r}.", f"with:\n  {name}: …")
+def _invalid(name: str, text: str, expected: str, example: str = "") -> Failure:
+    example = example or str(Inputs._field_defaults[name.replace("-", "_")]).lower()
+    return Failure(
+        f"`{name}` must be {expected}, not {text[:100]!r}.", f"with:\n  {name}: {example}"
+    )

@@ -335,16 +335,19 @@ class TestInputs:
         ("inputs", "message"),
         [
             ({"mode": "calver"}, "`mode` must be `semver` or `counter`, not 'calver'."),
-            ({"bump": "MINOR"}, "`bump` must be `major`, `minor`, `patch`, `final`, `auto` or"),
+            ({"bump": "MINOR"}, "`auto` or `none`, not 'MINOR'.\n\nwith:\n  bump: patch"),
             ({"prerelease": "rc.1"}, "`prerelease` must be a label"),
-            ({"line": "1.2.3"}, "`line` must be a maintenance line"),
+            (
+                {"line": "1.2.3"},
+                "`line` must be a maintenance line, not '1.2.3'.\n\nwith:\n  line: 1.2",
+            ),
             ({"initial-version": "1.4"}, "`initial-version` must be a version"),
             ({"on-conflict": "yes"}, "`on-conflict` must be `fail` or `reuse`"),
             ({"create-tag": "yes"}, "`create-tag` must be `true` or `false`"),
-            ({"dry-run": "1"}, "`dry-run` must be `true` or `false`"),
-            ({"tag-prefix": "a b"}, "`tag-prefix` must be letters"),
-            ({"tag-prefix": "a..b"}, "`tag-prefix` must be letters"),
-            ({"tag-prefix": "-v"}, "`tag-prefix` must be letters"),
+            ({"dry-run": "1"}, "`true` or `false`, not '1'.\n\nwith:\n  dry-run: false"),
+            ({"tag-prefix": "a b"}, "`tag-prefix` must contain only letters"),
+            ({"tag-prefix": "a..b"}, "`tag-prefix` must contain only letters"),
+            ({"tag-prefix": "-v"}, "`tag-prefix` must contain only letters"),
             ({"build-metadata": "a+b"}, "`build-metadata` must be letters"),
             ({"timeout": "0"}, "`timeout` must be an integer from 1 to 3600"),
             ({"timeout": "1.5"}, "`timeout` must be an integer"),
@@ -367,7 +370,7 @@ class TestInputs:
         self, inputs: dict[str, str], message: str, step: ActionStep, capsys: Output
     ) -> None:
         assert step.run(inputs) == 1
-        assert message in capsys.readouterr().out.replace("%25", "%")
+        assert message in capsys.readouterr().out.replace("%0A", "\n")
         assert not step.output_lines
 
     def test_every_input_is_parsed(self) -> None:
