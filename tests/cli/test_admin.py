@@ -713,5 +713,5 @@ class TestPage:
         )
 
     def test_the_flags_of_all_operators_commands_are_documented(self) -> None:
-        told = section(self.page, "## For operators") + section(self.page, "## For all")
+        told = section(self.page, "## Administration") + section(self.page, "## Common options")
         assert set(re.findall(r"--[a-z][a-z-]+", told)) >= self.COMMON

@@ -14,6 +14,7 @@ from monotron.auth.trust_policies import TrustPolicies, configured_issuers, conf
 from monotron.cli.admin_backend import Document, Keeper
 from monotron.config import Settings
 from monotron.errors import MonotronError, PathNotFound, StartupError, StoreUnavailable
+from monotron.services.executor import StoreExecutor
 from monotron.services.series import SeriesService
 from monotron.store import open_store
 from monotron_ci.errors import Failure, NoResponse
@@ -60,10 +61,12 @@ class StoppedFile(Keeper):
                 "key in MONOTRON_API_KEY.",
             ) from None
         self._runner = asyncio.Runner()
-        self._series = SeriesService(store)
-        self._accounts = Accounts(store, self._series)
-        self._grants = ApiKeys(store, self._series)
-        self._trusts = TrustPolicies(store, self._series, self._with_public(), configured)
+        self._store = store
+        self._executor = executor = StoreExecutor(store.max_concurrency)
+        series = SeriesService(store, executor)
+        self._accounts = Accounts(store, series, executor)
+        self._grants = ApiKeys(store, series, executor)
+        self._trusts = TrustPolicies(store, series, executor, self._with_public(), configured)
 
     def create_account(self) -> Document:
         return {"id": self._run(self._accounts.create(ROOT))}
@@ -126,7 +129,8 @@ class StoppedFile(Keeper):
         trace: TracebackType | None,
     ) -> None:
         self._runner.close()
-        self._series.close()
+        self._executor.close()
+        self._store.close()
 
     def _with_public(self) -> list[Issuer]:
         known = {issuer.url for issuer in self._issuers}
