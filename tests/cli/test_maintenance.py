@@ -62,7 +62,7 @@ def ruined(file: Path) -> Path:
     return file
 
 
-FINDING = "The series 'web' of account 1 has no entry for 2, and no raise explains it."
+FINDING = "The series 'web' of account 1 has no entry for 2, and no advance explains the gap."
 
 
 class TestAudit:
@@ -145,7 +145,7 @@ class TestAudit:
         assert code == 1
         lines = said.splitlines()
         assert len(lines) == 1002
-        assert lines[1000] == "There is more: 3 findings beyond these 1000."
+        assert lines[1000] == "3 more findings are not listed."
 
 
 def tables(file: Path) -> dict[str, list[tuple[object, ...]]]:

@@ -246,7 +246,7 @@ def _bump_all(store: Store, by_how_much: int) -> FastForwarded:
         bumped = store.fast_forward(by_how_much, "bump")
     finally:
         store.close()
-    for account, key in bumped.at_the_end:
+    for account, key in bumped.exhausted:
         told = f"the series {key!r} of account {account} stands at the last value, {INT64_MAX}"
         print(printable(f"monotron: {told}, and gives nothing more"), file=sys.stderr)
     return bumped

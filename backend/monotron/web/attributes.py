@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from monotron.model.series import (
-    MAX_ATTRIBUTE,
+from monotron.model.attributes import (
+    MAX_ATTRIBUTE_BYTES,
     parse_attribute,
     parse_attribute_name,
     parse_attributes,
-    parse_token,
 )
+from monotron.model.series import parse_token
 from monotron.services.attributes import AttributeService
 from monotron.web.handler import ACCOUNT, Handler
 from monotron.web.permissions import requires
@@ -52,7 +52,7 @@ class AllHandler(AttributesHandler):
 class OneHandler(AttributesHandler):
     """`/v1/accounts/{id}/tokens/{key}/{token}/attrs/{name}`: one attribute, as it is."""
 
-    largest_body: ClassVar[int] = MAX_ATTRIBUTE
+    largest_body: ClassVar[int] = MAX_ATTRIBUTE_BYTES
 
     @requires("read:series")
     async def get(self, key: str, token: str, name: str) -> None:

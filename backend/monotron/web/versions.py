@@ -156,8 +156,8 @@ def _members(answer: VersionResult) -> dict[str, object]:
     version = release.version
     full = f"{version}+{release.metadata}" if release.metadata else str(version)
     return {
-        "creator_id": release.product.account,
-        "name": release.product.name,
+        "creator_id": release.name.account,
+        "name": release.name.name,
         "token": release.token,
         "version": full,
         "tag": f"v{full}",

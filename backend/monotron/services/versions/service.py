@@ -148,7 +148,7 @@ class VersionService:
     def _given(self, release: Release) -> VersionResult:
         """The answer that gives what stands in the records."""
         final = release.label is None
-        latest = final and self._standing.newest(release.product) == release.version
+        latest = final and self._standing.newest(release.name) == release.version
         return VersionResult(release, latest, reused=True)
 
     def _by_hand(self, product: VersionName, version: Version) -> Release:
@@ -229,7 +229,7 @@ class VersionService:
         if not same and wanted.bump != "auto" and not wanted.reuse_on_conflict:
             raise TokenTaken(
                 f"The token {stands.token!r} has the version {_full(stands)} of "
-                f"{stands.product.name!r} already, by {_asked(stands.bump, stands.line)}, and "
+                f"{stands.name.name!r} already, by {_asked(stands.bump, stands.line)}, and "
                 f"keeps it; this request asks for {_asked(wanted.bump, wanted.line)}. Ask as at "
                 "first, or with on_conflict=reuse for whatever the token has; a new commit gets a "
                 "new version.",

@@ -31,9 +31,8 @@ from monotron.errors import (
     MonotronError,
     StartupError,
     StoreUnavailable,
-    ValueWouldFall,
 )
-from monotron.model.allocation import AllocationRequest, allocate
+from monotron.model.allocation import AllocationRequest, allocate, would_decrease
 from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
 from monotron.store.audit import AuditSlice
 from monotron.store.fast_forward import FastForwarded
@@ -47,6 +46,7 @@ from monotron.store.mongo.client import (
     Document,
     connect,
     unusable,
+    without_secrets,
 )
 from monotron.store.mongo.fast_forward import MongoFastForward
 from monotron.store.mongo.format import check_format
@@ -66,6 +66,8 @@ ATTEMPT_SECONDS = 5.0
 class MongoStore(Store):
     """A store on a database, in which it makes its collections and their indexes."""
 
+    shareable = True
+    supports_backup = False
     max_concurrency = 16
     max_batch_size = 256
 
@@ -111,6 +113,10 @@ class MongoStore(Store):
         except StartupError:
             database.client.close()
             raise
+
+    @classmethod
+    def describe(cls, url: str) -> str:
+        return without_secrets(url)
 
     def allocate(self, requests: Sequence[AllocationRequest]) -> list[Allocation | MonotronError]:
         """One look-up and one update for all series of the batch, and once more for those that lost
@@ -301,10 +307,7 @@ class MongoStore(Store):
         head = self._heads.current(series, work)
         while True:
             if value < head.value:
-                raise ValueWouldFall(
-                    f"The series {series.key!r} has given {head.value} already, "
-                    f"so it cannot be raised to {value}. Raise it to {head.value} or more."
-                )
+                raise would_decrease(series, head.value, value)
             if value == head.value and head.is_active:
                 return Allocation(Entry(*series, head.token, value), reused=True)
             self._ledger.seal(series, head, work)
@@ -369,8 +372,8 @@ class MongoStore(Store):
     def audit(self, *, alone: bool = False) -> Iterator[AuditSlice]:
         return MongoAudit(self._slices).run()
 
-    def fast_forward(self, by_how_much: int, assigned_by: str) -> FastForwarded:
-        if not by_how_much:
+    def fast_forward(self, amount: int, assigned_by: str) -> FastForwarded:
+        if not amount:
             return FastForwarded(0, ())
         products, keys = self._slices.products()
         return MongoFastForward(
@@ -378,7 +381,7 @@ class MongoStore(Store):
             self._ledger,
             self._work,
             lambda head, value: self._successor(head, [None], [assigned_by], value),
-            by_how_much,
+            amount,
         ).run(keys, products)
 
     def backup(self, target: Path) -> None:
