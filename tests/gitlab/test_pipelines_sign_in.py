@@ -84,7 +84,7 @@ def test_an_identity_token_of_a_branch_that_is_not_trusted_fails_with_the_check_
     run = run_pipeline(repository, {**variables, "MONOTRON_ID_TOKEN": token})
     assert not run.passed
     assert "401 unauthenticated" in run.output
-    assert "the ref is 'feature', and the rule wants 'main'" in run.output
+    assert "`ref` is 'feature', but trust " in run.output
     assert "monotron trust gitlab acme/shop" in run.output
     assert token not in run.output
 
@@ -113,6 +113,6 @@ def test_a_key_for_other_names_fails_with_the_cure(
     run = run_pipeline(repository, {**variables, "MONOTRON_API_KEY": key})
     assert not run.passed
     assert "403 forbidden" in run.output
-    assert "names that begin with 'gl:acme:other' only" in run.output
+    assert "names that start with 'gl:acme:other'" in run.output
     assert "Give MONOTRON_API_KEY a key with the scope read,write:series" in run.output
     assert key not in run.output

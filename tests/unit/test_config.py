@@ -115,7 +115,7 @@ def test_an_incomplete_root_key_is_an_error(missing: str) -> None:
 
 @pytest.mark.parametrize("secret", ["hunter 2", "hunter:2", "hunteré", "hunter" * 50])
 def test_an_invalid_secret_is_not_shown(secret: str) -> None:
-    with pytest.raises(StartupError, match="^MONOTRON_ROOT_API_SECRET must be") as error:
+    with pytest.raises(StartupError, match=r"^MONOTRON_ROOT_API_SECRET must be") as error:
         Settings.load({}, {**ROOT, "MONOTRON_ROOT_API_SECRET": secret})
     assert "hunter" not in str(error.value)
 
