@@ -361,7 +361,9 @@ def test_a_server_with_issuers_but_no_audience_does_not_start(config: Path) -> N
 
 def test_a_server_with_an_invalid_trust_in_its_config_file_does_not_start(config: Path) -> None:
     content = yaml.safe_load(config.read_text())
-    content["trusts"].append({"account": 1, "issuer": "nobody", "claims": MAIN, **SERIES})
+    content["trusts"].append(
+        {"account": 1, "issuer": "https://unknown.example", "claims": MAIN, **SERIES}
+    )
     wrong = config.with_name("wrong-trust.yml")
     wrong.write_text(yaml.safe_dump(content))
     with pytest.raises(RuntimeError, match="trusts, item 2: Untrusted `issuer`"):
