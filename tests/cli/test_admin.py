@@ -274,7 +274,7 @@ class TestFile:
             ("sqlite://monotron.db", "must be sqlite:///FILE"),
             ("monotron.db", "must be sqlite:///FILE"),
             ("sqlite:///no/such/folder/x.db", "cannot use no/such/folder/x.db"),
-            ("sqlite:///text", "database of some other program"),
+            ("sqlite:///text", "database of another program"),
         ],
     )
     def test_another_store_is_refused_with_the_reason(

@@ -29,14 +29,14 @@ class Accounts:
             await self._series.advance_to(self._SERIES, FIRST_ACCOUNT, by.name)
         allocation = await self._series.next(self._SERIES, token_hex(16), Reuse.ANY, by.name)
         account = allocation.entry.value
-        await self._executor.run(self._store.register.add, "account", _account_row(account))
+        await self._executor.run(self._store.auth_records.add, "account", _account_row(account))
         return account
 
     async def exists(self, account: int) -> bool:
         """Whether the account exists."""
         if account not in self._existing:
-            register = self._store.register
-            row = await self._executor.run(register.find, "account", _account_row(account).name)
+            records = self._store.auth_records
+            row = await self._executor.run(records.find, "account", _account_row(account).name)
             if row is None:
                 return False
             self._existing.add(account)  # accounts are never deleted
@@ -45,7 +45,7 @@ class Accounts:
     async def page(self, after: int, limit: int) -> tuple[list[int], int | None]:
         """Ids greater than *after* in order, and the *after* of the next page."""
         rows = await self._executor.run(
-            self._store.register.page, "account", None, _account_row(after).name, limit + 1
+            self._store.auth_records.page, "account", None, _account_row(after).name, limit + 1
         )
         ids = [row.account for row in rows]
         if after < FIRST_ACCOUNT:

@@ -88,7 +88,7 @@ class ApiKeys:
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._register = store.register
+        self._records = store.auth_records
         self._series = series
         self._executor = executor
         self._clock = clock
@@ -112,13 +112,13 @@ class ApiKeys:
             spec.description,
             spec.expires_at,
         )
-        if not await self._executor.run(self._register.add, "grant", api_key.row()):
+        if not await self._executor.run(self._records.add, "api_key", api_key.row()):
             return await self.create(by, account, spec)  # the random name is in use already
         return api_key, secret
 
     async def find(self, key: str) -> ApiKey | None:
         """The API key with this name, of any account; None if there is none. For authentication."""
-        row = await self._executor.run(self._register.find, "grant", key)
+        row = await self._executor.run(self._records.find, "api_key", key)
         return ApiKey.of(row) if row else None
 
     async def of_account(self, account: int, key: str) -> ApiKey:
@@ -130,24 +130,24 @@ class ApiKeys:
 
     async def page(self, account: int, after: str, limit: int) -> tuple[list[ApiKey], str | None]:
         """API keys ordered by name, and the *after* of the next page."""
-        rows = await self._executor.run(self._register.page, "grant", account, after, limit + 1)
+        rows = await self._executor.run(self._records.page, "api_key", account, after, limit + 1)
         has_more = len(rows) > limit
         api_keys = [ApiKey.of(row) for row in rows[:limit]]
         return api_keys, api_keys[-1].key if has_more else None
 
     async def revoke(self, account: int, key: str) -> None:
         """Delete the API key. Raises GrantNotFound unless the account has it."""
-        if not await self._executor.run(self._register.remove, "grant", account, key):
+        if not await self._executor.run(self._records.remove, "api_key", account, key):
             raise _not_found(key)
 
     async def record_use(self, api_key: ApiKey, at: int) -> None:
         """Store the time of the last use."""
         row = replace(api_key, last_used_at=at).row()
-        await self._executor.run(self._register.replace, "grant", row)
+        await self._executor.run(self._records.replace, "api_key", row)
 
     async def any(self) -> bool:
         """Whether any account has an API key."""
-        return bool(await self._executor.run(self._register.page, "grant", None, "", 1))
+        return bool(await self._executor.run(self._records.page, "api_key", None, "", 1))
 
 
 def _check_permissions(by: Principal, account: int, spec: ApiKeySpec, now: int) -> None:

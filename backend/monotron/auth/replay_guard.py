@@ -18,7 +18,7 @@ class ReplayGuard:
 
     def __init__(self, store: Store, executor: StoreExecutor, max_operations: int) -> None:
         """*max_operations* 0 is unlimited."""
-        self._uses = store.uses
+        self._uses = store.token_uses
         self._executor = executor
         self._max_operations = max_operations
         self._allowed: BoundedCache[tuple[str, str], bool] = BoundedCache(MAX_REMEMBERED)

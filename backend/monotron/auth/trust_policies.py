@@ -45,7 +45,7 @@ class TrustPolicies:
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._register = store.register
+        self._records = store.auth_records
         self._series = series
         self._executor = executor
         self._issuers = issuers
@@ -59,7 +59,7 @@ class TrustPolicies:
         allocation = await self._series.next(self._SERIES, token_hex(16), Reuse.ANY, by.name)
         id = allocation.entry.value
         await self._executor.run(
-            self._register.add, "trust", AuthRecord(_row_name(id), account, policy.body())
+            self._records.add, "trust", AuthRecord(_row_name(id), account, policy.body())
         )
         self._cache.clear()
         return replace(policy, id=id)
@@ -72,7 +72,7 @@ class TrustPolicies:
         The first page starts with the trust policies of the config file.
         """
         rows = await self._executor.run(
-            self._register.page, "trust", account, _row_name(after), limit + 1
+            self._records.page, "trust", account, _row_name(after), limit + 1
         )
         has_more = len(rows) > limit
         listed: list[tuple[int | None, dict[str, Any]]] = []
@@ -83,14 +83,14 @@ class TrustPolicies:
 
     async def of_account(self, account: int, id: int) -> dict[str, Any]:
         """The body of a trust policy. Raises TrustNotFound unless the account has it."""
-        row = await self._executor.run(self._register.find, "trust", _row_name(id))
+        row = await self._executor.run(self._records.find, "trust", _row_name(id))
         if row is None or row.account != account:
             raise _not_found(account, id)
         return row.body
 
     async def delete(self, account: int, id: int) -> None:
         """Delete a trust policy. Raises TrustNotFound unless the account has it."""
-        if not await self._executor.run(self._register.remove, "trust", account, _row_name(id)):
+        if not await self._executor.run(self._records.remove, "trust", account, _row_name(id)):
             raise _not_found(account, id)
         self._cache.clear()
 
@@ -98,7 +98,7 @@ class TrustPolicies:
         """Whether any account has a trust policy."""
         if self._configured:
             return True
-        return bool(await self._executor.run(self._register.page, "trust", None, "", 1))
+        return bool(await self._executor.run(self._records.page, "trust", None, "", 1))
 
     async def principals(self, identity: Identity) -> tuple[Principal, ...]:
         """One principal for each account that trusts the job. Raises Unauthenticated if none does.
@@ -137,7 +137,7 @@ class TrustPolicies:
         policies = []
         after = ""
         while True:
-            rows = await self._executor.run(self._register.page, "trust", None, after, PAGE_SIZE)
+            rows = await self._executor.run(self._records.page, "trust", None, after, PAGE_SIZE)
             for row in rows:
                 try:
                     policy = parse_trust_policy(row.body, row.account, self._issuers)

@@ -84,8 +84,8 @@ class LedgerHandler(Handler):
 
 
 def _ledger_json(row: LedgerEntry, *, with_by: bool) -> str:
-    given_at = datetime.fromtimestamp(row.given_at / 1000, UTC)
-    by = f', "by": {json.dumps(row.by, ensure_ascii=False)}' if with_by else ""
+    given_at = datetime.fromtimestamp(row.created_at / 1000, UTC)
+    by = f', "by": {json.dumps(row.assigned_by, ensure_ascii=False)}' if with_by else ""
     return f'{entry_json(row.entry)[:-1]}, "given_at": "{given_at:%Y-%m-%dT%H:%M:%SZ}"{by}}}'
 
 
