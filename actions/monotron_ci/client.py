@@ -26,10 +26,6 @@ VERSION = re.compile(rf"{_CORE}(?:-([0-9A-Za-z.-]+))?(?:\+([0-9A-Za-z.-]+))?")
 
 _BUMP = re.compile(r"[a-z]{1,20}")
 _CODE = re.compile(r"[a-z_]{1,64}")
-_NOT_OURS = (
-    "Look whether `url` is the address of Monotron itself: a sign-in page or a proxy may stand "
-    "before it. curl URL/v1 answers `API v1`."
-)
 
 
 class SeriesEntry(NamedTuple):
@@ -70,9 +66,16 @@ Given = TypeVar("Given", SeriesEntry, VersionInfo)
 class Client:
     """One Monotron service. These requests may be sent again, and are, within *patience*."""
 
-    def __init__(self, url: str, credential: Credential | None, patience: RetryPolicy) -> None:
-        """`Failure` for a URL that is no https."""
+    def __init__(
+        self,
+        url: str,
+        credential: Credential | None,
+        patience: RetryPolicy,
+        url_source: str = "`url`",
+    ) -> None:
+        """Raises Failure if the URL is not https. *url_source* is how users set the URL."""
         self.url = checked_url(url, "The address of Monotron")
+        self._url_source = url_source
         self._credential = credential
         self._patience = patience
 
@@ -207,14 +210,14 @@ class Client:
             and isinstance(problem.get("detail"), str)
         ):
             # Whatever stands at that address may give the key back.
-            said = hidden(f"{code}: {problem['detail']}", self._credential)
+            said = hidden(f"{code} ({answer.status}): {problem['detail']}", self._credential)
             kind = NoResponse if answer.status in AGAIN else Failure
-            return kind(f"Monotron answers {answer.status} {said[:2000]}", code=code)
+            return kind(said[:2000], code=code)
         if 300 <= answer.status < 400:
             return NoResponse(
                 f"{self.url} redirects elsewhere, and a redirect is not followed, since it would "
                 "carry the key along.",
-                "Write the address that it leads to as `url`, if that is your Monotron.",
+                f"Set {self._url_source} to the address that it leads to, if that is your server.",
             )
         return self._not_ours(answer)
 
@@ -222,7 +225,8 @@ class Client:
         kind = answer.type if re.fullmatch(r"[a-z0-9.+/-]{1,80}", answer.type) else "no known type"
         return NoResponse(
             f"{self.url} answers {answer.status} with a body ({kind}) that is not Monotron's.",
-            _NOT_OURS,
+            f"Check {self._url_source}: a login page or a proxy may be in front of the server. "
+            f"`curl {self.url}/v1` should print `API v1`.",
         )
 
     def _same_token(self, answer: HttpResponse, given: Given, token: str) -> Given:

@@ -65,15 +65,18 @@ class RetryPolicy:
         retries: int = 8,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        on_retry: Callable[[str], None] = lambda text: None,
     ) -> None:
+        """*on_retry* is called before each retry, with a line that states its reason."""
         self.retries = retries
         self.clock = clock
         self.sleep = sleep
+        self.on_retry = on_retry
         self.end = clock() + seconds
 
     def once(self) -> RetryPolicy:
         """As long, and not once more: for what is not to happen twice."""
-        return RetryPolicy(self.end - self.clock(), 0, self.clock, self.sleep)
+        return RetryPolicy(self.end - self.clock(), 0, self.clock, self.sleep, self.on_retry)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -126,9 +129,9 @@ def send(request: urllib.request.Request, patience: RetryPolicy) -> HttpResponse
     opener, tried = _opener(), 0
     while True:
         try:
-            answer, trouble = _attempt(opener, request, patience), ""
+            answer, trouble, reason = _attempt(opener, request, patience), "", ""
         except _Trouble as error:
-            answer, trouble = None, str(error)
+            answer, trouble, reason = None, str(error), error.reason
             if error.lasting:
                 raise NoResponse(
                     f"{_origin(request)} is not trusted: {trouble}.",
@@ -140,6 +143,8 @@ def send(request: urllib.request.Request, patience: RetryPolicy) -> HttpResponse
             return answer
         pause = _pause(tried, answer)
         if tried <= patience.retries and pause < patience.end - patience.clock():
+            reason = f"the server responded {answer.status}" if answer is not None else reason
+            patience.on_retry(f"{reason}; retrying in {pause:.1f} s ({tried}/{patience.retries})")
             patience.sleep(pause)
             continue
         if answer is not None:
@@ -169,8 +174,11 @@ def open_once(request: urllib.request.Request, seconds: float) -> Any:
 class _Trouble(Exception):
     """What came in place of an answer, in a few words."""
 
-    def __init__(self, error: object) -> None:
-        super().__init__(_words(error))
+    def __init__(self, error: object, problem: str = "no response") -> None:
+        words = _words(error)
+        super().__init__(words)
+        self.reason = f"{problem} ({words[:1].lower()}{words[1:]})"
+        """For the warning before a retry."""
         self.lasting = type(error).__name__ == "SSLCertVerificationError"
         """Whether another try would meet it too."""
 
@@ -191,7 +199,7 @@ def _attempt(
         with response:
             return _whole(response, lambda: patience.clock() < end)
     except urllib.error.URLError as error:
-        raise _Trouble(error.reason) from None
+        raise _Trouble(error.reason, "cannot connect") from None
     except (OSError, http.client.HTTPException) as error:
         raise _Trouble(error) from None
 
