@@ -22,7 +22,7 @@ def ask_any(token: str, series: SeriesKey = SERIES, by: str = BY) -> AllocationR
 
 def put(store: Store, token: str, reuse: Reuse = Reuse.CURRENT, series: SeriesKey = SERIES) -> int:
     """The value that one PUT of the token gives, in a step that is started, then finished."""
-    (answer,) = store.start([ask(token, reuse, series)])()
+    (answer,) = store.begin_allocate([ask(token, reuse, series)])()
     return value(answer)
 
 

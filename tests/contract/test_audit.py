@@ -13,14 +13,14 @@ from semver import Version
 from contract.asking import BY, OTHER, SERIES, ask, put, put_any
 from monotron.model.semver import VersionName
 from monotron.model.series import INT64_MAX, Reuse, SeriesKey
-from monotron.services.series import SeriesService
-from monotron.services.versions import VersionRequest, VersionService
+from monotron.services.versions import VersionRequest
 from monotron.store import Store, open_store
 from monotron.store.audit import AuditSlice
 from monotron.store.mongo import MongoStore, audit
 from monotron.store.mongo import scan as slices
 from monotron.store.sqlite import audit as sqlite_audit
 from monotron.store.sqlite.store import SqliteStore
+from support.services import StoreServices
 
 WEB = "The series 'some-great-service' of account 1"
 SHOP = "of 'shop' in account 1"
@@ -49,8 +49,7 @@ def give_versions(
     """Give each token a version of the name, in turn."""
 
     async def give() -> list[str]:
-        series = SeriesService(store)
-        versions = VersionService(store, series)
+        versions = StoreServices(store).versions
         given = [await versions.next(1, name, token, wanted) for token, wanted in steps]
         return [str(answer.release.version) for answer in given]
 
@@ -58,7 +57,7 @@ def give_versions(
 
 
 def adopt(store: Store, version: str, name: str = "shop") -> None:
-    versions = VersionService(store, SeriesService(store))
+    versions = StoreServices(store).versions
     asyncio.run(versions.adopt(1, name, Version.parse(version), BY))
 
 
@@ -177,7 +176,7 @@ class TestAHealthyStore:
 
     def test_may_have_an_adoption_that_a_crash_cut_short(self, store: Store) -> None:
         give_versions(store, ("a", VersionRequest()))
-        adopted = VersionService(store, SeriesService(store))._adoption
+        adopted = StoreServices(store).versions._adoption
         adopted._standing.raise_all = lambda *_: None  # type: ignore[method-assign]
         adopted.adopt(VersionName(1, "shop"), Version(4, 5, 6), BY)
         assert findings(store) == []

@@ -11,9 +11,9 @@ from semver import Version
 from contract.asking import given_by, put_any
 from monotron.model.semver import Line, VersionName
 from monotron.model.series import SeriesKey
-from monotron.services.series import SeriesService
 from monotron.services.versions import VersionRequest, VersionService
 from monotron.store import Store
+from support.services import StoreServices
 
 PRODUCT = VersionName(1, "api")
 Ask = Callable[[VersionService], Coroutine[Any, Any, Any]]
@@ -21,10 +21,9 @@ Ask = Callable[[VersionService], Coroutine[Any, Any, Any]]
 
 @asynccontextmanager
 async def versions_on(store: Store) -> AsyncIterator[VersionService]:
-    series = SeriesService(store)
-    yield VersionService(store, series)
-    for threads in (series._steps, series._calls):
-        threads.close()
+    services = StoreServices(store)
+    yield services.versions
+    services.close()
 
 
 def ask(store: Store, *calls: Ask) -> None:

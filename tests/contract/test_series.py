@@ -152,8 +152,7 @@ class TestBatches:
         assert values(store.allocate([ask_any(token) for token in tokens])) == expected
         assert values(store.allocate([ask_any(token) for token in tokens])) == expected
 
-    def test_requests_of_one_lane_for_several_series_count_apart(self, store: Store) -> None:
-        assert store.lane(SERIES) == store.lane(OTHER)
+    def test_requests_of_a_batch_for_several_series_count_apart(self, store: Store) -> None:
         batch = [ask("a"), ask("a", series=OTHER), ask("b"), ask("a"), ask("a", series=OTHER)]
         assert values(store.allocate(batch)) == [1, 1, 2, 3, 1]
 
@@ -164,17 +163,17 @@ class TestBatches:
         assert isinstance(refused, SeriesExhausted)
 
 
-class TestStart:
-    def test_a_started_step_is_finished_on_another_thread(self, store: Store) -> None:
-        finish = store.start([ask("a"), ask("b"), ask("a")])
+class TestBeginAllocate:
+    def test_a_batch_that_began_may_finish_on_another_thread(self, store: Store) -> None:
+        finish = store.begin_allocate([ask("a"), ask("b"), ask("a")])
         with ThreadPoolExecutor(1) as executor:
             assert values(executor.submit(finish).result()) == [1, 2, 3]
         assert put(store, "a") == 3
 
-    def test_what_comes_meanwhile_waits_for_its_end(self, store: Store) -> None:
+    def test_later_batches_wait_until_a_batch_that_began_has_finished(self, store: Store) -> None:
         with ThreadPoolExecutor(3) as executor:
-            finish = store.start([ask("a")])
-            other = executor.submit(store.start([ask("b", series=OTHER)]))
+            finish = store.begin_allocate([ask("a")])
+            other = executor.submit(store.begin_allocate([ask("b", series=OTHER)]))
             third = executor.submit(store.allocate, [ask("c", series=SeriesKey(1, "third"))])
             assert values(finish()) == values(other.result()) == values(third.result()) == [1]
         assert store.peek([SERIES]) == [Entry(1, SERIES.key, "a", 1)]

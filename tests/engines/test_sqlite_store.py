@@ -245,7 +245,7 @@ class TestTheLog:
     def test_is_moved_by_a_step_only_when_its_callers_have_their_answers(
         self, store: SqliteStore, file: Path
     ) -> None:
-        finish = store.start([ask_any("first"), ask_any("second"), ask_any("third")])
+        finish = store.begin_allocate([ask_any("first"), ask_any("second"), ask_any("third")])
         assert [each.entry.value for each in finish()] == [1, 2, 3]
         assert b"first" not in file.read_bytes()
         store.after_commit()
@@ -274,9 +274,9 @@ class TestTheLog:
     def test_is_left_alone_while_somebody_else_has_the_file(
         self, store: SqliteStore, file: Path
     ) -> None:
-        first = store.start([ask_any("first"), ask_any("second"), ask_any("third")])
+        first = store.begin_allocate([ask_any("first"), ask_any("second"), ask_any("third")])
         first()
-        second = store.start([ask_any("fourth")])
+        second = store.begin_allocate([ask_any("fourth")])
         store.after_commit()
         assert b"first" not in file.read_bytes()
         second()

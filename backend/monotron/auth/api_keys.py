@@ -12,6 +12,7 @@ from monotron.auth.principal import FIRST_ACCOUNT, SYSTEM_ACCOUNT, Principal
 from monotron.auth.scopes import parse_scopes, spell
 from monotron.errors import Forbidden, GrantNotFound, InvalidRequest, ValueWouldFall
 from monotron.model.series import Reuse, SeriesKey
+from monotron.services.executor import StoreExecutor
 from monotron.services.series import SeriesService
 from monotron.store import Store
 from monotron.store.interface import AuthRecord
@@ -72,9 +73,10 @@ class Accounts:
 
     _SERIES = SeriesKey(SYSTEM_ACCOUNT, "accounts")
 
-    def __init__(self, store: Store, series: SeriesService) -> None:
+    def __init__(self, store: Store, series: SeriesService, executor: StoreExecutor) -> None:
         self._store = store
         self._series = series
+        self._executor = executor
         self._known = {FIRST_ACCOUNT}
 
     async def create(self, by: Principal) -> int:
@@ -83,13 +85,13 @@ class Accounts:
             await self._series.advance_to(self._SERIES, FIRST_ACCOUNT, by.name)
         given = await self._series.next(self._SERIES, token_hex(16), Reuse.ANY, by.name)
         account = given.entry.value
-        await self._series.run(self._store.register.add, "account", _account_row(account))
+        await self._executor.run(self._store.register.add, "account", _account_row(account))
         return account
 
     async def exists(self, account: int) -> bool:
         if account not in self._known:
             register = self._store.register
-            found = await self._series.run(register.find, "account", _account_row(account).name)
+            found = await self._executor.run(register.find, "account", _account_row(account).name)
             if found is None:
                 return False
             self._known.add(account)  # accounts stay
@@ -97,7 +99,7 @@ class Accounts:
 
     async def page(self, after: int, limit: int) -> tuple[list[int], int | None]:
         """Ids beyond *after*, in order, and what to pass as *after* for the next page."""
-        rows = await self._series.run(
+        rows = await self._executor.run(
             self._store.register.page, "account", None, _account_row(after).name, limit + 1
         )
         ids = [row.account for row in rows]
@@ -114,10 +116,16 @@ class ApiKeys:
     _SERIES = SeriesKey(SYSTEM_ACCOUNT, "grants")
 
     def __init__(
-        self, store: Store, series: SeriesService, *, clock: Callable[[], float] = time.time
+        self,
+        store: Store,
+        series: SeriesService,
+        executor: StoreExecutor,
+        *,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._register = store.register
         self._series = series
+        self._executor = executor
         self._clock = clock
 
     async def create(self, by: Principal, account: int, wanted: ApiKeySpec) -> tuple[ApiKey, str]:
@@ -136,13 +144,13 @@ class ApiKeys:
             wanted.label,
             wanted.expires_at,
         )
-        if not await self._series.run(self._register.add, "grant", grant.row()):
+        if not await self._executor.run(self._register.add, "grant", grant.row()):
             return await self.create(by, account, wanted)  # 8 characters came up a second time
         return grant, secret
 
     async def find(self, key: str) -> ApiKey | None:
         """The key of this name, whoever's it is. For signing in."""
-        row = await self._series.run(self._register.find, "grant", key)
+        row = await self._executor.run(self._register.find, "grant", key)
         return ApiKey.of(row) if row else None
 
     async def of_account(self, account: int, key: str) -> ApiKey:
@@ -153,23 +161,23 @@ class ApiKeys:
 
     async def page(self, account: int, after: str, limit: int) -> tuple[list[ApiKey], str | None]:
         """Keys in order of name, and what to pass as *after* for the next page."""
-        rows = await self._series.run(self._register.page, "grant", account, after, limit + 1)
+        rows = await self._executor.run(self._register.page, "grant", account, after, limit + 1)
         more = len(rows) > limit
         grants = [ApiKey.of(row) for row in rows[:limit]]
         return grants, grants[-1].key if more else None
 
     async def revoke(self, account: int, key: str) -> None:
-        if not await self._series.run(self._register.remove, "grant", account, key):
+        if not await self._executor.run(self._register.remove, "grant", account, key):
             raise _not_found(key)
 
     async def used(self, grant: ApiKey, at: int) -> None:
         """Note when the key was last used."""
         row = replace(grant, last_used_at=at).row()
-        await self._series.run(self._register.replace, "grant", row)
+        await self._executor.run(self._register.replace, "grant", row)
 
     async def any(self) -> bool:
         """Whether there is any key at all."""
-        return bool(await self._series.run(self._register.page, "grant", None, "", 1))
+        return bool(await self._executor.run(self._register.page, "grant", None, "", 1))
 
 
 def _check(by: Principal, account: int, wanted: ApiKeySpec, now: int) -> None:

@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 from monotron.auth.principal import Principal
 from monotron.errors import TokenReplayed
-from monotron.services.series import SeriesService
+from monotron.services.executor import StoreExecutor
 from monotron.store import Store
 
 MAX_REMEMBERED = 100_000
@@ -16,10 +16,10 @@ class ReplayGuard:
     An operation is a write to one path. Repeating it is no replay: an answer may have been lost.
     """
 
-    def __init__(self, store: Store, series: SeriesService, most: int) -> None:
+    def __init__(self, store: Store, executor: StoreExecutor, most: int) -> None:
         """*most* 0: without bound."""
         self._uses = store.uses
-        self._series = series
+        self._executor = executor
         self._most = most
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
 
@@ -37,7 +37,7 @@ class ReplayGuard:
         identity = principal.identity
         if identity is None or self.is_known(identity, operation):
             return
-        allowed = await self._series.run(
+        allowed = await self._executor.run(
             self._uses.use,
             identity,
             operation,

@@ -28,6 +28,7 @@ from monotron.errors import (
     Unauthenticated,
 )
 from monotron.model.series import Reuse, SeriesKey, text_member
+from monotron.services.executor import StoreExecutor
 from monotron.services.series import SeriesService
 from monotron.store import Store
 from monotron.store.interface import AuthRecord
@@ -130,6 +131,7 @@ class TrustPolicies:
         self,
         store: Store,
         series: SeriesService,
+        executor: StoreExecutor,
         issuers: Sequence[Issuer] = (),
         configured: Sequence[TrustPolicy] = (),
         *,
@@ -137,6 +139,7 @@ class TrustPolicies:
     ) -> None:
         self._register = store.register
         self._series = series
+        self._executor = executor
         self._issuers = issuers
         self._configured = configured
         self._monotonic = monotonic
@@ -162,7 +165,7 @@ class TrustPolicies:
             )
         given_id = await self._series.next(self._SERIES, token_hex(16), Reuse.ANY, by.name)
         id = given_id.entry.value
-        await self._series.run(
+        await self._executor.run(
             self._register.add, "trust", AuthRecord(_name(id), account, trust.body())
         )
         self._stored = ([], 0.0)
@@ -172,7 +175,7 @@ class TrustPolicies:
         self, account: int, after: int, limit: int
     ) -> tuple[list[tuple[int | None, dict[str, Any]]], int | None]:
         """Ids and bodies: those of the config file first, on the first page."""
-        rows = await self._series.run(
+        rows = await self._executor.run(
             self._register.page, "trust", account, _name(after), limit + 1
         )
         more = len(rows) > limit
@@ -183,13 +186,13 @@ class TrustPolicies:
         return listed, int(rows[limit - 1].name) if more else None
 
     async def of_account(self, account: int, id: int) -> dict[str, Any]:
-        row = await self._series.run(self._register.find, "trust", _name(id))
+        row = await self._executor.run(self._register.find, "trust", _name(id))
         if row is None or row.account != account:
             raise _not_found(id)
         return row.body
 
     async def delete(self, account: int, id: int) -> None:
-        if not await self._series.run(self._register.remove, "trust", account, _name(id)):
+        if not await self._executor.run(self._register.remove, "trust", account, _name(id)):
             raise _not_found(id)
         self._stored = ([], 0.0)
 
@@ -197,7 +200,7 @@ class TrustPolicies:
         """Whether there is any trust at all."""
         if self._configured:
             return True
-        return bool(await self._series.run(self._register.page, "trust", None, "", 1))
+        return bool(await self._executor.run(self._register.page, "trust", None, "", 1))
 
     async def principals(self, identity: Identity) -> tuple[Principal, ...]:
         """Who the job is in each account that trusts it; `Unauthenticated` if none does.
@@ -237,7 +240,7 @@ class TrustPolicies:
         trusts = []
         after = ""
         while True:
-            rows = await self._series.run(self._register.page, "trust", None, after, MAX_TRUSTS)
+            rows = await self._executor.run(self._register.page, "trust", None, after, MAX_TRUSTS)
             for row in rows:
                 try:
                     parsed = parse_trust(row.body, row.account, self._issuers)

@@ -225,7 +225,7 @@ def _check_is_backup(backup: Path) -> None:
 
 def _fast_forward(store: Store, by: int) -> FastForwarded:
     try:
-        result = store.bump(by, "fast-forward")
+        result = store.fast_forward(by, "fast-forward")
     finally:
         store.close()
     for account, key in result.at_the_end:

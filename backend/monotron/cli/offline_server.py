@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from io import StringIO
 from secrets import token_urlsafe
 from typing import Any
 
@@ -94,11 +93,13 @@ def _offline_settings(
 @contextmanager
 def _in_thread(settings: Settings) -> Iterator[str]:
     """Serve in another thread; the URL. Raises StartupError."""
+    from monotron.server import running  # imports Tornado
+
     started: Future[tuple[str, Any, asyncio.Event]] = Future()
 
     async def serve() -> None:
         stop = asyncio.Event()
-        async with _serving(settings) as url:
+        async with running(settings) as url:
             started.set_result((url, asyncio.get_running_loop(), stop))
             await stop.wait()
 
@@ -120,27 +121,3 @@ def _in_thread(settings: Settings) -> Iterator[str]:
             loop.call_soon_threadsafe(stop.set)
     finally:
         thread.join()
-
-
-@asynccontextmanager
-async def _serving(settings: Settings) -> AsyncIterator[str]:
-    """Serve the application on a free loopback port; the URL. Raises StartupError."""
-    from monotron import server  # imports Tornado
-    from monotron.logging_setup import RequestLog
-    from monotron.services.series import SeriesService
-    from monotron.store import open_store
-    from monotron.web.streams import listen
-
-    series = SeriesService(store := open_store(settings.store))
-    try:
-        application = await server._application(
-            settings, store, series, RequestLog("json", StringIO())
-        )
-        http_server = server.http_server(application)
-        sockets = server._bind(settings)
-        stop_listening = listen(http_server, sockets)
-        yield server._address(sockets)
-        stop_listening()
-        await http_server.close_all_connections()
-    finally:
-        series.close()

@@ -8,7 +8,7 @@ from monotron.model.series import INT64_MAX, Allocation, Entry, Reuse, SeriesKey
 
 
 class AllocationRequest(NamedTuple):
-    """One PUT of a token, waiting in a lane."""
+    """A request to assign the next value of a series to a token."""
 
     series: SeriesKey
     token: str

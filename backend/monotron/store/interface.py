@@ -5,7 +5,7 @@ A store is synchronous: each call blocks its thread until the engine has answere
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -171,20 +171,16 @@ class Store(ABC):
     """The attributes of tokens."""
 
     max_concurrency: ClassVar[int]
-    """How many calls the engine gains from having under way at the same time."""
+    """How many calls, other than batches and probes, a server makes at the same time."""
 
     max_batch_size: ClassVar[int]
-    """How many requests one `advance` or `peek` may carry."""
-
-    @abstractmethod
-    def lane(self, series: SeriesKey) -> Hashable:
-        """The lane of a series: requests of one lane may share one step of the engine."""
+    """How many requests one `allocate` or `peek` may carry."""
 
     @abstractmethod
     def allocate(self, requests: Sequence[AllocationRequest]) -> list[Allocation | MonotronError]:
         """Answer each request, as if they had come alone, one after the other, in this order.
 
-        All are of one lane. A request whose token is the current one (`Reuse.CURRENT`) or was
+        A request whose token is the current one (`Reuse.CURRENT`) or was
         ever seen in this life of the series (`Reuse.ANY`) gets the value it was last given, and
         changes nothing; any other, and each with `Reuse.NEVER`, gets one more than the last value
         and becomes current. A value is never given to two tokens. A series that has reached the
@@ -193,10 +189,10 @@ class Store(ABC):
         For each series the step is atomic: raised means all of it or none of it.
         """
 
-    def start(
+    def begin_allocate(
         self, requests: Sequence[AllocationRequest]
     ) -> Callable[[], list[Allocation | MonotronError]]:
-        """Begin the step of `advance` without waiting; what is returned finishes it, and waits.
+        """Begin an `allocate` without waiting; what is returned finishes it, and waits.
 
         For the event loop: it starts a step, and has a thread finish it. What was started must
         be finished, and nothing of it is durable before that.
@@ -211,7 +207,7 @@ class Store(ABC):
 
     @abstractmethod
     def peek(self, keys: Sequence[SeriesKey]) -> list[Entry | None]:
-        """The current entry of each, all of one lane; None where there is no series."""
+        """The current entry of each; None where there is no series."""
 
     @abstractmethod
     def high_water_marks(self, keys: Sequence[SeriesKey]) -> list[int]:
@@ -277,7 +273,7 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def bump(self, by_how_much: int, by: str) -> FastForwarded:
+    def fast_forward(self, by_how_much: int, by: str) -> FastForwarded:
         """Raise all series there are, as after a restore, while no server has the store.
 
         Of what was given since the backup nothing is given again, if no series gave more than

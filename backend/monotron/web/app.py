@@ -74,7 +74,7 @@ class MonotronApplication(Application):
         grants: ApiKeys,
         trusts: TrustPolicies,
         admission: AccessControl,
-        request_log: RequestLog,
+        request_log: RequestLog | None,
     ) -> None:
         super().__init__(
             [Rule(RawPath(pattern), handler) for pattern, handler in ROUTES],
@@ -164,6 +164,8 @@ class MonotronApplication(Application):
             await self._idle.wait()
 
     def log_request(self, handler: RequestHandler) -> None:
+        if self._request_log is None:
+            return
         request = handler.request
         self._request_log.add(
             time.time(),

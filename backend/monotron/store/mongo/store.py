@@ -14,7 +14,7 @@ User text is only ever a value, never the name of a field nor part of an express
 """
 
 import time
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,10 +100,6 @@ class MongoStore(Store):
         except PyMongoError as error:
             database.client.close()
             raise unusable(url, error) from error
-
-    def lane(self, series: SeriesKey) -> Hashable:
-        """One lane for all: many series in a step cost little more than one."""
-        return None
 
     def allocate(self, requests: Sequence[AllocationRequest]) -> list[Allocation | MonotronError]:
         """One look-up and one update for all series of the batch, and once more for those that lost
@@ -358,7 +354,7 @@ class MongoStore(Store):
     def audit(self, *, alone: bool = False) -> Iterator[AuditSlice]:
         return MongoAudit(self._slices).run()
 
-    def bump(self, by_how_much: int, by: str) -> FastForwarded:
+    def fast_forward(self, by_how_much: int, by: str) -> FastForwarded:
         if not by_how_much:
             return FastForwarded(0, ())
         products, keys = self._slices.products()

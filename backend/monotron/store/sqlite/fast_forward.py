@@ -36,7 +36,7 @@ UPDATE series SET value = raised.value, token = NULL FROM raised WHERE raised.li
 """
 
 
-def bump(file: SqliteFile, by_how_much: int, by: str, now: int) -> FastForwarded:
+def fast_forward(file: SqliteFile, by_how_much: int, by: str, now: int) -> FastForwarded:
     """All of it or nothing. *now* in milliseconds since the epoch."""
     amounts = (by_how_much, min(by_how_much + 1, INT64_MAX))
     with file.transaction() as transaction:

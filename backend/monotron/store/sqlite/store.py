@@ -8,7 +8,7 @@ at every step of a statement, and that, not SQLite, is what a loop over the rows
 
 import json
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from monotron.store.interface import Clock, Store
 from monotron.store.sqlite.attributes import SqliteAttributes, has_attributes, sweep
 from monotron.store.sqlite.audit import audit
 from monotron.store.sqlite.auth_records import SqliteAuthRecords, SqliteTokenUses
-from monotron.store.sqlite.fast_forward import bump
+from monotron.store.sqlite.fast_forward import fast_forward
 from monotron.store.sqlite.file import IN_MEMORY, SqliteFile, Transaction
 from monotron.store.sqlite.releases import SqliteReleases
 from monotron.store.sqlite.schema import SCHEMA_VERSION
@@ -100,10 +100,7 @@ class SqliteStore(Store):
         """The store of `sqlite://` (memory), `sqlite:///relative` or `sqlite:////absolute`."""
         return cls(path_of(url), clock=clock)
 
-    def lane(self, series: SeriesKey) -> Hashable:
-        return None  # one for all: whatever waits shares a transaction and its fsync
-
-    def start(
+    def begin_allocate(
         self, requests: Sequence[AllocationRequest]
     ) -> Callable[[], list[Allocation | MonotronError]]:
         # Statements take microseconds, and a thread that fights for the interpreter lock
@@ -111,7 +108,7 @@ class SqliteStore(Store):
         # left to a thread (docs/decisions/0004-commit-on-a-thread.md).
         transaction = self._file.begin_at_once()
         if transaction is None:
-            return super().start(requests)
+            return super().begin_allocate(requests)
         with transaction.rolled_back_on_error():
             answers = self._number(transaction, requests)
 
@@ -256,10 +253,10 @@ class SqliteStore(Store):
     def audit(self, *, alone: bool = False) -> Iterator[AuditSlice]:
         return audit(self._file, alone=alone)
 
-    def bump(self, by_how_much: int, by: str) -> FastForwarded:
-        return (
-            bump(self._file, by_how_much, by, self._now()) if by_how_much else FastForwarded(0, ())
-        )
+    def fast_forward(self, by_how_much: int, by: str) -> FastForwarded:
+        if not by_how_much:
+            return FastForwarded(0, ())
+        return fast_forward(self._file, by_how_much, by, self._now())
 
     def backup(self, target: Path) -> None:
         self._file.backup(target)
