@@ -91,3 +91,9 @@ def run(request: pytest.FixtureRequest, operator: Terminal) -> Run:
         return process.stderr if code else process.stdout
 
     return run
+
+
+@pytest.fixture
+def offline(tmp_path: Path) -> Terminal:
+    """A folder without a server."""
+    return Terminal(tmp_path, "https://monotron.invalid")

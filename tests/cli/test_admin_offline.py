@@ -22,12 +22,6 @@ SERIES = "--scope=read,write:series"
 IDS = ("--repository-id=777", "--owner-id=42")
 
 
-@pytest.fixture
-def offline(tmp_path: Path) -> Terminal:
-    """A folder without a server."""
-    return Terminal(tmp_path, "https://monotron.invalid")
-
-
 class TestFile:
     def test_the_first_key_makes_the_server_require_credentials_from_its_next_start(
         self, offline: Terminal

@@ -34,9 +34,14 @@ account_option = click.option(
     "--account", metavar="ID", type=ID, default=1, show_default=True, help="Account id."
 )
 prefix_option = click.option(
-    "--prefix", metavar="PREFIX", help="Restrict to names that start with PREFIX [default: any]."
+    "--prefix",
+    metavar="PREFIX",
+    show_default="any name",
+    help="Restrict to names that start with PREFIX.",
 )
-description_option = click.option("--description", metavar="TEXT", help="Description.")
+description_option = click.option(
+    "--description", metavar="TEXT", help="Free text, shown in lists."
+)
 
 
 def admin_command(
@@ -61,14 +66,15 @@ def _with_admin_client(function: Function, creates: bool) -> Callable[..., Comma
     @click.option(
         "--store",
         metavar="sqlite:///FILE",
-        help="Work on the SQLite file directly (its server must be stopped).",
+        help="Work on the SQLite file directly (its server must be stopped). Create commands "
+        "create the file if it does not exist.",
     )
     @click.option(
         "--config",
         metavar="FILE",
         envvar="MONOTRON_CONFIG",
         show_envvar=True,
-        help="Server config file to read issuers and trust policies from (with --store).",
+        help="Server config file to read issuers and trust policies from (with `--store`).",
     )
     @url_option
     @retry_options
@@ -148,7 +154,7 @@ key_group = ADMINISTRATION.group("key", "Create, list and revoke API keys.")
     metavar="SCOPE",
     multiple=True,
     required=True,
-    help="Permission, such as read,write:series; may be repeated.",
+    help="Permission of the API key, such as `read,write:series`; may be repeated.",
 )
 @prefix_option
 @description_option
@@ -156,7 +162,8 @@ key_group = ADMINISTRATION.group("key", "Create, list and revoke API keys.")
     "--expires",
     metavar="90d|TIME",
     type=EXPIRY,
-    help="Expiry, such as 90d, 12h or 2027-01-31T00:00:00Z [default: never].",
+    show_default="never",
+    help="Expiry, such as `90d`, `12h` or `2027-01-31T00:00:00Z`.",
 )
 @account_option
 def create_key(

@@ -63,13 +63,13 @@ def next_number(client: Client, key: str, token: str | None) -> CommandOutput:
     help="Component to increment. `final` promotes a pre-release, `auto` decides from commit "
     "messages, `none` shows the current version.",
 )
-@click.option("--prerelease", metavar="LABEL", help="Pre-release label, such as rc.")
-@click.option("--line", metavar="LINE", help="Maintenance line, such as 1 or 1.2.")
+@click.option("--prerelease", metavar="LABEL", help="Pre-release label, such as `rc`.")
+@click.option("--line", metavar="LINE", help="Maintenance line, such as `1` or `1.2`.")
 @click.option(
     "--initial", metavar="VERSION", help="Last released version, used only if NAME is new."
 )
 @click.option(
-    "--metadata", metavar="TEXT", help="Build metadata to append after +, such as sha.7d4c379."
+    "--metadata", metavar="TEXT", help="Build metadata to append after `+`, such as `sha.7d4c379`."
 )
 @click.option(
     "--on-conflict",
@@ -84,8 +84,8 @@ def next_number(client: Client, key: str, token: str | None) -> CommandOutput:
     "--messages",
     "messages_file",
     metavar="FILE",
-    help="Commit messages for --bump auto, separated by NUL; - reads standard input "
-    "[default: git log since the commit of the previous version].",
+    show_default="git log since the commit of the previous version",
+    help="Commit messages for `--bump auto`, separated by NUL; `-` reads standard input.",
 )
 @output_option(*FORMATS)
 @client_options
@@ -165,7 +165,8 @@ def releases(client: Client, name: str, limit: int) -> CommandOutput:
     "--version",
     "existing",
     metavar="VERSION",
-    help="Version to continue from [default: the newest git tag].",
+    show_default="the newest git tag",
+    help="Version to continue from.",
 )
 @tag_prefix_option
 @output_option(*FORMATS)

@@ -70,10 +70,11 @@ class JobFilter(NamedTuple):
         ]
 
     def __str__(self) -> str:
-        parts = [f"branch {self.branch}"] if self.branch else []
+        protected = "protected " if self.protected else ""
+        parts = [f"{protected}branch {self.branch}"] if self.branch else []
         parts += [f"environment {self.environment}"] if self.environment else []
         parts += [f"workflow {self.workflow}"] if self.workflow else []
-        parts += ["protected branches and tags"] if self.protected else []
+        parts += ["protected branches and tags"] if self.protected and not self.branch else []
         return ", ".join(parts)
 
 

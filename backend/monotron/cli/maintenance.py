@@ -49,7 +49,7 @@ def store_option(text: str, *, required: bool = False) -> Callable[[Function], F
         is_flag=False,
         flag_value="",
         required=required,
-        help=f"{text} [default without URL: MONOTRON_STORE].",
+        help=f"{text}. Without URL, the value of MONOTRON_STORE.",
     )
 
 
@@ -64,7 +64,7 @@ def fast_forward_help(function: Function) -> Function:
 
 
 @MAINTENANCE.command("audit")
-@store_option("Check the store itself: sqlite:///FILE of a stopped server, or a MongoDB URL")
+@store_option("Check the store itself: `sqlite:///FILE` of a stopped server, or a MongoDB URL")
 @url_option
 def audit(store: str | None, url: str) -> CommandOutput:
     """Check the store for inconsistencies."""
@@ -87,7 +87,7 @@ def audit(store: str | None, url: str) -> CommandOutput:
 
 @MAINTENANCE.command("backup")
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
-@store_option("Copy the store itself: sqlite:///FILE of a stopped server")
+@store_option("Copy the store itself: `sqlite:///FILE` of a stopped server")
 @url_option
 def backup(file: Path, store: str | None, url: str) -> CommandOutput:
     """Back up an SQLite store while the server runs. FILE must not exist yet."""
@@ -103,7 +103,7 @@ def backup(file: Path, store: str | None, url: str) -> CommandOutput:
 
 @MAINTENANCE.command("restore")
 @click.argument("backup", metavar="BACKUP", type=click.Path(path_type=Path))
-@store_option("New SQLite store: sqlite:///FILE", required=True)
+@store_option("New SQLite store, `sqlite:///FILE`", required=True)
 @click.option(
     "--fast-forward", "by", metavar="N", type=INCREASE, required=True, help="Raise all series by N."
 )
@@ -132,7 +132,7 @@ def restore(backup: Path, store: str, by: int) -> CommandOutput:
 
 @MAINTENANCE.command("fast-forward")
 @click.argument("by", metavar="N", type=INCREASE)
-@store_option("Store: a restored MongoDB database, or sqlite:///FILE", required=True)
+@store_option("Restored store: a MongoDB URL, or `sqlite:///FILE`", required=True)
 @fast_forward_help
 def fast_forward(by: int, store: str) -> CommandOutput:
     """Raise all series after a restore. The servers of the store must be stopped."""

@@ -25,7 +25,7 @@ KEY_ID = re.compile(r"mtk_k_[0-9A-Za-z]{8}")
 
 
 class Checked(click.ParamType):  # type: ignore[type-arg]
-    """A value that a function parses. Its ValueError says what the value must be.
+    """A value that a function parses. Its ValueError states the valid values.
 
     Messages never contain the value, because it may be a secret.
     """

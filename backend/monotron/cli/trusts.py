@@ -84,11 +84,21 @@ def job_filter_options(function: Function) -> Callable[..., CommandOutput]:
     @click.option(
         "--branch",
         metavar="BRANCH",
-        help="Trust jobs of BRANCH [default: the default branch, if no other restriction is "
-        "passed].",
+        show_default="the default branch, if no other restriction is passed",
+        help="Trust jobs of BRANCH. On GitLab, it must be protected.",
     )
-    @click.option("--environment", metavar="NAME", help="Trust jobs of this environment.")
-    @click.option("--workflow", metavar="FILE", help="Trust jobs of this workflow file.")
+    @click.option(
+        "--environment",
+        metavar="NAME",
+        help="Trust jobs of this environment. Protect it: anyone who can run a job in it is "
+        "trusted.",
+    )
+    @click.option(
+        "--workflow",
+        metavar="FILE",
+        help="Trust jobs of this workflow file, such as `release.yml`. Add another restriction: "
+        "every branch has its own copy.",
+    )
     @click.option("--protected", is_flag=True, help="Trust jobs of every protected branch and tag.")
     @functools.wraps(function)
     def call(
@@ -131,7 +141,7 @@ def list_trusts(client: AdminClient, account: int) -> CommandOutput:
     "events",
     metavar="EVENT",
     multiple=True,
-    help="Additionally accept this event, such as pull_request; may be repeated.",
+    help="Additionally accept this event, such as `pull_request`; may be repeated.",
 )
 @permission_options
 def add_trust(
@@ -166,9 +176,9 @@ def delete_trust(client: AdminClient, account: int, trust: int) -> CommandOutput
     "--repository-id",
     metavar="ID",
     type=ID,
-    help="Repository id; with --owner-id, skips the GitHub lookup.",
+    help="Repository id; with `--owner-id`, skips the GitHub lookup.",
 )
-@click.option("--owner-id", metavar="ID", type=ID, help="Id of the owner, with --repository-id.")
+@click.option("--owner-id", metavar="ID", type=ID, help="Id of the owner, with `--repository-id`.")
 @click.option(
     "--github-api",
     metavar="URL",
@@ -181,7 +191,7 @@ def delete_trust(client: AdminClient, account: int, trust: int) -> CommandOutput
     metavar="ISSUER",
     default="github",
     show_default=True,
-    help="Issuer of the identity tokens.",
+    help="Issuer of GitHub's identity tokens.",
 )
 @permission_options
 @job_filter_options
@@ -210,10 +220,10 @@ def trust_github(
     "--project-id",
     metavar="ID",
     type=ID,
-    help="Project id; with --namespace-id, skips the GitLab lookup.",
+    help="Project id; with `--namespace-id`, skips the GitLab lookup.",
 )
 @click.option(
-    "--namespace-id", metavar="ID", type=ID, help="Id of the namespace, with --project-id."
+    "--namespace-id", metavar="ID", type=ID, help="Id of the namespace, with `--project-id`."
 )
 @click.option(
     "--gitlab-url",
@@ -223,7 +233,10 @@ def trust_github(
     help="URL of a self-managed GitLab.",
 )
 @click.option(
-    "--issuer", metavar="ISSUER", help="Issuer of the identity tokens [default: --gitlab-url]."
+    "--issuer",
+    metavar="ISSUER",
+    show_default="the GitLab URL",
+    help="Issuer of GitLab's identity tokens.",
 )
 @permission_options
 @job_filter_options
@@ -243,6 +256,7 @@ def trust_gitlab(
     if found is None:
         found = find_on_gitlab(path, gitlab_url, os.environ, client.retry_policy)
     jobs = jobs.or_default_branch(found, "GitLab")
+    jobs = jobs._replace(protected=jobs.protected or bool(jobs.branch))
     claims = gitlab_claims(found, jobs, gitlab_url)
     return _create(client, permissions, issuer or gitlab_url.rstrip("/"), claims, found, jobs)
 
