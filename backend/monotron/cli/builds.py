@@ -199,7 +199,7 @@ def _current_version(
 
 
 def _query(options: Mapping[str, Any]) -> dict[str, str]:
-    """The parameters of the request for a version, without those at their defaults."""
+    """The parameters of the request for a version, without default values."""
     query = {name: options[name] for name in ("bump", "prerelease", "line", "initial", "metadata")}
     query["on_conflict"] = "reuse" if options["on_conflict"] == "reuse" else None
     query["dry_run"] = "true" if options["dry_run"] else None
