@@ -15,17 +15,14 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from monotron import logging_setup
-from monotron.auth.api_keys import Accounts, ApiKeys
+from monotron.auth.accounts import Accounts
+from monotron.auth.api_keys import ApiKeys
 from monotron.auth.authenticator import Authenticator, RootKey
 from monotron.auth.oidc import Issuer
 from monotron.auth.rate_limit import RateLimiter
 from monotron.auth.replay_guard import ReplayGuard
-from monotron.auth.trust_policies import (
-    OidcAuthenticator,
-    TrustPolicies,
-    configured_issuers,
-    configured_trusts,
-)
+from monotron.auth.trust_policies import OidcAuthenticator, TrustPolicies
+from monotron.auth.trust_schema import configured_issuers, configured_trusts
 from monotron.config import Settings, is_loopback
 from monotron.errors import StartupError
 from monotron.logging_setup import RequestLog
@@ -33,7 +30,7 @@ from monotron.services.attributes import AttributeService
 from monotron.services.executor import StoreExecutor
 from monotron.services.series import SeriesService
 from monotron.services.versions import VersionService
-from monotron.store import Store, open_store
+from monotron.store import Store, describe, open_store
 from monotron.store.startup_check import self_check
 from monotron.supervisor import Supervisor
 from monotron.web.access import AccessControl
@@ -134,7 +131,7 @@ async def _serve(
 ) -> None:
     async with _listening(settings, bind, request_log) as (application, stop_listening, address):
         stop = _stop_signal(supervisor)
-        log.info("listening on %s, store %s", address, settings.store_name)
+        log.info("listening on %s, store %s", address, describe(settings.store))
         if application.admission.sign_in.open_to_all:
             log.warning(
                 "no credentials configured: anyone on this machine has full access to %s", address
@@ -176,8 +173,8 @@ async def _application(
             await _sign_in(settings, issuers, grants, trusts),
             accounts,
             ReplayGuard(store, executor, settings.operations_per_identity),
-            RateLimiter(settings.requests_per_key, "with these credentials"),
-            RateLimiter(settings.requests_per_account, "for this account"),
+            RateLimiter(settings.requests_per_key, "requests with these credentials"),
+            RateLimiter(settings.requests_per_account, "requests for this account"),
         ),
         request_log,
     )
@@ -196,18 +193,16 @@ async def _sign_in(
         try:
             tokens = TokenVerifier(issuers, settings.audience)
         except ValueError as error:
-            raise StartupError(f"issuers are set, and the audience {error}.") from None
+            raise StartupError(f"{error}.") from None
         identities = OidcAuthenticator(tokens, trusts)
     open_to_all = not (root or identities or await grants.any())
     if open_to_all and not is_loopback(settings.listen.host):
         raise StartupError(
-            f"Whoever can reach {settings.listen.host}:{settings.listen.port} could count: there "
-            "are no credentials, so the server serves this machine only. Set MONOTRON_ROOT_API_KEY "
-            "and MONOTRON_ROOT_API_SECRET to values of your own, or listen on 127.0.0.1."
+            f"Refusing to listen on {settings.listen.host}:{settings.listen.port} without "
+            "credentials. Set MONOTRON_ROOT_API_KEY and MONOTRON_ROOT_API_SECRET, or listen on "
+            "127.0.0.1."
         )
-    failures = RateLimiter(
-        settings.failures_per_address, "with wrong credentials from this address"
-    )
+    failures = RateLimiter(settings.failures_per_address, "failed sign-ins from this address")
     return Authenticator(
         grants, root=root, identities=identities, open_to_all=open_to_all, failures=failures
     )

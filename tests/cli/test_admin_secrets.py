@@ -16,7 +16,7 @@ from monotron.auth.key_format import new_key as fresh_key_pair
 from monotron.cli.output import CommandOutput
 from support.server import ROOT as ROOT_KEY
 from support.server import Server
-from support.stand_in import Heard, Say, StandIn
+from support.stand_in import ReceivedRequest, Reply, StandIn
 from support.terminal import Terminal
 
 SERIES = "--scope=read,write:series"
@@ -28,20 +28,20 @@ class TestSecrets:
     ) -> None:
         processes = b""
 
-        def answer(heard: Heard) -> Say:
+        def answer(request: ReceivedRequest) -> Reply:
             nonlocal processes
             for path in Path("/proc").glob("[0-9]*/cmdline"):
                 try:
                     processes += path.read_bytes()
                 except OSError:
                     continue  # the process has just ended
-            return Say.problem(401, "unauthenticated", f"Not {heard.headers['Authorization']}")
+            return Reply.problem(401, "unauthenticated", f"Not {request.headers['Authorization']}")
 
         with StandIn(answer) as stand_in:
             operator.url = stand_in.url
             errors = operator.fails(1, "key", "create", SERIES)
             errors += operator.fails(1, "key", "create", SERIES, MONOTRON_API_KEY="mtk_k_canary")
-        first, second = (heard.headers["Authorization"] for heard in stand_in.heard)
+        first, second = (request.headers["Authorization"] for request in stand_in.requests)
         assert (first, second) == (ROOT_KEY, "Bearer mtk_k_canary")
         assert b"create" in processes
         for secret in ("correct-horse", first.partition(" ")[2], "mtk_k_canary"):
@@ -79,10 +79,10 @@ class TestSecrets:
 
     def test_only_the_id_of_a_pasted_secret_is_sent(self, operator: Terminal) -> None:
         pair = fresh_key_pair()
-        with StandIn([Say(200)]) as stand_in:
+        with StandIn([Reply(200)]) as stand_in:
             operator.url = stand_in.url
             printed = operator.prints("key", "revoke", pair.secret)
-        assert stand_in.heard[0].path == f"/v1/accounts/1/grants/{pair.name}"
+        assert stand_in.requests[0].path == f"/v1/accounts/1/grants/{pair.name}"
         assert pair.secret[15:] not in printed
 
     def test_an_invalid_key_id_is_not_repeated(self, operator: Terminal) -> None:
@@ -95,7 +95,7 @@ class TestSecrets:
 
 class TestStrictReading:
     def test_a_login_page_does_not_count_as_a_revocation(self, operator: Terminal) -> None:
-        with StandIn([Say(200, b"<html>Sign in", {"Content-Type": "text/html"})]) as stand_in:
+        with StandIn([Reply(200, b"<html>Sign in", {"Content-Type": "text/html"})]) as stand_in:
             operator.url = stand_in.url
             operator.fails(4, "key", "revoke", "mtk_k_AbCdEfGh")
 
@@ -118,25 +118,25 @@ class TestStrictReading:
         pair = fresh_key_pair()
         key = {"id": 1, "key": pair.name, "secret": pair.secret}
         document = {"account_id": 1, "api_key": key, "scopes": ["read:series"], **changes}
-        with StandIn([Say.json(document)]) as stand_in:
+        with StandIn([Reply.json(document)]) as stand_in:
             operator.url = stand_in.url
             errors = operator.fails(4, "key", "create", SERIES)
-        assert "not Monotron's" in errors
+        assert "not a Monotron response" in errors
         assert pair.secret not in errors
 
     @pytest.mark.parametrize("following", ["1", 5, ""])
     def test_pages_that_repeat_end_with_an_error(
         self, operator: Terminal, following: object
     ) -> None:
-        with StandIn([Say.json({"accounts": [{"id": 1}], "next": following})]) as stand_in:
+        with StandIn([Reply.json({"accounts": [{"id": 1}], "next": following})]) as stand_in:
             operator.url = stand_in.url
             operator.fails(4, "account", "list")
-        assert len(stand_in.heard) <= 2
+        assert len(stand_in.requests) <= 2
 
     def test_a_table_has_no_control_characters(self, operator: Terminal) -> None:
         trust = {"id": 1, "account_id": 1, "issuer": "\x1b[31m", "claims": {"sub": "a\nb"}}
         page = {"trusts": [{**trust, "scopes": ["read:series"]}], "next": None}
-        with StandIn([Say.json(page)]) as stand_in:
+        with StandIn([Reply.json(page)]) as stand_in:
             operator.url = stand_in.url
             printed = operator.prints("trust", "list")
         assert len(printed.splitlines()) == 2
@@ -156,15 +156,15 @@ class TestRetries:
     def test_a_create_request_is_sent_once(
         self, operator: Terminal, arguments: tuple[str, ...]
     ) -> None:
-        with StandIn([Say.problem(503, "draining", "Soon.")]) as stand_in:
+        with StandIn([Reply.problem(503, "draining", "Soon.")]) as stand_in:
             operator.url = stand_in.url
             errors = operator.fails(4, *arguments)
-        assert len(stand_in.heard) == 1
+        assert len(stand_in.requests) == 1
         assert "hint: it may have been created nevertheless; list what exists" in errors
 
     def test_a_list_request_is_retried(self, operator: Terminal) -> None:
-        page = Say.json({"accounts": [{"id": 1}], "next": None})
-        with StandIn([Say.problem(503, "draining", "Soon."), page]) as stand_in:
+        page = Reply.json({"accounts": [{"id": 1}], "next": None})
+        with StandIn([Reply.problem(503, "draining", "Soon."), page]) as stand_in:
             operator.url = stand_in.url
             process = operator.run("account", "list")
         assert (process.returncode, process.stdout) == (0, "ACCOUNT\n1\n")

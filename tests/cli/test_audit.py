@@ -10,7 +10,7 @@ import pytest
 from monotron.store import open_store
 from support.credentials import new_key
 from support.server import ROOT, ROOT_ENV, Client, Server
-from support.stand_in import Say, StandIn
+from support.stand_in import Reply, StandIn
 from support.terminal import Terminal
 
 FINDING = "The series 'web' of account 1 has no entry for 2"
@@ -119,9 +119,9 @@ class TestRefusals:
 
     @pytest.mark.parametrize(
         "response",
-        [Say.json({"findings": 1}), Say(302), Say(200, b"x", length=9)],
+        [Reply.json({"findings": 1}), Reply(302), Reply(200, b"x", length=9)],
         ids=["other-document", "redirect", "cut-off"],
     )
-    def test_an_invalid_response_exits_with_4(self, response: Say, offline: Terminal) -> None:
+    def test_an_invalid_response_exits_with_4(self, response: Reply, offline: Terminal) -> None:
         with StandIn([response]) as stand_in:
             offline.fails(4, "audit", "--url", stand_in.url)

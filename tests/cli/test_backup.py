@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.server import Client, Server
-from support.stand_in import HANG_UP, Say, StandIn
+from support.stand_in import HANG_UP, Reply, StandIn
 from support.terminal import Terminal
 
 
@@ -56,15 +56,15 @@ def test_an_existing_file_is_never_overwritten(offline: Terminal) -> None:
 @pytest.mark.parametrize(
     ("response", "code"),
     [
-        (Say.json({"x": 1}), 1),
-        (Say(200, b"SQLite format 3\0", length=999), 4),
-        (Say(200, b"SQLite format 3\0" * 300), 1),
-        (Say.problem(400, "invalid_request", "This server uses MongoDB."), 1),
+        (Reply.json({"x": 1}), 1),
+        (Reply(200, b"SQLite format 3\0", length=999), 4),
+        (Reply(200, b"SQLite format 3\0" * 300), 1),
+        (Reply.problem(400, "invalid_request", "This server uses MongoDB."), 1),
         (HANG_UP, 4),
     ],
     ids=["something-else", "cut-off", "damaged", "refused", "no-response"],
 )
-def test_a_failed_backup_leaves_no_file(response: Say, code: int, offline: Terminal) -> None:
+def test_a_failed_backup_leaves_no_file(response: Reply, code: int, offline: Terminal) -> None:
     with StandIn([response]) as stand_in:
         errors = offline.fails(code, "backup", "copy.db", "--url", stand_in.url)
     assert errors.startswith("error: ")

@@ -9,10 +9,10 @@ import pytest
 
 from monotron_ci import outputs
 from support.server import Server
-from support.stand_in import HANG_UP, Say, StandIn
+from support.stand_in import HANG_UP, Reply, StandIn
 from support.terminal import Terminal
 
-LOGIN_PAGE = Say(200, b"<html>Sign in", {"Content-Type": "text/html"})
+LOGIN_PAGE = Reply(200, b"<html>Sign in", {"Content-Type": "text/html"})
 
 
 def version(**members: object) -> dict[str, object]:
@@ -33,7 +33,7 @@ def version(**members: object) -> dict[str, object]:
 class TestHostileResponses:
     @pytest.mark.parametrize("member", ["metadata", "tag"])
     def test_a_member_cannot_add_a_line(self, member: str, terminal: Terminal) -> None:
-        with StandIn([Say.json(version(**{member: "x\nPATH=/evil"}))]) as stand_in:
+        with StandIn([Reply.json(version(**{member: "x\nPATH=/evil"}))]) as stand_in:
             terminal.url = stand_in.url
             printed = terminal.prints("version", "a", "b", "--output=dotenv")
         assert [line.partition("=")[0] for line in printed.splitlines()] == [
@@ -45,7 +45,7 @@ class TestHostileResponses:
     def test_half_a_character_causes_no_traceback(
         self, output_format: str, terminal: Terminal
     ) -> None:
-        with StandIn([Say.json(version(token="\ud800"))]) as stand_in:
+        with StandIn([Reply.json(version(token="\ud800"))]) as stand_in:
             terminal.url = stand_in.url
             process = terminal.run("version", "a", "--bump=none", f"--output={output_format}")
         assert "Traceback" not in process.stderr
@@ -53,12 +53,12 @@ class TestHostileResponses:
 
     def test_control_characters_are_not_printed(self, terminal: Terminal) -> None:
         detail = "\x1b]0;x\x07\x9b2J red\nhint: run me"
-        with StandIn([Say.problem(422, "invalid_bump", detail)]) as stand_in:
+        with StandIn([Reply.problem(422, "invalid_bump", detail)]) as stand_in:
             terminal.url = stand_in.url
             printed = terminal.fails(1, "version", "a", "b")
         assert len(printed.splitlines()) == 1
         page = {"releases": [version(token="\x1b[31m", created_at="\x9b")], "next": None}
-        with StandIn([Say.json(page)]) as stand_in:
+        with StandIn([Reply.json(page)]) as stand_in:
             terminal.url = stand_in.url
             printed += terminal.prints("releases", "a")
             printed += terminal.prints("releases", "a", "--output=json")
@@ -101,9 +101,9 @@ class TestExitCodes:
         for command in [("peek", name, "a"), ("version", name, "a", "--bump=none")]:
             assert "error: 'a' has no " in terminal.fails(3, *command)
 
-    @pytest.mark.parametrize("response", [Say.problem(503, "draining", "Soon."), LOGIN_PAGE])
+    @pytest.mark.parametrize("response", [Reply.problem(503, "draining", "Soon."), LOGIN_PAGE])
     def test_a_busy_server_and_a_login_page_exit_with_4(
-        self, response: Say, terminal: Terminal
+        self, response: Reply, terminal: Terminal
     ) -> None:
         with StandIn([response]) as stand_in:
             terminal.url = stand_in.url
@@ -113,14 +113,16 @@ class TestExitCodes:
         with StandIn([LOGIN_PAGE]) as stand_in:
             terminal.url = stand_in.url
             errors = terminal.fails(4, "next", "a", "b")
-        assert "hint: Check --url or MONOTRON_URL" in errors
+        assert "hint: check --url or MONOTRON_URL" in errors
         assert f"`curl {stand_in.url}/v1`" in errors
 
     def test_an_unreachable_server_exits_with_4(self, terminal: Terminal) -> None:
         terminal.url = unreachable()
         errors = terminal.fails(4, "next", "a", "b", "--retries=0")
-        assert terminal.url in errors
-        assert "onnection refused" in errors
+        assert errors == (
+            f"error: cannot connect to {terminal.url}: connection refused (1 attempt)\n"
+            "hint: check the URL and that the server is running. Retrying is safe.\n"
+        )
 
 
 class TestRetries:
@@ -137,7 +139,7 @@ class TestRetries:
 
     def test_a_retry_after_a_response_names_its_status(self, terminal: Terminal) -> None:
         entry = {"key": "a", "token": "b", "value": 7}
-        with StandIn([Say.problem(503, "draining", "Soon."), Say.json(entry)]) as stand_in:
+        with StandIn([Reply.problem(503, "draining", "Soon."), Reply.json(entry)]) as stand_in:
             terminal.url = stand_in.url
             process = terminal.run("next", "a", "b")
         assert (process.returncode, process.stdout) == (0, "7\n")
@@ -148,10 +150,10 @@ class TestRetries:
 
 class TestCredentials:
     def test_the_key_comes_from_the_environment_and_is_not_shown(self, terminal: Terminal) -> None:
-        with StandIn([Say.problem(401, "unauthenticated", "Who are you?")]) as stand_in:
+        with StandIn([Reply.problem(401, "unauthenticated", "Who are you?")]) as stand_in:
             terminal.url = stand_in.url
             errors = terminal.fails(1, "next", "a", "b", MONOTRON_API_KEY="secret-key")
-        assert stand_in.heard[0].headers["Authorization"] == "Bearer secret-key"
+        assert stand_in.requests[0].headers["Authorization"] == "Bearer secret-key"
         assert errors == "error: unauthenticated (401): Who are you?\n"
 
 

@@ -23,7 +23,7 @@ def backup(offline: Terminal) -> Path:
     store = open_store(f"sqlite:///{offline.folder}/original.db")
     store.allocate([ask(token) for token in "abc"])
     store.attributes.merge(SERIES, "a", {"branch": "main"})
-    store.register.add("account", AuthRecord("2", 2, {}))
+    store.auth_records.add("account", AuthRecord("2", 2, {}))
     store.backup(offline.folder / "backup.db")
     store.close()
     return offline.folder / "backup.db"
@@ -46,7 +46,7 @@ class TestRestore:
         assert put_any(store, "d") == 1004
         assert put_any(store, "b") == 2
         assert store.attributes.all(SERIES, "a") == {"branch": "main"}
-        assert store.register.find("account", "2") is not None
+        assert store.auth_records.find("account", "2") is not None
         store.close()
 
     @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from monotron.cli.forges import GITHUB_API_URL, github_path
 from monotron_ci.errors import Failure
-from support.stand_in import Say, StandIn
+from support.stand_in import Reply, StandIn
 from support.terminal import Terminal
 
 ISSUER = "https://token.actions.githubusercontent.com"
@@ -19,11 +19,11 @@ SHOP = {"repository_id": "777", "repository_owner_id": "42"}
 IDS = ("--repository-id=777", "--owner-id=42")
 
 
-def repository(**changes: Any) -> Say:
+def repository(**changes: Any) -> Reply:
     """GitHub's response for acme/shop."""
     owner = {"login": "Acme", "id": 42}
     document = {"id": 777, "full_name": "Acme/shop", "owner": owner, "default_branch": "trunk"}
-    return Say.json({**document, **changes})
+    return Reply.json({**document, **changes})
 
 
 class GitHub:
@@ -34,13 +34,13 @@ class GitHub:
         self.account = account
 
     def trust(
-        self, *arguments: str, response: Say | None = None, **env: str
+        self, *arguments: str, response: Reply | None = None, **env: str
     ) -> subprocess.CompletedProcess[str]:
         with StandIn([response or repository()]) as stand_in:
             api = f"--github-api={stand_in.url}"
             command = ("trust", "github", "acme/shop", api, self.account, "--retries=0")
             process = self.operator.run(*command, *arguments, **{"GITHUB_TOKEN": "", **env})
-        self.requests = stand_in.heard
+        self.requests = stand_in.requests
         return process
 
     def claims(self, *arguments: str) -> dict[str, Any]:
@@ -148,21 +148,21 @@ class TestLookup:
     @pytest.mark.parametrize(
         ("response", "code", "message"),
         [
-            (Say.json({"message": "\x1b[31mNot Found"}, 404), 2, "set GITHUB_TOKEN"),
-            (Say.json({}, 403), 2, "rate limit is exceeded"),
-            (Say.json({}, 401), 2, "is invalid"),
-            (Say(301, b"", {"Location": "/repositories/777"}), 2, "pass its current name"),
+            (Reply.json({"message": "\x1b[31mNot Found"}, 404), 2, "set GITHUB_TOKEN"),
+            (Reply.json({}, 403), 2, "rate limit is exceeded"),
+            (Reply.json({}, 401), 2, "is invalid"),
+            (Reply(301, b"", {"Location": "/repositories/777"}), 2, "pass its current name"),
             (repository(full_name="evil/shop"), 2, "describes another repository"),
             (repository(id="777"), 2, "does not contain the ids"),
             (repository(owner={"id": True}), 2, "does not contain the ids"),
             (repository(default_branch=None), 2, "pass --branch main"),
-            (Say(200, b"<html>", {"Content-Type": "text/html"}), 2, "without a description"),
-            (Say.json({}, 502), 4, "without a description"),
+            (Reply(200, b"<html>", {"Content-Type": "text/html"}), 2, "without a description"),
+            (Reply.json({}, 502), 4, "without a description"),
         ],
         ids=["404", "403", "401", "moved", "other", "id", "owner", "branch", "page", "502"],
     )
     def test_an_unusable_response_creates_no_trust_policy(
-        self, github: GitHub, response: Say, code: int, message: str
+        self, github: GitHub, response: Reply, code: int, message: str
     ) -> None:
         process = github.trust(response=response, GITHUB_TOKEN="ghp_canary")
         assert (process.returncode, process.stdout) == (code, "")

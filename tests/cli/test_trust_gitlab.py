@@ -9,7 +9,7 @@ import pytest
 
 from monotron.cli.forges import GITLAB_URL, gitlab_path
 from monotron_ci.errors import Failure
-from support.stand_in import Say, StandIn
+from support.stand_in import Reply, StandIn
 from support.terminal import Terminal
 
 PROJECT = {
@@ -31,14 +31,14 @@ class GitLab:
 
     def claims(self, *arguments: str, **env: str) -> dict[str, Any]:
         """The claims of the new trust policy."""
-        with StandIn([Say.json(PROJECT)]) as stand_in:
+        with StandIn([Reply.json(PROJECT)]) as stand_in:
             options = (f"--gitlab-url={stand_in.url}", "--issuer=gitlab.com", self._account)
             command = ("trust", "gitlab", "acme/tools/shop", "--output=json")
             process = self._operator.run(
                 *command, *options, *arguments, **{"GITLAB_TOKEN": "", **env}
             )
         self.port = stand_in.port
-        self.requests = stand_in.heard
+        self.requests = stand_in.requests
         assert process.returncode == 0, process.stderr
         trust = json.loads(process.stdout)
         assert trust["issuer"] == "https://gitlab.com"

@@ -32,7 +32,7 @@ class TestSeries:
         put(store, "a", series=OTHER)
         assert store.fast_forward(10, BUMP).raised == 2
         assert ledger(store) == [("a", 1), ("b", 2), ("c", 3), (None, 13)]
-        assert store.ledger_page(SERIES, None, 1)[0].by == BUMP  # type: ignore[index]
+        assert store.ledger_page(SERIES, None, 1)[0].assigned_by == BUMP  # type: ignore[index]
         assert put_any(store, "d") == 14
         assert put(store, "b", series=OTHER) == 12
         assert findings(store) == []

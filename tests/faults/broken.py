@@ -138,10 +138,10 @@ def stamp_not_looked_for(store: Any, _: World) -> None:
 
 
 def seen_by_token_and_value(move: HeadUpdate, work: Any) -> Any:
-    """A compare-and-set that a head of another life may fit."""
+    """A compare-and-set that a head of another generation may fit."""
     condition = _seen(move, work)
     if move.seen.stamp is not None:
-        del condition["life"], condition["stamp"]
+        del condition["generation"], condition["stamp"]
     return condition
 
 

@@ -26,7 +26,7 @@ from monotron.cli.options import (
     retry_policy,
     url_option,
 )
-from monotron.cli.output import DESCRIPTION, CommandOutput
+from monotron.cli.output import CommandOutput
 from monotron_ci.errors import Failure
 from monotron_ci.http import RetryPolicy
 
@@ -110,7 +110,7 @@ def _with_hints(function: Function, client: AdminClient, values: dict[str, Any])
         result: CommandOutput = function(client, **values)
         return result
     except Failure as failure:
-        failure.cure = failure.cure or hints.get(failure.code, "")
+        failure.hint = failure.hint or hints.get(failure.code, "")
         raise
 
 
@@ -178,7 +178,7 @@ def create_key(
     spec = {
         "scopes": list(scopes),
         "prefix": prefix,
-        DESCRIPTION: description,
+        "description": description,
         "expires_at": expires,
     }
     key = client.create_key(

@@ -7,14 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from monotron.auth.key_format import name_in
+from monotron.auth.key_format import key_id_of
 from monotron.cli.options import KEY_ID
-from monotron.cli.output import DESCRIPTION
-from monotron_ci.client import LAST as MAX_ID
 from monotron_ci.client import Client
 from monotron_ci.credential import Credential
 from monotron_ci.errors import NoResponse
 from monotron_ci.http import RetryPolicy
+from monotron_ci.responses import INT64_MAX
 
 PAGE = 100
 
@@ -134,14 +133,14 @@ def _is_key(document: Document, account: int) -> bool:
         and _are_texts(document.get("scopes"))
         and all(
             isinstance(document.get(member), str | None)
-            for member in ("prefix", DESCRIPTION, "expires_at", "last_used_at", "created_at")
+            for member in ("prefix", "description", "expires_at", "last_used_at", "created_at")
         )
     )
 
 
 def _has_secret(key: Document) -> bool:
     secret = key.get("secret")
-    return isinstance(secret, str) and name_in(secret) == key["key"]
+    return isinstance(secret, str) and key_id_of(secret) == key["key"]
 
 
 def _is_trust(document: Document, account: int) -> bool:
@@ -154,7 +153,9 @@ def _is_trust(document: Document, account: int) -> bool:
         and all(isinstance(values, str) or _are_texts(values) for values in claims.values())
         and _are_texts(document.get("allow_events", []))
         and _are_texts(document.get("scopes"))
-        and all(isinstance(document.get(member), str | None) for member in ("prefix", DESCRIPTION))
+        and all(
+            isinstance(document.get(member), str | None) for member in ("prefix", "description")
+        )
     )
 
 
@@ -163,4 +164,4 @@ def _are_texts(value: object) -> bool:
 
 
 def _is_id(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_ID
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= INT64_MAX

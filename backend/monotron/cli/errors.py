@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import IntEnum
 
 import click
@@ -30,6 +31,9 @@ EXIT_CODES = {
 }
 
 
+NAMES = ("Monotron", "Python")
+
+
 class NothingFound(Failure):
     """The series, commit or version does not exist yet."""
 
@@ -53,8 +57,16 @@ def describe(error: Exception) -> tuple[str, str]:
         case click.UsageError():
             return describe_usage_error(error)
         case Failure():
-            return error.cause, error.cure
+            return _plain(error.cause), _plain(error.hint)
         case MonotronError():
             return f"{error.code}: {error.detail}", ""
         case _:
-            return str(error), ""
+            return _plain(str(error)), ""
+
+
+def _plain(sentence: str) -> str:
+    """The sentence as one message: with a lower-case first word, and without a final period."""
+    first = sentence.partition(" ")[0]
+    if re.fullmatch("[A-Z][a-z]+", first) and first not in NAMES:
+        sentence = f"{sentence[0].lower()}{sentence[1:]}"
+    return sentence if ". " in sentence else sentence.removesuffix(".")

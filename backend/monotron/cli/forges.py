@@ -15,8 +15,7 @@ from urllib.parse import quote, urlsplit
 from monotron_ci.client import AGENT
 from monotron_ci.credential import parse_credential
 from monotron_ci.errors import Failure, NoResponse
-from monotron_ci.http import AGAIN as RETRYABLE_STATUSES
-from monotron_ci.http import HttpResponse, RetryPolicy, checked_url, send
+from monotron_ci.http import RETRYABLE_STATUSES, HttpResponse, RetryPolicy, checked_url, send
 
 GITHUB_API_URL = "https://api.github.com"
 GITLAB_URL = "https://gitlab.com"

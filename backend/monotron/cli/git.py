@@ -4,8 +4,8 @@ import subprocess
 
 from semver import Version
 
-from monotron_ci.client import LAST as MAX_NUMBER
 from monotron_ci.errors import Failure
+from monotron_ci.responses import INT64_MAX
 
 
 class GitFailed(Failure):
@@ -35,7 +35,7 @@ def newest_tag(prefix: str, command: str) -> str:
     texts = [tag.removeprefix(prefix) for tag in tags]
     versions = [Version.parse(text) for text in texts if Version.is_valid(text)]
     finals = [version for version in versions if version.prerelease is None]
-    usable = [each for each in finals if max(each.major, each.minor, each.patch) <= MAX_NUMBER]
+    usable = [each for each in finals if max(each.major, each.minor, each.patch) <= INT64_MAX]
     if not usable:
         raise GitFailed(
             f"no tag matches {prefix}X.Y.Z",

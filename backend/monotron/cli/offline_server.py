@@ -12,7 +12,7 @@ from secrets import token_urlsafe
 from typing import Any
 
 from monotron.auth.oidc import parse_issuer
-from monotron.auth.trust_policies import configured_issuers
+from monotron.auth.trust_schema import configured_issuers
 from monotron.cli.store_file import existing_sqlite_path, is_mongodb, sqlite_path
 from monotron.config import Address, Settings
 from monotron.errors import StartupError

@@ -14,10 +14,10 @@ import click
 
 from monotron.cli.command import Function
 from monotron.cli.output import CommandOutput, print_warning
-from monotron_ci.client import LAST as MAX_ID
 from monotron_ci.client import Client
 from monotron_ci.credential import Credential, parse_credential
 from monotron_ci.http import RetryPolicy
+from monotron_ci.responses import INT64_MAX
 
 DEFAULT_URL = "http://127.0.0.1:3030"
 
@@ -55,7 +55,7 @@ def whole_number(name: str, minimum: int, maximum: int) -> Checked:
 
 
 def _id(text: str) -> int:
-    if not re.fullmatch(r"[1-9][0-9]{0,18}", text) or int(text) > MAX_ID:
+    if not re.fullmatch(r"[1-9][0-9]{0,18}", text) or int(text) > INT64_MAX:
         raise ValueError("must be a positive integer")
     return int(text)
 

@@ -12,9 +12,6 @@ from typing import Any
 from monotron_ci.errors import Failure
 from monotron_ci.workflow_commands import printable
 
-DESCRIPTION = "label"
-"""The member of API keys and trust policies that holds their description."""
-
 EMPTY = "-"
 
 FORMATS = ("text", "json", "dotenv", "github")
@@ -104,7 +101,7 @@ def keys_table(keys: Iterable[Mapping[str, Any]]) -> str:
         ("KEY", "SCOPES", "PREFIX", "DESCRIPTION", "EXPIRES", "LAST USED", "CREATED")
     ]
     for key in keys:
-        members = ("prefix", DESCRIPTION, "expires_at", "last_used_at", "created_at")
+        members = ("prefix", "description", "expires_at", "last_used_at", "created_at")
         cells = (key.get(member) or EMPTY for member in members)
         rows.append((key["api_key"]["key"], " ".join(key["scopes"]), *cells))
     return table(rows)
@@ -116,7 +113,7 @@ def trusts_table(trusts: Iterable[Mapping[str, Any]]) -> str:
     ]
     for trust in trusts:
         trust_id = "(config)" if trust["id"] is None else str(trust["id"])
-        cells = (trust.get(member) or EMPTY for member in ("prefix", DESCRIPTION))
+        cells = (trust.get(member) or EMPTY for member in ("prefix", "description"))
         rows.append(
             (trust_id, trust["issuer"], conditions(trust), " ".join(trust["scopes"]), *cells)
         )

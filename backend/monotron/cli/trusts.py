@@ -31,7 +31,7 @@ from monotron.cli.forges import (
     gitlab_path,
 )
 from monotron.cli.options import CLAIM, ID, fail_usage
-from monotron.cli.output import DESCRIPTION, CommandOutput
+from monotron.cli.output import CommandOutput
 
 DEFAULT_SCOPES = ("read,write:series",)
 
@@ -286,7 +286,7 @@ def _create(
         "allow_events": events,
         "scopes": list(permissions.scopes),
         "prefix": permissions.prefix,
-        DESCRIPTION: permissions.description or default,
+        "description": permissions.description or default,
     }
     trust = client.create_trust(
         permissions.account, {name: value for name, value in spec.items() if value is not None}

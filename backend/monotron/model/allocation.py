@@ -13,7 +13,7 @@ class AllocationRequest(NamedTuple):
     series: SeriesKey
     token: str
     reuse: Reuse
-    by: str
+    assigned_by: str
     """The credential that asks, by the short name of its principal, at most 128 characters. It
     stands in the ledger beside a value that is newly given, and decides nothing."""
     up_to: int = INT64_MAX

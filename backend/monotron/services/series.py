@@ -34,13 +34,19 @@ class SeriesService:
         )
 
     def next(
-        self, series: SeriesKey, token: str, reuse: Reuse, by: str, *, up_to: int = INT64_MAX
+        self,
+        series: SeriesKey,
+        token: str,
+        reuse: Reuse,
+        assigned_by: str,
+        *,
+        up_to: int = INT64_MAX,
     ) -> "asyncio.Future[Allocation]":
         """The value of the token: a new one, or the one that *reuse* selects.
 
         *by* is the name of the principal. The ledger stores it with a new value.
         """
-        return self._allocations.add(AllocationRequest(series, token, reuse, by, up_to))
+        return self._allocations.add(AllocationRequest(series, token, reuse, assigned_by, up_to))
 
     async def peek(self, series: SeriesKey) -> Entry:
         """The current entry. Raises `SeriesNotFound` if the series does not exist."""
@@ -60,9 +66,9 @@ class SeriesService:
             )
         return entry
 
-    async def advance_to(self, series: SeriesKey, value: int, by: str) -> Allocation:
+    async def advance_to(self, series: SeriesKey, value: int, assigned_by: str) -> Allocation:
         """Raise the series to *value*, so that the next value is *value* + 1."""
-        return await self._executor.run(self._store.advance_to, series, value, by)
+        return await self._executor.run(self._store.advance_to, series, value, assigned_by)
 
     async def delete(self, series: SeriesKey, *, restart: bool) -> None:
         """Delete the series and its entries; with *restart* also its high-water mark."""

@@ -17,7 +17,8 @@ from tornado.httputil import (
 from tornado.routing import PathMatches, Rule
 from tornado.web import Application, RequestHandler
 
-from monotron.auth.api_keys import Accounts, ApiKeys
+from monotron.auth.accounts import Accounts
+from monotron.auth.api_keys import ApiKeys
 from monotron.auth.trust_policies import TrustPolicies
 from monotron.logging_setup import RequestLog
 from monotron.services.attributes import AttributeService

@@ -14,7 +14,7 @@ from monotron.errors import (
     VersionNotFound,
 )
 from monotron.model.conventional_commits import BumpDecision
-from monotron.model.semver import NOTHING, Line, Release, VersionName, place, places
+from monotron.model.semver import NOTHING, Line, Release, VersionName, sort_key, sort_key_range
 from monotron.model.series import INT64_MAX, Allocation, Reuse
 from monotron.services.executor import StoreExecutor
 from monotron.services.series import SeriesService
@@ -69,9 +69,13 @@ class VersionService:
                 raise
             return stands
 
-    async def adopt(self, account: int, name: str, version: Version, by: str) -> VersionResult:
+    async def adopt(
+        self, account: int, name: str, version: Version, assigned_by: str
+    ) -> VersionResult:
         """Let counting go on from a version that was given elsewhere."""
-        return await self._executor.run(self._adopt, VersionName(account, name), version, by)
+        return await self._executor.run(
+            self._adopt, VersionName(account, name), version, assigned_by
+        )
 
     async def latest(self, account: int, name: str) -> VersionResult:
         """The highest final version; from the series where no record of it is."""
@@ -129,7 +133,7 @@ class VersionService:
     def _page(
         self, product: VersionName, before: Version | None, limit: int
     ) -> tuple[list[VersionResult], Version | None]:
-        below = places()[1] if before is None else place(before)
+        below = sort_key_range()[1] if before is None else sort_key(before)
         found = self._releases.page(product, below, limit + 1)
         if not found and not self._standing.begun(product):
             raise VersionNotFound(f"{product.name!r} has no version yet.")
@@ -170,7 +174,7 @@ class VersionService:
                 if plan is None:
                     continue
                 changed = changed or plan.initial is not None
-                given = await self._step(plan, product, token, wanted.by)
+                given = await self._step(plan, product, token, wanted.assigned_by)
                 if given is None:
                     continue
                 changed = changed or not given.reused
@@ -235,7 +239,7 @@ class VersionService:
         return self._given(stands)
 
     async def _step(
-        self, plan: Plan, product: VersionName, token: str, by: str
+        self, plan: Plan, product: VersionName, token: str, assigned_by: str
     ) -> Allocation | None:
         """Give the token a number: the one it has without a record, if that is of use still.
 
@@ -243,7 +247,7 @@ class VersionService:
         """
 
         def next(reuse: Reuse) -> "asyncio.Future[Allocation]":
-            return self._series.next(plan.series, token, reuse, by, up_to=plan.up_to)
+            return self._series.next(plan.series, token, reuse, assigned_by, up_to=plan.up_to)
 
         try:
             given = await next(Reuse.ANY)
@@ -302,8 +306,8 @@ class VersionService:
             metadata=wanted.metadata,
             previous=previous,
             reason=plan.reason,
-            given_at=int(self._clock() * 1000),
-            by=wanted.by,
+            created_at=int(self._clock() * 1000),
+            assigned_by=wanted.assigned_by,
         )
 
     def _preview(
@@ -317,8 +321,8 @@ class VersionService:
         latest = max(plan.latest, self._standing.ahead(product, version))
         return VersionResult(release, not plan.label and version == latest, reused=False)
 
-    def _adopt(self, product: VersionName, version: Version, by: str) -> VersionResult:
-        release, stood = self._adoption.adopt(product, version, by)
+    def _adopt(self, product: VersionName, version: Version, assigned_by: str) -> VersionResult:
+        release, stood = self._adoption.adopt(product, version, assigned_by)
         return VersionResult(release, self._standing.newest(product) == version, reused=stood)
 
 

@@ -13,8 +13,8 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
 
-from monotron.config import store_name
 from monotron.errors import Applied, MonotronError, StartupError, StorageFull, StoreUnavailable
+from monotron.store import describe
 
 log = logging.getLogger("monotron.store")
 
@@ -114,7 +114,7 @@ def _unavailable(applied: Applied) -> StoreUnavailable:
 
 def connect(url: str) -> tuple["Database[Document]", bool]:
     """The URL's database, and whether it is replicated. `StartupError` if it will not do."""
-    name = store_name(url)
+    name = describe(url)
     try:
         client: MongoClient[Document] = MongoClient(
             url, appname="monotron", retryWrites=True, **_connect_timeout(url)
@@ -151,7 +151,7 @@ def unusable(url: str, error: PyMongoError) -> StartupError:
     """MongoDB is there, perhaps, but will not do. The driver's words go to the log only."""
     log.error("MongoDB: %s", error)
     return StartupError(
-        f"MongoDB at {store_name(url)} does not answer as it must ({type(error).__name__}). Is it "
+        f"MongoDB at {describe(url)} does not answer as it must ({type(error).__name__}). Is it "
         "up, does its replica set have a primary, may this user read and write there, and make "
         "indexes?"
     )
