@@ -62,7 +62,7 @@ def test_one_request_is_all_it_takes(tmp_path: Path) -> None:
     assert run.passed, run.output
     (heard,) = stand_in.heard
     assert heard.method == "PUT"
-    path = "/v1/versions/gl:acme:shop/c0ffee?bump=patch&format=dotenv&prefix=MONOTRON_"
+    path = "/v1/versions/gl:acme:shop/c0ffee?bump=patch&format=dotenv&dotenv_prefix=MONOTRON_"
     assert heard.path == path
     assert "Authorization" not in heard.headers
 
@@ -85,7 +85,7 @@ def test_all_options_of_a_version_arrive(tmp_path: Path) -> None:
     path, _, query = stand_in.heard[0].path.partition("?")
     assert path == "/v1/versions/gl:acme:shop/%61%20%74%6f%6b%65%6e%2f%c3%bc"
     assert query == (
-        "bump=minor&format=dotenv&prefix=NEXT_&prerelease=rc&line=1&metadata=sha.7d4c379"
+        "bump=minor&format=dotenv&dotenv_prefix=NEXT_&prerelease=rc&line=1&metadata=sha.7d4c379"
         "&initial=1.4.2&on_conflict=reuse&dry_run=true"
     )
 
@@ -167,7 +167,7 @@ def test_a_pipeline_gets_a_number_and_keeps_it(project: Project) -> None:
 def test_the_token_of_a_number_is_the_pipeline_of_the_instance(tmp_path: Path) -> None:
     stand_in, _ = with_answers(tmp_path, lines(NUMBER_LINES), MONOTRON_MODE="counter")
     assert stand_in.heard[0].path == (
-        "/v1/series/gl:acme:shop/gl-gitlab.example.com-7?reuse=any&format=dotenv&prefix=MONOTRON_"
+        "/v1/series/gl:acme:shop/gl-gitlab.example.com-7?reuse=any&format=dotenv&dotenv_prefix=MONOTRON_"
     )
 
 

@@ -134,9 +134,11 @@ class TestSigningIn:
     def test_the_ledger_says_which_job_it_was(self, job: Job, fresh_key: str) -> None:
         client = job()
         client.request("PUT", f"/v1/series/{fresh_key}/t")
-        (entry,) = client.request("GET", f"/v1/entries/{fresh_key}?by=true").json()["entries"]
-        assert entry["by"].startswith("github@localhost:")
-        assert entry["by"].endswith(":acme/shop:9876543210")
+        (entry,) = client.request("GET", f"/v1/entries/{fresh_key}?assigned_by=true").json()[
+            "entries"
+        ]
+        assert entry["assigned_by"].startswith("github@localhost:")
+        assert entry["assigned_by"].endswith(":acme/shop:9876543210")
 
     def test_a_token_that_nobody_trusts_is_refused_with_the_reason(self, job: Job) -> None:
         answer = job(ref="refs/heads/feature").request("PUT", "/v1/series/a/t")
@@ -335,7 +337,7 @@ def test_issuers_without_an_audience_stop_the_start(config: Path) -> None:
     del content["audience"]
     wrong = config.with_name("no-audience.yml")
     wrong.write_text(yaml.safe_dump(content))
-    with pytest.raises(RuntimeError, match=r"audience must be this server's own URL"):
+    with pytest.raises(RuntimeError, match="`issuers` requires `audience`"):
         Server("sqlite://", args=["--config", str(wrong)])
 
 

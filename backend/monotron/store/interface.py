@@ -170,11 +170,27 @@ class Store(ABC):
     attributes: AttributeStore
     """The attributes of tokens."""
 
+    shareable: ClassVar[bool]
+    """Whether several processes may use one store at the same time."""
+
+    supports_backup: ClassVar[bool]
+    """Whether `backup` is implemented; otherwise it raises InvalidRequest."""
+
     max_concurrency: ClassVar[int]
     """How many calls the engine gains from having under way at the same time."""
 
     max_batch_size: ClassVar[int]
     """How many requests one `advance` or `peek` may carry."""
+
+    @classmethod
+    @abstractmethod
+    def open(cls, url: str, *, clock: Clock) -> "Store":
+        """Open the store of a URL. Raises StartupError."""
+
+    @classmethod
+    @abstractmethod
+    def describe(cls, url: str) -> str:
+        """Return where a store keeps its data, without secrets: for logs and messages."""
 
     @abstractmethod
     def lane(self, series: SeriesKey) -> Hashable:

@@ -26,6 +26,7 @@ from pymongo import ReadPreference
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
+from monotron.config import store_name
 from monotron.errors import InvalidRequest, MonotronError, StoreUnavailable, ValueWouldFall
 from monotron.model.allocation import AllocationRequest, allocate
 from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
@@ -59,6 +60,8 @@ ATTEMPT_SECONDS = 5.0
 class MongoStore(Store):
     """A store on a database, in which it makes its collections and their indexes."""
 
+    shareable = True
+    supports_backup = False
     max_concurrency = 16
     max_batch_size = 256
 
@@ -100,6 +103,10 @@ class MongoStore(Store):
         except PyMongoError as error:
             database.client.close()
             raise unusable(url, error) from error
+
+    @classmethod
+    def describe(cls, url: str) -> str:
+        return store_name(url)
 
     def lane(self, series: SeriesKey) -> Hashable:
         """One lane for all: many series in a step cost little more than one."""
