@@ -16,24 +16,22 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 from monotron import __version__, logging_setup
-from monotron.auth.api_keys import Accounts, ApiKeys
+from monotron.auth.accounts import Accounts
+from monotron.auth.api_keys import ApiKeys
 from monotron.auth.authenticator import Authenticator, RootKey
 from monotron.auth.oidc import Issuer
 from monotron.auth.rate_limit import RateLimiter
 from monotron.auth.replay_guard import ReplayGuard
-from monotron.auth.trust_policies import (
-    OidcAuthenticator,
-    TrustPolicies,
-    configured_issuers,
-    configured_trusts,
-)
+from monotron.auth.trust_policies import OidcAuthenticator, TrustPolicies
+from monotron.auth.trust_schema import configured_issuers, configured_trusts
 from monotron.config import Settings, is_loopback
 from monotron.errors import StartupError
 from monotron.logging_setup import RequestLog
 from monotron.services.attributes import AttributeService
+from monotron.services.executor import StoreExecutor
 from monotron.services.series import SeriesService
 from monotron.services.versions import VersionService
-from monotron.store import Store, open_store, store_class
+from monotron.store import Store, describe, open_store, store_class
 from monotron.store.startup_check import self_check
 from monotron.supervisor import Supervisor
 from monotron.web.access import AccessControl
@@ -97,7 +95,7 @@ def _announce(settings: Settings, address: str) -> None:
     print(
         f"Monotron {__version__} listening on {address}\n"
         f"  API        {address}/v1\n"
-        f"  Data       {store_class(settings.store).describe(settings.store)}",
+        f"  Data       {describe(settings.store)}",
         flush=True,
     )
 
@@ -105,11 +103,12 @@ def _announce(settings: Settings, address: str) -> None:
 async def _check(settings: Settings) -> None:
     """Raise the StartupError that each of several processes would raise, once."""
     store = open_store(settings.store)
-    series = SeriesService(store)
+    executor = StoreExecutor(store.max_concurrency)
     try:
-        await _services(settings, store, series, None)
+        await _services(settings, store, executor, None)
     finally:
-        series.close()
+        executor.close()
+        store.close()
 
 
 async def _serve(
@@ -122,8 +121,7 @@ async def _serve(
     async with _listening(settings, bind, request_log) as server:
         lifecycle, address = server.services.lifecycle, server.address
         stop = _stop_signal(supervisor)
-        location = store_class(settings.store).describe(settings.store)
-        log.info("listening on %s, data in %s", address, location)
+        log.info("listening on %s, data in %s", address, describe(settings.store))
         if server.services.authenticator.open_to_all:
             log.warning(
                 "no credentials configured: anyone on this machine has full access to %s", address
@@ -160,10 +158,10 @@ async def _listening(
 ) -> AsyncIterator[_ListeningServer]:
     """Open the store, build the application and listen; close everything at the end."""
     store = open_store(settings.store)
-    series = SeriesService(store)
+    executor = StoreExecutor(store.max_concurrency)
     try:
         self_check(store)
-        services = await _services(settings, store, series, request_log)
+        services = await _services(settings, store, executor, request_log)
         server = http_server(make_app(services))
         sockets = bind()
         server.add_sockets(sockets)
@@ -173,20 +171,25 @@ async def _listening(
             server.stop()
             await server.close_all_connections()
     finally:
-        series.close()
+        executor.close()
+        store.close()
 
 
 async def _services(
-    settings: Settings, store: Store, series: SeriesService, request_log: RequestLog | None
+    settings: Settings, store: Store, executor: StoreExecutor, request_log: RequestLog | None
 ) -> Services:
-    api_keys, accounts = ApiKeys(store, series), Accounts(store, series)
+    series = SeriesService(store, executor)
+    accounts = Accounts(store, series, executor)
+    api_keys = ApiKeys(store, series, executor)
     issuers = configured_issuers(settings.issuers)
-    policies = TrustPolicies(store, series, issuers, configured_trusts(settings.trusts, issuers))
+    policies = TrustPolicies(
+        store, series, executor, issuers, configured_trusts(settings.trusts, issuers)
+    )
     authenticator = await _authenticator(settings, issuers, api_keys, policies)
     return Services(
         series=series,
-        versions=VersionService(store, series),
-        attributes=AttributeService(store, series),
+        versions=VersionService(store, series, executor),
+        attributes=AttributeService(store, executor),
         accounts=accounts,
         api_keys=api_keys,
         trust_policies=policies,
@@ -194,9 +197,9 @@ async def _services(
         access_control=AccessControl(
             authenticator,
             accounts,
-            ReplayGuard(store, series, settings.operations_per_identity),
-            RateLimiter(settings.requests_per_key, "with these credentials"),
-            RateLimiter(settings.requests_per_account, "for this account"),
+            ReplayGuard(store, executor, settings.operations_per_identity),
+            RateLimiter(settings.requests_per_key, "requests with these credentials"),
+            RateLimiter(settings.requests_per_account, "requests for this account"),
         ),
         store_probe=StoreProbe(series.ping),
         request_log=request_log,
@@ -213,14 +216,10 @@ async def _authenticator(
     if issuers:
         from monotron.auth.oidc.verifier import TokenVerifier  # imported on demand: needs PyJWT
 
-        if not settings.audience:
-            raise StartupError(
-                "`issuers` requires `audience`: set MONOTRON_AUDIENCE to this server's public URL."
-            )
         try:
             tokens = TokenVerifier(issuers, settings.audience)
         except ValueError as error:
-            raise StartupError(f"`issuers` {error}.") from None
+            raise StartupError(f"{error}.") from None
         identities = OidcAuthenticator(tokens, policies)
     open_to_all = not (root or identities or await api_keys.any())
     if open_to_all and not is_loopback(settings.listen.host):
@@ -229,9 +228,7 @@ async def _authenticator(
             "credentials. Set MONOTRON_ROOT_API_KEY and MONOTRON_ROOT_API_SECRET, or listen on "
             "127.0.0.1."
         )
-    failures = RateLimiter(
-        settings.failures_per_address, "with wrong credentials from this address"
-    )
+    failures = RateLimiter(settings.failures_per_address, "failed sign-ins from this address")
     return Authenticator(
         api_keys, root=root, identities=identities, open_to_all=open_to_all, failures=failures
     )

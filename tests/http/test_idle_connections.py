@@ -12,7 +12,7 @@ from tornado.netutil import bind_sockets
 from monotron import server as composition
 from monotron.config import Settings
 from monotron.model.series import Allocation, Entry
-from monotron.services.series import SeriesService
+from monotron.services.executor import StoreExecutor
 from monotron.store import open_store
 from monotron.web import app
 from monotron.web.app import make_app
@@ -31,15 +31,16 @@ def _short_body_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
 async def serving() -> AsyncIterator[tuple[Services, int]]:
     """Serve an empty store with short timeouts, and return its port."""
     store = open_store("sqlite://")
-    series = SeriesService(store)
-    services = await composition._services(Settings.load({}, {}), store, series, None)
+    executor = StoreExecutor(store.max_concurrency)
+    services = await composition._services(Settings.load({}, {}), store, executor, None)
     server = composition.http_server(make_app(services), idle_seconds=IDLE_SECONDS)
     (socket,) = bind_sockets(0, "127.0.0.1")
     server.add_sockets([socket])
     yield services, socket.getsockname()[1]
     server.stop()
     await server.close_all_connections()
-    series.close()
+    executor.close()
+    store.close()
 
 
 @pytest.mark.parametrize(

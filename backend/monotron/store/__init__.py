@@ -5,13 +5,13 @@ import time
 from monotron.errors import StartupError
 from monotron.store.interface import Clock, Store
 
-__all__ = ["Store", "open_store", "store_class"]
+__all__ = ["Store", "describe", "open_store", "store_class"]
 
 
 def store_class(url: str) -> type[Store]:
-    """Return the engine of a URL. Raises StartupError if the scheme is unknown.
+    """Return the engine of a URL: `sqlite://…` or `mongodb://…`. Raises StartupError.
 
-    Drivers are imported here, only when their URL requires them.
+    Drivers are imported here, only if their URL requires them.
     """
     scheme = url.partition(":")[0]
     if scheme == "sqlite":
@@ -22,12 +22,18 @@ def store_class(url: str) -> type[Store]:
         from monotron.store.mongo import MongoStore
 
         return MongoStore
+    # The URL is not shown: it may contain a password.
     raise StartupError(
-        f"Unknown store scheme {scheme!r}. "
-        "Use sqlite:///FILE, sqlite:// (in memory) or mongodb://HOST/DATABASE."
+        "The store must be sqlite:///FILE, sqlite:// (in memory), mongodb://HOST/DATABASE or "
+        "mongodb+srv://HOST/DATABASE."
     )
 
 
 def open_store(url: str, *, clock: Clock = time.time) -> Store:
-    """Open the store of a URL: `sqlite://…` or `mongodb://…`. Raises StartupError."""
+    """Open the store of a URL. Raises StartupError."""
     return store_class(url).open(url, clock=clock)
+
+
+def describe(url: str) -> str:
+    """Return where the store of a URL keeps its data, without secrets."""
+    return store_class(url).describe(url)

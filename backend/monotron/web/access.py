@@ -8,9 +8,9 @@ from hashlib import sha256
 from tornado.httputil import HTTPServerRequest
 
 from monotron import errors
-from monotron.auth.api_keys import Accounts
+from monotron.auth.accounts import Accounts
 from monotron.auth.authenticator import Authenticator, Principals
-from monotron.auth.principal import NOBODY, Principal
+from monotron.auth.principal import ANONYMOUS, Principal
 from monotron.auth.rate_limit import RateLimiter
 from monotron.auth.replay_guard import ReplayGuard
 from monotron.web.hosts import is_loopback_host
@@ -27,7 +27,7 @@ class Access:
     account: int
 
 
-NO_ACCESS = Access(NOBODY, UNKNOWN_ACCOUNT)
+NO_ACCESS = Access(ANONYMOUS, UNKNOWN_ACCOUNT)
 """The access of a request that is not, or not yet, authenticated."""
 
 
@@ -100,7 +100,7 @@ class AccessControl:
         *required_scope*.
         """
         principal, account = access.principal, access.account
-        if principal.limited:  # forbidden requests count, too
+        if principal.rate_limited:  # forbidden requests count, too
             self._per_key.count(principal.name)
             self._per_account.count(str(principal.account))
         principal.require_account(account)

@@ -1,6 +1,6 @@
 """Accounts and their API keys."""
 
-from monotron.auth.api_key_schema import grant_json, parse_wanted
+from monotron.auth.api_key_schema import api_key_json, parse_api_key_spec
 from monotron.web.body import json_body
 from monotron.web.handler import ACCOUNT, Handler
 from monotron.web.permissions import ROOT_KEY, requires
@@ -42,9 +42,9 @@ class ApiKeysHandler(Handler):
     @requires("write:acl")
     async def post(self) -> None:
         Query.parse(self.request.query)
-        spec = parse_wanted(json_body(self.request, '["read,write:series"]'))
+        spec = parse_api_key_spec(json_body(self.request, '["read,write:series"]'))
         api_key, secret = await self.services.api_keys.create(self.principal, self.account, spec)
-        self.reply_json(grant_json(api_key, secret))
+        self.reply_json(api_key_json(api_key, secret))
 
     @requires("read:acl")
     async def get(self) -> None:
@@ -52,7 +52,7 @@ class ApiKeysHandler(Handler):
         api_keys, next_after = await self.services.api_keys.page(
             self.account, query.after, query.limit
         )
-        self.reply_json({"grants": [grant_json(each) for each in api_keys], "next": next_after})
+        self.reply_json({"grants": [api_key_json(each) for each in api_keys], "next": next_after})
 
 
 class ApiKeyHandler(Handler):
@@ -61,7 +61,7 @@ class ApiKeyHandler(Handler):
     @requires("read:acl")
     async def get(self, key: str) -> None:
         Query.parse(self.request.query)
-        self.reply_json(grant_json(await self.services.api_keys.of_account(self.account, key)))
+        self.reply_json(api_key_json(await self.services.api_keys.of_account(self.account, key)))
 
     @requires("delete:acl")
     async def delete(self, key: str) -> None:

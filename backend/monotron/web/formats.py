@@ -103,9 +103,9 @@ def _entry_json(entry: Entry) -> str:
 
 
 def _ledger_entry_json(row: LedgerEntry, *, assigned_by: bool) -> str:
-    members = f', "created_at": "{_timestamp(row.given_at)}"'
+    members = f', "created_at": "{_timestamp(row.created_at)}"'
     if assigned_by:
-        members += f', "assigned_by": {json.dumps(row.by, ensure_ascii=False)}'
+        members += f', "assigned_by": {json.dumps(row.assigned_by, ensure_ascii=False)}'
     return f"{_entry_json(row.entry)[:-1]}{members}}}"
 
 
@@ -130,7 +130,7 @@ def _version_members(result: VersionResult) -> dict[str, object]:
         "latest": result.latest,
         "reused": result.reused,
         "reason": release.reason,
-        "created_at": None if release.given_at is None else _timestamp(release.given_at),
+        "created_at": None if release.created_at is None else _timestamp(release.created_at),
     }
 
 

@@ -5,7 +5,7 @@ import json
 from tornado.web import HTTPError
 
 from monotron import errors
-from monotron.redaction import redacted
+from monotron.redaction import redact
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -32,7 +32,7 @@ def problem(error: errors.MonotronError, *, writes: bool) -> bytes:
         "type": f"/errors/{error.code}",
         "title": error.title,
         "status": error.status,
-        "detail": redacted(error.detail),
+        "detail": redact(error.detail),
         "code": error.code,
         **error.members(),
     }

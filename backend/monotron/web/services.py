@@ -3,7 +3,8 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from monotron.auth.api_keys import Accounts, ApiKeys
+from monotron.auth.accounts import Accounts
+from monotron.auth.api_keys import ApiKeys
 from monotron.auth.authenticator import Authenticator
 from monotron.auth.trust_policies import TrustPolicies
 from monotron.logging_setup import RequestLog

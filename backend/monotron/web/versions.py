@@ -53,7 +53,7 @@ class TokenVersionHandler(VersionsHandler):
             reuse_on_conflict=query.on_conflict == "reuse",
             initial_development=query.initial_development,
             dry_run=query.dry_run,
-            by=self.principal.name,
+            assigned_by=self.principal.name,
         )
         result = await self.services.versions.next(
             self.account, self.version_name(name), parse_token(token), request, self.request.body
