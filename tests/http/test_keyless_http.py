@@ -120,9 +120,11 @@ class TestSignIn:
     def test_the_ledger_names_the_job(self, job: Job, fresh_key: str) -> None:
         client = job()
         client.request("PUT", f"/v1/series/{fresh_key}/t")
-        (entry,) = client.request("GET", f"/v1/entries/{fresh_key}?by=true").json()["entries"]
-        assert entry["by"].startswith("github@localhost:")
-        assert entry["by"].endswith(":acme/shop:9876543210")
+        (entry,) = client.request("GET", f"/v1/entries/{fresh_key}?assigned_by=true").json()[
+            "entries"
+        ]
+        assert entry["assigned_by"].startswith("github@localhost:")
+        assert entry["assigned_by"].endswith(":acme/shop:9876543210")
 
     def test_a_job_without_a_matching_trust_is_refused_with_the_reason(self, job: Job) -> None:
         response = job(ref="refs/heads/feature").request("PUT", "/v1/series/a/t")

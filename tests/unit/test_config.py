@@ -210,7 +210,7 @@ def test_the_password_of_a_store_is_not_in_the_repr_or_the_description() -> None
     assert settings.store == SECRET_URL
     assert "hunter" not in repr(settings)
     assert describe(SECRET_URL) == "mongodb://a,b/monotron"
-    assert describe("sqlite:///a@b?c.db") == "sqlite:///a@b?c.db"
+    assert describe("sqlite:////a@b?c.db") == "/a@b?c.db"
 
 
 @pytest.mark.parametrize(
