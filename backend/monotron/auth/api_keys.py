@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from secrets import token_hex
 from typing import Any
 
@@ -12,6 +13,7 @@ from monotron.auth.scopes import format_scopes, parse_scopes
 from monotron.errors import Forbidden, GrantNotFound, InvalidRequest
 from monotron.model.series import Reuse, SeriesKey
 from monotron.services.executor import StoreExecutor
+from monotron.services.paging import page_of
 from monotron.services.series import SeriesService
 from monotron.store import Store
 from monotron.store.interface import AuthRecord
@@ -125,20 +127,19 @@ class ApiKeys:
         """The API key with this name. Raises GrantNotFound unless the account has it."""
         api_key = await self.find(key)
         if api_key is None or api_key.account != account:
-            raise _not_found(key)
+            raise _not_found(account, key)
         return api_key
 
     async def page(self, account: int, after: str, limit: int) -> tuple[list[ApiKey], str | None]:
         """API keys ordered by name, and the *after* of the next page."""
-        rows = await self._executor.run(self._records.page, "api_key", account, after, limit + 1)
-        has_more = len(rows) > limit
-        api_keys = [ApiKey.of(row) for row in rows[:limit]]
-        return api_keys, api_keys[-1].key if has_more else None
+        read = partial(self._records.page, "api_key", account, after)
+        rows, next_after = await self._executor.run(page_of, read, limit, lambda row: row.name)
+        return [ApiKey.of(row) for row in rows], next_after
 
     async def revoke(self, account: int, key: str) -> None:
         """Delete the API key. Raises GrantNotFound unless the account has it."""
         if not await self._executor.run(self._records.remove, "api_key", account, key):
-            raise _not_found(key)
+            raise _not_found(account, key)
 
     async def record_use(self, api_key: ApiKey, at: int) -> None:
         """Store the time of the last use."""
@@ -176,8 +177,8 @@ def _check_permissions(by: Principal, account: int, spec: ApiKeySpec, now: int) 
         )
 
 
-def _not_found(key: str) -> GrantNotFound:
+def _not_found(account: int, key: str) -> GrantNotFound:
     return GrantNotFound(
-        f"The account has no API key {key[:64]!r}: it is unknown or revoked. "
-        "List API keys with `GET /v1/accounts/ID/grants`."
+        f"Account {account} has no API key {key[:64]!r}: it is unknown or revoked. List API keys "
+        f"with `GET /v1/accounts/{account}/grants`."
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from functools import partial
 
 from semver import Version
 
@@ -17,6 +18,7 @@ from monotron.model.conventional_commits import BumpDecision
 from monotron.model.semver import NOTHING, Line, Release, VersionName, sort_key, sort_key_range
 from monotron.model.series import INT64_MAX, Allocation, Reuse
 from monotron.services.executor import StoreExecutor
+from monotron.services.paging import page_of
 from monotron.services.series import SeriesService
 from monotron.services.versions.adoption import Adoption
 from monotron.services.versions.planner import Planner, decide
@@ -134,16 +136,16 @@ class VersionService:
         self, product: VersionName, before: Version | None, limit: int
     ) -> tuple[list[VersionResult], Version | None]:
         below = sort_key_range()[1] if before is None else sort_key(before)
-        found = self._releases.page(product, below, limit + 1)
-        if not found and not self._standing.begun(product):
+        read = partial(self._releases.page, product, below)
+        releases, next_before = page_of(read, limit, lambda release: release.version)
+        if not releases and not self._standing.begun(product):
             raise VersionNotFound(f"{product.name!r} has no version yet.")
         latest = self._standing.newest(product)
-        more = len(found) > limit
-        answers = [
+        results = [
             VersionResult(release, latest=release.version == latest, reused=True)
-            for release in found[:limit]
+            for release in releases
         ]
-        return answers, answers[-1].release.version if more else None
+        return results, next_before
 
     def _given(self, release: Release) -> VersionResult:
         """The answer that gives what stands in the records."""
