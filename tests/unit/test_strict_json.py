@@ -39,3 +39,7 @@ def test_invalid_or_ambiguous_json_is_rejected_with_the_reason(data: bytes, reas
     with pytest.raises(InvalidJson) as error:
         parse(data)
     assert str(error.value) == reason
+
+
+def test_a_lone_surrogate_is_accepted_on_request() -> None:
+    assert parse(rb'["\ud83d"]', allow_lone_surrogates=True) == ["\ud83d"]

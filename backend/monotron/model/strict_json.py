@@ -12,13 +12,17 @@ class InvalidJson(ValueError):
     """The text is not JSON with exactly one meaning. The message is a fragment: "not UTF-8"."""
 
 
-def parse(data: bytes) -> Any:
-    """Parse JSON in UTF-8. Raises `InvalidJson` if it is invalid or ambiguous."""
+def parse(data: bytes, *, allow_lone_surrogates: bool = False) -> Any:
+    """Parse JSON in UTF-8. Raises `InvalidJson` if it is invalid or ambiguous.
+
+    Half of a surrogate pair, written as an escape, is not text: it cannot be encoded in UTF-8.
+    """
     try:
         value = json.loads(
             data.decode("utf-8"), object_pairs_hook=_members, parse_constant=_reject_constant
         )
-        json.dumps(value, ensure_ascii=False).encode("utf-8")  # fails on a lone surrogate
+        if not allow_lone_surrogates:
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
     except InvalidJson:
         raise
     except UnicodeDecodeError as error:

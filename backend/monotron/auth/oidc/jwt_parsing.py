@@ -46,7 +46,7 @@ def read_unverified(unverified_token: str) -> UnverifiedToken:
 def read_object(data: bytes) -> dict[str, Any]:
     """A JSON object in UTF-8. Raises MalformedToken, also for duplicate members at any depth."""
     try:
-        value = strict_json.parse(data)
+        value = strict_json.parse(data, allow_lone_surrogates=True)
     except InvalidJson as error:
         raise MalformedToken(str(error)) from error
     if not isinstance(value, dict):
