@@ -297,7 +297,7 @@ class TestParameters:
             *(
                 (query, "prefix", list(TAKES)[:5])
                 for query in (
-                    "prefix=A_",
+                    "dotenv_prefix=A_",
                     "format=text&dotenv_prefix=A_",
                     "format=dotenv&dotenv_prefix=",
                     "format=dotenv&dotenv_prefix=1A",
