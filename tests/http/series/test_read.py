@@ -45,6 +45,6 @@ def test_an_unknown_token_is_not_found(client: Client, fresh_key: str, problem: 
 def test_a_token_of_an_unknown_series_is_not_found(
     client: Client, fresh_key: str, problem: Problem
 ) -> None:
-    # Both are true, and the contract does not say which comes first.
+    # Both are true, and the contract does not define an order.
     response = client.request("GET", f"/v1/series/{fresh_key}/T")
     problem(response, 404, "entry_not_found", "series_not_found")
