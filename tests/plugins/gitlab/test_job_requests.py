@@ -68,7 +68,7 @@ def test_a_version_needs_one_request(tmp_path: Path) -> None:
     assert run.passed, run.output
     (request,) = stand_in.heard
     assert request.method == "PUT"
-    path = "/v1/versions/gl:acme:shop/c0ffee?format=dotenv&prefix=MONOTRON_&bump=patch"
+    path = "/v1/versions/gl:acme:shop/c0ffee?format=dotenv&dotenv_prefix=MONOTRON_&bump=patch"
     assert request.path == path
     assert "Authorization" not in request.headers
 
@@ -93,7 +93,7 @@ def test_all_options_of_a_version_are_sent(tmp_path: Path) -> None:
     assert parse_qs(query, strict_parsing=True) == {
         "bump": ["minor"],
         "format": ["dotenv"],
-        "prefix": ["NEXT_"],
+        "dotenv_prefix": ["NEXT_"],
         "prerelease": ["rc"],
         "line": ["1"],
         "metadata": ["sha.7d4c379"],
@@ -189,7 +189,7 @@ def test_a_pipeline_gets_a_number_and_keeps_it(project: Project) -> None:
 def test_the_token_of_a_number_names_the_instance_and_the_pipeline(tmp_path: Path) -> None:
     stand_in, _ = run_against(tmp_path, dotenv_response(NUMBER_LINES), **COUNTER)
     assert stand_in.heard[0].path == (
-        "/v1/series/gl:acme:shop/gl-gitlab.example.com-7?reuse=any&format=dotenv&prefix=MONOTRON_"
+        "/v1/series/gl:acme:shop/gl-gitlab.example.com-7?reuse=any&format=dotenv&dotenv_prefix=MONOTRON_"
     )
 
 

@@ -58,7 +58,7 @@ def test_an_untrusted_option_is_sent_as_one_value(tmp_path: Path) -> None:
     stand_in, run = run_against(tmp_path, dotenv_response(), **environment)
     assert run.passed, run.output
     query = parse_qs(stand_in.heard[0].path.partition("?")[2], strict_parsing=True)
-    expected = {"format": "dotenv", "prefix": "MONOTRON_", **options}
+    expected = {"format": "dotenv", "dotenv_prefix": "MONOTRON_", **options}
     assert query == {name: [text] for name, text in expected.items()}
     assert [path.name for path in tmp_path.rglob("*")] == ["project", "monotron.env"]
 
