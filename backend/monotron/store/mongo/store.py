@@ -47,6 +47,7 @@ from monotron.store.mongo.client import (
     Document,
     connect,
     unusable,
+    without_secrets,
 )
 from monotron.store.mongo.fast_forward import MongoFastForward
 from monotron.store.mongo.format import check_format
@@ -66,6 +67,8 @@ ATTEMPT_SECONDS = 5.0
 class MongoStore(Store):
     """A store on a database, in which it makes its collections and their indexes."""
 
+    shareable = True
+    supports_backup = False
     max_concurrency = 16
     max_batch_size = 256
 
@@ -111,6 +114,10 @@ class MongoStore(Store):
         except StartupError:
             database.client.close()
             raise
+
+    @classmethod
+    def describe(cls, url: str) -> str:
+        return without_secrets(url)
 
     def allocate(self, requests: Sequence[AllocationRequest]) -> list[Allocation | MonotronError]:
         """One look-up and one update for all series of the batch, and once more for those that lost
