@@ -233,7 +233,7 @@ class TestMeanwhile:
         run(store, prepare)
         versions = VersionService(store, SeriesService(store))
         once(store._heads, "read", read, with_method=True)  # type: ignore[attr-defined]
-        assert str(versions._latest(PRODUCT).release.version) in ("1.2.57", "2.0.0")
+        assert str(versions._lookup.latest(PRODUCT).release.version) in ("1.2.57", "2.0.0")
         store.close()
 
 

@@ -32,7 +32,7 @@ T = TypeVar("T")
 NAME = "some-great-service"
 
 POINTS: dict[str, tuple[list[type], str, bool, int]] = {
-    "before the step": ([VersionService], "_step", False, 1),
+    "before the step": ([VersionService], "_allocate", False, 1),
     "after the step": ([VersionService], "_record", False, 1),
     "after the record": ([SqliteReleases, MongoReleases], "add", True, 1),
     "after the patch": ([NameState], "advance_to", True, 1),
@@ -94,7 +94,7 @@ class Domain:
         return {str(answer.release.version): answer.release.token for answer in answers}
 
     def newest(self) -> Version:
-        return NameState(self.store).newest(VersionName(1, NAME))
+        return NameState(self.store).latest(VersionName(1, NAME))
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from semver import Version
 
 from monotron.model.component_keys import component_key
-from monotron.model.semver import NOTHING, Line, VersionName, parse_line
+from monotron.model.semver import ZERO_VERSION, Line, VersionName, parse_line
 from monotron.model.series import INT64_MAX, SeriesKey
 
 _COMPONENT = re.compile(r"(?s:(.+))-(?:minor-v([0-9]+)|patch-v([0-9]+\.[0-9]+))")
@@ -60,7 +60,7 @@ class KnownLines:
         A line can be asked for once a version of it is recorded, or its number was counted.
         """
         for product, lines in self._lines.items():
-            of_major = component_key(product, "major", NOTHING)
+            of_major = component_key(product, "major", ZERO_VERSION)
             yield of_major
             for major in {line.major for line in lines} | set(values(of_major)):
                 of_minor = component_key(product, "minor", Version(major))
