@@ -191,8 +191,8 @@ def decide(text: bytes) -> commits.BumpDecision:
     decision = commits.decide(text.decode("utf-8", errors="replace"))
     if decision is None:
         raise InvalidBump(
-            "bump=auto requires commit messages, and the body contains none. Send them as text, for "
-            "example git log --format=%B%x00 LAST..HEAD | curl --data-binary @- …, or use "
+            "bump=auto requires commit messages, and the body contains none. Send them as text, "
+            "for example git log --format=%B%x00 LAST..HEAD | curl --data-binary @- …, or use "
             "bump=major, bump=minor or bump=patch."
         )
     return decision
