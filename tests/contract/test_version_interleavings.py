@@ -52,7 +52,7 @@ class ObservedStore:
         attribute = getattr(self._observed, name)
         if name == "releases":
             return ObservedStore(attribute, self._before)
-        if name in ("lane", "tidy", "after_commit") or not callable(attribute):
+        if name == "after_commit" or not callable(attribute):
             return attribute
 
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -79,8 +79,7 @@ class Caller:
     def close(self) -> None:
         self._thread.submit(self._runner.close).result()
         self._thread.shutdown()
-        self._notation.series._steps.close()
-        self._notation.series._calls.close()
+        self._notation.services.close()
 
 
 class Stage:

@@ -9,9 +9,9 @@ from contract.version_notation import NAME, Notation, Row, check, rows
 from monotron.errors import InvalidName, ValueWouldFall
 from monotron.model.semver import VersionName, parse_final
 from monotron.model.series import ANYBODY, INT64_MAX
-from monotron.services.series import SeriesService
-from monotron.services.versions import VersionRequest, VersionService
+from monotron.services.versions import VersionRequest
 from monotron.store import Store
+from support.services import StoreServices
 
 TEXT = (Path(__file__).parent / "version_rules.md").read_text()
 ROWS = rows(TEXT.replace("MAX", str(INT64_MAX)))
@@ -69,7 +69,7 @@ def test_names_are_compared_exactly(durable_store: Store) -> None:
     names = ["a", "A", "\u00e9", "e\u0301", "\u212b", "\u00c5", "a ", "a/b", "a_", "ab", "a%", "a."]
 
     async def run() -> None:
-        versions = VersionService(durable_store, SeriesService(durable_store))
+        versions = StoreServices(durable_store).versions
         for count, name in enumerate(names, 1):
             for token in map(str, range(count)):
                 await versions.next(1, name, token, VersionRequest())
@@ -99,7 +99,7 @@ def test_a_name_too_long_for_a_label_does_not_adopt_the_initial_version(
     request = VersionRequest(label="x" * 20, initial=parse_final(f"{last}.{last}.{last}"))
 
     async def run() -> None:
-        versions = VersionService(durable_store, SeriesService(durable_store))
+        versions = StoreServices(durable_store).versions
         with pytest.raises(InvalidName):
             await versions.next(1, "x" * 200, "a", request)
 

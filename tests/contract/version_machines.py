@@ -14,9 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 from contract.version_model import TEXTS, Parameters
 from monotron.errors import MonotronError
 from monotron.model.series import INT64_MAX
-from monotron.services.series import SeriesService
-from monotron.services.versions import VersionResult, VersionService
+from monotron.services.versions import VersionResult
 from monotron.store import Store
+from support.services import StoreServices
 
 T = TypeVar("T")
 
@@ -26,8 +26,8 @@ class ModelHost:
 
     def __init__(self, store: Store, runner: asyncio.Runner) -> None:
         self.store = store
-        self.series = SeriesService(store)
-        self.versions = VersionService(store, self.series)
+        self.services = StoreServices(store)
+        self.versions = self.services.versions
         self._runner = runner
 
     def run(self, call: Coroutine[Any, Any, T]) -> T:
@@ -48,7 +48,8 @@ def host_on(store: Store) -> Iterator[ModelHost]:
         try:
             yield host
         finally:
-            host.series.close()
+            host.services.close()
+            store.close()
 
 
 accounts = iter(range(1, 10_000_000))

@@ -16,10 +16,9 @@ from urllib.parse import parse_qsl
 from monotron.errors import MonotronError
 from monotron.model.semver import VersionName, parse_final, parse_line
 from monotron.model.series import ANYBODY, Reuse, SeriesKey
-from monotron.services.series import SeriesService
-from monotron.services.versions import VersionRequest, VersionResult, VersionService
+from monotron.services.versions import VersionRequest, VersionResult
 from monotron.store import Store
-from monotron.web.problem import STATUS
+from support.services import StoreServices
 
 NAME = "some-great-service"
 
@@ -75,8 +74,8 @@ class Notation:
     def __init__(self, store: Store, account: int = 1) -> None:
         self.store = store
         self.account = account
-        self.series = SeriesService(store)
-        self.versions = VersionService(store, self.series)
+        self.services = StoreServices(store)
+        self.series, self.versions = self.services.series, self.services.versions
 
     def key(self, suffix: str) -> SeriesKey:
         return SeriesKey(self.account, f"{NAME}-{suffix}")
@@ -109,7 +108,7 @@ class Notation:
             return describe(await self.result(request, body, dry_run=dry_run))
         except MonotronError as error:
             applied = "" if error.applied == "no" else ", perhaps applied"
-            return f"`{STATUS[type(error)]} {error.code}`{applied}"
+            return f"`{error.status} {error.code}`{applied}"
 
     async def version(self, request: str, body: str = "") -> str:
         """The version, or the code of the error."""

@@ -66,9 +66,9 @@ def found(store: MongoStore) -> dict[str, str]:
     return store.attributes.all(SERIES, "a")
 
 
-def lives(store: MongoStore) -> set[ObjectId]:
+def generations(store: MongoStore) -> set[ObjectId]:
     """Those that have documents."""
-    return {row["life"] for row in store.attributes._attributes.find({})}
+    return {row["generation"] for row in store.attributes._attributes.find({})}
 
 
 class Late:
@@ -226,12 +226,12 @@ class TestADelete:
         late = Late()
         wire(store, late)
         merge(store, x="1")
-        (life,) = lives(store)
+        (generation,) = generations(store)
         other.delete(SERIES, restart=True)
-        other.attributes.sweep((SERIES, life), other._work())
-        assert lives(store) == set()
+        other.attributes.sweep((SERIES, generation), other._work())
+        assert generations(store) == set()
         late.lands()
-        assert lives(store) <= {life}
+        assert generations(store) <= {generation}
         assert found(store) == found(other) == {}
         assert put(other, "a") == 1
         assert found(store) == found(other) == {}
@@ -256,7 +256,7 @@ class TestADelete:
 
         def another_deletes_too(call: Call) -> Any:
             other.delete(SERIES, restart=False)
-            merge(other, y="2")  # in the life that comes after both
+            merge(other, y="2")  # in the generation that comes after both
             return call()
 
         script = wire_heads(store, another_deletes_too)
@@ -273,7 +273,7 @@ class TestADelete:
             store.attributes.merge(SERIES, token, {"x": "1"})
         store.attributes.merge(OTHER, "a", {"x": "1"})
         swept: list[Any] = []
-        store._sealer.sweep_later = lambda series, life: swept.append((series, life))  # type: ignore[method-assign]
+        store._sealer.sweep_later = lambda series, generation: swept.append((series, generation))  # type: ignore[method-assign]
         store.delete(SERIES, restart=False)
         merge(store, y="2")
         (ended,) = swept
@@ -334,4 +334,4 @@ def test_user_text_is_never_the_name_of_a_field(store: MongoStore) -> None:
     store.attributes.merge(SERIES, "a", {"$set": "1", "a.b": "2"})
     (row,) = store.attributes._attributes.find({})
     assert row["attributes"] == [{"name": "$set", "value": "1"}, {"name": "a.b", "value": "2"}]
-    assert row.keys() == {"_id", "account", "key", "life", "token", "attributes", "stamp"}
+    assert row.keys() == {"_id", "account", "key", "generation", "token", "attributes", "stamp"}

@@ -235,7 +235,7 @@ class TestSealing:
         while not held_back:
             assert store._sealer._thread.is_alive()
         ((series, head),) = held_back
-        part = Head(head.life, 2, "b", ("b",), head.stamp, head.given_at, (BY,), fresh=1)
+        part = Head(head.generation, 2, "b", ("b",), head.stamp, head.created_at, (BY,), fresh=1)
         store._ledger.seal_fresh([(series, part)], store._work())
         assert part.sealed
         assert put_any(other, "d") == 4
@@ -249,7 +249,7 @@ class TestSealing:
             assert store._sealer._thread.is_alive()
         ((series, head),) = held_back
         forged = Head(
-            head.life, 1, "forged", ("forged",), head.stamp, head.given_at, (BY,), fresh=1
+            head.generation, 1, "forged", ("forged",), head.stamp, head.created_at, (BY,), fresh=1
         )
         store._ledger.seal_fresh([(series, forged)], store._work())
         assert forged.sealed
@@ -264,10 +264,10 @@ class TestSealing:
         assert head is not None
         assert head.sealing is not None
         assert head.sealing.wait(10)  # or its rows would come after the sweep, which is early here
-        life = store._heads._series.find_one({})["life"]  # type: ignore[index]
+        generation = store._heads._series.find_one({})["generation"]  # type: ignore[index]
         store.delete(SERIES, restart=False)
         put_any(store, "d")
-        store._ledger.sweep((SERIES, life), store._work())
+        store._ledger.sweep((SERIES, generation), store._work())
         assert [row["token"] for row in store._ledger._entries.find({})] in (["d"], [])
         assert ledger(store) == [("d", 4)]
 
@@ -298,7 +298,7 @@ class TestCarryingOver:
     def rows(self, store: MongoStore) -> list[tuple[str | None, str | None]]:
         """What is sealed, as (token, by)."""
         found = store._ledger._entries.find({}).sort("value", 1)
-        return [(row["token"], row.get("by")) for row in found]
+        return [(row["token"], row.get("assigned_by")) for row in found]
 
     def test_no_step_waits_for_a_seal(
         self, store: MongoStore, sealing_hangs: threading.Event
@@ -321,17 +321,21 @@ class TestCarryingOver:
         self, store: MongoStore, other: MongoStore, sealing_hangs: threading.Event
     ) -> None:
         given = [("a", "x"), ("b", "x"), ("c", "y"), ("d", "z")]
-        store.allocate([ask_any(token, by=by) for token, by in given[:2]])
-        assert self.stored(store, "by") == "x"  # one stands for all, while it is the only one
-        store.allocate([ask_any("c", by="y"), ask_any("a", by="y")])
-        store.allocate([ask_any("d", by="z"), ask_any("c", by="z")])
-        assert self.stored(store, "by") == ["x", "x", "y", "z"]
+        store.allocate(
+            [ask_any(token, assigned_by=assigned_by) for token, assigned_by in given[:2]]
+        )
+        assert (
+            self.stored(store, "assigned_by") == "x"
+        )  # one stands for all, while it is the only one
+        store.allocate([ask_any("c", assigned_by="y"), ask_any("a", assigned_by="y")])
+        store.allocate([ask_any("d", assigned_by="z"), ask_any("c", assigned_by="z")])
+        assert self.stored(store, "assigned_by") == ["x", "x", "y", "z"]
         assert given_by(store) == given_by(other) == given
-        other.allocate([ask_any("e", by="another server's")])  # which seals them first
+        other.allocate([ask_any("e", assigned_by="another server's")])  # which seals them first
         given.append(("e", "another server's"))
         assert given_by(other) == given
         sealing_hangs.set()
-        store.allocate([ask_any("f", by="x"), ask_any("a", by="z")])
+        store.allocate([ask_any("f", assigned_by="x"), ask_any("a", assigned_by="z")])
         assert given_by(store) == [*given, ("f", "x")]
         store.advance_to(SERIES, 41, "w")
         assert self.rows(store) == [*given, ("f", "x")]
@@ -340,22 +344,22 @@ class TestCarryingOver:
         self, store: MongoStore, sealing_hangs: threading.Event
     ) -> None:
         given = [("a", "x"), ("b", "y"), ("c", "z")]
-        for token, by in given[:2]:
-            store.allocate([ask_any(token, by=by)])
+        for token, assigned_by in given[:2]:
+            store.allocate([ask_any(token, assigned_by=assigned_by)])
         head = store._heads._remembered.get(SERIES)
         assert head is not None
         store._ledger.seal_fresh([(SERIES, head.carried[0])], store._work())
-        store.allocate([ask_any("c", by="z")])
+        store.allocate([ask_any("c", assigned_by="z")])
         assert self.stored(store) == ["b", "c"]
-        assert self.stored(store, "by") == ["y", "z"]
+        assert self.stored(store, "assigned_by") == ["y", "z"]
         assert given_by(store) == given
 
     def test_what_was_sealed_in_the_background_keeps_by_whom_it_was_given(
         self, store: MongoStore, sealing_hangs: threading.Event
     ) -> None:
         given = [("a", "x"), ("b", "y"), ("c", "x"), ("d", "x")]
-        for token, by in given:
-            store.allocate([ask_any(token, by=by)])
+        for token, assigned_by in given:
+            store.allocate([ask_any(token, assigned_by=assigned_by)])
         head = store._heads._remembered.get(SERIES)
         sealing_hangs.set()
         assert head is not None
@@ -369,8 +373,8 @@ class TestCarryingOver:
         other.allocate([ask_any("a"), ask_any("b")])
         other.allocate([ask_any("c"), ask_any("d")])
         other.close()  # which seals them
-        store._heads._series.update_one({}, {"$unset": {"by": ""}})
-        store._ledger._entries.update_many({}, {"$unset": {"by": ""}})
+        store._heads._series.update_one({}, {"$unset": {"assigned_by": ""}})
+        store._ledger._entries.update_many({}, {"$unset": {"assigned_by": ""}})
         store._ledger._entries.delete_many({"value": {"$gte": 3}})  # as if it were not sealed yet
         assert given_by(store) == [(token, None) for token in "abcd"]
         assert put_any(store, "e") == 5
@@ -700,7 +704,7 @@ class TestSealingWhatOthersGave:
         other.allocate([ask_any("a"), ask_any("b")])
         head = other._heads._remembered.get(SERIES)
         assert head is not None
-        store._ledger._now = lambda: head.given_at
+        store._ledger._now = lambda: head.created_at
         calls = self.counted(store)
         assert put_any(store, "c") == 3
         assert calls == {"insert_many": 1}
@@ -722,9 +726,9 @@ class TestSealingWhatOthersGave:
         given = [ask_any(token, key) for key in self.KEYS for token in "ab"]
         assert values(other.allocate(given)) == [1, 2] * 5
         times = dict(zip(self.KEYS, (1000, 1000, 0, 0, 0), strict=True))
-        for key, given_at in times.items():
+        for key, created_at in times.items():
             condition = {"key": key.key}
-            store._heads._series.update_one(condition, {"$set": {"given_at": Int64(given_at)}})
+            store._heads._series.update_one(condition, {"$set": {"created_at": Int64(created_at)}})
         heads = store._heads.read(self.KEYS, store._work())
         for key in self.KEYS[1:5]:
             store._ledger.seal_fresh([(key, replace(heads[key], fresh=2))], store._work())
@@ -783,7 +787,7 @@ class TestStaleMemory:
     ) -> None:
         put(store, "a")
         other.delete(SERIES, restart=True)
-        put(other, "a")  # the same token at the same value: only life and stamp differ
+        put(other, "a")  # the same token at the same value: only generation and stamp differ
         assert put(store, "b") == 2
         assert ledger(other) == [("a", 1), ("b", 2)]
 

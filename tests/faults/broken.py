@@ -138,10 +138,10 @@ def stamp_not_looked_for(store: Any, _: World) -> None:
 
 
 def seen_by_token_and_value(move: HeadUpdate, work: Any) -> Any:
-    """A compare-and-set that a head of another life may fit."""
+    """A compare-and-set that a head of another generation may fit."""
     condition = _seen(move, work)
     if move.seen.stamp is not None:
-        del condition["life"], condition["stamp"]
+        del condition["generation"], condition["stamp"]
     return condition
 
 
@@ -207,15 +207,15 @@ def reply_before_commit(store: Any, world: World) -> None:
 
         return finish
 
-    store.start = started
+    store.begin_allocate = started
 
 
 def failed_commit_is_no(store: Any, _: World) -> None:
     """An error of a commit is taken to mean that it was not done."""
-    start = store.start
+    begin_allocate = store.begin_allocate
 
     def started(requests: Sequence[AllocationRequest]) -> Callable[[], Any]:
-        finish = start(requests)
+        finish = begin_allocate(requests)
 
         def finished() -> Any:
             try:
@@ -226,7 +226,7 @@ def failed_commit_is_no(store: Any, _: World) -> None:
 
         return finished
 
-    store.start = started
+    store.begin_allocate = started
 
 
 def height_not_kept(store: Any, _: World) -> None:
@@ -250,7 +250,7 @@ def current_value_for_old_token(store: Any, _: World) -> None:
         ]
 
     store.allocate = advanced
-    store.start = lambda requests: lambda: advanced(requests)
+    store.begin_allocate = lambda requests: lambda: advanced(requests)
 
 
 def look_up_not_after_head(store: Any, _: World) -> None:

@@ -71,7 +71,7 @@ def test_four_servers_started_at_once_make_one_store(
             server.kill()
     assert unique == {
         "series": [["account", "key"]],
-        "entries": [["account", "key", "life", "value"]],
+        "entries": [["account", "key", "generation", "value"]],
     }
 
 

@@ -20,12 +20,12 @@ from semver import Version
 from monotron.errors import MonotronError
 from monotron.model.semver import VersionName, parse_final
 from monotron.model.series import ANYBODY
-from monotron.services.series import SeriesService
 from monotron.services.versions import VersionRequest, VersionService
 from monotron.services.versions.state import NameState
 from monotron.store import Store, open_store
 from monotron.store.mongo.releases import MongoReleases
 from monotron.store.sqlite.releases import SqliteReleases
+from support.services import StoreServices
 
 T = TypeVar("T")
 
@@ -66,7 +66,11 @@ class VersionClient:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.versions = VersionService(store, SeriesService(store))
+        self._renew()
+
+    def _renew(self) -> None:
+        """Create services for the next call, which has an event loop of its own."""
+        self.versions = StoreServices(self.store).versions
 
     def next(self, request: str) -> str:
         """The version that a request assigns, or the code of its error."""
@@ -87,9 +91,10 @@ class VersionClient:
             return error.code
 
     async def _in_new_loop(self, call: Coroutine[Any, Any, T]) -> T:
-        # Each call has a loop of its own, so it needs queues of its own as well.
-        self.versions._series = SeriesService(self.store)
-        return await call
+        try:
+            return await call
+        finally:
+            self._renew()
 
     def records(self) -> dict[str, str | None]:
         results, _ = asyncio.run(self._in_new_loop(self.versions.page(1, NAME, None, 1000)))

@@ -1,6 +1,6 @@
-"""Semantic versions (SemVer 2.0.0): names, lines, releases, parsing and sort keys.
+"""Semantic versions (SemVer 2.0.0), lines of them, and the records of who was given which.
 
-`semver.Version` parses and compares. This module adds limits, and what `Version` does not have.
+Parsing and comparing are the library's, `semver.Version`; here are our own bounds and words.
 """
 
 import re
@@ -12,13 +12,13 @@ from monotron.errors import InvalidName, InvalidVersion, MonotronError
 from monotron.model.series import INT64_MAX, MAX_LENGTH, parse_key
 
 MAX_NAME = 200
-"""The maximum length of a name in Unicode characters. The keys of its series are longer."""
+"""Of a name, in Unicode characters: the keys of its series are longer than it is."""
 
 MAX_VERSION = 256
-"""The maximum length of a version in characters. Assigned versions are shorter."""
+"""Of the text of a version, in characters: more than any that is given here has."""
 
 ZERO_VERSION = Version(0, 0, 0)
-"""The version of a name without versions. It is never assigned."""
+"""Where counting begins. It is never given."""
 
 _DIGITS = len(str(INT64_MAX))
 _LABEL = re.compile(r"(?=[0-9]*[A-Za-z])[0-9A-Za-z]{1,20}")
@@ -27,14 +27,14 @@ _LINE = re.compile(r"(0|[1-9][0-9]{0,18})(?:\.(0|[1-9][0-9]{0,18}))?")
 
 
 class VersionName(NamedTuple):
-    """The name of what is versioned, and the account that owns it."""
+    """What is versioned, by the account that owns it and its name there."""
 
     account: int
     name: str
 
 
 class Line(NamedTuple):
-    """A maintenance line: all versions with this major version, or with this major and minor."""
+    """The versions of one major version, or of one minor version of it."""
 
     major: int
     minor: int | None = None
@@ -47,30 +47,30 @@ class Line(NamedTuple):
 
 
 class Release(NamedTuple):
-    """The record of a version and of the token that it is assigned to.
+    """The fact that *token* was given *version*.
 
-    An adopted version has no token. A version without a timestamp has no record: it is inferred
-    from series that were counted directly.
+    One without a token was adopted; one without a time stands in no record, and is read from
+    series that were counted by hand.
     """
 
     product: VersionName
     token: str | None
     version: Version
-    """Without build metadata, which is stored separately."""
+    """Without build metadata, which is no part of what is counted."""
     bump: str | None = None
     line: Line | None = None
     metadata: str | None = None
     previous: Version | None = None
-    """The highest lower final version when this one was assigned."""
+    """The highest final version below it at that time."""
     reason: str | None = None
-    given_at: int | None = None
+    created_at: int | None = None
     """Milliseconds since the epoch, UTC."""
-    by: str | None = None
-    """The credential of the request; None if it was not recorded."""
+    assigned_by: str | None = None
+    """The credential by which it was given; None where that was not recorded."""
 
     @property
     def label(self) -> str | None:
-        """The label of a pre-release; None for a final version."""
+        """The channel: that of a pre-release, or None for a final version."""
         return label_and_number(self.version)[0]
 
 
@@ -80,9 +80,9 @@ def pre_release(target: Version, label: str, number: int) -> Version:
 
 
 def label_and_number(version: Version) -> tuple[str | None, int]:
-    """`1.3.0-rc.2` → `("rc", 2)`; a final version → `(None, 0)`.
+    """`1.3.0-rc.2` → `("rc", 2)`; a final version has no label, and the number 0.
 
-    Only for versions that this service assigned.
+    For versions that were given here.
     """
     if version.prerelease is None:
         return None, 0
@@ -90,68 +90,67 @@ def label_and_number(version: Version) -> tuple[str | None, int]:
     return label, int(number)
 
 
-def place(version: Version) -> str:
-    """The sort key of a version: text whose byte order is the precedence of SemVer §11.
+def sort_key(version: Version) -> str:
+    """Where a version stands among others: places sort, byte by byte, as SemVer §11 says.
 
-    A final version sorts after its pre-releases, because `~` sorts after all characters of a
-    pre-release. The key is exact for pre-releases that this service assigned. Any other
-    pre-release sorts between the assigned ones that precede and follow it.
+    A final version comes after its pre-releases, since a `~` sorts above all that they hold. Of
+    pre-releases, those given here have exact places; any other has one between its neighbours.
     """
     parts = [f"{part:0{_DIGITS}d}" for part in (version.major, version.minor, version.patch)]
     pre = version.prerelease
-    return ".".join([*parts, "~" if pre is None else _place_of_pre_release(*pre.split("."))])
+    return ".".join([*parts, "~" if pre is None else _pre_release_sort_key(*pre.split("."))])
 
 
-def _place_of_pre_release(label: str, *identifiers: str) -> str:
+def _pre_release_sort_key(label: str, *identifiers: str) -> str:
     if label.isdigit():
-        return ""  # numeric identifiers precede labels
-    label = label.replace("-", "/")  # unlike `-`, it sorts after `.`, and before letters
+        return ""  # lower than any label
+    label = label.replace("-", "/")  # which sorts above a `.` too, and still below letters
     if not identifiers:
         return label
     number, *more = identifiers
     if not number.isdigit() or len(number) > _DIGITS:
-        return f"{label}.~"  # after any assigned number
+        return f"{label}.~"  # above any number that is given
     return f"{label}.{int(number):0{_DIGITS}d}" + ("." if more else "")
 
 
-def places(
+def sort_key_range(
     line: Line | None = None, target: Version | None = None, label: str | None = None
 ) -> tuple[str, str]:
-    """The range of sort keys of all versions, of a line, or of the pre-releases of a target.
+    """The places, from the first to below the second, of a line's versions.
 
-    The lower bound is inclusive, the upper bound exclusive. *label* is required with *target*.
+    Or of all; or of the pre-releases of *target* with *label*.
     """
     if target is not None:
         parts = [f"{part:0{_DIGITS}d}" for part in (target.major, target.minor, target.patch)]
-        prefix = f"{'.'.join(parts)}.{label}."
+        beginning = f"{'.'.join(parts)}.{label}."
     elif line is not None:
-        prefix = "".join(f"{part:0{_DIGITS}d}." for part in line if part is not None)
+        beginning = "".join(f"{part:0{_DIGITS}d}." for part in line if part is not None)
     else:
-        prefix = ""
-    return prefix, f"{prefix}\x7f"
+        beginning = ""
+    return beginning, f"{beginning}\x7f"
 
 
 def parse_name(raw: str) -> str:
-    """Decode a percent-encoded name of a path. Raises `InvalidName`."""
+    """The name that stands percent-encoded in a path, exactly; else `InvalidName`."""
     try:
         name = parse_key(raw)
     except MonotronError as error:
         raise InvalidName(error.detail.replace("key", "name")) from None
     if len(name) > MAX_NAME:
         raise InvalidName(
-            f"The name has {len(name)} characters (maximum: {MAX_NAME}). The keys of its series "
-            f"are longer, and a key has at most {MAX_LENGTH} characters. Use a shorter name."
+            f"The name is {len(name)} characters long, and at most {MAX_NAME} are taken, since "
+            f"the keys of its series hold more than the name and at most {MAX_LENGTH}."
         )
     return name
 
 
 def parse_version(text: str) -> Version:
-    """Parse a version, and drop `v` and build metadata. Raises `InvalidVersion`."""
+    """A semantic version, perhaps with a `v` before it, without its build metadata."""
     bare = text[1:] if text[:1] in ("v", "V") else text
     if len(bare) > MAX_VERSION:
         raise InvalidVersion(
-            f"The version {text[:64]!r}… has {len(text)} characters (maximum: {MAX_VERSION}). Pass "
-            "only a version, such as 1.4.2."
+            f"A version has at most {MAX_VERSION} characters here, and {text[:64]!r}… has "
+            f"{len(text)}. Leave out what is no part of it."
         )
     try:
         if not bare.isascii():
@@ -159,36 +158,34 @@ def parse_version(text: str) -> Version:
         version = Version.parse(bare).replace(build=None)
     except ValueError:
         raise InvalidVersion(
-            f"{text[:64]!r} is not a semantic version. Use three numbers without leading zeros, "
+            f"{text[:64]!r} is no semantic version. Write three numbers without leading zeros, "
             "such as 1.4.2 or v1.4.2."
         ) from None
     if max(version.major, version.minor, version.patch) > INT64_MAX:
-        raise InvalidVersion(
-            f"{text[:64]!r} contains a number that is too large. The maximum is {INT64_MAX}."
-        )
+        raise InvalidVersion(f"No part of a version can be larger than {INT64_MAX}.")
     return version
 
 
 def parse_final(text: str) -> Version:
-    """Parse a final version. Raises `InvalidVersion`, also for a pre-release."""
+    """A final version, to start from."""
     version = parse_version(text)
     if version.prerelease is not None:
         raise InvalidVersion(
-            f"{text[:64]!r} is a pre-release. Versions can continue only from a final version. "
-            "Pass the last final version before it."
+            f"{text[:64]!r} is a pre-release, and counting goes on from a final version only. "
+            "Name the last final version before it."
         )
     return version
 
 
 def parse_label(text: str) -> str:
-    """Parse a pre-release label. Raises `ValueError` with the allowed form."""
+    """The label of a pre-release; else `ValueError` says what it must be."""
     if not _LABEL.fullmatch(text):
         raise ValueError("1 to 20 letters and digits, at least one of them a letter, such as rc")
     return text
 
 
 def parse_metadata(text: str) -> str:
-    """Parse build metadata (SemVer §10). Raises `ValueError` with the allowed form."""
+    """Build metadata (SemVer §10); else `ValueError` says what it must be."""
     if len(text) > 100 or not _METADATA.fullmatch(text):
         raise ValueError(
             "letters, digits and hyphens in parts separated by dots, at most 100 characters, "
@@ -198,7 +195,7 @@ def parse_metadata(text: str) -> str:
 
 
 def parse_line(text: str) -> Line:
-    """Parse a line such as `1` or `1.2`. Raises `ValueError` with the allowed form."""
+    """`1` or `1.2`; else `ValueError` says what it must be."""
     match = _LINE.fullmatch(text)
     numbers = [int(part) for part in match.groups() if part is not None] if match else []
     if not numbers or max(numbers) > INT64_MAX:

@@ -5,24 +5,35 @@ import time
 from monotron.errors import StartupError
 from monotron.store.interface import Clock, Store
 
-__all__ = ["Store", "open_store"]
+__all__ = ["Store", "describe", "open_store", "store_class"]
 
 
-def open_store(url: str, *, clock: Clock = time.time) -> Store:
-    """The store behind a URL: `sqlite://…` or `mongodb://…`. `StartupError` says what is wrong.
+def store_class(url: str) -> type[Store]:
+    """Return the engine of a URL: `sqlite://…` or `mongodb://…`. Raises StartupError.
 
-    Drivers are imported here, only when their URL asks for them.
+    Drivers are imported here, only if their URL requires them.
     """
     scheme = url.partition(":")[0]
     if scheme == "sqlite":
         from monotron.store.sqlite import SqliteStore
 
-        return SqliteStore.open(url, clock=clock)
+        return SqliteStore
     if scheme in ("mongodb", "mongodb+srv"):
         from monotron.store.mongo import MongoStore
 
-        return MongoStore.open(url, clock=clock)
+        return MongoStore
+    # The URL is not shown: it may contain a password.
     raise StartupError(
-        f"There is no store for URLs that begin with {scheme!r}. "
-        "Use sqlite:///FILE, sqlite:// (in memory) or mongodb://HOST/DATABASE."
+        "The store must be sqlite:///FILE, sqlite:// (in memory), mongodb://HOST/DATABASE or "
+        "mongodb+srv://HOST/DATABASE."
     )
+
+
+def open_store(url: str, *, clock: Clock = time.time) -> Store:
+    """Open the store of a URL. Raises StartupError."""
+    return store_class(url).open(url, clock=clock)
+
+
+def describe(url: str) -> str:
+    """Return where the store of a URL keeps its data, without secrets."""
+    return store_class(url).describe(url)

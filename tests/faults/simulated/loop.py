@@ -1,4 +1,4 @@
-"""An event loop in a simulated world, for lanes: what of asyncio they use."""
+"""An event loop in a simulated world, for batchers: what of asyncio they use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers of a simulated world: the real lanes before a real store, without HTTP."""
+"""Servers of a simulated world: the real batchers before a real store, without HTTP."""
 
 from __future__ import annotations
 
@@ -26,20 +26,16 @@ class Process:
         self.alive = True
         world.starting = self
         self.store = open_store()
-        most = self.store.max_concurrency
-        largest = self.store.max_batch_size
+        max_batch_size = self.store.max_batch_size
 
         def submit(call: Callable[[], None]) -> None:
             world.spawn(call, self)
 
         self.advances: Batcher[AllocationRequest, Any] = Batcher(
-            self.store.start, submit, max_batch_size=largest, max_concurrency=most
+            self.store.begin_allocate, submit, max_batch_size=max_batch_size
         )
         self.peeks: Batcher[SeriesKey, Any] = Batcher(
-            lambda keys: partial(self.store.peek, keys),
-            submit,
-            max_batch_size=largest,
-            max_concurrency=most,
+            lambda keys: partial(self.store.peek, keys), submit, max_batch_size=max_batch_size
         )
 
     def __str__(self) -> str:
@@ -93,9 +89,8 @@ class Server:
         if process is None:
             return False
         series = SeriesKey(ACCOUNT, key)
-        lane = process.store.lane(series)
         request = AllocationRequest(series, token, Reuse(reuse), ANYBODY)
-        self._ask(process, partial(process.advances.ask, lane, request), reply)
+        self._ask(process, partial(process.advances.add, request), reply)
         return True
 
     def peek(self, key: str, reply: Reply) -> bool:
@@ -103,11 +98,11 @@ class Server:
         if process is None:
             return False
         series = SeriesKey(ACCOUNT, key)
-        self._ask(process, partial(process.peeks.ask, process.store.lane(series), series), reply)
+        self._ask(process, partial(process.peeks.add, series), reply)
         return True
 
     def run(self, call: Callable[[Store], object], reply: Reply) -> bool:
-        """Make a call that is in no lane."""
+        """Make a call that is not batched."""
         process = self.process
         if process is None:
             return False

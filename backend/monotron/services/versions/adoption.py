@@ -17,7 +17,7 @@ class Adoption:
         self._state = state
         self._clock = clock
 
-    def adopt(self, name: VersionName, version: Version, by: str) -> tuple[Release, bool]:
+    def adopt(self, name: VersionName, version: Version, assigned_by: str) -> tuple[Release, bool]:
         """Adopt the version. Returns its record, and whether the record existed before.
 
         Raises `ValueWouldFall` if the name has a higher version, or if the version is 0.0.0.
@@ -29,27 +29,29 @@ class Adoption:
                 raise _would_fall(name, version, latest)
             if existing:
                 # An earlier adoption may have crashed before it advanced the series.
-                self._state.advance_all_to(name, version, by)
+                self._state.advance_all_to(name, version, assigned_by)
                 return existing, True
             self.check_manual_values(name, version)
             # The record is added first. From then on, no token can get a version below it.
-            release = self._release(name, version, latest, by)
+            release = self._release(name, version, latest, assigned_by)
             recorded = self._releases.add(release)
             if recorded:
                 with in_doubt():
-                    self._state.advance_all_to(name, version, by)
+                    self._state.advance_all_to(name, version, assigned_by)
                 return recorded, recorded is not release
             # A concurrent request assigned the version to a token.
 
-    def _release(self, name: VersionName, version: Version, latest: Version, by: str) -> Release:
+    def _release(
+        self, name: VersionName, version: Version, latest: Version, assigned_by: str
+    ) -> Release:
         counted = latest if ZERO_VERSION < latest < version else None
         return Release(
             name,
             None,
             version,
             previous=self._state.previous_release(name, version) or counted,
-            given_at=int(self._clock() * 1000),
-            by=by,
+            created_at=int(self._clock() * 1000),
+            assigned_by=assigned_by,
         )
 
     def check_manual_values(self, name: VersionName, version: Version) -> None:

@@ -3,7 +3,7 @@
 from semver import Version
 
 from monotron.errors import VersionNotFound
-from monotron.model.semver import ZERO_VERSION, Release, VersionName, place, places
+from monotron.model.semver import ZERO_VERSION, Release, VersionName, sort_key, sort_key_range
 from monotron.services.versions.state import NameState
 from monotron.services.versions.types import VersionResult
 from monotron.store import Store
@@ -55,7 +55,7 @@ class VersionLookup:
         self, name: VersionName, before: Version | None, limit: int
     ) -> tuple[list[VersionResult], Version | None]:
         """Releases below *before* in descending order, and *before* of the next page."""
-        below = places()[1] if before is None else place(before)
+        below = sort_key_range()[1] if before is None else sort_key(before)
         releases = self._releases.page(name, below, limit + 1)
         if not releases and not self._state.has_versions(name):
             raise VersionNotFound(f"{name.name!r} has no versions yet.")

@@ -8,7 +8,7 @@ from monotron.errors import AlreadyReleased, InvalidBump, OutOfLine, ValueWouldF
 from monotron.model import conventional_commits as commits
 from monotron.model.allocation import exhausted
 from monotron.model.component_keys import COMPONENTS, Component, component_key, label_key, part
-from monotron.model.semver import ZERO_VERSION, Line, VersionName, places
+from monotron.model.semver import ZERO_VERSION, Line, VersionName, sort_key_range
 from monotron.model.series import INT64_MAX
 from monotron.services.versions.adoption import Adoption
 from monotron.services.versions.state import NameState
@@ -88,7 +88,9 @@ class Planner:
         if next_value > INT64_MAX and self._state.value_of_token(name, plan, token) is None:
             raise exhausted(series)
         # All refusals are above: a refused request writes nothing.
-        if request.dry_run or self._sync_series(name, start, plan, high_water_mark, request.by):
+        if request.dry_run or self._sync_series(
+            name, start, plan, high_water_mark, request.assigned_by
+        ):
             return plan
         return None
 
@@ -114,7 +116,9 @@ class Planner:
         own = self._state.value_of_token(name, plan, token)
         if (high_water_mark >= value and own is None) or self._releases.at(name, target):
             raise _already_released(name, target)
-        if request.dry_run or self._sync_series(name, start, plan, high_water_mark, request.by):
+        if request.dry_run or self._sync_series(
+            name, start, plan, high_water_mark, request.assigned_by
+        ):
             return plan
         return None
 
@@ -123,7 +127,7 @@ class Planner:
         for release in self._releases.all_of_token(name, token):
             if release.label and (line is None or line.covers(release.version)):
                 return release.version.finalize_version()
-        highest = self._releases.newest(name, places(line), final=False)
+        highest = self._releases.newest(name, sort_key_range(line), final=False)
         return highest.version.finalize_version() if highest else None
 
     def start(self, name: VersionName, request: VersionRequest) -> StartingPoint:
@@ -158,7 +162,7 @@ class Planner:
         start: StartingPoint,
         plan: Plan,
         high_water_mark: int,
-        by: str,
+        assigned_by: str,
     ) -> bool:
         """Adopt the initial version, and advance series that are lower than the records.
 
@@ -170,13 +174,13 @@ class Planner:
                 if self._state.has_versions(name):
                     return False
                 try:
-                    self._adoption.adopt(name, start.initial, by)
+                    self._adoption.adopt(name, start.initial, assigned_by)
                 except ValueWouldFall:
                     return False
             for version in start.stale_components:
-                self._state.advance_all_to(name, version, by)
+                self._state.advance_all_to(name, version, assigned_by)
             if high_water_mark < plan.next_value - 1:
-                self._state.advance_to(plan.series, plan.next_value - 1, by)
+                self._state.advance_to(plan.series, plan.next_value - 1, assigned_by)
         return True
 
 

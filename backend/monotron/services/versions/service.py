@@ -15,6 +15,7 @@ from monotron.errors import (
 from monotron.model.conventional_commits import BumpDecision
 from monotron.model.semver import ZERO_VERSION, Release, VersionName
 from monotron.model.series import INT64_MAX, Allocation, Reuse
+from monotron.services.executor import StoreExecutor
 from monotron.services.series import SeriesService
 from monotron.services.versions.adoption import Adoption
 from monotron.services.versions.conflicts import check_conflict
@@ -32,10 +33,18 @@ MAX_ATTEMPTS = 100
 class VersionService:
     """Looks up and assigns versions. Errors of the store are raised unchanged."""
 
-    def __init__(self, store: Store, series: SeriesService, *, clock: Clock = time.time) -> None:
+    def __init__(
+        self,
+        store: Store,
+        series: SeriesService,
+        executor: StoreExecutor,
+        *,
+        clock: Clock = time.time,
+    ) -> None:
         self._store = store
         self._releases = store.releases
         self._series = series
+        self._executor = executor
         self._clock = clock
         self._state = NameState(store)
         self._lookup = VersionLookup(store, self._state)
@@ -57,20 +66,24 @@ class VersionService:
             raise
         except MonotronError:
             # A concurrent request may have assigned a version to this token, and caused the error.
-            existing = await self._series.run(
+            existing = await self._executor.run(
                 self._existing_linearizable, version_name, token, request
             )
             if existing is None:
                 raise
             return existing
 
-    async def adopt(self, account: int, name: str, version: Version, by: str) -> VersionResult:
+    async def adopt(
+        self, account: int, name: str, version: Version, assigned_by: str
+    ) -> VersionResult:
         """Record an existing version, so that the next one continues from it."""
-        return await self._series.run(self._adopt, VersionName(account, name), version, by)
+        return await self._executor.run(
+            self._adopt, VersionName(account, name), version, assigned_by
+        )
 
     async def latest(self, account: int, name: str) -> VersionResult:
         """The highest final version. If it has no record, it is inferred from the series."""
-        return await self._series.run(self._lookup.latest, VersionName(account, name))
+        return await self._executor.run(self._lookup.latest, VersionName(account, name))
 
     async def of_token(
         self, account: int, name: str, token: str, label: str | None
@@ -79,43 +92,45 @@ class VersionService:
 
         Without *label*, the final version, or else the highest pre-release.
         """
-        return await self._series.run(
+        return await self._executor.run(
             self._lookup.of_token, VersionName(account, name), token, label
         )
 
     async def at(self, account: int, name: str, version: Version) -> VersionResult:
         """The release of this version."""
-        return await self._series.run(self._lookup.at, VersionName(account, name), version)
+        return await self._executor.run(self._lookup.at, VersionName(account, name), version)
 
     async def page(
         self, account: int, name: str, before: Version | None, limit: int
     ) -> tuple[list[VersionResult], Version | None]:
         """Releases in descending order, and the value of *before* for the next page."""
-        return await self._series.run(self._lookup.page, VersionName(account, name), before, limit)
+        return await self._executor.run(
+            self._lookup.page, VersionName(account, name), before, limit
+        )
 
     async def _next(
         self, name: VersionName, token: str, request: VersionRequest, text: bytes
     ) -> VersionResult:
         decision = None
         if request.bump == "auto":
-            existing = await self._series.run(self._existing, name, token, request)
+            existing = await self._executor.run(self._existing, name, token, request)
             if existing is not None:
                 return existing
             decision = await asyncio.to_thread(decide, text)
         changed = False
         for _ in range(MAX_ATTEMPTS):
             try:
-                plan = await self._series.run(self._plan, name, token, request, decision)
+                plan = await self._executor.run(self._plan, name, token, request, decision)
                 if isinstance(plan, VersionResult):
                     return plan
                 if plan is None:
                     continue
                 changed = changed or plan.initial is not None
-                allocation = await self._allocate(plan, name, token, request.by)
+                allocation = await self._allocate(plan, name, token, request.assigned_by)
                 if allocation is None:
                     continue
                 changed = changed or not allocation.reused
-                result = await self._series.run(
+                result = await self._executor.run(
                     self._record, plan, name, token, request, allocation
                 )
             except MonotronError as error:
@@ -174,7 +189,7 @@ class VersionService:
         return self._lookup.as_repeat(release)
 
     async def _allocate(
-        self, plan: Plan, name: VersionName, token: str, by: str
+        self, plan: Plan, name: VersionName, token: str, assigned_by: str
     ) -> Allocation | None:
         """Allocate a value to the token, or reuse one that it has without a record.
 
@@ -182,12 +197,12 @@ class VersionService:
         """
 
         def next(reuse: Reuse) -> "asyncio.Future[Allocation]":
-            return self._series.next(plan.series, token, reuse, by, up_to=plan.up_to)
+            return self._series.next(plan.series, token, reuse, assigned_by, up_to=plan.up_to)
 
         try:
             allocation = await next(Reuse.ANY)
             value = allocation.entry.value
-            if not allocation.reused or await self._series.run(
+            if not allocation.reused or await self._executor.run(
                 self._state.is_reusable, name, plan, token, value
             ):
                 return allocation
@@ -241,8 +256,8 @@ class VersionService:
             metadata=request.metadata,
             previous=previous,
             reason=plan.reason,
-            given_at=int(self._clock() * 1000),
-            by=request.by,
+            created_at=int(self._clock() * 1000),
+            assigned_by=request.assigned_by,
         )
 
     def _preview(
@@ -256,6 +271,6 @@ class VersionService:
         latest = max(plan.latest, self._state.manually_counted_beyond(name, version))
         return VersionResult(release, not plan.label and version == latest, reused=False)
 
-    def _adopt(self, name: VersionName, version: Version, by: str) -> VersionResult:
-        release, existed = self._adoption.adopt(name, version, by)
+    def _adopt(self, name: VersionName, version: Version, assigned_by: str) -> VersionResult:
+        release, existed = self._adoption.adopt(name, version, assigned_by)
         return VersionResult(release, self._state.latest(name) == version, reused=existed)

@@ -6,7 +6,14 @@ from semver import Version
 
 from monotron.errors import LineNotFound, ValueWouldFall
 from monotron.model.component_keys import COMPONENTS, Component, component_key, part
-from monotron.model.semver import ZERO_VERSION, Line, VersionName, label_and_number, place, places
+from monotron.model.semver import (
+    ZERO_VERSION,
+    Line,
+    VersionName,
+    label_and_number,
+    sort_key,
+    sort_key_range,
+)
 from monotron.model.series import SeriesKey
 from monotron.services.versions.types import Plan
 from monotron.store import Store
@@ -30,7 +37,7 @@ class NameState:
 
         *initial* counts as a recorded version.
         """
-        release = self._releases.newest(name, places(), final=True)
+        release = self._releases.newest(name, sort_key_range(), final=True)
         recorded = initial or (release.version if release else ZERO_VERSION)
         counted = self.counted(name, recorded)
         if recorded <= counted:
@@ -40,7 +47,7 @@ class NameState:
 
     def has_versions(self, name: VersionName) -> bool:
         """Whether the name has any version, including pre-releases. This never becomes false."""
-        release = self._releases.newest(name, places(), final=None)
+        release = self._releases.newest(name, sort_key_range(), final=None)
         return release is not None or self.latest(name) != ZERO_VERSION
 
     def counted(self, name: VersionName, expected: Version) -> Version:
@@ -72,12 +79,14 @@ class NameState:
     def previous_release(self, name: VersionName, version: Version) -> Version | None:
         """The highest recorded final version below *version*, without its pre-release part."""
         final = Version(version.major, version.minor, version.patch)
-        release = self._releases.newest(name, ("", place(final)), final=True)
+        release = self._releases.newest(name, ("", sort_key(final)), final=True)
         return release.version if release else None
 
     def highest_prerelease(self, name: VersionName, target: Version, label: str) -> int:
         """The highest recorded pre-release number of the target and label, or 0."""
-        release = self._releases.newest(name, places(target=target, label=label), final=False)
+        release = self._releases.newest(
+            name, sort_key_range(target=target, label=label), final=False
+        )
         return label_and_number(release.version)[1] if release else 0
 
     def value_of_token(self, name: VersionName, plan: Plan, token: str) -> int | None:
@@ -100,7 +109,7 @@ class NameState:
         advanced = self._store.entry(plan.series, None)
         if advanced and advanced.value > value:
             return False
-        if self._releases.adopted(name, (place(version), plan.counted_range[1])):
+        if self._releases.adopted(name, (sort_key(version), plan.counted_range[1])):
             return False
         release = self._releases.at(name, version)
         return release is None or release.token == token
@@ -114,7 +123,7 @@ class NameState:
         """
         if line.covers(latest) and latest != ZERO_VERSION:
             return latest, None
-        release = self._releases.newest(name, places(line), final=True)
+        release = self._releases.newest(name, sort_key_range(line), final=True)
         recorded = release.version if release else ZERO_VERSION
         minor = line.minor
         if minor is None:
@@ -136,7 +145,7 @@ class NameState:
         first = rows[0].entry if rows else None
         if first and first.value == number and first.token is not None:
             return
-        if release := self._releases.newest(name, places(line), final=False):
+        if release := self._releases.newest(name, sort_key_range(line), final=False):
             raise LineNotFound(
                 f"Line {line} of {name.name!r} has only pre-releases. A line starts with a final "
                 f"version, and the highest one is {release.version}. Promote it with bump=final, "
@@ -148,16 +157,16 @@ class NameState:
             "GET /v1/releases/NAME lists the existing versions."
         )
 
-    def advance_all_to(self, name: VersionName, version: Version, by: str) -> None:
+    def advance_all_to(self, name: VersionName, version: Version, assigned_by: str) -> None:
         """Advance the three series to the version.
 
         The patch is advanced first, so that no reader sees a new major version with an old patch.
         """
         for component in reversed(COMPONENTS):
             if value := part(version, component):  # a series starts at 1
-                self.advance_to(component_key(name, component, version), value, by)
+                self.advance_to(component_key(name, component, version), value, assigned_by)
 
-    def advance_to(self, series: SeriesKey, value: int, by: str) -> None:
+    def advance_to(self, series: SeriesKey, value: int, assigned_by: str) -> None:
         """Advance the series to at least *value*."""
         with suppress(ValueWouldFall):  # a concurrent request advanced it further
-            self._store.advance_to(series, value, by)
+            self._store.advance_to(series, value, assigned_by)

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple, get_args
 from semver import Version
 
 from monotron.model.component_keys import Component
-from monotron.model.semver import Line, Release, places, pre_release
+from monotron.model.semver import Line, Release, pre_release, sort_key_range
 from monotron.model.series import ANYBODY, INT64_MAX, SeriesKey
 
 Bump = Literal["major", "minor", "patch", "final", "auto"]
@@ -25,7 +25,7 @@ class VersionRequest(NamedTuple):
     initial_development: bool = True
     """Whether a breaking change of 0.x is a minor bump."""
     dry_run: bool = False
-    by: str = ANYBODY
+    assigned_by: str = ANYBODY
     """The credential of the caller. It is recorded and does not affect the version."""
 
 
@@ -73,7 +73,7 @@ class Plan(NamedTuple):
     def counted_range(self) -> tuple[str, str]:
         """The range of sort keys of all versions that the series counts, directly or by reset."""
         if self.label:
-            return places(target=self.target, label=self.label)
+            return sort_key_range(target=self.target, label=self.label)
         major, minor = self.target.major, self.target.minor
         lines = {"major": None, "minor": Line(major), "patch": Line(major, minor)}
-        return places(lines[self.component])
+        return sort_key_range(lines[self.component])

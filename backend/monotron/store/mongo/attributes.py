@@ -1,4 +1,5 @@
-"""The attributes of tokens in MongoDB: the collection `attributes`, a document a life and token."""
+"""The attributes of tokens in MongoDB: the collection `attributes`, a document a generation and
+token."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from monotron.model.attributes import merged
 from monotron.model.series import SeriesKey
 from monotron.store.interface import AttributeStore
 from monotron.store.mongo.client import Deadline, Document, PatienceFor
-from monotron.store.mongo.heads import EndedLife
+from monotron.store.mongo.heads import EndedGeneration
 from monotron.store.mongo.ledger import Sessions, collection, where
 from monotron.store.mongo.series import HeadCollection
 
@@ -26,29 +27,38 @@ class _Seen(NamedTuple):
 
 
 class MongoAttributes(AttributeStore):
-    """`{account, key, life, token, attributes: [{name, value}, …], stamp}`, unique on the first 4.
+    """`{account, key, generation, token, attributes: [{name, value}, …], stamp}`, unique on the
+    first 4.
 
-    A call reads the head of the series, linearizably, for its life, and then does one thing to one
-    document of this life: reads it, linearizably, or replaces what is in it by a compare-and-set
+    A call reads the head of the series, linearizably, for its generation, and then does one thing
+    to one
+    document of this generation: reads it, linearizably, or replaces what is in it by a compare-and-
+    set
     on its stamp, which names the attempt that wrote it. What may come between, and why it does no
     harm:
 
-    - *A DELETE, between the two.* It gave the series another life. The call goes on in the old one:
+    - *A DELETE, between the two.* It gave the series another generation. The call goes on in the
+      old one:
       it began before the DELETE was done, and counts as having come before it. Whoever begins
-      after the DELETE reads the new life, and so never what a late write leaves in the old one.
-    - *The first value of a series that does not exist.* Attributes need a life before there is a
+      after the DELETE reads the new generation, and so never what a late write leaves in the old
+      one.
+    - *The first value of a series that does not exist.* Attributes need a generation before there
+      is a
       value, so the head is made first, as a dead one of height 0. Which of the two makes it is
-      decided by its unique index; the other then finds it, and the first value keeps its life.
-    - *A DELETE of a series that never gave a value.* It begins a new life whatever is there, so it
+      decided by its unique index; the other then finds it, and the first value keeps its
+      generation.
+    - *A DELETE of a series that never gave a value.* It begins a new generation whatever is there,
+      so it
       need not look for attributes, and none can slip in after it has looked.
     - *Another merge or remove.* The stamp is another then, and this one starts over from what
-      stands. A document is emptied and never removed while its life lasts: so an insert that
+      stands. A document is emptied and never removed while its generation lasts: so an insert that
       lands late meets it, and cannot bring back what was removed since.
     - *An answer that is lost.* The document has our stamp: done. It is as it was seen: sent again,
       which cannot apply twice, since the filter fits that one stamp only. It has a third stamp:
       another came after us, or before, and nobody can tell; then the caller is told so, for to
       merge again could undo what the other one did after us.
-    - *The sweep of an ended life.* It comes later than any call that may still work in that life
+    - *The sweep of an ended generation.* It comes later than any call that may still work in that
+      generation
       ends; a write that lands even later is garbage that nobody looks up.
     """
 
@@ -65,24 +75,24 @@ class MongoAttributes(AttributeStore):
         self._now = now
         self._attributes = collection(database, "attributes", sessions.read_concern("majority"))
         self._current = collection(database, "attributes", sessions.read_concern("linearizable"))
-        place = [(field, ASCENDING) for field in ("account", "key", "life", "token")]
+        place = [(field, ASCENDING) for field in ("account", "key", "generation", "token")]
         self._attributes.create_index(place, unique=True)
 
     def all(self, series: SeriesKey, token: str) -> dict[str, str]:
         work = self._work()
-        life = self._heads.current(series, work).life
-        if life is None:
+        generation = self._heads.current(series, work).generation
+        if generation is None:
             return {}
-        return self._read(_place(series, life, token), work).attributes
+        return self._read(_place(series, generation, token), work).attributes
 
     def merge(self, series: SeriesKey, token: str, attributes: Mapping[str, str]) -> dict[str, str]:
         work = self._work()
-        life = self._heads.current(series, work).life
-        if life is None:
+        generation = self._heads.current(series, work).generation
+        if generation is None:
             if not merged({}, attributes):  # or refused, before anything is made
                 return {}
-            life = self._heads.born(series, self._now(), work).life
-        place = _place(series, life, token)
+            generation = self._heads.born(series, self._now(), work).generation
+        place = _place(series, generation, token)
         while True:
             seen = self._read(place, work)
             result = merged(seen.attributes, attributes)
@@ -91,10 +101,10 @@ class MongoAttributes(AttributeStore):
 
     def remove(self, series: SeriesKey, token: str, name: str | None) -> bool:
         work = self._work()
-        life = self._heads.current(series, work).life
-        if life is None:
+        generation = self._heads.current(series, work).generation
+        if generation is None:
             return False
-        place = _place(series, life, token)
+        place = _place(series, generation, token)
         while True:
             seen = self._read(place, work)
             left = {
@@ -107,11 +117,11 @@ class MongoAttributes(AttributeStore):
             if self._replace(place, seen, left, work):
                 return True
 
-    def sweep(self, ended: EndedLife, work: Deadline) -> None:
-        """Remove the documents of a life that has ended."""
-        series, life = ended
+    def sweep(self, ended: EndedGeneration, work: Deadline) -> None:
+        """Remove the documents of a generation that has ended."""
+        series, generation = ended
         with work.attempt():
-            self._attributes.delete_many({**where(series), "life": life})
+            self._attributes.delete_many({**where(series), "generation": generation})
 
     def _read(self, place: Document, work: Deadline) -> _Seen:
         document = work.persist(lambda: self._current.find_one(place))
@@ -163,5 +173,5 @@ class MongoAttributes(AttributeStore):
         return result.matched_count == 1 or result.upserted_id is not None
 
 
-def _place(series: SeriesKey, life: ObjectId | None, token: str) -> Document:
-    return {**where(series), "life": life, "token": token}
+def _place(series: SeriesKey, generation: ObjectId | None, token: str) -> Document:
+    return {**where(series), "generation": generation, "token": token}

@@ -20,8 +20,8 @@ class MongoAuthRecords(AuthRecords):
         self, database: "Database[Document]", sessions: Sessions, work: PatienceFor
     ) -> None:
         self._work = work
-        self._rows = collection(database, "register", sessions.read_concern("majority"))
-        self._current = collection(database, "register", sessions.read_concern("linearizable"))
+        self._rows = collection(database, "auth_records", sessions.read_concern("majority"))
+        self._current = collection(database, "auth_records", sessions.read_concern("linearizable"))
         self._rows.create_index([("kind", ASCENDING), ("name", ASCENDING)], unique=True)
         self._rows.create_index([("kind", ASCENDING), ("account", ASCENDING), ("name", ASCENDING)])
 
@@ -83,8 +83,8 @@ class MongoTokenUses(TokenUses):
         self, database: "Database[Document]", sessions: Sessions, work: PatienceFor
     ) -> None:
         self._work = work
-        self._uses = collection(database, "uses", sessions.read_concern("majority"))
-        self._current = collection(database, "uses", sessions.read_concern("linearizable"))
+        self._uses = collection(database, "token_uses", sessions.read_concern("majority"))
+        self._current = collection(database, "token_uses", sessions.read_concern("linearizable"))
         self._uses.create_index("token", unique=True)
         self._uses.create_index("expires_at", expireAfterSeconds=0)
 

@@ -2,6 +2,7 @@
 
 import logging
 import random
+import re
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -13,7 +14,6 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
 
-from monotron.config import store_name
 from monotron.errors import Applied, MonotronError, StartupError, StorageFull, StoreUnavailable
 
 log = logging.getLogger("monotron.store")
@@ -114,7 +114,7 @@ def _unavailable(applied: Applied) -> StoreUnavailable:
 
 def connect(url: str) -> tuple["Database[Document]", bool]:
     """The URL's database, and whether it is replicated. `StartupError` if it will not do."""
-    name = store_name(url)
+    name = without_secrets(url)
     try:
         client: MongoClient[Document] = MongoClient(
             url, appname="monotron", retryWrites=True, **_connect_timeout(url)
@@ -147,11 +147,17 @@ def _connect_timeout(url: str) -> dict[str, Any]:
     return {} if said else {"connectTimeoutMS": int(CONNECT_SECONDS * 1000)}
 
 
+def without_secrets(url: str) -> str:
+    """Return a URL without user, password and options."""
+    return re.sub(r"(?<=//).*@", "", url).partition("?")[0]
+
+
 def unusable(url: str, error: PyMongoError) -> StartupError:
     """MongoDB is there, perhaps, but will not do. The driver's words go to the log only."""
     log.error("MongoDB: %s", error)
     return StartupError(
-        f"MongoDB at {store_name(url)} does not answer as it must ({type(error).__name__}). Is it "
+        f"MongoDB at {without_secrets(url)} does not answer as it must "
+        f"({type(error).__name__}). Is it "
         "up, does its replica set have a primary, may this user read and write there, and make "
         "indexes?"
     )

@@ -49,7 +49,7 @@ class MongoFastForward:
     def _values(self, series: SeriesKey) -> list[int]:
         work = self._work()
         head = self._heads.read([series], work)[series]
-        rows = self._ledger.rows(series, head, {}, work) if head.alive else []
+        rows = self._ledger.rows(series, head, {}, work) if head.is_active else []
         return [*(int(row["value"]) for row in rows), *range(head.first, head.value + 1)]
 
     def _raise(self, keys: Sequence[SeriesKey], components: set[SeriesKey], work: Deadline) -> None:
@@ -72,11 +72,14 @@ class MongoFastForward:
 
     def _move(self, series: SeriesKey, head: Head, more: int, work: Deadline) -> HeadUpdate:
         value = raised(head.value, more)
-        if head.alive:
+        if head.is_active:
             self._ledger.seal(series, head, work)
             return HeadUpdate(series, head, self._raise_from(head, value))
-        # A dead one keeps its life, and so the attributes of tokens that had no value yet.
+        # A dead one keeps its generation, and so the attributes of tokens that had no value yet.
         new = Head(
-            life=head.life or ObjectId(), value=value, stamp=ObjectId(), given_at=head.given_at
+            generation=head.generation or ObjectId(),
+            value=value,
+            stamp=ObjectId(),
+            created_at=head.created_at,
         )
         return HeadUpdate(series, head, new)

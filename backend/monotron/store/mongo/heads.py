@@ -30,22 +30,23 @@ AMONG_OTHERS_SECONDS = 10.0
 """How long heads are read anew before each step, after one of another server was met."""
 
 SWEEP_AFTER_SECONDS = 60.0
-"""How long the entries of a deleted life stay: longer than any call that may look for them."""
+"""How long the entries of a deleted generation stay: longer than any call that may look for
+them."""
 
 
 @dataclass(slots=True, eq=False)
 class Head:
     """Where a series stands, as one step left it. `stamp` None: there is no such series yet."""
 
-    life: ObjectId | None = None
+    generation: ObjectId | None = None
     value: int = 0
     token: str | None = None
     batch: tuple[str | None, ...] = ()
     """The tokens for the values up to `value`: those of that step, and before them those of the
     steps before it that were not sealed yet. Empty: the series was deleted."""
     stamp: ObjectId | None = None
-    given_at: int = 0
-    by: tuple[str | None, ...] = ()
+    created_at: int = 0
+    assigned_by: tuple[str | None, ...] = ()
     """By which credential each token of the batch was given its value, as far as it is known."""
     time: Timestamp | None = None
     """MongoDB's cluster time of the newest thing known of it. Later reads may not be older."""
@@ -62,7 +63,7 @@ class Head:
     sealing: threading.Event | None = field(default=None, repr=False)
 
     @property
-    def alive(self) -> bool:
+    def is_active(self) -> bool:
         return bool(self.batch)
 
     @property
@@ -101,7 +102,7 @@ class Head:
 
 
 Sealable: TypeAlias = tuple[SeriesKey, Head]
-EndedLife: TypeAlias = tuple[SeriesKey, ObjectId]
+EndedGeneration: TypeAlias = tuple[SeriesKey, ObjectId]
 
 
 class HeadCache:
@@ -140,20 +141,21 @@ def _weight(head: Head) -> int:
 
 
 class Sealer:
-    """A thread that seals heads, many in one insert, and sweeps the entries of ended lives."""
+    """A thread that seals heads, many in one insert, and sweeps the entries of ended
+    generations."""
 
     def __init__(
         self,
         seal: Callable[[Sequence[Sealable]], None],
-        sweep: Callable[[EndedLife], None],
+        sweep: Callable[[EndedGeneration], None],
         *,
         largest: int = 1000,
     ) -> None:
         self._seal = seal
         self._sweep = sweep
         self._largest = largest
-        self._work: queue.SimpleQueue[Sealable | EndedLife | None] = queue.SimpleQueue()
-        self._ended: list[tuple[float, int, EndedLife]] = []
+        self._work: queue.SimpleQueue[Sealable | EndedGeneration | None] = queue.SimpleQueue()
+        self._ended: list[tuple[float, int, EndedGeneration]] = []
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sealer", daemon=True)
         self._thread.start()
@@ -163,9 +165,9 @@ class Sealer:
         head.sealing = threading.Event()
         self._work.put((series, head))
 
-    def sweep_later(self, series: SeriesKey, life: ObjectId) -> None:
-        """Have the entries of an ended life removed once nobody can be looking for them."""
-        self._work.put((series, life))
+    def sweep_later(self, series: SeriesKey, generation: ObjectId) -> None:
+        """Have the entries of an ended generation removed once nobody can be looking for them."""
+        self._work.put((series, generation))
 
     def close(self) -> None:
         """Seal what is waiting, and end the thread. Lives not swept yet stay: nobody sees them."""

@@ -17,7 +17,7 @@ from monotron.errors import InternalError, MonotronError
 from monotron.model.allocation import AllocationRequest
 from monotron.model.series import Reuse, SeriesKey
 from monotron.store.mongo.client import Deadline, Document
-from monotron.store.mongo.heads import EndedLife, Head, Sealable
+from monotron.store.mongo.heads import EndedGeneration, Head, Sealable
 
 log = logging.getLogger("monotron.store")
 
@@ -30,9 +30,9 @@ wrong, sealing takes one call more."""
 Session = ClientSession | None
 Index: TypeAlias = list[tuple[str, int]]
 
-_OF_A_LIFE: Index = [("account", ASCENDING), ("key", ASCENDING), ("life", ASCENDING)]
-_BY_VALUE: Index = [*_OF_A_LIFE, ("value", ASCENDING)]
-_BY_TOKEN: Index = [*_OF_A_LIFE, ("token", ASCENDING), ("value", DESCENDING)]
+_OF_GENERATION: Index = [("account", ASCENDING), ("key", ASCENDING), ("generation", ASCENDING)]
+_BY_VALUE: Index = [*_OF_GENERATION, ("value", ASCENDING)]
+_BY_TOKEN: Index = [*_OF_GENERATION, ("token", ASCENDING), ("value", DESCENDING)]
 
 
 class Sessions:
@@ -57,7 +57,7 @@ class Sessions:
 
 
 class Ledger:
-    """The collection `entries`: what each life of each series gave, once it was sealed."""
+    """The collection `entries`: what each generation of each series gave, once it was sealed."""
 
     def __init__(
         self, database: "Database[Document]", sessions: Sessions, now: Callable[[], int]
@@ -82,13 +82,13 @@ class Ledger:
         for _, head in heads:
             if head.sealing is not None:
                 head.sealing.wait(work.remaining())  # and with it those that it carries
-        unsealed = [each for each in heads if each[1].alive and not each[1].all_sealed()]
+        unsealed = [each for each in heads if each[1].is_active and not each[1].all_sealed()]
         # Most that others wrote were sealed by them, unless that was a moment ago.
         long_ago = self._now() - YOUNG_MS
         young: list[Sealable] = []
         older: list[Sealable] = []
         for series, head in unsealed:
-            is_young = head.sealing is None and head.given_at > long_ago
+            is_young = head.sealing is None and head.created_at > long_ago
             (young if is_young else older).append((series, head))
         missing, wrong = self._compare(older, work)
         if young or missing:
@@ -123,7 +123,7 @@ class Ledger:
         conditions = [
             {
                 **where(series),
-                "life": head.life,
+                "generation": head.generation,
                 "value": {"$gte": Int64(head.first), "$lte": Int64(head.value)},
             }
             for series, head in heads
@@ -160,11 +160,11 @@ class Ledger:
         for each in heads:
             each[1].sealed = each not in stood  # what stood already is compared by the next step
 
-    def sweep(self, ended: EndedLife, work: Deadline) -> None:
-        """Remove the rows of a life that has ended."""
-        series, life = ended
+    def sweep(self, ended: EndedGeneration, work: Deadline) -> None:
+        """Remove the rows of a generation that has ended."""
+        series, generation = ended
         with work.attempt():
-            self._entries.delete_many({**where(series), "life": life})
+            self._entries.delete_many({**where(series), "generation": generation})
 
     def last_given(
         self, heads: Mapping[SeriesKey, Head], requests: Iterable[AllocationRequest], work: Deadline
@@ -177,10 +177,10 @@ class Ledger:
         """
         asked: dict[SeriesKey, set[str]] = {}
         for series, token, reuse, *_ in requests:
-            if reuse is Reuse.ANY and heads[series].alive:
+            if reuse is Reuse.ANY and heads[series].is_active:
                 asked.setdefault(series, set()).add(token)
         known = self._last_rows(
-            # A batch that begins with 1 is all that there ever was in its life.
+            # A batch that begins with 1 is all that there ever was in its generation.
             {series: tokens for series, tokens in asked.items() if heads[series].first > 1},
             heads,
             work,
@@ -203,7 +203,11 @@ class Ledger:
             return known
         most = 4 * sum(map(len, asked.values())) + 64
         conditions = [
-            {**where(series), "life": heads[series].life, "token": {"$in": list(tokens)}}
+            {
+                **where(series),
+                "generation": heads[series].generation,
+                "token": {"$in": list(tokens)},
+            }
             for series, tokens in asked.items()
         ]
         rows = self._find(
@@ -240,8 +244,8 @@ class Ledger:
         limit: int = 0,
         newest: bool = False,
     ) -> list[Document]:
-        """Rows of the head's life, committed, and no older than what is known of the head."""
-        condition = {**where(series), "life": head.life, **condition}
+        """Rows of the head's generation, committed, and no older than what is known of the head."""
+        condition = {**where(series), "generation": head.generation, **condition}
         return self._find(condition, [head], work, limit=limit, newest=newest)
 
     def _find(
@@ -276,7 +280,7 @@ class Ledger:
         The time of each must be that of what stands in its place now.
         """
         conditions = [
-            {**where(series), "life": head.life, "value": Int64(head.first_fresh)}
+            {**where(series), "generation": head.generation, "value": Int64(head.first_fresh)}
             for series, head in heads
         ]
         rows = self._find(_any(conditions), [head for _, head in heads], work, index=_BY_VALUE)
@@ -289,12 +293,12 @@ def _rows(series: SeriesKey, head: Head, first: int) -> list[Document]:
     return [
         {
             **where(series),
-            "life": head.life,
+            "generation": head.generation,
             "value": Int64(value),
             "token": head.batch[value - head.first],
-            "given_at": Int64(head.given_at),
+            "created_at": Int64(head.created_at),
             "stamp": head.stamp,
-            "by": head.by[value - head.first],
+            "assigned_by": head.assigned_by[value - head.first],
         }
         for value in range(first, head.value + 1)
     ]

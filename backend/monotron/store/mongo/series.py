@@ -173,9 +173,9 @@ class HeadCollection:
     def born(self, series: SeriesKey, now: int, work: Deadline) -> Head:
         """The head of a series that had none: dead, at height 0, unless another was faster.
 
-        So a delete with restart would have left it: the first value keeps its life.
+        So a delete with restart would have left it: the first value keeps its generation.
         """
-        new = Head(life=ObjectId(), stamp=ObjectId(), given_at=now)
+        new = Head(generation=ObjectId(), stamp=ObjectId(), created_at=now)
         head = self.replace(HeadUpdate(series, Head(), new), work) or new
         work.applied = "no"  # nothing that can be seen
         return head
@@ -282,7 +282,7 @@ def _seen(move: HeadUpdate, work: Deadline | None) -> Document:
     condition: dict[str, Any] = {
         # All four: a token may come round again, and so may a value after a restart.
         **where(move.series),
-        "life": seen.life,
+        "generation": seen.generation,
         "value": Int64(seen.value),
         "token": seen.token,
         "stamp": seen.stamp,
@@ -294,14 +294,16 @@ def _seen(move: HeadUpdate, work: Deadline | None) -> Document:
 
 def _state(head: Head) -> Document:
     return {
-        "life": head.life,
+        "generation": head.generation,
         "value": Int64(head.value),
         "token": head.token,
         "batch": list(head.batch),
         "stamp": head.stamp,
-        "given_at": Int64(head.given_at),
+        "created_at": Int64(head.created_at),
         # For most batches one stands for all, so that the head stays small.
-        "by": head.by[0] if len(set(head.by)) == 1 else list(head.by),
+        "assigned_by": head.assigned_by[0]
+        if len(set(head.assigned_by)) == 1
+        else list(head.assigned_by),
         "awaited": None,
     }
 
@@ -309,15 +311,17 @@ def _state(head: Head) -> Document:
 def _head(document: Document | None, time: Timestamp | None) -> Head:
     if document is None:
         return Head(time=time)
-    by = document.get("by")
+    assigned_by = document.get("assigned_by")
     return Head(
-        life=document["life"],
+        generation=document["generation"],
         value=int(document["value"]),
         token=document["token"],
         batch=tuple(document["batch"]),
         stamp=document["stamp"],
-        given_at=int(document["given_at"]),
-        by=tuple(by) if isinstance(by, list) else (by,) * len(document["batch"]),
+        created_at=int(document["created_at"]),
+        assigned_by=tuple(assigned_by)
+        if isinstance(assigned_by, list)
+        else (assigned_by,) * len(document["batch"]),
         awaited=document.get("awaited"),
         time=time,
     )

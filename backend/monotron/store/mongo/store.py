@@ -14,7 +14,7 @@ User text is only ever a value, never the name of a field nor part of an express
 """
 
 import time
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,13 @@ from pymongo import ReadPreference
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from monotron.errors import InvalidRequest, MonotronError, StoreUnavailable, ValueWouldFall
+from monotron.errors import (
+    InvalidRequest,
+    MonotronError,
+    StartupError,
+    StoreUnavailable,
+    ValueWouldFall,
+)
 from monotron.model.allocation import AllocationRequest, allocate
 from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
 from monotron.store.audit import AuditSlice
@@ -41,9 +47,11 @@ from monotron.store.mongo.client import (
     Document,
     connect,
     unusable,
+    without_secrets,
 )
 from monotron.store.mongo.fast_forward import MongoFastForward
-from monotron.store.mongo.heads import EndedLife, Head, Sealer
+from monotron.store.mongo.format import check_format
+from monotron.store.mongo.heads import EndedGeneration, Head, Sealer
 from monotron.store.mongo.ledger import Ledger, Sessions
 from monotron.store.mongo.releases import MongoReleases
 from monotron.store.mongo.scan import CollectionScan
@@ -59,6 +67,8 @@ ATTEMPT_SECONDS = 5.0
 class MongoStore(Store):
     """A store on a database, in which it makes its collections and their indexes."""
 
+    shareable = True
+    supports_backup = False
     max_concurrency = 16
     max_batch_size = 256
 
@@ -80,8 +90,8 @@ class MongoStore(Store):
         self._heads = HeadCollection(database, sessions, self._applied)
         self._ledger = Ledger(database, sessions, self._now)
         self.releases = MongoReleases(database, sessions, self._work)
-        self.register = MongoAuthRecords(database, sessions, self._work)
-        self.uses = MongoTokenUses(database, sessions, self._work)
+        self.auth_records = MongoAuthRecords(database, sessions, self._work)
+        self.token_uses = MongoTokenUses(database, sessions, self._work)
         self.attributes: MongoAttributes = MongoAttributes(
             database, sessions, self._heads, self._work, self._now
         )
@@ -96,14 +106,18 @@ class MongoStore(Store):
         database, replicated = connect(url)
         try:
             with pymongo.timeout(START_SECONDS):
+                check_format(database)
                 return cls(database, clock=clock, replicated=replicated)
         except PyMongoError as error:
             database.client.close()
             raise unusable(url, error) from error
+        except StartupError:
+            database.client.close()
+            raise
 
-    def lane(self, series: SeriesKey) -> Hashable:
-        """One lane for all: many series in a step cost little more than one."""
-        return None
+    @classmethod
+    def describe(cls, url: str) -> str:
+        return without_secrets(url)
 
     def allocate(self, requests: Sequence[AllocationRequest]) -> list[Allocation | MonotronError]:
         """One look-up and one update for all series of the batch, and once more for those that lost
@@ -269,7 +283,7 @@ class MongoStore(Store):
     def peek(self, keys: Sequence[SeriesKey]) -> list[Entry | None]:
         heads = self._heads.read_current(list(dict.fromkeys(keys)), self._work())
         entries = {
-            series: Entry(*series, head.token, head.value) if head.alive else None
+            series: Entry(*series, head.token, head.value) if head.is_active else None
             for series, head in heads.items()
         }
         return [entries[series] for series in keys]
@@ -281,7 +295,7 @@ class MongoStore(Store):
     def entry(self, series: SeriesKey, token: str | None) -> Entry | None:
         work = self._work()
         head = self._heads.current(series, work)
-        if not head.alive:
+        if not head.is_active:
             return None
         for value, given in reversed(list(enumerate(head.batch, head.first))):
             if given == token:
@@ -289,7 +303,7 @@ class MongoStore(Store):
         row = self._ledger.last_row(series, head, token, work)
         return Entry(*series, token, int(row["value"])) if row else None
 
-    def advance_to(self, series: SeriesKey, value: int, by: str) -> Allocation:
+    def advance_to(self, series: SeriesKey, value: int, assigned_by: str) -> Allocation:
         work = self._work()
         head = self._heads.current(series, work)
         while True:
@@ -298,10 +312,12 @@ class MongoStore(Store):
                     f"The series {series.key!r} has given {head.value} already, "
                     f"so it cannot be raised to {value}. Raise it to {head.value} or more."
                 )
-            if value == head.value and head.alive:
+            if value == head.value and head.is_active:
                 return Allocation(Entry(*series, head.token, value), reused=True)
             self._ledger.seal(series, head, work)
-            if self._replace(series, head, self._successor(head, [None], [by], value), work):
+            if self._replace(
+                series, head, self._successor(head, [None], [assigned_by], value), work
+            ):
                 return Allocation(Entry(*series, None, value), reused=False)
             head = self._heads.read_in_turn(series, work)
 
@@ -310,15 +326,17 @@ class MongoStore(Store):
         head = first = self._heads.current(series, work)
         while True:
             height = 0 if restart else head.value
-            # A dead one may have attributes: done only if its life has just begun.
-            over = head.life is None or head.life != first.life
-            if over and not head.alive and height == head.value:
+            # A dead one may have attributes: done only if its generation has just begun.
+            over = head.generation is None or head.generation != first.generation
+            if over and not head.is_active and height == head.value:
                 return
             self._ledger.seal(series, head, work)
-            end = Head(life=ObjectId(), value=height, stamp=ObjectId(), given_at=self._now())
+            end = Head(
+                generation=ObjectId(), value=height, stamp=ObjectId(), created_at=self._now()
+            )
             if self._replace(series, head, end, work):
-                if head.life is not None:
-                    self._sealer.sweep_later(series, head.life)
+                if head.generation is not None:
+                    self._sealer.sweep_later(series, head.generation)
                 return
             head = self._heads.read_in_turn(series, work)
 
@@ -331,13 +349,13 @@ class MongoStore(Store):
     ) -> list[LedgerEntry] | None:
         work = self._work()
         head = self._heads.read([series], work)[series]
-        if not head.alive:
+        if not head.is_active:
             return None
         below = head.value + 1 if before is None else before
-        batch = zip(range(head.first, head.value + 1), head.batch, head.by, strict=True)
+        batch = zip(range(head.first, head.value + 1), head.batch, head.assigned_by, strict=True)
         page = [
-            LedgerEntry(Entry(*series, token, value), head.given_at, by)
-            for value, token, by in reversed(list(batch))
+            LedgerEntry(Entry(*series, token, value), head.created_at, assigned_by)
+            for value, token, assigned_by in reversed(list(batch))
             if value < below
         ][:limit]
         if len(page) < limit:
@@ -347,7 +365,7 @@ class MongoStore(Store):
             )
             for row in rows:
                 entry = Entry(*series, row["token"], int(row["value"]))
-                page.append(LedgerEntry(entry, int(row["given_at"]), row.get("by")))
+                page.append(LedgerEntry(entry, int(row["created_at"]), row.get("assigned_by")))
         return page
 
     def ping(self) -> None:
@@ -358,7 +376,7 @@ class MongoStore(Store):
     def audit(self, *, alone: bool = False) -> Iterator[AuditSlice]:
         return MongoAudit(self._slices).run()
 
-    def bump(self, by_how_much: int, by: str) -> FastForwarded:
+    def fast_forward(self, by_how_much: int, assigned_by: str) -> FastForwarded:
         if not by_how_much:
             return FastForwarded(0, ())
         products, keys = self._slices.products()
@@ -366,7 +384,7 @@ class MongoStore(Store):
             self._heads,
             self._ledger,
             self._work,
-            lambda head, value: self._successor(head, [None], [by], value),
+            lambda head, value: self._successor(head, [None], [assigned_by], value),
             by_how_much,
         ).run(keys, products)
 
@@ -392,7 +410,7 @@ class MongoStore(Store):
         self,
         head: Head,
         tokens: Sequence[str | None],
-        by: Sequence[str],
+        assigned_by: Sequence[str],
         value: int,
         carried: tuple[Head, ...] = (),
     ) -> Head:
@@ -402,13 +420,13 @@ class MongoStore(Store):
         """
         first = len(head.batch) - sum(each.fresh for each in carried)
         return Head(
-            life=head.life or ObjectId(),
+            generation=head.generation or ObjectId(),
             value=value,
             token=tokens[-1],
             batch=(*head.batch[first:], *tokens),
             stamp=ObjectId(),
-            given_at=self._now(),
-            by=(*head.by[first:], *by),
+            created_at=self._now(),
+            assigned_by=(*head.assigned_by[first:], *assigned_by),
             fresh=len(tokens),
             carried=carried,
         )
@@ -426,9 +444,9 @@ class MongoStore(Store):
         new.seen_at(head.time)
         if new.batch and self._ledger.were_sealed([(move.series, new)], work):
             return True
-        if not new.batch and head.life == new.life:
-            return True  # it ended the old life, and the new one goes on already
-        if not new.batch and move.in_doubt and head.life != move.seen.life:
+        if not new.batch and head.generation == new.generation:
+            return True  # it ended the old generation, and the new one goes on already
+        if not new.batch and move.in_doubt and head.generation != move.seen.generation:
             raise StoreUnavailable(
                 "The series was deleted while MongoDB did not answer, by this request or by "
                 "another. Look at the series, and send the same request again if need be.",
@@ -437,7 +455,7 @@ class MongoStore(Store):
         work.applied = "no"
         return False
 
-    def _sweep(self, ended: EndedLife) -> None:
+    def _sweep(self, ended: EndedGeneration) -> None:
         self._ledger.sweep(ended, self._work())
         self.attributes.sweep(ended, self._work())
 
@@ -450,7 +468,7 @@ class MongoStore(Store):
 
 def _tokens(given: Sequence[AllocationRequest]) -> tuple[list[str], list[str]]:
     """The tokens newly given a value, and by which credential each."""
-    return [request.token for request in given], [request.by for request in given]
+    return [request.token for request in given], [request.assigned_by for request in given]
 
 
 @dataclass(slots=True, eq=False)

@@ -1,0 +1,33 @@
+"""Responses with format=dotenv, as Monotron or something else might send them."""
+
+from __future__ import annotations
+
+from support.stand_in import Say
+
+VERSION_LINES = """\
+MONOTRON_VERSION=1.3.0
+MONOTRON_TAG=v1.3.0
+MONOTRON_MAJOR=1
+MONOTRON_MINOR=3
+MONOTRON_PATCH=0
+MONOTRON_PRERELEASE_ID=
+MONOTRON_METADATA=
+MONOTRON_RELEASE_TYPE=minor
+MONOTRON_PREVIOUS_VERSION=1.2.57
+MONOTRON_IS_LATEST=true
+MONOTRON_REUSED=false
+MONOTRON_DOCKER_TAG=1.3.0
+"""
+NUMBER_LINES = "MONOTRON_VALUE=42\nMONOTRON_BUILD_NUMBER=42\nMONOTRON_REUSED=false\n"
+
+
+def dotenv_response(text: str = VERSION_LINES, missing_bytes: int = 0) -> Say:
+    """Return a response with this body, of which the last *missing_bytes* are not sent."""
+    body = text.encode()
+    headers = {"Content-Type": "text/plain; charset=utf-8"}
+    return Say(200, body[: len(body) - missing_bytes], headers, len(body))
+
+
+def html_response(status: int = 200, **headers: str) -> Say:
+    """Return a page of a server that is not Monotron."""
+    return Say(status, b"<html>Sign in</html>", {"Content-Type": "text/html", **headers})
