@@ -29,6 +29,7 @@ VALID_VALUES = {
     "after": "a",
     "value": "1",
     "version": "1.4.2",
+    "prefix": "A_",
     "token": "hunter2",
     "api_key": "hunter2",
     "Bump": "minor",
@@ -113,19 +114,19 @@ class TestParameters:
             ),
             *((f"format={value}", "format", list(PARAMETERS)[:5]) for value in ("", "xml", "JSON")),
             *(
-                (query, "prefix", list(PARAMETERS)[:5])
+                (query, "dotenv_prefix", list(PARAMETERS)[:5])
                 for query in (
-                    "prefix=A_",
-                    "format=text&prefix=A_",
-                    "format=dotenv&prefix=",
-                    "format=dotenv&prefix=1A",
-                    "format=dotenv&prefix=A-B",
-                    "format=dotenv&prefix=A%0AB",
-                    f"format=dotenv&prefix={'A' * 65}",
-                    "format=dotenv&prefix=A_&prefix=A_",
+                    "dotenv_prefix=A_",
+                    "format=text&dotenv_prefix=A_",
+                    "format=dotenv&dotenv_prefix=",
+                    "format=dotenv&dotenv_prefix=1A",
+                    "format=dotenv&dotenv_prefix=A-B",
+                    "format=dotenv&dotenv_prefix=A%0AB",
+                    f"format=dotenv&dotenv_prefix={'A' * 65}",
+                    "format=dotenv&dotenv_prefix=A_&dotenv_prefix=A_",
                 )
             ),
-            ("prefix=A_", "prefix", ["GET releases/<name>"]),
+            ("dotenv_prefix=A_", "dotenv_prefix", ["GET releases/<name>"]),
             *(
                 (f"limit={value}", "limit", ["GET releases/<name>"])
                 for value in ("", "0", "1001", "1.0", "%2B5", "9" * 5000)
