@@ -196,6 +196,21 @@ class TestMeanwhile:
         assert (result.release.token, result.reused, result.latest) == ("T", True, True)
         assert store.high_water_marks([key("patch-v1.2")]) == [58]
 
+    def test_a_series_restarted_before_the_allocation_assigns_no_lower_version(
+        self, store: Store
+    ) -> None:
+        async def call(services: Services) -> str:
+            await services.adopt("1.2.57")
+
+            def restart_and_allocate(method: Callable[..., Any], *args: Any) -> Any:
+                store.delete(key("patch-v1.2"), restart=True)
+                return method(*args)
+
+            replace_once(services.versions, "_allocate", restart_and_allocate, with_method=True)
+            return await services.next("T")
+
+        assert run(store, call) == "1.2.58"
+
     def test_commit_messages_are_read_once(
         self, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
