@@ -173,5 +173,5 @@ def test_what_stops_all_of_them_from_starting_is_said_once(replica_set: ReplicaS
     unknown = replica_set.url("processes").replace("://", "://nobody:hunter2@")
     with pytest.raises(RuntimeError) as error:
         Server(unknown, args=["--processes", "3", "--issuers", "github"])
-    assert str(error.value).count("monotron: MongoDB at") == 1
+    assert str(error.value).count("error: MongoDB at") == 1
     assert "hunter2" not in str(error.value)

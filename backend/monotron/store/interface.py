@@ -192,6 +192,11 @@ class Store(ABC):
     def describe(cls, url: str) -> str:
         """Return where a store keeps its data, without secrets: for logs and messages."""
 
+    @classmethod
+    def file(cls, url: str) -> Path | None:
+        """Return the file of a store. None if its data is not in a file of this machine."""
+        return None
+
     @abstractmethod
     def allocate(self, requests: Sequence[AllocationRequest]) -> list[Allocation | MonotronError]:
         """Answer each request, as if they had come alone, one after the other, in this order.
