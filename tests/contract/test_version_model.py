@@ -358,7 +358,7 @@ class Alone(RuleBasedStateMachine):
         else:
             assert not isinstance(answer, str), answer
             assert seen(answer) == expected(told)
-            assert answer.release.product == VersionName(self.account, NAME)
+            assert answer.release.name == VersionName(self.account, NAME)
 
     def put(self, token: str, asked: Asked, *, dry_run: bool = False) -> VersionResult | str:
         versions = self.domain.versions

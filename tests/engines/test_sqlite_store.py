@@ -217,7 +217,7 @@ class TestTheLog:
         disk.fails_at = "PRAGMA wal_checkpoint"
         store.allocate([ask_any("first"), ask_any("second"), ask_any("third")])
         assert b"first" not in file.read_bytes()
-        assert f"could not move its log into {file}" in caplog.text
+        assert f"could not checkpoint its log into {file}" in caplog.text
         disk.fails_at = ""
         store.allocate([ask_any("fourth"), ask_any("fifth"), ask_any("sixth")])
         assert b"first" in file.read_bytes()

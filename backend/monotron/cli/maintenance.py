@@ -228,7 +228,7 @@ def _fast_forward(store: Store, by: int) -> FastForwarded:
         result = store.fast_forward(by, "fast-forward")
     finally:
         store.close()
-    for account, key in result.at_the_end:
+    for account, key in result.exhausted:
         print_warning(
             f"the series {key!r} of account {account} is at its last value, {INT64_MAX}, and "
             "cannot assign another one"

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from functools import partial
 
 from semver import Version
 
@@ -17,6 +18,7 @@ from monotron.model.conventional_commits import BumpDecision
 from monotron.model.semver import NOTHING, Line, Release, VersionName, sort_key, sort_key_range
 from monotron.model.series import INT64_MAX, Allocation, Reuse
 from monotron.services.executor import StoreExecutor
+from monotron.services.paging import page_of
 from monotron.services.series import SeriesService
 from monotron.services.versions.adoption import Adoption
 from monotron.services.versions.planner import Planner, decide
@@ -134,21 +136,21 @@ class VersionService:
         self, product: VersionName, before: Version | None, limit: int
     ) -> tuple[list[VersionResult], Version | None]:
         below = sort_key_range()[1] if before is None else sort_key(before)
-        found = self._releases.page(product, below, limit + 1)
-        if not found and not self._standing.begun(product):
+        read = partial(self._releases.page, product, below)
+        releases, next_before = page_of(read, limit, lambda release: release.version)
+        if not releases and not self._standing.begun(product):
             raise VersionNotFound(f"{product.name!r} has no version yet.")
         latest = self._standing.newest(product)
-        more = len(found) > limit
-        answers = [
+        results = [
             VersionResult(release, latest=release.version == latest, reused=True)
-            for release in found[:limit]
+            for release in releases
         ]
-        return answers, answers[-1].release.version if more else None
+        return results, next_before
 
     def _given(self, release: Release) -> VersionResult:
         """The answer that gives what stands in the records."""
         final = release.label is None
-        latest = final and self._standing.newest(release.product) == release.version
+        latest = final and self._standing.newest(release.name) == release.version
         return VersionResult(release, latest, reused=True)
 
     def _by_hand(self, product: VersionName, version: Version) -> Release:
@@ -229,7 +231,7 @@ class VersionService:
         if not same and wanted.bump != "auto" and not wanted.reuse_on_conflict:
             raise TokenTaken(
                 f"The token {stands.token!r} has the version {_full(stands)} of "
-                f"{stands.product.name!r} already, by {_asked(stands.bump, stands.line)}, and "
+                f"{stands.name.name!r} already, by {_asked(stands.bump, stands.line)}, and "
                 f"keeps it; this request asks for {_asked(wanted.bump, wanted.line)}. Ask as at "
                 "first, or with on_conflict=reuse for whatever the token has; a new commit gets a "
                 "new version.",
