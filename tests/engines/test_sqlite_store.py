@@ -89,7 +89,7 @@ class TestTheFile:
         )
         assert second.returncode == 1
         assert second.stdout == ""
-        assert f"nother process has {file} open" in second.stderr
+        assert f"error: another process has {file} open" in second.stderr
         assert "Traceback" not in second.stderr
 
     def test_is_served_without_what_only_other_servers_need(self) -> None:

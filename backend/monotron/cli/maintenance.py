@@ -16,7 +16,6 @@ from monotron.cli.command import MAINTENANCE, Function
 from monotron.cli.options import credential, fail_usage, passed, url_option, whole_number
 from monotron.cli.output import CommandOutput, count_text, print_warning, size_text
 from monotron.cli.store_file import (
-    is_mongodb,
     new_file,
     open_existing_store,
     sqlite_path,
@@ -111,12 +110,13 @@ def backup(file: Path, store: str | None, url: str) -> CommandOutput:
 def restore(backup: Path, store: str, by: int) -> CommandOutput:
     """Create a store from a backup. BACKUP is a file from `monotron backup`."""
     url = store_url(store)
-    if is_mongodb(url):
-        raise Failure(
-            "restore supports SQLite stores only",
-            "restore MongoDB with its own tools (mongorestore), then run `monotron fast-forward`",
+    try:
+        file = sqlite_path(url)
+    except Failure as failure:
+        failure.hint += (
+            ". Restore MongoDB with its own tools (mongorestore), then run `monotron fast-forward`"
         )
-    file = sqlite_path(url)
+        raise
     _check_is_new(file)
     _check_is_backup(backup)
     # The new store is complete before it gets its name.

@@ -190,6 +190,11 @@ class Store(ABC):
     def describe(cls, url: str) -> str:
         """Where the store of a URL keeps its data, without secrets: for logs and messages."""
 
+    @classmethod
+    def file(cls, url: str) -> Path | None:
+        """Return the file of a store. None if its data is not in a file of this machine."""
+        return None
+
     @abstractmethod
     def allocate(self, requests: Sequence[AllocationRequest]) -> list[Allocation | MonotronError]:
         """Assign values to tokens, as if the requests had arrived alone, in this order.

@@ -69,6 +69,11 @@ class SqliteStore(Store):
         path = path_of(url)
         return "memory" if path == IN_MEMORY else str(Path(path).absolute())
 
+    @classmethod
+    def file(cls, url: str) -> Path | None:
+        path = path_of(url)
+        return None if path == IN_MEMORY else Path(path)
+
     def begin_allocate(
         self, requests: Sequence[AllocationRequest]
     ) -> Callable[[], list[Allocation | MonotronError]]:
