@@ -153,7 +153,9 @@ def check(stage: Stage, scene: str, first: str, second: str) -> None:
     assert call > 3
 
 
-@pytest.mark.parametrize(("scene", "first", "second"), pairs(NEW, INITIAL, ADOPTED, PRERELEASED, OLD_LINE))
+@pytest.mark.parametrize(
+    ("scene", "first", "second"), pairs(NEW, INITIAL, ADOPTED, PRERELEASED, OLD_LINE)
+)
 def test_two_concurrent_requests_equal_one_sequential_order(
     memory: Stage, scene: str, first: str, second: str
 ) -> None:
