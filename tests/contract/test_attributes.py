@@ -108,7 +108,7 @@ class TestTheirNumber:
         assert store.attributes.merge(SERIES, "a", {"000": "other"})["000"] == "other"
 
     def test_too_many_at_once_change_nothing(self, store: Store) -> None:
-        with pytest.raises(InvalidRequest, match=r"65 attributes.* at most 64"):
+        with pytest.raises(InvalidRequest, match=r"65 attributes.* At most 64"):
             store.attributes.merge(SERIES, "a", many(MAX_ATTRIBUTES + 1))
         assert store.attributes.all(SERIES, "a") == {}
 

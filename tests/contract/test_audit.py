@@ -24,9 +24,9 @@ from support.services import StoreServices
 
 WEB = "The series 'some-great-service' of account 1"
 SHOP = "of 'shop' in account 1"
-A = f"The release 0.1.0 {SHOP}, which the token 'a' has,"
-B = f"The release 0.1.1 {SHOP}, which the token 'b' has,"
-C = f"The release 0.2.0-rc.1 {SHOP}, which the token 'c' has,"
+A = f"The release 0.1.0 {SHOP} (token 'a')"
+B = f"The release 0.1.1 {SHOP} (token 'b')"
+C = f"The release 0.2.0-rc.1 {SHOP} (token 'c')"
 
 
 def audited(store: Store) -> AuditSlice:
@@ -177,7 +177,7 @@ class TestAHealthyStore:
     def test_may_have_an_adoption_that_a_crash_cut_short(self, store: Store) -> None:
         give_versions(store, ("a", VersionRequest()))
         adopted = StoreServices(store).versions._adoption
-        adopted._standing.raise_all = lambda *_: None  # type: ignore[method-assign]
+        adopted._state.advance_all_to = lambda *_: None  # type: ignore[method-assign]
         adopted.adopt(VersionName(1, "shop"), Version(4, 5, 6), BY)
         assert findings(store) == []
 
@@ -227,12 +227,12 @@ IN_SQLITE: list[tuple[str, list[str], list[str]]] = [
     (
         "a hole",
         [f"DELETE FROM entries WHERE generation = {GENERATION} AND value = 2"],
-        [f"{WEB} has no entry for 2, and no raise explains it."],
+        [f"{WEB} has no entry for 2, and no advance explains the gap."],
     ),
     (
         "a large hole",
         [f"DELETE FROM entries WHERE generation = {GENERATION} AND value IN (2, 3)"],
-        [f"{WEB} has no entry for 2 to 3, and no raise explains it."],
+        [f"{WEB} has no entry for 2 to 3, and no advance explains the gap."],
     ),
     (
         "a hole that a later raise does not explain",
@@ -240,57 +240,57 @@ IN_SQLITE: list[tuple[str, list[str], list[str]]] = [
             f"DELETE FROM entries WHERE generation = {GENERATION} AND value = 2",
             f"UPDATE entries SET token = NULL WHERE generation = {GENERATION} AND value = 4",
         ],
-        [f"{WEB} has no entry for 2, and no raise explains it."],
+        [f"{WEB} has no entry for 2, and no advance explains the gap."],
     ),
     (
         "the newest entry",
         [f"DELETE FROM entries WHERE generation = {GENERATION} AND value = 5"],
-        [f"{WEB} stands at 5, and its ledger ends with 4."],
+        [f"{WEB} is at 5, but its ledger ends with 4."],
     ),
     (
         "all entries",
         [f"DELETE FROM entries WHERE generation = {GENERATION}"],
-        [f"{WEB} stands at 5, and its ledger is empty."],
+        [f"{WEB} is at 5, but its ledger is empty."],
     ),
     (
         "a head that fell",
         [f"UPDATE series SET value = 3 WHERE generation = {GENERATION}"],
-        [f"{WEB} stands at 3, and its ledger ends with 5."],
+        [f"{WEB} is at 3, but its ledger ends with 5."],
     ),
     (
         "a head that rose",
         [f"UPDATE series SET value = 6 WHERE generation = {GENERATION}"],
-        [f"{WEB} stands at 6, and its ledger ends with 5."],
+        [f"{WEB} is at 6, but its ledger ends with 5."],
     ),
     (
         "a head at nothing",
         [f"UPDATE series SET value = 0 WHERE generation = {GENERATION}"],
-        [f"{WEB} stands at 0, which is no value."],
+        [f"{WEB} is at 0, which is not a valid value."],
     ),
     (
         "another current token",
         [f"UPDATE series SET token = 'b' WHERE generation = {GENERATION}"],
-        [f"{WEB} has the current token 'b', and in its ledger 'e' has the value 5."],
+        [f"{WEB} has the current token 'b', but its ledger has 'e' for 5."],
     ),
     (
         "no current token",
         [f"UPDATE series SET token = NULL WHERE generation = {GENERATION}"],
-        [f"{WEB} has the current token None, and in its ledger 'e' has the value 5."],
+        [f"{WEB} has the current token None, but its ledger has 'e' for 5."],
     ),
     (
         "a dead head with a ledger",
         [f"UPDATE series SET is_active = 0, token = NULL WHERE generation = {GENERATION}"],
-        [f"{WEB} is deleted, and has a current token or entries all the same."],
+        [f"{WEB} is deleted, but has a current token or entries."],
     ),
     (
         "a living ledger among the garbage",
         [f"INSERT INTO deleted_generations VALUES ({GENERATION})"],
-        [f"{WEB} has a ledger that is about to be removed as garbage."],
+        [f"{WEB} has a ledger that is marked for deletion."],
     ),
     (
         "an entry below 1",
         [f"{ADD_ENTRY} ({GENERATION}, 0, 'x', 0)"],
-        [f"{WEB} has an entry with 0 (integer), which is no value."],
+        [f"{WEB} has an entry with 0 (integer), which is not a valid value."],
     ),
     (
         "a value twice",
@@ -309,8 +309,8 @@ IN_SQLITE: list[tuple[str, list[str], list[str]]] = [
             f"UPDATE series SET value = 9.3e18 WHERE generation = {GENERATION}",
         ],
         [
-            f"{WEB} stands at 9.3e+18 (real), which is no value.",
-            f"{WEB} has an entry with 9.3e+18 (real), which is no value.",
+            f"{WEB} is at 9.3e+18 (real), which is not a valid value.",
+            f"{WEB} has an entry with 9.3e+18 (real), which is not a valid value.",
         ],
     ),
     (
@@ -322,10 +322,10 @@ IN_SQLITE: list[tuple[str, list[str], list[str]]] = [
         "a ledger without a series",
         [f"DELETE FROM series WHERE generation = {GENERATION}"],
         [
-            "There are entries of generation 1, which no series of any account has, and which is "
-            "not about to be removed.",
-            "There are attributes of generation 1, which no series of any account has, and which "
-            "is not about to be removed.",
+            "There are entries of generation 1, which belongs to no series and is not marked for "
+            "deletion.",
+            "There are attributes of generation 1, which belongs to no series and is not marked "
+            "for deletion.",
         ],
     ),
     (
@@ -336,37 +336,38 @@ IN_SQLITE: list[tuple[str, list[str], list[str]]] = [
             "UPDATE releases SET token = 'x' WHERE rowid = 4",
         ],
         [
-            f"{A} stands 2 times.",
-            f"The release 0.1.0 {SHOP}, which the token 'x' has, stands 2 times.",
+            f"{A} is recorded 2 times.",
+            f"The release 0.1.0 {SHOP} (token 'x') is recorded 2 times.",
         ],
     ),
     (
         "two versions of a token",
         ["LAX releases", "UPDATE releases SET token = 'a' WHERE version = '0.1.1'"],
         [
-            f"{A} is one of 2 of this token.",
-            f"The release 0.1.1 {SHOP}, which the token 'a' has, is one of 2 of this token.",
+            f"{A} is one of 2 releases of its token with this label.",
+            f"The release 0.1.1 {SHOP} (token 'a') is one of 2 releases of its token with "
+            "this label.",
         ],
     ),
     (
         "a version at another place",
         ["UPDATE releases SET sort_key = '~' WHERE version = '0.1.1'"],
-        [f"{B} stands at the place '~' of another."],
+        [f"{B} has the sort key '~' of another version."],
     ),
     (
         "a final version that says it is none",
         ["UPDATE releases SET final = 0 WHERE version = '0.1.1'"],
-        [f"{B} stands in the channel '' of another."],
+        [f"{B} is recorded as a pre-release with the label ''."],
     ),
     (
         "a pre-release in another channel",
         ["UPDATE releases SET label = 'beta' WHERE version = '0.2.0-rc.1'"],
-        [f"{C} stands in the channel 'beta' of another."],
+        [f"{C} is recorded as a pre-release with the label 'beta'."],
     ),
     (
         "no version",
         ["UPDATE releases SET version = '1.2' WHERE version = '0.1.1'"],
-        [f"{B} has no version that could have been given.".replace("0.1.1", "1.2")],
+        [f"{B} has a version that Monotron does not assign.".replace("0.1.1", "1.2")],
     ),
     (
         "a component that was never counted",
@@ -374,7 +375,7 @@ IN_SQLITE: list[tuple[str, list[str], list[str]]] = [
             "DELETE FROM series WHERE key = 'shop-patch-v0.1'",
             "DELETE FROM entries WHERE generation = 4",
         ],
-        [f"{B} was counted by the series 'shop-patch-v0.1', which is not there."],
+        [f"{B} has its number from the series 'shop-patch-v0.1', which does not exist."],
     ),
 ]
 
@@ -415,8 +416,8 @@ class TestSqliteRows:
         rows.run(f"UPDATE series SET value = 1, token = 'b' WHERE generation = {generation}")
         (found,) = findings(store)
         assert found == (
-            f"The release 0.1.2 {SHOP}, which the token 'c' has, is beyond the series "
-            "'shop-patch-v0.1', which stands at 1."
+            f"The release 0.1.2 {SHOP} (token 'c') is above the series "
+            "'shop-patch-v0.1', which is at 1."
         )
         store.close()
 
@@ -488,67 +489,71 @@ def twice(collection: str, condition: dict[str, Any], **fields: Any) -> Ruin:
 
 
 IN_MONGODB: list[tuple[str, Ruin, list[str]]] = [
-    ("a hole", lost(2), [f"{WEB} has no entry for 2, and no raise explains it."]),
-    ("a large hole", lost(2, 3), [f"{WEB} has no entry for 2 to 3, and no raise explains it."]),
+    ("a hole", lost(2), [f"{WEB} has no entry for 2, and no advance explains the gap."]),
+    (
+        "a large hole",
+        lost(2, 3),
+        [f"{WEB} has no entry for 2 to 3, and no advance explains the gap."],
+    ),
     (
         "the entries before the batch",
         lost(3, 4, 5),
-        [f"{WEB} has no entry for 3 to 4, and no raise explains it."],
+        [f"{WEB} has no entry for 3 to 4, and no advance explains the gap."],
     ),
     (
         "a head that fell",
         head(value=Int64(3), token="c", batch=["c"]),
-        [f"{WEB} stands at 3, and its ledger has an entry for 5."],
+        [f"{WEB} is at 3, but its ledger has an entry for 5."],
     ),
     (
         "a head that rose",
         head(value=Int64(7), token="g", batch=["g"]),
-        [f"{WEB} has no entry for 6, and no raise explains it."],
+        [f"{WEB} has no entry for 6, and no advance explains the gap."],
     ),
     (
         "a head below its batch",
         head(value=Int64(0)),
-        [f"{WEB} stands at 0, and its last step gave 1 values."],
+        [f"{WEB} is at 0, but its last batch has 1 tokens."],
     ),
     (
         "another current token",
         head(token="b"),
-        [f"{WEB} has the current token 'b', and gave its value 5 to 'e'."],
+        [f"{WEB} has the current token 'b', but its batch has 'e' for 5."],
     ),
     (
         "a batch that the ledger contradicts",
         head(token="x", batch=["x"]),
-        [f"{WEB} gave its value 5 to 'x', and in its ledger 'e' has it."],
+        [f"{WEB} has 'x' for 5 in its batch, but 'e' in its ledger."],
     ),
     (
         "a dead head with a token",
         head(batch=[]),
-        [f"{WEB} is deleted, and has a current token all the same."],
+        [f"{WEB} is deleted, but has a current token."],
     ),
     (
         "an entry above the head",
         entry(Int64(6)),
-        [f"{WEB} stands at 5, and its ledger has an entry for 6."],
+        [f"{WEB} is at 5, but its ledger has an entry for 6."],
     ),
     (
         "an entry below 1",
         entry(Int64(0)),
-        [f"{WEB} has an entry with 0 (Int64), which is no value of 64 bits."],
+        [f"{WEB} has an entry with 0 (Int64), which is not a 64-bit integer."],
     ),
     (
         "an entry of 32 bits",
         lambda database: (lost(2)(database), entry(2)(database)),
-        [f"{WEB} has an entry with 2 (int), which is no value of 64 bits."],
+        [f"{WEB} has an entry with 2 (int), which is not a 64-bit integer."],
     ),
     (
         "an entry that is no integer",
         lambda database: (lost(2)(database), entry(2.0)(database)),
-        [f"{WEB} has an entry with 2.0 (float), which is no value of 64 bits."],
+        [f"{WEB} has an entry with 2.0 (float), which is not a 64-bit integer."],
     ),
     (
         "a head that is no integer",
         head(value=9.3e18),
-        [f"{WEB} stands at 9.3e+18 (float), which is no value of 64 bits."],
+        [f"{WEB} is at 9.3e+18 (float), which is not a 64-bit integer."],
     ),
     (
         "a head without a generation",
@@ -569,37 +574,37 @@ IN_MONGODB: list[tuple[str, Ruin, list[str]]] = [
     (
         "a version twice",
         twice("releases", {"version": "0.1.0"}, token="x"),
-        [f"The release 0.1.0 {SHOP}, which the token 'x' has, stands twice."],
+        [f"The release 0.1.0 {SHOP} (token 'x') is recorded twice."],
     ),
     (
         "two versions of a token",
         lambda database: (database.releases.drop_indexes(), release("0.1.1", token="a")(database)),
-        ["The token 'a' has two releases of 'shop' in account 1, both in the channel ''."],
+        ["The token 'a' has two releases of 'shop' in account 1, both with the label ''."],
     ),
     (
         "a version at another place",
         release("0.1.1", sort_key="~"),
-        [f"{B} stands at the place '~' of another."],
+        [f"{B} has the sort key '~' of another version."],
     ),
     (
         "a final version that says it is none",
         release("0.1.1", final=False),
-        [f"{B} stands in the channel '' of another."],
+        [f"{B} is recorded as a pre-release with the label ''."],
     ),
     (
         "a pre-release in another channel",
         release("0.2.0-rc.1", label="beta"),
-        [f"{C} stands in the channel 'beta' of another."],
+        [f"{C} is recorded as a pre-release with the label 'beta'."],
     ),
     (
         "no version",
         release("0.1.1", version="1.2"),
-        [f"{B} has no version that could have been given.".replace("0.1.1", "1.2")],
+        [f"{B} has a version that Monotron does not assign.".replace("0.1.1", "1.2")],
     ),
     (
         "a time that is no integer",
         release("0.1.1", created_at=1.5),
-        [f"{B} has a time that is no integer of 64 bits."],
+        [f"{B} has a time that is not a 64-bit integer."],
     ),
     (
         "a component that was never counted",
@@ -607,7 +612,7 @@ IN_MONGODB: list[tuple[str, Ruin, list[str]]] = [
             database.series.delete_one({"key": "shop-patch-v0.1"}),
             database.entries.delete_many({"key": "shop-patch-v0.1"}),
         ),
-        [f"{B} was counted by the series 'shop-patch-v0.1', which is not there."],
+        [f"{B} has its number from the series 'shop-patch-v0.1', which does not exist."],
     ),
 ]
 

@@ -71,7 +71,7 @@ class TestSeries:
         store.advance_to(SERIES, stands, BY)
         put(store, "a", series=OTHER)
         bumped = store.fast_forward(10, BUMP)
-        assert bumped.at_the_end == (SERIES,)
+        assert bumped.exhausted == (SERIES,)
         (answer,) = store.allocate([ask("a")])
         assert isinstance(answer, SeriesExhausted)
         assert put(store, "b", series=OTHER) == 12

@@ -76,7 +76,7 @@ class TestUses:
     LATER = 4_000_000_000
 
     def use(self, store: Store, token: str, operation: str, most: int = 3) -> bool:
-        return store.token_uses.use(token, operation, most=most, expires_at=self.LATER)
+        return store.token_uses.use(token, operation, max_operations=most, expires_at=self.LATER)
 
     def test_a_token_is_used_for_so_many_operations_and_no_more(self, store: Store) -> None:
         assert [self.use(store, "t", f"o{n}") for n in range(5)] == [True] * 3 + [False] * 2

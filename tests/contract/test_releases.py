@@ -147,7 +147,7 @@ class TestAdd:
 
     def test_accounts_and_names_have_versions_of_their_own(self, store: Store) -> None:
         products = [PRODUCT, VersionName(2, PRODUCT.name), VersionName(1, "other")]
-        added = [release("1.0.0", product=product) for product in products]
+        added = [release("1.0.0", name=product) for product in products]
         assert [store.releases.add(each) for each in added] == added
         for product, each in zip(products, added, strict=True):
             assert store.releases.at(product, each.version) == each

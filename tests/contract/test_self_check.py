@@ -51,7 +51,7 @@ def test_a_store_that_does_not_is_refused(
         return [each._replace(reused=reused) for each in given if isinstance(each, Allocation)]
 
     monkeypatch.setattr(store, "allocate", allocate)
-    with pytest.raises(StartupError, match="does not keep its word"):
+    with pytest.raises(StartupError, match="returned wrong values"):
         self_check(store)
 
 
@@ -66,5 +66,5 @@ def test_a_store_that_cannot_count_is_refused(
         return [error]
 
     monkeypatch.setattr(store, "allocate", allocate)
-    with pytest.raises(StartupError, match=r"does not count: The disk is full\."):
+    with pytest.raises(StartupError, match=r"cannot assign values. The disk is full\."):
         self_check(store)

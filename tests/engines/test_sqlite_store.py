@@ -89,7 +89,7 @@ class TestTheFile:
         )
         assert second.returncode == 1
         assert second.stdout == ""
-        assert f"Another process has {file} open" in second.stderr
+        assert f"error: another process has {file} open" in second.stderr
         assert "Traceback" not in second.stderr
 
     def test_is_served_without_what_only_other_servers_need(self) -> None:
@@ -217,7 +217,7 @@ class TestTheLog:
         disk.fails_at = "PRAGMA wal_checkpoint"
         store.allocate([ask_any("first"), ask_any("second"), ask_any("third")])
         assert b"first" not in file.read_bytes()
-        assert f"could not move its log into {file}" in caplog.text
+        assert f"could not checkpoint its log into {file}" in caplog.text
         disk.fails_at = ""
         store.allocate([ask_any("fourth"), ask_any("fifth"), ask_any("sixth")])
         assert b"first" in file.read_bytes()

@@ -194,7 +194,7 @@ def reply_before_commit(store: Any, world: World) -> None:
         if transaction is None:
             return partial(store.allocate, requests)
         with transaction.rolled_back_on_error():
-            answers = store._number(transaction, requests)
+            answers = store._allocate(transaction, requests)
 
         def commit() -> None:
             with suppress(MonotronError):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import cast
 
 import click
@@ -39,6 +41,8 @@ program = click.version_option(__version__, prog_name="monotron", message="%(pro
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command. Returns the exit code."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as that of standard error
     try:
         result = program.main(arguments, prog_name="monotron", standalone_mode=False)
         if not isinstance(result, CommandOutput):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from bson import ObjectId
 
 from monotron.model.series import INT64_MAX, SeriesKey
-from monotron.store.fast_forward import TOLD_AT_THE_END, FastForwarded, KnownLines, raised
+from monotron.store.fast_forward import MAX_NAMED_SERIES, FastForwarded, KnownLines, raised
 from monotron.store.mongo.client import Deadline, PatienceFor
 from monotron.store.mongo.heads import Head
 from monotron.store.mongo.ledger import Ledger
@@ -27,14 +27,14 @@ class MongoFastForward:
         ledger: Ledger,
         work: PatienceFor,
         raise_from: Callable[[Head, int], Head],
-        by_how_much: int,
+        amount: int,
     ) -> None:
         """*raise_from* gives the head after one of a living series, at a value."""
         self._heads = heads
         self._ledger = ledger
         self._work = work
         self._raise_from = raise_from
-        self._by_how_much = by_how_much
+        self._amount = amount
         self._raised = 0
         self._at_the_end: list[SeriesKey] = []
 
@@ -44,7 +44,7 @@ class MongoFastForward:
         every = list(dict.fromkeys([*keys, *sorted(components)]))
         for start in range(0, len(every), AT_ONCE):
             self._raise(every[start : start + AT_ONCE], components, self._work())
-        return FastForwarded(self._raised, tuple(self._at_the_end[:TOLD_AT_THE_END]))
+        return FastForwarded(self._raised, tuple(self._at_the_end[:MAX_NAMED_SERIES]))
 
     def _values(self, series: SeriesKey) -> list[int]:
         work = self._work()
@@ -55,7 +55,7 @@ class MongoFastForward:
     def _raise(self, keys: Sequence[SeriesKey], components: set[SeriesKey], work: Deadline) -> None:
         moves = []
         for series, head in self._heads.read(keys, work).items():
-            more = self._by_how_much + (series in components)
+            more = self._amount + (series in components)
             move = self._move(series, head, more, work)
             if move.new.value == INT64_MAX:
                 self._at_the_end.append(series)
@@ -64,7 +64,7 @@ class MongoFastForward:
         self._raised += len(moves)
         if moves and not self._heads.replace_all(moves, work):
             for move in moves:
-                more = self._by_how_much + (move.series in components)
+                more = self._amount + (move.series in components)
                 overtaken = self._heads.settle(move, work)
                 while overtaken is not None:  # a server still counts: go on from there
                     move = self._move(move.series, overtaken, more, work)

@@ -31,9 +31,8 @@ from monotron.errors import (
     MonotronError,
     StartupError,
     StoreUnavailable,
-    ValueWouldFall,
 )
-from monotron.model.allocation import AllocationRequest, allocate
+from monotron.model.allocation import AllocationRequest, allocate, would_decrease
 from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
 from monotron.store.audit import AuditSlice
 from monotron.store.fast_forward import FastForwarded
@@ -308,10 +307,7 @@ class MongoStore(Store):
         head = self._heads.current(series, work)
         while True:
             if value < head.value:
-                raise ValueWouldFall(
-                    f"The series {series.key!r} has given {head.value} already, "
-                    f"so it cannot be raised to {value}. Raise it to {head.value} or more."
-                )
+                raise would_decrease(series, head.value, value)
             if value == head.value and head.is_active:
                 return Allocation(Entry(*series, head.token, value), reused=True)
             self._ledger.seal(series, head, work)
@@ -376,8 +372,8 @@ class MongoStore(Store):
     def audit(self, *, alone: bool = False) -> Iterator[AuditSlice]:
         return MongoAudit(self._slices).run()
 
-    def fast_forward(self, by_how_much: int, assigned_by: str) -> FastForwarded:
-        if not by_how_much:
+    def fast_forward(self, amount: int, assigned_by: str) -> FastForwarded:
+        if not amount:
             return FastForwarded(0, ())
         products, keys = self._slices.products()
         return MongoFastForward(
@@ -385,7 +381,7 @@ class MongoStore(Store):
             self._ledger,
             self._work,
             lambda head, value: self._successor(head, [None], [assigned_by], value),
-            by_how_much,
+            amount,
         ).run(keys, products)
 
     def backup(self, target: Path) -> None:
