@@ -135,7 +135,8 @@ def check_problem(
     assert {"type", "title", "status", "detail", "code"} <= document.keys()
     assert document["status"] == status
     assert document["code"] in codes
-    for member in ("type", "title", "detail"):
+    assert document["type"] == f"/errors/{document['code']}"
+    for member in ("title", "detail"):
         assert isinstance(document[member], str)
         assert document[member]
     assert document.get("applied") == applied
