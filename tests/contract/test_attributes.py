@@ -220,10 +220,10 @@ class TestSeries:
 class TestDelete:
     def test_a_deleted_series_loses_its_attributes(self, store: Store, restart: bool) -> None:
         put(store, "a")
-        for token in ("a", "never given a value"):
+        for token in ("a", "without a value"):
             store.attributes.merge(SERIES, token, {"x": "1"})
         store.delete(SERIES, restart=restart)
-        for token in ("a", "never given a value"):
+        for token in ("a", "without a value"):
             assert store.attributes.all(SERIES, token) == {}
             assert not store.attributes.remove(SERIES, token, None)
         assert put(store, "a") == (1 if restart else 2)
