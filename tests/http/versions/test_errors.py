@@ -297,14 +297,14 @@ class TestParameters:
             *(
                 (query, "prefix", list(TAKES)[:5])
                 for query in (
-                    "prefix=A_",
-                    "format=text&prefix=A_",
-                    "format=dotenv&prefix=",
-                    "format=dotenv&prefix=1A",
-                    "format=dotenv&prefix=A-B",
-                    "format=dotenv&prefix=A%0AB",
-                    f"format=dotenv&prefix={'A' * 65}",
-                    "format=dotenv&prefix=A_&prefix=A_",
+                    "dotenv_prefix=A_",
+                    "format=text&dotenv_prefix=A_",
+                    "format=dotenv&dotenv_prefix=",
+                    "format=dotenv&dotenv_prefix=1A",
+                    "format=dotenv&dotenv_prefix=A-B",
+                    "format=dotenv&dotenv_prefix=A%0AB",
+                    f"format=dotenv&dotenv_prefix={'A' * 65}",
+                    "format=dotenv&dotenv_prefix=A_&dotenv_prefix=A_",
                 )
             ),
             ("prefix=A_", "prefix", ["GET releases/<name>"]),

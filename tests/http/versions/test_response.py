@@ -171,7 +171,7 @@ class TestFormats:
             assert response.headers["Monotron-Reused"] == reused
 
     def test_dotenv_of_a_prerelease_with_metadata(self, client: Client, name: str) -> None:
-        request = "T?bump=major&prerelease=rc&metadata=sha.7d4c379&format=dotenv&prefix=CI_"
+        request = "T?bump=major&prerelease=rc&metadata=sha.7d4c379&format=dotenv&dotenv_prefix=CI_"
         assert put(client, name, request).text == (
             "CI_VERSION=2.0.0-rc.1+sha.7d4c379\n"
             "CI_TAG=v2.0.0-rc.1+sha.7d4c379\n"
@@ -241,7 +241,7 @@ class TestFormats:
     ) -> None:
         assign(client, name, "a?bump=minor")
         for method, path, body in self.entry_routes(name):
-            query = f"{path}&format=dotenv&prefix={prefix}".replace("?&", "?")
+            query = f"{path}&format=dotenv&dotenv_prefix={prefix}".replace("?&", "?")
             found = client.request(method, query, body).text.splitlines()
             assert len(found) == 12
             assert found[0] == f"{prefix}VERSION=1.3.0", path
@@ -267,7 +267,7 @@ class TestFormats:
         metadata: str | None,
     ) -> None:
         assume(token not in (".", ".."))
-        query = f"bump=auto&on_conflict=reuse&format=dotenv&prefix={prefix}"
+        query = f"bump=auto&on_conflict=reuse&format=dotenv&dotenv_prefix={prefix}"
         query += f"&prerelease={label}" if label else ""
         query += f"&metadata={metadata}" if metadata else ""
         messages = f"feat: {text}".encode()
