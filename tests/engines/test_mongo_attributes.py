@@ -228,7 +228,7 @@ class TestADelete:
         merge(store, x="1")
         (life,) = lives(store)
         other.delete(SERIES, restart=True)
-        other.attributes.sweep((SERIES, life), other._work())
+        other._sealer._sweep((SERIES, life))
         assert lives(store) == set()
         late.lands()
         assert lives(store) <= {life}

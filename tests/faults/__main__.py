@@ -2,7 +2,7 @@
 
 Of several parts two run beside each other, unless N is another number.
 
-simulator   300,000 seeds of simulated worlds; `python -m faults.simulator` runs fewer, or one
+simulator   300,000 seeds of simulated worlds; `python -m simulation` runs fewer, or one
 broken      stores broken on purpose, 100 seeds each, of which at least 99 must show it
 correct     the stores as they are, in 2,000 worlds of the same kind each: not one may be accused
 
@@ -44,9 +44,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from faults.broken import BROKEN, WORLDS, Broken, harsh_worlds
-from faults.simulated.profile import Emphasis
-from faults.simulated.simulation import MONGO, SQLITE
+from simulation.broken_stores import BROKEN, WORLDS, Broken, harsh_worlds
+from simulation.profile import Emphasis
+from simulation.scenario import MONGO, SQLITE
 from support.nginx import find_nginx
 
 BROKEN_SEEDS = 100
@@ -57,7 +57,7 @@ CUTS = Path(__file__).parent / "root" / "test_cuts.py"
 
 
 def simulator() -> bool:
-    return _run("-m", "faults.simulator", "--seeds", str(SIMULATED_SEEDS))
+    return _run("-m", "simulation", "--seeds", str(SIMULATED_SEEDS))
 
 
 def broken() -> bool:
@@ -76,7 +76,7 @@ def _caught(store: Broken) -> tuple[int, int]:
     caught = by_checker = 0
     for seed in range(BROKEN_SEEDS):
         found = False
-        for report in harsh_worlds(store.kind, seed, store.emphasis, store.sabotage):
+        for report in harsh_worlds(store.kind, seed, store.emphasis, store.stores):
             found = found or bool(report.wrong)
             if report.by_checker:
                 by_checker += 1

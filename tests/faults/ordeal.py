@@ -16,7 +16,7 @@ from support.mongod import ReplicaSet
 from support.server import Server
 
 KEYS = ["a", "b", "c", "CURRENT"]
-TRYING_AGAIN = "trying again"
+RETRYING = ", retrying"
 """What a server logs when MongoDB left it in doubt, which its callers need not notice."""
 
 DATABASE = "monotron"
@@ -56,14 +56,14 @@ class Ordeal:
         number = self.chance.randrange(len(self.servers))
         server = self.servers[number]
         server.kill()
-        self._doubts_of_the_dead += server.log().count(TRYING_AGAIN)
+        self._doubts_of_the_dead += server.log().count(RETRYING)
         url = self.replica_set.url(self.database)
         self.servers[number] = Server(url, listen=f"127.0.0.1:{server.port}")
 
     def doubts(self) -> int:
         """How often a server was left in doubt by MongoDB."""
         logs = (server.log() for server in self.servers)
-        return self._doubts_of_the_dead + sum(log.count(TRYING_AGAIN) for log in logs)
+        return self._doubts_of_the_dead + sum(log.count(RETRYING) for log in logs)
 
     def waited(self, began: float, ended: float) -> int:
         """How many requests were under way all the time from *began* to *ended*."""

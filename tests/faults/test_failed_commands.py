@@ -22,7 +22,7 @@ from support.server import Server
 LAUNCHER = (str(Path(__file__).with_name("impatient_server.py")),)
 A_WHILE = 3
 """How often in a row a command fails: more often than a driver tries."""
-NOT_SEALED = "sealing in the background failed"
+NOT_SEALED = "background ledger write failed"
 
 _numbers = count(1)
 

@@ -31,7 +31,7 @@ SLOW_BYTES = rounds(short=1, whole=4)
 STEP_SECONDS = limit(short=60, whole=1200)
 """Within which a part of the answers must have come."""
 
-TRYING_AGAIN = "trying again"
+RETRYING = ", retrying"
 """What a server logs when MongoDB left it in doubt, which its callers need not notice."""
 
 
@@ -72,7 +72,7 @@ def test_nothing_is_lost_where_the_way_to_mongodb_is_bad_too(
         for proxy in proxies:
             proxy.end()
         check_aftermath(history, [server.url])
-        in_doubt = server.log().count(TRYING_AGAIN)
+        in_doubt = server.log().count(RETRYING)
     done = in_words(all_done(proxies))
     report(f"seed {seed}: {told}. On the way to MongoDB: {done}; {in_doubt} times again")
     # Before that, the driver asks once more by itself, and says nothing.

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Generic, TypeAlias, TypeVar
 
 from monotron.errors import MonotronError, StoreUnavailable
+from monotron.runtime import PRODUCTION, Runtime
 
 log = logging.getLogger("monotron.services.batcher")
 
@@ -53,12 +54,14 @@ class Batcher(Generic[Request, Result]):
         max_batch_size: int,
         max_concurrency: int,
         afterwards: Callable[[], None] = lambda: None,
+        runtime: Runtime = PRODUCTION,
     ) -> None:
         self._start = start
         self._submit = submit
         self._largest_batch = max_batch_size
         self._calls_at_once = max_concurrency
         self._afterwards = afterwards
+        self._running_loop = runtime.running_loop
         self._lanes: dict[Hashable, deque[_Waiting[Request, Result]]] = {}
         self._turns: deque[Hashable] = deque()
         self._under_way = 0
@@ -69,7 +72,7 @@ class Batcher(Generic[Request, Result]):
         """Put the request into its lane. The future holds its answer, or raises its error."""
         if self._waiting >= MAX_WAITING:
             raise _too_many(f"{MAX_WAITING} requests are waiting for the store already")
-        loop = asyncio.get_running_loop()
+        loop = self._running_loop()
         answer: asyncio.Future[Result] = loop.create_future()
         waiting = self._lanes.get(lane)
         if waiting is None:
@@ -82,7 +85,7 @@ class Batcher(Generic[Request, Result]):
     def _gather(self, lane: Hashable, turns: int) -> None:
         """Let whatever has arrived by now, or does within some turns, join a lane's first batch."""
         if turns:
-            asyncio.get_running_loop().call_soon(self._gather, lane, turns - 1)
+            self._running_loop().call_soon(self._gather, lane, turns - 1)
         else:
             self._queue(lane)
 
@@ -92,7 +95,7 @@ class Batcher(Generic[Request, Result]):
             self._next_batch(self._turns.popleft())
 
     def _next_batch(self, lane: Hashable) -> None:
-        loop = asyncio.get_running_loop()
+        loop = self._running_loop()
         waiting = self._lanes[lane]
         batch: list[tuple[Request, asyncio.Future[Result]]] = []
         while waiting and len(batch) < self._largest_batch:

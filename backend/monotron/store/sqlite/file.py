@@ -4,12 +4,10 @@ import errno
 import logging
 import os
 import sqlite3
-import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from monotron.errors import (
     Applied,
@@ -19,11 +17,15 @@ from monotron.errors import (
     StorageFull,
     StoreUnavailable,
 )
+from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.sqlite.schema import migrate
 
 log = logging.getLogger("monotron.store")
 
 IN_MEMORY = ":memory:"
+
+Connect: TypeAlias = Callable[..., sqlite3.Connection]
+"""`sqlite3.connect`, or the function of a simulated disk."""
 
 LOCK_SECONDS = 5.0
 """How long a starting server waits for its predecessor to let go of the file."""
@@ -78,10 +80,14 @@ class Transaction:
 class SqliteFile:
     """One connection, one transaction at a time, whatever the number of threads."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(
+        self, path: str, *, runtime: Runtime = PRODUCTION, connect: Connect = sqlite3.connect
+    ) -> None:
         """Open or make the file, or `:memory:`. `StartupError` if it will not do."""
         self._path = path
-        self._lock = threading.Lock()
+        self._runtime = runtime
+        self._connect_to = connect
+        self._lock = runtime.lock()
         self._broken = self._closed = False
         self._connection = self._connect()
         self._checkpointed = 0
@@ -193,7 +199,7 @@ class SqliteFile:
                 f"{'.'.join(map(str, _OLDEST))} or newer. Use a newer Python, or MongoDB."
             )
         new = self._path != IN_MEMORY and not os.path.exists(self._path)
-        deadline = time.monotonic() + LOCK_SECONDS
+        deadline = self._runtime.monotonic() + LOCK_SECONDS
         while True:
             try:
                 connection = self._open()
@@ -201,8 +207,8 @@ class SqliteFile:
             except sqlite3.Error as error:
                 # Waiting is done here: SQLite's own stops short while the journal's mode changes.
                 busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-                if busy and time.monotonic() < deadline:
-                    time.sleep(0.05)
+                if busy and self._runtime.monotonic() < deadline:
+                    self._runtime.sleep(0.05)
                 elif busy:
                     raise StartupError(
                         f"Another process has {self._path} open. One server keeps an SQLite "
@@ -215,7 +221,7 @@ class SqliteFile:
         return connection
 
     def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
+        connection = self._connect_to(
             self._path, timeout=0, isolation_level=None, check_same_thread=False
         )
         try:

@@ -7,22 +7,23 @@ at every step of a statement, and that, not SQLite, is what a loop over the rows
 """
 
 import json
-import time
+import sqlite3
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from monotron.errors import MonotronError, StartupError, ValueWouldFall
 from monotron.model.allocation import AllocationRequest, allocate
 from monotron.model.series import Allocation, Entry, LedgerEntry, Reuse, SeriesKey
+from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.audit import AuditSlice
 from monotron.store.fast_forward import FastForwarded
-from monotron.store.interface import Clock, Store
+from monotron.store.interface import Store
 from monotron.store.sqlite.attributes import SqliteAttributes, has_attributes, sweep
 from monotron.store.sqlite.audit import audit
 from monotron.store.sqlite.auth_records import SqliteAuthRecords, SqliteTokenUses
 from monotron.store.sqlite.fast_forward import bump
-from monotron.store.sqlite.file import IN_MEMORY, SqliteFile, Transaction
+from monotron.store.sqlite.file import IN_MEMORY, Connect, SqliteFile, Transaction
 from monotron.store.sqlite.releases import SqliteReleases
 from monotron.store.sqlite.schema import SCHEMA_VERSION
 
@@ -86,19 +87,25 @@ class SqliteStore(Store):
     max_concurrency = 1
     max_batch_size = 512
 
-    def __init__(self, path: str, *, clock: Clock = time.time) -> None:
-        self._file = SqliteFile(path)
+    rule: ClassVar[Callable[..., Any]] = staticmethod(allocate)
+    """The rule that numbers a batch. The simulator replaces it in a broken store."""
+
+    def __init__(
+        self, path: str, *, runtime: Runtime = PRODUCTION, connect: Connect = sqlite3.connect
+    ) -> None:
+        """*connect*: opens the file; the simulator passes a simulated disk's function."""
+        self._file = SqliteFile(path, runtime=runtime, connect=connect)
         self.releases = SqliteReleases(self._file)
         self.register = SqliteAuthRecords(self._file)
-        self.uses = SqliteTokenUses(self._file, clock)
+        self.uses = SqliteTokenUses(self._file, runtime.clock)
         self.attributes = SqliteAttributes(self._file)
-        self._clock = clock
+        self._runtime = runtime
         self._may_have_garbage = True
 
     @classmethod
-    def open(cls, url: str, *, clock: Clock) -> "SqliteStore":
+    def open(cls, url: str, *, runtime: Runtime) -> "SqliteStore":
         """The store of `sqlite://` (memory), `sqlite:///relative` or `sqlite:////absolute`."""
-        return cls(path_of(url), clock=clock)
+        return cls(path_of(url), runtime=runtime)
 
     def lane(self, series: SeriesKey) -> Hashable:
         return None  # one for all: whatever waits shares a transaction and its fsync
@@ -140,7 +147,7 @@ class SqliteStore(Store):
         heads, known = _heads_and_last_given(transaction, requests)
         for series, positions in by_series.items():
             head = heads.get(series, _NEVER_SEEN)
-            counted, newly_given = allocate(
+            counted, newly_given = self.rule(
                 head.value,
                 head.token,
                 known.get(series, {}),
@@ -277,7 +284,7 @@ class SqliteStore(Store):
                 transaction.write("DELETE FROM garbage WHERE life = ?", life)
 
     def _now(self) -> int:
-        return int(self._clock() * 1000)
+        return self._runtime.now_ms()
 
 
 def path_of(url: str) -> str:

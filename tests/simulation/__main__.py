@@ -1,6 +1,6 @@
 """Runs of the real stores in a simulated world, each decided by one seed.
 
-`python -m faults.simulator --seed 7 --verbose` runs one and prints what happened in it, and
+`python -m simulation --seed 7 --verbose` runs one and prints what happened in it, and
 `--seeds 300000` many. What is real and what is modelled, docs/faults.md tells.
 """
 
@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from faults.simulated.simulation import MONGO, SQLITE, Report, Simulation
+from simulation.scenario import MONGO, SQLITE, Report, Simulation
 
 
 def simulate(seed: int, *, verbose: bool = False) -> Report:
@@ -56,12 +56,12 @@ def on_one_core() -> Iterator[None]:
 
 def told(report: Report) -> str:
     """What was wrong, and how to see it happen again."""
-    again = f"PYTHONPATH=tests python -m faults.simulator --seed {report.seed} --verbose"
+    again = f"PYTHONPATH=tests python -m simulation --seed {report.seed} --verbose"
     return "\n  ".join([f"seed {report.seed} fails; again with: {again}", *report.wrong])
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="faults.simulator", description=__doc__)
+    parser = argparse.ArgumentParser(prog="simulation", description=__doc__)
     parser.add_argument("--seed", type=int, help="run this one")
     parser.add_argument("--verbose", action="store_true", help="print what happens, in --seed")
     parser.add_argument("--seeds", type=int, default=10_000, help="how many, from --first on")

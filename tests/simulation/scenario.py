@@ -3,41 +3,42 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from faults.checker import violations
-from faults.simulated import truth
-from faults.simulated.disk import Disk, DiskFaults
-from faults.simulated.driver import Database
-from faults.simulated.installed import Patch, installed
-from faults.simulated.network import Faults, Network
-from faults.simulated.profile import Profile
-from faults.simulated.replica import Replica
-from faults.simulated.servers import ACCOUNT, Server
-from faults.simulated.traffic import BELOW_THE_EDGE, EDGE, Traffic
-from faults.simulated.world import World
 from monotron.model.allocation import AllocationRequest
 from monotron.model.series import ANYBODY, Allocation, Entry, Reuse, SeriesKey
 from monotron.store.interface import Store
 from monotron.store.mongo import MongoStore
-from monotron.store.mongo.heads import MAX_REMEMBERED, HeadCache
+from monotron.store.mongo.client import Driver
+from monotron.store.mongo.heads import MAX_REMEMBERED
 from monotron.store.sqlite.store import SqliteStore
+from simulation import truth
+from simulation.disk import Disk, DiskFaults
+from simulation.driver import Database, UpdateMany
+from simulation.network import Faults, Network
+from simulation.profile import Profile
+from simulation.replica import Replica
+from simulation.runtime import simulated_runtime, store_logs
+from simulation.servers import ACCOUNT, Server
+from simulation.traffic import BELOW_THE_EDGE, EDGE, Traffic
+from simulation.world import World
 
 SQLITE, MONGO = "sqlite", "mongo"
 BASE = {EDGE: BELOW_THE_EDGE}
 
 
 @dataclass(frozen=True)
-class Sabotage:
-    """How a store is broken on purpose; by default it is not."""
+class Stores:
+    """The store classes of a simulation. Deliberately broken stores are subclasses."""
 
-    alter: Callable[[Any, World], object] = lambda store, world: None
-    """Does something to each store that is opened."""
-    patches: Sequence[Patch] = ()
+    sqlite: type[SqliteStore] = SqliteStore
+    mongo: type[MongoStore] = MongoStore
     acknowledge_at_once: bool = False
+    """Whether writes are acknowledged before they are committed."""
 
 
 @dataclass(slots=True)
@@ -65,14 +66,15 @@ class Simulation:
         kind: str,
         *,
         profile: Profile | None = None,
-        sabotage: Sabotage | None = None,
+        stores: Stores | None = None,
         verbose: bool = False,
     ) -> None:
         self._report = Report(seed)
         self._world = World(seed, verbose=verbose)
+        self._runtime = simulated_runtime(self._world)
         self._kind = kind
         self._profile = profile or Profile.of(seed)
-        self._sabotage = sabotage or Sabotage()
+        self._stores = stores or Stores()
         self._disk = Disk(self._world, DiskFaults(), used=kind == SQLITE)
         self._replica = Replica(
             self._world, commit_seconds=self._profile.commit_seconds, stalls=self._profile.stalls
@@ -86,12 +88,7 @@ class Simulation:
         """Let it happen, and judge it."""
         report, world = self._report, self._world
         try:
-            with installed(
-                world,
-                timeout=self._timeout,
-                connect=self._disk.connect,
-                patches=self._sabotage.patches,
-            ):
+            with store_logs(enabled=world.verbose):
                 world.run(self._scenario)
         finally:
             self._disk.engine.close()
@@ -105,9 +102,6 @@ class Simulation:
         report.happened["commits that failed"] = self._disk.failed_commits
         return report
 
-    def _timeout(self, seconds: float) -> Any:
-        return self._networks[0].timeout(seconds)
-
     # The scenario: a task, which may wait
 
     def _scenario(self) -> None:
@@ -115,11 +109,11 @@ class Simulation:
         self._disk.committing = partial(self._go_wrong, 0)
         for number in range(profile.servers if self._kind == MONGO else 1):
             network = Network(world, self._replica, partial(self._go_wrong, number))
-            network.acknowledge_at_once = self._sabotage.acknowledge_at_once
+            network.acknowledge_at_once = self._stores.acknowledge_at_once
             self._networks.append(network)
             opened = partial(self._open, network, number)
             crashed = self._disk.lose_power if self._kind == SQLITE else int
-            self._servers.append(Server(world, number, opened, crashed))
+            self._servers.append(Server(world, self._runtime, number, opened, crashed))
         self._disk.crash_server = self._servers[0].crash
         self._traffic = Traffic(world, self._servers, profile.weather, profile.habits)
         self._servers[0].store.advance_to(_series(EDGE), BELOW_THE_EDGE, ANYBODY)
@@ -136,18 +130,22 @@ class Simulation:
 
     def _open(self, network: Network, number: int) -> Store:
         def clock() -> float:
-            return 1e9 + self._world.now + 3600 * number  # no two agree, and it decides nothing
+            return 1e9 + self._world.now + 3600 * number  # the clocks differ: they decide nothing
 
-        store: Store
+        runtime = replace(self._runtime, clock=clock)
         if self._kind == MONGO:
             database: Any = Database(network)
-            store = MongoStore(database, clock=clock)
-            store._heads._remembered = HeadCache(self._world.chance.choice((MAX_REMEMBERED, 10)))
-        else:
-            faults, self._disk.faults = self._disk.faults, DiskFaults()
-            store = SqliteStore("/dev/null", clock=clock)  # which stands for the disk
-            self._disk.faults = faults
-        self._sabotage.alter(store, self._world)
+            update_many: Any = UpdateMany
+            return self._stores.mongo(
+                database,
+                runtime=runtime,
+                driver=Driver(network.timeout, update_many),
+                max_remembered=self._world.chance.choice((MAX_REMEMBERED, 10)),
+            )
+        faults, self._disk.faults = self._disk.faults, DiskFaults()
+        # The path exists, and the simulated disk takes its place.
+        store = self._stores.sqlite("/dev/null", runtime=runtime, connect=self._disk.connect)
+        self._disk.faults = faults
         return store
 
     def _go_wrong(self, number: int) -> None:

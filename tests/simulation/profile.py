@@ -6,9 +6,9 @@ import random
 from dataclasses import dataclass
 from enum import IntEnum
 
-from faults.simulated.disk import DiskFaults
-from faults.simulated.network import Faults
-from faults.simulated.traffic import EDGE, Habits, Weather
+from simulation.disk import DiskFaults
+from simulation.network import Faults
+from simulation.traffic import EDGE, Habits, Weather
 
 
 class Emphasis(IntEnum):

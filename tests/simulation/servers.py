@@ -6,12 +6,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from faults.simulated.loop import Future
-from faults.simulated.world import World
 from monotron.model.allocation import AllocationRequest
 from monotron.model.series import ANYBODY, Reuse, SeriesKey
+from monotron.runtime import Runtime
 from monotron.services.batcher import Batcher
 from monotron.store.interface import Store
+from simulation.loop import Future
+from simulation.world import World
 
 ACCOUNT = 1
 Reply = Callable[[Any, BaseException | None], object]
@@ -21,7 +22,9 @@ Reply = Callable[[Any, BaseException | None], object]
 class Process:
     """One life of a server, from start to crash."""
 
-    def __init__(self, world: World, name: str, open_store: Callable[[], Store]) -> None:
+    def __init__(
+        self, world: World, runtime: Runtime, name: str, open_store: Callable[[], Store]
+    ) -> None:
         self._name = name
         self.alive = True
         world.starting = self
@@ -33,13 +36,18 @@ class Process:
             world.spawn(call, self)
 
         self.advances: Batcher[AllocationRequest, Any] = Batcher(
-            self.store.start, submit, max_batch_size=largest, max_concurrency=most
+            self.store.start,
+            submit,
+            max_batch_size=largest,
+            max_concurrency=most,
+            runtime=runtime,
         )
         self.peeks: Batcher[SeriesKey, Any] = Batcher(
             lambda keys: partial(self.store.peek, keys),
             submit,
             max_batch_size=largest,
             max_concurrency=most,
+            runtime=runtime,
         )
 
     def __str__(self) -> str:
@@ -52,12 +60,14 @@ class Server:
     def __init__(
         self,
         world: World,
+        runtime: Runtime,
         number: int,
         open_store: Callable[[], Store],
         crashed: Callable[[], None],
     ) -> None:
         """*crashed*: told when it crashes, after its tasks were ended."""
         self._world = world
+        self._runtime = runtime
         self._number = number
         self._open_store = open_store
         self._crashed = crashed
@@ -74,7 +84,7 @@ class Server:
         if self.process is None:
             self._starts += 1
             name = f"server {self._number}.{self._starts}"
-            self.process = Process(self._world, name, self._open_store)
+            self.process = Process(self._world, self._runtime, name, self._open_store)
 
     def crash(self) -> None:
         """End at once, in the middle of whatever it does, and come back in a while."""

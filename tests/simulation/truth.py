@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from faults.history import History
-from faults.simulated.disk import Disk
-from faults.simulated.replica import Document, Replica, VersionService
-from faults.simulated.world import World
 from monotron.model.series import INT64_MAX
+from simulation.disk import Disk
+from simulation.replica import Document, DocumentVersions, Replica
+from simulation.world import World
 
 
 @dataclass(slots=True)
@@ -189,7 +189,7 @@ def _unsealed(
             yield f"{name[1]} replaced {token!r} at {value} before it stood in the ledger"
 
 
-def _stood(versions: VersionService, index: int, token: str | None) -> bool:
+def _stood(versions: DocumentVersions, index: int, token: str | None) -> bool:
     return any(at < index and row is not None and row["token"] == token for at, row in versions)
 
 

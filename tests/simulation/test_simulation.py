@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from faults.simulated.simulation import Report
-from faults.simulator import run, told
+from simulation.__main__ import run, told
+from simulation.scenario import Report
 
 SEEDS = 10_000
 CHUNK = 1_000
@@ -43,14 +43,14 @@ def test_a_seed_is_the_same_world_every_time(seed: int) -> None:
 
 def test_a_seed_that_fails_says_how_to_run_it_again() -> None:
     assert told(Report(7, by_checker=["value 2 is missing"])).splitlines() == [
-        "seed 7 fails; again with: PYTHONPATH=tests python -m faults.simulator --seed 7 --verbose",
+        "seed 7 fails; again with: PYTHONPATH=tests python -m simulation --seed 7 --verbose",
         "  value 2 is missing",
     ]
 
 
 def _trace(seed: int, hashes: str) -> str:
     """What a process of its own prints, whose texts have other hashes."""
-    command = [sys.executable, "-m", "faults.simulator", "--seed", str(seed), "--verbose"]
+    command = [sys.executable, "-m", "simulation", "--seed", str(seed), "--verbose"]
     environment = {**os.environ, "PYTHONPATH": str(TESTS), "PYTHONHASHSEED": hashes}
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     *trace, _ = ran.stdout.splitlines()  # the last line tells how long it took

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from faults.simulated.world import World
+from simulation.world import World
 
 
 class Future:

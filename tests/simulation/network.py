@@ -25,8 +25,8 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
-from faults.simulated.replica import Replica
-from faults.simulated.world import Task, World
+from simulation.replica import Replica
+from simulation.world import Task, World
 
 
 @dataclass(slots=True)

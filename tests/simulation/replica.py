@@ -12,10 +12,10 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from faults.simulated.world import World
+from simulation.world import World
 
 Document = dict[str, Any]
-VersionService = list[tuple[int, Document | None]]
+DocumentVersions = list[tuple[int, Document | None]]
 LifeOf = tuple[int, str, object]
 
 
@@ -35,12 +35,12 @@ class Replica:
         self._world = world
         self._commit_seconds = commit_seconds
         self._stalls = stalls
-        self.heads: dict[tuple[int, str], VersionService] = {}
-        self.rows: dict[LifeOf, dict[int, VersionService]] = {}
+        self.heads: dict[tuple[int, str], DocumentVersions] = {}
+        self.rows: dict[LifeOf, dict[int, DocumentVersions]] = {}
         self._tokens: dict[LifeOf, dict[str | None, list[int]]] = {}
         self._committed_at = [0.0]
         self.applied_at = [0.0]
-        self._writes: list[tuple[int, VersionService]] = []
+        self._writes: list[tuple[int, DocumentVersions]] = []
         self.epoch = 0
         self.elected_at = 0.0
         self.rolled_back = 0
@@ -142,7 +142,7 @@ class Replica:
         # Most was committed long ago: look at what was written last.
         return bisect_right(self._committed_at, self._world.now) - 1
 
-    def _write(self, versions: VersionService, document: Document | None) -> None:
+    def _write(self, versions: DocumentVersions, document: Document | None) -> None:
         chance = self._world.chance
         seconds = chance.expovariate(1 / self._commit_seconds)
         if self._stalls and chance.random() < self._stalls:

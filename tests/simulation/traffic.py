@@ -14,13 +14,13 @@ from functools import partial
 from typing import Any
 
 from faults.history import History, Put
-from faults.simulated.servers import ACCOUNT, Server
-from faults.simulated.threads import Event
-from faults.simulated.world import World
 from monotron.errors import InternalError, MonotronError, SeriesExhausted, ValueWouldFall
 from monotron.model.allocation import AllocationRequest
 from monotron.model.series import ANYBODY, INT64_MAX, Allocation, Reuse, SeriesKey
 from monotron.store.interface import Store
+from simulation.servers import ACCOUNT, Server
+from simulation.threads import Event
+from simulation.world import World
 
 EDGE = "edge-0"
 BELOW_THE_EDGE = INT64_MAX - 4

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from faults.broken import BROKEN, harsh_worlds
-from faults.simulated.profile import Emphasis
-from faults.simulated.simulation import MONGO, SQLITE
+from simulation.broken_stores import BROKEN, harsh_worlds
+from simulation.profile import Emphasis
+from simulation.scenario import MONGO, SQLITE
 
 SEEDS = 8
 """Of each; `python -m faults broken` takes 100, of which 99 must do."""
