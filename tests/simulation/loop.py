@@ -1,4 +1,4 @@
-"""An event loop in a simulated world, for lanes: what of asyncio they use."""
+"""An event loop in a simulated world: the part of asyncio that the batcher uses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from simulation.world import World
 
 
 class Future:
-    """`asyncio.Future`: one result or error, and who is told of it."""
+    """`asyncio.Future`: one result or error, and its callbacks."""
 
     def __init__(self, world: World) -> None:
         self._world = world

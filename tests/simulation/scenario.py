@@ -1,4 +1,4 @@
-"""One seed's world, from its first request to the last judgement."""
+"""The world of one seed, from its first request to the final check."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ class Stores:
 
 @dataclass(slots=True)
 class Report:
-    """What came of a run."""
+    """The result of a run."""
 
     seed: int
     by_checker: list[str] = field(default_factory=list)
-    """What is wrong with what callers were told."""
+    """Violations in the responses to callers."""
     by_truth: list[str] = field(default_factory=list)
-    """What is wrong with the engine's rows, or how they fit what callers were told."""
+    """Violations in the rows of the engine, or between the rows and the responses."""
     happened: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -58,7 +58,7 @@ class Report:
 
 
 class Simulation:
-    """An engine, servers, callers, and what goes wrong."""
+    """An engine, servers, callers and faults."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Simulation:
         self._calm = True
 
     def run(self) -> Report:
-        """Let it happen, and judge it."""
+        """Run the world, and check it."""
         report, world = self._report, self._world
         try:
             with store_logs(enabled=world.verbose):
@@ -95,7 +95,7 @@ class Simulation:
         traffic = self._traffic
         report.by_truth += world.errors + traffic.wrong
         report.by_checker += violations(traffic.history)
-        report.happened["values given"] = len(traffic.history.acknowledged())
+        report.happened["values assigned"] = len(traffic.history.acknowledged())
         report.happened["attempts in doubt"] = traffic.history.unknown()
         report.happened["late copies"] = traffic.copies
         report.happened["writes rolled back"] = self._replica.rolled_back
@@ -149,7 +149,7 @@ class Simulation:
         return store
 
     def _go_wrong(self, number: int) -> None:
-        """A server is doing something, so this is a moment for something to happen."""
+        """Perhaps schedule a fault. Called while a server is active."""
         if self._calm:
             return
         profile, world = self._profile, self._world
@@ -181,7 +181,7 @@ class Simulation:
             self._networks[number].cut_until = self._world.now + seconds
 
     def _calm_down(self) -> None:
-        """No more faults, and time for what is late to arrive."""
+        """End all faults, and wait until late messages have arrived."""
         self._calm = True
         self._disk.faults = DiskFaults()
         for network in self._networks:
@@ -189,10 +189,10 @@ class Simulation:
             network.cut_until = 0.0
         self._world.sleep(90.0 if self._profile.wait_for_sweeps else 45.0)
 
-    # Judgement
+    # The final check
 
     def _judge(self) -> None:
-        """Hold rows, answers, and what a server says now, against one another."""
+        """Compare the rows, the responses, and what a server returns now."""
         report, traffic = self._report, self._traffic
         known = self._truth()
         report.by_truth += known.wrong
@@ -203,7 +203,7 @@ class Simulation:
         before = {key: (len(lives), lives[-1].given) for key, lives in known.lives.items()}
         after = {key: (len(lives), lives[-1].given) for key, lives in self._truth().lives.items()}
         if before != after:
-            report.by_truth.append("to ask for what was given has changed something")
+            report.by_truth.append("a repeated request has changed something")
 
     def _truth(self) -> truth.Truth:
         if self._kind == SQLITE:
@@ -212,31 +212,31 @@ class Simulation:
 
 
 def _said_by(store: Store, lives: dict[str, truth.Life]) -> Iterator[str]:
-    """What a store says of series that is not as its rows have it."""
+    """Yield results of a store that contradict its rows."""
     peeked = store.peek([_series(key) for key in lives])
     for (key, life), entry in zip(lives.items(), peeked, strict=True):
         current = Entry(ACCOUNT, key, life.given[life.value], life.value) if life.alive else None
         if entry != current:
-            yield f"{key} stands at {current}, and a server says {entry}"
+            yield f"{key} is at {current}, and a server returns {entry}"
         page = store.ledger_page(_series(key), None, 1000)
         rows = [] if page is None else [(each.entry.value, each.entry.token) for each in page]
         if rows != sorted(life.given.items(), reverse=True) or (page is None) == life.alive:
-            yield f"the ledger of {key} is {rows}, and {life.given} was given"
+            yield f"the ledger of {key} is {rows}, and {life.given} was assigned"
         oldest = min(life.last_given().items(), key=lambda each: each[1], default=None)
         if oldest and store.entry(_series(key), oldest[0]) != Entry(ACCOUNT, key, *oldest):
-            yield f"{key} does not know {oldest} any more"
-    told = {
+            yield f"{key} has lost {oldest}"
+    results = {
         (key, token): Allocation(Entry(ACCOUNT, key, token, value), reused=True)
         for key, life in lives.items()
         for token, value in life.last_given().items()
     }
-    asked = [AllocationRequest(_series(key), token, Reuse.ANY, ANYBODY) for key, token in told]
-    for first in range(0, len(asked), store.max_batch_size):
-        batch = asked[first : first + store.max_batch_size]
+    repeats = [AllocationRequest(_series(key), token, Reuse.ANY, ANYBODY) for key, token in results]
+    for first in range(0, len(repeats), store.max_batch_size):
+        batch = repeats[first : first + store.max_batch_size]
         for request, answer in zip(batch, store.allocate(batch), strict=True):
-            expected = told[request.series.key, request.token]
+            expected = results[request.series.key, request.token]
             if answer != expected:
-                yield f"it was {expected}, and is answered {answer}"
+                yield f"the result was {expected}, and is now {answer}"
 
 
 def _series(key: str) -> SeriesKey:

@@ -1,4 +1,4 @@
-"""Servers of a simulated world: the real lanes before a real store, without HTTP."""
+"""Servers of a simulated world: a real batcher and a real store, without HTTP."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from simulation.world import World
 
 ACCOUNT = 1
 Reply = Callable[[Any, BaseException | None], object]
-"""Is given the answer or the error, or is never called."""
+"""Receives the result or the error, or is never called."""
 
 
 class Process:
-    """One life of a server, from start to crash."""
+    """A server process, from start to crash."""
 
     def __init__(
         self, world: World, runtime: Runtime, name: str, open_store: Callable[[], Store]
@@ -55,7 +55,7 @@ class Process:
 
 
 class Server:
-    """A server that is started again whenever it has crashed."""
+    """A server that restarts after every crash."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Server:
         open_store: Callable[[], Store],
         crashed: Callable[[], None],
     ) -> None:
-        """*crashed*: told when it crashes, after its tasks were ended."""
+        """*crashed*: called after a crash, when the tasks of the process have ended."""
         self._world = world
         self._runtime = runtime
         self._number = number
@@ -87,7 +87,7 @@ class Server:
             self.process = Process(self._world, self._runtime, name, self._open_store)
 
     def crash(self) -> None:
-        """End at once, in the middle of whatever it does, and come back in a while."""
+        """End the process at once, and start another one after a while."""
         process, self.process = self.process, None
         if process is None:
             return
@@ -98,7 +98,7 @@ class Server:
         self._world.at(self._world.chance.expovariate(10), self.start)
 
     def put(self, key: str, token: str, reuse: str, reply: Reply) -> bool:
-        """Whether there is anybody to take it."""
+        """Send a request. Return false if no process is running."""
         process = self.process
         if process is None:
             return False
@@ -117,7 +117,7 @@ class Server:
         return True
 
     def run(self, call: Callable[[Store], object], reply: Reply) -> bool:
-        """Make a call that is in no lane."""
+        """Make a call that is not batched."""
         process = self.process
         if process is None:
             return False
