@@ -1,20 +1,21 @@
 """A world in which one seed determines what happens and when.
 
 Time is a number, and future events are in a heap. Code that waits (a call of a store, the thread
-that seals) is a task with its own thread. One task runs at a time: a task that waits passes control
-to the next event. So real, blocking code runs step by step, and the same seed produces the same
-steps.
+that seals) is a task with its own greenlet. One task runs at a time: a task that waits passes
+control to the next event. So real, blocking code runs step by step, and the same seed produces the
+same steps.
 """
 
 from __future__ import annotations
 
 import random
-import threading
 import traceback
 from collections.abc import Callable
 from heapq import heappop, heappush
 from math import inf
 from typing import Any, ClassVar
+
+from greenlet import getcurrent, greenlet
 
 MAX_EVENTS = 300_000
 
@@ -40,21 +41,17 @@ class Task:
 
 
 class _Worker:
-    """A thread that runs one task after another, also those of later worlds."""
+    """A greenlet that runs one task after another, also those of later worlds."""
 
     idle: ClassVar[list[_Worker]] = []
 
-    def __init__(self, *, thread: bool = True) -> None:
-        self.lock = threading.Lock()
-        self.lock.acquire()
+    def __init__(self, own: greenlet | None = None) -> None:
+        self.greenlet = own or greenlet(self._main)
         self.task: Task | None = None
         self.world: World | None = None
-        if thread:
-            threading.Thread(target=self._main, name="simulated", daemon=True).start()
 
     def _main(self) -> None:
         while True:
-            self.lock.acquire()
             task, world = self.task, self.world
             assert task is not None
             assert world is not None
@@ -87,7 +84,7 @@ class World:
         self._heap: list[tuple[float, int, Callable[..., object], tuple[Any, ...]]] = []
         self._next: Task | None = None
         self._main = Task(lambda: None, None)
-        self._main.worker = _Worker(thread=False)
+        self._main.worker = _Worker(getcurrent())
 
     def run(self, scenario: Callable[[], object]) -> None:
         """Run the scenario as a task until it ends, then end all other tasks."""
@@ -187,10 +184,7 @@ class World:
                 if task is me:
                     return
                 assert task.worker is not None
-                task.worker.lock.release()
-                if me is not None:
-                    assert me.worker is not None
-                    me.worker.lock.acquire()
+                task.worker.greenlet.switch()  # returns when this task, or its worker, is next
                 return
             if not self._heap or self.events > MAX_EVENTS:
                 self._next = self._main
