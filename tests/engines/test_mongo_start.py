@@ -59,7 +59,9 @@ class TestAnUnusableServer:
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level("INFO", "monotron.store")
-        with pytest.raises(StartupError, match=r"Cannot reach MongoDB.*connection refused") as error:
+        with pytest.raises(
+            StartupError, match=r"Cannot reach MongoDB.*connection refused"
+        ) as error:
             open_store("mongodb://user:hunter2@127.0.0.1:1/monotron")
         assert "hunter2" not in str(error.value)
         assert "waiting for MongoDB at mongodb://127.0.0.1:1/monotron" in caplog.text

@@ -27,7 +27,7 @@ collect_ignore = [] if WHOLE else ["root"]
 @pytest.fixture(scope="session")
 def replica_set() -> Iterator[ReplicaSet]:
     """A replica set of three members, which tests may kill, pause and restart."""
-    with ReplicaSet.start(fail_points=True) as replica_set:
+    with ReplicaSet.start() as replica_set:
         yield replica_set
 
 
@@ -41,6 +41,13 @@ def own_set(replica_set: ReplicaSet) -> Iterator[ReplicaSet]:
         if not member.running:
             member.start()
     replica_set.wait_until_healthy()
+
+
+@pytest.fixture
+def rollback_set() -> Iterator[ReplicaSet]:
+    """A new replica set with fail points: after many crashes a rollback takes much longer."""
+    with ReplicaSet.start(fail_points=True) as replica_set:
+        yield replica_set
 
 
 @pytest.fixture(scope="session")

@@ -16,10 +16,10 @@ ROUNDS = rounds(short=1, whole=30)
 
 @pytest.mark.timeout(limit(short=120, whole=3600))
 def test_a_write_that_is_rolled_back_was_never_acknowledged(
-    own_set: ReplicaSet, report: Callable[[str], None]
+    rollback_set: ReplicaSet, report: Callable[[str], None]
 ) -> None:
     values = []
-    with ordeal(own_set, "rollbacks") as under:
+    with ordeal(rollback_set, "rollbacks") as under:
         for number in range(ROUNDS):
             under.random_moment()
             values.append(roll_back(under, asleep=number % 2 == 1))

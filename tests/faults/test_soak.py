@@ -68,12 +68,12 @@ KINDS = [
 
 @pytest.mark.timeout(limit(short=120, whole=3600))
 def test_nothing_is_lost_when_faults_come_in_any_order(
-    own_set: ReplicaSet, report: Callable[[str], None]
+    rollback_set: ReplicaSet, report: Callable[[str], None]
 ) -> None:
     done: Counter[str] = Counter()
     bag: list[Callable[[Ordeal], None]] = []
     began = time.monotonic()
-    with ordeal(own_set, "soak") as under:
+    with ordeal(rollback_set, "soak") as under:
         while (
             time.monotonic() - began < SECONDS
             or done.total() < FAULTS
@@ -84,7 +84,7 @@ def test_nothing_is_lost_when_faults_come_in_any_order(
             fault = bag.pop()
             under.random_moment()
             fault(under)
-            own_set.wait_until_healthy()
+            rollback_set.wait_until_healthy()
             done[fault.__name__] += 1
         statistics = under.check()
         doubts = under.doubts() + under.history.unknown()
