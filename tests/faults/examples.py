@@ -48,15 +48,15 @@ BROKEN: dict[str, tuple[list[Put | Peek], str]] = {
     ),
     "a read that shows another token at a value": (
         [put("a", 1, 4, 1), put("b", 1, 4, 2), peek("a", 5, 6, 2)],
-        "value 2 was given to 'b' and to 'a'",
+        "value 2 was assigned to 'b' and to 'a'",
     ),
     "a token with two values": (
         [put("a", 1, 2, 1), put("a", 3, 4, 2)],
-        "'a' was given 1 and 2 (reuse=any)",
+        "'a' was assigned 1 and 2 (reuse=any)",
     ),
     "a token counted again when it came back": (
         [put("a", 1, 2, 1), put("b", 3, 4, 2), put("a", 5, 6, 3)],
-        "'a' was given 1 and 3 (reuse=any)",
+        "'a' was assigned 1 and 3 (reuse=any)",
     ),
     "a value that was new twice": (
         [put("a", 1, 2, 1), put("a", 3, 4, 1)],
