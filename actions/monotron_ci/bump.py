@@ -1,4 +1,4 @@
-"""Which bump: what the workflow says, else a label of the pull request, else commit messages."""
+"""The choice of the bump: the input, then labels of the pull request, then commit messages."""
 
 from __future__ import annotations
 
@@ -9,27 +9,41 @@ from monotron_ci.inputs import Inputs
 
 
 class BumpChoice(NamedTuple):
-    """What to ask the service for."""
+    """The bump to request from the service."""
 
     bump: str
-    why: str
-    """What decided, for people."""
-    text: str | None = None
-    """The commit messages that the service is to decide by."""
+    source: str
+    """What selected the bump, for the job summary."""
+    messages: str | None = None
+    """The commit messages from which the service derives the bump `auto`, separated by NUL."""
     reuse_on_conflict: bool = False
 
 
-def decide(inputs: Inputs, event: Event) -> BumpChoice:
-    """The bump to ask for. The highest label wins; without labels the service reads messages."""
-    conflict = inputs.on_conflict == "reuse"
+def choose_bump(inputs: Inputs, event: Event) -> BumpChoice:
+    """The bump to request. The highest label wins. Without labels, the service reads messages."""
+    reuse = inputs.on_conflict == "reuse"
     if inputs.bump != "auto":
-        return BumpChoice(inputs.bump, f"the input bump: {inputs.bump}", None, conflict)
-    there = {label.strip().casefold(): label for label in event.labels}
+        return BumpChoice(inputs.bump, f"input bump: {inputs.bump}", None, reuse)
+    labels = {label.strip().casefold(): label for label in event.labels}
     for bump in ("major", "minor", "patch"):
         for label in getattr(inputs, f"{bump}_labels"):
-            if label in there:
-                # Like commit messages: they never change the version that a commit has.
-                return BumpChoice(bump, f"the label {there[label]!r}", None, True)
-    kind = "title of the pull request" if event.name.startswith("pull_request") else "commits"
-    text = "\0".join(message.replace("\0", " ") for message in event.messages)
-    return BumpChoice("auto", f"the {kind}", text, conflict)
+            if label in labels:
+                # A commit keeps its version if labels change, as it does if messages change.
+                return BumpChoice(bump, f"label {labels[label]!r}", None, True)
+    title = event.name.startswith("pull_request")
+    messages = "\0".join(message.replace("\0", " ") for message in event.messages)
+    return BumpChoice("auto", "pull request title" if title else "commits", messages, reuse)
+
+
+def version_query(inputs: Inputs, choice: BumpChoice) -> dict[str, str]:
+    """The query parameters of the request for a version."""
+    parameters = {
+        "bump": choice.bump,
+        "prerelease": inputs.prerelease,
+        "line": inputs.line,
+        "metadata": inputs.build_metadata,
+        "initial": inputs.initial_version,
+        "on_conflict": "reuse" if choice.reuse_on_conflict else "",
+        "dry_run": "true" if inputs.dry_run else "",
+    }
+    return {name: value for name, value in parameters.items() if value}

@@ -1,173 +1,143 @@
-"""What Monotron is asked, and how its answers are read: strictly, so that nothing else passes."""
+"""The client of the service's API."""
 
 from __future__ import annotations
 
 import json
-import re
 import urllib.request
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeVar, cast
+from collections.abc import Mapping
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from monotron_ci import __version__
-from monotron_ci.credential import Credential, authorization, hidden
-from monotron_ci.errors import Failure, NoResponse
-from monotron_ci.http import AGAIN, HttpResponse, RetryPolicy, checked_url, open_once, send
+from monotron_ci.credential import Credential, authorization
+from monotron_ci.errors import Failure
+from monotron_ci.http import HttpResponse, RetryPolicy, checked_url, open_once, send
+from monotron_ci.responses import (
+    INT64_MAX,
+    NO_VERSION,
+    SeriesEntry,
+    VersionInfo,
+    failure_of,
+    foreign_response,
+    parse_entry,
+    parse_page,
+    parse_version,
+)
+
+__all__ = ["AGENT", "LAST", "Client", "SeriesEntry", "VersionInfo"]
 
 AGENT = f"monotron-ci/{__version__}"
 
-LAST = (1 << 63) - 1
-"""The largest number that there is."""
+LAST = INT64_MAX
 
-_NUMBER = r"(?:0|[1-9][0-9]{0,18})"
-_CORE = rf"({_NUMBER})\.({_NUMBER})\.({_NUMBER})"
-VERSION = re.compile(rf"{_CORE}(?:-([0-9A-Za-z.-]+))?(?:\+([0-9A-Za-z.-]+))?")
-"""A semantic version (SemVer 2.0.0), as far as it must be safe to write down."""
-
-_BUMP = re.compile(r"[a-z]{1,20}")
-_CODE = re.compile(r"[a-z_]{1,64}")
-_NOT_OURS = (
-    "Look whether `url` is the address of Monotron itself: a sign-in page or a proxy may stand "
-    "before it. curl URL/v1 answers `API v1`."
-)
-
-
-class SeriesEntry(NamedTuple):
-    """A number of a series."""
-
-    key: str
-    token: str | None
-    value: int
-    """0 where the series has given nothing yet."""
-    reused: bool
-    document: Mapping[str, Any] = {}
-    """As the service wrote it."""
-
-
-class VersionInfo(NamedTuple):
-    """A version of a name; 0.0.0 where none was given yet."""
-
-    name: str
-    token: str | None
-    version: str
-    major: int
-    minor: int
-    patch: int
-    prerelease: str | None
-    bump: str | None
-    previous: str | None
-    latest: bool
-    reused: bool
-    reason: str | None
-    created_at: str | None
-    document: Mapping[str, Any] = {}
-    """As the service wrote it."""
-
-
-Given = TypeVar("Given", SeriesEntry, VersionInfo)
+_Parsed = TypeVar("_Parsed")
 
 
 class Client:
-    """One Monotron service. These requests may be sent again, and are, within *patience*."""
+    """One Monotron service. Requests are repeatable, and retried within *policy*."""
 
-    def __init__(self, url: str, credential: Credential | None, patience: RetryPolicy) -> None:
-        """`Failure` for a URL that is no https."""
-        self.url = checked_url(url, "The address of Monotron")
+    def __init__(
+        self,
+        url: str,
+        credential: Credential | None,
+        policy: RetryPolicy,
+        url_source: str = "`url`",
+    ) -> None:
+        """*url_source* is how users set the URL. Raises Failure if it is not an https:// URL."""
+        self.url = checked_url(url, url_source)
+        self._url_source = url_source
         self._credential = credential
-        self._patience = patience
+        self._policy = policy
 
     def next(self, key: str, token: str) -> SeriesEntry:
-        """The token's number: the one it has, or the next."""
-        path = f"/v1/series/{_quoted(key)}/{_quoted(token)}?reuse=any"
-        answer = self._ask("PUT", path)
-        reused = (answer.headers.get("Monotron-Reused") or "").strip() == "true"
-        return self._same_token(answer, self._entry(answer, key, reused), token)
+        """The entry of the token. Assigns the next value if the token has none."""
+        path = f"/v1/series/{_quote(key)}/{_quote(token)}?reuse=any"
+        response = self._ask("PUT", path)
+        reused = (response.headers.get("Monotron-Reused") or "").strip() == "true"
+        entry = self._expect(response, parse_entry(response.json(), key, reused))
+        return self._expect(response, entry if entry.token == token else None)
 
     def peek(self, key: str, token: str | None = None) -> SeriesEntry:
-        """Where the series stands, or what the token was given; value 0: nothing yet."""
-        path = f"/v1/series/{_quoted(key)}" + (f"/{_quoted(token)}" if token is not None else "")
+        """The current entry of the series, or that of *token*. Its value is 0 if there is none."""
+        path = f"/v1/series/{_quote(key)}" + (f"/{_quote(token)}" if token is not None else "")
         try:
-            return self._entry(self._ask("GET", path), key, reused=True)
+            response = self._ask("GET", path)
+            return self._expect(response, parse_entry(response.json(), key, reused=True))
         except Failure as failure:
             if failure.code in ("series_not_found", "entry_not_found"):
                 return SeriesEntry(key, None, 0, reused=False)
             raise
 
     def preview(self, key: str, token: str) -> SeriesEntry:
-        """What `next` would answer now, as far as can be told without asking it."""
-        own = self.peek(key, token)
-        if own.value:
-            return own
-        last = self.peek(key).value
-        if last == LAST:
+        """The entry that `next` would return now. Another request may get its value first."""
+        entry = self.peek(key, token)
+        if entry.value:
+            return entry
+        value = self.peek(key).value
+        if value == INT64_MAX:
             raise Failure(
-                f"The series {key!r} stands at its last value, {LAST}.",
-                "Go on with another name.",
+                f"The series {key!r} is exhausted: its last value is {value}.",
+                "Use another series.",
                 code="series_exhausted",
             )
-        return SeriesEntry(key, token, last + 1, reused=False)
+        return SeriesEntry(key, token, value + 1, reused=False)
 
     def version(
-        self, name: str, token: str, query: Mapping[str, str], text: str | None = None
+        self, name: str, token: str, query: Mapping[str, str], messages: str | None = None
     ) -> VersionInfo:
-        """The token's version: the one it has, or the next. *text*: messages for `bump=auto`."""
-        path = f"/v1/versions/{_quoted(name)}/{_quoted(token)}"
-        body = text.encode("utf-8", errors="replace") if text is not None else None
-        answer = self._ask("PUT", _with(path, query), body)
-        return self._same_token(answer, self._version(answer, name), token)
+        """The version of the token. Assigns the next one if the token has none.
+
+        *messages*: the commit messages for `bump=auto`, separated by NUL.
+        """
+        path = f"/v1/versions/{_quote(name)}/{_quote(token)}"
+        body = messages.encode("utf-8", errors="replace") if messages is not None else None
+        response = self._ask("PUT", _with_query(path, query), body)
+        version = self._expect(response, parse_version(response.json(), name))
+        return self._expect(response, version if version.token == token else None)
 
     def find(self, name: str, token: str = "") -> VersionInfo:
-        """The latest final version, or the token's; 0.0.0 where there is none."""
-        path = f"/v1/versions/{_quoted(name)}" + (f"/{_quoted(token)}" if token else "")
-        try:
-            return self._version(self._ask("GET", path), name)
-        except Failure as failure:
-            if failure.code == "version_not_found":
-                return _NOTHING._replace(name=name)
-            raise
+        """The latest final version, or the version of *token*. 0.0.0 if there is none."""
+        path = f"/v1/versions/{_quote(name)}" + (f"/{_quote(token)}" if token else "")
+        return self._find(path, name) or NO_VERSION._replace(name=name)
 
     def release(self, name: str, version: str) -> VersionInfo | None:
-        """Who has the version, or None where no record says so."""
-        try:
-            return self._version(self._ask("GET", f"/v1/releases/{_quoted(name)}/{version}"), name)
-        except Failure as failure:
-            if failure.code == "version_not_found":
-                return None
-            raise
+        """The release of a version, or None if there is no record of it."""
+        return self._find(f"/v1/releases/{_quote(name)}/{version}", name)
 
     def adopt(self, name: str, version: str) -> VersionInfo:
-        """Let counting go on from a version that was given elsewhere."""
+        """Continue from a version that was released without Monotron."""
         body = json.dumps({"version": version}).encode()
-        path = f"/v1/versions/{_quoted(name)}"
-        return self._version(self._ask("PUT", path, body, "application/json"), name)
+        response = self._ask("PUT", f"/v1/versions/{_quote(name)}", body, "application/json")
+        return self._expect(response, parse_version(response.json(), name))
 
     def releases(
         self, name: str, limit: int, before: str = ""
     ) -> tuple[list[VersionInfo], str | None]:
-        """A page of releases, the highest version first, and where the next page begins."""
+        """A page of releases, the highest version first, and the start of the next page."""
         query = {"limit": str(limit), **({"before": before} if before else {})}
-        answer = self._ask("GET", _with(f"/v1/releases/{_quoted(name)}", query))
-        page = answer.json()
-        if not isinstance(page, dict) or not isinstance(page.get("releases"), list):
-            raise self._not_ours(answer)
-        after = page.get("next")
-        if after is not None and not (isinstance(after, str) and VERSION.fullmatch(after)):
-            raise self._not_ours(answer)
-        return [self._read(answer, each, name) for each in page["releases"]], after
+        response = self._ask("GET", _with_query(f"/v1/releases/{_quote(name)}", query))
+        return self._expect(response, parse_page(response.json(), name))
 
     def long(self, method: str, path: str, seconds: float) -> Any:
-        """The answer to one request, asked once; what is 200 is for the caller to read and close.
+        """The response with status 200 to a long request, which the caller reads and closes.
 
-        *seconds* may pass without a byte of it.
+        It is requested once, and may pause for *seconds* between two bytes.
         """
-        request = self._request(method, path)
-        response = open_once(request, seconds)
+        response = open_once(self._request(method, path), seconds)
         if response.status == 200:
             return response
         with response:
-            raise self._failure(
-                HttpResponse(response.status, response.headers, response.read(1 << 16))
-            )
+            body = response.read(1 << 16)
+        raise self._failure(HttpResponse(response.status, response.headers, body))
+
+    def _find(self, path: str, name: str) -> VersionInfo | None:
+        try:
+            response = self._ask("GET", path)
+            return self._expect(response, parse_version(response.json(), name))
+        except Failure as failure:
+            if failure.code == "version_not_found":
+                return None
+            raise
 
     def _ask(
         self,
@@ -178,12 +148,12 @@ class Client:
         *,
         again: bool = True,
     ) -> HttpResponse:
-        """The answer with status 200; all else is a `Failure`. Not *again*: it is sent once."""
+        """The response with status 200. Raises Failure for any other. Not *again*: no retries."""
         request = self._request(method, path, body, media_type)
-        answer = send(request, self._patience if again else self._patience.once())
-        if answer.status == 200:
-            return answer
-        raise self._failure(answer)
+        response = send(request, self._policy if again else self._policy.once())
+        if response.status == 200:
+            return response
+        raise self._failure(response)
 
     def _request(
         self, method: str, path: str, body: bytes | None = None, media_type: str = "text/plain"
@@ -197,115 +167,28 @@ class Client:
             request.add_unredirected_header("Authorization", authorization(self._credential))
         return request
 
-    def _failure(self, answer: HttpResponse) -> Failure:
-        problem = answer.json()
-        code = problem.get("code") if isinstance(problem, dict) else None
-        if (
-            answer.type == "application/problem+json"
-            and isinstance(code, str)
-            and _CODE.fullmatch(code)
-            and isinstance(problem.get("detail"), str)
-        ):
-            # Whatever stands at that address may give the key back.
-            said = hidden(f"{code}: {problem['detail']}", self._credential)
-            kind = NoResponse if answer.status in AGAIN else Failure
-            return kind(f"Monotron answers {answer.status} {said[:2000]}", code=code)
-        if 300 <= answer.status < 400:
-            return NoResponse(
-                f"{self.url} redirects elsewhere, and a redirect is not followed, since it would "
-                "carry the key along.",
-                "Write the address that it leads to as `url`, if that is your Monotron.",
-            )
-        return self._not_ours(answer)
+    def _expect(self, response: HttpResponse, parsed: _Parsed | None) -> _Parsed:
+        """What was parsed from a response. Raises NoResponse if it could not be parsed."""
+        if parsed is None:
+            raise self._not_ours(response)
+        return parsed
 
-    def _not_ours(self, answer: HttpResponse) -> Failure:
-        kind = answer.type if re.fullmatch(r"[a-z0-9.+/-]{1,80}", answer.type) else "no known type"
-        return NoResponse(
-            f"{self.url} answers {answer.status} with a body ({kind}) that is not Monotron's.",
-            _NOT_OURS,
-        )
+    def _failure(self, response: HttpResponse) -> Failure:
+        return failure_of(response, self.url, self._url_source, self._credential)
 
-    def _same_token(self, answer: HttpResponse, given: Given, token: str) -> Given:
-        if given.token != token:
-            raise self._not_ours(answer)
-        return given
-
-    def _entry(self, answer: HttpResponse, key: str, reused: bool) -> SeriesEntry:
-        given = answer.json()
-        if isinstance(given, dict) and given.get("key") == key:
-            entry = SeriesEntry(
-                key, given.get("token"), cast(int, given.get("value")), reused, given
-            )
-            if isinstance(entry.token, (str, type(None))) and _is_number(entry.value, least=1):
-                return entry
-        raise self._not_ours(answer)
-
-    def _version(self, answer: HttpResponse, name: str) -> VersionInfo:
-        return self._read(answer, answer.json(), name)
-
-    def _read(self, answer: HttpResponse, given: Any, name: str) -> VersionInfo:
-        if not isinstance(given, dict) or given.get("name") != name:
-            raise self._not_ours(answer)
-        version = VersionInfo._make([*map(given.get, VersionInfo._fields[:-1]), given])
-        if not all(fits(value) for fits, value in zip(_FITS, version)):
-            raise self._not_ours(answer)
-        match = VERSION.fullmatch(version.version)
-        numbers = (version.major, version.minor, version.patch)
-        if match is None or match.groups()[:4] != (*map(str, numbers), version.prerelease):
-            raise self._not_ours(answer)
-        return version
+    def _not_ours(self, response: HttpResponse) -> Failure:
+        return foreign_response(response, self.url, self._url_source)
 
 
-_NOTHING = VersionInfo("", None, "0.0.0", 0, 0, 0, None, None, None, False, False, None, None)
-
-
-def _is_number(value: object, least: int = 0) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= LAST
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _is_boolean(value: object) -> bool:
-    return isinstance(value, bool)
-
-
-def _like(pattern: re.Pattern[str]) -> Callable[[object], bool]:
-    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
-
-
-def _or_none(fits: Callable[[object], bool]) -> Callable[[object], bool]:
-    return lambda value: value is None or fits(value)
-
-
-_FITS: tuple[Callable[[object], bool], ...] = (
-    _is_text,  # name
-    _or_none(_is_text),  # token
-    _like(VERSION),
-    _is_number,  # major
-    _is_number,  # minor
-    _is_number,  # patch
-    _or_none(_is_text),  # prerelease
-    _or_none(_like(_BUMP)),
-    _or_none(_like(VERSION)),  # previous
-    _is_boolean,  # latest
-    _is_boolean,  # reused
-    _or_none(_is_text),  # reason
-    _or_none(_is_text),  # created_at
-)
-"""What each member of a version must be, in their order."""
-
-
-def _quoted(text: str) -> str:
-    """A key, a name or a token as one segment of a path."""
+def _quote(text: str) -> str:
+    """A key, name or token as one segment of a path."""
     try:
-        if text not in ("", ".", ".."):  # which would be another path
+        if text not in ("", ".", ".."):  # these would change the path
             return quote(text, safe="")
     except UnicodeEncodeError:
         pass
-    raise Failure(f"{text!r} can be no name, key or token.", "Give it a name of its own.")
+    raise Failure(f"{text!r} is not a valid name, key or token.", "Use another one.")
 
 
-def _with(path: str, query: Mapping[str, str]) -> str:
+def _with_query(path: str, query: Mapping[str, str]) -> str:
     return f"{path}?{urlencode(query)}" if query else path

@@ -1,4 +1,4 @@
-"""A key or an identity token: what it must be, how it is sent, and what would show it."""
+"""API keys and identity tokens: validation, the Authorization header, and redaction."""
 
 from __future__ import annotations
 
@@ -10,49 +10,55 @@ _CREDENTIAL = re.compile(r"[\x21-\x7e]{1,8192}")
 
 
 class Credential(str):
-    """A key or an identity token, which no repr shows."""
+    """An API key or a token. Its repr does not show it."""
 
     def __repr__(self) -> str:
         return "Credential(***)"
 
 
 def parse_credential(text: str, what: str) -> Credential:
-    """The credential; `Failure`, which does not show it, if no header could carry it."""
-    bare = text.strip()
-    if not _CREDENTIAL.fullmatch(bare):
+    """The credential in *text*, without surrounding whitespace.
+
+    Raises Failure, which does not show it, if an HTTP header cannot contain it.
+    """
+    stripped = text.strip()
+    if not _CREDENTIAL.fullmatch(stripped):
         raise Failure(
-            f"{what} holds spaces, line breaks or characters that no key has.",
-            "Copy it again, whole and on one line.",
+            f"{what} contains spaces, line breaks or other invalid characters.",
+            "Copy the complete value again, on one line.",
         )
-    return Credential(bare)
+    return Credential(stripped)
 
 
 def authorization(credential: str) -> str:
-    """The header's value: Basic for `key:secret`, Bearer for all else."""
+    """The value of the Authorization header: Basic for `id:secret`, otherwise Bearer."""
     if ":" not in credential:
         return f"Bearer {credential}"
     return f"Basic {_base64(credential)}"
 
 
-def forms(secret: str) -> list[str]:
-    """What would show a secret: it with and without blanks, each line of it, what Basic sends."""
-    found = [secret]
+def secret_variants(secret: str) -> list[str]:
+    """Texts that reveal *secret*: itself, each of its lines, and the Basic encoding.
+
+    Lines are included with and without surrounding whitespace.
+    """
+    variants = [secret]
     for line in secret.splitlines():
-        bare = line.strip()
-        found += [line, bare]
-        if ":" in bare:
-            found += [_base64(bare), bare.partition(":")[2]]
-    return list(dict.fromkeys(form for form in found if form.strip()))
+        stripped = line.strip()
+        variants += [line, stripped]
+        if ":" in stripped:
+            variants += [_base64(stripped), stripped.partition(":")[2]]
+    return list(dict.fromkeys(variant for variant in variants if variant.strip()))
 
 
-def hidden(text: str, secret: str | None) -> str:
-    """The text with `***` wherever it shows the secret."""
-    for form in forms(secret or ""):
-        text = text.replace(form, "***")
+def redact(text: str, secret: str | None) -> str:
+    """*text* with `***` in place of every variant of *secret*."""
+    for variant in secret_variants(secret or ""):
+        text = text.replace(variant, "***")
     return text
 
 
 def _base64(text: str) -> str:
-    import base64  # only now: most keys are one string
+    import base64  # imported late, because most keys do not need it
 
     return base64.b64encode(text.encode(errors="replace")).decode()

@@ -1,23 +1,33 @@
-"""The one exception that a user sees, and the one kind of it that may pass by itself."""
+"""Errors that the user sees."""
 
 from __future__ import annotations
 
 
 class Failure(Exception):
-    """What went wrong, for people: *cause* in sentences, and *cure*, perhaps the YAML to write.
+    """The step or the command failed.
 
-    *code* is that of the service's problem document, where it answered with one.
+    *cause* states what failed and why, *hint* what to do, including the YAML to write.
+    *code* is the error code of the service's problem document, or empty.
     """
 
-    def __init__(self, cause: str, cure: str = "", *, code: str = "") -> None:
+    def __init__(self, cause: str, hint: str = "", *, code: str = "") -> None:
         super().__init__(cause)
         self.cause = cause
-        self.cure = cure
+        self.hint = hint
         self.code = code
 
+    @property
+    def cure(self) -> str:
+        """The hint, under its previous name."""
+        return self.hint
+
+    @cure.setter
+    def cure(self, hint: str) -> None:
+        self.hint = hint
+
     def __str__(self) -> str:
-        return f"{self.cause}\n\n{self.cure}" if self.cure else self.cause
+        return f"{self.cause}\n\n{self.hint}" if self.hint else self.cause
 
 
 class NoResponse(Failure):
-    """Nobody answered in time, or something that is not Monotron: worth asking again."""
+    """The service did not respond in time, or something else responded. A retry may succeed."""

@@ -1,4 +1,4 @@
-"""What the runner tells of the event: which commit, which labels, which messages.
+"""The event that triggered the workflow: its commit, labels and commit messages.
 
 https://docs.github.com/en/actions/reference/workflows-and-actions/variables
 """
@@ -13,7 +13,7 @@ from monotron_ci.errors import Failure
 
 
 class Event(NamedTuple):
-    """The event that a job runs for. All of it may have been written by a stranger."""
+    """The event of a job. Untrusted: anyone who opens a pull request can write parts of it."""
 
     name: str
     repository: str
@@ -21,26 +21,46 @@ class Event(NamedTuple):
     repository_id: str
     run_id: str
     commit: str
-    """Of a pull request its head, not the merge that GitHub makes up for the run; once merged, what
-    it became; of a workflow_run what that run was of, not the newest of the default branch."""
+    """The commit of the event, or GITHUB_SHA.
+
+    For a pull request it is the head, not the merge commit that GitHub creates for the run, and
+    after the merge the commit on the target branch. For workflow_run it is the commit of the
+    triggering run, not the newest one of the default branch.
+    """
     labels: tuple[str, ...]
     messages: tuple[str, ...]
-    """Of the pushed commits; of a pull request its title, which a squash gives the commit."""
+    """The messages of the pushed commits, or the title of the pull request, which becomes the
+    message of a squash commit."""
     api_url: str
+
+    @property
+    def default_name(self) -> str:
+        """`gh:owner:repo`, without a slash, because some proxies reject %2F in a path."""
+        if not self.repository:
+            raise Failure(
+                "`name` is required, because GITHUB_REPOSITORY is not set.", "with:\n  name: …"
+            )
+        return f"gh:{self.repository.replace('/', ':')}"
+
+    @property
+    def run_token(self) -> str:
+        """Identifies the run, or is empty. It excludes the attempt: re-runs get the same value."""
+        repository = self.repository_id or self.repository.replace("/", ":")
+        return f"gh-{repository}-{self.run_id}" if self.run_id else ""
 
 
 def read_event(environ: Mapping[str, str]) -> Event:
-    """The event of this job; `Failure` where there is none."""
+    """The event of this job. Raises Failure if its payload cannot be read."""
     payload = _payload(environ.get("GITHUB_EVENT_PATH", ""))
-    request = _dict(payload.get("pull_request"))
+    pull_request = _dict(payload.get("pull_request"))
     return Event(
         name=environ.get("GITHUB_EVENT_NAME", ""),
         repository=environ.get("GITHUB_REPOSITORY", ""),
         repository_id=environ.get("GITHUB_REPOSITORY_ID", ""),
         run_id=environ.get("GITHUB_RUN_ID", ""),
-        commit=_commit(payload, request) or environ.get("GITHUB_SHA", ""),
-        labels=tuple(_texts(request.get("labels"), "name")),
-        messages=tuple(_messages(payload, request)),
+        commit=_commit(payload, pull_request) or environ.get("GITHUB_SHA", ""),
+        labels=tuple(_texts(pull_request.get("labels"), "name")),
+        messages=tuple(_messages(payload, pull_request)),
         api_url=environ.get("GITHUB_API_URL") or "https://api.github.com",
     )
 
@@ -53,27 +73,27 @@ def _payload(path: str) -> dict[str, Any]:
             return _dict(json.load(file))
     except (OSError, ValueError, RecursionError) as error:
         raise Failure(
-            f"The event's payload cannot be read: {type(error).__name__}.",
-            "GITHUB_EVENT_PATH names it. Run the action on the runner itself, or, in a container, "
-            "mount that file.",
+            f"Cannot read the event payload: {type(error).__name__}.",
+            "Run the action on the runner itself. In a container, mount the file that "
+            "GITHUB_EVENT_PATH names.",
         ) from None
 
 
-def _commit(payload: dict[str, Any], request: dict[str, Any]) -> str:
-    """The commit that the event is about, where it is not GITHUB_SHA; else empty."""
-    if request.get("merged") is True and _text(request, "merge_commit_sha"):
-        return _text(request, "merge_commit_sha")
-    return _text(request.get("head"), "sha") or _text(payload.get("workflow_run"), "head_sha")
+def _commit(payload: dict[str, Any], pull_request: dict[str, Any]) -> str:
+    """The commit of the event if it is not GITHUB_SHA, otherwise empty."""
+    if pull_request.get("merged") is True and _text(pull_request, "merge_commit_sha"):
+        return _text(pull_request, "merge_commit_sha")
+    return _text(pull_request.get("head"), "sha") or _text(payload.get("workflow_run"), "head_sha")
 
 
-def _messages(payload: dict[str, Any], request: dict[str, Any]) -> list[str]:
-    if request:
-        return _texts([request], "title")
+def _messages(payload: dict[str, Any], pull_request: dict[str, Any]) -> list[str]:
+    if pull_request:
+        return _texts([pull_request], "title")
     pushed = _texts(payload.get("commits"), "message")
     if pushed:
         return pushed
-    within = [payload, _dict(payload.get("merge_group")), _dict(payload.get("workflow_run"))]
-    return _texts([_dict(each.get("head_commit")) for each in within], "message")
+    parents = [payload, _dict(payload.get("merge_group")), _dict(payload.get("workflow_run"))]
+    return _texts([parent.get("head_commit") for parent in parents], "message")
 
 
 def _dict(value: object) -> dict[str, Any]:
@@ -81,12 +101,12 @@ def _dict(value: object) -> dict[str, Any]:
 
 
 def _texts(values: object, member: str) -> list[str]:
-    """The member of each object in a list, where it is a text."""
-    found = [_text(value, member) for value in (values if isinstance(values, list) else [])]
-    return [text for text in found if text]
+    """The non-empty texts that the objects of a list have in *member*."""
+    texts = [_text(value, member) for value in (values if isinstance(values, list) else [])]
+    return [text for text in texts if text]
 
 
 def _text(value: object, member: str) -> str:
-    """A member of what may be an object, where it is a text; else empty."""
-    found = _dict(value).get(member)
-    return found if isinstance(found, str) else ""
+    """The text that an object has in *member*, or empty if it is not an object or not a text."""
+    text = _dict(value).get(member)
+    return text if isinstance(text, str) else ""

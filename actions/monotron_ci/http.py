@@ -1,7 +1,6 @@
-"""HTTP with patience: the same request again until it is answered, or the time is over.
+"""HTTP requests that are retried until a response arrives or the time limit expires.
 
-Whatever is sent here may be sent again: that is the service's promise (`reuse=any`), and the
-caller's choice for everything else.
+Callers send only requests that can be repeated safely, or set `RetryPolicy.once`.
 """
 
 from __future__ import annotations
@@ -19,23 +18,23 @@ from urllib.parse import SplitResult, urlsplit
 
 from monotron_ci.errors import Failure, NoResponse
 
-MAX_ANSWER = 1 << 20
-"""Bytes. What Monotron and GitHub answer here is far smaller."""
+MAX_BODY_BYTES = 1 << 20
+"""Responses of Monotron and GitHub are much smaller. The rest of a longer body is not read."""
 
-ONE_ATTEMPT = 20.0
-"""Seconds that one attempt may take."""
+CHUNK_BYTES = 1 << 16
 
-AGAIN = frozenset({408, 429, 500, 502, 503, 504})
-"""Statuses that a later try may change; those of curl's --retry."""
+ATTEMPT_TIMEOUT_SECONDS = 20.0
 
-CHUNK = 1 << 16
-"""Bytes that are read at once."""
+RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+"""The statuses that `curl --retry` retries."""
+
+AGAIN = RETRYABLE_STATUSES
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class HttpResponse(NamedTuple):
-    """An HTTP answer, whole."""
+    """A complete HTTP response."""
 
     status: int
     headers: Mapping[str, str]
@@ -43,11 +42,11 @@ class HttpResponse(NamedTuple):
 
     @property
     def type(self) -> str:
-        """The media type, without its parameters."""
+        """The media type without parameters."""
         return (self.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
 
     def json(self) -> Any:
-        """What a JSON body holds, or None where there is none."""
+        """The value of a JSON body, or None if the body is not JSON."""
         if self.type != "application/json" and not self.type.endswith("+json"):
             return None
         try:
@@ -57,7 +56,10 @@ class HttpResponse(NamedTuple):
 
 
 class RetryPolicy:
-    """How long to try, all requests together, from now on; and how often again, each of them."""
+    """Limits: *seconds* from now for all requests together, and *retries* of each request.
+
+    *on_retry* is called with a sentence before each retry.
+    """
 
     def __init__(
         self,
@@ -65,31 +67,36 @@ class RetryPolicy:
         retries: int = 8,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        on_retry: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.retries = retries
         self.clock = clock
         self.sleep = sleep
+        self.on_retry = on_retry
         self.end = clock() + seconds
 
     def once(self) -> RetryPolicy:
-        """As long, and not once more: for what is not to happen twice."""
-        return RetryPolicy(self.end - self.clock(), 0, self.clock, self.sleep)
+        """A policy with the same time limit and without retries."""
+        return RetryPolicy(self.end - self.clock(), 0, self.clock, self.sleep, self.on_retry)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: Any) -> None:
-        return None  # and so the redirect itself is the answer
+        return None  # the redirect itself becomes the response
 
 
 def _opener() -> urllib.request.OpenerDirector:
-    """By the proxies of the environment, but never for http: it is loopback's, and in clear."""
+    """An opener that uses the proxy of the environment for https only.
+
+    Plain http is allowed for loopback, and a proxy could read the API key.
+    """
     proxies = urllib.request.getproxies()
     https = {scheme: proxy for scheme, proxy in proxies.items() if scheme == "https"}
     return urllib.request.build_opener(urllib.request.ProxyHandler(https), _NoRedirect)
 
 
-def split(url: str) -> SplitResult | None:
-    """The URL's parts, or None unless it is https, or http on loopback, and plain ASCII."""
+def parse_url(url: str) -> SplitResult | None:
+    """The parts of an ASCII https:// URL, or http:// on loopback. None for any other text."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
@@ -98,144 +105,158 @@ def split(url: str) -> SplitResult | None:
     if not host or not re.fullmatch(r"[\x21-\x7e]+", url):
         return None
     if not all(0 < len(label) < 64 for label in host.split(".")):
-        return None  # no name of DNS, and no codec would take it
+        return None  # not a DNS name, and Python's codec for host names would fail
     safe = parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK)
     return parts if safe else None
 
 
 def checked_url(url: str, what: str) -> str:
-    """The URL without a slash at its end; else a `Failure` says what it must be."""
+    """The URL of a server without a trailing slash. Raises Failure if it is invalid."""
     text = url.strip().rstrip("/")
-    parts = split(text)
+    parts = parse_url(text)
     if parts is None:
         raise Failure(
-            f"{what} is no https address. Without https, whoever listens on the way could read "
-            "the key; only a server on this machine may be asked with http.",
-            "Write it as https://monotron.example.com.",
+            f"{what} must be an https:// URL, because the API key is sent with every request. "
+            "http:// is allowed for localhost only.",
+            "Example: https://monotron.example.com",
         )
     if parts.username is not None or parts.query or parts.fragment:
         raise Failure(
-            f"{what} holds more than an address: credentials, a query or a fragment.",
-            "Leave only https://HOST, perhaps with a port and a path. A key has its own place.",
+            f"{what} must not contain credentials, a query or a fragment.",
+            "Use https://HOST, optionally with a port and a path. Pass the API key separately.",
         )
     return text
 
 
-def send(request: urllib.request.Request, patience: RetryPolicy) -> HttpResponse:
-    """The answer; `NoResponse` if none came in time. Redirects are answers like others."""
-    opener, tried = _opener(), 0
+def send(request: urllib.request.Request, policy: RetryPolicy) -> HttpResponse:
+    """The response, which may be a redirect or an error of the server.
+
+    Raises NoResponse if no response arrived within the limits of *policy*.
+    """
+    opener, attempts = _opener(), 0
     while True:
-        try:
-            answer, trouble = _attempt(opener, request, patience), ""
-        except _Trouble as error:
-            answer, trouble = None, str(error)
-            if error.lasting:
-                raise NoResponse(
-                    f"{_origin(request)} is not trusted: {trouble}.",
-                    "Look whether the address is right. Where its certificate is of an authority "
-                    "of your own, set SSL_CERT_FILE to that authority's file.",
-                ) from None
-        tried += 1
-        if answer is not None and answer.status not in AGAIN:
-            return answer
-        pause = _pause(tried, answer)
-        if tried <= patience.retries and pause < patience.end - patience.clock():
-            patience.sleep(pause)
-            continue
-        if answer is not None:
-            return answer
-        tries = "Once" if tried == 1 else f"{tried} times"
-        raise NoResponse(
-            f"{_origin(request)} did not answer: {trouble}. {tries} tried.",
-            "Look whether the address is right and the server runs. The same request may be "
-            "sent again, so re-run the job.",
-        )
+        outcome = _attempt(opener, request, policy)
+        attempts += 1
+        if isinstance(outcome, _Problem):
+            retryable, cause = not outcome.is_permanent, outcome.summary
+        else:
+            retryable = outcome.status in RETRYABLE_STATUSES
+            cause = f"the server responded {outcome.status}"
+        if not retryable or attempts > policy.retries:
+            break
+        pause = _pause(attempts, outcome)
+        if pause >= policy.end - policy.clock():
+            break
+        policy.on_retry(f"{cause}; retrying in {pause:.1f} s ({attempts}/{policy.retries})")
+        policy.sleep(pause)
+    if isinstance(outcome, _Problem):
+        raise outcome.failure(request, attempts)
+    return outcome
 
 
 def open_once(request: urllib.request.Request, seconds: float) -> Any:
-    """An answer to read and close, whatever its status; `NoResponse` if none begins in time."""
+    """A response of any status, which the caller reads and closes. It is requested once.
+
+    Raises NoResponse if it does not begin within *seconds*.
+    """
     try:
         return _opener().open(request, timeout=seconds)
     except urllib.error.HTTPError as error:
         return error
     except (OSError, http.client.HTTPException) as error:
-        trouble = _words(getattr(error, "reason", error))
-        raise NoResponse(
-            f"{_origin(request)} did not answer: {trouble}.",
-            "Look whether the address is right and the server runs.",
-        ) from None
+        raise _Problem(error).failure(request, 1) from None
 
 
-class _Trouble(Exception):
-    """What came in place of an answer, in a few words."""
+class _Problem:
+    """Why an attempt ended without a complete response."""
 
-    def __init__(self, error: object) -> None:
-        super().__init__(_words(error))
-        self.lasting = type(error).__name__ == "SSLCertVerificationError"
-        """Whether another try would meet it too."""
+    def __init__(self, error: Exception) -> None:
+        cause = error.reason if isinstance(error, urllib.error.URLError) else error
+        self._text = _describe(cause)
+        self.is_permanent = type(cause).__name__ == "SSLCertVerificationError"
+        self._connected = isinstance(cause, TimeoutError) or cause is error
+
+    @property
+    def summary(self) -> str:
+        return f"{'no response' if self._connected else 'cannot connect'} ({self._text})"
+
+    def failure(self, request: urllib.request.Request, attempts: int) -> NoResponse:
+        """The error that ends the request."""
+        parts = urlsplit(request.full_url)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        if self.is_permanent:
+            return NoResponse(
+                f"Cannot verify the TLS certificate of {origin}: {self._text}.",
+                "Check the URL. If a private authority issued the certificate, set SSL_CERT_FILE "
+                "to the file with the certificate of that authority.",
+            )
+        count = "1 attempt" if attempts == 1 else f"{attempts} attempts"
+        if self._connected:
+            cause = f"No response from {origin}: {self._text} after {count}."
+        else:
+            cause = f"Cannot connect to {origin}: {self._text} ({count})."
+        return NoResponse(cause, "Check the URL and that the server is running. Retrying is safe.")
 
 
 def _attempt(
-    opener: urllib.request.OpenerDirector, request: urllib.request.Request, patience: RetryPolicy
-) -> HttpResponse:
-    """One try: an answer that came whole, or `_Trouble`."""
-    end = min(patience.end, patience.clock() + ONE_ATTEMPT)
-    seconds = end - patience.clock()
-    if seconds <= 0:
-        raise _Trouble("no time was left for it")
+    opener: urllib.request.OpenerDirector, request: urllib.request.Request, policy: RetryPolicy
+) -> HttpResponse | _Problem:
+    """A complete response to one request, or why there is none."""
+    end = min(policy.end, policy.clock() + ATTEMPT_TIMEOUT_SECONDS)
+    seconds = end - policy.clock()
     try:
+        if seconds <= 0:
+            raise TimeoutError
         try:
             response = opener.open(request, timeout=seconds)
         except urllib.error.HTTPError as error:
             response = error
         with response:
-            return _whole(response, lambda: patience.clock() < end)
-    except urllib.error.URLError as error:
-        raise _Trouble(error.reason) from None
+            return _read(response, lambda: policy.clock() < end)
     except (OSError, http.client.HTTPException) as error:
-        raise _Trouble(error) from None
+        return _Problem(error)
 
 
-def _whole(response: Any, in_time: Callable[[], bool]) -> HttpResponse:
+def _read(response: Any, in_time: Callable[[], bool]) -> HttpResponse:
     body = b""
-    while len(body) < MAX_ANSWER:
-        # A read ends with what has come: a server that drips cannot hold it beyond the time.
-        chunk = response.read1(min(CHUNK, MAX_ANSWER - len(body)))
+    while len(body) < MAX_BODY_BYTES:
+        # read1 returns what has arrived, so that a slow server cannot exceed the time limit.
+        chunk = response.read1(min(CHUNK_BYTES, MAX_BODY_BYTES - len(body)))
         if not chunk:
             break
         body += chunk
         if not in_time():
             raise TimeoutError
-    length = _whole_number(response.headers.get("Content-Length"))
-    if length is not None and len(body) < min(length, MAX_ANSWER):
+    length = _parse_digits(response.headers.get("Content-Length"))
+    if length is not None and len(body) < min(length, MAX_BODY_BYTES):
         raise http.client.IncompleteRead(body, length - len(body))
-    if not body and length is None and _should_have_a_length(response):
+    if not body and length is None and _requires_length(response):
         raise http.client.IncompleteRead(body)
     return HttpResponse(response.status, response.headers, body)
 
 
-def _should_have_a_length(response: Any) -> bool:
-    """Whether an answer without a body has been cut in its headers.
+def _requires_length(response: Any) -> bool:
+    """Whether a response without a body and without a length was truncated in its headers.
 
-    What came of them is taken for all of them by http.client.
+    http.client accepts headers that end with the connection.
     """
     return response.status not in (204, 304) and "Transfer-Encoding" not in response.headers
 
 
-def _pause(tried: int, answer: HttpResponse | None) -> float:
-    """Seconds until the next try: twice as long each time, with jitter, or as the server says."""
-    import random  # only now: most requests are answered at once
+def _pause(attempts: int, outcome: HttpResponse | _Problem) -> float:
+    """Seconds until the next attempt: doubled each time, with jitter, at least Retry-After."""
+    import random  # imported late, because most requests need no retry
 
-    pause: float = min(10.0, 0.125 * 2**tried) * (0.5 + random.random())  # noqa: S311 - no secret
-    asked = _asked(answer.headers) if answer is not None else None
-    return pause if asked is None else max(pause, asked)
+    pause: float = min(10.0, 0.125 * 2**attempts) * (0.5 + random.random())  # noqa: S311 - no secret
+    retry_after = None if isinstance(outcome, _Problem) else _retry_after(outcome.headers)
+    return pause if retry_after is None else max(pause, retry_after)
 
 
-def _asked(headers: Mapping[str, str]) -> float | None:
-    """Seconds that Retry-After asks for; a time is meant by the server's own clock."""
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """The seconds in Retry-After. A date is compared with the server's clock."""
     text = headers.get("Retry-After")
-    if text is None or _whole_number(text) is not None:
-        return _whole_number(text)
+    if text is None or _parse_digits(text) is not None:
+        return _parse_digits(text)
     try:
         then, now = (
             email.utils.parsedate_to_datetime(date) for date in (text, headers.get("Date") or "")
@@ -245,22 +266,20 @@ def _asked(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def _whole_number(text: str | None) -> int | None:
-    bare = (text or "").strip()
-    return int(bare) if re.fullmatch(r"[0-9]{1,9}", bare) else None
+def _parse_digits(text: str | None) -> int | None:
+    digits = (text or "").strip()
+    return int(digits) if re.fullmatch(r"[0-9]{1,9}", digits) else None
 
 
-def _words(error: object) -> str:
-    """What happened, in a few words and on one line."""
+def _describe(error: object) -> str:
+    """The error in a few words, on one line."""
     if isinstance(error, http.client.IncompleteRead):
-        return "the answer was cut off"
+        return "truncated"
+    if isinstance(error, http.client.RemoteDisconnected):
+        return "connection closed"
     if isinstance(error, TimeoutError):
-        return "no answer in time"
+        return "timed out"
     text = str(getattr(error, "verify_message", None) or getattr(error, "strerror", None) or error)
     text = text or type(error).__name__
-    return "".join(char if char.isprintable() else " " for char in text)[:200]
-
-
-def _origin(request: urllib.request.Request) -> str:
-    parts = urlsplit(request.full_url)
-    return f"{parts.scheme}://{parts.netloc}"
+    text = "".join(char if char.isprintable() else " " for char in text)[:200]
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text

@@ -1,4 +1,4 @@
-"""The inputs of the action, read and typed in one place. An error names the input."""
+"""The inputs of the action: all of them are parsed and validated here."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from monotron_ci.client import VERSION
 from monotron_ci.credential import Credential, parse_credential
 from monotron_ci.errors import Failure
 from monotron_ci.http import checked_url
+from monotron_ci.responses import VERSION
 
 MODES = ("semver", "counter")
 BUMPS = ("major", "minor", "patch", "final", "auto", "none")
 TAG_PREFIX = "v"
 
-OF_VERSIONS_ONLY = (
+_VERSION_INPUTS = (
     "prerelease",
     "line",
     "initial-version",
@@ -24,15 +24,14 @@ OF_VERSIONS_ONLY = (
     "create-tag",
     "on-conflict",
 )
-"""Inputs that mean nothing for a plain number."""
+"""Inputs that `mode: counter` does not support."""
 
-
-MAY_BE_BLANK = ("tag-prefix", "major-labels", "minor-labels", "patch-labels")
-"""Inputs for which nothing is something else than their default."""
+_MAY_BE_EMPTY = ("tag-prefix", "major-labels", "minor-labels", "patch-labels")
+"""Inputs for which an empty text differs from the default."""
 
 
 class Inputs(NamedTuple):
-    """What the workflow says under `with`, each at its default where it says nothing."""
+    """The inputs of a step, with defaults for those that the workflow does not set."""
 
     url: str
     api_key: Credential | None = None
@@ -60,102 +59,102 @@ class Inputs(NamedTuple):
 
 
 def raw_inputs(environ: Mapping[str, str]) -> dict[str, str]:
-    """The inputs as the runner gives them, in MONOTRON_INPUTS; without those left blank."""
+    """The texts of the inputs in MONOTRON_INPUTS, without blank ones."""
     try:
-        given = json.loads(environ["MONOTRON_INPUTS"])
+        inputs = json.loads(environ["MONOTRON_INPUTS"])
     except (KeyError, ValueError, RecursionError):
         raise Failure(
-            "MONOTRON_INPUTS holds no inputs.", "This runs as a step of the Monotron action."
+            "MONOTRON_INPUTS does not contain inputs.",
+            "Run this program as a step of the Monotron action.",
         ) from None
-    texts = {str(name): str(value) for name, value in given.items()}
-    return {name: text for name, text in texts.items() if text.strip() or name in MAY_BE_BLANK}
+    texts = {str(name): str(value) for name, value in inputs.items()}
+    return {name: text for name, text in texts.items() if text.strip() or name in _MAY_BE_EMPTY}
 
 
-def parse_inputs(raw: Mapping[str, str], kind: str) -> Inputs:
-    """The inputs of the action (*kind* `version`), or of `next` or `peek`, which have fewer."""
+def parse_inputs(raw: Mapping[str, str], action: str) -> Inputs:
+    """The inputs of an action: `version`, or `next` or `peek`, which have fewer inputs.
+
+    Raises Failure, which names the input, if one is invalid or two cannot be combined.
+    """
     if "url" not in raw:
-        raise Failure(
-            "The input `url` is missing: where does Monotron run?",
-            "with:\n  url: https://monotron.example.com",
-        )
-    parsed: dict[str, Any] = {"url": checked_url(raw["url"], "The input `url`")}
+        raise Failure("The input `url` is required.", "with:\n  url: https://monotron.example.com")
+    parsed: dict[str, Any] = {"url": checked_url(raw["url"], "`url`")}
     for name, parse in _PARSERS.items():
         if name in raw:
             parsed[name.replace("-", "_")] = parse(name, raw[name])
-    if kind != "version":
+    if action != "version":
         parsed["mode"] = "counter"
-    if kind == "peek":
+    if action == "peek":
         parsed["bump"] = "none"
     inputs = Inputs(**parsed)
-    if inputs.mode == "counter":
-        _check_counter(inputs)
-    if inputs.bump == "none":
-        _check_none(inputs)
-    if inputs.bump == "final" and inputs.prerelease:
-        raise Failure(
-            "`bump: final` makes a pre-release final, so it goes without `prerelease`.",
-            "Leave one of the two out.",
-        )
-    if inputs.api_key and inputs.audience:
-        raise Failure(
-            "Both `api-key` and `audience` are given: sign in with a key, or without one.",
-            "Leave one of the two out.",
-        )
+    _check_combinations(inputs)
     return inputs
 
 
-def _check_none(inputs: Inputs) -> None:
-    for name in ("line", "prerelease"):
-        if getattr(inputs, name):
-            raise Failure(
-                f"`bump: none` looks at the latest final version, for which `{name}` means "
-                "nothing.",
-                f"Leave `{name}` out, or name a commit whose version is meant as "
-                "`idempotency-token`.",
-            )
-
-
-def _check_counter(inputs: Inputs) -> None:
-    default = Inputs._field_defaults
-    fields = {name: name.replace("-", "_") for name in OF_VERSIONS_ONLY}
-    unfit = [name for name, field in fields.items() if getattr(inputs, field) != default[field]]
-    if inputs.bump not in ("patch", "none"):
-        unfit.append("bump")
-    if unfit:
+def _check_combinations(inputs: Inputs) -> None:
+    if inputs.mode == "counter":
+        for name in _VERSION_INPUTS:
+            field = name.replace("-", "_")
+            if getattr(inputs, field) != Inputs._field_defaults[field]:
+                raise _not_for_counters(name)
+        if inputs.bump not in ("patch", "none"):
+            raise _not_for_counters("bump")
+    if inputs.bump == "none":
+        for name in ("line", "prerelease"):
+            if getattr(inputs, name):
+                raise Failure(
+                    f"`bump: none` cannot be combined with `{name}`.",
+                    f"It reads the latest final version. Remove `{name}`, or set "
+                    "`idempotency-token` to the commit whose version to read.",
+                )
+    if inputs.bump == "final" and inputs.prerelease:
         raise Failure(
-            f"`mode: counter` gives a plain number, for which `{unfit[0]}` means nothing.",
-            f"Leave `{unfit[0]}` out, or write `mode: semver` for a version.",
+            "`bump: final` cannot be combined with `prerelease`.",
+            "It makes a pre-release final. Remove one of the two inputs.",
         )
+    if inputs.api_key and inputs.audience:
+        raise Failure(
+            "`api-key` cannot be combined with `audience`.",
+            "Remove `audience` to sign in with the API key, or `api-key` for keyless sign-in.",
+        )
+
+
+def _not_for_counters(name: str) -> Failure:
+    return Failure(
+        f"`mode: counter` does not support `{name}`.",
+        f"Remove `{name}`, or set `mode: semver` to assign a version.",
+    )
 
 
 def _one_of(*words: str) -> Any:
     def parse(name: str, text: str) -> str:
         if text not in words:
-            raise _wrong(name, text, f"one of {', '.join(words)}")
+            *others, last = (f"`{word}`" for word in words)
+            raise _invalid(name, text, f"{', '.join(others)} or {last}")
         return text
 
     return parse
 
 
 def _boolean(name: str, text: str) -> bool:
-    if text.lower() not in ("true", "false"):  # True is a boolean of YAML too
-        raise _wrong(name, text, "true or false")
+    if text.lower() not in ("true", "false"):  # YAML also accepts True
+        raise _invalid(name, text, "`true` or `false`")
     return text.lower() == "true"
 
 
-def _whole(least: int, most: int) -> Any:
+def _integer(minimum: int, maximum: int) -> Any:
     def parse(name: str, text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,6}", text) or not least <= int(text) <= most:
-            raise _wrong(name, text, f"a whole number from {least} to {most}")
+        if not re.fullmatch(r"[0-9]{1,6}", text) or not minimum <= int(text) <= maximum:
+            raise _invalid(name, text, f"an integer from {minimum} to {maximum}")
         return int(text)
 
     return parse
 
 
-def _matching(pattern: str, what: str) -> Any:
+def _matching(pattern: str, what: str, example: str) -> Any:
     def parse(name: str, text: str) -> str:
         if not re.fullmatch(pattern, text):
-            raise _wrong(name, text, what)
+            raise _invalid(name, text, what, example)
         return text
 
     return parse
@@ -163,22 +162,25 @@ def _matching(pattern: str, what: str) -> Any:
 
 def _version(name: str, text: str) -> str:
     if not VERSION.fullmatch(text[1:] if text[:1] == "v" else text):
-        raise _wrong(name, text, "a version, such as 1.4.2")
+        raise _invalid(name, text, "a version", "1.4.2")
     return text
 
 
 def tag_prefix(name: str, text: str) -> str:
-    """What tags begin with; `Failure` where no tag of git can."""
-    # What git allows in a tag (git check-ref-format), and a bit less.
+    """The prefix in *text*. Raises Failure, which mentions *name*, if git tags cannot have it."""
+    # A subset of what git allows in tags (git check-ref-format).
     if not re.fullmatch(r"([0-9A-Za-z_@][0-9A-Za-z._/+@-]{0,99})?", text) or re.search(
         r"\.\.|//|/\.|\./|\.lock/", text
     ):
-        raise _wrong(name, text, "letters, digits and . _ / + @ -, such as v or api/v")
+        raise Failure(
+            f"`{name}` must contain only letters, digits and `._/+@-`, not {text[:100]!r}.",
+            "It must be valid at the start of a git tag. Examples: `v`, `api/v`.",
+        )
     return text
 
 
-def _words(name: str, text: str) -> str:
-    """Any words, as one line: checked by the service."""
+def _text(name: str, text: str) -> str:
+    """Any text. The service validates it."""
     return text
 
 
@@ -193,31 +195,36 @@ def _credential(name: str, text: str) -> Credential:
 
 _PARSERS: dict[str, Any] = {
     "api-key": _credential,
-    "audience": _words,
-    "name": _words,
+    "audience": _text,
+    "name": _text,
     "mode": _one_of(*MODES),
     "bump": _one_of(*BUMPS),
-    "prerelease": _matching(r"[0-9A-Za-z]{1,20}", "a label of letters and digits, such as rc"),
-    "line": _matching(r"[0-9]+(\.[0-9]+)?", "a line of versions, such as 1 or 1.2"),
+    "prerelease": _matching(r"[0-9A-Za-z]{1,20}", "a label of letters and digits", "rc"),
+    "line": _matching(r"[0-9]+(\.[0-9]+)?", "a maintenance line", "1.2"),
     "initial-version": _version,
     "on-conflict": _one_of("fail", "reuse"),
     "create-tag": _boolean,
     "github-token": _credential,
-    "idempotency-token": _words,
+    "idempotency-token": _text,
     "tag-prefix": tag_prefix,
-    "build-metadata": _matching(r"[0-9A-Za-z.-]+", "letters, digits, dots and hyphens"),
+    "build-metadata": _matching(
+        r"[0-9A-Za-z.-]+", "letters, digits, dots and hyphens", "sha.7d4c379"
+    ),
     "major-labels": _labels,
     "minor-labels": _labels,
     "patch-labels": _labels,
     "dry-run": _boolean,
     "summary": _boolean,
-    "timeout": _whole(1, 3600),
-    "retries": _whole(0, 100),
+    "timeout": _integer(1, 3600),
+    "retries": _integer(0, 100),
 }
 
 NAMES = ("url", *_PARSERS)
 """All inputs, in the order of action.yml."""
 
 
-def _wrong(name: str, text: str, what: str) -> Failure:
-    return Failure(f"The input `{name}` must be {what}, not {text[:100]!r}.", f"with:\n  {name}: …")
+def _invalid(name: str, text: str, expected: str, example: str = "") -> Failure:
+    example = example or str(Inputs._field_defaults[name.replace("-", "_")]).lower()
+    return Failure(
+        f"`{name}` must be {expected}, not {text[:100]!r}.", f"with:\n  {name}: {example}"
+    )

@@ -1,4 +1,4 @@
-"""An identity token of the job, in place of a key: nothing secret has to be stored.
+"""The identity token of the job, which replaces a stored API key.
 
 https://docs.github.com/en/actions/reference/security/oidc
 """
@@ -13,39 +13,45 @@ from monotron_ci import workflow_commands
 from monotron_ci.client import AGENT
 from monotron_ci.credential import Credential, parse_credential
 from monotron_ci.errors import Failure
-from monotron_ci.http import RetryPolicy, send, split
+from monotron_ci.http import RetryPolicy, parse_url, send
 
-PERMISSION = """permissions:
+_PERMISSION = """permissions:
   id-token: write"""
 
 
-def identity_token(audience: str, environ: Mapping[str, str], patience: RetryPolicy) -> Credential:
-    """A token from the runner for *audience*, masked. `Failure` where the job may not have one."""
+def request_token(audience: str, environ: Mapping[str, str], policy: RetryPolicy) -> Credential:
+    """Request an identity token for *audience* from GitHub, and mask it.
+
+    Raises Failure if the job has no permission or GitHub returns no token.
+    """
     url = environ.get("ACTIONS_ID_TOKEN_REQUEST_URL", "")
-    key = environ.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "")
-    if not url or not key:
+    request_secret = environ.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "")
+    if not url or not request_secret:
         raise Failure(
-            "This job may not ask for an identity token, which `audience` signs in with. A pull "
-            "request from a fork never may.",
-            f"Let the job have it:\n\n{PERMISSION}",
+            "`audience` requires permission to request an identity token.",
+            "Add this permission to the job. GitHub does not grant it to pull requests from "
+            f"forks.\n\n{_PERMISSION}",
         )
-    workflow_commands.mask(key)
-    parts = split(url)
+    workflow_commands.mask(request_secret)
+    parts = parse_url(url)
     if parts is None:
-        raise Failure("ACTIONS_ID_TOKEN_REQUEST_URL is no https address.")
-    joined = f"{url}{'&' if parts.query else '?'}audience={quote(audience, safe='')}"
-    request = urllib.request.Request(joined)  # noqa: S310 - its scheme was looked at
+        raise Failure(
+            "ACTIONS_ID_TOKEN_REQUEST_URL must be an https:// URL.",
+            "The runner sets this variable. Check the configuration of the runner.",
+        )
+    url = f"{url}{'&' if parts.query else '?'}audience={quote(audience, safe='')}"
+    request = urllib.request.Request(url)  # noqa: S310 - parse_url checked the scheme
     request.add_header("Accept", "application/json")
     request.add_header("User-Agent", AGENT)
-    authorization = f"Bearer {parse_credential(key, 'ACTIONS_ID_TOKEN_REQUEST_TOKEN')}"
+    authorization = f"Bearer {parse_credential(request_secret, 'ACTIONS_ID_TOKEN_REQUEST_TOKEN')}"
     request.add_unredirected_header("Authorization", authorization)
-    answer = send(request, patience)
-    given = answer.json()
-    token = given.get("value") if isinstance(given, dict) else None
-    if answer.status != 200 or not isinstance(token, str) or not token:
+    response = send(request, policy)
+    document = response.json()
+    token = document.get("value") if isinstance(document, dict) else None
+    if response.status != 200 or not isinstance(token, str) or not token:
         raise Failure(
-            f"The runner answers {answer.status} instead of an identity token.",
-            f"Look whether the job has this, and re-run it:\n\n{PERMISSION}",
+            f"GitHub returned {response.status} instead of an identity token.",
+            f"Check that the job has this permission, and re-run it:\n\n{_PERMISSION}",
         )
     workflow_commands.mask(token)
     return parse_credential(token, "The identity token")

@@ -1,14 +1,14 @@
-"""What later steps see, each held to a grammar, so that none can add another."""
+"""The outputs of a step. Each must match a pattern, so that no value can add another output."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 
-from monotron_ci.client import VERSION, SeriesEntry, VersionInfo
 from monotron_ci.errors import Failure
+from monotron_ci.responses import NUMBER, VERSION, SeriesEntry, VersionInfo
 
-_NUMBER = r"(0|[1-9][0-9]{0,18})?"
+_NUMBER = rf"({NUMBER})?"
 _VERSION = rf"({VERSION.pattern})?"
 _BOOLEAN = r"true|false"
 
@@ -29,7 +29,7 @@ GRAMMAR: Mapping[str, str] = {
     "docker_tag": r"[0-9A-Za-z_.-]{0,300}",
     "idempotency_token": r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{0,256}",
 }
-"""What each output may hold, in the order of action.yml."""
+"""The pattern of each output, in the order of action.yml."""
 
 
 DOTENV: Mapping[str, str] = {
@@ -46,17 +46,17 @@ DOTENV: Mapping[str, str] = {
     "REUSED": "reused",
     "DOCKER_TAG": "docker_tag",
 }
-"""The variables of a version as the service writes them, and the outputs that they show."""
+"""The variables of a version in the service's dotenv format, and the outputs they contain."""
 
 DOTENV_OF_NUMBERS = {"VALUE": "value", "BUILD_NUMBER": "build_number", "REUSED": "reused"}
 
 
 def of_version(version: VersionInfo, *, tag_prefix: str, changed: bool) -> dict[str, str]:
-    """The outputs that a version has; the tag is empty where there is none yet."""
-    nothing = version.version == "0.0.0"
+    """The outputs for a version. The tag is empty if the name has no versions yet."""
+    exists = version.version != "0.0.0"
     return _outputs(
         version=version.version,
-        tag="" if nothing else f"{tag_prefix}{version.version}",
+        tag=f"{tag_prefix}{version.version}" if exists else "",
         major=version.major,
         minor=version.minor,
         patch=version.patch,
@@ -66,13 +66,13 @@ def of_version(version: VersionInfo, *, tag_prefix: str, changed: bool) -> dict[
         changed=changed,
         reused=version.reused,
         is_latest=version.latest,
-        docker_tag="" if nothing else version.version.replace("+", "_"),
+        docker_tag=version.version.replace("+", "_") if exists else "",
         idempotency_token=version.token,
     )
 
 
 def of_entry(entry: SeriesEntry, *, changed: bool) -> dict[str, str]:
-    """The outputs that a number has."""
+    """The outputs for a build number."""
     return _outputs(
         build_number=entry.value,
         value=entry.value,
@@ -84,33 +84,33 @@ def of_entry(entry: SeriesEntry, *, changed: bool) -> dict[str, str]:
 
 
 def write(path: str, outputs: Mapping[str, str]) -> None:
-    """Append them to the file that the runner reads."""
+    """Append the outputs to the file that the runner reads. Raises Failure as `lines` does."""
     with open(path, "a", encoding="utf-8", newline="\n") as file:
         file.write(lines(outputs))
 
 
 def dotenv(outputs: Mapping[str, str]) -> str:
-    """The lines of `format=dotenv`; `Failure` as of `lines`."""
+    """The outputs in the service's dotenv format. Raises Failure as `lines` does."""
     lines(outputs)
-    shown = {**outputs, "metadata": outputs["version"].partition("+")[2]}
+    values = {**outputs, "metadata": outputs["version"].partition("+")[2]}
     names = DOTENV if outputs["version"] else DOTENV_OF_NUMBERS
-    return "".join(f"MONOTRON_{name}={shown[output]}\n" for name, output in names.items())
+    return "".join(f"MONOTRON_{name}={values[output]}\n" for name, output in names.items())
 
 
 def lines(outputs: Mapping[str, str]) -> str:
-    """A line NAME=VALUE for each; `Failure` if one does not keep to its grammar."""
+    """A line NAME=VALUE for each output. Raises Failure if a value does not match its pattern."""
     for name, value in outputs.items():
         if not re.fullmatch(GRAMMAR[name], value):
             raise Failure(
-                f"The output `{name}` would hold what it must not hold, so nothing is written.",
-                "The name, the token or the server's answer has characters that no workflow "
-                "should pass on.",
+                f"The output `{name}` contains invalid characters. No outputs were written.",
+                "Check the name, the token and the server: one of them contains characters that "
+                "a workflow cannot use safely.",
             )
     return "".join(f"{name}={value}\n" for name, value in outputs.items())
 
 
 def _outputs(**values: object) -> dict[str, str]:
-    """All outputs, empty where *values* has none."""
+    """All outputs. Those that *values* does not contain are empty."""
     return {name: _text(values.get(name)) for name in GRAMMAR}
 
 

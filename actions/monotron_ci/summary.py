@@ -1,23 +1,23 @@
-"""The job summary: the version, what came before it, what decided, whether it is a repeat."""
+"""The job summary: the version or number, and how it was determined."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from monotron_ci.workflow_commands import plain
+from monotron_ci.workflow_commands import escape_commands
 
 
-def summary(name: str, outputs: Mapping[str, str], why: str, note: str) -> str:
-    """Markdown of a few lines. *why* and the name may be anybody's text."""
+def summary(name: str, outputs: Mapping[str, str], reason: str, note: str) -> str:
+    """The Markdown of the summary. *name* and *reason* are untrusted text."""
     number = outputs["version"] or outputs["value"]
     rows = [
-        ("of", _code(name)),
-        ("before it", _code(outputs["previous_version"])),
-        ("decided by", _code(why)),
-        ("release", _code(outputs["release_type"])),
+        ("name", _code(name)),
+        ("previous version", _code(outputs["previous_version"])),
+        ("reason", _code(reason)),
+        ("bump", _code(outputs["release_type"])),
         ("latest", outputs["is_latest"] if outputs["version"] else ""),
-        ("given before", outputs["reused"]),
-        ("for", _code(outputs["idempotency_token"])),
+        ("reused", outputs["reused"]),
+        ("token", _code(outputs["idempotency_token"])),
         ("note", note),
     ]
     table = "".join(f"| {label} | {text} |\n" for label, text in rows if text)
@@ -25,8 +25,10 @@ def summary(name: str, outputs: Mapping[str, str], why: str, note: str) -> str:
 
 
 def _code(text: str) -> str:
-    """Text as code, which nothing in it can end: not a backtick, not a cell's bar, not HTML."""
+    """Text as inline code that no backtick, cell border or HTML in it can end."""
     if not text:
         return ""
-    shown = plain(text)[:200].replace("`", "'").replace("|", "\u2502").replace("<", "\u2039")
-    return f"`{shown}`"
+    line = escape_commands(text)[:200]
+    for char, lookalike in (("`", "'"), ("|", "\u2502"), ("<", "\u2039")):
+        line = line.replace(char, lookalike)
+    return f"`{line}`"

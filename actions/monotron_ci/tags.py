@@ -1,4 +1,4 @@
-"""A tag on GitHub, made over its API: output, not the database of versions.
+"""Git tags, created with GitHub's API. They are output: Monotron does not read them.
 
 https://docs.github.com/en/rest/git/refs
 """
@@ -14,7 +14,7 @@ from urllib.parse import quote
 from monotron_ci.client import AGENT
 from monotron_ci.credential import Credential
 from monotron_ci.errors import Failure
-from monotron_ci.http import HttpResponse, RetryPolicy, send, split
+from monotron_ci.http import HttpResponse, RetryPolicy, parse_url, send
 from monotron_ci.inputs import TAG_PREFIX
 
 PERMISSION = """permissions:
@@ -25,73 +25,80 @@ class Tags:
     """The tags of one repository."""
 
     def __init__(
-        self, api_url: str, repository: str, key: Credential, patience: RetryPolicy
+        self, api_url: str, repository: str, github_token: Credential, policy: RetryPolicy
     ) -> None:
-        if split(api_url) is None or not re.fullmatch(r"[\w.-]+/[\w.-]+", repository, re.ASCII):
-            raise Failure("GITHUB_API_URL and GITHUB_REPOSITORY name no repository to tag.")
+        """*repository* is OWNER/REPOSITORY. Raises Failure if it or *api_url* is invalid."""
+        if parse_url(api_url) is None or not re.fullmatch(r"[\w.-]+/[\w.-]+", repository, re.ASCII):
+            raise Failure(
+                "GITHUB_API_URL or GITHUB_REPOSITORY is invalid.",
+                "The runner sets both variables. Check that the workflow does not change them.",
+            )
         self._url = f"{api_url.rstrip('/')}/repos/{repository}/git"
-        self._key = key
-        self._patience = patience
+        self._github_token = github_token
+        self._policy = policy
 
     def create(self, prefix: str, version: str, commit: str) -> bool:
-        """Let the tag point at *commit*; whether it is new. `Failure` if it points elsewhere."""
+        """Create the tag of a version. Returns False if it already exists on *commit*.
+
+        Raises Failure if it exists on another commit or GitHub does not create it.
+        """
         tag = f"{prefix}{version}"
-        body = {"ref": f"refs/tags/{tag}", "sha": commit}
-        made = self._ask("/refs", body)
-        if made.status == 201:
+        response = self._request("/refs", {"ref": f"refs/tags/{tag}", "sha": commit})
+        if response.status == 201:
             return True
-        if made.status == 422:  # "Reference already exists", among other things
-            there = self._commit_of(tag)
-            if there == commit:
+        if response.status == 422:  # "Reference already exists", among other reasons
+            tagged = self._commit_of(tag)
+            if tagged == commit:
                 return False
-            if there:
-                flag = f" --tag-prefix={prefix}" if prefix != TAG_PREFIX else ""
+            if tagged:
+                option = f" --tag-prefix={prefix}" if prefix != TAG_PREFIX else ""
                 raise Failure(
-                    f"The tag {tag} exists and points at {there[:12]}, not at {commit[:12]}. It "
-                    "was not moved.",
-                    "Delete the tag if it is wrong. If the project had versions before, let "
-                    "counting go on after them, in a clone that has its tags:\n\n"
-                    f"monotron adopt NAME{flag}",
+                    f"The tag {tag} already exists on {tagged[:12]}, not on {commit[:12]}. "
+                    "It was not moved.",
+                    "If the tag is wrong, delete it. If the project has versions from before "
+                    "Monotron, continue from them, in a clone with its tags:\n\n"
+                    f"monotron adopt NAME{option}",
                 )
-        raise self._refused(tag, made)
+        raise _not_created(tag, response)
 
     def _commit_of(self, tag: str) -> str | None:
-        """What the tag points at, through an annotated tag too."""
+        """The commit of a lightweight or annotated tag."""
         target = self._object(f"/ref/tags/{quote(tag)}")
         if target.get("type") == "tag" and is_hash(target.get("sha")):
             target = self._object(f"/tags/{target['sha']}")
         return target["sha"] if is_hash(target.get("sha")) else None
 
     def _object(self, path: str) -> dict[str, Any]:
-        found = self._ask(path).json()
-        target = found.get("object") if isinstance(found, dict) else None
+        document = self._request(path).json()
+        target = document.get("object") if isinstance(document, dict) else None
         return target if isinstance(target, dict) else {}
 
-    def _ask(self, path: str, body: dict[str, str] | None = None) -> HttpResponse:
+    def _request(self, path: str, body: dict[str, str] | None = None) -> HttpResponse:
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self._url}{path}", data)  # noqa: S310 - looked at
+        request = urllib.request.Request(f"{self._url}{path}", data)  # noqa: S310 - checked above
         request.add_header("Accept", "application/vnd.github+json")
         request.add_header("X-GitHub-Api-Version", "2022-11-28")
         request.add_header("User-Agent", AGENT)
         if data is not None:
             request.add_header("Content-Type", "application/json")
-        request.add_unredirected_header("Authorization", f"Bearer {self._key}")
-        return send(request, self._patience)
-
-    def _refused(self, tag: str, answer: HttpResponse) -> Failure:
-        if answer.status in (401, 403, 404):
-            return Failure(
-                f"GitHub answers {answer.status}: `github-token` may not make the tag {tag}.",
-                f"Let the job do so, and pass the token:\n\n{PERMISSION}\n\n"
-                "with:\n  create-tag: true\n  github-token: ${{ github.token }}",
-            )
-        return Failure(
-            f"GitHub answers {answer.status} and did not make the tag {tag}. A rule of the "
-            "repository may forbid it.",
-            "Look at the repository's rules for tags, and whether the commit is in it.",
-        )
+        request.add_unredirected_header("Authorization", f"Bearer {self._github_token}")
+        return send(request, self._policy)
 
 
 def is_hash(value: object) -> bool:
-    """Whether it is the whole hash of a commit."""
+    """Whether the value is the full hash of a commit."""
     return isinstance(value, str) and bool(re.fullmatch(r"[0-9a-f]{40}([0-9a-f]{24})?", value))
+
+
+def _not_created(tag: str, response: HttpResponse) -> Failure:
+    if response.status in (401, 403, 404):
+        return Failure(
+            f"GitHub returned {response.status}: `github-token` cannot create the tag {tag}.",
+            f"Add this permission to the job, and pass the token:\n\n{PERMISSION}\n\n"
+            "with:\n  create-tag: true\n  github-token: ${{ github.token }}",
+        )
+    return Failure(
+        f"GitHub returned {response.status} and did not create the tag {tag}. A rule of the "
+        "repository may forbid it.",
+        "Check the repository's rules for tags, and that the repository contains the commit.",
+    )

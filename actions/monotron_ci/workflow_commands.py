@@ -1,45 +1,48 @@
-"""Workflow commands: what the runner reads in a step's output, and what it must not read there.
+"""Workflow commands: lines of a step's output that the runner executes.
 
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
 """
 
 from __future__ import annotations
 
-import sys
-
-from monotron_ci.credential import forms
+from monotron_ci.credential import secret_variants
 
 
 def mask(secret: str) -> None:
-    """Have the runner write `***` wherever *secret* would be printed from now on."""
-    for form in forms(secret):
-        _command("add-mask", form)
+    """Make the runner replace *secret* by `***` in all further output."""
+    for variant in secret_variants(secret):
+        _command("add-mask", variant)
 
 
 def error(title: str, text: str) -> None:
-    """An annotation that stands on the run's page; the step is to end with an error."""
-    _command(f"error title={_property(title)}", printable(text))
+    """Add an error annotation to the page of the run. It does not end the step."""
+    _command(f"error title={_escape_property(title)}", printable(text))
 
 
-def plain(text: str) -> str:
-    """The text on one line, free of control characters, and of what the runner would obey."""
+def log(text: str) -> None:
+    """Write one line to the log of the step, without an annotation."""
+    print(escape_commands(text), flush=True)
+
+
+def escape_commands(text: str) -> str:
+    """The text as one line without control characters, which the runner does not execute."""
     line = printable(text).replace("\n", " ")
-    # A line that begins with :: is a command; so is ##[ of the older kind, anywhere in a line.
+    # `::` at the start of a line begins a command, and `##[` anywhere begins one of the old kind.
     return line.replace("::", ":\u200b:").replace("##[", "#\u200b#[")
 
 
-def _command(command: str, data: str) -> None:
-    print(f"::{command}::{_escaped(data)}", flush=True, file=sys.stdout)
-
-
 def printable(text: str) -> str:
-    """The text without control characters, but with its line breaks."""
+    """The text with a space in place of each control character except line breaks."""
     return "".join(char if char.isprintable() or char == "\n" else " " for char in text)
 
 
-def _escaped(data: str) -> str:
+def _command(command: str, data: str) -> None:
+    print(f"::{command}::{_escape_data(data)}", flush=True)
+
+
+def _escape_data(data: str) -> str:
     return data.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def _property(text: str) -> str:
-    return _escaped(text).replace(":", "%3A").replace(",", "%2C")
+def _escape_property(text: str) -> str:
+    return _escape_data(text).replace(":", "%3A").replace(",", "%2C")

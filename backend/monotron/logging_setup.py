@@ -1,4 +1,4 @@
-"""One line an event, to stderr: text for people, JSON for machines."""
+"""Logging to stderr, one line per event: text on a terminal, JSON otherwise."""
 
 import asyncio
 import json
@@ -9,14 +9,14 @@ from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import TextIO
 
-from monotron.redaction import redacted
+from monotron.redaction import redact
 
-PIPE_BUF = 4096
-"""Bytes that a pipe takes in one piece (POSIX, `write`)."""
+PIPE_BUF_BYTES = 4096
+"""A write of up to this size to a pipe is atomic (POSIX, `write`)."""
 
 
 def set_up(log_format: str) -> str:
-    """Let the root logger write to stderr as `auto`, `text` or `json` says; answers which."""
+    """Configure the root logger for `auto`, `text` or `json`. Returns the format in use."""
     if log_format == "auto":
         log_format = "text" if sys.stderr.isatty() else "json"
     handler = logging.StreamHandler(sys.stderr)
@@ -24,18 +24,19 @@ def set_up(log_format: str) -> str:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    # Both tell of every lost connection, which is their business and seldom ours.
+    # Both log every lost connection, which is rarely relevant here.
     logging.getLogger("tornado").setLevel(logging.WARNING)
     logging.getLogger("pymongo").setLevel(logging.WARNING)
     return log_format
 
 
-def _time(seconds: float) -> str:
-    return f"{_second(int(seconds))}.{int(seconds * 1000) % 1000:03}Z"
+def _rfc3339(seconds: float) -> str:
+    """With milliseconds. The part that rarely changes is cached, for one call per request."""
+    return f"{_whole_seconds(int(seconds))}.{int(seconds * 1000) % 1000:03}Z"
 
 
 @lru_cache(maxsize=2)
-def _second(seconds: int) -> str:
+def _whole_seconds(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()[:-6]
 
 
@@ -44,30 +45,30 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
-            "time": _time(record.created),
+            "time": _rfc3339(record.created),
             "level": record.levelname.lower(),
-            "message": redacted(record.getMessage()),
+            "message": redact(record.getMessage()),
         }
         if record.exc_info:
-            line["exception"] = redacted(self.formatException(record.exc_info))
+            line["exception"] = redact(self.formatException(record.exc_info))
         return json.dumps(line)
 
 
 class TextFormatter(logging.Formatter):
-    """The same for a person: whatever is not printable ASCII is escaped."""
+    """`TIME LEVEL: MESSAGE`. Everything that is not printable ASCII is escaped."""
 
     def format(self, record: logging.LogRecord) -> str:
-        message = ascii(redacted(record.getMessage()))[1:-1]
-        line = f"{_time(record.created)} {record.levelname.lower()}: {message}"
+        message = ascii(redact(record.getMessage()))[1:-1]
+        line = f"{_rfc3339(record.created)} {record.levelname.lower()}: {message}"
         if record.exc_info:
-            line += "\n" + redacted(self.formatException(record.exc_info))
+            line += "\n" + redact(self.formatException(record.exc_info))
         return line
 
 
 class RequestLog:
-    """A line a request, all that one turn of the event loop brought in one write.
+    """One line per request. All requests of one turn of the event loop share one write.
 
-    Not by `logging`, which takes as long for a line as Tornado does to parse a request.
+    Does not use `logging`, which takes as long for a line as Tornado needs to parse a request.
     """
 
     def __init__(self, log_format: str, stream: TextIO) -> None:
@@ -83,27 +84,28 @@ class RequestLog:
         status: int,
         ms: float,
         request_id: str,
-        by: str,
-        gave: str,
+        principal: str,
+        assigned: str,
     ) -> None:
-        """*path* is as the client sent it, without the query; redacted and escaped here.
+        """Log a request. *path* is as sent by the client, without the query.
 
-        *by* is the name of who asked, and *gave* the value or version that a write gave, or empty;
-        they hold nothing to escape, as ids do not.
+        Path and method are redacted and escaped here. The other texts need no escaping:
+        *principal* is the caller's name, and *assigned* the value or version that a write
+        assigned, or empty.
         """
         if not self._lines:
             asyncio.get_running_loop().call_soon(self._write)
-        time = _time(at)
-        path, method = encode_basestring_ascii(redacted(path)), method[:16]
+        time = _rfc3339(at)
+        path, method = encode_basestring_ascii(redact(path)), method[:16]
         if self._as_text:
             line = f"{time} {ascii(method)[1:-1]} {path[1:-1]} {status} {ms:.1f} ms {request_id} "
-            line += f"{by or '-'} {gave or '-'}\n"
+            line += f"{principal or '-'} {assigned or '-'}\n"
         else:
             line = (
                 f'{{"time": "{time}", "level": "info", "message": "request", '
                 f'"method": {encode_basestring_ascii(method)}, "path": {path}, '
                 f'"status": {status}, "ms": {ms:.1f}, "request_id": "{request_id}", '
-                f'"by": "{by}", "gave": "{gave}"}}\n'
+                f'"principal": "{principal}", "assigned": "{assigned}"}}\n'
             )
         self._lines.append(line)
 
@@ -111,8 +113,9 @@ class RequestLog:
         lines, self._lines = self._lines, []
         text = "".join(lines)
         while text:
-            # Several processes may write to one pipe: what is no longer than this stays whole.
-            end = len(text) if len(text) <= PIPE_BUF else text.rfind("\n", 0, PIPE_BUF) + 1
+            # Several processes may write to one pipe: a line of at most this size stays whole.
+            fits = len(text) <= PIPE_BUF_BYTES
+            end = len(text) if fits else text.rfind("\n", 0, PIPE_BUF_BYTES) + 1
             self._stream.write(text[: end or len(text)])
             self._stream.flush()
             text = text[end or len(text) :]

@@ -6,7 +6,8 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import cast
 
@@ -14,24 +15,22 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from monotron import logging_setup
-from monotron.auth.api_keys import Accounts, ApiKeys
+from monotron.auth.accounts import Accounts
+from monotron.auth.api_keys import ApiKeys
 from monotron.auth.authenticator import Authenticator, RootKey
 from monotron.auth.oidc import Issuer
 from monotron.auth.rate_limit import RateLimiter
 from monotron.auth.replay_guard import ReplayGuard
-from monotron.auth.trust_policies import (
-    OidcAuthenticator,
-    TrustPolicies,
-    configured_issuers,
-    configured_trusts,
-)
+from monotron.auth.trust_policies import OidcAuthenticator, TrustPolicies
+from monotron.auth.trust_schema import configured_issuers, configured_trusts
 from monotron.config import Settings, is_loopback
 from monotron.errors import StartupError
 from monotron.logging_setup import RequestLog
 from monotron.services.attributes import AttributeService
+from monotron.services.executor import StoreExecutor
 from monotron.services.series import SeriesService
 from monotron.services.versions import VersionService
-from monotron.store import Store, open_store
+from monotron.store import Store, describe, open_store
 from monotron.store.startup_check import self_check
 from monotron.supervisor import Supervisor
 from monotron.web.access import AccessControl
@@ -78,11 +77,49 @@ def _say_ready(address: str) -> None:
 async def _try(settings: Settings) -> None:
     """Raise the `StartupError` of each of the processes, once."""
     store = open_store(settings.store)
-    series = SeriesService(store)
+    executor = StoreExecutor(store.max_concurrency)
     try:
-        await _application(settings, store, series, RequestLog("json", sys.stderr))
+        await _application(settings, store, executor, RequestLog("json", sys.stderr))
     finally:
-        series.close()
+        executor.close()
+        store.close()
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[str]:
+    """Serve the application for the duration of a block; the value is its base URL.
+
+    For commands that work on the store of a stopped server. Set `listen` to port 0 of a loopback
+    address, and a root key that only the caller knows. Requests are not logged. Raises
+    StartupError if the store or a setting cannot be used.
+    """
+    async with _listening(settings, partial(_bind, settings), None) as (_, _, address):
+        yield address
+
+
+@asynccontextmanager
+async def _listening(
+    settings: Settings,
+    bind: Callable[[], Sequence[socket.socket]],
+    request_log: RequestLog | None,
+) -> AsyncIterator[tuple[MonotronApplication, Callable[[], None], str]]:
+    """Open the store, start the application and listen; close everything at the end."""
+    store = open_store(settings.store)
+    executor = StoreExecutor(store.max_concurrency)
+    try:
+        self_check(store)
+        application = await _application(settings, store, executor, request_log)
+        server = http_server(application)
+        sockets = bind()
+        stop_listening = listen(server, sockets)
+        try:
+            yield application, stop_listening, _address(sockets)
+        finally:
+            stop_listening()
+            await server.close_all_connections()
+    finally:
+        executor.close()
+        store.close()
 
 
 async def _serve(
@@ -92,60 +129,52 @@ async def _serve(
     tell_ready: Callable[[str], None],
     supervisor: int | None = None,
 ) -> None:
-    store = open_store(settings.store)
-    series = SeriesService(store)
-    try:
-        self_check(store)
-        application = await _application(settings, store, series, request_log)
-        server = http_server(application)
-        sockets = bind()
-        address = _address(sockets)
-        stop_listening = listen(server, sockets)
+    async with _listening(settings, bind, request_log) as (application, stop_listening, address):
         stop = _stop_signal(supervisor)
-        log.info("listening on %s, store %s", address, settings.store_name)
+        log.info("listening on %s, store %s", address, describe(settings.store))
         if application.admission.sign_in.open_to_all:
             log.warning(
-                "there are no credentials: whoever reaches %s may count, raise and delete", address
+                "no credentials configured: anyone on this machine has full access to %s", address
             )
         tell_ready(address)
-        # What start-up made stays, and a request leaves no cycles behind: the collector need not
-        # look at it, nor as often as by default, with 64 requests under way.
+        # Objects created during startup are permanent, and requests create no reference cycles:
+        # exclude the former from garbage collection, and run it less often.
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
         await stop.wait()
-        log.info("draining")
+        log.info("shutting down (%d requests in flight)", application.requests_under_way)
         application.leaving = True
         await asyncio.sleep(settings.drain_delay)
         stop_listening()
         try:
             await asyncio.wait_for(application.drain(), DRAIN_SECONDS)
         except TimeoutError:
-            log.error("requests were still under way after %g s", DRAIN_SECONDS)
-        await server.close_all_connections()
-    finally:
-        series.close()
+            log.error("requests were still in flight after %g s", DRAIN_SECONDS)
     log.info("stopped")
 
 
 async def _application(
-    settings: Settings, store: Store, series: SeriesService, request_log: RequestLog
+    settings: Settings, store: Store, executor: StoreExecutor, request_log: RequestLog | None
 ) -> MonotronApplication:
-    grants, accounts = ApiKeys(store, series), Accounts(store, series)
+    series = SeriesService(store, executor)
+    grants, accounts = ApiKeys(store, series, executor), Accounts(store, series, executor)
     issuers = configured_issuers(settings.issuers)
-    trusts = TrustPolicies(store, series, issuers, configured_trusts(settings.trusts, issuers))
+    trusts = TrustPolicies(
+        store, series, executor, issuers, configured_trusts(settings.trusts, issuers)
+    )
     return MonotronApplication(
         series,
-        VersionService(store, series),
-        AttributeService(store, series),
+        VersionService(store, series, executor),
+        AttributeService(store, executor),
         accounts,
         grants,
         trusts,
         AccessControl(
             await _sign_in(settings, issuers, grants, trusts),
             accounts,
-            ReplayGuard(store, series, settings.operations_per_identity),
-            RateLimiter(settings.requests_per_key, "with these credentials"),
-            RateLimiter(settings.requests_per_account, "for this account"),
+            ReplayGuard(store, executor, settings.operations_per_identity),
+            RateLimiter(settings.requests_per_key, "requests with these credentials"),
+            RateLimiter(settings.requests_per_account, "requests for this account"),
         ),
         request_log,
     )
@@ -164,18 +193,16 @@ async def _sign_in(
         try:
             tokens = TokenVerifier(issuers, settings.audience)
         except ValueError as error:
-            raise StartupError(f"issuers are set, and the audience {error}.") from None
+            raise StartupError(f"{error}.") from None
         identities = OidcAuthenticator(tokens, trusts)
     open_to_all = not (root or identities or await grants.any())
     if open_to_all and not is_loopback(settings.listen.host):
         raise StartupError(
-            f"Whoever can reach {settings.listen.host}:{settings.listen.port} could count: there "
-            "are no credentials, so the server serves this machine only. Set MONOTRON_ROOT_API_KEY "
-            "and MONOTRON_ROOT_API_SECRET to values of your own, or listen on 127.0.0.1."
+            f"Refusing to listen on {settings.listen.host}:{settings.listen.port} without "
+            "credentials. Set MONOTRON_ROOT_API_KEY and MONOTRON_ROOT_API_SECRET, or listen on "
+            "127.0.0.1."
         )
-    failures = RateLimiter(
-        settings.failures_per_address, "with wrong credentials from this address"
-    )
+    failures = RateLimiter(settings.failures_per_address, "failed sign-ins from this address")
     return Authenticator(
         grants, root=root, identities=identities, open_to_all=open_to_all, failures=failures
     )

@@ -31,11 +31,11 @@ _SERIES = f"""\
 {_NUMBERS}
 INSERT INTO series SELECT n + 1, 1, 'spread-' || (n * {STEP} % ?), ?, NULL, 1 FROM n"""
 _ENTRIES = f"""\
-INSERT INTO entries (life, value, token, given_at)
-SELECT life, n, {_TOKENS}, 1600000000 + n FROM series JOIN n ON n <= series.value"""
+INSERT INTO entries (generation, value, token, created_at)
+SELECT generation, n, {_TOKENS}, 1600000000 + n FROM series JOIN n ON n <= series.value"""
 _CURRENT = """\
 UPDATE series SET token =
-(SELECT token FROM entries WHERE life = series.life AND entries.value = series.value)"""
+(SELECT token FROM entries WHERE generation = series.generation AND entries.value = series.value)"""
 
 
 def in_process(url: str, series: int, entries: int) -> None:
@@ -93,19 +93,21 @@ def _head(key: str, value: int) -> Document:
     return {
         "account": 1,
         "key": key,
-        "life": ObjectId(),
+        "generation": ObjectId(),
         "value": Int64(value),
         "token": token,
         "batch": [token],
         "stamp": ObjectId(),
-        "given_at": Int64(1_600_000_000),
-        "by": None,
+        "created_at": Int64(1_600_000_000),
+        "assigned_by": None,
         "awaited": None,
     }
 
 
 def _rows(head: Document) -> Iterator[Document]:
-    kept = {name: head[name] for name in ("account", "key", "life", "given_at", "by")}
+    kept = {
+        name: head[name] for name in ("account", "key", "generation", "created_at", "assigned_by")
+    }
     for value in range(1, head["value"] + 1):
         last = value == head["value"]
         token, stamp = (head["token"], head["stamp"]) if last else (token_hex(20), ObjectId())

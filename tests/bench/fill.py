@@ -27,7 +27,7 @@ def fill_releases(store: Store, name: str, count: int) -> None:
     tokens = _give(store, f"{name}-patch-v1.0", count)
 
     def add(patch: int, token: str) -> None:
-        store.releases.add(Release(product, token, Version(1, 0, patch), "patch", given_at=0))
+        store.releases.add(Release(product, token, Version(1, 0, patch), "patch", created_at=0))
 
     with ThreadPoolExecutor(store.max_concurrency) as executor:
         list(executor.map(add, range(1, count + 1), tokens))

@@ -274,7 +274,7 @@ class TestFile:
             ("sqlite://monotron.db", "must be sqlite:///FILE"),
             ("monotron.db", "must be sqlite:///FILE"),
             ("sqlite:///no/such/folder/x.db", "cannot use no/such/folder/x.db"),
-            ("sqlite:///text", "database of some other program"),
+            ("sqlite:///text", "database of another program"),
         ],
     )
     def test_another_store_is_refused_with_the_reason(
@@ -713,5 +713,5 @@ class TestPage:
         )
 
     def test_the_flags_of_all_operators_commands_are_documented(self) -> None:
-        told = section(self.page, "## For operators") + section(self.page, "## For all")
+        told = section(self.page, "## Administration") + section(self.page, "## Common options")
         assert set(re.findall(r"--[a-z][a-z-]+", told)) >= self.COMMON

@@ -378,4 +378,4 @@ class TestPage:
         told = set(re.findall(r"--[a-z][a-z-]+", section(self.page, f"### monotron {command}")))
         common = {"--url", "--timeout", "--retries", "--output"}
         assert told | common == flags | common
-        assert common <= set(re.findall(r"--[a-z][a-z-]+", section(self.page, "## For all")))
+        assert common <= set(re.findall(r"--[a-z][a-z-]+", section(self.page, "## Common options")))

@@ -215,7 +215,7 @@ class TestRestore:
         store = open_store(f"sqlite:///{tmp_path}/original.db")
         store.allocate([ask(token) for token in "abc"])
         store.attributes.merge(SERIES, "a", {"branch": "main"})
-        store.register.add("account", AuthRecord("2", 2, {}))
+        store.auth_records.add("account", AuthRecord("2", 2, {}))
         store.backup(tmp_path / "backup.db")
         store.close()
         return tmp_path / "backup.db"
@@ -237,7 +237,7 @@ class TestRestore:
         assert put_any(store, "d") == 1004
         assert put_any(store, "b") == 2
         assert store.attributes.all(SERIES, "a") == {"branch": "main"}
-        assert store.register.find("account", "2") is not None
+        assert store.auth_records.find("account", "2") is not None
         store.close()
 
     def test_needs_to_be_told_a_bump(self, backup: Path, tmp_path: Path) -> None:
@@ -265,12 +265,12 @@ class TestRestore:
     @pytest.mark.parametrize(
         ("spoil", "why"),
         [
-            ("PRAGMA application_id = 1", "no backup of a Monotron store"),
-            ("PRAGMA user_version = 99", "of a newer Monotron"),
-            ("PRAGMA user_version = 0", "no backup of a Monotron store"),
+            ("PRAGMA application_id = 1", "not a backup of a Monotron store"),
+            ("PRAGMA user_version = 99", "by a newer Monotron"),
+            ("PRAGMA user_version = 0", "not a backup of a Monotron store"),
             (
                 "PRAGMA ignore_check_constraints = ON; UPDATE series SET value = -1",
-                "a damaged backup",
+                "is damaged",
             ),
         ],
     )

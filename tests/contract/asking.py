@@ -11,18 +11,18 @@ BY = "key:mtk_k_AbCdEfGh"
 
 
 def ask(
-    token: str, reuse: Reuse = Reuse.CURRENT, series: SeriesKey = SERIES, by: str = BY
+    token: str, reuse: Reuse = Reuse.CURRENT, series: SeriesKey = SERIES, assigned_by: str = BY
 ) -> AllocationRequest:
-    return AllocationRequest(series, token, reuse, by)
+    return AllocationRequest(series, token, reuse, assigned_by)
 
 
-def ask_any(token: str, series: SeriesKey = SERIES, by: str = BY) -> AllocationRequest:
-    return AllocationRequest(series, token, Reuse.ANY, by)
+def ask_any(token: str, series: SeriesKey = SERIES, assigned_by: str = BY) -> AllocationRequest:
+    return AllocationRequest(series, token, Reuse.ANY, assigned_by)
 
 
 def put(store: Store, token: str, reuse: Reuse = Reuse.CURRENT, series: SeriesKey = SERIES) -> int:
     """The value that one PUT of the token gives, in a step that is started, then finished."""
-    (answer,) = store.start([ask(token, reuse, series)])()
+    (answer,) = store.begin_allocate([ask(token, reuse, series)])()
     return value(answer)
 
 
@@ -44,7 +44,7 @@ def given_by(store: Store, series: SeriesKey = SERIES) -> list[tuple[str | None,
     """The whole ledger, oldest first, as (token, by)."""
     rows = store.ledger_page(series, None, 1000)
     assert rows is not None
-    return [(row.entry.token, row.by) for row in reversed(rows)]
+    return [(row.entry.token, row.assigned_by) for row in reversed(rows)]
 
 
 def ledger(store: Store, series: SeriesKey = SERIES) -> list[tuple[str | None, int]]:

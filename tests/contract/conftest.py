@@ -11,7 +11,7 @@ from monotron.store import Store, open_store
 STORES = ["sqlite-file", "sqlite-memory", "mongomock", "mongod"]
 
 CONCURRENT_STORES = ["sqlite-file", "mongod"]
-"""mongomock is not atomic, and a memory store has no second life: no races on them."""
+"""mongomock is not atomic, and a memory store has no second generation: no races on them."""
 
 
 def make_store(kind: str, request: pytest.FixtureRequest) -> Store:

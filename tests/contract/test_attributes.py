@@ -255,13 +255,13 @@ class TestDelete:
         assert store.attributes.all(OTHER, "a") == {"x": "1"}
 
     def test_many_lives_do_not_mix(self, store: Store, restart: bool) -> None:
-        for life in range(12):
-            if life % 3:
+        for generation in range(12):
+            if generation % 3:
                 put(store, "a")
             for token in "ab":
-                given = {str(life): token}
+                given = {str(generation): token}
                 assert store.attributes.merge(SERIES, token, given) == given
-            assert store.attributes.all(SERIES, "b") == {str(life): "b"}
+            assert store.attributes.all(SERIES, "b") == {str(generation): "b"}
             store.delete(SERIES, restart=restart)
 
 

@@ -14,14 +14,14 @@ from contract.asking import BY, OTHER, SERIES, ask, put, put_any
 from monotron.model.semver import VersionName
 from monotron.model.series import INT64_MAX, Reuse, SeriesKey
 from monotron.runtime import Runtime
-from monotron.services.series import SeriesService
-from monotron.services.versions import VersionRequest, VersionService
+from monotron.services.versions import VersionRequest
 from monotron.store import Store, open_store
 from monotron.store.audit import AuditSlice
 from monotron.store.mongo import MongoStore, audit
 from monotron.store.mongo import scan as slices
 from monotron.store.sqlite import audit as sqlite_audit
 from monotron.store.sqlite.store import SqliteStore
+from support.services import StoreServices
 
 WEB = "The series 'some-great-service' of account 1"
 SHOP = "of 'shop' in account 1"
@@ -50,8 +50,7 @@ def give_versions(
     """Give each token a version of the name, in turn."""
 
     async def give() -> list[str]:
-        series = SeriesService(store)
-        versions = VersionService(store, series)
+        versions = StoreServices(store).versions
         given = [await versions.next(1, name, token, wanted) for token, wanted in steps]
         return [str(answer.release.version) for answer in given]
 
@@ -59,7 +58,7 @@ def give_versions(
 
 
 def adopt(store: Store, version: str, name: str = "shop") -> None:
-    versions = VersionService(store, SeriesService(store))
+    versions = StoreServices(store).versions
     asyncio.run(versions.adopt(1, name, Version.parse(version), BY))
 
 
@@ -178,7 +177,7 @@ class TestAHealthyStore:
 
     def test_may_have_an_adoption_that_a_crash_cut_short(self, store: Store) -> None:
         give_versions(store, ("a", VersionRequest()))
-        adopted = VersionService(store, SeriesService(store))._adoption
+        adopted = StoreServices(store).versions._adoption
         adopted._standing.raise_all = lambda *_: None  # type: ignore[method-assign]
         adopted.adopt(VersionName(1, "shop"), Version(4, 5, 6), BY)
         assert findings(store) == []
@@ -222,82 +221,83 @@ class Sqlite:
         self.run(f"ALTER TABLE lax RENAME TO {table}")
 
 
-LIFE = "(SELECT life FROM series WHERE key = 'some-great-service')"
+ADD_ENTRY = "INSERT INTO entries (generation, value, token, created_at) VALUES"
+GENERATION = "(SELECT generation FROM series WHERE key = 'some-great-service')"
 
 IN_SQLITE: list[tuple[str, list[str], list[str]]] = [
     (
         "a hole",
-        [f"DELETE FROM entries WHERE life = {LIFE} AND value = 2"],
+        [f"DELETE FROM entries WHERE generation = {GENERATION} AND value = 2"],
         [f"{WEB} has no entry for 2, and no raise explains it."],
     ),
     (
         "a large hole",
-        [f"DELETE FROM entries WHERE life = {LIFE} AND value IN (2, 3)"],
+        [f"DELETE FROM entries WHERE generation = {GENERATION} AND value IN (2, 3)"],
         [f"{WEB} has no entry for 2 to 3, and no raise explains it."],
     ),
     (
         "a hole that a later raise does not explain",
         [
-            f"DELETE FROM entries WHERE life = {LIFE} AND value = 2",
-            f"UPDATE entries SET token = NULL WHERE life = {LIFE} AND value = 4",
+            f"DELETE FROM entries WHERE generation = {GENERATION} AND value = 2",
+            f"UPDATE entries SET token = NULL WHERE generation = {GENERATION} AND value = 4",
         ],
         [f"{WEB} has no entry for 2, and no raise explains it."],
     ),
     (
         "the newest entry",
-        [f"DELETE FROM entries WHERE life = {LIFE} AND value = 5"],
+        [f"DELETE FROM entries WHERE generation = {GENERATION} AND value = 5"],
         [f"{WEB} stands at 5, and its ledger ends with 4."],
     ),
     (
         "all entries",
-        [f"DELETE FROM entries WHERE life = {LIFE}"],
+        [f"DELETE FROM entries WHERE generation = {GENERATION}"],
         [f"{WEB} stands at 5, and its ledger is empty."],
     ),
     (
         "a head that fell",
-        [f"UPDATE series SET value = 3 WHERE life = {LIFE}"],
+        [f"UPDATE series SET value = 3 WHERE generation = {GENERATION}"],
         [f"{WEB} stands at 3, and its ledger ends with 5."],
     ),
     (
         "a head that rose",
-        [f"UPDATE series SET value = 6 WHERE life = {LIFE}"],
+        [f"UPDATE series SET value = 6 WHERE generation = {GENERATION}"],
         [f"{WEB} stands at 6, and its ledger ends with 5."],
     ),
     (
         "a head at nothing",
-        [f"UPDATE series SET value = 0 WHERE life = {LIFE}"],
+        [f"UPDATE series SET value = 0 WHERE generation = {GENERATION}"],
         [f"{WEB} stands at 0, which is no value."],
     ),
     (
         "another current token",
-        [f"UPDATE series SET token = 'b' WHERE life = {LIFE}"],
+        [f"UPDATE series SET token = 'b' WHERE generation = {GENERATION}"],
         [f"{WEB} has the current token 'b', and in its ledger 'e' has the value 5."],
     ),
     (
         "no current token",
-        [f"UPDATE series SET token = NULL WHERE life = {LIFE}"],
+        [f"UPDATE series SET token = NULL WHERE generation = {GENERATION}"],
         [f"{WEB} has the current token None, and in its ledger 'e' has the value 5."],
     ),
     (
         "a dead head with a ledger",
-        [f"UPDATE series SET alive = 0, token = NULL WHERE life = {LIFE}"],
+        [f"UPDATE series SET is_active = 0, token = NULL WHERE generation = {GENERATION}"],
         [f"{WEB} is deleted, and has a current token or entries all the same."],
     ),
     (
         "a living ledger among the garbage",
-        [f"INSERT INTO garbage VALUES ({LIFE})"],
+        [f"INSERT INTO deleted_generations VALUES ({GENERATION})"],
         [f"{WEB} has a ledger that is about to be removed as garbage."],
     ),
     (
         "an entry below 1",
-        [f"INSERT INTO entries (life, value, token, given_at) VALUES ({LIFE}, 0, 'x', 0)"],
+        [f"{ADD_ENTRY} ({GENERATION}, 0, 'x', 0)"],
         [f"{WEB} has an entry with 0 (integer), which is no value."],
     ),
     (
         "a value twice",
         [
             "LAX entries",
-            f"INSERT INTO entries (life, value, token, given_at) VALUES ({LIFE}, 2, 'x', 0)",
+            f"{ADD_ENTRY} ({GENERATION}, 2, 'x', 0)",
         ],
         [f"{WEB} has two entries for 2."],
     ),
@@ -306,8 +306,8 @@ IN_SQLITE: list[tuple[str, list[str], list[str]]] = [
         [
             "LAX series",
             "LAX entries",
-            f"UPDATE entries SET value = 9.3e18 WHERE life = {LIFE} AND value = 5",
-            f"UPDATE series SET value = 9.3e18 WHERE life = {LIFE}",
+            f"UPDATE entries SET value = 9.3e18 WHERE generation = {GENERATION} AND value = 5",
+            f"UPDATE series SET value = 9.3e18 WHERE generation = {GENERATION}",
         ],
         [
             f"{WEB} stands at 9.3e+18 (real), which is no value.",
@@ -321,12 +321,12 @@ IN_SQLITE: list[tuple[str, list[str], list[str]]] = [
     ),
     (
         "a ledger without a series",
-        [f"DELETE FROM series WHERE life = {LIFE}"],
+        [f"DELETE FROM series WHERE generation = {GENERATION}"],
         [
-            "There are entries of life 1, which no series of any account has, and which is not "
-            "about to be removed.",
-            "There are attributes of life 1, which no series of any account has, and which is not "
-            "about to be removed.",
+            "There are entries of generation 1, which no series of any account has, and which is "
+            "not about to be removed.",
+            "There are attributes of generation 1, which no series of any account has, and which "
+            "is not about to be removed.",
         ],
     ),
     (
@@ -351,7 +351,7 @@ IN_SQLITE: list[tuple[str, list[str], list[str]]] = [
     ),
     (
         "a version at another place",
-        ["UPDATE releases SET place = '~' WHERE version = '0.1.1'"],
+        ["UPDATE releases SET sort_key = '~' WHERE version = '0.1.1'"],
         [f"{B} stands at the place '~' of another."],
     ),
     (
@@ -371,7 +371,10 @@ IN_SQLITE: list[tuple[str, list[str], list[str]]] = [
     ),
     (
         "a component that was never counted",
-        ["DELETE FROM series WHERE key = 'shop-patch-v0.1'", "DELETE FROM entries WHERE life = 4"],
+        [
+            "DELETE FROM series WHERE key = 'shop-patch-v0.1'",
+            "DELETE FROM entries WHERE generation = 4",
+        ],
         [f"{B} was counted by the series 'shop-patch-v0.1', which is not there."],
     ),
 ]
@@ -408,9 +411,9 @@ class TestSqliteRows:
             store, ("a", VersionRequest("minor")), ("b", VersionRequest()), ("c", VersionRequest())
         )
         rows = Sqlite(store)
-        life = "(SELECT life FROM series WHERE key = 'shop-patch-v0.1')"
-        rows.run(f"DELETE FROM entries WHERE life = {life} AND value = 2")
-        rows.run(f"UPDATE series SET value = 1, token = 'b' WHERE life = {life}")
+        generation = "(SELECT generation FROM series WHERE key = 'shop-patch-v0.1')"
+        rows.run(f"DELETE FROM entries WHERE generation = {generation} AND value = 2")
+        rows.run(f"UPDATE series SET value = 1, token = 'b' WHERE generation = {generation}")
         (found,) = findings(store)
         assert found == (
             f"The release 0.1.2 {SHOP}, which the token 'c' has, is beyond the series "
@@ -426,7 +429,7 @@ class TestSqliteRows:
         rows.run("PRAGMA ignore_check_constraints = OFF")
         assert not any(each.findings for each in store.audit(alone=True))
         rows.run("PRAGMA ignore_check_constraints = ON")
-        rows.run(f"UPDATE series SET value = -1 WHERE life = {LIFE}")
+        rows.run(f"UPDATE series SET value = -1 WHERE generation = {GENERATION}")
         rows.run("PRAGMA ignore_check_constraints = OFF")
         first = next(iter(store.audit(alone=True)))
         assert first.findings == (
@@ -456,8 +459,8 @@ MINE = {"key": "some-great-service"}
 def entry(value: Any, **more: Any) -> Callable[[Any], object]:
     def insert(database: Any) -> None:
         head = database.series.find_one(MINE)
-        row = {"account": 1, **MINE, "life": head["life"], "value": value, "token": "x"}
-        database.entries.insert_one({**row, "given_at": Int64(0), "stamp": ObjectId(), **more})
+        row = {"account": 1, **MINE, "generation": head["generation"], "value": value, "token": "x"}
+        database.entries.insert_one({**row, "created_at": Int64(0), "stamp": ObjectId(), **more})
 
     return insert
 
@@ -476,7 +479,9 @@ def release(of: str, /, **fields: Any) -> Ruin:
 
 def twice(collection: str, condition: dict[str, Any], **fields: Any) -> Ruin:
     def insert(database: Any) -> None:
-        row = database[collection].find_one(condition, sort=[("_id", -1)])  # of the newest life
+        row = database[collection].find_one(
+            condition, sort=[("_id", -1)]
+        )  # of the newest generation
         database[collection].drop_indexes()
         database[collection].insert_one({**row, "_id": ObjectId(), **fields})
 
@@ -547,9 +552,9 @@ IN_MONGODB: list[tuple[str, Ruin, list[str]]] = [
         [f"{WEB} stands at 9.3e+18 (float), which is no value of 64 bits."],
     ),
     (
-        "a head without a life",
-        head(life=None),
-        [f"{WEB} has a head without a life or a stamp."],
+        "a head without a generation",
+        head(generation=None),
+        [f"{WEB} has a head without a generation or a stamp."],
     ),
     (
         "a value twice",
@@ -574,7 +579,7 @@ IN_MONGODB: list[tuple[str, Ruin, list[str]]] = [
     ),
     (
         "a version at another place",
-        release("0.1.1", place="~"),
+        release("0.1.1", sort_key="~"),
         [f"{B} stands at the place '~' of another."],
     ),
     (
@@ -584,7 +589,7 @@ IN_MONGODB: list[tuple[str, Ruin, list[str]]] = [
     ),
     (
         "a pre-release in another channel",
-        release("0.2.0-rc.1", channel="beta"),
+        release("0.2.0-rc.1", label="beta"),
         [f"{C} stands in the channel 'beta' of another."],
     ),
     (
@@ -594,7 +599,7 @@ IN_MONGODB: list[tuple[str, Ruin, list[str]]] = [
     ),
     (
         "a time that is no integer",
-        release("0.1.1", given_at=1.5),
+        release("0.1.1", created_at=1.5),
         [f"{B} has a time that is no integer of 64 bits."],
     ),
     (
@@ -656,9 +661,10 @@ class TestMongoDocuments:
 
     def test_are_read_along_an_index(self, mongo: tuple[MongoStore, Any]) -> None:
         _, database = mongo
-        order = [(field, 1) for field in ("account", "key", "life", "value")]
+        order = [(field, 1) for field in ("account", "key", "generation", "value")]
         conditions = [
-            {"account": 1, "key": row["key"], "life": row["life"]} for row in database.series.find()
+            {"account": 1, "key": row["key"], "generation": row["generation"]}
+            for row in database.series.find()
         ]
         plan = database.entries.find({"$or": conditions}).sort(order).limit(1000).explain()
         stages = list(_stages(plan["queryPlanner"]["winningPlan"]))

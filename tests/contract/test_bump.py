@@ -16,11 +16,11 @@ from contract.test_audit import findings, give_versions
 from monotron.errors import MonotronError, SeriesExhausted
 from monotron.model.semver import parse_line
 from monotron.model.series import INT64_MAX, SeriesKey
-from monotron.services.series import SeriesService
-from monotron.services.versions import VersionRequest, VersionService
+from monotron.services.versions import VersionRequest
 from monotron.store import Store, open_store
 from monotron.store.mongo import MongoStore
 from monotron.store.sqlite.store import SqliteStore
+from support.services import StoreServices
 
 BUMP = "bump"
 
@@ -30,9 +30,9 @@ class TestSeries:
         for token in "abc":
             put_any(store, token)
         put(store, "a", series=OTHER)
-        assert store.bump(10, BUMP).raised == 2
+        assert store.fast_forward(10, BUMP).raised == 2
         assert ledger(store) == [("a", 1), ("b", 2), ("c", 3), (None, 13)]
-        assert store.ledger_page(SERIES, None, 1)[0].by == BUMP  # type: ignore[index]
+        assert store.ledger_page(SERIES, None, 1)[0].assigned_by == BUMP  # type: ignore[index]
         assert put_any(store, "d") == 14
         assert put(store, "b", series=OTHER) == 12
         assert findings(store) == []
@@ -40,7 +40,7 @@ class TestSeries:
     def test_keep_what_their_tokens_were_given(self, store: Store) -> None:
         put(store, "a")
         put(store, "b")
-        store.bump(10, BUMP)
+        store.fast_forward(10, BUMP)
         assert [put_any(store, token) for token in "ab"] == [1, 2]
         assert store.peek([SERIES]) == [(*SERIES, None, 12)]
 
@@ -50,7 +50,7 @@ class TestSeries:
         store.delete(SERIES, restart=restart)
         store.attributes.merge(SERIES, "b", {"x": "1"})
         store.attributes.merge(OTHER, "b", {"x": "1"})
-        assert store.bump(10, BUMP).raised == 2
+        assert store.fast_forward(10, BUMP).raised == 2
         assert store.peek([SERIES, OTHER]) == [None, None]
         assert findings(store) == []
         assert put(store, "a") == (11 if restart else 12)
@@ -62,7 +62,7 @@ class TestSeries:
     def test_by_nothing_are_left_as_they_are(self, store: Store) -> None:
         put(store, "a")
         give_versions(store, ("a", VersionRequest()))
-        assert store.bump(0, BUMP) == (0, ())
+        assert store.fast_forward(0, BUMP) == (0, ())
         assert put(store, "b") == 2
         assert give_versions(store, ("b", VersionRequest())) == ["0.0.2"]
 
@@ -70,7 +70,7 @@ class TestSeries:
     def test_stop_at_the_last_value(self, store: Store, stands: int) -> None:
         store.advance_to(SERIES, stands, BY)
         put(store, "a", series=OTHER)
-        bumped = store.bump(10, BUMP)
+        bumped = store.fast_forward(10, BUMP)
         assert bumped.at_the_end == (SERIES,)
         (answer,) = store.allocate([ask("a")])
         assert isinstance(answer, SeriesExhausted)
@@ -80,7 +80,7 @@ class TestSeries:
     def test_may_be_raised_by_as_much_as_there_is(self, store: Store) -> None:
         put(store, "a")
         give_versions(store, ("a", VersionRequest()))
-        store.bump(INT64_MAX, BUMP)
+        store.fast_forward(INT64_MAX, BUMP)
         (answer,) = store.allocate([ask("b")])
         assert isinstance(answer, SeriesExhausted)
         assert findings(store) == []
@@ -89,21 +89,21 @@ class TestSeries:
         for number in range(230):
             put(store, "a", series=SeriesKey(1, f"s{number}"))
         for times in range(1, 3):
-            assert store.bump(7, BUMP).raised == 230
+            assert store.fast_forward(7, BUMP).raised == 230
             assert store.high_water_marks([SeriesKey(1, "s129")]) == [1 + 7 * times]
         assert findings(store) == []
 
     def test_that_only_look_like_components_are_not_more(self, store: Store) -> None:
         for key in ("x-major", "x-minor-v", "x-patch-v1", "x-minor-v01", "-minor-v1"):
             put(store, "a", series=SeriesKey(1, key))
-        assert store.bump(5, BUMP).raised == 5
+        assert store.fast_forward(5, BUMP).raised == 5
         assert put(store, "b", series=SeriesKey(1, "x-major")) == 7
 
 
 class TestVersions:
     def test_go_on_from_a_major_that_nobody_was_given(self, store: Store) -> None:
         give_versions(store, ("a", VersionRequest("minor")), ("b", VersionRequest()))
-        store.bump(10, BUMP)
+        store.fast_forward(10, BUMP)
         assert give_versions(store, ("b", VersionRequest()), ("c", VersionRequest())) == [
             "0.1.1",
             "11.0.1",
@@ -117,7 +117,7 @@ class TestVersions:
             ("b", VersionRequest("minor")),
             ("c", VersionRequest("major")),
         )
-        store.bump(10, BUMP)
+        store.fast_forward(10, BUMP)
         line = [
             VersionRequest("patch", line=parse_line("1.1")),
             VersionRequest("minor", line=parse_line("1")),
@@ -148,7 +148,7 @@ def play(store: Store, played: Sequence[Step], random: Random) -> set[tuple[str,
     """Everything that was newly given, versions by name and values by key."""
 
     async def give() -> set[tuple[str, str]]:
-        versions = VersionService(store, SeriesService(store))
+        versions = StoreServices(store).versions
         given = set()
         for name, token, wanted in played:
             with suppress(MonotronError):
@@ -216,7 +216,7 @@ class TestAfterARestore:
         given |= play(original, steps(random, random.randrange(1, 40), "since"), random)
         now = high_water_marks(original)
         most = max(now[key] - then.get(key, 0) for key in now)
-        restored.bump(most, BUMP)
+        restored.fast_forward(most, BUMP)
         assert findings(restored) == []
         again = play(restored, steps(random, 60, "after"), random)
         again |= play(restored, steps(random, 30, "since"), random)

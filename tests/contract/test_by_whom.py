@@ -11,9 +11,9 @@ from semver import Version
 from contract.asking import given_by, put_any
 from monotron.model.semver import Line, VersionName
 from monotron.model.series import SeriesKey
-from monotron.services.series import SeriesService
 from monotron.services.versions import VersionRequest, VersionService
 from monotron.store import Store
+from support.services import StoreServices
 
 PRODUCT = VersionName(1, "api")
 Ask = Callable[[VersionService], Coroutine[Any, Any, Any]]
@@ -21,10 +21,9 @@ Ask = Callable[[VersionService], Coroutine[Any, Any, Any]]
 
 @asynccontextmanager
 async def versions_on(store: Store) -> AsyncIterator[VersionService]:
-    series = SeriesService(store)
-    yield VersionService(store, series)
-    for threads in (series._steps, series._calls):
-        threads.close()
+    services = StoreServices(store)
+    yield services.versions
+    services.close()
 
 
 def ask(store: Store, *calls: Ask) -> None:
@@ -40,12 +39,12 @@ def next_version(token: str, wanted: VersionRequest) -> Ask:
     return lambda versions: versions.next(*PRODUCT, token, wanted)
 
 
-def adopt(version: str, by: str) -> Ask:
-    return lambda versions: versions.adopt(*PRODUCT, Version.parse(version), by)
+def adopt(version: str, assigned_by: str) -> Ask:
+    return lambda versions: versions.adopt(*PRODUCT, Version.parse(version), assigned_by)
 
 
 def records(store: Store) -> dict[str, str | None]:
-    return {str(each.version): each.by for each in store.releases.page(PRODUCT, "~", 100)}
+    return {str(each.version): each.assigned_by for each in store.releases.page(PRODUCT, "~", 100)}
 
 
 def series(store: Store, scope: str) -> list[tuple[str | None, str | None]]:
@@ -55,9 +54,9 @@ def series(store: Store, scope: str) -> list[tuple[str | None, str | None]]:
 def test_a_version_and_its_number_are_by_who_asked_first(store: Store) -> None:
     ask(
         store,
-        next_version("a", VersionRequest(bump="minor", by="first")),
-        next_version("a", VersionRequest(bump="minor", by="second")),
-        next_version("b", VersionRequest(by="third")),
+        next_version("a", VersionRequest(bump="minor", assigned_by="first")),
+        next_version("a", VersionRequest(bump="minor", assigned_by="second")),
+        next_version("b", VersionRequest(assigned_by="third")),
     )
     assert records(store) == {"0.1.0": "first", "0.1.1": "third"}
     assert series(store, "minor-v0") == [("a", "first")]
@@ -67,8 +66,8 @@ def test_a_version_and_its_number_are_by_who_asked_first(store: Store) -> None:
 def test_a_pre_release_and_its_promotion_are_each_by_who_asked(store: Store) -> None:
     ask(
         store,
-        next_version("a", VersionRequest(bump="minor", label="rc", by="first")),
-        next_version("a", VersionRequest(bump="final", by="second")),
+        next_version("a", VersionRequest(bump="minor", label="rc", assigned_by="first")),
+        next_version("a", VersionRequest(bump="final", assigned_by="second")),
     )
     assert records(store) == {"0.1.0-rc.1": "first", "0.1.0": "second"}
     assert series(store, "rc-v0.1.0") == [("a", "first")]
@@ -83,7 +82,7 @@ def test_an_adopted_version_is_by_who_adopted_it_and_so_are_its_raises(store: St
 
 
 def test_the_version_to_start_from_is_adopted_by_who_asked(store: Store) -> None:
-    ask(store, next_version("a", VersionRequest(initial=Version(1, 4, 2), by="first")))
+    ask(store, next_version("a", VersionRequest(initial=Version(1, 4, 2), assigned_by="first")))
     assert records(store) == {"1.4.2": "first", "1.4.3": "first"}
     assert series(store, "patch-v1.4") == [(None, "first"), ("a", "first")]
 
@@ -94,7 +93,7 @@ def test_a_series_that_lags_behind_is_raised_by_who_came_next(
 ) -> None:
     ask(store, adopt("1.2.3", "first"))
     store.delete(SeriesKey(1, "api-patch-v1.2"), restart=True)
-    ask(store, next_version("a", VersionRequest(line=line, by="second")))
+    ask(store, next_version("a", VersionRequest(line=line, assigned_by="second")))
     assert records(store) == {"1.2.3": "first", "1.2.4": "second"}
     assert series(store, "patch-v1.2") == [(None, "second"), ("a", "second")]
 
@@ -102,6 +101,6 @@ def test_a_series_that_lags_behind_is_raised_by_who_came_next(
 def test_a_number_that_was_given_before_its_record_keeps_its_own(store: Store) -> None:
     put_any(store, "a", SeriesKey(1, "api-patch-v0.0"))
     before = series(store, "patch-v0.0")
-    ask(store, next_version("a", VersionRequest(by="later")))
+    ask(store, next_version("a", VersionRequest(assigned_by="later")))
     assert records(store) == {"0.0.1": "later"}
     assert series(store, "patch-v0.0") == before

@@ -44,7 +44,7 @@ class Series:
     def last_given(self, token: str) -> int | None:
         return next((value for given, value, _ in reversed(self.ledger) if given == token), None)
 
-    def put(self, token: str, reuse: Reuse, by: str, up_to: int) -> int | None:
+    def put(self, token: str, reuse: Reuse, assigned_by: str, up_to: int) -> int | None:
         """The value, or None where the series is exhausted."""
         if token == self.current and reuse is not Reuse.NEVER:
             return self.height
@@ -54,7 +54,7 @@ class Series:
         if self.height >= up_to:
             return None
         self.height += 1
-        self.ledger.append((token, self.height, by))
+        self.ledger.append((token, self.height, assigned_by))
         return self.height
 
 
@@ -89,17 +89,17 @@ def machine(open_fresh: Callable[[], Store]) -> type[RuleBasedStateMachine]:
                     assert answer.entry == Entry(*series, token, expected)
                     assert answer.reused == (self.model[key].height == before)
 
-        @rule(key=keys, height=high_water_marks, by=names)
-        def advance_to(self, key: str, height: int, by: str) -> None:
+        @rule(key=keys, height=high_water_marks, assigned_by=names)
+        def advance_to(self, key: str, height: int, assigned_by: str) -> None:
             model = self.model[key]
             if height < model.height:
                 with pytest.raises(ValueWouldFall):
-                    self.store.advance_to(self.series(key), height, by)
+                    self.store.advance_to(self.series(key), height, assigned_by)
                 return
-            given = self.store.advance_to(self.series(key), height, by)
+            given = self.store.advance_to(self.series(key), height, assigned_by)
             if height > model.height or not model.ledger:
                 model.height = height
-                model.ledger.append((None, height, by))
+                model.ledger.append((None, height, assigned_by))
                 assert not given.reused
             else:
                 assert given.reused
@@ -150,7 +150,10 @@ def machine(open_fresh: Callable[[], Store]) -> type[RuleBasedStateMachine]:
             assert self.store.series_page(self.account, "", "", 10) == listed
             for key in KEYS:
                 rows = self.store.ledger_page(self.series(key), None, 1000)
-                kept = [(row.entry.token, row.entry.value, row.by) for row in reversed(rows or [])]
+                kept = [
+                    (row.entry.token, row.entry.value, row.assigned_by)
+                    for row in reversed(rows or [])
+                ]
                 assert kept == self.model[key].ledger
                 peeked = self.store.peek([self.series(key)])
                 assert peeked == [entry for entry in listed if entry.key == key] or [None]

@@ -14,59 +14,61 @@ def names(rows: list[AuthRecord]) -> list[str]:
 
 class TestRegister:
     def test_what_was_added_is_found_as_it_was(self, store: Store) -> None:
-        assert store.register.add("grant", ROW)
-        assert store.register.find("grant", ROW.name) == ROW
+        assert store.auth_records.add("api_key", ROW)
+        assert store.auth_records.find("api_key", ROW.name) == ROW
 
     def test_a_kind_does_not_see_another_ones_rows(self, store: Store) -> None:
-        store.register.add("grant", ROW)
-        assert store.register.find("trust", ROW.name) is None
-        assert store.register.add("trust", ROW._replace(account=1))
-        assert store.register.find("grant", ROW.name) == ROW
+        store.auth_records.add("api_key", ROW)
+        assert store.auth_records.find("trust", ROW.name) is None
+        assert store.auth_records.add("trust", ROW._replace(account=1))
+        assert store.auth_records.find("api_key", ROW.name) == ROW
 
     def test_a_name_stands_once_and_keeps_what_it_has(self, store: Store) -> None:
-        store.register.add("grant", ROW)
-        assert not store.register.add("grant", ROW._replace(account=3, body={}))
-        assert store.register.find("grant", ROW.name) == ROW
+        store.auth_records.add("api_key", ROW)
+        assert not store.auth_records.add("api_key", ROW._replace(account=3, body={}))
+        assert store.auth_records.find("api_key", ROW.name) == ROW
 
     def test_pages_are_in_order_of_name_of_one_account_or_of_all(self, store: Store) -> None:
         for name, account in (("c", 1), ("a", 2), ("B", 1), ("é", 2), ("$", 1)):
-            store.register.add("grant", AuthRecord(name, account, {}))
-        page = store.register.page
-        assert names(page("grant", None, "", 10)) == ["$", "B", "a", "c", "é"]
-        assert names(page("grant", 1, "", 10)) == ["$", "B", "c"]
-        assert names(page("grant", 1, "B", 10)) == ["c"]
-        assert names(page("grant", None, "", 2)) == ["$", "B"]
-        assert page("grant", 3, "", 10) == []
+            store.auth_records.add("api_key", AuthRecord(name, account, {}))
+        page = store.auth_records.page
+        assert names(page("api_key", None, "", 10)) == ["$", "B", "a", "c", "é"]
+        assert names(page("api_key", 1, "", 10)) == ["$", "B", "c"]
+        assert names(page("api_key", 1, "B", 10)) == ["c"]
+        assert names(page("api_key", None, "", 2)) == ["$", "B"]
+        assert page("api_key", 3, "", 10) == []
 
     def test_a_row_is_replaced_only_where_it_stands(self, store: Store) -> None:
-        assert not store.register.replace("grant", ROW)
-        assert store.register.find("grant", ROW.name) is None
-        store.register.add("grant", ROW)
+        assert not store.auth_records.replace("api_key", ROW)
+        assert store.auth_records.find("api_key", ROW.name) is None
+        store.auth_records.add("api_key", ROW)
         new = ROW._replace(body={"used": 1})
-        assert store.register.replace("grant", new)
-        assert store.register.find("grant", ROW.name) == new
+        assert store.auth_records.replace("api_key", new)
+        assert store.auth_records.find("api_key", ROW.name) == new
 
     def test_a_row_is_removed_by_its_own_account_only(self, store: Store) -> None:
-        store.register.add("grant", ROW)
-        assert not store.register.remove("grant", 1, ROW.name)
-        assert store.register.find("grant", ROW.name) == ROW
-        assert store.register.remove("grant", 2, ROW.name)
-        assert store.register.find("grant", ROW.name) is None
-        assert not store.register.remove("grant", 2, ROW.name)
+        store.auth_records.add("api_key", ROW)
+        assert not store.auth_records.remove("api_key", 1, ROW.name)
+        assert store.auth_records.find("api_key", ROW.name) == ROW
+        assert store.auth_records.remove("api_key", 2, ROW.name)
+        assert store.auth_records.find("api_key", ROW.name) is None
+        assert not store.auth_records.remove("api_key", 2, ROW.name)
 
     def test_of_many_that_add_one_name_one_does(self, durable_store: Store) -> None:
         rows = [AuthRecord("same", number, {"n": number}) for number in range(16)]
         with ThreadPoolExecutor(16) as threads:
-            added = list(threads.map(lambda row: durable_store.register.add("account", row), rows))
+            added = list(
+                threads.map(lambda row: durable_store.auth_records.add("account", row), rows)
+            )
         assert added.count(True) == 1
-        assert durable_store.register.find("account", "same") == rows[added.index(True)]
+        assert durable_store.auth_records.find("account", "same") == rows[added.index(True)]
 
     def test_all_of_it_is_there_when_the_store_is_opened_again(self, durable_url: str) -> None:
         store = open_store(durable_url)
-        store.register.add("grant", ROW)
+        store.auth_records.add("api_key", ROW)
         store.close()
         store = open_store(durable_url)
-        assert store.register.find("grant", ROW.name) == ROW
+        assert store.auth_records.find("api_key", ROW.name) == ROW
         store.close()
 
 
@@ -74,7 +76,7 @@ class TestUses:
     LATER = 4_000_000_000
 
     def use(self, store: Store, token: str, operation: str, most: int = 3) -> bool:
-        return store.uses.use(token, operation, most=most, expires_at=self.LATER)
+        return store.token_uses.use(token, operation, most=most, expires_at=self.LATER)
 
     def test_a_token_is_used_for_so_many_operations_and_no_more(self, store: Store) -> None:
         assert [self.use(store, "t", f"o{n}") for n in range(5)] == [True] * 3 + [False] * 2

@@ -11,7 +11,7 @@ from semver import Version
 
 from contract.asking import BY, OTHER, SERIES, put, put_any
 from contract.test_series import ODD_WORDS
-from monotron.model.semver import Line, Release, VersionName, place, places
+from monotron.model.semver import Line, Release, VersionName, sort_key, sort_key_range
 from monotron.model.series import INT64_MAX, Entry, SeriesKey
 from monotron.store import Store, open_store
 
@@ -42,7 +42,7 @@ IN_ORDER = words("""
 def release(
     version: str, token: str | None = "token", product: VersionName = PRODUCT, **more: object
 ) -> Release:
-    return Release(product, token, Version.parse(version), given_at=1_700_000_000_123)._replace(
+    return Release(product, token, Version.parse(version), created_at=1_700_000_000_123)._replace(
         **more
     )
 
@@ -61,7 +61,7 @@ def versions(releases: list[Release]) -> list[str]:
 
 def page(store: Store, product: VersionName = PRODUCT) -> list[str]:
     """All versions in the records, the highest first."""
-    return versions(store.releases.page(product, places()[1], 1000))
+    return versions(store.releases.page(product, sort_key_range()[1], 1000))
 
 
 def newest(store: Store, found_in: tuple[str, str], *, final: bool | None) -> str | None:
@@ -80,7 +80,7 @@ FULL = release(
     metadata="sha.7d4c379",
     previous=Version(1, 2, 57),
     reason="feat: é 🚀 $set",
-    by="github:acme/shop:123",
+    assigned_by="github:acme/shop:123",
 )
 
 
@@ -91,7 +91,7 @@ class TestAdd:
             FULL,
             release("1.3.0", bump="final", line=Line(1, 3)),
             release("0.0.1", line=Line(0, 0), previous=Version(0, 0, 0)),
-            release("1.0.0", line=Line(INT64_MAX, INT64_MAX), given_at=0),
+            release("1.0.0", line=Line(INT64_MAX, INT64_MAX), created_at=0),
             release("1.0.0", line=Line(0), previous=Version(INT64_MAX, INT64_MAX, INT64_MAX)),
             release("1.4.2", None),
         ],
@@ -99,8 +99,8 @@ class TestAdd:
     def test_a_release_comes_back_as_it_went_in(self, store: Store, wanted: Release) -> None:
         assert store.releases.add(wanted) is wanted
         assert store.releases.at(PRODUCT, wanted.version) == wanted
-        assert store.releases.page(PRODUCT, places()[1], 10) == [wanted]
-        assert store.releases.newest(PRODUCT, places(), final=None) == wanted
+        assert store.releases.page(PRODUCT, sort_key_range()[1], 10) == [wanted]
+        assert store.releases.newest(PRODUCT, sort_key_range(), final=None) == wanted
         if wanted.token is not None:
             assert store.releases.of_token(PRODUCT, wanted.token, wanted.label) == wanted
             assert store.releases.all_of_token(PRODUCT, wanted.token) == [wanted]
@@ -153,8 +153,8 @@ class TestAdd:
             assert store.releases.at(product, each.version) == each
             assert store.releases.of_token(product, "token", None) == each
             assert store.releases.all_of_token(product, "token") == [each]
-            assert store.releases.newest(product, places(), final=True) == each
-            assert store.releases.page(product, places()[1], 10) == [each]
+            assert store.releases.newest(product, sort_key_range(), final=True) == each
+            assert store.releases.page(product, sort_key_range()[1], 10) == [each]
 
     @pytest.mark.parametrize("word", [*ODD_WORDS, "rc", "1.0.0", "~", "\x7f", "\U0010ffff"])
     def test_names_and_tokens_come_back_as_they_went_in(self, store: Store, word: str) -> None:
@@ -166,8 +166,8 @@ class TestAdd:
         assert store.releases.all_of_token(product, word) == mine
         assert store.releases.of_token(product, word, None) == mine[1]
         assert store.releases.of_token(product, word, "rc") == mine[0]
-        assert store.releases.page(product, places()[1], 10) == [theirs, *mine]
-        assert store.releases.page(VersionName(1, f"{word}x"), places()[1], 10) == []
+        assert store.releases.page(product, sort_key_range()[1], 10) == [theirs, *mine]
+        assert store.releases.page(VersionName(1, f"{word}x"), sort_key_range()[1], 10) == []
 
     def test_words_that_only_look_alike_are_different(self, store: Store) -> None:
         alike = ["é", "e\u0301", "E", "e", "e ", "$e", "e.e"]
@@ -205,7 +205,7 @@ class TestAdopted:
     def test_any_number_of_versions_may_have_no_token(self, store: Store) -> None:
         adopted = [release(version, None) for version in ("1.0.0", "1.0.1", "2.0.0")]
         assert [store.releases.add(each) for each in adopted] == adopted
-        assert store.releases.page(PRODUCT, places()[1], 10) == adopted[::-1]
+        assert store.releases.page(PRODUCT, sort_key_range()[1], 10) == adopted[::-1]
 
     def test_their_versions_are_given_to_nobody(self, store: Store) -> None:
         store.releases.add(adopted := release("1.0.0", None))
@@ -233,13 +233,13 @@ class TestAdopted:
         for version in ("1.2.59", "2.0.0"):
             store.releases.add(release(version, None))
         store.releases.add(release("1.2.61", None, OTHER_PRODUCT))
-        end = places(Line(1, 2))[1]
-        assert store.releases.adopted(PRODUCT, places(Line(1, 2)))
-        assert store.releases.adopted(PRODUCT, (place(Version(1, 2, 59)), end))
-        assert not store.releases.adopted(PRODUCT, (place(Version(1, 2, 60)), end))
-        assert store.releases.adopted(PRODUCT, (place(Version(1, 2, 60)), places()[1]))
-        assert not store.releases.adopted(PRODUCT, places(Line(1, 3)))
-        assert not store.releases.adopted(VersionName(2, PRODUCT.name), places())
+        end = sort_key_range(Line(1, 2))[1]
+        assert store.releases.adopted(PRODUCT, sort_key_range(Line(1, 2)))
+        assert store.releases.adopted(PRODUCT, (sort_key(Version(1, 2, 59)), end))
+        assert not store.releases.adopted(PRODUCT, (sort_key(Version(1, 2, 60)), end))
+        assert store.releases.adopted(PRODUCT, (sort_key(Version(1, 2, 60)), sort_key_range()[1]))
+        assert not store.releases.adopted(PRODUCT, sort_key_range(Line(1, 3)))
+        assert not store.releases.adopted(VersionName(2, PRODUCT.name), sort_key_range())
 
 
 class TestReads:
@@ -248,7 +248,9 @@ class TestReads:
         assert store.releases.of_token(PRODUCT, "token", "rc") is None
         assert store.releases.all_of_token(PRODUCT, "token") == []
         assert at(store, "1.0.0") is None
-        assert [newest(store, places(), final=final) for final in (True, False, None)] == [None] * 3
+        assert [newest(store, sort_key_range(), final=final) for final in (True, False, None)] == [
+            None
+        ] * 3
         assert page(store) == []
 
     def test_a_channel_is_the_final_versions_or_one_label(self, store: Store) -> None:
@@ -286,7 +288,7 @@ class TestReads:
         add(store, *IN_ORDER)
         descending = IN_ORDER[::-1]
         for number, version in enumerate(descending):
-            below = place(Version.parse(version))
+            below = sort_key(Version.parse(version))
             found = versions(store.releases.page(PRODUCT, below, 3))
             assert found == descending[number + 1 :][:3]
 
@@ -308,17 +310,17 @@ class TestReads:
         self, store: Store, before: str, first: str
     ) -> None:
         add(store, *IN_ORDER)
-        below = place(Version.parse(before))
+        below = sort_key(Version.parse(before))
         assert versions(store.releases.page(PRODUCT, below, 1)) == [first]
 
     def test_the_newest_is_of_final_versions_of_others_or_of_all(self, store: Store) -> None:
         add(store, "1.9.0", "1.10.0", "1.11.0-beta.2", "1.11.0-rc.9", "1.11.0-rc.10", "0.99.0")
-        assert newest(store, places(), final=True) == "1.10.0"
-        assert newest(store, places(), final=False) == "1.11.0-rc.10"
-        assert newest(store, places(), final=None) == "1.11.0-rc.10"
+        assert newest(store, sort_key_range(), final=True) == "1.10.0"
+        assert newest(store, sort_key_range(), final=False) == "1.11.0-rc.10"
+        assert newest(store, sort_key_range(), final=None) == "1.11.0-rc.10"
         add(store, "1.11.0")
-        assert newest(store, places(), final=None) == "1.11.0"
-        assert newest(store, places(), final=False) == "1.11.0-rc.10"
+        assert newest(store, sort_key_range(), final=None) == "1.11.0"
+        assert newest(store, sort_key_range(), final=False) == "1.11.0-rc.10"
 
     @pytest.mark.parametrize(
         ("line", "final", "pre"),
@@ -342,9 +344,9 @@ class TestReads:
     ) -> None:
         add(store, "0.1.2", "0.10.0", "1.2.9", "1.2.10", "1.2.11-rc.1", "1.20.0", "1.21.0-rc.1")
         add(store, "2.0.0", "12.0.0", "20.0.0", "20.0.1-rc.1")
-        assert newest(store, places(line), final=True) == final
-        assert newest(store, places(line), final=False) == pre
-        assert newest(store, places(line), final=None) == max(
+        assert newest(store, sort_key_range(line), final=True) == final
+        assert newest(store, sort_key_range(line), final=False) == pre
+        assert newest(store, sort_key_range(line), final=None) == max(
             (version for version in (final, pre) if version), key=Version.parse, default=None
         )
 
@@ -366,7 +368,7 @@ class TestReads:
     ) -> None:
         add(store, "1.3.0-rc.9", "1.3.0-rc.10", "1.3.0-rc1.99", "1.3.0-RC.4", "1.3.0")
         add(store, "1.3.1-rc.77", "1.30.0", "1.3.0-rcx.1")
-        wanted = places(target=Version.parse(target), label=label)
+        wanted = sort_key_range(target=Version.parse(target), label=label)
         assert newest(store, wanted, final=False) == found
         assert newest(store, wanted, final=None) == found
         assert newest(store, wanted, final=True) is None
@@ -403,16 +405,16 @@ class TestPlaces:
     def test_they_sort_as_in_semver(self) -> None:
         table = [Version.parse(version) for version in IN_ORDER]
         assert sorted(table) == table
-        assert sorted(table, key=place) == table
-        assert len({place(version) for version in table}) == len(table)
+        assert sorted(table, key=sort_key) == table
+        assert len({sort_key(version) for version in table}) == len(table)
 
     @settings(deadline=None)
     @given(a=given_here(), b=given_here())
     def test_two_versions_have_the_order_of_their_places(self, a: Version, b: Version) -> None:
-        assert (place(a) < place(b)) == (a < b)
-        assert (place(a) == place(b)) == (a == b)
+        assert (sort_key(a) < sort_key(b)) == (a < b)
+        assert (sort_key(a) == sort_key(b)) == (a == b)
         # Byte by byte, as the engines compare.
-        assert (place(a).encode() < place(b).encode()) == (a < b)
+        assert (sort_key(a).encode() < sort_key(b).encode()) == (a < b)
 
     @settings(deadline=None)
     @given(core=cores, pres=st.lists(st.tuples(labels, numbers), min_size=2, max_size=6))
@@ -420,8 +422,8 @@ class TestPlaces:
         self, core: tuple[int, int, int], pres: list[tuple[str, int]]
     ) -> None:
         them = [Version(*core, f"{label}.{number}") for label, number in pres]
-        assert sorted(them) == sorted(them, key=place)
-        assert all(place(each) < place(Version(*core)) for each in them)
+        assert sorted(them) == sorted(them, key=sort_key)
+        assert all(sort_key(each) < sort_key(Version(*core)) for each in them)
 
     @settings(deadline=None)
     @given(foreign=any_version(), data=st.data())
@@ -435,17 +437,17 @@ class TestPlaces:
             first, *_ = foreign.prerelease.split(".")
             if first.isalnum() and not first.isdigit() and len(first) <= 20:
                 ours = data.draw(st.sampled_from([ours, Version(*core, f"{first}.{number}")]))
-        assert (place(ours) < place(foreign)) == (ours < foreign)
-        assert (place(ours) > place(foreign)) == (ours > foreign)
+        assert (sort_key(ours) < sort_key(foreign)) == (ours < foreign)
+        assert (sort_key(ours) > sort_key(foreign)) == (ours > foreign)
 
     @settings(deadline=None)
     @given(version=given_here(), line=st.builds(Line, numbers, st.none() | numbers))
     def test_a_line_holds_what_it_covers(self, version: Version, line: Line) -> None:
         for each in (line, Line(version.major), Line(version.major, version.minor)):
-            first, end = places(each)
-            assert (first <= place(version) < end) == each.covers(version)
-        first, end = places()
-        assert first <= place(version) < end
+            first, end = sort_key_range(each)
+            assert (first <= sort_key(version) < end) == each.covers(version)
+        first, end = sort_key_range()
+        assert first <= sort_key(version) < end
 
     @settings(deadline=None)
     @given(version=given_here(), target=cores, label=labels)
@@ -453,11 +455,11 @@ class TestPlaces:
         self, version: Version, target: tuple[int, int, int], label: str
     ) -> None:
         for core in (target, (version.major, version.minor, version.patch)):
-            first, end = places(target=Version(*core), label=label)
+            first, end = sort_key_range(target=Version(*core), label=label)
             same = version.finalize_version() == Version(*core) and (
                 version.prerelease or ""
             ).startswith(f"{label}.")
-            assert (first <= place(version) < end) == same
+            assert (first <= sort_key(version) < end) == same
 
 
 class TestHeights:
@@ -559,7 +561,7 @@ def reopened(durable_url: str) -> Iterator[Store]:
 class TestReopened:
     def test_everything_is_still_there(self, reopened: Store) -> None:
         adopted = release("1.4.2", None)
-        assert reopened.releases.page(PRODUCT, places()[1], 10) == [adopted, FULL]
+        assert reopened.releases.page(PRODUCT, sort_key_range()[1], 10) == [adopted, FULL]
         assert reopened.releases.add(FULL._replace(version=Version.parse("2.0.0-rc.1"))) == FULL
         assert reopened.releases.add(release("1.4.2", "late")) is None
         assert reopened.high_water_marks([SERIES]) == [41]

@@ -24,7 +24,7 @@ def test_a_store_that_keeps_its_word_passes_with_one_write_a_time(store: Store) 
 
 def test_a_store_whose_series_were_all_raised_to_the_end_passes(store: Store) -> None:
     self_check(store)
-    store.bump(INT64_MAX, BY)
+    store.fast_forward(INT64_MAX, BY)
     self_check(store)
     assert store.high_water_marks([SERIES]) == [1]
 

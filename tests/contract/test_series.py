@@ -152,8 +152,7 @@ class TestBatches:
         assert values(store.allocate([ask_any(token) for token in tokens])) == expected
         assert values(store.allocate([ask_any(token) for token in tokens])) == expected
 
-    def test_requests_of_one_lane_for_several_series_count_apart(self, store: Store) -> None:
-        assert store.lane(SERIES) == store.lane(OTHER)
+    def test_requests_of_a_batch_for_several_series_count_apart(self, store: Store) -> None:
         batch = [ask("a"), ask("a", series=OTHER), ask("b"), ask("a"), ask("a", series=OTHER)]
         assert values(store.allocate(batch)) == [1, 1, 2, 3, 1]
 
@@ -164,17 +163,17 @@ class TestBatches:
         assert isinstance(refused, SeriesExhausted)
 
 
-class TestStart:
-    def test_a_started_step_is_finished_on_another_thread(self, store: Store) -> None:
-        finish = store.start([ask("a"), ask("b"), ask("a")])
+class TestBeginAllocate:
+    def test_a_batch_that_began_may_finish_on_another_thread(self, store: Store) -> None:
+        finish = store.begin_allocate([ask("a"), ask("b"), ask("a")])
         with ThreadPoolExecutor(1) as executor:
             assert values(executor.submit(finish).result()) == [1, 2, 3]
         assert put(store, "a") == 3
 
-    def test_what_comes_meanwhile_waits_for_its_end(self, store: Store) -> None:
+    def test_later_batches_wait_until_a_batch_that_began_has_finished(self, store: Store) -> None:
         with ThreadPoolExecutor(3) as executor:
-            finish = store.start([ask("a")])
-            other = executor.submit(store.start([ask("b", series=OTHER)]))
+            finish = store.begin_allocate([ask("a")])
+            other = executor.submit(store.begin_allocate([ask("b", series=OTHER)]))
             third = executor.submit(store.allocate, [ask("c", series=SeriesKey(1, "third"))])
             assert values(finish()) == values(other.result()) == values(third.result()) == [1]
         assert store.peek([SERIES]) == [Entry(1, SERIES.key, "a", 1)]
@@ -265,14 +264,14 @@ class TestReads:
         put(store, "b")
         rows = store.ledger_page(SERIES, None, 10)
         assert rows is not None
-        newest, oldest = (row.given_at for row in rows)
+        newest, oldest = (row.created_at for row in rows)
         assert before <= oldest <= newest <= int(time.time() * 1000) + 1
 
 
 class TestByWhom:
     def test_the_ledger_says_by_which_credential_each_value_was_given(self, store: Store) -> None:
-        for token, by in [("a", "root"), ("b", "github:acme/shop:123"), ("c", "anybody")]:
-            store.allocate([ask(token, by=by)])
+        for token, assigned_by in [("a", "root"), ("b", "github:acme/shop:123"), ("c", "anybody")]:
+            store.allocate([ask(token, assigned_by=assigned_by)])
         assert given_by(store) == [
             ("a", "root"),
             ("b", "github:acme/shop:123"),
@@ -281,54 +280,56 @@ class TestByWhom:
 
     def test_within_a_batch_each_token_has_its_own(self, store: Store) -> None:
         batch = [("a", "x"), ("b", "y"), ("a", "z"), ("c", "x")]
-        store.allocate([ask(token, by=by) for token, by in batch])
+        store.allocate([ask(token, assigned_by=assigned_by) for token, assigned_by in batch])
         assert given_by(store) == batch
 
     def test_a_batch_by_one_is_by_that_one(self, store: Store) -> None:
-        store.allocate([ask(token, by="root") for token in "abc"])
+        store.allocate([ask(token, assigned_by="root") for token in "abc"])
         assert given_by(store) == [(token, "root") for token in "abc"]
-        store.allocate([ask(token, by="other") for token in "de"])
+        store.allocate([ask(token, assigned_by="other") for token in "de"])
         assert given_by(store)[3:] == [("d", "other"), ("e", "other")]
 
     def test_a_repeated_token_keeps_its_first(self, store: Store) -> None:
-        store.allocate([ask_any("a", by="first"), ask_any("a", by="second")])
-        store.allocate([ask("a", by="third")])
-        store.allocate([ask_any("b", by="fourth"), ask_any("a", by="fifth")])
+        store.allocate([ask_any("a", assigned_by="first"), ask_any("a", assigned_by="second")])
+        store.allocate([ask("a", assigned_by="third")])
+        store.allocate([ask_any("b", assigned_by="fourth"), ask_any("a", assigned_by="fifth")])
         assert given_by(store) == [("a", "first"), ("b", "fourth")]
 
     def test_a_token_that_gets_another_value_has_one_for_each(self, store: Store) -> None:
-        for token, by in [("a", "first"), ("b", "second"), ("a", "third")]:
-            store.allocate([ask(token, by=by)])
+        for token, assigned_by in [("a", "first"), ("b", "second"), ("a", "third")]:
+            store.allocate([ask(token, assigned_by=assigned_by)])
         assert given_by(store) == [("a", "first"), ("b", "second"), ("a", "third")]
 
     def test_a_raise_has_one_too_and_where_it_changes_nothing_keeps_what_is_there(
         self, store: Store
     ) -> None:
-        store.allocate([ask("a", by="first")])
+        store.allocate([ask("a", assigned_by="first")])
         store.advance_to(SERIES, 1, "second")
         store.advance_to(SERIES, 41, "third")
         store.advance_to(SERIES, 41, "fourth")
         assert given_by(store) == [("a", "first"), (None, "third")]
 
     def test_a_new_life_knows_nothing_of_the_old_one(self, store: Store) -> None:
-        store.allocate([ask("a", by="first")])
+        store.allocate([ask("a", assigned_by="first")])
         store.delete(SERIES, restart=True)
-        store.allocate([ask("a", by="second")])
+        store.allocate([ask("a", assigned_by="second")])
         assert given_by(store) == [("a", "second")]
 
     @pytest.mark.parametrize("name", ["$by", "a.b", "é", "🚀" * 128, ""])
     def test_it_comes_back_as_it_went_in(self, store: Store, name: str) -> None:
-        store.allocate([ask("a", by=name), ask("b", by="other")])
-        store.allocate([ask("c", by=name)])
+        store.allocate([ask("a", assigned_by=name), ask("b", assigned_by="other")])
+        store.allocate([ask("c", assigned_by=name)])
         assert given_by(store) == [("a", name), ("b", "other"), ("c", name)]
 
     def test_pages_of_any_size_have_it(self, store: Store) -> None:
         for number in range(6):
-            store.allocate([ask(f"{number}-{each}", by=f"by-{number}-{each}") for each in "ab"])
+            store.allocate(
+                [ask(f"{number}-{each}", assigned_by=f"by-{number}-{each}") for each in "ab"]
+            )
         rows: list[LedgerEntry] = []
         while page := store.ledger_page(SERIES, rows[-1].entry.value if rows else None, 5):
             rows += page
-        assert [row.by for row in rows] == [f"by-{row.entry.token}" for row in rows]
+        assert [row.assigned_by for row in rows] == [f"by-{row.entry.token}" for row in rows]
         assert len(rows) == 12
 
 
@@ -450,11 +451,11 @@ class TestDelete:
         assert put(store, "a") == 1
 
     def test_many_lives_do_not_mix(self, store: Store) -> None:
-        for life in range(20):
-            tokens = [f"{life}-{number}" for number in range(life)]
+        for generation in range(20):
+            tokens = [f"{generation}-{number}" for number in range(generation)]
             store.allocate([ask_any(token) for token in ["same", *tokens]])
             assert [token for token, _ in ledger(store)] == ["same", *tokens]
-            store.delete(SERIES, restart=life % 2 == 0)
+            store.delete(SERIES, restart=generation % 2 == 0)
 
 
 class TestPing:

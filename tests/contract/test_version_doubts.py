@@ -20,9 +20,9 @@ from monotron.model import conventional_commits as commits
 from monotron.model.allocation import AllocationRequest
 from monotron.model.semver import Line, Release, VersionName
 from monotron.model.series import ANYBODY, INT64_MAX, Allocation, Reuse, SeriesKey
-from monotron.services.series import SeriesService
-from monotron.services.versions import VersionRequest, VersionResult, VersionService
+from monotron.services.versions import VersionRequest, VersionResult
 from monotron.store import Store, open_store
+from support.services import StoreServices
 
 T = TypeVar("T")
 
@@ -36,8 +36,8 @@ class Domain:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.series = SeriesService(store)
-        self.versions = VersionService(store, self.series)
+        services = StoreServices(store)
+        self.series, self.versions = services.series, services.versions
 
     async def next(
         self, token: str, wanted: VersionRequest | None = None, text: bytes = b""
@@ -78,16 +78,16 @@ class TestApplied:
         """T has counted a number before, and U has not."""
         store = open_store("sqlite://")
 
-        def start(
+        def begin(
             requests: Sequence[AllocationRequest],
         ) -> Callable[[], list[Allocation | MonotronError]]:
             def finish() -> list[Allocation | MonotronError]:
                 raise StoreUnavailable("The store does not answer.")
 
-            return finish if len(requests) > 1 else steps(requests)
+            return finish if len(requests) > 1 else begin_allocate(requests)
 
-        steps = store.start
-        store.start = start  # type: ignore[method-assign]
+        begin_allocate = store.begin_allocate
+        store.begin_allocate = begin  # type: ignore[method-assign]
 
         async def ask(domain: Domain) -> tuple[MonotronError, MonotronError]:
             next_, shared = domain.series.next, list[asyncio.Future[Allocation]]()
@@ -231,7 +231,7 @@ class TestMeanwhile:
             return method(*args)
 
         run(store, prepare)
-        versions = VersionService(store, SeriesService(store))
+        versions = StoreServices(store).versions
         once(store._heads, "read", read, with_method=True)  # type: ignore[attr-defined]
         assert str(versions._latest(PRODUCT).release.version) in ("1.2.57", "2.0.0")
         store.close()

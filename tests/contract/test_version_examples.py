@@ -15,6 +15,7 @@ from monotron.services.series import SeriesService
 from monotron.services.versions import VersionRequest, VersionResult, VersionService
 from monotron.store import Store
 from monotron.web.problem import STATUS
+from support.services import StoreServices
 
 PAGE = (Path(__file__).parents[2] / "docs/versions.md").read_text()
 NAME = "some-great-service"
@@ -85,16 +86,16 @@ def told(answer: VersionResult) -> str:
     release = answer.release
     metadata = f"+{release.metadata}" if release.metadata else ""
     previous = f", previous `{release.previous}`" if release.previous else ""
-    given_before = ", given before" if answer.reused else ""
+    reused = ", reused" if answer.reused else ""
     latest = "" if answer.latest else ", not latest"
-    return f"`{release.version}{metadata}`{previous}{given_before}{latest}"
+    return f"`{release.version}{metadata}`{previous}{reused}{latest}"
 
 
 @pytest.mark.parametrize("example", examples(), ids=lambda each: f"{each.before} {each.request}")
 def test_an_example_of_the_documentation_is_true(example: Example, store: Store) -> None:
     async def run() -> str:
-        series = SeriesService(store)
-        versions = VersionService(store, series)
+        services = StoreServices(store)
+        series, versions = services.series, services.versions
         for request in example.before:
             await prepare(series, versions, request)
         try:

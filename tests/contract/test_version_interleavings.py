@@ -18,10 +18,9 @@ from contract.test_version_examples import wanted
 from monotron.errors import MonotronError
 from monotron.model.semver import parse_final
 from monotron.model.series import ANYBODY
-from monotron.services.series import SeriesService
-from monotron.services.versions import VersionService
 from monotron.store import Store, open_store
 from support.mongod import ReplicaSet
+from support.services import StoreServices
 
 NAME = "some-great-service"
 accounts = count(1)
@@ -68,7 +67,7 @@ class Watched:
         found = getattr(self._watched, name)
         if name == "releases":
             return Watched(found, self._before)
-        if name in ("lane", "tidy") or not callable(found):
+        if name == "after_commit" or not callable(found):
             return found
 
         def call(*args: Any, **more: Any) -> Any:
@@ -82,8 +81,8 @@ class Asker:
     """Asks for versions, on a thread and a loop of its own."""
 
     def __init__(self, store: Any) -> None:
-        self._series = SeriesService(store)
-        self._versions = VersionService(store, self._series)
+        self._services = StoreServices(store)
+        self._versions = self._services.versions
         self._thread = ThreadPoolExecutor(1)
         self._runner = self._thread.submit(asyncio.Runner).result()
 
@@ -106,8 +105,7 @@ class Asker:
     def close(self) -> None:
         self._thread.submit(self._runner.close).result()
         self._thread.shutdown()
-        self._series._steps.close()
-        self._series._calls.close()
+        self._services.close()
 
 
 class Stage:

@@ -23,10 +23,10 @@ from monotron.errors import MonotronError
 from monotron.model.allocation import AllocationRequest
 from monotron.model.semver import Line, Release, VersionName, pre_release
 from monotron.model.series import ANYBODY, INT64_MAX, Reuse, SeriesKey
-from monotron.services.series import SeriesService
-from monotron.services.versions import VersionRequest, VersionResult, VersionService
+from monotron.services.versions import VersionRequest, VersionResult
 from monotron.services.versions.types import Plan
 from monotron.store import Store, open_store
+from support.services import StoreServices
 
 T = TypeVar("T")
 Number = tuple[int, int, int]
@@ -282,8 +282,8 @@ class Domain:
 
     def __init__(self, store: Store, runner: asyncio.Runner) -> None:
         self.store = store
-        self.series = SeriesService(store)
-        self.versions = VersionService(store, self.series)
+        self.services = StoreServices(store)
+        self.series, self.versions = self.services.series, self.services.versions
         self._runner = runner
 
     def run(self, call: Coroutine[Any, Any, T]) -> T:
@@ -304,7 +304,8 @@ def domain_on(store: Store) -> Iterator[Domain]:
         try:
             yield domain
         finally:
-            domain.series.close()
+            domain.services.close()
+            domain.store.close()
 
 
 accounts = iter(range(1, 10_000_000))

@@ -66,9 +66,9 @@ def found(store: MongoStore) -> dict[str, str]:
     return store.attributes.all(SERIES, "a")
 
 
-def lives(store: MongoStore) -> set[ObjectId]:
+def generations(store: MongoStore) -> set[ObjectId]:
     """Return the generations that have documents."""
-    return {row["life"] for row in store.attributes._attributes.find({})}
+    return {row["generation"] for row in store.attributes._attributes.find({})}
 
 
 class Late:
@@ -226,12 +226,12 @@ class TestDeletes:
         late = Late()
         wire(store, late)
         merge(store, x="1")
-        (life,) = lives(store)
+        (generation,) = generations(store)
         other.delete(SERIES, restart=True)
-        other._sealer._sweep((SERIES, life))
-        assert lives(store) == set()
+        other._sealer._sweep((SERIES, generation))
+        assert generations(store) == set()
         late.arrive()
-        assert lives(store) <= {life}
+        assert generations(store) <= {generation}
         assert found(store) == found(other) == {}
         assert put(other, "a") == 1
         assert found(store) == found(other) == {}
@@ -273,7 +273,7 @@ class TestDeletes:
             store.attributes.merge(SERIES, token, {"x": "1"})
         store.attributes.merge(OTHER, "a", {"x": "1"})
         swept: list[Any] = []
-        store._sealer.sweep_later = lambda series, life: swept.append((series, life))  # type: ignore[method-assign]
+        store._sealer.sweep_later = lambda series, generation: swept.append((series, generation))  # type: ignore[method-assign]
         store.delete(SERIES, restart=False)
         merge(store, y="2")
         (ended,) = swept
@@ -338,4 +338,4 @@ def test_user_text_is_never_a_field_name(store: MongoStore) -> None:
     store.attributes.merge(SERIES, "a", {"$set": "1", "a.b": "2"})
     (row,) = store.attributes._attributes.find({})
     assert row["attributes"] == [{"name": "$set", "value": "1"}, {"name": "a.b", "value": "2"}]
-    assert row.keys() == {"_id", "account", "key", "life", "token", "attributes", "stamp"}
+    assert row.keys() == {"_id", "account", "key", "generation", "token", "attributes", "stamp"}

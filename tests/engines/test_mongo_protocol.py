@@ -243,7 +243,7 @@ class TestSealing:
         while not held_back:
             assert store._sealer._thread.is_alive()
         ((series, head),) = held_back
-        part = Head(head.life, 2, "b", ("b",), head.stamp, head.given_at, (BY,), fresh=1)
+        part = Head(head.generation, 2, "b", ("b",), head.stamp, head.created_at, (BY,), fresh=1)
         store._ledger.seal_fresh([(series, part)], store._deadlines.start())
         assert part.sealed
         assert put_any(other, "d") == 4
@@ -257,7 +257,7 @@ class TestSealing:
             assert store._sealer._thread.is_alive()
         ((series, head),) = held_back
         forged = Head(
-            head.life, 1, "forged", ("forged",), head.stamp, head.given_at, (BY,), fresh=1
+            head.generation, 1, "forged", ("forged",), head.stamp, head.created_at, (BY,), fresh=1
         )
         store._ledger.seal_fresh([(series, forged)], store._deadlines.start())
         assert forged.sealed
@@ -274,10 +274,10 @@ class TestSealing:
         assert head.sealing.wait(
             10
         )  # otherwise its rows could come after the sweep, which is early here
-        life = store._heads._series.find_one({})["life"]  # type: ignore[index]
+        generation = store._heads._series.find_one({})["generation"]  # type: ignore[index]
         store.delete(SERIES, restart=False)
         put_any(store, "d")
-        store._sealer._sweep((SERIES, life))
+        store._sealer._sweep((SERIES, generation))
         assert [row["token"] for row in store._ledger._entries.find({})] in (["d"], [])
         assert ledger(store) == [("d", 4)]
 
@@ -308,7 +308,7 @@ class TestCarriedBatches:
     def rows(self, store: MongoStore) -> list[tuple[str | None, str | None]]:
         """Return the sealed (token, credential) pairs."""
         found = store._ledger._entries.find({}).sort("value", 1)
-        return [(row["token"], row.get("by")) for row in found]
+        return [(row["token"], row.get("assigned_by")) for row in found]
 
     def test_a_batch_does_not_wait_for_a_running_seal(
         self, store: MongoStore, sealing_blocked: threading.Event
@@ -331,17 +331,19 @@ class TestCarriedBatches:
         self, store: MongoStore, other: MongoStore, sealing_blocked: threading.Event
     ) -> None:
         given = [("a", "x"), ("b", "x"), ("c", "y"), ("d", "z")]
-        store.allocate([ask_any(token, by=by) for token, by in given[:2]])
-        assert self.stored(store, "by") == "x"  # stored once while all are equal
-        store.allocate([ask_any("c", by="y"), ask_any("a", by="y")])
-        store.allocate([ask_any("d", by="z"), ask_any("c", by="z")])
-        assert self.stored(store, "by") == ["x", "x", "y", "z"]
+        store.allocate(
+            [ask_any(token, assigned_by=assigned_by) for token, assigned_by in given[:2]]
+        )
+        assert self.stored(store, "assigned_by") == "x"  # stored once while all are equal
+        store.allocate([ask_any("c", assigned_by="y"), ask_any("a", assigned_by="y")])
+        store.allocate([ask_any("d", assigned_by="z"), ask_any("c", assigned_by="z")])
+        assert self.stored(store, "assigned_by") == ["x", "x", "y", "z"]
         assert given_by(store) == given_by(other) == given
-        other.allocate([ask_any("e", by="another server's")])  # which seals them first
+        other.allocate([ask_any("e", assigned_by="another server's")])  # which seals them first
         given.append(("e", "another server's"))
         assert given_by(other) == given
         sealing_blocked.set()
-        store.allocate([ask_any("f", by="x"), ask_any("a", by="z")])
+        store.allocate([ask_any("f", assigned_by="x"), ask_any("a", assigned_by="z")])
         assert given_by(store) == [*given, ("f", "x")]
         store.advance_to(SERIES, 41, "w")  # whose own row the background thread may have sealed
         assert self.rows(store)[:6] == [*given, ("f", "x")]
@@ -350,22 +352,22 @@ class TestCarriedBatches:
         self, store: MongoStore, sealing_blocked: threading.Event
     ) -> None:
         given = [("a", "x"), ("b", "y"), ("c", "z")]
-        for token, by in given[:2]:
-            store.allocate([ask_any(token, by=by)])
+        for token, assigned_by in given[:2]:
+            store.allocate([ask_any(token, assigned_by=assigned_by)])
         head = store._heads._remembered.get(SERIES)
         assert head is not None
         store._ledger.seal_fresh([(SERIES, head.carried[0])], store._deadlines.start())
-        store.allocate([ask_any("c", by="z")])
+        store.allocate([ask_any("c", assigned_by="z")])
         assert self.stored(store) == ["b", "c"]
-        assert self.stored(store, "by") == ["y", "z"]
+        assert self.stored(store, "assigned_by") == ["y", "z"]
         assert given_by(store) == given
 
     def test_tokens_sealed_in_the_background_keep_their_credential(
         self, store: MongoStore, sealing_blocked: threading.Event
     ) -> None:
         given = [("a", "x"), ("b", "y"), ("c", "x"), ("d", "x")]
-        for token, by in given:
-            store.allocate([ask_any(token, by=by)])
+        for token, assigned_by in given:
+            store.allocate([ask_any(token, assigned_by=assigned_by)])
         head = store._heads._remembered.get(SERIES)
         sealing_blocked.set()
         assert head is not None
@@ -379,8 +381,8 @@ class TestCarriedBatches:
         other.allocate([ask_any("a"), ask_any("b")])
         other.allocate([ask_any("c"), ask_any("d")])
         other.close()  # which seals them
-        store._heads._series.update_one({}, {"$unset": {"by": ""}})
-        store._ledger._entries.update_many({}, {"$unset": {"by": ""}})
+        store._heads._series.update_one({}, {"$unset": {"assigned_by": ""}})
+        store._ledger._entries.update_many({}, {"$unset": {"assigned_by": ""}})
         store._ledger._entries.delete_many({"value": {"$gte": 3}})  # as if it were not sealed yet
         assert given_by(store) == [(token, None) for token in "abcd"]
         assert put_any(store, "e") == 5
@@ -710,7 +712,7 @@ class TestSealingHeadsOfOtherServers:
         other.allocate([ask_any("a"), ask_any("b")])
         head = other._heads._remembered.get(SERIES)
         assert head is not None
-        store._ledger._now = lambda: head.given_at
+        store._ledger._now = lambda: head.created_at
         calls = self.counted(store)
         assert put_any(store, "c") == 3
         assert calls == {"insert_many": 1}
@@ -732,9 +734,9 @@ class TestSealingHeadsOfOtherServers:
         given = [ask_any(token, key) for key in self.KEYS for token in "ab"]
         assert values(other.allocate(given)) == [1, 2] * 5
         times = dict(zip(self.KEYS, (1000, 1000, 0, 0, 0), strict=True))
-        for key, given_at in times.items():
+        for key, created_at in times.items():
             condition = {"key": key.key}
-            store._heads._series.update_one(condition, {"$set": {"given_at": Int64(given_at)}})
+            store._heads._series.update_one(condition, {"$set": {"created_at": Int64(created_at)}})
         heads = store._heads.read(self.KEYS, store._deadlines.start())
         for key in self.KEYS[1:5]:
             store._ledger.seal_fresh(

@@ -109,6 +109,20 @@ def test_a_second_start_continues_with_the_existing_store(new_database_url: str)
     second.close()
 
 
+def test_a_database_of_an_unreleased_format_is_rejected(
+    replica_set: ReplicaSet, new_database_url: str
+) -> None:
+    with replica_set.client() as client:
+        entries = client["new"].entries
+        entries.create_index([(field, 1) for field in ("account", "key", "life", "value")])
+    with pytest.raises(StartupError) as error:
+        open_store(new_database_url)
+    assert str(error.value) == (
+        "The MongoDB database new has the format of an unreleased Monotron. This version cannot "
+        "read it. Use another database, or drop this one."
+    )
+
+
 @pytest.mark.parametrize(("options", "seconds"), [({}, 5), ({"connectTimeoutMS": 9000}, 9)])
 def test_the_connection_timeout_is_5_s_unless_the_url_sets_one(
     replica_set: ReplicaSet, options: dict[str, int], seconds: float

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from contract.asking import BY, OTHER, SERIES, ask_any, given_by, ledger, put, put_any
+from contract.asking import OTHER, SERIES, ask_any, ledger, put, put_any
 from monotron.errors import (
     InternalError,
     MonotronError,
@@ -18,10 +18,9 @@ from monotron.errors import (
     StorageFull,
     StoreUnavailable,
 )
-from monotron.model.semver import VersionName
 from monotron.model.series import Entry, SeriesKey
 from monotron.store import open_store
-from monotron.store.sqlite.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
+from monotron.store.sqlite.schema import APPLICATION_ID, SCHEMA_VERSION
 from monotron.store.sqlite.store import SqliteStore
 
 
@@ -36,17 +35,6 @@ def store(file: Path) -> Iterator[SqliteStore]:
     assert isinstance(store, SqliteStore)
     yield store
     store.close()
-
-
-def made_by_schema(file: Path, version: int, *rows: str) -> None:
-    """A file as an older Monotron left it."""
-    with sqlite3.connect(file) as connection:
-        connection.executescript("".join(SCHEMA[:version]))
-        for statement in rows:
-            connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {version}")
-    connection.close()
 
 
 class Disk:
@@ -121,7 +109,7 @@ class TestTheFile:
             connection.execute("CREATE TABLE theirs (x)")
         connection.close()
         before = file.read_bytes()
-        with pytest.raises(StartupError, match="some other program"):
+        with pytest.raises(StartupError, match="another program"):
             open_store(f"sqlite:///{file}")
         with sqlite3.connect(file) as connection:
             tables = connection.execute("SELECT name FROM sqlite_schema").fetchall()
@@ -142,54 +130,25 @@ class TestTheFile:
         with pytest.raises(StartupError, match="newer Monotron"):
             open_store(f"sqlite:///{file}")
 
-    def test_of_the_first_schema_is_brought_up_to_date_with_all_that_it_holds(
-        self, file: Path
-    ) -> None:
-        made_by_schema(
-            file,
-            1,
-            "INSERT INTO series VALUES (3, 1, 'some-great-service', 1, 'a', 1)",
-            "INSERT INTO entries VALUES (3, 1, 'a', 0)",
-        )
-        for _ in range(2):
-            store = open_store(f"sqlite:///{file}")
-            assert put_any(store, "a") == 1
-            assert store.releases.page(VersionName(1, "name"), "~", 1) == []
-            store.close()
-        with sqlite3.connect(file) as connection:
-            assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
-        connection.close()
-
-    def test_of_the_second_schema_says_nothing_of_by_whom_its_values_were_given(
-        self, file: Path
-    ) -> None:
-        made_by_schema(
-            file,
-            2,
-            "INSERT INTO series VALUES (3, 1, 'some-great-service', 42, 'b', 1)",
-            "INSERT INTO entries VALUES (3, 1, 'a', 0), (3, 41, NULL, 0), (3, 42, 'b', 0)",
-            "INSERT INTO releases VALUES (1, 'name', 't', '', 'place', 1, '1.2.3',"
-            " 'patch', NULL, NULL, '1.2.2', NULL, 0)",
-        )
-        for _ in range(2):
-            store = open_store(f"sqlite:///{file}")
-            assert [put_any(store, token) for token in "abc"] == [1, 42, 43]
-            assert given_by(store) == [("a", None), (None, None), ("b", None), ("c", BY)]
-            (release,) = store.releases.page(VersionName(1, "name"), "~", 10)
-            assert (str(release.version), release.by) == ("1.2.3", None)
-            store.close()
-
-    @pytest.mark.parametrize("version", range(SCHEMA_VERSION))
-    def test_of_any_older_schema_can_do_all_that_a_new_one_can(
+    @pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
+    def test_a_file_of_an_unreleased_format_is_rejected_unchanged(
         self, file: Path, version: int
     ) -> None:
-        made_by_schema(file, version)
-        store = open_store(f"sqlite:///{file}")
-        assert put_any(store, "a") == 1
-        assert given_by(store) == [("a", BY)]
-        assert store.attributes.merge(SERIES, "a", {"x": "1"}) == {"x": "1"}
-        assert store.releases.page(VersionName(1, "name"), "~", 1) == []
-        store.close()
+        with sqlite3.connect(file) as connection:
+            connection.execute("CREATE TABLE series (old_name INTEGER)")
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {version}")
+        connection.close()
+        with pytest.raises(StartupError) as error:
+            open_store(f"sqlite:///{file}")
+        assert str(error.value) == (
+            f"{file} has the format of an unreleased Monotron. This version reads schema "
+            f"{SCHEMA_VERSION} only, and the file has schema {version}. Start with a new file."
+        )
+        with sqlite3.connect(file) as connection:
+            assert connection.execute("PRAGMA user_version").fetchone() == (version,)
+            assert connection.execute("SELECT name FROM sqlite_schema").fetchall() == [("series",)]
+        connection.close()
 
     def test_in_a_folder_that_is_not_there_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(StartupError, match="unable to open"):
@@ -245,7 +204,7 @@ class TestTheLog:
     def test_is_moved_by_a_step_only_when_its_callers_have_their_answers(
         self, store: SqliteStore, file: Path
     ) -> None:
-        finish = store.start([ask_any("first"), ask_any("second"), ask_any("third")])
+        finish = store.begin_allocate([ask_any("first"), ask_any("second"), ask_any("third")])
         assert [each.entry.value for each in finish()] == [1, 2, 3]
         assert b"first" not in file.read_bytes()
         store.after_commit()
@@ -274,9 +233,9 @@ class TestTheLog:
     def test_is_left_alone_while_somebody_else_has_the_file(
         self, store: SqliteStore, file: Path
     ) -> None:
-        first = store.start([ask_any("first"), ask_any("second"), ask_any("third")])
+        first = store.begin_allocate([ask_any("first"), ask_any("second"), ask_any("third")])
         first()
-        second = store.start([ask_any("fourth")])
+        second = store.begin_allocate([ask_any("fourth")])
         store.after_commit()
         assert b"first" not in file.read_bytes()
         second()
@@ -338,7 +297,7 @@ class TestAnError:
     def test_of_rows_that_contradict_is_an_alarm(self, store: SqliteStore) -> None:
         put(store, "a")
         store._file._connection.execute(
-            "INSERT INTO entries SELECT life, 2, 'forged', 0, NULL FROM series WHERE key = ?",
+            "INSERT INTO entries SELECT generation, 2, 'forged', 0, NULL FROM series WHERE key = ?",
             (SERIES.key,),
         )
         with pytest.raises(InternalError):
@@ -386,19 +345,21 @@ class TestBackup:
 
 class TestSweeping:
     def test_entries_of_deleted_lives_go_by_and_by(self, store: SqliteStore) -> None:
-        for life in range(3):
-            store.allocate([ask_any(f"{life}-{number}") for number in range(500)])
+        for generation in range(3):
+            store.allocate([ask_any(f"{generation}-{number}") for number in range(500)])
             store.delete(SERIES, restart=True)
         for number in range(30):
             put_any(store, f"t{number}", series=OTHER)
         rows = store._file._connection.execute("SELECT count(*) FROM entries").fetchone()
-        garbage = store._file._connection.execute("SELECT count(*) FROM garbage").fetchone()
+        garbage = store._file._connection.execute(
+            "SELECT count(*) FROM deleted_generations"
+        ).fetchone()
         assert rows == (30,)
         assert garbage == (0,)
 
     def test_so_do_their_attributes(self, store: SqliteStore) -> None:
-        for life in range(3):
-            if life == 1:
+        for generation in range(3):
+            if generation == 1:
                 put(store, "a")
             for token in "ab":
                 given = {f"{number}": "x" * 8192 for number in range(64)}
@@ -408,31 +369,33 @@ class TestSweeping:
         for number in range(30):
             put_any(store, f"t{number}", series=OTHER)
         rows = store._file._connection.execute("SELECT count(*) FROM attributes").fetchone()
-        garbage = store._file._connection.execute("SELECT count(*) FROM garbage").fetchone()
+        garbage = store._file._connection.execute(
+            "SELECT count(*) FROM deleted_generations"
+        ).fetchone()
         assert rows == (1,)
         assert garbage == (0,)
         assert store.attributes.all(SERIES, "a") == {"x": "1"}
 
     def test_a_life_that_only_attributes_had_is_never_used_again(self, store: SqliteStore) -> None:
-        lives = set()
+        generations = set()
         for number in range(10):
             series = SeriesKey(1, str(number % 3))
             store.attributes.merge(series, "a", {"x": "1"})
             rows = store._file._connection.execute(
-                "SELECT life FROM series WHERE key = ?", (series.key,)
+                "SELECT generation FROM series WHERE key = ?", (series.key,)
             ).fetchall()
-            lives.update(rows)
+            generations.update(rows)
             store.delete(series, restart=False)
-        assert len(lives) == 10
+        assert len(generations) == 10
 
     def test_a_life_is_never_used_again(self, store: SqliteStore) -> None:
-        lives = set()
+        generations = set()
         for number in range(10):
             series = SeriesKey(1, str(number % 3))
             put(store, "a", series=series)
             rows = store._file._connection.execute(
-                "SELECT life FROM series WHERE key = ?", (series.key,)
+                "SELECT generation FROM series WHERE key = ?", (series.key,)
             ).fetchall()
-            lives.update(rows)
+            generations.update(rows)
             store.delete(series, restart=True)
-        assert len(lives) == 10
+        assert len(generations) == 10

@@ -57,7 +57,7 @@ def test_four_servers_that_start_concurrently_create_one_store(
             server.kill()
     assert unique == {
         "series": [["account", "key"]],
-        "entries": [["account", "key", "life", "value"]],
+        "entries": [["account", "key", "generation", "value"]],
     }
 
 

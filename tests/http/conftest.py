@@ -7,13 +7,13 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 from http.client import parse_headers
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from support.credentials import UNLIMITED
-from support.mongod import ReplicaSet
 from support.server import ROOT, ROOT_ENV, Client, Response, Server, raw
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -39,25 +39,16 @@ def server(store_url: str) -> Iterator[Server]:
     assert "Traceback" not in server.log()
 
 
-@pytest.fixture(scope="module", params=["sqlite", "mongodb"])
-def either_store_url(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """A fresh store of one kind, then of the other."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path_factory.mktemp('store')}/monotron.db"
-        return
-    replica_set: ReplicaSet = request.getfixturevalue("replica_set")
-    database = request.module.__name__.rpartition(".")[2]
-    yield replica_set.url(database)
-    with replica_set.client() as client:
-        client.drop_database(database)
+@pytest.fixture(scope="session")
+def guarded_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The SQLite file of the guarded server."""
+    return tmp_path_factory.mktemp("guarded") / "monotron.db"
 
 
-@pytest.fixture(scope="module")
-def guarded(either_store_url: str) -> Iterator[Server]:
-    """A server that asks for credentials, without limits, on either store."""
-    with Server(either_store_url, args=UNLIMITED, env=ROOT_ENV) as server:
+@pytest.fixture(scope="session")
+def guarded(guarded_store: Path) -> Iterator[Server]:
+    """A server with a root key and without rate limits, which all modules share."""
+    with Server(f"sqlite:///{guarded_store}", args=UNLIMITED, env=ROOT_ENV) as server:
         yield server
         assert server.running
     assert "Traceback" not in server.log()
@@ -72,14 +63,14 @@ def root(guarded: Server) -> Iterator[Client]:
 
 @pytest.fixture
 def stranger(guarded: Server) -> Iterator[Client]:
-    """A connection to the guarded server without credentials, unless a request brings some."""
+    """A connection to the guarded server without credentials, except those of a request."""
     with guarded.client() as client:
         yield client
 
 
 @pytest.fixture
 def send_to_guarded(guarded: Server) -> Callable[[bytes], list[Response]]:
-    """Bytes as they are, and the answers to them; none if the server hung up without one."""
+    """Sends bytes to the guarded server, and returns the responses before it disconnects."""
     return lambda data: answers(raw(guarded.port, data), data)
 
 

@@ -15,7 +15,7 @@ from monotron import server as composition
 from monotron.config import Settings
 from monotron.logging_setup import RequestLog
 from monotron.model.series import Allocation, Entry
-from monotron.services.series import SeriesService
+from monotron.services.executor import StoreExecutor
 from monotron.store import open_store
 from monotron.web import app
 from monotron.web.app import MonotronApplication
@@ -32,9 +32,9 @@ def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
 @asynccontextmanager
 async def serving() -> AsyncIterator[tuple[MonotronApplication, int]]:
     store = open_store("sqlite://")
-    series = SeriesService(store)
+    executor = StoreExecutor(store.max_concurrency)
     application = await composition._application(
-        Settings.load({}, {}), store, series, RequestLog("json", io.StringIO())
+        Settings.load({}, {}), store, executor, RequestLog("json", io.StringIO())
     )
     server = composition.http_server(application)
     (socket,) = bind_sockets(0, "127.0.0.1")
@@ -42,7 +42,8 @@ async def serving() -> AsyncIterator[tuple[MonotronApplication, int]]:
     yield application, socket.getsockname()[1]
     stop_listening()
     await server.close_all_connections()
-    series.close()
+    executor.close()
+    store.close()
 
 
 @pytest.mark.parametrize("sent", [b"", REQUEST[:20], REQUEST, REQUEST + REQUEST[:30]], ids=len)

@@ -1,4 +1,4 @@
-"""Keys: made, listed, used, revoked; and what they can grant, and for which names."""
+"""API keys: creation, lists, use and revocation, what they may grant, and their names."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 @pytest.fixture
 def account(root: Client) -> int:
-    """A new account, which has no keys yet."""
+    """A new account without API keys."""
     return new_account(root)
 
 
-def asking(client: Client, secret: str) -> Callable[..., Any]:
-    """Requests on the client's connection with a key's credentials."""
+def requests_with(client: Client, secret: str) -> Callable[..., Any]:
+    """Returns a function that sends requests with the secret of an API key."""
 
     def ask(verb: str, path: str, body: str | None = None) -> Any:
         headers = {"Authorization": bearer(secret), **(JSON if body else {})}
@@ -41,8 +41,8 @@ def rfc3339(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
-class TestNewKey:
-    def test_for_a_bare_list_is_answered_by_these_members_and_no_others(
+class TestNewApiKey:
+    def test_the_response_to_a_list_of_scopes_has_only_the_documented_members(
         self, root: Client, account: int
     ) -> None:
         answer = root.request(
@@ -58,19 +58,65 @@ class TestNewKey:
         assert re.fullmatch(PATTERN, grant["api_key"]["secret"])
         assert grant["scopes"] == ["read,write:series"]
 
-    def test_says_what_was_given_of_label_prefix_and_end(self, root: Client, account: int) -> None:
-        given = {"label": "CI of Été ✨", "prefix": "team-a/", "expires_at": "2999-01-31T00:00:00Z"}
-        grant = new_grant(root, account, "*:series", **given)
-        assert grant["scopes"] == ["read,write,delete:series"]
-        assert given.items() <= grant.items()
-        shown = root.request("GET", f"/v1/accounts/{account}/grants/{grant['api_key']['key']}")
-        assert given.items() <= shown.json().items()
+    def test_a_new_key_has_the_requested_description_prefix_and_expiry(
+        self, root: Client, account: int
+    ) -> None:
+        requested = {
+            "description": "CI of Été ✨",
+            "prefix": "team-a/",
+            "expires_at": "2999-01-31T00:00:00Z",
+        }
+        grant = new_grant(root, account, "*:series", **requested)
+        assert requested.items() <= grant.items()
+        path = f"/v1/accounts/{account}/grants/{grant['api_key']['key']}"
+        assert requested.items() <= root.request("GET", path).json().items()
 
-    def test_may_end_at_a_time_in_any_zone(self, root: Client, account: int) -> None:
+    @pytest.mark.parametrize(
+        "scopes",
+        [
+            ["*:acl"],
+            ["delete,read:series", "write:account", "read:series"],
+            ["read:acl", "read:series"],
+            [],
+        ],
+        ids=str,
+    )
+    def test_scopes_are_returned_as_given(
+        self, scopes: list[str], root: Client, account: int
+    ) -> None:
+        path = f"/v1/accounts/{account}/grants"
+        for body in (scopes, {"scopes": scopes}):
+            created = root.request("POST", path, json.dumps(body), JSON).json()
+            assert created["scopes"] == scopes
+            shown = root.request("GET", f"{path}/{created['api_key']['key']}")
+            assert shown.json()["scopes"] == scopes
+        listed = root.request("GET", path).json()["grants"]
+        assert [grant["scopes"] for grant in listed] == [scopes, scopes]
+
+    def test_a_key_without_scopes_has_no_rights(
+        self, root: Client, stranger: Client, account: int, problem: Problem
+    ) -> None:
+        ask = requests_with(stranger, new_key(root, account))
+        own = f"/v1/accounts/{account}"
+        for verb, path in (
+            ("GET", "/v1/series"),
+            ("PUT", "/v1/series/k/T"),
+            ("DELETE", "/v1/series/k"),
+            ("GET", own),
+            ("GET", f"{own}/grants"),
+            ("POST", f"{own}/grants"),
+        ):
+            detail = problem(
+                ask(verb, path), 403, "forbidden", applied=None if verb == "GET" else "no"
+            )["detail"]
+            assert "These credentials have no scopes." in detail
+        assert ask("GET", "/v1").status == 200
+
+    def test_the_expiry_may_be_given_in_any_time_zone(self, root: Client, account: int) -> None:
         grant = new_grant(root, account, "read:series", expires_at="2999-01-31T02:00:00+02:00")
         assert grant["expires_at"] == "2999-01-31T00:00:00Z"
 
-    def test_differs_from_every_other(self, root: Client, account: int) -> None:
+    def test_new_keys_differ_from_each_other(self, root: Client, account: int) -> None:
         keys = [new_grant(root, account, "read:series")["api_key"] for _ in range(10)]
         for member in "id", "key", "secret":
             assert len({key[member] for key in keys}) == 10
@@ -78,15 +124,17 @@ class TestNewKey:
     @pytest.mark.parametrize(
         "body",
         [
-            "", "null", "1", '"read:series"', "{}", "[]", "[1]", "[null]", '[["read:series"]]',
+            "", "null", "1", '"read:series"', "{}", "[1]", "[null]", '[["read:series"]]',
             '["reed:series"]', '["read:keys"]', '["*:*"]', '["READ:series"]', '["read:series",]',
-            '{"scopes": []}', '{"scopes": "read:series"}', '{"scopes": ["read:series"], "id": 1}',
+            '{"scopes": [], "label": "CI"}',
+            '{"scopes": "read:series"}', '{"scopes": ["read:series"], "id": 1}',
             '{"scopes": ["read:series"], "scopes": ["*:acl"]}',
             '{"scopes": ["read:series"], "account_id": 1}',
             '{"scopes": ["read:series"], "secret": "mine"}',
             *(f'{{"scopes": ["read:series"], {more}}}' for more in (
-                '"label": 1', '"label": ["a"]', '"label": "a\\u0000b"', '"label": "\\ud800"',
-                f'"label": "{257 * "x"}"', '"prefix": 1', '"prefix": "a\\nb"',
+                '"description": 1', '"description": ["a"]', '"description": "a\\u0000b"',
+                '"description": "\\ud800"',
+                f'"description": "{257 * "x"}"', '"prefix": 1', '"prefix": "a\\nb"',
                 '"prefix": "\\udfff"', '"expires_at": 1', '"expires_at": false', '"expires_at": ""',
                 '"expires_at": "soon"', '"expires_at": "2999-01-31"',
                 '"expires_at": "2999-01-31T00:00:00"', '"expires_at": "2001-01-31T00:00:00Z"',
@@ -96,7 +144,7 @@ class TestNewKey:
             )),
         ],
     )  # fmt: skip
-    def test_is_not_made_where_the_request_is_wrong(
+    def test_an_invalid_request_creates_no_key(
         self, body: str, root: Client, account: int, problem: Problem
     ) -> None:
         path = f"/v1/accounts/{account}/grants"
@@ -104,13 +152,13 @@ class TestNewKey:
         problem(answer, 400, "invalid_request", applied="no")
         assert root.request("GET", path).json() == {"grants": [], "next": None}
 
-    def test_is_not_made_from_a_form(self, root: Client, account: int, problem: Problem) -> None:
+    def test_a_form_creates_no_key(self, root: Client, account: int, problem: Problem) -> None:
         form = {"Content-Type": "application/x-www-form-urlencoded"}
         answer = root.request("POST", f"/v1/accounts/{account}/grants", '["read:series"]', form)
         problem(answer, 415, "unsupported_media_type", applied="no")
 
     @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1", ""])
-    def test_is_not_made_for_a_page_of_another_host(
+    def test_a_page_of_another_host_creates_no_key(
         self, origin: str, root: Client, account: int, problem: Problem
     ) -> None:
         path = f"/v1/accounts/{account}/grants"
@@ -119,25 +167,27 @@ class TestNewKey:
         assert root.request("GET", path).json()["grants"] == []
 
 
-class TestKeys:
-    def test_are_listed_and_shown_without_secrets(self, root: Client, account: int) -> None:
-        made = [new_grant(root, account, "read:series", label=str(number)) for number in range(3)]
+class TestApiKeys:
+    def test_keys_are_listed_and_shown_without_secrets(self, root: Client, account: int) -> None:
+        created = [
+            new_grant(root, account, "read:series", description=str(number)) for number in range(3)
+        ]
         path = f"/v1/accounts/{account}/grants"
         listed = root.request("GET", path)
-        shown = [root.request("GET", f"{path}/{grant['api_key']['key']}") for grant in made]
-        for grant in made:
+        shown = [root.request("GET", f"{path}/{grant['api_key']['key']}") for grant in created]
+        for grant in created:
             secret = grant["api_key"].pop("secret")
             for answer in (listed, *shown):
                 assert secret not in answer.text
                 assert secret[-36:] not in answer.text
         for answer in shown:
             assert answer.json() in listed.json()["grants"]
-        for grant, answer in zip(made, shown, strict=True):
+        for grant, answer in zip(created, shown, strict=True):
             assert grant.items() <= answer.json().items()
             assert TIME.fullmatch(answer.json()["created_at"])
             assert answer.json()["last_used_at"] is None
 
-    def test_are_listed_page_by_page_in_order_of_name(self, root: Client, account: int) -> None:
+    def test_keys_are_listed_in_pages_ordered_by_name(self, root: Client, account: int) -> None:
         names = sorted(new_grant(root, account, "read:series")["api_key"]["key"] for _ in range(5))
         found: list[str] = []
         query = "?limit=2"
@@ -147,28 +197,30 @@ class TestKeys:
             query = f"?limit=2&after={page['next']}" if page["next"] else ""
         assert found == names
 
-    def test_that_there_are_not_are_not_found(
+    def test_an_unknown_key_is_not_found(
         self, root: Client, account: int, problem: Problem
     ) -> None:
         path = f"/v1/accounts/{account}/grants/mtk_k_00000000"
         problem(root.request("GET", path), 404, "grant_not_found")
         problem(root.request("DELETE", path), 404, "grant_not_found", applied="no")
 
-    def test_say_to_the_hour_when_they_were_last_used(
+    def test_the_last_use_of_a_key_is_recorded_to_the_hour(
         self, root: Client, stranger: Client, account: int
     ) -> None:
         key = new_grant(root, account, "read:series")["api_key"]
-        assert asking(stranger, key["secret"])("GET", "/v1/series").status == 200
+        assert requests_with(stranger, key["secret"])("GET", "/v1/series").status == 200
         path = f"/v1/accounts/{account}/grants/{key['key']}"
         used = until(lambda: root.request("GET", path).json()["last_used_at"], 10, "the use")
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:00:00Z", used)
         assert datetime.now(UTC) - datetime.fromisoformat(used) < timedelta(hours=2)
 
-    def test_work_until_they_expire(
+    def test_a_key_works_until_it_expires(
         self, root: Client, stranger: Client, account: int, problem: Problem
     ) -> None:
         ends = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=2)
-        ask = asking(stranger, new_key(root, account, "read:series", expires_at=rfc3339(ends)))
+        ask = requests_with(
+            stranger, new_key(root, account, "read:series", expires_at=rfc3339(ends))
+        )
         answer = ask("GET", "/v1/series")
         asked = 1
         while answer.status == 200:
@@ -181,12 +233,12 @@ class TestKeys:
         assert asked > 2
 
 
-class TestRevokedKey:
-    def test_stops_working_at_once(
+class TestRevocation:
+    def test_a_revoked_key_stops_working_at_once(
         self, root: Client, stranger: Client, account: int, problem: Problem
     ) -> None:
         key = new_grant(root, account, "*:series", "*:acl")["api_key"]
-        ask = asking(stranger, key["secret"])
+        ask = requests_with(stranger, key["secret"])
         path = f"/v1/accounts/{account}/grants/{key['key']}"
         assert ask("PUT", "/v1/series/k/T").status == 200
         answer = root.request("DELETE", path)
@@ -196,7 +248,7 @@ class TestRevokedKey:
         problem(root.request("DELETE", path), 404, "grant_not_found", applied="no")
         assert root.request("GET", f"/v1/accounts/{account}/grants").json()["grants"] == []
 
-    def test_stops_working_in_each_way_that_it_was_sent(
+    def test_a_revoked_key_stops_working_in_each_header_format(
         self, root: Client, stranger: Client, account: int
     ) -> None:
         key = new_grant(root, account, "*:series")["api_key"]
@@ -212,19 +264,21 @@ class TestRevokedKey:
             [401] * 4
         )
 
-    def test_may_revoke_itself(self, root: Client, stranger: Client, account: int) -> None:
+    def test_a_key_may_revoke_itself(self, root: Client, stranger: Client, account: int) -> None:
         key = new_grant(root, account, "*:acl")["api_key"]
-        ask = asking(stranger, key["secret"])
+        ask = requests_with(stranger, key["secret"])
         path = f"/v1/accounts/{account}/grants"
         assert ask("DELETE", f"{path}/{key['key']}").status == 200
         assert ask("GET", path).status == 401
 
-    def test_takes_no_other_with_it(self, root: Client, stranger: Client, account: int) -> None:
+    def test_revoking_a_key_does_not_revoke_the_keys_it_created(
+        self, root: Client, stranger: Client, account: int
+    ) -> None:
         maker = new_grant(root, account, "*:series", "*:acl")["api_key"]
         root_path = f"/v1/accounts/{account}/grants"
-        with_it = asking(stranger, maker["secret"])("POST", root_path, '["read:series"]')
+        with_it = requests_with(stranger, maker["secret"])("POST", root_path, '["read:series"]')
         assert root.request("DELETE", f"{root_path}/{maker['key']}").status == 200
-        ask = asking(stranger, with_it.json()["api_key"]["secret"])
+        ask = requests_with(stranger, with_it.json()["api_key"]["secret"])
         assert ask("GET", "/v1/series").status == 200
 
 
@@ -244,15 +298,15 @@ def test_a_revoked_key_stops_working_on_another_server_of_the_same_store_within_
 
 
 class TestGranting:
-    """A key can grant no more than it has."""
+    """An API key can grant at most its own permissions."""
 
     @pytest.fixture
     def granting(self, root: Client, stranger: Client, account: int) -> Callable[..., Any]:
-        """Asks for a grant with a new key of these scopes and so on."""
+        """Creates an API key with another, new API key of these scopes and options."""
 
-        def granting(scopes: list[str], wanted: dict[str, Any], **more: object) -> Any:
-            ask = asking(stranger, new_key(root, account, *scopes, **more))
-            answer = ask("POST", f"/v1/accounts/{account}/grants", json.dumps(wanted))
+        def granting(scopes: list[str], body: dict[str, Any], **more: object) -> Any:
+            ask = requests_with(stranger, new_key(root, account, *scopes, **more))
+            answer = ask("POST", f"/v1/accounts/{account}/grants", json.dumps(body))
             if answer.status == 200:
                 return answer
             listed = root.request("GET", f"/v1/accounts/{account}/grants").json()["grants"]
@@ -261,50 +315,54 @@ class TestGranting:
 
         return granting
 
-    @pytest.mark.parametrize("wanted", ["read:series", "write:acl", "read,write:series"])
-    def test_what_it_has_it_can(self, wanted: str, granting: Callable[..., Any]) -> None:
-        answer = granting(["read,write:series", "write:acl"], {"scopes": [wanted]})
-        assert answer.json()["scopes"] == [wanted]
+    @pytest.mark.parametrize("requested", ["read:series", "write:acl", "read,write:series"])
+    def test_a_key_can_grant_its_own_scopes(
+        self, requested: str, granting: Callable[..., Any]
+    ) -> None:
+        answer = granting(["read,write:series", "write:acl"], {"scopes": [requested]})
+        assert answer.json()["scopes"] == [requested]
 
     @pytest.mark.parametrize(
-        "wanted", ["delete:series", "*:series", "read:acl", "*:acl", "read:account"]
+        "requested", ["delete:series", "*:series", "read:acl", "*:acl", "read:account"]
     )
-    def test_a_scope_that_it_lacks_it_cannot(
-        self, wanted: str, granting: Callable[..., Any], problem: Problem
+    def test_a_key_cannot_grant_a_scope_that_it_does_not_have(
+        self, requested: str, granting: Callable[..., Any], problem: Problem
     ) -> None:
-        answer = granting(["read,write:series", "write:acl"], {"scopes": ["read:series", wanted]})
+        answer = granting(
+            ["read,write:series", "write:acl"], {"scopes": ["read:series", requested]}
+        )
         problem(answer, 403, "forbidden", applied="no")
 
     @pytest.mark.parametrize("prefix", ["", "team", "team-b/", "Team-a/", "team-a", "/team-a/"])
-    def test_names_beyond_its_prefix_it_cannot(
+    def test_a_key_cannot_grant_names_outside_its_prefix(
         self, prefix: str, granting: Callable[..., Any], problem: Problem
     ) -> None:
-        wanted = {"scopes": ["read:series"], "prefix": prefix}
-        answer = granting(["*:series", "write:acl"], wanted, prefix="team-a/")
+        requested = {"scopes": ["read:series"], "prefix": prefix}
+        answer = granting(["*:series", "write:acl"], requested, prefix="team-a/")
         problem(answer, 403, "forbidden", applied="no")
 
     @pytest.mark.parametrize("prefix", ["team-a/", "team-a/x", "team-a/team-b/"])
-    def test_names_within_its_prefix_it_can(
+    def test_a_key_can_grant_names_within_its_prefix(
         self, prefix: str, granting: Callable[..., Any]
     ) -> None:
-        wanted = {"scopes": ["read:series"], "prefix": prefix}
-        answer = granting(["*:series", "write:acl"], wanted, prefix="team-a/")
+        requested = {"scopes": ["read:series"], "prefix": prefix}
+        answer = granting(["*:series", "write:acl"], requested, prefix="team-a/")
         assert answer.json()["prefix"] == prefix
 
     @pytest.mark.parametrize(
-        ("wanted", "status"),
+        ("requested", "status"),
         [(None, 403), ("2999-01-01T00:00:01Z", 403), ("2999-01-01T00:00:00Z", 200),
          ("2998-12-31T23:59:59Z", 200), ("2999-01-01T00:00:00-00:01", 403)],
     )  # fmt: skip
-    def test_a_later_end_than_its_own_it_cannot(
-        self, wanted: str | None, status: int, granting: Callable[..., Any]
+    def test_a_key_cannot_grant_a_later_expiry_than_its_own(
+        self, requested: str | None, status: int, granting: Callable[..., Any]
     ) -> None:
-        body = {"scopes": ["read:series"], "expires_at": wanted}
+        body = {"scopes": ["read:series"], "expires_at": requested}
         answer = granting(["*:series", "write:acl"], body, expires_at="2999-01-01T00:00:00Z")
         assert answer.status == status
 
     @pytest.mark.parametrize("scope", ["read:system", "write:system", "*:system"])
-    def test_nobody_can_grant_system_scopes_outside_account_1(
+    def test_system_scopes_cannot_be_granted_outside_account_1(
         self, scope: str, root: Client, account: int, granting: Callable[..., Any], problem: Problem
     ) -> None:
         path = f"/v1/accounts/{account}/grants"
@@ -313,26 +371,26 @@ class TestGranting:
         asked = granting(["*:series", "*:acl", "*:account"], {"scopes": [scope]})
         assert asked.status in (400, 403)
 
-    def test_system_scopes_in_account_1_it_can_only_with_them(
+    def test_system_scopes_can_only_be_granted_by_a_key_that_has_them(
         self, root: Client, stranger: Client, problem: Problem
     ) -> None:
-        wanted = '["write:system"]'
-        without = asking(stranger, new_key(root, 1, "*:series", "*:acl"))
-        refused = without("POST", "/v1/accounts/1/grants", wanted)
+        requested = '["write:system"]'
+        without = requests_with(stranger, new_key(root, 1, "*:series", "*:acl"))
+        refused = without("POST", "/v1/accounts/1/grants", requested)
         problem(refused, 403, "forbidden", applied="no")
-        with_it = asking(stranger, new_key(root, 1, "*:acl", "*:system"))
-        assert with_it("POST", "/v1/accounts/1/grants", wanted).status == 200
+        with_it = requests_with(stranger, new_key(root, 1, "*:acl", "*:system"))
+        assert with_it("POST", "/v1/accounts/1/grants", requested).status == 200
 
 
 class TestPrefix:
-    """A key with `prefix` is for series and versions that begin so."""
+    """An API key with `prefix` may only use series and versions that start with it."""
 
     @pytest.fixture
     def ask(self, root: Client, stranger: Client, account: int) -> Callable[..., Any]:
         for name in "team-a%2Fshop", "team-b%2Fshop", "team-a":
             for path in f"series/{name}/T", f"versions/{name}/T?bump=minor":
                 assert root.request("PUT", f"/v1/accounts/{account}/{path}").status == 200
-        return asking(stranger, new_key(root, account, "*:series", prefix="team-a/"))
+        return requests_with(stranger, new_key(root, account, "*:series", prefix="team-a/"))
 
     PATHS = (
         ("GET", "series/{}"), ("GET", "series/{}/T"), ("PUT", "series/{}/T"),
@@ -343,7 +401,7 @@ class TestPrefix:
     )  # fmt: skip
 
     @pytest.mark.parametrize(("verb", "path"), PATHS)
-    def test_holds_on_every_path(
+    def test_the_prefix_applies_to_every_path(
         self, verb: str, path: str, ask: Callable[..., Any], account: int, problem: Problem
     ) -> None:
         member = {"series/{}": '{"value": 7}', "versions/{}": '{"version": "7.0.0"}'}
@@ -359,14 +417,18 @@ class TestPrefix:
                 answer = ask(verb, f"{base}/{path.format(name)}", body)
                 assert answer.status == 200 or verb == "DELETE", answer
 
-    def test_holds_in_lists(self, ask: Callable[..., Any], account: int, problem: Problem) -> None:
+    def test_the_prefix_applies_to_lists(
+        self, ask: Callable[..., Any], account: int, problem: Problem
+    ) -> None:
         for base in "/v1", f"/v1/accounts/{account}":
             for query in "", "?prefix=team", "?prefix=team-a%2F", "?after=a":
                 listed = ask("GET", f"{base}/series{query}").json()["series"]
                 assert [each["key"] for each in listed] == ["team-a/shop", "team-a/shop-minor-v0"]
             problem(ask("GET", f"{base}/series?prefix=team-b"), 403, "forbidden")
 
-    def test_is_kept_by_refusals(self, ask: Callable[..., Any], root: Client, account: int) -> None:
+    def test_a_request_outside_the_prefix_changes_nothing(
+        self, ask: Callable[..., Any], root: Client, account: int
+    ) -> None:
         ask("PUT", "/v1/series/team-b%2Fshop/U")
         ask("DELETE", "/v1/series/team-b%2Fshop")
         path = f"/v1/accounts/{account}/series/team-b%2Fshop"

@@ -1,6 +1,7 @@
-"""Requests a minute: of a key, of an account, and of those who guess.
+"""Rate limits: of an API key, of an account, and of failed sign-ins.
 
-Buckets are in the process, so any store will do. Limits are small enough for a minute to be long.
+They are counted in the process, independently of the store. The limits are so small that no test
+lasts until the next request is allowed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from support.server import ROOT, ROOT_ENV, Client, Response, Server, basic
 Problem = Callable[..., dict[str, Any]]
 
 FEW = 3
-WRONG = "Bearer wrong"
+INVALID = "Bearer wrong"
 FORGED = ("X-Forwarded-For", "X-Real-Ip", "Forwarded", "X-Client-Ip")
 
 Started = Callable[..., Server]
@@ -26,7 +27,7 @@ Started = Callable[..., Server]
 
 @pytest.fixture(scope="module")
 def started() -> Iterator[Started]:
-    """Servers in memory with these flags, one for each set of flags."""
+    """Starts in-memory servers, one for each set of flags."""
     servers: dict[Sequence[str], Server] = {}
     with ExitStack() as stack:
 
@@ -50,7 +51,7 @@ def check_refused(answer: Response, problem: Problem) -> None:
     assert 1 <= int(answer.headers["Retry-After"]) <= 60
 
 
-class TestKey:
+class TestApiKey:
     @pytest.fixture
     def server(self, started: Started) -> Server:
         return started(f"--requests-per-key={FEW}")
@@ -60,7 +61,7 @@ class TestKey:
         with server.client(authorization=ROOT) as root:
             yield root
 
-    def test_is_told_to_wait_after_its_requests_of_a_minute(
+    def test_a_key_is_limited_after_its_requests_per_minute(
         self, root: Client, client: Client, problem: Problem
     ) -> None:
         key = bearer(new_key(root, new_account(root), "*:series"))
@@ -68,7 +69,7 @@ class TestKey:
         assert [answer.status for answer in answers] == FEW * [200]
         check_refused(put(client, key, "series/k/more"), problem)
 
-    def test_changes_nothing_when_it_is_told_to_wait(self, root: Client, client: Client) -> None:
+    def test_a_limited_request_changes_nothing(self, root: Client, client: Client) -> None:
         account = new_account(root)
         key = bearer(new_key(root, account, "*:series"))
         while put(client, key).status == 200:
@@ -77,7 +78,7 @@ class TestKey:
         path = f"/v1/accounts/{account}/series"
         assert [each["key"] for each in root.request("GET", path).json()["series"]] == ["k"]
 
-    def test_is_the_same_however_it_is_sent(self, root: Client, client: Client) -> None:
+    def test_a_key_has_one_limit_for_all_header_formats(self, root: Client, client: Client) -> None:
         key = new_grant(root, new_account(root), "*:series")["api_key"]
         name, secret = key["key"], key["secret"]
         ways = [
@@ -88,20 +89,22 @@ class TestKey:
         ]
         assert [put(client, way).status for way in ways] == [200, 200, 200, 429]
 
-    def test_takes_nothing_from_another(self, root: Client, client: Client) -> None:
+    def test_a_key_does_not_use_the_limit_of_another_key(
+        self, root: Client, client: Client
+    ) -> None:
         account = new_account(root)
         first, second = (bearer(new_key(root, account, "*:series")) for _ in range(2))
         while put(client, first).status == 200:
             pass
         assert put(client, second).status == 200
 
-    def test_is_counted_where_it_is_forbidden_too(self, root: Client, client: Client) -> None:
+    def test_forbidden_requests_are_counted(self, root: Client, client: Client) -> None:
         key = bearer(new_key(root, new_account(root), "read:series"))
         other = new_account(root)
         paths = ["series/k/T", f"accounts/{other}/series/k/T", "series/k/T", "series/k/T"]
         assert [put(client, key, path).status for path in paths] == [403, 403, 403, 429]
 
-    def test_is_not_counted_where_nothing_is_asked_for(self, root: Client, client: Client) -> None:
+    def test_requests_to_public_paths_are_not_counted(self, root: Client, client: Client) -> None:
         key = bearer(new_key(root, new_account(root), "*:series"))
         for _ in range(3 * FEW):
             for path in "/v1", "/livez", "/readyz":
@@ -109,13 +112,13 @@ class TestKey:
                 assert answer.status == 200
         assert put(client, key).status == 200
 
-    def test_of_the_operator_has_no_limit(self, root: Client) -> None:
+    def test_the_root_key_is_not_limited(self, root: Client) -> None:
         for _ in range(5 * FEW):
             assert root.request("GET", "/v1/series").status == 200
 
 
 class TestAccount:
-    def test_is_told_to_wait_whichever_of_its_keys_asks(
+    def test_all_keys_of_an_account_share_its_limit(
         self, started: Started, problem: Problem
     ) -> None:
         server = started(f"--requests-per-account={FEW}")
@@ -130,39 +133,41 @@ class TestAccount:
             assert root.request("PUT", f"/v1/accounts/{account}/series/k/T").status == 200
 
 
-class TestWrongCredentials:
+class TestFailedSignIns:
     @pytest.fixture
     def server(self, started: Started) -> Server:
         return started(f"--failures-per-address={FEW}")
 
     @pytest.fixture
     def refused(self, client: Client) -> None:
-        """The address has failed so often that it is told to wait."""
+        """The address has exceeded its limit."""
         for _ in range(FEW + 1):
-            last = put(client, WRONG)
+            last = put(client, INVALID)
         assert last.status == 429
 
-    def test_are_told_to_wait_after_so_many_of_a_minute(
+    def test_failed_sign_ins_are_limited_per_minute(
         self, started: Started, problem: Problem
     ) -> None:
         with started(f"--failures-per-address={FEW}", "--log-format=json").client() as client:
-            answers = [put(client, f"{WRONG}{number}") for number in range(FEW + 2)]
+            answers = [put(client, f"{INVALID}{number}") for number in range(FEW + 2)]
         assert [answer.status for answer in answers] == FEW * [401] + 2 * [429]
         check_refused(answers[-1], problem)
 
     @pytest.mark.usefixtures("refused")
-    def test_do_not_keep_good_ones_of_the_same_address_out(
+    def test_valid_credentials_of_a_limited_address_are_accepted(
         self, server: Server, client: Client
     ) -> None:
         assert put(client, ROOT).status == 200
         with server.client(authorization=ROOT) as root:
-            secret = new_key(root, 1, "*:series")  # never seen before
+            secret = new_key(root, 1, "*:series")  # never used before
         for _ in range(2):
             assert put(client, bearer(secret)).status == 200
-            assert put(client, WRONG).status == 429
+            assert put(client, INVALID).status == 429
 
     @pytest.mark.usefixtures("refused")
-    def test_do_not_keep_the_question_for_credentials_back(self, client: Client) -> None:
+    def test_a_limited_address_without_credentials_still_gets_a_challenge(
+        self, client: Client
+    ) -> None:
         for _ in range(2 * FEW):
             answer = client.request("GET", "/v1/series")
             assert answer.status == 401
@@ -170,23 +175,21 @@ class TestWrongCredentials:
 
     @pytest.mark.usefixtures("refused")
     @pytest.mark.parametrize("header", FORGED)
-    def test_of_a_forged_address_are_of_the_real_one(self, header: str, client: Client) -> None:
+    def test_a_forged_address_does_not_evade_the_limit(self, header: str, client: Client) -> None:
         for number in range(2 * FEW):
             forged = {header: f"192.0.2.{number}"}
-            assert put(client, WRONG, **forged).status == 429
+            assert put(client, INVALID, **forged).status == 429
 
-    def test_of_one_address_do_not_count_for_another_also_if_they_say_so(
-        self, server: Server
-    ) -> None:
+    def test_failed_sign_ins_count_for_the_real_address_only(self, server: Server) -> None:
         named = dict.fromkeys(FORGED, "127.0.0.3")
-        told = [put_from("127.0.0.2", server, **named) for _ in range(FEW + 1)]
-        assert told == FEW * [401] + [429]
+        statuses = [put_from("127.0.0.2", server, **named) for _ in range(FEW + 1)]
+        assert statuses == FEW * [401] + [429]
         assert put_from("127.0.0.3", server) == 401
 
 
 def put_from(address: str, server: Server, **more: str) -> int:
-    """The status that wrong credentials get which come from another address of this machine."""
+    """The status of invalid credentials from another address of this machine."""
     connection = HTTPConnection("127.0.0.1", server.port, source_address=(address, 0))
     with closing(connection):
-        connection.request("PUT", "/v1/series/k/T", headers={"Authorization": WRONG, **more})
+        connection.request("PUT", "/v1/series/k/T", headers={"Authorization": INVALID, **more})
         return connection.getresponse().status

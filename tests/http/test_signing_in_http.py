@@ -1,4 +1,4 @@
-"""How credentials are sent, and what wrong ones are told."""
+"""Credentials: their header formats, and the responses to invalid ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from monotron.auth import key_format as keys
+from monotron.auth import key_format
 from support.credentials import bearer, new_grant
 from support.server import ROOT, ROOT_ENV, Client, Response, Server, basic
 
@@ -24,7 +24,7 @@ Send = Callable[[bytes], list[Response]]
 
 @pytest.fixture(scope="module")
 def grant(guarded: Server) -> dict[str, Any]:
-    """A key of account 1 for series: its name and its secret."""
+    """An API key of account 1 with all scopes on series."""
     with guarded.client(authorization=ROOT) as root:
         api_key: dict[str, Any] = new_grant(root, 1, "*:series")["api_key"]
         return api_key
@@ -32,7 +32,7 @@ def grant(guarded: Server) -> dict[str, Any]:
 
 @pytest.fixture
 def signed_in(stranger: Client) -> Callable[[str], Response]:
-    """What is answered to a request with this Authorization header."""
+    """Sends a request with this Authorization header."""
     return lambda header: stranger.request("GET", "/v1/series", headers={"Authorization": header})
 
 
@@ -40,7 +40,7 @@ def b64(text: str | bytes) -> str:
     return b64encode(text.encode() if isinstance(text, str) else text).decode()
 
 
-class TestGoodCredentials:
+class TestValidCredentials:
     @pytest.mark.parametrize(
         "header",
         [
@@ -49,18 +49,20 @@ class TestGoodCredentials:
             "Basic b64(KEY:SECRET)", "basic b64(KEY:SECRET)", "BASIC   b64(KEY:SECRET)",
         ],
     )  # fmt: skip
-    def test_are_taken_as_basic_and_as_bearer(
+    def test_an_api_key_is_accepted_as_basic_and_bearer(
         self, header: str, grant: dict[str, Any], signed_in: Callable[[str], Response]
     ) -> None:
         assert signed_in(written(header, grant["key"], grant["secret"])).status == 200
 
     @pytest.mark.parametrize("header", ["Bearer KEY:SECRET", "Basic b64(KEY:SECRET)"])
-    def test_of_the_root_key_are_taken_as_both(
+    def test_the_root_key_is_accepted_as_basic_and_bearer(
         self, header: str, signed_in: Callable[[str], Response]
     ) -> None:
         assert signed_in(written(header, *ROOT_ENV.values())).status == 200
 
-    def test_are_taken_after_a_challenge(self, guarded: Server, grant: dict[str, Any]) -> None:
+    def test_credentials_are_accepted_after_a_challenge(
+        self, guarded: Server, grant: dict[str, Any]
+    ) -> None:
         passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
         passwords.add_password(None, guarded.url, grant["key"], grant["secret"])
         opener = urllib.request.build_opener(urllib.request.HTTPBasicAuthHandler(passwords))
@@ -90,12 +92,12 @@ MALFORMED = [
     )),
     "Basic " + b64("root:correct-horse")[:-2], "Basic " + b64("root:correct-horse") + " x",
 ]  # fmt: skip
-"""With the secret of a key in the place of SECRET, and its name in that of KEY."""
+"""SECRET is replaced by the secret of an API key, KEY by its name."""
 
 
 class TestMalformedCredentials:
     @pytest.mark.parametrize("header", MALFORMED, ids=count())
-    def test_are_answered_401(
+    def test_malformed_credentials_are_refused_with_401(
         self, header: str, grant: dict[str, Any], send_to_guarded: Send, problem: Problem
     ) -> None:
         header = header.replace("KEY", grant["key"]).replace("SECRET", grant["secret"])
@@ -105,7 +107,7 @@ class TestMalformedCredentials:
         assert grant["secret"] not in answer.text
 
     @pytest.mark.parametrize("byte", [0x00, 0x01, 0x08, 0x0B, 0x1B, 0x7F, 0x80, 0xFF])
-    def test_with_a_control_or_raw_byte_let_nobody_in(
+    def test_credentials_with_a_control_or_raw_byte_are_refused(
         self, byte: int, grant: dict[str, Any], send_to_guarded: Send
     ) -> None:
         for text in b"\\Bearer SECRET", b"Bearer \\SECRET", b"Bearer SEC\\RET", b"Bearer SECRET\\":
@@ -116,7 +118,7 @@ class TestMalformedCredentials:
             assert [answer.status for answer in found] in ([], [400], [401])
 
     @pytest.mark.parametrize("verb", ["GET", "PUT"])
-    def test_sent_twice_are_not_chosen_from(
+    def test_two_authorization_headers_are_refused(
         self,
         verb: str,
         grant: dict[str, Any],
@@ -125,7 +127,7 @@ class TestMalformedCredentials:
         problem: Problem,
     ) -> None:
         good, wrong = bearer(grant["secret"]), "Bearer wrong"
-        with guarded.client(authorization=good) as client:  # known already
+        with guarded.client(authorization=good) as client:  # cached
             assert client.request("GET", "/v1/series").status == 200
         for first, second in (good, good), (good, wrong), (wrong, good), (wrong, wrong), (ROOT, ""):
             data = (
@@ -136,21 +138,43 @@ class TestMalformedCredentials:
             problem(answer, 400, "invalid_request", applied=None if verb == "GET" else "no")
 
 
-class TestWrongCredentials:
+class TestErrors:
+    def test_missing_credentials_have_an_error_with_an_example(
+        self, stranger: Client, problem: Problem
+    ) -> None:
+        detail = problem(stranger.request("GET", "/v1/series"), 401, "unauthenticated")["detail"]
+        assert detail.startswith("This server requires authentication")
+        assert "`Authorization: Bearer SECRET`" in detail
+
+    @pytest.mark.parametrize("header", ["Token x", "Digest x", "ApiKey x", "x"])
+    def test_an_unsupported_scheme_is_named_as_the_reason(
+        self, header: str, signed_in: Callable[[str], Response], problem: Problem
+    ) -> None:
+        detail = problem(signed_in(header), 401, "unauthenticated")["detail"]
+        assert detail.startswith("The scheme of the `Authorization` header is not supported.")
+
+    def test_invalid_credentials_have_an_error_with_the_possible_reasons(
+        self, signed_in: Callable[[str], Response], problem: Problem
+    ) -> None:
+        detail = problem(signed_in("Bearer x"), 401, "unauthenticated")["detail"]
+        assert detail.startswith("Invalid credentials: the key is mistyped, revoked or unknown.")
+
+
+class TestInvalidCredentials:
     @pytest.fixture(scope="class", name="wrong")
     @classmethod
     def _wrong(cls, guarded: Server) -> dict[str, str]:
-        """Headers of each kind that a guesser would like to tell apart."""
+        """Headers of each kind that an attacker would like to distinguish."""
         with guarded.client(authorization=ROOT) as root:
             live, revoked = (new_grant(root, 1, "*:series")["api_key"] for _ in range(2))
             path = f"/v1/accounts/1/grants/{revoked['key']}"
             assert root.request("DELETE", path).status == 200
-        other = keys.new_key()
+        other = key_format.new_key()
         body = f"{live['key']}_{other.secret[15:45]}"
         return {
             "an unknown key": bearer(other.secret),
             "an unknown key as Basic": basic(*other),
-            "a wrong secret": bearer(body + keys._checksum(body)),
+            "a wrong secret": bearer(body + key_format._checksum(body)),
             "a wrong secret as Basic": basic(live["key"], other.secret),
             "a revoked key": bearer(revoked["secret"]),
             "a revoked key as Basic": basic(revoked["key"], revoked["secret"]),
@@ -159,22 +183,22 @@ class TestWrongCredentials:
             "a wrong root key": basic("toor", "correct-horse"),
         }
 
-    def test_are_all_told_the_same(
+    def test_all_invalid_credentials_have_the_same_response(
         self, wrong: dict[str, str], signed_in: Callable[[str], Response], problem: Problem
     ) -> None:
-        told = {}
+        responses = {}
         for kind, header in wrong.items():
             answer = signed_in(header)
             problem(answer, 401, "unauthenticated")
-            told[kind] = (answer.body, [
+            responses[kind] = (answer.body, [
                 pair for pair in answer.headers.items() if pair[0] not in ("Date", "X-Request-Id")
             ])  # fmt: skip
-        assert len({str(each) for each in told.values()}) == 1
+        assert len({str(each) for each in responses.values()}) == 1
 
-    def test_take_alike_long(
+    def test_the_response_time_does_not_reveal_the_kind(
         self, wrong: dict[str, str], signed_in: Callable[[str], Response]
     ) -> None:
-        """Informational: medians of interleaved requests, within a factor that noise cannot be."""
+        """Compares medians of interleaved requests, with a factor that exceeds noise."""
         kinds = ["an unknown key", "a wrong secret", "a revoked key"]
         seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
         for _ in range(100):
@@ -186,21 +210,21 @@ class TestWrongCredentials:
         print({kind: f"{1000 * median:.2f} ms" for kind, median in medians.items()})
         assert max(medians.values()) < 5 * min(medians.values())
 
-    def test_of_a_thousand_random_keys_let_nobody_in(self, guarded: Server) -> None:
+    def test_a_thousand_random_secrets_are_refused(self, guarded: Server) -> None:
         def guess(number: int) -> list[int]:
             with guarded.client() as client:
-                guesses = [bearer(keys.new_key().secret) for _ in range(number)]
+                guesses = [bearer(key_format.new_key().secret) for _ in range(number)]
                 asked = [{"Authorization": header} for header in guesses]
                 return [client.request("GET", "/v1/series", None, each).status for each in asked]
 
         with ThreadPoolExecutor(8) as guessers:
-            told = [status for each in guessers.map(guess, [125] * 8) for status in each]
-        assert told == 1000 * [401]
+            statuses = [status for each in guessers.map(guess, [125] * 8) for status in each]
+        assert statuses == 1000 * [401]
 
-    def test_one_character_off_let_nobody_in(
+    def test_a_secret_with_one_wrong_character_is_refused(
         self, grant: dict[str, Any], signed_in: Callable[[str], Response]
     ) -> None:
         secret = grant["secret"]
         for at in range(15, 45):
             body = secret[:at] + ("a" if secret[at] != "a" else "b") + secret[at + 1 : 45]
-            assert signed_in(bearer(body + keys._checksum(body))).status == 401
+            assert signed_in(bearer(body + key_format._checksum(body))).status == 401

@@ -1,4 +1,4 @@
-"""Secure by default: when the server starts, whom it then asks for credentials, what it says."""
+"""Secure defaults: when the server starts, and when it requires credentials."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ FOREIGN_HOST = b"GET /v1/series HTTP/1.1\r\nHost: monotron.example.com\r\n"
 
 
 def refusal(store: str, *, listen: str = EVERYWHERE, env: Mapping[str, str] | None = None) -> str:
-    """What a server says that does not start."""
+    """The output of a server that does not start."""
     with pytest.raises(RuntimeError, match=r"ended with [12] before it was ready") as refused:
         Server(store, listen=listen, env=env)
     return str(refused.value)
 
 
-def asks_for_credentials(server: Server) -> bool:
+def requires_credentials(server: Server) -> bool:
     with Client(f"http://127.0.0.1:{server.port}") as client:
-        asked = client.request("GET", "/v1/series").status == 401
-        assert asked or client.request("PUT", "/v1/series/k/T").status == 200
-    return asked
+        refused = client.request("GET", "/v1/series").status == 401
+        assert refused or client.request("PUT", "/v1/series/k/T").status == 200
+    return refused
 
 
-def takes_root_key(server: Server) -> bool:
+def accepts_root_key(server: Server) -> bool:
     with Client(f"http://127.0.0.1:{server.port}", authorization=ROOT) as client:
         return client.request("GET", "/v1/accounts").status == 200
 
 
 class TestBeyondLoopback:
-    @pytest.mark.parametrize("listen", [EVERYWHERE, "[::]:0", "192.0.2.1:3030", "example.com:3030"])
-    def test_a_server_without_credentials_does_not_start_and_says_why(self, listen: str) -> None:
+    @pytest.mark.parametrize("listen", [EVERYWHERE, "example.com:3030"])
+    def test_a_server_without_credentials_does_not_start(self, listen: str) -> None:
         said = refusal("sqlite://", listen=listen)
         assert "ended with 1 " in said
-        assert "there are no credentials" in said
+        assert "without credentials" in said
         assert "MONOTRON_ROOT_API_KEY" in said
         assert "MONOTRON_ROOT_API_SECRET" in said
         assert "127.0.0.1" in said
@@ -52,17 +52,17 @@ class TestBeyondLoopback:
 
     def test_a_root_key_from_the_environment_is_enough(self) -> None:
         with Server("sqlite://", listen=EVERYWHERE, env=ROOT_ENV) as server:
-            assert asks_for_credentials(server)
-            assert takes_root_key(server)
-            check_silent_about(SECRET, server)
+            assert requires_credentials(server)
+            assert accepts_root_key(server)
+            check_not_shown(SECRET, server)
 
     def test_a_root_key_from_the_config_file_is_enough(self, tmp_path: Path) -> None:
         config = tmp_path / "monotron.yml"
         config.write_text(f"root_api_key: root\nroot_api_secret: {SECRET}\n")
         with Server("sqlite://", listen=EVERYWHERE, args=["--config", str(config)]) as server:
-            assert asks_for_credentials(server)
-            assert takes_root_key(server)
-            check_silent_about(SECRET, server)
+            assert requires_credentials(server)
+            assert accepts_root_key(server)
+            check_not_shown(SECRET, server)
 
     def test_a_root_key_from_mounted_files_is_enough(self, tmp_path: Path) -> None:
         env = {}
@@ -70,21 +70,21 @@ class TestBeyondLoopback:
             (tmp_path / name).write_text(f"{value}\n")
             env[f"{name}_FILE"] = str(tmp_path / name)
         with Server("sqlite://", listen=EVERYWHERE, env=env) as server:
-            assert asks_for_credentials(server)
-            assert takes_root_key(server)
-            check_silent_about(SECRET, server)
+            assert requires_credentials(server)
+            assert accepts_root_key(server)
+            check_not_shown(SECRET, server)
 
     def test_a_key_in_the_store_is_enough(self, store_with_key: tuple[str, str]) -> None:
         url, secret = store_with_key
         with Server(url, listen=EVERYWHERE) as server:
-            assert asks_for_credentials(server)
-            assert not takes_root_key(server)
+            assert requires_credentials(server)
+            assert not accepts_root_key(server)
             with Client(f"http://127.0.0.1:{server.port}", authorization=bearer(secret)) as client:
                 assert client.request("PUT", "/v1/series/k/T").status == 200
 
 
-def check_silent_about(secret: str, server: Server) -> None:
-    """The secret is in nothing that the server wrote, nor in the list of processes."""
+def check_not_shown(secret: str, server: Server) -> None:
+    """The secret is neither in the output of the server nor in the list of processes."""
     listed = subprocess.run(
         ["ps", "-ww", "-o", "args", "-p", str(server.pid)],
         capture_output=True,
@@ -96,13 +96,19 @@ def check_silent_about(secret: str, server: Server) -> None:
 
 
 @pytest.fixture
-def store_with_key(either_store_url: str) -> tuple[str, str]:
-    """A store in which an earlier server made a key, and its secret."""
+def store_url(tmp_path: Path) -> str:
+    """A new SQLite file for each test."""
+    return f"sqlite:///{tmp_path}/monotron.db"
+
+
+@pytest.fixture
+def store_with_key(store_url: str) -> tuple[str, str]:
+    """The URL of a store with an API key, and its secret."""
     with (
-        Server(either_store_url, env=ROOT_ENV) as server,
+        Server(store_url, env=ROOT_ENV) as server,
         server.client(authorization=ROOT) as root,
     ):
-        return either_store_url, new_key(root, 1, "*:series")
+        return store_url, new_key(root, 1, "*:series")
 
 
 def revoke_all(root: Client, account: int) -> None:
@@ -111,70 +117,68 @@ def revoke_all(root: Client, account: int) -> None:
         assert root.request("DELETE", f"{path}/{grant['api_key']['key']}").status == 200
 
 
-class TestKeysInTheStore:
-    def test_are_asked_for_on_loopback_too(self, store_with_key: tuple[str, str]) -> None:
+class TestApiKeysInTheStore:
+    def test_a_store_with_an_api_key_requires_credentials_on_loopback_too(
+        self, store_with_key: tuple[str, str]
+    ) -> None:
         url, _ = store_with_key
         with Server(url) as server:
-            assert asks_for_credentials(server)
-            assert "there are no credentials" not in server.log()
+            assert requires_credentials(server)
+            assert "no credentials" not in server.log()
 
-    def test_are_asked_for_until_the_last_of_any_account_is_revoked(
-        self, either_store_url: str
+    def test_credentials_are_required_until_the_last_api_key_is_revoked(
+        self, store_url: str
     ) -> None:
         with (
-            Server(either_store_url, env=ROOT_ENV) as server,
+            Server(store_url, env=ROOT_ENV) as server,
             server.client(authorization=ROOT) as root,
         ):
             revoke_all(root, 1)
             account = new_account(root)
             new_key(root, account, "*:series")
-        with Server(either_store_url) as server:
-            assert asks_for_credentials(server)
+        with Server(store_url) as server:
+            assert requires_credentials(server)
         with (
-            Server(either_store_url, env=ROOT_ENV) as server,
+            Server(store_url, env=ROOT_ENV) as server,
             server.client(authorization=ROOT) as root,
         ):
             revoke_all(root, account)
-        with Server(either_store_url) as server:
-            assert not asks_for_credentials(server)
+        with Server(store_url) as server:
+            assert not requires_credentials(server)
 
 
 class TestRootKey:
     @pytest.mark.parametrize("missing", ROOT_ENV)
-    @pytest.mark.parametrize("listen", [EVERYWHERE, "127.0.0.1:0"])
-    def test_that_is_half_is_an_error(self, missing: str, listen: str) -> None:
+    def test_an_incomplete_root_key_is_an_error(self, missing: str) -> None:
         half = {name: value for name, value in ROOT_ENV.items() if name != missing}
-        said = refusal("sqlite://", listen=listen, env=half)
+        said = refusal("sqlite://", listen="127.0.0.1:0", env=half)
         assert "ended with 2 " in said
-        assert "only one is set" in said
+        assert "must be set together" in said
         assert missing in said
         assert SECRET not in said
 
-    @pytest.mark.parametrize("secret", ["has a space", "has:a-colon", "é", "x" * 257])
-    def test_that_cannot_be_sent_is_an_error_that_does_not_show_it(self, secret: str) -> None:
+    def test_an_invalid_root_secret_is_an_error_that_does_not_show_it(self) -> None:
+        secret = "has a space"
         said = refusal("sqlite://", env={**ROOT_ENV, "MONOTRON_ROOT_API_SECRET": secret})
         assert "MONOTRON_ROOT_API_SECRET must be" in said
         assert secret not in said
 
-    def test_has_no_flag(self) -> None:
-        for flag in "--root-api-secret", "--root-api-key":
-            with pytest.raises(RuntimeError, match="unrecognized arguments"):
-                Server("sqlite://", args=[flag, "x"])
+    def test_the_root_key_has_no_flag(self) -> None:
+        with pytest.raises(RuntimeError, match=r"ended with 2 [\s\S]*--root-api-secret"):
+            Server("sqlite://", args=["--root-api-secret", "x"])
 
-    def test_that_is_empty_is_none(self) -> None:
+    def test_an_empty_root_key_is_ignored(self) -> None:
         said = refusal("sqlite://", env=dict.fromkeys(ROOT_ENV, ""))
-        assert "there are no credentials" in said
+        assert "without credentials" in said
 
-    def test_is_asked_for_on_loopback_too(self) -> None:
-        with Server("sqlite://", env=ROOT_ENV) as server:
-            assert asks_for_credentials(server)
-            assert "there are no credentials" not in server.log()
+    def test_a_root_key_requires_credentials_on_loopback_too(self, guarded: Server) -> None:
+        assert requires_credentials(guarded)
+        assert "no credentials" not in guarded.log()
 
-    def test_lets_any_name_of_the_host_pass(self) -> None:
-        with Server("sqlite://", env=ROOT_ENV) as server:
-            signed = FOREIGN_HOST + f"Authorization: {ROOT}\r\n\r\n".encode()
-            assert raw(server.port, signed).startswith(b"HTTP/1.1 200 ")
-            assert raw(server.port, FOREIGN_HOST + b"\r\n").startswith(b"HTTP/1.1 401 ")
+    def test_a_server_with_a_root_key_accepts_any_host_name(self, guarded: Server) -> None:
+        authenticated = FOREIGN_HOST + f"Authorization: {ROOT}\r\n\r\n".encode()
+        assert raw(guarded.port, authenticated).startswith(b"HTTP/1.1 200 ")
+        assert raw(guarded.port, FOREIGN_HOST + b"\r\n").startswith(b"HTTP/1.1 401 ")
 
 
 class TestOpenServer:
@@ -189,12 +193,12 @@ class TestOpenServer:
         with open_server.client() as client:
             yield client
 
-    def test_warns_at_start(self, open_server: Server) -> None:
+    def test_an_open_server_warns_at_startup(self, open_server: Server) -> None:
         (warning,) = re.findall(r'.*"level": "warning".*', open_server.log())
-        assert "there are no credentials" in warning
+        assert "no credentials configured" in warning
         assert open_server.url in warning
 
-    def test_lets_everybody_count_in_account_1(self, client: Client) -> None:
+    def test_an_open_server_lets_every_caller_use_account_1(self, client: Client) -> None:
         for headers in {}, {"Authorization": "Bearer whatever"}, {"Authorization": ROOT}:
             answer = client.request("PUT", "/v1/accounts/1/series/k/T", headers=headers)
             assert (answer.status, answer.json()["creator_id"]) == (200, 1)
@@ -204,7 +208,7 @@ class TestOpenServer:
         [("POST", "accounts/1/grants"), ("GET", "accounts/1/grants"), ("POST", "accounts"),
          ("GET", "accounts"), ("DELETE", "accounts/1/grants/mtk_k_00000000")],
     )  # fmt: skip
-    def test_makes_and_shows_no_keys_and_says_what_to_do(
+    def test_an_open_server_refuses_api_keys_with_a_hint(
         self, verb: str, path: str, client: Client, problem: Problem
     ) -> None:
         body = '["*:series"]' if verb == "POST" and path != "accounts" else None
@@ -214,12 +218,12 @@ class TestOpenServer:
         assert "MONOTRON_ROOT_API_KEY" in detail
         assert "MONOTRON_ROOT_API_SECRET" in detail
 
-    def test_has_no_other_account(self, client: Client, problem: Problem) -> None:
+    def test_an_open_server_refuses_other_accounts(self, client: Client, problem: Problem) -> None:
         for account in 2, 999999:
             answer = client.request("PUT", f"/v1/accounts/{account}/series/k/T")
             problem(answer, 403, "forbidden", applied="no")
 
-    def test_answers_to_loopback_names_only(self, open_server: Server) -> None:
+    def test_an_open_server_accepts_loopback_names_only(self, open_server: Server) -> None:
         answer = raw(open_server.port, FOREIGN_HOST + b"\r\n")
         assert answer.startswith(b"HTTP/1.1 400 ")
         assert b"invalid_host" in answer

@@ -1,4 +1,4 @@
-"""Two tenants on one server: neither can see, change, or even find the other."""
+"""Two tenants on one server: neither can see, change or detect the other."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ Problem = Callable[..., dict[str, Any]]
 IN_AN_ACCOUNT = [call for call in calls() if call.names_account]
 
 SCOPES = ("*:series", "*:account", "*:acl")
-"""All that a tenant can have."""
+"""All scopes that a tenant can have."""
 
-NOBODYS = (999999, 9223372036854775807, 9223372036854775808, 9999999999999999999)
-"""Ids of no account, also larger than any can be."""
+UNUSED_IDS = (999999, 9223372036854775807, 9223372036854775808, 9999999999999999999)
+"""Ids of no account, including ids that are too large."""
 
 each_call = pytest.mark.parametrize("call", IN_AN_ACCOUNT, ids=str)
 
 
 class Tenant:
-    """An account and one key of it, with which it is asked for."""
+    """An account and a client with one of its API keys."""
 
     def __init__(self, server: Server, root: Client) -> None:
         self.account = new_account(root)
@@ -46,7 +46,7 @@ class Tenant:
 
 @pytest.fixture
 def tenants(guarded: Server, root: Client) -> Iterator[tuple[Tenant, Tenant]]:
-    """Two new accounts, each with a key for all that is in it."""
+    """Two new accounts, each with an API key with all scopes."""
     first, second = Tenant(guarded, root), Tenant(guarded, root)
     with first.client, second.client:
         yield first, second
@@ -54,7 +54,7 @@ def tenants(guarded: Server, root: Client) -> Iterator[tuple[Tenant, Tenant]]:
 
 @pytest.fixture(scope="module")
 def neighbours(guarded: Server) -> Iterator[tuple[Tenant, Tenant]]:
-    """Two accounts for tests in which everything is refused; the second holds something."""
+    """Two accounts for tests in which everything is refused; the second one has data."""
     with guarded.client(authorization=ROOT) as root:
         first, second = Tenant(guarded, root), Tenant(guarded, root)
     with first.client, second.client:
@@ -68,63 +68,65 @@ def ask(client: Client, call: Call, **parts: object) -> Response:
     return client.request(call.verb, call.path(**parts), body, JSON if body else None)
 
 
-def held_by(tenant: Tenant) -> dict[str, object]:
-    """Parts of paths of what the second neighbour holds."""
+def data_of(tenant: Tenant) -> dict[str, object]:
+    """The parts of paths to the data of the second neighbour."""
     words = ("series", "entries", "versions", "releases", "tokens")
     tokens = ("series_2", "versions_2", "tokens_2")
     parts = {**dict.fromkeys(words, "held"), **dict.fromkeys(tokens, "T")}
     return {**parts, "releases_2": "0.1.0", "grants": tenant.key}
 
 
-def bytes_of(answer: Response) -> tuple[object, ...]:
-    """All of an answer, but for when it was given and which request it is for."""
+def comparable(answer: Response) -> tuple[object, ...]:
+    """A complete response without its date and request id."""
     headers = [pair for pair in answer.headers.items() if pair[0] not in ("Date", "X-Request-Id")]
     return answer.status, headers, answer.body
 
 
 class TestAnotherAccount:
     @each_call
-    def test_is_the_same_403_whether_or_not_it_exists_or_holds_what_was_asked_for(
+    def test_the_403_does_not_reveal_whether_an_account_or_its_data_exists(
         self, call: Call, neighbours: tuple[Tenant, Tenant], problem: Problem
     ) -> None:
         me, other = neighbours
-        asked_for = [
+        responses = [
             ask(me.client, call, accounts=account, **parts)
-            for account in (other.account, 1, *NOBODYS)
-            for parts in (held_by(other), {}, {"series": "%zz", "grants": me.key})
+            for account in (other.account, 1, *UNUSED_IDS)
+            for parts in (data_of(other), {}, {"series": "%zz", "grants": me.key})
         ]
         if call.verb == "HEAD":
-            assert asked_for[0].status == 403
+            assert responses[0].status == 403
         else:
-            problem(asked_for[0], 403, "forbidden", applied="no" if call.writes else None)
-        assert {str(bytes_of(answer)) for answer in asked_for} == {str(bytes_of(asked_for[0]))}
+            problem(responses[0], 403, "forbidden", applied="no" if call.writes else None)
+        assert {str(comparable(answer)) for answer in responses} == {str(comparable(responses[0]))}
 
     @each_call
-    def test_is_the_same_403_whatever_the_query_says(
+    def test_the_403_does_not_depend_on_the_query(
         self, call: Call, neighbours: tuple[Tenant, Tenant]
     ) -> None:
         me, other = neighbours
         plain = ask(me.client, call, accounts=other.account)
         for query in "?no-such=1", "?limit=0", "?dry_run=true", "?%zz":
-            asked = me.client.request(call.verb, call.path(accounts=other.account) + query)
-            assert bytes_of(asked) == bytes_of(plain)
+            response = me.client.request(call.verb, call.path(accounts=other.account) + query)
+            assert comparable(response) == comparable(plain)
 
-    def test_is_left_as_it_was_by_all_that_is_refused(
+    def test_refused_requests_change_nothing_in_another_account(
         self, neighbours: tuple[Tenant, Tenant]
     ) -> None:
         me, other = neighbours
         before = state(other)
         for call in IN_AN_ACCOUNT:
             if call.writes:
-                assert ask(me.client, call, accounts=other.account, **held_by(other)).status == 403
+                assert ask(me.client, call, accounts=other.account, **data_of(other)).status == 403
         assert state(other) == before
 
-    def test_is_not_listed(self, neighbours: tuple[Tenant, Tenant], problem: Problem) -> None:
+    def test_other_accounts_are_not_listed(
+        self, neighbours: tuple[Tenant, Tenant], problem: Problem
+    ) -> None:
         me, _ = neighbours
         problem(me.client.request("GET", "/v1/accounts"), 403, "forbidden")
         problem(me.client.request("POST", "/v1/accounts"), 403, "forbidden", applied="no")
 
-    def test_is_not_reached_by_an_id_that_is_none(
+    def test_a_malformed_account_id_reaches_no_account(
         self, neighbours: tuple[Tenant, Tenant], root: Client, problem: Problem
     ) -> None:
         me, other = neighbours
@@ -136,7 +138,7 @@ class TestAnotherAccount:
 
 
 def state(tenant: Tenant) -> list[object]:
-    """All that the account holds, but for when its keys were used."""
+    """All data of the account, without the times of last use of its API keys."""
     grants = tenant.get(f"accounts/{tenant.account}/grants")["grants"]
     for grant in grants:
         grant.pop("last_used_at")
@@ -144,7 +146,9 @@ def state(tenant: Tenant) -> list[object]:
 
 
 class TestTwoTenants:
-    def test_count_separately_under_the_same_key(self, tenants: tuple[Tenant, Tenant]) -> None:
+    def test_tenants_have_separate_series_with_the_same_key(
+        self, tenants: tuple[Tenant, Tenant]
+    ) -> None:
         first, second = tenants
         values = [
             (tenant.put(f"series/shop/{token}")["value"], tenant is first)
@@ -155,7 +159,9 @@ class TestTwoTenants:
         assert second.get("series/shop") == entry(second, "shop", "a", 1)
         assert second.client.request("GET", "/v1/series/shop/b").status == 404
 
-    def test_version_separately_under_the_same_name(self, tenants: tuple[Tenant, Tenant]) -> None:
+    def test_tenants_have_separate_versions_with_the_same_name(
+        self, tenants: tuple[Tenant, Tenant]
+    ) -> None:
         first, second = tenants
         assert first.put("versions/shop/T?bump=major")["version"] == "1.0.0"
         assert second.put("versions/shop/T?bump=minor")["version"] == "0.1.0"
@@ -166,7 +172,9 @@ class TestTwoTenants:
             assert [each["version"] for each in releases] == versions
         assert second.client.request("GET", "/v1/releases/shop/1.0.0").status == 404
 
-    def test_delete_separately(self, tenants: tuple[Tenant, Tenant]) -> None:
+    def test_a_deletion_does_not_affect_the_other_tenant(
+        self, tenants: tuple[Tenant, Tenant]
+    ) -> None:
         first, second = tenants
         for tenant in tenants:
             tenant.put("series/shop/T")
@@ -174,7 +182,7 @@ class TestTwoTenants:
         assert first.client.request("GET", "/v1/series/shop").status == 404
         assert second.get("series/shop")["value"] == 1
 
-    def test_list_their_own_only(self, tenants: tuple[Tenant, Tenant]) -> None:
+    def test_lists_contain_only_the_tenants_own_data(self, tenants: tuple[Tenant, Tenant]) -> None:
         first, second = tenants
         for tenant, key in (first, "a"), (second, "b"), (first, "c"):
             tenant.put(f"series/{key}/T")
@@ -184,7 +192,7 @@ class TestTwoTenants:
         assert [each["token"] for each in first.get("entries/both")["entries"]] == ["c", "a"]
         assert [each["token"] for each in second.get("entries/both")["entries"]] == ["b"]
 
-    def test_page_through_their_own_only(self, tenants: tuple[Tenant, Tenant]) -> None:
+    def test_pages_contain_only_the_tenants_own_data(self, tenants: tuple[Tenant, Tenant]) -> None:
         first, second = tenants
         for key in "abc":
             first.put(f"series/{key}1/T")
@@ -192,8 +200,8 @@ class TestTwoTenants:
         page = first.get("series?limit=2&after=a1")
         assert ([each["key"] for each in page["series"]], page["next"]) == (["b1", "c1"], None)
         for key in "abc":
-            new_grant(first.client, first.account, "read:series", label=key)
-            new_grant(second.client, second.account, "read:series", label=key)
+            new_grant(first.client, first.account, "read:series", description=key)
+            new_grant(second.client, second.account, "read:series", description=key)
         page = first.get(f"accounts/{first.account}/grants?limit=3")
         more = first.get(f"accounts/{first.account}/grants?after={page['next']}")
         assert {each["account_id"] for each in page["grants"] + more["grants"]} == {first.account}
@@ -201,20 +209,20 @@ class TestTwoTenants:
         assert len(more["grants"]) == 1
         assert more["next"] is None
 
-    def test_see_their_own_keys_only(
+    def test_a_tenant_sees_only_its_own_api_keys(
         self, tenants: tuple[Tenant, Tenant], problem: Problem
     ) -> None:
         first, second = tenants
         own = f"/v1/accounts/{first.account}/grants"
         for verb, says in ("GET", None), ("DELETE", "no"):
             foreign = first.client.request(verb, f"{own}/{second.key}")
-            never_made = first.client.request(verb, f"{own}/mtk_k_00000000")
+            unknown = first.client.request(verb, f"{own}/mtk_k_00000000")
             problem(foreign, 404, "grant_not_found", applied=says)
             renamed = foreign.body.replace(second.key.encode(), b"mtk_k_00000000")
-            assert renamed == never_made.body
+            assert renamed == unknown.body
         assert second.get("series") == {"series": [], "next": None}
 
-    def test_act_in_their_own_account_with_and_without_naming_it(
+    def test_a_tenant_uses_its_account_with_and_without_naming_it(
         self, tenants: tuple[Tenant, Tenant]
     ) -> None:
         first, _ = tenants
@@ -223,7 +231,7 @@ class TestTwoTenants:
         for path in (*series, "versions/shop", "versions/shop/T", "releases/shop"):
             short = first.client.request("GET", f"/v1/{path}")
             named = first.client.request("GET", f"/v1/accounts/{first.account}/{path}")
-            assert bytes_of(short) == bytes_of(named)
+            assert comparable(short) == comparable(named)
         named_put = first.put(f"accounts/{first.account}/series/shop/T")
         assert named_put == first.put("series/shop/T") == entry(first, "shop", "T", 1)
 
@@ -233,7 +241,7 @@ def entry(tenant: Tenant, key: str, token: str, value: int) -> dict[str, object]
 
 
 class TestRootKey:
-    def test_acts_in_each_account_by_its_path(
+    def test_the_root_key_uses_the_account_in_the_path(
         self, tenants: tuple[Tenant, Tenant], root: Client
     ) -> None:
         for number, tenant in enumerate(tenants):
@@ -246,7 +254,7 @@ class TestRootKey:
             assert tenant.get("series/shop")["value"] == number + 1
             assert tenant.get("versions/shop")["version"] == "1.0.0"
 
-    def test_acts_in_account_1_without_a_path(
+    def test_the_root_key_uses_account_1_by_default(
         self, tenants: tuple[Tenant, Tenant], root: Client, fresh_key: str
     ) -> None:
         assert root.request("PUT", f"/v1/series/{fresh_key}/T").json()["creator_id"] == 1
@@ -255,17 +263,19 @@ class TestRootKey:
         assert tenants[0].client.request("GET", f"/v1/series/{fresh_key}").status == 404
 
     @each_call
-    def test_finds_no_account_where_there_is_none(
+    def test_an_unknown_account_is_not_found_with_the_root_key(
         self, call: Call, root: Client, problem: Problem
     ) -> None:
-        for account in NOBODYS:
+        for account in UNUSED_IDS:
             answer = ask(root, call, accounts=account)
             if call.verb == "HEAD":
                 assert answer.status == 404
             else:
                 problem(answer, 404, "not_found", applied="no" if call.writes else None)
 
-    def test_leaves_nothing_in_an_account_before_it_is_made(self, root: Client) -> None:
+    def test_the_root_key_cannot_write_to_an_account_before_its_creation(
+        self, root: Client
+    ) -> None:
         following = new_account(root) + 1
         for path in "series/k/T", "versions/n/T":
             assert root.request("PUT", f"/v1/accounts/{following}/{path}").status == 404
@@ -276,17 +286,19 @@ class TestRootKey:
         for listed in "series", "grants":
             assert root.request("GET", f"{path}/{listed}").json() == {listed: [], "next": None}
 
-    def test_lists_all_accounts_page_by_page(self, root: Client) -> None:
-        made = [new_account(root) for _ in range(3)]
+    def test_the_root_key_lists_all_accounts_in_pages(self, root: Client) -> None:
+        created = [new_account(root) for _ in range(3)]
         found: list[int] = []
         after = "0"
         while after is not None:
             page = root.request("GET", f"/v1/accounts?limit=2&after={after}").json()
             found += [each["id"] for each in page["accounts"]]
             after = page["next"]
-        assert found == list(range(1, made[-1] + 1))
+        assert found == list(range(1, created[-1] + 1))
 
-    def test_makes_accounts_that_nobody_else_gets(self, guarded: Server, root: Client) -> None:
+    def test_every_new_account_is_unique_and_inaccessible_to_others(
+        self, guarded: Server, root: Client
+    ) -> None:
         assert len({new_account(root) for _ in range(10)}) == 10
         secret = new_key(root, 1, "*:series", "*:acl", "*:account", "*:system")
         with guarded.client(authorization=bearer(secret)) as client:

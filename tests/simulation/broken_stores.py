@@ -168,7 +168,7 @@ class HeadsByTokenAndValue(HeadCollection):
     def _filter(self, move: HeadUpdate, deadline: Any) -> Any:
         condition = super()._filter(move, deadline)
         if move.seen.stamp is not None:
-            del condition["life"], condition["stamp"]
+            del condition["generation"], condition["stamp"]
         return condition
 
 
@@ -241,7 +241,7 @@ class FloatingSumInSqlite(SqliteStore):
 class ReplyBeforeCommit(SqliteStore):
     """The response is sent before the commit has returned, and whatever its result is."""
 
-    def start(self, requests: Sequence[AllocationRequest]) -> Callable[[], Any]:
+    def begin_allocate(self, requests: Sequence[AllocationRequest]) -> Callable[[], Any]:
         transaction = self._file.begin_at_once()
         if transaction is None:
             return partial(self.allocate, requests)
@@ -262,8 +262,8 @@ class ReplyBeforeCommit(SqliteStore):
 class FailedCommitIsNo(SqliteStore):
     """A failed commit counts as not applied."""
 
-    def start(self, requests: Sequence[AllocationRequest]) -> Callable[[], Any]:
-        finish = super().start(requests)
+    def begin_allocate(self, requests: Sequence[AllocationRequest]) -> Callable[[], Any]:
+        finish = super().begin_allocate(requests)
 
         def finished() -> Any:
             try:
@@ -295,7 +295,7 @@ class CurrentValueForOldToken(SqliteStore):
             for answer, entry in zip(answers, entries, strict=True)
         ]
 
-    def start(self, requests: Sequence[AllocationRequest]) -> Callable[[], Any]:
+    def begin_allocate(self, requests: Sequence[AllocationRequest]) -> Callable[[], Any]:
         return partial(self.allocate, requests)
 
 
@@ -334,16 +334,16 @@ BROKEN: dict[str, Broken] = {
         MONGO, ELECTIONS, Stores(acknowledge_at_once=True)
     ),
     "sealing is skipped": _mongo(SealSkipped, MEMORY),
-    "doubt is taken for failure": _mongo(DoubtTakenForFailure, DOUBT),
-    "the stamp is not looked for": _mongo(StampNotLookedFor, DOUBT),
-    "the life is not compared": _mongo(GenerationNotCompared, LIVES, by_checker=False),
+    "an unknown result is treated as a failure": _mongo(DoubtTakenForFailure, DOUBT),
+    "the write id is not checked": _mongo(StampNotLookedFor, DOUBT),
+    "the generation is not compared": _mongo(GenerationNotCompared, LIVES, by_checker=False),
     "a new series overwrites another": _mongo(NewSeriesOverwrites, ENDS),
     "read, then write": _mongo(ReadThenWrite, REPEATS),
     "a sum becomes a float": _mongo(FloatingSum, ENDS),
     "a sum becomes a float, in SQLite": _sqlite(FloatingSumInSqlite, ENDS, by_checker=False),
     "the look-up may be older than the head": _mongo(LookupNotAfterHead, MEMORY),
     "answered before the commit": _sqlite(ReplyBeforeCommit, DOUBT),
-    "a failed commit is taken for none": _sqlite(FailedCommitIsNo, DOUBT),
-    "the height is not kept": _sqlite(HighWaterMarkNotKept, LIVES, by_checker=False),
+    "a failed commit is reported as not applied": _sqlite(FailedCommitIsNo, DOUBT),
+    "the high-water mark is not kept": _sqlite(HighWaterMarkNotKept, LIVES, by_checker=False),
     "a repeat has the current value": _sqlite(CurrentValueForOldToken, MEMORY),
 }

@@ -82,13 +82,16 @@ class Disk:
         """Commit, and log which series changed."""
         self.commits += 1
         self.engine.execute("COMMIT")
-        rows = self.engine.execute("SELECT life, account, key, value, alive FROM series").fetchall()
+        rows = self.engine.execute(
+            "SELECT generation, account, key, value, is_active FROM series"
+        ).fetchall()
         for life, account, key, value, alive in rows:
             before = self._known.get(life, (0, -1))
             if before == (value, alive):
                 continue
             fresh = self.engine.execute(
-                "SELECT value, token FROM entries WHERE life = ? AND value > ? ORDER BY value",
+                "SELECT value, token FROM entries "
+                "WHERE generation = ? AND value > ? ORDER BY value",
                 (life, before[0]),
             ).fetchall()
             self._known[life] = (value, alive)

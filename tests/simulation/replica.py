@@ -96,7 +96,7 @@ class Replica:
 
     def insert(self, row: Document) -> bool:
         """Insert a row. Return false if there is one with this value."""
-        life = (row["account"], row["key"], row["life"])
+        life = (row["account"], row["key"], row["generation"])
         versions = self.rows.setdefault(life, {}).setdefault(int(row["value"]), [])
         if versions and versions[-1][1] is not None:
             return False
@@ -106,7 +106,7 @@ class Replica:
         return True
 
     def delete_life(self, condition: Document) -> None:
-        life = (condition["account"], condition["key"], condition["life"])
+        life = (condition["account"], condition["key"], condition["generation"])
         for versions in self.rows.get(life, {}).values():
             if versions and versions[-1][1] is not None:
                 self._write(versions, None)
@@ -117,7 +117,7 @@ class Replica:
 
     def find_rows(self, condition: Document, view: int) -> list[Document]:
         """Return rows of one generation, those of a token in descending order."""
-        life = (condition["account"], condition["key"], condition["life"])
+        life = (condition["account"], condition["key"], condition["generation"])
         rows = self.rows.get(life, {})
         values = self._values(life, condition)
         found = (at(rows.get(value, ()), view) for value in values)

@@ -29,24 +29,18 @@ class Process:
         self.alive = True
         world.starting = self
         self.store = open_store()
-        most = self.store.max_concurrency
-        largest = self.store.max_batch_size
+        max_batch_size = self.store.max_batch_size
 
         def submit(call: Callable[[], None]) -> None:
             world.spawn(call, self)
 
-        self.advances: Batcher[AllocationRequest, Any] = Batcher(
-            self.store.start,
-            submit,
-            max_batch_size=largest,
-            max_concurrency=most,
-            runtime=runtime,
+        self.allocations: Batcher[AllocationRequest, Any] = Batcher(
+            self.store.begin_allocate, submit, max_batch_size=max_batch_size, runtime=runtime
         )
         self.peeks: Batcher[SeriesKey, Any] = Batcher(
             lambda keys: partial(self.store.peek, keys),
             submit,
-            max_batch_size=largest,
-            max_concurrency=most,
+            max_batch_size=max_batch_size,
             runtime=runtime,
         )
 
@@ -103,9 +97,8 @@ class Server:
         if process is None:
             return False
         series = SeriesKey(ACCOUNT, key)
-        lane = process.store.lane(series)
         request = AllocationRequest(series, token, Reuse(reuse), ANYBODY)
-        self._ask(process, partial(process.advances.ask, lane, request), reply)
+        self._ask(process, partial(process.allocations.add, request), reply)
         return True
 
     def peek(self, key: str, reply: Reply) -> bool:
@@ -113,7 +106,7 @@ class Server:
         if process is None:
             return False
         series = SeriesKey(ACCOUNT, key)
-        self._ask(process, partial(process.peeks.ask, process.store.lane(series), series), reply)
+        self._ask(process, partial(process.peeks.add, series), reply)
         return True
 
     def run(self, call: Callable[[Store], object], reply: Reply) -> bool:

@@ -157,7 +157,7 @@ def of_replica(world: World, replica: Replica, restarted: set[str]) -> Truth:
 
 def _step(truth: Truth, key: str, before: Document | None, head: Document, at: float) -> None:
     value, batch = _integer(head["value"]), head["batch"]
-    same = before is not None and before["life"] == head["life"]
+    same = before is not None and before["generation"] == head["generation"]
     if batch == [None]:
         fresh: list[tuple[int, str | None]] = [(value, None)]
     else:
@@ -168,7 +168,7 @@ def _step(truth: Truth, key: str, before: Document | None, head: Document, at: f
         for number, token in enumerate(batch, first):
             if number <= above and given.get(number, ...) != token:
                 truth.wrong.append(f"{key} carries {token!r} at {number} in its batch")
-    truth.step(key, head["life"], value, fresh, at, alive=bool(batch))
+    truth.step(key, head["generation"], value, fresh, at, alive=bool(batch))
 
 
 def _integer(value: Any) -> Any:
@@ -180,8 +180,8 @@ def _unsealed(
 ) -> Iterator[str]:
     """Yield tokens of the replaced batch that are neither in the ledger nor in the new batch."""
     carried = range(head["value"] - len(head["batch"]) + 1, head["value"] + 1)
-    same = before["life"] == head["life"]
-    rows = replica.rows.get((*name, before["life"]), {})
+    same = before["generation"] == head["generation"]
+    rows = replica.rows.get((*name, before["generation"]), {})
     first = before["value"] - len(before["batch"]) + 1
     for value, token in enumerate(before["batch"], first):
         if same and value in carried and head["batch"] != [None]:
@@ -199,7 +199,7 @@ def _ledger_against_head(
 ) -> Iterator[str]:
     """Yield rows of the last generation that contradict its heads."""
     given = truth.lives[name[1]][-1].given
-    for value, versions in replica.rows.get((*name, head["life"]), {}).items():
+    for value, versions in replica.rows.get((*name, head["generation"]), {}).items():
         for _, row in versions:
             if row is not None and given.get(value, ...) != row["token"]:
                 yield f"the ledger of {name[1]} has {row['token']!r} at {value}"

@@ -1,7 +1,7 @@
-"""What tokens of GitHub and GitLab say, as recorded from their documentation and from tokens.
+"""Claims of tokens of GitHub and GitLab, from their documentation and from real tokens.
 
 Sources: docs.github.com/en/actions/reference/security/oidc; gitlab-org/gitlab 563038 and 122373;
-pypi/warehouse 13575. Names and numbers are made up.
+pypi/warehouse 13575. Names and numbers are fictitious.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ OTHER = "https://ci.example.net/"
 
 
 def changed(claims: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """A change to `...` leaves the claim out."""
+    """Apply the changes. A change to `...` omits the claim."""
     return {name: value for name, value in {**claims, **changes}.items() if value is not ...}
 
 
@@ -60,7 +60,7 @@ def github(**changes: Any) -> dict[str, Any]:
 
 
 def github_pull_request(**changes: Any) -> dict[str, Any]:
-    """A pull request from a branch of the repository itself; GitHub gives forks no token."""
+    """A pull request from a branch of the same repository; jobs of forks have no token."""
     ref = "refs/pull/5/merge"
     return github(
         **{
@@ -120,7 +120,7 @@ def gitlab(**changes: Any) -> dict[str, Any]:
 
 
 def gitlab_fork(**changes: Any) -> dict[str, Any]:
-    """A merge request from mallory's fork, run in the parent project, since GitLab 18.2.2."""
+    """A merge request from mallory's fork in the parent project, since GitLab 18.2.2."""
     return gitlab(
         **{
             "pipeline_source": "merge_request_event",
@@ -137,7 +137,7 @@ def gitlab_fork(**changes: Any) -> dict[str, Any]:
 
 
 def other(**changes: Any) -> dict[str, Any]:
-    """A token of some issuer of one's own."""
+    """A token of an issuer that is neither GitHub nor GitLab."""
     claims = {
         "iss": OTHER,
         "sub": "system:serviceaccount:ci:release",

@@ -1,4 +1,4 @@
-"""Accounts and keys, made over HTTP as an operator makes them."""
+"""Creates accounts and API keys over HTTP."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ UNLIMITED = (
     "--requests-per-account=0",
     "--failures-per-address=0",
 )
-"""Flags of a server that is asked more than anybody asks in a minute."""
+"""Flags of a server without rate limits."""
 
 
 def bearer(secret: str) -> str:
-    """The Authorization header for one string that stands for key and secret."""
+    """The Authorization header for a secret, which contains the name of its API key."""
     return f"Bearer {secret}"
 
 
 def new_account(root: Client) -> int:
-    """The id of a new account, made with the root key."""
-    answer = root.request("POST", "/v1/accounts")
-    assert answer.status == 200, answer
-    account: int = answer.json()["id"]
+    """Create an account with the root key, and return its id."""
+    response = root.request("POST", "/v1/accounts")
+    assert response.status == 200, response
+    account: int = response.json()["id"]
     return account
 
 
 def new_grant(client: Client, account: int, *scopes: str, **more: object) -> dict[str, Any]:
-    """What was answered to the request for a new key; *more* as the contract names it."""
+    """Create an API key, and return the response; *more* are further members of the request."""
     body = json.dumps({"scopes": scopes, **more} if more else scopes)
-    answer = client.request("POST", f"/v1/accounts/{account}/grants", body, JSON)
-    assert answer.status == 200, answer
-    grant: dict[str, Any] = answer.json()
-    return grant
+    response = client.request("POST", f"/v1/accounts/{account}/grants", body, JSON)
+    assert response.status == 200, response
+    api_key: dict[str, Any] = response.json()
+    return api_key
 
 
 def new_key(client: Client, account: int, *scopes: str, **more: object) -> str:
-    """The secret of a new key."""
+    """Create an API key, and return its secret."""
     secret: str = new_grant(client, account, *scopes, **more)["api_key"]["secret"]
     return secret

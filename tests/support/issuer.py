@@ -1,4 +1,4 @@
-"""A real issuer of identity tokens on loopback, which can be told to misbehave, and its keys."""
+"""A real issuer of identity tokens on loopback, which can misbehave, and its keys."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 DISCOVERY = "/.well-known/openid-configuration"
 JWKS = "/jwks"
 
-Trick = Callable[[BaseHTTPRequestHandler], None]
-"""Answers a request instead of the issuer."""
+Misbehavior = Callable[[BaseHTTPRequestHandler], None]
+"""Responds to a request instead of the issuer."""
 
 
 def base64url(data: bytes) -> str:
@@ -35,9 +35,9 @@ def compact(
     claims: Mapping[str, Any] | bytes,
     sign: Callable[[bytes], bytes],
 ) -> str:
-    """A token (RFC 7515 §7.1), of JSON as it is given: no library would write the odd ones."""
+    """A token (RFC 7515 §7.1), also of JSON that no library would create."""
     parts = [
-        each if isinstance(each, bytes) else json.dumps(each).encode() for each in (header, claims)
+        part if isinstance(part, bytes) else json.dumps(part).encode() for part in (header, claims)
     ]
     signed = ".".join(map(base64url, parts))
     return f"{signed}.{base64url(sign(signed.encode()))}"
@@ -45,7 +45,7 @@ def compact(
 
 @cache
 def rsa_key(number: int, bits: int = 2048) -> rsa.RSAPrivateKey:
-    """One of a few keys that all tests of a process share: they take long to make."""
+    """A key that all tests of a process share, because creating one is slow."""
     return rsa.generate_private_key(65537, bits)
 
 
@@ -60,7 +60,7 @@ def _number(value: int, size: int | None = None) -> str:
 
 @dataclass(frozen=True)
 class Signer:
-    """A key with its name, as RS256 or ES256."""
+    """A key and its name, for RS256 or ES256."""
 
     kid: str
     key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
@@ -70,7 +70,7 @@ class Signer:
         return "RS256" if isinstance(self.key, rsa.RSAPrivateKey) else "ES256"
 
     def jwk(self, **changes: Any) -> dict[str, Any]:
-        """Its public part (RFC 7517). A change to None leaves the member out."""
+        """The public part (RFC 7517). A change to None omits the member."""
         jwk: dict[str, Any] = {"kid": self.kid, "alg": self.alg, "use": "sig"}
         if isinstance(self.key, rsa.RSAPrivateKey):
             public = self.key.public_key().public_numbers()
@@ -88,7 +88,7 @@ class Signer:
         return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
     def token(self, claims: Mapping[str, Any] | bytes, **header: Any) -> str:
-        """A token of the claims, signed. A change of the header to None leaves the member out."""
+        """A signed token of the claims. A change of the header to None omits the member."""
         full = {"typ": "JWT", "alg": self.alg, "kid": self.kid, **header}
         return compact({k: v for k, v in full.items() if v is not None}, claims, self.sign)
 
@@ -98,15 +98,15 @@ def jwks(*signers: Signer) -> bytes:
 
 
 class IssuerServer:
-    """Serves discovery and keys, over https with a certificate of *ca* for *host* if it is given.
+    """Serves discovery and keys, by https if there is a *ca*, whose certificate is for *host*.
 
-    *tricks* answer at their path instead. Every request is remembered, by path, in `requests`.
+    *misbehaviors* by path replace a response. `requests` contains the paths of all requests.
     """
 
     def __init__(self, ca: trustme.CA | None = None, host: str = "127.0.0.1") -> None:
         self.signers = [Signer("first", rsa_key(1))]
         self.requests: list[str] = []
-        self.tricks: dict[str, Trick] = {}
+        self.misbehaviors: dict[str, Misbehavior] = {}
         self._context: ssl.SSLContext | None = None
         if ca is not None:
             self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -117,16 +117,16 @@ class IssuerServer:
 
     @property
     def fetches(self) -> int:
-        """How often the keys were asked for."""
+        """The number of requests for the keys."""
         return self.requests.count(JWKS)
 
     def rotate(self) -> Signer:
-        """A new key instead of the old ones."""
+        """Replace all keys by a new one."""
         self.signers = [Signer(f"{self.signers[0].kid}+", rsa_key(2))]
         return self.signers[0]
 
     def up(self) -> None:
-        """Listen, at the same port as before."""
+        """Start to listen, on the same port as before."""
         self._server = _Server(("127.0.0.1", self.port), self._handler(), self._context)
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
@@ -145,15 +145,15 @@ class IssuerServer:
             def do_GET(self) -> None:
                 self.close_connection = True
                 issuer.requests.append(self.path)
-                if self.path in issuer.tricks:
-                    issuer.tricks[self.path](self)
+                if self.path in issuer.misbehaviors:
+                    issuer.misbehaviors[self.path](self)
                 elif self.path == DISCOVERY:
                     document = {"issuer": issuer.url, "jwks_uri": issuer.url + JWKS}
-                    say(json.dumps(document).encode())(self)
+                    respond(json.dumps(document).encode())(self)
                 elif self.path == JWKS:
-                    say(jwks(*issuer.signers))(self)
+                    respond(jwks(*issuer.signers))(self)
                 else:
-                    say(b"", 404)(self)
+                    respond(b"", 404)(self)
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -173,7 +173,7 @@ class IssuerServer:
 
 
 class _Server(ThreadingHTTPServer):
-    # A handler that a test holds must not hold the test run.
+    # A handler that a test blocks must not block the end of the tests.
     daemon_threads = True
 
     def __init__(self, address: Any, handler: Any, context: ssl.SSLContext | None) -> None:
@@ -183,23 +183,23 @@ class _Server(ThreadingHTTPServer):
     def get_request(self) -> Any:
         connected, address = super().get_request()
         if self._context is not None:
-            # The handshake comes with the first read, in the handler's thread.
+            # The handshake takes place during the first read, in the handler's thread.
             connected = self._context.wrap_socket(
                 connected, server_side=True, do_handshake_on_connect=False
             )
         return connected, address
 
     def handle_error(self, *_: object) -> None:
-        """A client that hangs up, which most of these tests make it do, is no error."""
+        """Ignore clients that disconnect, which is expected in most of these tests."""
 
 
-# Tricks
+# Misbehaviors
 
 
-def say(body: bytes, status: int = 200, **headers: str) -> Trick:
-    """One whole answer."""
+def respond(body: bytes, status: int = 200, **headers: str) -> Misbehavior:
+    """Send one complete response."""
 
-    def trick(handler: BaseHTTPRequestHandler) -> None:
+    def misbehave(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(status)
         handler.send_header("Content-Length", str(len(body)))
         for name, value in headers.items():
@@ -207,34 +207,34 @@ def say(body: bytes, status: int = 200, **headers: str) -> Trick:
         handler.end_headers()
         handler.wfile.write(body)
 
-    return trick
+    return misbehave
 
 
-def say_bytes(*parts: bytes, between: Callable[[], None] = lambda: None) -> Trick:
-    """These bytes as they are, header and all, each by itself; until nobody listens any more."""
+def send_bytes(*parts: bytes, between: Callable[[], None] = lambda: None) -> Misbehavior:
+    """Send these bytes including the header, one write for each part."""
 
-    def trick(handler: BaseHTTPRequestHandler) -> None:
+    def misbehave(handler: BaseHTTPRequestHandler) -> None:
         for part in parts:
             handler.wfile.write(part)
             handler.wfile.flush()
             between()
 
-    return trick
+    return misbehave
 
 
-def hold(release: threading.Event, then: Trick | None = None) -> Trick:
-    """No answer before the event is set, and perhaps none then."""
+def block(release: threading.Event, then: Misbehavior | None = None) -> Misbehavior:
+    """Send no response before the event is set, and then only that of *then*."""
 
-    def trick(handler: BaseHTTPRequestHandler) -> None:
+    def misbehave(handler: BaseHTTPRequestHandler) -> None:
         release.wait(30)
         if then is not None:
             then(handler)
 
-    return trick
+    return misbehave
 
 
 def write_ca(ca: trustme.CA, directory: Path) -> Path:
-    """The file of a CA's certificate."""
+    """Write a CA's certificate to a file."""
     path = directory / "ca.pem"
     ca.cert_pem.write_to_path(str(path))
     return path

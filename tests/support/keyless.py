@@ -1,4 +1,4 @@
-"""A live Monotron that looks at tokens of an issuer of ours, and what stands before it."""
+"""A real Monotron that trusts a test issuer, and the services around it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from support.stand_in import Heard, Say, StandIn
 from support.terminal import Terminal
 
 RUNNER_SECRET = "secret-of-the-runner"
-"""What a runner gives a job to ask for identity tokens with."""
+"""The credential with which a job requests identity tokens from its runner."""
 
 
 @dataclass(frozen=True)
@@ -31,19 +31,19 @@ class Keyless:
     """With the root key."""
 
     def token(self, claims: Mapping[str, Any]) -> str:
-        """A token of these claims, given just now."""
+        """A token with these claims, issued now."""
         now = int(time.time())
         times = {"iat": now, "nbf": now - 5, "exp": now + 300, "jti": uuid4().hex}
         return self.issuer.signers[0].token({**claims, **times, "iss": self.issuer.url})
 
     def new_key(self, *arguments: str) -> str:
-        """The secret of a new key of account 1."""
+        """Create an API key of account 1, and return its secret."""
         return self.operator.run("key", "create", *arguments).stdout.strip()
 
 
 @contextmanager
 def keyless(kind: str, folder: Path, **env: str) -> Iterator[Keyless]:
-    """Monotron with a root key, this environment and the issuer, of kind `github` or `gitlab`."""
+    """Start Monotron with a root key, this environment and an issuer of this kind."""
     with IssuerServer() as issuer:
         issuers = [{"url": issuer.url, "kind": kind, "allow_private": True}]
         config = folder / "monotron.yml"
@@ -55,29 +55,33 @@ def keyless(kind: str, folder: Path, **env: str) -> Iterator[Keyless]:
 
 @contextmanager
 def token_endpoint(sign: Callable[[str], str]) -> Iterator[tuple[dict[str, str], list[str]]]:
-    """GitHub's, which answers a token for the audience that is asked for: the environment of a
-    job that may ask it, and the tokens that it gave."""
-    given: list[str] = []
+    """Start GitHub's token endpoint.
+
+    Yields the environment of a job that may use it, and the list of the tokens it has issued.
+    """
+    issued: list[str] = []
 
     def answer(heard: Heard) -> Say:
         if heard.headers.get("Authorization") != f"Bearer {RUNNER_SECRET}":
             return Say.json({"message": "no"}, 401)
         (audience,) = parse_qs(urlsplit(heard.path).query)["audience"]
-        given.append(sign(audience))
-        return Say.json({"count": 1, "value": given[-1]})
+        issued.append(sign(audience))
+        return Say.json({"count": 1, "value": issued[-1]})
 
     with StandIn(answer) as runner:
         env = {
             "ACTIONS_ID_TOKEN_REQUEST_URL": f"{runner.url}/token?api-version=2.0",
             "ACTIONS_ID_TOKEN_REQUEST_TOKEN": RUNNER_SECRET,
         }
-        yield env, given
+        yield env, issued
 
 
 @contextmanager
 def watched(server: Server) -> Iterator[tuple[str, list[str]]]:
-    """The URL of a proxy before the server, and the command lines of all processes that there
-    were while a request was under way."""
+    """Start a proxy in front of the server.
+
+    Yields its URL, and the command lines of all processes during its requests.
+    """
     processes: list[str] = []
 
     def answer(heard: Heard) -> Say:
@@ -85,12 +89,16 @@ def watched(server: Server) -> Iterator[tuple[str, list[str]]]:
             try:
                 processes.append(path.read_text(errors="replace").replace("\0", " "))
             except OSError:
-                continue  # it has just ended
-        wanted = ("authorization", "content-type", "accept")
-        headers = {name: value for name, value in heard.headers.items() if name.lower() in wanted}
+                continue  # the process has ended
+        forwarded = ("authorization", "content-type", "accept")
+        headers = {
+            name: value for name, value in heard.headers.items() if name.lower() in forwarded
+        }
         with server.client() as client:
-            got = client.request(heard.method, heard.path, heard.body, headers)
-        return Say(got.status, got.body, {"Content-Type": str(got.headers["Content-Type"])})
+            response = client.request(heard.method, heard.path, heard.body, headers)
+        return Say(
+            response.status, response.body, {"Content-Type": str(response.headers["Content-Type"])}
+        )
 
     with StandIn(answer) as proxy:
         yield proxy.url, processes

@@ -15,6 +15,7 @@ import yaml
 
 ROOT = Path(__file__).parent.parent.parent
 GITLAB = ROOT / "gitlab"
+SCRIPT = GITLAB / "job.sh"
 TEMPLATE = GITLAB / "monotron.gitlab-ci.yml"
 COMPONENT = GITLAB / "templates" / "version" / "template.yml"
 RUNNER = ROOT / ".venv" / "npm" / "node_modules" / ".bin" / "gitlab-ci-local"
@@ -51,9 +52,8 @@ def component() -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def script() -> str:
-    """What the job runs."""
-    (text,) = job()["script"]
-    return text
+    """Return the script of the job, which both YAML files contain."""
+    return SCRIPT.read_text()
 
 
 class Repository:

@@ -1,4 +1,4 @@
-"""An HTTP server on loopback that answers what a test tells it to, and remembers what it heard."""
+"""An HTTP server on loopback that returns prepared replies and records the requests."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from typing import Any, Self
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A request."""
-
+class ReceivedRequest:
     method: str
     path: str
     headers: Mapping[str, str]
@@ -24,8 +22,8 @@ class Heard:
 
 
 @dataclass(frozen=True)
-class Say:
-    """An answer. *length* is what Content-Length says, where it is not the truth."""
+class Reply:
+    """A reply. *length* replaces the true Content-Length."""
 
     status: int = 200
     body: bytes = b""
@@ -33,55 +31,57 @@ class Say:
     length: int | None = None
 
     @classmethod
-    def json(cls, document: Any, status: int = 200, **headers: str) -> Say:
+    def json(cls, document: Any, status: int = 200, **headers: str) -> Reply:
+        content_type = {"Content-Type": "application/json; charset=utf-8"}
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        kind = {"Content-Type": "application/json; charset=utf-8"}
-        return cls(status, json.dumps(document).encode(), {**kind, **named})
+        return cls(status, json.dumps(document).encode(), {**content_type, **named})
 
     @classmethod
-    def problem(cls, status: int, code: str, detail: str, **headers: str) -> Say:
+    def problem(cls, status: int, code: str, detail: str, **headers: str) -> Reply:
         document = {"status": status, "code": code, "detail": detail}
         return cls.json(document, status, Content_Type="application/problem+json", **headers)
 
 
-HANG_UP = Say(status=0)
-"""No answer: the connection is closed."""
+HANG_UP = Reply(status=0)
+"""No reply: the connection is closed."""
 
-Answering = Callable[[Heard], Say]
+Heard, Say = ReceivedRequest, Reply
 
 
 class StandIn:
-    """Answers by *answering*, or by a list of answers in turn, of which the last one stays."""
+    """Replies with the result of a function, or with a list in turn, whose last reply repeats."""
 
-    def __init__(self, answering: Answering | list[Say], tls: ssl.SSLContext | None = None) -> None:
-        self.heard: list[Heard] = []
-        self._answering = answering
+    def __init__(
+        self,
+        replies: Callable[[ReceivedRequest], Reply] | list[Reply],
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.requests: list[ReceivedRequest] = []
+        self._replies = replies
         stand_in = self
 
         class Handler(BaseHTTPRequestHandler):
-            def answer(self) -> None:
-                length = int(self.headers.get("Content-Length") or 0)
-                heard = Heard(
-                    self.command, self.path, dict(self.headers.items()), self.rfile.read(length)
-                )
-                say = stand_in._answer(heard)
-                if say is HANG_UP:
+            def handle_request(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                headers = dict(self.headers.items())
+                reply = stand_in._reply(ReceivedRequest(self.command, self.path, headers, body))
+                if reply is HANG_UP:
                     self.close_connection = True
                     return
-                if "Date" in say.headers:
-                    self.send_response_only(say.status)
+                if "Date" in reply.headers:
+                    self.send_response_only(reply.status)
                 else:
-                    self.send_response(say.status)
-                for name, value in say.headers.items():
+                    self.send_response(reply.status)
+                for name, value in reply.headers.items():
                     self.send_header(name, value)
-                real = len(say.body)
-                self.send_header("Content-Length", str(real if say.length is None else say.length))
+                length = len(reply.body) if reply.length is None else reply.length
+                self.send_header("Content-Length", str(length))
                 self.send_header("Connection", "close")
                 self.end_headers()
-                with contextlib.suppress(ConnectionError):  # the client has heard enough
-                    self.wfile.write(say.body)
+                with contextlib.suppress(ConnectionError):  # a client may stop reading
+                    self.wfile.write(reply.body)
 
-            do_GET = do_PUT = do_POST = do_DELETE = answer  # noqa: N815 - http.server's names
+            do_GET = do_PUT = do_POST = do_DELETE = handle_request  # noqa: N815 - http.server's
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -94,11 +94,15 @@ class StandIn:
         self.port = self._server.server_address[1]
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
 
-    def _answer(self, heard: Heard) -> Say:
-        self.heard.append(heard)
-        if callable(self._answering):
-            return self._answering(heard)
-        return self._answering[min(len(self.heard), len(self._answering)) - 1]
+    @property
+    def heard(self) -> list[ReceivedRequest]:
+        return self.requests
+
+    def _reply(self, request: ReceivedRequest) -> Reply:
+        self.requests.append(request)
+        if callable(self._replies):
+            return self._replies(request)
+        return self._replies[min(len(self.requests), len(self._replies)) - 1]
 
     def __enter__(self) -> Self:
         return self

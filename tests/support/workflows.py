@@ -1,4 +1,4 @@
-"""Real workflows, run by act on this machine, with the action as it is in this tree."""
+"""Workflows, run locally by act, with the action of this working tree."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 ACT = Path(sys.executable).with_name("act")
 
-SECONDS = 100
+TIMEOUT_SECONDS = 100
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a run of a workflow came to."""
+    """The result of a workflow."""
 
     succeeded: bool
     lines: list[dict[str, Any]]
-    said: str
-    """All that act printed, secrets and all."""
+    output: str
+    """All output of act, including secrets."""
 
     def commands(self, name: str) -> list[dict[str, Any]]:
         """The workflow commands of this name, such as `error` and `summary`."""
@@ -34,8 +34,13 @@ class Run:
 
     @property
     def annotations(self) -> list[str]:
-        """The texts of the errors."""
+        """The texts of the error annotations."""
         return [str(line["arg"]) for line in self.commands("error")]
+
+    @property
+    def unmasked(self) -> str:
+        """All that a runner shows: every line except the masks themselves."""
+        return json.dumps([line for line in self.lines if line.get("command") != "add-mask"])
 
     @property
     def summary(self) -> str:
@@ -43,19 +48,34 @@ class Run:
 
     @property
     def printed(self) -> list[str]:
-        """What the steps printed, line by line."""
+        """The lines that the steps printed."""
         return [
             str(line["msg"]).rstrip("\n") for line in self.lines if line.get("raw_output") is True
         ]
 
     def outputs(self, step: str = "version") -> list[dict[str, str]]:
-        """What the later steps of `seen` saw of *step*, in each job of a matrix."""
-        found = [re.fullmatch(rf"OUTPUTS {step} (.*)", line) for line in self.printed]
-        return [json.loads(match[1]) for match in found if match]
+        """The outputs of *step* that `print_outputs` printed, one for each job of a matrix."""
+        matches = [re.fullmatch(rf"OUTPUTS {step} (.*)", line) for line in self.printed]
+        return [json.loads(match[1]) for match in matches if match]
+
+
+def expected(run: Run) -> Run:
+    """The run, after checking that it succeeded and that its `expect` steps ran."""
+    assert run.succeeded, run.output
+    assert any("EXPECTED" in line for line in run.printed), run.output
+    return run
+
+
+def annotation_of(run: Run) -> str:
+    """The only annotation of a run, after checking that it failed."""
+    assert not run.succeeded, run.output
+    assert "Traceback" not in run.output
+    (annotation,) = set(run.annotations)
+    return annotation
 
 
 class Repository:
-    """A git repository with workflows, which use the action as `monotron/monotron@v0`."""
+    """A git repository with a workflow that uses the action as `monotron/monotron@v0`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -69,13 +89,13 @@ class Repository:
 
     def git(self, *arguments: str) -> str:
         identity = ("-c", "user.name=A", "-c", "user.email=a@example.com")
-        done = subprocess.run(
+        process = subprocess.run(
             ["git", *identity, *arguments], cwd=self.folder, capture_output=True, check=True
         )
-        return done.stdout.decode().strip()
+        return process.stdout.decode().strip()
 
     def commit(self, message: str) -> str:
-        """A new commit; answers its hash."""
+        """Create an empty commit. Returns its hash."""
         self.git("commit", "--quiet", "--allow-empty", "-m", message)
         return self.git("rev-parse", "HEAD")
 
@@ -88,42 +108,46 @@ class Repository:
         secrets: Mapping[str, str] | None = None,
         env: Mapping[str, str] | None = None,
     ) -> Run:
-        """Run a workflow for an event, by the action and the commit that are here now."""
-        place = self.folder / ".github" / "workflows"
-        place.mkdir(parents=True, exist_ok=True)
-        (place / "test.yml").write_text(workflow)
+        """Run a workflow for an event, on the current commit."""
+        workflows = self.folder / ".github" / "workflows"
+        workflows.mkdir(parents=True, exist_ok=True)
+        (workflows / "test.yml").write_text(workflow)
         event_file = self.folder / "event.json"
         event_file.write_text(json.dumps(payload or {}))
-        command = [str(ACT), event, "--json", "--no-cache-server", "--workflows", str(place)]
+        command = [str(ACT), event, "--json", "--no-cache-server", "--workflows", str(workflows)]
         command += ["--platform", "ubuntu-latest=-self-hosted", "--eventpath", str(event_file)]
         command += ["--local-repository", f"monotron/monotron@v0={self.action}"]
         for flag, pairs in (("--secret", secrets or {}), ("--env", env or {})):
             command += [part for name, value in pairs.items() for part in (flag, f"{name}={value}")]
-        done = subprocess.run(
+        process = subprocess.run(
             command,
             cwd=self.folder,
             env=environment(self.folder.parent / "home"),
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=SECONDS,
+            timeout=TIMEOUT_SECONDS,
             check=False,
         )
-        said = done.stdout.decode() + done.stderr.decode()
+        output = process.stdout.decode() + process.stderr.decode()
         lines = [
-            json.loads(line) for line in done.stdout.decode().splitlines() if line.startswith("{")
+            json.loads(line)
+            for line in process.stdout.decode().splitlines()
+            if line.startswith("{")
         ]
-        assert lines, said
-        return Run(done.returncode == 0, lines, said)
+        assert lines, output
+        return Run(process.returncode == 0, lines, output)
 
 
 def environment(home: Path) -> dict[str, str]:
-    """What a runner finds: nothing of this process's CI, and this Python as python3."""
+    """The environment of a runner: without the CI of this process, and with its python3."""
     inherited = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("MONOTRON_", "GITHUB_", "ACTIONS_", "CI"))
     }
-    interpreter = Path(sys.executable).resolve().parent  # not that of .venv: a step may install
+    interpreter = (
+        Path(sys.executable).resolve().parent
+    )  # not .venv, because a step may install packages
     return {
         **inherited,
         "HOME": str(home),
@@ -133,42 +157,41 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def workflow(steps: str, *, on: str = "push", job: str = "") -> str:
-    """A workflow of one job with these steps, and *job* for what stands beside them."""
+    """A workflow of one job with these steps. *job* is YAML for other keys of the job."""
     return (
         f"name: test\non: [{on}]\npermissions: {{}}\njobs:\n  test:\n    runs-on: ubuntu-latest\n"
-        f"{_indented(job, 4)}    steps:\n{_indented(steps, 6)}"
+        f"{_indent(job, 4)}    steps:\n{_indent(steps, 6)}"
     )
 
 
 def step(step_id: str = "version", uses: str = "", **inputs: str) -> str:
-    """A step with the action, or with one of those within it."""
-    given = {name.replace("_", "-"): value for name, value in inputs.items()}
-    listed = "".join(f"    {name}: {json.dumps(value)}\n" for name, value in given.items())
+    """A step with the action, or with the action in the folder *uses*."""
+    lines = (f"    {name.replace('_', '-')}: {json.dumps(text)}\n" for name, text in inputs.items())
     path = f"/{uses}" if uses else ""
-    return f"- id: {step_id}\n  uses: monotron/monotron{path}@v0\n  with:\n{listed}"
+    return f"- id: {step_id}\n  uses: monotron/monotron{path}@v0\n  with:\n{''.join(lines)}"
 
 
 def expect(step_id: str = "version", **outputs: str) -> str:
-    """A step that fails the job unless the outputs of an earlier one are these."""
+    """A step that fails the job unless an earlier step has these outputs."""
     got = "".join(
         f"    GOT_{name}: ${{{{ steps.{step_id}.outputs.{name} }}}}\n" for name in outputs
     )
-    wanted = "".join(f"    WANT_{name}: {json.dumps(text)}\n" for name, text in outputs.items())
+    want = "".join(f"    WANT_{name}: {json.dumps(text)}\n" for name, text in outputs.items())
     checks = "".join(
         f'    [ "$GOT_{name}" = "$WANT_{name}" ] ||'
         f' {{ echo "{name}: $GOT_{name}, not $WANT_{name}"; exit 1; }}\n'
         for name in outputs
     )
-    return f"- run: |\n{checks}    echo EXPECTED {step_id}\n  env:\n{got}{wanted}"
+    return f"- run: |\n{checks}    echo EXPECTED {step_id}\n  env:\n{got}{want}"
 
 
-def seen(step_id: str = "version") -> str:
-    """A step that prints the outputs of an earlier one, for `Run.outputs`."""
+def print_outputs(step_id: str = "version") -> str:
+    """A step that prints the outputs of an earlier step, for `Run.outputs`."""
     return (
         f'- run: echo "OUTPUTS {step_id} $(echo "$OUTPUTS" | tr -d \'\\n\')"\n'
         f"  env:\n    OUTPUTS: ${{{{ toJSON(steps.{step_id}.outputs) }}}}\n"
     )
 
 
-def _indented(text: str, spaces: int) -> str:
+def _indent(text: str, spaces: int) -> str:
     return "".join(f"{' ' * spaces}{line}\n" for line in text.splitlines())

@@ -1,13 +1,24 @@
-"""Scopes, keys, principals and limits: their rules, without a server."""
+"""Scopes, API keys, principals and rate limits: their rules, without a server."""
 
 import re
 
 import pytest
 
-from monotron.auth import key_format as keys
+from monotron.auth import key_format
+from monotron.auth.api_key_schema import api_key_json, parse_api_key_spec
+from monotron.auth.api_keys import ApiKey
+from monotron.auth.bounded_cache import BoundedCache
 from monotron.auth.principal import ANYBODY, ROOT, Principal
 from monotron.auth.rate_limit import RateLimiter
-from monotron.auth.scopes import ALL, SCOPES, parse_scopes, spell
+from monotron.auth.scopes import (
+    ALL,
+    MAX_SCOPE_CHARACTERS,
+    MAX_SCOPE_TEXTS,
+    SCOPES,
+    check_scope_list,
+    format_scopes,
+    parse_scopes,
+)
 from monotron.errors import Forbidden, InvalidRequest, TooManyRequests
 from monotron.web.permissions import requires
 
@@ -16,93 +27,152 @@ TEAM = Principal("key:a", 2, parse_scopes(["read,write:series"]), prefix="team-a
 
 class TestScopes:
     @pytest.mark.parametrize(
-        ("written", "meant"),
+        ("texts", "scopes"),
         [
             (["read:series"], {"read:series"}),
             (["read,write:series"], {"read:series", "write:series"}),
             (["*:acl"], {"read:acl", "write:acl", "delete:acl"}),
-            (["read:series", "delete:series,"[:-1]], {"read:series", "delete:series"}),
+            (["read:series", "delete:series"], {"read:series", "delete:series"}),
             (["read:series", "read:series"], {"read:series"}),
             ([], set()),
         ],
     )
-    def test_are_read_one_by_one(self, written: list[str], meant: set[str]) -> None:
-        assert parse_scopes(written) == meant
+    def test_scopes_are_expanded_to_single_scopes(self, texts: list[str], scopes: set[str]) -> None:
+        assert parse_scopes(texts) == scopes
 
     @pytest.mark.parametrize(
         "text",
         ["", "read", "series", "read:", ":series", "read:keys", "reed:series", "read,:series",
          "read:series:x", "READ:series", "read series", " read:series", "*", "*:*", None, 1, ["a"]],
     )  # fmt: skip
-    def test_that_there_are_not_are_refused_with_those_there_are(self, text: object) -> None:
-        with pytest.raises(InvalidRequest, match=r"read,write:series"):
+    def test_an_invalid_scope_is_refused_with_the_valid_ones(self, text: object) -> None:
+        with pytest.raises(InvalidRequest, match=r"^Invalid scope .* `read,write:series`"):
             parse_scopes([text])
 
-    def test_are_spelt_as_they_are_read(self) -> None:
-        assert spell(ALL) == [
+    def test_formatted_scopes_are_grouped_by_resource_and_can_be_parsed(self) -> None:
+        assert format_scopes(ALL) == [
             f"read,write,delete:{resource}" for resource in ("series", "account", "acl", "system")
         ]
         for scope in SCOPES:
-            assert spell(parse_scopes([scope])) == [scope]
+            assert format_scopes(parse_scopes([scope])) == [scope]
 
-    def test_a_verb_that_requires_none_of_them_fails_at_import(self) -> None:
+    @pytest.mark.parametrize(
+        "texts", [[], ["*:acl"], ["delete,read:series", "read:series"], ["*:acl", "*:acl"]]
+    )
+    def test_a_checked_list_of_scopes_is_unchanged(self, texts: list[str]) -> None:
+        assert check_scope_list(texts) == tuple(texts)
+
+    @pytest.mark.parametrize(
+        "texts",
+        [["read:series"] * (MAX_SCOPE_TEXTS + 1), ["read," * MAX_SCOPE_CHARACTERS + "read:acl"]],
+    )
+    def test_a_list_of_scopes_that_is_too_long_to_store_is_refused(self, texts: list[str]) -> None:
+        with pytest.raises(InvalidRequest, match="at most"):
+            check_scope_list(texts)
+
+    def test_a_verb_that_requires_an_unknown_scope_fails_at_import(self) -> None:
         with pytest.raises(ValueError, match="delete:groups"):
             requires("delete:groups")
 
 
 class TestPrincipal:
-    def test_has_its_scopes_and_no_others(self) -> None:
+    def test_a_principal_has_only_its_scopes(self) -> None:
         TEAM.require("write:series")
-        with pytest.raises(Forbidden, match="delete:series"):
+        with pytest.raises(Forbidden, match=r"^Missing scope `delete:series`") as refused:
             TEAM.require("delete:series")
+        assert "These credentials have `read,write:series`." in refused.value.detail
 
-    def test_is_kept_to_its_account(self) -> None:
+    def test_a_principal_without_scopes_is_refused_everything(self) -> None:
+        principal = Principal("key:b", 2, frozenset())
+        for scope in SCOPES:
+            with pytest.raises(Forbidden, match="These credentials have no scopes"):
+                principal.require(scope)
+
+    def test_a_principal_is_limited_to_its_account(self) -> None:
         TEAM.require_account(2)
-        with pytest.raises(Forbidden):
+        with pytest.raises(Forbidden, match="belong to account 2"):
             TEAM.require_account(1)
         ROOT.require_account(12)
 
-    def test_is_kept_to_names_with_its_prefix(self) -> None:
+    def test_the_refusal_of_another_account_does_not_depend_on_the_account(self) -> None:
+        details = set()
+        for account in (1, 3, 999, -1):
+            with pytest.raises(Forbidden) as refused:
+                TEAM.require_account(account)
+            details.add(refused.value.detail)
+        assert len(details) == 1
+
+    def test_a_principal_is_limited_to_names_with_its_prefix(self) -> None:
         TEAM.require_name("team-a/shop")
         for name in ("team-a", "team-b/shop", "Team-a/shop", ""):
-            with pytest.raises(Forbidden):
+            with pytest.raises(Forbidden, match="names that start with 'team-a/'"):
                 TEAM.require_name(name)
 
-    def test_lists_only_what_has_its_prefix(self) -> None:
-        assert TEAM.narrowed("") == TEAM.narrowed("team") == "team-a/"
-        assert TEAM.narrowed("team-a/x") == "team-a/x"
-        assert ROOT.narrowed("x") == "x"
+    def test_lists_are_limited_to_the_prefix_of_the_principal(self) -> None:
+        assert TEAM.effective_prefix("") == TEAM.effective_prefix("team") == "team-a/"
+        assert TEAM.effective_prefix("team-a/x") == "team-a/x"
+        assert ROOT.effective_prefix("x") == "x"
         with pytest.raises(Forbidden):
-            TEAM.narrowed("team-b/")
+            TEAM.effective_prefix("team-b/")
 
-    def test_anybody_cannot_make_keys(self) -> None:
-        with pytest.raises(Forbidden):
+    def test_a_caller_in_open_mode_cannot_create_api_keys(self) -> None:
+        with pytest.raises(Forbidden, match="MONOTRON_ROOT_API_KEY"):
             ANYBODY.require("write:acl")
 
 
-class TestKeys:
-    def test_have_the_form_that_scanners_look_for(self) -> None:
+class TestKeyFormat:
+    def test_secrets_have_the_format_that_scanners_search_for(self) -> None:
         for _ in range(100):
-            name, secret = keys.new_key()
-            assert re.fullmatch(keys.PATTERN, secret)
+            name, secret = key_format.new_key()
+            assert re.fullmatch(key_format.PATTERN, secret)
             assert secret.startswith(f"{name}_")
-            assert keys.name_in(secret) == name
+            assert key_format.key_id_of(secret) == name
 
-    def test_are_never_the_same(self) -> None:
-        assert len({keys.new_key().secret for _ in range(1000)}) == 1000
+    def test_new_secrets_differ(self) -> None:
+        assert len({key_format.new_key().secret for _ in range(1000)}) == 1000
 
-    def test_with_any_one_character_wrong_are_nobodys(self) -> None:
-        _, secret = keys.new_key()
+    def test_a_secret_with_any_wrong_character_belongs_to_no_key(self) -> None:
+        _, secret = key_format.new_key()
         for at in range(len(secret)):
             wrong = secret[:at] + ("a" if secret[at] != "a" else "b") + secret[at + 1 :]
-            assert keys.name_in(wrong) is None
+            assert key_format.key_id_of(wrong) is None
         for wrong in (secret[:-1], secret + "a", secret.swapcase(), f" {secret}", ""):
-            assert keys.name_in(wrong) is None
+            assert key_format.key_id_of(wrong) is None
 
-    def test_show_no_secret_in_their_repr(self) -> None:
-        key = keys.new_key()
+    def test_the_repr_of_a_new_key_contains_no_secret(self) -> None:
+        key = key_format.new_key()
         assert key.secret not in repr(key)
-        assert key.secret not in keys.digest(key.secret)
+        assert key.secret not in key_format.digest(key.secret)
+
+
+class TestApiKeySchema:
+    def test_a_list_of_scopes_is_kept_as_given(self) -> None:
+        assert parse_api_key_spec(["*:acl", "write,read:series"]).scopes == (
+            "*:acl",
+            "write,read:series",
+        )
+
+    def test_an_empty_list_of_scopes_is_valid(self) -> None:
+        assert parse_api_key_spec([]).scopes == parse_api_key_spec({"scopes": []}).scopes == ()
+
+    def test_an_unknown_member_is_refused_with_the_allowed_ones(self) -> None:
+        with pytest.raises(InvalidRequest, match=r"^Unknown member 'label'. .*`description`"):
+            parse_api_key_spec({"scopes": [], "label": "CI"})
+
+    def test_an_api_key_survives_storage(self) -> None:
+        api_key = ApiKey(1, 2, "mtk_k_x", "digest", ("*:acl",), 0, "team-a/", "CI", 5, 6)
+        assert ApiKey.of(api_key.row()) == api_key
+        assert api_key_json(api_key) == {
+            "account_id": 2,
+            "api_key": {"id": 1, "key": "mtk_k_x"},
+            "scopes": ["*:acl"],
+            "description": "CI",
+            "prefix": "team-a/",
+            "expires_at": "1970-01-01T00:00:05Z",
+            "created_at": "1970-01-01T00:00:00Z",
+            "last_used_at": "1970-01-01T00:00:06Z",
+        }
+        assert api_key.principal().scopes == {"read:acl", "write:acl", "delete:acl"}
 
 
 class Clock:
@@ -113,48 +183,89 @@ class Clock:
         return self.now
 
 
-class TestLimit:
-    def test_takes_so_many_at_once_and_then_one_at_a_time(self) -> None:
+class TestBoundedCache:
+    def test_a_value_is_returned_until_it_expires(self) -> None:
         clock = Clock()
-        limit = RateLimiter(60, "with this key", clock=clock)
+        cache: BoundedCache[str, int] = BoundedCache(10, monotonic=clock)
+        cache.put("a", 1, seconds=3)
+        cache.put("b", 2)
+        clock.now += 2.9
+        assert (cache.get("a"), cache.get("b"), cache.get("c")) == (1, 2, None)
+        clock.now += 0.1
+        assert (cache.get("a"), cache.get("b")) == (None, 2)
+        assert "a" not in cache
+        assert "b" in cache
+
+    def test_the_least_recently_stored_value_is_dropped_first(self) -> None:
+        cache: BoundedCache[str, int] = BoundedCache(2)
+        for key in ("a", "b", "a", "c"):
+            cache.put(key, 1)
+        assert ("a" in cache, "b" in cache, "c" in cache) == (True, False, True)
+        assert len(cache) == 2
+
+    def test_selected_values_can_be_discarded(self) -> None:
+        cache: BoundedCache[str, int] = BoundedCache(3)
+        for number, key in enumerate("abc"):
+            cache.put(key, number)
+        cache.discard(lambda value: value > 0)
+        assert ("a" in cache, "b" in cache, "c" in cache) == (True, False, False)
+        cache.clear()
+        assert len(cache) == 0
+
+
+class TestRateLimiter:
+    def test_the_limit_allows_a_burst_and_then_one_request_per_interval(self) -> None:
+        clock = Clock()
+        limiter = RateLimiter(60, "requests with this key", clock=clock)
         for _ in range(60):
-            limit.count("a")
-        with pytest.raises(TooManyRequests, match="60 requests a minute came with this key") as one:
-            limit.count("a")
-        assert one.value.retry_after == 1
+            limiter.count("a")
+        message = r"^Too many requests with this key \(limit: 60 per minute\). Retry in 1 s.$"
+        with pytest.raises(TooManyRequests, match=message) as refused:
+            limiter.count("a")
+        assert refused.value.retry_after == 1
         clock.now += 1
-        limit.count("a")
+        limiter.count("a")
         with pytest.raises(TooManyRequests):
-            limit.count("a")
+            limiter.count("a")
         clock.now += 60
         for _ in range(60):
-            limit.count("a")
+            limiter.count("a")
 
-    def test_what_was_refused_is_not_counted(self) -> None:
+    def test_a_refused_request_is_not_counted(self) -> None:
         clock = Clock()
-        limit = RateLimiter(1, "", clock=clock)
-        limit.count("a")
+        limiter = RateLimiter(1, "", clock=clock)
+        limiter.count("a")
         for _ in range(10):
             with pytest.raises(TooManyRequests) as refused:
-                limit.count("a")
+                limiter.count("a")
             assert refused.value.retry_after == 60
         clock.now += 60
-        limit.count("a")
+        limiter.count("a")
 
-    def test_names_do_not_share_a_bucket(self) -> None:
-        limit = RateLimiter(1, "", clock=Clock())
-        limit.count("a")
-        limit.count("b")
+    def test_names_do_not_share_a_limit(self) -> None:
+        limiter = RateLimiter(1, "", clock=Clock())
+        limiter.count("a")
+        limiter.count("b")
         with pytest.raises(TooManyRequests):
-            limit.count("a")
+            limiter.count("a")
 
-    def test_zero_is_none(self) -> None:
-        limit = RateLimiter(0, "", clock=Clock())
+    def test_a_limit_of_zero_is_unlimited(self) -> None:
+        limiter = RateLimiter(0, "", clock=Clock())
         for _ in range(10_000):
-            limit.count("a")
+            limiter.count("a")
 
-    def test_remembers_a_bounded_number_of_names(self) -> None:
-        limit = RateLimiter(1, "", clock=Clock(), most=100)
+    def test_the_number_of_remembered_names_is_bounded(self) -> None:
+        limiter = RateLimiter(1, "", clock=Clock(), max_buckets=100)
         for number in range(10_000):
-            limit.count(str(number))
-        assert len(limit._full_at) == 100
+            limiter.count(str(number))
+        assert len(limiter._full_at) == 100
+
+    def test_a_name_that_is_refused_is_not_forgotten_before_others(self) -> None:
+        limiter = RateLimiter(1, "", clock=Clock(), max_buckets=2)
+        limiter.count("a")
+        limiter.count("b")
+        with pytest.raises(TooManyRequests):
+            limiter.count("a")
+        limiter.count("c")
+        with pytest.raises(TooManyRequests):
+            limiter.count("a")

@@ -1,4 +1,4 @@
-"""What is remembered of a key, and for how long: with clocks and a store that the tests turn."""
+"""How long verified API keys are cached, with a clock and a store that the tests control."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from monotron.auth.api_keys import ApiKey
-from monotron.auth.authenticator import REMEMBERED_SECONDS, Authenticator
+from monotron.auth.authenticator import CACHE_SECONDS, Authenticator
 from monotron.auth.key_format import digest, new_key
 from monotron.auth.rate_limit import RateLimiter
-from monotron.auth.scopes import parse_scopes
 from monotron.errors import TooManyRequests, Unauthenticated
 
 NAME, SECRET = new_key()
@@ -20,94 +19,93 @@ HEADER = f"Bearer {SECRET}"
 ADDRESS = "192.0.2.1"
 
 
-class ApiKeys:
-    """The keys of a store that answers when it is told to."""
+class StoredKeys:
+    """The API keys of a store whose responses a test can delay."""
 
     def __init__(self, expires_at: int | None = None) -> None:
-        scopes = parse_scopes(["read:series"])
-        grant = ApiKey(1, 1, NAME, digest(SECRET), scopes, 0, expires_at=expires_at)
-        self.kept: dict[str, ApiKey] = {NAME: grant}
-        self.answering = asyncio.Event()
-        self.answering.set()
-        self.asked = 0
+        api_key = ApiKey(1, 1, NAME, digest(SECRET), ("read:series",), 0, expires_at=expires_at)
+        self.by_name: dict[str, ApiKey] = {NAME: api_key}
+        self.responding = asyncio.Event()
+        self.responding.set()
+        self.lookups = 0
 
     async def find(self, key: str) -> ApiKey | None:
-        self.asked += 1
-        found = self.kept.get(key)  # as it was when it was asked for
-        await self.answering.wait()
-        return found
+        self.lookups += 1
+        api_key = self.by_name.get(key)  # as of the time of the request
+        await self.responding.wait()
+        return api_key
 
-    async def used(self, grant: ApiKey, at: int) -> None:
+    async def record_use(self, api_key: ApiKey, at: int) -> None:
         pass
 
 
 class Scene:
-    """A sign-in whose time stands still unless a test moves it."""
+    """An authenticator with a clock that only tests advance."""
 
     def __init__(self, *, expires_at: int | None = None, failures: int = 0) -> None:
         self.now = 1000.0
-        self.grants = ApiKeys(expires_at)
-        unlimited: Any = self.grants
-        self.sign_in = Authenticator(
-            unlimited,
+        self.stored_keys = StoredKeys(expires_at)
+        api_keys: Any = self.stored_keys
+        self.authenticator = Authenticator(
+            api_keys,
             failures=RateLimiter(failures, "", clock=lambda: self.now),
             clock=lambda: self.now,
             monotonic=lambda: self.now,
         )
 
     async def check(self, header: str | None = HEADER) -> str:
-        (principal,) = await self.sign_in.check(header, ADDRESS)
+        (principal,) = await self.authenticator.check(header, ADDRESS)
         return principal.name
 
     def revoke(self) -> None:
-        del self.grants.kept[NAME]
-        self.sign_in.forget(NAME)
+        del self.stored_keys.by_name[NAME]
+        self.authenticator.forget(NAME)
 
 
 def run(scenario: Coroutine[Any, Any, None]) -> None:
     asyncio.run(asyncio.wait_for(scenario, 10))
 
 
-def test_a_good_key_is_remembered_for_a_moment() -> None:
+def test_a_valid_key_is_cached_for_a_few_seconds() -> None:
     async def scenario() -> None:
         scene = Scene()
-        assert scene.sign_in.known(HEADER) is None
+        assert scene.authenticator.known(HEADER) is None
         assert await scene.check() == f"key:{NAME}"
-        scene.now += REMEMBERED_SECONDS - 0.1
-        assert scene.sign_in.known(HEADER)
+        scene.now += CACHE_SECONDS - 0.1
+        assert scene.authenticator.known(HEADER)
         scene.now += 0.1
-        assert scene.sign_in.known(HEADER) is None
+        assert scene.authenticator.known(HEADER) is None
 
     run(scenario())
 
 
-def test_the_moment_ends_when_the_key_expires() -> None:
+def test_a_key_is_not_cached_beyond_its_expiry() -> None:
     async def scenario() -> None:
         scene = Scene(expires_at=1001)
         assert await scene.check()
         scene.now = 1000.9
-        assert scene.sign_in.known(HEADER)
+        assert scene.authenticator.known(HEADER)
         scene.now = 1001.0
-        assert scene.sign_in.known(HEADER) is None
+        assert scene.authenticator.known(HEADER) is None
         with pytest.raises(Unauthenticated, match="expired"):
             await scene.check()
 
     run(scenario())
 
 
-def test_a_wrong_key_is_never_remembered() -> None:
+def test_an_invalid_key_is_never_cached() -> None:
     async def scenario() -> None:
         scene = Scene()
         for header in f"Bearer {new_key().secret}", f"Bearer {SECRET[:-1]}", "Bearer", "":
             for _ in range(2):
                 with pytest.raises(Unauthenticated):
                     await scene.check(header)
-            assert scene.sign_in.known(header) is None
+            assert scene.authenticator.known(header) is None
 
     run(scenario())
 
 
-def test_a_typing_error_is_refused_without_a_look_into_the_store() -> None:
+def test_a_typing_error_is_refused_without_a_store_lookup() -> None:
     async def scenario() -> None:
         scene = Scene()
         for at in range(len(SECRET)):
@@ -115,39 +113,39 @@ def test_a_typing_error_is_refused_without_a_look_into_the_store() -> None:
             for header in f"Bearer {wrong}", f"Bearer {NAME}:{wrong}":
                 with pytest.raises(Unauthenticated):
                     await scene.check(header)
-        assert scene.grants.asked == 0
+        assert scene.stored_keys.lookups == 0
 
     run(scenario())
 
 
-def test_a_key_revoked_while_it_is_looked_up_is_not_remembered() -> None:
+def test_a_key_that_is_revoked_during_its_lookup_is_not_cached() -> None:
     async def scenario() -> None:
         scene = Scene()
-        scene.grants.answering.clear()
+        scene.stored_keys.responding.clear()
         earlier = asyncio.create_task(scene.check())
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        assert scene.grants.asked == 1
+        assert scene.stored_keys.lookups == 1
         scene.revoke()
-        scene.grants.answering.set()
-        await earlier  # it came before the revocation
-        assert scene.sign_in.known(HEADER) is None
+        scene.stored_keys.responding.set()
+        await earlier  # it was sent before the revocation
+        assert scene.authenticator.known(HEADER) is None
 
     run(scenario())
 
 
-def test_a_request_after_the_revocation_does_not_join_a_look_up_before_it() -> None:
+def test_a_request_after_a_revocation_does_not_share_an_earlier_lookup() -> None:
     async def scenario() -> None:
         scene = Scene()
-        scene.grants.answering.clear()
+        scene.stored_keys.responding.clear()
         earlier = asyncio.create_task(scene.check())
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        assert scene.grants.asked == 1
+        assert scene.stored_keys.lookups == 1
         scene.revoke()
         later = asyncio.create_task(scene.check())
         await asyncio.sleep(0)
-        scene.grants.answering.set()
+        scene.stored_keys.responding.set()
         await earlier
         with pytest.raises(Unauthenticated):
             await later
@@ -155,24 +153,24 @@ def test_a_request_after_the_revocation_does_not_join_a_look_up_before_it() -> N
     run(scenario())
 
 
-def test_many_requests_with_a_new_key_look_it_up_once() -> None:
+def test_concurrent_requests_with_a_new_key_share_one_lookup() -> None:
     async def scenario() -> None:
         scene = Scene()
-        scene.grants.answering.clear()
+        scene.stored_keys.responding.clear()
         checks = [asyncio.create_task(scene.check()) for _ in range(10)]
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        scene.grants.answering.set()
+        scene.stored_keys.responding.set()
         assert await asyncio.gather(*checks) == 10 * [f"key:{NAME}"]
-        assert scene.grants.asked == 1
+        assert scene.stored_keys.lookups == 1
 
     run(scenario())
 
 
-def test_wrong_credentials_are_counted_and_none_are_not() -> None:
+def test_invalid_credentials_are_counted_and_missing_ones_are_not() -> None:
     async def scenario() -> None:
         scene = Scene(failures=2)
-        for _ in range(5):  # wget and browsers ask without first, each time
+        for _ in range(5):  # wget and browsers send no credentials before the first 401
             with pytest.raises(Unauthenticated):
                 await scene.check(None)
         for _ in range(2):

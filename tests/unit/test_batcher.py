@@ -1,4 +1,4 @@
-"""Lanes: what waits together, what does not, and whose error is whose."""
+"""The batcher: which requests share a call, and whose error is raised to whom."""
 
 import asyncio
 import threading
@@ -9,18 +9,20 @@ from functools import partial
 import pytest
 
 from monotron.errors import EntryNotFound, MonotronError, StoreUnavailable
-from monotron.services import batcher as batching
+from monotron.services import batcher as batcher_module
 from monotron.services.batcher import Batcher
-from monotron.services.executor import StoreExecutor
 
 
-class Store:
-    """Answers each request with itself, when it is let; remembers the batches."""
+class FakeStore:
+    """Answers each request with itself once it may; records the batches."""
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
         self.may_answer = threading.Event()
         self.called = threading.Semaphore(0)
+
+    def begin(self, requests: Sequence[str]) -> Callable[[], list[str | MonotronError]]:
+        return partial(self.call, requests)
 
     def call(self, requests: Sequence[str]) -> list[str | MonotronError]:
         self.batches.append(list(requests))
@@ -32,255 +34,220 @@ class Store:
 
 
 @pytest.fixture
-def store() -> Store:
-    return Store()
+def store() -> FakeStore:
+    return FakeStore()
 
 
 @pytest.fixture
-def lanes(store: Store) -> Iterator["Batcher[str, str]"]:
-    with ThreadPoolExecutor(4) as executor:
-        yield Batcher(
-            lambda requests: partial(store.call, requests),
-            executor.submit,
-            max_batch_size=3,
-            max_concurrency=4,
-        )
+def threads(store: FakeStore) -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(4) as threads:
+        yield threads
         store.may_answer.set()
 
 
-def test_a_request_that_comes_alone_is_served_at_once(
-    store: Store, lanes: "Batcher[str, str]"
-) -> None:
+@pytest.fixture
+def batcher(store: FakeStore, threads: ThreadPoolExecutor) -> "Batcher[str, str]":
+    return Batcher(store.begin, threads.submit, max_batch_size=3)
+
+
+def test_a_single_request_is_served_at_once(store: FakeStore, batcher: "Batcher[str, str]") -> None:
     store.may_answer.set()
 
     async def scenario() -> None:
-        assert await lanes.ask("lane", "a") == "a"
-        assert await lanes.ask("lane", "b") == "b"
+        assert await batcher.add("a") == "a"
+        assert await batcher.add("b") == "b"
 
     asyncio.run(scenario())
     assert store.batches == [["a"], ["b"]]
 
 
-def test_a_lane_waits_for_company_once_it_had_some(
-    store: Store, lanes: "Batcher[str, str]"
+def test_an_idle_batcher_waits_briefly_after_a_batch_of_several_requests(
+    store: FakeStore, batcher: "Batcher[str, str]"
 ) -> None:
     store.may_answer.set()
 
-    async def ask_in_turn(names: str) -> None:
-        answers = []
+    async def add_in_successive_turns(names: str) -> None:
+        futures = []
         for name in names:
-            answers.append(lanes.ask("lane", name))
-            await asyncio.sleep(0)  # a turn of the loop
-        await asyncio.gather(*answers)
+            futures.append(batcher.add(name))
+            await asyncio.sleep(0)  # one turn of the loop
+        await asyncio.gather(*futures)
 
     async def scenario() -> None:
-        await asyncio.gather(lanes.ask("lane", "a"), lanes.ask("lane", "b"))
-        await ask_in_turn("cde")
-        await ask_in_turn("f")
-        await ask_in_turn("gh")
+        await asyncio.gather(batcher.add("a"), batcher.add("b"))
+        await add_in_successive_turns("cde")
+        await add_in_successive_turns("f")
+        await add_in_successive_turns("gh")
 
     asyncio.run(scenario())
     assert store.batches[:4] == [["a", "b"], ["c", "d", "e"], ["f"], ["g"]]
 
 
-def test_what_arrives_during_a_call_forms_the_next_batch(
-    store: Store, lanes: "Batcher[str, str]"
+def test_requests_that_arrive_during_a_call_form_the_next_batches(
+    store: FakeStore, batcher: "Batcher[str, str]"
 ) -> None:
     async def scenario() -> list[str]:
-        answers = [lanes.ask("lane", "a")]
+        futures = [batcher.add("a")]
         await asyncio.to_thread(store.called.acquire)
-        answers += [lanes.ask("lane", each) for each in "bcdef"]
+        futures += [batcher.add(each) for each in "bcdef"]
+        await asyncio.sleep(0)
+        assert store.batches == [["a"]]
         store.may_answer.set()
-        return await asyncio.gather(*answers)
+        return await asyncio.gather(*futures)
 
     assert asyncio.run(scenario()) == list("abcdef")
     assert store.batches == [["a"], ["b", "c", "d"], ["e", "f"]]
 
 
-def test_what_can_wait_is_done_once_the_callers_have_their_answers(store: Store) -> None:
+def test_the_work_after_a_batch_runs_once_its_callers_have_their_results(
+    store: FakeStore, threads: ThreadPoolExecutor
+) -> None:
     store.may_answer.set()
     answered, done = threading.Event(), threading.Event()
 
-    def afterwards() -> None:
+    def after() -> None:
         if answered.wait(10):
             done.set()
 
-    async def scenario(submit: Callable[[Callable[[], None]], object]) -> None:
-        lanes: Batcher[str, str] = Batcher(
-            lambda requests: partial(store.call, requests),
-            submit,
-            max_batch_size=3,
-            max_concurrency=4,
-            afterwards=afterwards,
+    async def scenario() -> None:
+        batcher: Batcher[str, str] = Batcher(
+            store.begin, threads.submit, max_batch_size=3, after=after
         )
-        assert await lanes.ask("lane", "a") == "a"
+        assert await batcher.add("a") == "a"
         answered.set()
 
-    with ThreadPoolExecutor(4) as executor:
-        asyncio.run(scenario(executor.submit))
-    assert done.is_set()
+    asyncio.run(scenario())
+    assert done.wait(10)
 
 
-def test_what_can_wait_may_fail_and_the_next_is_served(
-    store: Store, caplog: pytest.LogCaptureFixture
+def test_an_error_after_a_batch_is_logged_and_the_next_batch_is_served(
+    store: FakeStore, threads: ThreadPoolExecutor, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.may_answer.set()
 
-    def afterwards() -> None:
+    def after() -> None:
         raise ValueError("of no consequence")
 
-    async def scenario(submit: Callable[[Callable[[], None]], object]) -> None:
-        lanes: Batcher[str, str] = Batcher(
-            lambda requests: partial(store.call, requests),
-            submit,
-            max_batch_size=3,
-            max_concurrency=1,
-            afterwards=afterwards,
+    async def scenario() -> None:
+        batcher: Batcher[str, str] = Batcher(
+            store.begin, threads.submit, max_batch_size=3, after=after
         )
-        assert [await lanes.ask("lane", each) for each in "abc"] == ["a", "b", "c"]
+        assert [await batcher.add(each) for each in "abc"] == ["a", "b", "c"]
 
-    threads = StoreExecutor(1, "step")
-    asyncio.run(scenario(threads.submit))
-    threads.close()
+    asyncio.run(scenario())
+    threads.shutdown()
     assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == [
         "of no consequence"
     ] * 3
 
 
-def test_lanes_do_not_wait_for_each_other(store: Store, lanes: "Batcher[str, str]") -> None:
-    async def scenario() -> None:
-        answers = [lanes.ask(lane, lane) for lane in "ab"]
-        for _ in answers:  # both are under way before either is answered
-            await asyncio.to_thread(store.called.acquire)
-        store.may_answer.set()
-        assert await asyncio.gather(*answers) == ["a", "b"]
-
-    asyncio.run(scenario())
-
-
-def test_an_error_in_an_answers_place_is_its_own(store: Store, lanes: "Batcher[str, str]") -> None:
+def test_an_error_among_the_results_is_raised_to_its_own_caller_only(
+    store: FakeStore, batcher: "Batcher[str, str]"
+) -> None:
     store.may_answer.set()
 
     async def scenario() -> None:
-        answers = [lanes.ask("lane", each) for each in ("a", "fails", "b")]
-        outcomes = await asyncio.gather(*answers, return_exceptions=True)
+        futures = [batcher.add(each) for each in ("a", "fails", "b")]
+        outcomes = await asyncio.gather(*futures, return_exceptions=True)
         assert [str(each) for each in outcomes] == ["a", "fails", "b"]
         assert isinstance(outcomes[1], EntryNotFound)
 
     asyncio.run(scenario())
 
 
-def test_a_call_that_fails_fails_its_batch_and_not_the_next(
-    store: Store, lanes: "Batcher[str, str]"
+def test_a_failed_call_fails_its_own_batch_only(
+    store: FakeStore, batcher: "Batcher[str, str]"
 ) -> None:
     store.may_answer.set()
 
     async def scenario() -> None:
-        answers = [lanes.ask("lane", each) for each in ("a", "all fail", "b", "c")]
-        outcomes = await asyncio.gather(*answers, return_exceptions=True)
+        futures = [batcher.add(each) for each in ("a", "all fail", "b", "c")]
+        outcomes = await asyncio.gather(*futures, return_exceptions=True)
         assert [isinstance(each, StoreUnavailable) for each in outcomes] == [True] * 3 + [False]
 
     asyncio.run(scenario())
 
 
-def test_a_call_that_cannot_be_started_fails_its_batch_and_not_the_next(store: Store) -> None:
-    def start(requests: Sequence[str]) -> Callable[[], list[str | MonotronError]]:
-        if "cannot start" in requests:
+def test_a_call_that_cannot_begin_fails_its_own_batch_only(
+    store: FakeStore, threads: ThreadPoolExecutor
+) -> None:
+    def begin(requests: Sequence[str]) -> Callable[[], list[str | MonotronError]]:
+        if "cannot begin" in requests:
             raise StoreUnavailable("down")
-        return partial(store.call, requests)
+        return store.begin(requests)
 
     store.may_answer.set()
 
-    async def scenario(lanes: "Batcher[str, str]") -> None:
+    async def scenario() -> None:
+        batcher: Batcher[str, str] = Batcher(begin, threads.submit, max_batch_size=2)
         outcomes = await asyncio.gather(
-            *(lanes.ask("lane", each) for each in ("a", "cannot start", "b")),
-            return_exceptions=True,
+            *(batcher.add(each) for each in ("a", "cannot begin", "b")), return_exceptions=True
         )
         assert [isinstance(each, StoreUnavailable) for each in outcomes] == [True, True, False]
 
-    with ThreadPoolExecutor(1) as executor:
-        asyncio.run(scenario(Batcher(start, executor.submit, max_batch_size=2, max_concurrency=1)))
+    asyncio.run(scenario())
 
 
-def test_a_caller_that_gives_up_does_not_disturb_its_neighbours(
-    store: Store, lanes: "Batcher[str, str]"
+def test_a_cancelled_request_does_not_affect_the_others_of_its_batch(
+    store: FakeStore, batcher: "Batcher[str, str]"
 ) -> None:
     async def scenario() -> None:
-        gives_up, stays = lanes.ask("lane", "a"), lanes.ask("lane", "b")
+        cancelled, other = batcher.add("a"), batcher.add("b")
         await asyncio.to_thread(store.called.acquire)
-        gives_up.cancel()
+        cancelled.cancel()
         store.may_answer.set()
-        assert await stays == "b"
+        assert await other == "b"
 
     asyncio.run(scenario())
     assert store.batches == [["a", "b"]]
 
 
-def test_a_lane_that_is_idle_is_forgotten(store: Store, lanes: "Batcher[str, str]") -> None:
-    store.may_answer.set()
-
+def test_a_request_that_is_cancelled_while_it_waits_is_not_sent(
+    store: FakeStore, batcher: "Batcher[str, str]"
+) -> None:
     async def scenario() -> None:
-        await asyncio.gather(*(lanes.ask(lane, "a") for lane in range(100)))
+        first = batcher.add("a")
+        await asyncio.to_thread(store.called.acquire)
+        cancelled = batcher.add("b")
+        cancelled.cancel()
+        store.may_answer.set()
+        assert await first == "a"
+        assert await batcher.add("c") == "c"
 
     asyncio.run(scenario())
-    assert lanes._lanes == {}
-    assert lanes._waiting == 0
+    assert store.batches == [["a"], ["c"]]
 
 
-def test_more_than_may_wait_are_told_to_come_again(
-    store: Store, lanes: "Batcher[str, str]", monkeypatch: pytest.MonkeyPatch
+def test_requests_are_refused_when_the_queue_is_full(
+    store: FakeStore, batcher: "Batcher[str, str]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batching, "MAX_WAITING", 2)
+    monkeypatch.setattr(batcher_module, "MAX_WAITING", 2)
 
     async def scenario() -> None:
-        taken = [lanes.ask("lane", each) for each in "ab"]
+        accepted = [batcher.add(each) for each in "ab"]
         with pytest.raises(StoreUnavailable) as error:
-            lanes.ask("lane", "c")
+            batcher.add("c")
         assert error.value.applied == "no"
         store.may_answer.set()
-        assert await asyncio.gather(*taken) == ["a", "b"]
+        assert await asyncio.gather(*accepted) == ["a", "b"]
+        assert await batcher.add("d") == "d"
 
     asyncio.run(scenario())
 
 
-def test_lanes_take_turns_where_the_store_gains_from_no_more_calls(store: Store) -> None:
-    async def scenario(lanes: "Batcher[str, str]") -> None:
-        answers = [lanes.ask(lane, lane) for lane in "abc"]
-        await asyncio.to_thread(store.called.acquire)
-        assert store.batches == [["a"]]
-        store.may_answer.set()
-        assert await asyncio.gather(*answers) == ["a", "b", "c"]
-
-    with ThreadPoolExecutor(4) as executor:
-        lanes = Batcher[str, str](
-            lambda requests: partial(store.call, requests),
-            executor.submit,
-            max_batch_size=3,
-            max_concurrency=1,
-        )
-        asyncio.run(scenario(lanes))
-    assert store.batches == [["a"], ["b"], ["c"]]
-
-
-def test_a_request_whose_turn_comes_too_late_is_told_that_it_was_not_taken(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+def test_a_request_that_waits_too_long_is_refused_as_not_applied(
+    store: FakeStore, batcher: "Batcher[str, str]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def scenario(lanes: "Batcher[str, str]") -> None:
-        first, late = lanes.ask("a", "first"), lanes.ask("b", "late")
+    async def scenario() -> None:
+        first = batcher.add("first")
         await asyncio.to_thread(store.called.acquire)
-        monkeypatch.setattr(batching, "WAIT_SECONDS", 0)
+        late = batcher.add("late")
+        monkeypatch.setattr(batcher_module, "WAIT_SECONDS", 0)
         store.may_answer.set()
         assert await first == "first"
         with pytest.raises(StoreUnavailable) as error:
             await late
         assert error.value.applied == "no"
 
-    with ThreadPoolExecutor(1) as executor:
-        lanes = Batcher[str, str](
-            lambda requests: partial(store.call, requests),
-            executor.submit,
-            max_batch_size=3,
-            max_concurrency=1,
-        )
-        asyncio.run(scenario(lanes))
+    asyncio.run(scenario())
     assert store.batches == [["first"]]

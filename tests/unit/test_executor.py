@@ -1,4 +1,4 @@
-"""Threads that wait for a store: when they begin, what they answer, how they end."""
+"""The bridge from the event loop to threads that wait for a store."""
 
 from __future__ import annotations
 
@@ -8,68 +8,134 @@ import threading
 
 import pytest
 
-from monotron.services.executor import StoreExecutor
+from monotron.errors import StoreUnavailable
+from monotron.services import executor as executor_module
+from monotron.services.executor import StoreExecutor, ThreadGroup
 
 
-def named(name: str) -> list[threading.Thread]:
+def threads_named(name: str) -> list[threading.Thread]:
     return [each for each in threading.enumerate() if each.name.startswith(f"{name}_")]
 
 
-def test_a_call_returns_what_it_returns_and_raises_what_it_raises() -> None:
-    async def scenario() -> None:
-        assert await threads.call(lambda: "answer") == "answer"
-        with pytest.raises(ZeroDivisionError):
-            await threads.call(lambda: 1 // 0)
+class TestThreadGroup:
+    def test_a_call_returns_its_result_or_raises_its_exception(self) -> None:
+        async def scenario() -> None:
+            assert await group.run(lambda: "result") == "result"
+            with pytest.raises(ZeroDivisionError):
+                await group.run(lambda: 1 // 0)
 
-    threads = StoreExecutor(2, "answering")
-    asyncio.run(scenario())
-    threads.close()
+        group = ThreadGroup(2, "answering")
+        asyncio.run(scenario())
+        group.close()
+
+    def test_a_cancelled_caller_does_not_affect_later_calls(self) -> None:
+        proceed = threading.Event()
+
+        async def scenario() -> str:
+            cancelled = group.run(proceed.wait)
+            cancelled.cancel()
+            failing = group.run(lambda: 1 // 0)
+            failing.cancel()
+            proceed.set()
+            return await group.run(lambda: "still here")
+
+        group = ThreadGroup(1, "cancelled")
+        assert asyncio.run(scenario()) == "still here"
+        group.close()
+
+    def test_threads_are_started_on_demand_up_to_the_maximum(self) -> None:
+        barrier = threading.Barrier(3)
+        group = ThreadGroup(2, "counted")
+        assert threads_named("counted") == []
+        for _ in range(2):
+            group.submit(barrier.wait)  # type: ignore[arg-type]  # its result is dropped
+        barrier.wait(10)
+        for _ in range(5):
+            group.submit(lambda: None)
+        assert len(threads_named("counted")) == 2
+        group.close()
+
+    def test_closing_waits_for_all_submitted_calls(self) -> None:
+        done: list[int] = []
+        group = ThreadGroup(1, "closed")
+        for number in range(100):
+            group.submit(lambda number=number: done.append(number))  # type: ignore[misc]
+        group.close()
+        assert done == list(range(100))
+        assert threads_named("closed") == []
+
+    def test_the_threads_of_a_dropped_group_end(self) -> None:
+        group = ThreadGroup(2, "dropped")
+        group.submit(lambda: None)
+        (thread,) = threads_named("dropped")
+        del group
+        gc.collect()
+        thread.join(10)
+        assert not thread.is_alive()
 
 
-def test_a_caller_that_is_gone_does_no_harm() -> None:
-    go_on = threading.Event()
+class TestStoreExecutor:
+    def test_calls_run_with_their_arguments(self) -> None:
+        async def scenario() -> int:
+            return await executor.run(int, "ff", base=16)
 
-    async def scenario() -> str:
-        gone = threads.call(go_on.wait)
-        gone.cancel()
-        failing = threads.call(lambda: 1 // 0)
-        failing.cancel()
-        go_on.set()
-        return await threads.call(lambda: "still here")
+        executor = StoreExecutor(1)
+        assert asyncio.run(scenario()) == 255
+        executor.close()
 
-    threads = StoreExecutor(1, "cancelled")
-    assert asyncio.run(scenario()) == "still here"
-    threads.close()
+    def test_no_more_calls_run_at_a_time_than_allowed(self) -> None:
+        running, most = 0, 0
+        lock = threading.Lock()
+        both = threading.Barrier(2)
 
+        def call() -> None:
+            nonlocal running, most
+            with lock:
+                running += 1
+                most = max(most, running)
+            both.wait(10)
+            with lock:
+                running -= 1
 
-def test_there_are_no_more_than_needed_and_no_more_than_allowed() -> None:
-    together = threading.Barrier(3)
-    threads = StoreExecutor(2, "counted")
-    assert named("counted") == []
-    for _ in range(2):
-        threads.submit(together.wait)  # type: ignore[arg-type]  # what it returns is dropped
-    together.wait(10)
-    for _ in range(5):
-        threads.submit(lambda: None)
-    assert len(named("counted")) == 2
-    threads.close()
+        async def scenario() -> None:
+            await asyncio.gather(*(executor.run(call) for _ in range(6)))
 
+        executor = StoreExecutor(2)
+        asyncio.run(scenario())
+        executor.close()
+        assert most == 2
 
-def test_closing_waits_for_what_was_given() -> None:
-    done: list[int] = []
-    threads = StoreExecutor(1, "closed")
-    for number in range(100):
-        threads.submit(lambda number=number: done.append(number))  # type: ignore[misc]
-    threads.close()
-    assert done == list(range(100))
-    assert named("closed") == []
+    def test_a_call_is_refused_if_no_thread_becomes_free_in_time(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(executor_module, "WAIT_SECONDS", 0.01)
+        proceed = threading.Event()
 
+        async def scenario() -> None:
+            first = asyncio.ensure_future(executor.run(proceed.wait))
+            await asyncio.sleep(0)
+            with pytest.raises(StoreUnavailable) as error:
+                await executor.run(lambda: None)
+            assert error.value.applied == "no"
+            proceed.set()
+            assert await first
 
-def test_threads_end_with_whoever_had_them() -> None:
-    threads = StoreExecutor(2, "dropped")
-    threads.submit(lambda: None)
-    (thread,) = named("dropped")
-    del threads
-    gc.collect()
-    thread.join(10)
-    assert not thread.is_alive()
+        executor = StoreExecutor(1)
+        asyncio.run(scenario())
+        executor.close()
+
+    def test_probes_and_batches_run_while_all_calls_are_blocked(self) -> None:
+        proceed, batch_ran = threading.Event(), threading.Event()
+
+        async def scenario() -> None:
+            blocked = [asyncio.ensure_future(executor.run(proceed.wait)) for _ in range(3)]
+            await asyncio.sleep(0)
+            assert await executor.probe(lambda: "ready") == "ready"
+            executor.submit_batch(batch_ran.set)
+            assert batch_ran.wait(10)
+            proceed.set()
+            await asyncio.gather(*blocked)
+
+        executor = StoreExecutor(2)
+        asyncio.run(scenario())
+        executor.close()

@@ -1,4 +1,4 @@
-"""The keys of issuers: which are used, when they are fetched, and what an issuer can do to us."""
+"""The keys of issuers: which are accepted, when they are fetched, and misbehaving issuers."""
 
 from __future__ import annotations
 
@@ -16,11 +16,17 @@ import pytest
 import trustme
 
 from monotron.auth.oidc import Identity, Issuer
-from monotron.auth.oidc import jwks as keysets
 from monotron.auth.oidc.bounded_get import MAX_BYTES, FetchFailed
 from monotron.auth.oidc.discovery import fetch_keys
-from monotron.auth.oidc.jwks import COLD_PAUSE, FRESH, KEPT, UNKNOWN_KID_PAUSE, parse_keys
-from monotron.auth.oidc.ssrf import may_connect
+from monotron.auth.oidc.jwks import (
+    FAILURE_PAUSE_SECONDS,
+    FRESH_SECONDS,
+    STALE_SECONDS,
+    UNKNOWN_KID_PAUSE_SECONDS,
+    JwksCache,
+    parse_keys,
+)
+from monotron.auth.oidc.ssrf import is_allowed_address
 from monotron.auth.oidc.verifier import NOT_ACCEPTED, TokenVerifier
 from monotron.errors import Unauthenticated
 from support.claims import AUDIENCE, NOW, github
@@ -29,18 +35,18 @@ from support.issuer import (
     JWKS,
     IssuerServer,
     Signer,
+    block,
     ec_key,
-    hold,
     jwks,
+    respond,
     rsa_key,
-    say,
-    say_bytes,
+    send_bytes,
     write_ca,
 )
 
 
 class Clock:
-    """Time that passes when it is told to; *step* of it at each look."""
+    """A clock that tests advance, and that advances by *step* with each reading."""
 
     def __init__(self, step: float = 0) -> None:
         self.now = 1000.0
@@ -50,7 +56,7 @@ class Clock:
         self.now += self.step
         return self.now
 
-    def pass_(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         self.now += seconds
 
 
@@ -60,18 +66,18 @@ def server() -> Iterator[IssuerServer]:
         yield server
 
 
-def in_house(server: IssuerServer, **changes: Any) -> Issuer:
+def private_issuer(server: IssuerServer, **changes: Any) -> Issuer:
     return Issuer(**{"url": server.url, "kind": "github", "allow_private": True, **changes})
 
 
 class Verifier:
-    """One `TokenVerifier` for one issuer, by a clock of the test's."""
+    """A `TokenVerifier` for one issuer, with a clock that the test advances."""
 
     def __init__(self, server: IssuerServer, **options: Any) -> None:
         self.server = server
         self.clock = Clock()
         self.tokens = TokenVerifier(
-            [in_house(server)], AUDIENCE, clock=lambda: NOW, monotonic=self.clock, **options
+            [private_issuer(server)], AUDIENCE, clock=lambda: NOW, monotonic=self.clock, **options
         )
 
     def claims(self, **changes: Any) -> dict[str, Any]:
@@ -97,19 +103,19 @@ def verifier(server: IssuerServer) -> Verifier:
     return Verifier(server)
 
 
-class TestWhenKeysAreFetched:
-    def test_once_for_any_number_of_tokens(self, verifier: Verifier) -> None:
+class TestFetches:
+    def test_keys_are_fetched_once_for_any_number_of_tokens(self, verifier: Verifier) -> None:
         for _ in range(20):
             verifier.verify(verifier.server.signers[0])
         assert verifier.server.requests == [DISCOVERY, JWKS]
 
-    def test_once_for_tokens_that_come_together(self, verifier: Verifier) -> None:
+    def test_concurrent_tokens_share_one_fetch(self, verifier: Verifier) -> None:
         token = verifier.server.signers[0].token(verifier.claims())
         found = verifier.verify_all([token] * 50)
         assert all(isinstance(each, Identity) for each in found)
         assert verifier.server.fetches == 1
 
-    def test_a_new_key_is_found_at_once_by_all_who_come_with_it(self, verifier: Verifier) -> None:
+    def test_a_new_key_is_fetched_at_once_for_all_its_tokens(self, verifier: Verifier) -> None:
         verifier.verify(verifier.server.signers[0])
         token = verifier.server.rotate().token(verifier.claims())
         found = verifier.verify_all([token] * 10)
@@ -118,7 +124,7 @@ class TestWhenKeysAreFetched:
 
     @pytest.mark.parametrize("warm", [True, False])
     @pytest.mark.parametrize("together", [True, False])
-    def test_100_unknown_kids_make_at_most_one_fetch(
+    def test_100_unknown_kids_cause_at_most_one_fetch(
         self, verifier: Verifier, warm: bool, together: bool
     ) -> None:
         signer = verifier.server.signers[0]
@@ -130,30 +136,30 @@ class TestWhenKeysAreFetched:
             assert all(isinstance(each, Unauthenticated) for each in verifier.verify_all(turn))
         assert verifier.server.fetches - before == 1
         verifier.verify(signer)
-        verifier.clock.pass_(UNKNOWN_KID_PAUSE)
+        verifier.clock.advance(UNKNOWN_KID_PAUSE_SECONDS)
         verifier.refuse(signer, kid="another")
         verifier.refuse(signer, kid="yet another")
         assert verifier.server.fetches - before == 2
 
-    def test_a_revoked_key_holds_for_an_hour_at_most(self, verifier: Verifier) -> None:
+    def test_a_revoked_key_is_accepted_for_an_hour_at_most(self, verifier: Verifier) -> None:
         old = verifier.server.signers[0]
         verifier.verify(old)
         verifier.server.rotate()
-        verifier.clock.pass_(FRESH - 1)
+        verifier.clock.advance(FRESH_SECONDS - 1)
         verifier.verify(old)
-        verifier.clock.pass_(1)
+        verifier.clock.advance(1)
         verifier.refuse(old)
         assert verifier.server.fetches == 2
 
-    def test_one_caller_who_leaves_takes_nothing_from_the_others(
+    def test_a_cancelled_caller_does_not_cancel_the_fetch_of_others(
         self, server: IssuerServer
     ) -> None:
         release = threading.Event()
-        server.tricks[JWKS] = hold(release, say(jwks(*server.signers)))
+        server.misbehaviors[JWKS] = block(release, respond(jwks(*server.signers)))
         verifier = Verifier(server)
         token = server.signers[0].token(verifier.claims())
 
-        async def leave() -> Identity:
+        async def cancel_one() -> Identity:
             first, second = (asyncio.create_task(verifier.tokens.verify(token)) for _ in range(2))
             while JWKS not in server.requests:
                 await asyncio.sleep(0.001)
@@ -161,146 +167,150 @@ class TestWhenKeysAreFetched:
             release.set()
             return await second
 
-        assert asyncio.run(leave()).jti
+        assert asyncio.run(cancel_one()).jti
         assert server.fetches == 1
 
 
-class TestWhenTheIssuerIsDown:
-    def test_its_keys_hold_for_24_h_and_come_back(self, verifier: Verifier) -> None:
+class TestUnavailableIssuer:
+    def test_keys_are_accepted_for_24_h_and_fetched_again_later(self, verifier: Verifier) -> None:
         signer = verifier.server.signers[0]
         verifier.verify(signer)
         verifier.server.down()
-        verifier.clock.pass_(KEPT - 1)
+        verifier.clock.advance(STALE_SECONDS - 1)
         verifier.verify(signer)
-        verifier.clock.pass_(1)
+        verifier.clock.advance(1)
         verifier.refuse(signer)
         verifier.server.up()
-        verifier.clock.pass_(UNKNOWN_KID_PAUSE)
+        verifier.clock.advance(UNKNOWN_KID_PAUSE_SECONDS)
         verifier.verify(signer)
 
-    @pytest.mark.parametrize("trick", [say(b'{"keys": []}'), say(b"{"), say(b"", 500)])
-    def test_what_is_no_set_of_keys_replaces_none(self, verifier: Verifier, trick: Any) -> None:
+    @pytest.mark.parametrize(
+        "misbehavior", [respond(b'{"keys": []}'), respond(b"{"), respond(b"", 500)]
+    )
+    def test_an_invalid_set_of_keys_does_not_replace_the_previous_one(
+        self, verifier: Verifier, misbehavior: Any
+    ) -> None:
         verifier.verify(verifier.server.signers[0])
-        verifier.server.tricks[JWKS] = trick
-        verifier.clock.pass_(FRESH)
+        verifier.server.misbehaviors[JWKS] = misbehavior
+        verifier.clock.advance(FRESH_SECONDS)
         verifier.verify(verifier.server.signers[0])
         assert verifier.server.fetches == 2
 
-    def test_without_keys_it_is_asked_every_10_s_and_the_log_says_so_each_minute(
+    def test_without_keys_a_fetch_is_retried_every_10_s_and_logged_every_minute(
         self, verifier: Verifier, caplog: pytest.LogCaptureFixture
     ) -> None:
         signer = verifier.server.signers[0]
-        verifier.server.tricks[JWKS] = say(b"", 503)
+        verifier.server.misbehaviors[JWKS] = respond(b"", 503)
         with caplog.at_level(logging.WARNING, "monotron.auth"):
             for _ in range(12):
                 verifier.refuse(signer)
                 verifier.refuse(signer)
-                verifier.clock.pass_(COLD_PAUSE)
+                verifier.clock.advance(FAILURE_PAUSE_SECONDS)
         assert verifier.server.fetches == 12
         assert len(caplog.records) == 2
-        assert f"{verifier.server.url} could not be fetched: it answers 503" in caplog.text
+        assert (
+            f"keys of the issuer {verifier.server.url}: it responds with status 503" in caplog.text
+        )
         assert "eyJ" not in caplog.text
-        del verifier.server.tricks[JWKS]
+        del verifier.server.misbehaviors[JWKS]
         verifier.verify(signer)
 
-    def test_with_old_keys_it_is_asked_once_a_minute(self, verifier: Verifier) -> None:
+    def test_with_previous_keys_a_fetch_is_retried_once_a_minute(self, verifier: Verifier) -> None:
         signer = verifier.server.signers[0]
         verifier.verify(signer)
-        verifier.server.tricks[JWKS] = say(b"", 503)
-        verifier.clock.pass_(FRESH)
+        verifier.server.misbehaviors[JWKS] = respond(b"", 503)
+        verifier.clock.advance(FRESH_SECONDS)
         for second in range(120):
             verifier.verify(signer)
             verifier.refuse(signer, kid=f"kid-{second}")
-            verifier.clock.pass_(1)
+            verifier.clock.advance(1)
         assert verifier.server.fetches == 3
 
-    def test_nobody_waits_for_a_resolver_that_is_stuck(
-        self, server: IssuerServer, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(keysets, "PATIENCE", 0.01)
+    def test_a_stuck_resolver_does_not_block_callers(self) -> None:
         release = threading.Event()
 
         def stuck(_: Issuer) -> bytes:
             release.wait(30)
             return b""
 
-        verifier = Verifier(server, fetch=stuck)
-
-        async def try_() -> None:
+        async def key() -> object:
+            issuer = Issuer("https://issuer.example", "github")
+            cache = JwksCache(issuer, stuck, Clock(), fetch_timeout_seconds=0.01)
             try:
-                with pytest.raises(Unauthenticated):
-                    await verifier.tokens.verify(server.signers[0].token(verifier.claims()))
+                return await cache.key("first")
             finally:
                 release.set()
 
-        asyncio.run(try_())
+        assert asyncio.run(key()) is None
 
 
 # Fetching
 
 
 def fetch(server: IssuerServer, **changes: Any) -> bytes:
-    return fetch_keys(in_house(server, **changes))
+    return fetch_keys(private_issuer(server, **changes))
 
 
 @pytest.fixture
 def fails(server: IssuerServer) -> Callable[..., None]:
-    """Asserts that the keys cannot be fetched, for that reason."""
+    """Asserts that the keys cannot be fetched, for this reason."""
 
     def fails(reason: str, *, monotonic: Any = time.monotonic, **changes: Any) -> None:
         with pytest.raises(FetchFailed, match=reason):
-            fetch_keys(in_house(server, **changes), monotonic=monotonic)
+            fetch_keys(private_issuer(server, **changes), monotonic=monotonic)
 
     return fails
 
 
 class TestDiscovery:
-    def test_it_leads_to_the_keys(self, server: IssuerServer) -> None:
+    def test_the_discovery_document_leads_to_the_keys(self, server: IssuerServer) -> None:
         assert fetch(server) == jwks(*server.signers)
 
-    def test_a_jwks_url_of_the_operators_needs_none(self, server: IssuerServer) -> None:
-        server.tricks["/mine?a=b"] = say(jwks(*server.signers))
+    def test_a_configured_jwks_url_needs_no_discovery_document(self, server: IssuerServer) -> None:
+        server.misbehaviors["/mine?a=b"] = respond(jwks(*server.signers))
         assert fetch(server, jwks_url=server.url + "/mine?a=b") == jwks(*server.signers)
         assert server.requests == ["/mine?a=b"]
 
-    def test_a_slash_at_the_end_of_the_url_is_not_doubled(self, server: IssuerServer) -> None:
+    def test_a_trailing_slash_of_the_url_is_not_doubled(self, server: IssuerServer) -> None:
         document = {"issuer": server.url + "/", "jwks_uri": server.url + JWKS}
-        server.tricks[DISCOVERY] = say(json.dumps(document).encode())
+        server.misbehaviors[DISCOVERY] = respond(json.dumps(document).encode())
         assert fetch(server, url=server.url + "/") == jwks(*server.signers)
 
     @pytest.mark.parametrize(
         ("changes", "reason"),
         [
-            ({"issuer": "https://evil.example"}, "of the issuer 'https://evil.example'"),
-            ({"issuer": "{url}/"}, "to the letter"),
-            ({"issuer": None}, "to the letter"),
+            ({"issuer": "https://evil.example"}, "names the issuer 'https://evil.example'"),
+            ({"issuer": "{url}/"}, "exactly this value"),
+            ({"issuer": None}, "exactly this value"),
             ({"jwks_uri": "http://169.254.169.254/latest/meta-data"}, "another host"),
             ({"jwks_uri": "http://127.0.0.1:1/jwks"}, "another host"),
             ({"jwks_uri": "https://evil.example/jwks"}, "another host"),
-            ({"jwks_uri": "{url}@evil.example/jwks"}, "must name a host"),
-            ({"jwks_uri": "file:///etc/passwd"}, "must begin with https"),
-            ({"jwks_uri": "{url}\\@evil.example"}, "must name a host"),
-            ({"jwks_uri": "{url}/jwks#x"}, "no fragment"),
+            ({"jwks_uri": "{url}@evil.example/jwks"}, "must contain a host"),
+            ({"jwks_uri": "file:///etc/passwd"}, "must start with https"),
+            ({"jwks_uri": "{url}\\@evil.example"}, "must contain a host"),
+            ({"jwks_uri": "{url}/jwks#x"}, "not contain a fragment"),
             ({"jwks_uri": "{url}/a b"}, "printable"),
             ({"jwks_uri": "{url}/\r\nX: y"}, "printable"),
             ({"jwks_uri": 7}, "must be a URL"),
             ({"jwks_uri": None}, "must be a URL"),
         ],
     )
-    def test_one_that_lies_is_not_followed(
+    def test_a_discovery_document_with_invalid_values_is_not_followed(
         self, server: IssuerServer, fails: Any, changes: dict[str, Any], reason: str
     ) -> None:
         document: dict[str, Any] = {"issuer": server.url, "jwks_uri": server.url + JWKS}
         for name, value in changes.items():
             document[name] = value.format(url=server.url) if isinstance(value, str) else value
-        server.tricks[DISCOVERY] = say(json.dumps(document).encode())
+        server.misbehaviors[DISCOVERY] = respond(json.dumps(document).encode())
         fails(reason)
         assert server.requests == [DISCOVERY]
 
     @pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b'{"issuer": "a", "issuer": "b"}'])
-    def test_garbage_is_none(self, server: IssuerServer, fails: Any, body: bytes) -> None:
-        server.tricks[DISCOVERY] = say(body)
-        fails("discovery document cannot be used")
+    def test_an_invalid_discovery_document_is_refused(
+        self, server: IssuerServer, fails: Any, body: bytes
+    ) -> None:
+        server.misbehaviors[DISCOVERY] = respond(body)
+        fails("invalid discovery document")
 
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -312,14 +322,16 @@ class TestBounds:
     def test_redirects_are_not_followed(
         self, server: IssuerServer, fails: Any, path: str, status: int
     ) -> None:
-        server.tricks[path] = say(b"", status, Location=server.url + "/elsewhere")
-        fails(f"answers {status}, and redirects")
+        server.misbehaviors[path] = respond(b"", status, Location=server.url + "/elsewhere")
+        fails(f"responds with status {status}, but redirects")
         assert "/elsewhere" not in server.requests
 
     @pytest.mark.parametrize("status", [201, 204, 400, 404, 500])
-    def test_only_200_is_an_answer(self, server: IssuerServer, fails: Any, status: int) -> None:
-        server.tricks[JWKS] = say(b"", status)
-        fails(f"it answers {status}")
+    def test_only_a_response_with_status_200_is_accepted(
+        self, server: IssuerServer, fails: Any, status: int
+    ) -> None:
+        server.misbehaviors[JWKS] = respond(b"", status)
+        fails(f"it responds with status {status}")
 
     @pytest.mark.parametrize(
         "parts",
@@ -333,54 +345,54 @@ class TestBounds:
         ],
         ids=["length", "no length", "huge chunk", "small chunks", "header", "100 Continue"],
     )
-    def test_a_huge_answer_is_not_read(
+    def test_a_huge_response_is_not_read(
         self, server: IssuerServer, fails: Any, parts: list[bytes]
     ) -> None:
-        server.tricks[JWKS] = say_bytes(*parts)
+        server.misbehaviors[JWKS] = send_bytes(*parts)
         fails(f"more than {MAX_BYTES // 1024} KiB")
 
     @pytest.mark.parametrize(
         "answer", [b"", b"\r\n\r\n", b"SSH-2.0-x\r\n", b"HTTP/1.1 2OO OK\r\n\r\n", b"\x00" * 100]
     )
-    def test_what_is_no_http_is_no_answer(
+    def test_a_response_that_is_not_http_is_refused(
         self, server: IssuerServer, fails: Any, answer: bytes
     ) -> None:
-        server.tricks[JWKS] = say_bytes(answer)
-        fails("does not speak HTTP|cannot be reached")
+        server.misbehaviors[JWKS] = send_bytes(answer)
+        fails("not valid HTTP|cannot be reached")
 
     @pytest.mark.parametrize(
         "head", [b"", HEAD, HEAD + b"Content-Length: 1000\r\n\r\n", HEAD + b"X: "]
     )
-    def test_what_drips_ends_after_5_s_in_all(
+    def test_a_slow_response_is_aborted_after_5_s(
         self, server: IssuerServer, fails: Any, head: bytes
     ) -> None:
-        # A second passes at each look at the clock, and a byte comes after each, or after 50 ms.
-        looks = threading.Semaphore(0)
+        # Each reading of the clock takes a second. A byte follows each reading, or after 50 ms.
+        readings = threading.Semaphore(0)
         clock = Clock(step=1)
 
-        def look() -> float:
-            looks.release()
+        def read_clock() -> float:
+            readings.release()
             return clock()
 
         def wait() -> None:
-            looks.acquire(timeout=0.05)
+            readings.acquire(timeout=0.05)
 
-        server.tricks[JWKS] = say_bytes(head, *[b"x"] * 200, between=wait)
-        fails("longer than 5 s", monotonic=look, jwks_url=server.url + JWKS)
+        server.misbehaviors[JWKS] = send_bytes(head, *[b"x"] * 200, between=wait)
+        fails("timed out after 5 s", monotonic=read_clock, jwks_url=server.url + JWKS)
 
-    def test_silence_ends_after_5_s(self, server: IssuerServer, fails: Any) -> None:
+    def test_a_missing_response_is_aborted_after_5_s(
+        self, server: IssuerServer, fails: Any
+    ) -> None:
         release = threading.Event()
-        server.tricks[JWKS] = hold(release)
-        # Looked at for the start, to connect, to send, and to read: for that 10 ms are left.
+        server.misbehaviors[JWKS] = block(release)
+        # Read at the start, to connect, to send, and to receive, for which 10 ms are left.
         clock = Clock(step=4.99 / 3)
         try:
-            fails("longer than 5 s", monotonic=clock, jwks_url=server.url + JWKS)
+            fails("timed out after 5 s", monotonic=clock, jwks_url=server.url + JWKS)
         finally:
             release.set()
 
-    def test_a_port_where_nobody_listens_cannot_be_reached(
-        self, server: IssuerServer, fails: Any
-    ) -> None:
+    def test_a_closed_port_cannot_be_reached(self, server: IssuerServer, fails: Any) -> None:
         server.down()
         fails("cannot be reached")
         server.up()
@@ -414,28 +426,30 @@ class TestAddresses:
             ("site.example", "fec0::1"),
         ],
     )
-    def test_only_a_public_address_is_connected_to(self, host: str, address: str) -> None:
+    def test_a_private_or_reserved_address_is_never_contacted(
+        self, host: str, address: str
+    ) -> None:
         issuer = Issuer(f"https://{host}:1", "github")
-        with pytest.raises(FetchFailed, match="no public address"):
+        with pytest.raises(FetchFailed, match="not public"):
             fetch_keys(issuer, resolve=lambda *_: ["140.82.112.3", address])
 
     @pytest.mark.parametrize(
         "address", ["140.82.112.3", "2606:50c0:8000::154", "64:ff9b::8c52:7003"]
     )
-    def test_a_public_one_may_be(self, address: str) -> None:
-        assert may_connect(address, allow_private=False)
+    def test_a_public_address_is_allowed(self, address: str) -> None:
+        assert is_allowed_address(address, allow_private=False)
 
     @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "10.0.0.1", "fd00::1"])
-    def test_an_in_house_one_may_be_if_the_operator_says_so(self, address: str) -> None:
-        assert may_connect(address, allow_private=True)
+    def test_a_private_address_is_allowed_if_the_operator_allows_it(self, address: str) -> None:
+        assert is_allowed_address(address, allow_private=True)
 
     @pytest.mark.parametrize(
         "address", ["169.254.169.254", "fe80::1", "0.0.0.0", "224.0.0.1", "::ffff:169.254.1.1"]
     )
-    def test_one_that_is_no_hosts_never(self, address: str) -> None:
-        assert not may_connect(address, allow_private=True)
+    def test_a_link_local_or_reserved_address_is_never_allowed(self, address: str) -> None:
+        assert not is_allowed_address(address, allow_private=True)
 
-    def test_a_name_is_resolved_once_and_that_very_address_connected_to(
+    def test_a_name_is_resolved_once_and_this_address_is_contacted(
         self, server: IssuerServer
     ) -> None:
         asked = []
@@ -445,17 +459,17 @@ class TestAddresses:
             return ["127.0.0.1"]
 
         jwks_url = f"http://nowhere.invalid:{server.port}{JWKS}"
-        issuer = in_house(server, jwks_url=jwks_url)
+        issuer = private_issuer(server, jwks_url=jwks_url)
         assert fetch_keys(issuer, resolve=rebinding) == jwks(*server.signers)
         assert asked == [("nowhere.invalid", server.port)]
 
-    def test_the_next_address_is_tried_if_one_does_not_answer(self, server: IssuerServer) -> None:
+    def test_the_next_address_is_tried_if_one_does_not_respond(self, server: IssuerServer) -> None:
         resolve = lambda *_: ["::1", "127.0.0.1"]  # noqa: E731
-        assert fetch_keys(in_house(server), resolve=resolve) == jwks(*server.signers)
+        assert fetch_keys(private_issuer(server), resolve=resolve) == jwks(*server.signers)
 
     def test_a_name_without_an_address_cannot_be_reached(self, server: IssuerServer) -> None:
         with pytest.raises(FetchFailed, match="no address"):
-            fetch_keys(in_house(server), resolve=lambda *_: [])
+            fetch_keys(private_issuer(server), resolve=lambda *_: [])
 
 
 @pytest.fixture(scope="module")
@@ -473,35 +487,33 @@ class TestTls:
     def fetch(self) -> Callable[[Issuer], bytes]:
         return partial(fetch_keys, resolve=lambda *_: ["127.0.0.1"])
 
-    def test_the_certificate_is_checked_for_the_hosts_name(
+    def test_a_certificate_for_the_host_is_accepted(
         self, secure: IssuerServer, ca: trustme.CA, tmp_path: Path, fetch: Any
     ) -> None:
-        issuer = in_house(secure, ca_file=write_ca(ca, tmp_path))
+        issuer = private_issuer(secure, ca_file=write_ca(ca, tmp_path))
         assert fetch(issuer) == jwks(*secure.signers)
 
-    def test_one_for_another_name_is_not_trusted(
+    def test_a_certificate_for_another_host_is_not_trusted(
         self, secure: IssuerServer, ca: trustme.CA, tmp_path: Path, fetch: Any
     ) -> None:
         url = f"https://other.example:{secure.port}"
         with pytest.raises(FetchFailed, match="certificate is not trusted"):
-            fetch(in_house(secure, url=url, ca_file=write_ca(ca, tmp_path)))
+            fetch(private_issuer(secure, url=url, ca_file=write_ca(ca, tmp_path)))
         assert secure.requests == []
 
-    def test_one_of_another_ca_is_not_trusted(
+    def test_a_certificate_of_another_ca_is_not_trusted(
         self, secure: IssuerServer, tmp_path: Path, fetch: Any
     ) -> None:
         for ca_file in (None, write_ca(trustme.CA(), tmp_path)):
             with pytest.raises(FetchFailed, match="certificate is not trusted"):
-                fetch(in_house(secure, ca_file=ca_file))
+                fetch(private_issuer(secure, ca_file=ca_file))
 
-    def test_plain_http_at_an_https_url_is_no_answer(
-        self, server: IssuerServer, fetch: Any
-    ) -> None:
+    def test_plain_http_at_an_https_url_is_refused(self, server: IssuerServer, fetch: Any) -> None:
         with pytest.raises(FetchFailed, match="cannot be reached"):
-            fetch(in_house(server, url=f"https://127.0.0.1:{server.port}"))
+            fetch(private_issuer(server, url=f"https://127.0.0.1:{server.port}"))
 
 
-# What a set may hold
+# The content of a set of keys
 
 
 def parse(*keys: Any) -> list[str]:
@@ -512,7 +524,7 @@ class TestSets:
     rsa = staticmethod(lambda **changes: Signer("rsa", rsa_key(1)).jwk(**changes))
     ec = staticmethod(lambda **changes: Signer("ec", ec_key(1)).jwk(**changes))
 
-    def test_rsa_and_p_256_keys_for_signatures_are_taken(self) -> None:
+    def test_rsa_and_p_256_keys_for_signatures_are_accepted(self) -> None:
         assert parse(self.rsa(), self.ec()) == ["rsa", "ec"]
         assert parse(self.rsa(alg=None), self.ec(alg=None, x5c=["?"], new=1)) == ["rsa", "ec"]
 
@@ -539,48 +551,48 @@ class TestSets:
             {"e": "A" * 100},
         ],
     )
-    def test_another_rsa_key_is_passed_over(self, changes: dict[str, Any]) -> None:
+    def test_another_rsa_key_is_ignored(self, changes: dict[str, Any]) -> None:
         assert parse(self.rsa(**changes), self.ec()) == ["ec"]
 
-    def test_a_short_rsa_key_is_passed_over(self) -> None:
+    def test_a_short_rsa_key_is_ignored(self) -> None:
         assert parse(Signer("short", rsa_key(9, 1024)).jwk(), self.ec()) == ["ec"]
 
     @pytest.mark.parametrize(
         "changes",
         [{"crv": "P-384"}, {"crv": "secp256k1"}, {"alg": "RS256"}, {"x": "AAAA"}, {"y": None}],
     )
-    def test_another_ec_key_is_passed_over(self, changes: dict[str, Any]) -> None:
+    def test_another_ec_key_is_ignored(self, changes: dict[str, Any]) -> None:
         assert parse(self.ec(**changes), self.rsa()) == ["rsa"]
 
-    def test_a_point_that_is_not_on_the_curve_is_passed_over(self) -> None:
+    def test_a_point_that_is_not_on_the_curve_is_ignored(self) -> None:
         assert parse(self.ec(x="A" * 42 + "E"), self.rsa()) == ["rsa"]
 
-    def test_what_is_no_key_at_all_is_passed_over(self) -> None:
+    def test_a_value_that_is_not_a_key_is_ignored(self) -> None:
         assert parse(None, 7, [], {}, self.ec()) == ["ec"]
 
-    def test_a_private_part_is_not_looked_at(self) -> None:
+    def test_a_private_part_is_ignored(self) -> None:
         held = parse_keys(json.dumps({"keys": [self.rsa(d="AQAB", p="AQAB", q="AQAB")]}).encode())
         assert not hasattr(held["rsa"].key, "private_numbers")
 
     @pytest.mark.parametrize(
         ("document", "reason"),
         [
-            (b"", "cannot be used"),
-            (b"\xff", "cannot be used"),
-            (b"[]", "cannot be used"),
-            (b'{"keys": [], "keys": []}', "cannot be used"),
-            (b"{}", "must have a list"),
-            (b'{"keys": {}}', "must have a list"),
-            (b'{"keys": []}', "no key"),
-            (b'{"keys": [{"kty": "oct"}]}', "no key"),
+            (b"", "invalid set of keys"),
+            (b"\xff", "invalid set of keys"),
+            (b"[]", "invalid set of keys"),
+            (b'{"keys": [], "keys": []}', "invalid set of keys"),
+            (b"{}", "must be a list"),
+            (b'{"keys": {}}', "must be a list"),
+            (b'{"keys": []}', "no usable key"),
+            (b'{"keys": [{"kty": "oct"}]}', "no usable key"),
             (json.dumps({"keys": [{}] * 33}).encode(), "at most 32"),
         ],
     )
-    def test_a_set_without_a_usable_key_is_none(self, document: bytes, reason: str) -> None:
+    def test_a_set_without_a_usable_key_is_refused(self, document: bytes, reason: str) -> None:
         with pytest.raises(FetchFailed, match=reason):
             parse_keys(document)
 
-    def test_two_keys_of_one_name_spoil_the_set(self) -> None:
-        with pytest.raises(FetchFailed, match="two keys of one name"):
+    def test_a_set_with_two_keys_of_the_same_name_is_refused(self) -> None:
+        with pytest.raises(FetchFailed, match="two keys have the same `kid`"):
             parse(self.rsa(), self.ec(kid="rsa"))
         assert parse(self.rsa(), self.ec(kid="rsa", use="enc")) == ["rsa"]

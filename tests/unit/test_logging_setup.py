@@ -1,4 +1,4 @@
-"""What a log line holds, and what it cannot be made to hold."""
+"""Log lines: their content, and what must never be in them."""
 
 import asyncio
 import io
@@ -12,7 +12,7 @@ from monotron.logging_setup import JsonFormatter, RequestLog, TextFormatter
 HOSTILE = '/v1/series/\x1b[31m\r\n{"level": "error"}\u2028é"\\'
 
 
-def written(log_format: str, path: str, method: str = "PUT") -> str:
+def logged(log_format: str, path: str, method: str = "PUT") -> str:
     stream = io.StringIO()
 
     async def scenario() -> None:
@@ -26,7 +26,7 @@ def written(log_format: str, path: str, method: str = "PUT") -> str:
 
 
 def test_a_request_is_one_line_of_json() -> None:
-    assert json.loads(written("json", "/v1/series/a/b")) == {
+    assert json.loads(logged("json", "/v1/series/a/b")) == {
         "time": "2026-11-23T21:41:46.457Z",
         "level": "info",
         "message": "request",
@@ -35,29 +35,29 @@ def test_a_request_is_one_line_of_json() -> None:
         "status": 200,
         "ms": 1.3,
         "request_id": "id-1",
-        "by": "key:a",
-        "gave": "42",
+        "principal": "key:a",
+        "assigned": "42",
     }
 
 
 def test_a_request_is_one_line_of_text() -> None:
-    line = written("text", "/v1/series/a/b")
+    line = logged("text", "/v1/series/a/b")
     assert line == "2026-11-23T21:41:46.457Z PUT /v1/series/a/b 200 1.3 ms id-1 key:a 42\n"
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
 def test_a_hostile_path_stays_one_printable_line(log_format: str) -> None:
-    for line in (written(log_format, HOSTILE), written(log_format, "/", method=HOSTILE)):
+    for line in (logged(log_format, HOSTILE), logged(log_format, "/", method=HOSTILE)):
         assert line.count("\n") == 1
         assert line.rstrip("\n").isprintable()
         assert line.isascii()
 
 
-def test_a_hostile_path_comes_back_from_json() -> None:
-    assert json.loads(written("json", HOSTILE))["path"] == HOSTILE
+def test_a_hostile_path_can_be_read_from_json() -> None:
+    assert json.loads(logged("json", HOSTILE))["path"] == HOSTILE
 
 
-def test_all_requests_of_a_turn_of_the_loop_are_one_write() -> None:
+def test_requests_of_one_turn_of_the_event_loop_share_one_write() -> None:
     writes = []
 
     class Stream(io.StringIO):
@@ -84,23 +84,25 @@ def test_a_message_stays_one_printable_line(formatter: logging.Formatter) -> Non
     assert line.isascii()
 
 
-KEY, JOB = "mtk_k_AbCdEfGh_" + 36 * "S", "eyJhbGciOi.eyJzdWIi.c2ln-bmF0_dXJl"
+SECRET, IDENTITY_TOKEN = "mtk_k_AbCdEfGh_" + 36 * "S", "eyJhbGciOi.eyJzdWIi.c2ln-bmF0_dXJl"
 
 
 @pytest.mark.parametrize("formatter", [JsonFormatter(), TextFormatter()])
-def test_a_secret_is_in_no_message_and_no_stack_trace(formatter: logging.Formatter) -> None:
+def test_messages_and_stack_traces_contain_no_secrets(formatter: logging.Formatter) -> None:
     try:
-        raise KeyError(f"{KEY} {JOB}")
+        raise KeyError(f"{SECRET} {IDENTITY_TOKEN}")
     except KeyError as error:
         failed = (KeyError, error, error.__traceback__)
-    record = logging.LogRecord("monotron", logging.ERROR, "", 0, "%s", (f"{KEY}, {JOB}",), failed)
+    record = logging.LogRecord(
+        "monotron", logging.ERROR, "", 0, "%s", (f"{SECRET}, {IDENTITY_TOKEN}",), failed
+    )
     line = formatter.format(record)
     assert line.count("mtk_k_AbCdEfGh_***") >= 2
-    assert KEY not in line
-    assert JOB not in line
+    assert SECRET not in line
+    assert IDENTITY_TOKEN not in line
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
-def test_a_secret_is_in_no_path(log_format: str) -> None:
-    line = written(log_format, f"/v1/series/{KEY}/{JOB}")
+def test_logged_paths_contain_no_secrets(log_format: str) -> None:
+    line = logged(log_format, f"/v1/series/{SECRET}/{IDENTITY_TOKEN}")
     assert "/v1/series/mtk_k_AbCdEfGh_***/eyJ***" in line

@@ -1,1 +1,1 @@
-"""Who asks, and what they may do: an Authorization header becomes a `Principal`."""
+"""Authentication and permissions: an Authorization header becomes a `Principal`."""

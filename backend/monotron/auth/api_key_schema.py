@@ -1,38 +1,43 @@
-"""The JSON forms of keys: what a new one should allow, and what is told of one."""
+"""The JSON form of API keys: the body of a request for a new one, and the response."""
 
 import re
 from datetime import UTC, datetime
 from typing import Any
 
 from monotron.auth.api_keys import ApiKey, ApiKeySpec
-from monotron.auth.scopes import parse_scopes, spell
+from monotron.auth.scopes import check_scope_list
 from monotron.errors import InvalidRequest
 from monotron.model.series import text_member
 
-_MEMBERS = {"scopes", "label", "expires_at", "prefix"}
+_MEMBERS = ("scopes", "description", "expires_at", "prefix")
 
 
-def parse_wanted(body: object) -> ApiKeySpec:
-    """What a new key should allow: a list of scopes, or an object with more."""
-    wanted: dict[str, Any] = {"scopes": body} if isinstance(body, list) else {}
+def parse_api_key_spec(body: object) -> ApiKeySpec:
+    """Parse a list of scopes, or an object with `scopes` and options. Raises InvalidRequest."""
+    members: dict[str, Any] = {"scopes": body} if isinstance(body, list) else {}
     if isinstance(body, dict):
-        wanted = body
-    unknown = wanted.keys() - _MEMBERS
-    if unknown or not isinstance(wanted.get("scopes"), list):
+        members = body
+    for name in members:
+        if name not in _MEMBERS:
+            raise InvalidRequest(
+                f"Unknown member {name[:64]!r}. Allowed: {', '.join(f'`{m}`' for m in _MEMBERS)}."
+            )
+    scopes = members.get("scopes")
+    if not isinstance(scopes, list):
         raise InvalidRequest(
-            'The body must be a list of scopes, such as ["read,write:series"], or an object with '
-            f"`scopes` and perhaps {', '.join(f'`{each}`' for each in sorted(_MEMBERS))}."
+            'The body must be a list of scopes, for example ["read,write:series"]. It may also be '
+            "an object with `scopes` and optionally `description`, `expires_at` and `prefix`."
         )
     return ApiKeySpec(
-        parse_scopes(wanted["scopes"]),
-        text_member(wanted, "prefix") or "",
-        text_member(wanted, "label"),
-        _expiry(wanted.get("expires_at")),
+        check_scope_list(scopes),
+        text_member(members, "prefix") or "",
+        text_member(members, "description"),
+        _parse_expiry(members.get("expires_at")),
     )
 
 
-def _expiry(value: object) -> int | None:
-    """Seconds since the epoch, of an RFC 3339 time with its zone."""
+def _parse_expiry(value: object) -> int | None:
+    """Seconds since the epoch, from an RFC 3339 time with a time zone."""
     if value is None:
         return None
     try:
@@ -41,35 +46,35 @@ def _expiry(value: object) -> int | None:
         time = datetime.fromisoformat(value)
         if time.tzinfo is None:
             raise ValueError
-        return int(time.astimezone(UTC).timestamp())  # not beyond the year 9999 there either
+        return int(time.astimezone(UTC).timestamp())  # an OverflowError after the year 9999 in UTC
     except (ValueError, OverflowError):
         raise InvalidRequest(
-            "`expires_at` must be a time with its zone, such as 2027-01-31T00:00:00Z."
+            "`expires_at` must be a time with a time zone, for example 2027-01-31T00:00:00Z."
         ) from None
 
 
-def grant_json(grant: ApiKey, secret: str | None = None) -> dict[str, Any]:
-    """The grant as the contract writes it; what was not asked for is left out."""
-    key: dict[str, Any] = {"id": grant.id, "key": grant.key}
+def api_key_json(api_key: ApiKey, secret: str | None = None) -> dict[str, Any]:
+    """The JSON object of an API key, as the HTTP contract defines it. Omits unset options."""
+    key: dict[str, Any] = {"id": api_key.id, "key": api_key.key}
     if secret is not None:
         key["secret"] = secret
     members: dict[str, Any] = {
-        "account_id": grant.account,
+        "account_id": api_key.account,
         "api_key": key,
-        "scopes": spell(grant.scopes),
+        "scopes": list(api_key.scopes),
     }
-    if grant.label is not None:
-        members["label"] = grant.label
-    if grant.prefix:
-        members["prefix"] = grant.prefix
-    if grant.expires_at is not None:
-        members["expires_at"] = _time(grant.expires_at)
+    if api_key.description is not None:
+        members["description"] = api_key.description
+    if api_key.prefix:
+        members["prefix"] = api_key.prefix
+    if api_key.expires_at is not None:
+        members["expires_at"] = _rfc3339(api_key.expires_at)
     if secret is None:
-        members["created_at"] = _time(grant.created_at)
-        last = grant.last_used_at
-        members["last_used_at"] = None if last is None else _time(last)
+        members["created_at"] = _rfc3339(api_key.created_at)
+        last = api_key.last_used_at
+        members["last_used_at"] = None if last is None else _rfc3339(last)
     return members
 
 
-def _time(seconds: int) -> str:
+def _rfc3339(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -1,17 +1,17 @@
-"""Accounts and their keys: made, listed, revoked."""
+"""API keys of accounts: create, find, list and revoke them."""
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from secrets import token_hex
 from typing import Any
 
 from monotron.auth.key_format import digest, new_key
 from monotron.auth.principal import FIRST_ACCOUNT, SYSTEM_ACCOUNT, Principal
-from monotron.auth.scopes import parse_scopes, spell
-from monotron.errors import Forbidden, GrantNotFound, InvalidRequest, ValueWouldFall
+from monotron.auth.scopes import format_scopes, parse_scopes
+from monotron.errors import Forbidden, GrantNotFound, InvalidRequest
 from monotron.model.series import Reuse, SeriesKey
+from monotron.services.executor import StoreExecutor
 from monotron.services.series import SeriesService
 from monotron.store import Store
 from monotron.store.interface import AuthRecord
@@ -19,28 +19,30 @@ from monotron.store.interface import AuthRecord
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key of an account, without its secret. Times in seconds since the epoch, UTC."""
+    """An API key without its secret. Times are in seconds since the epoch, UTC."""
 
     id: int
     account: int
     key: str
     digest: str = field(repr=False)
-    scopes: frozenset[str]
+    scopes: tuple[str, ...]
+    """As given when the key was created: `*:acl` is not expanded."""
     created_at: int
     prefix: str = ""
-    label: str | None = None
+    description: str | None = None
     expires_at: int | None = None
     last_used_at: int | None = None
-    """To the hour."""
+    """Rounded down to the hour."""
 
     def row(self) -> AuthRecord:
+        """The record that `of` reads."""
         body = {
             "id": self.id,
             "digest": self.digest,
-            "scopes": spell(self.scopes),
+            "scopes": list(self.scopes),
             "created_at": self.created_at,
             "prefix": self.prefix,
-            "label": self.label,
+            "description": self.description,
             "expires_at": self.expires_at,
             "last_used_at": self.last_used_at,
         }
@@ -48,163 +50,134 @@ class ApiKey:
 
     @classmethod
     def of(cls, row: AuthRecord) -> "ApiKey":
-        body: dict[str, Any] = {**row.body, "scopes": parse_scopes(row.body["scopes"])}
+        """The API key of a stored record."""
+        body: dict[str, Any] = {**row.body, "scopes": tuple(row.body["scopes"])}
         return cls(account=row.account, key=row.name, **body)
 
     def principal(self) -> Principal:
+        """The caller that authenticates with this API key."""
         return Principal(
-            f"key:{self.key}", self.account, self.scopes, self.prefix, expires_at=self.expires_at
+            f"key:{self.key}",
+            self.account,
+            parse_scopes(self.scopes),
+            self.prefix,
+            expires_at=self.expires_at,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKeySpec:
-    """What a new key should allow, and until when."""
+    """The requested properties of a new API key."""
 
-    scopes: frozenset[str]
+    scopes: tuple[str, ...]
     prefix: str = ""
-    label: str | None = None
+    description: str | None = None
     expires_at: int | None = None
 
 
-class Accounts:
-    """The tenants. Their ids are given by Monotron's own counting."""
-
-    _SERIES = SeriesKey(SYSTEM_ACCOUNT, "accounts")
-
-    def __init__(self, store: Store, series: SeriesService) -> None:
-        self._store = store
-        self._series = series
-        self._known = {FIRST_ACCOUNT}
-
-    async def create(self, by: Principal) -> int:
-        """A new account's id."""
-        with suppress(ValueWouldFall):  # it is not the first one
-            await self._series.advance_to(self._SERIES, FIRST_ACCOUNT, by.name)
-        given = await self._series.next(self._SERIES, token_hex(16), Reuse.ANY, by.name)
-        account = given.entry.value
-        await self._series.run(self._store.register.add, "account", _account_row(account))
-        return account
-
-    async def exists(self, account: int) -> bool:
-        if account not in self._known:
-            register = self._store.register
-            found = await self._series.run(register.find, "account", _account_row(account).name)
-            if found is None:
-                return False
-            self._known.add(account)  # accounts stay
-        return True
-
-    async def page(self, after: int, limit: int) -> tuple[list[int], int | None]:
-        """Ids beyond *after*, in order, and what to pass as *after* for the next page."""
-        rows = await self._series.run(
-            self._store.register.page, "account", None, _account_row(after).name, limit + 1
-        )
-        ids = [row.account for row in rows]
-        if after < FIRST_ACCOUNT:
-            ids.insert(0, FIRST_ACCOUNT)  # it was there from the start
-        more = len(ids) > limit
-        ids = ids[:limit]
-        return ids, ids[-1] if more else None
-
-
 class ApiKeys:
-    """The keys of accounts."""
+    """The API keys of all accounts."""
 
     _SERIES = SeriesKey(SYSTEM_ACCOUNT, "grants")
 
     def __init__(
-        self, store: Store, series: SeriesService, *, clock: Callable[[], float] = time.time
+        self,
+        store: Store,
+        series: SeriesService,
+        executor: StoreExecutor,
+        *,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self._register = store.register
+        self._records = store.auth_records
         self._series = series
+        self._executor = executor
         self._clock = clock
 
-    async def create(self, by: Principal, account: int, wanted: ApiKeySpec) -> tuple[ApiKey, str]:
-        """A new key, and its secret, which is not kept. It allows no more than *by* has."""
-        _check(by, account, wanted, int(self._clock()))
-        given = await self._series.next(self._SERIES, token_hex(16), Reuse.ANY, by.name)
+    async def create(self, by: Principal, account: int, spec: ApiKeySpec) -> tuple[ApiKey, str]:
+        """Create an API key, and return it with its secret, which is not stored.
+
+        Raises Forbidden if the API key would have more permissions than *by*.
+        """
+        _check_permissions(by, account, spec, int(self._clock()))
+        allocation = await self._series.next(self._SERIES, token_hex(16), Reuse.ANY, by.name)
         name, secret = new_key()
-        grant = ApiKey(
-            given.entry.value,
+        api_key = ApiKey(
+            allocation.entry.value,
             account,
             name,
             digest(secret),
-            wanted.scopes,
+            spec.scopes,
             int(self._clock()),
-            wanted.prefix,
-            wanted.label,
-            wanted.expires_at,
+            spec.prefix,
+            spec.description,
+            spec.expires_at,
         )
-        if not await self._series.run(self._register.add, "grant", grant.row()):
-            return await self.create(by, account, wanted)  # 8 characters came up a second time
-        return grant, secret
+        if not await self._executor.run(self._records.add, "api_key", api_key.row()):
+            return await self.create(by, account, spec)  # the random name is in use already
+        return api_key, secret
 
     async def find(self, key: str) -> ApiKey | None:
-        """The key of this name, whoever's it is. For signing in."""
-        row = await self._series.run(self._register.find, "grant", key)
+        """The API key with this name, of any account; None if there is none. For authentication."""
+        row = await self._executor.run(self._records.find, "api_key", key)
         return ApiKey.of(row) if row else None
 
     async def of_account(self, account: int, key: str) -> ApiKey:
-        grant = await self.find(key)
-        if grant is None or grant.account != account:
+        """The API key with this name. Raises GrantNotFound unless the account has it."""
+        api_key = await self.find(key)
+        if api_key is None or api_key.account != account:
             raise _not_found(key)
-        return grant
+        return api_key
 
     async def page(self, account: int, after: str, limit: int) -> tuple[list[ApiKey], str | None]:
-        """Keys in order of name, and what to pass as *after* for the next page."""
-        rows = await self._series.run(self._register.page, "grant", account, after, limit + 1)
-        more = len(rows) > limit
-        grants = [ApiKey.of(row) for row in rows[:limit]]
-        return grants, grants[-1].key if more else None
+        """API keys ordered by name, and the *after* of the next page."""
+        rows = await self._executor.run(self._records.page, "api_key", account, after, limit + 1)
+        has_more = len(rows) > limit
+        api_keys = [ApiKey.of(row) for row in rows[:limit]]
+        return api_keys, api_keys[-1].key if has_more else None
 
     async def revoke(self, account: int, key: str) -> None:
-        if not await self._series.run(self._register.remove, "grant", account, key):
+        """Delete the API key. Raises GrantNotFound unless the account has it."""
+        if not await self._executor.run(self._records.remove, "api_key", account, key):
             raise _not_found(key)
 
-    async def used(self, grant: ApiKey, at: int) -> None:
-        """Note when the key was last used."""
-        row = replace(grant, last_used_at=at).row()
-        await self._series.run(self._register.replace, "grant", row)
+    async def record_use(self, api_key: ApiKey, at: int) -> None:
+        """Store the time of the last use."""
+        row = replace(api_key, last_used_at=at).row()
+        await self._executor.run(self._records.replace, "api_key", row)
 
     async def any(self) -> bool:
-        """Whether there is any key at all."""
-        return bool(await self._series.run(self._register.page, "grant", None, "", 1))
+        """Whether any account has an API key."""
+        return bool(await self._executor.run(self._records.page, "api_key", None, "", 1))
 
 
-def _check(by: Principal, account: int, wanted: ApiKeySpec, now: int) -> None:
-    if not wanted.scopes:
-        raise InvalidRequest("A key needs at least one scope, for example read,write:series.")
-    if account != FIRST_ACCOUNT and any(scope.endswith(":system") for scope in wanted.scopes):
+def _check_permissions(by: Principal, account: int, spec: ApiKeySpec, now: int) -> None:
+    scopes = parse_scopes(spec.scopes)
+    if account != FIRST_ACCOUNT and any(scope.endswith(":system") for scope in scopes):
         raise InvalidRequest(
-            f"The scopes on system reach all accounts, so only keys of account {FIRST_ACCOUNT} can "
-            "have them."
+            f"Scopes on `system` are reserved for API keys of account {FIRST_ACCOUNT}, because "
+            "they apply to all accounts."
         )
-    if wanted.expires_at is not None and wanted.expires_at <= now:
-        raise InvalidRequest("`expires_at` lies in the past. Name a time to come, or none.")
-    missing = wanted.scopes - by.scopes
-    if missing:
+    if spec.expires_at is not None and spec.expires_at <= now:
+        raise InvalidRequest("`expires_at` is in the past. Use a later time, or omit it.")
+    if missing := scopes - by.scopes:
         raise Forbidden(
-            f"These credentials cannot grant {', '.join(spell(missing))}, which they do not have."
+            f"These credentials cannot grant scopes that they do not have: "
+            f"{', '.join(format_scopes(missing))}."
         )
-    if not wanted.prefix.startswith(by.prefix):
+    if not spec.prefix.startswith(by.prefix):
         raise Forbidden(
-            f"These credentials are for names that begin with {by.prefix!r}, so the new key's "
-            "`prefix` must begin so too."
+            f"These credentials may only use names that start with {by.prefix!r}. The `prefix` "
+            "of the new API key must start with it, too."
         )
-    if by.expires_at is not None and (wanted.expires_at or by.expires_at + 1) > by.expires_at:
+    if by.expires_at is not None and not (spec.expires_at and spec.expires_at <= by.expires_at):
         raise Forbidden(
-            "These credentials expire, so the new key must have an `expires_at` no later than "
-            "theirs."
+            "The new API key would outlive these credentials, which expire. Set `expires_at` to "
+            "their expiry or earlier."
         )
-
-
-def _account_row(account: int) -> AuthRecord:
-    return AuthRecord(f"{account:019d}", account, {})
 
 
 def _not_found(key: str) -> GrantNotFound:
     return GrantNotFound(
-        f"The account has no key {key[:64]!r}: it was never made, or it was revoked. "
-        "GET …/grants lists the keys."
+        f"The account has no API key {key[:64]!r}: it is unknown or revoked. "
+        "List API keys with `GET /v1/accounts/ID/grants`."
     )

@@ -1,8 +1,8 @@
-"""API keys: their form, so that scanners and typing errors are known without asking the store.
+"""The format of API keys. Scanners and typing errors are recognized without a store.
 
-`mtk_k_` and 8 characters are the key's public name. Its secret is that name, `_`, 30 random
-characters (178 bits) and 6 of a checksum: one string that stands for both. Only the SHA-256 of
-the secret is kept, which is enough for what cannot be guessed.
+An API key is named `mtk_k_` and 8 characters. Its secret consists of this name, `_`, 30 random
+characters (178 bits) and a checksum of 6, so the secret alone identifies the key. The store holds
+only the SHA-256 of the secret, which is sufficient for a value that cannot be guessed.
 """
 
 import hmac
@@ -17,11 +17,11 @@ _DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _SECRET = re.compile(r"(mtk_k_[0-9A-Za-z]{8})_[0-9A-Za-z]{36}")
 
 PATTERN = r"mtk_k_[0-9A-Za-z]{8}_[0-9A-Za-z]{36}"
-"""What a secret scanner should look for."""
+"""The pattern of a secret, for secret scanners."""
 
 
 class NewKey(NamedTuple):
-    """A key that was just made. Its repr shows no secret."""
+    """A new API key. Its repr does not contain the secret."""
 
     name: str
     secret: str
@@ -31,13 +31,14 @@ class NewKey(NamedTuple):
 
 
 def new_key() -> NewKey:
+    """A new API key with a random name and secret."""
     name = "mtk_k_" + _random(8)
     body = f"{name}_{_random(30)}"
     return NewKey(name, body + _checksum(body))
 
 
-def name_in(unverified_secret: str) -> str | None:
-    """The name of the key whose secret this may be; None if it is the secret of none."""
+def key_id_of(unverified_secret: str) -> str | None:
+    """The name of the API key that the secret belongs to; None if it is not a valid secret."""
     match = _SECRET.fullmatch(unverified_secret)
     if match is None or _checksum(unverified_secret[:-6]) != unverified_secret[-6:]:
         return None
@@ -45,12 +46,12 @@ def name_in(unverified_secret: str) -> str | None:
 
 
 def digest(secret: str) -> str:
-    """What is kept of a secret."""
+    """The hash that is stored instead of a secret."""
     return sha256(secret.encode()).hexdigest()
 
 
-def same(unverified: str, expected: str) -> bool:
-    """Whether they are equal, in a time that does not tell how much of them is."""
+def constant_time_equals(unverified: str, expected: str) -> bool:
+    """Whether both are equal. The time does not depend on how many characters match."""
     return hmac.compare_digest(unverified.encode(), expected.encode())
 
 

@@ -1,84 +1,90 @@
-"""Who asks."""
+"""The caller of a request, with its account and permissions."""
 
 from dataclasses import dataclass
 
-from monotron.auth.scopes import ALL
+from monotron.auth.scopes import ALL, format_scopes
 from monotron.errors import Forbidden
 from monotron.model import series as model
 
 FIRST_ACCOUNT = 1
 
 SYSTEM_ACCOUNT = 0
-"""Holds the series that Monotron itself counts with. It is nobody's."""
+"""Owns the series that Monotron itself uses. No credentials belong to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks, what they may do, and in which account."""
+    """An authenticated caller: its account, its scopes and its limits."""
 
     name: str
     """For the ledger and the log, at most 128 characters: `root`, `key:mtk_k_AbCdEfGh`, …"""
     account: int
     scopes: frozenset[str]
     prefix: str = ""
-    """What the keys and names begin with that the scopes on series are for."""
-    everywhere: bool = False
-    """In every account, not only in its own."""
+    """The scopes on series apply only to keys and names that start with this."""
+    is_root: bool = False
+    """Whether it may use every account, not only its own."""
     expires_at: int | None = None
-    """Seconds since the epoch; what it grants may not last longer."""
-    limited: bool = True
-    """Whether its requests are counted against the limits."""
+    """Seconds since the epoch. What the principal creates must not be valid longer."""
+    rate_limited: bool = True
+    """Whether rate limits apply to its requests."""
     identity: str | None = None
-    """The name of the identity token that it signed in with, which may be used for few things."""
+    """The id of its identity token, which may be used for few operations only."""
     identity_expires_at: int = 0
-    cure: str = "Use other credentials, or ask an administrator of the account for some."
-    """What to do about lacking something."""
+    hint: str = "Use other credentials, or ask an administrator of the account."
+    """What to do about a missing permission."""
 
     def require(self, scope: str) -> None:
-        """`Forbidden` unless it has the scope."""
+        """Raise Forbidden unless the principal has the scope."""
         if scope not in self.scopes:
-            raise Forbidden(f"This needs the scope {scope}, which the caller lacks. {self.cure}")
+            held = ", ".join(f"`{each}`" for each in format_scopes(self.scopes)) or "no scopes"
+            raise Forbidden(f"Missing scope `{scope}`. These credentials have {held}. {self.hint}")
 
     def require_root(self) -> None:
-        """`Forbidden` unless it is the root key."""
-        if not self.everywhere:
-            raise Forbidden(f"This concerns all accounts, so it needs the root key. {self.cure}")
-
-    def require_account(self, account: int) -> None:
-        """`Forbidden` unless it may act there: the same whether or not it exists."""
-        if account != self.account and not self.everywhere:
+        """Raise Forbidden unless the principal is the root key."""
+        if not self.is_root:
             raise Forbidden(
-                "These credentials are for another account. Leave /accounts/… out of the path to "
-                "act in their own."
+                f"Only the root key may do this, because it affects all accounts. {self.hint}"
             )
 
-    def narrowed(self, prefix: str) -> str:
-        """What listed names must begin with, where *prefix* was asked for; else `Forbidden`."""
+    def require_account(self, account: int) -> None:
+        """Raise Forbidden unless the principal may use the account.
+
+        The error does not depend on the account, so it does not reveal whether it exists.
+        """
+        if account != self.account and not self.is_root:
+            raise Forbidden(
+                f"These credentials belong to account {self.account} and cannot use another one. "
+                "Omit `/accounts/…` to use their own account."
+            )
+
+    def effective_prefix(self, prefix: str) -> str:
+        """The prefix that limits a list if *prefix* is requested. Raises Forbidden."""
         if self.prefix.startswith(prefix):
             return self.prefix
         self.require_name(prefix)
         return prefix
 
     def require_name(self, name: str) -> None:
-        """`Forbidden` unless its scopes are for a series or version of this name."""
+        """Raise Forbidden unless the principal may use the series or version name."""
         if not name.startswith(self.prefix):
             raise Forbidden(
-                f"These credentials are for names that begin with {self.prefix!r} only. Use such "
+                f"These credentials may only use names that start with {self.prefix!r}. Use such "
                 "a name, or other credentials."
             )
 
 
-NOBODY = Principal("", 0, frozenset(), limited=False)
-"""Who asks before that is known, and for what is for everybody."""
+ANONYMOUS = Principal("", 0, frozenset(), rate_limited=False)
+"""The caller before authentication, and of paths that require none."""
 
-ROOT = Principal("root", FIRST_ACCOUNT, ALL, everywhere=True, limited=False)
+ROOT = Principal("root", FIRST_ACCOUNT, ALL, is_root=True, rate_limited=False)
 
 ANYBODY = Principal(
     model.ANYBODY,
     FIRST_ACCOUNT,
     frozenset(scope for scope in ALL if not scope.endswith(":acl")),
-    limited=False,
-    cure="This server has no credentials: start it with MONOTRON_ROOT_API_KEY and "
-    "MONOTRON_ROOT_API_SECRET, and sign in with them.",
+    rate_limited=False,
+    hint="This server has no credentials. Start it with MONOTRON_ROOT_API_KEY and "
+    "MONOTRON_ROOT_API_SECRET, and send them with the request.",
 )
-"""Everybody, while the server has no credentials: then it is reached from its machine only."""
+"""Every caller of a server without credentials, which is reachable from its own machine only."""

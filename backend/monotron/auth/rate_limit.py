@@ -1,51 +1,52 @@
-"""Limits on how many requests come in: token buckets, bounded in number."""
+"""Rate limits: a bounded number of token buckets, one for each API key, account or address."""
 
 import math
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 
+from monotron.auth.bounded_cache import BoundedCache
 from monotron.errors import TooManyRequests
 
 MAX_BUCKETS = 100_000
+PERIOD_SECONDS = 60.0
+_ROUNDING_SECONDS = 1e-6
 
 
 class RateLimiter:
-    """So many requests a minute for each name, at once or spread out; 0 is no limit.
+    """Allows *per_minute* requests per name, at once or spread over the minute; 0 is unlimited.
 
-    One number a name is kept, the time at which its bucket would be full again (GCRA). Where
-    there are too many names, those asked least lately are forgotten.
+    Stores one number per name, the time at which its bucket is full again (GCRA). If there are
+    too many names, those with the oldest requests are forgotten.
     """
 
     def __init__(
         self,
         per_minute: int,
-        what: str,
+        subject: str,
         *,
         clock: Callable[[], float] = time.monotonic,
-        most: int = MAX_BUCKETS,
+        max_buckets: int = MAX_BUCKETS,
     ) -> None:
-        """*what* says in the error whose requests were counted."""
-        self._interval = 60.0 / per_minute if per_minute else 0.0
+        """*subject* completes "Too many …" in the error: "requests for this account"."""
         self._per_minute = per_minute
-        self._what = what
+        self._interval_seconds = PERIOD_SECONDS / per_minute if per_minute else 0.0
+        self._subject = subject
         self._clock = clock
-        self._most = most
-        self._full_at: OrderedDict[str, float] = OrderedDict()
+        self._full_at: BoundedCache[str, float] = BoundedCache(max_buckets, monotonic=clock)
 
     def count(self, name: str) -> None:
-        """Count one request. One too many is `TooManyRequests`, and is not counted."""
+        """Count one request. Raises TooManyRequests above the limit, without counting it."""
         if not self._per_minute:
             return
         now = self._clock()
-        full_at = max(now, self._full_at.pop(name, now)) + self._interval
-        if full_at - now > 60.0 + 1e-6:
-            self._full_at[name] = full_at - self._interval
+        full_at = max(now, self._full_at.get(name) or now) + self._interval_seconds
+        wait_seconds = full_at - now - PERIOD_SECONDS
+        if wait_seconds > _ROUNDING_SECONDS:
+            self._full_at.put(name, full_at - self._interval_seconds)
+            retry_after = max(1, math.ceil(wait_seconds))
             raise TooManyRequests(
-                f"More than {self._per_minute} requests a minute came {self._what}. Send the same "
-                "request again after the time in Retry-After.",
-                retry_after=max(1, math.ceil(full_at - now - 60.0)),
+                f"Too many {self._subject} (limit: {self._per_minute} per minute). Retry in "
+                f"{retry_after} s.",
+                retry_after=retry_after,
             )
-        self._full_at[name] = full_at
-        if len(self._full_at) > self._most:
-            self._full_at.popitem(last=False)
+        self._full_at.put(name, full_at)

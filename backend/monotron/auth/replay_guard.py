@@ -1,55 +1,53 @@
-"""The bound on replay: an identity token is for one job, and so for few operations."""
+"""Limits the use of an identity token, which is issued for one job, to a few operations."""
 
-from collections import OrderedDict
-
+from monotron.auth.bounded_cache import BoundedCache
 from monotron.auth.principal import Principal
 from monotron.errors import TokenReplayed
-from monotron.services.series import SeriesService
+from monotron.services.executor import StoreExecutor
 from monotron.store import Store
 
 MAX_REMEMBERED = 100_000
 
 
 class ReplayGuard:
-    """Lets each identity token be used for so many operations, and for each as often as it likes.
+    """Allows a number of different operations per identity token, each any number of times.
 
-    An operation is a write to one path. Repeating it is no replay: an answer may have been lost.
+    An operation is a write to one path. A repeated operation does not count again, because the
+    response to the first request may have been lost.
     """
 
-    def __init__(self, store: Store, series: SeriesService, most: int) -> None:
-        """*most* 0: without bound."""
-        self._uses = store.uses
-        self._series = series
-        self._most = most
-        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
+    def __init__(self, store: Store, executor: StoreExecutor, max_operations: int) -> None:
+        """*max_operations* 0 is unlimited."""
+        self._uses = store.token_uses
+        self._executor = executor
+        self._max_operations = max_operations
+        self._allowed: BoundedCache[tuple[str, str], bool] = BoundedCache(MAX_REMEMBERED)
 
     @property
     def is_bound(self) -> bool:
-        """Whether there is a bound at all."""
-        return self._most > 0
+        """Whether there is a limit."""
+        return self._max_operations > 0
 
     def is_known(self, identity: str, operation: str) -> bool:
-        """Whether this is known here to be a repetition."""
-        return (identity, operation) in self._known
+        """Whether the operation is known, without asking the store, to be a repetition."""
+        return (identity, operation) in self._allowed
 
     async def bind(self, principal: Principal, operation: str) -> None:
-        """Use the principal's identity token for the operation; else `TokenReplayed`."""
+        """Use the principal's identity token for the operation. Raises TokenReplayed."""
         identity = principal.identity
         if identity is None or self.is_known(identity, operation):
             return
-        allowed = await self._series.run(
+        allowed = await self._executor.run(
             self._uses.use,
             identity,
             operation,
-            most=self._most,
+            most=self._max_operations,
             expires_at=principal.identity_expires_at,
         )
         if not allowed:
             raise TokenReplayed(
-                f"This identity token was used for {self._most} other series, versions or tokens "
-                "already, and is for one job. Ask for a fresh one, for example by re-running the "
-                "job."
+                f"This identity token has reached its limit of {self._max_operations} operations. "
+                "An identity token is issued for one job. Request a new one, for example by "
+                "re-running the job."
             )
-        self._known[identity, operation] = None
-        if len(self._known) > MAX_REMEMBERED:
-            self._known.popitem(last=False)
+        self._allowed.put((identity, operation), True)

@@ -1,54 +1,73 @@
-"""Scopes: what credentials allow. Written `read,write:series`, held one by one."""
+"""Scopes: the permissions of credentials. Written `read,write:series`, checked one by one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from monotron.errors import InvalidRequest
 
 OPERATIONS = ("read", "write", "delete")
 
 SCOPES = {
-    "read:series": "look at series, versions, ledgers and attributes; preview a version",
-    "write:series": "count, give versions, raise, adopt; set and remove attributes",
+    "read:series": "read series, versions, ledgers and attributes; preview a version",
+    "write:series": "assign values and versions, advance series, adopt versions, set and remove "
+    "attributes",
     "delete:series": "delete series",
-    "read:account": "see that the account is there",
-    "write:account": "nothing yet",
-    "delete:account": "nothing yet",
-    "read:acl": "list keys and trusts, without secrets",
-    "write:acl": "make keys and trusts that allow no more than one's own",
-    "delete:acl": "revoke keys and trusts",
-    "read:system": "run the audit of the store",
-    "write:system": "take a copy of the store",
-    "delete:system": "nothing yet",
+    "read:account": "read the account",
+    "write:account": "reserved",
+    "delete:account": "reserved",
+    "read:acl": "list API keys and trust policies, without secrets",
+    "write:acl": "create API keys and trust policies with at most the caller's own permissions",
+    "delete:acl": "revoke API keys and delete trust policies",
+    "read:system": "check the store for inconsistencies",
+    "write:system": "back up the store",
+    "delete:system": "reserved",
 }
-"""Every scope there is, and what it allows."""
+"""All scopes, with the permission that each one grants."""
 
 RESOURCES = tuple(dict.fromkeys(scope.partition(":")[2] for scope in SCOPES))
 
 ALL = frozenset(SCOPES)
 
+MAX_SCOPE_TEXTS = 64
+"""Items in a list of scopes, which is stored as given."""
+
+MAX_SCOPE_CHARACTERS = 64
+
 
 def parse_scopes(texts: Iterable[object]) -> frozenset[str]:
-    """`["read,write:series", "*:acl"]` as single scopes; else `InvalidRequest`."""
+    """Expand `["read,write:series", "*:acl"]` to single scopes. Raises InvalidRequest."""
     scopes: set[str] = set()
     for text in texts:
         operations, colon, resource = text.partition(":") if isinstance(text, str) else ("", "", "")
         for operation in operations.split(","):
             if not colon or resource not in RESOURCES or operation not in (*OPERATIONS, "*"):
                 raise InvalidRequest(
-                    f"A scope is OPERATION[,OPERATION…]:RESOURCE with the operations "
-                    f"{', '.join(OPERATIONS)} and *, and the resources {', '.join(RESOURCES)}: for "
-                    f"example read,write:series. {str(text)[:64]!r} is none."
+                    f"Invalid scope {str(text)[:64]!r}. A scope is OPERATIONS:RESOURCE, for "
+                    f"example `read,write:series`. Operations: {', '.join(OPERATIONS)}, *. "
+                    f"Resources: {', '.join(RESOURCES)}."
                 )
-            meant = OPERATIONS if operation == "*" else (operation,)
-            scopes.update(f"{each}:{resource}" for each in meant)
+            expanded = OPERATIONS if operation == "*" else (operation,)
+            scopes.update(f"{each}:{resource}" for each in expanded)
     return frozenset(scopes)
 
 
-def spell(scopes: frozenset[str]) -> list[str]:
-    """The scopes as they are written, a text for each resource."""
+def check_scope_list(texts: Sequence[object]) -> tuple[str, ...]:
+    """The list as given, because it is stored and returned so. Raises InvalidRequest."""
+    parse_scopes(texts)
+    checked = tuple(text for text in texts if isinstance(text, str))
+    if len(checked) > MAX_SCOPE_TEXTS or any(len(text) > MAX_SCOPE_CHARACTERS for text in checked):
+        raise InvalidRequest(
+            f"A list of scopes has at most {MAX_SCOPE_TEXTS} items of at most "
+            f"{MAX_SCOPE_CHARACTERS} characters."
+        )
+    return checked
+
+
+def format_scopes(scopes: Iterable[str]) -> list[str]:
+    """Group single scopes by resource: `read,write:series`."""
+    held = frozenset(scopes)
     texts = []
     for resource in RESOURCES:
-        operations = [each for each in OPERATIONS if f"{each}:{resource}" in scopes]
+        operations = [each for each in OPERATIONS if f"{each}:{resource}" in held]
         if operations:
             texts.append(f"{','.join(operations)}:{resource}")
     return texts

@@ -204,7 +204,7 @@ def _wanted(
     wanted = {
         "scopes": parsed.scope or SCOPES,
         "prefix": parsed.prefix,
-        "label": parsed.label or label,
+        "description": parsed.label or label,
         **more,
     }
     return {name: value for name, value in wanted.items() if value is not None}

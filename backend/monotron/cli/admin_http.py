@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
-from monotron.auth.key_format import name_in
+from monotron.auth.key_format import key_id_of
 from monotron.cli.admin_backend import Document, Keeper
 from monotron_ci.client import LAST, Client
 from monotron_ci.errors import NoResponse
@@ -107,14 +107,14 @@ def _is_key(given: dict[str, Any], account: int) -> bool:
         and _has_scopes(given)
         and all(
             isinstance(given.get(name), str | None)
-            for name in ("prefix", "label", "expires_at", "last_used_at", "created_at")
+            for name in ("prefix", "description", "expires_at", "last_used_at", "created_at")
         )
     )
 
 
 def _has_secret(key: dict[str, Any]) -> bool:
     secret = key.get("secret")
-    return isinstance(secret, str) and name_in(secret) == key["key"]
+    return isinstance(secret, str) and key_id_of(secret) == key["key"]
 
 
 def _is_trust(given: dict[str, Any], account: int) -> bool:
@@ -127,7 +127,7 @@ def _is_trust(given: dict[str, Any], account: int) -> bool:
         and all(isinstance(values, str) or _are_texts(values) for values in claims.values())
         and _are_texts(given.get("allow_events", []))
         and _has_scopes(given)
-        and all(isinstance(given.get(name), str | None) for name in ("prefix", "label"))
+        and all(isinstance(given.get(name), str | None) for name in ("prefix", "description"))
     )
 
 

@@ -6,14 +6,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from monotron.auth.api_key_schema import grant_json, parse_wanted
-from monotron.auth.api_keys import Accounts, ApiKeys
+from monotron.auth.accounts import Accounts
+from monotron.auth.api_key_schema import api_key_json, parse_api_key_spec
+from monotron.auth.api_keys import ApiKeys
 from monotron.auth.oidc import Issuer, parse_issuer
 from monotron.auth.principal import ROOT
-from monotron.auth.trust_policies import TrustPolicies, configured_issuers, configured_trusts
+from monotron.auth.trust_policies import TrustPolicies
+from monotron.auth.trust_schema import configured_issuers, configured_trusts
 from monotron.cli.admin_backend import Document, Keeper
 from monotron.config import Settings
 from monotron.errors import MonotronError, PathNotFound, StartupError, StoreUnavailable
+from monotron.services.executor import StoreExecutor
 from monotron.services.series import SeriesService
 from monotron.store import open_store
 from monotron_ci.errors import Failure, NoResponse
@@ -60,10 +63,12 @@ class StoppedFile(Keeper):
                 "key in MONOTRON_API_KEY.",
             ) from None
         self._runner = asyncio.Runner()
-        self._series = SeriesService(store)
-        self._accounts = Accounts(store, self._series)
-        self._grants = ApiKeys(store, self._series)
-        self._trusts = TrustPolicies(store, self._series, self._with_public(), configured)
+        self._store = store
+        self._executor = executor = StoreExecutor(store.max_concurrency)
+        series = SeriesService(store, executor)
+        self._accounts = Accounts(store, series, executor)
+        self._grants = ApiKeys(store, series, executor)
+        self._trusts = TrustPolicies(store, series, executor, self._with_public(), configured)
 
     def create_account(self) -> Document:
         return {"id": self._run(self._accounts.create(ROOT))}
@@ -74,8 +79,10 @@ class StoppedFile(Keeper):
     def create_key(self, account: int, wanted: Document) -> Document:
         async def create() -> Document:
             await self._check(account)
-            grant, secret = await self._grants.create(ROOT, account, parse_wanted(dict(wanted)))
-            return grant_json(grant, secret)
+            grant, secret = await self._grants.create(
+                ROOT, account, parse_api_key_spec(dict(wanted))
+            )
+            return api_key_json(grant, secret)
 
         return self._run(create())
 
@@ -83,7 +90,7 @@ class StoppedFile(Keeper):
         async def keys() -> list[Document]:
             await self._check(account)
             grants = await _all(lambda after, limit: self._grants.page(account, after, limit), "")
-            return [grant_json(grant) for grant in grants]
+            return [api_key_json(grant) for grant in grants]
 
         return self._run(keys())
 
@@ -126,7 +133,8 @@ class StoppedFile(Keeper):
         trace: TracebackType | None,
     ) -> None:
         self._runner.close()
-        self._series.close()
+        self._executor.close()
+        self._store.close()
 
     def _with_public(self) -> list[Issuer]:
         known = {issuer.url for issuer in self._issuers}

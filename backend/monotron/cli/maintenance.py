@@ -243,7 +243,7 @@ def _bump(parsed: argparse.Namespace, environ: Environ) -> int:
 
 def _bump_all(store: Store, by_how_much: int) -> FastForwarded:
     try:
-        bumped = store.bump(by_how_much, "bump")
+        bumped = store.fast_forward(by_how_much, "bump")
     finally:
         store.close()
     for account, key in bumped.at_the_end:

@@ -16,7 +16,7 @@ def keys_table(keys: Iterable[Document]) -> str:
     head = ("KEY", "SCOPES", "PREFIX", "LABEL", "EXPIRES", "LAST USED", "MADE")
     rows: list[Sequence[str]] = [head]
     for key in keys:
-        texts = ("prefix", "label", "expires_at", "last_used_at", "created_at")
+        texts = ("prefix", "description", "expires_at", "last_used_at", "created_at")
         cells = (key.get(name) or EMPTY for name in texts)
         rows.append((key["api_key"]["key"], " ".join(key["scopes"]), *cells))
     return table(rows)
@@ -27,7 +27,7 @@ def trusts_table(trusts: Iterable[Document]) -> str:
     for trust in trusts:
         id = "(config)" if trust["id"] is None else str(trust["id"])
         jobs, scopes = _jobs(trust), " ".join(trust["scopes"])
-        more = (trust.get(name) or EMPTY for name in ("prefix", "label"))
+        more = (trust.get(name) or EMPTY for name in ("prefix", "description"))
         rows.append((id, trust["issuer"], jobs, scopes, *more))
     return table(rows)
 

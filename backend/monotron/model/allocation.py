@@ -8,12 +8,12 @@ from monotron.model.series import INT64_MAX, Allocation, Entry, Reuse, SeriesKey
 
 
 class AllocationRequest(NamedTuple):
-    """One PUT of a token, waiting in a lane."""
+    """A request to assign the next value of a series to a token."""
 
     series: SeriesKey
     token: str
     reuse: Reuse
-    by: str
+    assigned_by: str
     """The credential that asks, by the short name of its principal, at most 128 characters. It
     stands in the ledger beside a value that is newly given, and decides nothing."""
     up_to: int = INT64_MAX

@@ -63,9 +63,9 @@ class Release(NamedTuple):
     previous: Version | None = None
     """The highest final version below it at that time."""
     reason: str | None = None
-    given_at: int | None = None
+    created_at: int | None = None
     """Milliseconds since the epoch, UTC."""
-    by: str | None = None
+    assigned_by: str | None = None
     """The credential by which it was given; None where that was not recorded."""
 
     @property
@@ -90,7 +90,7 @@ def label_and_number(version: Version) -> tuple[str | None, int]:
     return label, int(number)
 
 
-def place(version: Version) -> str:
+def sort_key(version: Version) -> str:
     """Where a version stands among others: places sort, byte by byte, as SemVer §11 says.
 
     A final version comes after its pre-releases, since a `~` sorts above all that they hold. Of
@@ -98,10 +98,10 @@ def place(version: Version) -> str:
     """
     parts = [f"{part:0{_DIGITS}d}" for part in (version.major, version.minor, version.patch)]
     pre = version.prerelease
-    return ".".join([*parts, "~" if pre is None else _place_of_pre_release(*pre.split("."))])
+    return ".".join([*parts, "~" if pre is None else _pre_release_sort_key(*pre.split("."))])
 
 
-def _place_of_pre_release(label: str, *identifiers: str) -> str:
+def _pre_release_sort_key(label: str, *identifiers: str) -> str:
     if label.isdigit():
         return ""  # lower than any label
     label = label.replace("-", "/")  # which sorts above a `.` too, and still below letters
@@ -113,7 +113,7 @@ def _place_of_pre_release(label: str, *identifiers: str) -> str:
     return f"{label}.{int(number):0{_DIGITS}d}" + ("." if more else "")
 
 
-def places(
+def sort_key_range(
     line: Line | None = None, target: Version | None = None, label: str | None = None
 ) -> tuple[str, str]:
     """The places, from the first to below the second, of a line's versions.

@@ -63,9 +63,9 @@ class LedgerEntry(NamedTuple):
     """An entry, when it was given, and by which credential."""
 
     entry: Entry
-    given_at: int
+    created_at: int
     """Milliseconds since the epoch, UTC."""
-    by: str | None
+    assigned_by: str | None
     """None for what was given before this was recorded."""
 
 

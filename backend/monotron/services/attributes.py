@@ -1,41 +1,41 @@
-"""The domain of attributes: what else is known of a token, in the caller's own words."""
+"""Asynchronous access to attributes: free text that callers attach to tokens."""
 
 from collections.abc import Mapping
 
 from monotron.errors import AttributeNotFound
 from monotron.model.series import SeriesKey
-from monotron.services.series import SeriesService
+from monotron.services.executor import StoreExecutor
 from monotron.store import Store
 
 
 class AttributeService:
-    """What can be asked of attributes. Raises the errors of the store untouched."""
+    """The operations on attributes. Errors of the store are raised unchanged."""
 
-    def __init__(self, store: Store, series: SeriesService) -> None:
+    def __init__(self, store: Store, executor: StoreExecutor) -> None:
         self._attributes = store.attributes
-        self._series = series
+        self._executor = executor
 
     async def all(self, series: SeriesKey, token: str) -> dict[str, str]:
-        """The attributes of the token, in order of name."""
-        return await self._series.run(self._attributes.all, series, token)
+        """All attributes of the token, in order of name."""
+        return await self._executor.run(self._attributes.all, series, token)
 
     async def one(self, series: SeriesKey, token: str, name: str) -> str:
-        """The attribute of this name; `AttributeNotFound` if the token has none."""
+        """The value of an attribute. Raises `AttributeNotFound` if the token does not have it."""
         attributes = await self.all(series, token)
         if name not in attributes:
             raise AttributeNotFound(
-                f"The token {token!r} of the series {series.key!r} has no attribute {name!r}: it "
-                "was not set, was removed, or the series was deleted since. PUT to the same path "
-                "sets it."
+                f"The token {token!r} of the series {series.key!r} has no attribute {name!r}. "
+                "It was not set, it was removed, or the series was deleted since. PUT to the same "
+                "path sets it."
             )
         return attributes[name]
 
     async def merge(
         self, series: SeriesKey, token: str, attributes: Mapping[str, str]
     ) -> dict[str, str]:
-        """Set these attributes, and leave the others as they are; all that the token has then."""
-        return await self._series.run(self._attributes.merge, series, token, attributes)
+        """Set these attributes, keep the others, and return all attributes of the token."""
+        return await self._executor.run(self._attributes.merge, series, token, attributes)
 
     async def remove(self, series: SeriesKey, token: str, name: str | None = None) -> bool:
-        """Remove the attribute of this name, or all; whether there was one."""
-        return await self._series.run(self._attributes.remove, series, token, name)
+        """Remove one attribute, or all without *name*. Returns whether any existed."""
+        return await self._executor.run(self._attributes.remove, series, token, name)

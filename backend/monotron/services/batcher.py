@@ -1,16 +1,16 @@
-"""Lanes: requests that may share one step of the store wait for each other.
+"""Group commit: requests that arrive during a store call form the next batch.
 
-A lane has one call under way; what arrives meanwhile forms the next batch. So a request that
-comes alone is served at once, and under load one fsync, or one round trip, serves many.
-docs/decisions/0008-lanes-that-wait-for-company.md has the figures.
+A batcher has at most one call in progress. A request that arrives alone is served at once, and
+under load one fsync, or one round trip, serves many requests. Figures:
+docs/decisions/0008-lanes-that-wait-for-company.md.
 """
 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 from monotron.errors import MonotronError, StoreUnavailable
 from monotron.runtime import PRODUCTION, Runtime
@@ -21,147 +21,150 @@ Request = TypeVar("Request")
 Result = TypeVar("Result")
 
 MAX_WAITING = 4096
-"""Requests that may wait in all lanes together, before another is told to come again."""
+"""Requests that may wait in one queue. Further requests are refused."""
 
 GATHERING_TURNS = 12
-"""Turns of the loop that an idle lane waits for company, once its last batch had some: those who
-were answered together ask again within these, and a batch of one would keep them waiting."""
+"""Turns of the event loop that an idle batcher waits after a batch of several requests. Clients
+that were answered together send their next requests within these turns, and a batch of one would
+delay all others."""
 
 WAIT_SECONDS = 5.0
-"""How long a request may wait for its turn. With the time that a step may take on any store, it
-is answered within the time that a server drains."""
+"""How long a request may wait for its turn. Together with the time limit of one store call, it is
+shorter than the time that a server takes to drain."""
 
-_Waiting: TypeAlias = tuple[Request, "asyncio.Future[Result]", float]
-_Batch: TypeAlias = Sequence[tuple[Request, "asyncio.Future[Result]"]]
+Finish: TypeAlias = Callable[[], Sequence[Result | MonotronError]]
+
+
+class _Waiting(NamedTuple, Generic[Request, Result]):
+    request: Request
+    future: "asyncio.Future[Result]"
+    since: float
+    """The loop's time at which the request arrived."""
 
 
 class Batcher(Generic[Request, Result]):
-    """One kind of request, batched by lane onto one call of the store.
-
-    *start* takes the requests of one lane in their order of arrival, and returns at once with
-    the rest of the call, which answers each, in the same order, on a thread that *submit* finds.
-    A `MonotronError` in an answer's place is raised to its own caller only, and one that the call
-    raises to all of the batch. A lane has one call under way at a time, and all lanes together
-    *max_concurrency*; the others wait for their turn. *afterwards* runs on the thread of each call,
-    while those who were answered hear of it; what it raises is logged.
-    """
+    """Batches requests of one kind into calls of a store: one queue, one call at a time."""
 
     def __init__(
         self,
-        start: Callable[[Sequence[Request]], Callable[[], Sequence[Result | MonotronError]]],
+        begin: Callable[[Sequence[Request]], "Finish[Result]"],
         submit: Callable[[Callable[[], None]], object],
         *,
         max_batch_size: int,
-        max_concurrency: int,
-        afterwards: Callable[[], None] = lambda: None,
+        after: Callable[[], None] = lambda: None,
         runtime: Runtime = PRODUCTION,
     ) -> None:
-        self._start = start
+        """Create an idle batcher.
+
+        *begin* receives the requests of a batch in order of arrival and must not block. It returns
+        a callable that blocks until the results are available, one per request, in the same order.
+        *submit* runs that callable on a thread. A `MonotronError` among the results is raised to
+        the caller of that request only; an exception raised by either callable is raised to all
+        callers of the batch. *after* runs on the same thread after each call, while the results
+        are delivered; its exceptions are logged.
+        """
+        self._begin = begin
         self._submit = submit
-        self._largest_batch = max_batch_size
-        self._calls_at_once = max_concurrency
-        self._afterwards = afterwards
+        self._max_batch_size = max_batch_size
+        self._after = after
         self._running_loop = runtime.running_loop
-        self._lanes: dict[Hashable, deque[_Waiting[Request, Result]]] = {}
-        self._turns: deque[Hashable] = deque()
-        self._under_way = 0
-        self._waiting = 0
-        self._in_company = False
+        self._queue: deque[_Waiting[Request, Result]] = deque()
+        self._is_idle = True
+        self._last_batch_was_shared = False
 
-    def ask(self, lane: Hashable, request: Request) -> "asyncio.Future[Result]":
-        """Put the request into its lane. The future holds its answer, or raises its error."""
-        if self._waiting >= MAX_WAITING:
-            raise _too_many(f"{MAX_WAITING} requests are waiting for the store already")
+    def add(self, request: Request) -> "asyncio.Future[Result]":
+        """Queue the request. The future returns its result or raises its error.
+
+        Raises `StoreUnavailable` if `MAX_WAITING` requests are waiting already.
+        """
+        if len(self._queue) >= MAX_WAITING:
+            raise store_is_busy(f"{MAX_WAITING} requests are already waiting for the store")
         loop = self._running_loop()
-        answer: asyncio.Future[Result] = loop.create_future()
-        waiting = self._lanes.get(lane)
-        if waiting is None:
-            self._lanes[lane] = waiting = deque()
-            loop.call_soon(self._gather, lane, GATHERING_TURNS if self._in_company else 0)
-        waiting.append((request, answer, loop.time()))
-        self._waiting += 1
-        return answer
+        future: asyncio.Future[Result] = loop.create_future()
+        self._queue.append(_Waiting(request, future, loop.time()))
+        if self._is_idle:
+            self._is_idle = False
+            turns = GATHERING_TURNS if self._last_batch_was_shared else 0
+            loop.call_soon(self._gather, turns)
+        return future
 
-    def _gather(self, lane: Hashable, turns: int) -> None:
-        """Let whatever has arrived by now, or does within some turns, join a lane's first batch."""
+    def _gather(self, turns: int) -> None:
+        """Wait for the given number of turns of the loop, then start the first batch."""
         if turns:
-            self._running_loop().call_soon(self._gather, lane, turns - 1)
+            self._running_loop().call_soon(self._gather, turns - 1)
         else:
-            self._queue(lane)
+            self._start_batch()
 
-    def _queue(self, lane: Hashable) -> None:
-        self._turns.append(lane)
-        while self._turns and self._under_way < self._calls_at_once:
-            self._next_batch(self._turns.popleft())
-
-    def _next_batch(self, lane: Hashable) -> None:
+    def _start_batch(self) -> None:
         loop = self._running_loop()
-        waiting = self._lanes[lane]
-        batch: list[tuple[Request, asyncio.Future[Result]]] = []
-        while waiting and len(batch) < self._largest_batch:
-            request, answer, since = waiting.popleft()
-            self._waiting -= 1
-            if answer.done():  # its caller was cancelled
-                continue
-            if loop.time() - since > WAIT_SECONDS:
-                answer.set_exception(_too_many(f"The store was busy for {WAIT_SECONDS:g} seconds"))
-            else:
-                batch.append((request, answer))
-        if not batch:  # then none is waiting any more either
-            del self._lanes[lane]
+        batch = self._next_batch(loop.time())
+        if not batch:
+            self._is_idle = True
             return
-        self._under_way += 1
-        self._in_company = len(batch) > 1
+        self._last_batch_was_shared = len(batch) > 1
         try:
-            finish = self._start([request for request, _ in batch])
+            finish = self._begin([waiting.request for waiting in batch])
         except Exception as error:
-            loop.call_soon(self._answer, lane, batch, error)
+            loop.call_soon(self._end_batch, batch, error)
             return
-        self._submit(partial(self._finish, loop, lane, batch, finish))
+        self._submit(partial(self._run, loop, batch, finish))
 
-    def _finish(
+    def _next_batch(self, now: float) -> list[_Waiting[Request, Result]]:
+        """Remove the next requests from the queue. An empty batch means an empty queue."""
+        batch: list[_Waiting[Request, Result]] = []
+        while self._queue and len(batch) < self._max_batch_size:
+            waiting = self._queue.popleft()
+            if waiting.future.done():  # the caller was cancelled
+                continue
+            if now - waiting.since > WAIT_SECONDS:
+                waiting.future.set_exception(
+                    store_is_busy(f"The store was busy for {WAIT_SECONDS:g} seconds")
+                )
+            else:
+                batch.append(waiting)
+        return batch
+
+    def _run(
         self,
         loop: asyncio.AbstractEventLoop,
-        lane: Hashable,
-        batch: "_Batch[Request, Result]",
-        finish: Callable[[], Sequence[Result | MonotronError]],
+        batch: Sequence[_Waiting[Request, Result]],
+        finish: "Finish[Result]",
     ) -> None:
-        """On a thread: wait for the store, and tell the loop."""
+        """On a thread: wait for the store, and pass the results to the loop."""
         outcome: Sequence[Result | MonotronError] | Exception
         try:
             outcome = finish()
         except Exception as error:
             outcome = error
-        # By the future of `run_in_executor` it would come two turns of the loop later.
-        loop.call_soon_threadsafe(self._answer, lane, batch, outcome)
+        # The future of `run_in_executor` would deliver them two turns of the loop later.
+        loop.call_soon_threadsafe(self._end_batch, batch, outcome)
         try:
-            self._afterwards()
-        except Exception:  # the thread must live: a step that was started waits for it
-            log.exception("what a step leaves for afterwards failed")
+            self._after()
+        except Exception:  # the thread must survive: the next batch needs it
+            log.exception("the work after a batch failed")
 
-    def _answer(
+    def _end_batch(
         self,
-        lane: Hashable,
-        batch: "_Batch[Request, Result]",
+        batch: Sequence[_Waiting[Request, Result]],
         outcome: Sequence[Result | MonotronError] | Exception,
     ) -> None:
-        self._under_way -= 1
-        self._queue(lane)  # first: the engine works while the answers are written
+        self._start_batch()  # first: the engine works while the results are delivered
         if isinstance(outcome, Exception):
-            for _, answer in batch:
-                if not answer.done():
-                    answer.set_exception(outcome)
+            for waiting in batch:
+                if not waiting.future.done():
+                    waiting.future.set_exception(outcome)
             return
-        for (_, answer), result in zip(batch, outcome, strict=True):
-            if answer.done():  # its caller was cancelled
+        for waiting, result in zip(batch, outcome, strict=True):
+            if waiting.future.done():  # the caller was cancelled
                 continue
             if isinstance(result, MonotronError):
-                answer.set_exception(result)
+                waiting.future.set_exception(result)
             else:
-                answer.set_result(result)
+                waiting.future.set_result(result)
 
 
-def _too_many(cause: str) -> StoreUnavailable:
+def store_is_busy(cause: str) -> StoreUnavailable:
+    """The error of a request that was refused before it reached the store."""
     return StoreUnavailable(
-        f"{cause}, so this request was not taken. Send the same request again in a moment."
+        f"{cause}, so this request was not processed. Retry the same request in a moment."
     )

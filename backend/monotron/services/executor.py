@@ -1,44 +1,97 @@
-"""Threads that wait for a store."""
+"""The only bridge from the event loop to threads that wait for a store."""
 
 import asyncio
 import threading
 import weakref
 from collections.abc import Callable, Sized
+from functools import partial
 from queue import SimpleQueue
-from typing import TypeAlias, TypeVar
+from typing import ParamSpec, TypeAlias, TypeVar
 
+from monotron.services.batcher import WAIT_SECONDS, store_is_busy
+
+Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 _Calls: TypeAlias = "SimpleQueue[Callable[[], None] | None]"
 
+BATCH_THREADS = 2
+"""One for each batcher: allocations and peeks."""
+
 
 class StoreExecutor:
-    """Run what they are given, in its order, and tell nobody of its end: it does that itself.
+    """Runs the blocking calls of a store on threads.
 
-    A `ThreadPoolExecutor` makes a future for each call and takes four locks for it, which a
-    request that comes alone waits for (docs/decisions/0004-commit-on-a-thread.md).
+    Batches have threads of their own: a batch that has begun may hold the store until its thread
+    finishes it, so it must not wait behind a call that waits for the store.
     """
 
-    def __init__(self, most: int, name: str) -> None:
-        """At most so many; each is started when it is first needed."""
-        self._most = most
+    def __init__(self, max_concurrency: int) -> None:
+        """*max_concurrency*: how many calls, other than batches and probes, run at a time."""
+        self._free = asyncio.Semaphore(max_concurrency)
+        self._calls = ThreadGroup(max_concurrency + 1, "call")  # one more for probes
+        self._batches = ThreadGroup(BATCH_THREADS, "batch")
+
+    async def run(
+        self,
+        call: Callable[Parameters, Result],
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Result:
+        """Run a call on a thread and return its result.
+
+        Raises `StoreUnavailable` if no thread becomes free within `WAIT_SECONDS`.
+        """
+        try:
+            await asyncio.wait_for(self._free.acquire(), WAIT_SECONDS)
+        except TimeoutError:
+            raise store_is_busy(f"The store was busy for {WAIT_SECONDS:g} seconds") from None
+        try:
+            return await self._calls.run(partial(call, *args, **kwargs))
+        finally:
+            self._free.release()
+
+    async def probe(self, call: Callable[[], Result]) -> Result:
+        """Run a call at once, even if all other calls are taking their time."""
+        return await self._calls.run(call)
+
+    def submit_batch(self, call: Callable[[], None]) -> None:
+        """Run a call of a batcher, which must not raise."""
+        self._batches.submit(call)
+
+    def close(self) -> None:
+        """Wait until all submitted calls have run, then end the threads."""
+        self._batches.close()
+        self._calls.close()
+
+
+class ThreadGroup:
+    """A few threads that run calls in the order in which they were submitted.
+
+    A `ThreadPoolExecutor` creates a future per call and acquires four locks for it, which delays a
+    request that arrives alone (docs/decisions/0004-commit-on-a-thread.md).
+    """
+
+    def __init__(self, max_threads: int, name: str) -> None:
+        """Threads are started when they are first needed."""
+        self._max_threads = max_threads
         self._name = name
-        self._calls: _Calls = SimpleQueue()
+        self._queue: _Calls = SimpleQueue()
         self._threads: list[threading.Thread] = []
-        # Not by __del__: threads hold the queue only, and end with whoever gave to it.
-        weakref.finalize(self, _end, self._calls, self._threads)
+        # Not in __del__: the threads refer to the queue only, and end with the group.
+        weakref.finalize(self, _end, self._queue, self._threads)
 
     def submit(self, call: Callable[[], None]) -> None:
-        """Have a thread make the call, which may not raise."""
-        self._calls.put(call)
-        if len(self._threads) < self._most:
+        """Run the call, which must not raise, on a thread."""
+        self._queue.put(call)
+        if len(self._threads) < self._max_threads:
             name = f"{self._name}_{len(self._threads)}"
-            thread = threading.Thread(target=_run, args=(self._calls,), name=name, daemon=True)
+            thread = threading.Thread(target=_work, args=(self._queue,), name=name, daemon=True)
             self._threads.append(thread)
             thread.start()
 
-    def call(self, call: Callable[[], Result]) -> "asyncio.Future[Result]":
-        """Have a thread make the call. The future holds what it returns, or raises its error."""
+    def run(self, call: Callable[[], Result]) -> "asyncio.Future[Result]":
+        """Run the call on a thread. The future returns its result or raises its exception."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
 
@@ -46,21 +99,21 @@ class StoreExecutor:
             try:
                 result = call()
             except Exception as error:
-                loop.call_soon_threadsafe(_fail, future, error)
+                loop.call_soon_threadsafe(_set_exception, future, error)
             else:
-                loop.call_soon_threadsafe(_answer, future, result)
+                loop.call_soon_threadsafe(_set_result, future, result)
 
         self.submit(run)
         return future
 
     def close(self) -> None:
-        """Return when all that was given has run."""
-        _end(self._calls, self._threads)
+        """Wait until all submitted calls have run, then end the threads."""
+        _end(self._queue, self._threads)
         for thread in self._threads:
             thread.join()
 
 
-def _run(calls: _Calls) -> None:
+def _work(calls: _Calls) -> None:
     while (call := calls.get()) is not None:
         call()
 
@@ -70,11 +123,11 @@ def _end(calls: _Calls, threads: Sized) -> None:
         calls.put(None)
 
 
-def _answer(future: "asyncio.Future[Result]", result: Result) -> None:
-    if not future.done():  # its caller was cancelled
+def _set_result(future: "asyncio.Future[Result]", result: Result) -> None:
+    if not future.done():  # the caller was cancelled
         future.set_result(result)
 
 
-def _fail(future: "asyncio.Future[Result]", error: Exception) -> None:
+def _set_exception(future: "asyncio.Future[Result]", error: Exception) -> None:
     if not future.done():
         future.set_exception(error)

@@ -1,89 +1,86 @@
-"""The domain of a series: next, peek, look up, raise, delete, list."""
+"""Asynchronous access to series: allocate, peek, look up, advance, delete, list."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
-from monotron.errors import EntryNotFound, SeriesNotFound, StoreUnavailable
+from monotron.errors import EntryNotFound, SeriesNotFound
 from monotron.model.allocation import AllocationRequest
 from monotron.model.series import INT64_MAX, Allocation, Entry, LedgerEntry, Reuse, SeriesKey
-from monotron.services.batcher import WAIT_SECONDS, Batcher
+from monotron.services.batcher import Batcher
 from monotron.services.executor import StoreExecutor
 from monotron.store import Store
 from monotron.store.audit import AuditSlice
 
-Parameters = ParamSpec("Parameters")
-Result = TypeVar("Result")
-
 
 class SeriesService:
-    """What can be asked of series. Raises the errors of the store untouched."""
+    """The operations on series. Errors of the store are raised unchanged."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, executor: StoreExecutor) -> None:
         self._store = store
-        most = store.max_concurrency
-        # Threads of their own for steps: what is started holds the store until it is finished,
-        # and may not wait behind a call that waits for the store.
-        self._steps = StoreExecutor(most, "step")
-        self._calls = StoreExecutor(2 * most + 1, "call")
-        self._free = asyncio.Semaphore(most)
-        self._advances: Batcher[AllocationRequest, Allocation] = Batcher(
-            store.start,
-            self._steps.submit,
+        self._executor = executor
+        self._allocations: Batcher[AllocationRequest, Allocation] = Batcher(
+            store.begin_allocate,
+            executor.submit_batch,
             max_batch_size=store.max_batch_size,
-            max_concurrency=most,
-            afterwards=store.after_commit,
+            after=store.after_commit,
         )
         self._peeks: Batcher[SeriesKey, Entry | None] = Batcher(
             lambda keys: partial(store.peek, keys),
-            self._calls.submit,
+            executor.submit_batch,
             max_batch_size=store.max_batch_size,
-            max_concurrency=most,
         )
 
     def next(
-        self, series: SeriesKey, token: str, reuse: Reuse, by: str, *, up_to: int = INT64_MAX
+        self,
+        series: SeriesKey,
+        token: str,
+        reuse: Reuse,
+        assigned_by: str,
+        *,
+        up_to: int = INT64_MAX,
     ) -> "asyncio.Future[Allocation]":
-        """The value of the token: a new one, or the one that *reuse* says to give again.
+        """The value of the token: a new one, or the one that *reuse* selects.
 
-        The ledger keeps *by*, the name of the principal who asks, of a new one.
+        *by* is the name of the principal. The ledger stores it with a new value.
         """
-        request = AllocationRequest(series, token, reuse, by, up_to)
-        return self._advances.ask(self._store.lane(series), request)
+        return self._allocations.add(AllocationRequest(series, token, reuse, assigned_by, up_to))
 
     async def peek(self, series: SeriesKey) -> Entry:
-        """The current entry; `SeriesNotFound` where there is none."""
-        entry = await self._peeks.ask(self._store.lane(series), series)
+        """The current entry. Raises `SeriesNotFound` if the series does not exist."""
+        entry = await self._peeks.add(series)
         if entry is None:
-            raise _not_found(series)
+            raise _series_not_found(series)
         return entry
 
     async def entry(self, series: SeriesKey, token: str) -> Entry:
-        """What the token was last given; `EntryNotFound` if this series never saw it."""
-        entry = await self.run(self._store.entry, series, token)
+        """The latest entry of the token. Raises `EntryNotFound` if the series has none."""
+        entry = await self._executor.run(self._store.entry, series, token)
         if entry is None:
             raise EntryNotFound(
-                f"The series {series.key!r} has no entry for the token {token!r}: it was never "
-                "given a value, or the series was deleted since. PUT to the same path gives one."
+                f"The series {series.key!r} has no entry for the token {token!r}. No value was "
+                "assigned to it, or the series was deleted since. PUT to the same path assigns a "
+                "value."
             )
         return entry
 
-    async def advance_to(self, series: SeriesKey, value: int, by: str) -> Allocation:
-        """Let the next value be *value* + 1."""
-        return await self.run(self._store.advance_to, series, value, by)
+    async def advance_to(self, series: SeriesKey, value: int, assigned_by: str) -> Allocation:
+        """Raise the series to *value*, so that the next value is *value* + 1."""
+        return await self._executor.run(self._store.advance_to, series, value, assigned_by)
 
     async def delete(self, series: SeriesKey, *, restart: bool) -> None:
-        """Forget the series and its entries; its height too with *restart*."""
-        await self.run(partial(self._store.delete, series, restart=restart))
+        """Delete the series and its entries; with *restart* also its high-water mark."""
+        await self._executor.run(self._store.delete, series, restart=restart)
 
     async def page(
         self, account: int, prefix: str, after: str, limit: int
     ) -> tuple[list[Entry], str | None]:
-        """A page of current entries in order of key, and what to pass as *after* for the next."""
-        entries = await self.run(self._store.series_page, account, prefix, after, limit + 1)
+        """A page of current entries in order of key, and *after* of the next page."""
+        entries = await self._executor.run(
+            self._store.series_page, account, prefix, after, limit + 1
+        )
         more = len(entries) > limit
         entries = entries[:limit]
         return entries, entries[-1].key if more else None
@@ -91,61 +88,36 @@ class SeriesService:
     async def ledger(
         self, series: SeriesKey, before: int | None, limit: int
     ) -> tuple[list[LedgerEntry], int | None]:
-        """A page of the ledger, newest first, and what to pass as *before* for the next."""
-        rows = await self.run(self._store.ledger_page, series, before, limit + 1)
+        """A page of the ledger, newest first, and *before* of the next page."""
+        rows = await self._executor.run(self._store.ledger_page, series, before, limit + 1)
         if rows is None:
-            raise _not_found(series)
+            raise _series_not_found(series)
         more = len(rows) > limit
         rows = rows[:limit]
         return rows, rows[-1].entry.value if more else None
 
     async def ping(self) -> None:
-        """Return if the store would take a write now, else raise."""
-        await self._calls.call(self._store.ping)  # there is a thread for it
+        """Return if the store would accept a write now. Raises the store's error otherwise."""
+        await self._executor.probe(self._store.ping)
 
     async def audit(self) -> AsyncIterator[AuditSlice]:
-        """The audit of the store, a slice at a time, and at most half of the store's time."""
+        """Audit the store slice by slice, using at most half of the store's time."""
         slices = self._store.audit()
         while True:
-            began = time.monotonic()
-            slice = await self.run(lambda: next(slices, None))
+            started_at = time.monotonic()
+            slice = await self._executor.run(lambda: next(slices, None))
             if slice is None:
                 return
             yield slice
-            await asyncio.sleep(time.monotonic() - began)
+            await asyncio.sleep(time.monotonic() - started_at)
 
     async def backup(self, target: Path) -> None:
-        """Write a consistent copy of the store into the new file *target*."""
-        await self.run(self._store.backup, target)
-
-    def close(self) -> None:
-        """Wait for the calls under way, then close the store."""
-        self._steps.close()
-        self._calls.close()
-        self._store.close()
-
-    async def run(
-        self,
-        call: Callable[Parameters, Result],
-        *args: Parameters.args,
-        **kwargs: Parameters.kwargs,
-    ) -> Result:
-        """Make a call that waits for the store on a thread, once there is one for it."""
-        try:
-            await asyncio.wait_for(self._free.acquire(), WAIT_SECONDS)
-        except TimeoutError:
-            raise StoreUnavailable(
-                f"The store was busy for {WAIT_SECONDS:g} seconds, so this request was not "
-                "taken. Send the same request again in a moment."
-            ) from None
-        try:
-            return await self._calls.call(partial(call, *args, **kwargs))
-        finally:
-            self._free.release()
+        """Write a consistent copy of the store to the new file *target*."""
+        await self._executor.run(self._store.backup, target)
 
 
-def _not_found(series: SeriesKey) -> SeriesNotFound:
+def _series_not_found(series: SeriesKey) -> SeriesNotFound:
     return SeriesNotFound(
-        f"There is no series {series.key!r}: nothing was counted under this key yet, or it was "
-        "deleted. The first PUT of a token gives it the value 1."
+        f"The series {series.key!r} does not exist. No value was assigned in it yet, or it was "
+        "deleted. The first PUT of a token creates it with the value 1."
     )

@@ -1,10 +1,12 @@
 """Stores: one interface, and one package per engine. Only this module knows which engines exist."""
 
+import re
+
 from monotron.errors import StartupError
 from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.interface import Store
 
-__all__ = ["Store", "open_store"]
+__all__ = ["Store", "describe", "open_store"]
 
 
 def open_store(url: str, *, runtime: Runtime = PRODUCTION) -> Store:
@@ -21,7 +23,15 @@ def open_store(url: str, *, runtime: Runtime = PRODUCTION) -> Store:
         from monotron.store.mongo import MongoStore
 
         return MongoStore.open(url, runtime=runtime)
+    # The URL is not shown: it may contain a password.
     raise StartupError(
-        f"There is no store for URLs that begin with {scheme!r}. "
-        "Use sqlite:///FILE, sqlite:// (in memory) or mongodb://HOST/DATABASE."
+        "The store must be sqlite:///FILE, sqlite:// (in memory), mongodb://HOST/DATABASE or "
+        "mongodb+srv://HOST/DATABASE."
     )
+
+
+def describe(url: str) -> str:
+    """A store's URL without user, password and options, for the log."""
+    if url.startswith("sqlite:"):
+        return url
+    return re.sub(r"(?<=//).*@", "", url).partition("?")[0]

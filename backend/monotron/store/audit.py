@@ -6,7 +6,7 @@ from semver import Version
 
 from monotron.errors import InvalidName
 from monotron.model.component_keys import component_key, label_key
-from monotron.model.semver import VersionName, label_and_number, place
+from monotron.model.semver import VersionName, label_and_number, sort_key
 from monotron.model.series import INT64_MAX, SeriesKey
 
 MAX_FINDINGS = 1000
@@ -65,20 +65,20 @@ class ReleaseRow(NamedTuple):
     name: str
     token: str | None
     version: str
-    place: str
+    sort_key: str
     final: bool
-    channel: str
+    label: str
     """The label of a pre-release, or nothing."""
-    given_at: int | None
+    created_at: int | None
 
 
 class SeriesState(NamedTuple):
     """Where a series stands that counts versions."""
 
     value: int
-    alive: bool
+    is_active: bool
     since: int | None
-    """When the oldest entry of this life was given."""
+    """When the oldest entry of this generation was given."""
 
 
 class Requirement(NamedTuple):
@@ -120,10 +120,10 @@ def check(record: ReleaseRow) -> tuple[list[str], Requirement | None]:
     except (TypeError, ValueError):
         return [of_record(record, "has no version that could have been given")], None
     findings = []
-    if place(version) != record.place:
-        findings.append(of_record(record, f"stands at the place {record.place!r} of another"))
-    if (label is None) != bool(record.final) or (label or "") != record.channel:
-        findings.append(of_record(record, f"stands in the channel {record.channel!r} of another"))
+    if sort_key(version) != record.sort_key:
+        findings.append(of_record(record, f"stands at the place {record.sort_key!r} of another"))
+    if (label is None) != bool(record.final) or (label or "") != record.label:
+        findings.append(of_record(record, f"stands in the channel {record.label!r} of another"))
     if max(version.major, version.minor, version.patch, number) > INT64_MAX:
         findings.append(of_record(record, f"has a number beyond {INT64_MAX}"))
     product = VersionName(record.account, record.name)
@@ -156,8 +156,8 @@ def not_reached(need: Requirement, stand: SeriesState | None) -> str | None:
     series, number, record = need
     if stand is None:
         return of_record(record, f"was counted by the series {series.key!r}, which is not there")
-    given_at = record.given_at
-    restarted = not stand.alive or stand.since is None or given_at is None
-    if stand.value >= number or restarted or stand.since >= given_at:  # type: ignore[operator]
+    created_at = record.created_at
+    restarted = not stand.is_active or stand.since is None or created_at is None
+    if stand.value >= number or restarted or stand.since >= created_at:  # type: ignore[operator]
         return None
     return of_record(record, f"is beyond the series {series.key!r}, which stands at {stand.value}")

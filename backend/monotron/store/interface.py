@@ -5,7 +5,7 @@ A store is synchronous: each call blocks its thread until the engine has answere
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -53,7 +53,7 @@ class ReleaseStore(ABC):
 
     @abstractmethod
     def newest(
-        self, product: VersionName, places: tuple[str, str], *, final: bool | None
+        self, product: VersionName, key_range: tuple[str, str], *, final: bool | None
     ) -> Release | None:
         """The highest version within *places* (`semantic.places`).
 
@@ -61,7 +61,7 @@ class ReleaseStore(ABC):
         """
 
     @abstractmethod
-    def adopted(self, product: VersionName, places: tuple[str, str]) -> bool:
+    def adopted(self, product: VersionName, key_range: tuple[str, str]) -> bool:
         """Whether any version within *places* was adopted, and so has no token. Not stale."""
 
     @abstractmethod
@@ -72,8 +72,8 @@ class ReleaseStore(ABC):
 class AttributeStore(ABC):
     """The attributes of all tokens. A token need not have a value, nor its series exist.
 
-    They belong to the life of the series: `Store.delete` ends them too, also where the series
-    keeps its height or never gave a value, and none of an old life is ever seen in a new one.
+    They belong to the generation of the series: `Store.delete` ends them too, also where the series
+    keeps its height or never gave a value, and none of an old generation is ever seen in a new one.
     They change nothing of what a series gives. Errors of the engine are raised as by `Store`.
     What is answered was so at some moment between call and return, and what one call was
     answered, every later call sees.
@@ -99,7 +99,7 @@ class AttributeStore(ABC):
         """
 
 
-AuthRecordKind = Literal["account", "grant", "trust"]
+AuthRecordKind = Literal["account", "api_key", "trust"]
 
 
 class AuthRecord(NamedTuple):
@@ -161,31 +161,28 @@ class Store(ABC):
     releases: ReleaseStore
     """The records of versions."""
 
-    register: AuthRecords
+    auth_records: AuthRecords
     """Accounts, keys and trusts."""
 
-    uses: TokenUses
+    token_uses: TokenUses
     """What identity tokens were used for."""
 
     attributes: AttributeStore
     """The attributes of tokens."""
 
     max_concurrency: ClassVar[int]
-    """How many calls the engine gains from having under way at the same time."""
+    """How many calls, other than batches and probes, a server makes at the same time."""
 
     max_batch_size: ClassVar[int]
-    """How many requests one `advance` or `peek` may carry."""
-
-    @abstractmethod
-    def lane(self, series: SeriesKey) -> Hashable:
-        """The lane of a series: requests of one lane may share one step of the engine."""
+    """How many requests one `allocate` or `peek` may carry."""
 
     @abstractmethod
     def allocate(self, requests: Sequence[AllocationRequest]) -> list[Allocation | MonotronError]:
         """Answer each request, as if they had come alone, one after the other, in this order.
 
-        All are of one lane. A request whose token is the current one (`Reuse.CURRENT`) or was
-        ever seen in this life of the series (`Reuse.ANY`) gets the value it was last given, and
+        A request whose token is the current one (`Reuse.CURRENT`) or was
+        ever seen in this generation of the series (`Reuse.ANY`) gets the value it was last given,
+        and
         changes nothing; any other, and each with `Reuse.NEVER`, gets one more than the last value
         and becomes current. A value is never given to two tokens. A series that has reached the
         request's `up_to` answers `SeriesExhausted` in its place, and so does whatever else
@@ -193,10 +190,10 @@ class Store(ABC):
         For each series the step is atomic: raised means all of it or none of it.
         """
 
-    def start(
+    def begin_allocate(
         self, requests: Sequence[AllocationRequest]
     ) -> Callable[[], list[Allocation | MonotronError]]:
-        """Begin the step of `advance` without waiting; what is returned finishes it, and waits.
+        """Begin an `allocate` without waiting; what is returned finishes it, and waits.
 
         For the event loop: it starts a step, and has a thread finish it. What was started must
         be finished, and nothing of it is durable before that.
@@ -211,7 +208,7 @@ class Store(ABC):
 
     @abstractmethod
     def peek(self, keys: Sequence[SeriesKey]) -> list[Entry | None]:
-        """The current entry of each, all of one lane; None where there is no series."""
+        """The current entry of each; None where there is no series."""
 
     @abstractmethod
     def high_water_marks(self, keys: Sequence[SeriesKey]) -> list[int]:
@@ -219,13 +216,13 @@ class Store(ABC):
 
     @abstractmethod
     def entry(self, series: SeriesKey, token: str | None) -> Entry | None:
-        """What the token was last given in this life of the series, or None.
+        """What the token was last given in this generation of the series, or None.
 
         With None for the token, what the series was last raised to.
         """
 
     @abstractmethod
-    def advance_to(self, series: SeriesKey, value: int, by: str) -> Allocation:
+    def advance_to(self, series: SeriesKey, value: int, assigned_by: str) -> Allocation:
         """Let the next value be *value* + 1; `ValueWouldFall` if the series stands higher.
 
         The current token is then none, and the ledger holds a row without a token. Where the
@@ -234,7 +231,8 @@ class Store(ABC):
 
     @abstractmethod
     def delete(self, series: SeriesKey, *, restart: bool) -> None:
-        """End this life of the series: its entries and attributes are gone, its tokens new again.
+        """End this generation of the series: its entries and attributes are gone, its tokens new
+        again.
 
         Its height is kept, so the next value is larger than any it ever gave, unless *restart*.
         Deleting what does not exist changes nothing (but *restart* forgets a kept height).
@@ -277,7 +275,7 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def bump(self, by_how_much: int, by: str) -> FastForwarded:
+    def fast_forward(self, by_how_much: int, assigned_by: str) -> FastForwarded:
         """Raise all series there are, as after a restore, while no server has the store.
 
         Of what was given since the backup nothing is given again, if no series gave more than

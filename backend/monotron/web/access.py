@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from monotron import errors
-from monotron.auth.api_keys import Accounts
+from monotron.auth.accounts import Accounts
 from monotron.auth.authenticator import Authenticator, Principals
 from monotron.auth.rate_limit import RateLimiter
 from monotron.auth.replay_guard import ReplayGuard
@@ -68,7 +68,7 @@ class AccessControl:
         principal = next((each for each in principals if each.account == account), principals[0])
         handler.principal = principal
         handler.account = principal.account if account is None else account
-        if principal.limited:  # what is forbidden is counted too
+        if principal.rate_limited:  # what is forbidden is counted too
             self._per_key.count(principal.name)
             self._per_account.count(str(principal.account))
         principal.require_account(handler.account)

@@ -1,7 +1,8 @@
 """Accounts and their keys."""
 
-from monotron.auth.api_key_schema import grant_json, parse_wanted
-from monotron.auth.api_keys import Accounts, ApiKeys
+from monotron.auth.accounts import Accounts
+from monotron.auth.api_key_schema import api_key_json, parse_api_key_spec
+from monotron.auth.api_keys import ApiKeys
 from monotron.web.handler import ACCOUNT, Handler
 from monotron.web.permissions import ROOT_KEY, requires
 from monotron.web.query import whole_number
@@ -58,15 +59,15 @@ class GrantsHandler(KeysHandler):
     async def post(self) -> None:
         self.parameters()
         grant, secret = await self.grants.create(
-            self.principal, self.account, parse_wanted(self.json_value())
+            self.principal, self.account, parse_api_key_spec(self.json_value())
         )
-        self.reply_json(grant_json(grant, secret))
+        self.reply_json(api_key_json(grant, secret))
 
     @requires("read:acl")
     async def get(self) -> None:
         parameters = self.parameters("limit", "after")
         grants, after = await self.grants.page(self.account, parameters.after, parameters.limit)
-        self.reply_json({"grants": [grant_json(grant) for grant in grants], "next": after})
+        self.reply_json({"grants": [api_key_json(grant) for grant in grants], "next": after})
 
 
 class GrantHandler(KeysHandler):
@@ -75,7 +76,7 @@ class GrantHandler(KeysHandler):
     @requires("read:acl")
     async def get(self, key: str) -> None:
         self.parameters()
-        self.reply_json(grant_json(await self.grants.of_account(self.account, key)))
+        self.reply_json(api_key_json(await self.grants.of_account(self.account, key)))
 
     @requires("delete:acl")
     async def delete(self, key: str) -> None:

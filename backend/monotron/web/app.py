@@ -17,7 +17,8 @@ from tornado.httputil import (
 from tornado.routing import PathMatches, Rule
 from tornado.web import Application, RequestHandler
 
-from monotron.auth.api_keys import Accounts, ApiKeys
+from monotron.auth.accounts import Accounts
+from monotron.auth.api_keys import ApiKeys
 from monotron.auth.trust_policies import TrustPolicies
 from monotron.logging_setup import RequestLog
 from monotron.services.attributes import AttributeService
@@ -74,7 +75,7 @@ class MonotronApplication(Application):
         grants: ApiKeys,
         trusts: TrustPolicies,
         admission: AccessControl,
-        request_log: RequestLog,
+        request_log: RequestLog | None,
     ) -> None:
         super().__init__(
             [Rule(RawPath(pattern), handler) for pattern, handler in ROUTES],
@@ -164,6 +165,8 @@ class MonotronApplication(Application):
             await self._idle.wait()
 
     def log_request(self, handler: RequestHandler) -> None:
+        if self._request_log is None:
+            return
         request = handler.request
         self._request_log.add(
             time.time(),

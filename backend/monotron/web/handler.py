@@ -18,7 +18,7 @@ from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from monotron import errors
-from monotron.auth.principal import NOBODY, Principal
+from monotron.auth.principal import ANONYMOUS, Principal
 from monotron.model.series import Entry, SeriesKey, parse_key
 from monotron.services.series import SeriesService
 from monotron.web.permissions import NOTHING, needs, requires
@@ -65,7 +65,7 @@ class Handler(RequestHandler):
 
     application: "MonotronApplication"
     request_id = ""
-    principal: Principal = NOBODY
+    principal: Principal = ANONYMOUS
     """Who asks, once that is known."""
     account: int
     """The account that the request is for."""

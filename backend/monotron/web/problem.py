@@ -5,7 +5,7 @@ import json
 from tornado.web import HTTPError
 
 from monotron import errors
-from monotron.redaction import redacted
+from monotron.redaction import redact
 
 STATUS: dict[type[errors.MonotronError], int] = {
     errors.InvalidKey: 400,
@@ -76,7 +76,7 @@ def problem(error: errors.MonotronError, *, writes: bool) -> bytes:
         "type": f"urn:monotron:problem:{error.code}",
         "title": error.title,
         "status": STATUS[type(error)],
-        "detail": redacted(error.detail),
+        "detail": redact(error.detail),
         "code": error.code,
         **error.members(),
     }

@@ -62,7 +62,7 @@ class SeriesListHandler(Handler):
     @requires("read:series")
     async def get(self) -> None:
         parameters = self.parameters("prefix", "limit", "after")
-        prefix = self.principal.narrowed(parameters.prefix or "")
+        prefix = self.principal.effective_prefix(parameters.prefix or "")
         entries, after = await self.series.page(
             self.account, prefix, parameters.after, parameters.limit
         )
@@ -84,8 +84,8 @@ class LedgerHandler(Handler):
 
 
 def _ledger_json(row: LedgerEntry, *, with_by: bool) -> str:
-    given_at = datetime.fromtimestamp(row.given_at / 1000, UTC)
-    by = f', "by": {json.dumps(row.by, ensure_ascii=False)}' if with_by else ""
+    given_at = datetime.fromtimestamp(row.created_at / 1000, UTC)
+    by = f', "by": {json.dumps(row.assigned_by, ensure_ascii=False)}' if with_by else ""
     return f'{entry_json(row.entry)[:-1]}, "given_at": "{given_at:%Y-%m-%dT%H:%M:%SZ}"{by}}}'
 
 

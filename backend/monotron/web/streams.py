@@ -56,8 +56,8 @@ def listen(server: HTTPServer, sockets: Sequence[socket.socket]) -> Callable[[],
     handlers = [add_accept_handler(each, take) for each in sockets]
 
     def stop() -> None:
-        for remove in handlers:
-            remove()
+        while handlers:
+            handlers.pop()()
         for each in sockets:
             each.close()
 

@@ -79,7 +79,7 @@ class TokenVersionHandler(VersionsHandler):
             reuse_on_conflict=parameters.on_conflict == "reuse",
             initial_development=parameters.initial_development,
             dry_run=parameters.dry_run,
-            by=self.by,
+            assigned_by=self.by,
         )
         if wanted.bump == "final" and wanted.label is not None:
             raise InvalidBump(
@@ -171,7 +171,7 @@ def _members(answer: VersionResult) -> dict[str, object]:
         "latest": answer.latest,
         "reused": answer.reused,
         "reason": release.reason,
-        "created_at": None if release.given_at is None else _time(release.given_at),
+        "created_at": None if release.created_at is None else _time(release.created_at),
     }
 
 

@@ -1,4 +1,4 @@
-"""The action's files: their schemas, their security, and that they, the page and the code agree."""
+"""The files of the action: schemas, security, and agreement with code and documentation."""
 
 from __future__ import annotations
 
@@ -37,25 +37,25 @@ def action(path: Path = ROOT / "action.yml") -> dict[str, Any]:
 
 
 PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
-"""The versions that the action must run on; CI has the oldest of them."""
+"""The versions that the action supports. CI provides the oldest of them."""
 
 
 def interpreter(version: str) -> Path | None:
-    """The Python of this version on the PATH or of pyenv, if there is one."""
-    for found in (
+    """The Python of this version on the PATH or in pyenv, or None."""
+    for candidate in (
         shutil.which(f"python{version}"),
         *Path.home().glob(f".pyenv/versions/{version}.*/bin/python3"),
     ):
-        command = [found or "", "-c", "import sys; print(sys.executable)"]
+        command = [candidate or "", "-c", "import sys; print(sys.executable)"]
         with contextlib.suppress(OSError):
-            said = subprocess.run(command, capture_output=True, check=False)
-            if said.returncode == 0:  # a shim of pyenv may lead nowhere
-                return Path(said.stdout.decode().strip())
+            process = subprocess.run(command, capture_output=True, check=False)
+            if process.returncode == 0:  # a shim of pyenv fails if its version is not active
+                return Path(process.stdout.decode().strip())
     return None
 
 
 class TestInputs:
-    def test_the_file_takes_what_the_code_reads_with_the_same_defaults(self) -> None:
+    def test_inputs_and_defaults_agree_with_the_code(self) -> None:
         inputs = action()["inputs"]
         assert tuple(inputs) == NAMES
         for name, declared in inputs.items():
@@ -67,59 +67,59 @@ class TestInputs:
                 default = ",".join(default)
             assert str(written) == str(default or "").lower() or written == str(default).lower()
 
-    def test_the_outputs_are_those_that_the_code_writes(self) -> None:
+    def test_outputs_agree_with_the_code(self) -> None:
         outputs = action()["outputs"]
         assert list(outputs) == list(GRAMMAR)
         for name, declared in outputs.items():
             assert declared["value"] == f"${{{{ steps.monotron.outputs.{name} }}}}"
 
-    def test_the_readme_lists_inputs_with_their_defaults(self) -> None:
+    def test_the_readme_lists_the_inputs_with_defaults_and_descriptions(self) -> None:
         rows = table(section((ROOT / "README.md").read_text(), "### Inputs"))
         inputs = action()["inputs"]
         assert [code(row[0]) for row in rows] == list(inputs)
         for row in rows:
             default = inputs[code(row[0])].get("default")
-            told = re.fullmatch(r"`(.*)`", row[1])
-            assert (told[1] if told else None) == default, row
+            documented = re.fullmatch(r"`(.*)`", row[1])
+            assert (documented[1] if documented else None) == default, row
             assert row[2] == inputs[code(row[0])]["description"]
 
-    def test_the_readme_lists_the_outputs(self) -> None:
+    def test_the_readme_lists_the_outputs_with_descriptions(self) -> None:
         rows = table(section((ROOT / "README.md").read_text(), "### Outputs"))
         outputs = action()["outputs"]
         assert [code(row[0]) for row in rows] == list(outputs)
         assert [row[1] for row in rows] == [each["description"] for each in outputs.values()]
 
-    def test_the_values_that_are_listed_are_those_that_are_taken(self) -> None:
+    def test_descriptions_list_all_modes_and_bumps(self) -> None:
         described = {name: each["description"] for name, each in action()["inputs"].items()}
         assert all(f"`{mode}`" in described["mode"] for mode in MODES)
         assert all(f"`{bump}`" in described["bump"] for bump in BUMPS)
 
     @pytest.mark.parametrize("path", ACTIONS, ids=lambda path: path.parent.name)
-    def test_no_text_of_a_workflow_gets_into_the_command(self, path: Path) -> None:
+    def test_the_command_contains_no_text_of_the_workflow(self, path: Path) -> None:
         (step,) = action(path)["runs"]["steps"]
         assert "${{" not in step["run"]
         assert step["env"]["MONOTRON_INPUTS"] == "${{ toJSON(inputs) }}"
-        given = set(action(path)["inputs"])
-        assert given <= set(NAMES)
-        own = {value["value"] for value in action(path)["outputs"].values()}
-        names = {
-            re.fullmatch(rf"\$\{{\{{ steps\.{step['id']}\.outputs\.(\w+) \}}\}}", value)
-            for value in own
-        }
-        assert all(match and match[1] in GRAMMAR for match in names)
+        assert set(action(path)["inputs"]) <= set(NAMES)
+        output = re.compile(rf"\$\{{\{{ steps\.{step['id']}\.outputs\.(\w+) \}}\}}")
+        for declared in action(path)["outputs"].values():
+            match = output.fullmatch(declared["value"])
+            assert match
+            assert match[1] in GRAMMAR
 
     @pytest.mark.parametrize("name", ["next", "peek"])
-    def test_an_action_within_is_short_and_the_page_lists_what_it_takes_and_has(
-        self, name: str
-    ) -> None:
-        path = ROOT / "actions" / name / "action.yml"
-        assert len(path.read_text().splitlines()) <= 12
+    def test_a_small_action_describes_its_inputs_like_the_main_one(self, name: str) -> None:
+        inputs = action(ROOT / "actions" / name / "action.yml")["inputs"]
+        for each in {"url", "api-key", "audience"} & set(inputs):
+            assert inputs[each] == action()["inputs"][each]
+
+    @pytest.mark.parametrize("name", ["next", "peek"])
+    def test_the_documentation_lists_inputs_and_outputs_of_a_small_action(self, name: str) -> None:
         page = (ROOT / "docs" / "ci" / "github.md").read_text()
-        told = re.search(rf"`actions/{name}` takes (.*?)has (.*?)\.", page, re.DOTALL)
-        assert told
-        parsed = action(path)
-        assert re.findall(r"`([a-z-]+)`", told[1]) == list(parsed["inputs"])
-        assert re.findall(r"`([a-z]+)`", told[2]) == list(parsed["outputs"])
+        match = re.search(rf"`actions/{name}` takes (.*?)has (.*?)\.", page, re.DOTALL)
+        assert match
+        parsed = action(ROOT / "actions" / name / "action.yml")
+        assert re.findall(r"`([a-z-]+)`", match[1]) == list(parsed["inputs"])
+        assert re.findall(r"`([a-z]+)`", match[2]) == list(parsed["outputs"])
 
 
 class TestLinters:
@@ -128,26 +128,26 @@ class TestLinters:
         [("vendor.github-actions", ACTIONS), ("vendor.github-workflows", WORKFLOWS)],
         ids=["actions", "workflows"],
     )
-    def test_the_schemas_hold(self, schema: str, files: list[Path]) -> None:
+    def test_files_match_their_schema(self, schema: str, files: list[Path]) -> None:
         assert files
         command = [BIN / "check-jsonschema", "--builtin-schema", schema, *files]
-        checked = subprocess.run(command, capture_output=True, check=False)
-        assert checked.returncode == 0, checked.stdout.decode()
+        process = subprocess.run(command, capture_output=True, check=False)
+        assert process.returncode == 0, process.stdout.decode()
 
-    def test_zizmor_finds_nothing_at_its_most_pedantic(self) -> None:
+    def test_zizmor_reports_no_findings(self) -> None:
         command = [BIN / "zizmor", "--offline", "--persona=pedantic", "--format=json", *ACTIONS]
-        found = subprocess.run([*command, *WORKFLOWS], capture_output=True, check=False)
-        assert (found.returncode, json.loads(found.stdout)) == (0, []), found.stderr.decode()
+        process = subprocess.run([*command, *WORKFLOWS], capture_output=True, check=False)
+        assert (process.returncode, json.loads(process.stdout)) == (0, []), process.stderr.decode()
 
-    def test_zizmor_would_find_a_template_in_a_command(self, tmp_path: Path) -> None:
+    def test_zizmor_reports_a_template_in_a_command(self, tmp_path: Path) -> None:
         text = (ROOT / "action.yml").read_text()
         bad = tmp_path / "action.yml"
         bad.write_text(text.replace('run: python3 "', 'run: echo ${{ inputs.name }} "'))
         command = [BIN / "zizmor", "--offline", "--persona=pedantic", "--format=json", bad]
-        found = subprocess.run(command, capture_output=True, check=False)
-        assert "template-injection" in found.stdout.decode()
+        process = subprocess.run(command, capture_output=True, check=False)
+        assert "template-injection" in process.stdout.decode()
 
-    def test_workflows_pin_every_action_by_its_hash_and_ask_for_little(self) -> None:
+    def test_workflows_pin_actions_by_hash_and_have_no_default_permissions(self) -> None:
         for path in WORKFLOWS:
             parsed = yaml.safe_load(path.read_text())
             assert parsed["permissions"] == {}, path
@@ -156,7 +156,7 @@ class TestLinters:
 
 
 class TestPythons:
-    def test_only_the_standard_library_is_imported_and_little_of_it(self) -> None:
+    def test_the_action_imports_only_these_modules_of_the_standard_library(self) -> None:
         imported = set()
         for path in MODULES:
             for node in ast.walk(ast.parse(path.read_text())):
@@ -180,55 +180,58 @@ class TestPythons:
             "urllib",
         }
 
-    def test_what_a_usual_run_imports_beyond_urllib_and_json_is_known(self) -> None:
+    def test_the_action_starts_with_few_modules(self) -> None:
         program = (
-            "import sys, urllib.request, json; there = set(sys.modules); "
+            "import sys, urllib.request, json; before = set(sys.modules); "
             "sys.path.insert(0, 'actions'); import monotron_ci.main; "
-            "print(*sorted(set(sys.modules) - there))"
+            "print(*sorted(set(sys.modules) - before))"
         )
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-S", "-c", program], cwd=ROOT, capture_output=True, check=True
         )
-        ours = {"client", "deciding", "event", "failure", "inputs", "messages", "outputs"}
-        ours |= {"credential", "sending", "summary", "action"}
-        more = {name for name in done.stdout.decode().split() if "typing" not in name}
-        assert more - {"__future__"} == {"monotron_ci", *(f"monotron_ci.{name}" for name in ours)}
+        modules = process.stdout.decode().split()
+        assert "monotron_ci.client" in modules
+        late = {"monotron_ci.oidc_token", "monotron_ci.tags", "base64", "random"}
+        assert not late & set(modules)
+        other = [name for name in modules if "typing" not in name and "monotron_ci" not in name]
+        assert set(other) <= {"__future__"}
 
     @pytest.mark.parametrize("version", PYTHONS)
-    def test_the_action_runs_on_every_python_from_3_9(self, version: str, tmp_path: Path) -> None:
+    def test_the_action_runs_on_every_supported_python(
+        self, version: str, server: Server, tmp_path: Path
+    ) -> None:
         python = interpreter(version)
         if python is None:
-            assert version != PYTHONS[0] or "CI" not in os.environ, "CI has to bring it"
-            pytest.skip(f"there is no Python {version} here")
-        with Server("sqlite://") as server:
-            done = subprocess.run(
-                [python, ROOT / "actions"],
-                env={
-                    **os.environ,
-                    "MONOTRON_ACTION": "version",
-                    "MONOTRON_INPUTS": json.dumps({"url": server.url, "bump": "minor"}),
-                    "GITHUB_REPOSITORY": "acme/shop",
-                    "GITHUB_SHA": "c0ffee",
-                    "GITHUB_OUTPUT": str(tmp_path / "output"),
-                    "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
-                    "PYTHONDONTWRITEBYTECODE": "1",
-                },
-                capture_output=True,
-                check=False,
-            )
-        assert (done.returncode, done.stderr) == (0, b"")
-        assert done.stdout.decode().splitlines()[-1] == "Monotron: 0.1.0"
+            assert version != PYTHONS[0] or "CI" not in os.environ, "CI must provide it"
+            pytest.skip(f"Python {version} is not installed")
+        inputs = {"url": server.url, "bump": "minor", "name": f"python-{version}"}
+        process = subprocess.run(
+            [python, ROOT / "actions"],
+            env={
+                **os.environ,
+                "MONOTRON_ACTION": "version",
+                "MONOTRON_INPUTS": json.dumps(inputs),
+                "GITHUB_SHA": "c0ffee",
+                "GITHUB_OUTPUT": str(tmp_path / "output"),
+                "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
+                "PYTHONDONTWRITEBYTECODE": "1",
+            },
+            capture_output=True,
+            check=False,
+        )
+        assert (process.returncode, process.stderr) == (0, b"")
+        assert process.stdout.decode().splitlines()[-1] == "Monotron: 0.1.0"
         assert "version=0.1.0\n" in (tmp_path / "output").read_text()
 
 
 class TestWorkflows:
-    def test_ci_brings_the_oldest_python_and_the_self_test_runs_on_it(self) -> None:
-        def pythons(name: str) -> str:
+    def test_ci_and_the_self_test_use_the_oldest_supported_python(self) -> None:
+        def jobs(name: str) -> str:
             parsed = yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text())
             return json.dumps(parsed["jobs"])
 
-        assert f"{PYTHONS[0]}\\n" in pythons("ci.yml")
-        assert f'"python": "{PYTHONS[0]}"' in pythons("self-test.yml")
+        assert f"{PYTHONS[0]}\\n" in jobs("ci.yml")
+        assert f'"python": "{PYTHONS[0]}"' in jobs("self-test.yml")
 
     @pytest.mark.parametrize(
         ("tag", "moved"), [("v0.10.0", True), ("v0.9.1", False), ("v1.0.0", True)]
@@ -242,11 +245,11 @@ class TestWorkflows:
         gh = tmp_path / "gh"
         gh.write_text(
             f'#!/bin/sh\nlast=$(for each; do echo "$each"; done | sed -n "s|.*matching-refs/||p")\n'
-            f'[ -n "$last" ] || {{ echo "$@" >>{tmp_path}/asked; exit; }}\n'
+            f'[ -n "$last" ] || {{ echo "$@" >>{tmp_path}/calls; exit; }}\n'
             f'for each in {" ".join(tags)}; do echo "refs/tags/$each"; done | grep "refs/$last"\n'
         )
         gh.chmod(0o755)
-        done = subprocess.run(
+        process = subprocess.run(
             ["bash", "-e", "-c", step["run"]],
             env={
                 "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
@@ -257,17 +260,17 @@ class TestWorkflows:
             capture_output=True,
             check=False,
         )
-        assert (done.returncode, done.stderr) == (0, b"")
-        asked = (tmp_path / "asked").read_text() if (tmp_path / "asked").exists() else ""
-        assert (f"git/refs/tags/{tag[:2]} -f sha={'a' * 40} -F force=true" in asked) == moved
-        assert (asked == "") == (not moved)
+        assert (process.returncode, process.stderr) == (0, b"")
+        calls = (tmp_path / "calls").read_text() if (tmp_path / "calls").exists() else ""
+        assert (f"git/refs/tags/{tag[:2]} -f sha={'a' * 40} -F force=true" in calls) == moved
+        assert (calls == "") == (not moved)
 
 
 class TestVersion:
-    def test_service_and_plugins_have_one_version(self) -> None:
+    def test_the_service_and_the_action_have_the_same_version(self) -> None:
         assert monotron_ci.__version__ == monotron.__version__
 
-    def test_the_plugins_are_in_the_wheel(self) -> None:
+    def test_the_wheel_contains_the_code_of_the_action(self) -> None:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text())
         packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
         assert packages == ["backend/monotron", "actions/monotron_ci"]

@@ -1,4 +1,4 @@
-"""The project's own self-test workflow, as it is, on the runner that is here."""
+"""The project's self-test workflow, unchanged, on a local runner."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from plugins.github.test_files import PYTHONS, interpreter
-from support.workflows import ACT, ROOT, SECONDS, environment
+from support.workflows import ACT, ROOT, TIMEOUT_SECONDS, environment
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder whose servers are ended with it, also where the workflow did not get that far."""
+    """A folder. Servers that the workflow started in it are stopped even if it failed."""
     yield tmp_path
     for file in tmp_path.rglob("server.pid"):
         command = Path("/proc") / file.read_text().strip() / "cmdline"
@@ -27,24 +27,24 @@ def folder(tmp_path: Path) -> Iterator[Path]:
             os.kill(int(file.read_text()), signal.SIGKILL)
 
 
-def test_the_self_test_passes(folder: Path) -> None:
+def test_the_self_test_workflow_succeeds(folder: Path) -> None:
     project = folder / "project"
-    listed = subprocess.run(
+    files = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT,
         capture_output=True,
         check=True,
     )
-    for name in listed.stdout.decode().split("\0"):
+    for name in files.stdout.decode().split("\0"):
         if name and (ROOT / name).exists() and not name.startswith("tests/"):
             (project / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, project / name)
-    # What its steps need of setup-python is here already, or is not here at all.
+    # The stub of setup-python selects the oldest Python if it is installed here.
     oldest = interpreter(PYTHONS[0])
-    place = folder / "pythons" / PYTHONS[0]
-    place.mkdir(parents=True)
+    pythons = folder / "pythons" / PYTHONS[0]
+    pythons.mkdir(parents=True)
     if oldest:
-        (place / "python3").symlink_to(oldest)
+        (pythons / "python3").symlink_to(oldest)
     stub = folder / "setup-python"
     stub.mkdir()
     (stub / "action.yml").write_text(
@@ -59,7 +59,7 @@ def test_the_self_test_passes(folder: Path) -> None:
     for command in (["init", "-q"], ["add", "--all"], ["commit", "-qm", "all"]):
         identity = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
         subprocess.run(["git", *identity, *command], cwd=project, check=True)
-    done = subprocess.run(
+    process = subprocess.run(
         [
             *(ACT, "push", "--workflows", workflow, "--matrix", f"python:{PYTHONS[0]}"),
             *("--platform", "ubuntu-latest=-self-hosted", "--no-cache-server"),
@@ -69,14 +69,14 @@ def test_the_self_test_passes(folder: Path) -> None:
         env=environment(folder / "home"),
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=SECONDS,
+        timeout=TIMEOUT_SECONDS,
         check=False,
     )
-    said = done.stdout.decode() + done.stderr.decode()
-    assert done.returncode == 0, said
-    assert "0.1.0 false, 0.1.0 true, failure, 1 1" in said
+    output = process.stdout.decode() + process.stderr.decode()
+    assert process.returncode == 0, output
+    assert "0.1.0 false, 0.1.0 true, failure, 1 1" in output
     if oldest:
-        assert re.search(rf"\| Python {re.escape(PYTHONS[0])}\.", said), said
+        assert re.search(rf"\| Python {re.escape(PYTHONS[0])}\.", output), output
 
 
 def free_port() -> int:

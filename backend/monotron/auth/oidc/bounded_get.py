@@ -1,7 +1,7 @@
-"""One GET of a small document from an issuer, with bounds on everything it could do to us.
+"""One GET of a small document from an issuer, limited in time, size and addresses.
 
-Not by urllib: that follows redirects, resolves a name each time it is asked to, knows file: URLs,
-and has a time limit for a read, none for the whole.
+urllib is not used because it follows redirects, resolves a name for each connection, supports
+file: URLs, and limits the time of a single read only.
 """
 
 import io
@@ -13,136 +13,147 @@ from typing import cast
 from urllib.parse import SplitResult
 
 from monotron.auth.oidc.issuers import Issuer
-from monotron.auth.oidc.ssrf import Resolve, may_connect
+from monotron.auth.oidc.ssrf import Resolve, is_allowed_address
 
-SECONDS = 5.0
+TIMEOUT_SECONDS = 5.0
 MAX_BYTES = 256 * 1024
-"""Of an answer, with its header."""
+"""Of a response, including its header."""
 
 
 class FetchFailed(Exception):
-    """The message says why, for the operator's log."""
+    """The message states the reason for the operator's log."""
 
 
 class FetchDeadline:
-    """When everything must be over."""
+    """The time limit of a whole fetch."""
 
-    def __init__(self, monotonic: Callable[[], float], seconds: float = SECONDS) -> None:
+    def __init__(
+        self, monotonic: Callable[[], float], timeout_seconds: float = TIMEOUT_SECONDS
+    ) -> None:
         self._monotonic = monotonic
-        self._end = monotonic() + seconds
+        self._end = monotonic() + timeout_seconds
 
-    def left(self) -> float:
-        """Seconds, more than 0. `FetchFailed` if there are none."""
+    def left_seconds(self) -> float:
+        """The remaining time, more than 0. Raises FetchFailed if it is over."""
         left = self._end - self._monotonic()
         if left <= 0:
-            raise FetchFailed(f"it took longer than {SECONDS:.0f} s")
+            raise _timed_out()
         return left
 
 
 def get(url: SplitResult, issuer: Issuer, deadline: FetchDeadline, resolve: Resolve) -> bytes:
-    """The body of a 200 answer. Blocks, at most until the deadline. `FetchFailed`."""
+    """The body of a response with status 200. Blocks until the deadline. Raises FetchFailed."""
     try:
-        line = _connect(url, issuer, deadline, resolve)
+        connected = _connect(url, issuer, deadline, resolve)
         try:
-            return _ask(url, line)
+            return _request(url, connected)
         finally:
-            line.hang_up()
+            connected.disconnect()
     except ssl.SSLCertVerificationError as error:
         raise FetchFailed(f"its certificate is not trusted ({error.verify_message})") from error
     except TimeoutError as error:
-        raise FetchFailed(f"it took longer than {SECONDS:.0f} s") from error
+        raise _timed_out() from error
     except OSError as error:
-        raise FetchFailed(f"it cannot be reached ({error.strerror or 'no reason'})") from error
+        reason = error.strerror or "unknown reason"
+        raise FetchFailed(f"it cannot be reached ({reason})") from error
     except (HTTPException, ValueError) as error:
-        raise FetchFailed("it does not speak HTTP as it should") from error
+        raise FetchFailed("its response is not valid HTTP") from error
 
 
-class _Line:
-    """A connection as `http.client` uses it, with the deadline and the bound on what is read."""
+def _timed_out() -> FetchFailed:
+    return FetchFailed(f"timed out after {TIMEOUT_SECONDS:.0f} s")
+
+
+class _DeadlineSocket:
+    """A socket as `http.client` uses it, limited by the deadline and in bytes read."""
 
     def __init__(self, connected: socket.socket, deadline: FetchDeadline) -> None:
         self._socket = connected
         self._deadline = deadline
 
     def sendall(self, data: bytes) -> None:
-        self._socket.settimeout(self._deadline.left())
+        self._socket.settimeout(self._deadline.left_seconds())
         self._socket.sendall(data)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Bounded(self._socket, self._deadline))
+        return io.BufferedReader(_BoundedReader(self._socket, self._deadline))
 
     def close(self) -> None:
-        """Nothing: `http.client` lets go of a line before it has read the last answer from it."""
+        """Does nothing: `http.client` closes a socket before it has read the last response."""
 
-    def hang_up(self) -> None:
+    def disconnect(self) -> None:
         self._socket.close()
 
 
-class _Bounded(io.RawIOBase):
-    """A limit for each read would let a body drip for ever: each gets what is left of the whole."""
+class _BoundedReader(io.RawIOBase):
+    """Gives each read the remaining time. With a fixed timeout per read, a body could drip on."""
 
     def __init__(self, connected: socket.socket, deadline: FetchDeadline) -> None:
         self._socket = connected
         self._deadline = deadline
-        self._read = 0
+        self._bytes_read = 0
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def] # a Buffer, from 3.12 on
-        self._socket.settimeout(self._deadline.left())
+        self._socket.settimeout(self._deadline.left_seconds())
         count = self._socket.recv_into(buffer)
-        self._read += count
-        if self._read > MAX_BYTES:
-            raise FetchFailed(f"it answers with more than {MAX_BYTES // 1024} KiB")
+        self._bytes_read += count
+        if self._bytes_read > MAX_BYTES:
+            raise FetchFailed(f"its response has more than {MAX_BYTES // 1024} KiB")
         return count
 
 
-def _connect(url: SplitResult, issuer: Issuer, deadline: FetchDeadline, resolve: Resolve) -> _Line:
-    """Resolves once, and connects to the very address that was looked at (DNS rebinding)."""
+def _connect(
+    url: SplitResult, issuer: Issuer, deadline: FetchDeadline, resolve: Resolve
+) -> _DeadlineSocket:
+    """Resolve once, and connect to exactly the address that was checked (DNS rebinding)."""
     host = str(url.hostname)
     port = url.port or (443 if url.scheme == "https" else 80)
     addresses = resolve(host, port)
     for address in addresses:
-        if not may_connect(address, allow_private=issuer.allow_private):
+        if not is_allowed_address(address, allow_private=issuer.allow_private):
             raise FetchFailed(
-                f"{host} is at {address}, no public address. If it is an issuer in your own "
-                "network, set allow_private for it"
+                f"{host} has the address {address}, which is not public. If this is an issuer in "
+                "your own network, set `allow_private` for it"
             )
-    connected = _first_to_answer(addresses, port, deadline)
+    connected = _connect_to_any(addresses, port, deadline)
     try:
         if url.scheme == "https":
-            connected.settimeout(deadline.left())
+            connected.settimeout(deadline.left_seconds())
             context = ssl.create_default_context(cafile=issuer.ca_file)
             connected = context.wrap_socket(connected, server_hostname=host)
     except BaseException:
         connected.close()
         raise
-    return _Line(connected, deadline)
+    return _DeadlineSocket(connected, deadline)
 
 
-def _first_to_answer(addresses: list[str], port: int, deadline: FetchDeadline) -> socket.socket:
-    failure = OSError(0, "it has no address")
+def _connect_to_any(addresses: list[str], port: int, deadline: FetchDeadline) -> socket.socket:
+    last_error = OSError(0, "its name has no address")
     for position, address in enumerate(addresses):
-        # One that swallows packets must leave the next its share.
-        share = deadline.left() / (len(addresses) - position)
+        # An address that drops packets must leave time for the next one.
+        share = deadline.left_seconds() / (len(addresses) - position)
         try:
             return socket.create_connection((address, port), timeout=share)
         except OSError as error:
-            failure = error
-    raise failure
+            last_error = error
+    raise last_error
 
 
-def _ask(url: SplitResult, line: _Line) -> bytes:
+def _request(url: SplitResult, connected: _DeadlineSocket) -> bytes:
     host = str(url.hostname)
     connection = (HTTPSConnection if url.scheme == "https" else HTTPConnection)(host, url.port)
-    connection.sock = cast(socket.socket, line)
+    connection.sock = cast(socket.socket, connected)
     path = (url.path or "/") + (f"?{url.query}" if url.query else "")
     connection.request("GET", path, headers={"Accept": "application/json", "Connection": "close"})
     with connection.getresponse() as response:
         if 300 <= response.status < 400:
-            raise FetchFailed(f"it answers {response.status}, and redirects are not followed")
+            raise FetchFailed(
+                f"it responds with status {response.status}, but redirects are not followed"
+            )
         if response.status != 200:
-            raise FetchFailed(f"it answers {response.status}")
-        # With an amount: without one, http.client reserves as much memory as the answer announces.
+            raise FetchFailed(f"it responds with status {response.status}")
+        # Without a size, http.client allocates as much memory as the response announces.
         return response.read(MAX_BYTES + 1)

@@ -1,7 +1,7 @@
-"""Whose a verified token is, and the checks of its claims that do not depend on a rule.
+"""The identity of a verified token, and the checks of its claims that do not depend on a rule.
 
-They run on signed claims only, so their errors may say what was wrong: to the holder of a token
-that its issuer gave to somebody.
+The checks run on verified claims only. Therefore their errors may state what is wrong: they are
+read by the holder of a token that a trusted issuer has signed.
 """
 
 import re
@@ -15,35 +15,38 @@ from monotron.auth.oidc.issuers import Issuer
 from monotron.auth.oidc.providers import PROVIDERS
 from monotron.errors import Unauthenticated
 
-LEEWAY = 30
-"""By how many seconds the issuer's clock and ours may differ. PyPI's is 30, too."""
+LEEWAY_SECONDS = 30
+"""The tolerated difference between the clocks of the issuer and of this server, as on PyPI."""
 
-MAX_LIFE = 24 * 3600
-"""Seconds from `iat` to `exp`."""
+MAX_LIFETIME_SECONDS = 24 * 3600
+"""From `iat` to `exp`."""
 
-REQUIRED = ("iss", "aud", "exp", "iat", "nbf", "jti")
-_MAX_NAME = 120
-_FRESH = "Ask for a fresh one in the step that uses it."
+REQUIRED_CLAIMS = ("iss", "aud", "exp", "iat", "nbf", "jti")
+
+_MAX_NAME_CHARACTERS = 120
+_MAX_LABEL_CHARACTERS = 50
+_MAX_RUN_CHARACTERS = 40
+_REQUEST_NEW = "Request a new token in the step that uses it."
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Somebody for whom an issuer vouches."""
+    """The holder of a verified token."""
 
     issuer: str
-    """The issuer's url."""
+    """The issuer's URL."""
 
     claims: Mapping[str, Any] = field(repr=False)
-    """All of them, verified. Names and addresses of people are among them: not for a log."""
+    """All claims, verified. They contain personal data, so they must not be logged."""
 
     jti: str
-    """Unlike that of any other token of the issuer."""
+    """Unique among the tokens of the issuer."""
 
     expires_at: int
-    """In seconds since 1970. The token is taken for up to `LEEWAY` longer."""
+    """Seconds since the epoch. The token is accepted up to `LEEWAY_SECONDS` longer."""
 
     name: str
-    """For ledger and log: up to 120 of `[A-Za-z0-9._:/@+-]`. Not to decide anything by."""
+    """For ledger and log: up to 120 of `[A-Za-z0-9._:/@+-]`. Never used for decisions."""
 
 
 _quoting = Repr()
@@ -52,89 +55,94 @@ _quoting.maxstring = _quoting.maxlong = _quoting.maxother = 100
 
 
 def quoted(value: object) -> str:
-    """A claim's value for a message: in quotes, short, and nothing in it that does not print."""
+    """A claim's value for an error: in quotes, shortened and printable."""
     return _quoting.repr(value)
 
 
 def check_claims(claims: Mapping[str, Any], issuer: Issuer, audience: str, now: float) -> Identity:
-    """The identity, if a token with these claims is to be taken now. `Unauthenticated`."""
-    for name in REQUIRED:
+    """The identity of a token with these verified claims. Raises Unauthenticated."""
+    for name in REQUIRED_CLAIMS:
         if claims.get(name) is None:
             raise Unauthenticated(
-                f"The identity token has no {name!r}. A token needs: {', '.join(REQUIRED)}. Its "
-                "issuer must be told to put it in."
+                f"The identity token has no {name!r}. Configure its issuer to include the claims "
+                f"{', '.join(REQUIRED_CLAIMS)}."
             )
     if claims["iss"] != issuer.url:
-        raise Unauthenticated("The identity token is of another issuer than the one it was for.")
+        raise Unauthenticated("The identity token names another issuer than its signature.")
     if not isinstance(claims["aud"], str) or claims["aud"] != audience:
         raise Unauthenticated(
-            f"The identity token is for the audience {quoted(claims['aud'])}, and this server "
-            f"takes only tokens for exactly {quoted(audience)}. Ask for one with that audience: "
-            "with `&audience=` behind the request URL on GitHub, `aud:` in `id_tokens:` on GitLab."
+            f"The identity token has the audience {quoted(claims['aud'])}, but this server "
+            f"requires {quoted(audience)}. Request one for that audience: add `&audience=…` to the "
+            "request URL (GitHub), or set `aud:` under `id_tokens:` (GitLab)."
         )
     jti = claims["jti"]
     if not isinstance(jti, str) or not re.fullmatch(r"[!-~]{1,256}", jti):
         raise Unauthenticated(
             "The identity token's 'jti' must be a string of 1 to 256 printable ASCII characters. "
-            "Its issuer must be told to give it one of its own."
+            "Configure its issuer to give every token a unique one."
         )
     return Identity(
         issuer=issuer.url,
         claims=MappingProxyType(dict(claims)),
         jti=jti,
-        expires_at=_check_times(claims, PROVIDERS[issuer.kind].most_age, now),
+        expires_at=_check_times(claims, PROVIDERS[issuer.kind].max_age_seconds, now),
         name=_name(claims, issuer),
     )
 
 
-def _check_times(claims: Mapping[str, Any], most_age: int | None, time: float) -> int:
-    """When the token ends. All times are whole numbers: PyJWT would take strings and fractions."""
-    now = int(time)  # a float less a number of hundreds of digits is an OverflowError
+def _check_times(claims: Mapping[str, Any], max_age_seconds: int | None, time: float) -> int:
+    """The expiry. All times are integers: PyJWT would also accept strings and fractions."""
+    now = int(time)  # subtracting an integer of 400 digits from a float is an OverflowError
     for name in ("exp", "iat", "nbf"):
-        if type(claims[name]) is not int:  # a bool is an int, and no time
+        if type(claims[name]) is not int:  # a bool is an int to isinstance
             raise Unauthenticated(
-                f"The identity token's {name!r} must be a whole number of seconds since 1970. Its "
-                "issuer must be told to make it one."
+                f"The identity token's {name!r} must be an integer: seconds since the epoch. "
+                "Correct the configuration of its issuer."
             )
     exp: int = claims["exp"]
     iat: int = claims["iat"]
     nbf: int = claims["nbf"]
-    if not 0 < exp - iat <= MAX_LIFE:
+    if not 0 < exp - iat <= MAX_LIFETIME_SECONDS:
         raise Unauthenticated(
-            "The identity token's 'exp' must be later than its 'iat' by at most 24 h. Let its "
-            "issuer give shorter-lived tokens."
+            "The identity token's 'exp' must be at most 24 h after its 'iat'. Configure its issuer "
+            "to create tokens with a shorter lifetime."
         )
     for name, start in (("iat", iat), ("nbf", nbf)):
-        if start > now + LEEWAY:
+        if start > now + LEEWAY_SECONDS:
             raise Unauthenticated(
-                f"The identity token is not good yet: its {name!r} is {_seconds(start - now)} s "
-                f"ahead of this server's clock, and {LEEWAY} s are tolerated. Set the clocks right."
+                f"The identity token is not valid yet: {name!r} is {_duration(start - now)} in the "
+                f"future. The allowed clock skew is {LEEWAY_SECONDS} s. Check both clocks."
             )
-    if now >= exp + LEEWAY:
+    if now >= exp + LEEWAY_SECONDS:
         raise Unauthenticated(
-            f"The identity token has expired: its 'exp' was {_seconds(now - exp)} s ago. {_FRESH}"
+            f"The identity token expired {_duration(now - exp)} ago. {_REQUEST_NEW}"
         )
-    if most_age is None:
+    if max_age_seconds is None:
         return exp
-    if now > iat + most_age + LEEWAY:
+    if now > iat + max_age_seconds + LEEWAY_SECONDS:
         raise Unauthenticated(
-            f"The identity token is too old: it is taken for {most_age // 60} min, and its 'iat' "
-            f"was {_seconds(now - iat)} s ago. {_FRESH}"
+            f"The identity token is too old: it was issued {_duration(now - iat)} ago. Tokens of "
+            f"this issuer are accepted for {max_age_seconds // 60} minutes. {_REQUEST_NEW}"
         )
-    return min(exp, iat + most_age)
+    return min(exp, iat + max_age_seconds)
 
 
-def _seconds(seconds: int) -> str:
-    return str(seconds) if seconds < 10**9 else "over 10^9"
+def _duration(seconds: int) -> str:
+    """A duration for an error. Claims may contain integers of any size."""
+    if seconds < 120:
+        return f"{seconds} s"
+    if seconds < 2 * 3600:
+        return f"{seconds // 60} minutes"
+    return f"{seconds // 3600} hours" if seconds < 10**9 else "more than 30 years"
 
 
 def _name(claims: Mapping[str, Any], issuer: Issuer) -> str:
-    """`github:acme/shop:1234567890`. What is too long loses its middle, so the run stays."""
-    what, run = (claims.get(claim) for claim in PROVIDERS[issuer.kind].display)
-    end = f":{_plain(run)[:40]}" if isinstance(run, str) and run else ""
-    label = _plain(issuer.label)[:50]
-    middle = _plain(what) if isinstance(what, str) else "-"
-    return f"{label}:{middle[: _MAX_NAME - len(label) - len(end) - 1]}{end}"
+    """`github:acme/shop:1234567890`. A long name is cut in the middle, to keep the run."""
+    subject, run = (claims.get(claim) for claim in PROVIDERS[issuer.kind].name_claims)
+    end = f":{_plain(run)[:_MAX_RUN_CHARACTERS]}" if isinstance(run, str) and run else ""
+    label = _plain(issuer.label)[:_MAX_LABEL_CHARACTERS]
+    middle = _plain(subject) if isinstance(subject, str) else "-"
+    return f"{label}:{middle[: _MAX_NAME_CHARACTERS - len(label) - len(end) - 1]}{end}"
 
 
 def _plain(text: str) -> str:

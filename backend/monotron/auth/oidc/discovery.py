@@ -1,4 +1,4 @@
-"""Where an issuer keeps its keys (OpenID Connect Discovery 1.0 §4), and what lies there."""
+"""Fetches the keys of an issuer, by its discovery document (OpenID Connect Discovery 1.0 §4)."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,9 @@ from monotron.auth.oidc.jwt_parsing import MalformedToken, read_object
 from monotron.auth.oidc.ssrf import Resolve, resolve
 
 Fetch = Callable[[Issuer], bytes]
-"""The document with an issuer's keys. May block, in its thread. `FetchFailed`."""
+"""Returns the document with an issuer's keys. May block its thread. Raises FetchFailed."""
+
+_PATH = "/.well-known/openid-configuration"
 
 
 def fetch_keys(
@@ -19,34 +21,37 @@ def fetch_keys(
     resolve: Resolve = resolve,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> bytes:
-    """The issuer's JWK Set as it comes, by one or two requests within one deadline."""
+    """The issuer's JWK Set, unparsed. Sends one or two requests within one deadline.
+
+    Raises FetchFailed.
+    """
     deadline = FetchDeadline(monotonic)
     if issuer.jwks_url is not None:
         url = urlsplit(issuer.jwks_url)
     else:
-        address = issuer.url.removesuffix("/") + "/.well-known/openid-configuration"
-        url = _jwks_url(issuer, get(urlsplit(address), issuer, deadline, resolve))
+        document = get(urlsplit(issuer.url.removesuffix("/") + _PATH), issuer, deadline, resolve)
+        url = _jwks_url(issuer, document)
     return get(url, issuer, deadline, resolve)
 
 
 def _jwks_url(issuer: Issuer, document: bytes) -> SplitResult:
     try:
-        found = read_object(document)
+        members = read_object(document)
     except MalformedToken as error:
-        raise FetchFailed(f"its discovery document cannot be used: {error}") from error
-    if found.get("issuer") != issuer.url:
+        raise FetchFailed(f"invalid discovery document: {error}") from error
+    if members.get("issuer") != issuer.url:
         raise FetchFailed(
-            f"its discovery document is of the issuer {str(found.get('issuer'))[:200]!r}. Write "
-            "the url of the issuer in that way, to the letter"
+            f"its discovery document names the issuer {str(members.get('issuer'))[:200]!r}. Set "
+            "`url` to exactly this value"
         )
     try:
-        url = split_url(found.get("jwks_uri"), "jwks_uri", plain=issuer.allow_private)
+        url = split_url(members.get("jwks_uri"), "jwks_uri", allow_http=issuer.allow_private)
     except ValueError as error:
-        raise FetchFailed(f"in its discovery document, {error}") from error
+        raise FetchFailed(f"invalid discovery document: {error}") from error
     own = urlsplit(issuer.url)
     if (url.scheme, url.netloc.lower()) != (own.scheme, own.netloc.lower()):
         raise FetchFailed(
-            f"its discovery document sends for keys to {url.netloc[:200]}, another host. If that "
-            "is right, set jwks_url for it"
+            f"its discovery document refers to keys on another host, {url.netloc[:200]}. If that "
+            "is correct, set `jwks_url` for this issuer"
         )
     return url

@@ -1,88 +1,105 @@
-"""What the tokens of each platform say, and what of it a rule may rest on: one table a platform.
+"""The claims of each CI platform, and which of them a rule may use: one table per platform.
 
-Whatever is in no table is refused: a claim that a platform adds tomorrow gives nobody anything,
-and an event that it adds tomorrow is not allowed until a rule names it.
+What is not in a table is rejected: a claim that a platform adds later grants nothing, and an event
+that it adds later is not accepted until a rule names it.
 
-The claims: docs.github.com/en/actions/reference/security/oidc and
+Sources: docs.github.com/en/actions/reference/security/oidc and
 docs.gitlab.com/ci/secrets/id_token_authentication.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-MINUTE = 60
+MINUTE_SECONDS = 60
+
+
+class ClaimFormat(NamedTuple):
+    """The format of a claim's value in a rule; *description* completes "must be …"."""
+
+    pattern: str
+    description: str
 
 
 @dataclass(frozen=True)
 class Workflow:
-    """The claim that names the file of a pipeline's steps as `FILE@WHERE`.
+    """The claim that names the file of a pipeline's steps as `FILE@REF`.
 
-    WHERE must be the value of one of the claims *where* of the same token; otherwise the file of
-    another branch would stand for this one's (PyPI does the same).
+    REF must be the value of one of the claims *refs* of the same token. Otherwise the file of
+    another branch would be accepted (PyPI has the same check).
     """
 
     claim: str
-    where: tuple[str, str]
+    refs: tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Provider:
-    """One platform. A rule needs one of *ids* and, where there are any, one of *places*."""
+    """A platform. A rule needs one of *required_ids* and, if there are any, *location_claims*."""
 
-    ids: frozenset[str]
-    """Claims that say who, in a way that cannot be given away. Numbers, as strings."""
+    required_ids: frozenset[str]
+    """Claims that identify the owner permanently. Numbers, as strings."""
 
-    places: frozenset[str] = frozenset()
-    """Claims that say which part of them: one that not everybody with a branch can get into."""
+    location_claims: frozenset[str] = frozenset()
+    """Claims that restrict where a job runs to what not everyone with a branch can use."""
 
-    conditions: frozenset[str] = frozenset()
-    """Claims that may narrow a rule further."""
+    optional_claims: frozenset[str] = frozenset()
+    """Claims that may restrict a rule further."""
 
-    open_ended: bool = False
-    """Whether a rule may name any other claim, too: what an unknown issuer's claims mean, only
-    its operator knows."""
+    allows_any_claim: bool = False
+    """Whether a rule may use any other claim: only the operator knows what the claims of an
+    unknown issuer mean."""
 
-    names: Mapping[str, str] = field(default_factory=dict)
-    """Claims that look as if they said who, and do not, with what to write instead."""
+    rejected_claims: Mapping[str, str] = field(default_factory=dict)
+    """Claims that seem to identify the owner but do not, with what to use instead."""
+
+    formats: Mapping[str, ClaimFormat] = field(default_factory=dict)
+    """The formats of values by claim."""
 
     workflow: Workflow | None = None
-    caseless: frozenset[str] = frozenset()
-    """Claims of which the platform itself ignores the case."""
+    case_insensitive: frozenset[str] = frozenset()
+    """Claims whose case the platform ignores."""
 
-    event: str | None = None
-    """The claim that says why the job runs. Every token must have it."""
+    event_claim: str | None = None
+    """The claim that states why the job runs. Every token must have it."""
 
-    plain_events: frozenset[str] = frozenset()
-    """Run code that somebody with write access put there. All others a rule must allow."""
+    default_events: frozenset[str] = frozenset()
+    """Events that run code of someone with write access. A rule must allow all others."""
 
-    never: frozenset[str] = frozenset()
+    forbidden_events: frozenset[str] = frozenset()
     """Events that no rule can allow."""
 
-    same: Mapping[str, str] = field(default_factory=dict)
-    """A claim, where a token has it, and the claim of the rule that it must satisfy as well."""
+    duplicate_ids: Mapping[str, str] = field(default_factory=dict)
+    """Claims that must satisfy the rule of another claim, too, if a token has them."""
 
-    most_age: int | None = None
-    """For how many seconds after `iat` a token is taken, if not up to `exp`."""
+    max_age_seconds: int | None = None
+    """The time after `iat` for which a token is accepted, if it is shorter than up to `exp`."""
 
-    display: tuple[str, str] = ("sub", "")
-    """The claims for the name in ledger and log: what it is, and which run of it."""
+    name_claims: tuple[str, str] = ("sub", "")
+    """The claims for the name in ledger and log: the subject, and its run."""
 
 
+_ID = ClaimFormat(r"[1-9][0-9]{0,19}", 'a number as a string, such as "123"')
+_BOOLEAN = ClaimFormat(r"true|false", 'the string "true" or "false"')
+_REF_TYPE = ClaimFormat(r"branch|tag", "branch or tag")
+
+_NAMES_CHANGE = "Names can be released and registered by someone else, ids cannot: use "
 _USE_REPOSITORY_ID = (
-    "Names can be given up and taken by somebody else, ids cannot: use repository_id or "
-    "repository_owner_id (https://api.github.com/repos/OWNER/REPOSITORY: id, owner.id)"
+    _NAMES_CHANGE + "repository_id or repository_owner_id "
+    "(https://api.github.com/repos/OWNER/REPOSITORY: id, owner.id)"
 )
 _USE_PROJECT_ID = (
-    "Names can be given up and taken by somebody else, ids cannot: use project_id (on the "
-    "project's page) or namespace_id (on the group's)"
+    _NAMES_CHANGE + "project_id (on the project's page) or namespace_id (on the group's page)"
 )
-_SUB = "Its form differs from project to project, and it holds names. "
+_SUB = "Its format differs between projects, and it contains names. "
+_USE_WORKFLOW = "Use workflow, with the path before the @. The part after it is always checked"
+_PULL_REQUEST = "The author of a pull request chooses it: use ref or environment"
 
 PROVIDERS: Mapping[str, Provider] = {
     "github": Provider(
-        ids=frozenset({"repository_id", "repository_owner_id"}),
-        places=frozenset({"workflow", "environment", "ref", "ref_protected"}),
-        conditions=frozenset(
+        required_ids=frozenset({"repository_id", "repository_owner_id"}),
+        location_claims=frozenset({"workflow", "environment", "ref", "ref_protected"}),
+        optional_claims=frozenset(
             {
                 "actor_id",
                 "enterprise_id",
@@ -92,23 +109,39 @@ PROVIDERS: Mapping[str, Provider] = {
                 "runner_environment",
             }
         ),
-        names={
+        rejected_claims={
             "repository": _USE_REPOSITORY_ID,
             "repository_owner": _USE_REPOSITORY_ID,
             "sub": _SUB + _USE_REPOSITORY_ID,
-            "actor": "Names can be given up and taken by somebody else: use actor_id",
-            "enterprise": "Names can be given up and taken by somebody else: use enterprise_id",
-            "job_workflow_ref": "Use workflow, with the path before the @; the rest is checked",
-            "workflow_ref": "Use workflow, with the path before the @; the rest is checked",
-            "base_ref": "Whoever opens a pull request chooses it: use ref or environment",
-            "head_ref": "Whoever opens a pull request chooses it: use ref or environment",
+            "actor": _NAMES_CHANGE + "actor_id",
+            "enterprise": _NAMES_CHANGE + "enterprise_id",
+            "job_workflow_ref": _USE_WORKFLOW,
+            "workflow_ref": _USE_WORKFLOW,
+            "base_ref": _PULL_REQUEST,
+            "head_ref": _PULL_REQUEST,
+        },
+        formats={
+            "repository_id": _ID,
+            "repository_owner_id": _ID,
+            "actor_id": _ID,
+            "enterprise_id": _ID,
+            "ref": ClaimFormat(
+                r"refs/(heads|tags|pull)/.+",
+                "a complete ref, such as refs/heads/main or refs/tags/v1",
+            ),
+            "ref_type": _REF_TYPE,
+            "ref_protected": _BOOLEAN,
+            "workflow": ClaimFormat(
+                r"[^/@\s]+/[^/@\s]+/\.github/workflows/[^/@\s]+\.ya?ml",
+                "a file without an @, such as acme/shop/.github/workflows/release.yml",
+            ),
         },
         workflow=Workflow("job_workflow_ref", ("ref", "sha")),
-        caseless=frozenset({"environment"}),
-        event="event_name",
-        # Not issue_comment, workflow_run, pull_request_review and their like, which strangers
-        # cause: with the default branch's workflow, but often on their code.
-        plain_events=frozenset(
+        case_insensitive=frozenset({"environment"}),
+        event_claim="event_name",
+        # Not issue_comment, workflow_run, pull_request_review and similar events, which strangers
+        # can cause: they run the default branch's workflow, but often on code of the stranger.
+        default_events=frozenset(
             {
                 "create",
                 "deployment",
@@ -120,14 +153,14 @@ PROVIDERS: Mapping[str, Provider] = {
                 "workflow_dispatch",
             }
         ),
-        never=frozenset({"pull_request_target"}),
-        most_age=15 * MINUTE,
-        display=("repository", "run_id"),
+        forbidden_events=frozenset({"pull_request_target"}),
+        max_age_seconds=15 * MINUTE_SECONDS,
+        name_claims=("repository", "run_id"),
     ),
     "gitlab": Provider(
-        ids=frozenset({"project_id", "namespace_id"}),
-        places=frozenset({"workflow", "environment", "ref", "ref_path", "ref_protected"}),
-        conditions=frozenset(
+        required_ids=frozenset({"project_id", "namespace_id"}),
+        location_claims=frozenset({"workflow", "environment", "ref", "ref_path", "ref_protected"}),
+        optional_claims=frozenset(
             {
                 "environment_protected",
                 "pipeline_source",
@@ -137,28 +170,48 @@ PROVIDERS: Mapping[str, Provider] = {
                 "user_id",
             }
         ),
-        names={
+        rejected_claims={
             "project_path": _USE_PROJECT_ID,
             "namespace_path": _USE_PROJECT_ID,
             "job_project_path": _USE_PROJECT_ID,
             "job_namespace_path": _USE_PROJECT_ID,
-            "job_project_id": "Use project_id: job_project_id is then held to it as well",
-            "job_namespace_id": "Use namespace_id: job_namespace_id is then held to it as well",
+            "job_project_id": "Use project_id: job_project_id is then checked, too",
+            "job_namespace_id": "Use namespace_id: job_namespace_id is then checked, too",
             "sub": _SUB + _USE_PROJECT_ID,
-            "user_login": "Names can be given up and taken by somebody else: use user_id",
-            "user_email": "Addresses can be given up and taken by somebody else: use user_id",
-            "ci_config_ref_uri": "Use workflow, with what is before the @; the rest is checked",
+            "user_login": _NAMES_CHANGE + "user_id",
+            "user_email": _NAMES_CHANGE + "user_id",
+            "ci_config_ref_uri": _USE_WORKFLOW,
+        },
+        formats={
+            "project_id": _ID,
+            "namespace_id": _ID,
+            "user_id": _ID,
+            "ref": ClaimFormat(
+                r"(?!refs/).+",
+                "the name of a branch or tag, such as main; for complete refs use ref_path",
+            ),
+            "ref_path": ClaimFormat(
+                r"refs/(heads|tags)/.+", "a complete ref, such as refs/heads/main or refs/tags/v1"
+            ),
+            "ref_type": _REF_TYPE,
+            "ref_protected": _BOOLEAN,
+            "environment_protected": _BOOLEAN,
+            "workflow": ClaimFormat(
+                r"[^/@\s]+/[^@\s]+//[^@\s]+",
+                "a file without an @, such as gitlab.com/acme/shop//.gitlab-ci.yml",
+            ),
         },
         workflow=Workflow("ci_config_ref_uri", ("ref_path", "sha")),
-        event="pipeline_source",
-        # Not parent_pipeline: the child of a merge request's pipeline has it, too.
-        plain_events=frozenset(
+        event_claim="pipeline_source",
+        # Not parent_pipeline: child pipelines of a merge request's pipeline have it, too.
+        default_events=frozenset(
             {"api", "chat", "pipeline", "push", "schedule", "trigger", "web", "webide"}
         ),
-        # In pipelines of merge requests from forks, project_* names the fork since GitLab 18.2.2,
-        # job_project_* the project where the job ran (gitlab-org/gitlab 563038).
-        same={"job_project_id": "project_id", "job_namespace_id": "namespace_id"},
-        display=("project_path", "pipeline_id"),
+        # In pipelines of merge requests from forks, project_* is the fork since GitLab 18.2.2, and
+        # job_project_* the project in which the job ran (gitlab-org/gitlab 563038).
+        duplicate_ids={"job_project_id": "project_id", "job_namespace_id": "namespace_id"},
+        name_claims=("project_path", "pipeline_id"),
     ),
-    "other": Provider(ids=frozenset({"sub"}), open_ended=True),
+    "other": Provider(required_ids=frozenset({"sub"}), allows_any_claim=True),
 }
+"""The platforms by the `kind` of an issuer."""

@@ -1,152 +1,167 @@
-"""The members of a rule's JSON form: what each claim may be asked to be."""
+"""The JSON form of claim rules: which claims a rule may restrict, and to which values."""
 
 import re
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
 
-from monotron.auth.oidc.claims import REQUIRED, quoted
-from monotron.auth.oidc.providers import PROVIDERS
+from monotron.auth.oidc.claims import REQUIRED_CLAIMS, quoted
+from monotron.auth.oidc.issuers import ISSUER_NAMES, Issuer
+from monotron.auth.oidc.providers import PROVIDERS, ClaimFormat, Provider
+from monotron.auth.oidc.rules import ClaimRule, is_restrictive
 from monotron.errors import InvalidRequest
 
 MAX_CLAIMS = 16
 MAX_VALUES = 32
-MAX_VALUE = 512
+MAX_VALUE_CHARACTERS = 512
 
+_MEMBERS = ("issuer", "claims", "allow_events")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,99}")
 _EVENT = re.compile(r"[a-z][a-z_]{0,49}")
 
 
-class ClaimFormat(NamedTuple):
-    """What a value must look like, and how to say so."""
+def parse_rule(body: object, issuers: Iterable[Issuer]) -> ClaimRule:
+    """A rule from its JSON form with these members, of which `allow_events` is optional:
 
-    pattern: str
-    cure: str
+        {"issuer": "github", "claims": {"repository_id": "123", "environment": ["release"]},
+         "allow_events": ["pull_request"]}
 
-
-_ID = ClaimFormat(r"[1-9][0-9]{0,19}", 'be a number as a string, such as "123"')
-_YES_OR_NO = ClaimFormat(r"true|false", 'be the string "true" or "false"')
-
-CLAIM_FORMATS: Mapping[str, Mapping[str, ClaimFormat]] = {
-    "github": {
-        "repository_id": _ID,
-        "repository_owner_id": _ID,
-        "actor_id": _ID,
-        "enterprise_id": _ID,
-        "ref": ClaimFormat(
-            r"refs/(heads|tags|pull)/.+", "be a whole ref, such as refs/heads/main or refs/tags/v1"
-        ),
-        "ref_type": ClaimFormat(r"branch|tag", "be branch or tag"),
-        "ref_protected": _YES_OR_NO,
-        "workflow": ClaimFormat(
-            r"[^/@\s]+/[^/@\s]+/\.github/workflows/[^/@\s]+\.ya?ml",
-            "be a file, such as acme/shop/.github/workflows/release.yml, without an @",
-        ),
-    },
-    "gitlab": {
-        "project_id": _ID,
-        "namespace_id": _ID,
-        "user_id": _ID,
-        "ref": ClaimFormat(
-            r"(?!refs/).+", "be a branch's or tag's name, such as main; or use ref_path"
-        ),
-        "ref_path": ClaimFormat(
-            r"refs/(heads|tags)/.+", "be a whole ref, such as refs/heads/main or refs/tags/v1"
-        ),
-        "ref_type": ClaimFormat(r"branch|tag", "be branch or tag"),
-        "ref_protected": _YES_OR_NO,
-        "environment_protected": _YES_OR_NO,
-        "workflow": ClaimFormat(
-            r"[^/@\s]+/[^@\s]+//[^@\s]+",
-            "be a file, such as gitlab.com/acme/shop//.gitlab-ci.yml, without an @",
-        ),
-    },
-    "other": {},
-}
-
-
-def parse_claims(word: str, given: object) -> dict[str, tuple[str, ...]]:
-    """The claims of a rule for an issuer of the kind *word*. `InvalidRequest`."""
-    if not isinstance(given, Mapping) or not 1 <= len(given) <= MAX_CLAIMS:
+    `issuer` is the URL of one of the *issuers*, or its short name. A claim has one string or a
+    list of strings. Raises InvalidRequest, which names the invalid member.
+    """
+    if not isinstance(body, Mapping):
+        raise InvalidRequest("A rule must be an object with `issuer` and `claims`.")
+    for member in body:
+        if member not in _MEMBERS:
+            raise InvalidRequest(
+                f"Unknown member {quoted(member)} of a rule. Allowed: `issuer`, `claims` and "
+                "`allow_events`."
+            )
+    issuer = _find_issuer(body.get("issuer"), issuers)
+    provider = PROVIDERS[issuer.kind]
+    claims = _parse_claims(issuer.kind, body.get("claims"))
+    if not provider.required_ids & claims.keys():
         raise InvalidRequest(
-            f"claims must be an object of 1 to {MAX_CLAIMS} claims with the values that will do, "
-            'such as {"ref_protected": "true"}.'
+            f"`claims` must contain at least one of: {_list(provider.required_ids)}. No other "
+            "claim identifies the owner of a token permanently."
         )
+    if not is_restrictive(provider, claims):
+        raise InvalidRequest(
+            "A trust must also restrict where the job runs. Add at least one of these to "
+            f"`claims`: {_list(provider.location_claims)} (a …_protected claim only as "
+            '"true"). Otherwise anyone who can push a branch could authenticate.'
+        )
+    events = _parse_events(provider, body.get("allow_events", []))
+    return ClaimRule(issuer.url, issuer.kind, MappingProxyType(claims), events)
+
+
+def rule_json(rule: ClaimRule) -> dict[str, Any]:
+    """The JSON form that `parse_rule` reads."""
+    claims = {
+        name: values[0] if len(values) == 1 else list(values)
+        for name, values in rule.claims.items()
+    }
+    events = {"allow_events": list(rule.allowed_events)} if rule.allowed_events else {}
+    return {"issuer": rule.issuer, "claims": claims, **events}
+
+
+def _find_issuer(name: object, issuers: Iterable[Issuer]) -> Issuer:
+    by_url = {issuer.url: issuer for issuer in issuers}
+    issuer = by_url.get(ISSUER_NAMES.get(name, name)) if isinstance(name, str) else None
+    if issuer is None:
+        raise InvalidRequest(
+            f"Untrusted `issuer` {quoted(name)}. This server trusts: "
+            f"{', '.join(by_url) or 'none'}. The operator configures issuers with the setting "
+            "`issuers` or MONOTRON_ISSUERS."
+        )
+    return issuer
+
+
+def _parse_claims(kind: str, body: object) -> dict[str, tuple[str, ...]]:
+    if not isinstance(body, Mapping) or not 1 <= len(body) <= MAX_CLAIMS:
+        raise InvalidRequest(
+            f"`claims` must be an object with 1 to {MAX_CLAIMS} claims. It maps each claim to "
+            'accepted values, for example {"ref_protected": "true"}.'
+        )
+    provider = PROVIDERS[kind]
     claims: dict[str, tuple[str, ...]] = {}
-    for name, values in given.items():
-        _check_name(word, name)
-        claims[name] = _values(name, values, CLAIM_FORMATS[word].get(name))
-    if word == "gitlab" and "ref" in claims and not claims.keys() & {"ref_type", "ref_path"}:
-        # A bare name is that of a branch and of a tag, and tags are protected one by one.
+    for name, values in body.items():
+        _check_name(provider, name)
+        claims[name] = _parse_values(name, values, provider.formats.get(name))
+    if kind == "gitlab" and "ref" in claims and not claims.keys() & {"ref_type", "ref_path"}:
+        # A branch and a tag may have the same name, and they are protected separately.
         claims["ref_type"] = ("branch",)
     return claims
 
 
-def parse_events(word: str, given: object) -> tuple[str, ...]:
-    """The events that a rule allows. `InvalidRequest`."""
-    kind = PROVIDERS[word]
-    if not isinstance(given, list | tuple) or len(given) > MAX_VALUES:
+def _parse_events(provider: Provider, body: object) -> tuple[str, ...]:
+    if not isinstance(body, list | tuple) or len(body) > MAX_VALUES:
         raise InvalidRequest(
-            f'allow_events must be a list of up to {MAX_VALUES} events, such as ["pull_request"].'
+            f"`allow_events` must be a list of at most {MAX_VALUES} events, for example "
+            '["pull_request"].'
         )
-    for event in given:
-        if kind.event is None:
+    for event in body:
+        if provider.event_claim is None:
             raise InvalidRequest(
-                "allow_events must be left out: it is not known which claim of this issuer is the "
-                "event. Ask for the right value in claims."
+                "`allow_events` is not supported for this issuer. It is unknown which of its "
+                "claims is the event: restrict that claim in `claims` instead."
             )
         if not isinstance(event, str) or not _EVENT.fullmatch(event):
-            raise InvalidRequest(f"allow_events: {quoted(event)} is no event.")
-        if event in kind.never:
+            raise InvalidRequest(f"`allow_events`: {quoted(event)} is not a valid event name.")
+        if event in provider.forbidden_events:
             raise InvalidRequest(
-                f"allow_events: {event} cannot be allowed, as it lets strangers' pull requests run "
-                "with the rights of the repository. Count in a workflow that runs on push."
+                f"`allow_events`: {event} cannot be allowed. It runs pull requests of strangers "
+                "with the permissions of the repository. Use a workflow that runs on push."
             )
-        if event in kind.plain_events:
+        if event in provider.default_events:
             raise InvalidRequest(
-                f"allow_events: {event} is always allowed. To take nothing else, ask in claims for "
-                f"{kind.event}."
+                f"`allow_events`: {event} is always allowed. To accept nothing else, restrict "
+                f"`{provider.event_claim}` in `claims`."
             )
-    return tuple(dict.fromkeys(given))
+    return tuple(dict.fromkeys(body))
 
 
-def _check_name(word: str, name: object) -> None:
-    kind = PROVIDERS[word]
+def _check_name(provider: Provider, name: object) -> None:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise InvalidRequest(f"claims: {quoted(name)} cannot be the name of a claim.")
-    if name in REQUIRED:
-        raise InvalidRequest(f"claims.{name} is checked for every token. Leave it out.")
-    if name in kind.names:
-        raise InvalidRequest(f"claims.{name} cannot decide anything. {kind.names[name]}.")
-    known = kind.ids | kind.places | kind.conditions
-    if name not in known and not kind.open_ended:
+        raise InvalidRequest(f"`claims`: {quoted(name)} is not a valid claim name.")
+    if name in REQUIRED_CLAIMS:
+        raise InvalidRequest(f"`claims.{name}` is always checked. Remove it.")
+    if name in provider.rejected_claims:
         raise InvalidRequest(
-            f"claims.{name} is nothing that a rule can ask for. There are: "
-            f"{', '.join(sorted(known))}."
+            f"`claims.{name}` cannot be used in a trust. {provider.rejected_claims[name]}."
         )
+    allowed = provider.required_ids | provider.location_claims | provider.optional_claims
+    if name not in allowed and not provider.allows_any_claim:
+        raise InvalidRequest(f"Unknown claim `claims.{name}`. Allowed: {_list(allowed)}.")
 
 
-def _values(name: str, given: object, form: ClaimFormat | None) -> tuple[str, ...]:
-    values = [given] if isinstance(given, str) else given
+def _parse_values(name: str, body: object, form: ClaimFormat | None) -> tuple[str, ...]:
+    values = [body] if isinstance(body, str) else body
     if not isinstance(values, list | tuple) or not 1 <= len(values) <= MAX_VALUES:
         raise InvalidRequest(
-            f"claims.{name} must be a string, or a list of 1 to {MAX_VALUES} strings. Numbers and "
-            'yes or no are strings, too: "123", "true".'
+            f"`claims.{name}` must be a string or a list of 1 to {MAX_VALUES} strings. Write "
+            'numbers and booleans as strings, too: "123", "true".'
         )
     for value in values:
         if not isinstance(value, str):
             raise InvalidRequest(
-                f"claims.{name}: {quoted(value)} must be a string, as it is in the tokens: in "
+                f"`claims.{name}`: {quoted(value)} must be a string, as in the token. Put it in "
                 "quotes."
             )
-        if not value or len(value) > MAX_VALUE or not value.isprintable():
+        if not value or len(value) > MAX_VALUE_CHARACTERS or not value.isprintable():
             raise InvalidRequest(
-                f"claims.{name}: a value must have 1 to {MAX_VALUE} printable characters."
+                f"`claims.{name}`: a value must have 1 to {MAX_VALUE_CHARACTERS} printable "
+                "characters."
             )
         if "*" in value:
             raise InvalidRequest(
-                f"claims.{name}: {quoted(value)} has a *, and there are no wildcards. List the "
-                "values that will do."
+                f"`claims.{name}`: wildcards such as {quoted(value)} are not supported. List the "
+                "accepted values."
             )
         if form is not None and not re.fullmatch(form.pattern, value):
-            raise InvalidRequest(f"claims.{name}: {quoted(value)} must {form.cure}.")
+            raise InvalidRequest(f"`claims.{name}`: {quoted(value)} must be {form.description}.")
     return tuple(dict.fromkeys(values))
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))

@@ -1,198 +1,170 @@
-"""Whom an identity token must be of: rules, their JSON form, and what speaks against one.
+"""Claim rules: whether a verified identity matches, and the reason if it does not.
 
-A rule lists, for each claim, the values that will do. There are no patterns: of two rules that
-look alike, a wildcard is the one that lets a stranger in.
+A rule lists the accepted values of each claim. There are no wildcards: of two rules that look
+alike, the one with a wildcard is the one that a stranger can satisfy.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any
+from enum import IntEnum
+from typing import Any, NamedTuple
 
 from monotron.auth.oidc.claims import Identity, quoted
-from monotron.auth.oidc.issuers import WORDS, Issuer
 from monotron.auth.oidc.providers import PROVIDERS, Provider
-from monotron.auth.oidc.rule_schema import parse_claims, parse_events
-from monotron.errors import InvalidRequest
 
 MAX_REASONS = 3
 
-# Reasons that end so say nothing about the rule: a stranger may read them.
-_ELSEWHERE = "which this rule is not for"
+
+class Distance(IntEnum):
+    """How far an identity is from a rule: which of its parts differs first."""
+
+    CLAIMS = 0
+    IDS = 1
+    ISSUER = 2
+
+
+class Mismatch(NamedTuple):
+    """Why an identity does not match a rule.
+
+    Anyone can have a token of a public issuer. Therefore *reason*, a sentence without a period,
+    reveals nothing about the rule unless *distance* is CLAIMS.
+    """
+
+    reason: str
+    distance: Distance = Distance.CLAIMS
 
 
 @dataclass(frozen=True)
 class ClaimRule:
-    """Made by `parse_rule`."""
+    """The accepted values of claims. Created by `parse_rule`."""
 
     issuer: str
-    """The url of the one issuer whose identities it is for."""
+    """The URL of the issuer."""
 
     kind: str
+    """The issuer's kind, a key of `PROVIDERS`."""
+
     claims: Mapping[str, tuple[str, ...]]
-    """For each claim the values that will do."""
+    """The accepted values by claim."""
 
     allowed_events: tuple[str, ...] = ()
-    """Events to take besides those that are always taken."""
+    """Events to accept in addition to the provider's default events."""
 
-    def mismatch(self, identity: Identity) -> str | None:
-        """What speaks against it, in words; None if it matches.
-
-        Whoever has other ids than the rule is not told what it says: anybody at all can have a
-        token of a public issuer.
-        """
-        kind, claims = PROVIDERS[self.kind], identity.claims
+    def mismatch(self, identity: Identity, policy: str = "the trust") -> Mismatch | None:
+        """Why the identity does not match; None if it does. *policy* names the rule's owner."""
+        provider, claims = PROVIDERS[self.kind], identity.claims
         if identity.issuer != self.issuer:
-            return f"the issuer is {quoted(identity.issuer)}, {_ELSEWHERE}"
-        if not self.claims or not is_enough(kind, self.claims):
-            return "the rule asks for too little, so it is for nobody"
-        ids = [name for name in self.claims if name in kind.ids]
-        others = [name for name in self.claims if name not in kind.ids]
-        return (
-            next(filter(None, (self._other_id(kind, name, claims) for name in ids)), None)
-            or self._wrong_event(kind, claims)
-            or next(filter(None, (self._wrong_claim(kind, name, claims) for name in others)), None)
-        )
-
-    def _other_id(self, kind: Provider, name: str, claims: Mapping[str, Any]) -> str | None:
-        also = [one for one, other in kind.same.items() if other == name and one in claims]
-        for claim in (name, *also):
-            if claim not in claims:
-                return f"the token has no {claim}, {_ELSEWHERE}"
-            if not _is_one_of(claims[claim], self.claims[name]):
-                return f"the {claim} is {quoted(claims[claim])}, {_ELSEWHERE}"
+            reason = f"No trust exists for the issuer {quoted(identity.issuer)}"
+            return Mismatch(reason, Distance.ISSUER)
+        if not self.claims or not is_restrictive(provider, self.claims):
+            return Mismatch(f"The rule of {policy} is not restrictive enough to match any job")
+        ids = [name for name in self.claims if name in provider.required_ids]
+        others = [name for name in self.claims if name not in provider.required_ids]
+        for name in ids:
+            if reason := self._wrong_id(provider, name, claims):
+                return Mismatch(reason, Distance.IDS)
+        if reason := self._wrong_event(provider, claims, policy):
+            return Mismatch(reason)
+        for name in others:
+            if reason := self._wrong_claim(provider, name, claims, policy):
+                return Mismatch(reason)
         return None
 
-    def _wrong_event(self, kind: Provider, claims: Mapping[str, Any]) -> str | None:
-        if kind.event is None:
-            return None
-        event = claims.get(kind.event)
-        if not isinstance(event, str):
-            return f"the token has no {kind.event}, so it is not known why the job runs"
-        if event in kind.never:
-            return f"the {kind.event} is {quoted(event)}, which strangers cause: no rule allows it"
-        if event in kind.plain_events or event in self.allowed_events:
-            return None
-        return f"the {kind.event} is {quoted(event)}, and the rule does not have it in allow_events"
+    def _wrong_id(self, provider: Provider, name: str, claims: Mapping[str, Any]) -> str:
+        duplicates = [
+            duplicate
+            for duplicate, original in provider.duplicate_ids.items()
+            if original == name and duplicate in claims
+        ]
+        for claim in (name, *duplicates):
+            if claim not in claims:
+                return f"The token has no `{claim}`"
+            if not _is_one_of(claims[claim], self.claims[name]):
+                return f"No trust exists for `{claim}` {quoted(claims[claim])}"
+        return ""
 
-    def _wrong_claim(self, kind: Provider, name: str, claims: Mapping[str, Any]) -> str | None:
-        wanted = self.claims[name]
-        if name == "workflow" and kind.workflow is not None:
-            claim = kind.workflow.claim
-            # Put together and compared, not taken apart: both sides of the @ may hold another.
-            where = [claims[w] for w in kind.workflow.where if _is_filled(claims.get(w))]
-            wanted_here = tuple(f"{path}@{w}" for path in wanted for w in where)
-            if _is_one_of(claims.get(claim), wanted_here):
-                return None
+    def _wrong_event(self, provider: Provider, claims: Mapping[str, Any], policy: str) -> str:
+        claim = provider.event_claim
+        if claim is None:
+            return ""
+        event = claims.get(claim)
+        if not isinstance(event, str):
+            return f"The token has no `{claim}`, so it is unknown why the job runs"
+        if event in provider.forbidden_events:
+            return f"`{claim}` is {quoted(event)}, which no trust can allow: strangers can cause it"
+        if event in provider.default_events or event in self.allowed_events:
+            return ""
+        return f"`{claim}` is {quoted(event)}, but {policy} does not list it in `allow_events`"
+
+    def _wrong_claim(
+        self, provider: Provider, name: str, claims: Mapping[str, Any], policy: str
+    ) -> str:
+        accepted = self.claims[name]
+        if name == "workflow" and provider.workflow is not None:
+            claim = provider.workflow.claim
+            # Composed and compared, not split: both sides of the @ may contain another one.
+            refs = [claims[ref] for ref in provider.workflow.refs if _is_filled(claims.get(ref))]
+            paths = tuple(f"{path}@{ref}" for path in accepted for ref in refs)
+            if _is_one_of(claims.get(claim), paths):
+                return ""
             return (
-                f"the {claim} is {quoted(claims.get(claim))}, and the rule wants the file "
-                f"{_either(wanted)} as it is at the job's own {' or '.join(kind.workflow.where)}"
+                f"`{claim}` is {quoted(claims.get(claim))}, but {policy} requires the file "
+                f"{_either(accepted)} at the job's own `{'` or `'.join(provider.workflow.refs)}`"
             )
         if name not in claims:
-            return f"the token has no {name}, and the rule wants {_either(wanted)}"
-        found = claims[name]
-        if name in kind.caseless and isinstance(found, str):
-            if _is_one_of(_lower(found), tuple(map(_lower, wanted))):
-                return None
-        elif _is_one_of(found, wanted):
-            return None
-        return f"the {name} is {quoted(found)}, and the rule wants {_either(wanted)}"
+            return f"The token has no `{name}`, but {policy} requires {_either(accepted)}"
+        value = claims[name]
+        if name in provider.case_insensitive and isinstance(value, str):
+            if _is_one_of(_lower(value), tuple(map(_lower, accepted))):
+                return ""
+        elif _is_one_of(value, accepted):
+            return ""
+        return f"`{name}` is {quoted(value)}, but {policy} requires {_either(accepted)}"
 
 
-def parse_rule(given: object, issuers: Iterable[Issuer]) -> ClaimRule:
-    """A rule from its JSON form, of exactly these members; `allow_events` may be left out:
-
-        {"issuer": "github", "claims": {"repository_id": "123", "environment": ["release"]},
-         "allow_events": ["pull_request"]}
-
-    `issuer` is the url of one of the *issuers*, or a short word for it. A claim has one value or a
-    list of them, all strings. `InvalidRequest` names the member and the cure.
-    """
-    if not isinstance(given, Mapping):
-        raise InvalidRequest("A rule must be an object with `issuer` and `claims`.")
-    for member in given:
-        if member not in ("issuer", "claims", "allow_events"):
-            raise InvalidRequest(
-                f"A rule has no member {quoted(member)}. It has issuer, claims and allow_events."
-            )
-    named = given.get("issuer")
-    by_url = {issuer.url: issuer for issuer in issuers}
-    issuer = by_url.get(WORDS.get(named, named)) if isinstance(named, str) else None
-    if issuer is None:
-        trusted = ", ".join(by_url) or "none"
-        raise InvalidRequest(
-            f"issuer is {quoted(named)}, and must be one that this server trusts: {trusted}. Which "
-            "those are, its operator says in the config file."
+def describe(mismatches: Iterable[Mismatch]) -> str:
+    """Why no rule matched: up to three reasons of the rules that are nearest to the identity."""
+    mismatches = list(mismatches)
+    if not mismatches:
+        return (
+            "No trust has been configured on this server yet. An administrator can add one, for "
+            "example with `monotron trust github OWNER/REPO`."
         )
-    kind = PROVIDERS[issuer.kind]
-    claims = parse_claims(issuer.kind, given.get("claims"))
-    if not kind.ids & claims.keys():
-        raise InvalidRequest(
-            f"claims must have at least one of: {_list(kind.ids)}. Nothing else says for certain "
-            "whose a token is."
-        )
-    if not is_enough(kind, claims):
-        raise InvalidRequest(
-            f"claims must have at least one of: {_list(kind.places)} (a …_protected only as "
-            '"true"). Without, whoever can push a branch could sign in.'
-        )
-    return ClaimRule(
-        issuer.url,
-        issuer.kind,
-        MappingProxyType(claims),
-        parse_events(issuer.kind, given.get("allow_events", [])),
+    nearest = min(mismatch.distance for mismatch in mismatches)
+    reasons = list(
+        dict.fromkeys(mismatch.reason for mismatch in mismatches if mismatch.distance == nearest)
     )
+    more = len(reasons) - MAX_REASONS
+    rest = [f"{more} more reasons are not shown"] if more > 0 else []
+    return f"No trust matches this job. {'. '.join(reasons[:MAX_REASONS] + rest)}."
 
 
-def rule_json(rule: ClaimRule) -> dict[str, Any]:
-    """The form that `parse_rule` reads."""
-    claims = {
-        name: values[0] if len(values) == 1 else list(values)
-        for name, values in rule.claims.items()
-    }
-    events = {"allow_events": list(rule.allowed_events)} if rule.allowed_events else {}
-    return {"issuer": rule.issuer, "claims": claims, **events}
-
-
-def describe(reasons: Iterable[str]) -> str:
-    """Why no rule matched, as a sentence: up to three reasons, those of the nearest rules first."""
-    different = sorted(dict.fromkeys(reasons), key=lambda reason: reason.endswith(_ELSEWHERE))
-    if not different:
-        return "There is no rule for any identity token."
-    more = len(different) - MAX_REASONS
-    rest = f"; and {more} more" if more > 0 else ""
-    return f"No rule is for this identity token: {'; '.join(different[:MAX_REASONS])}{rest}."
-
-
-def is_enough(kind: Provider, claims: Mapping[str, tuple[str, ...]]) -> bool:
-    """Whether the claims say who, and which part of them. `ref_protected: false` is no part."""
-    if not kind.ids & claims.keys():
+def is_restrictive(provider: Provider, claims: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether the claims restrict both who and where. `ref_protected: false` restricts nothing."""
+    if not provider.required_ids & claims.keys():
         return False
-    places = {
+    locations = {
         name
-        for name in kind.places & claims.keys()
+        for name in provider.location_claims & claims.keys()
         if not name.endswith("_protected") or claims[name] == ("true",)
     }
-    return bool(places) or not kind.places
+    return bool(locations) or not provider.location_claims
 
 
-def _is_one_of(found: object, wanted: tuple[str, ...]) -> bool:
-    """Only a string is equal to a string: `false` is not "false", nor 1 "1"."""
-    return isinstance(found, str) and found in wanted
+def _is_one_of(value: object, accepted: tuple[str, ...]) -> bool:
+    """Only a string equals a string: `false` is not "false", and 1 is not "1"."""
+    return isinstance(value, str) and value in accepted
 
 
-def _is_filled(found: object) -> bool:
-    return isinstance(found, str) and found != ""
+def _is_filled(value: object) -> bool:
+    return isinstance(value, str) and value != ""
 
 
 def _lower(text: str) -> str:
-    """ASCII alone: `str.lower` makes a k of the Kelvin sign."""
+    """Lowercase ASCII letters only: `str.lower` turns the Kelvin sign into a k."""
     return text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
 
 
-def _either(wanted: tuple[str, ...]) -> str:
-    return " or ".join(quoted(value) for value in wanted[:3]) + (", …" if len(wanted) > 3 else "")
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names))
+def _either(accepted: tuple[str, ...]) -> str:
+    shown = " or ".join(quoted(value) for value in accepted[:3])
+    return shown + (", …" if len(accepted) > 3 else "")

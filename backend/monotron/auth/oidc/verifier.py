@@ -1,4 +1,4 @@
-"""From a bearer string to an identity. Imported only where issuers are trusted: it needs PyJWT."""
+"""Verifies identity tokens. Imported only if issuers are configured, because it needs PyJWT."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -13,22 +13,22 @@ from monotron.auth.oidc.jwt_parsing import MalformedToken, read_object, read_unv
 from monotron.errors import Unauthenticated
 
 NOT_ACCEPTED = (
-    "The identity token is not accepted: it is damaged, or its issuer is not one that this server "
-    "trusts, or no key of that issuer vouches for it. Ask for a fresh one, and let the server's "
-    "operator compare its issuer with the trusted ones and look into the server's log."
+    "Identity token rejected. It is malformed, from an issuer that this server does not trust, or "
+    "its signature could not be verified. Request a new token. If it fails again, ask the operator "
+    "to check the setting `issuers` and the server's log."
 )
-"""All that is said as long as nobody vouches for a token, whatever is wrong with it."""
+"""The only error for a token whose signature has not been verified, whatever is wrong with it."""
 
 ALGORITHMS = ("RS256", "ES256")
 _SIGNATURES = PyJWS(algorithms=ALGORITHMS)
 
 
 class TokenVerifier:
-    """Verifies identity tokens of the *issuers* that are made out to the *audience*.
+    """Verifies identity tokens of the *issuers* for the *audience*.
 
-    There is no audience by default: a token that was made for another service would do.
-    *fetch* may block; it is called in a thread. `ValueError` for an audience that is none, and for
-    two issuers with one url.
+    The audience has no default, because a token for another service must not be accepted. *fetch*
+    may block: it is called in a thread. Raises ValueError if the audience is missing, or if two
+    issuers have the same URL.
     """
 
     def __init__(
@@ -41,25 +41,27 @@ class TokenVerifier:
         fetch: Fetch = fetch_keys,
     ) -> None:
         if not isinstance(audience, str) or not audience.strip():
-            raise ValueError("must be this server's own URL, which tokens are then made out to")
+            raise ValueError(
+                "`issuers` requires `audience`: set MONOTRON_AUDIENCE to this server's public URL"
+            )
         self._audience = audience
         self._clock = clock
         self._issuers: dict[str, tuple[Issuer, JwksCache]] = {}
         for issuer in issuers:
             if issuer.url in self._issuers:
-                raise ValueError(f"has the issuer {issuer.url} twice")
+                raise ValueError(f"`issuers` contains {issuer.url} twice")
             self._issuers[issuer.url] = issuer, JwksCache(issuer, fetch, monotonic)
 
     async def verify(self, unverified_token: str) -> Identity:
-        """Whose the token is. `Unauthenticated`.
+        """The identity of the token's holder. Raises Unauthenticated.
 
-        As long as its signature is not known to be good, every failure reads `NOT_ACCEPTED`.
-        After that, the error says which check failed, and what to do.
+        Before the signature is verified, the error is always `NOT_ACCEPTED`. After that, it states
+        which check failed and what to do.
         """
         issuer, key = await self._signer(unverified_token)
         try:
-            # The signature alone. Of the claims, PyJWT would take more than we do (`exp: "9"`),
-            # by a clock of its own.
+            # Verifies the signature only: PyJWT would accept more claims than we do (`exp: "9"`),
+            # and would use a clock of its own.
             signed = _SIGNATURES.decode(unverified_token, key, algorithms=[key.algorithm_name])
             claims = read_object(signed)
         except (PyJWTError, ValueError) as error:
@@ -67,22 +69,24 @@ class TokenVerifier:
         return check_claims(claims, issuer, self._audience, self._clock())
 
     async def _signer(self, unverified_token: str) -> tuple[Issuer, PyJWK]:
-        """The configured issuer that the token names, and that one's key that it names.
+        """The configured issuer that the token names, and its key that the token names.
 
-        Of the header only `alg` and `kid` are looked at: keys that a token brings along or points
-        to (`jwk`, `jku`, `x5c`, `x5u`) are nobody's.
+        Only `alg` and `kid` of the header are used. Keys that a token contains or refers to
+        (`jwk`, `jku`, `x5c`, `x5u`) are ignored.
         """
         try:
             header, claims = read_unverified(unverified_token)
         except MalformedToken as error:
             raise Unauthenticated(NOT_ACCEPTED) from error
-        named, kid, alg = claims.get("iss"), header.get("kid"), header.get("alg")
-        # Both change how a token is to be read (RFC 7515 §4.1.11, RFC 7797).
+        issuer_url, kid, alg = claims.get("iss"), header.get("kid"), header.get("alg")
+        # Both change how a token must be read (RFC 7515 §4.1.11, RFC 7797).
         if "crit" in header or "b64" in header or alg not in ALGORITHMS:
             raise Unauthenticated(NOT_ACCEPTED)
-        if not isinstance(named, str) or not isinstance(kid, str) or named not in self._issuers:
+        if not isinstance(issuer_url, str) or not isinstance(kid, str):
             raise Unauthenticated(NOT_ACCEPTED)
-        issuer, keys = self._issuers[named]
+        if issuer_url not in self._issuers:
+            raise Unauthenticated(NOT_ACCEPTED)
+        issuer, keys = self._issuers[issuer_url]
         key = await keys.key(kid)
         if key is None or key.algorithm_name != alg:
             raise Unauthenticated(NOT_ACCEPTED)

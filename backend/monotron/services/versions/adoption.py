@@ -17,7 +17,9 @@ class Adoption:
         self._standing = standing
         self._clock = clock
 
-    def adopt(self, product: VersionName, version: Version, by: str) -> tuple[Release, bool]:
+    def adopt(
+        self, product: VersionName, version: Version, assigned_by: str
+    ) -> tuple[Release, bool]:
         """The record of the version, and whether it stood already.
 
         `ValueWouldFall` if the product has a higher version, or starts from nothing.
@@ -28,27 +30,31 @@ class Adoption:
             if version < newest or version == NOTHING:
                 raise _would_fall(product, version, newest)
             if stood:
-                self._standing.raise_all(product, version, by)  # perhaps a crash came between
+                self._standing.raise_all(
+                    product, version, assigned_by
+                )  # perhaps a crash came between
                 return stood, True
             self.check_ahead(product, version)
             # The record first: with it, no number on the way is given any more.
-            release = self._release(product, version, newest, by)
+            release = self._release(product, version, newest, assigned_by)
             stands = self._releases.add(release)
             if stands:
                 with in_doubt():
-                    self._standing.raise_all(product, version, by)
+                    self._standing.raise_all(product, version, assigned_by)
                 return stands, stands is not release
             # A token was given the version meanwhile.
 
-    def _release(self, product: VersionName, version: Version, newest: Version, by: str) -> Release:
+    def _release(
+        self, product: VersionName, version: Version, newest: Version, assigned_by: str
+    ) -> Release:
         counted = newest if NOTHING < newest < version else None
         return Release(
             product,
             None,
             version,
             previous=self._standing.below(product, version) or counted,
-            given_at=int(self._clock() * 1000),
-            by=by,
+            created_at=int(self._clock() * 1000),
+            assigned_by=assigned_by,
         )
 
     def check_ahead(self, product: VersionName, version: Version) -> None:

@@ -8,7 +8,7 @@ from monotron.errors import AlreadyReleased, InvalidBump, OutOfLine, ValueWouldF
 from monotron.model import conventional_commits as commits
 from monotron.model.allocation import exhausted
 from monotron.model.component_keys import COMPONENTS, Component, component_key, label_key, part
-from monotron.model.semver import NOTHING, Line, VersionName, places
+from monotron.model.semver import NOTHING, Line, VersionName, sort_key_range
 from monotron.model.series import INT64_MAX
 from monotron.services.versions.adoption import Adoption
 from monotron.services.versions.state import NameState
@@ -88,7 +88,7 @@ class Planner:
         # Nothing stands in the way any more.
         return (
             plan
-            if wanted.dry_run or self._catch_up(product, start, plan, height, wanted.by)
+            if wanted.dry_run or self._catch_up(product, start, plan, height, wanted.assigned_by)
             else None
         )
 
@@ -114,7 +114,7 @@ class Planner:
             raise _already_released(product, target)
         return (
             plan
-            if wanted.dry_run or self._catch_up(product, start, plan, height, wanted.by)
+            if wanted.dry_run or self._catch_up(product, start, plan, height, wanted.assigned_by)
             else None
         )
 
@@ -123,7 +123,7 @@ class Planner:
         for release in self._releases.all_of_token(product, token):
             if release.label and (line is None or line.covers(release.version)):
                 return release.version.finalize_version()
-        newest = self._releases.newest(product, places(line), final=False)
+        newest = self._releases.newest(product, sort_key_range(line), final=False)
         return newest.version.finalize_version() if newest else None
 
     def start(self, product: VersionName, wanted: VersionRequest) -> StartingPoint:
@@ -149,7 +149,7 @@ class Planner:
         return wanted.initial
 
     def _catch_up(
-        self, product: VersionName, start: StartingPoint, plan: Plan, height: int, by: str
+        self, product: VersionName, start: StartingPoint, plan: Plan, height: int, assigned_by: str
     ) -> bool:
         """Raise what lags behind, the plan's series from its height too.
 
@@ -160,13 +160,13 @@ class Planner:
                 if self._standing.begun(product):
                     return False
                 try:
-                    self._adoption.adopt(product, start.initial, by)
+                    self._adoption.adopt(product, start.initial, assigned_by)
                 except ValueWouldFall:
                     return False
             for version in start.behind:
-                self._standing.raise_all(product, version, by)
+                self._standing.raise_all(product, version, assigned_by)
             if height < plan.least - 1:
-                self._standing.advance_to(plan.series, plan.least - 1, by)
+                self._standing.advance_to(plan.series, plan.least - 1, assigned_by)
         return True
 
 

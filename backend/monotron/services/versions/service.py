@@ -14,8 +14,9 @@ from monotron.errors import (
     VersionNotFound,
 )
 from monotron.model.conventional_commits import BumpDecision
-from monotron.model.semver import NOTHING, Line, Release, VersionName, place, places
+from monotron.model.semver import NOTHING, Line, Release, VersionName, sort_key, sort_key_range
 from monotron.model.series import INT64_MAX, Allocation, Reuse
+from monotron.services.executor import StoreExecutor
 from monotron.services.series import SeriesService
 from monotron.services.versions.adoption import Adoption
 from monotron.services.versions.planner import Planner, decide
@@ -31,10 +32,18 @@ MAX_TURNS = 100
 class VersionService:
     """What can be asked of the versions of products. Raises the errors of the store untouched."""
 
-    def __init__(self, store: Store, series: SeriesService, *, clock: Clock = time.time) -> None:
+    def __init__(
+        self,
+        store: Store,
+        series: SeriesService,
+        executor: StoreExecutor,
+        *,
+        clock: Clock = time.time,
+    ) -> None:
         self._store = store
         self._releases = store.releases
         self._series = series
+        self._executor = executor
         self._clock = clock
         self._standing = NameState(store)
         self._adoption = Adoption(store, self._standing, clock)
@@ -55,34 +64,38 @@ class VersionService:
             raise
         except MonotronError:
             # Perhaps refused for what this token was given meanwhile, by another request.
-            stands = await self._series.run(self._stands_now, product, token, wanted)
+            stands = await self._executor.run(self._stands_now, product, token, wanted)
             if stands is None:
                 raise
             return stands
 
-    async def adopt(self, account: int, name: str, version: Version, by: str) -> VersionResult:
+    async def adopt(
+        self, account: int, name: str, version: Version, assigned_by: str
+    ) -> VersionResult:
         """Let counting go on from a version that was given elsewhere."""
-        return await self._series.run(self._adopt, VersionName(account, name), version, by)
+        return await self._executor.run(
+            self._adopt, VersionName(account, name), version, assigned_by
+        )
 
     async def latest(self, account: int, name: str) -> VersionResult:
         """The highest final version; from the series where no record of it is."""
-        return await self._series.run(self._latest, VersionName(account, name))
+        return await self._executor.run(self._latest, VersionName(account, name))
 
     async def of_token(
         self, account: int, name: str, token: str, label: str | None
     ) -> VersionResult:
         """The version of a token: that with *label*, else its final one, else its highest."""
-        return await self._series.run(self._of_token, VersionName(account, name), token, label)
+        return await self._executor.run(self._of_token, VersionName(account, name), token, label)
 
     async def at(self, account: int, name: str, version: Version) -> VersionResult:
         """The release of a version."""
-        return await self._series.run(self._at, VersionName(account, name), version)
+        return await self._executor.run(self._at, VersionName(account, name), version)
 
     async def page(
         self, account: int, name: str, before: Version | None, limit: int
     ) -> tuple[list[VersionResult], Version | None]:
         """Releases, the highest version first, and what to pass as *before* for the next page."""
-        return await self._series.run(self._page, VersionName(account, name), before, limit)
+        return await self._executor.run(self._page, VersionName(account, name), before, limit)
 
     # Reading
 
@@ -120,7 +133,7 @@ class VersionService:
     def _page(
         self, product: VersionName, before: Version | None, limit: int
     ) -> tuple[list[VersionResult], Version | None]:
-        below = places()[1] if before is None else place(before)
+        below = sort_key_range()[1] if before is None else sort_key(before)
         found = self._releases.page(product, below, limit + 1)
         if not found and not self._standing.begun(product):
             raise VersionNotFound(f"{product.name!r} has no version yet.")
@@ -148,24 +161,24 @@ class VersionService:
     ) -> VersionResult:
         decision = None
         if wanted.bump == "auto":
-            stands = await self._series.run(self._stands, product, token, wanted)
+            stands = await self._executor.run(self._stands, product, token, wanted)
             if stands is not None:
                 return stands
             decision = await asyncio.to_thread(decide, text)
         changed = False
         for _ in range(MAX_TURNS):
             try:
-                plan = await self._series.run(self._plan, product, token, wanted, decision)
+                plan = await self._executor.run(self._plan, product, token, wanted, decision)
                 if isinstance(plan, VersionResult):
                     return plan
                 if plan is None:
                     continue
                 changed = changed or plan.initial is not None
-                given = await self._step(plan, product, token, wanted.by)
+                given = await self._step(plan, product, token, wanted.assigned_by)
                 if given is None:
                     continue
                 changed = changed or not given.reused
-                answer = await self._series.run(self._record, plan, product, token, wanted, given)
+                answer = await self._executor.run(self._record, plan, product, token, wanted, given)
             except MonotronError as error:
                 if changed:
                     raise error.in_doubt() from error
@@ -226,7 +239,7 @@ class VersionService:
         return self._given(stands)
 
     async def _step(
-        self, plan: Plan, product: VersionName, token: str, by: str
+        self, plan: Plan, product: VersionName, token: str, assigned_by: str
     ) -> Allocation | None:
         """Give the token a number: the one it has without a record, if that is of use still.
 
@@ -234,12 +247,12 @@ class VersionService:
         """
 
         def next(reuse: Reuse) -> "asyncio.Future[Allocation]":
-            return self._series.next(plan.series, token, reuse, by, up_to=plan.up_to)
+            return self._series.next(plan.series, token, reuse, assigned_by, up_to=plan.up_to)
 
         try:
             given = await next(Reuse.ANY)
             value = given.entry.value
-            if not given.reused or await self._series.run(
+            if not given.reused or await self._executor.run(
                 self._standing.usable, product, plan, token, value
             ):
                 return given
@@ -293,8 +306,8 @@ class VersionService:
             metadata=wanted.metadata,
             previous=previous,
             reason=plan.reason,
-            given_at=int(self._clock() * 1000),
-            by=wanted.by,
+            created_at=int(self._clock() * 1000),
+            assigned_by=wanted.assigned_by,
         )
 
     def _preview(
@@ -308,8 +321,8 @@ class VersionService:
         latest = max(plan.latest, self._standing.ahead(product, version))
         return VersionResult(release, not plan.label and version == latest, reused=False)
 
-    def _adopt(self, product: VersionName, version: Version, by: str) -> VersionResult:
-        release, stood = self._adoption.adopt(product, version, by)
+    def _adopt(self, product: VersionName, version: Version, assigned_by: str) -> VersionResult:
+        release, stood = self._adoption.adopt(product, version, assigned_by)
         return VersionResult(release, self._standing.newest(product) == version, reused=stood)
 
 

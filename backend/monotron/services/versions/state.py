@@ -6,7 +6,14 @@ from semver import Version
 
 from monotron.errors import LineNotFound, ValueWouldFall
 from monotron.model.component_keys import COMPONENTS, Component, component_key, part
-from monotron.model.semver import NOTHING, Line, VersionName, label_and_number, place, places
+from monotron.model.semver import (
+    NOTHING,
+    Line,
+    VersionName,
+    label_and_number,
+    sort_key,
+    sort_key_range,
+)
 from monotron.model.series import SeriesKey
 from monotron.services.versions.types import Plan
 from monotron.store import Store
@@ -30,7 +37,7 @@ class NameState:
 
         With *initial* as if that were in the records.
         """
-        recorded = self._releases.newest(product, places(), final=True)
+        recorded = self._releases.newest(product, sort_key_range(), final=True)
         known = initial or (recorded.version if recorded else NOTHING)
         counted = self.counted(product, known)
         if known <= counted:
@@ -40,7 +47,7 @@ class NameState:
 
     def begun(self, product: VersionName) -> bool:
         """Whether the product has any version, be it a pre-release. Once it has, it keeps it."""
-        recorded = self._releases.newest(product, places(), final=None)
+        recorded = self._releases.newest(product, sort_key_range(), final=None)
         return recorded is not None or self.newest(product) != NOTHING
 
     def counted(self, product: VersionName, expected: Version) -> Version:
@@ -71,12 +78,14 @@ class NameState:
     def below(self, product: VersionName, version: Version) -> Version | None:
         """The highest final version in the records that is below this one's target."""
         final = Version(version.major, version.minor, version.patch)
-        release = self._releases.newest(product, ("", place(final)), final=True)
+        release = self._releases.newest(product, ("", sort_key(final)), final=True)
         return release.version if release else None
 
     def top(self, product: VersionName, target: Version, label: str) -> int:
         """The highest number that a pre-release of the target has in the records."""
-        top = self._releases.newest(product, places(target=target, label=label), final=False)
+        top = self._releases.newest(
+            product, sort_key_range(target=target, label=label), final=False
+        )
         return label_and_number(top.version)[1] if top else 0
 
     def own(self, product: VersionName, plan: Plan, token: str) -> int | None:
@@ -96,7 +105,7 @@ class NameState:
         raised = self._store.entry(plan.series, None)
         if raised and raised.value > value:
             return False
-        if self._releases.adopted(product, (place(version), plan.scope[1])):
+        if self._releases.adopted(product, (sort_key(version), plan.scope[1])):
             return False
         stands = self._releases.at(product, version)
         return stands is None or stands.token == token
@@ -107,7 +116,7 @@ class NameState:
         """Where a line stands, and the version that its series lag behind; `LineNotFound`."""
         if line.covers(latest) and latest != NOTHING:
             return latest, None
-        recorded = self._releases.newest(product, places(line), final=True)
+        recorded = self._releases.newest(product, sort_key_range(line), final=True)
         known = recorded.version if recorded else NOTHING
         minor = line.minor
         if minor is None:
@@ -129,7 +138,7 @@ class NameState:
         first = rows[0].entry if rows else None
         if first and first.value == number and first.token is not None:
             return
-        if pre := self._releases.newest(product, places(line), final=False):
+        if pre := self._releases.newest(product, sort_key_range(line), final=False):
             raise LineNotFound(
                 f"Of the line {line} {product.name!r} has only pre-releases yet, such as "
                 f"{pre.version}, so there is no version to go on from. Make one final, by "
@@ -141,13 +150,13 @@ class NameState:
             "GET /v1/releases/NAME lists what is there."
         )
 
-    def raise_all(self, product: VersionName, version: Version, by: str) -> None:
+    def raise_all(self, product: VersionName, version: Version, assigned_by: str) -> None:
         """Patch first, major last, so that nobody sees a new major with an old patch."""
         for component in reversed(COMPONENTS):
             if value := part(version, component):  # a component of 0 is no step
-                self.advance_to(component_key(product, component, version), value, by)
+                self.advance_to(component_key(product, component, version), value, assigned_by)
 
-    def advance_to(self, series: SeriesKey, value: int, by: str) -> None:
+    def advance_to(self, series: SeriesKey, value: int, assigned_by: str) -> None:
         """Let the series stand at *value* at least."""
         with suppress(ValueWouldFall):  # then somebody has counted on already
-            self._store.advance_to(series, value, by)
+            self._store.advance_to(series, value, assigned_by)

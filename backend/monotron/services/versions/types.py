@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple, get_args
 from semver import Version
 
 from monotron.model.component_keys import Component
-from monotron.model.semver import Line, Release, places, pre_release
+from monotron.model.semver import Line, Release, pre_release, sort_key_range
 from monotron.model.series import ANYBODY, INT64_MAX, SeriesKey
 
 Bump = Literal["major", "minor", "patch", "final", "auto"]
@@ -24,7 +24,7 @@ class VersionRequest(NamedTuple):
     initial_development: bool = True
     """Whether a breaking change of 0.x is a minor step."""
     dry_run: bool = False
-    by: str = ANYBODY
+    assigned_by: str = ANYBODY
     """The name of the principal who asks: kept with what is given, and decides nothing."""
 
 
@@ -70,7 +70,7 @@ class Plan(NamedTuple):
     def scope(self) -> tuple[str, str]:
         """The places of all versions that are counted in the series, or below it."""
         if self.label:
-            return places(target=self.target, label=self.label)
+            return sort_key_range(target=self.target, label=self.label)
         major, minor = self.target.major, self.target.minor
         lines = {"major": None, "minor": Line(major), "patch": Line(major, minor)}
-        return places(lines[self.component])
+        return sort_key_range(lines[self.component])

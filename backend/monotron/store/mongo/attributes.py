@@ -28,7 +28,7 @@ class _Seen(NamedTuple):
 class MongoAttributes(AttributeStore):
     """One document per generation and token. The first four fields are its unique key.
 
-    `{account, key, life, token, attributes: [{name, value}, …], stamp}`.
+    `{account, key, generation, token, attributes: [{name, value}, …], stamp}`.
 
     A call first reads the head of the series, linearizably, for its generation. Then it does one
     operation on one document of this generation: it reads the document, linearizably, or replaces
@@ -67,24 +67,24 @@ class MongoAttributes(AttributeStore):
         self._runtime = runtime
         self._attributes = collection(database, "attributes", sessions.read_concern("majority"))
         self._current = collection(database, "attributes", sessions.read_concern("linearizable"))
-        place = [(field, ASCENDING) for field in ("account", "key", "life", "token")]
+        place = [(field, ASCENDING) for field in ("account", "key", "generation", "token")]
         self._attributes.create_index(place, unique=True)
 
     def all(self, series: SeriesKey, token: str) -> dict[str, str]:
         deadline = self._deadlines.start()
-        life = self._heads.current(series, deadline).life
-        if life is None:
+        generation = self._heads.current(series, deadline).generation
+        if generation is None:
             return {}
-        return self._read(_place(series, life, token), deadline).attributes
+        return self._read(_place(series, generation, token), deadline).attributes
 
     def merge(self, series: SeriesKey, token: str, attributes: Mapping[str, str]) -> dict[str, str]:
         deadline = self._deadlines.start()
-        life = self._heads.current(series, deadline).life
-        if life is None:
+        generation = self._heads.current(series, deadline).generation
+        if generation is None:
             if not merged({}, attributes):  # raises before anything is created
                 return {}
-            life = self._heads.born(series, self._runtime.now_ms(), deadline).life
-        place = _place(series, life, token)
+            generation = self._heads.born(series, self._runtime.now_ms(), deadline).generation
+        place = _place(series, generation, token)
         while True:
             seen = self._read(place, deadline)
             result = merged(seen.attributes, attributes)
@@ -93,10 +93,10 @@ class MongoAttributes(AttributeStore):
 
     def remove(self, series: SeriesKey, token: str, name: str | None) -> bool:
         deadline = self._deadlines.start()
-        life = self._heads.current(series, deadline).life
-        if life is None:
+        generation = self._heads.current(series, deadline).generation
+        if generation is None:
             return False
-        place = _place(series, life, token)
+        place = _place(series, generation, token)
         while True:
             seen = self._read(place, deadline)
             left = {
@@ -159,5 +159,5 @@ class MongoAttributes(AttributeStore):
         return result.matched_count == 1 or result.upserted_id is not None
 
 
-def _place(series: SeriesKey, life: ObjectId | None, token: str) -> Document:
-    return {**where(series), "life": life, "token": token}
+def _place(series: SeriesKey, generation: ObjectId | None, token: str) -> Document:
+    return {**where(series), "generation": generation, "token": token}

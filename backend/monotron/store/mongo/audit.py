@@ -33,7 +33,7 @@ from monotron.store.mongo.client import Document
 from monotron.store.mongo.ledger import where
 from monotron.store.mongo.scan import HEADS_IN_A_SLICE, KEY, ROWS_IN_A_SLICE, CollectionScan
 
-_IN_ORDER = [(field, ASCENDING) for field in ("account", "key", "life", "value")]
+_IN_ORDER = [(field, ASCENDING) for field in ("account", "key", "generation", "value")]
 
 
 class MongoAudit:
@@ -104,7 +104,7 @@ class MongoAudit:
             first = waiting[0]
             further = {"value": {"$gt": first.last}} if first.last is not None else {}
             conditions = [
-                {**where(ledger.series), "life": ledger.head["life"], **more}
+                {**where(ledger.series), "generation": ledger.head["generation"], **more}
                 for ledger, more in zip(waiting, [further, *[{}] * len(waiting)], strict=False)
             ]
             rows, _ = self._slices.find(
@@ -114,13 +114,13 @@ class MongoAudit:
                 ROWS_IN_A_SLICE,
                 now,
             )
-            at = {(*ledger.series, ledger.head["life"]): ledger for ledger in waiting}
+            at = {(*ledger.series, ledger.head["generation"]): ledger for ledger in waiting}
             for row in rows:
-                look_at(at[row["account"], row["key"], row["life"]], row)
+                look_at(at[row["account"], row["key"], row["generation"]], row)
             if len(rows) < ROWS_IN_A_SLICE:
                 done, waiting = waiting, []
             else:
-                last = at[rows[-1]["account"], rows[-1]["key"], rows[-1]["life"]]
+                last = at[rows[-1]["account"], rows[-1]["key"], rows[-1]["generation"]]
                 position = waiting.index(last)
                 done, waiting = waiting[:position], waiting[position:]
             for ledger in done:
@@ -134,7 +134,7 @@ class MongoAudit:
         now = self._slices.read_heads([ledger.series for ledger in ledgers])[0]
         for ledger in ledgers:
             head = now.get(ledger.series)
-            if head is None or head["life"] != ledger.head["life"]:
+            if head is None or head["generation"] != ledger.head["generation"]:
                 continue
             yield from ledger.findings
             if ledger.above is not None and ledger.above > head["value"]:
@@ -144,17 +144,17 @@ class MongoAudit:
     # Versions
 
     def _records(self) -> Iterator[AuditSlice]:
-        order = ("account", "name", "place")
+        order = ("account", "name", "sort_key")
         before: Any = None
         for rows, seen_at in self._slices.pages(self._slices.releases, order):
             findings: list[str] = []
             needs: list[Requirement] = []
             for row in rows:
                 record, wrong = record_of(row)
-                place = tuple(row.get(each) for each in order)
-                if place == before:
+                sort_key = tuple(row.get(each) for each in order)
+                if sort_key == before:
                     wrong.append(of_record(record, "stands twice"))
-                before = place
+                before = sort_key
                 more, need = check(record)
                 findings += [*wrong, *more]
                 needs += [need] if need else []
@@ -172,12 +172,12 @@ class MongoAudit:
                     continue
                 oldest, _ = self._slices.find(
                     self._slices.entries,
-                    {**where(need.series), "life": head["life"]},
+                    {**where(need.series), "generation": head["generation"]},
                     _IN_ORDER,
                     1,
                     now,
                 )
-                since = (oldest or [head])[0]["given_at"]
+                since = (oldest or [head])[0]["created_at"]
                 stand = SeriesState(int(head["value"]), bool(head["batch"]), since)
             finding = not_reached(need, stand)
             findings += [finding] if finding else []
@@ -185,7 +185,7 @@ class MongoAudit:
 
     def _channels(self) -> Iterator[AuditSlice]:
         """Find tokens with two releases of one pre-release label, along the other index."""
-        order = ("account", "name", "token", "channel")
+        order = ("account", "name", "token", "label")
         before: Any = None
         for rows, _ in self._slices.pages(
             self._slices.releases, order, dict.fromkeys(order, 1) | {"_id": 0}
@@ -196,7 +196,7 @@ class MongoAudit:
                 if channel == before:
                     findings.append(
                         f"The token {row['token']!r} has two releases of {row['name']!r} in "
-                        f"account {row['account']}, both in the channel {row['channel']!r}."
+                        f"account {row['account']}, both in the channel {row['label']!r}."
                     )
                 before = channel
             yield AuditSlice(tuple(findings))

@@ -37,15 +37,17 @@ def wrong_head(head: Document) -> str | None:
         return f"stands at {value!r} ({type(value).__name__}), which is no value of 64 bits"
     if not isinstance(batch, list) or not all(isinstance(each, str | None) for each in batch):
         return "has a head whose batch is no list of tokens"
-    if not isinstance(head.get("life"), ObjectId) or not isinstance(head.get("stamp"), ObjectId):
-        return "has a head without a life or a stamp"
+    if not isinstance(head.get("generation"), ObjectId) or not isinstance(
+        head.get("stamp"), ObjectId
+    ):
+        return "has a head without a generation or a stamp"
     if len(batch) > value:
         return f"stands at {value}, and its last step gave {len(batch)} values"
     if not batch and token is not None:
         return "is deleted, and has a current token all the same"
     if batch and batch[-1] != token:
         return f"has the current token {token!r}, and gave its value {value} to {batch[-1]!r}"
-    if isinstance(head.get("by"), list) and len(head["by"]) != len(batch):
+    if isinstance(head.get("assigned_by"), list) and len(head["assigned_by"]) != len(batch):
         return "has a head that names more or fewer credentials than tokens"
     return None
 
@@ -114,11 +116,11 @@ def record_of(row: Document) -> tuple[ReleaseRow, list[str]]:
         row["name"],
         token,
         row.get("version", ""),
-        row.get("place", ""),
+        row.get("sort_key", ""),
         bool(row.get("final")),
         # An adopted version has its version instead of a label.
-        "" if token is None and row["channel"] == row["version"] else row["channel"],
-        None if row.get("given_at") is None else int(row["given_at"]),
+        "" if token is None and row["label"] == row["version"] else row["label"],
+        None if row.get("created_at") is None else int(row["created_at"]),
     )
-    wrong = not isinstance(row.get("given_at"), Int64 | None)
+    wrong = not isinstance(row.get("created_at"), Int64 | None)
     return record, [of_record(record, "has a time that is no integer of 64 bits")] if wrong else []

@@ -24,8 +24,8 @@ class MongoAuthRecords(AuthRecords):
         self, database: "Database[Document]", sessions: Sessions, deadlines: Deadlines
     ) -> None:
         self._deadlines = deadlines
-        self._rows = collection(database, "register", sessions.read_concern("majority"))
-        self._current = collection(database, "register", sessions.read_concern("linearizable"))
+        self._rows = collection(database, "auth_records", sessions.read_concern("majority"))
+        self._current = collection(database, "auth_records", sessions.read_concern("linearizable"))
         self._rows.create_index([("kind", ASCENDING), ("name", ASCENDING)], unique=True)
         self._rows.create_index([("kind", ASCENDING), ("account", ASCENDING), ("name", ASCENDING)])
 
@@ -89,8 +89,8 @@ class MongoTokenUses(TokenUses):
         self, database: "Database[Document]", sessions: Sessions, deadlines: Deadlines
     ) -> None:
         self._deadlines = deadlines
-        self._uses = collection(database, "uses", sessions.read_concern("majority"))
-        self._current = collection(database, "uses", sessions.read_concern("linearizable"))
+        self._uses = collection(database, "token_uses", sessions.read_concern("majority"))
+        self._current = collection(database, "token_uses", sessions.read_concern("linearizable"))
         self._uses.create_index("token", unique=True)
         self._uses.create_index("expires_at", expireAfterSeconds=0)
 

@@ -14,9 +14,9 @@ from pymongo import MongoClient, UpdateMany
 from pymongo.database import Database
 from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
 
-from monotron.config import store_name
 from monotron.errors import MonotronError, StartupError, StorageFull, StoreUnavailable
 from monotron.runtime import Runtime
+from monotron.store import describe
 
 log = logging.getLogger("monotron.store")
 
@@ -152,7 +152,7 @@ def connect(url: str) -> tuple["Database[Document]", bool]:
 
     Raises `StartupError` if the URL is invalid, or the server is unreachable or unsafe.
     """
-    name = store_name(url)
+    name = describe(url)
     try:
         client: MongoClient[Document] = MongoClient(
             url, appname="monotron", retryWrites=True, **_connect_timeout(url)
@@ -208,7 +208,7 @@ def waiting_for(name: str) -> Iterator[None]:
 def unusable(url: str, error: PyMongoError) -> StartupError:
     """Explain why MongoDB cannot be used. The driver's text is logged only."""
     log.error("MongoDB: %s", error)
-    name = store_name(url)
+    name = describe(url)
     code = error.code if isinstance(error, OperationFailure) else None
     if code in (_UNAUTHORIZED, _AUTHENTICATION_FAILED):
         return StartupError(

@@ -30,7 +30,7 @@ class MongoFastForward:
         deadlines: Deadlines,
         runtime: Runtime,
         by_how_much: int,
-        by: str,
+        assigned_by: str,
     ) -> None:
         """*by*: the credential that the ledger records."""
         self._heads = heads
@@ -38,7 +38,7 @@ class MongoFastForward:
         self._deadlines = deadlines
         self._runtime = runtime
         self._by_how_much = by_how_much
-        self._by = by
+        self._by = assigned_by
         self._raised = 0
         self._at_the_end: list[SeriesKey] = []
 
@@ -53,7 +53,7 @@ class MongoFastForward:
     def _values(self, series: SeriesKey) -> list[int]:
         deadline = self._deadlines.start()
         head = self._heads.read([series], deadline)[series]
-        rows = self._ledger.rows(series, head, {}, deadline) if head.alive else []
+        rows = self._ledger.rows(series, head, {}, deadline) if head.is_active else []
         return [*(int(row["value"]) for row in rows), *range(head.first, head.value + 1)]
 
     def _raise(self, keys: Sequence[SeriesKey], components: set[SeriesKey]) -> None:
@@ -78,15 +78,15 @@ class MongoFastForward:
 
     def _move(self, series: SeriesKey, head: Head, more: int, deadline: Deadline) -> HeadUpdate:
         value = raised(head.value, more)
-        if head.alive:
+        if head.is_active:
             self._ledger.seal(series, head, deadline)
             new = head.successor([None], [self._by], value, self._runtime)
             return HeadUpdate(series, head, new)
         # A deleted series keeps its generation, and so the attributes of tokens without a value.
         new = Head(
-            life=head.life or ObjectId(self._runtime.new_id()),
+            generation=head.generation or ObjectId(self._runtime.new_id()),
             value=value,
             stamp=ObjectId(self._runtime.new_id()),
-            given_at=head.given_at,
+            created_at=head.created_at,
         )
         return HeadUpdate(series, head, new)

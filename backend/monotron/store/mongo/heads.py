@@ -23,15 +23,15 @@ MAX_CARRIED = 512
 class Head:
     """The state of a series after one batch. `stamp` is None if the series does not exist yet."""
 
-    life: ObjectId | None = None
+    generation: ObjectId | None = None
     value: int = 0
     token: str | None = None
     batch: tuple[str | None, ...] = ()
     """The tokens for the values up to `value`: those of the last batch, preceded by those of
     earlier batches that were not sealed yet. Empty if the series is deleted."""
     stamp: ObjectId | None = None
-    given_at: int = 0
-    by: tuple[str | None, ...] = ()
+    created_at: int = 0
+    assigned_by: tuple[str | None, ...] = ()
     """The credential that assigned the value of each token of the batch, if it is known."""
     time: Timestamp | None = None
     """The cluster time of the newest known state. Later reads must not be older."""
@@ -49,7 +49,7 @@ class Head:
     """Set when the background thread has sealed the head, or has failed to."""
 
     @property
-    def alive(self) -> bool:
+    def is_active(self) -> bool:
         return bool(self.batch)
 
     @property
@@ -89,7 +89,7 @@ class Head:
     def successor(
         self,
         tokens: Sequence[str | None],
-        by: Sequence[str],
+        assigned_by: Sequence[str],
         value: int,
         runtime: Runtime,
         carried: "tuple[Head, ...]" = (),
@@ -100,20 +100,20 @@ class Head:
         """
         first = len(self.batch) - sum(each.fresh for each in carried)
         return Head(
-            life=self.life or ObjectId(runtime.new_id()),
+            generation=self.generation or ObjectId(runtime.new_id()),
             value=value,
             token=tokens[-1],
             batch=(*self.batch[first:], *tokens),
             stamp=ObjectId(runtime.new_id()),
-            given_at=runtime.now_ms(),
-            by=(*self.by[first:], *by),
+            created_at=runtime.now_ms(),
+            assigned_by=(*self.assigned_by[first:], *assigned_by),
             fresh=len(tokens),
             carried=carried,
         )
 
 
 Sealable: TypeAlias = tuple[SeriesKey, Head]
-EndedLife: TypeAlias = tuple[SeriesKey, ObjectId]
+EndedGeneration: TypeAlias = tuple[SeriesKey, ObjectId]
 
 
 class HeadCache:

@@ -31,9 +31,9 @@ wrong, sealing takes one more call."""
 Session = ClientSession | None
 Index: TypeAlias = list[tuple[str, int]]
 
-_OF_A_LIFE: Index = [("account", ASCENDING), ("key", ASCENDING), ("life", ASCENDING)]
-_BY_VALUE: Index = [*_OF_A_LIFE, ("value", ASCENDING)]
-_BY_TOKEN: Index = [*_OF_A_LIFE, ("token", ASCENDING), ("value", DESCENDING)]
+_OF_GENERATION: Index = [("account", ASCENDING), ("key", ASCENDING), ("generation", ASCENDING)]
+_BY_VALUE: Index = [*_OF_GENERATION, ("value", ASCENDING)]
+_BY_TOKEN: Index = [*_OF_GENERATION, ("token", ASCENDING), ("value", DESCENDING)]
 
 
 class Sessions:
@@ -84,13 +84,13 @@ class Ledger:
         for _, head in heads:
             if head.sealing is not None:
                 head.sealing.wait(deadline.remaining())  # and with it those that it carries
-        unsealed = [each for each in heads if each[1].alive and not each[1].all_sealed()]
+        unsealed = [each for each in heads if each[1].is_active and not each[1].all_sealed()]
         # Other servers have sealed most of their heads, except the most recent ones.
         recent_since = self._now() - RECENT_MS
         recent: list[Sealable] = []
         older: list[Sealable] = []
         for series, head in unsealed:
-            is_recent = head.sealing is None and head.given_at > recent_since
+            is_recent = head.sealing is None and head.created_at > recent_since
             (recent if is_recent else older).append((series, head))
         missing, wrong = self._compare(older, deadline)
         if recent or missing:
@@ -125,7 +125,7 @@ class Ledger:
         conditions = [
             {
                 **where(series),
-                "life": head.life,
+                "generation": head.generation,
                 "value": {"$gte": Int64(head.first), "$lte": Int64(head.value)},
             }
             for series, head in heads
@@ -176,7 +176,7 @@ class Ledger:
         """
         asked: dict[SeriesKey, set[str]] = {}
         for series, token, reuse, *_ in requests:
-            if reuse is Reuse.ANY and heads[series].alive:
+            if reuse is Reuse.ANY and heads[series].is_active:
                 asked.setdefault(series, set()).add(token)
         known = self._last_rows(
             # A batch that starts with 1 contains all entries of its generation.
@@ -202,7 +202,11 @@ class Ledger:
             return known
         most = 4 * sum(map(len, asked.values())) + 64
         conditions = [
-            {**where(series), "life": heads[series].life, "token": {"$in": list(tokens)}}
+            {
+                **where(series),
+                "generation": heads[series].generation,
+                "token": {"$in": list(tokens)},
+            }
             for series, tokens in asked.items()
         ]
         rows = self._find(
@@ -240,7 +244,7 @@ class Ledger:
         newest: bool = False,
     ) -> list[Document]:
         """Return committed rows of the head's generation, not older than the known head."""
-        condition = {**where(series), "life": head.life, **condition}
+        condition = {**where(series), "generation": head.generation, **condition}
         return self._find(condition, [head], deadline, limit=limit, newest=newest)
 
     def _find(
@@ -276,7 +280,7 @@ class Ledger:
         head must be that of its current successor.
         """
         conditions = [
-            {**where(series), "life": head.life, "value": Int64(head.first_fresh)}
+            {**where(series), "generation": head.generation, "value": Int64(head.first_fresh)}
             for series, head in heads
         ]
         rows = self._find(_any(conditions), [head for _, head in heads], deadline, index=_BY_VALUE)
@@ -289,12 +293,12 @@ def _rows(series: SeriesKey, head: Head, first: int) -> list[Document]:
     return [
         {
             **where(series),
-            "life": head.life,
+            "generation": head.generation,
             "value": Int64(value),
             "token": head.batch[value - head.first],
-            "given_at": Int64(head.given_at),
+            "created_at": Int64(head.created_at),
             "stamp": head.stamp,
-            "by": head.by[value - head.first],
+            "assigned_by": head.assigned_by[value - head.first],
         }
         for value in range(first, head.value + 1)
     ]

@@ -9,7 +9,7 @@ from pymongo.errors import DuplicateKeyError
 from semver import Version
 
 from monotron.errors import in_doubt
-from monotron.model.semver import Release, VersionName, parse_line, place
+from monotron.model.semver import Release, VersionName, parse_line, sort_key
 from monotron.runtime import Runtime
 from monotron.store.interface import ReleaseStore
 from monotron.store.mongo.client import Deadlines, Document
@@ -33,10 +33,10 @@ class MongoReleases(ReleaseStore):
         self._current = collection(database, "releases", sessions.read_concern("linearizable"))
         product = [("account", ASCENDING), ("name", ASCENDING)]
         self._releases.create_index(
-            [*product, ("token", ASCENDING), ("channel", ASCENDING)], unique=True
+            [*product, ("token", ASCENDING), ("label", ASCENDING)], unique=True
         )
-        self._releases.create_index([*product, ("place", ASCENDING)], unique=True)
-        self._releases.create_index([*product, ("final", ASCENDING), ("place", ASCENDING)])
+        self._releases.create_index([*product, ("sort_key", ASCENDING)], unique=True)
+        self._releases.create_index([*product, ("final", ASCENDING), ("sort_key", ASCENDING)])
 
     def add(self, release: Release) -> Release | None:
         deadline = self._deadlines.start()
@@ -54,44 +54,44 @@ class MongoReleases(ReleaseStore):
             if deadline.persist(insert):
                 return release
             # Linearizable: the existing row may not be committed yet.
-            of_token = {**_of(release.product), "token": row["token"], "channel": row["channel"]}
+            of_token = {**_of(release.product), "token": row["token"], "label": row["label"]}
             existing = deadline.persist(lambda: self._current.find_one(of_token))
         if existing is None:
             return None
         return release if existing["_id"] == row["_id"] else _release(release.product, existing)
 
     def of_token(self, product: VersionName, token: str, label: str | None) -> Release | None:
-        condition = {"token": token, "channel": label or ""}
+        condition = {"token": token, "label": label or ""}
         return self._first(product, condition)
 
     def all_of_token(self, product: VersionName, token: str) -> list[Release]:
         rows = self._not_stale({**_of(product), "token": token})
         found = [_release(product, row) for row in rows]
-        return sorted(found, key=lambda release: place(release.version), reverse=True)
+        return sorted(found, key=lambda release: sort_key(release.version), reverse=True)
 
     def at(self, product: VersionName, version: Version) -> Release | None:
-        condition = {**_of(product), "place": place(version)}
+        condition = {**_of(product), "sort_key": sort_key(version)}
         row = self._deadlines.start().persist(lambda: self._current.find_one(condition))
         return _release(product, row) if row else None
 
     def newest(
-        self, product: VersionName, places: tuple[str, str], *, final: bool | None
+        self, product: VersionName, key_range: tuple[str, str], *, final: bool | None
     ) -> Release | None:
-        first, end = places
-        condition: Document = {"place": {"$gte": first, "$lt": end}}
+        first, end = key_range
+        condition: Document = {"sort_key": {"$gte": first, "$lt": end}}
         if final is not None:
             condition["final"] = final
         return self._first(product, condition)
 
-    def adopted(self, product: VersionName, places: tuple[str, str]) -> bool:
-        first, end = places
-        condition = {"token": None, "place": {"$gte": first, "$lt": end}}
+    def adopted(self, product: VersionName, key_range: tuple[str, str]) -> bool:
+        first, end = key_range
+        condition = {"token": None, "sort_key": {"$gte": first, "$lt": end}}
         return bool(self._not_stale({**_of(product), **condition}, limit=1))
 
     def page(self, product: VersionName, below: str, limit: int) -> list[Release]:
-        condition = {**_of(product), "place": {"$lt": below}}
+        condition = {**_of(product), "sort_key": {"$lt": below}}
         rows = self._deadlines.start().persist(
-            lambda: list(self._releases.find(condition).sort("place", DESCENDING).limit(limit))
+            lambda: list(self._releases.find(condition).sort("sort_key", DESCENDING).limit(limit))
         )
         return [_release(product, row) for row in rows]
 
@@ -109,7 +109,7 @@ class MongoReleases(ReleaseStore):
     def _first(self, product: VersionName, condition: Document) -> Release | None:
         row = self._deadlines.start().persist(
             lambda: self._releases.find_one(
-                {**_of(product), **condition}, sort=[("place", DESCENDING)]
+                {**_of(product), **condition}, sort=[("sort_key", DESCENDING)]
             )
         )
         return _release(product, row) if row else None
@@ -125,8 +125,8 @@ def _row(release: Release) -> Document:
         "token": release.token,
         # Adopted versions have no token. They are distinguished by their version, which is never a
         # pre-release label.
-        "channel": str(release.version) if release.token is None else release.label or "",
-        "place": place(release.version),
+        "label": str(release.version) if release.token is None else release.label or "",
+        "sort_key": sort_key(release.version),
         "final": release.label is None,
         "version": str(release.version),
         "bump": release.bump,
@@ -134,8 +134,8 @@ def _row(release: Release) -> Document:
         "metadata": release.metadata,
         "previous": None if release.previous is None else str(release.previous),
         "reason": release.reason,
-        "given_at": None if release.given_at is None else Int64(release.given_at),
-        "by": release.by,
+        "created_at": None if release.created_at is None else Int64(release.created_at),
+        "assigned_by": release.assigned_by,
     }
 
 
@@ -149,6 +149,6 @@ def _release(product: VersionName, row: dict[str, Any]) -> Release:
         row["metadata"],
         Version.parse(row["previous"]) if row["previous"] else None,
         row["reason"],
-        None if row["given_at"] is None else int(row["given_at"]),
-        row.get("by"),
+        None if row["created_at"] is None else int(row["created_at"]),
+        row.get("assigned_by"),
     )

@@ -47,7 +47,7 @@ class CollectionScan:
     def products(self) -> tuple[KnownLines, list[SeriesKey]]:
         """Return the names that have versions, and the keys of all series."""
         products = KnownLines()
-        for rows, _ in self.pages(self.releases, ("account", "name", "place")):
+        for rows, _ in self.pages(self.releases, ("account", "name", "sort_key")):
             for row in rows:
                 version = Version.parse(row["version"])
                 products.add_release(row["account"], row["name"], version.major, version.minor)

@@ -12,7 +12,7 @@ from pymongo.collection import Collection
 from monotron.model.series import SeriesKey
 from monotron.runtime import Runtime
 from monotron.store.mongo.client import Deadlines, Document
-from monotron.store.mongo.heads import EndedLife, Head, Sealable
+from monotron.store.mongo.heads import EndedGeneration, Head, Sealable
 from monotron.store.mongo.ledger import Ledger, where
 
 log = logging.getLogger("monotron.store")
@@ -26,7 +26,7 @@ SWEEP_AFTER_SECONDS = 60.0
 MAX_TOKENS = 1000
 """How many tokens one insert seals."""
 
-Item: TypeAlias = Sealable | EndedLife | None
+Item: TypeAlias = Sealable | EndedGeneration | None
 
 
 class Sealer:
@@ -45,7 +45,7 @@ class Sealer:
         self._deadlines = deadlines
         self._runtime = runtime
         self._work: queue.SimpleQueue[Item] = runtime.queue()
-        self._ended: list[tuple[float, int, EndedLife]] = []
+        self._ended: list[tuple[float, int, EndedGeneration]] = []
         self._closing = runtime.event()
         self._thread = runtime.spawn(self._run, "sealer")
 
@@ -54,9 +54,9 @@ class Sealer:
         head.sealing = self._runtime.event()
         self._work.put((series, head))
 
-    def sweep_later(self, series: SeriesKey, life: ObjectId) -> None:
+    def sweep_later(self, series: SeriesKey, generation: ObjectId) -> None:
         """Remove the documents of a generation after `SWEEP_AFTER_SECONDS`."""
-        self._work.put((series, life))
+        self._work.put((series, generation))
 
     def close(self) -> None:
         """Seal what is queued, and end the thread. Generations that are not swept stay unread."""
@@ -87,11 +87,11 @@ class Sealer:
     def _seal(self, heads: Sequence[Sealable]) -> None:
         self._ledger.seal_fresh(heads, self._deadlines.start())
 
-    def _sweep(self, ended: EndedLife) -> None:
-        series, life = ended
+    def _sweep(self, ended: EndedGeneration) -> None:
+        series, generation = ended
         for documents in self._swept:
             with self._deadlines.start().attempt():
-                documents.delete_many({**where(series), "life": life})
+                documents.delete_many({**where(series), "generation": generation})
 
     def _collect(self) -> tuple[list[Sealable], bool]:
         """Wait for work, then add what arrives within a moment. Return false at the end."""

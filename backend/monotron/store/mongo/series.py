@@ -187,7 +187,7 @@ class HeadCollection:
         generation.
         """
         new_id = self._runtime.new_id
-        new = Head(life=ObjectId(new_id()), stamp=ObjectId(new_id()), given_at=now)
+        new = Head(generation=ObjectId(new_id()), stamp=ObjectId(new_id()), created_at=now)
         return self.replace(HeadUpdate(series, Head(), new), deadline) or new
 
     def replace(self, move: HeadUpdate, deadline: Deadline) -> Head | None:
@@ -292,7 +292,7 @@ class HeadCollection:
         condition: dict[str, Any] = {
             # All four: a token may be current again, and so may a value after a restart.
             **where(move.series),
-            "life": seen.life,
+            "generation": seen.generation,
             "value": Int64(seen.value),
             "token": seen.token,
             "stamp": seen.stamp,
@@ -312,14 +312,16 @@ class HeadCollection:
 
 def _state(head: Head) -> Document:
     return {
-        "life": head.life,
+        "generation": head.generation,
         "value": Int64(head.value),
         "token": head.token,
         "batch": list(head.batch),
         "stamp": head.stamp,
-        "given_at": Int64(head.given_at),
+        "created_at": Int64(head.created_at),
         # Most batches have one credential, which is stored once to keep the head small.
-        "by": head.by[0] if len(set(head.by)) == 1 else list(head.by),
+        "assigned_by": head.assigned_by[0]
+        if len(set(head.assigned_by)) == 1
+        else list(head.assigned_by),
         "awaited": None,
     }
 
@@ -327,15 +329,17 @@ def _state(head: Head) -> Document:
 def _head(document: Document | None, time: Timestamp | None) -> Head:
     if document is None:
         return Head(time=time)
-    by = document.get("by")
+    assigned_by = document.get("assigned_by")
     return Head(
-        life=document["life"],
+        generation=document["generation"],
         value=int(document["value"]),
         token=document["token"],
         batch=tuple(document["batch"]),
         stamp=document["stamp"],
-        given_at=int(document["given_at"]),
-        by=tuple(by) if isinstance(by, list) else (by,) * len(document["batch"]),
+        created_at=int(document["created_at"]),
+        assigned_by=tuple(assigned_by)
+        if isinstance(assigned_by, list)
+        else (assigned_by,) * len(document["batch"]),
         awaited=document.get("awaited"),
         time=time,
     )

@@ -13,7 +13,7 @@ replica set and on a sharded cluster alike. docs/how-it-works.md explains every 
 User text is always a value, never a field name or part of an expression.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ from pymongo.errors import PyMongoError
 from monotron.errors import (
     InvalidRequest,
     MonotronError,
+    StartupError,
     StoreUnavailable,
     ValueWouldFall,
     in_doubt,
@@ -52,6 +53,7 @@ from monotron.store.mongo.client import (
     unusable,
 )
 from monotron.store.mongo.fast_forward import MongoFastForward
+from monotron.store.mongo.format import check_format
 from monotron.store.mongo.heads import MAX_REMEMBERED, Head
 from monotron.store.mongo.ledger import Ledger, Sessions, collection
 from monotron.store.mongo.releases import MongoReleases
@@ -104,8 +106,8 @@ class MongoStore(Store):
             database, sessions, self._sealer, runtime, driver, max_remembered
         )
         self.releases = MongoReleases(database, sessions, deadlines, runtime)
-        self.register = MongoAuthRecords(database, sessions, deadlines)
-        self.uses = MongoTokenUses(database, sessions, deadlines)
+        self.auth_records = MongoAuthRecords(database, sessions, deadlines)
+        self.token_uses = MongoTokenUses(database, sessions, deadlines)
         self.attributes: MongoAttributes = MongoAttributes(
             database, sessions, self._heads, deadlines, runtime
         )
@@ -117,14 +119,14 @@ class MongoStore(Store):
         database, replicated = connect(url)
         try:
             with pymongo.timeout(START_SECONDS):
+                check_format(database)
                 return cls(database, runtime=runtime, replicated=replicated)
         except PyMongoError as error:
             database.client.close()
             raise unusable(url, error) from error
-
-    def lane(self, series: SeriesKey) -> Hashable:
-        """One lane for all: a batch of many series costs little more than one series."""
-        return None
+        except StartupError:
+            database.client.close()
+            raise
 
     def allocate(self, requests: Sequence[AllocationRequest]) -> list[Allocation | MonotronError]:
         """Look up and update all series of the batch together.
@@ -293,7 +295,7 @@ class MongoStore(Store):
     def peek(self, keys: Sequence[SeriesKey]) -> list[Entry | None]:
         heads = self._heads.read_current(list(dict.fromkeys(keys)), self._deadlines.start())
         entries = {
-            series: Entry(*series, head.token, head.value) if head.alive else None
+            series: Entry(*series, head.token, head.value) if head.is_active else None
             for series, head in heads.items()
         }
         return [entries[series] for series in keys]
@@ -305,7 +307,7 @@ class MongoStore(Store):
     def entry(self, series: SeriesKey, token: str | None) -> Entry | None:
         deadline = self._deadlines.start()
         head = self._heads.current(series, deadline)
-        if not head.alive:
+        if not head.is_active:
             return None
         for value, given in reversed(list(enumerate(head.batch, head.first))):
             if given == token:
@@ -313,7 +315,7 @@ class MongoStore(Store):
         row = self._ledger.last_row(series, head, token, deadline)
         return Entry(*series, token, int(row["value"])) if row else None
 
-    def advance_to(self, series: SeriesKey, value: int, by: str) -> Allocation:
+    def advance_to(self, series: SeriesKey, value: int, assigned_by: str) -> Allocation:
         deadline = self._deadlines.start()
         head = self._heads.current(series, deadline)
         while True:
@@ -322,10 +324,10 @@ class MongoStore(Store):
                     f"The series {series.key!r} has given {head.value} already, "
                     f"so it cannot be raised to {value}. Raise it to {head.value} or more."
                 )
-            if value == head.value and head.alive:
+            if value == head.value and head.is_active:
                 return Allocation(Entry(*series, head.token, value), reused=True)
             self._ledger.seal(series, head, deadline)
-            new = head.successor([None], [by], value, self._runtime)
+            new = head.successor([None], [assigned_by], value, self._runtime)
             if self._replace(series, head, new, deadline):
                 return Allocation(Entry(*series, None, value), reused=False)
             head = self._heads.read_in_turn(series, deadline)
@@ -336,20 +338,20 @@ class MongoStore(Store):
         while True:
             height = 0 if restart else head.value
             # A deleted series may have attributes: done only if its generation has just begun.
-            over = head.life is None or head.life != first.life
-            if over and not head.alive and height == head.value:
+            over = head.generation is None or head.generation != first.generation
+            if over and not head.is_active and height == head.value:
                 return
             self._ledger.seal(series, head, deadline)
             new_id = self._runtime.new_id
             end = Head(
-                life=ObjectId(new_id()),
+                generation=ObjectId(new_id()),
                 value=height,
                 stamp=ObjectId(new_id()),
-                given_at=self._runtime.now_ms(),
+                created_at=self._runtime.now_ms(),
             )
             if self._replace(series, head, end, deadline):
-                if head.life is not None:
-                    self._sealer.sweep_later(series, head.life)
+                if head.generation is not None:
+                    self._sealer.sweep_later(series, head.generation)
                 return
             head = self._heads.read_in_turn(series, deadline)
 
@@ -362,13 +364,13 @@ class MongoStore(Store):
     ) -> list[LedgerEntry] | None:
         deadline = self._deadlines.start()
         head = self._heads.read([series], deadline)[series]
-        if not head.alive:
+        if not head.is_active:
             return None
         below = head.value + 1 if before is None else before
-        batch = zip(range(head.first, head.value + 1), head.batch, head.by, strict=True)
+        batch = zip(range(head.first, head.value + 1), head.batch, head.assigned_by, strict=True)
         page = [
-            LedgerEntry(Entry(*series, token, value), head.given_at, by)
-            for value, token, by in reversed(list(batch))
+            LedgerEntry(Entry(*series, token, value), head.created_at, assigned_by)
+            for value, token, assigned_by in reversed(list(batch))
             if value < below
         ][:limit]
         if len(page) < limit:
@@ -378,7 +380,7 @@ class MongoStore(Store):
             )
             for row in rows:
                 entry = Entry(*series, row["token"], int(row["value"]))
-                page.append(LedgerEntry(entry, int(row["given_at"]), row.get("by")))
+                page.append(LedgerEntry(entry, int(row["created_at"]), row.get("assigned_by")))
         return page
 
     def ping(self) -> None:
@@ -389,12 +391,12 @@ class MongoStore(Store):
     def audit(self, *, alone: bool = False) -> Iterator[AuditSlice]:
         return MongoAudit(self._slices).run()
 
-    def bump(self, by_how_much: int, by: str) -> FastForwarded:
+    def fast_forward(self, by_how_much: int, assigned_by: str) -> FastForwarded:
         if not by_how_much:
             return FastForwarded(0, ())
         products, keys = self._slices.products()
         return MongoFastForward(
-            self._heads, self._ledger, self._deadlines, self._runtime, by_how_much, by
+            self._heads, self._ledger, self._deadlines, self._runtime, by_how_much, assigned_by
         ).run(keys, products)
 
     def backup(self, target: Path) -> None:
@@ -421,9 +423,9 @@ class MongoStore(Store):
         with in_doubt():
             if new.batch and self._ledger.were_sealed([(move.series, new)], deadline):
                 return True
-            if not new.batch and head.life == new.life:
+            if not new.batch and head.generation == new.generation:
                 return True  # the delete was applied, and the new generation has a head already
-            if not new.batch and move.in_doubt and head.life != move.seen.life:
+            if not new.batch and move.in_doubt and head.generation != move.seen.generation:
                 raise StoreUnavailable(
                     "The series was deleted while MongoDB did not respond, by this request or by "
                     "another one. Read the series, and repeat the request if necessary."
@@ -433,7 +435,7 @@ class MongoStore(Store):
 
 def _tokens(given: Sequence[AllocationRequest]) -> tuple[list[str], list[str]]:
     """Return the tokens with a new value, and the credential of each."""
-    return [request.token for request in given], [request.by for request in given]
+    return [request.token for request in given], [request.assigned_by for request in given]
 
 
 @dataclass(slots=True, eq=False)

@@ -7,32 +7,32 @@ from monotron.model.series import SeriesKey
 from monotron.store.interface import AttributeStore
 from monotron.store.sqlite.file import SqliteFile, Transaction
 
-_LIFE = "SELECT life FROM series WHERE account = ? AND key = ?"
-# As a DELETE leaves one: dead, and at height 0. Its first value keeps the life.
+_LIFE = "SELECT generation FROM series WHERE account = ? AND key = ?"
+# As a DELETE leaves one: dead, and at height 0. Its first value keeps the generation.
 _NEW_SERIES = """
-INSERT INTO series (life, account, key, value, token, alive)
-VALUES ((SELECT coalesce(max(life), 0) + 1 FROM series), ?, ?, 0, NULL, 0)
+INSERT INTO series (generation, account, key, value, token, is_active)
+VALUES ((SELECT coalesce(max(generation), 0) + 1 FROM series), ?, ?, 0, NULL, 0)
 """
-_ALL = "SELECT name, value FROM attributes WHERE life = ? AND token = ? ORDER BY name"
+_ALL = "SELECT name, value FROM attributes WHERE generation = ? AND token = ? ORDER BY name"
 _SET = """
-INSERT INTO attributes (life, token, name, value) VALUES (?, ?, ?, ?)
-ON CONFLICT (life, token, name) DO UPDATE SET value = excluded.value
+INSERT INTO attributes (generation, token, name, value) VALUES (?, ?, ?, ?)
+ON CONFLICT (generation, token, name) DO UPDATE SET value = excluded.value
 """
 _REMOVE = """
 DELETE FROM attributes
-WHERE life = (SELECT life FROM series WHERE account = ? AND key = ?) AND token = ?
+WHERE generation = (SELECT generation FROM series WHERE account = ? AND key = ?) AND token = ?
 """
 _SWEEP = """
 DELETE FROM attributes
-WHERE rowid IN (SELECT rowid FROM attributes WHERE life = ? LIMIT 64)
+WHERE rowid IN (SELECT rowid FROM attributes WHERE generation = ? LIMIT 64)
 """
 
 
 class SqliteAttributes(AttributeStore):
-    """The table `attributes`, by life.
+    """The table `attributes`, by generation.
 
     A call is one transaction, and there is one at a time: it comes before a DELETE, and is gone
-    with the old life, or after it, and belongs to the new one.
+    with the old generation, or after it, and belongs to the new one.
     """
 
     def __init__(self, file: SqliteFile) -> None:
@@ -66,16 +66,18 @@ class SqliteAttributes(AttributeStore):
         return removed.rowcount > 0
 
 
-def has_attributes(transaction: Transaction, life: int) -> bool:
-    """Whether any token has one in this life."""
-    (found,) = transaction.one("SELECT EXISTS (SELECT 1 FROM attributes WHERE life = ?)", life)
+def has_attributes(transaction: Transaction, generation: int) -> bool:
+    """Whether any token has one in this generation."""
+    (found,) = transaction.one(
+        "SELECT EXISTS (SELECT 1 FROM attributes WHERE generation = ?)", generation
+    )
     return bool(found)
 
 
-def sweep(transaction: Transaction, life: int) -> int:
-    """Remove a few of a life that has ended; answers how many."""
-    return transaction.write(_SWEEP, life).rowcount
+def sweep(transaction: Transaction, generation: int) -> int:
+    """Remove a few of a generation that has ended; answers how many."""
+    return transaction.write(_SWEEP, generation).rowcount
 
 
-def _all(transaction: Transaction, life: int, token: str) -> dict[str, str]:
-    return dict(transaction.execute(_ALL, (life, token)).fetchall())
+def _all(transaction: Transaction, generation: int, token: str) -> dict[str, str]:
+    return dict(transaction.execute(_ALL, (generation, token)).fetchall())

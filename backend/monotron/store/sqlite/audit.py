@@ -28,81 +28,90 @@ RELEASES_IN_A_SLICE = 200
 
 # A head, with what its ledger says of it.
 _HEADS = """
-WITH slice AS MATERIALIZED (SELECT * FROM series WHERE life > ?1 ORDER BY life LIMIT ?2),
+WITH slice AS MATERIALIZED (
+    SELECT * FROM series WHERE generation > ?1 ORDER BY generation LIMIT ?2
+),
 looked_at AS (
     SELECT *,
-        (SELECT max(value) FROM entries WHERE entries.life = slice.life) AS top,
+        (SELECT max(value) FROM entries WHERE entries.generation = slice.generation) AS top,
         (SELECT json_array(token) FROM entries
-         WHERE entries.life = slice.life AND entries.value = slice.value) AS given,
+         WHERE entries.generation = slice.generation AND entries.value = slice.value) AS given,
         (SELECT count(*) FROM series AS other
          WHERE other.account = slice.account AND other.key = slice.key) AS heads,
-        EXISTS (SELECT 1 FROM garbage WHERE garbage.life = slice.life) AS ended
+        EXISTS (SELECT 1 FROM deleted_generations WHERE deleted_generations.generation =
+        slice.generation) AS ended
     FROM slice
 )
-SELECT count(*), max(life), total(alive), json_group_array(
-    json_array(account, key, value, token, alive, top, given, heads, ended, typeof(value))
-) FILTER (WHERE heads <> 1 OR ended OR typeof(value) <> 'integer' OR alive NOT IN (0, 1)
-    OR CASE WHEN alive THEN top IS NOT value OR given IS NOT json_array(token) OR value < 1
+SELECT count(*), max(generation), total(is_active), json_group_array(
+    json_array(account, key, value, token, is_active, top, given, heads, ended, typeof(value))
+) FILTER (WHERE heads <> 1 OR ended OR typeof(value) <> 'integer' OR is_active NOT IN (0, 1)
+    OR CASE WHEN is_active THEN top IS NOT value OR given IS NOT json_array(token) OR value < 1
        ELSE top IS NOT NULL OR token IS NOT NULL OR value < 0 END)
 FROM looked_at
 """
 # A row of a ledger, beside the one before it. The slices overlap in one row.
 _ENTRIES = """
 WITH slice AS MATERIALIZED (
-    SELECT life, value, token, typeof(value) AS type FROM entries
-    WHERE (life, value) >= (?1, ?2) ORDER BY life, value LIMIT ?3
+    SELECT generation, value, token, typeof(value) AS type FROM entries
+    WHERE (generation, value) >= (?1, ?2) ORDER BY generation, value LIMIT ?3
 ),
 looked_at AS (
-    SELECT *, lag(life) OVER in_order AS life_before, lag(value) OVER in_order AS before
-    FROM slice WINDOW in_order AS (ORDER BY life, value)
+    SELECT *, lag(generation) OVER in_order AS generation_before, lag(value) OVER in_order AS before
+    FROM slice WINDOW in_order AS (ORDER BY generation, value)
 ),
 wrong AS (
     SELECT * FROM looked_at
     WHERE type <> 'integer' OR value < 1
-       OR (life = life_before AND (value = before OR (value > before + 1 AND token IS NOT NULL)))
+       OR (generation = generation_before
+           AND (value = before OR (value > before + 1 AND token IS NOT NULL)))
 )
 SELECT count(*),
-    (SELECT count(*) FROM slice JOIN series USING (life) WHERE alive),
-    (SELECT life FROM slice ORDER BY life DESC, value DESC LIMIT 1),
-    (SELECT value FROM slice ORDER BY life DESC, value DESC LIMIT 1),
-    EXISTS (SELECT 1 FROM slice JOIN series USING (life)
-            WHERE alive AND (slice.life, slice.value) = (?1, ?2)),
+    (SELECT count(*) FROM slice JOIN series USING (generation) WHERE is_active),
+    (SELECT generation FROM slice ORDER BY generation DESC, value DESC LIMIT 1),
+    (SELECT value FROM slice ORDER BY generation DESC, value DESC LIMIT 1),
+    EXISTS (SELECT 1 FROM slice JOIN series USING (generation)
+            WHERE is_active AND (slice.generation, slice.value) = (?1, ?2)),
     (SELECT json_group_array(
-        json_array(account, key, wrong.value, type, before, life = life_before))
-     FROM wrong JOIN series USING (life) WHERE alive),
-    (SELECT json_group_array(DISTINCT life) FROM slice
-     WHERE NOT EXISTS (SELECT 1 FROM series WHERE series.life = slice.life)
-       AND NOT EXISTS (SELECT 1 FROM garbage WHERE garbage.life = slice.life))
+        json_array(account, key, wrong.value, type, before, generation = generation_before))
+     FROM wrong JOIN series USING (generation) WHERE is_active),
+    (SELECT json_group_array(DISTINCT generation) FROM slice
+     WHERE NOT EXISTS (SELECT 1 FROM series WHERE series.generation = slice.generation)
+       AND NOT EXISTS (SELECT 1 FROM deleted_generations WHERE deleted_generations.generation =
+       slice.generation))
 FROM slice
 """
-# The lives that have attributes, from one to the next.
+# The generations that have attributes, from one to the next.
 _ATTRIBUTES = """
-WITH RECURSIVE lives (life, number) AS (
-    SELECT min(life), 1 FROM attributes WHERE life > ?1
+WITH RECURSIVE generations (generation, number) AS (
+    SELECT min(generation), 1 FROM attributes WHERE generation > ?1
     UNION ALL
-    SELECT (SELECT min(life) FROM attributes WHERE life > lives.life), number + 1 FROM lives
-    WHERE life IS NOT NULL AND number < ?2
+    SELECT (SELECT min(generation) FROM attributes WHERE generation > generations.generation),
+        number + 1 FROM generations
+    WHERE generation IS NOT NULL AND number < ?2
 )
-SELECT max(life), (SELECT json_group_array(life) FROM lives WHERE life IS NOT NULL
-     AND NOT EXISTS (SELECT 1 FROM series WHERE series.life = lives.life)
-     AND NOT EXISTS (SELECT 1 FROM garbage WHERE garbage.life = lives.life))
-FROM lives
+SELECT max(generation), (SELECT json_group_array(generation) FROM generations
+     WHERE generation IS NOT NULL
+     AND NOT EXISTS (SELECT 1 FROM series WHERE series.generation = generations.generation)
+     AND NOT EXISTS (SELECT 1 FROM deleted_generations WHERE deleted_generations.generation =
+     generations.generation))
+FROM generations
 """
 _RELEASES = """
 WITH slice AS MATERIALIZED (
     SELECT rowid AS number, * FROM releases WHERE rowid > ?1 ORDER BY rowid LIMIT ?2
 )
 SELECT max(number), json_group_array(json_array(
-    account, name, token, version, place, final, label, given_at,
+    account, name, token, version, sort_key, final, label, created_at,
     (SELECT count(*) FROM releases AS other WHERE other.account = slice.account
-     AND other.name = slice.name AND other.place = slice.place),
+     AND other.name = slice.name AND other.sort_key = slice.sort_key),
     (SELECT count(*) FROM releases AS other WHERE other.account = slice.account
      AND other.name = slice.name AND other.token = slice.token AND other.label = slice.label)))
 FROM slice
 """
 _STANDS = """
-SELECT json_group_array(json_array(wanted.key, series.value, series.alive,
-    (SELECT given_at FROM entries WHERE entries.life = series.life ORDER BY value LIMIT 1)))
+SELECT json_group_array(json_array(wanted.key, series.value, series.is_active,
+    (SELECT created_at FROM entries WHERE entries.generation = series.generation
+     ORDER BY value LIMIT 1)))
 FROM json_each(?) AS wanted
 JOIN series ON series.account = wanted.value ->> 0 AND series.key = wanted.value ->> 1
 """
@@ -122,8 +131,8 @@ def _heads(file: SqliteFile) -> Iterator[AuditSlice]:
     last = -(1 << 63)
     while True:
         with file.transaction() as transaction:
-            heads, last, alive, wrong = transaction.one(_HEADS, last, SERIES_IN_A_SLICE)
-        yield AuditSlice(tuple(_of_head(*row) for row in json.loads(wrong)), series=int(alive))
+            heads, last, is_active, wrong = transaction.one(_HEADS, last, SERIES_IN_A_SLICE)
+        yield AuditSlice(tuple(_of_head(*row) for row in json.loads(wrong)), series=int(is_active))
         if heads < SERIES_IN_A_SLICE:
             return
 
@@ -133,7 +142,7 @@ def _of_head(
     key: str,
     value: Any,
     token: str | None,
-    alive: int,
+    is_active: int,
     top: int | None,
     given: list[str | None] | None,
     heads: int,
@@ -142,9 +151,9 @@ def _of_head(
 ) -> str:
     if heads != 1:
         what = f"has {heads} heads"
-    elif type != "integer" or value < 0 or alive not in (0, 1):
+    elif type != "integer" or value < 0 or is_active not in (0, 1):
         what = f"stands at {value!r} ({type}), which is no value"
-    elif not alive:
+    elif not is_active:
         what = "is deleted, and has a current token or entries all the same"
     elif value < 1:
         what = f"stands at {value}, which is no value"
@@ -164,12 +173,12 @@ def _of_head(
 
 
 def _entries(file: SqliteFile) -> Iterator[AuditSlice]:
-    last_life, last_value = -(1 << 63), -(1 << 63)
+    last_generation, last_value = -(1 << 63), -(1 << 63)
     last_orphan = None
     while True:
         with file.transaction() as transaction:
-            rows, living, life, value, again, wrong, orphans = transaction.one(
-                _ENTRIES, last_life, last_value, ENTRIES_IN_A_SLICE
+            rows, living, generation, value, again, wrong, orphans = transaction.one(
+                _ENTRIES, last_generation, last_value, ENTRIES_IN_A_SLICE
             )
         findings = [_of_entry(*row) for row in json.loads(wrong)]
         findings += [
@@ -177,19 +186,19 @@ def _entries(file: SqliteFile) -> Iterator[AuditSlice]:
             for orphan in json.loads(orphans)
             if orphan != last_orphan
         ]
-        last_orphan = life
+        last_orphan = generation
         yield AuditSlice(tuple(findings), entries=living - again)
-        if rows < ENTRIES_IN_A_SLICE or (life, value) == (last_life, last_value):
+        if rows < ENTRIES_IN_A_SLICE or (generation, value) == (last_generation, last_value):
             return
-        last_life, last_value = life, value
+        last_generation, last_value = generation, value
 
 
 def _of_entry(
-    account: int, key: str, value: Any, type: str, before: Any, same_life: int | None
+    account: int, key: str, value: Any, type: str, before: Any, same_generation: int | None
 ) -> str:
     if type != "integer" or value < 1:
         what = f"has an entry with {value!r} ({type}), which is no value"
-    elif same_life and value == before:
+    elif same_generation and value == before:
         what = f"has two entries for {value}"
     else:
         what = hole(before, value)
@@ -201,15 +210,17 @@ def _attributes(file: SqliteFile) -> Iterator[AuditSlice]:
     while True:
         with file.transaction() as transaction:
             last, orphans = transaction.one(_ATTRIBUTES, last, SERIES_IN_A_SLICE)
-        yield AuditSlice(tuple(_of_nothing("attributes", life) for life in json.loads(orphans)))
+        yield AuditSlice(
+            tuple(_of_nothing("attributes", generation) for generation in json.loads(orphans))
+        )
         if last is None:
             return
 
 
-def _of_nothing(what: str, life: int) -> str:
+def _of_nothing(what: str, generation: int) -> str:
     return (
-        f"There are {what} of life {life}, which no series of any account has, and which is not "
-        "about to be removed."
+        f"There are {what} of generation {generation}, which no series of any account has, and "
+        "which is not about to be removed."
     )
 
 
@@ -241,6 +252,6 @@ def _stands(transaction: Transaction, needs: list[Requirement]) -> dict[SeriesKe
     wanted = list(dict.fromkeys(need.series for need in needs))
     (rows,) = transaction.one(_STANDS, json.dumps(wanted))
     return {
-        wanted[position]: SeriesState(value, bool(alive), since)
-        for position, value, alive, since in json.loads(rows)
+        wanted[position]: SeriesState(value, bool(is_active), since)
+        for position, value, is_active, since in json.loads(rows)
     }

@@ -8,14 +8,14 @@ from monotron.store.sqlite.file import SqliteFile
 
 
 class SqliteAuthRecords(AuthRecords):
-    """The table `register`."""
+    """The table `auth_records`."""
 
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
 
     def add(self, kind: AuthRecordKind, row: AuthRecord) -> bool:
         return self._write(
-            "INSERT INTO register (kind, name, account, body) VALUES (?, ?, ?, ?) "
+            "INSERT INTO auth_records (kind, name, account, body) VALUES (?, ?, ?, ?) "
             "ON CONFLICT (kind, name) DO NOTHING",
             *(kind, row.name, row.account, json.dumps(row.body)),
         )
@@ -23,7 +23,9 @@ class SqliteAuthRecords(AuthRecords):
     def find(self, kind: AuthRecordKind, name: str) -> AuthRecord | None:
         with self._file.transaction() as transaction:
             found = transaction.one(
-                "SELECT name, account, body FROM register WHERE kind = ? AND name = ?", kind, name
+                "SELECT name, account, body FROM auth_records WHERE kind = ? AND name = ?",
+                kind,
+                name,
             )
         return _row(found) if found else None
 
@@ -32,7 +34,7 @@ class SqliteAuthRecords(AuthRecords):
     ) -> list[AuthRecord]:
         with self._file.transaction() as transaction:
             rows = transaction.execute(
-                "SELECT name, account, body FROM register "
+                "SELECT name, account, body FROM auth_records "
                 "WHERE kind = ?1 AND account = coalesce(?2, account) AND name > ?3 "
                 "ORDER BY name LIMIT ?4",
                 (kind, account, after, limit),
@@ -41,13 +43,16 @@ class SqliteAuthRecords(AuthRecords):
 
     def replace(self, kind: AuthRecordKind, row: AuthRecord) -> bool:
         return self._write(
-            "UPDATE register SET account = ?3, body = ?4 WHERE kind = ?1 AND name = ?2",
+            "UPDATE auth_records SET account = ?3, body = ?4 WHERE kind = ?1 AND name = ?2",
             *(kind, row.name, row.account, json.dumps(row.body)),
         )
 
     def remove(self, kind: AuthRecordKind, account: int, name: str) -> bool:
         return self._write(
-            "DELETE FROM register WHERE kind = ? AND account = ? AND name = ?", kind, account, name
+            "DELETE FROM auth_records WHERE kind = ? AND account = ? AND name = ?",
+            kind,
+            account,
+            name,
         )
 
     def _write(self, statement: str, *parameters: object) -> bool:
@@ -56,7 +61,7 @@ class SqliteAuthRecords(AuthRecords):
 
 
 class SqliteTokenUses(TokenUses):
-    """The table `uses`."""
+    """The table `token_uses`."""
 
     def __init__(self, file: SqliteFile, clock: Clock) -> None:
         self._file = file
@@ -65,7 +70,7 @@ class SqliteTokenUses(TokenUses):
     def use(self, token: str, operation: str, *, most: int, expires_at: int) -> bool:
         with self._file.transaction() as transaction:
             used = transaction.one(
-                "SELECT count(*), total(operation = ?2) FROM uses WHERE token = ?1",
+                "SELECT count(*), total(operation = ?2) FROM token_uses WHERE token = ?1",
                 *(token, operation),
             )
             if used[1]:
@@ -73,10 +78,10 @@ class SqliteTokenUses(TokenUses):
             if used[0] >= most:
                 return False
             transaction.write(
-                "INSERT INTO uses (token, operation, expires_at) VALUES (?, ?, ?)",
+                "INSERT INTO token_uses (token, operation, expires_at) VALUES (?, ?, ?)",
                 *(token, operation, expires_at),
             )
-            transaction.write("DELETE FROM uses WHERE expires_at < ?", int(self._clock()))
+            transaction.write("DELETE FROM token_uses WHERE expires_at < ?", int(self._clock()))
         return True
 
 

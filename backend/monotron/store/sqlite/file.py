@@ -18,7 +18,7 @@ from monotron.errors import (
     StoreUnavailable,
 )
 from monotron.runtime import PRODUCTION, Runtime
-from monotron.store.sqlite.schema import migrate
+from monotron.store.sqlite.schema import create_or_check
 
 log = logging.getLogger("monotron.store")
 
@@ -255,7 +255,7 @@ class SqliteFile:
         connection.execute("BEGIN IMMEDIATE")  # takes the lock on the file, for good
         if not in_memory:
             _write_again(f"{self._path}-wal")
-        migrate(connection, self._path)
+        create_or_check(connection, self._path)
         connection.execute("COMMIT")
 
 

@@ -4,16 +4,17 @@ from typing import Any
 
 from semver import Version
 
-from monotron.model.semver import Line, Release, VersionName, parse_line, place
+from monotron.model.semver import Line, Release, VersionName, parse_line, sort_key
 from monotron.store.interface import ReleaseStore
 from monotron.store.sqlite.file import SqliteFile, Transaction
 
 _OF_PRODUCT = """
-SELECT token, version, bump, line, metadata, previous, reason, given_at, "by" FROM releases
+SELECT token, version, bump, line, metadata, previous, reason, created_at, assigned_by FROM releases
 WHERE account = ? AND name = ? AND"""
 _ADD = """
-INSERT INTO releases (account, name, label, place, final,
-                      token, version, bump, line, metadata, previous, reason, given_at, "by")
+INSERT INTO releases (account, name, label, sort_key, final,
+                      token, version, bump, line, metadata, previous, reason, created_at,
+                      assigned_by)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
@@ -37,7 +38,7 @@ class SqliteReleases(ReleaseStore):
                 _ADD,
                 *release.product,
                 release.label or "",
-                place(release.version),
+                sort_key(release.version),
                 release.label is None,
                 release.token,
                 str(release.version),
@@ -46,8 +47,8 @@ class SqliteReleases(ReleaseStore):
                 release.metadata,
                 _text(release.previous),
                 release.reason,
-                release.given_at,
-                release.by,
+                release.created_at,
+                release.assigned_by,
             )
         return release
 
@@ -56,29 +57,31 @@ class SqliteReleases(ReleaseStore):
             return _of_token(transaction, product, token, label)
 
     def all_of_token(self, product: VersionName, token: str) -> list[Release]:
-        return self._list(product, "token = ? ORDER BY place DESC", token)
+        return self._list(product, "token = ? ORDER BY sort_key DESC", token)
 
     def at(self, product: VersionName, version: Version) -> Release | None:
         with self._file.transaction() as transaction:
             return _at(transaction, product, version)
 
     def newest(
-        self, product: VersionName, places: tuple[str, str], *, final: bool | None
+        self, product: VersionName, key_range: tuple[str, str], *, final: bool | None
     ) -> Release | None:
-        condition = "place >= ? AND place < ? ORDER BY place DESC LIMIT 1"
+        condition = "sort_key >= ? AND sort_key < ? ORDER BY sort_key DESC LIMIT 1"
         if final is None:
-            found = self._list(product, condition, *places)
+            found = self._list(product, condition, *key_range)
         else:
-            found = self._list(product, f"final = ? AND {condition}", final, *places)
+            found = self._list(product, f"final = ? AND {condition}", final, *key_range)
         return found[0] if found else None
 
-    def adopted(self, product: VersionName, places: tuple[str, str]) -> bool:
+    def adopted(self, product: VersionName, key_range: tuple[str, str]) -> bool:
         return bool(
-            self._list(product, "token IS NULL AND place >= ? AND place < ? LIMIT 1", *places)
+            self._list(
+                product, "token IS NULL AND sort_key >= ? AND sort_key < ? LIMIT 1", *key_range
+            )
         )
 
     def page(self, product: VersionName, below: str, limit: int) -> list[Release]:
-        return self._list(product, "place < ? ORDER BY place DESC LIMIT ?", below, limit)
+        return self._list(product, "sort_key < ? ORDER BY sort_key DESC LIMIT ?", below, limit)
 
     def _list(self, product: VersionName, condition: str, *parameters: object) -> list[Release]:
         with self._file.transaction() as transaction:
@@ -96,12 +99,12 @@ def _of_token(
 
 
 def _at(transaction: Transaction, product: VersionName, version: Version) -> Release | None:
-    row = transaction.one(f"{_OF_PRODUCT} place = ?", *product, place(version))
+    row = transaction.one(f"{_OF_PRODUCT} sort_key = ?", *product, sort_key(version))
     return _release(product, row) if row else None
 
 
 def _release(product: VersionName, row: tuple[Any, ...]) -> Release:
-    token, version, bump, line, metadata, previous, reason, given_at, by = row
+    token, version, bump, line, metadata, previous, reason, created_at, assigned_by = row
     return Release(
         product,
         token,
@@ -111,8 +114,8 @@ def _release(product: VersionName, row: tuple[Any, ...]) -> Release:
         metadata,
         Version.parse(previous) if previous else None,
         reason,
-        given_at,
-        by,
+        created_at,
+        assigned_by,
     )
 
 

@@ -8,7 +8,7 @@ at every step of a statement, and that, not SQLite, is what a loop over the rows
 
 import json
 import sqlite3
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -22,60 +22,62 @@ from monotron.store.interface import Store
 from monotron.store.sqlite.attributes import SqliteAttributes, has_attributes, sweep
 from monotron.store.sqlite.audit import audit
 from monotron.store.sqlite.auth_records import SqliteAuthRecords, SqliteTokenUses
-from monotron.store.sqlite.fast_forward import bump
+from monotron.store.sqlite.fast_forward import fast_forward
 from monotron.store.sqlite.file import IN_MEMORY, Connect, SqliteFile, Transaction
 from monotron.store.sqlite.releases import SqliteReleases
 from monotron.store.sqlite.schema import SCHEMA_VERSION
 
 _HEADS = """
-SELECT json_group_array(json_array(wanted.key, series.life, series.value, series.token,
-                                   series.alive))
+SELECT json_group_array(json_array(wanted.key, series.generation, series.value, series.token,
+                                   series.is_active))
 FROM json_each(?) AS wanted
 JOIN series ON series.account = wanted.value ->> 0 AND series.key = wanted.value ->> 1
 """
 _HEADS_AND_LAST_GIVEN = """
-SELECT json_group_array(json_array(wanted.key, series.life, series.value, series.token,
-                                   series.alive, (
+SELECT json_group_array(json_array(wanted.key, series.generation, series.value, series.token,
+                                   series.is_active, (
     SELECT entries.value FROM entries
-    WHERE entries.life = series.life AND entries.token = wanted.value ->> 2
+    WHERE entries.generation = series.generation AND entries.token = wanted.value ->> 2
     ORDER BY entries.value DESC LIMIT 1)))
 FROM json_each(?) AS wanted
 JOIN series ON series.account = wanted.value ->> 0 AND series.key = wanted.value ->> 1
 """
 _INTO_SERIES = """
-INSERT INTO series (life, account, key, value, token, alive)
+INSERT INTO series (generation, account, key, value, token, is_active)
 {}
-ON CONFLICT (life) DO UPDATE
-SET value = excluded.value, token = excluded.token, alive = excluded.alive
+ON CONFLICT (generation) DO UPDATE
+SET value = excluded.value, token = excluded.token, is_active = excluded.is_active
 """
 _SAVE_HEADS = _INTO_SERIES.format("""
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
 FROM json_each(?) WHERE true""")
 _ADD_ENTRIES = """
-INSERT INTO entries (life, value, token, "by", given_at)
+INSERT INTO entries (generation, value, token, assigned_by, created_at)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, ?2 FROM json_each(?1)
 """
 
 # The same for one, which comes alone: JSON would take three times as long.
-_HEAD = "SELECT life, value, token, alive FROM series WHERE account = ? AND key = ?"
-_LAST_GIVEN = "SELECT value FROM entries WHERE life = ? AND token = ? ORDER BY value DESC LIMIT 1"
+_HEAD = "SELECT generation, value, token, is_active FROM series WHERE account = ? AND key = ?"
+_LAST_GIVEN = (
+    "SELECT value FROM entries WHERE generation = ? AND token = ? ORDER BY value DESC LIMIT 1"
+)
 _SAVE_HEAD = _INTO_SERIES.format("VALUES (?, ?, ?, ?, ?, ?)")
 _ADD_ENTRY = """
-INSERT INTO entries (life, value, token, "by", given_at) VALUES (?, ?, ?, ?, ?)
+INSERT INTO entries (generation, value, token, assigned_by, created_at) VALUES (?, ?, ?, ?, ?)
 """
 _SWEEP = """
 DELETE FROM entries
-WHERE life = ?1 AND value IN (SELECT value FROM entries WHERE life = ?1 LIMIT 256)
+WHERE generation = ?1 AND value IN (SELECT value FROM entries WHERE generation = ?1 LIMIT 256)
 """
 
 
 class _Head(NamedTuple):
-    """Where a series stands. Dead ones keep their height; `life` 0 is one never seen."""
+    """Where a series stands. Dead ones keep their height; `generation` 0 is one never seen."""
 
-    life: int
+    generation: int
     value: int
     token: str | None
-    alive: bool
+    is_active: bool
 
 
 _NEVER_SEEN = _Head(0, 0, None, False)
@@ -96,8 +98,8 @@ class SqliteStore(Store):
         """*connect*: opens the file; the simulator passes a simulated disk's function."""
         self._file = SqliteFile(path, runtime=runtime, connect=connect)
         self.releases = SqliteReleases(self._file)
-        self.register = SqliteAuthRecords(self._file)
-        self.uses = SqliteTokenUses(self._file, runtime.clock)
+        self.auth_records = SqliteAuthRecords(self._file)
+        self.token_uses = SqliteTokenUses(self._file, runtime.clock)
         self.attributes = SqliteAttributes(self._file)
         self._runtime = runtime
         self._may_have_garbage = True
@@ -107,10 +109,7 @@ class SqliteStore(Store):
         """The store of `sqlite://` (memory), `sqlite:///relative` or `sqlite:////absolute`."""
         return cls(path_of(url), runtime=runtime)
 
-    def lane(self, series: SeriesKey) -> Hashable:
-        return None  # one for all: whatever waits shares a transaction and its fsync
-
-    def start(
+    def begin_allocate(
         self, requests: Sequence[AllocationRequest]
     ) -> Callable[[], list[Allocation | MonotronError]]:
         # Statements take microseconds, and a thread that fights for the interpreter lock
@@ -118,7 +117,7 @@ class SqliteStore(Store):
         # left to a thread (docs/decisions/0004-commit-on-a-thread.md).
         transaction = self._file.begin_at_once()
         if transaction is None:
-            return super().start(requests)
+            return super().begin_allocate(requests)
         with transaction.rolled_back_on_error():
             answers = self._number(transaction, requests)
 
@@ -143,7 +142,7 @@ class SqliteStore(Store):
             by_series.setdefault(request.series, []).append(position)
         answers: list[Allocation | MonotronError] = [None] * len(requests)  # type: ignore[list-item]
         heads_to_save, entries_to_add = [], []
-        new_life = 0
+        new_generation = 0
         heads, known = _heads_and_last_given(transaction, requests)
         for series, positions in by_series.items():
             head = heads.get(series, _NEVER_SEEN)
@@ -156,14 +155,16 @@ class SqliteStore(Store):
             for position, answer in zip(positions, counted, strict=True):
                 answers[position] = answer
             if newly_given:
-                life = head.life
-                if not life:
-                    life = new_life = new_life + 1 if new_life else _new_life(transaction)
+                generation = head.generation
+                if not generation:
+                    generation = new_generation = (
+                        new_generation + 1 if new_generation else _new_generation(transaction)
+                    )
                 value = head.value
                 for each in newly_given:
                     value += 1
-                    entries_to_add.append((life, value, each.token, each.by))
-                heads_to_save.append((life, *series, value, newly_given[-1].token, 1))
+                    entries_to_add.append((generation, value, each.token, each.assigned_by))
+                heads_to_save.append((generation, *series, value, newly_given[-1].token, 1))
         if entries_to_add:
             _save(transaction, heads_to_save, entries_to_add, self._now())
             self._sweep(transaction)
@@ -173,7 +174,9 @@ class SqliteStore(Store):
         with self._file.transaction() as transaction:
             heads = _heads(transaction, dict.fromkeys(keys))
         return [
-            Entry(*key, head.token, head.value) if (head := heads.get(key)) and head.alive else None
+            Entry(*key, head.token, head.value)
+            if (head := heads.get(key)) and head.is_active
+            else None
             for key in keys
         ]
 
@@ -185,7 +188,7 @@ class SqliteStore(Store):
     def entry(self, series: SeriesKey, token: str | None) -> Entry | None:
         with self._file.transaction() as transaction:
             row = transaction.one(
-                "SELECT entries.value FROM series JOIN entries USING (life) "
+                "SELECT entries.value FROM series JOIN entries USING (generation) "
                 "WHERE account = ? AND key = ? AND entries.token IS ? "
                 "ORDER BY entries.value DESC LIMIT 1",
                 *series,
@@ -193,7 +196,7 @@ class SqliteStore(Store):
             )
         return Entry(*series, token, row[0]) if row else None
 
-    def advance_to(self, series: SeriesKey, value: int, by: str) -> Allocation:
+    def advance_to(self, series: SeriesKey, value: int, assigned_by: str) -> Allocation:
         with self._file.transaction() as transaction:
             head = _head(transaction, series)
             if value < head.value:
@@ -201,10 +204,13 @@ class SqliteStore(Store):
                     f"The series {series.key!r} has given {head.value} already, "
                     f"so it cannot be raised to {value}. Raise it to {head.value} or more."
                 )
-            if value == head.value and head.alive:
+            if value == head.value and head.is_active:
                 return Allocation(Entry(*series, head.token, value), reused=True)
-            life = head.life or _new_life(transaction)
-            head_to_save, entry_to_add = (life, *series, value, None, 1), (life, value, None, by)
+            generation = head.generation or _new_generation(transaction)
+            head_to_save, entry_to_add = (
+                (generation, *series, value, None, 1),
+                (generation, value, None, assigned_by),
+            )
             _save(transaction, [head_to_save], [entry_to_add], self._now())
         return Allocation(Entry(*series, None, value), reused=False)
 
@@ -213,18 +219,19 @@ class SqliteStore(Store):
             head = _head(transaction, series)
             height = 0 if restart else head.value
             if (
-                not head.alive
+                not head.is_active
                 and height == head.value
-                and not has_attributes(transaction, head.life)
+                and not has_attributes(transaction, head.generation)
             ):
                 return
             transaction.write(
-                "UPDATE series SET life = ?, value = ?, token = NULL, alive = 0 WHERE life = ?",
-                _new_life(transaction),
+                "UPDATE series SET generation = ?, value = ?, token = NULL, is_active = 0 "
+                "WHERE generation = ?",
+                _new_generation(transaction),
                 height,
-                head.life,
+                head.generation,
             )
-            transaction.write("INSERT INTO garbage VALUES (?)", head.life)
+            transaction.write("INSERT INTO deleted_generations VALUES (?)", head.generation)
             self._may_have_garbage = True
             self._sweep(transaction)
 
@@ -232,7 +239,7 @@ class SqliteStore(Store):
         with self._file.transaction() as transaction:
             rows = transaction.execute(
                 "SELECT key, token, value FROM series "
-                "WHERE account = ? AND key > ? AND key >= ? AND alive ORDER BY key LIMIT ?",
+                "WHERE account = ? AND key > ? AND key >= ? AND is_active ORDER BY key LIMIT ?",
                 (account, after, prefix, limit),
             ).fetchall()
         # In order of key, those with the prefix stand together, the first of them first.
@@ -243,16 +250,16 @@ class SqliteStore(Store):
     ) -> list[LedgerEntry] | None:
         with self._file.transaction() as transaction:
             head = _head(transaction, series)
-            if not head.alive:
+            if not head.is_active:
                 return None
             rows = transaction.execute(
-                'SELECT token, value, given_at, "by" FROM entries WHERE life = ? AND value <= ? '
-                "ORDER BY value DESC LIMIT ?",
-                (head.life, head.value if before is None else before - 1, limit),
+                "SELECT token, value, created_at, assigned_by FROM entries "
+                "WHERE generation = ? AND value <= ? ORDER BY value DESC LIMIT ?",
+                (head.generation, head.value if before is None else before - 1, limit),
             ).fetchall()
         return [
-            LedgerEntry(Entry(*series, token, value), given_at, by)
-            for token, value, given_at, by in rows
+            LedgerEntry(Entry(*series, token, value), created_at, assigned_by)
+            for token, value, created_at, assigned_by in rows
         ]
 
     def ping(self) -> None:
@@ -263,10 +270,10 @@ class SqliteStore(Store):
     def audit(self, *, alone: bool = False) -> Iterator[AuditSlice]:
         return audit(self._file, alone=alone)
 
-    def bump(self, by_how_much: int, by: str) -> FastForwarded:
-        return (
-            bump(self._file, by_how_much, by, self._now()) if by_how_much else FastForwarded(0, ())
-        )
+    def fast_forward(self, by_how_much: int, assigned_by: str) -> FastForwarded:
+        if not by_how_much:
+            return FastForwarded(0, ())
+        return fast_forward(self._file, by_how_much, assigned_by, self._now())
 
     def backup(self, target: Path) -> None:
         self._file.backup(target)
@@ -275,13 +282,17 @@ class SqliteStore(Store):
         self._file.close()
 
     def _sweep(self, transaction: Transaction) -> None:
-        """Remove a little of a deleted life, so that no one write pays for all of it."""
+        """Remove a little of a deleted generation, so that no one write pays for all of it."""
         if self._may_have_garbage:
-            (life,) = transaction.one("SELECT min(life) FROM garbage")
-            if life is None:
+            (generation,) = transaction.one("SELECT min(generation) FROM deleted_generations")
+            if generation is None:
                 self._may_have_garbage = False
-            elif not (transaction.write(_SWEEP, life).rowcount or sweep(transaction, life)):
-                transaction.write("DELETE FROM garbage WHERE life = ?", life)
+            elif not (
+                transaction.write(_SWEEP, generation).rowcount or sweep(transaction, generation)
+            ):
+                transaction.write(
+                    "DELETE FROM deleted_generations WHERE generation = ?", generation
+                )
 
     def _now(self) -> int:
         return self._runtime.now_ms()
@@ -302,8 +313,8 @@ def _heads(transaction: Transaction, keys: Iterable[SeriesKey]) -> dict[SeriesKe
     wanted = list(keys)
     (rows,) = transaction.one(_HEADS, _json(wanted))
     return {
-        wanted[position]: _Head(life, value, token, bool(alive))
-        for position, life, value, token, alive in json.loads(rows)
+        wanted[position]: _Head(generation, value, token, bool(is_active))
+        for position, generation, value, token, is_active in json.loads(rows)
     }
 
 
@@ -311,13 +322,13 @@ def _head(transaction: Transaction, series: SeriesKey) -> _Head:
     row = transaction.one(_HEAD, *series)
     if row is None:
         return _NEVER_SEEN
-    life, value, token, alive = row
-    return _Head(life, value, token, bool(alive))
+    generation, value, token, is_active = row
+    return _Head(generation, value, token, bool(is_active))
 
 
-def _new_life(transaction: Transaction) -> int:
-    (life,) = transaction.one("SELECT coalesce(max(life), 0) + 1 FROM series")
-    return int(life)
+def _new_generation(transaction: Transaction) -> int:
+    (generation,) = transaction.one("SELECT coalesce(max(generation), 0) + 1 FROM series")
+    return int(generation)
 
 
 def _heads_and_last_given(
@@ -330,9 +341,9 @@ def _heads_and_last_given(
     known: dict[SeriesKey, dict[str, int]] = {}
     wanted = [(*each.series, each.token if each.reuse is Reuse.ANY else None) for each in requests]
     (rows,) = transaction.one(_HEADS_AND_LAST_GIVEN, _json(wanted))
-    for position, life, value, current, alive, last_given in json.loads(rows):
+    for position, generation, value, current, is_active, last_given in json.loads(rows):
         series, token, *_ = requests[position]
-        heads[series] = _Head(life, value, current, bool(alive))
+        heads[series] = _Head(generation, value, current, bool(is_active))
         if last_given is not None:
             known.setdefault(series, {})[token] = last_given
     return heads, known
@@ -345,7 +356,7 @@ def _head_and_last_given(
     head = _head(transaction, series)
     last_given = None
     if request.reuse is Reuse.ANY:
-        last_given = transaction.one(_LAST_GIVEN, head.life, request.token)
+        last_given = transaction.one(_LAST_GIVEN, head.generation, request.token)
     return {series: head}, {series: {request.token: last_given[0]}} if last_given else {}
 
 

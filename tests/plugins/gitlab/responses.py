@@ -1,4 +1,4 @@
-"""What Monotron answers in format=dotenv, and what may come instead."""
+"""Responses with format=dotenv, as Monotron or something else might send them."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ MONOTRON_DOCKER_TAG=1.3.0
 NUMBER_LINES = "MONOTRON_VALUE=42\nMONOTRON_BUILD_NUMBER=42\nMONOTRON_REUSED=false\n"
 
 
-def lines(text: str = VERSION_LINES, missing: int = 0) -> Say:
-    """An answer of these lines; the last *missing* bytes never come."""
+def dotenv_response(text: str = VERSION_LINES, missing_bytes: int = 0) -> Say:
+    """Return a response with this body, of which the last *missing_bytes* are not sent."""
     body = text.encode()
-    kind = {"Content-Type": "text/plain; charset=utf-8"}
-    return Say(200, body[: len(body) - missing], kind, len(body))
+    headers = {"Content-Type": "text/plain; charset=utf-8"}
+    return Say(200, body[: len(body) - missing_bytes], headers, len(body))
 
 
-def page(status: int = 200, **headers: str) -> Say:
-    """A page of something that is not Monotron."""
+def html_response(status: int = 200, **headers: str) -> Say:
+    """Return a page of a server that is not Monotron."""
     return Say(status, b"<html>Sign in</html>", {"Content-Type": "text/html", **headers})

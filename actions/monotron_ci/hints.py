@@ -1,0 +1,31 @@
+"""What to change in the workflow for each error code of the service."""
+
+from __future__ import annotations
+
+_API_KEY = "with:\n  api-key: ${{ secrets.MONOTRON_API_KEY }}"
+
+_HINTS = {
+    "unauthenticated": f"Set a valid API key, or `audience` for keyless sign-in:\n\n{_API_KEY}",
+    "forbidden": "Use an API key with the scope read,write:series for this name. For keyless "
+    f"sign-in, create a trust policy with that scope.\n\n{_API_KEY}",
+    "token_taken": "To use the version that this commit already has:\n\n"
+    "with:\n  on-conflict: reuse",
+    "invalid_bump": "If the event has no commit messages, set the bump:\n\nwith:\n  bump: patch",
+    "out_of_line": "Remove `line` to bump the newest version, or use a smaller bump.",
+    "line_not_found": "Set the line of an existing release, `MAJOR` or `MAJOR.MINOR`:\n\n"
+    "with:\n  line: 1.2",
+    "already_released": "Create a new pre-release, or set `bump: patch`.",
+    "token_replayed": "Re-run the job to get a new identity token.",
+    "too_many_requests": "Re-run the job later, or ask the operator to raise the rate limit.",
+}
+
+_TRUST_POLICY = """Create a trust policy for these jobs, or run the step only in trusted jobs:
+
+monotron trust github OWNER/REPOSITORY --branch …"""
+
+
+def hint(code: str, *, keyless: bool) -> str:
+    """What to do about an error of the service, or an empty text if its code has no hint."""
+    if keyless and code == "unauthenticated":
+        return _TRUST_POLICY
+    return _HINTS.get(code, "")

@@ -1,0 +1,54 @@
+"""Reads the config file: a YAML mapping of setting names to plain values."""
+
+from collections.abc import Collection
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from monotron.errors import StartupError
+
+
+def read_config_file(
+    path: str, names: Collection[str], lists: Collection[str]
+) -> dict[str, str | list[Any]]:
+    """The settings of a file by name. Those in *lists* may be lists, all others are texts.
+
+    Raises StartupError, also for a name that is not one of *names*.
+    """
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise StartupError(f"Cannot read the config file {path}: {reason}.") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" (line {mark.line + 1})" if mark else ""
+        raise StartupError(f"{path} is not valid YAML{where}.") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise StartupError(f"{path} must be a mapping, for example `listen: 127.0.0.1:3030`.")
+    return {
+        _known(path, name, names): _value(path, name, value, lists)
+        for name, value in content.items()
+    }
+
+
+def _known(path: str, name: object, names: Collection[str]) -> str:
+    if isinstance(name, str) and name in names:
+        return name
+    similar = get_close_matches(str(name), names, 1)
+    hint = f"Did you mean {similar[0]!r}?" if similar else f"Settings: {', '.join(names)}."
+    raise StartupError(f"{path}: unknown setting {str(name)[:64]!r}. {hint}")
+
+
+def _value(path: str, name: str, value: object, lists: Collection[str]) -> str | list[Any]:
+    if name in lists and isinstance(value, list):
+        return value
+    if name == "trusts":
+        raise StartupError(f"{path}: trusts must be a list of mappings.")
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise StartupError(f"{path}: {name} must be a plain value.")
+    return str(value)

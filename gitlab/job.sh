@@ -1,0 +1,390 @@
+#!/bin/sh
+# Get a version or a build number from Monotron, check the response, and write monotron.env.
+# This is POSIX sh: any image with curl can run it. `make gitlab` copies this script into both YAML files.
+set -eu
+rm -f monotron.env # if this job fails, GitLab must not upload the file of an earlier one
+LC_ALL=C
+export LC_ALL
+newline='
+'
+
+fail() { # message, hint
+  printf '\nerror: %s\n' "$1" >&2
+  [ -z "${2:-}" ] || printf 'hint: %s\n' "$2" >&2
+  exit 1
+}
+
+redactions=/dev/null # a sed script that replaces the credential; write_header creates it
+printable() { # prints a text on one line for the log, without control characters and credentials
+  printf '%s' "$1" | tr '\n\t' '  ' | tr -d '\000-\037\177' | sed -f "$redactions" | cut -c 1-2000
+}
+
+matches() { # succeeds if the text is one line that the extended regular expression matches completely
+  case $1 in *"$newline"*) return 1 ;; esac
+  printf '%s\n' "$1" | grep -Eqx -e "$2"
+}
+
+check() { # variable, value, expression, description
+  matches "$2" "$3" || fail "$1 must be $4, not '$(printable "$2")'."
+}
+
+encoded() { # prints a text percent-encoded, for a path segment or a query value
+  case $1 in
+    *[!0-9A-Za-z._~:-]*) printf '%s' "$1" | od -An -v -tx1 | tr -d ' \n' | sed 's/../%&/g' ;;
+    *) printf '%s' "$1" ;;
+  esac
+}
+
+path_segment() { # name or token, value, variable that sets it
+  case $2 in
+    '' | . | ..) fail "'$2' is not a valid $1." "Set $3." ;; # the path would be a different one
+  esac
+  encoded "$2"
+}
+
+# An input of the component takes precedence over the variable, and the variable over the default.
+url=${MONOTRON_INPUT_URL:-${MONOTRON_URL:-}}
+name=${MONOTRON_INPUT_NAME:-${MONOTRON_NAME:-}}
+mode=${MONOTRON_INPUT_MODE:-${MONOTRON_MODE:-semver}}
+bump=${MONOTRON_INPUT_BUMP:-${MONOTRON_BUMP:-patch}}
+prerelease=${MONOTRON_INPUT_PRERELEASE:-${MONOTRON_PRERELEASE:-}}
+line=${MONOTRON_INPUT_LINE:-${MONOTRON_LINE:-}}
+initial=${MONOTRON_INPUT_INITIAL_VERSION:-${MONOTRON_INITIAL_VERSION:-}}
+on_conflict=${MONOTRON_INPUT_ON_CONFLICT:-${MONOTRON_ON_CONFLICT:-fail}}
+metadata=${MONOTRON_INPUT_BUILD_METADATA:-${MONOTRON_BUILD_METADATA:-}}
+token=${MONOTRON_INPUT_IDEMPOTENCY_TOKEN:-${MONOTRON_IDEMPOTENCY_TOKEN:-}}
+tag_prefix=${MONOTRON_INPUT_TAG_PREFIX-${MONOTRON_TAG_PREFIX-v}} # may be empty
+major_labels=${MONOTRON_INPUT_MAJOR_LABELS:-${MONOTRON_MAJOR_LABELS:-major}}
+minor_labels=${MONOTRON_INPUT_MINOR_LABELS:-${MONOTRON_MINOR_LABELS:-minor}}
+patch_labels=${MONOTRON_INPUT_PATCH_LABELS:-${MONOTRON_PATCH_LABELS:-patch}}
+dry_run=${MONOTRON_INPUT_DRY_RUN:-${MONOTRON_DRY_RUN:-}}
+timeout=${MONOTRON_INPUT_TIMEOUT:-${MONOTRON_TIMEOUT:-60}}
+retries=${MONOTRON_INPUT_RETRIES:-${MONOTRON_RETRIES:-8}}
+dotenv_prefix=${MONOTRON_INPUT_DOTENV_PREFIX:-${MONOTRON_DOTENV_PREFIX:-MONOTRON_}}
+semrel=${MONOTRON_INPUT_SEMREL:-${MONOTRON_SEMREL:-false}}
+
+merge_request=false
+if [ "${CI_PIPELINE_SOURCE:-}" = merge_request_event ] || [ -n "${CI_MERGE_REQUEST_IID:-}" ]; then
+  merge_request=true # the second condition covers child pipelines, which have a different source
+fi
+dry_run=${dry_run:-$merge_request}
+bump=$(printf '%s' "$bump" | tr '[:upper:]' '[:lower:]')
+
+# Only options that this script itself interprets are checked here. The server validates all others.
+check MONOTRON_MODE "$mode" 'semver|counter' 'semver or counter'
+check MONOTRON_DRY_RUN "$dry_run" 'true|false' 'true or false'
+check MONOTRON_SEMREL "$semrel" 'true|false' 'true or false'
+check MONOTRON_TIMEOUT "$timeout" '[1-9][0-9]{0,3}' 'a number of seconds from 1 to 9999'
+check MONOTRON_RETRIES "$retries" '0|[1-9][0-9]?' 'a number from 0 to 99'
+check MONOTRON_TAG_PREFIX "$tag_prefix" '([0-9A-Za-z_@][0-9A-Za-z._/+@-]{0,99})?' 'letters, digits and . _ / + @ -, such as v or api/v'
+check MONOTRON_DOTENV_PREFIX "$dotenv_prefix" '[A-Za-z_][A-Za-z0-9_]{0,63}' 'a prefix of variable names, such as MONOTRON_'
+[ "$mode:$semrel" != counter:true ] || fail 'MONOTRON_SEMREL requires MONOTRON_MODE semver.'
+
+while [ "${url%/}" != "$url" ]; do url=${url%/}; done
+url_hint='Set only scheme, host, port and path, without credentials, query or fragment:
+
+variables:
+  MONOTRON_URL: https://monotron.example.com'
+[ -n "$url" ] || fail 'MONOTRON_URL is missing.' "$url_hint"
+port_and_path='(:[0-9]{1,5})?(/[0-9A-Za-z._~%+:/-]*)?'
+matches "$url" "https://([0-9A-Za-z._-]+|\[[0-9A-Fa-f:.]+])$port_and_path" ||
+  matches "$url" "http://(localhost|127\.0\.0\.1|\[::1])$port_and_path" ||
+  fail 'MONOTRON_URL must be an https:// URL, because the API key is sent with every request. http:// is allowed for localhost only.' "$url_hint"
+
+if [ -z "$name" ] && [ -n "${CI_PROJECT_PATH:-}" ]; then
+  name=gl:$(printf '%s' "$CI_PROJECT_PATH" | tr / :) # some proxies reject an encoded slash
+fi
+name_segment=$(path_segment name "$name" MONOTRON_NAME)
+if [ -z "$token" ] && [ "$bump" != none ]; then
+  if [ "$mode" = counter ]; then # one number per pipeline
+    token=${CI_PIPELINE_ID:+gl-${CI_SERVER_HOST:-}-$CI_PIPELINE_ID}
+  else # one version per commit; GitLab creates a temporary commit for merged results
+    token=${CI_MERGE_REQUEST_SOURCE_BRANCH_SHA:-${CI_COMMIT_SHA:-}}
+  fi
+fi
+token_segment=
+if [ -n "$token" ] || [ "$bump" != none ]; then # without a token, bump none reads the latest
+  token_segment=/$(path_segment token "$token" MONOTRON_IDEMPOTENCY_TOKEN)
+fi
+
+command -v curl >/dev/null || fail 'curl is missing in this image.' 'Use an image that contains it:
+
+monotron-version:
+  image:
+    name: docker.io/curlimages/curl:8.11.1
+    entrypoint: [""]'
+
+end=$(($(date +%s) + timeout))
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+
+write_header() ( # writes the Authorization header to a file that only this user can read
+  set +x # a shell trace does not show the credential
+  umask 077
+  basic=
+  variable=MONOTRON_API_KEY secret=${MONOTRON_API_KEY:-}
+  [ -n "$secret" ] || variable=MONOTRON_ID_TOKEN secret=${MONOTRON_ID_TOKEN:-}
+  case $secret in
+    *[!!-~]* | *[\"\'\\]*) fail "$variable contains spaces, line breaks, quotes or other invalid characters." 'Copy it again, completely and on one line.' ;;
+    '$'*) fail "$variable refers to a variable that does not exist here." 'Protected variables exist on protected branches and tags only.' ;;
+    *:*)
+      basic=$(printf '%s' "$secret" | base64 | tr -d '\n')
+      printf 'Authorization: Basic %s\n' "$basic"
+      ;;
+    ?*) printf 'Authorization: Bearer %s\n' "$secret" ;;
+  esac >"$work/header"
+  # A response may contain the credential: sed redacts it, also by means of a file.
+  for text in "$secret" "$basic" "${secret#*:}"; do
+    printf '%s\n' "$text" | sed 's/[][\\.*^$/]/\\&/g; s/..*/s\/&\/***\/g/'
+  done >"$work/redactions"
+)
+write_header
+redactions=$work/redactions
+
+unexpected() { # what the response is
+  fail "Unexpected response from $url: $1." "Check that MONOTRON_URL is the URL of a Monotron server. A sign-in page or a proxy may be in front of it. Check with: curl $url/v1 (prints: API v1)"
+}
+
+limited() { # runs a command until the time limit of the job; the pauses of curl may exceed it
+  if command -v timeout >/dev/null; then timeout "$seconds_left" "$@"; else "$@"; fi
+}
+
+request() { # method, path, more arguments for curl. $code is empty if the response is in $work/body
+  method=$1 target=$url$2 code='' exit_code=0
+  shift 2
+  : >"$work/body"
+  seconds_left=$((end - $(date +%s)))
+  [ "$seconds_left" -gt 0 ] || seconds_left=1
+  case $url in http:*) set -- --noproxy '*' "$@" ;; esac # unencrypted requests stay on this machine
+  # Without --location, no redirect receives the credential. Without --fail, errors keep their body.
+  result=$(limited curl --disable --globoff --no-progress-meter --proto '=https,http' \
+    --retry "$retries" --retry-all-errors --retry-max-time "$seconds_left" \
+    --max-time "$((seconds_left < 20 ? seconds_left : 20))" --max-filesize 65536 --user-agent monotron-gitlab \
+    --header "@$work/header" --request "$method" "$@" --output "$work/body" \
+    --write-out '%{http_code} %{content_type}' -- "$target" 2>"$work/errors") || exit_code=$?
+  case $exit_code in
+    0) ;;
+    2) fail "curl is too old: $(printable "$(head -n 1 "$work/errors")")" 'Use an image with curl 7.71 or newer, such as docker.io/curlimages/curl:8.11.1.' ;;
+    124 | 143) fail "No response from $url within $timeout seconds. $(printable "$(grep Problem "$work/errors" | tail -n 1)")" 'Check that the server is running, or increase MONOTRON_TIMEOUT. Retrying is safe: run the job again.' ;;
+    *) fail "No response from $url: $(printable "$(tail -n 1 "$work/errors")")" 'Check MONOTRON_URL and that the server is running. Retrying is safe: run the job again.' ;;
+  esac
+  status=${result%% *} type=${result#* }
+  type=${type%%;*}
+  case $status:$type in
+    200:text/plain) ;;
+    3??:*) fail "$url redirects to another URL. The job does not follow it, because the API key would be sent there." 'If that URL is your Monotron server, set MONOTRON_URL to it.' ;;
+    *:application/problem+json)
+      problem=$(tr -d '\000-\037\177' <"$work/body")
+      code=$(printf '%s\n' "$problem" | sed -nE 's/.*"code": *"([a-z_]+)".*/\1/p')
+      detail=$(printf '%s\n' "$problem" | sed -nE 's/.*"detail": *"(([^"\\]|\\.)*)".*/\1/p' | sed -E 's/\\(["\\/])/\1/g')
+      [ -n "$code" ] || unexpected "status $status without an error code"
+      ;;
+    *) unexpected "status $status with content type '$(printable "$type")'" ;;
+  esac
+}
+
+fail_with_problem() { # the server's own explanation, and what to change in the pipeline
+  hint=
+  case $code in
+    unauthenticated)
+      hint='Add the API key as the masked variable MONOTRON_API_KEY in Settings > CI/CD > Variables. Protected variables exist on protected branches and tags only. Or sign in without a stored secret:
+
+monotron-version:
+  id_tokens:
+    MONOTRON_ID_TOKEN:
+      aud: …'
+      [ -n "${MONOTRON_API_KEY:-}" ] || [ -z "${MONOTRON_ID_TOKEN:-}" ] || hint="Add a trust policy for this job, or run the job only on branches that have one:
+
+monotron trust gitlab $(printable "${CI_PROJECT_PATH:-GROUP/PROJECT}") --branch …"
+      ;;
+    forbidden) hint='Set MONOTRON_API_KEY to a key with the scope read,write:series for this name.' ;;
+    token_taken) hint='To accept the version that this commit already has:
+
+variables:
+  MONOTRON_ON_CONFLICT: reuse' ;;
+    invalid_request | invalid_bump | invalid_version | out_of_line | line_not_found)
+      hint='Each parameter has a variable of its name, such as MONOTRON_BUMP. Two names differ: MONOTRON_INITIAL_VERSION sets initial, MONOTRON_BUILD_METADATA sets metadata.'
+      [ "$mode" = semver ] || hint="MONOTRON_MODE counter does not allow options of versions. $hint"
+      ;;
+  esac
+  fail "$code ($status): $(printable "$detail")" "$hint"
+}
+
+read_value() { # name, expression: sets $value to the value of the only line with this name
+  [ "$(grep -c "^$dotenv_prefix$1=" "$work/body")" = 1 ] || unexpected "not exactly one line $dotenv_prefix$1"
+  value=$(sed -n "s/^$dotenv_prefix$1=//p" "$work/body")
+  matches "$value" "$2" || unexpected "an invalid value of $dotenv_prefix$1"
+}
+
+check_lines() { # minimum number of lines; a newer server may send more variables, which are ignored
+  [ "$(wc -l <"$work/body")" -ge "$1" ] || unexpected "fewer than $1 lines"
+  ! grep -Eqvx -e "${dotenv_prefix}[A-Z][A-Z_]*=[ -~]*" "$work/body" || unexpected 'a line that is not a variable'
+}
+
+output() { # name, value: a variable for later jobs
+  printf '%s=%s\n' "$dotenv_prefix$1" "$2" >>"$work/env"
+}
+
+add() { # parameter, value: extends $query unless the value is empty
+  [ -z "$2" ] || query="$query&$1=$(encoded "$2")"
+}
+
+read_entry() { # method, path: sets $number and $reused, to 0 and false if nothing is assigned yet
+  request "$1" "$2?$query"
+  case $1:$code in
+    *:) ;;
+    GET:series_not_found | GET:entry_not_found) number=0 reused=false; return ;;
+    *) fail_with_problem ;;
+  esac
+  check_lines 3
+  read_value REUSED 'true|false'
+  reused=$value
+  read_value VALUE '[1-9][0-9]{0,18}'
+  read_value BUILD_NUMBER "$value"
+  number=$value
+}
+
+number_of_pipeline() {
+  series=/v1/series/$name_segment
+  if [ "$bump" = none ]; then
+    read_entry GET "$series$token_segment"
+    note='. Nothing was assigned.'
+  elif [ "$dry_run" = true ]; then
+    read_entry GET "$series$token_segment"
+    if [ "$number" = 0 ]; then
+      read_entry GET "$series"
+      [ "$number" != 9223372036854775807 ] || fail 'The series is at its last value.' 'Set MONOTRON_NAME to another name.'
+      number=$((number + 1)) reused=false
+    fi
+    note='. Preview: nothing was assigned.'
+  else
+    query="reuse=any&$query"
+    read_entry PUT "$series$token_segment"
+  fi
+  output VALUE "$number"
+  output BUILD_NUMBER "$number"
+  output REUSED "$reused"
+  printf 'Monotron: %s%s\n' "$number" "$note"
+}
+
+labels() { # prints a comma-separated list as lines, trimmed and in lower case
+  printf '%s\n' "$1" | tr ',[:upper:]' '\n[:lower:]' | sed 's/^[[:space:]]*//; s/[[:space:]]*$//; /^$/d'
+}
+
+bump_by_label() { # bump, labels that select it: applies if the merge request has one of them
+  labels "$2" >"$work/labels"
+  [ "$mode:$bump" = semver:auto ] && [ -s "$work/labels" ] || return 0
+  label=$(labels "${CI_MERGE_REQUEST_LABELS:-}" | grep -Fx -f "$work/labels") || return 0
+  # Like a commit message, a label does not change the version that a commit already has.
+  bump=$1 on_conflict=reuse reason="bump $1 by the label '$(printable "${label%%"$newline"*}")'"
+}
+
+request_version() {
+  path=/v1/versions/$name_segment
+  if [ "$bump" = none ]; then
+    reason='latest version' note='. Nothing was assigned.'
+    [ -z "$token_segment" ] || reason='version of the token'
+    request GET "$path$token_segment?$query"
+    return
+  fi
+  if [ "$dry_run" = true ]; then
+    add dry_run true
+    note='. Preview: nothing was assigned.'
+  fi
+  if [ "$bump" != auto ]; then
+    request PUT "$path$token_segment?$query"
+    return
+  fi
+  if [ "$merge_request" = true ] && [ -n "${CI_MERGE_REQUEST_TITLE:-}" ]; then
+    source='title of the merge request'
+    # The draft mark is removed before the merge.
+    text=$(printf '%s\n' "$CI_MERGE_REQUEST_TITLE" | sed -E '1s/^(\[[Dd]raft]|\([Dd]raft\)|[Dd]raft:) *//')
+  else
+    source='commit message' text=${CI_COMMIT_MESSAGE:-}
+  fi
+  reason="bump auto by the $source '$(printable "${text%%"$newline"*}")'"
+  printf '%s' "$text" >"$work/text"
+  request PUT "$path$token_segment?$query" --header 'Content-Type: text/plain' --data-binary "@$work/text"
+}
+
+output_no_version() { # 0.0.0 means that no version exists; it has no tag
+  version=0.0.0 previous=
+  for pair in VERSION=0.0.0 TAG= MAJOR=0 MINOR=0 PATCH=0 PRERELEASE_ID= METADATA= RELEASE_TYPE= \
+    PREVIOUS_VERSION= IS_LATEST=false REUSED=false DOCKER_TAG=; do
+    output "${pair%%=*}" "${pair#*=}"
+  done
+}
+
+output_version() { # checks that each variable has its form and that all describe the same version
+  integer='(0|[1-9][0-9]{0,18})'
+  semver="$integer\.$integer\.$integer(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?"
+  check_lines 12
+  while read -r field form; do
+    read_value "$field" "$form"
+    case $field in
+      VERSION) version=$value parts= ;;
+      TAG) [ "$value" = "v$version" ] || unexpected 'a tag of another version'; value=$tag_prefix$version ;;
+      MAJOR | MINOR | PATCH) parts=${parts:+$parts.}$value ;;
+      PRERELEASE_ID) parts=$parts${value:+-$value} ;;
+      METADATA) [ "$parts${value:++$value}" = "$version" ] || unexpected 'components of another version' ;;
+      PREVIOUS_VERSION) previous=$value ;;
+      DOCKER_TAG) [ "$value" = "$(printf '%s' "$version" | tr + _)" ] || unexpected 'a Docker tag of another version' ;;
+    esac
+    output "$field" "$value"
+  done <<FORMS
+VERSION $semver
+TAG v$semver
+MAJOR $integer
+MINOR $integer
+PATCH $integer
+PRERELEASE_ID [0-9A-Za-z.-]*
+METADATA [0-9A-Za-z.-]*
+RELEASE_TYPE [a-z]{0,20}
+PREVIOUS_VERSION ($semver)?
+IS_LATEST true|false
+REUSED true|false
+DOCKER_TAG [0-9A-Za-z._-]+
+FORMS
+}
+
+version_of_commit() {
+  request_version
+  case $bump:$code in
+    *:) output_version ;;
+    none:version_not_found) output_no_version ;;
+    *) fail_with_problem ;;
+  esac
+  if [ "$semrel" = true ]; then # the names that to-be-continuous uses
+    dotenv_prefix=SEMREL_INFO_ next=$version
+    if [ "$bump" = none ]; then
+      next=
+      [ -n "$code" ] || previous=$version
+    fi
+    output NEXT_VERSION "$next"
+    output LAST_VERSION "$previous"
+  fi
+  printf 'Monotron: %s (%s)%s\n' "$version" "$reason" "$note"
+}
+
+note=
+reason="bump $(printable "$bump")"
+bump_by_label major "$major_labels"
+bump_by_label minor "$minor_labels"
+bump_by_label patch "$patch_labels"
+# Options that a request does not allow are sent as well: the server explains them.
+query="format=dotenv&prefix=$dotenv_prefix"
+add prerelease "$prerelease"
+add line "$line"
+if [ "$bump" != none ]; then
+  [ "$mode:$bump" = counter:patch ] || add bump "$bump" # the default
+  [ "$on_conflict" = fail ] || add on_conflict "$on_conflict" # the default
+  add metadata "$metadata"
+  add initial "$initial"
+fi
+case $mode in
+  counter) number_of_pipeline ;;
+  semver) version_of_commit ;;
+esac
+cat "$work/env" >monotron.env
+cat monotron.env

@@ -1,0 +1,261 @@
+"""How the job checks responses, shows errors, and retries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+from plugins.gitlab.project import Project, run_against
+from plugins.gitlab.responses import NUMBER_LINES, VERSION_LINES, dotenv_response, html_response
+from support.pipelines import dotenv
+from support.server import Server
+from support.stand_in import HANG_UP, Say, StandIn
+
+
+def problem(status: int, code: str, detail: str = "It failed. Do this.") -> Say:
+    return Say.problem(status, code, detail)
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        ({"bump": "huge"}, "a variable of its name, such as MONOTRON_BUMP"),
+        ({"bump": "major", "line": "1.0"}, "such as MONOTRON_BUMP"),
+        ({"bump": "patch", "initial": 'a "b" \\ c'}, "MONOTRON_INITIAL_VERSION sets"),
+    ],
+)
+def test_the_error_of_the_server_is_shown_with_its_detail(
+    server: Server, project: Project, options: dict[str, str], hint: str
+) -> None:
+    variables = {
+        "initial": "MONOTRON_INITIAL_VERSION",
+        "bump": "MONOTRON_BUMP",
+        "line": "MONOTRON_LINE",
+    }
+    project.version("a", MONOTRON_BUMP="major")
+    output = project.failure("b", **{variables[name]: text for name, text in options.items()})
+    with server.client() as client:
+        response = client.request(
+            "PUT", f"/v1/versions/{project.encoded_name}/b?{urlencode(options)}"
+        )
+    error = response.json()
+    assert f"\nerror: {error['code']} ({response.status}): {error['detail']}\n" in output
+    assert hint in output
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"MONOTRON_BUMP": "minor"},
+        {"MONOTRON_PRERELEASE": "rc", "MONOTRON_DRY_RUN": "true"},
+        {"MONOTRON_LINE": "1", "MONOTRON_BUMP": "none"},
+        {"MONOTRON_BUMP": "auto", "CI_MERGE_REQUEST_LABELS": "patch"},
+    ],
+    ids=str,
+)
+def test_an_option_of_versions_is_refused_in_counter_mode(
+    project: Project, variables: dict[str, str]
+) -> None:
+    output = project.failure(MONOTRON_MODE="counter", **variables)
+    assert "error: invalid_request (400): " in output
+    assert "hint: MONOTRON_MODE counter does not allow options of versions." in output
+    counter = {"MONOTRON_MODE": "counter", "MONOTRON_BUMP": "none"}
+    assert project.report(**counter)["MONOTRON_VALUE"] == "0"
+
+
+def test_an_option_of_a_bump_is_refused_with_bump_none(project: Project) -> None:
+    output = project.failure(MONOTRON_BUMP="none", MONOTRON_LINE="1")
+    assert "error: invalid_request (400): " in output
+    assert "`line`" in output
+
+
+@pytest.mark.parametrize(
+    ("response", "text"),
+    [
+        (problem(401, "unauthenticated"), "the masked variable MONOTRON_API_KEY"),
+        (problem(403, "forbidden"), "read,write:series"),
+        (problem(422, "token_taken"), "MONOTRON_ON_CONFLICT: reuse"),
+        (problem(507, "storage_full"), "error: storage_full (507): It failed. Do this.\n"),
+        (problem(404, "not_found", 'a "b" \\ ü\x1b[31m\n::x'), 'not_found (404): a "b" \\'),
+        (html_response(), "A sign-in page or a proxy"),
+        (html_response(404), "status 404 with content type 'text/html'"),
+        (html_response(302, Location="https://elsewhere.example.com/"), "redirects to another URL"),
+        (html_response(308, Location="/v2"), "redirects to another URL"),
+        (Say(200, b"", {"Content-Type": "text/plain"}), "fewer than 12 lines"),
+        (Say(200, VERSION_LINES.encode()), "status 200 with content type ''"),
+        (Say(204), "status 204"),
+    ],
+)
+def test_a_response_that_is_not_a_version_fails_the_job_with_a_hint(
+    tmp_path: Path, response: Say, text: str
+) -> None:
+    with StandIn([response]) as stand_in:
+        output = Project(stand_in.url, tmp_path / "project").failure()
+    assert text in output
+    assert "\x1b" not in output
+    assert len(stand_in.heard) == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("MONOTRON_DOCKER_TAG=1.3.0\n", ""),
+        ("MONOTRON_DOCKER_TAG=1.3.0\n", "MONOTRON_DOCKER_TAG=1.3.0"),
+        ("MONOTRON_MINOR=3\n", "MONOTRON_MINOR=3\nPATH=/evil\n"),
+        ("MONOTRON_MINOR=3\n", "PATH=/evil\n"),
+        ("MONOTRON_MINOR=3\n", "MONOTRON_MAJOR=1\n"),
+        ("MONOTRON_PRERELEASE_ID=\n", "MONOTRON_PRERELEASE_ID=\nMONOTRON_PRERELEASE_ID=\n"),
+        ("MONOTRON_MINOR=3\n", "MONOTRON_MINOR=3\r\n"),
+        ("MONOTRON_MINOR=3\n", "MONOTRON_MINOR=$(id)\n"),
+        ("MONOTRON_MINOR=3\n", "MONOTRON_MINOR=03\n"),
+        ("MONOTRON_VERSION=1.3.0\n", "MONOTRON_VERSION=1.3\n"),
+        ("MONOTRON_VERSION=1.3.0\n", "MONOTRON_VERSION=9.9.9\n"),
+        ("MONOTRON_TAG=v1.3.0\n", "MONOTRON_TAG=v1.3.0;id\n"),
+        ("MONOTRON_TAG=v1.3.0\n", "MONOTRON_TAG=v1.3.1\n"),
+        ("MONOTRON_PATCH=0\n", "MONOTRON_PATCH=1\n"),
+        ("MONOTRON_PRERELEASE_ID=\n", "MONOTRON_PRERELEASE_ID=`id`\n"),
+        ("MONOTRON_PRERELEASE_ID=\n", "MONOTRON_PRERELEASE_ID=rc.1\n"),
+        ("MONOTRON_METADATA=\n", "MONOTRON_METADATA=é\n"),
+        ("MONOTRON_METADATA=\n", "MONOTRON_METADATA=sha.1\n"),
+        ("MONOTRON_RELEASE_TYPE=minor\n", "MONOTRON_RELEASE_TYPE=a b\n"),
+        ("MONOTRON_PREVIOUS_VERSION=1.2.57\n", "MONOTRON_PREVIOUS_VERSION=1.2\n"),
+        ("MONOTRON_IS_LATEST=true\n", "MONOTRON_IS_LATEST=yes\n"),
+        ("MONOTRON_REUSED=false\n", "MONOTRON_REUSED=\n"),
+        ("MONOTRON_DOCKER_TAG=1.3.0\n", "MONOTRON_DOCKER_TAG=1.3.1\n"),
+        ("MONOTRON_DOCKER_TAG=1.3.0\n", "MONOTRON_DOCKER_TAG=1.3.0\nMONOTRON_X=\t\n"),
+        ("MONOTRON_", "OTHER_"),
+    ],
+)
+def test_an_invalid_line_of_a_version_does_not_become_a_variable(
+    tmp_path: Path, old: str, new: str
+) -> None:
+    text = VERSION_LINES.replace(old, new)
+    assert text != VERSION_LINES
+    with StandIn([dotenv_response(text)]) as stand_in:
+        output = Project(stand_in.url, tmp_path / "project").failure()
+    assert f"error: Unexpected response from {stand_in.url}: " in output
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        NUMBER_LINES + "PATH=/evil\n",
+        NUMBER_LINES.replace("VALUE=42", "VALUE=0"),
+        NUMBER_LINES.replace("BUILD_NUMBER=42", "BUILD_NUMBER=43"),
+        NUMBER_LINES.replace("42", "-1"),
+        NUMBER_LINES.replace("false", ""),
+        VERSION_LINES,
+    ],
+)
+def test_an_invalid_line_of_a_number_does_not_become_a_variable(tmp_path: Path, text: str) -> None:
+    with StandIn([dotenv_response(text)]) as stand_in:
+        output = Project(stand_in.url, tmp_path / "project").failure(MONOTRON_MODE="counter")
+    assert f"error: Unexpected response from {stand_in.url}: " in output
+
+
+@pytest.mark.parametrize("mode", ["semver", "counter"])
+@pytest.mark.parametrize(
+    "response", [html_response(404), problem(404, "not_found")], ids=["html", "not_found"]
+)
+def test_an_unrelated_404_does_not_mean_that_no_version_exists(
+    tmp_path: Path, mode: str, response: Say
+) -> None:
+    with StandIn([response]) as stand_in:
+        project = Project(stand_in.url, tmp_path / "project")
+        assert "404" in project.failure(MONOTRON_BUMP="none", MONOTRON_MODE=mode)
+
+
+@pytest.mark.parametrize(
+    ("mode", "text"), [("semver", VERSION_LINES), ("counter", NUMBER_LINES)], ids=lambda each: each
+)
+def test_a_variable_of_a_newer_server_is_ignored(tmp_path: Path, mode: str, text: str) -> None:
+    response = dotenv_response(text + "MONOTRON_CREATED_AT=2026-11-23T18:19:00Z\n")
+    _, run = run_against(tmp_path, response, MONOTRON_MODE=mode)
+    assert run.passed, run.output
+    assert dotenv(tmp_path / "project") == dict(line.split("=") for line in text.split())
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"MONOTRON_URL": "http://127.0.0.1:9", "MONOTRON_RETRIES": "0"},
+        {"MONOTRON_URL": ""},
+        {"MONOTRON_BUMP": "huge"},
+        {"MONOTRON_NAME": ".."},
+    ],
+    ids=str,
+)
+def test_the_report_of_an_earlier_job_is_removed(
+    project: Project, variables: dict[str, str]
+) -> None:
+    project.version("a")
+    project.failure(**variables)
+
+
+def test_the_time_limit_includes_all_attempts_and_pauses(tmp_path: Path) -> None:
+    with StandIn([problem(503, "draining")]) as stand_in:
+        output = Project(stand_in.url, tmp_path / "project").failure(MONOTRON_TIMEOUT="2")
+    assert f"error: No response from {stand_in.url} within 2 seconds." in output
+    assert "HTTP error" in output, "the last error of curl"
+    assert len(stand_in.heard) <= 2
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        Say.problem(429, "too_many_requests", "Slow down.", Retry_After="1"),
+        Say.problem(503, "draining", "Soon.", Retry_After="1"),
+        html_response(502),
+        HANG_UP,
+        dotenv_response(VERSION_LINES.replace("1.3.0", "1.33333.0"), missing_bytes=20),
+    ],
+    ids=["429", "503", "502", "hang up", "cut off"],
+)
+def test_a_failed_request_is_repeated_unchanged(tmp_path: Path, response: Say) -> None:
+    stand_in, run = run_against(
+        tmp_path,
+        response,
+        dotenv_response(),
+        MONOTRON_BUMP="auto",
+        CI_COMMIT_MESSAGE="feat: x",
+    )
+    assert run.passed, run.output
+    first, second = stand_in.heard
+    assert first == second
+    assert dotenv(tmp_path / "project")["MONOTRON_VERSION"] == "1.3.0"
+
+
+@pytest.mark.parametrize(
+    ("response", "text"),
+    [
+        (HANG_UP, "curl: (52)"),
+        (dotenv_response(missing_bytes=5), "curl: (18)"),
+        (problem(503, "draining"), "draining (503): It failed."),
+        (problem(429, "too_many_requests"), "too_many_requests (429): It failed."),
+    ],
+    ids=["hang up", "cut off", "503", "429"],
+)
+def test_the_last_error_is_shown_after_all_retries(
+    tmp_path: Path, response: Say, text: str
+) -> None:
+    with StandIn([response]) as stand_in:
+        output = Project(stand_in.url, tmp_path / "project").failure(MONOTRON_RETRIES="0")
+    assert text in output
+    assert len(stand_in.heard) == 1
+
+
+def test_an_old_or_missing_curl_is_reported(project: Project, tmp_path: Path) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    curl = tools / "curl"
+    curl.write_text("#!/bin/sh\necho 'curl: option --retry-all-errors: is unknown' >&2\nexit 2\n")
+    curl.chmod(0o755)
+    output = project.failure(PATH=f"{tools}:/usr/bin:/bin")
+    assert "error: curl is too old: curl: option --retry-all-errors: is unknown" in output
+    assert "curl 7.71 or newer" in output
+    for tool in ("sh", "grep", "tr", "od", "sed", "cut", "rm"):
+        (tools / tool).symlink_to(f"/usr/bin/{tool}")
+    curl.unlink()
+    assert "error: curl is missing in this image." in project.failure(PATH=str(tools))

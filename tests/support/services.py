@@ -1,0 +1,18 @@
+"""The services on a store, put together as in a server."""
+
+from monotron.services.executor import StoreExecutor
+from monotron.services.series import SeriesService
+from monotron.services.versions import VersionService
+from monotron.store import Store
+
+
+class StoreServices:
+    """Series and versions of a store. The store itself stays open when they are closed."""
+
+    def __init__(self, store: Store) -> None:
+        self.executor = StoreExecutor(store.max_concurrency)
+        self.series = SeriesService(store, self.executor)
+        self.versions = VersionService(store, self.series, self.executor)
+
+    def close(self) -> None:
+        self.executor.close()
