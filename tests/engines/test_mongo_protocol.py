@@ -1039,13 +1039,13 @@ class TestWithoutAMajority:
             client["impatient"]["elsewhere"].insert_one({}, session=session)
             head.seen_at(session.operation_time)  # newer than any committed state
             with pytest.raises(StoreUnavailable):
-                impatient._ledger.last_given(
+                impatient._ledger.last_values(
                     {SERIES: head}, [ask_any("a")], impatient._deadlines.start()
                 )
         for member in frozen_set.members:
             member.resume()
         frozen_set.wait_until_healthy()
-        known = impatient._ledger.last_given(
+        known = impatient._ledger.last_values(
             {SERIES: head}, [ask_any("a")], impatient._deadlines.start()
         )
         assert known[SERIES]["a"] == 1

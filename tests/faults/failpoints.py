@@ -83,7 +83,9 @@ class Points:
 
 def install(points: Points) -> None:
     """Add the points to the stores and to the writing of responses."""
-    _around(sqlite.SqliteStore, "start", points, before="before the store", error=_not_accepted)
+    _around(
+        sqlite.SqliteStore, "begin_allocate", points, before="before the store", error=_not_accepted
+    )
     _around(MongoStore, "allocate", points, before="before the store", error=_not_accepted)
     _around_sqlite(points)
     _around_mongo(points)

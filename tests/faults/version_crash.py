@@ -20,12 +20,12 @@ from semver import Version
 from monotron.errors import MonotronError
 from monotron.model.semver import VersionName, parse_final
 from monotron.model.series import ANYBODY
-from monotron.services.series import SeriesService
 from monotron.services.versions import VersionRequest, VersionService
 from monotron.services.versions.state import NameState
 from monotron.store import Store, open_store
 from monotron.store.mongo.releases import MongoReleases
 from monotron.store.sqlite.releases import SqliteReleases
+from support.services import StoreServices
 
 T = TypeVar("T")
 
@@ -66,7 +66,11 @@ class Domain:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.versions = VersionService(store, SeriesService(store))
+        self._renew()
+
+    def _renew(self) -> None:
+        """Create the services again: each run has its own event loop, and so its own batchers."""
+        self.versions = StoreServices(self.store).versions
 
     def next(self, request: str) -> str:
         """Return the version of a request, or the code of its error."""
@@ -85,9 +89,10 @@ class Domain:
             return error.code
 
     async def _alone(self, call: Coroutine[Any, Any, T]) -> T:
-        # Each run has its own event loop, so it needs its own queues.
-        self.versions._series = SeriesService(self.store)
-        return await call
+        try:
+            return await call
+        finally:
+            self._renew()
 
     def records(self) -> dict[str, str | None]:
         answers, _ = asyncio.run(self._alone(self.versions.page(1, NAME, None, 1000)))

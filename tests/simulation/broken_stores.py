@@ -61,12 +61,12 @@ class CurrentTokenOnly(MongoStore):
 
 
 class WindowLedger(Ledger):
-    def last_given(self, heads: Mapping[SeriesKey, Head], *args: Any) -> Any:
+    def last_values(self, heads: Mapping[SeriesKey, Head], *args: Any) -> Any:
         return {
             series: {
                 token: value for token, value in known.items() if value > heads[series].value - 64
             }
-            for series, known in super().last_given(heads, *args).items()
+            for series, known in super().last_values(heads, *args).items()
         }
 
 
@@ -129,8 +129,8 @@ class SealSkipped(MongoStore):
 
 
 class DoubtlessHeads(HeadCollection):
-    def settle(self, move: HeadUpdate, deadline: Any) -> Head:
-        return self.read_in_turn(move.series, deadline)
+    def resolve(self, update: HeadUpdate, deadline: Any) -> Head:
+        return self.read_and_mark(update.series, deadline)
 
 
 class DoubtTakenForFailure(MongoStore):
@@ -138,10 +138,10 @@ class DoubtTakenForFailure(MongoStore):
 
     heads_type = DoubtlessHeads
 
-    def _made(self, move: HeadUpdate, head: Head | None, deadline: Any) -> bool:
+    def _was_applied(self, update: HeadUpdate, head: Head | None, deadline: Any) -> bool:
         return head is None
 
-    def _start_over(self, step: Any, head: Head, deadline: Any) -> None:
+    def _retry_from(self, step: Any, head: Head, deadline: Any) -> None:
         # Not even the current token is known: the update counts as not applied.
         while True:
             step.answers, new = allocate(head.value, None, {}, step.requests)
@@ -150,7 +150,7 @@ class DoubtTakenForFailure(MongoStore):
             successor = head.successor(tokens, by, head.value + len(new), self._runtime)
             if self._heads.replace_all([HeadUpdate(step.series, head, successor)], deadline):
                 return
-            head = self._heads.read_in_turn(step.series, deadline)
+            head = self._heads.read_and_mark(step.series, deadline)
 
 
 class ForgetfulLedger(Ledger):
@@ -165,9 +165,9 @@ class StampNotLookedFor(MongoStore):
 
 
 class HeadsByTokenAndValue(HeadCollection):
-    def _filter(self, move: HeadUpdate, deadline: Any) -> Any:
-        condition = super()._filter(move, deadline)
-        if move.seen.stamp is not None:
+    def _filter(self, update: HeadUpdate, deadline: Any) -> Any:
+        condition = super()._filter(update, deadline)
+        if update.seen.stamp is not None:
             del condition["generation"], condition["stamp"]
         return condition
 
@@ -179,9 +179,9 @@ class GenerationNotCompared(MongoStore):
 
 
 class OverwrittenHeads(HeadCollection):
-    def _filter(self, move: HeadUpdate, deadline: Any) -> Any:
-        condition = super()._filter(move, deadline)
-        if move.seen.stamp is not None:
+    def _filter(self, update: HeadUpdate, deadline: Any) -> Any:
+        condition = super()._filter(update, deadline)
+        if update.seen.stamp is not None:
             return condition
         return {name: condition[name] for name in ("account", "key")}
 
@@ -193,8 +193,8 @@ class NewSeriesOverwrites(MongoStore):
 
 
 class UncomparedHeads(HeadCollection):
-    def _filter(self, move: HeadUpdate, _: Any) -> Any:
-        return {"account": move.series.account, "key": move.series.key}
+    def _filter(self, update: HeadUpdate, _: Any) -> Any:
+        return {"account": update.series.account, "key": update.series.key}
 
 
 class ReadThenWrite(MongoStore):

@@ -83,7 +83,7 @@ class MongoAttributes(AttributeStore):
         if generation is None:
             if not merged({}, attributes):  # raises before anything is created
                 return {}
-            generation = self._heads.born(series, self._runtime.now_ms(), deadline).generation
+            generation = self._heads.create(series, self._runtime.now_ms(), deadline).generation
         place = _place(series, generation, token)
         while True:
             seen = self._read(place, deadline)

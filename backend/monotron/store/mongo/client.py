@@ -1,10 +1,9 @@
 """The border to MongoDB's driver: connect, check the server, limit time, translate errors once."""
 
 import logging
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
@@ -13,6 +12,12 @@ from bson import ObjectId
 from pymongo import MongoClient, UpdateMany
 from pymongo.database import Database
 from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
+from pymongo.monitoring import (
+    ServerHeartbeatFailedEvent,
+    ServerHeartbeatListener,
+    ServerHeartbeatStartedEvent,
+    ServerHeartbeatSucceededEvent,
+)
 
 from monotron.errors import MonotronError, StartupError, StorageFull, StoreUnavailable
 from monotron.runtime import Runtime
@@ -40,8 +45,9 @@ MIN_SERVER = (4, 4)
 START_SECONDS = 15.0
 """How long MongoDB may take to respond when Monotron starts."""
 
-WAITING_LOG_SECONDS = 2.0
-"""The interval of the log lines while a start waits for MongoDB."""
+LOG_AFTER_SECONDS = 1.0
+LOG_INTERVAL_SECONDS = 2.0
+"""When the first log line of a start that waits for MongoDB follows, and the next ones."""
 
 CONNECT_SECONDS = 5.0
 """The connection timeout, unless the URL sets one.
@@ -153,9 +159,14 @@ def connect(url: str) -> tuple["Database[Document]", bool]:
     Raises `StartupError` if the URL is invalid, or the server is unreachable or unsafe.
     """
     name = describe(url)
+    start_log = _StartLog(name)
     try:
         client: MongoClient[Document] = MongoClient(
-            url, appname="monotron", retryWrites=True, **_connect_timeout(url)
+            url,
+            appname="monotron",
+            retryWrites=True,
+            event_listeners=[start_log],
+            **_connect_timeout(url),
         )
     except (PyMongoError, ValueError) as error:
         raise StartupError(
@@ -170,7 +181,7 @@ def connect(url: str) -> tuple["Database[Document]", bool]:
             f"Invalid store URL {name}: it does not name a database. Write mongodb://HOST/DATABASE."
         ) from error
     try:
-        with waiting_for(name), pymongo.timeout(START_SECONDS):
+        with pymongo.timeout(START_SECONDS):
             return database, _check(client, name)
     except PyMongoError as error:
         client.close()
@@ -178,6 +189,8 @@ def connect(url: str) -> tuple["Database[Document]", bool]:
     except StartupError:
         client.close()
         raise
+    finally:
+        start_log.is_waiting = False
 
 
 def _connect_timeout(url: str) -> dict[str, Any]:
@@ -185,24 +198,37 @@ def _connect_timeout(url: str) -> dict[str, Any]:
     return {} if is_set else {"connectTimeoutMS": int(CONNECT_SECONDS * 1000)}
 
 
-@contextmanager
-def waiting_for(name: str) -> Iterator[None]:
-    """Log every 2 seconds that the start still waits for MongoDB."""
-    began = time.monotonic()
-    done = threading.Event()
+class _StartLog(ServerHeartbeatListener):
+    """Logs regularly that a start still waits for MongoDB, and why."""
 
-    def report() -> None:
-        while not done.wait(WAITING_LOG_SECONDS):
-            seconds = time.monotonic() - began
-            log.info("waiting for MongoDB at %s (%.0f of %.0f s)", name, seconds, START_SECONDS)
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._attempts = 0
+        self._next = time.monotonic() + LOG_AFTER_SECONDS
+        self.is_waiting = True
 
-    thread = threading.Thread(target=report, name="waiting", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+    def started(self, event: ServerHeartbeatStartedEvent) -> None:
+        self._attempts += 1
+
+    def succeeded(self, event: ServerHeartbeatSucceededEvent) -> None:
+        self._log("no primary")
+
+    def failed(self, event: ServerHeartbeatFailedEvent) -> None:
+        self._log(_cause(event.reply))
+
+    def _log(self, cause: str) -> None:
+        now = time.monotonic()
+        if self.is_waiting and now >= self._next:
+            self._next = now + LOG_INTERVAL_SECONDS
+            message = "waiting for MongoDB at %s (%s), attempt %d"
+            log.info(message, self._name, cause, self._attempts)
+
+
+def _cause(error: Exception) -> str:
+    reason = str(error)
+    if "refused" in reason:
+        return "connection refused"
+    return "no primary" if "Primary()" in reason else f"no response, {type(error).__name__}"
 
 
 def unusable(url: str, error: PyMongoError) -> StartupError:
@@ -215,17 +241,11 @@ def unusable(url: str, error: PyMongoError) -> StartupError:
             f"Not authorized by MongoDB at {name}. Check the user name and password, and grant "
             "the role readWrite on the database."
         )
-    reason = str(error)
-    if code == _NOT_YET_INITIALIZED or "RSGhost" in reason:
+    if code == _NOT_YET_INITIALIZED or "RSGhost" in str(error):
         return _not_initialized(name)
-    cause = f"no response ({type(error).__name__})"
-    if "refused" in reason:
-        cause = "connection refused"
-    elif "Primary()" in reason:
-        cause = "its replica set has no primary"
     return StartupError(
-        f"Cannot reach MongoDB at {name}: {cause}. Check that it is running, that host and port "
-        "are right, and that a majority of its replica set is up."
+        f"Cannot reach MongoDB at {name} ({_cause(error)}). Check that it is running, that host "
+        "and port are right, and that a majority of its replica set is up."
     )
 
 

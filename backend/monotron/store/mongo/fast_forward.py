@@ -70,7 +70,7 @@ class MongoFastForward:
         if moves and not self._heads.replace_all(moves, deadline):
             for move in moves:
                 more = self._by_how_much + (move.series in components)
-                overtaken = self._heads.settle(move, deadline)
+                overtaken = self._heads.resolve(move, deadline)
                 while overtaken is not None:  # a server is running: raise its head
                     with in_doubt():
                         move = self._move(move.series, overtaken, more, deadline)

@@ -162,7 +162,7 @@ class Ledger:
         for each in heads:
             each[1].sealed = each not in existing  # the next batch compares existing rows
 
-    def last_given(
+    def last_values(
         self,
         heads: Mapping[SeriesKey, Head],
         requests: Iterable[AllocationRequest],
@@ -178,7 +178,7 @@ class Ledger:
         for series, token, reuse, *_ in requests:
             if reuse is Reuse.ANY and heads[series].is_active:
                 asked.setdefault(series, set()).add(token)
-        known = self._last_rows(
+        known = self._last_values_of_rows(
             # A batch that starts with 1 contains all entries of its generation.
             {series: tokens for series, tokens in asked.items() if heads[series].first > 1},
             heads,
@@ -191,7 +191,7 @@ class Ledger:
             )
         return known
 
-    def _last_rows(
+    def _last_values_of_rows(
         self,
         asked: Mapping[SeriesKey, Collection[str]],
         heads: Mapping[SeriesKey, Head],

@@ -66,7 +66,9 @@ class HeadCollection:
         self._remembered = HeadCache(max_remembered)
         self._contention_until = 0.0
 
-    def known_or_read(self, keys: Iterable[SeriesKey], deadline: Deadline) -> dict[SeriesKey, Head]:
+    def cached_or_read(
+        self, keys: Iterable[SeriesKey], deadline: Deadline
+    ) -> dict[SeriesKey, Head]:
         """Return the heads from the cache, or else from the database.
 
         They are committed and may be outdated, which the compare-and-set detects. While another
@@ -84,9 +86,9 @@ class HeadCollection:
             if head and not head.pause and not contention
         }
         unsure = {series: head for series, head in remembered.items() if series not in known}
-        return known | self._read_anew(unsure, deadline) if unsure else known
+        return known | self._read_again(unsure, deadline) if unsure else known
 
-    def _read_anew(
+    def _read_again(
         self, remembered: Mapping[SeriesKey, Head | None], deadline: Deadline
     ) -> dict[SeriesKey, Head]:
         """Read the heads. Return the cached object of each head that has not changed."""
@@ -156,7 +158,7 @@ class HeadCollection:
         # Keys with the prefix are adjacent in the order of keys.
         return [row for row in rows if row["key"].startswith(prefix)]
 
-    def read_in_turn(self, series: SeriesKey, deadline: Deadline) -> Head:
+    def read_and_mark(self, series: SeriesKey, deadline: Deadline) -> Head:
         """Read the current head after a lost update, and mark it to prevent starvation.
 
         A server that works from its cache is always faster than one that must read first. It
@@ -180,7 +182,7 @@ class HeadCollection:
 
         return deadline.persist(call)
 
-    def born(self, series: SeriesKey, now: int, deadline: Deadline) -> Head:
+    def create(self, series: SeriesKey, now: int, deadline: Deadline) -> Head:
         """Create the head of a series without values, unless another call was faster.
 
         The result equals the head after a delete with restart. The first value keeps its
@@ -190,11 +192,11 @@ class HeadCollection:
         new = Head(generation=ObjectId(new_id()), stamp=ObjectId(new_id()), created_at=now)
         return self.replace(HeadUpdate(series, Head(), new), deadline) or new
 
-    def replace(self, move: HeadUpdate, deadline: Deadline) -> Head | None:
+    def replace(self, update: HeadUpdate, deadline: Deadline) -> Head | None:
         """Apply the update once. Return None, or the other head if another update was faster."""
-        return None if self.replace_all([move], deadline) else self.settle(move, deadline)
+        return None if self.replace_all([update], deadline) else self.resolve(update, deadline)
 
-    def replace_all(self, moves: Sequence[HeadUpdate], deadline: Deadline) -> bool:
+    def replace_all(self, updates: Sequence[HeadUpdate], deadline: Deadline) -> bool:
         """Apply all updates. Return false if some may not be applied, so each must be resolved.
 
         Raises errors with `applied` unknown if an attempt may have been applied.
@@ -203,29 +205,31 @@ class HeadCollection:
         with in_doubt():
             for _ in range(1 + MAX_RESENDS):
                 try:
-                    return self._compare_and_set(moves, deadline)
+                    return self._compare_and_set(updates, deadline)
                 except PyMongoError as error:
-                    for move in moves:
-                        move.in_doubt = True
+                    for update in updates:
+                        update.in_doubt = True
                     deadline.failed(error)
         return False
 
-    def read_after(self, moves: Sequence[HeadUpdate], deadline: Deadline) -> dict[SeriesKey, Head]:
+    def read_after(
+        self, updates: Sequence[HeadUpdate], deadline: Deadline
+    ) -> dict[SeriesKey, Head]:
         """Read the heads after these updates, and cache those that were applied.
 
         Raises errors with `applied` unknown.
         """
         with in_doubt():
-            heads = self.read_current([move.series for move in moves], deadline)
-        for move in moves:
-            head = heads[move.series]
-            if head.stamp == move.new.stamp:
-                self._remember(move, head.time)
-            elif head.stamp != move.seen.stamp and self._written_elsewhere(move.series, head):
+            heads = self.read_current([update.series for update in updates], deadline)
+        for update in updates:
+            head = heads[update.series]
+            if head.stamp == update.new.stamp:
+                self._remember(update, head.time)
+            elif head.stamp != update.seen.stamp and self._written_elsewhere(update.series, head):
                 self._note_contention()
         return heads
 
-    def settle(self, move: HeadUpdate, deadline: Deadline) -> Head | None:
+    def resolve(self, update: HeadUpdate, deadline: Deadline) -> Head | None:
         """Determine whether an update was applied, and resend it while the head is unchanged.
 
         A resent update cannot apply twice, because its filter matches only the head seen. Return
@@ -234,64 +238,64 @@ class HeadCollection:
         Raises errors with `applied` unknown.
         """
         with in_doubt():
-            return self._settle(move, deadline)
+            return self._resolve(update, deadline)
 
-    def _settle(self, move: HeadUpdate, deadline: Deadline) -> Head | None:
+    def _resolve(self, update: HeadUpdate, deadline: Deadline) -> Head | None:
         while True:
-            head = self.current(move.series, deadline)
-            if head.stamp == move.new.stamp:
-                self._remember(move, head.time)
+            head = self.current(update.series, deadline)
+            if head.stamp == update.new.stamp:
+                self._remember(update, head.time)
                 return None
-            if head.stamp != move.seen.stamp:
-                if self._written_elsewhere(move.series, head):
+            if head.stamp != update.seen.stamp:
+                if self._written_elsewhere(update.series, head):
                     self._note_contention()
                 return head
             if head.awaited not in (None, deadline.id):
                 self._note_contention()
                 # An update that must read first takes several times as long as ours.
-                move.new.pause = min(0.25, max(0.02, 4 * (deadline.elapsed() - deadline.slept)))
+                update.new.pause = min(0.25, max(0.02, 4 * (deadline.elapsed() - deadline.slept)))
             try:
-                if self._compare_and_set([move], deadline, heed_marks=False):
+                if self._compare_and_set([update], deadline, heed_marks=False):
                     return None
             except PyMongoError as error:
-                move.in_doubt = True
+                update.in_doubt = True
                 deadline.failed(error)
 
     def _compare_and_set(
-        self, moves: Sequence[HeadUpdate], deadline: Deadline, *, heed_marks: bool = True
+        self, updates: Sequence[HeadUpdate], deadline: Deadline, *, heed_marks: bool = True
     ) -> bool:
         # `UpdateMany`, although the filter matches at most one document: the driver sends it
         # without a transaction number, so no node stores a transaction record. Resending is safe,
         # because the update then matches nothing.
-        updates = [
+        commands = [
             self._driver.update_many(
-                self._filter(move, deadline if heed_marks else None),
-                {"$set": _state(move.new)},
-                upsert=move.seen.stamp is None,
+                self._filter(update, deadline if heed_marks else None),
+                {"$set": _state(update.new)},
+                upsert=update.seen.stamp is None,
             )
-            for move in moves
+            for update in updates
         ]
         with deadline.attempt(), self._sessions.start() as session:
             try:
-                result = self._series.bulk_write(updates, ordered=False, session=session)
+                result = self._series.bulk_write(commands, ordered=False, session=session)
             except BulkWriteError as error:
                 if not only_duplicates(error):
                     raise
                 return False  # another server created the series first
-            if result.matched_count + result.upserted_count != len(moves):
+            if result.matched_count + result.upserted_count != len(updates):
                 return False
-            for move in moves:
-                self._remember(move, operation_time(session))
+            for update in updates:
+                self._remember(update, operation_time(session))
         return True
 
-    def _filter(self, move: HeadUpdate, deadline: Deadline | None) -> Document:
+    def _filter(self, update: HeadUpdate, deadline: Deadline | None) -> Document:
         """Match only the head seen; with *deadline*, only if no other server waits for its turn."""
-        seen = move.seen
+        seen = update.seen
         if seen.stamp is None:
-            return {**where(move.series), "stamp": None}  # matches nothing, so the upsert inserts
+            return {**where(update.series), "stamp": None}  # matches nothing, so the upsert inserts
         condition: dict[str, Any] = {
             # All four: a token may be current again, and so may a value after a restart.
-            **where(move.series),
+            **where(update.series),
             "generation": seen.generation,
             "value": Int64(seen.value),
             "token": seen.token,
@@ -301,13 +305,13 @@ class HeadCollection:
             condition["awaited"] = {"$in": [None, deadline.id]}
         return condition
 
-    def _remember(self, move: HeadUpdate, time: Timestamp | None) -> None:
-        move.new.seen_at(time)
-        for head in move.new.carried:
+    def _remember(self, update: HeadUpdate, time: Timestamp | None) -> None:
+        update.new.seen_at(time)
+        for head in update.new.carried:
             head.carried = ()
-        if move.new.batch:
-            self._sealer.seal_soon(move.series, move.new)
-        self._remembered.put(move.series, move.new)
+        if update.new.batch:
+            self._sealer.seal_soon(update.series, update.new)
+        self._remembered.put(update.series, update.new)
 
 
 def _state(head: Head) -> Document:

@@ -138,7 +138,7 @@ class MongoStore(Store):
         indexes: dict[SeriesKey, list[int]] = {}
         for index, request in enumerate(requests):
             indexes.setdefault(request.series, []).append(index)
-        heads = self._heads.known_or_read(indexes, deadline)
+        heads = self._heads.cached_or_read(indexes, deadline)
         steps = [
             _Step(series, heads[series], [requests[index] for index in indexes[series]])
             for series in indexes
@@ -155,9 +155,9 @@ class MongoStore(Store):
     ) -> None:
         heads = {step.series: step.head for step in steps}
         requests = [request for step in steps for request in step.requests]
-        known = self._ledger.last_given(heads, requests, deadline)
+        known = self._ledger.last_values(heads, requests, deadline)
         self._prepare(steps, known, deadline)
-        self._take(steps, deadline, again=again)
+        self._apply(steps, deadline, again=again)
 
     def _prepare(
         self,
@@ -166,21 +166,21 @@ class MongoStore(Store):
         deadline: Deadline,
     ) -> None:
         """Number the requests of each series, and seal the heads that must be sealed first."""
-        moving: list[tuple[_Step, list[AllocationRequest], tuple[Head, ...] | None]] = []
+        updating: list[tuple[_Step, list[AllocationRequest], tuple[Head, ...] | None]] = []
         for step in steps:
             head = step.head
             tokens = known.get(step.series, {})
             step.answers, given = self.rule(head.value, head.token, tokens, step.requests)
             if given:
                 # Called once: the sealer runs concurrently, so a second result could differ.
-                moving.append((step, given, head.unsealed()))
-        self._seal([step for step, _, carried in moving if carried is None], deadline)
-        for step, given, carried in moving:
+                updating.append((step, given, head.unsealed()))
+        self._seal([step for step, _, carried in updating if carried is None], deadline)
+        for step, given, carried in updating:
             if not step.failed:
                 head = step.head
                 value = head.value + len(given)
                 new = head.successor(*_tokens(given), value, self._runtime, carried or ())
-                step.move = HeadUpdate(step.series, head, new)
+                step.update = HeadUpdate(step.series, head, new)
 
     def _seal(self, steps: Sequence["_Step"], deadline: Deadline) -> None:
         try:
@@ -191,26 +191,26 @@ class MongoStore(Store):
             if step.series in wrong:
                 step.fail(wrong[step.series])
 
-    def _take(self, steps: Sequence["_Step"], deadline: Deadline, *, again: bool) -> None:
+    def _apply(self, steps: Sequence["_Step"], deadline: Deadline, *, again: bool) -> None:
         """Apply all updates, and confirm the results of series that only have repeats."""
-        moves = {step.series: step.move for step in steps if step.move is not None}
-        moving = [step for step in steps if step.series in moves]
-        repeating = [step for step in steps if step.move is None and not step.failed]
+        updates = {step.series: step.update for step in steps if step.update is not None}
+        updating = [step for step in steps if step.series in updates]
+        repeating = [step for step in steps if step.update is None and not step.failed]
         try:
-            done = not moves or self._heads.replace_all(list(moves.values()), deadline)
+            done = not updates or self._heads.replace_all(list(updates.values()), deadline)
         except MonotronError as error:
             done = True
-            for step in moving:
+            for step in updating:
                 step.fail(error)
         if not done:
-            self._settle_all(moving, moves, deadline, again=again)
+            self._resolve_all(updating, updates, deadline, again=again)
         if repeating:
             self._confirm(repeating, deadline)
 
-    def _settle_all(
+    def _resolve_all(
         self,
         steps: Sequence["_Step"],
-        moves: Mapping[SeriesKey, HeadUpdate],
+        updates: Mapping[SeriesKey, HeadUpdate],
         deadline: Deadline,
         *,
         again: bool,
@@ -219,26 +219,28 @@ class MongoStore(Store):
         replaced: list[_Step] = []
         try:
             if len(steps) > 1:
-                heads = self._heads.read_after(list(moves.values()), deadline)
+                heads = self._heads.read_after(list(updates.values()), deadline)
                 stamps = {series: head.stamp for series, head in heads.items()}
-                steps = [s for s in steps if stamps[s.series] != moves[s.series].new.stamp]
+                steps = [s for s in steps if stamps[s.series] != updates[s.series].new.stamp]
                 if not again:
-                    replaced = [s for s in steps if stamps[s.series] != moves[s.series].seen.stamp]
+                    replaced = [
+                        s for s in steps if stamps[s.series] != updates[s.series].seen.stamp
+                    ]
                 if replaced:
-                    self._go_on(replaced, moves, heads, deadline)
+                    self._retry_lost(replaced, updates, heads, deadline)
         except MonotronError as error:
             for step in steps:
                 step.fail(error)
             return
         for step in steps:
             if step not in replaced:
-                with step.answered_if_wrong():
-                    self._settle(step, moves[step.series], deadline)
+                with step.failing_alone():
+                    self._resolve(step, updates[step.series], deadline)
 
-    def _go_on(
+    def _retry_lost(
         self,
         steps: Sequence["_Step"],
-        moves: Mapping[SeriesKey, HeadUpdate],
+        updates: Mapping[SeriesKey, HeadUpdate],
         heads: Mapping[SeriesKey, Head],
         deadline: Deadline,
     ) -> None:
@@ -246,14 +248,14 @@ class MongoStore(Store):
         undecided = list(steps)
         try:
             for step in steps:
-                moves[step.series].new.seen_at(heads[step.series].time)
+                updates[step.series].new.seen_at(heads[step.series].time)
             with in_doubt():
                 done = self._ledger.were_sealed(
-                    [(s.series, moves[s.series].new) for s in steps], deadline
+                    [(s.series, updates[s.series].new) for s in steps], deadline
                 )
             undecided = [step for step in steps if step.series not in done]
             for step in undecided:
-                step.head, step.move = heads[step.series], None
+                step.head, step.update = heads[step.series], None
             self._advance(undecided, deadline, again=True)
         except MonotronError as error:
             for step in undecided:
@@ -270,17 +272,17 @@ class MongoStore(Store):
         for step in steps:
             head = current[step.series]
             if head.stamp != step.head.stamp:
-                with step.answered_if_wrong():
-                    self._start_over(step, head, deadline)
+                with step.failing_alone():
+                    self._retry_from(step, head, deadline)
 
-    def _settle(self, step: "_Step", move: HeadUpdate, deadline: Deadline) -> None:
-        if not self._made(move, self._heads.settle(move, deadline), deadline):
-            self._start_over(step, self._heads.read_in_turn(step.series, deadline), deadline)
+    def _resolve(self, step: "_Step", update: HeadUpdate, deadline: Deadline) -> None:
+        if not self._was_applied(update, self._heads.resolve(update, deadline), deadline):
+            self._retry_from(step, self._heads.read_and_mark(step.series, deadline), deadline)
 
-    def _start_over(self, step: "_Step", head: Head, deadline: Deadline) -> None:
+    def _retry_from(self, step: "_Step", head: Head, deadline: Deadline) -> None:
         """Repeat the requests of one series from its current head until an update is applied."""
         while True:
-            known = self._ledger.last_given({step.series: head}, step.requests, deadline)
+            known = self._ledger.last_values({step.series: head}, step.requests, deadline)
             step.answers, given = self.rule(
                 head.value, head.token, known.get(step.series, {}), step.requests
             )
@@ -290,7 +292,7 @@ class MongoStore(Store):
             new = head.successor(*_tokens(given), head.value + len(given), self._runtime)
             if self._replace(step.series, head, new, deadline):
                 return
-            head = self._heads.read_in_turn(step.series, deadline)
+            head = self._heads.read_and_mark(step.series, deadline)
 
     def peek(self, keys: Sequence[SeriesKey]) -> list[Entry | None]:
         heads = self._heads.read_current(list(dict.fromkeys(keys)), self._deadlines.start())
@@ -330,7 +332,7 @@ class MongoStore(Store):
             new = head.successor([None], [assigned_by], value, self._runtime)
             if self._replace(series, head, new, deadline):
                 return Allocation(Entry(*series, None, value), reused=False)
-            head = self._heads.read_in_turn(series, deadline)
+            head = self._heads.read_and_mark(series, deadline)
 
     def delete(self, series: SeriesKey, *, restart: bool) -> None:
         deadline = self._deadlines.start()
@@ -353,7 +355,7 @@ class MongoStore(Store):
                 if head.generation is not None:
                     self._sealer.sweep_later(series, head.generation)
                 return
-            head = self._heads.read_in_turn(series, deadline)
+            head = self._heads.read_and_mark(series, deadline)
 
     def series_page(self, account: int, prefix: str, after: str, limit: int) -> list[Entry]:
         rows = self._heads.page(account, prefix, after, limit, self._deadlines.start())
@@ -411,21 +413,21 @@ class MongoStore(Store):
 
     def _replace(self, series: SeriesKey, seen: Head, new: Head, deadline: Deadline) -> bool:
         """Replace *seen* with *new*, once. Return false if another update was faster."""
-        move = HeadUpdate(series, seen, new)
-        return self._made(move, self._heads.replace(move, deadline), deadline)
+        update = HeadUpdate(series, seen, new)
+        return self._was_applied(update, self._heads.replace(update, deadline), deadline)
 
-    def _made(self, move: HeadUpdate, head: Head | None, deadline: Deadline) -> bool:
+    def _was_applied(self, update: HeadUpdate, head: Head | None, deadline: Deadline) -> bool:
         """Return whether an update was applied, where *head* is its successor, or None."""
         if head is None:
             return True
-        new = move.new
+        new = update.new
         new.seen_at(head.time)
         with in_doubt():
-            if new.batch and self._ledger.were_sealed([(move.series, new)], deadline):
+            if new.batch and self._ledger.were_sealed([(update.series, new)], deadline):
                 return True
             if not new.batch and head.generation == new.generation:
                 return True  # the delete was applied, and the new generation has a head already
-            if not new.batch and move.in_doubt and head.generation != move.seen.generation:
+            if not new.batch and update.in_doubt and head.generation != update.seen.generation:
                 raise StoreUnavailable(
                     "The series was deleted while MongoDB did not respond, by this request or by "
                     "another one. Read the series, and repeat the request if necessary."
@@ -446,11 +448,11 @@ class _Step:
     head: Head
     requests: Sequence[AllocationRequest]
     answers: Sequence[Allocation | MonotronError] = ()
-    move: HeadUpdate | None = None
+    update: HeadUpdate | None = None
     failed: bool = False
 
     @contextmanager
-    def answered_if_wrong(self) -> Iterator[None]:
+    def failing_alone(self) -> Iterator[None]:
         """Make a `MonotronError` the result of the requests of this series only."""
         try:
             yield
