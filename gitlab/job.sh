@@ -373,7 +373,7 @@ bump_by_label major "$major_labels"
 bump_by_label minor "$minor_labels"
 bump_by_label patch "$patch_labels"
 # Options that a request does not allow are sent as well: the server explains them.
-query="format=dotenv&prefix=$dotenv_prefix"
+query="format=dotenv&dotenv_prefix=$dotenv_prefix"
 add prerelease "$prerelease"
 add line "$line"
 if [ "$bump" != none ]; then

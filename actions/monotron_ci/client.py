@@ -24,11 +24,9 @@ from monotron_ci.responses import (
     parse_version,
 )
 
-__all__ = ["AGENT", "LAST", "Client", "SeriesEntry", "VersionInfo"]
+__all__ = ["AGENT", "Client", "SeriesEntry", "VersionInfo"]
 
 AGENT = f"monotron-ci/{__version__}"
-
-LAST = INT64_MAX
 
 _Parsed = TypeVar("_Parsed")
 

@@ -16,15 +16,6 @@ class Failure(Exception):
         self.hint = hint
         self.code = code
 
-    @property
-    def cure(self) -> str:
-        """The hint, under its previous name."""
-        return self.hint
-
-    @cure.setter
-    def cure(self, hint: str) -> None:
-        self.hint = hint
-
     def __str__(self) -> str:
         return f"{self.cause}\n\n{self.hint}" if self.hint else self.cause
 

@@ -28,8 +28,6 @@ ATTEMPT_TIMEOUT_SECONDS = 20.0
 RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 """The statuses that `curl --retry` retries."""
 
-AGAIN = RETRYABLE_STATUSES
-
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 

@@ -126,6 +126,7 @@ def _issuers(text: str) -> tuple[str, ...]:
 
 _limit = _integer(0, MAX_LIMIT, "must be an integer, or 0 for unlimited")
 _processes = _integer(1, MAX_PROCESSES, f"must be an integer from 1 to {MAX_PROCESSES}")
+_store = _text(r"(?s)[a-z+]+://.*", "must be the URL of a store, for example sqlite:///monotron.db")
 _log_format = _text("auto|text|json", "must be auto, text or json")
 _audience = _text("[!-~]{0,256}", "must be one URL, for example https://monotron.example.com")
 _credential = _text(
@@ -144,7 +145,7 @@ class Settings:
     ]
     store: Annotated[
         str,
-        _Row("sqlite:///monotron.db", "URL", str),
+        _Row("sqlite:///monotron.db", "URL", _store),
         "store: sqlite:///FILE, sqlite:// (in memory), or mongodb://HOST[,HOST…]/DATABASE",
     ] = field(repr=False)
     log_format: Annotated[

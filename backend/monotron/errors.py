@@ -1,9 +1,9 @@
-"""Everything that can go wrong, one class a code.
+"""Every error in one table: class, code, HTTP status, title, Retry-After, meaning and fix.
 
-An error has a stable `code`, a `detail` that says what happened, why, and what to do about it,
-and `applied`: whether the write it answers may have happened (`no` or `unknown`). In both cases
-the same request may be sent again. A detail never holds a secret nor a store's own words.
-The HTTP status of a code is the web's business: `monotron.web.problem`.
+A class statement is a row. Its docstring has the meaning, and the fix after `Fix:`; `make docs`
+writes them to docs/errors.md. A `detail` states what failed, why, and what to do. It contains
+neither a secret nor a message of the storage engine. `applied` states whether the failed write may
+have happened (`no` or `unknown`); the same request may be repeated in both cases.
 """
 
 from collections.abc import Iterator
@@ -12,12 +12,20 @@ from typing import ClassVar, Literal, Self
 
 Applied = Literal["no", "unknown"]
 
+RETRY_AFTER_SECONDS = 1
+
 
 class MonotronError(Exception):
-    """The root of the tree. Only its subclasses are raised."""
+    """Base class. Only subclasses are raised."""
 
-    code: ClassVar[str] = "internal_error"
-    title: ClassVar[str] = "Something is wrong in Monotron itself"
+    code: ClassVar[str]
+    status: ClassVar[int]
+    title: ClassVar[str]
+    retry_after: int | None = None
+    """Seconds until a repeated request may succeed; None if waiting does not help."""
+
+    def __init_subclass__(cls, *, status: int, code: str, title: str) -> None:
+        cls.status, cls.code, cls.title = status, code, title
 
     def __init__(self, detail: str, *, applied: Applied = "no") -> None:
         super().__init__(detail)
@@ -25,146 +33,189 @@ class MonotronError(Exception):
         self.applied = applied
 
     def in_doubt(self) -> Self:
-        """The same error, where something may have been applied.
+        """Return a copy of the error with `applied` set to `unknown`.
 
-        A copy: requests that shared a step of the store share its error too.
+        A copy, because the requests of a batch share one error object.
         """
         copy = type(self).__new__(type(self), *self.args)
         copy.__dict__ |= self.__dict__ | {"applied": "unknown"}
         return copy
 
     def members(self) -> dict[str, str]:
-        """What else a program may want to read from the error, by name."""
+        """Additional members of the problem document, by name."""
         return {}
 
 
 @contextmanager
 def in_doubt() -> Iterator[None]:
-    """An error in here leaves it open whether something was applied."""
+    """Mark every error raised in the block as `applied: unknown`."""
     try:
         yield
     except MonotronError as error:
         raise error.in_doubt() from error
 
 
-class InvalidKey(MonotronError):
-    code = "invalid_key"
-    title = "This cannot be the key of a series"
+class InvalidKey(MonotronError, status=400, code="invalid_key", title="Invalid series key"):
+    """The series key in the path is empty, `.` or `..`, longer than 256 characters, not UTF-8,
+    incorrectly percent-encoded, or contains a control character.
+    Fix: percent-encode the UTF-8 bytes of the key (`org/repo` becomes `org%2Frepo`). Replace a key
+    that is too long with a hash. A control character is usually a trailing newline."""
 
 
-class InvalidToken(MonotronError):
-    code = "invalid_token"
-    title = "This cannot be a token"
+class InvalidToken(MonotronError, status=400, code="invalid_token", title="Invalid token"):
+    """The token in the path breaks one of the rules for series keys.
+    Fix: see *Invalid series key*."""
 
 
-class InvalidName(MonotronError):
-    code = "invalid_name"
-    title = "This cannot be the name of a version"
+class InvalidName(MonotronError, status=400, code="invalid_name", title="Invalid version name"):
+    """The version name in the path breaks one of the rules for series keys, or is longer than 200
+    characters. Long names can also be too long for pre-releases of very large versions.
+    Fix: see *Invalid series key*, or use a shorter name."""
 
 
-class InvalidVersion(MonotronError):
-    code = "invalid_version"
-    title = "This is no version to work with"
+class InvalidVersion(MonotronError, status=400, code="invalid_version", title="Invalid version"):
+    """A version in the path, the body, `initial` or `before` is not a semantic version, is longer
+    than 256 characters, has a component larger than 9223372036854775807, or is a pre-release
+    although a final version is required.
+    Fix: pass three numbers without leading zeros, such as `1.4.2` or `v1.4.2`."""
 
 
-class InvalidRequest(MonotronError):
-    code = "invalid_request"
-    title = "The request is not understood"
+class InvalidRequest(MonotronError, status=400, code="invalid_request", title="Invalid request"):
+    """The query, the headers or the body are invalid: an unknown or duplicate parameter, a value
+    out of range, `dotenv_prefix` without `format=dotenv`, a body that is not the expected JSON, or
+    more than 100 headers. Also: a backup of a store that does not support backups.
+    Fix: `detail` names the parameter or member and the allowed values; see [api.md](api.md)."""
 
 
-class InvalidHost(MonotronError):
-    code = "invalid_host"
-    title = "The Host header names no loopback host"
+class InvalidHost(MonotronError, status=400, code="invalid_host", title="Host header not allowed"):
+    """Without credentials, the server only answers requests for `localhost`, names that end in
+    `.localhost`, and loopback addresses, as a protection against DNS rebinding. A `POST` from a web
+    page of another host is always rejected.
+    Fix: use `http://127.0.0.1:3030`, or set a root key to serve other host names."""
 
 
-class Unauthenticated(MonotronError):
-    code = "unauthenticated"
-    title = "Nobody is signed in by these credentials"
+class Unauthenticated(
+    MonotronError, status=401, code="unauthenticated", title="Authentication failed"
+):
+    """The request has no credentials, or they are invalid: the API key is mistyped, revoked or
+    expired, or the identity token is malformed, expired, made for another audience, or not matched
+    by any trust policy. The response does not reveal whether an API key exists.
+    Fix: send the secret of an API key as `Authorization: Bearer SECRET`, or as Basic `key:secret`.
+    If an identity token has a valid signature, `detail` names the check that failed."""
 
 
-class TokenReplayed(MonotronError):
-    code = "token_replayed"
-    title = "This identity token was used for something else"
+class TokenReplayed(
+    MonotronError, status=401, code="token_replayed", title="Identity token already used"
+):
+    """An identity token belongs to one CI job and is limited to the first 100 series, versions and
+    tokens that it is used for. Repeated requests for one of them are always allowed.
+    Fix: request an identity token for each step, or run the job again."""
 
 
-class Forbidden(MonotronError):
-    code = "forbidden"
-    title = "These credentials do not allow this"
+class Forbidden(MonotronError, status=403, code="forbidden", title="Permission denied"):
+    """The credentials are valid, but lack the required scope, belong to another account, or may
+    not use this name. The response does not reveal whether the resource exists.
+    Fix: `detail` names the scope. An administrator of the account can create an API key with it."""
 
 
-class SeriesNotFound(MonotronError):
-    code = "series_not_found"
-    title = "There is no such series"
+class SeriesNotFound(MonotronError, status=404, code="series_not_found", title="Series not found"):
+    """The series does not exist: no value has been assigned yet, or the series was deleted.
+    Fix: check the key and its percent-encoding. The first `PUT` of a token creates the series."""
 
 
-class EntryNotFound(MonotronError):
-    code = "entry_not_found"
-    title = "The series never saw this token"
+class EntryNotFound(MonotronError, status=404, code="entry_not_found", title="Entry not found"):
+    """The series has never assigned a value to this token, or was deleted since.
+    Fix: check the key and the token. `PUT` to the same path assigns a value."""
 
 
-class VersionNotFound(MonotronError):
-    code = "version_not_found"
-    title = "There is no such version"
+class VersionNotFound(
+    MonotronError, status=404, code="version_not_found", title="Version not found"
+):
+    """The name has no versions, not this version, or none for this token (and label). Versions
+    that were counted manually have no token.
+    Fix: check name, token and version. `GET /v1/releases/{name}` lists the versions."""
 
 
-class LineNotFound(MonotronError):
-    code = "line_not_found"
-    title = "There is no such line of versions"
+class LineNotFound(
+    MonotronError, status=404, code="line_not_found", title="Release line not found"
+):
+    """`line` names a major or minor version that has no final version yet.
+    Fix: create the first final version of the line with `bump=major` or `bump=minor` and without
+    `line`, promote a pre-release with `bump=final`, or adopt a version."""
 
 
-class GrantNotFound(MonotronError):
-    code = "grant_not_found"
-    title = "There is no such key"
+class GrantNotFound(MonotronError, status=404, code="grant_not_found", title="API key not found"):
+    """The account has no API key with this name, or the key was revoked.
+    Fix: list the API keys with `GET /v1/accounts/{id}/grants`."""
 
 
-class AttributeNotFound(MonotronError):
-    code = "attribute_not_found"
-    title = "The token has no such attribute"
+class AttributeNotFound(
+    MonotronError, status=404, code="attribute_not_found", title="Attribute not found"
+):
+    """The token has no attribute with this name. Deleting a series deletes its attributes.
+    Fix: check key, token and name. `GET …/attrs` lists the attributes of the token."""
 
 
-class TrustNotFound(MonotronError):
-    code = "trust_not_found"
-    title = "There is no such trust"
+class TrustNotFound(MonotronError, status=404, code="trust_not_found", title="Trust not found"):
+    """The account has no trust policy with this id.
+    Fix: list them with `GET /v1/accounts/{id}/trusts`. Those from the config file have no id."""
 
 
-class PathNotFound(MonotronError):
-    code = "not_found"
-    title = "There is nothing at this path"
+class PathNotFound(MonotronError, status=404, code="not_found", title="Path not found"):
+    """The API has no such path.
+    Fix: paths start with `/v1` and have no trailing slash. In names and tokens write `/` as
+    `%2F`."""
 
 
-class MethodNotAllowed(MonotronError):
-    code = "method_not_allowed"
-    title = "This path does not take this method"
+class MethodNotAllowed(
+    MonotronError, status=405, code="method_not_allowed", title="Method not allowed"
+):
+    """The path exists, but does not support this method.
+    Fix: use one of the methods in the `Allow` header."""
 
 
-class SeriesExhausted(MonotronError):
-    code = "series_exhausted"
-    title = "The series stands at its last value"
+class SeriesExhausted(MonotronError, status=409, code="series_exhausted", title="Series exhausted"):
+    """The series is at 9223372036854775807, the largest possible value.
+    Fix: use a series with another key. `DELETE` with `restart=true` restarts the series at 1, and
+    assigns every value a second time."""
 
 
-class ValueWouldFall(MonotronError):
-    code = "value_would_fall"
-    title = "A series never falls"
+class ValueWouldFall(
+    MonotronError, status=409, code="value_would_fall", title="Value would decrease"
+):
+    """The series, existing or deleted, is already at a higher value, or the name already has a
+    higher version. Version 0.0.0 cannot be adopted.
+    Fix: use at least the value or version in `detail`."""
 
 
-class AlreadyReleased(MonotronError):
-    code = "already_released"
-    title = "Another token has this version"
+class AlreadyReleased(
+    MonotronError, status=409, code="already_released", title="Version already released"
+):
+    """`bump=final` would promote to a version that belongs to another token or was skipped.
+    Fix: create a pre-release of the next version and promote that, or use `bump=patch`."""
 
 
-class BodyTooLarge(MonotronError):
-    code = "body_too_large"
-    title = "The body is too large"
+class BodyTooLarge(
+    MonotronError, status=413, code="body_too_large", title="Request body too large"
+):
+    """The body is larger than 64 KiB, or than 1 MiB for commit messages (`bump=auto`).
+    Fix: send only the commits since the last version."""
 
 
-class UnsupportedMediaType(MonotronError):
-    code = "unsupported_media_type"
-    title = "The body is of a type that is not read here"
+class UnsupportedMediaType(
+    MonotronError, status=415, code="unsupported_media_type", title="Unsupported media type"
+):
+    """The body is compressed, or its `Content-Type` is not JSON. `curl -d` sends a form.
+    Fix: send `Content-Type: application/json` without `Content-Encoding` (`curl --json DATA`)."""
 
 
-class TokenTaken(MonotronError):
-    code = "token_taken"
-    title = "The token has a version of another bump or line"
+class TokenTaken(
+    MonotronError, status=422, code="token_taken", title="Token already has a different version"
+):
+    """The token already has a version from another `bump` or `line`; each pre-release label counts
+    separately. A version never changes. The members `version` and `bump` contain the stored one.
+    Fix: repeat the original request, add `on_conflict=reuse` to accept the stored version, or
+    build a new commit."""
 
     def __init__(self, detail: str, *, version: str, bump: str) -> None:
         super().__init__(detail)
@@ -175,44 +226,64 @@ class TokenTaken(MonotronError):
         return {"version": self.version, "bump": self.bump}
 
 
-class OutOfLine(MonotronError):
-    code = "out_of_line"
-    title = "The line does not go that far"
+class OutOfLine(
+    MonotronError, status=422, code="out_of_line", title="Bump not allowed on this line"
+):
+    """Line `1.2` only allows patches; line `1` allows minor versions and patches. With
+    `bump=auto`, `detail` quotes the commit message that requires a larger bump.
+    Fix: use a smaller bump, or omit `line`."""
 
 
-class InvalidBump(MonotronError):
-    code = "invalid_bump"
-    title = "There is no such step from here"
+class InvalidBump(MonotronError, status=422, code="invalid_bump", title="Invalid bump"):
+    """`bump` is unknown; it is `final` without a pre-release to promote, or together with
+    `prerelease`; or it is `auto` without commit messages in the body.
+    Fix: see `detail`."""
 
 
-class TooManyRequests(MonotronError):
-    code = "too_many_requests"
-    title = "Too many requests came in too short a time"
+class TooManyRequests(
+    MonotronError, status=429, code="too_many_requests", title="Rate limit exceeded"
+):
+    """This API key, this account, or failed authentication from this address exceeds the number of
+    requests allowed per minute.
+    Fix: wait for `Retry-After` seconds, then repeat the request. The operator can raise the limits,
+    see [configuration.md](configuration.md)."""
 
     def __init__(self, detail: str, *, retry_after: int) -> None:
-        """*retry_after* in whole seconds, at least 1."""
+        """Take *retry_after* in whole seconds, at least 1."""
         super().__init__(detail)
         self.retry_after = retry_after
 
 
-class InternalError(MonotronError):
-    """A bug, or a store whose rows contradict one another. Nobody is given a value after it."""
+class InternalError(MonotronError, status=500, code="internal_error", title="Internal error"):
+    """Monotron has a bug (`applied` is `unknown` for a write), or rows of the store contradict each
+    other (`applied` is `no`, and nothing is assigned).
+    Fix: find the `X-Request-Id` of the response in the server's log, and report the log entry."""
 
 
-class StorageFull(MonotronError):
-    code = "storage_full"
-    title = "The store has no space left"
+class StorageFull(MonotronError, status=507, code="storage_full", title="Storage full"):
+    """The disk of the store is full or, for a backup, the disk of the temporary directory.
+    `applied` is `unknown` if the commit failed.
+    Fix: free disk space and repeat the request. A restart is not required."""
 
 
-class StoreUnavailable(MonotronError):
-    code = "store_unavailable"
-    title = "The store does not answer"
+class StoreUnavailable(
+    MonotronError, status=503, code="store_unavailable", title="Store unavailable"
+):
+    """The store did not respond in time or failed: MongoDB is unreachable or has no primary, or
+    SQLite reported an I/O error. Also: more than 4,096 requests are waiting for the store.
+    `applied` is `unknown` if the outcome of a write is not known.
+    Fix: repeat the request after `Retry-After` seconds; an election in MongoDB takes some seconds.
+    If the error persists, the server's log names the cause."""
+
+    retry_after = RETRY_AFTER_SECONDS
 
 
-class Draining(MonotronError):
-    code = "draining"
-    title = "The server is shutting down"
+class Draining(MonotronError, status=503, code="draining", title="Server is shutting down"):
+    """The server is shutting down and accepts no new requests.
+    Fix: repeat the request after `Retry-After` seconds, or send it to another server."""
+
+    retry_after = RETRY_AFTER_SECONDS
 
 
 class StartupError(Exception):
-    """The server cannot start: a wrong setting, or a store that will not do."""
+    """The server cannot start: a setting is invalid, or the store cannot be used."""

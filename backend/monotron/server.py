@@ -1,4 +1,4 @@
-"""The composition root: settings → store → domain → application → listen → drain."""
+"""The composition root: settings → store → services → application → listen → drain."""
 
 import asyncio
 import gc
@@ -8,13 +8,14 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
-from typing import cast
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
+from tornado.web import Application
 
-from monotron import logging_setup
+from monotron import __version__, logging_setup
 from monotron.auth.accounts import Accounts
 from monotron.auth.api_keys import ApiKeys
 from monotron.auth.authenticator import Authenticator, RootKey
@@ -30,59 +31,52 @@ from monotron.services.attributes import AttributeService
 from monotron.services.executor import StoreExecutor
 from monotron.services.series import SeriesService
 from monotron.services.versions import VersionService
-from monotron.store import Store, describe, open_store
+from monotron.store import Store, describe, open_store, store_class
 from monotron.store.startup_check import self_check
 from monotron.supervisor import Supervisor
 from monotron.web.access import AccessControl
-from monotron.web.app import MonotronApplication
+from monotron.web.app import make_app
 from monotron.web.handler import Handler
-from monotron.web.streams import listen
+from monotron.web.lifecycle import StoreProbe
+from monotron.web.services import Services
 
 log = logging.getLogger("monotron")
 
 DRAIN_SECONDS = 20.0
-"""How long requests under way may take once the server is told to stop."""
+"""Time limit for the requests in flight when the server shuts down."""
+
+IDLE_SECONDS = 30.0
+"""How long a connection may wait for a request, and the headers of a request may take to arrive."""
+
+MAX_HEADER_BYTES = 16384
+READ_BYTES = 8192
+MAX_BUFFERED_BYTES = 1 << 20
 
 
 def serve(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT, then drain; the exit code. `StartupError`."""
+    """Serve until SIGTERM or SIGINT, then drain. Return the exit code. Raises StartupError."""
     log_format = logging_setup.set_up(settings.log_format)
     for warning in settings.warnings:
         log.warning(warning)
     request_log = RequestLog(log_format, sys.stderr)
+    announce = partial(_announce, settings)
     if settings.processes == 1:
-        asyncio.run(_serve(settings, partial(_bind, settings), request_log, _say_ready))
+        asyncio.run(_serve(settings, partial(_bind, settings), request_log, announce))
         return 0
-    if not settings.store.startswith("mongodb"):
+    if not store_class(settings.store).shareable:
         raise StartupError(
-            "Several processes need a store that they can share, and an SQLite file is kept by one "
-            "process. Use MongoDB, or --processes 1."
+            "Several processes cannot share an SQLite file. Use MongoDB, or set --processes 1."
         )
-    asyncio.run(_try(settings))
+    asyncio.run(_check(settings))
     sockets = _bind(settings)
 
-    def work(tell_ready: Callable[[], None], supervisor: int) -> int:
+    def work(report_ready: Callable[[], None], supervisor: int) -> int:
         asyncio.run(
-            _serve(settings, lambda: sockets, request_log, lambda _: tell_ready(), supervisor)
+            _serve(settings, lambda: sockets, request_log, lambda _: report_ready(), supervisor)
         )
         return 0
 
-    return Supervisor(settings.processes, work, lambda: _say_ready(_address(sockets))).run()
-
-
-def _say_ready(address: str) -> None:
-    print(f"Monotron listens on {address}", flush=True)
-
-
-async def _try(settings: Settings) -> None:
-    """Raise the `StartupError` of each of the processes, once."""
-    store = open_store(settings.store)
-    executor = StoreExecutor(store.max_concurrency)
-    try:
-        await _application(settings, store, executor, RequestLog("json", sys.stderr))
-    finally:
-        executor.close()
-        store.close()
+    return Supervisor(settings.processes, work, lambda: announce(_address(sockets))).run()
 
 
 @asynccontextmanager
@@ -93,30 +87,25 @@ async def running(settings: Settings) -> AsyncIterator[str]:
     address, and a root key that only the caller knows. Requests are not logged. Raises
     StartupError if the store or a setting cannot be used.
     """
-    async with _listening(settings, partial(_bind, settings), None) as (_, _, address):
-        yield address
+    async with _listening(settings, partial(_bind, settings), None) as server:
+        yield server.address
 
 
-@asynccontextmanager
-async def _listening(
-    settings: Settings,
-    bind: Callable[[], Sequence[socket.socket]],
-    request_log: RequestLog | None,
-) -> AsyncIterator[tuple[MonotronApplication, Callable[[], None], str]]:
-    """Open the store, start the application and listen; close everything at the end."""
+def _announce(settings: Settings, address: str) -> None:
+    print(
+        f"Monotron {__version__} listening on {address}\n"
+        f"  API        {address}/v1\n"
+        f"  Data       {describe(settings.store)}",
+        flush=True,
+    )
+
+
+async def _check(settings: Settings) -> None:
+    """Raise the StartupError that each of several processes would raise, once."""
     store = open_store(settings.store)
     executor = StoreExecutor(store.max_concurrency)
     try:
-        self_check(store)
-        application = await _application(settings, store, executor, request_log)
-        server = http_server(application)
-        sockets = bind()
-        stop_listening = listen(server, sockets)
-        try:
-            yield application, stop_listening, _address(sockets)
-        finally:
-            stop_listening()
-            await server.close_all_connections()
+        await _services(settings, store, executor, None)
     finally:
         executor.close()
         store.close()
@@ -126,76 +115,113 @@ async def _serve(
     settings: Settings,
     bind: Callable[[], Sequence[socket.socket]],
     request_log: RequestLog,
-    tell_ready: Callable[[str], None],
+    report_ready: Callable[[str], None],
     supervisor: int | None = None,
 ) -> None:
-    async with _listening(settings, bind, request_log) as (application, stop_listening, address):
+    async with _listening(settings, bind, request_log) as server:
+        lifecycle, address = server.services.lifecycle, server.address
         stop = _stop_signal(supervisor)
-        log.info("listening on %s, store %s", address, describe(settings.store))
-        if application.admission.sign_in.open_to_all:
+        log.info("listening on %s, data in %s", address, describe(settings.store))
+        if server.services.authenticator.open_to_all:
             log.warning(
                 "no credentials configured: anyone on this machine has full access to %s", address
             )
-        tell_ready(address)
+        report_ready(address)
         # Objects created during startup are permanent, and requests create no reference cycles:
         # exclude the former from garbage collection, and run it less often.
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
         await stop.wait()
-        log.info("shutting down (%d requests in flight)", application.requests_under_way)
-        application.leaving = True
+        log.info("shutting down (%d requests in flight)", lifecycle.in_flight)
+        lifecycle.leaving = True
         await asyncio.sleep(settings.drain_delay)
-        stop_listening()
+        server.http_server.stop()
         try:
-            await asyncio.wait_for(application.drain(), DRAIN_SECONDS)
+            await asyncio.wait_for(lifecycle.drain(), DRAIN_SECONDS)
         except TimeoutError:
-            log.error("requests were still in flight after %g s", DRAIN_SECONDS)
+            log.error("%d requests still in flight after %g s", lifecycle.in_flight, DRAIN_SECONDS)
     log.info("stopped")
 
 
-async def _application(
+@dataclass(frozen=True)
+class _ListeningServer:
+    services: Services
+    http_server: HTTPServer
+    address: str
+
+
+@asynccontextmanager
+async def _listening(
+    settings: Settings,
+    bind: Callable[[], Sequence[socket.socket]],
+    request_log: RequestLog | None,
+) -> AsyncIterator[_ListeningServer]:
+    """Open the store, build the application and listen; close everything at the end."""
+    store = open_store(settings.store)
+    executor = StoreExecutor(store.max_concurrency)
+    try:
+        self_check(store)
+        services = await _services(settings, store, executor, request_log)
+        server = http_server(make_app(services))
+        sockets = bind()
+        server.add_sockets(sockets)
+        try:
+            yield _ListeningServer(services, server, _address(sockets))
+        finally:
+            server.stop()
+            await server.close_all_connections()
+    finally:
+        executor.close()
+        store.close()
+
+
+async def _services(
     settings: Settings, store: Store, executor: StoreExecutor, request_log: RequestLog | None
-) -> MonotronApplication:
+) -> Services:
     series = SeriesService(store, executor)
-    grants, accounts = ApiKeys(store, series, executor), Accounts(store, series, executor)
+    accounts = Accounts(store, series, executor)
+    api_keys = ApiKeys(store, series, executor)
     issuers = configured_issuers(settings.issuers)
-    trusts = TrustPolicies(
+    policies = TrustPolicies(
         store, series, executor, issuers, configured_trusts(settings.trusts, issuers)
     )
-    return MonotronApplication(
-        series,
-        VersionService(store, series, executor),
-        AttributeService(store, executor),
-        accounts,
-        grants,
-        trusts,
-        AccessControl(
-            await _sign_in(settings, issuers, grants, trusts),
+    authenticator = await _authenticator(settings, issuers, api_keys, policies)
+    return Services(
+        series=series,
+        versions=VersionService(store, series, executor),
+        attributes=AttributeService(store, executor),
+        accounts=accounts,
+        api_keys=api_keys,
+        trust_policies=policies,
+        authenticator=authenticator,
+        access_control=AccessControl(
+            authenticator,
             accounts,
             ReplayGuard(store, executor, settings.operations_per_identity),
             RateLimiter(settings.requests_per_key, "requests with these credentials"),
             RateLimiter(settings.requests_per_account, "requests for this account"),
         ),
-        request_log,
+        store_probe=StoreProbe(series.ping),
+        request_log=request_log,
     )
 
 
-async def _sign_in(
-    settings: Settings, issuers: Sequence[Issuer], grants: ApiKeys, trusts: TrustPolicies
+async def _authenticator(
+    settings: Settings, issuers: Sequence[Issuer], api_keys: ApiKeys, policies: TrustPolicies
 ) -> Authenticator:
-    """Who may sign in. Without any credentials everybody may, from this machine."""
+    """Configure authentication. Without credentials, the server is open, on loopback only."""
     root = identities = None
     if settings.root_api_key:
         root = RootKey(settings.root_api_key, settings.root_api_secret)
     if issuers:
-        from monotron.auth.oidc.verifier import TokenVerifier  # only now: it needs PyJWT
+        from monotron.auth.oidc.verifier import TokenVerifier  # imported on demand: needs PyJWT
 
         try:
             tokens = TokenVerifier(issuers, settings.audience)
         except ValueError as error:
             raise StartupError(f"{error}.") from None
-        identities = OidcAuthenticator(tokens, trusts)
-    open_to_all = not (root or identities or await grants.any())
+        identities = OidcAuthenticator(tokens, policies)
+    open_to_all = not (root or identities or await api_keys.any())
     if open_to_all and not is_loopback(settings.listen.host):
         raise StartupError(
             f"Refusing to listen on {settings.listen.host}:{settings.listen.port} without "
@@ -204,31 +230,22 @@ async def _sign_in(
         )
     failures = RateLimiter(settings.failures_per_address, "failed sign-ins from this address")
     return Authenticator(
-        grants, root=root, identities=identities, open_to_all=open_to_all, failures=failures
+        api_keys, root=root, identities=identities, open_to_all=open_to_all, failures=failures
     )
 
 
-class _HTTPServer(HTTPServer):
-    """Tornado's, which also tells the application of connections that were closed."""
-
-    def on_close(self, server_conn: object) -> None:
-        super().on_close(server_conn)
-        cast(MonotronApplication, self.request_callback).on_close(server_conn)
-
-
-def http_server(application: MonotronApplication) -> HTTPServer:
-    """Tornado, bounded: sizes in bytes. No forms, gzip or forwarded headers."""
-    server = _HTTPServer(
+def http_server(application: Application, *, idle_seconds: float = IDLE_SECONDS) -> HTTPServer:
+    """Create Tornado's server with bounds. No forms, compression or forwarded headers."""
+    return HTTPServer(
         application,
         xheaders=False,
         decompress_request=False,
-        max_header_size=16384,
-        max_body_size=Handler.largest_body,
+        idle_connection_timeout=idle_seconds,
+        max_header_size=MAX_HEADER_BYTES,
+        max_body_size=Handler.max_body_bytes,
+        chunk_size=READ_BYTES,
+        max_buffer_size=MAX_BUFFERED_BYTES,
     )
-    # A timer for each request costs as much as finding its handler: one looks after all of them.
-    server.conn_params.header_timeout = None
-    application.close_idle()
-    return server
 
 
 def _bind(settings: Settings) -> list[socket.socket]:
@@ -237,8 +254,8 @@ def _bind(settings: Settings) -> list[socket.socket]:
         return bind_sockets(port, host, backlog=1024)
     except OSError as error:
         raise StartupError(
-            f"Cannot listen on {host}:{port}: {error.strerror}. Choose another with --listen; "
-            "port 0 picks a free one."
+            f"Cannot listen on {host}:{port}: {error.strerror}. Set another address with --listen; "
+            "port 0 selects a free port."
         ) from error
 
 
@@ -248,16 +265,16 @@ def _address(sockets: Sequence[socket.socket]) -> str:
 
 
 def _stop_signal(supervisor: int | None) -> asyncio.Event:
-    """Set by SIGTERM, by SIGINT, and when the supervisor is gone, whose descriptor this is."""
+    """Return an event set by SIGTERM, by SIGINT, and when the *supervisor* pipe is closed."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if supervisor is not None:
 
-        def gone() -> None:
+        def supervisor_ended() -> None:
             loop.remove_reader(supervisor)
             stop.set()
 
-        loop.add_reader(supervisor, gone)
+        loop.add_reader(supervisor, supervisor_ended)
     return stop

@@ -14,7 +14,6 @@ from monotron.model.series import ANYBODY, Reuse, SeriesKey
 from monotron.services.series import SeriesService
 from monotron.services.versions import VersionRequest, VersionResult, VersionService
 from monotron.store import Store
-from monotron.web.problem import STATUS
 from support.services import StoreServices
 
 PAGE = (Path(__file__).parents[2] / "docs/versions.md").read_text()
@@ -101,7 +100,7 @@ def test_an_example_of_the_documentation_is_true(example: Example, store: Store)
         try:
             return told(await ask(versions, example.request, "".join(words(example.body))))
         except MonotronError as error:
-            return f"`{STATUS[type(error)]} {error.code}`"
+            return f"`{error.status} {error.code}`"
 
     answer = asyncio.run(run())
     if "previous" not in example.answer:

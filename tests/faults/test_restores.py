@@ -47,7 +47,7 @@ def test_a_restored_sqlite_store_assigns_no_value_again(
     def restore(by: int) -> None:
         for end in ("", "-wal"):
             file.with_name(f"{file.name}{end}").unlink(missing_ok=True)
-        monotron("restore", str(backup), "--store", url, "--bump", str(by))
+        monotron("restore", str(backup), "--store", url, "--fast-forward", str(by))
 
     check_restores(url, back_up, restore, report)
 
@@ -70,7 +70,7 @@ def test_a_restored_mongodb_database_assigns_no_value_again(
                 client[name][collection].delete_many({})
                 if rows:
                     client[name][collection].insert_many(rows)
-            monotron("bump", str(by), "--store", database_url)
+            monotron("fast-forward", str(by), "--store", database_url)
 
         check_restores(database_url, back_up, restore, report)
 

@@ -151,7 +151,7 @@ def check_headers(response: Response) -> None:
 
 
 def answers(received: bytes, request: bytes) -> list[Response]:
-    """The final answers in a stream of bytes; a 100 Continue is none."""
+    """The final responses in a stream of bytes, without `100 Continue`."""
     found = []
     while received:
         head, end, received = received.partition(b"\r\n\r\n")

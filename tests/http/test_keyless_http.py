@@ -98,41 +98,43 @@ def tenant(root: Client) -> int:
 
 def trust(root: Client, account: int, issuer: IssuerServer, **members: Any) -> dict[str, Any]:
     body = {"issuer": issuer.url, "claims": MAIN, **SERIES, **members}
-    answer = root.request("POST", f"/v1/accounts/{account}/trusts", json.dumps(body))
-    assert answer.status == 200, answer.body
-    created: dict[str, Any] = answer.json()
+    response = root.request("POST", f"/v1/accounts/{account}/trusts", json.dumps(body))
+    assert response.status == 200, response.body
+    created: dict[str, Any] = response.json()
     return created
 
 
 def outcome(client: Client, path: str, method: str = "PUT") -> tuple[int, str]:
-    answer = client.request(method, path)
-    return answer.status, "" if answer.status == 200 else answer.json()["code"]
+    response = client.request(method, path)
+    return response.status, "" if response.status == 200 else response.json()["code"]
 
 
 class TestSignIn:
     def test_a_trusted_job_is_assigned_a_value_without_a_secret(
         self, job: Job, fresh_key: str
     ) -> None:
-        answer = job().request("PUT", f"/v1/series/{fresh_key}/t?reuse=any")
-        assert answer.status == 200
-        assert answer.json()["value"] == 1
+        response = job().request("PUT", f"/v1/series/{fresh_key}/t?reuse=any")
+        assert response.status == 200
+        assert response.json()["value"] == 1
 
     def test_the_ledger_names_the_job(self, job: Job, fresh_key: str) -> None:
         client = job()
         client.request("PUT", f"/v1/series/{fresh_key}/t")
-        (entry,) = client.request("GET", f"/v1/entries/{fresh_key}?by=true").json()["entries"]
-        assert entry["by"].startswith("github@localhost:")
-        assert entry["by"].endswith(":acme/shop:9876543210")
+        (entry,) = client.request("GET", f"/v1/entries/{fresh_key}?assigned_by=true").json()[
+            "entries"
+        ]
+        assert entry["assigned_by"].startswith("github@localhost:")
+        assert entry["assigned_by"].endswith(":acme/shop:9876543210")
 
     def test_a_job_without_a_matching_trust_is_refused_with_the_reason(self, job: Job) -> None:
-        answer = job(ref="refs/heads/feature").request("PUT", "/v1/series/a/t")
-        assert answer.status == 401
-        assert answer.json()["code"] == "unauthenticated"
-        assert answer.json()["detail"] == (
+        response = job(ref="refs/heads/feature").request("PUT", "/v1/series/a/t")
+        assert response.status == 401
+        assert response.json()["code"] == "unauthenticated"
+        assert response.json()["detail"] == (
             "No trust matches this job. `ref` is 'refs/heads/feature', but a trust in the config "
             "file requires 'refs/heads/main'."
         )
-        assert answer.headers["WWW-Authenticate"]
+        assert response.headers["WWW-Authenticate"]
 
     @pytest.mark.parametrize(
         "changes",
@@ -164,9 +166,9 @@ class TestTrusts:
         self, root: Client, tenant: int, issuer: IssuerServer
     ) -> None:
         path = f"/v1/accounts/{tenant}/trusts"
-        made = trust(root, tenant, issuer, prefix="shop-", description="the shop")
-        assert made == {
-            "id": made["id"],
+        created = trust(root, tenant, issuer, prefix="shop-", description="the shop")
+        assert created == {
+            "id": created["id"],
             "account_id": tenant,
             "issuer": issuer.url,
             "claims": MAIN,
@@ -174,11 +176,11 @@ class TestTrusts:
             "prefix": "shop-",
             "description": "the shop",
         }
-        assert root.request("GET", path).json() == {"trusts": [made], "next": None}
-        assert root.request("GET", f"{path}/{made['id']}").json() == made
-        assert outcome(root, f"{path}/{made['id']}", "DELETE") == (200, "")
-        assert outcome(root, f"{path}/{made['id']}", "DELETE") == (404, "trust_not_found")
-        assert outcome(root, f"{path}/{made['id']}", "GET") == (404, "trust_not_found")
+        assert root.request("GET", path).json() == {"trusts": [created], "next": None}
+        assert root.request("GET", f"{path}/{created['id']}").json() == created
+        assert outcome(root, f"{path}/{created['id']}", "DELETE") == (200, "")
+        assert outcome(root, f"{path}/{created['id']}", "DELETE") == (404, "trust_not_found")
+        assert outcome(root, f"{path}/{created['id']}", "GET") == (404, "trust_not_found")
 
     def test_trusts_of_the_config_file_are_listed_first_without_an_id(self, root: Client) -> None:
         first = root.request("GET", "/v1/accounts/1/trusts").json()["trusts"][0]
@@ -187,14 +189,16 @@ class TestTrusts:
     def test_trusts_are_listed_in_pages(
         self, root: Client, tenant: int, issuer: IssuerServer
     ) -> None:
-        made = [trust(root, tenant, issuer, description=str(number))["id"] for number in range(5)]
+        created = [
+            trust(root, tenant, issuer, description=str(number))["id"] for number in range(5)
+        ]
         path, seen = f"/v1/accounts/{tenant}/trusts?limit=2", []
         after = "0"
         while after:
             page = root.request("GET", f"{path}&after={after}").json()
             seen += [each["id"] for each in page["trusts"]]
             after = page["next"]
-        assert seen == made
+        assert seen == created
 
     @pytest.mark.parametrize(
         "scopes", [["*:series"], ["write,read:series", "read:series"]], ids=str
@@ -215,8 +219,8 @@ class TestTrusts:
         client = job(repository_id=str(1000 + tenant))
         assert outcome(client, "/v1/series/k/t")[0] == 401
         trust(root, tenant, issuer, claims=claims)
-        answer = client.request("PUT", "/v1/series/k/t")
-        assert answer.json()["creator_id"] == tenant
+        response = client.request("PUT", "/v1/series/k/t")
+        assert response.json()["creator_id"] == tenant
         assert outcome(client, "/v1/accounts/1/series/k/t") == (403, "forbidden")
 
     def test_a_job_that_differs_in_one_claim_is_refused_with_the_trust_and_the_claim(
@@ -234,10 +238,10 @@ class TestTrusts:
         self, root: Client, job: Job, tenant: int, issuer: IssuerServer
     ) -> None:
         claims = {"repository_id": str(1000 + tenant), "ref": "refs/heads/main"}
-        made = trust(root, tenant, issuer, claims=claims)
+        created = trust(root, tenant, issuer, claims=claims)
         client = job(repository_id=str(1000 + tenant))
         assert outcome(client, "/v1/series/k/t")[0] == 200
-        root.request("DELETE", f"/v1/accounts/{tenant}/trusts/{made['id']}")
+        root.request("DELETE", f"/v1/accounts/{tenant}/trusts/{created['id']}")
         assert outcome(job(repository_id=str(1000 + tenant)), "/v1/series/k/t")[0] == 401
 
     def test_two_accounts_may_trust_the_same_repository(
@@ -287,9 +291,9 @@ class TestTrusts:
         self, root: Client, tenant: int, issuer: IssuerServer, members: Any, word: str
     ) -> None:
         body = {"issuer": issuer.url, "claims": MAIN, **SERIES, **members}
-        answer = root.request("POST", f"/v1/accounts/{tenant}/trusts", json.dumps(body))
-        assert (answer.status, answer.json()["code"]) == (400, "invalid_request")
-        assert word in answer.json()["detail"]
+        response = root.request("POST", f"/v1/accounts/{tenant}/trusts", json.dumps(body))
+        assert (response.status, response.json()["code"]) == (400, "invalid_request")
+        assert word in response.json()["detail"]
         assert root.request("GET", f"/v1/accounts/{tenant}/trusts").json()["trusts"] == []
 
     def test_a_trust_cannot_exceed_the_permissions_of_its_creator(
@@ -305,8 +309,8 @@ class TestTrusts:
                 ({"scopes": ["read:series"], "prefix": "shop-x"}, 200),
             ):
                 body = {"issuer": issuer.url, "claims": MAIN, **members}
-                answer = client.request("POST", f"/v1/accounts/{tenant}/trusts", json.dumps(body))
-                assert answer.status == status, (members, answer.body)
+                response = client.request("POST", f"/v1/accounts/{tenant}/trusts", json.dumps(body))
+                assert response.status == status, (members, response.body)
 
 
 class TestReplay:
@@ -359,7 +363,9 @@ def test_a_server_with_issuers_but_no_audience_does_not_start(config: Path) -> N
 
 def test_a_server_with_an_invalid_trust_in_its_config_file_does_not_start(config: Path) -> None:
     content = yaml.safe_load(config.read_text())
-    content["trusts"].append({"account": 1, "issuer": "nobody", "claims": MAIN, **SERIES})
+    content["trusts"].append(
+        {"account": 1, "issuer": "https://unknown.example", "claims": MAIN, **SERIES}
+    )
     wrong = config.with_name("wrong-trust.yml")
     wrong.write_text(yaml.safe_dump(content))
     with pytest.raises(RuntimeError, match="trusts, item 2: Untrusted `issuer`"):

@@ -45,12 +45,12 @@ class TestNewApiKey:
     def test_the_response_to_a_list_of_scopes_has_only_the_documented_members(
         self, root: Client, account: int
     ) -> None:
-        answer = root.request(
+        response = root.request(
             "POST", f"/v1/accounts/{account}/grants", '["read,write:series"]', JSON
         )
-        assert answer.status == 200
-        assert answer.headers["Content-Type"] == "application/json"
-        grant = answer.json()
+        assert response.status == 200
+        assert response.headers["Content-Type"] == "application/json"
+        grant = response.json()
         assert list(grant) == ["account_id", "api_key", "scopes"]
         assert list(grant["api_key"]) == ["id", "key", "secret"]
         assert grant["account_id"] == account
@@ -148,22 +148,22 @@ class TestNewApiKey:
         self, body: str, root: Client, account: int, problem: Problem
     ) -> None:
         path = f"/v1/accounts/{account}/grants"
-        answer = root.request("POST", path, body, JSON)
-        problem(answer, 400, "invalid_request", applied="no")
+        response = root.request("POST", path, body, JSON)
+        problem(response, 400, "invalid_request", applied="no")
         assert root.request("GET", path).json() == {"grants": [], "next": None}
 
     def test_a_form_creates_no_key(self, root: Client, account: int, problem: Problem) -> None:
         form = {"Content-Type": "application/x-www-form-urlencoded"}
-        answer = root.request("POST", f"/v1/accounts/{account}/grants", '["read:series"]', form)
-        problem(answer, 415, "unsupported_media_type", applied="no")
+        response = root.request("POST", f"/v1/accounts/{account}/grants", '["read:series"]', form)
+        problem(response, 415, "unsupported_media_type", applied="no")
 
     @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1", ""])
     def test_a_page_of_another_host_creates_no_key(
         self, origin: str, root: Client, account: int, problem: Problem
     ) -> None:
         path = f"/v1/accounts/{account}/grants"
-        answer = root.request("POST", path, '["read:series"]', {**JSON, "Origin": origin})
-        problem(answer, 400, "invalid_host", applied="no")
+        response = root.request("POST", path, '["read:series"]', {**JSON, "Origin": origin})
+        problem(response, 400, "invalid_host", applied="no")
         assert root.request("GET", path).json()["grants"] == []
 
 
@@ -177,25 +177,25 @@ class TestApiKeys:
         shown = [root.request("GET", f"{path}/{grant['api_key']['key']}") for grant in created]
         for grant in created:
             secret = grant["api_key"].pop("secret")
-            for answer in (listed, *shown):
-                assert secret not in answer.text
-                assert secret[-36:] not in answer.text
-        for answer in shown:
-            assert answer.json() in listed.json()["grants"]
-        for grant, answer in zip(created, shown, strict=True):
-            assert grant.items() <= answer.json().items()
-            assert TIME.fullmatch(answer.json()["created_at"])
-            assert answer.json()["last_used_at"] is None
+            for response in (listed, *shown):
+                assert secret not in response.text
+                assert secret[-36:] not in response.text
+        for response in shown:
+            assert response.json() in listed.json()["grants"]
+        for grant, response in zip(created, shown, strict=True):
+            assert grant.items() <= response.json().items()
+            assert TIME.fullmatch(response.json()["created_at"])
+            assert response.json()["last_used_at"] is None
 
     def test_keys_are_listed_in_pages_ordered_by_name(self, root: Client, account: int) -> None:
         names = sorted(new_grant(root, account, "read:series")["api_key"]["key"] for _ in range(5))
-        found: list[str] = []
+        listed_names: list[str] = []
         query = "?limit=2"
         while query:
             page = root.request("GET", f"/v1/accounts/{account}/grants{query}").json()
-            found += [grant["api_key"]["key"] for grant in page["grants"]]
+            listed_names += [grant["api_key"]["key"] for grant in page["grants"]]
             query = f"?limit=2&after={page['next']}" if page["next"] else ""
-        assert found == names
+        assert listed_names == names
 
     def test_an_unknown_key_is_not_found(
         self, root: Client, account: int, problem: Problem
@@ -221,16 +221,16 @@ class TestApiKeys:
         ask = requests_with(
             stranger, new_key(root, account, "read:series", expires_at=rfc3339(ends))
         )
-        answer = ask("GET", "/v1/series")
-        asked = 1
-        while answer.status == 200:
+        response = ask("GET", "/v1/series")
+        requests = 1
+        while response.status == 200:
             began = time.time()
-            answer = ask("GET", "/v1/series")
-            asked += 1
-            assert answer.status == 401 or began < ends.timestamp()
-        assert "expired" in problem(answer, 401, "unauthenticated")["detail"]
+            response = ask("GET", "/v1/series")
+            requests += 1
+            assert response.status == 401 or began < ends.timestamp()
+        assert "expired" in problem(response, 401, "unauthenticated")["detail"]
         assert time.time() >= ends.timestamp()
-        assert asked > 2
+        assert requests > 2
 
 
 class TestRevocation:
@@ -241,8 +241,8 @@ class TestRevocation:
         ask = requests_with(stranger, key["secret"])
         path = f"/v1/accounts/{account}/grants/{key['key']}"
         assert ask("PUT", "/v1/series/k/T").status == 200
-        answer = root.request("DELETE", path)
-        assert (answer.status, answer.body) == (200, b"")
+        response = root.request("DELETE", path)
+        assert (response.status, response.body) == (200, b"")
         problem(ask("PUT", "/v1/series/k/T"), 401, "unauthenticated", applied="no")
         problem(root.request("GET", path), 404, "grant_not_found")
         problem(root.request("DELETE", path), 404, "grant_not_found", applied="no")
@@ -255,12 +255,12 @@ class TestRevocation:
         name, secret = key["key"], key["secret"]
         headers = [basic(name, secret), bearer(secret), bearer(f"{name}:{secret}"),
                    f"bearer  {secret}"]  # fmt: skip
-        asked = [{"Authorization": header} for header in headers]
-        assert [stranger.request("GET", "/v1/series", headers=each).status for each in asked] == (
+        sent = [{"Authorization": header} for header in headers]
+        assert [stranger.request("GET", "/v1/series", headers=each).status for each in sent] == (
             [200] * 4
         )
         assert root.request("DELETE", f"/v1/accounts/{account}/grants/{name}").status == 200
-        assert [stranger.request("GET", "/v1/series", headers=each).status for each in asked] == (
+        assert [stranger.request("GET", "/v1/series", headers=each).status for each in sent] == (
             [401] * 4
         )
 
@@ -306,12 +306,12 @@ class TestGranting:
 
         def granting(scopes: list[str], body: dict[str, Any], **more: object) -> Any:
             ask = requests_with(stranger, new_key(root, account, *scopes, **more))
-            answer = ask("POST", f"/v1/accounts/{account}/grants", json.dumps(body))
-            if answer.status == 200:
-                return answer
+            response = ask("POST", f"/v1/accounts/{account}/grants", json.dumps(body))
+            if response.status == 200:
+                return response
             listed = root.request("GET", f"/v1/accounts/{account}/grants").json()["grants"]
             assert len(listed) == 1
-            return answer
+            return response
 
         return granting
 
@@ -319,8 +319,8 @@ class TestGranting:
     def test_a_key_can_grant_its_own_scopes(
         self, requested: str, granting: Callable[..., Any]
     ) -> None:
-        answer = granting(["read,write:series", "write:acl"], {"scopes": [requested]})
-        assert answer.json()["scopes"] == [requested]
+        response = granting(["read,write:series", "write:acl"], {"scopes": [requested]})
+        assert response.json()["scopes"] == [requested]
 
     @pytest.mark.parametrize(
         "requested", ["delete:series", "*:series", "read:acl", "*:acl", "read:account"]
@@ -328,26 +328,26 @@ class TestGranting:
     def test_a_key_cannot_grant_a_scope_that_it_does_not_have(
         self, requested: str, granting: Callable[..., Any], problem: Problem
     ) -> None:
-        answer = granting(
+        response = granting(
             ["read,write:series", "write:acl"], {"scopes": ["read:series", requested]}
         )
-        problem(answer, 403, "forbidden", applied="no")
+        problem(response, 403, "forbidden", applied="no")
 
     @pytest.mark.parametrize("prefix", ["", "team", "team-b/", "Team-a/", "team-a", "/team-a/"])
     def test_a_key_cannot_grant_names_outside_its_prefix(
         self, prefix: str, granting: Callable[..., Any], problem: Problem
     ) -> None:
         requested = {"scopes": ["read:series"], "prefix": prefix}
-        answer = granting(["*:series", "write:acl"], requested, prefix="team-a/")
-        problem(answer, 403, "forbidden", applied="no")
+        response = granting(["*:series", "write:acl"], requested, prefix="team-a/")
+        problem(response, 403, "forbidden", applied="no")
 
     @pytest.mark.parametrize("prefix", ["team-a/", "team-a/x", "team-a/team-b/"])
     def test_a_key_can_grant_names_within_its_prefix(
         self, prefix: str, granting: Callable[..., Any]
     ) -> None:
         requested = {"scopes": ["read:series"], "prefix": prefix}
-        answer = granting(["*:series", "write:acl"], requested, prefix="team-a/")
-        assert answer.json()["prefix"] == prefix
+        response = granting(["*:series", "write:acl"], requested, prefix="team-a/")
+        assert response.json()["prefix"] == prefix
 
     @pytest.mark.parametrize(
         ("requested", "status"),
@@ -358,18 +358,18 @@ class TestGranting:
         self, requested: str | None, status: int, granting: Callable[..., Any]
     ) -> None:
         body = {"scopes": ["read:series"], "expires_at": requested}
-        answer = granting(["*:series", "write:acl"], body, expires_at="2999-01-01T00:00:00Z")
-        assert answer.status == status
+        response = granting(["*:series", "write:acl"], body, expires_at="2999-01-01T00:00:00Z")
+        assert response.status == status
 
     @pytest.mark.parametrize("scope", ["read:system", "write:system", "*:system"])
     def test_system_scopes_cannot_be_granted_outside_account_1(
         self, scope: str, root: Client, account: int, granting: Callable[..., Any], problem: Problem
     ) -> None:
         path = f"/v1/accounts/{account}/grants"
-        answer = root.request("POST", path, json.dumps([scope]), JSON)
-        problem(answer, 400, "invalid_request", applied="no")
-        asked = granting(["*:series", "*:acl", "*:account"], {"scopes": [scope]})
-        assert asked.status in (400, 403)
+        response = root.request("POST", path, json.dumps([scope]), JSON)
+        problem(response, 400, "invalid_request", applied="no")
+        response = granting(["*:series", "*:acl", "*:account"], {"scopes": [scope]})
+        assert response.status in (400, 403)
 
     def test_system_scopes_can_only_be_granted_by_a_key_that_has_them(
         self, root: Client, stranger: Client, problem: Problem
@@ -411,11 +411,11 @@ class TestPrefix:
         applied = None if verb == "GET" else "no"
         for base in "/v1", f"/v1/accounts/{account}":
             for name in "team-b%2Fshop", "team-a", "team-b%2Fnone", "%54eam-a%2F", "x%2Fteam-a%2F":
-                answer = ask(verb, f"{base}/{path.format(name)}", body)
-                problem(answer, 403, "forbidden", applied=applied)
+                response = ask(verb, f"{base}/{path.format(name)}", body)
+                problem(response, 403, "forbidden", applied=applied)
             for name in "team-a%2Fshop", "te%61m-a%2fshop":
-                answer = ask(verb, f"{base}/{path.format(name)}", body)
-                assert answer.status == 200 or verb == "DELETE", answer
+                response = ask(verb, f"{base}/{path.format(name)}", body)
+                assert response.status == 200 or verb == "DELETE", response
 
     def test_the_prefix_applies_to_lists(
         self, ask: Callable[..., Any], account: int, problem: Problem

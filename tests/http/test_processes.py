@@ -165,7 +165,7 @@ sys.exit(run.run())
 
 
 def test_an_sqlite_file_is_kept_by_one(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="an SQLite file is kept by one process"):
+    with pytest.raises(RuntimeError, match="cannot share an SQLite file"):
         Server(f"sqlite:///{tmp_path}/monotron.db", args=["--processes", "2"])
 
 

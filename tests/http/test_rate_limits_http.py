@@ -46,9 +46,9 @@ def put(client: Client, authorization: str, path: str = "series/k/T", **more: st
     return client.request("PUT", f"/v1/{path}", headers={"Authorization": authorization, **more})
 
 
-def check_refused(answer: Response, problem: Problem) -> None:
-    problem(answer, 429, "too_many_requests", applied="no")
-    assert 1 <= int(answer.headers["Retry-After"]) <= 60
+def check_refused(response: Response, problem: Problem) -> None:
+    problem(response, 429, "too_many_requests", applied="no")
+    assert 1 <= int(response.headers["Retry-After"]) <= 60
 
 
 class TestApiKey:
@@ -65,8 +65,8 @@ class TestApiKey:
         self, root: Client, client: Client, problem: Problem
     ) -> None:
         key = bearer(new_key(root, new_account(root), "*:series"))
-        answers = [put(client, key, f"series/k/{number}") for number in range(FEW)]
-        assert [answer.status for answer in answers] == FEW * [200]
+        responses = [put(client, key, f"series/k/{number}") for number in range(FEW)]
+        assert [response.status for response in responses] == FEW * [200]
         check_refused(put(client, key, "series/k/more"), problem)
 
     def test_a_limited_request_changes_nothing(self, root: Client, client: Client) -> None:
@@ -108,8 +108,8 @@ class TestApiKey:
         key = bearer(new_key(root, new_account(root), "*:series"))
         for _ in range(3 * FEW):
             for path in "/v1", "/livez", "/readyz":
-                answer = client.request("GET", path, headers={"Authorization": key})
-                assert answer.status == 200
+                response = client.request("GET", path, headers={"Authorization": key})
+                assert response.status == 200
         assert put(client, key).status == 200
 
     def test_the_root_key_is_not_limited(self, root: Client) -> None:
@@ -125,9 +125,9 @@ class TestAccount:
         with server.client(authorization=ROOT) as root, server.client() as client:
             account = new_account(root)
             keys = [bearer(new_key(root, account, "*:series")) for _ in range(FEW + 2)]
-            answers = [put(client, key) for key in keys]
-            assert [answer.status for answer in answers] == FEW * [200] + 2 * [429]
-            check_refused(answers[-1], problem)
+            responses = [put(client, key) for key in keys]
+            assert [response.status for response in responses] == FEW * [200] + 2 * [429]
+            check_refused(responses[-1], problem)
             neighbour = bearer(new_key(root, new_account(root), "*:series"))
             assert put(client, neighbour).status == 200
             assert root.request("PUT", f"/v1/accounts/{account}/series/k/T").status == 200
@@ -149,9 +149,9 @@ class TestFailedSignIns:
         self, started: Started, problem: Problem
     ) -> None:
         with started(f"--failures-per-address={FEW}", "--log-format=json").client() as client:
-            answers = [put(client, f"{INVALID}{number}") for number in range(FEW + 2)]
-        assert [answer.status for answer in answers] == FEW * [401] + 2 * [429]
-        check_refused(answers[-1], problem)
+            responses = [put(client, f"{INVALID}{number}") for number in range(FEW + 2)]
+        assert [response.status for response in responses] == FEW * [401] + 2 * [429]
+        check_refused(responses[-1], problem)
 
     @pytest.mark.usefixtures("refused")
     def test_valid_credentials_of_a_limited_address_are_accepted(
@@ -169,9 +169,9 @@ class TestFailedSignIns:
         self, client: Client
     ) -> None:
         for _ in range(2 * FEW):
-            answer = client.request("GET", "/v1/series")
-            assert answer.status == 401
-            assert answer.headers["WWW-Authenticate"]
+            response = client.request("GET", "/v1/series")
+            assert response.status == 401
+            assert response.headers["WWW-Authenticate"]
 
     @pytest.mark.usefixtures("refused")
     @pytest.mark.parametrize("header", FORGED)

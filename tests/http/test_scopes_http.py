@@ -90,11 +90,11 @@ class TestRoutes:
     def test_the_operation_of_a_required_scope_matches_the_verb(self) -> None:
         of_verb = {"GET": "read", "HEAD": "read", "PUT": "write", "POST": "write"}
         for call in GUARDED:
-            expected = of_verb.get(call.verb, "delete")
+            operation = of_verb.get(call.verb, "delete")
             if "/attrs" in call.template and call.writes:
-                expected = "write"  # also to remove one
+                operation = "write"  # also to remove one
             if call.needs is not ROOT_KEY:
-                assert (call.needs or "").partition(":")[0] == expected, call
+                assert (call.needs or "").partition(":")[0] == operation, call
 
 
 class TestSingleScope:
@@ -104,21 +104,21 @@ class TestSingleScope:
     ) -> None:
         parts = populated(root)
         for scope, secret in secrets.items():
-            answer = ask(stranger, call, parts, secret)
+            response = ask(stranger, call, parts, secret)
             if call.needs in (scope, NOTHING):
-                assert answer.status not in (401, 403, 405), (scope, answer)
-                assert answer.status < 500, (scope, answer)
+                assert response.status not in (401, 403, 405), (scope, response)
+                assert response.status < 500, (scope, response)
             elif call.verb == "HEAD":
-                assert answer.status == 403, scope
+                assert response.status == 403, scope
             else:
-                problem(answer, 403, "forbidden", applied=applied(call))
+                problem(response, 403, "forbidden", applied=applied(call))
 
     def test_a_missing_scope_is_named_in_the_error(
         self, stranger: Client, secrets: dict[str, str], problem: Problem
     ) -> None:
         headers = {"Authorization": bearer(secrets["read:series"])}
-        answer = stranger.request("PUT", "/v1/series/k/T", headers=headers)
-        detail = problem(answer, 403, "forbidden", applied="no")["detail"]
+        response = stranger.request("PUT", "/v1/series/k/T", headers=headers)
+        detail = problem(response, 403, "forbidden", applied="no")["detail"]
         assert detail.startswith(
             "Missing scope `write:series`. These credentials have `read:series`."
         )
@@ -140,31 +140,33 @@ class TestAllScopes:
         self, root: Client, stranger: Client, problem: Problem
     ) -> None:
         headers = {"Authorization": bearer(new_key(root, 1, *ALL))}
-        for verb, says in ("POST", "no"), ("GET", None):
-            answer = stranger.request(verb, "/v1/accounts", headers=headers)
-            detail = problem(answer, 403, "forbidden", applied=says)["detail"]
+        for verb, expected in ("POST", "no"), ("GET", None):
+            response = stranger.request(verb, "/v1/accounts", headers=headers)
+            detail = problem(response, 403, "forbidden", applied=expected)["detail"]
             assert detail.startswith("Only the root key may do this")
 
 
 def everything(root: Client, parts: dict[str, object]) -> dict[str, object]:
     """The responses to all reads of all routes, without the times of last use."""
-    answers: dict[str, object] = {}
+    responses: dict[str, object] = {}
     for call in CALLS:
         if call.verb == "GET":
-            answer = root.request("GET", call.path(**parts))
-            content = answer.json() if "json" in answer.headers["Content-Type"] else answer.text
+            response = root.request("GET", call.path(**parts))
+            content = (
+                response.json() if "json" in response.headers["Content-Type"] else response.text
+            )
             for grant in content.get("grants", ()) if isinstance(content, dict) else ():
                 grant.pop("last_used_at")
-            answers[call.template] = (answer.status, content)
-    return answers
+            responses[call.template] = (response.status, content)
+    return responses
 
 
 class TestRootKey:
     @each_call
     def test_the_root_key_permits_every_call(self, call: Call, root: Client) -> None:
-        answer = ask(root, call, populated(root))
-        assert answer.status not in (401, 403, 405), answer
-        assert answer.status < 500, answer
+        response = ask(root, call, populated(root))
+        assert response.status not in (401, 403, 405), response
+        assert response.status < 500, response
 
 
 class TestMissingCredentials:
@@ -174,12 +176,12 @@ class TestMissingCredentials:
         parts = populated(root)
         before = everything(root, parts)
         for call in GUARDED:
-            answer = ask(stranger, call, parts)
-            assert answer.status == 401, call
+            response = ask(stranger, call, parts)
+            assert response.status == 401, call
             for scheme in "Basic", "Bearer":
-                assert f"{scheme} realm=" in answer.headers["WWW-Authenticate"]
+                assert f"{scheme} realm=" in response.headers["WWW-Authenticate"]
             if call.verb != "HEAD":
-                problem(answer, 401, "unauthenticated", applied=applied(call))
+                problem(response, 401, "unauthenticated", applied=applied(call))
         assert everything(root, parts) == before
 
     @pytest.mark.parametrize("path", sorted(PUBLIC))
@@ -197,9 +199,9 @@ class TestPreview:
     ) -> None:
         path = f"/v1{account}/versions/{fresh_key}/T"
         headers = {"Authorization": bearer(secrets["read:series"])}
-        answer = stranger.request("PUT", f"{path}?dry_run=true", headers=headers)
-        assert answer.status == 200
-        assert answer.json()["version"] == "0.0.1"
+        response = stranger.request("PUT", f"{path}?dry_run=true", headers=headers)
+        assert response.status == 200
+        assert response.json()["version"] == "0.0.1"
         assert stranger.request("GET", path, headers=headers).status == 404
 
     @pytest.mark.parametrize("scope", sorted(ALL - {"read:series"}))
@@ -207,8 +209,8 @@ class TestPreview:
         self, scope: str, stranger: Client, secrets: dict[str, str], problem: Problem
     ) -> None:
         headers = {"Authorization": bearer(secrets[scope])}
-        answer = stranger.request("PUT", "/v1/versions/name/T?dry_run=true", headers=headers)
-        problem(answer, 403, "forbidden", applied="no")
+        response = stranger.request("PUT", "/v1/versions/name/T?dry_run=true", headers=headers)
+        problem(response, 403, "forbidden", applied="no")
 
     @pytest.mark.parametrize(
         "query",

@@ -46,13 +46,13 @@ class TestSecrets:
                         if "/attrs" in call.template:  # attributes store any value
                             body = "{}"
                         headers = {"Authorization": header, **JSON}
-                        answer = client.request(call.verb, call.path(), body, headers)
-                        response_bytes += str(answer.headers).encode() + answer.body
+                        response = client.request(call.verb, call.path(), body, headers)
+                        response_bytes += str(response.headers).encode() + response.body
             for secret in secrets[:4]:  # by mistake instead of a name or an account
                 for path in f"1/grants/{secret}", f"{secret}/series", f"1/releases/{secret}":
                     for verb in "GET", "DELETE":
-                        answer = root.request(verb, f"/v1/accounts/{path}")
-                        response_bytes += str(answer.headers).encode() + answer.body
+                        response = root.request(verb, f"/v1/accounts/{path}")
+                        response_bytes += str(response.headers).encode() + response.body
         return secrets, response_bytes
 
     def test_responses_contain_no_secrets(self, used: tuple[list[str], bytes]) -> None:

@@ -751,11 +751,11 @@ class TestLedger:
         assert list(page) == ["entries", "next"]
         for given in page["entries"]:
             assert list(given)[:4] == ["creator_id", "key", "token", "value"]
-            assert given.keys() == {*entry("", None, 0), "given_at"}
+            assert given.keys() == {*entry("", None, 0), "created_at"}
             assert given["creator_id"] == 1
             assert given["key"] == fresh_key
-            assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", given["given_at"])
-            assert datetime.fromisoformat(given["given_at"])
+            assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", given["created_at"])
+            assert datetime.fromisoformat(given["created_at"])
 
     def test_by_whom_a_value_was_given_stands_beside_it_only_if_asked_for(
         self, client: Client, fresh_key: str, problem: Problem
@@ -763,17 +763,24 @@ class TestLedger:
         put(client, fresh_key, "T")
         advance_to(client, fresh_key, 41)
         path = f"/v1/entries/{fresh_key}"
-        entries = client.request("GET", f"{path}?by=true").json()["entries"]
+        entries = client.request("GET", f"{path}?assigned_by=true").json()["entries"]
         for given in entries:
-            assert list(given) == ["creator_id", "key", "token", "value", "given_at", "by"]
-            assert given.pop("by") == "anybody"
-        for query in ("", "?by=false"):
+            assert list(given) == [
+                "creator_id",
+                "key",
+                "token",
+                "value",
+                "created_at",
+                "assigned_by",
+            ]
+            assert given.pop("assigned_by") == "anybody"
+        for query in ("", "?assigned_by=false"):
             assert client.request("GET", path + query).json()["entries"] == entries
-        page = client.request("GET", f"{path}?by=true&limit=1").json()
+        page = client.request("GET", f"{path}?assigned_by=true&limit=1").json()
         assert page["next"] == 41
-        rest = client.request("GET", f"{path}?by=true&limit=1&before=41").json()
-        assert [given["by"] for given in rest["entries"]] == ["anybody"]
-        problem(client.request("GET", f"{path}?by=anybody"), 400, "invalid_request")
+        rest = client.request("GET", f"{path}?assigned_by=true&limit=1&before=41").json()
+        assert [given["assigned_by"] for given in rest["entries"]] == ["anybody"]
+        problem(client.request("GET", f"{path}?assigned_by=anybody"), 400, "invalid_request")
 
     def test_a_series_that_was_never_counted_has_no_ledger(
         self, client: Client, fresh_key: str, problem: Problem
@@ -964,7 +971,7 @@ class TestForms:
     def test_a_prefix_changes_the_names_of_dotenv(
         self, client: Client, fresh_key: str, prefix: str
     ) -> None:
-        response = put(client, fresh_key, "T", f"?format=dotenv&prefix={prefix}")
+        response = put(client, fresh_key, "T", f"?format=dotenv&dotenv_prefix={prefix}")
         assert response.text == f"{prefix}VALUE=1\n{prefix}BUILD_NUMBER=1\n{prefix}REUSED=false\n"
 
     @pytest.mark.parametrize("wish", ["text/plain", "application/json", "image/png"])

@@ -66,8 +66,8 @@ class TestValidCredentials:
         passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
         passwords.add_password(None, guarded.url, grant["key"], grant["secret"])
         opener = urllib.request.build_opener(urllib.request.HTTPBasicAuthHandler(passwords))
-        with opener.open(f"{guarded.url}/v1/series") as answer:
-            assert answer.status == 200
+        with opener.open(f"{guarded.url}/v1/series") as response:
+            assert response.status == 200
 
 
 def written(header: str, key: str, secret: str) -> str:
@@ -102,9 +102,9 @@ class TestMalformedCredentials:
     ) -> None:
         header = header.replace("KEY", grant["key"]).replace("SECRET", grant["secret"])
         data = f"PUT /v1/series/k/T HTTP/1.1\r\nHost: x\r\nAuthorization: {header}\r\n\r\n".encode()
-        (answer,) = send_to_guarded(data)
-        problem(answer, 401, "unauthenticated", applied="no")
-        assert grant["secret"] not in answer.text
+        (response,) = send_to_guarded(data)
+        problem(response, 401, "unauthenticated", applied="no")
+        assert grant["secret"] not in response.text
 
     @pytest.mark.parametrize("byte", [0x00, 0x01, 0x08, 0x0B, 0x1B, 0x7F, 0x80, 0xFF])
     def test_credentials_with_a_control_or_raw_byte_are_refused(
@@ -114,8 +114,8 @@ class TestMalformedCredentials:
             header = text.replace(b"\\", bytes([byte]))
             header = header.replace(b"SECRET", grant["secret"].encode())
             data = b"GET /v1/series HTTP/1.1\r\nHost: x\r\nAuthorization: " + header + b"\r\n\r\n"
-            found = send_to_guarded(data)
-            assert [answer.status for answer in found] in ([], [400], [401])
+            received = send_to_guarded(data)
+            assert [response.status for response in received] in ([], [400], [401])
 
     @pytest.mark.parametrize("verb", ["GET", "PUT"])
     def test_two_authorization_headers_are_refused(
@@ -134,8 +134,8 @@ class TestMalformedCredentials:
                 f"{verb} /v1/series/twice/T HTTP/1.1\r\nHost: x\r\n"
                 f"Authorization: {first}\r\nauthorization: {second}\r\n\r\n"
             ).encode()
-            (answer,) = send_to_guarded(data)
-            problem(answer, 400, "invalid_request", applied=None if verb == "GET" else "no")
+            (response,) = send_to_guarded(data)
+            problem(response, 400, "invalid_request", applied=None if verb == "GET" else "no")
 
 
 class TestErrors:
@@ -188,10 +188,10 @@ class TestInvalidCredentials:
     ) -> None:
         responses = {}
         for kind, header in wrong.items():
-            answer = signed_in(header)
-            problem(answer, 401, "unauthenticated")
-            responses[kind] = (answer.body, [
-                pair for pair in answer.headers.items() if pair[0] not in ("Date", "X-Request-Id")
+            response = signed_in(header)
+            problem(response, 401, "unauthenticated")
+            responses[kind] = (response.body, [
+                pair for pair in response.headers.items() if pair[0] not in ("Date", "X-Request-Id")
             ])  # fmt: skip
         assert len({str(each) for each in responses.values()}) == 1
 
@@ -214,8 +214,10 @@ class TestInvalidCredentials:
         def guess(number: int) -> list[int]:
             with guarded.client() as client:
                 guesses = [bearer(key_format.new_key().secret) for _ in range(number)]
-                asked = [{"Authorization": header} for header in guesses]
-                return [client.request("GET", "/v1/series", None, each).status for each in asked]
+                all_headers = [{"Authorization": header} for header in guesses]
+                return [
+                    client.request("GET", "/v1/series", None, each).status for each in all_headers
+                ]
 
         with ThreadPoolExecutor(8) as guessers:
             statuses = [status for each in guessers.map(guess, [125] * 8) for status in each]

@@ -42,13 +42,13 @@ def accepts_root_key(server: Server) -> bool:
 class TestBeyondLoopback:
     @pytest.mark.parametrize("listen", [EVERYWHERE, "example.com:3030"])
     def test_a_server_without_credentials_does_not_start(self, listen: str) -> None:
-        said = refusal("sqlite://", listen=listen)
-        assert "ended with 1 " in said
-        assert "without credentials" in said
-        assert "MONOTRON_ROOT_API_KEY" in said
-        assert "MONOTRON_ROOT_API_SECRET" in said
-        assert "127.0.0.1" in said
-        assert "Traceback" not in said
+        output = refusal("sqlite://", listen=listen)
+        assert "ended with 1 " in output
+        assert "without credentials" in output
+        assert "MONOTRON_ROOT_API_KEY" in output
+        assert "MONOTRON_ROOT_API_SECRET" in output
+        assert "127.0.0.1" in output
+        assert "Traceback" not in output
 
     def test_a_root_key_from_the_environment_is_enough(self) -> None:
         with Server("sqlite://", listen=EVERYWHERE, env=ROOT_ENV) as server:
@@ -151,25 +151,25 @@ class TestRootKey:
     @pytest.mark.parametrize("missing", ROOT_ENV)
     def test_an_incomplete_root_key_is_an_error(self, missing: str) -> None:
         half = {name: value for name, value in ROOT_ENV.items() if name != missing}
-        said = refusal("sqlite://", listen="127.0.0.1:0", env=half)
-        assert "ended with 2 " in said
-        assert "must be set together" in said
-        assert missing in said
-        assert SECRET not in said
+        output = refusal("sqlite://", listen="127.0.0.1:0", env=half)
+        assert "ended with 2 " in output
+        assert "must be set together" in output
+        assert missing in output
+        assert SECRET not in output
 
     def test_an_invalid_root_secret_is_an_error_that_does_not_show_it(self) -> None:
         secret = "has a space"
-        said = refusal("sqlite://", env={**ROOT_ENV, "MONOTRON_ROOT_API_SECRET": secret})
-        assert "MONOTRON_ROOT_API_SECRET must be" in said
-        assert secret not in said
+        output = refusal("sqlite://", env={**ROOT_ENV, "MONOTRON_ROOT_API_SECRET": secret})
+        assert "MONOTRON_ROOT_API_SECRET must be" in output
+        assert secret not in output
 
     def test_the_root_key_has_no_flag(self) -> None:
         with pytest.raises(RuntimeError, match=r"ended with 2 [\s\S]*--root-api-secret"):
             Server("sqlite://", args=["--root-api-secret", "x"])
 
     def test_an_empty_root_key_is_ignored(self) -> None:
-        said = refusal("sqlite://", env=dict.fromkeys(ROOT_ENV, ""))
-        assert "without credentials" in said
+        output = refusal("sqlite://", env=dict.fromkeys(ROOT_ENV, ""))
+        assert "without credentials" in output
 
     def test_a_root_key_requires_credentials_on_loopback_too(self, guarded: Server) -> None:
         assert requires_credentials(guarded)
@@ -200,8 +200,8 @@ class TestOpenServer:
 
     def test_an_open_server_lets_every_caller_use_account_1(self, client: Client) -> None:
         for headers in {}, {"Authorization": "Bearer whatever"}, {"Authorization": ROOT}:
-            answer = client.request("PUT", "/v1/accounts/1/series/k/T", headers=headers)
-            assert (answer.status, answer.json()["creator_id"]) == (200, 1)
+            response = client.request("PUT", "/v1/accounts/1/series/k/T", headers=headers)
+            assert (response.status, response.json()["creator_id"]) == (200, 1)
 
     @pytest.mark.parametrize(
         ("verb", "path"),
@@ -212,18 +212,18 @@ class TestOpenServer:
         self, verb: str, path: str, client: Client, problem: Problem
     ) -> None:
         body = '["*:series"]' if verb == "POST" and path != "accounts" else None
-        answer = client.request(verb, f"/v1/{path}", body, JSON)
+        response = client.request(verb, f"/v1/{path}", body, JSON)
         applied = None if verb == "GET" else "no"
-        detail = problem(answer, 403, "forbidden", applied=applied)["detail"]
+        detail = problem(response, 403, "forbidden", applied=applied)["detail"]
         assert "MONOTRON_ROOT_API_KEY" in detail
         assert "MONOTRON_ROOT_API_SECRET" in detail
 
     def test_an_open_server_refuses_other_accounts(self, client: Client, problem: Problem) -> None:
         for account in 2, 999999:
-            answer = client.request("PUT", f"/v1/accounts/{account}/series/k/T")
-            problem(answer, 403, "forbidden", applied="no")
+            response = client.request("PUT", f"/v1/accounts/{account}/series/k/T")
+            problem(response, 403, "forbidden", applied="no")
 
     def test_an_open_server_accepts_loopback_names_only(self, open_server: Server) -> None:
-        answer = raw(open_server.port, FOREIGN_HOST + b"\r\n")
-        assert answer.startswith(b"HTTP/1.1 400 ")
-        assert b"invalid_host" in answer
+        response = raw(open_server.port, FOREIGN_HOST + b"\r\n")
+        assert response.startswith(b"HTTP/1.1 400 ")
+        assert b"invalid_host" in response

@@ -34,14 +34,14 @@ class Tenant:
         self.client = server.client(authorization=bearer(key["secret"]))
 
     def put(self, path: str, body: str | None = None) -> Any:
-        answer = self.client.request("PUT", f"/v1/{path}", body, JSON if body else None)
-        assert answer.status == 200, answer
-        return answer.json()
+        response = self.client.request("PUT", f"/v1/{path}", body, JSON if body else None)
+        assert response.status == 200, response
+        return response.json()
 
     def get(self, path: str) -> Any:
-        answer = self.client.request("GET", f"/v1/{path}")
-        assert answer.status == 200, answer
-        return answer.json()
+        response = self.client.request("GET", f"/v1/{path}")
+        assert response.status == 200, response
+        return response.json()
 
 
 @pytest.fixture
@@ -76,10 +76,10 @@ def data_of(tenant: Tenant) -> dict[str, object]:
     return {**parts, "releases_2": "0.1.0", "grants": tenant.key}
 
 
-def comparable(answer: Response) -> tuple[object, ...]:
+def comparable(response: Response) -> tuple[object, ...]:
     """A complete response without its date and request id."""
-    headers = [pair for pair in answer.headers.items() if pair[0] not in ("Date", "X-Request-Id")]
-    return answer.status, headers, answer.body
+    headers = [pair for pair in response.headers.items() if pair[0] not in ("Date", "X-Request-Id")]
+    return response.status, headers, response.body
 
 
 class TestAnotherAccount:
@@ -97,7 +97,9 @@ class TestAnotherAccount:
             assert responses[0].status == 403
         else:
             problem(responses[0], 403, "forbidden", applied="no" if call.writes else None)
-        assert {str(comparable(answer)) for answer in responses} == {str(comparable(responses[0]))}
+        assert {str(comparable(response)) for response in responses} == {
+            str(comparable(responses[0]))
+        }
 
     @each_call
     def test_the_403_does_not_depend_on_the_query(
@@ -214,10 +216,10 @@ class TestTwoTenants:
     ) -> None:
         first, second = tenants
         own = f"/v1/accounts/{first.account}/grants"
-        for verb, says in ("GET", None), ("DELETE", "no"):
+        for verb, expected in ("GET", None), ("DELETE", "no"):
             foreign = first.client.request(verb, f"{own}/{second.key}")
             unknown = first.client.request(verb, f"{own}/mtk_k_00000000")
-            problem(foreign, 404, "grant_not_found", applied=says)
+            problem(foreign, 404, "grant_not_found", applied=expected)
             renamed = foreign.body.replace(second.key.encode(), b"mtk_k_00000000")
             assert renamed == unknown.body
         assert second.get("series") == {"series": [], "next": None}
@@ -247,8 +249,8 @@ class TestRootKey:
         for number, tenant in enumerate(tenants):
             path = f"/v1/accounts/{tenant.account}"
             for token in "abc"[: number + 1]:
-                answer = root.request("PUT", f"{path}/series/shop/{token}")
-                assert answer.json()["creator_id"] == tenant.account
+                response = root.request("PUT", f"{path}/series/shop/{token}")
+                assert response.json()["creator_id"] == tenant.account
             assert root.request("PUT", f"{path}/versions/shop/T?bump=major").status == 200
             assert root.request("GET", path).json() == {"id": tenant.account}
             assert tenant.get("series/shop")["value"] == number + 1
@@ -267,11 +269,11 @@ class TestRootKey:
         self, call: Call, root: Client, problem: Problem
     ) -> None:
         for account in UNUSED_IDS:
-            answer = ask(root, call, accounts=account)
+            response = ask(root, call, accounts=account)
             if call.verb == "HEAD":
-                assert answer.status == 404
+                assert response.status == 404
             else:
-                problem(answer, 404, "not_found", applied="no" if call.writes else None)
+                problem(response, 404, "not_found", applied="no" if call.writes else None)
 
     def test_the_root_key_cannot_write_to_an_account_before_its_creation(
         self, root: Client
@@ -288,13 +290,13 @@ class TestRootKey:
 
     def test_the_root_key_lists_all_accounts_in_pages(self, root: Client) -> None:
         created = [new_account(root) for _ in range(3)]
-        found: list[int] = []
+        listed_ids: list[int] = []
         after = "0"
         while after is not None:
             page = root.request("GET", f"/v1/accounts?limit=2&after={after}").json()
-            found += [each["id"] for each in page["accounts"]]
+            listed_ids += [each["id"] for each in page["accounts"]]
             after = page["next"]
-        assert found == list(range(1, created[-1] + 1))
+        assert listed_ids == list(range(1, created[-1] + 1))
 
     def test_every_new_account_is_unique_and_inaccessible_to_others(
         self, guarded: Server, root: Client

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from tornado.web import RequestHandler
 
 from monotron.web.app import ROUTES
-from monotron.web.permissions import needs
+from monotron.web.permissions import declared_scope
 
 VERBS = ("GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS")
 
 # A group that may be left out, with at most one level of groups in it; and a plain group.
 OPTIONAL = re.compile(r"\(\?:((?:[^()]|\([^()]*\))*)\)\?")
-GROUP = re.compile(r"\(([^()]*)\)")
+GROUP = re.compile(r"\((?:\?P<\w+>)?([^()]*)\)")
 
 PLAUSIBLE = ("some-name", "1", "0.1.0", "00000000-0000-4000-8000-000000000000")
 """What a part of a path may be, where nobody says what it should be."""
@@ -57,7 +57,7 @@ def calls() -> Iterator[Call]:
             for verb in VERBS:
                 method = "get" if verb == "HEAD" else verb.lower()
                 if getattr(handler, method) is not getattr(RequestHandler, method):
-                    yield Call(verb, template, needs(handler, verb), handler, defaults)
+                    yield Call(verb, template, declared_scope(handler, verb), handler, defaults)
 
 
 def handler_of(path: str) -> type[RequestHandler] | None:

@@ -26,7 +26,7 @@ ROOT_ENV = {"MONOTRON_ROOT_API_KEY": "root", "MONOTRON_ROOT_API_SECRET": "correc
 ROOT = basic("root", "correct-horse")
 """The Authorization header of its root key."""
 
-READY = re.compile(r"^Monotron listens on (http://.+:(\d+))$", re.MULTILINE)
+READY = re.compile(r"^Monotron \S+ listening on (http://.+:(\d+))$", re.MULTILINE)
 READY_SECONDS = 30
 POLL_SECONDS = 0.01
 

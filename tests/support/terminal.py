@@ -12,7 +12,7 @@ class Terminal:
     """A folder, perhaps a git repository, where commands run."""
 
     def __init__(self, folder: Path, url: str, **always: str) -> None:
-        """*always* is in the environment of every command."""
+        """Every command has the variables *always* in its environment."""
         self.folder = folder
         self.url = url
         self._always = always
@@ -20,8 +20,9 @@ class Terminal:
     def run(
         self, *arguments: str, stdin: bytes = b"", **env: str
     ) -> subprocess.CompletedProcess[str]:
+        """Run `monotron` with these arguments, whatever its exit code."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("MONOTRON_")}
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-m", "monotron", *arguments],
             cwd=self.folder,
             env={
@@ -36,20 +37,30 @@ class Terminal:
             check=False,
         )
         return subprocess.CompletedProcess(
-            done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+            process.args,
+            process.returncode,
+            process.stdout.decode(),
+            process.stderr.decode(),
         )
 
-    def prints(self, *arguments: str, stdin: bytes = b"") -> str:
-        """What it prints, which is all that it says."""
-        done = self.run(*arguments, stdin=stdin)
-        assert (done.returncode, done.stderr) == (0, "")
-        return done.stdout
+    def prints(self, *arguments: str, stdin: bytes = b"", **env: str) -> str:
+        """The output of a command that succeeds without a note."""
+        process = self.run(*arguments, stdin=stdin, **env)
+        assert (process.returncode, process.stderr) == (0, "")
+        return process.stdout
+
+    def fails(self, code: int, *arguments: str, **env: str) -> str:
+        """The errors of a command that fails with this exit code and prints no result."""
+        process = self.run(*arguments, **env)
+        assert (process.returncode, process.stdout) == (code, ""), process
+        assert "Traceback" not in process.stderr
+        return process.stderr
 
     def git(self, *arguments: str) -> str:
         identity = ("-c", "user.name=A", "-c", "user.email=a@example.com")
         command = ["git", *identity, *arguments]
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, check=True)
-        return done.stdout.decode().strip()
+        process = subprocess.run(command, cwd=self.folder, capture_output=True, check=True)
+        return process.stdout.decode().strip()
 
     def commit(self, message: str) -> str:
         self.git("commit", "--quiet", "--allow-empty", "-m", message)

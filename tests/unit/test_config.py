@@ -43,6 +43,7 @@ def test_an_empty_config_file_sets_nothing(config: Path) -> None:
 
 INVALID = {
     "listen": ["127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:x", "127.0.0.1:-1", "", "localhost"],
+    "store": ["monotron.db", "sqlite:x", ""],
     "log_format": ["xml", ""],
     "drain_delay": ["-1", "soon", "5.5", "nan", "1e0"],
     "processes": ["0", "-1", "257", "two", ""],
@@ -209,7 +210,7 @@ def test_the_password_of_a_store_is_not_in_the_repr_or_the_description() -> None
     assert settings.store == SECRET_URL
     assert "hunter" not in repr(settings)
     assert describe(SECRET_URL) == "mongodb://a,b/monotron"
-    assert describe("sqlite:///a@b?c.db") == "sqlite:///a@b?c.db"
+    assert describe("sqlite:////a@b?c.db") == "/a@b?c.db"
 
 
 @pytest.mark.parametrize(

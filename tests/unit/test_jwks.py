@@ -111,15 +111,15 @@ class TestFetches:
 
     def test_concurrent_tokens_share_one_fetch(self, verifier: Verifier) -> None:
         token = verifier.server.signers[0].token(verifier.claims())
-        found = verifier.verify_all([token] * 50)
-        assert all(isinstance(each, Identity) for each in found)
+        outcomes = verifier.verify_all([token] * 50)
+        assert all(isinstance(each, Identity) for each in outcomes)
         assert verifier.server.fetches == 1
 
     def test_a_new_key_is_fetched_at_once_for_all_its_tokens(self, verifier: Verifier) -> None:
         verifier.verify(verifier.server.signers[0])
         token = verifier.server.rotate().token(verifier.claims())
-        found = verifier.verify_all([token] * 10)
-        assert all(isinstance(each, Identity) for each in found)
+        outcomes = verifier.verify_all([token] * 10)
+        assert all(isinstance(each, Identity) for each in outcomes)
         assert verifier.server.fetches == 2
 
     @pytest.mark.parametrize("warm", [True, False])
@@ -452,16 +452,16 @@ class TestAddresses:
     def test_a_name_is_resolved_once_and_this_address_is_contacted(
         self, server: IssuerServer
     ) -> None:
-        asked = []
+        requested = []
 
         def rebinding(host: str, port: int) -> list[str]:
-            asked.append((host, port))
+            requested.append((host, port))
             return ["127.0.0.1"]
 
         jwks_url = f"http://nowhere.invalid:{server.port}{JWKS}"
         issuer = private_issuer(server, jwks_url=jwks_url)
         assert fetch_keys(issuer, resolve=rebinding) == jwks(*server.signers)
-        assert asked == [("nowhere.invalid", server.port)]
+        assert requested == [("nowhere.invalid", server.port)]
 
     def test_the_next_address_is_tried_if_one_does_not_respond(self, server: IssuerServer) -> None:
         resolve = lambda *_: ["::1", "127.0.0.1"]  # noqa: E731

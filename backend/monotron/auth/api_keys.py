@@ -125,7 +125,7 @@ class ApiKeys:
         """The API key with this name. Raises GrantNotFound unless the account has it."""
         api_key = await self.find(key)
         if api_key is None or api_key.account != account:
-            raise _not_found(key)
+            raise _not_found(account, key)
         return api_key
 
     async def page(self, account: int, after: str, limit: int) -> tuple[list[ApiKey], str | None]:
@@ -138,7 +138,7 @@ class ApiKeys:
     async def revoke(self, account: int, key: str) -> None:
         """Delete the API key. Raises GrantNotFound unless the account has it."""
         if not await self._executor.run(self._records.remove, "api_key", account, key):
-            raise _not_found(key)
+            raise _not_found(account, key)
 
     async def record_use(self, api_key: ApiKey, at: int) -> None:
         """Store the time of the last use."""
@@ -176,8 +176,8 @@ def _check_permissions(by: Principal, account: int, spec: ApiKeySpec, now: int) 
         )
 
 
-def _not_found(key: str) -> GrantNotFound:
+def _not_found(account: int, key: str) -> GrantNotFound:
     return GrantNotFound(
-        f"The account has no API key {key[:64]!r}: it is unknown or revoked. "
-        "List API keys with `GET /v1/accounts/ID/grants`."
+        f"Account {account} has no API key {key[:64]!r}: it is unknown or revoked. List API keys "
+        f"with `GET /v1/accounts/{account}/grants`."
     )

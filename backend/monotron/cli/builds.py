@@ -1,333 +1,267 @@
-"""The commands that ask a service: for terminals, and for scripts of any CI system."""
+"""Commands for builds: numbers and versions, from a terminal or a script of any CI system."""
 
-import argparse
-import json
-import os
-import re
-import subprocess
+from __future__ import annotations
+
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from semver import VersionInfo as SemVer
+import click
 
+from monotron import __version__
+from monotron.cli import git
+from monotron.cli.command import BUILDS
+from monotron.cli.errors import NothingFound
+from monotron.cli.options import client_options, fail_usage, output_option, passed, whole_number
+from monotron.cli.output import FORMATS, CommandOutput, table
 from monotron_ci import outputs
-from monotron_ci.client import LAST, Client, SeriesEntry, VersionInfo
-from monotron_ci.credential import parse_credential
-from monotron_ci.errors import Failure, NoResponse
-from monotron_ci.http import RetryPolicy
+from monotron_ci.client import Client, SeriesEntry, VersionInfo
+from monotron_ci.errors import Failure
 from monotron_ci.inputs import BUMPS, TAG_PREFIX, tag_prefix
-from monotron_ci.workflow_commands import printable
 
-REFUSED, TOLD_WRONG, NOTHING_THERE, NO_ANSWER = 1, 2, 3, 4
-"""Exit codes: the service refused; so did the command; nothing is there yet; ask again."""
+MAX_MESSAGES_BYTES = 1 << 20
+"""The size of a body that the server accepts."""
 
-URL = "http://127.0.0.1:3030"
+MAX_PAGE = 1000
 
-MAX_MESSAGES = 1 << 20
-"""Bytes that the service reads."""
+token_argument = click.argument("token", metavar="[TOKEN]", required=False)
 
-
-class Nothing(Exception):
-    """There is nothing there yet."""
-
-
-class Shown(NamedTuple):
-    """An answer in each of the forms that can be asked for."""
-
-    document: Any
-    text: str
-    dotenv: str = ""
-    github: str = ""
-
-    def form(self, name: str) -> str:
-        if name == "json":
-            return json.dumps(self.document) + "\n"
-        return str(getattr(self, name))
+tag_prefix_option = click.option(
+    "--tag-prefix",
+    "prefix",
+    metavar="PREFIX",
+    default=TAG_PREFIX,
+    show_default=True,
+    help="Git tag prefix.",
+)
 
 
-def add_commands(commands: Any) -> None:
-    """Add `next`, `version`, `peek`, `releases` and `adopt` to a parser's commands."""
-    asking = asking_parser()
-    for name, add, help in (
-        ("next", _add_next, "the number of a token in a series: the one it has, or the next"),
-        ("version", _add_version, "the semantic version of a token: the one it has, or the next"),
-        ("peek", _add_peek, "the number that a series stands at; counts nothing"),
-        ("releases", _add_releases, "the versions of a name, and who has them"),
-        ("adopt", _add_adopt, "let a name's versions go on from the newest git tag here"),
-    ):
-        parser = commands.add_parser(
-            name,
-            parents=[asking],
-            help=help,
-            description=f"Print {help}." if name != "adopt" else f"{help.capitalize()}.",
-            allow_abbrev=False,
-        )
-        forms = ("text", "json") if name == "releases" else ("text", "json", "dotenv", "github")
-        parser.add_argument("--output", choices=forms, default="text")
-        add(parser)
+@BUILDS.command("next")
+@click.argument("key", metavar="KEY")
+@token_argument
+@output_option(*FORMATS)
+@client_options
+def next_number(client: Client, key: str, token: str | None) -> CommandOutput:
+    """Get the build number of a commit (assigns the next one on first use).
+
+    KEY is the name of the series. TOKEN is a commit or any other idempotency token [default: the
+    current commit].
+    """
+    token = token or git.current_commit(f"monotron next {key}")
+    return _entry_output(client.next(key, token))
 
 
-def run(parsed: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> int:
-    """Ask, and print the answer; errors go to stderr. The exit code."""
-    try:
-        key = environ.get("MONOTRON_API_KEY", "")
-        client = Client(
-            parsed.url or environ.get("MONOTRON_URL") or URL,
-            parse_credential(key, "MONOTRON_API_KEY") if key else None,
-            RetryPolicy(parsed.timeout, parsed.retries),
-        )
-        shown: Shown = parsed.ask(client, parsed)
-        sys.stdout.write(shown.form(parsed.output))
-    except (Nothing, Failure) as error:
-        print(f"monotron: {printable(str(error))}", file=sys.stderr)
-        return exit_code(error)
-    return 0
+@BUILDS.command("version")
+@click.argument("name", metavar="[NAME]", required=False)
+@token_argument
+@click.option(
+    "--bump",
+    type=click.Choice(BUMPS),
+    default="patch",
+    show_default=True,
+    help="Component to increment. `final` promotes a pre-release, `auto` decides from commit "
+    "messages, `none` shows the current version.",
+)
+@click.option("--prerelease", metavar="LABEL", help="Pre-release label, such as `rc`.")
+@click.option("--line", metavar="LINE", help="Maintenance line, such as `1` or `1.2`.")
+@click.option(
+    "--initial", metavar="VERSION", help="Last released version, used only if NAME is new."
+)
+@click.option(
+    "--metadata", metavar="TEXT", help="Build metadata to append after `+`, such as `sha.7d4c379`."
+)
+@click.option(
+    "--on-conflict",
+    type=click.Choice(("fail", "reuse")),
+    default="fail",
+    show_default=True,
+    help="If the commit already has another version: fail, or return that one.",
+)
+@click.option("--dry-run", is_flag=True, help="Show the version without assigning it.")
+@tag_prefix_option
+@click.option(
+    "--messages",
+    "messages_file",
+    metavar="FILE",
+    show_default="git log since the commit of the previous version",
+    help="Commit messages for `--bump auto`, separated by NUL; `-` reads standard input.",
+)
+@output_option(*FORMATS)
+@client_options
+def version(client: Client, name: str | None, token: str | None, **options: Any) -> CommandOutput:
+    """Get the semantic version of a commit (assigns the next one on first use).
+
+    NAME is the name to version; without it, the command prints the version of monotron itself.
+    TOKEN is a commit or any other idempotency token [default: the current commit].
+    """
+    if name is None:
+        return _program_version()
+    prefix = tag_prefix("--tag-prefix", options["prefix"])
+    if options["bump"] == "none":
+        return _current_version(client, name, token, options, prefix)
+    token = token or git.current_commit(f"monotron version {name}")
+    query = _query(options)
+    text = None
+    if options["bump"] == "auto":
+        text = _messages(client, name, token, query, options["messages_file"], prefix)
+    info = client.version(name, token, query, text)
+    return _version_output(info, prefix, changed=not options["dry_run"])
 
 
-def exit_code(error: Nothing | Failure) -> int:
-    if isinstance(error, Nothing):
-        return NOTHING_THERE
-    if isinstance(error, NoResponse):
-        return NO_ANSWER
-    return REFUSED if error.code else TOLD_WRONG
+@BUILDS.command("peek")
+@click.argument("key", metavar="KEY")
+@token_argument
+@output_option(*FORMATS)
+@client_options
+def peek(client: Client, key: str, token: str | None) -> CommandOutput:
+    """Show the current number without assigning one.
 
-
-class UsageError(Failure):
-    """The command cannot work with what it was given, or with what is in this folder."""
-
-
-def asking_parser() -> argparse.ArgumentParser:
-    """What all commands take. The key comes from the environment only: arguments can be seen."""
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--url", help=f"of the service (MONOTRON_URL; default: {URL})")
-    seconds, times = _whole(1, 3600), _whole(0, 100)
-    parser.add_argument("--timeout", type=seconds, default=60, help="seconds to go on trying (60)")
-    parser.add_argument("--retries", type=times, default=8, help="times to ask again (8)")
-    return parser
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,6}", text) or not least <= int(text) <= most:
-            raise argparse.ArgumentTypeError(f"must be a whole number from {least} to {most}")
-        return int(text)
-
-    return parse
-
-
-def _add_next(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="KEY", help="of the series")
-    _add_token(parser)
-    parser.set_defaults(ask=_next)
-
-
-def _add_peek(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="KEY", help="of the series")
-    parser.add_argument("token", nargs="?", help="to see what it was given")
-    parser.set_defaults(ask=_peek)
-
-
-def _add_version(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="of what is versioned")
-    _add_token(parser)
-    parser.add_argument("--bump", choices=BUMPS, default="patch", help="(patch); none only looks")
-    parser.add_argument("--prerelease", metavar="LABEL", help="such as rc")
-    parser.add_argument("--line", help="a maintenance line, such as 1 or 1.2")
-    parser.add_argument("--initial", metavar="VERSION", help="the last one, for a new name")
-    parser.add_argument("--metadata", help="to append, such as sha.7d4c379")
-    parser.add_argument("--on-conflict", choices=("fail", "reuse"), default="fail")
-    parser.add_argument("--dry-run", action="store_true", help="tell it, and count nothing")
-    _add_tag_prefix(parser)
-    parser.add_argument(
-        "--messages",
-        metavar="FILE",
-        help="commit messages for --bump auto, NUL-separated; - is the standard input (default: "
-        "git log since the commit that has the latest version)",
-    )
-    parser.set_defaults(ask=_version)
-
-
-def _add_releases(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="of what is versioned")
-    parser.add_argument(
-        "--limit", type=_whole(1, 999_999), default=20, help="how many at most (20)"
-    )
-    parser.set_defaults(ask=_releases)
-
-
-def _add_adopt(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="of what is versioned")
-    parser.add_argument("--version", metavar="VERSION", help="(the newest of the tags here)")
-    _add_tag_prefix(parser)
-    parser.set_defaults(ask=_adopt)
-
-
-def _add_tag_prefix(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--tag-prefix", default=TAG_PREFIX, help="what git tags begin with (v)")
-
-
-def _add_token(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("token", nargs="?", metavar="TOKEN", help="(git rev-parse HEAD)")
-
-
-def _next(client: Client, parsed: argparse.Namespace) -> Shown:
-    return _entry_shown(client.next(parsed.name, _token(parsed)))
-
-
-def _peek(client: Client, parsed: argparse.Namespace) -> Shown:
-    entry = client.peek(parsed.name, parsed.token)
+    KEY is the name of the series. With TOKEN, show the number of that commit.
+    """
+    entry = client.peek(key, token)
     if not entry.value:
-        whose = "" if parsed.token is None else f" for the token {parsed.token!r}"
-        raise Nothing(f"the series {parsed.name!r} has no number yet{whose}")
-    return _entry_shown(entry)
+        if token is None:
+            raise NothingFound(f"{key!r} has no builds yet")
+        raise NothingFound(f"{token!r} has no number in {key!r}")
+    return _entry_output(entry)
 
 
-def _version(client: Client, parsed: argparse.Namespace) -> Shown:
-    prefix = tag_prefix("--tag-prefix", parsed.tag_prefix)
-    if parsed.bump == "none":
-        if parsed.line or parsed.prerelease:
-            raise UsageError("--bump none looks at the latest version, or at that of a TOKEN.")
-        version = client.find(parsed.name, parsed.token or "")
-        if version.version == "0.0.0":
-            raise Nothing(f"{parsed.name!r} has no version yet")
-        return _version_shown(version, prefix, changed=False)
-    token = _token(parsed)
-    wanted = {
-        "bump": parsed.bump,
-        "prerelease": parsed.prerelease,
-        "line": parsed.line,
-        "initial": parsed.initial,
-        "metadata": parsed.metadata,
-        "on_conflict": "reuse" if parsed.on_conflict == "reuse" else None,
-        "dry_run": "true" if parsed.dry_run else None,
-    }
-    query = {name: value for name, value in wanted.items() if value is not None}
-    text = _messages(client, parsed, token, query, prefix) if parsed.bump == "auto" else None
-    version = client.version(parsed.name, token, query, text)
-    return _version_shown(version, prefix, changed=not parsed.dry_run)
-
-
-def _releases(client: Client, parsed: argparse.Namespace) -> Shown:
-    found: list[VersionInfo] = []
-    after: str | None = ""
-    while after is not None and len(found) < parsed.limit:
+@BUILDS.command("releases")
+@click.argument("name", metavar="NAME")
+@click.option(
+    "--limit",
+    metavar="N",
+    type=whole_number("n", 1, 999_999),
+    default=20,
+    show_default=True,
+    help="List at most N versions.",
+)
+@output_option("text", "json")
+@client_options
+def releases(client: Client, name: str, limit: int) -> CommandOutput:
+    """List the versions of a name, highest first."""
+    infos: list[VersionInfo] = []
+    before: str | None = ""
+    while before is not None and len(infos) < limit:
         try:
-            page, after = client.releases(parsed.name, min(1000, parsed.limit - len(found)), after)
+            page, before = client.releases(name, min(MAX_PAGE, limit - len(infos)), before)
         except Failure as failure:
             if failure.code != "version_not_found":
                 raise
-            raise Nothing(f"{parsed.name!r} has no version yet") from None
-        found += page
-    rows: list[tuple[str, ...]] = [("VERSION", "TOKEN", "BUMP", "AFTER", "GIVEN AT")]
-    for release in found:
-        latest = " (latest)" if release.latest else ""
-        cells = (release.token, release.bump, release.previous, release.created_at)
-        rows.append((release.version + latest, *(cell or "-" for cell in cells)))
-    return Shown([release.document for release in found], table(rows))
+            raise NothingFound(f"{name!r} has no versions yet") from None
+        infos += page
+    rows: list[tuple[str, ...]] = [("VERSION", "TOKEN", "BUMP", "PREVIOUS", "CREATED")]
+    for info in infos:
+        latest = " (latest)" if info.latest else ""
+        cells = (info.token, info.bump, info.previous, info.created_at)
+        rows.append((info.version + latest, *(cell or "-" for cell in cells)))
+    return CommandOutput(table(rows), [info.document for info in infos])
 
 
-def _adopt(client: Client, parsed: argparse.Namespace) -> Shown:
-    prefix = tag_prefix("--tag-prefix", parsed.tag_prefix)
-    version = parsed.version or _newest_tag(prefix)
-    return _version_shown(client.adopt(parsed.name, version), prefix, changed=False)
+@BUILDS.command("adopt")
+@click.argument("name", metavar="NAME")
+@click.option(
+    "--version",
+    "existing",
+    metavar="VERSION",
+    show_default="the newest git tag",
+    help="Version to continue from.",
+)
+@tag_prefix_option
+@output_option(*FORMATS)
+@client_options
+def adopt(client: Client, name: str, existing: str | None, prefix: str) -> CommandOutput:
+    """Continue from an existing version (default: the newest git tag)."""
+    prefix = tag_prefix("--tag-prefix", prefix)
+    existing = existing or git.newest_tag(prefix, f"monotron adopt {name}")
+    return _version_output(client.adopt(name, existing), prefix, changed=False)
 
 
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """The rows as lines, in columns."""
-    shown = [[printable(cell).replace("\n", " ") for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in shown)
-    return "".join(f"{line}\n" for line in lines)
+def _program_version() -> CommandOutput:
+    ctx = click.get_current_context()
+    if any(passed(ctx, parameter) for parameter in ctx.params):
+        fail_usage("missing argument 'NAME'")
+    return CommandOutput(f"monotron {__version__}\n", {"version": __version__})
 
 
-def _entry_shown(entry: SeriesEntry) -> Shown:
-    given = outputs.of_entry(entry, changed=True)
-    dotenv, github = outputs.dotenv(given), outputs.lines(given)
-    return Shown(entry.document, f"{entry.value}\n", dotenv, github)
+def _current_version(
+    client: Client, name: str, token: str | None, options: Mapping[str, Any], prefix: str
+) -> CommandOutput:
+    if options["line"] or options["prerelease"]:
+        fail_usage("--bump none cannot be combined with --line or --prerelease")
+    info = client.find(name, token or "")
+    if info.version == "0.0.0":
+        raise NothingFound(
+            f"{token!r} has no version of {name!r}" if token else f"{name!r} has no versions yet"
+        )
+    return _version_output(info, prefix, changed=False)
 
 
-def _version_shown(version: VersionInfo, prefix: str, *, changed: bool) -> Shown:
-    given = outputs.of_version(version, tag_prefix=prefix, changed=changed)
-    dotenv, github = outputs.dotenv(given), outputs.lines(given)
-    return Shown(version.document, f"{version.version}\n", dotenv, github)
-
-
-def _token(parsed: argparse.Namespace) -> str:
-    token: str = parsed.token or _git("Name the token.", "rev-parse", "HEAD").strip()
-    return token
+def _query(options: Mapping[str, Any]) -> dict[str, str]:
+    """The parameters of the request for a version, without default values."""
+    query = {name: options[name] for name in ("bump", "prerelease", "line", "initial", "metadata")}
+    query["on_conflict"] = "reuse" if options["on_conflict"] == "reuse" else None
+    query["dry_run"] = "true" if options["dry_run"] else None
+    return {name: value for name, value in query.items() if value is not None}
 
 
 def _messages(
-    client: Client, parsed: argparse.Namespace, token: str, query: Mapping[str, str], prefix: str
+    client: Client,
+    name: str,
+    token: str,
+    query: Mapping[str, str],
+    file: str | None,
+    prefix: str,
 ) -> str:
-    """The messages that decide a bump; of git, those since the version before it."""
-    if parsed.messages == "-":
-        text = sys.stdin.buffer.read(MAX_MESSAGES + 1).decode(errors="replace")
-    elif parsed.messages:
+    """The commit messages from which the server decides the bump."""
+    if file == "-":
+        text = sys.stdin.buffer.read(MAX_MESSAGES_BYTES + 1).decode(errors="replace")
+    elif file:
         try:
-            text = Path(parsed.messages).read_text(errors="replace")
+            text = Path(file).read_text(errors="replace")
         except OSError as error:
-            raise UsageError(f"{parsed.messages} cannot be read: {error.strerror}") from None
+            raise Failure(f"cannot read {file}: {error.strerror}") from None
     else:
-        text = _messages_since(client, parsed.name, token, query, prefix)
-    if len(text.encode(errors="replace")) > MAX_MESSAGES:
-        raise UsageError(
-            "the messages are longer than the 1 MiB that the service reads, so they cannot decide.",
-            "Say the bump (--bump minor), or hand fewer of them over: git log --format=%B%x00 … | "
-            "monotron version … --bump auto --messages -",
+        text = _messages_since_previous(client, name, token, query, prefix)
+    if len(text.encode(errors="replace")) > MAX_MESSAGES_BYTES:
+        raise Failure(
+            "the commit messages exceed the 1 MiB that the server accepts",
+            "pass the bump (--bump minor), or fewer messages: git log --format=%B%x00 … | "
+            f"monotron version {name} --bump auto --messages -",
         )
     return text
 
 
-def _messages_since(
+def _messages_since_previous(
     client: Client, name: str, token: str, query: Mapping[str, str], prefix: str
 ) -> str:
-    # The service knows what a version on this line comes after, so a preview tells it.
+    # The server knows which version precedes on this line, so a preview finds it.
     preview = {**query, "bump": "patch", "dry_run": "true", "on_conflict": "reuse"}
-    coming = client.version(name, token, preview)
-    if coming.reused:
-        return ""  # it keeps its version, whatever the messages are
-    since = coming.previous
+    info = client.version(name, token, preview)
+    if info.reused:
+        return ""  # the messages cannot change a version that is already assigned
+    since = info.previous
     if since:
         release = client.release(name, since)
         since = (release and release.token) or f"{prefix}{since}"
     try:
-        # Tokens are anybody's words: none of them is an option.
-        commits = f"{since}..{token}" if since else token
-        return _git("", "log", "--format=%B%x00", "--end-of-options", commits, "--")
-    except UsageError:
-        raise UsageError(
-            f"the commits since {coming.previous or 'the first'} are not all here, so they cannot "
-            "decide.",
-            "Fetch the whole history and the tags, say what the tags begin with (--tag-prefix), or "
-            "name the commits: git log --format=%B%x00 … | monotron version … --bump auto "
-            "--messages -",
+        return git.messages(since, token)
+    except git.GitFailed:
+        raise Failure(
+            f"not all commits since {info.previous or 'the first one'} are in this clone",
+            "fetch the whole history and the tags, pass --tag-prefix, or pass the messages: "
+            f"git log --format=%B%x00 … | monotron version {name} --bump auto --messages -",
         ) from None
 
 
-def _newest_tag(prefix: str) -> str:
-    """The highest final version among the tags here that a service can count on from."""
-    tags = _git("Say --version.", "tag", "--list", f"{prefix}*").splitlines()
-    found = [tag.removeprefix(prefix) for tag in tags]
-    versions = [SemVer.parse(text) for text in found if SemVer.is_valid(text)]
-    finals = [version for version in versions if version.prerelease is None]
-    countable = [each for each in finals if max(each.major, each.minor, each.patch) <= LAST]
-    if not countable:
-        raise UsageError(
-            f"no tag here is {prefix}X.Y.Z.",
-            "Fetch the tags (git fetch --tags), or say --tag-prefix or --version.",
-        )
-    return str(max(countable))
+def _entry_output(entry: SeriesEntry) -> CommandOutput:
+    values = outputs.of_entry(entry, changed=True)
+    dotenv, github = outputs.dotenv(values), outputs.lines(values)
+    return CommandOutput(f"{entry.value}\n", entry.document, dotenv, github)
 
 
-def _git(cure: str, *arguments: str) -> str:
-    try:
-        done = subprocess.run(["git", *arguments], capture_output=True, check=False)
-    except FileNotFoundError:
-        raise UsageError("git is not installed.", cure) from None
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines()[:1]
-        raise UsageError(f"git {arguments[0]} failed: {' '.join(said)}.", cure)
-    return done.stdout.decode(errors="replace")
+def _version_output(info: VersionInfo, prefix: str, *, changed: bool) -> CommandOutput:
+    values = outputs.of_version(info, tag_prefix=prefix, changed=changed)
+    dotenv, github = outputs.dotenv(values), outputs.lines(values)
+    return CommandOutput(f"{info.version}\n", info.document, dotenv, github)

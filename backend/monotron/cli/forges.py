@@ -1,8 +1,10 @@
-"""What GitHub and GitLab say of a repository: the ids that a trust rests on, its default branch.
+"""Repositories on GitHub and GitLab: their ids and default branch, and the claims of their jobs.
 
 https://docs.github.com/en/rest/repos/repos#get-a-repository and
 https://docs.gitlab.com/api/projects/#retrieve-a-project
 """
+
+from __future__ import annotations
 
 import re
 import urllib.request
@@ -13,17 +15,18 @@ from urllib.parse import quote, urlsplit
 from monotron_ci.client import AGENT
 from monotron_ci.credential import parse_credential
 from monotron_ci.errors import Failure, NoResponse
-from monotron_ci.http import AGAIN, HttpResponse, RetryPolicy, checked_url, send
+from monotron_ci.http import RETRYABLE_STATUSES, HttpResponse, RetryPolicy, checked_url, send
 
-GITHUB_API = "https://api.github.com"
-GITLAB = "https://gitlab.com"
+GITHUB_API_URL = "https://api.github.com"
+GITLAB_URL = "https://gitlab.com"
 
 _SEGMENT = r"[A-Za-z0-9_.-]+"
+_SCP_FORM = re.compile(r"[\w.-]+@([\w.-]+):(?!//)(.+)")
 _MAX_ID = 10**19
 
 
 class Repository(NamedTuple):
-    """*owner* is the id of the account or group that it is in."""
+    """A repository. *owner* is the id of the account or group that contains it."""
 
     name: str
     id: str
@@ -31,149 +34,192 @@ class Repository(NamedTuple):
     default_branch: str | None
 
 
-class Part(NamedTuple):
-    """Which jobs of a repository: those to which all of this applies."""
+class JobFilter(NamedTuple):
+    """Restricts which jobs of a repository are trusted: those that match every member."""
 
     branch: str | None = None
     environment: str | None = None
     workflow: str | None = None
     protected: bool = False
 
-    def of(self, repository: Repository) -> "Part":
-        """Itself, or the default branch where it says nothing. `Failure` if that is not known."""
+    def or_default_branch(self, repository: Repository, host: str) -> JobFilter:
+        """This filter, or the default branch if it is empty. Raises Failure if that is unknown."""
         if any(self):
             return self
         if repository.default_branch is None:
             raise Failure(
-                f"The default branch of {repository.name} is not known.",
-                "Say which jobs are meant: --branch, --environment, --workflow or --protected.",
+                f"cannot determine the default branch of {repository.name} without asking {host}",
+                "pass --branch main (or --environment, --workflow, --protected)",
             )
-        return Part(branch=repository.default_branch)
+        return JobFilter(branch=repository.default_branch)
+
+    def warnings(self, name: str) -> list[str]:
+        """Warnings for the repository *name* if the filter trusts more jobs than it seems to."""
+        if self.branch or self.protected:
+            return []
+        if self.environment:
+            return [
+                "warning: anyone who can run a job in environment "
+                f"`{self.environment}` will be trusted. Protect the environment, or add --branch "
+                "or --protected."
+            ]
+        return [
+            f"warning: anyone who can push a branch of {name} can change {self.workflow} there. "
+            "Add --branch, --environment or --protected."
+        ]
+
+    def __str__(self) -> str:
+        protected = "protected " if self.protected else ""
+        parts = [f"{protected}branch {self.branch}"] if self.branch else []
+        parts += [f"environment {self.environment}"] if self.environment else []
+        parts += [f"workflow {self.workflow}"] if self.workflow else []
+        parts += ["protected branches and tags"] if self.protected and not self.branch else []
+        return ", ".join(parts)
 
 
-def on_github(name: str, api: str, environ: Mapping[str, str], patience: RetryPolicy) -> Repository:
-    """The repository OWNER/NAME, as GitHub's API knows it."""
-    url = f"{checked_url(api, '--github-api')}/repos/{github_name(name)}"
-    headers = {
-        "Accept": "application/vnd.github+json",
-        "X-GitHub-Api-Version": "2022-11-28",
-    }
+def github_path(text: str, api_url: str) -> str:
+    """OWNER/REPO, from itself or from a URL of the repository. Raises Failure."""
+    api_host = urlsplit(api_url).hostname or ""
+    path = _path(text, {api_host, api_host.removeprefix("api.")}, "--github-api")
+    if not re.fullmatch(rf"{_SEGMENT}/{_SEGMENT}", path):
+        raise Failure(f"not a repository name: {_shown(text)} (expected OWNER/REPO)")
+    return path
+
+
+def gitlab_path(text: str, gitlab_url: str) -> str:
+    """GROUP/…/PROJECT, from itself or from a URL of the project. Raises Failure."""
+    path = _path(text, {urlsplit(gitlab_url).hostname or ""}, "--gitlab-url")
+    if not re.fullmatch(rf"{_SEGMENT}(/{_SEGMENT})+", path):
+        raise Failure(f"not a project name: {_shown(text)} (expected GROUP/PROJECT)")
+    return path
+
+
+def _path(text: str, hosts: set[str], option: str) -> str:
+    """The path of a URL, or of `git@HOST:PATH`; every other text as it is."""
+    if "://" in text:
+        parts = urlsplit(text)
+        host, path = parts.hostname or "", parts.path
+    elif match := _SCP_FORM.fullmatch(text):
+        host, path = match[1].lower(), match[2]
+    else:
+        return text
+    if host not in hosts:
+        raise Failure(f"{_shown(text)} is not on {min(hosts, key=len)}", f"pass {option}")
+    return path.strip("/").removesuffix(".git")
+
+
+def _shown(text: str) -> str:
+    """The text without the password that a URL can contain."""
+    return re.sub(r"//[^/]*@", "//", text)
+
+
+def find_on_github(
+    name: str, api_url: str, environ: Mapping[str, str], retry_policy: RetryPolicy
+) -> Repository:
+    """Look up OWNER/REPO with GitHub's API. Raises Failure if it is not there."""
+    url = f"{checked_url(api_url, '--github-api')}/repos/{name}"
+    headers = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
     if token := environ.get("GITHUB_TOKEN"):
         headers["Authorization"] = f"Bearer {parse_credential(token, 'GITHUB_TOKEN')}"
-    answer = _get(url, headers, patience)
-    told = _told(answer, name, "GITHUB_TOKEN", "--repository-id and --owner-id")
-    return _repository(answer, told, name, "full_name", told.get("owner"))
+    response = _get(url, headers, retry_policy)
+    ids = "--repository-id and --owner-id"
+    document = _document(response, name, "GitHub", "GITHUB_TOKEN", ids)
+    return _repository(document, name, "full_name", document.get("owner"))
 
 
-def on_gitlab(
-    name: str, gitlab: str, environ: Mapping[str, str], patience: RetryPolicy
+def find_on_gitlab(
+    name: str, gitlab_url: str, environ: Mapping[str, str], retry_policy: RetryPolicy
 ) -> Repository:
-    """The project GROUP/…/NAME, as GitLab's API knows it."""
-    path = quote(gitlab_name(name), safe="")
-    url = f"{checked_url(gitlab, '--gitlab-url')}/api/v4/projects/{path}"
+    """Look up GROUP/…/PROJECT with GitLab's API. Raises Failure if it is not there."""
+    url = f"{checked_url(gitlab_url, '--gitlab-url')}/api/v4/projects/{quote(name, safe='')}"
     headers = {"Accept": "application/json"}
     if token := environ.get("GITLAB_TOKEN"):
         headers["PRIVATE-TOKEN"] = parse_credential(token, "GITLAB_TOKEN")
-    answer = _get(url, headers, patience)
-    told = _told(answer, name, "GITLAB_TOKEN", "--project-id and --namespace-id")
-    return _repository(answer, told, name, "path_with_namespace", told.get("namespace"))
+    response = _get(url, headers, retry_policy)
+    ids = "--project-id and --namespace-id"
+    document = _document(response, name, "GitLab", "GITLAB_TOKEN", ids)
+    return _repository(document, name, "path_with_namespace", document.get("namespace"))
 
 
-def github_claims(repository: Repository, part: Part) -> dict[str, str]:
-    """What tokens of GitHub Actions say of these jobs."""
+def github_claims(repository: Repository, jobs: JobFilter) -> dict[str, str]:
+    """The claims of these jobs in identity tokens of GitHub Actions."""
     claims = {"repository_id": repository.id, "repository_owner_id": repository.owner}
-    if part.branch:
-        claims["ref"] = f"refs/heads/{part.branch}"
-    if part.environment:
-        claims["environment"] = part.environment
-    if part.workflow:
-        folder = "" if "/" in part.workflow else ".github/workflows/"
-        path = f"{folder}{part.workflow}"
+    if jobs.branch:
+        claims["ref"] = f"refs/heads/{jobs.branch}"
+    if jobs.environment:
+        claims["environment"] = jobs.environment
+    if jobs.workflow:
+        folder = "" if "/" in jobs.workflow else ".github/workflows/"
+        path = f"{folder}{jobs.workflow}"
         own = path.startswith(".github/")
         claims["workflow"] = f"{repository.name}/{path}" if own else path
-    if part.protected:
+    if jobs.protected:
         claims["ref_protected"] = "true"
     return claims
 
 
-def gitlab_claims(repository: Repository, part: Part, gitlab: str) -> dict[str, str]:
-    """What tokens of GitLab CI say of these jobs. A branch must be protected."""
+def gitlab_claims(repository: Repository, jobs: JobFilter, gitlab_url: str) -> dict[str, str]:
+    """The claims of these jobs in identity tokens of GitLab CI. A branch must be protected."""
     claims = {"project_id": repository.id, "namespace_id": repository.owner}
-    if part.branch:
-        claims |= {"ref": part.branch, "ref_type": "branch"}
-    if part.environment:
-        claims["environment"] = part.environment
-    if part.workflow:
-        own = "//" not in part.workflow
-        host = urlsplit(gitlab).netloc
-        claims["workflow"] = f"{host}/{repository.name}//{part.workflow}" if own else part.workflow
-    if part.protected or part.branch:
+    if jobs.branch:
+        claims |= {"ref": jobs.branch, "ref_type": "branch"}
+    if jobs.environment:
+        claims["environment"] = jobs.environment
+    if jobs.workflow:
+        own = "//" not in jobs.workflow
+        host = urlsplit(gitlab_url).netloc
+        claims["workflow"] = f"{host}/{repository.name}//{jobs.workflow}" if own else jobs.workflow
+    if jobs.protected or jobs.branch:
         claims["ref_protected"] = "true"
     return claims
 
 
-def github_name(name: str) -> str:
-    """OWNER/NAME, if it is one."""
-    if not re.fullmatch(rf"{_SEGMENT}/{_SEGMENT}", name):
-        raise Failure(f"{name!r} is no repository of GitHub.", "Name it as OWNER/REPOSITORY.")
-    return name
-
-
-def gitlab_name(name: str) -> str:
-    """GROUP/…/NAME, if it is one."""
-    if not re.fullmatch(rf"{_SEGMENT}(/{_SEGMENT})+", name):
-        raise Failure(f"{name!r} is no project of GitLab.", "Name it as GROUP/PROJECT.")
-    return name
-
-
-def _get(url: str, headers: Mapping[str, str], patience: RetryPolicy) -> HttpResponse:
-    request = urllib.request.Request(url)  # noqa: S310 - its scheme was looked at
+def _get(url: str, headers: Mapping[str, str], retry_policy: RetryPolicy) -> HttpResponse:
+    request = urllib.request.Request(url)  # noqa: S310 - checked_url allows http on loopback only
     request.add_header("User-Agent", AGENT)
     for header, value in headers.items():
         request.add_unredirected_header(header, value)
-    return send(request, patience)
+    return send(request, retry_policy)
 
 
-def _told(answer: HttpResponse, name: str, token: str, flags: str) -> dict[str, Any]:
-    """The document, or a `Failure`. The answer's own words are a stranger's, and not shown."""
-    host = "GitHub" if token == "GITHUB_TOKEN" else "GitLab"  # noqa: S105 - a name
-    if 300 <= answer.status < 400:
-        raise Failure(f"{name} has another name at {host} by now.", "Name it as it is called now.")
-    if answer.status == 404:
+def _document(response: HttpResponse, name: str, host: str, token: str, ids: str) -> dict[str, Any]:
+    """The document, or a Failure, which never contains text of the response."""
+    if 300 <= response.status < 400:
+        raise Failure(f"{name} was renamed or moved on {host}", "pass its current name")
+    if response.status == 404:
         raise Failure(
-            f"{host} knows no {name}, or does not show it to everybody.",
-            f"For a private one, set {token} to a token that may read it, or say {flags}.",
+            f"{host} does not know {name}, or it is private",
+            f"set {token} to a token that can read it, or pass {ids}",
         )
-    if answer.status in (401, 403, 429):
+    if response.status in (401, 403, 429):
         raise Failure(
-            f"{host} answers {answer.status}: {token} is not valid, or may ask no more for now.",
-            f"Set {token} to a valid token, or say {flags} instead.",
+            f"{host} responded {response.status}: {token} is invalid, or its rate limit is "
+            "exceeded",
+            f"set {token} to a valid token, or pass {ids}",
         )
-    told = answer.json()
-    if answer.status != 200 or not isinstance(told, dict):
-        kind = NoResponse if answer.status in AGAIN else Failure
+    document = response.json()
+    if response.status != 200 or not isinstance(document, dict):
+        kind = NoResponse if response.status in RETRYABLE_STATUSES else Failure
         raise kind(
-            f"{host} answers {answer.status} where it should describe {name}.",
-            f"Look whether the address is right, or say {flags} instead.",
+            f"{host} responded {response.status} without a description of {name}",
+            f"check the URL, or pass {ids}",
         )
-    return told
+    return document
 
 
-def _repository(
-    answer: HttpResponse, told: dict[str, Any], name: str, member: str, owner: object
-) -> Repository:
-    found, branch = told.get(member), told.get("default_branch")
-    if not isinstance(found, str) or found.casefold() != name.casefold():
+def _repository(document: dict[str, Any], name: str, member: str, owner: object) -> Repository:
+    full_name, branch = document.get(member), document.get("default_branch")
+    if not isinstance(full_name, str) or full_name.casefold() != name.casefold():
         raise Failure(
-            f"What was asked for {name} answers something else.",
-            "Look whether the address is right, and name it as it is called now.",
+            f"the response for {name} describes another repository",
+            "check the URL, and pass the current name of the repository",
         )
     owner_id = owner.get("id") if isinstance(owner, dict) else None
-    if not _is_id(told.get("id")) or not _is_id(owner_id):
-        raise Failure(f"The answer for {name} ({answer.status}) has no ids of it and its owner.")
+    if not _is_id(document.get("id")) or not _is_id(owner_id):
+        raise Failure(f"the response for {name} does not contain the ids of it and its owner")
     default = branch if isinstance(branch, str) and branch else None
-    return Repository(found, str(told["id"]), str(owner_id), default)
+    return Repository(full_name, str(document["id"]), str(owner_id), default)
 
 
-def _is_id(given: object) -> bool:
-    return isinstance(given, int) and not isinstance(given, bool) and 0 < given < _MAX_ID
+def _is_id(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < _MAX_ID

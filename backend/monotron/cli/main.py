@@ -1,76 +1,52 @@
-"""The `monotron` command."""
+"""The `monotron` command: all commands in one group, one dispatch, one table of exit codes."""
 
-import argparse
-import os
-import sys
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import cast
+
+import click
 
 from monotron import __version__
-from monotron.cli import admin, arguments, builds, maintenance
-from monotron.config import SETTINGS, Settings
-from monotron.errors import StartupError
+from monotron.cli import serve  # noqa: F401 - adds its command, the first one of its section
+
+# isort: split
+from monotron.cli import admin, builds, maintenance, trusts  # noqa: F401 - add their commands
+from monotron.cli.command import ADMINISTRATION, BUILDS, MAINTENANCE, Program
+from monotron.cli.errors import EXIT_CODES, ExitCode, describe, exit_code
+from monotron.cli.options import DEFAULT_URL
+from monotron.cli.output import CommandOutput, print_error, write
+from monotron.errors import MonotronError, StartupError
+from monotron_ci.errors import Failure
+
+INTERRUPTED = 130
+"""The exit code of a shell for SIGINT."""
+
+program = click.version_option(__version__, prog_name="monotron", message="%(prog)s %(version)s")(
+    Program(
+        [BUILDS, ADMINISTRATION, MAINTENANCE],
+        "Build numbers and semantic versions, assigned once and never twice.",
+        {
+            "MONOTRON_URL": f"Server URL  [default: {DEFAULT_URL}]",
+            "MONOTRON_API_KEY": "API key, or KEY:SECRET of the root key. There is no option, "
+            "because all users of a machine can see command lines.",
+            "MONOTRON_STORE": "Store URL of `serve`, and of --store without a URL.",
+        },
+        {int(code): text for code, text in EXIT_CODES.items()},
+    )
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command. The exit code is 0, 1 (it failed) or 2 (it was told something wrong).
-
-    The commands that ask a service have more: `builds` and `admin`.
-    """
-    parsed = _parser().parse_args(arguments)
-    if hasattr(parsed, "ask"):
-        return builds.run(parsed)
-    if hasattr(parsed, "operate"):
-        return admin.run(parsed)
-    if hasattr(parsed, "keep"):
-        return maintenance.run(parsed)
-    flags = {name: value for name, value in vars(parsed).items() if value is not None}
-    return _serve(flags)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="monotron",
-        description="The next number for every build of every project.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=f"monotron {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    serve = commands.add_parser(
-        "serve",
-        help="run the service",
-        description="Run the service. Every flag can be given in the environment, or in the "
-        "config file, as well: flag before environment before file before default.",
-        allow_abbrev=False,
-    )
-    for setting in SETTINGS:
-        if setting.flag is None:
-            continue
-        default = f"default: {setting.default}; " if setting.default else ""
-        serve.add_argument(
-            setting.flag,
-            dest=setting.name,
-            metavar=setting.placeholder,
-            help=f"{setting.help} ({default}{setting.variable})",
-        )
-    serve.add_argument(
-        "--config", metavar="FILE", help="a YAML file with settings (MONOTRON_CONFIG)"
-    )
-    builds.add_commands(commands)
-    arguments.add_commands(commands)
-    maintenance.add_commands(commands)
-    return parser
-
-
-def _serve(flags: dict[str, str]) -> int:
-    from monotron import server  # only now: `monotron --version` needs no Tornado
-
+    """Run the command. Returns the exit code."""
     try:
-        settings = Settings.load(flags, os.environ)
-    except StartupError as error:
-        print(f"monotron: {error}", file=sys.stderr)
-        return 2
-    try:
-        return server.serve(settings)
-    except StartupError as error:
-        print(f"monotron: {error}", file=sys.stderr)
-        return 1
+        result = program.main(arguments, prog_name="monotron", standalone_mode=False)
+        if not isinstance(result, CommandOutput):
+            return cast(int, result)
+        write(result)
+    except click.Abort:
+        return INTERRUPTED
+    except (click.ClickException, Failure, MonotronError, StartupError) as error:
+        print_error(*describe(error))
+        return exit_code(error)
+    return ExitCode.REFUSED if result.failed else ExitCode.SUCCESS

@@ -1,65 +1,155 @@
-"""What the commands print: keys and trusts in words, and as tables."""
+"""What commands print: results to standard output, errors and notes to standard error."""
 
-from collections.abc import Iterable, Sequence
+from __future__ import annotations
 
-from monotron.cli.admin_backend import Document
-from monotron.cli.builds import table
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from monotron_ci.errors import Failure
+from monotron_ci.workflow_commands import printable
 
 EMPTY = "-"
 
+FORMATS = ("text", "json", "dotenv", "github")
 
-def accounts_table(accounts: Iterable[Document]) -> str:
+
+@dataclass(frozen=True)
+class CommandOutput:
+    """The result of a command. It may contain the secret of a new API key: no repr of it."""
+
+    text: str = field(repr=False)
+    document: Any = field(default=None, repr=False)
+    dotenv: str = ""
+    github: str = ""
+    notes: tuple[str, ...] = ()
+    """Lines for standard error."""
+    recovery: str = ""
+    """What to do if the result cannot be written."""
+    failed: bool = False
+    """Whether the exit code is 1 although there is a result."""
+    format: str = "text"
+
+    def formatted(self) -> str:
+        """The text to write, in the format that was requested."""
+        if self.format == "json":
+            return json.dumps(self.document) + "\n"
+        return str(getattr(self, self.format))
+
+
+def write(output: CommandOutput) -> None:
+    """Write the result and its notes. Raises Failure if standard output cannot be written."""
+    try:
+        sys.stdout.write(output.formatted())
+        sys.stdout.flush()
+    except OSError as error:
+        # The interpreter flushes once more at exit, which would fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise Failure(
+            f"cannot write to standard output: {error.strerror}",
+            output.recovery,
+            code="output_not_written",
+        ) from None
+    for note in output.notes:
+        print_line(note)
+
+
+def print_error(text: str, hint: str = "") -> None:
+    """Print `error: …`, and `hint: …` on a second line."""
+    print_line(f"error: {text}")
+    if hint:
+        print_line(f"hint: {hint}")
+
+
+def print_warning(text: str) -> None:
+    print_line(f"warning: {text}")
+
+
+def print_line(text: str) -> None:
+    """Print one line to standard error, without control characters."""
+    print(" ".join(printable(text).split()), file=sys.stderr, flush=True)
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """The rows as lines of aligned columns, without control characters."""
+    cells = [[printable(cell).replace("\n", " ") for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def size_text(size: int) -> str:
+    """A number of bytes, for people."""
+    kibibytes = size / 1024
+    return f"{kibibytes:.0f} KiB" if kibibytes < 10_000 else f"{kibibytes / 1024:.0f} MiB"
+
+
+def count_text(count: int, noun: str) -> str:
+    """`1 problem`, `2 problems`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def accounts_table(accounts: Iterable[Mapping[str, Any]]) -> str:
     return table([("ACCOUNT",), *((str(each["id"]),) for each in accounts)])
 
 
-def keys_table(keys: Iterable[Document]) -> str:
-    head = ("KEY", "SCOPES", "PREFIX", "LABEL", "EXPIRES", "LAST USED", "MADE")
-    rows: list[Sequence[str]] = [head]
+def keys_table(keys: Iterable[Mapping[str, Any]]) -> str:
+    rows: list[Sequence[str]] = [
+        ("KEY", "SCOPES", "PREFIX", "DESCRIPTION", "EXPIRES", "LAST USED", "CREATED")
+    ]
     for key in keys:
-        texts = ("prefix", "description", "expires_at", "last_used_at", "created_at")
-        cells = (key.get(name) or EMPTY for name in texts)
+        members = ("prefix", "description", "expires_at", "last_used_at", "created_at")
+        cells = (key.get(member) or EMPTY for member in members)
         rows.append((key["api_key"]["key"], " ".join(key["scopes"]), *cells))
     return table(rows)
 
 
-def trusts_table(trusts: Iterable[Document]) -> str:
-    rows: list[Sequence[str]] = [("TRUST", "ISSUER", "JOBS", "SCOPES", "PREFIX", "LABEL")]
+def trusts_table(trusts: Iterable[Mapping[str, Any]]) -> str:
+    rows: list[Sequence[str]] = [
+        ("TRUST", "ISSUER", "CONDITIONS", "SCOPES", "PREFIX", "DESCRIPTION")
+    ]
     for trust in trusts:
-        id = "(config)" if trust["id"] is None else str(trust["id"])
-        jobs, scopes = _jobs(trust), " ".join(trust["scopes"])
-        more = (trust.get(name) or EMPTY for name in ("prefix", "description"))
-        rows.append((id, trust["issuer"], jobs, scopes, *more))
+        trust_id = "(config)" if trust["id"] is None else str(trust["id"])
+        cells = (trust.get(member) or EMPTY for member in ("prefix", "description"))
+        rows.append(
+            (trust_id, trust["issuer"], conditions(trust), " ".join(trust["scopes"]), *cells)
+        )
     return table(rows)
 
 
-def key_in_words(key: Document) -> str:
-    """All of a new key but its secret."""
-    expires = f", until {key['expires_at']}" if key.get("expires_at") else ""
+def describe_key(key: Mapping[str, Any]) -> str:
+    """Everything about a new API key except its secret."""
+    expires = f"; expires {key['expires_at']}" if key.get("expires_at") else ""
     return (
-        f"The key {key['api_key']['key']} of account {key['account_id']} has {_may(key)}{expires}. "
-        "Its secret is on the standard output, and will not be shown again."
+        f"Created key {key['api_key']['key']} in account {key['account_id']} "
+        f"({' '.join(key['scopes'])}; {_names(key)}{expires}). "
+        "The secret is printed once, to stdout."
     )
 
 
-def trust_in_words(trust: Document) -> str:
+def describe_trust(trust: Mapping[str, Any], subject: str | None) -> str:
+    """A new trust policy for the jobs of *subject*, or for those that its claims describe."""
+    jobs = subject or f"{trust['issuer']}, {conditions(trust)}"
     return (
-        f"Trust {trust['id']} of account {trust['account_id']}: jobs of {trust['issuer']} with "
-        f"{_jobs(trust)} have {_may(trust)}.\n"
+        f"Created trust {trust['id']} in account {trust['account_id']}: {jobs} → "
+        f"{' '.join(trust['scopes'])} on {_names(trust)}\n"
     )
 
 
-def _may(document: Document) -> str:
-    prefix = document.get("prefix")
-    names = f"names that begin with {prefix!r}" if prefix else "every name"
-    return f"{' '.join(document['scopes'])} for {names}"
-
-
-def _jobs(trust: Document) -> str:
+def conditions(trust: Mapping[str, Any]) -> str:
     """`repository_id 777, ref refs/heads/main or refs/heads/next`."""
     parts = [
         f"{claim} {values if isinstance(values, str) else ' or '.join(values)}"
         for claim, values in trust["claims"].items()
     ]
     if events := trust.get("allow_events"):
-        parts.append(f"{' or '.join(events)} allowed too")
+        parts.append(f"also {' or '.join(events)}")
     return ", ".join(parts)
+
+
+def _names(document: Mapping[str, Any]) -> str:
+    prefix = document.get("prefix")
+    return f"names starting with {prefix}" if prefix else "all names"

@@ -1,28 +1,26 @@
 """Stores: one interface, and one package per engine. Only this module knows which engines exist."""
 
-import re
-
 from monotron.errors import StartupError
 from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.interface import Store
 
-__all__ = ["Store", "describe", "open_store"]
+__all__ = ["Store", "describe", "open_store", "store_class"]
 
 
-def open_store(url: str, *, runtime: Runtime = PRODUCTION) -> Store:
-    """The store behind a URL: `sqlite://…` or `mongodb://…`. `StartupError` says what is wrong.
+def store_class(url: str) -> type[Store]:
+    """Return the engine of a URL: `sqlite://…` or `mongodb://…`. Raises StartupError.
 
-    Drivers are imported here, only when their URL asks for them.
+    Drivers are imported here, only if their URL requires them.
     """
     scheme = url.partition(":")[0]
     if scheme == "sqlite":
         from monotron.store.sqlite import SqliteStore
 
-        return SqliteStore.open(url, runtime=runtime)
+        return SqliteStore
     if scheme in ("mongodb", "mongodb+srv"):
         from monotron.store.mongo import MongoStore
 
-        return MongoStore.open(url, runtime=runtime)
+        return MongoStore
     # The URL is not shown: it may contain a password.
     raise StartupError(
         "The store must be sqlite:///FILE, sqlite:// (in memory), mongodb://HOST/DATABASE or "
@@ -30,8 +28,11 @@ def open_store(url: str, *, runtime: Runtime = PRODUCTION) -> Store:
     )
 
 
+def open_store(url: str, *, runtime: Runtime = PRODUCTION) -> Store:
+    """Open the store of a URL. Raises StartupError."""
+    return store_class(url).open(url, runtime=runtime)
+
+
 def describe(url: str) -> str:
-    """A store's URL without user, password and options, for the log."""
-    if url.startswith("sqlite:"):
-        return url
-    return re.sub(r"(?<=//).*@", "", url).partition("?")[0]
+    """Return where the store of a URL keeps its data, without secrets."""
+    return store_class(url).describe(url)

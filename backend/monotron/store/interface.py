@@ -16,6 +16,7 @@ from monotron.errors import MonotronError
 from monotron.model.allocation import AllocationRequest
 from monotron.model.semver import Release, VersionName
 from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
+from monotron.runtime import Runtime
 from monotron.store.audit import AuditSlice
 from monotron.store.fast_forward import FastForwarded
 
@@ -170,11 +171,27 @@ class Store(ABC):
     attributes: AttributeStore
     """The attributes of tokens."""
 
+    shareable: ClassVar[bool]
+    """Whether several processes may use one store at the same time."""
+
+    supports_backup: ClassVar[bool]
+    """Whether `backup` is implemented; otherwise it raises InvalidRequest."""
+
     max_concurrency: ClassVar[int]
     """How many calls, other than batches and probes, a server makes at the same time."""
 
     max_batch_size: ClassVar[int]
     """How many requests one `allocate` or `peek` may carry."""
+
+    @classmethod
+    @abstractmethod
+    def open(cls, url: str, *, runtime: Runtime) -> "Store":
+        """Open the store of a URL. Raises StartupError."""
+
+    @classmethod
+    @abstractmethod
+    def describe(cls, url: str) -> str:
+        """Return where a store keeps its data, without secrets: for logs and messages."""
 
     @abstractmethod
     def allocate(self, requests: Sequence[AllocationRequest]) -> list[Allocation | MonotronError]:

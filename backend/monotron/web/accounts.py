@@ -1,32 +1,24 @@
-"""Accounts and their keys."""
+"""Accounts and their API keys."""
 
-from monotron.auth.accounts import Accounts
 from monotron.auth.api_key_schema import api_key_json, parse_api_key_spec
-from monotron.auth.api_keys import ApiKeys
+from monotron.web.body import json_body
 from monotron.web.handler import ACCOUNT, Handler
 from monotron.web.permissions import ROOT_KEY, requires
-from monotron.web.query import whole_number
+from monotron.web.query import ApiKeysQuery, IdPageQuery, Query
 
 
 class AccountsHandler(Handler):
-    """`/v1/accounts`: all tenants."""
-
-    in_account = False
-
-    @property
-    def accounts(self) -> Accounts:
-        return self.application.accounts
+    """`/v1/accounts`: all accounts."""
 
     @requires(ROOT_KEY)
     async def post(self) -> None:
-        self.parameters()
-        self.reply_json({"id": await self.accounts.create(self.principal)})
+        Query.parse(self.request.query)
+        self.reply_json({"id": await self.services.accounts.create(self.principal)})
 
     @requires(ROOT_KEY)
     async def get(self) -> None:
-        parameters = self.parameters("limit", "after")
-        after = whole_number("after", parameters.after or "0")
-        ids, next_after = await self.accounts.page(after, parameters.limit)
+        query = IdPageQuery.parse(self.request.query)
+        ids, next_after = await self.services.accounts.page(query.after or 0, query.limit)
         self.reply_json(
             {
                 "accounts": [{"id": id} for id in ids],
@@ -36,58 +28,51 @@ class AccountsHandler(Handler):
 
 
 class AccountHandler(Handler):
-    """`/v1/accounts/{id}`: that it is there."""
+    """`/v1/accounts/{id}`: one account."""
 
     @requires("read:account")
     async def get(self) -> None:
-        self.parameters()
+        Query.parse(self.request.query)
         self.reply_json({"id": self.account})
 
 
-class KeysHandler(Handler):
-    """What the handlers of keys share."""
-
-    @property
-    def grants(self) -> ApiKeys:
-        return self.application.grants
-
-
-class GrantsHandler(KeysHandler):
-    """`/v1/accounts/{id}/grants`: the keys of an account."""
+class ApiKeysHandler(Handler):
+    """`/v1/accounts/{id}/grants`: the API keys of an account."""
 
     @requires("write:acl")
     async def post(self) -> None:
-        self.parameters()
-        grant, secret = await self.grants.create(
-            self.principal, self.account, parse_api_key_spec(self.json_value())
-        )
-        self.reply_json(api_key_json(grant, secret))
+        Query.parse(self.request.query)
+        spec = parse_api_key_spec(json_body(self.request, '["read,write:series"]'))
+        api_key, secret = await self.services.api_keys.create(self.principal, self.account, spec)
+        self.reply_json(api_key_json(api_key, secret))
 
     @requires("read:acl")
     async def get(self) -> None:
-        parameters = self.parameters("limit", "after")
-        grants, after = await self.grants.page(self.account, parameters.after, parameters.limit)
-        self.reply_json({"grants": [api_key_json(grant) for grant in grants], "next": after})
+        query = ApiKeysQuery.parse(self.request.query)
+        api_keys, next_after = await self.services.api_keys.page(
+            self.account, query.after, query.limit
+        )
+        self.reply_json({"grants": [api_key_json(each) for each in api_keys], "next": next_after})
 
 
-class GrantHandler(KeysHandler):
-    """`/v1/accounts/{id}/grants/{key}`: one key."""
+class ApiKeyHandler(Handler):
+    """`/v1/accounts/{id}/grants/{key}`: one API key."""
 
     @requires("read:acl")
     async def get(self, key: str) -> None:
-        self.parameters()
-        self.reply_json(api_key_json(await self.grants.of_account(self.account, key)))
+        Query.parse(self.request.query)
+        self.reply_json(api_key_json(await self.services.api_keys.of_account(self.account, key)))
 
     @requires("delete:acl")
     async def delete(self, key: str) -> None:
-        self.parameters()
-        await self.grants.revoke(self.account, key)
-        self.application.admission.sign_in.forget(key)
+        Query.parse(self.request.query)
+        await self.services.api_keys.revoke(self.account, key)
+        self.services.authenticator.forget(key)
 
 
 ROUTES = [
     (r"/v1/accounts", AccountsHandler),
     (ACCOUNT, AccountHandler),
-    (ACCOUNT + r"/grants", GrantsHandler),
-    (ACCOUNT + r"/grants/([^/]*)", GrantHandler),
+    (ACCOUNT + r"/grants", ApiKeysHandler),
+    (ACCOUNT + r"/grants/([^/]*)", ApiKeyHandler),
 ]

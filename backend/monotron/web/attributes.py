@@ -1,6 +1,5 @@
 """Attributes of tokens."""
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 from monotron.model.series import (
@@ -10,74 +9,66 @@ from monotron.model.series import (
     parse_attributes,
     parse_token,
 )
-from monotron.services.attributes import AttributeService
+from monotron.web.body import json_object
+from monotron.web.formats import Format
 from monotron.web.handler import ACCOUNT, Handler
 from monotron.web.permissions import requires
+from monotron.web.query import Query
 
 
-class AttributesHandler(Handler):
-    """What the handlers of attributes share."""
-
-    @property
-    def attributes(self) -> AttributeService:
-        return self.application.attributes
-
-    def reply_attributes(self, attributes: Mapping[str, str]) -> None:
-        self.reply_json(attributes)
-
-
-class AllHandler(AttributesHandler):
+class TokenAttributesHandler(Handler):
     """`/v1/accounts/{id}/tokens/{key}/{token}/attrs`: all attributes of a token."""
 
-    largest_body: ClassVar[int] = 1 << 20
+    max_body_bytes: ClassVar[int] = 1 << 20
 
     @requires("read:series")
     async def get(self, key: str, token: str) -> None:
-        self.parameters()
-        self.reply_attributes(await self.attributes.all(self.series_key(key), parse_token(token)))
+        Query.parse(self.request.query)
+        self.reply_json(
+            await self.services.attributes.all(self.series_key(key), parse_token(token))
+        )
 
     @requires("write:series")
     async def put(self, key: str, token: str) -> None:
-        self.parameters()
+        Query.parse(self.request.query)
         series, token = self.series_key(key), parse_token(token)
-        given = parse_attributes(self.json_object('{"branch": "main"}'))
-        self.reply_attributes(await self.attributes.merge(series, token, given))
+        attributes = parse_attributes(json_object(self.request, '{"branch": "main"}'))
+        self.reply_json(await self.services.attributes.merge(series, token, attributes))
 
     @requires("write:series")
     async def delete(self, key: str, token: str) -> None:
-        self.parameters()
-        await self.attributes.remove(self.series_key(key), parse_token(token))
+        Query.parse(self.request.query)
+        await self.services.attributes.remove(self.series_key(key), parse_token(token))
 
 
-class OneHandler(AttributesHandler):
-    """`/v1/accounts/{id}/tokens/{key}/{token}/attrs/{name}`: one attribute, as it is."""
+class TokenAttributeHandler(Handler):
+    """`/v1/accounts/{id}/tokens/{key}/{token}/attrs/{name}`: one attribute, as raw text."""
 
-    largest_body: ClassVar[int] = MAX_ATTRIBUTE
+    max_body_bytes: ClassVar[int] = MAX_ATTRIBUTE
 
     @requires("read:series")
     async def get(self, key: str, token: str, name: str) -> None:
-        self.parameters()
+        Query.parse(self.request.query)
         series, token = self.series_key(key), parse_token(token)
-        text = await self.attributes.one(series, token, parse_attribute_name(name))
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.set_header("X-Content-Type-Options", "nosniff")  # it is the caller's, and no page
-        self.write(text)
+        text = await self.services.attributes.one(series, token, parse_attribute_name(name))
+        self.set_header("X-Content-Type-Options", "nosniff")  # the text is the caller's
+        self.reply(text, Format.TEXT)
 
     @requires("write:series")
     async def put(self, key: str, token: str, name: str) -> None:
-        self.parameters()
+        Query.parse(self.request.query)
         series, token = self.series_key(key), parse_token(token)
-        given = {parse_attribute_name(name): parse_attribute(self.request.body)}
-        self.reply_attributes(await self.attributes.merge(series, token, given))
+        attributes = {parse_attribute_name(name): parse_attribute(self.request.body)}
+        self.reply_json(await self.services.attributes.merge(series, token, attributes))
 
     @requires("write:series")
     async def delete(self, key: str, token: str, name: str) -> None:
-        self.parameters()
+        Query.parse(self.request.query)
         series, token = self.series_key(key), parse_token(token)
-        await self.attributes.remove(series, token, parse_attribute_name(name))
+        await self.services.attributes.remove(series, token, parse_attribute_name(name))
 
 
 ROUTES = [
-    (ACCOUNT + r"/tokens/([^/]*)/([^/]*)/attrs", AllHandler),
-    (ACCOUNT + r"/tokens/([^/]*)/([^/]*)/attrs/([^/]*)", OneHandler),
+    (ACCOUNT + r"/tokens/([^/]*)/([^/]*)/attrs", TokenAttributesHandler),
+    (ACCOUNT + r"/tokens/([^/]*)/([^/]*)/attrs/([^/]*)", TokenAttributeHandler),
 ]

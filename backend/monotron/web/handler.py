@@ -1,221 +1,153 @@
-"""What all handlers share: admission, parameters, answers, errors."""
+"""The base class of all handlers: access, query, response, errors."""
 
-import asyncio
-import json
 import logging
 import re
-import sys
 from collections.abc import Awaitable
-from functools import lru_cache
 from itertools import count
-from json.encoder import encode_basestring
-from time import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar, cast
 
-from tornado.httputil import HTTPHeaders, format_timestamp
 from tornado.iostream import StreamClosedError
-from tornado.web import HTTPError, RequestHandler, stream_request_body
+from tornado.web import HTTPError, RequestHandler
 
 from monotron import errors
-from monotron.auth.principal import ANONYMOUS, Principal
-from monotron.model.series import Entry, SeriesKey, parse_key
-from monotron.services.series import SeriesService
-from monotron.web.permissions import NOTHING, needs, requires
-from monotron.web.problem import (
-    CONTENT_TYPE,
-    RETRY_AFTER_SECONDS,
-    STATUS,
-    as_monotron_error,
-    problem,
-)
-from monotron.web.query import (
-    Format,
-    Parameters,
-    parse_query,
-    preferred_format,
-    variable_prefix,
-)
-
-if TYPE_CHECKING:
-    from monotron.web.app import MonotronApplication
+from monotron.auth.principal import Principal
+from monotron.model.series import SeriesKey, parse_key
+from monotron.web.access import NO_ACCESS, Access
+from monotron.web.formats import TEXT_TYPE, Format, json_text, preferred_format
+from monotron.web.permissions import NOTHING, declared_scope
+from monotron.web.problem import CONTENT_TYPE, as_monotron_error, problem
+from monotron.web.query import FormatQuery
+from monotron.web.services import Services
 
 log = logging.getLogger("monotron.web")
 
-ACCOUNT = r"/v1/accounts/([^/]*)"
-"""How the paths of one account begin."""
+ACCOUNT = r"/v1/accounts/(?P<account>[^/]*)"
+"""The start of paths that require an account."""
 
-ANY_ACCOUNT = r"/v1(?:/accounts/([^/]*))?"
-"""How paths begin that are for the caller's own account unless they name one."""
+ANY_ACCOUNT = r"/v1(?:/accounts/(?P<account>[^/]*))?"
+"""The start of paths that default to the caller's own account."""
 
 MAX_HEADERS = 100
 
 CHALLENGE = 'Bearer realm="monotron", Basic realm="monotron", charset="UTF-8"'
-"""What a client may sign in with (RFC 6750 §3, RFC 7617 §2.1)."""
-
-CONSUMED_CONTENT_TYPE = "X-Consumed-Content-Type"
-"""Where a request's Content-Type is put, so that Tornado does not take the body for a form."""
+"""The supported authentication schemes (RFC 6750 §3, RFC 7617 §2.1)."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _request_numbers = count(1)
 
 
 class Handler(RequestHandler):
-    """A handler's verb is a sentence: parse, call, write."""
+    """A verb is one sentence: parse, call, write."""
 
-    application: "MonotronApplication"
+    access: Access = NO_ACCESS
     request_id = ""
-    principal: Principal = ANONYMOUS
-    """Who asks, once that is known."""
-    account: int
-    """The account that the request is for."""
-    gave = ""
-    """The value or version that a write gave, for the log."""
-    admitted_while_draining: ClassVar[bool] = False
-    in_account: ClassVar[bool] = True
-    """Whether the path begins with an account, or could."""
-    largest_body: ClassVar[int] = 65536
-    """In bytes."""
+    assigned = ""
+    """The value or version that a write assigned, for the log."""
+    served_while_draining: ClassVar[bool] = False
+    max_body_bytes: ClassVar[int] = 65536
 
-    def initialize(self) -> None:
-        self.application.request_began()
+    def initialize(self, account_text: str | None = None) -> None:
+        """Take the account in the path; None if the path contains none."""
+        self._account_text = account_text
+        self.services.lifecycle.request_started()
 
     def on_finish(self) -> None:
-        self.application.request_finished()
+        self.services.lifecycle.request_finished()
 
     @property
-    def series(self) -> SeriesService:
-        return self.application.series
+    def services(self) -> Services:
+        return cast(Services, self.settings["services"])
 
     @property
-    def by(self) -> str:
-        """Who asks, as it is kept beside what is given."""
-        return self.principal.name
+    def principal(self) -> Principal:
+        return self.access.principal
+
+    @property
+    def account(self) -> int:
+        return self.access.account
+
+    @property
+    def writes(self) -> bool:
+        """Whether the request can change something, so that errors need the member `applied`."""
+        return self.request.method not in ("GET", "HEAD", "OPTIONS", "TRACE")
+
+    def set_default_headers(self) -> None:
+        if not self.request_id:
+            request_id = self.request.headers.get("X-Request-Id")
+            if request_id is None or not _REQUEST_ID.fullmatch(request_id):
+                request_id = f"{self.services.lifecycle.process_id}-{next(_request_numbers):x}"
+            self.request_id = request_id
+        self.clear_header("Server")
+        self.set_header("Content-Type", "application/json")
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("X-Request-Id", self.request_id)
 
     def prepare(self) -> Awaitable[None] | None:
         if sum(1 for _ in self.request.headers.get_all()) > MAX_HEADERS:
             raise errors.InvalidRequest(
-                f"The request has more than {MAX_HEADERS} headers, so it was not acted upon. "
-                "Send the few that are needed."
+                f"The request has more than {MAX_HEADERS} headers. Send fewer."
             )
-        if self.application.draining and not self.admitted_while_draining:
+        if self.services.lifecycle.draining and not self.served_while_draining:
             raise errors.Draining(
-                "The server is shutting down and took nothing more. Send the same request "
-                "again: to its successor, or in a moment."
+                "The server is shutting down. Repeat the same request in a moment."
             )
-        needed = needs(type(self), self.request.method or "")
-        if needed is None:
+        scope = declared_scope(type(self), self.request.method or "")
+        if scope is None:
             raise HTTPError(405)
-        return self.application.admission.admit(self, needed)
+        access_control = self.services.access_control
+        access_control.check_origin(self.request)
+        if scope is NOTHING:
+            return None
+        access = access_control.authenticate(self.request, self._account_text)
+        return self._authorize(access) if isinstance(access, Access) else self._wait_for(access)
+
+    async def _wait_for(self, access: Awaitable[Access]) -> None:
+        authorized = self._authorize(await access)
+        if authorized is not None:
+            await authorized
+
+    def _authorize(self, access: Access) -> Awaitable[None] | None:
+        self.access = access
+        return self.services.access_control.authorize(access, self.request, self.required_scope)
+
+    def required_scope(self) -> str:
+        """Return the scope that this request requires."""
+        return cast(str, declared_scope(type(self), self.request.method or ""))
 
     async def head(self, *args: str) -> None:
-        """What GET would answer, without the body (RFC 9110 §9.3.2)."""
+        """Respond like GET; Tornado omits the body (RFC 9110 §9.3.2)."""
         await cast(Awaitable[None], self.get(*args))
 
-    def clear(self) -> None:
-        """Reset status, headers and body of the answer.
-
-        Instead of Tornado's, which formats the date anew for each request and names itself.
-        """
-        if not self.request_id:
-            given = self.request.headers.get("X-Request-Id")
-            if given is None or not _REQUEST_ID.fullmatch(given):
-                given = f"{self.application.process_id}-{next(_request_numbers):x}"
-            self.request_id = given
-        self._headers = HTTPHeaders(
-            {
-                "Content-Type": "application/json",
-                "Date": _http_date(int(time())),
-                "Cache-Control": "no-store",
-                "X-Request-Id": self.request_id,
-            }
-        )
-        self._write_buffer = []
-        self.set_status(200)
-
     def compute_etag(self) -> None:
-        """None: an answer is never stored."""
-
-    def parameters(self, *allowed: str) -> Parameters:
-        """The query, which may hold these parameters and no other."""
-        return parse_query(self.request.query, allowed)
-
-    def needed(self, scope: str) -> str:
-        """What this very request needs, where its verb needs *scope*."""
-        return scope
+        """Return None: responses are not cached."""
 
     def series_key(self, raw: str) -> SeriesKey:
-        """The series whose key stands percent-encoded in the path."""
+        """Return the series of a percent-encoded key. Raises InvalidKey or Forbidden."""
         key = parse_key(raw)
         self.principal.require_name(key)
         return SeriesKey(self.account, key)
 
-    def json_object(self, example: str = '{"value": 41}') -> dict[str, Any]:
-        """The body, which must be one JSON object."""
-        value = self.json_value()
-        if not isinstance(value, dict):
-            raise errors.InvalidRequest(f"The body must be a JSON object, such as {example}.")
-        return value
-
-    def json_value(self) -> Any:
-        """The body, which must be JSON without a member that stands twice in an object."""
-        encoding = self.request.headers.get("Content-Encoding", "identity")
-        content_type = self.request.headers.get(CONSUMED_CONTENT_TYPE, "application/json")
-        if encoding.lower() != "identity":
-            raise errors.UnsupportedMediaType(
-                "The body is compressed, which is not read here. Send it as it is, without "
-                "Content-Encoding."
-            )
-        if not re.fullmatch(r"application/([\w.+-]+\+)?json\s*(;.*)?", content_type, re.IGNORECASE):
-            raise errors.UnsupportedMediaType(
-                "The body must be JSON: send it with Content-Type: application/json "
-                "(curl: --json DATA, or -H 'Content-Type: application/json')."
-            )
-        try:
-            value = json.loads(
-                self.request.body.decode("utf-8"),
-                object_pairs_hook=_without_repetition,
-                parse_constant=_no_constant,
-            )
-            json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
-            return value
-        except (ValueError, RecursionError):
-            raise errors.InvalidRequest("The body is not one well-formed JSON value.") from None
-
-    def format_of(self, parameters: Parameters) -> Format:
-        """The format that the query or else the Accept header asks for."""
-        if parameters.format is not None:
-            return parameters.format
+    def format_of(self, query: FormatQuery) -> Format:
+        """Return the format requested by the query or, without one, by the Accept header."""
+        if query.format is not None:
+            return query.format
         accept = self.request.headers.get("Accept")
         return preferred_format(accept) if accept else Format.JSON
 
+    def reply(self, text: str, format: Format = Format.JSON) -> None:
+        """Write a response of `monotron.web.formats`."""
+        if format is not Format.JSON:
+            self.set_header("Content-Type", TEXT_TYPE)
+        self.write(text)
+
     def reply_json(self, value: object) -> None:
-        """Write a JSON document."""
-        self.write(json.dumps(value, ensure_ascii=False) + "\n")
+        self.write(json_text(value))
 
-    def reply(self, entry: Entry, reused: bool, parameters: Parameters) -> None:
-        """Write the entry in the format that was asked for."""
-        if self.writes:
-            self.gave = str(entry.value)
-        format = self.format_of(parameters)
-        prefix = variable_prefix(parameters)
-        if format is Format.JSON:
-            self.write(entry_json(entry) + "\n")
-            return
-        self._headers["Content-Type"] = "text/plain; charset=utf-8"
-        if format is Format.TEXT:
-            self.write(f"{entry.value}\n")
-        else:
-            self.write(
-                f"{prefix}VALUE={entry.value}\n"
-                f"{prefix}BUILD_NUMBER={entry.value}\n"
-                f"{prefix}REUSED={'true' if reused else 'false'}\n"
-            )
-
-    @property
-    def writes(self) -> bool:
-        """Whether the request would change something, so that an error must say if it did."""
-        return self.request.method not in ("GET", "HEAD", "OPTIONS", "TRACE")
+    def note_assignment(self, assigned: object, reused: bool) -> None:
+        """Announce in the header and in the log what a write assigned."""
+        self.set_header("Monotron-Reused", "true" if reused else "false")
+        self.assigned = str(assigned)
 
     def log_exception(
         self,
@@ -229,107 +161,23 @@ class Handler(RequestHandler):
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         _, cause, _ = kwargs.get("exc_info", (None, None, None))
+        if isinstance(cause, HTTPError) and cause.status_code == 405:
+            cause = self._method_not_allowed()
         error = as_monotron_error(cause, writes=self.writes)
-        self.set_status(STATUS[type(error)])
+        self.set_status(error.status)
         self.set_header("Content-Type", CONTENT_TYPE)
-        if isinstance(error, errors.MethodNotAllowed):
-            self.set_header("Allow", ", ".join(self._allowed()))
-        if isinstance(error, errors.Unauthenticated | errors.TokenReplayed):
+        if error.status == 401:
             self.set_header("WWW-Authenticate", CHALLENGE)
-        if isinstance(error, errors.TooManyRequests):
+        if error.retry_after is not None:
             self.set_header("Retry-After", str(error.retry_after))
-        if type(error) in RETRY_AFTER_SECONDS:
-            self.set_header("Retry-After", str(RETRY_AFTER_SECONDS[type(error)]))
         if isinstance(error, errors.Draining):
             self.set_header("Connection", "close")
         self.finish(problem(error, writes=self.writes))
 
-    def _allowed(self) -> list[str]:
-        verbs = [verb for verb in ("GET", "PUT", "POST", "DELETE") if self._takes(verb)]
-        return ["GET", "HEAD", *verbs[1:]] if verbs[:1] == ["GET"] else verbs
-
-    def _takes(self, verb: str) -> bool:
-        return getattr(type(self), verb.lower()) is not getattr(RequestHandler, verb.lower())
-
-
-class NotFound(Handler):
-    """Every path that no route matches, for everybody."""
-
-    @requires(NOTHING)
-    def get(self, *_: str) -> None:
-        raise HTTPError(404)
-
-    put = post = delete = patch = options = get
-
-
-@stream_request_body
-class BodyTooLarge(Handler):
-    """Stands in for any handler when a request announces a larger body than is taken.
-
-    A body of moderate size is let through into nothing first, if it comes within a moment: a
-    client that is still writing when the connection closes may lose the answer.
-    """
-
-    _MAX_DROPPED = 1 << 20
-    _MOMENT = 1.0
-
-    def initialize(self, taken: int = Handler.largest_body) -> None:
-        """*taken* is how large a body may be, in bytes.
-
-        Not counted as under way: it has no work, and is not told when its client leaves.
-        """
-        self._taken = taken
-
-    def on_finish(self) -> None:
-        """Nor is its end."""
-
-    def prepare(self) -> None:
-        super().prepare()
-        headers = self.request.headers
-        if "Expect" in headers or int(headers["Content-Length"]) > self._MAX_DROPPED:
-            self._refuse()
-        asyncio.get_running_loop().call_later(self._MOMENT, self._refuse_if_waiting)
-
-    def data_received(self, chunk: bytes) -> None:
-        """Dropped."""
-
-    def _refuse(self, *_: str) -> None:
-        raise errors.BodyTooLarge(
-            f"The body is larger than the {self._taken} bytes that are taken here. Nothing needs "
-            "one of that size; of a long history, the commits since the last version will do."
-        )
-
-    def _refuse_if_waiting(self) -> None:
-        if not self._finished:
-            try:
-                self._refuse()
-            except errors.BodyTooLarge:
-                self.send_error(413, exc_info=sys.exc_info())
-
-    get = put = post = delete = patch = requires(NOTHING)(_refuse)
-
-
-def entry_json(entry: Entry) -> str:
-    """The entry as the contract writes it: four members, in this order."""
-    account, key, token, value = entry
-    quoted = "null" if token is None else encode_basestring(token)
-    return (
-        f'{{"creator_id": {account}, "key": {encode_basestring(key)}, '
-        f'"token": {quoted}, "value": {value}}}'
-    )
-
-
-@lru_cache(maxsize=2)
-def _http_date(second: int) -> str:
-    return format_timestamp(second)
-
-
-def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member stands twice")
-    return members
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    def _method_not_allowed(self) -> errors.MethodNotAllowed:
+        verbs = ("GET", "PUT", "POST", "DELETE")
+        supported = [verb for verb in verbs if declared_scope(type(self), verb) is not None]
+        allowed = ", ".join(["GET", "HEAD", *supported[1:]] if "GET" in supported else supported)
+        self.set_header("Allow", allowed)
+        method = (self.request.method or "")[:16]
+        return errors.MethodNotAllowed(f"{method} is not supported here. Allowed: {allowed}.")

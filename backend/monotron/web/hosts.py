@@ -1,4 +1,4 @@
-"""Names of this machine in a Host or Origin header."""
+"""Loopback names in Host and Origin headers."""
 
 import re
 from functools import lru_cache
@@ -8,5 +8,5 @@ from monotron.config import is_loopback
 
 @lru_cache(maxsize=256)
 def is_loopback_host(host: str) -> bool:
-    """Whether the host, with or without a port, can only be this machine."""
+    """Return whether a host, with or without a port, always means this machine."""
     return is_loopback(re.sub(r":[0-9]*$", "", host) if not host.endswith("]") else host)

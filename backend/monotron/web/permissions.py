@@ -1,4 +1,4 @@
-"""`@requires("write:series")`: what a verb needs stands on the verb."""
+"""`@requires("write:series")`: the permission that a verb requires is declared on the verb."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -8,19 +8,19 @@ from monotron.auth.scopes import SCOPES
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 NOTHING = "nothing"
-"""For the few verbs that are for everybody."""
+"""Anyone may use the verb, without credentials."""
 
 ROOT_KEY = "the root key"
-"""For what concerns all accounts."""
+"""Only the root key may use the verb, because it affects all accounts."""
 
 
 def requires(scope: str) -> Callable[[Verb], Verb]:
-    """Let the verb be for those who have the scope, or for everybody, or for the root key only.
+    """Restrict a verb to a scope, to the root key, or to nothing.
 
-    A scope that there is not fails at import. A verb without this is for nobody.
+    An unknown scope fails at import. A verb without this decorator is denied to everyone.
     """
     if scope not in (*SCOPES, NOTHING, ROOT_KEY):
-        raise ValueError(f"there is no scope {scope!r}")
+        raise ValueError(f"unknown scope {scope!r}")
 
     def mark(verb: Verb) -> Verb:
         verb.scope = scope  # type: ignore[attr-defined]
@@ -29,8 +29,8 @@ def requires(scope: str) -> Callable[[Verb], Verb]:
     return mark
 
 
-def needs(handler: type, method: str) -> str | None:
-    """What the handler's verb for an HTTP method requires; None where it does not take it."""
+def declared_scope(handler: type, method: str) -> str | None:
+    """Return what an HTTP method of a handler requires; None if it is not supported."""
     verb = getattr(handler, "get" if method == "HEAD" else method.lower(), None)
     scope: str | None = getattr(verb, "scope", None)
     return scope

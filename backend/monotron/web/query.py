@@ -1,46 +1,55 @@
-"""What a request may say in its query and in its headers: strict, and parsed once per spelling."""
+"""Query parameters: one small class per endpoint. A field is a parameter, with default and parser.
+
+Parsing is strict: unknown and duplicate parameters are rejected. Results are cached by text.
+"""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self, cast
+
+from semver import Version
 
 from monotron.errors import InvalidBump, InvalidRequest
-from monotron.model.semver import Line, parse_label, parse_line, parse_metadata
+from monotron.model.semver import (
+    Line,
+    parse_final,
+    parse_label,
+    parse_line,
+    parse_metadata,
+    parse_version,
+)
 from monotron.model.series import INT64_MAX, MAX_LENGTH, Reuse, percent_decode
 from monotron.services.versions import BUMPS, Bump
+from monotron.web.formats import Format
+
+DEFAULT_DOTENV_PREFIX = "MONOTRON_"
 
 
-class Format(Enum):
-    """How an entry is written."""
-
-    JSON = "json"
-    TEXT = "text"
-    DOTENV = "dotenv"
+def parameter(parser: Callable[[str], Any], default: Any = None) -> Any:
+    """Declare a parameter. The parser raises ValueError with what the value must be."""
+    return field(default=default, metadata={"parser": parser})
 
 
-@dataclass(frozen=True, slots=True)
-class Parameters:
-    """A query's parameters, each at its default where the query does not name it."""
+def one_of(**choices: object) -> Callable[[str], Any]:
+    """Return a parser that maps the names of *choices* to their values."""
 
-    reuse: Reuse = Reuse.CURRENT
-    restart: bool = False
-    limit: int = 100
-    after: str = ""
-    before: str | None = None
-    prefix: str | None = None
-    format: Format | None = None
-    bump: Bump = "patch"
-    prerelease: str | None = None
-    line: Line | None = None
-    metadata: str | None = None
-    initial: str | None = None
-    initial_development: bool = True
-    on_conflict: str = "fail"
-    dry_run: bool = False
-    by: bool = False
+    def parse(text: str) -> Any:
+        if text not in choices:
+            *others, last = (f"`{name}`" for name in choices)
+            raise ValueError(f"{', '.join(others)} or {last}")
+        return choices[text]
+
+    return parse
+
+
+def whole_number(text: str) -> int:
+    """Parse a signed 64-bit integer."""
+    if not re.fullmatch(r"-?[0-9]{1,19}", text) or not -INT64_MAX - 1 <= int(text) <= INT64_MAX:
+        raise ValueError("a whole number of 64 bits")
+    return int(text)
 
 
 def _limit(text: str) -> int:
@@ -49,126 +58,176 @@ def _limit(text: str) -> int:
     return int(text)
 
 
-def whole_number(name: str, text: str) -> int:
-    """A parameter that is a whole number of 64 bits."""
-    if not re.fullmatch(r"-?[0-9]{1,19}", text) or not -INT64_MAX - 1 <= int(text) <= INT64_MAX:
-        raise InvalidRequest(f"The parameter `{name}` must be a whole number of 64 bits.")
-    return int(text)
-
-
-def before_value(parameters: Parameters) -> int | None:
-    """The parameter `before`, where it is a value."""
-    if parameters.before is None:
-        return None
-    return max(1, whole_number("before", parameters.before))  # values begin at 1
-
-
-def _one_of(values: Mapping[str, Any]) -> Callable[[str], Any]:
-    def parse(text: str) -> Any:
-        if text not in values:
-            raise ValueError(" or ".join(values))
-        return values[text]
-
-    return parse
-
-
 def _name(text: str) -> str:
     if len(text) > MAX_LENGTH:
         raise ValueError(f"at most {MAX_LENGTH} characters long")
     return text
 
 
+def _variable_prefix(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,63}", text):
+        raise ValueError("a letter or `_`, followed by at most 63 letters, digits or `_`")
+    return text
+
+
 def _bump(text: str) -> Bump:
     if text not in BUMPS:
         raise InvalidBump(
-            f"There is no bump {text[:64]!r}. Ask for major, minor or patch, for final to promote "
-            "a pre-release, or for auto to have commit messages decide."
+            f"Unknown bump `{text[:64]}`.{_did_you_mean(text.lower(), BUMPS)} Use `major`, `minor` "
+            "or `patch`; `final` to promote a pre-release; `auto` to decide from commit messages."
         )
     return text
 
 
-_BOOLEAN = _one_of({"true": True, "false": False})
+_boolean = one_of(true=True, false=False)
 
-_PARSERS: dict[str, Callable[[str], Any]] = {
-    "reuse": _one_of({reuse.value: reuse for reuse in (Reuse.CURRENT, Reuse.ANY)}),
-    "restart": _BOOLEAN,
-    "limit": _limit,
-    "after": _name,
-    "before": str,
-    "prefix": _name,
-    "format": _one_of({format.value: format for format in Format}),
-    "bump": _bump,
-    "prerelease": parse_label,
-    "line": parse_line,
-    "metadata": parse_metadata,
-    "initial": str,
-    "initial_development": _BOOLEAN,
-    "on_conflict": _one_of({"fail": "fail", "reuse": "reuse"}),
-    "dry_run": _BOOLEAN,
-    "by": _BOOLEAN,
-}
 
-_VARIABLE_PREFIX = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+@dataclass(frozen=True)
+class Query:
+    """Base class, and the query of endpoints without parameters."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Parse the part of the URL after `?`. Raises InvalidRequest or InvalidBump."""
+        return cast(Self, _parse(cast(Any, cls), text))
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Return the allowed parameters, those of the most specific class first."""
+        return tuple(name for base in cls.__mro__ for name in vars(base).get("__annotations__", {}))
+
+
+@dataclass(frozen=True)
+class FormatQuery(Query):
+    """The query of endpoints that return one entry or version."""
+
+    format: Format | None = parameter(one_of(**{each.value: each for each in Format}))
+    dotenv_prefix: str | None = parameter(_variable_prefix)
+
+    def __post_init__(self) -> None:
+        if self.dotenv_prefix is not None and self.format is not Format.DOTENV:
+            raise InvalidRequest(
+                "`dotenv_prefix` requires `format=dotenv`. Add that parameter, or omit the prefix."
+            )
+
+    @property
+    def variable_prefix(self) -> str:
+        return self.dotenv_prefix or DEFAULT_DOTENV_PREFIX
+
+
+@dataclass(frozen=True)
+class NextValueQuery(FormatQuery):
+    """`PUT /v1/series/{key}/{token}`"""
+
+    reuse: Reuse = parameter(one_of(current=Reuse.CURRENT, any=Reuse.ANY), Reuse.CURRENT)
+
+
+@dataclass(frozen=True)
+class DeleteSeriesQuery(Query):
+    """`DELETE /v1/series/{key}`"""
+
+    restart: bool = parameter(_boolean, default=False)
+
+
+@dataclass(frozen=True)
+class SeriesPageQuery(Query):
+    """`GET /v1/series`"""
+
+    prefix: str = parameter(_name, "")
+    limit: int = parameter(_limit, 100)
+    after: str = parameter(_name, "")
+
+
+@dataclass(frozen=True)
+class LedgerQuery(Query):
+    """`GET /v1/entries/{key}`"""
+
+    limit: int = parameter(_limit, 100)
+    before: int | None = parameter(whole_number)
+    assigned_by: bool = parameter(_boolean, default=False)
+
+
+@dataclass(frozen=True)
+class NextVersionQuery(FormatQuery):
+    """`PUT /v1/versions/{name}/{token}`"""
+
+    bump: Bump = parameter(_bump, "patch")
+    prerelease: str | None = parameter(parse_label)
+    line: Line | None = parameter(parse_line)
+    metadata: str | None = parameter(parse_metadata)
+    initial: Version | None = parameter(parse_final)
+    initial_development: bool = parameter(_boolean, default=True)
+    on_conflict: str = parameter(one_of(fail="fail", reuse="reuse"), "fail")
+    dry_run: bool = parameter(_boolean, default=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.bump == "final" and self.prerelease is not None:
+            raise InvalidBump(
+                "`bump=final` cannot be combined with `prerelease`. Omit one of the two."
+            )
+
+
+@dataclass(frozen=True)
+class TokenVersionQuery(FormatQuery):
+    """`GET /v1/versions/{name}/{token}`"""
+
+    prerelease: str | None = parameter(parse_label)
+
+
+@dataclass(frozen=True)
+class ReleasesQuery(Query):
+    """`GET /v1/releases/{name}`"""
+
+    limit: int = parameter(_limit, 100)
+    before: Version | None = parameter(parse_version)
+
+
+@dataclass(frozen=True)
+class ApiKeysQuery(Query):
+    """`GET /v1/accounts/{id}/grants`"""
+
+    limit: int = parameter(_limit, 100)
+    after: str = parameter(_name, "")
+
+
+@dataclass(frozen=True)
+class IdPageQuery(Query):
+    """`GET /v1/accounts` and `GET /v1/accounts/{id}/trusts`"""
+
+    limit: int = parameter(_limit, 100)
+    after: int | None = parameter(whole_number)
 
 
 @lru_cache(maxsize=1024)
-def parse_query(query: str, allowed: tuple[str, ...]) -> Parameters:
-    """The query's parameters, all of them *allowed*; else `InvalidRequest` names the wrong one."""
-    given: dict[str, Any] = {}
-    for pair in query.split("&") if query else ():
+def _parse(cls: type[Query], text: str) -> Query:
+    names = cls.names()
+    parsers = {each.name: each.metadata["parser"] for each in fields(cls)}
+    values: dict[str, Any] = {}
+    for pair in text.split("&") if text else ():
         raw_name, equals, raw_value = pair.replace("+", "%20").partition("=")
         name = percent_decode(raw_name, "query", InvalidRequest)
-        if name not in allowed:
-            raise InvalidRequest(_unknown(name, allowed))
-        if name in given:
-            raise InvalidRequest(f"The parameter `{name}` is given twice. Give it once.")
+        if name not in names:
+            raise InvalidRequest(_unknown(name, names))
+        if name in values:
+            raise InvalidRequest(f"Duplicate parameter `{name}`. Pass it once.")
         if not equals:
-            raise InvalidRequest(f"The parameter `{name}` has no value. Write {name}=….")
+            raise InvalidRequest(f"Parameter `{name}` has no value. Write `{name}=…`.")
         value = percent_decode(raw_value, f"parameter `{name}`", InvalidRequest)
         try:
-            given[name] = _PARSERS[name](value)
+            values[name] = parsers[name](value)
         except ValueError as error:
-            raise InvalidRequest(f"The parameter `{name}` must be {error}.") from None
-    return Parameters(**given)
+            raise InvalidRequest(f"`{name}` must be {error}, not `{value[:64]}`.") from None
+    return cls(**values)
 
 
 def _unknown(name: str, allowed: tuple[str, ...]) -> str:
-    takes = (
-        f"It takes: {', '.join(f'`{each}`' for each in allowed)}." if allowed else "It takes none."
-    )
-    return f"This path and method take no parameter `{name[:64]}`. {takes}"
+    listed = ", ".join(f"`{each}`" for each in allowed)
+    suggestion = _did_you_mean(name, allowed)
+    rule = f"Allowed here: {listed}." if allowed else "No parameters are allowed here."
+    return f"Unknown parameter `{name[:64]}`.{suggestion} {rule}"
 
 
-def variable_prefix(parameters: Parameters) -> str:
-    """What the names of dotenv variables begin with."""
-    if parameters.prefix is None:
-        return "MONOTRON_"
-    if parameters.format is not Format.DOTENV:
-        raise InvalidRequest("The parameter `prefix` goes with format=dotenv only.")
-    if not _VARIABLE_PREFIX.fullmatch(parameters.prefix):
-        raise InvalidRequest(
-            "The parameter `prefix` must begin with a letter or `_`, go on with letters, digits "
-            "and `_`, and be at most 64 characters long."
-        )
-    return parameters.prefix
-
-
-@lru_cache(maxsize=256)
-def preferred_format(accept: str) -> Format:
-    """The format that an Accept header likes best (RFC 9110 §12.5.1); JSON where it is equal."""
-    qualities: dict[str, float] = {}
-    for part in accept.lower().split(","):
-        name, *details = (piece.strip() for piece in part.split(";"))
-        quality = next((detail[2:] for detail in details if detail.startswith("q=")), "1")
-        if re.fullmatch(r"[01](\.[0-9]{0,3})?", quality):
-            qualities[name] = float(quality)
-
-    def quality_of(kind: str, subtype: str) -> float:
-        for media_range in (f"{kind}/{subtype}", f"{kind}/*", "*/*"):
-            if media_range in qualities:
-                return qualities[media_range]
-        return 0.0
-
-    if quality_of("text", "plain") > quality_of("application", "json"):
-        return Format.TEXT
-    return Format.JSON
+def _did_you_mean(text: str, choices: tuple[str, ...]) -> str:
+    matches = get_close_matches(text[:64], choices, n=1)
+    return f" Did you mean `{matches[0]}`?" if matches else ""

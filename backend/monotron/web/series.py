@@ -1,92 +1,104 @@
 """Series and their ledgers."""
 
-import json
-from datetime import UTC, datetime
-
 from monotron.errors import InvalidRequest
-from monotron.model.series import LedgerEntry, parse_token, parse_value
-from monotron.web.handler import ANY_ACCOUNT, Handler, entry_json
+from monotron.model.series import Entry, parse_token, parse_value
+from monotron.web.body import json_object
+from monotron.web.formats import entry_text, ledger_page, series_page
+from monotron.web.handler import ANY_ACCOUNT, Handler
 from monotron.web.permissions import requires
-from monotron.web.query import before_value, variable_prefix
+from monotron.web.query import (
+    DeleteSeriesQuery,
+    FormatQuery,
+    LedgerQuery,
+    NextValueQuery,
+    SeriesPageQuery,
+)
 
 
-class EntryHandler(Handler):
-    """`/v1/series/{key}/{token}`: the number of a token."""
+class EntryReplyHandler(Handler):
+    """Base class of handlers that return one entry."""
+
+    def reply_entry(self, entry: Entry, query: FormatQuery, *, reused: bool = True) -> None:
+        format = self.format_of(query)
+        if self.writes:
+            self.note_assignment(entry.value, reused)
+        self.reply(entry_text(entry, reused, format, query.variable_prefix), format)
+
+
+class EntryHandler(EntryReplyHandler):
+    """`/v1/series/{key}/{token}`: the value of a token."""
 
     @requires("write:series")
     async def put(self, key: str, token: str) -> None:
-        parameters = self.parameters("reuse", "format", "prefix")
-        variable_prefix(parameters)  # before anything is counted
-        given = await self.series.next(
-            self.series_key(key), parse_token(token), parameters.reuse, self.by
+        query = NextValueQuery.parse(self.request.query)
+        allocation = await self.services.series.next(
+            self.series_key(key), parse_token(token), query.reuse, self.principal.name
         )
-        self.set_header("Monotron-Reused", "true" if given.reused else "false")
-        self.reply(given.entry, given.reused, parameters)
+        self.reply_entry(allocation.entry, query, reused=allocation.reused)
 
     @requires("read:series")
     async def get(self, key: str, token: str) -> None:
-        parameters = self.parameters("format", "prefix")
-        entry = await self.series.entry(self.series_key(key), parse_token(token))
-        self.reply(entry, True, parameters)
+        query = FormatQuery.parse(self.request.query)
+        entry = await self.services.series.entry(self.series_key(key), parse_token(token))
+        self.reply_entry(entry, query)
 
 
-class SeriesHandler(Handler):
-    """`/v1/series/{key}`: where a series stands."""
+class SeriesHandler(EntryReplyHandler):
+    """`/v1/series/{key}`: the current entry of a series."""
 
     @requires("read:series")
     async def get(self, key: str) -> None:
-        parameters = self.parameters("format", "prefix")
-        self.reply(await self.series.peek(self.series_key(key)), True, parameters)
+        query = FormatQuery.parse(self.request.query)
+        self.reply_entry(await self.services.series.peek(self.series_key(key)), query)
 
     @requires("write:series")
     async def put(self, key: str) -> None:
-        parameters = self.parameters("format", "prefix")
-        variable_prefix(parameters)
-        series = self.series_key(key)
-        body = self.json_object()
-        if body.keys() != {"value"}:
-            raise InvalidRequest('The body must be {"value": N} and nothing else.')
-        given = await self.series.advance_to(series, parse_value(body["value"]), self.by)
-        self.set_header("Monotron-Reused", "true" if given.reused else "false")
-        self.reply(given.entry, given.reused, parameters)
+        query = FormatQuery.parse(self.request.query)
+        allocation = await self.services.series.advance_to(
+            self.series_key(key), self._value(), self.principal.name
+        )
+        self.reply_entry(allocation.entry, query, reused=allocation.reused)
 
     @requires("delete:series")
     async def delete(self, key: str) -> None:
-        parameters = self.parameters("restart")
-        await self.series.delete(self.series_key(key), restart=parameters.restart)
+        query = DeleteSeriesQuery.parse(self.request.query)
+        await self.services.series.delete(self.series_key(key), restart=query.restart)
+
+    def _value(self) -> int:
+        if not self.request.body:
+            raise InvalidRequest(
+                "Missing body. To get a number, add a token to the path. To advance the series, "
+                'send `{"value": N}`.'
+            )
+        body = json_object(self.request, '{"value": 41}')
+        if body.keys() != {"value"}:
+            raise InvalidRequest('The body must be `{"value": N}` without other members.')
+        return parse_value(body["value"])
 
 
 class SeriesListHandler(Handler):
-    """`/v1/series`: the series of an account, in order of key."""
+    """`/v1/series`: the series of an account, ordered by key."""
 
     @requires("read:series")
     async def get(self) -> None:
-        parameters = self.parameters("prefix", "limit", "after")
-        prefix = self.principal.effective_prefix(parameters.prefix or "")
-        entries, after = await self.series.page(
-            self.account, prefix, parameters.after, parameters.limit
+        query = SeriesPageQuery.parse(self.request.query)
+        entries, next_after = await self.services.series.page(
+            self.account, self.principal.effective_prefix(query.prefix), query.after, query.limit
         )
-        listed = ", ".join(map(entry_json, entries))
-        self.write(f'{{"series": [{listed}], "next": {json.dumps(after, ensure_ascii=False)}}}\n')
+        self.reply(series_page(entries, next_after))
 
 
 class LedgerHandler(Handler):
-    """`/v1/entries/{key}`: what a series gave, newest first."""
+    """`/v1/entries/{key}`: the entries of a series, newest first."""
 
     @requires("read:series")
     async def get(self, key: str) -> None:
-        parameters = self.parameters("limit", "before", "by")
-        entries, before = await self.series.ledger(
-            self.series_key(key), before_value(parameters), parameters.limit
+        query = LedgerQuery.parse(self.request.query)
+        before = None if query.before is None else max(1, query.before)  # the first value is 1
+        rows, next_before = await self.services.series.ledger(
+            self.series_key(key), before, query.limit
         )
-        listed = ", ".join(_ledger_json(row, with_by=parameters.by) for row in entries)
-        self.write(f'{{"entries": [{listed}], "next": {json.dumps(before)}}}\n')
-
-
-def _ledger_json(row: LedgerEntry, *, with_by: bool) -> str:
-    given_at = datetime.fromtimestamp(row.created_at / 1000, UTC)
-    by = f', "by": {json.dumps(row.assigned_by, ensure_ascii=False)}' if with_by else ""
-    return f'{entry_json(row.entry)[:-1]}, "given_at": "{given_at:%Y-%m-%dT%H:%M:%SZ}"{by}}}'
+        self.reply(ledger_page(rows, next_before, assigned_by=query.assigned_by))
 
 
 ROUTES = [

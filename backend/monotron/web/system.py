@@ -1,106 +1,98 @@
-"""The server itself: is it there, does it serve, and a copy of what it holds."""
+"""The server: API version, probes, backup, audit."""
 
-import asyncio
 import tempfile
 from pathlib import Path
 
 from monotron.errors import Draining, StoreUnavailable
 from monotron.store.audit import Report
+from monotron.web.formats import Format
 from monotron.web.handler import Handler
 from monotron.web.permissions import NOTHING, requires
+from monotron.web.query import Query
 
 PROBE_SECONDS = 2.0
+CHUNK_BYTES = 1 << 18
 
 
-class SystemHandler(Handler):
-    """What belongs to no account."""
-
-    in_account = False
-
-
-class VersionHandler(SystemHandler):
-    """`/v1`: says which contract is spoken here."""
+class ApiVersionHandler(Handler):
+    """`/v1`: the version of the API."""
 
     @requires(NOTHING)
     async def get(self) -> None:
-        self.parameters()
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.write("API v1\n")
+        Query.parse(self.request.query)
+        self.reply("API v1\n", Format.TEXT)
 
 
-class LiveHandler(SystemHandler):
-    """`/livez`: the process runs. Nothing else is asked, so that nobody restarts it in vain."""
+class LiveHandler(Handler):
+    """`/livez`: the process runs. Checks nothing else: a restart would not help."""
 
-    admitted_while_draining = True
-
-    @requires(NOTHING)
-    async def get(self) -> None:
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.write("live\n")
-
-
-class ReadyHandler(SystemHandler):
-    """`/readyz`: requests would be served now."""
-
-    admitted_while_draining = True
+    served_while_draining = True
 
     @requires(NOTHING)
     async def get(self) -> None:
-        if self.application.draining or self.application.leaving:
-            raise Draining("The server is shutting down. Send requests elsewhere.")
+        self.reply("live\n", Format.TEXT)
+
+
+class ReadyHandler(Handler):
+    """`/readyz`: the server would accept a request now."""
+
+    served_while_draining = True
+
+    @requires(NOTHING)
+    async def get(self) -> None:
+        if self.services.lifecycle.draining or self.services.lifecycle.leaving:
+            raise Draining("The server is shutting down. Send requests to another server.")
         try:
-            await asyncio.wait_for(asyncio.shield(self.application.probe()), PROBE_SECONDS)
+            await self.services.store_probe.check(PROBE_SECONDS)
         except TimeoutError:
             raise StoreUnavailable(
-                f"The store did not answer a probe within {PROBE_SECONDS:g} seconds."
+                f"The store did not respond within {PROBE_SECONDS:g} seconds. Retry later."
             ) from None
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.write("ready\n")
+        self.reply("ready\n", Format.TEXT)
 
 
-class BackupHandler(SystemHandler):
+class BackupHandler(Handler):
     """`/v1/system/backup`: a consistent copy of the embedded store, as one SQLite file."""
 
     @requires("write:system")
     async def post(self) -> None:
-        self.parameters()
+        Query.parse(self.request.query)
         with tempfile.TemporaryDirectory(prefix="monotron-backup-") as folder:
             copy = Path(folder, "monotron.db")
-            await self.series.backup(copy)
+            await self.services.series.backup(copy)
             self.set_header("Content-Type", "application/vnd.sqlite3")
             self.set_header("Content-Length", str(copy.stat().st_size))
             with copy.open("rb") as file:
-                while chunk := file.read(1 << 18):
+                while chunk := file.read(CHUNK_BYTES):
                     self.write(chunk)
                     await self.flush()
 
 
-class AuditHandler(SystemHandler):
-    """`/v1/system/audit`: the store's rows, held against one another while it serves."""
+class AuditHandler(Handler):
+    """`/v1/system/audit`: the consistency checks of the store."""
 
-    gone = False
-    """Whether whoever asked has hung up."""
+    client_disconnected = False
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
-        self.gone = True
+        self.client_disconnected = True
 
     @requires("read:system")
     async def get(self) -> None:
-        self.parameters()
+        Query.parse(self.request.query)
         report = Report()
-        async with self.application.auditing:  # one at a time is enough
-            async for slice in self.series.audit():
-                report.add(slice)
-                if self.gone:
+        async with self.services.audit_lock:
+            async for audit_slice in self.services.series.audit():
+                report.add(audit_slice)
+                if self.client_disconnected:
                     return
-                if self.application.draining:
-                    raise Draining("The server is shutting down, and the audit ends with it.")
+                if self.services.lifecycle.draining:
+                    raise Draining("The server is shutting down, so the audit was stopped.")
         self.reply_json(report.document())
 
 
 ROUTES = [
-    (r"/v1", VersionHandler),
+    (r"/v1", ApiVersionHandler),
     (r"/livez", LiveHandler),
     (r"/readyz", ReadyHandler),
     (r"/v1/system/backup", BackupHandler),

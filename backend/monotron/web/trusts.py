@@ -1,65 +1,65 @@
-"""Trusts: rules for signing in from CI without a secret."""
+"""Trust policies: rules for keyless sign-in from CI."""
 
 from typing import Any
 
-from monotron.auth.trust_policies import TrustPolicies
 from monotron.errors import PathNotFound
+from monotron.web.body import json_body
 from monotron.web.handler import ACCOUNT, Handler
 from monotron.web.permissions import requires
-from monotron.web.query import whole_number
+from monotron.web.query import IdPageQuery, Query
+
+EXAMPLE = '{"issuer": "…", "claims": {…}, "scopes": ["read,write:series"]}'
 
 
-class TrustsHandler(Handler):
-    """What the handlers of trusts share."""
-
-    @property
-    def trusts(self) -> TrustPolicies:
-        return self.application.trusts
-
-    def members(self, id: int | None, body: dict[str, Any]) -> dict[str, Any]:
-        return {"id": id, "account_id": self.account, **body}
-
-
-class TrustListHandler(TrustsHandler):
-    """`/v1/accounts/{id}/trusts`: whose jobs an account trusts."""
+class TrustListHandler(Handler):
+    """`/v1/accounts/{id}/trusts`: the trust policies of an account."""
 
     @requires("read:acl")
     async def get(self) -> None:
-        parameters = self.parameters("limit", "after")
-        after = max(0, whole_number("after", parameters.after or "0"))
-        trusts, next_after = await self.trusts.page(self.account, after, parameters.limit)
+        query = IdPageQuery.parse(self.request.query)
+        policies, next_after = await self.services.trust_policies.page(
+            self.account, max(0, query.after or 0), query.limit
+        )
         self.reply_json(
             {
-                "trusts": [self.members(id, body) for id, body in trusts],
+                "trusts": [_members(id, self.account, body) for id, body in policies],
                 "next": None if next_after is None else str(next_after),
             }
         )
 
     @requires("write:acl")
     async def post(self) -> None:
-        self.parameters()
-        trust = await self.trusts.create(self.principal, self.account, self.json_value())
-        self.reply_json(self.members(trust.id, trust.body()))
+        Query.parse(self.request.query)
+        policy = await self.services.trust_policies.create(
+            self.principal, self.account, json_body(self.request, EXAMPLE)
+        )
+        self.reply_json(_members(policy.id, self.account, policy.body()))
 
 
-class TrustHandler(TrustsHandler):
-    """`/v1/accounts/{id}/trusts/{trust}`: one of them."""
+class TrustHandler(Handler):
+    """`/v1/accounts/{id}/trusts/{trust}`: one trust policy."""
 
     @requires("read:acl")
     async def get(self, trust: str) -> None:
-        self.parameters()
-        id = _id(trust)
-        self.reply_json(self.members(id, await self.trusts.of_account(self.account, id)))
+        Query.parse(self.request.query)
+        id = _parse_id(trust)
+        body = await self.services.trust_policies.of_account(self.account, id)
+        self.reply_json(_members(id, self.account, body))
 
     @requires("delete:acl")
     async def delete(self, trust: str) -> None:
-        self.parameters()
-        await self.trusts.delete(self.account, _id(trust))
+        Query.parse(self.request.query)
+        await self.services.trust_policies.delete(self.account, _parse_id(trust))
 
 
-def _id(text: str) -> int:
+def _members(id: int | None, account: int, body: dict[str, Any]) -> dict[str, Any]:
+    """Return the members of a trust policy; the id is None if it is from the config file."""
+    return {"id": id, "account_id": account, **body}
+
+
+def _parse_id(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise PathNotFound("The id of a trust is a number. GET …/trusts lists them.")
+        raise PathNotFound("The id of a trust is a number. List trusts with `GET …/trusts`.")
     return int(text)
 
 

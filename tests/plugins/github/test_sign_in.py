@@ -49,8 +49,9 @@ class TestIdentityTokens:
             )
             run = expected(repository.run(text, env=env))
         with monotron.server.client(authorization=ROOT_KEY) as root:
-            (entry,) = root.request("GET", f"/v1/entries/{name}-n?by=true").json()["entries"]
-        assert entry["by"].endswith(":acme/shop:9876543210")
+            page = root.request("GET", f"/v1/entries/{name}-n?assigned_by=true").json()
+        (entry,) = page["entries"]
+        assert entry["assigned_by"].endswith(":acme/shop:9876543210")
         assert len(tokens) == 2
         masked = {str(line["arg"]) for line in run.commands("add-mask")}
         assert masked == {*tokens, RUNNER_SECRET}

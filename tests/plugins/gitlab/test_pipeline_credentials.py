@@ -79,7 +79,7 @@ def test_an_identity_token_of_an_untrusted_branch_is_refused_with_a_hint(
     run = run_pipeline(repository, {**variables, "MONOTRON_ID_TOKEN": token})
     assert not run.passed
     assert "error: unauthenticated (401): " in run.output
-    assert "the ref is 'feature', and the rule wants 'main'" in run.output
+    assert "`ref` is 'feature', but trust " in run.output
     assert "monotron trust gitlab acme/shop" in run.output
     assert token not in run.output
 
@@ -106,6 +106,6 @@ def test_an_api_key_for_other_names_is_refused_with_a_hint(
     run = run_pipeline(repository, {**variables, "MONOTRON_API_KEY": key})
     assert not run.passed
     assert "error: forbidden (403): " in run.output
-    assert "names that begin with 'gl:acme:other' only" in run.output
+    assert "names that start with 'gl:acme:other'" in run.output
     assert "Set MONOTRON_API_KEY to a key with the scope read,write:series" in run.output
     assert key not in run.output

@@ -1,6 +1,7 @@
 """The border to MongoDB's driver: connect, check the server, limit time, translate errors once."""
 
 import logging
+import re
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -21,7 +22,6 @@ from pymongo.monitoring import (
 
 from monotron.errors import MonotronError, StartupError, StorageFull, StoreUnavailable
 from monotron.runtime import Runtime
-from monotron.store import describe
 
 log = logging.getLogger("monotron.store")
 
@@ -158,7 +158,7 @@ def connect(url: str) -> tuple["Database[Document]", bool]:
 
     Raises `StartupError` if the URL is invalid, or the server is unreachable or unsafe.
     """
-    name = describe(url)
+    name = without_secrets(url)
     start_log = _StartLog(name)
     try:
         client: MongoClient[Document] = MongoClient(
@@ -231,10 +231,15 @@ def _cause(error: Exception) -> str:
     return "no primary" if "Primary()" in reason else f"no response, {type(error).__name__}"
 
 
+def without_secrets(url: str) -> str:
+    """Return a URL without user, password and options."""
+    return re.sub(r"(?<=//).*@", "", url).partition("?")[0]
+
+
 def unusable(url: str, error: PyMongoError) -> StartupError:
     """Explain why MongoDB cannot be used. The driver's text is logged only."""
     log.error("MongoDB: %s", error)
-    name = describe(url)
+    name = without_secrets(url)
     code = error.code if isinstance(error, OperationFailure) else None
     if code in (_UNAUTHORIZED, _AUTHENTICATION_FAILED):
         return StartupError(

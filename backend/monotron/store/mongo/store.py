@@ -51,6 +51,7 @@ from monotron.store.mongo.client import (
     Driver,
     connect,
     unusable,
+    without_secrets,
 )
 from monotron.store.mongo.fast_forward import MongoFastForward
 from monotron.store.mongo.format import check_format
@@ -71,6 +72,8 @@ ATTEMPT_SECONDS = 5.0
 class MongoStore(Store):
     """A store in one database. It creates its collections and their indexes."""
 
+    shareable = True
+    supports_backup = False
     max_concurrency = 16
     max_batch_size = 256
 
@@ -127,6 +130,10 @@ class MongoStore(Store):
         except StartupError:
             database.client.close()
             raise
+
+    @classmethod
+    def describe(cls, url: str) -> str:
+        return without_secrets(url)
 
     def allocate(self, requests: Sequence[AllocationRequest]) -> list[Allocation | MonotronError]:
         """Look up and update all series of the batch together.

@@ -86,6 +86,8 @@ _NEVER_SEEN = _Head(0, 0, None, False)
 class SqliteStore(Store):
     """A store that one process keeps for itself."""
 
+    shareable = False
+    supports_backup = True
     max_concurrency = 1
     max_batch_size = 512
 
@@ -108,6 +110,11 @@ class SqliteStore(Store):
     def open(cls, url: str, *, runtime: Runtime) -> "SqliteStore":
         """The store of `sqlite://` (memory), `sqlite:///relative` or `sqlite:////absolute`."""
         return cls(path_of(url), runtime=runtime)
+
+    @classmethod
+    def describe(cls, url: str) -> str:
+        path = path_of(url)
+        return "memory" if path == IN_MEMORY else str(Path(path).absolute())
 
     def begin_allocate(
         self, requests: Sequence[AllocationRequest]

@@ -1,0 +1,167 @@
+"""Accounts, API keys and trust policies of a server. Its responses are read strictly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from monotron.auth.key_format import key_id_of
+from monotron.cli.options import KEY_ID
+from monotron_ci.client import Client
+from monotron_ci.credential import Credential
+from monotron_ci.errors import NoResponse
+from monotron_ci.http import RetryPolicy
+from monotron_ci.responses import INT64_MAX
+
+PAGE = 100
+
+Document = dict[str, Any]
+"""JSON as docs/api.md shows it. The document of a new API key contains its secret."""
+
+IsValid = Callable[[Document], bool]
+
+
+class AdminClient(Client):
+    """Requests of an administrator. Create requests are never retried.
+
+    Lists are complete, without pages. Every problem is a Failure.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        credential: Credential | None,
+        retry_policy: RetryPolicy,
+        url_source: str,
+        known_issuers: frozenset[str] | None = None,
+        page: int = PAGE,
+    ) -> None:
+        """*known_issuers*: the issuers in the settings of a stopped server, None if it runs."""
+        super().__init__(url, credential, retry_policy, url_source)
+        self.known_issuers = known_issuers
+        self.retry_policy = retry_policy
+        self._page = page
+
+    def create_account(self) -> Document:
+        return self._create("/v1/accounts", None, _is_account)
+
+    def accounts(self) -> list[Document]:
+        return self._list("/v1/accounts", _is_account)
+
+    def create_key(self, account: int, spec: Mapping[str, Any]) -> Document:
+        """A new API key with its secret, which no other response contains."""
+
+        def is_valid(document: Document) -> bool:
+            return _is_key(document, account) and _has_secret(document["api_key"])
+
+        return self._create(f"/v1/accounts/{account}/grants", spec, is_valid)
+
+    def keys(self, account: int) -> list[Document]:
+        return self._list(f"/v1/accounts/{account}/grants", lambda key: _is_key(key, account))
+
+    def revoke_key(self, account: int, key_id: str) -> None:
+        self._delete(f"/v1/accounts/{account}/grants/{key_id}")
+
+    def create_trust(self, account: int, spec: Mapping[str, Any]) -> Document:
+        def is_valid(document: Document) -> bool:
+            return _is_trust(document, account) and document["id"] is not None
+
+        return self._create(f"/v1/accounts/{account}/trusts", spec, is_valid)
+
+    def trusts(self, account: int) -> list[Document]:
+        """The trust policies of an account. Those of the config file come first, without an id."""
+        return self._list(f"/v1/accounts/{account}/trusts", lambda each: _is_trust(each, account))
+
+    def delete_trust(self, account: int, trust_id: int) -> None:
+        self._delete(f"/v1/accounts/{account}/trusts/{trust_id}")
+
+    def _create(self, path: str, spec: Mapping[str, Any] | None, is_valid: IsValid) -> Document:
+        body = None if spec is None else json.dumps(spec).encode()
+        try:
+            response = self._ask("POST", path, body, "application/json", again=False)
+            document = response.json()
+            if not isinstance(document, dict) or not is_valid(document):
+                raise self._not_ours(response)
+        except NoResponse as failure:
+            raise NoResponse(
+                failure.cause,
+                "it may have been created nevertheless; list what exists before you retry",
+                code=failure.code,
+            ) from None
+        return document
+
+    def _list(self, path: str, is_valid: IsValid) -> list[Document]:
+        name = path.rpartition("/")[2]
+        documents: list[Document] = []
+        after: str | None = None
+        while True:
+            query = {"limit": str(self._page), **({"after": after} if after else {})}
+            response = self._ask("GET", f"{path}?{urlencode(query)}")
+            page = response.json()
+            listed = page.get(name) if isinstance(page, dict) else None
+            if not isinstance(listed, list):
+                raise self._not_ours(response)
+            if not all(isinstance(each, dict) and is_valid(each) for each in listed):
+                raise self._not_ours(response)
+            documents += listed
+            previous, after = after, page.get("next")
+            if after is None:
+                return documents
+            if not isinstance(after, str) or not after or after == previous:
+                raise self._not_ours(response)
+
+    def _delete(self, path: str) -> None:
+        response = self._ask("DELETE", path)
+        if response.body:  # a login page responds 200, too
+            raise self._not_ours(response)
+
+
+def _is_account(document: Document) -> bool:
+    return _is_id(document.get("id"))
+
+
+def _is_key(document: Document, account: int) -> bool:
+    key = document.get("api_key")
+    return (
+        document.get("account_id") == account
+        and isinstance(key, dict)
+        and _is_id(key.get("id"))
+        and isinstance(key.get("key"), str)
+        and KEY_ID.fullmatch(key["key"]) is not None
+        and _are_texts(document.get("scopes"))
+        and all(
+            isinstance(document.get(member), str | None)
+            for member in ("prefix", "description", "expires_at", "last_used_at", "created_at")
+        )
+    )
+
+
+def _has_secret(key: Document) -> bool:
+    secret = key.get("secret")
+    return isinstance(secret, str) and key_id_of(secret) == key["key"]
+
+
+def _is_trust(document: Document, account: int) -> bool:
+    claims = document.get("claims")
+    return (
+        document.get("account_id") == account
+        and (document.get("id") is None or _is_id(document["id"]))
+        and isinstance(document.get("issuer"), str)
+        and isinstance(claims, dict)
+        and all(isinstance(values, str) or _are_texts(values) for values in claims.values())
+        and _are_texts(document.get("allow_events", []))
+        and _are_texts(document.get("scopes"))
+        and all(
+            isinstance(document.get(member), str | None) for member in ("prefix", "description")
+        )
+    )
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= INT64_MAX

@@ -1,0 +1,62 @@
+"""What the builds' commands read from the git repository in the current folder."""
+
+import subprocess
+
+from semver import Version
+
+from monotron_ci.errors import Failure
+from monotron_ci.responses import INT64_MAX
+
+
+class GitFailed(Failure):
+    """git is missing, or failed."""
+
+
+def current_commit(command: str) -> str:
+    """The hash of HEAD. Raises GitFailed with a hint how to use *command* without a repository."""
+    hint = f"pass one: {command} COMMIT"
+    try:
+        return _git(hint, "rev-parse", "HEAD").strip()
+    except GitFailed as failure:
+        if "not a git repository" not in failure.cause:
+            raise
+        raise GitFailed("no commit given, and this is not a git repository", hint) from None
+
+
+def newest_tag(prefix: str, command: str) -> str:
+    """The highest final version among the tags, without *prefix*. Raises GitFailed without one."""
+    hint = f"pass the version: {command} --version 1.4.2"
+    try:
+        tags = _git(hint, "tag", "--list", f"{prefix}*").splitlines()
+    except GitFailed as failure:
+        if "not a git repository" not in failure.cause:
+            raise
+        raise GitFailed("not a git repository", hint) from None
+    texts = [tag.removeprefix(prefix) for tag in tags]
+    versions = [Version.parse(text) for text in texts if Version.is_valid(text)]
+    finals = [version for version in versions if version.prerelease is None]
+    usable = [each for each in finals if max(each.major, each.minor, each.patch) <= INT64_MAX]
+    if not usable:
+        raise GitFailed(
+            f"no tag matches {prefix}X.Y.Z",
+            "run git fetch --tags, or pass --tag-prefix or --version",
+        )
+    return str(max(usable))
+
+
+def messages(since: str | None, until: str) -> str:
+    """The commit messages in a range, separated by NUL. Raises GitFailed if a commit is missing."""
+    # A token can be any text, so neither end may be parsed as an option.
+    commits = f"{since}..{until}" if since else until
+    return _git("", "log", "--format=%B%x00", "--end-of-options", commits, "--")
+
+
+def _git(hint: str, *arguments: str) -> str:
+    try:
+        process = subprocess.run(["git", *arguments], capture_output=True, check=False)
+    except FileNotFoundError:
+        raise GitFailed("git is not installed", hint) from None
+    if process.returncode:
+        first_line = process.stderr.decode(errors="replace").strip().partition("\n")[0]
+        raise GitFailed(f"git {arguments[0]} failed: {first_line}", hint)
+    return process.stdout.decode(errors="replace")

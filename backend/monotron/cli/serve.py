@@ -1,0 +1,47 @@
+"""The command that runs the server."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from monotron.cli.command import ADMINISTRATION, Function
+from monotron.config import SETTINGS, Settings
+from monotron.errors import StartupError
+from monotron_ci.errors import Failure
+
+
+def setting_options(function: Function) -> Function:
+    """Add an option for each setting that is not secret."""
+    for setting in reversed(SETTINGS):
+        if setting.flag is not None:
+            default = f"; default: {setting.default}" if setting.default else ""
+            function = click.option(
+                setting.flag,
+                setting.name,
+                metavar=setting.placeholder,
+                help=f"{setting.help}  [env var: {setting.variable}{default}]",
+            )(function)
+    return function
+
+
+@ADMINISTRATION.command("serve", cls=click.Command)
+@setting_options
+@click.option(
+    "--config", metavar="FILE", help="YAML file with settings  [env var: MONOTRON_CONFIG]"
+)
+def serve(**options: str | None) -> int:
+    """Run the server.
+
+    Precedence of settings: option, environment variable, config file, default.
+    """
+    from monotron import server  # imports Tornado
+
+    try:
+        settings = Settings.load(
+            {name: value for name, value in options.items() if value is not None}, os.environ
+        )
+    except StartupError as error:
+        raise Failure(str(error)) from None
+    return server.serve(settings)

@@ -1,0 +1,94 @@
+"""The files that commands read and write: SQLite stores, and backups."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from monotron.errors import StoreUnavailable
+from monotron.store import Store, open_store
+from monotron.store.sqlite.file import sync_folder
+from monotron_ci.errors import Failure
+
+_SQLITE_FILE = re.compile(r"sqlite:///(.*[^/].*)")
+
+
+def sqlite_path(url: str) -> Path:
+    """The file of `sqlite:///FILE`. Raises Failure for every other URL."""
+    match = _SQLITE_FILE.fullmatch(url)
+    if match is None:
+        raise Failure(
+            "--store must be sqlite:///FILE",
+            "a relative path follows three slashes, an absolute path four: "
+            "sqlite:////var/lib/monotron.db",
+        )
+    return Path(match[1])
+
+
+def is_mongodb(url: str) -> bool:
+    return url.startswith(("mongodb://", "mongodb+srv://"))
+
+
+def existing_sqlite_path(url: str) -> Path:
+    """The file of `sqlite:///FILE`. Raises Failure if it does not exist."""
+    path = sqlite_path(url)
+    if not path.exists():
+        where = "" if path.is_absolute() else " (relative to ./)"
+        raise Failure(
+            f"{path} does not exist{where}",
+            "absolute paths take four slashes: sqlite:////var/lib/…",
+        )
+    return path
+
+
+def store_url(option: str) -> str:
+    """The URL that was passed with `--store`, or that of MONOTRON_STORE. Raises Failure."""
+    url = option or os.environ.get("MONOTRON_STORE", "")
+    if not url:
+        raise Failure("--store needs a URL", "pass --store URL, or set MONOTRON_STORE")
+    return url
+
+
+def open_existing_store(option: str) -> Store:
+    """Open a store whose server is stopped. Never creates a file."""
+    url = store_url(option)
+    if not is_mongodb(url):
+        existing_sqlite_path(url)
+    return open_store(url)
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[None]:
+    """Create an empty file for its owner only. It is synced at the end, and removed on an error.
+
+    Raises Failure if the file exists or cannot be created, StoreUnavailable if a write fails.
+    """
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        raise Failure(f"{path} already exists; choose another file") from None
+    except OSError as error:
+        raise Failure(f"cannot create {path}: {error.strerror}") from None
+    try:
+        yield
+        _sync(path)
+    except OSError as error:
+        _remove(path)
+        raise StoreUnavailable(f"Cannot write {path}: {error.strerror}.") from None
+    except BaseException:
+        _remove(path)
+        raise
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+    sync_folder(str(path))
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-journal", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)

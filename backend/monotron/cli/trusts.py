@@ -1,0 +1,301 @@
+"""Commands for administrators: trust policies, with which CI jobs sign in without a secret."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import click
+
+from monotron.cli import output
+from monotron.cli.admin import (
+    account_option,
+    admin_command,
+    description_option,
+    prefix_option,
+)
+from monotron.cli.admin_client import AdminClient
+from monotron.cli.command import ADMINISTRATION, Function
+from monotron.cli.forges import (
+    GITHUB_API_URL,
+    GITLAB_URL,
+    JobFilter,
+    Repository,
+    find_on_github,
+    find_on_gitlab,
+    github_claims,
+    github_path,
+    gitlab_claims,
+    gitlab_path,
+)
+from monotron.cli.options import CLAIM, ID, fail_usage
+from monotron.cli.output import CommandOutput
+
+DEFAULT_SCOPES = ("read,write:series",)
+
+trust_group = ADMINISTRATION.group("trust", "Manage keyless sign-in for CI jobs.")
+
+
+class Permissions(NamedTuple):
+    """What the jobs of a trust policy may do, and the description of the policy."""
+
+    account: int
+    scopes: tuple[str, ...]
+    prefix: str | None
+    description: str | None
+
+
+def permission_options(function: Function) -> Callable[..., CommandOutput]:
+    """Add the options that every trust policy has, and pass them as `Permissions`."""
+
+    @click.option(
+        "--scope",
+        "scopes",
+        metavar="SCOPE",
+        multiple=True,
+        default=DEFAULT_SCOPES,
+        show_default=True,
+        help="Permission of the jobs; may be repeated.",
+    )
+    @prefix_option
+    @description_option
+    @account_option
+    @functools.wraps(function)
+    def call(
+        client: AdminClient,
+        account: int,
+        scopes: tuple[str, ...],
+        prefix: str | None,
+        description: str | None,
+        **values: Any,
+    ) -> CommandOutput:
+        permissions = Permissions(account, scopes, prefix, description)
+        result: CommandOutput = function(client, permissions, **values)
+        return result
+
+    return call
+
+
+def job_filter_options(function: Function) -> Callable[..., CommandOutput]:
+    """Add the options that restrict the trusted jobs of a repository, passed as `JobFilter`."""
+
+    @click.option(
+        "--branch",
+        metavar="BRANCH",
+        show_default="the default branch, if no other restriction is passed",
+        help="Trust jobs of BRANCH. On GitLab, it must be protected.",
+    )
+    @click.option(
+        "--environment",
+        metavar="NAME",
+        help="Trust jobs of this environment. Protect it: anyone who can run a job in it is "
+        "trusted.",
+    )
+    @click.option(
+        "--workflow",
+        metavar="FILE",
+        help="Trust jobs of this workflow file, such as `release.yml`. Add another restriction: "
+        "every branch has its own copy.",
+    )
+    @click.option("--protected", is_flag=True, help="Trust jobs of every protected branch and tag.")
+    @functools.wraps(function)
+    def call(
+        client: AdminClient,
+        permissions: Permissions,
+        branch: str | None,
+        environment: str | None,
+        workflow: str | None,
+        protected: bool,
+        **values: Any,
+    ) -> CommandOutput:
+        jobs = JobFilter(branch, environment, workflow, protected)
+        result: CommandOutput = function(client, permissions, jobs, **values)
+        return result
+
+    return call
+
+
+@admin_command(trust_group, "list")
+@account_option
+def list_trusts(client: AdminClient, account: int) -> CommandOutput:
+    """List the trust policies of an account."""
+    trusts = client.trusts(account)
+    return CommandOutput(output.trusts_table(trusts), trusts)
+
+
+@admin_command(trust_group, "add", creates=True)
+@click.argument("issuer", metavar="ISSUER")
+@click.option(
+    "--claim",
+    "claims",
+    metavar="NAME=VALUE",
+    type=CLAIM,
+    multiple=True,
+    required=True,
+    help="Required claim; may be repeated. If NAME is repeated, any of its values matches.",
+)
+@click.option(
+    "--allow-event",
+    "events",
+    metavar="EVENT",
+    multiple=True,
+    help="Additionally accept this event, such as `pull_request`; may be repeated.",
+)
+@permission_options
+def add_trust(
+    client: AdminClient,
+    permissions: Permissions,
+    issuer: str,
+    claims: tuple[tuple[str, str], ...],
+    events: tuple[str, ...],
+) -> CommandOutput:
+    """Trust jobs with certain claims.
+
+    ISSUER is github, gitlab.com, or the URL of another issuer.
+    """
+    values: dict[str, list[str]] = {}
+    for name, value in claims:
+        values.setdefault(name, []).append(value)
+    return _create(client, permissions, issuer, values, events=list(events) or None)
+
+
+@admin_command(trust_group, "delete", prints_document=False)
+@click.argument("trust", metavar="TRUST", type=ID)
+@account_option
+def delete_trust(client: AdminClient, account: int, trust: int) -> CommandOutput:
+    """Delete a trust policy. TRUST is its id."""
+    client.delete_trust(account, trust)
+    return CommandOutput(f"Deleted trust {trust}.\n")
+
+
+@admin_command(trust_group, "github", creates=True)
+@click.argument("repository", metavar="OWNER/REPO")
+@click.option(
+    "--repository-id",
+    metavar="ID",
+    type=ID,
+    help="Repository id; with `--owner-id`, skips the GitHub lookup.",
+)
+@click.option("--owner-id", metavar="ID", type=ID, help="Id of the owner, with `--repository-id`.")
+@click.option(
+    "--github-api",
+    metavar="URL",
+    default=GITHUB_API_URL,
+    show_default=True,
+    help="GitHub API base URL (for GitHub Enterprise).",
+)
+@click.option(
+    "--issuer",
+    metavar="ISSUER",
+    default="github",
+    show_default=True,
+    help="Issuer of GitHub's identity tokens.",
+)
+@permission_options
+@job_filter_options
+def trust_github(
+    client: AdminClient,
+    permissions: Permissions,
+    jobs: JobFilter,
+    repository: str,
+    repository_id: int | None,
+    owner_id: int | None,
+    github_api: str,
+    issuer: str,
+) -> CommandOutput:
+    """Trust the jobs of a GitHub repository. OWNER/REPO can also be its URL."""
+    path = github_path(repository, github_api)
+    found = _with_ids(path, repository_id, owner_id, "--repository-id and --owner-id")
+    if found is None:
+        found = find_on_github(path, github_api, os.environ, client.retry_policy)
+    jobs = jobs.or_default_branch(found, "GitHub")
+    return _create(client, permissions, issuer, github_claims(found, jobs), found, jobs)
+
+
+@admin_command(trust_group, "gitlab", creates=True)
+@click.argument("project", metavar="GROUP/PROJECT")
+@click.option(
+    "--project-id",
+    metavar="ID",
+    type=ID,
+    help="Project id; with `--namespace-id`, skips the GitLab lookup.",
+)
+@click.option(
+    "--namespace-id", metavar="ID", type=ID, help="Id of the namespace, with `--project-id`."
+)
+@click.option(
+    "--gitlab-url",
+    metavar="URL",
+    default=GITLAB_URL,
+    show_default=True,
+    help="URL of a self-managed GitLab.",
+)
+@click.option(
+    "--issuer",
+    metavar="ISSUER",
+    show_default="the GitLab URL",
+    help="Issuer of GitLab's identity tokens.",
+)
+@permission_options
+@job_filter_options
+def trust_gitlab(
+    client: AdminClient,
+    permissions: Permissions,
+    jobs: JobFilter,
+    project: str,
+    project_id: int | None,
+    namespace_id: int | None,
+    gitlab_url: str,
+    issuer: str | None,
+) -> CommandOutput:
+    """Trust the jobs of a GitLab project. GROUP/PROJECT can also be its URL."""
+    path = gitlab_path(project, gitlab_url)
+    found = _with_ids(path, project_id, namespace_id, "--project-id and --namespace-id")
+    if found is None:
+        found = find_on_gitlab(path, gitlab_url, os.environ, client.retry_policy)
+    jobs = jobs.or_default_branch(found, "GitLab")
+    jobs = jobs._replace(protected=jobs.protected or bool(jobs.branch))
+    claims = gitlab_claims(found, jobs, gitlab_url)
+    return _create(client, permissions, issuer or gitlab_url.rstrip("/"), claims, found, jobs)
+
+
+def _with_ids(path: str, id: int | None, owner_id: int | None, options: str) -> Repository | None:
+    """The repository with the ids that were passed; None if it must be looked up."""
+    if id is not None and owner_id is not None:
+        return Repository(path, str(id), str(owner_id), None)
+    if id is not None or owner_id is not None:
+        fail_usage(f"pass both {options}, or neither")
+    return None
+
+
+def _create(
+    client: AdminClient,
+    permissions: Permissions,
+    issuer: str,
+    claims: Mapping[str, Any],
+    repository: Repository | None = None,
+    jobs: JobFilter | None = None,
+    events: list[str] | None = None,
+) -> CommandOutput:
+    default = repository.name if repository else None
+    spec = {
+        "issuer": issuer,
+        "claims": claims,
+        "allow_events": events,
+        "scopes": list(permissions.scopes),
+        "prefix": permissions.prefix,
+        "description": permissions.description or default,
+    }
+    trust = client.create_trust(
+        permissions.account, {name: value for name, value in spec.items() if value is not None}
+    )
+    notes = list(jobs.warnings(repository.name)) if repository and jobs else []
+    if client.known_issuers is not None and trust["issuer"] not in client.known_issuers:
+        notes.append(
+            f"note: a server accepts identity tokens of {trust['issuer']} after its settings "
+            "`issuers` and `audience` are set"
+        )
+    subject = f"{repository.name} (id {repository.id}), {jobs}" if repository else None
+    return CommandOutput(output.describe_trust(trust, subject), trust, notes=tuple(notes))

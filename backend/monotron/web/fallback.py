@@ -1,0 +1,75 @@
+"""Handlers for requests that no other handler accepts: unknown paths and large bodies."""
+
+import asyncio
+import re
+import sys
+from typing import NoReturn
+
+from tornado.web import stream_request_body
+
+from monotron import errors
+from monotron.web.handler import Handler
+from monotron.web.permissions import NOTHING, requires
+
+_UNENCODED_SLASH = re.compile(r"(/v1(?:/accounts/[^/]*)?/(?:series|versions)/)(.+)/([^/]+)")
+
+MAX_DISCARDED_BYTES = 1 << 20
+DISCARD_SECONDS = 1.0
+
+
+class UnknownPathHandler(Handler):
+    """Every path without a route."""
+
+    @requires(NOTHING)
+    def get(self, *_: str) -> None:
+        detail = "Unknown path. The API is under /v1. In names and tokens write `/` as `%2F`."
+        if match := _UNENCODED_SLASH.fullmatch(self.request.path[:256]):
+            start, name, token = match.groups()
+            detail += f" Did you mean `{start}{name.replace('/', '%2F')}/{token}`?"
+        raise errors.PathNotFound(detail)
+
+    put = post = delete = patch = options = get
+
+
+@stream_request_body
+class BodyTooLargeHandler(Handler):
+    """Takes the place of a handler if a request announces a larger body than it accepts.
+
+    A body of moderate size is read and discarded first, for at most a second: a client that is
+    still writing when the connection closes may lose the response.
+    """
+
+    def initialize(
+        self, account_text: str | None = None, limit_bytes: int = Handler.max_body_bytes
+    ) -> None:
+        """Reject bodies of more than *limit_bytes*. Not counted as in flight: no work is lost."""
+        self._limit_bytes = limit_bytes
+        self._answered = False
+
+    def on_finish(self) -> None:
+        self._answered = True
+
+    def prepare(self) -> None:
+        super().prepare()
+        headers = self.request.headers
+        if "Expect" in headers or int(headers["Content-Length"]) > MAX_DISCARDED_BYTES:
+            self._reject()
+        asyncio.get_running_loop().call_later(DISCARD_SECONDS, self._reject_if_waiting)
+
+    def data_received(self, chunk: bytes) -> None:
+        """Discard the chunk."""
+
+    def _reject(self, *_: str) -> NoReturn:
+        raise errors.BodyTooLarge(
+            f"The body is larger than {self._limit_bytes} bytes. Send less; of a long history, "
+            "the commits since the last version are enough."
+        )
+
+    def _reject_if_waiting(self) -> None:
+        if not self._answered:
+            try:
+                self._reject()
+            except errors.BodyTooLarge:
+                self.send_error(413, exc_info=sys.exc_info())
+
+    get = put = post = delete = patch = requires(NOTHING)(_reject)

@@ -1,0 +1,165 @@
+"""JSON, text and dotenv: the only place that writes output formats."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from enum import Enum
+from functools import lru_cache
+from json.encoder import encode_basestring
+
+from monotron.model.series import Entry, LedgerEntry
+from monotron.services.versions import VersionResult
+
+TEXT_TYPE = "text/plain; charset=utf-8"
+
+
+class Format(Enum):
+    """How an entry or a version is written."""
+
+    JSON = "json"
+    TEXT = "text"
+    DOTENV = "dotenv"
+
+
+@lru_cache(maxsize=256)
+def preferred_format(accept: str) -> Format:
+    """Return the format preferred by an Accept header (RFC 9110 §12.5.1); JSON if undecided."""
+    qualities: dict[str, float] = {}
+    for part in accept.lower().split(","):
+        name, *parameters = (piece.strip() for piece in part.split(";"))
+        quality = next((each[2:] for each in parameters if each.startswith("q=")), "1")
+        if re.fullmatch(r"[01](\.[0-9]{0,3})?", quality):
+            qualities[name] = float(quality)
+
+    def quality_of(kind: str, subtype: str) -> float:
+        for media_range in (f"{kind}/{subtype}", f"{kind}/*", "*/*"):
+            if media_range in qualities:
+                return qualities[media_range]
+        return 0.0
+
+    if quality_of("text", "plain") > quality_of("application", "json"):
+        return Format.TEXT
+    return Format.JSON
+
+
+def json_text(value: object) -> str:
+    """Write a JSON document."""
+    return json.dumps(value, ensure_ascii=False) + "\n"
+
+
+def entry_text(entry: Entry, reused: bool, format: Format, dotenv_prefix: str) -> str:
+    """Write an entry in the requested format."""
+    if format is Format.JSON:
+        return _entry_json(entry) + "\n"
+    if format is Format.TEXT:
+        return f"{entry.value}\n"
+    variables = {"VALUE": entry.value, "BUILD_NUMBER": entry.value, "REUSED": reused}
+    return _dotenv(variables, dotenv_prefix)
+
+
+def version_text(result: VersionResult, format: Format, dotenv_prefix: str) -> str:
+    """Write a version in the requested format."""
+    members = _version_members(result)
+    if format is Format.JSON:
+        return json_text(members)
+    if format is Format.TEXT:
+        return f"{members['version']}\n"
+    variables = {name: members[member] for name, member in _VERSION_VARIABLES.items()}
+    variables["DOCKER_TAG"] = str(members["version"]).replace("+", "_")
+    return _dotenv(variables, dotenv_prefix)
+
+
+def series_page(entries: Sequence[Entry], next_after: str | None) -> str:
+    """Write a page of series."""
+    listed = ", ".join(map(_entry_json, entries))
+    return f'{{"series": [{listed}], "next": {json.dumps(next_after, ensure_ascii=False)}}}\n'
+
+
+def ledger_page(rows: Sequence[LedgerEntry], next_before: int | None, *, assigned_by: bool) -> str:
+    """Write a page of a ledger, with the credentials that assigned the values if requested."""
+    listed = ", ".join(_ledger_entry_json(row, assigned_by=assigned_by) for row in rows)
+    return f'{{"entries": [{listed}], "next": {json.dumps(next_before)}}}\n'
+
+
+def releases_page(results: Sequence[VersionResult], next_before: object | None) -> str:
+    """Write a page of releases."""
+    return json_text(
+        {
+            "releases": [_version_members(result) for result in results],
+            "next": None if next_before is None else str(next_before),
+        }
+    )
+
+
+def _entry_json(entry: Entry) -> str:
+    """Write the four members of an entry, in the order of the contract."""
+    account, key, token, value = entry
+    quoted = "null" if token is None else encode_basestring(token)
+    return (
+        f'{{"creator_id": {account}, "key": {encode_basestring(key)}, '
+        f'"token": {quoted}, "value": {value}}}'
+    )
+
+
+def _ledger_entry_json(row: LedgerEntry, *, assigned_by: bool) -> str:
+    members = f', "created_at": "{_timestamp(row.created_at)}"'
+    if assigned_by:
+        members += f', "assigned_by": {json.dumps(row.assigned_by, ensure_ascii=False)}'
+    return f"{_entry_json(row.entry)[:-1]}{members}}}"
+
+
+def _version_members(result: VersionResult) -> dict[str, object]:
+    """Return the members of a version, in the order of the contract."""
+    release = result.release
+    version = release.version
+    full = f"{version}+{release.metadata}" if release.metadata else str(version)
+    return {
+        "creator_id": release.product.account,
+        "name": release.product.name,
+        "token": release.token,
+        "version": full,
+        "tag": f"v{full}",
+        "major": version.major,
+        "minor": version.minor,
+        "patch": version.patch,
+        "prerelease": version.prerelease,
+        "metadata": release.metadata,
+        "bump": release.bump,
+        "previous": None if release.previous is None else str(release.previous),
+        "latest": result.latest,
+        "reused": result.reused,
+        "reason": release.reason,
+        "created_at": None if release.created_at is None else _timestamp(release.created_at),
+    }
+
+
+_VERSION_VARIABLES = {
+    "VERSION": "version",
+    "TAG": "tag",
+    "MAJOR": "major",
+    "MINOR": "minor",
+    "PATCH": "patch",
+    "PRERELEASE_ID": "prerelease",
+    "METADATA": "metadata",
+    "RELEASE_TYPE": "bump",
+    "PREVIOUS_VERSION": "previous",
+    "IS_LATEST": "latest",
+    "REUSED": "reused",
+}
+"""Dotenv variables and the members that they contain."""
+
+
+def _dotenv(variables: Mapping[str, object], prefix: str) -> str:
+    """Write NAME=VALUE lines. Values consist of letters, digits and `.-+_`: no quoting needed."""
+    return "".join(f"{prefix}{name}={_plain(value)}\n" for name, value in variables.items())
+
+
+def _plain(value: object) -> str:
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _timestamp(milliseconds: int) -> str:
+    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"

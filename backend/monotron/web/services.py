@@ -1,0 +1,35 @@
+"""The dependencies of the handlers."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from monotron.auth.accounts import Accounts
+from monotron.auth.api_keys import ApiKeys
+from monotron.auth.authenticator import Authenticator
+from monotron.auth.trust_policies import TrustPolicies
+from monotron.logging_setup import RequestLog
+from monotron.services.attributes import AttributeService
+from monotron.services.series import SeriesService
+from monotron.services.versions import VersionService
+from monotron.web.access import AccessControl
+from monotron.web.lifecycle import Lifecycle, StoreProbe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Everything that a handler may use. Created once, in `monotron.server`."""
+
+    series: SeriesService
+    versions: VersionService
+    attributes: AttributeService
+    accounts: Accounts
+    api_keys: ApiKeys
+    trust_policies: TrustPolicies
+    authenticator: Authenticator
+    access_control: AccessControl
+    store_probe: StoreProbe
+    request_log: RequestLog | None
+    """None if requests are not logged."""
+    lifecycle: Lifecycle = field(default_factory=Lifecycle)
+    audit_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held during an audit: one at a time."""

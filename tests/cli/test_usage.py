@@ -1,0 +1,114 @@
+"""The help, the errors of the command line, and their page, docs/commands.md."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import click
+import pytest
+
+from docs import command_tables
+from docs.test_drift import code, page, section, table
+from monotron.cli.errors import EXIT_CODES
+from monotron.cli.main import program
+from support.terminal import Terminal
+
+PAGE = page("docs/commands.md")
+
+
+class TestHelp:
+    def test_the_help_shows_all_commands_in_three_groups(self, terminal: Terminal) -> None:
+        printed = terminal.prints("--help")
+        titles = re.findall(r"^(\S.*):$", printed, re.MULTILINE)
+        assert titles == [
+            "Options",
+            "Builds",
+            "Administration",
+            "Store maintenance",
+            "Environment variables",
+            "Exit codes",
+        ]
+        assert printed.count("  Example: monotron ") == 3
+        for name in program.commands:
+            assert re.search(rf"^  {name}  ", printed, re.MULTILINE)
+
+    def test_the_help_of_a_command_starts_with_its_usage(self, terminal: Terminal) -> None:
+        printed = terminal.prints("peek", "--help")
+        assert printed.startswith("Usage: monotron peek [OPTIONS] KEY [TOKEN]\n")
+
+    @pytest.mark.parametrize("arguments", [(), ("trust",)], ids=str)
+    def test_a_missing_command_prints_the_help_and_exits_with_2(
+        self, arguments: tuple[str, ...], terminal: Terminal
+    ) -> None:
+        assert terminal.fails(2, *arguments) == terminal.prints(*arguments, "--help")
+
+    def test_the_version_does_not_import_the_server(self) -> None:
+        script = (
+            "import sys; from monotron.cli.main import main; main(['--version']); "
+            "print(*sys.modules, file=sys.stderr)"
+        )
+        process = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, check=True, text=True
+        )
+        assert process.stdout.startswith("monotron ")
+        imported = set(process.stderr.split())
+        assert not imported & {"tornado", "pymongo", "jwt", "monotron.server"}
+
+
+class TestSuggestions:
+    @pytest.mark.parametrize(
+        ("arguments", "error", "help_command"),
+        [
+            (("verison",), "unknown command 'verison'. Did you mean 'version'?", "monotron"),
+            (("trust", "gitub"), "unknown command 'gitub'. Did you mean 'github'?",
+             "monotron trust"),
+            (("xyz",), "unknown command 'xyz'", "monotron"),
+            (("version", "--bmp", "minor"),
+             "unknown option --bmp for 'monotron version'. Did you mean --bump?",
+             "monotron version"),
+            (("peek", "a", "--wat"), "unknown option --wat for 'monotron peek'", "monotron peek"),
+            (("next",), "missing argument 'KEY'", "monotron next"),
+        ],
+        ids=str,
+    )  # fmt: skip
+    def test_an_unknown_word_is_an_error_with_a_suggestion(
+        self, arguments: tuple[str, ...], error: str, help_command: str, terminal: Terminal
+    ) -> None:
+        hint = f"hint: run '{help_command} --help' for usage"
+        assert terminal.fails(2, *arguments) == f"error: {error}\n{hint}\n"
+
+    def test_an_unknown_value_is_an_error_that_lists_the_known_values(
+        self, terminal: Terminal
+    ) -> None:
+        errors = terminal.fails(2, "version", "a", "--bump=huge")
+        assert errors.startswith("error: invalid value for '--bump': 'huge' is not one of 'major'")
+
+
+class TestPage:
+    def test_the_tables_are_generated_from_the_commands(self) -> None:
+        assert command_tables.updated(PAGE) == PAGE, "run python -m docs.command_tables"
+
+    def test_every_command_except_serve_has_a_section(self) -> None:
+        names = [command.name for section in program.sections for command in section.commands]
+        sections = re.findall(r"^### monotron (\S+)$", PAGE, re.MULTILINE)
+        assert sorted([*sections, "serve"]) == sorted(map(str, names))
+
+    @pytest.mark.parametrize("name", [name for name in program.commands if name != "serve"])
+    def test_every_option_and_subcommand_is_documented(self, name: str) -> None:
+        text = section(PAGE, f"### monotron {name}")
+        for option in command_tables.documented_options(name):
+            assert option.opts[0] in text
+        command = program.commands[name]
+        if isinstance(command, click.Group):
+            for subcommand in command.commands:
+                assert f"monotron {name} {subcommand}" in text
+
+    def test_the_options_that_commands_share_are_documented(self) -> None:
+        assert "<!-- table: administration -->" in section(PAGE, "## Administration")
+        assert "<!-- table: common -->" in section(PAGE, "## Common options")
+
+    def test_every_exit_code_is_documented(self) -> None:
+        rows = table(section(PAGE, "## Exit codes"))
+        assert [code(row[0]) for row in rows] == [str(int(each)) for each in EXIT_CODES]

@@ -1,0 +1,44 @@
+"""Generates the list of errors in docs/errors.md (`make docs`)."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+from monotron.errors import MonotronError
+
+PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
+
+
+def with_errors(page: str) -> str:
+    """Return the page with its generated part renewed."""
+    start = page.index("\n", page.index("<!-- generated ")) + 1
+    end = page.index("<!-- end -->")
+    return page[:start] + _generated() + page[end:]
+
+
+def _generated() -> str:
+    errors = sorted(MonotronError.__subclasses__(), key=lambda error: error.status)
+    rows = [
+        f"| {error.status} | [`{error.code}`](#{_anchor(error.title)}) | {error.title} |"
+        for error in errors
+    ]
+    table = "\n".join(["| status | code | title |", "| --- | --- | --- |", *rows])
+    return "\n" + "\n\n".join([table, *map(_section, errors)]) + "\n\n"
+
+
+def _section(error: type[MonotronError]) -> str:
+    text = inspect.getdoc(error) or ""
+    meaning, _, fix = text.partition("Fix: ")
+    return (
+        f"### {error.title}\n\n`{error.status} {error.code}`\n\n{meaning.strip()}\n\n"
+        f"**Fix:** {fix.strip()}"
+    )
+
+
+def _anchor(heading: str) -> str:
+    return heading.lower().replace(" ", "-")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(with_errors(PAGE.read_text()))
