@@ -7,12 +7,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 from simulation.scenario import MONGO, SQLITE, Report, Simulation
 
@@ -26,32 +24,13 @@ def run(seeds: Iterable[int]) -> tuple[list[Report], Counter[str]]:
     """Return the reports of the failed seeds, and the statistics of all."""
     failed = []
     happened: Counter[str] = Counter()
-    with on_one_core():
-        for seed in seeds:
-            report = simulate(seed)
-            happened += report.happened
-            happened["seeds"] += 1
-            if report.wrong:
-                failed.append(report)
+    for seed in seeds:
+        report = simulate(seed)
+        happened += report.happened
+        happened["seeds"] += 1
+        if report.wrong:
+            failed.append(report)
     return failed, happened
-
-
-@contextmanager
-def on_one_core() -> Iterator[None]:
-    """Keep this thread, and the threads it starts, on one core.
-
-    The threads of a world run one at a time, and switch faster on the same core.
-    """
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    os.sched_setaffinity(0, {sorted(before)[worker % len(before)]})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def describe(report: Report) -> str:
