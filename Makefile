@@ -8,7 +8,7 @@ PACKAGES := rsync busybox nginx-light gcc libc6-dev
 # Tests start hundreds of processes. Each of them would compile every module that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run check test bench faults lint format gitlab lock setup-runners clean
+.PHONY: help run check test bench faults lint format docs gitlab lock setup-runners clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -40,6 +40,9 @@ lint: .venv/.installed-test ## Run linters and type checks
 format: .venv/.installed-test ## Format the code
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+docs: .venv/.installed-test ## Generate the tables of docs/commands.md from the commands
+	PYTHONPATH=tests $(BIN)/python -m docs.command_tables
 
 gitlab: ## Generate the GitLab YAML from gitlab/job.sh
 	$(PYTHON) gitlab/generate.py

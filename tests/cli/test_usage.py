@@ -88,7 +88,7 @@ class TestSuggestions:
 
 class TestPage:
     def test_the_tables_are_generated_from_the_commands(self) -> None:
-        assert command_tables.updated(PAGE) == PAGE, "run python -m docs.command_tables"
+        assert command_tables.updated(PAGE) == PAGE, "run make docs"
 
     def test_every_command_except_serve_has_a_section(self) -> None:
         names = [command.name for section in program.sections for command in section.commands]

@@ -27,7 +27,7 @@ EXIT_CODES = {
     ExitCode.REFUSED: "the server or the store refused, or an audit found problems",
     ExitCode.INVALID_USAGE: "invalid usage, or a local prerequisite failed",
     ExitCode.NOT_FOUND: "the series, commit or version does not exist yet",
-    ExitCode.NO_RESPONSE: "no response; retrying is safe",
+    ExitCode.NO_RESPONSE: "no usable response; retrying is safe, except for create commands",
 }
 
 
