@@ -177,7 +177,7 @@ class TestAHealthyStore:
     def test_may_have_an_adoption_that_a_crash_cut_short(self, store: Store) -> None:
         give_versions(store, ("a", VersionRequest()))
         adopted = StoreServices(store).versions._adoption
-        adopted._standing.raise_all = lambda *_: None  # type: ignore[method-assign]
+        adopted._state.advance_all_to = lambda *_: None  # type: ignore[method-assign]
         adopted.adopt(VersionName(1, "shop"), Version(4, 5, 6), BY)
         assert findings(store) == []
 

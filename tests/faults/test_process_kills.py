@@ -60,7 +60,7 @@ def test_nothing_is_lost_when_a_process_is_killed_under_load(
                 interrupted += load.interrupted > before
             history = load.finish()
         check_aftermath(history, [server.url])
-        assert server.log().count("another one takes its place") == KILLS
+        assert server.log().count("starting a replacement") == KILLS
         assert server.stop() == 0
     report(
         f"seed {seed}: {KILLS} kills in {time.monotonic() - began:.0f} s, {interrupted} of which "

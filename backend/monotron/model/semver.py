@@ -17,7 +17,7 @@ MAX_NAME_LENGTH = 200
 MAX_VERSION_LENGTH = 256
 """Length of the text of a version. Versions that Monotron assigns are shorter."""
 
-NOTHING = Version(0, 0, 0)
+ZERO_VERSION = Version(0, 0, 0)
 """The version before the first one. It is never assigned."""
 
 _DIGITS = len(str(INT64_MAX))

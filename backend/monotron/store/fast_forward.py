@@ -14,7 +14,7 @@ from typing import NamedTuple
 from semver import Version
 
 from monotron.model.component_keys import component_key
-from monotron.model.semver import NOTHING, Line, VersionName, parse_line
+from monotron.model.semver import ZERO_VERSION, Line, VersionName, parse_line
 from monotron.model.series import INT64_MAX, SeriesKey
 
 _COMPONENT = re.compile(r"(?s:(.+))-(?:minor-v([0-9]+)|patch-v([0-9]+\.[0-9]+))")
@@ -64,7 +64,7 @@ class KnownLines:
         A line is known once one of its versions is recorded, or its number was assigned.
         """
         for name, lines in self._lines.items():
-            of_major = component_key(name, "major", NOTHING)
+            of_major = component_key(name, "major", ZERO_VERSION)
             yield of_major
             for major in {line.major for line in lines} | set(values(of_major)):
                 of_minor = component_key(name, "minor", Version(major))
