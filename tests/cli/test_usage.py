@@ -11,8 +11,7 @@ import pytest
 
 from docs import command_tables
 from docs.test_drift import code, page, section, table
-from monotron.cli.errors import EXIT_CODES
-from monotron.cli.main import program
+from monotron.cli.main import EXIT_CODES, program
 from support.terminal import Terminal
 
 PAGE = page("docs/commands.md")
