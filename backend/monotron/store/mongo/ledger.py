@@ -157,7 +157,10 @@ class Ledger:
             with deadline.attempt():
                 existing = set(self._insert(heads, lambda head: head.first_fresh))
         except PyMongoError as error:
-            log.info("background ledger write failed (%s)", type(error).__name__)
+            log.info(
+                "background ledger write failed (%s); will be retried with the next request",
+                type(error).__name__,
+            )
             return
         for each in heads:
             each[1].sealed = each not in existing  # the next batch compares existing rows
