@@ -13,6 +13,7 @@ from semver import Version
 from contract.asking import BY, OTHER, SERIES, ask, put, put_any
 from monotron.model.semver import VersionName
 from monotron.model.series import INT64_MAX, Reuse, SeriesKey
+from monotron.runtime import Runtime
 from monotron.services.versions import VersionRequest
 from monotron.store import Store, open_store
 from monotron.store.audit import AuditSlice
@@ -403,7 +404,7 @@ class TestSqliteRows:
             now[0] += 1
             return now[0]
 
-        store = open_store("sqlite://", clock=clock)
+        store = open_store("sqlite://", runtime=Runtime(clock=clock))
         assert isinstance(store, SqliteStore)
         assign_versions(
             store, ("a", VersionRequest("minor")), ("b", VersionRequest()), ("c", VersionRequest())

@@ -1,4 +1,4 @@
-"""Versions with many callers at once: one server on SQLite, two on MongoDB."""
+"""Versions with concurrent callers: one server on SQLite, two on MongoDB."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ JSON = {"Content-Type": "application/json"}
 def urls(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[list[str]]:
-    """All the servers that a store can have: one of a file, two of a database."""
+    """All servers that a store can have: one for a file, two for a database."""
     if request.param == "sqlite":
         stores = [f"sqlite:///{tmp_path_factory.mktemp('store')}/monotron.db"]
     else:
@@ -36,7 +36,7 @@ def urls(
 
 @pytest.fixture
 def name(request: pytest.FixtureRequest, urls: list[str]) -> str:
-    """The name of the test, which stands at 1.2.57."""
+    """The name of the test, at version 1.2.57."""
     name: str = request.node.originalname
     assert adopt(urls[0], name, "1.2.57").status == 200
     return name
@@ -54,7 +54,7 @@ def adopt(url: str, name: str, version: str) -> Response:
 def together(
     urls: Sequence[str], name: str, requests: Sequence[str], *, jitter: float = 0.0
 ) -> list[Response]:
-    """The answers to requests (a token and a query), all sent at once, to the servers in turn."""
+    """Send requests (a token and a query) concurrently, to the servers in turn."""
 
     def caller(number: int, request: str) -> Callable[[], Response]:
         url = urls[number % len(urls)]
@@ -80,7 +80,7 @@ def without_gap(numbers: Sequence[int], first: int) -> bool:
 
 
 def test_64_callers_with_mixed_bumps_get_64_versions(urls: list[str], name: str) -> None:
-    """Each component counts on from where it stood, or from 1 below what was bumped: no gap."""
+    """Each component continues without a gap, or starts again below a bumped one."""
     bumps = (["patch"] * 5 + ["minor"] * 2 + ["major"]) * 8
     answers = together(urls, name, [f"t{n}?bump={bump}" for n, bump in enumerate(bumps)])
     given = versions(answers)
@@ -114,9 +114,7 @@ def test_a_token_of_16_callers_gets_one_version_while_others_bump(
     assert sum(token == "same" for token in released(urls[0], name).values()) == 1
 
 
-def test_a_token_that_is_asked_for_in_three_ways_at_once_gets_one_version(
-    urls: list[str], name: str
-) -> None:
+def test_a_token_with_three_concurrent_bumps_gets_one_version(urls: list[str], name: str) -> None:
     answers = together(
         urls, name, [f"same?bump={each}" for each in ("major", "minor", "patch")] * 5
     )
@@ -129,10 +127,10 @@ def test_a_token_that_is_asked_for_in_three_ways_at_once_gets_one_version(
 
 
 JITTER = 0.03
-"""Seconds: several times what a version takes, so requests meet in any state of one another."""
+"""Seconds: several times the duration of a request, so that requests overlap in any state."""
 
 
-@pytest.mark.parametrize("turn", range(rounds(short=8, whole=40)))
+@pytest.mark.parametrize("turn", range(rounds(short=3, whole=40)))
 def test_one_token_with_an_initial_version_gets_one_version(
     urls: list[str], name: str, turn: int
 ) -> None:
@@ -141,8 +139,8 @@ def test_one_token_with_an_initial_version_gets_one_version(
     assert given == [Version(1, 4, 3)] * 8
 
 
-@pytest.mark.parametrize("turn", range(rounds(short=8, whole=40)))
-def test_all_who_bring_the_same_initial_version_start_from_it(
+@pytest.mark.parametrize("turn", range(rounds(short=3, whole=40)))
+def test_concurrent_tokens_with_the_same_initial_version_start_from_it(
     urls: list[str], name: str, turn: int
 ) -> None:
     name = f"{name}-{turn}"
@@ -151,8 +149,8 @@ def test_all_who_bring_the_same_initial_version_start_from_it(
     assert sorted(given) == [Version(1, 4, patch) for patch in range(3, 11)]
 
 
-@pytest.mark.parametrize("turn", range(rounds(short=5, whole=20)))
-def test_one_token_promotes_once_however_often_it_asks(
+@pytest.mark.parametrize("turn", range(rounds(short=2, whole=20)))
+def test_a_token_promotes_once_in_concurrent_requests(
     urls: list[str], name: str, turn: int
 ) -> None:
     name = f"{name}-{turn}"
@@ -162,11 +160,11 @@ def test_one_token_promotes_once_however_often_it_asks(
     assert given == [Version(1, 3)] * 8
 
 
-@pytest.mark.parametrize("turn", range(rounds(short=5, whole=20)))
-def test_an_adoption_of_a_number_that_a_token_is_given_skips_no_other(
+@pytest.mark.parametrize("turn", range(rounds(short=2, whole=20)))
+def test_an_adoption_concurrent_with_its_own_version_skips_no_version(
     urls: list[str], name: str, turn: int
 ) -> None:
-    """Whoever is first has 1.2.58; the token has it, or the one after it."""
+    """The first one gets 1.2.58: the token gets it, or the next version."""
     name = f"{name}-{turn}"
     adopt(urls[0], name, "1.2.57")
     calls = [
@@ -182,7 +180,7 @@ def test_an_adoption_of_a_number_that_a_token_is_given_skips_no_other(
     )
 
 
-@pytest.mark.parametrize("turn", range(rounds(short=3, whole=10)))
+@pytest.mark.parametrize("turn", range(rounds(short=1, whole=10)))
 def test_an_adoption_among_bumps_shows_no_old_patch_under_a_new_major(
     urls: list[str], name: str, turn: int
 ) -> None:
@@ -201,9 +199,7 @@ def test_an_adoption_among_bumps_shows_no_old_patch_under_a_new_major(
     assert versions(together(urls, name, ["next"])) == [newest.bump_patch()]
 
 
-def test_pre_releases_among_releases_of_their_target_count_each_for_itself(
-    urls: list[str], name: str
-) -> None:
+def test_pre_releases_are_counted_per_target_among_releases(urls: list[str], name: str) -> None:
     requests = [f"rc{n}?bump=minor&prerelease=rc" for n in range(12)]
     requests[4:4] = ["first?bump=minor"]
     requests[9:9] = ["second?bump=minor"]
@@ -216,9 +212,7 @@ def test_pre_releases_among_releases_of_their_target_count_each_for_itself(
     assert again == given
 
 
-def test_a_series_that_is_restarted_under_the_callers_brings_no_version_back(
-    urls: list[str], name: str
-) -> None:
+def test_a_series_restarted_among_requests_repeats_no_version(urls: list[str], name: str) -> None:
     def restart() -> list[Response]:
         series = f"series/{name}-patch-v1.2?restart=true"
         return [ask(urls[-1], "DELETE", series) for _ in range(10)]

@@ -1,15 +1,17 @@
-"""Who gives a version is killed between the steps of a version, at each of them."""
+"""A process is killed between the writes that create a version, at each point."""
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import pytest
 from semver import Version
 
+from faults.tier import WHOLE
 from faults.version_crash import NAME, POINTS, crash, domain
 
-# The request that is cut off, and the version that its token is to get in the end.
+# The interrupted request, and the version that its token must get in the end.
 REQUESTS = {
     "PATCH?bump=patch": "1.2.58",
     "MINOR?bump=minor": "1.3.0",
@@ -19,18 +21,27 @@ REQUESTS = {
 }
 
 
+def on_both(*cases: tuple[object, ...]) -> list[tuple[object, ...]]:
+    """Return all cases on SQLite, and on MongoDB all in the long tier, otherwise every third."""
+    on_mongodb = cases if WHOLE else cases[::3]
+    return [("sqlite", *case) for case in cases] + [("mongod", *case) for case in on_mongodb]
+
+
 @pytest.fixture
 def begun(store_url: str) -> str:
-    """The URL of a store with a name at 1.2.57 that has one pre-release."""
+    """The URL of a store with a name at 1.2.57 and one pre-release."""
     with domain(store_url) as begun:
         assert begun.adopt("1.2.57") == "1.2.57"
         assert begun.next("FINAL?bump=minor&prerelease=rc") == "1.3.0-rc.1"
     return store_url
 
 
-@pytest.mark.parametrize("point", ["before the step", "after the step", "after the record"])
-@pytest.mark.parametrize("request_", REQUESTS)
-def test_the_retry_gets_one_version_and_nobody_else_gets_it(
+@pytest.mark.parametrize(
+    ("store_url", "request_", "point"),
+    on_both(*product(REQUESTS, ["before the step", "after the step", "after the record"])),
+    indirect=["store_url"],
+)
+def test_a_retry_gets_one_version_that_no_other_token_gets(
     begun: str, request_: str, point: str
 ) -> None:
     crash(begun, point, "next", request_)
@@ -48,36 +59,44 @@ def test_the_retry_gets_one_version_and_nobody_else_gets_it(
         assert after.newest() == max(Version.parse(each) for each in records if "-" not in each)
 
 
-@pytest.mark.parametrize("point", ["before the step", "after the step", "after the record"])
-@pytest.mark.parametrize("request_", REQUESTS)
-def test_a_retry_that_comes_first_skips_nothing(begun: str, request_: str, point: str) -> None:
+@pytest.mark.parametrize(
+    ("store_url", "request_", "point"),
+    on_both(*product(REQUESTS, ["before the step", "after the step", "after the record"])),
+    indirect=["store_url"],
+)
+def test_a_retry_before_other_requests_skips_no_version(
+    begun: str, request_: str, point: str
+) -> None:
     crash(begun, point, "next", request_)
     with domain(begun) as after:
         assert after.next(request_) == REQUESTS[request_]
 
 
 @pytest.mark.parametrize(
-    ("query", "skipped", "given"),
-    [
+    ("store_url", "query", "skipped", "assigned"),
+    on_both(
         ("bump=patch", "1.2.58", ["1.2.59", "1.2.60"]),
         ("bump=minor", "1.3.0", ["1.4.0", "1.5.0"]),
         ("bump=major", "2.0.0", ["3.0.0", "4.0.0"]),
         ("bump=minor&prerelease=rc", "1.3.0-rc.2", ["1.3.0-rc.3", "1.3.0-rc.4"]),
-    ],
+    ),
+    indirect=["store_url"],
 )
-def test_at_most_one_number_is_skipped_if_nobody_comes_back(
-    begun: str, query: str, skipped: str, given: list[str]
+def test_at_most_one_number_is_skipped_without_a_retry(
+    begun: str, query: str, skipped: str, assigned: list[str]
 ) -> None:
     crash(begun, "after the step", "next", f"gone?{query}")
     with domain(begun) as after:
-        assert [after.next(f"{token}?{query}") for token in "ab"] == given
+        assert [after.next(f"{token}?{query}") for token in "ab"] == assigned
         assert skipped not in after.records()
 
 
-@pytest.mark.parametrize("point", ["after the record", "after the patch", "after the minor"])
-def test_an_adoption_that_was_cut_off_is_completed_by_whoever_comes_next(
-    begun: str, point: str
-) -> None:
+@pytest.mark.parametrize(
+    ("store_url", "point"),
+    on_both(("after the record",), ("after the patch",), ("after the minor",)),
+    indirect=["store_url"],
+)
+def test_the_next_request_completes_an_interrupted_adoption(begun: str, point: str) -> None:
     crash(begun, point, "adopt", "2.4.7")
     with domain(begun) as after:
         assert after.next("other?bump=patch") == "2.4.8"
@@ -85,8 +104,12 @@ def test_an_adoption_that_was_cut_off_is_completed_by_whoever_comes_next(
         assert after.adopt("2.4.7") == "value_would_fall"
 
 
-@pytest.mark.parametrize("point", ["after the record", "after the patch", "after the minor"])
-def test_an_adoption_that_was_cut_off_may_be_repeated(begun: str, point: str) -> None:
+@pytest.mark.parametrize(
+    ("store_url", "point"),
+    on_both(("after the record",), ("after the patch",), ("after the minor",)),
+    indirect=["store_url"],
+)
+def test_an_interrupted_adoption_can_be_repeated(begun: str, point: str) -> None:
     crash(begun, point, "adopt", "2.4.7")
     with domain(begun) as after:
         assert [after.adopt("2.4.7") for _ in range(2)] == ["2.4.7"] * 2
@@ -103,8 +126,8 @@ def test_an_adoption_that_was_cut_off_may_be_repeated(begun: str, point: str) ->
 
 
 @pytest.mark.parametrize(
-    ("bump", "adopted", "answer", "version"),
-    [
+    ("store_url", "bump", "adopted", "answer", "version"),
+    on_both(
         ("patch", "1.2.57", "value_would_fall", "1.2.58"),
         ("patch", "1.2.58", "1.2.58", "1.2.59"),
         ("patch", "1.2.70", "1.2.70", "1.2.71"),
@@ -116,9 +139,10 @@ def test_an_adoption_that_was_cut_off_may_be_repeated(begun: str, point: str) ->
         ("major", "2.0.0", "2.0.0", "3.0.0"),
         ("major", "2.1.0", "2.1.0", "3.0.0"),
         ("major", "2.0.7", "2.0.7", "3.0.0"),
-    ],
+    ),
+    indirect=["store_url"],
 )
-def test_a_number_from_before_a_crash_is_never_given_below_what_was_adopted_since(
+def test_a_number_from_before_a_crash_is_never_assigned_below_an_adopted_version(
     begun: str, bump: str, adopted: str, answer: str, version: str
 ) -> None:
     crash(begun, "after the step", "next", f"T?bump={bump}")
@@ -128,7 +152,9 @@ def test_a_number_from_before_a_crash_is_never_given_below_what_was_adopted_sinc
         assert after.records()[version] == "T"
 
 
-def test_nor_where_another_number_was_given_on_top_of_it(begun: str) -> None:
+def test_two_numbers_from_before_crashes_are_never_assigned_below_an_adopted_version(
+    begun: str,
+) -> None:
     for token in "TU":
         crash(begun, "after the step", "next", f"{token}?bump=patch")
     with domain(begun) as after:
@@ -136,13 +162,13 @@ def test_nor_where_another_number_was_given_on_top_of_it(begun: str) -> None:
         assert [after.next(token) for token in "TU"] == ["1.2.60", "1.2.61"]
 
 
-def test_a_promotion_that_was_cut_off_is_not_made_below_what_was_adopted_since(begun: str) -> None:
+def test_an_interrupted_promotion_is_not_completed_below_an_adopted_version(begun: str) -> None:
     crash(begun, "after the step", "next", "FINAL?bump=final")
     with domain(begun) as after:
         assert after.adopt("1.3.5") == "1.3.5"
         assert after.next("FINAL?bump=final") == "already_released"
 
 
-def test_every_point_is_used() -> None:
+def test_every_point_is_tested() -> None:
     source = Path(__file__).read_text()
     assert all(f'"{point}"' in source for point in POINTS)

@@ -1,7 +1,7 @@
-"""A process that gives a version, or adopts one, and kills itself at a certain point of it.
+"""A process that assigns or adopts a version, and kills itself at a certain point.
 
-The product has no such points; they are put in here, around what it calls. It is the domain of
-versions on a store, without a server: servers are killed in other tests, under load.
+The product has no such points: they are added here around its methods. The process has the version
+service on a store, without a server. Other tests kill servers under load.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ POINTS: dict[str, tuple[list[type], str, bool, int]] = {
     "after the patch": ([NameState], "advance_to", True, 1),
     "after the minor": ([NameState], "advance_to", True, 2),
 }
-"""Classes, method, whether it is carried out first, and at which call of it."""
+"""Classes, method, whether the call is executed first, and which call of it."""
 
 
 def arm(point: str) -> None:
-    """Have this process killed when it reaches the point."""
-    classes, name, carried_out, calls_left = POINTS[point]
+    """Kill this process when it reaches the point."""
+    classes, name, executed, calls_left = POINTS[point]
 
     def deadly(method: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(method)
         def call(*args: Any) -> Any:
             nonlocal calls_left
             calls_left -= 1
-            result = method(*args) if calls_left or carried_out else None
+            result = method(*args) if calls_left or executed else None
             if not calls_left:
                 os.kill(os.getpid(), signal.SIGKILL)
             return result
@@ -62,18 +62,18 @@ def arm(point: str) -> None:
 
 
 class Domain:
-    """The domain of versions on a store, without a server."""
+    """The version service on a store, without a server."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self._renew()
 
     def _renew(self) -> None:
-        """Each run has an event loop of its own, and batchers belong to one."""
+        """Create the services again: each run has its own event loop, and so its own batchers."""
         self.versions = StoreServices(self.store).versions
 
     def next(self, request: str) -> str:
-        """The version that a request gives, or the code of its error."""
+        """Return the version of a request, or the code of its error."""
         token, _, query = request.partition("?")
         asked = dict(pair.split("=") for pair in query.split("&")) if query else {}
         wanted = VersionRequest(asked.get("bump", "patch"), asked.get("prerelease"))  # type: ignore[arg-type]
@@ -116,7 +116,7 @@ PROCESSES.set_forkserver_preload(
 
 
 def crash(url: str, point: str, call: Literal["next", "adopt"], argument: str) -> None:
-    """Have a process ask a `Domain` for this, which kills itself on the way."""
+    """Make the call of a `Domain` in a process that kills itself at the point."""
     process = PROCESSES.Process(target=_ask, args=(url, point, call, argument))
     process.start()
     try:

@@ -1,7 +1,7 @@
-"""Runs of the real stores in a simulated world, each decided by one seed.
+"""Run the real stores in simulated worlds. One seed determines everything in a world.
 
-`python -m faults.simulator --seed 7 --verbose` runs one and prints what happened in it, and
-`--seeds 300000` many. What is real and what is modelled, docs/faults.md tells.
+`python -m simulation --seed 7 --verbose` runs one world and prints what happens in it.
+`--seeds 300000` runs many. docs/faults.md explains what is real and what is modeled.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from faults.simulated.simulation import MONGO, SQLITE, Report, Simulation
+from simulation.scenario import MONGO, SQLITE, Report, Simulation
 
 
 def simulate(seed: int, *, verbose: bool = False) -> Report:
-    """The run of a seed: one in three is of SQLite, the others are of MongoDB."""
+    """Run the world of a seed: every third is SQLite, the others are MongoDB."""
     return Simulation(seed, SQLITE if seed % 3 == 2 else MONGO, verbose=verbose).run()
 
 
 def run(seeds: Iterable[int]) -> tuple[list[Report], Counter[str]]:
-    """The reports of those seeds in which something was wrong, and what happened in all."""
+    """Return the reports of the failed seeds, and the statistics of all."""
     failed = []
     happened: Counter[str] = Counter()
     with on_one_core():
@@ -38,9 +38,9 @@ def run(seeds: Iterable[int]) -> tuple[list[Report], Counter[str]]:
 
 @contextmanager
 def on_one_core() -> Iterator[None]:
-    """Keep this thread, and those it starts, on one core.
+    """Keep this thread, and the threads it starts, on one core.
 
-    The threads of a world run one at a time, and hand over half as fast again on the same one.
+    The threads of a world run one at a time, and switch faster on the same core.
     """
     if not hasattr(os, "sched_setaffinity"):
         yield
@@ -54,18 +54,18 @@ def on_one_core() -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def told(report: Report) -> str:
-    """What was wrong, and how to see it happen again."""
-    again = f"PYTHONPATH=tests python -m faults.simulator --seed {report.seed} --verbose"
-    return "\n  ".join([f"seed {report.seed} fails; again with: {again}", *report.wrong])
+def describe(report: Report) -> str:
+    """Return what was wrong, and the command that reproduces it."""
+    command = f"PYTHONPATH=tests python -m simulation --seed {report.seed} --verbose"
+    return "\n  ".join([f"seed {report.seed} fails, reproduce with: {command}", *report.wrong])
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="faults.simulator", description=__doc__)
-    parser.add_argument("--seed", type=int, help="run this one")
-    parser.add_argument("--verbose", action="store_true", help="print what happens, in --seed")
-    parser.add_argument("--seeds", type=int, default=10_000, help="how many, from --first on")
-    parser.add_argument("--first", type=int, default=0)
+    parser = argparse.ArgumentParser(prog="simulation", description=__doc__)
+    parser.add_argument("--seed", type=int, help="run this seed only")
+    parser.add_argument("--verbose", action="store_true", help="with --seed: print what happens")
+    parser.add_argument("--seeds", type=int, default=10_000, help="how many [default: 10000]")
+    parser.add_argument("--first", type=int, default=0, help="first seed [default: 0]")
     options = parser.parse_args()
     began = time.process_time()
     if options.seed is None:
@@ -76,10 +76,10 @@ def main() -> int:
         happened["seeds"] = 1
     seconds = time.process_time() - began
     for report in failed:
-        print(told(report))
-    for what, times in happened.items():
-        print(f"{times:>12,} {what}")
-    print(f"{seconds:.0f} s of one core, {happened['seeds'] / seconds:.0f} seeds a second")
+        print(describe(report))
+    for event, times in happened.items():
+        print(f"{times:>12,} {event}")
+    print(f"{seconds:.0f} s of one core, {happened['seeds'] / seconds:.0f} seeds per second")
     return 1 if failed else 0
 
 
