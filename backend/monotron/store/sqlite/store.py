@@ -53,7 +53,7 @@ class SqliteStore(Store):
     max_batch_size = 512
 
     rule: ClassVar[Callable[..., Any]] = staticmethod(allocate)
-    """The rule that numbers a batch. The simulator replaces it in a broken store."""
+    """The counting rule. The simulator replaces it in a broken store."""
 
     def __init__(
         self, path: str, *, runtime: Runtime = PRODUCTION, connect: Connect = sqlite3.connect
