@@ -225,6 +225,7 @@ def test_idle_connections_do_not_delay_the_exit(tmp_path: Path) -> None:
             with pytest.raises(Disconnected):
                 connection.response()
         assert '"error"' not in server.log()
+        assert "shutting down (0 requests in flight)" in server.log()
 
 
 @pytest.mark.parametrize("length", [10, 65_536, 65_537, 1_000_000])
