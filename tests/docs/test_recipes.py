@@ -1,4 +1,4 @@
-"""The recipes of docs/ci run against a real server, with the shell and variables of their system."""
+"""The recipes of docs/ci run against a real server, with the shell and variables of CI systems."""
 
 from __future__ import annotations
 
