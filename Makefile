@@ -8,7 +8,7 @@ PACKAGES := rsync busybox nginx-light gcc libc6-dev
 # Tests start hundreds of processes. Each of them would compile every module that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run check test bench faults lint format gitlab lock setup-runners clean
+.PHONY: help run check test bench faults lint format gitlab docs lock setup-runners clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -43,6 +43,10 @@ format: .venv/.installed-test ## Format the code
 
 gitlab: ## Generate the GitLab YAML from gitlab/job.sh
 	$(PYTHON) gitlab/generate.py
+
+docs: .venv/.installed-test ## Generate the lists of docs/errors.md and docs/commands.md
+	PYTHONPATH=tests $(BIN)/python -m support.error_page
+	PYTHONPATH=tests $(BIN)/python -m docs.command_tables
 
 lock: .venv/bin/pip ## Update the lock file of CI
 	$(PIP) install pip-tools

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 from monotron_ci import __version__
 from monotron_ci.credential import Credential, authorization
 from monotron_ci.errors import Failure
-from monotron_ci.http import HttpResponse, RetryPolicy, checked_url, open_once, send
+from monotron_ci.http import HttpResponse, RetryPolicy, open_once, send
 from monotron_ci.responses import (
     INT64_MAX,
     NO_VERSION,
@@ -23,8 +23,7 @@ from monotron_ci.responses import (
     parse_page,
     parse_version,
 )
-
-__all__ = ["AGENT", "Client", "SeriesEntry", "VersionInfo"]
+from monotron_ci.urls import checked_url
 
 AGENT = f"monotron-ci/{__version__}"
 
@@ -50,7 +49,7 @@ class Client:
     def next(self, key: str, token: str) -> SeriesEntry:
         """The entry of the token. Assigns the next value if the token has none."""
         path = f"/v1/series/{_quote(key)}/{_quote(token)}?reuse=any"
-        response = self._ask("PUT", path)
+        response = self.request("PUT", path)
         reused = (response.headers.get("Monotron-Reused") or "").strip() == "true"
         entry = self._expect(response, parse_entry(response.json(), key, reused))
         return self._expect(response, entry if entry.token == token else None)
@@ -59,7 +58,7 @@ class Client:
         """The current entry of the series, or that of *token*. Its value is 0 if there is none."""
         path = f"/v1/series/{_quote(key)}" + (f"/{_quote(token)}" if token is not None else "")
         try:
-            response = self._ask("GET", path)
+            response = self.request("GET", path)
             return self._expect(response, parse_entry(response.json(), key, reused=True))
         except Failure as failure:
             if failure.code in ("series_not_found", "entry_not_found"):
@@ -89,7 +88,7 @@ class Client:
         """
         path = f"/v1/versions/{_quote(name)}/{_quote(token)}"
         body = messages.encode("utf-8", errors="replace") if messages is not None else None
-        response = self._ask("PUT", _with_query(path, query), body)
+        response = self.request("PUT", _with_query(path, query), body)
         version = self._expect(response, parse_version(response.json(), name))
         return self._expect(response, version if version.token == token else None)
 
@@ -105,7 +104,7 @@ class Client:
     def adopt(self, name: str, version: str) -> VersionInfo:
         """Continue from a version that was released without Monotron."""
         body = json.dumps({"version": version}).encode()
-        response = self._ask("PUT", f"/v1/versions/{_quote(name)}", body, "application/json")
+        response = self.request("PUT", f"/v1/versions/{_quote(name)}", body, "application/json")
         return self._expect(response, parse_version(response.json(), name))
 
     def releases(
@@ -113,15 +112,15 @@ class Client:
     ) -> tuple[list[VersionInfo], str | None]:
         """A page of releases, the highest version first, and the start of the next page."""
         query = {"limit": str(limit), **({"before": before} if before else {})}
-        response = self._ask("GET", _with_query(f"/v1/releases/{_quote(name)}", query))
+        response = self.request("GET", _with_query(f"/v1/releases/{_quote(name)}", query))
         return self._expect(response, parse_page(response.json(), name))
 
-    def long(self, method: str, path: str, seconds: float) -> Any:
+    def stream(self, method: str, path: str, seconds: float) -> Any:
         """The response with status 200 to a long request, which the caller reads and closes.
 
         It is requested once, and may pause for *seconds* between two bytes.
         """
-        response = open_once(self._request(method, path), seconds)
+        response = open_once(self._build_request(method, path), seconds)
         if response.status == 200:
             return response
         with response:
@@ -130,30 +129,33 @@ class Client:
 
     def _find(self, path: str, name: str) -> VersionInfo | None:
         try:
-            response = self._ask("GET", path)
+            response = self.request("GET", path)
             return self._expect(response, parse_version(response.json(), name))
         except Failure as failure:
             if failure.code == "version_not_found":
                 return None
             raise
 
-    def _ask(
+    def request(
         self,
         method: str,
         path: str,
         body: bytes | None = None,
         media_type: str = "text/plain",
         *,
-        again: bool = True,
+        retry: bool = True,
     ) -> HttpResponse:
-        """The response with status 200. Raises Failure for any other. Not *again*: no retries."""
-        request = self._request(method, path, body, media_type)
-        response = send(request, self._policy if again else self._policy.once())
+        """The response with status 200. Raises Failure for any other status.
+
+        Without *retry*, the request is sent once.
+        """
+        request = self._build_request(method, path, body, media_type)
+        response = send(request, self._policy if retry else self._policy.once())
         if response.status == 200:
             return response
         raise self._failure(response)
 
-    def _request(
+    def _build_request(
         self, method: str, path: str, body: bytes | None = None, media_type: str = "text/plain"
     ) -> urllib.request.Request:
         request = urllib.request.Request(f"{self.url}{path}", body, method=method)  # noqa: S310
@@ -168,13 +170,14 @@ class Client:
     def _expect(self, response: HttpResponse, parsed: _Parsed | None) -> _Parsed:
         """What was parsed from a response. Raises NoResponse if it could not be parsed."""
         if parsed is None:
-            raise self._not_ours(response)
+            raise self.foreign_response(response)
         return parsed
 
     def _failure(self, response: HttpResponse) -> Failure:
         return failure_of(response, self.url, self._url_source, self._credential)
 
-    def _not_ours(self, response: HttpResponse) -> Failure:
+    def foreign_response(self, response: HttpResponse) -> Failure:
+        """The error for a response that Monotron did not write."""
         return foreign_response(response, self.url, self._url_source)
 
 

@@ -1,6 +1,6 @@
 """HTTP requests that are retried until a response arrives or the time limit expires.
 
-Callers send only requests that can be repeated safely, or set `RetryPolicy.once`.
+Callers send only requests that can be repeated safely, or use `RetryPolicy.once`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from typing import Any, Callable, NamedTuple
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
-from monotron_ci.errors import Failure, NoResponse
+from monotron_ci.errors import NoResponse
 
 MAX_BODY_BYTES = 1 << 20
 """Responses of Monotron and GitHub are much smaller. The rest of a longer body is not read."""
@@ -27,8 +27,6 @@ ATTEMPT_TIMEOUT_SECONDS = 20.0
 
 RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 """The statuses that `curl --retry` retries."""
-
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class HttpResponse(NamedTuple):
@@ -91,39 +89,6 @@ def _opener() -> urllib.request.OpenerDirector:
     proxies = urllib.request.getproxies()
     https = {scheme: proxy for scheme, proxy in proxies.items() if scheme == "https"}
     return urllib.request.build_opener(urllib.request.ProxyHandler(https), _NoRedirect)
-
-
-def parse_url(url: str) -> SplitResult | None:
-    """The parts of an ASCII https:// URL, or http:// on loopback. None for any other text."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return None
-    if not host or not re.fullmatch(r"[\x21-\x7e]+", url):
-        return None
-    if not all(0 < len(label) < 64 for label in host.split(".")):
-        return None  # not a DNS name, and Python's codec for host names would fail
-    safe = parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK)
-    return parts if safe else None
-
-
-def checked_url(url: str, what: str) -> str:
-    """The URL of a server without a trailing slash. Raises Failure if it is invalid."""
-    text = url.strip().rstrip("/")
-    parts = parse_url(text)
-    if parts is None:
-        raise Failure(
-            f"{what} must be an https:// URL, because the API key is sent with every request. "
-            "http:// is allowed for localhost only.",
-            "Example: https://monotron.example.com",
-        )
-    if parts.username is not None or parts.query or parts.fragment:
-        raise Failure(
-            f"{what} must not contain credentials, a query or a fragment.",
-            "Use https://HOST, optionally with a port and a path. Pass the API key separately.",
-        )
-    return text
 
 
 def send(request: urllib.request.Request, policy: RetryPolicy) -> HttpResponse:

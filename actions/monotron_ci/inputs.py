@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from monotron_ci.credential import Credential, parse_credential
 from monotron_ci.errors import Failure
-from monotron_ci.http import checked_url
 from monotron_ci.responses import VERSION
+from monotron_ci.urls import checked_url
 
 MODES = ("semver", "counter")
 BUMPS = ("major", "minor", "patch", "final", "auto", "none")

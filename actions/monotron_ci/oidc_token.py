@@ -13,7 +13,8 @@ from monotron_ci import workflow_commands
 from monotron_ci.client import AGENT
 from monotron_ci.credential import Credential, parse_credential
 from monotron_ci.errors import Failure
-from monotron_ci.http import RetryPolicy, parse_url, send
+from monotron_ci.http import RetryPolicy, send
+from monotron_ci.urls import parse_url
 
 _PERMISSION = """permissions:
   id-token: write"""

@@ -14,8 +14,9 @@ from urllib.parse import quote
 from monotron_ci.client import AGENT
 from monotron_ci.credential import Credential
 from monotron_ci.errors import Failure
-from monotron_ci.http import HttpResponse, RetryPolicy, parse_url, send
+from monotron_ci.http import HttpResponse, RetryPolicy, send
 from monotron_ci.inputs import TAG_PREFIX
+from monotron_ci.urls import parse_url
 
 PERMISSION = """permissions:
   contents: write"""

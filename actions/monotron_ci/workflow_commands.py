@@ -16,7 +16,7 @@ def mask(secret: str) -> None:
 
 def error(title: str, text: str) -> None:
     """Add an error annotation to the page of the run. It does not end the step."""
-    _command(f"error title={_escape_property(title)}", printable(text))
+    _command(f"error title={_escape_property(title)}", replace_control_characters(text))
 
 
 def log(text: str) -> None:
@@ -26,12 +26,12 @@ def log(text: str) -> None:
 
 def escape_commands(text: str) -> str:
     """The text as one line without control characters, which the runner does not execute."""
-    line = printable(text).replace("\n", " ")
+    line = replace_control_characters(text).replace("\n", " ")
     # `::` at the start of a line begins a command, and `##[` anywhere begins one of the old kind.
     return line.replace("::", ":\u200b:").replace("##[", "#\u200b#[")
 
 
-def printable(text: str) -> str:
+def replace_control_characters(text: str) -> str:
     """The text with a space in place of each control character except line breaks."""
     return "".join(char if char.isprintable() or char == "\n" else " " for char in text)
 

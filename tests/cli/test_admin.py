@@ -183,6 +183,16 @@ class TestRunningServer:
             client.drop_database("operating")
 
 
+class TestEncoding:
+    def test_a_terminal_without_unicode_gets_escaped_characters(
+        self, operator: Terminal, account: str
+    ) -> None:
+        command = ("trust", "github", "a/b", *IDS, "--branch=main", account)
+        process = operator.start(*command, PYTHONIOENCODING="ascii")
+        assert (process.returncode, process.stderr) == (0, b"")
+        assert rb"branch main \u2192 read,write:series on all names" in process.stdout
+
+
 class TestInvalidUsage:
     @pytest.mark.parametrize(
         ("arguments", "message"),

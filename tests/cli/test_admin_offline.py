@@ -68,8 +68,14 @@ class TestFile:
     @pytest.mark.parametrize(
         ("store", "message"),
         [
-            ("mongodb://user:pa55@db.example.com/m", "through the API only"),
-            ("mongodb+srv://user:pa55@db.example.com/m", "through the API only"),
+            (
+                "mongodb://user:pa55@db.example.com/m",
+                "Other stores are administered through the API",
+            ),
+            (
+                "mongodb+srv://user:pa55@db.example.com/m",
+                "Other stores are administered through the API",
+            ),
             ("sqlite://", "must be sqlite:///FILE"),
             ("sqlite://monotron.db", "must be sqlite:///FILE"),
             ("monotron.db", "must be sqlite:///FILE"),

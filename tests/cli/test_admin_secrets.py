@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +37,12 @@ class TestSecrets:
 
         with StandIn(answer) as stand_in:
             operator.url = stand_in.url
-            errors = operator.fails(1, "key", "create", SERIES)
-            errors += operator.fails(1, "key", "create", SERIES, MONOTRON_API_KEY="mtk_k_canary")
+            commands = [
+                operator.start("key", "create", SERIES, **env)
+                for env in ({}, {"MONOTRON_API_KEY": "mtk_k_canary"})
+            ]
+        assert [process.returncode for process in commands] == [1, 1]
+        errors = b"".join(process.stdout + process.stderr for process in commands).decode()
         first, second = (request.headers["Authorization"] for request in stand_in.requests)
         assert (first, second) == (ROOT_KEY, "Bearer mtk_k_canary")
         assert b"create" in processes
@@ -60,21 +62,13 @@ class TestSecrets:
             )
             assert secret not in process.stderr + root_server.log()
 
-    def test_a_secret_that_cannot_be_written_must_be_revoked(
-        self, operator: Terminal, root_server: Server
-    ) -> None:
+    def test_a_secret_that_cannot_be_written_must_be_revoked(self, operator: Terminal) -> None:
         with Path("/dev/full").open("wb") as full:
-            process = subprocess.run(
-                [sys.executable, "-m", "monotron", "key", "create", SERIES],
-                env={"MONOTRON_URL": root_server.url, "MONOTRON_API_KEY": "root:correct-horse"},
-                stdout=full,
-                stderr=subprocess.PIPE,
-                text=True,
-                check=False,
-            )
+            process = operator.start("key", "create", SERIES, stdout=full)
+        errors = process.stderr.decode()
         assert process.returncode == 1
-        assert process.stderr.startswith("error: cannot write to standard output: ")
-        (key_id,) = re.findall(r"hint: the secret of (mtk_k_\w{8}) is lost: revoke", process.stderr)
+        assert errors.startswith("error: cannot write to standard output: ")
+        (key_id,) = re.findall(r"hint: the secret of (mtk_k_\w{8}) is lost: revoke", errors)
         assert key_id in operator.prints("key", "list")
 
     def test_only_the_id_of_a_pasted_secret_is_sent(self, operator: Terminal) -> None:

@@ -116,7 +116,7 @@ class TestRestore:
     def test_mongodb_is_refused_with_a_hint(self, backup: Path, offline: Terminal) -> None:
         arguments = ("restore", "backup.db", "--store=mongodb://h/d", "--fast-forward=1")
         errors = offline.fails(2, *arguments)
-        assert "hint: restore MongoDB with its own tools (mongorestore)" in errors
+        assert "Restore MongoDB with its own tools (mongorestore)" in errors
 
 
 class TestFastForward:

@@ -1,4 +1,4 @@
-"""What an audit of a store finds, and what it must not take for a finding."""
+"""The findings of an audit, and the states that are not findings."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from support.services import StoreServices
 
 WEB = "The series 'some-great-service' of account 1"
 SHOP = "of 'shop' in account 1"
-A = f"The release 0.1.0 {SHOP}, which the token 'a' has,"
-B = f"The release 0.1.1 {SHOP}, which the token 'b' has,"
-C = f"The release 0.2.0-rc.1 {SHOP}, which the token 'c' has,"
+A = f"The release 0.1.0 {SHOP} (token 'a')"
+B = f"The release 0.1.1 {SHOP} (token 'b')"
+C = f"The release 0.2.0-rc.1 {SHOP} (token 'c')"
 
 
 def audited(store: Store) -> AuditSlice:
@@ -44,10 +44,10 @@ def findings(store: Store) -> list[str]:
     return list(audited(store).findings)
 
 
-def give_versions(
+def assign_versions(
     store: Store, *steps: tuple[str, VersionRequest], name: str = "shop"
 ) -> list[str]:
-    """Give each token a version of the name, in turn."""
+    """Assign each token a version of the name, in order."""
 
     async def give() -> list[str]:
         versions = StoreServices(store).versions
@@ -64,7 +64,7 @@ def adopt(store: Store, version: str, name: str = "shop") -> None:
 
 @pytest.fixture
 def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So many that every end of a slice is met."""
+    """So small that tests reach every end of a slice."""
     for name, most in (("SERIES", 5), ("ENTRIES", 7), ("RELEASES", 4)):
         monkeypatch.setattr(sqlite_audit, f"{name}_IN_A_SLICE", most)
     for module in (audit, slices):
@@ -73,17 +73,17 @@ def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestAHealthyStore:
-    def test_that_is_empty_has_no_findings(self, store: Store) -> None:
+    def test_an_empty_store_has_no_findings(self, store: Store) -> None:
         assert audited(store) == AuditSlice()
 
-    def test_is_counted(self, store: Store) -> None:
+    def test_the_checked_rows_are_counted(self, store: Store) -> None:
         for token in "abcab":
             put(store, token)
         put_any(store, "a", OTHER)
-        give_versions(store, ("a", VersionRequest("minor")), ("b", VersionRequest()))
+        assign_versions(store, ("a", VersionRequest("minor")), ("b", VersionRequest()))
         assert audited(store) == AuditSlice((), series=4, entries=8, releases=2)
 
-    def test_may_have_raises_and_ends_of_lives(self, store: Store) -> None:
+    def test_advances_and_deletes_are_not_findings(self, store: Store) -> None:
         put(store, "a")
         store.advance_to(SERIES, 41, BY)
         assert findings(store) == []
@@ -105,13 +105,13 @@ class TestAHealthyStore:
             put(store, "z", series=OTHER)
         assert findings(store) == []
 
-    def test_may_have_a_raise_as_the_first_of_a_life(self, store: Store) -> None:
+    def test_an_advance_as_the_first_entry_is_not_a_finding(self, store: Store) -> None:
         store.advance_to(SERIES, 41, BY)
         assert audited(store) == AuditSlice((), series=1, entries=1)
         put(store, "a")
         assert audited(store) == AuditSlice((), series=1, entries=2)
 
-    def test_may_have_attributes_without_a_series(self, store: Store) -> None:
+    def test_attributes_without_values_are_not_a_finding(self, store: Store) -> None:
         store.attributes.merge(SERIES, "a", {"x": "1"})
         assert audited(store) == AuditSlice()
         put(store, "a")
@@ -120,16 +120,18 @@ class TestAHealthyStore:
         store.delete(OTHER, restart=False)
         assert audited(store) == AuditSlice()
 
-    def test_may_have_long_ledgers_and_many_series(self, store: Store, small_slices: None) -> None:
+    def test_long_ledgers_and_many_series_are_checked(
+        self, store: Store, small_slices: None
+    ) -> None:
         store.allocate([ask(f"{number}") for number in range(40)])
         many = [SeriesKey(1 + number % 2, f"s{number}") for number in range(40)]
         store.allocate([ask("t", Reuse.ANY, series) for series in many])
         store.allocate([ask(f"{number}", series=OTHER) for number in range(21)])
-        give_versions(store, *((f"{number}", VersionRequest()) for number in range(15)))
+        assign_versions(store, *((f"{number}", VersionRequest()) for number in range(15)))
         assert audited(store) == AuditSlice((), series=43, entries=116, releases=15)
 
-    def test_may_have_versions_of_all_kinds(self, store: Store) -> None:
-        given = give_versions(
+    def test_versions_of_all_kinds_are_not_findings(self, store: Store) -> None:
+        given = assign_versions(
             store,
             ("a", VersionRequest("minor", label="rc")),
             ("b", VersionRequest("minor", label="rc")),
@@ -151,17 +153,17 @@ class TestAHealthyStore:
         adopt(store, "4.5.6")
         adopt(store, "7.0.0")
         adopt(store, "0.3.0", name="other")
-        give_versions(store, ("g", VersionRequest()))
+        assign_versions(store, ("g", VersionRequest()))
         assert findings(store) == []
 
     @pytest.mark.parametrize("component", ["-major", "-minor-v1", "-patch-v1.1"])
     @pytest.mark.parametrize("restart", [False, True])
-    def test_may_have_components_that_were_restarted(
+    def test_a_restarted_component_series_is_not_a_finding(
         self, store: Store, component: str, restart: bool
     ) -> None:
         steps = ("major", "minor", "minor", "patch", "patch")
-        give_versions(store, *((bump, VersionRequest(bump)) for bump in steps))  # type: ignore[arg-type]
-        give_versions(
+        assign_versions(store, *((bump, VersionRequest(bump)) for bump in steps))  # type: ignore[arg-type]
+        assign_versions(
             store,
             ("x", VersionRequest()),
             ("y", VersionRequest("minor")),
@@ -170,23 +172,21 @@ class TestAHealthyStore:
         series = SeriesKey(1, f"shop{component}")
         store.delete(series, restart=restart)
         assert findings(store) == []
-        put(store, "by hand", series=series)
+        put(store, "directly", series=series)
         assert findings(store) == []
-        give_versions(store, ("a", VersionRequest()), ("b", VersionRequest("minor")))
+        assign_versions(store, ("a", VersionRequest()), ("b", VersionRequest("minor")))
         assert findings(store) == []
 
-    def test_may_have_an_adoption_that_a_crash_cut_short(self, store: Store) -> None:
-        give_versions(store, ("a", VersionRequest()))
+    def test_an_adoption_that_a_crash_interrupted_is_not_a_finding(self, store: Store) -> None:
+        assign_versions(store, ("a", VersionRequest()))
         adopted = StoreServices(store).versions._adoption
-        adopted._standing.raise_all = lambda *_: None  # type: ignore[method-assign]
+        adopted._state.advance_all_to = lambda *_: None  # type: ignore[method-assign]
         adopted.adopt(VersionName(1, "shop"), Version(4, 5, 6), BY)
         assert findings(store) == []
 
 
-class TestBesideOthers:
-    def test_what_is_given_raised_and_deleted_meanwhile_is_no_finding(
-        self, store: Store, small_slices: None
-    ) -> None:
+class TestConcurrentWrites:
+    def test_concurrent_writes_are_not_findings(self, store: Store, small_slices: None) -> None:
         series = [SeriesKey(1, f"s{number:02}") for number in range(60)]
         store.allocate([ask("t", Reuse.ANY, each) for each in series])
         store.allocate([ask(f"{number}") for number in range(30)])
@@ -201,14 +201,14 @@ class TestBesideOthers:
             if turns == 4:
                 store.delete(SERIES, restart=False)
             if turns % 10 == 0:
-                give_versions(store, (f"{turns}", VersionRequest()))
+                assign_versions(store, (f"{turns}", VersionRequest()))
         assert turns > 10
         assert found == []
         assert findings(store) == []
 
 
 class Sqlite:
-    """Rows of an SQLite store, changed by hand, with nothing that would prevent it."""
+    """The rows of an SQLite store, changed directly, without constraints that prevent it."""
 
     def __init__(self, store: SqliteStore) -> None:
         self.run = store._file._connection.execute
@@ -226,72 +226,72 @@ GENERATION = "(SELECT generation FROM series WHERE key = 'some-great-service')"
 
 IN_SQLITE: list[tuple[str, list[str], list[str]]] = [
     (
-        "a hole",
+        "a gap",
         [f"DELETE FROM entries WHERE generation = {GENERATION} AND value = 2"],
-        [f"{WEB} has no entry for 2, and no raise explains it."],
+        [f"{WEB} has no entry for 2, and no advance explains the gap."],
     ),
     (
-        "a large hole",
+        "a large gap",
         [f"DELETE FROM entries WHERE generation = {GENERATION} AND value IN (2, 3)"],
-        [f"{WEB} has no entry for 2 to 3, and no raise explains it."],
+        [f"{WEB} has no entry for 2 to 3, and no advance explains the gap."],
     ),
     (
-        "a hole that a later raise does not explain",
+        "a gap that a later advance does not explain",
         [
             f"DELETE FROM entries WHERE generation = {GENERATION} AND value = 2",
             f"UPDATE entries SET token = NULL WHERE generation = {GENERATION} AND value = 4",
         ],
-        [f"{WEB} has no entry for 2, and no raise explains it."],
+        [f"{WEB} has no entry for 2, and no advance explains the gap."],
     ),
     (
         "the newest entry",
         [f"DELETE FROM entries WHERE generation = {GENERATION} AND value = 5"],
-        [f"{WEB} stands at 5, and its ledger ends with 4."],
+        [f"{WEB} is at 5, but its ledger ends with 4."],
     ),
     (
         "all entries",
         [f"DELETE FROM entries WHERE generation = {GENERATION}"],
-        [f"{WEB} stands at 5, and its ledger is empty."],
+        [f"{WEB} is at 5, but its ledger is empty."],
     ),
     (
         "a head that fell",
         [f"UPDATE series SET value = 3 WHERE generation = {GENERATION}"],
-        [f"{WEB} stands at 3, and its ledger ends with 5."],
+        [f"{WEB} is at 3, but its ledger ends with 5."],
     ),
     (
         "a head that rose",
         [f"UPDATE series SET value = 6 WHERE generation = {GENERATION}"],
-        [f"{WEB} stands at 6, and its ledger ends with 5."],
+        [f"{WEB} is at 6, but its ledger ends with 5."],
     ),
     (
         "a head at nothing",
         [f"UPDATE series SET value = 0 WHERE generation = {GENERATION}"],
-        [f"{WEB} stands at 0, which is no value."],
+        [f"{WEB} is at 0, which is not a valid value."],
     ),
     (
         "another current token",
         [f"UPDATE series SET token = 'b' WHERE generation = {GENERATION}"],
-        [f"{WEB} has the current token 'b', and in its ledger 'e' has the value 5."],
+        [f"{WEB} has the current token 'b', but its ledger has 'e' for 5."],
     ),
     (
         "no current token",
         [f"UPDATE series SET token = NULL WHERE generation = {GENERATION}"],
-        [f"{WEB} has the current token None, and in its ledger 'e' has the value 5."],
+        [f"{WEB} has the current token None, but its ledger has 'e' for 5."],
     ),
     (
-        "a dead head with a ledger",
+        "an inactive head with a ledger",
         [f"UPDATE series SET is_active = 0, token = NULL WHERE generation = {GENERATION}"],
-        [f"{WEB} is deleted, and has a current token or entries all the same."],
+        [f"{WEB} is deleted, but has a current token or entries."],
     ),
     (
-        "a living ledger among the garbage",
+        "a ledger marked for deletion",
         [f"INSERT INTO deleted_generations VALUES ({GENERATION})"],
-        [f"{WEB} has a ledger that is about to be removed as garbage."],
+        [f"{WEB} has a ledger that is marked for deletion."],
     ),
     (
         "an entry below 1",
         [f"{ADD_ENTRY} ({GENERATION}, 0, 'x', 0)"],
-        [f"{WEB} has an entry with 0 (integer), which is no value."],
+        [f"{WEB} has an entry with 0 (integer), which is not a valid value."],
     ),
     (
         "a value twice",
@@ -302,7 +302,7 @@ IN_SQLITE: list[tuple[str, list[str], list[str]]] = [
         [f"{WEB} has two entries for 2."],
     ),
     (
-        "a value that is no integer",
+        "a value that is not an integer",
         [
             "LAX series",
             "LAX entries",
@@ -310,8 +310,8 @@ IN_SQLITE: list[tuple[str, list[str], list[str]]] = [
             f"UPDATE series SET value = 9.3e18 WHERE generation = {GENERATION}",
         ],
         [
-            f"{WEB} stands at 9.3e+18 (real), which is no value.",
-            f"{WEB} has an entry with 9.3e+18 (real), which is no value.",
+            f"{WEB} is at 9.3e+18 (real), which is not a valid value.",
+            f"{WEB} has an entry with 9.3e+18 (real), which is not a valid value.",
         ],
     ),
     (
@@ -323,10 +323,10 @@ IN_SQLITE: list[tuple[str, list[str], list[str]]] = [
         "a ledger without a series",
         [f"DELETE FROM series WHERE generation = {GENERATION}"],
         [
-            "There are entries of generation 1, which no series of any account has, and which is "
-            "not about to be removed.",
-            "There are attributes of generation 1, which no series of any account has, and which "
-            "is not about to be removed.",
+            "There are entries of generation 1, which belongs to no series and is not marked for "
+            "deletion.",
+            "There are attributes of generation 1, which belongs to no series and is not marked "
+            "for deletion.",
         ],
     ),
     (
@@ -337,37 +337,38 @@ IN_SQLITE: list[tuple[str, list[str], list[str]]] = [
             "UPDATE releases SET token = 'x' WHERE rowid = 4",
         ],
         [
-            f"{A} stands 2 times.",
-            f"The release 0.1.0 {SHOP}, which the token 'x' has, stands 2 times.",
+            f"{A} is recorded 2 times.",
+            f"The release 0.1.0 {SHOP} (token 'x') is recorded 2 times.",
         ],
     ),
     (
         "two versions of a token",
         ["LAX releases", "UPDATE releases SET token = 'a' WHERE version = '0.1.1'"],
         [
-            f"{A} is one of 2 of this token.",
-            f"The release 0.1.1 {SHOP}, which the token 'a' has, is one of 2 of this token.",
+            f"{A} is one of 2 releases of its token with this label.",
+            f"The release 0.1.1 {SHOP} (token 'a') is one of 2 releases of its token with "
+            "this label.",
         ],
     ),
     (
-        "a version at another place",
+        "a wrong sort key",
         ["UPDATE releases SET sort_key = '~' WHERE version = '0.1.1'"],
-        [f"{B} stands at the place '~' of another."],
+        [f"{B} has the sort key '~' of another version."],
     ),
     (
-        "a final version that says it is none",
+        "a final version recorded as a pre-release",
         ["UPDATE releases SET final = 0 WHERE version = '0.1.1'"],
-        [f"{B} stands in the channel '' of another."],
+        [f"{B} is recorded as a pre-release with the label ''."],
     ),
     (
-        "a pre-release in another channel",
+        "a pre-release with another label",
         ["UPDATE releases SET label = 'beta' WHERE version = '0.2.0-rc.1'"],
-        [f"{C} stands in the channel 'beta' of another."],
+        [f"{C} is recorded as a pre-release with the label 'beta'."],
     ),
     (
         "no version",
         ["UPDATE releases SET version = '1.2' WHERE version = '0.1.1'"],
-        [f"{B} has no version that could have been given.".replace("0.1.1", "1.2")],
+        [f"{B} has a version that Monotron does not assign.".replace("0.1.1", "1.2")],
     ),
     (
         "a component that was never counted",
@@ -375,7 +376,7 @@ IN_SQLITE: list[tuple[str, list[str], list[str]]] = [
             "DELETE FROM series WHERE key = 'shop-patch-v0.1'",
             "DELETE FROM entries WHERE generation = 4",
         ],
-        [f"{B} was counted by the series 'shop-patch-v0.1', which is not there."],
+        [f"{B} has its number from the series 'shop-patch-v0.1', which does not exist."],
     ),
 ]
 
@@ -386,19 +387,17 @@ class TestSqliteRows:
         [row[1:] for row in IN_SQLITE],
         ids=[row[0].replace(" ", "-") for row in IN_SQLITE],
     )
-    def test_that_contradict_one_another_are_found(
-        self, statements: list[str], expected: list[str]
-    ) -> None:
+    def test_contradicting_rows_are_found(self, statements: list[str], expected: list[str]) -> None:
         store = open_store("sqlite://")
         assert isinstance(store, SqliteStore)
-        ruinable(store)
+        fill(store)
         rows = Sqlite(store)
         for statement in statements:
             rows.lax(statement[4:]) if statement.startswith("LAX ") else rows.run(statement)
         assert findings(store) == expected
         store.close()
 
-    def test_of_a_component_below_what_was_released_are_found(self) -> None:
+    def test_a_component_series_below_a_release_is_found(self) -> None:
         now = [1_700_000_000.0]
 
         def clock() -> float:
@@ -407,7 +406,7 @@ class TestSqliteRows:
 
         store = open_store("sqlite://", runtime=Runtime(clock=clock))
         assert isinstance(store, SqliteStore)
-        give_versions(
+        assign_versions(
             store, ("a", VersionRequest("minor")), ("b", VersionRequest()), ("c", VersionRequest())
         )
         rows = Sqlite(store)
@@ -416,15 +415,15 @@ class TestSqliteRows:
         rows.run(f"UPDATE series SET value = 1, token = 'b' WHERE generation = {generation}")
         (found,) = findings(store)
         assert found == (
-            f"The release 0.1.2 {SHOP}, which the token 'c' has, is beyond the series "
-            "'shop-patch-v0.1', which stands at 1."
+            f"The release 0.1.2 {SHOP} (token 'c') is above the series "
+            "'shop-patch-v0.1', which is at 1."
         )
         store.close()
 
-    def test_in_a_damaged_file_are_found_when_nobody_else_needs_it(self) -> None:
+    def test_a_damaged_file_is_found_if_no_one_else_uses_it(self) -> None:
         store = open_store("sqlite://")
         assert isinstance(store, SqliteStore)
-        ruinable(store)
+        fill(store)
         rows = Sqlite(store)
         rows.run("PRAGMA ignore_check_constraints = OFF")
         assert not any(each.findings for each in store.audit(alone=True))
@@ -438,13 +437,13 @@ class TestSqliteRows:
         store.close()
 
 
-def ruinable(store: Store) -> None:
+def fill(store: Store) -> None:
     """A series with a, b, c, d and e, another, attributes, and some versions."""
     for token in "abcde":
         put(store, token)
     store.attributes.merge(SERIES, "a", {"x": "1"})
     put(store, "a", series=OTHER)
-    give_versions(
+    assign_versions(
         store,
         ("a", VersionRequest("minor")),
         ("b", VersionRequest()),
@@ -489,67 +488,71 @@ def twice(collection: str, condition: dict[str, Any], **fields: Any) -> Ruin:
 
 
 IN_MONGODB: list[tuple[str, Ruin, list[str]]] = [
-    ("a hole", lost(2), [f"{WEB} has no entry for 2, and no raise explains it."]),
-    ("a large hole", lost(2, 3), [f"{WEB} has no entry for 2 to 3, and no raise explains it."]),
+    ("a gap", lost(2), [f"{WEB} has no entry for 2, and no advance explains the gap."]),
+    (
+        "a large gap",
+        lost(2, 3),
+        [f"{WEB} has no entry for 2 to 3, and no advance explains the gap."],
+    ),
     (
         "the entries before the batch",
         lost(3, 4, 5),
-        [f"{WEB} has no entry for 3 to 4, and no raise explains it."],
+        [f"{WEB} has no entry for 3 to 4, and no advance explains the gap."],
     ),
     (
         "a head that fell",
         head(value=Int64(3), token="c", batch=["c"]),
-        [f"{WEB} stands at 3, and its ledger has an entry for 5."],
+        [f"{WEB} is at 3, but its ledger has an entry for 5."],
     ),
     (
         "a head that rose",
         head(value=Int64(7), token="g", batch=["g"]),
-        [f"{WEB} has no entry for 6, and no raise explains it."],
+        [f"{WEB} has no entry for 6, and no advance explains the gap."],
     ),
     (
         "a head below its batch",
         head(value=Int64(0)),
-        [f"{WEB} stands at 0, and its last step gave 1 values."],
+        [f"{WEB} is at 0, but its last batch has 1 tokens."],
     ),
     (
         "another current token",
         head(token="b"),
-        [f"{WEB} has the current token 'b', and gave its value 5 to 'e'."],
+        [f"{WEB} has the current token 'b', but its batch has 'e' for 5."],
     ),
     (
         "a batch that the ledger contradicts",
         head(token="x", batch=["x"]),
-        [f"{WEB} gave its value 5 to 'x', and in its ledger 'e' has it."],
+        [f"{WEB} has 'x' for 5 in its batch, but 'e' in its ledger."],
     ),
     (
-        "a dead head with a token",
+        "an inactive head with a token",
         head(batch=[]),
-        [f"{WEB} is deleted, and has a current token all the same."],
+        [f"{WEB} is deleted, but has a current token."],
     ),
     (
         "an entry above the head",
         entry(Int64(6)),
-        [f"{WEB} stands at 5, and its ledger has an entry for 6."],
+        [f"{WEB} is at 5, but its ledger has an entry for 6."],
     ),
     (
         "an entry below 1",
         entry(Int64(0)),
-        [f"{WEB} has an entry with 0 (Int64), which is no value of 64 bits."],
+        [f"{WEB} has an entry with 0 (Int64), which is not a 64-bit integer."],
     ),
     (
         "an entry of 32 bits",
         lambda database: (lost(2)(database), entry(2)(database)),
-        [f"{WEB} has an entry with 2 (int), which is no value of 64 bits."],
+        [f"{WEB} has an entry with 2 (int), which is not a 64-bit integer."],
     ),
     (
-        "an entry that is no integer",
+        "an entry that is not an integer",
         lambda database: (lost(2)(database), entry(2.0)(database)),
-        [f"{WEB} has an entry with 2.0 (float), which is no value of 64 bits."],
+        [f"{WEB} has an entry with 2.0 (float), which is not a 64-bit integer."],
     ),
     (
-        "a head that is no integer",
+        "a head that is not an integer",
         head(value=9.3e18),
-        [f"{WEB} stands at 9.3e+18 (float), which is no value of 64 bits."],
+        [f"{WEB} is at 9.3e+18 (float), which is not a 64-bit integer."],
     ),
     (
         "a head without a generation",
@@ -570,37 +573,37 @@ IN_MONGODB: list[tuple[str, Ruin, list[str]]] = [
     (
         "a version twice",
         twice("releases", {"version": "0.1.0"}, token="x"),
-        [f"The release 0.1.0 {SHOP}, which the token 'x' has, stands twice."],
+        [f"The release 0.1.0 {SHOP} (token 'x') is recorded twice."],
     ),
     (
         "two versions of a token",
         lambda database: (database.releases.drop_indexes(), release("0.1.1", token="a")(database)),
-        ["The token 'a' has two releases of 'shop' in account 1, both in the channel ''."],
+        ["The token 'a' has two releases of 'shop' in account 1, both with the label ''."],
     ),
     (
-        "a version at another place",
+        "a wrong sort key",
         release("0.1.1", sort_key="~"),
-        [f"{B} stands at the place '~' of another."],
+        [f"{B} has the sort key '~' of another version."],
     ),
     (
-        "a final version that says it is none",
+        "a final version recorded as a pre-release",
         release("0.1.1", final=False),
-        [f"{B} stands in the channel '' of another."],
+        [f"{B} is recorded as a pre-release with the label ''."],
     ),
     (
-        "a pre-release in another channel",
+        "a pre-release with another label",
         release("0.2.0-rc.1", label="beta"),
-        [f"{C} stands in the channel 'beta' of another."],
+        [f"{C} is recorded as a pre-release with the label 'beta'."],
     ),
     (
         "no version",
         release("0.1.1", version="1.2"),
-        [f"{B} has no version that could have been given.".replace("0.1.1", "1.2")],
+        [f"{B} has a version that Monotron does not assign.".replace("0.1.1", "1.2")],
     ),
     (
-        "a time that is no integer",
+        "a time that is not an integer",
         release("0.1.1", created_at=1.5),
-        [f"{B} has a time that is no integer of 64 bits."],
+        [f"{B} has a time that is not a 64-bit integer."],
     ),
     (
         "a component that was never counted",
@@ -608,7 +611,7 @@ IN_MONGODB: list[tuple[str, Ruin, list[str]]] = [
             database.series.delete_one({"key": "shop-patch-v0.1"}),
             database.entries.delete_many({"key": "shop-patch-v0.1"}),
         ),
-        [f"{B} was counted by the series 'shop-patch-v0.1', which is not there."],
+        [f"{B} has its number from the series 'shop-patch-v0.1', which does not exist."],
     ),
 ]
 
@@ -616,7 +619,7 @@ IN_MONGODB: list[tuple[str, Ruin, list[str]]] = [
 @pytest.fixture
 def mongo(database_url: str) -> Iterator[tuple[MongoStore, Any]]:
     store = open_store(database_url)
-    ruinable(store)
+    fill(store)
     store.delete(SERIES, restart=True)
     for token in "abcd":
         put(store, token)
@@ -642,7 +645,7 @@ class TestMongoDocuments:
         [row[1:] for row in IN_MONGODB],
         ids=[row[0].replace(" ", "-") for row in IN_MONGODB],
     )
-    def test_that_contradict_one_another_are_found(
+    def test_contradicting_rows_are_found(
         self, mongo: tuple[MongoStore, Any], ruin: Ruin, expected: list[str]
     ) -> None:
         store, database = mongo
@@ -650,16 +653,14 @@ class TestMongoDocuments:
         ruin(database)
         assert findings(store) == expected
 
-    def test_of_a_batch_that_is_not_sealed_yet_are_no_finding(
-        self, mongo: tuple[MongoStore, Any]
-    ) -> None:
+    def test_an_unsealed_batch_is_not_a_finding(self, mongo: tuple[MongoStore, Any]) -> None:
         store, database = mongo
         head(value=Int64(8), token="h", batch=["f", "g", "h"])(database)
         assert audited(store) == AuditSlice((), series=5, entries=12, releases=3)
         head(value=Int64(100), token="h", batch=[None, "g", "h"])(database)
         assert findings(store) == []
 
-    def test_are_read_along_an_index(self, mongo: tuple[MongoStore, Any]) -> None:
+    def test_ledgers_are_read_along_an_index(self, mongo: tuple[MongoStore, Any]) -> None:
         _, database = mongo
         order = [(field, 1) for field in ("account", "key", "generation", "value")]
         conditions = [

@@ -1,4 +1,4 @@
-"""What else goes on while a version is given, and what an error says of what was applied."""
+"""Concurrent changes while a version is assigned, and `applied` in errors."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from monotron.errors import (
     MonotronError,
     SeriesExhausted,
     StoreUnavailable,
-    TokenTaken,
-    in_doubt,
 )
 from monotron.model import conventional_commits as commits
 from monotron.model.allocation import AllocationRequest
@@ -27,12 +25,12 @@ from support.services import StoreServices
 T = TypeVar("T")
 
 NAME = "some-great-service"
-PRODUCT = VersionName(1, NAME)
+VERSION_NAME = VersionName(1, NAME)
 RC = VersionRequest(bump="minor", label="rc")
 
 
-class Domain:
-    """The domains of a store within one running loop."""
+class Services:
+    """The services of a store within one running loop."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -40,157 +38,182 @@ class Domain:
         self.series, self.versions = services.series, services.versions
 
     async def next(
-        self, token: str, wanted: VersionRequest | None = None, text: bytes = b""
+        self, token: str, request: VersionRequest | None = None, text: bytes = b""
     ) -> str:
-        answer = await self.versions.next(1, NAME, token, wanted or VersionRequest(), text)
-        return str(answer.release.version)
+        result = await self.versions.next(1, NAME, token, request or VersionRequest(), text)
+        return str(result.release.version)
 
     async def adopt(self, version: str) -> None:
         await self.versions.adopt(1, NAME, Version.parse(version), ANYBODY)
 
 
-def key(scope: str) -> SeriesKey:
-    return SeriesKey(1, f"{NAME}-{scope}")
+def key(suffix: str) -> SeriesKey:
+    return SeriesKey(1, f"{NAME}-{suffix}")
 
 
-def once(owner: Any, name: str, instead: Callable[..., Any], *, with_method: bool = False) -> None:
-    """Have *instead* called in place of a method, the next time; with the method, if it likes."""
+def replace_once(
+    owner: Any, name: str, replacement: Callable[..., Any], *, with_method: bool = False
+) -> None:
+    """Call *replacement* instead of the next call of a method, with the method if requested."""
     method = getattr(owner, name)
 
-    def call(*args: Any, **more: Any) -> Any:
+    def call(*args: Any, **kwargs: Any) -> Any:
         setattr(owner, name, method)
-        return instead(*([method] if with_method else []), *args, **more)
+        return replacement(*([method] if with_method else []), *args, **kwargs)
 
     setattr(owner, name, call)
 
 
-def run(store: Store, ask: Callable[[Domain], Coroutine[Any, Any, T]]) -> T:
-    async def within_a_loop() -> T:
-        return await ask(Domain(store))
+def run(store: Store, call: Callable[[Services], Coroutine[Any, Any, T]]) -> T:
+    async def in_loop() -> T:
+        return await call(Services(store))
 
-    return asyncio.run(within_a_loop())
+    return asyncio.run(in_loop())
 
 
 class TestApplied:
-    """What an error says of whether something was applied."""
+    """`applied` in errors: whether the request changed something."""
 
-    def test_an_error_that_requests_share_is_each_ones_own(self) -> None:
-        """T has counted a number before, and U has not."""
+    def test_requests_that_share_a_failed_batch_get_their_own_errors(self) -> None:
+        """T has allocated a value before, and U has not."""
         store = open_store("sqlite://")
 
         def begin(
             requests: Sequence[AllocationRequest],
         ) -> Callable[[], list[Allocation | MonotronError]]:
             def finish() -> list[Allocation | MonotronError]:
-                raise StoreUnavailable("The store does not answer.")
+                raise StoreUnavailable("The store does not respond.")
 
             return finish if len(requests) > 1 else begin_allocate(requests)
 
         begin_allocate = store.begin_allocate
         store.begin_allocate = begin  # type: ignore[method-assign]
 
-        async def ask(domain: Domain) -> tuple[MonotronError, MonotronError]:
-            next_, shared = domain.series.next, list[asyncio.Future[Allocation]]()
+        async def call(services: Services) -> tuple[MonotronError, MonotronError]:
+            next_, shared = services.series.next, list[asyncio.Future[Allocation]]()
 
-            def next_with_another(series: SeriesKey, *args: Any, **more: Any) -> Any:
+            def next_with_another(series: SeriesKey, *args: Any, **kwargs: Any) -> Any:
                 if recorded:
                     shared.append(next_(key("other"), "U", Reuse.ANY, ANYBODY))
-                return next_(series, *args, **more)
+                return next_(series, *args, **kwargs)
 
             def record(*_: object) -> None:
                 recorded.append(True)
 
             recorded: list[bool] = []
-            once(domain.versions, "_record", record)
-            domain.series.next = next_with_another  # type: ignore[method-assign, assignment]
+            replace_once(services.versions, "_record", record)
+            services.series.next = next_with_another  # type: ignore[method-assign, assignment]
             with pytest.raises(StoreUnavailable) as of_t:
-                await domain.next("T")
+                await services.next("T")
             with pytest.raises(StoreUnavailable) as of_u:
                 await shared[0]
             return of_t.value, of_u.value
 
-        of_t, of_u = run(store, ask)
+        of_t, of_u = run(store, call)
         assert (of_t.applied, of_u.applied) == ("unknown", "no")
         assert of_t.detail == of_u.detail
 
-    def test_a_refusal_after_a_number_was_counted_is_in_doubt(self, store: Store) -> None:
+    def test_a_refusal_after_an_allocation_is_in_doubt(self, store: Store) -> None:
         last = Version(1, 2, INT64_MAX)
 
-        async def ask(domain: Domain) -> MonotronError:
-            await domain.adopt(f"1.2.{INT64_MAX - 1}")
-            once(
-                domain.versions,
+        async def call(services: Services) -> MonotronError:
+            await services.adopt(f"1.2.{INT64_MAX - 1}")
+            replace_once(
+                services.versions,
                 "_record",
-                lambda *_: domain.versions._adopt(PRODUCT, last, ANYBODY) and None,
+                lambda *_: services.versions._adopt(VERSION_NAME, last, ANYBODY) and None,
             )
             with pytest.raises(SeriesExhausted) as refused:
-                await domain.next("T")
+                await services.next("T")
             return refused.value
 
-        assert run(store, ask).applied == "unknown"
+        assert run(store, call).applied == "unknown"
 
-    def test_a_refusal_before_is_not(self, store: Store) -> None:
-        async def ask(domain: Domain) -> MonotronError:
-            await domain.adopt(f"1.2.{INT64_MAX}")
+    def test_a_refusal_before_an_allocation_is_not_in_doubt(self, store: Store) -> None:
+        async def call(services: Services) -> MonotronError:
+            await services.adopt(f"1.2.{INT64_MAX}")
             with pytest.raises(SeriesExhausted) as refused:
-                await domain.next("T")
+                await services.next("T")
             return refused.value
 
-        assert run(store, ask).applied == "no"
-
-    def test_a_copy_in_doubt_says_the_same_but_for_that(self) -> None:
-        taken = TokenTaken("It has another.", version="1.3.0", bump="minor")
-        with pytest.raises(TokenTaken) as raised, in_doubt():
-            raise taken
-        copy = raised.value
-        assert (taken.applied, copy.applied) == ("no", "unknown")
-        assert (copy.detail, str(copy), copy.members()) == (
-            taken.detail,
-            str(taken),
-            taken.members(),
-        )
+        assert run(store, call).applied == "no"
 
 
-class TestMeanwhile:
-    """What another request did between two steps of this one."""
+class TestConcurrentChanges:
+    """Changes by another request between two store calls of this one."""
 
     @pytest.mark.parametrize(
-        ("wanted", "version"),
+        ("request_", "version"),
         [
             (VersionRequest(bump="final"), "1.3.0"),
             (VersionRequest(bump="auto"), "1.3.0"),
             (RC, "1.3.0-rc.1"),
         ],
     )
-    def test_a_token_that_seemed_to_have_no_version_is_not_refused(
-        self, store: Store, wanted: VersionRequest, version: str
+    def test_a_token_with_an_unseen_version_is_not_refused(
+        self, store: Store, request_: VersionRequest, version: str
     ) -> None:
-        async def ask(domain: Domain) -> list[str]:
-            await domain.adopt("1.2.57")
-            given = [
-                await domain.next("T", RC),
-                await domain.next("T", VersionRequest(bump="final")),
+        async def call(services: Services) -> list[str]:
+            await services.adopt("1.2.57")
+            versions = [
+                await services.next("T", RC),
+                await services.next("T", VersionRequest(bump="final")),
             ]
-            # As a primary may, that was elected just now.
+            # A newly elected primary can return such a stale result.
             store.releases.of_token = lambda *_: None  # type: ignore[method-assign]
-            return [*given, await domain.next("T", wanted)]
+            return [*versions, await services.next("T", request_)]
 
-        assert run(store, ask) == ["1.3.0-rc.1", "1.3.0", version]
+        assert run(store, call) == ["1.3.0-rc.1", "1.3.0", version]
 
-    def test_an_adoption_of_what_a_token_is_just_given_finds_it(self, store: Store) -> None:
-        async def ask(domain: Domain) -> VersionResult:
-            await domain.adopt("1.2.57")
+    def test_an_adoption_returns_a_version_that_a_token_gets_concurrently(
+        self, store: Store
+    ) -> None:
+        async def call(services: Services) -> VersionResult:
+            await services.adopt("1.2.57")
 
             def add(method: Callable[[Release], Release | None], release: Release) -> Any:
                 assert method(release._replace(token="T", bump="patch"))
                 return method(release)
 
-            once(store.releases, "add", add, with_method=True)
-            return await domain.versions.adopt(1, NAME, Version(1, 2, 58), ANYBODY)
+            replace_once(store.releases, "add", add, with_method=True)
+            return await services.versions.adopt(1, NAME, Version(1, 2, 58), ANYBODY)
 
-        answer = run(store, ask)
-        assert (answer.release.token, answer.reused, answer.latest) == ("T", True, True)
+        result = run(store, call)
+        assert (result.release.token, result.reused, result.latest) == ("T", True, True)
         assert store.high_water_marks([key("patch-v1.2")]) == [58]
+
+    def test_a_series_restarted_before_the_allocation_assigns_no_lower_version(
+        self, store: Store
+    ) -> None:
+        async def call(services: Services) -> str:
+            await services.adopt("1.2.57")
+
+            def restart_and_allocate(method: Callable[..., Any], *args: Any) -> Any:
+                store.delete(key("patch-v1.2"), restart=True)
+                return method(*args)
+
+            replace_once(services.versions, "_allocate", restart_and_allocate, with_method=True)
+            return await services.next("T")
+
+        assert run(store, call) == "1.2.58"
+
+    def test_a_prerelease_of_a_concurrently_released_target_gets_the_next_target(
+        self, durable_store: Store
+    ) -> None:
+        async def release(services: Services) -> str:
+            return await services.next("U", VersionRequest(bump="minor"))
+
+        async def call(services: Services) -> str:
+            await services.adopt("1.2.57")
+
+            def release_and_record(method: Callable[..., Any], *args: Any) -> Any:
+                assert run(durable_store, release) == "1.3.0"
+                return method(*args)
+
+            replace_once(services.versions, "_record", release_and_record, with_method=True)
+            return await services.next("T", RC)
+
+        assert run(durable_store, call) == "1.4.0-rc.1"
 
     def test_commit_messages_are_read_once(
         self, store: Store, monkeypatch: pytest.MonkeyPatch
@@ -203,27 +226,29 @@ class TestMeanwhile:
 
         monkeypatch.setattr("monotron.services.versions.planner.commits.decide", decide)
 
-        async def ask(domain: Domain) -> list[str]:
-            await domain.adopt("1.2.57")
-            once(domain.versions, "_record", lambda *_: None)  # overtaken
+        async def call(services: Services) -> list[str]:
+            await services.adopt("1.2.57")
+            replace_once(
+                services.versions, "_record", lambda *_: None
+            )  # as if a concurrent request got the value
             auto = VersionRequest(bump="auto")
-            return [await domain.next("T", auto, b"feat: x") for _ in range(2)]
+            return [await services.next("T", auto, b"feat: x") for _ in range(2)]
 
-        assert run(store, ask) == ["1.3.0"] * 2
+        assert run(store, call) == ["1.3.0"] * 2
         assert read == ["feat: x"]
 
-    def test_the_latest_is_one_that_was_so_at_one_moment(self, database_url: str) -> None:
-        """A major and then a hotfix of the old line, while the high_water_marks are read."""
+    def test_the_latest_version_existed_at_one_moment(self, database_url: str) -> None:
+        """A major version and a hotfix of the old line are assigned during the read."""
         store = open_store(database_url)
 
-        async def prepare(domain: Domain) -> None:
-            await domain.adopt("1.2.57")
+        async def prepare(services: Services) -> None:
+            await services.adopt("1.2.57")
 
-        async def release(domain: Domain) -> list[str]:
+        async def release(services: Services) -> list[str]:
             line = VersionRequest(line=Line(1, 2))
             return [
-                await domain.next("a", VersionRequest(bump="major")),
-                await domain.next("b", line),
+                await services.next("a", VersionRequest(bump="major")),
+                await services.next("b", line),
             ]
 
         def read(method: Callable[..., Any], *args: Any) -> Any:
@@ -232,16 +257,16 @@ class TestMeanwhile:
 
         run(store, prepare)
         versions = StoreServices(store).versions
-        once(store._heads, "read", read, with_method=True)  # type: ignore[attr-defined]
-        assert str(versions._latest(PRODUCT).release.version) in ("1.2.57", "2.0.0")
+        replace_once(store._heads, "read", read, with_method=True)  # type: ignore[attr-defined]
+        assert str(versions._lookup.latest(VERSION_NAME).release.version) in ("1.2.57", "2.0.0")
         store.close()
 
 
-class TestSkipped:
-    """A token that comes back after a crash skips at most the number that was of no use."""
+class TestRetryAfterCrash:
+    """A retry after a crash skips at most the value that cannot be used."""
 
     @pytest.mark.parametrize(
-        ("scope", "adopted", "wanted", "version"),
+        ("suffix", "adopted", "request_", "version"),
         [
             ("patch-v1.2", "1.2.58", VersionRequest(), "1.2.59"),
             ("minor-v1", "1.3.0", VersionRequest(bump="minor"), "1.4.0"),
@@ -251,13 +276,13 @@ class TestSkipped:
             ("rc-v1.3.0", "1.2.90", RC, "1.3.0-rc.1"),
         ],
     )
-    def test_it_gets_the_next_one(
-        self, store: Store, scope: str, adopted: str, wanted: VersionRequest, version: str
+    def test_a_retry_gets_the_next_version(
+        self, store: Store, suffix: str, adopted: str, request_: VersionRequest, version: str
     ) -> None:
-        async def ask(domain: Domain) -> list[str]:
-            await domain.adopt("1.2.57")
-            await domain.series.next(key(scope), "T", Reuse.ANY, ANYBODY)
-            await domain.adopt(adopted)
-            return [await domain.next("T", wanted) for _ in range(2)]
+        async def call(services: Services) -> list[str]:
+            await services.adopt("1.2.57")
+            await services.series.next(key(suffix), "T", Reuse.ANY, ANYBODY)
+            await services.adopt(adopted)
+            return [await services.next("T", request_) for _ in range(2)]
 
-        assert run(store, ask) == [version] * 2
+        assert run(store, call) == [version] * 2

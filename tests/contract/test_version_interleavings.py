@@ -1,7 +1,7 @@
-"""Two requests of one name, the second between any two steps of the first.
+"""Two concurrent requests for one name: the second runs between any two store calls of the first.
 
-Whatever the first has read by then is old when it goes on. What both are told, and what the next
-one is given, must be what comes of the two in one order or the other.
+Everything that the first request has read can be outdated when it continues. Both responses, and
+the response to a third request, must equal those of one of the two sequential orders.
 """
 
 from __future__ import annotations
@@ -14,40 +14,25 @@ from typing import Any
 
 import pytest
 
-from contract.test_version_examples import wanted
-from monotron.errors import MonotronError
-from monotron.model.semver import parse_final
-from monotron.model.series import ANYBODY
+from contract.version_notation import Notation
 from monotron.store import Store, open_store
 from support.mongod import ReplicaSet
-from support.services import StoreServices
 
-NAME = "some-great-service"
 accounts = count(1)
 
-# What was there before, and what may then be asked for at once. A bare version is adopted.
-NEW = ("", ["a", "a?bump=minor", "a?prerelease=rc", "0.0.1", "1.4.2"])
-INITIAL = ("", [f"a?initial=1.4.2{more}" for more in ("", "&bump=minor", "&line=1")] + ["1.4.2"])
-ADOPTED = (
-    "1.2.57",
-    [
-        *("a", "a?bump=minor", "a?bump=major", "a?line=1.2", "a?bump=auto"),
-        *("a?prerelease=rc", "a?bump=minor&prerelease=rc"),
-        *("1.2.58", "1.2.70", "1.3.0", "2.0.0", "2.3.4"),
-    ],
-)
-PRE_RELEASED = (
+# What happened before, and one request of each kind that can be concurrent then.
+NEW = ("", ["a", "a?prerelease=rc", "1.4.2"])
+INITIAL = ("", ["a?initial=1.4.2", "a?initial=1.4.2&line=1", "1.4.2"])
+ADOPTED = ("1.2.57", ["a", "a?bump=major", "a?prerelease=rc", "1.2.58", "1.3.0", "2.3.4"])
+PRERELEASED = (
     "1.2.57 x?bump=minor&prerelease=rc",
-    [
-        *("a?bump=final", "x?bump=final", "a?bump=minor", "a?bump=major"),
-        *("a?bump=minor&prerelease=rc", "1.3.0", "1.3.5"),
-    ],
+    ["a?bump=final", "a?bump=minor", "a?bump=minor&prerelease=rc", "1.3.0", "1.3.5"],
 )
-OLD_LINE = ("1.2.57 x?bump=major", ["a?line=1.2", "a?line=1&bump=minor", "a", "2.0.1"])
+OLD_LINE = ("1.2.57 x?bump=major", ["a?line=1.2", "a?line=1&bump=minor", "2.0.1"])
 
 
 def pairs(*scenes: tuple[str, list[str]]) -> list[tuple[str, str, str]]:
-    """A scene, a request, and another: of another token, or the same once more."""
+    """Each request of a scene with itself, and with each request for another token."""
     return [
         (before, first, second)
         for before, requests in scenes
@@ -56,97 +41,92 @@ def pairs(*scenes: tuple[str, list[str]]) -> list[tuple[str, str, str]]:
     ]
 
 
-class Watched:
-    """A store, or its records, that says so before each call."""
+class ObservedStore:
+    """A store, or its releases, that reports each call before it is made."""
 
-    def __init__(self, watched: Any, before: Callable[[], None]) -> None:
-        self._watched = watched
+    def __init__(self, observed: Any, before: Callable[[], None]) -> None:
+        self._observed = observed
         self._before = before
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._watched, name)
+        attribute = getattr(self._observed, name)
         if name == "releases":
-            return Watched(found, self._before)
-        if name == "after_commit" or not callable(found):
-            return found
+            return ObservedStore(attribute, self._before)
+        if name == "after_commit" or not callable(attribute):
+            return attribute
 
-        def call(*args: Any, **more: Any) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
             self._before()
-            return found(*args, **more)
+            return attribute(*args, **kwargs)
 
         return call
 
 
-class Asker:
-    """Asks for versions, on a thread and a loop of its own."""
+class Caller:
+    """Requests versions, on a thread and an event loop of its own."""
 
     def __init__(self, store: Any) -> None:
-        self._services = StoreServices(store)
-        self._versions = self._services.versions
+        self._notation = Notation(store)
         self._thread = ThreadPoolExecutor(1)
         self._runner = self._thread.submit(asyncio.Runner).result()
 
-    def ask(self, account: int, request: str) -> str:
+    def request(self, account: int, request: str) -> str:
         """The version, or the code of the error."""
-        return self._thread.submit(self._runner.run, self._ask(account, request)).result()
-
-    async def _ask(self, account: int, request: str) -> str:
-        token, _, query = request.partition("?")
-        try:
-            if request[0].isdigit():
-                answer = await self._versions.adopt(account, NAME, parse_final(request), ANYBODY)
-            else:
-                asked = self._versions.next(account, NAME, token, wanted(query), b"feat: c")
-                answer = await asked
-        except MonotronError as error:
-            return error.code
-        return str(answer.release.version)
+        self._notation.account = account
+        call = self._notation.version(request, "feat: c")
+        return self._thread.submit(self._runner.run, call).result()
 
     def close(self) -> None:
         self._thread.submit(self._runner.close).result()
         self._thread.shutdown()
-        self._services.close()
+        self._notation.services.close()
 
 
 class Stage:
-    """One asker who can be interrupted, and one who interrupts."""
+    """A caller that can be interrupted, and one that interrupts it."""
 
     def __init__(self, store: Store) -> None:
         self._interrupt: Callable[[], None] = lambda: None
-        self.first = Asker(Watched(store, lambda: self._interrupt()))
-        self.second = Asker(store)
+        self.first = Caller(ObservedStore(store, lambda: self._interrupt()))
+        self.second = Caller(store)
 
     def close(self) -> None:
         self.first.close()
         self.second.close()
 
-    def one_after_the_other(self, scene: str, *requests: str) -> list[str]:
-        """The answers to the requests, and to the next."""
+    def sequential(self, scene: str, *requests: str) -> list[str]:
+        """The responses to the requests, and to a further one."""
         account = next(accounts)
         for each in scene.split():
-            self.second.ask(account, each)
-        return [self.second.ask(account, each) for each in (*requests, "next")]
+            self.second.request(account, each)
+        return [self.second.request(account, each) for each in (*requests, "next")]
 
-    def interrupted(self, scene: str, first: str, second: str, step: int) -> list[str] | None:
-        """The answers to both and to the next; None: the first has no such step."""
+    def interleaved(self, scene: str, first: str, second: str, call: int) -> list[str] | None:
+        """The responses to both and to a further request.
+
+        The second request runs before the numbered store call of the first. None: the first
+        makes fewer calls.
+        """
         account = next(accounts)
         for each in scene.split():
-            self.second.ask(account, each)
-        steps, told = count(), list[str]()
+            self.second.request(account, each)
+        calls, responses = count(), list[str]()
 
         def interrupt() -> None:
-            if next(steps) == step:
-                told.append(self.second.ask(account, second))
+            if next(calls) == call:
+                responses.append(self.second.request(account, second))
 
         self._interrupt = interrupt
-        answer = self.first.ask(account, first)
+        response = self.first.request(account, first)
         self._interrupt = lambda: None
-        return [answer, *told, self.second.ask(account, "next")] if told else None
+        if not responses:
+            return None
+        return [response, *responses, self.second.request(account, "next")]
 
 
 @pytest.fixture(scope="module")
 def memory() -> Iterator[Stage]:
-    """Shared by all tests: each has accounts of its own."""
+    """A stage that all tests share: each scene has an account of its own."""
     yield from on_stage(open_store("sqlite://"))
 
 
@@ -163,20 +143,20 @@ def on_stage(store: Store) -> Iterator[Stage]:
 
 
 def check(stage: Stage, scene: str, first: str, second: str) -> None:
-    told = stage.one_after_the_other(scene, first, second)
-    later, sooner, after = stage.one_after_the_other(scene, second, first)
-    for step in count():
-        answers = stage.interrupted(scene, first, second, step)
-        if answers is None:
+    in_order = stage.sequential(scene, first, second)
+    later, sooner, after = stage.sequential(scene, second, first)
+    for call in count():
+        responses = stage.interleaved(scene, first, second, call)
+        if responses is None:
             break
-        assert answers in (told, [sooner, later, after]), f"interrupted before step {step}"
-    assert step > 3
+        assert responses in (in_order, [sooner, later, after]), f"interrupted before call {call}"
+    assert call > 3
 
 
 @pytest.mark.parametrize(
-    ("scene", "first", "second"), pairs(NEW, INITIAL, ADOPTED, PRE_RELEASED, OLD_LINE)
+    ("scene", "first", "second"), pairs(NEW, INITIAL, ADOPTED, PRERELEASED, OLD_LINE)
 )
-def test_two_requests_come_to_what_one_order_of_them_does(
+def test_two_concurrent_requests_equal_one_sequential_order(
     memory: Stage, scene: str, first: str, second: str
 ) -> None:
     check(memory, scene, first, second)
@@ -185,39 +165,40 @@ def test_two_requests_come_to_what_one_order_of_them_does(
 @pytest.mark.parametrize(
     ("scene", "first", "second"),
     [
-        ("", "a?initial=1.4.2", "a?initial=1.4.2"),
         ("", "a?initial=1.4.2", "b?initial=1.4.2&bump=minor"),
-        ("1.2.57 x?bump=major", "a?line=1.2", "b?line=1.2"),
-        ("1.2.57 x?bump=minor&prerelease=rc", "x?bump=final", "b?bump=final"),
         ("1.2.57 x?bump=minor&prerelease=rc", "a?bump=final", "1.3.5"),
     ],
 )
-def test_on_a_replica_set_too(replicated: Stage, scene: str, first: str, second: str) -> None:
+def test_two_concurrent_requests_equal_one_order_on_a_replica_set(
+    replicated: Stage, scene: str, first: str, second: str
+) -> None:
     check(replicated, scene, first, second)
 
 
 @pytest.mark.parametrize(
     ("scene", "first", "second"),
     [
-        (scene, first, second)
-        for scene, requests in (ADOPTED, PRE_RELEASED, OLD_LINE)
-        for first in requests
-        for second in requests
-        if first != second and first[:2] == second[:2] == "a?"
+        ("1.2.57", "a", "a?bump=minor"),
+        ("1.2.57", "a?bump=minor", "a?prerelease=rc"),
+        ("1.2.57", "a?bump=auto", "a?line=1.2"),
+        ("1.2.57", "a?prerelease=rc", "a?bump=minor&prerelease=rc"),
+        ("1.2.57 x?bump=minor&prerelease=rc", "a?bump=final", "a?bump=minor"),
+        ("1.2.57 x?bump=minor&prerelease=rc", "a?bump=major", "a?bump=final"),
+        ("1.2.57 x?bump=major", "a?line=1.2", "a?line=1&bump=minor"),
     ],
 )
-def test_one_token_that_asks_for_two_things_at_once_gets_one(
+def test_two_concurrent_bumps_of_one_token_assign_one_version(
     memory: Stage, scene: str, first: str, second: str
 ) -> None:
-    """A number may be skipped; the version is the same, or one of the two is refused."""
-    for step in count():
-        answers = memory.interrupted(scene, first, second, step)
-        if answers is None:
+    """A value can be skipped. The version is the same, or one of the two requests is refused."""
+    for call in count():
+        responses = memory.interleaved(scene, first, second, call)
+        if responses is None:
             break
-        given = {each for each in answers[:2] if each[0].isdigit()}
-        assert set(answers[:2]) - given <= {"token_taken", "already_released"}
+        versions = {each for each in responses[:2] if each[0].isdigit()}
+        assert set(responses[:2]) - versions <= {"token_taken", "already_released"}
         if ("prerelease" in first) == ("prerelease" in second):
-            assert len(given) == 1
-        assert sum("-" not in each for each in given) <= 1
-        assert answers[2] not in given
-    assert step > 3
+            assert len(versions) == 1
+        assert sum("-" not in each for each in versions) <= 1
+        assert responses[2] not in versions
+    assert call > 3

@@ -14,7 +14,7 @@ import yaml
 
 from docs.test_drift import section
 from support.server import Client, Server
-from support.stand_in import HANG_UP, Heard, Say, StandIn
+from support.stand_in import HANG_UP, ReceivedRequest, Reply, StandIn
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "ci" / "README.md").read_text()
@@ -88,15 +88,15 @@ COMMIT_OF += ("CI_COMMIT_SHA", "DRONE_COMMIT_SHA", "BUILD_VCS_NUMBER")
 KEY = f"canary-{uuid.uuid4()}"
 
 FOREIGN = {
-    "a command": Say(200, b"1.0.0; touch pwned\n"),
-    "a substitution": Say(200, b"$(touch pwned)\n"),
-    "a second line": Say(200, b"1.0.0\ntouch pwned\n"),
-    "a command for Azure": Say(200, b"1.0.0\n##vso[task.prependpath]/evil\n"),
-    "a command for TeamCity": Say(200, b"1.0.0\n##teamcity[buildStop comment='x']\n"),
-    "a sign-in page": Say(200, b"<html>Sign in</html>", {"Content-Type": "text/html"}),
-    "a proxy's page": Say(404, b"1.0.0\n"),
-    "a redirect": Say(302, b"1.0.0\n", {"Location": "/elsewhere"}),
-    "nothing": Say(200),
+    "a command": Reply(200, b"1.0.0; touch pwned\n"),
+    "a substitution": Reply(200, b"$(touch pwned)\n"),
+    "a second line": Reply(200, b"1.0.0\ntouch pwned\n"),
+    "a command for Azure": Reply(200, b"1.0.0\n##vso[task.prependpath]/evil\n"),
+    "a command for TeamCity": Reply(200, b"1.0.0\n##teamcity[buildStop comment='x']\n"),
+    "a sign-in page": Reply(200, b"<html>Sign in</html>", {"Content-Type": "text/html"}),
+    "a proxy's page": Reply(404, b"1.0.0\n"),
+    "a redirect": Reply(302, b"1.0.0\n", {"Location": "/elsewhere"}),
+    "nothing": Reply(200),
 }
 """Answers of something that is not Monotron, none of which is a version."""
 
@@ -183,20 +183,20 @@ class TestRecipe:
         processes: list[str] = []
         trouble = [HANG_UP]
 
-        def service(heard: Heard) -> Say:
+        def service(request: ReceivedRequest) -> Reply:
             for folder in Path("/proc").iterdir():
                 if folder.name.isdigit() and int(folder.name) != os.getpid():
                     try:
                         processes.append((folder / "cmdline").read_text(errors="replace"))
                     except OSError:
                         continue  # it has ended
-            return trouble.pop() if trouble else Say(200, f"{VERSION}\n".encode())
+            return trouble.pop() if trouble else Reply(200, f"{VERSION}\n".encode())
 
         with StandIn(service) as stand_in:
             done = machine.run(shell_of(recipe), stand_in.url)
         assert done.returncode == 0, done.stderr
         assert done.stdout.decode() == RECIPES[recipe][1]
-        first, second = stand_in.heard
+        first, second = stand_in.requests
         assert (first.method, first.path) == (second.method, second.path)
         assert first.path == f"/v1/versions/shop/{COMMIT}?bump=minor&format=text"
         assert first.headers["Authorization"] == f"Bearer {KEY}"
@@ -206,13 +206,13 @@ class TestRecipe:
     def test_it_fails_on_an_error_and_shows_what_it_says(
         self, recipe: str, machine: Machine
     ) -> None:
-        refusal = Say.problem(422, "token_taken", "The token has another version.")
+        refusal = Reply.problem(422, "token_taken", "The token has another version.")
         with StandIn([refusal]) as stand_in:
             done = machine.run(shell_of(recipe), stand_in.url)
         assert done.returncode != 0
         assert b"422 " in done.stderr
         assert b"The token has another version." in done.stdout + done.stderr
-        assert len(stand_in.heard) == 1
+        assert len(stand_in.requests) == 1
 
     def test_it_passes_nothing_on_but_a_version(self, recipe: str, machine: Machine) -> None:
         shell = shell_of(recipe)
@@ -241,14 +241,14 @@ def test_all_recipes_share_one_idiom() -> None:
 
 
 def test_a_busy_service_is_asked_again(machine: Machine) -> None:
-    busy = Say.problem(503, "store_unavailable", "Wait.", Retry_After="1")
-    with StandIn([busy, Say(200, b"0.1.0\n")]) as stand_in:
+    busy = Reply.problem(503, "store_unavailable", "Wait.", Retry_After="1")
+    with StandIn([busy, Reply(200, b"0.1.0\n")]) as stand_in:
         done = machine.run(shell_of("Plain curl"), stand_in.url)
     assert (done.returncode, done.stdout) == (0, b"0.1.0\n")
-    assert len(stand_in.heard) == 2
+    assert len(stand_in.requests) == 2
 
 
 def test_the_check_lets_a_plain_number_pass(machine: Machine) -> None:
     shell = shell_of("Plain curl").replace("/v1/versions/shop/", "/v1/series/shop/")
-    with StandIn([Say(200, b"42\n")]) as stand_in:
+    with StandIn([Reply(200, b"42\n")]) as stand_in:
         assert machine.run(shell, stand_in.url).stdout == b"42\n"

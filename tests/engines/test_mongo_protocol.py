@@ -13,7 +13,7 @@ from pymongo import MongoClient
 from pymongo.errors import AutoReconnect
 from pymongo.monitoring import CommandListener, CommandStartedEvent
 
-from contract.asking import BY, OTHER, SERIES, ask_any, given_by, ledger, put, put_any, values
+from contract.asking import BY, OTHER, SERIES, ask_any, credentials_of, ledger, put, put_any, values
 from monotron.errors import InternalError, StoreUnavailable
 from monotron.model.allocation import AllocationRequest
 from monotron.model.series import Entry, SeriesKey
@@ -338,13 +338,13 @@ class TestCarriedBatches:
         store.allocate([ask_any("c", assigned_by="y"), ask_any("a", assigned_by="y")])
         store.allocate([ask_any("d", assigned_by="z"), ask_any("c", assigned_by="z")])
         assert self.stored(store, "assigned_by") == ["x", "x", "y", "z"]
-        assert given_by(store) == given_by(other) == given
+        assert credentials_of(store) == credentials_of(other) == given
         other.allocate([ask_any("e", assigned_by="another server's")])  # which seals them first
         given.append(("e", "another server's"))
-        assert given_by(other) == given
+        assert credentials_of(other) == given
         sealing_blocked.set()
         store.allocate([ask_any("f", assigned_by="x"), ask_any("a", assigned_by="z")])
-        assert given_by(store) == [*given, ("f", "x")]
+        assert credentials_of(store) == [*given, ("f", "x")]
         store.advance_to(SERIES, 41, "w")  # whose own row the background thread may have sealed
         assert self.rows(store)[:6] == [*given, ("f", "x")]
 
@@ -360,7 +360,7 @@ class TestCarriedBatches:
         store.allocate([ask_any("c", assigned_by="z")])
         assert self.stored(store) == ["b", "c"]
         assert self.stored(store, "assigned_by") == ["y", "z"]
-        assert given_by(store) == given
+        assert credentials_of(store) == given
 
     def test_tokens_sealed_in_the_background_keep_their_credential(
         self, store: MongoStore, sealing_blocked: threading.Event
@@ -384,9 +384,9 @@ class TestCarriedBatches:
         store._heads._series.update_one({}, {"$unset": {"assigned_by": ""}})
         store._ledger._entries.update_many({}, {"$unset": {"assigned_by": ""}})
         store._ledger._entries.delete_many({"value": {"$gte": 3}})  # as if it were not sealed yet
-        assert given_by(store) == [(token, None) for token in "abcd"]
+        assert credentials_of(store) == [(token, None) for token in "abcd"]
         assert put_any(store, "e") == 5
-        assert given_by(store) == [*((token, None) for token in "abcd"), ("e", BY)]
+        assert credentials_of(store) == [*((token, None) for token in "abcd"), ("e", BY)]
         assert self.rows(store) == [(token, None) for token in "abcd"]
 
     def test_a_sealed_batch_is_not_carried(self, store: MongoStore) -> None:

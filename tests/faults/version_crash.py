@@ -1,7 +1,7 @@
 """A process that assigns or adopts a version, and kills itself at a certain point.
 
-The product has no such points: they are added here around its methods. The process has the version
-service on a store, without a server. Other tests kill servers under load.
+The points are wrapped around methods here. The process has the version service on a store, without
+a server: other tests kill servers under load.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ T = TypeVar("T")
 NAME = "some-great-service"
 
 POINTS: dict[str, tuple[list[type], str, bool, int]] = {
-    "before the step": ([VersionService], "_step", False, 1),
-    "after the step": ([VersionService], "_record", False, 1),
+    "before the allocation": ([VersionService], "_allocate", False, 1),
+    "after the allocation": ([VersionService], "_record", False, 1),
     "after the record": ([SqliteReleases, MongoReleases], "add", True, 1),
     "after the patch": ([NameState], "advance_to", True, 1),
     "after the minor": ([NameState], "advance_to", True, 2),
 }
-"""Classes, method, whether the call is executed first, and which call of it."""
+"""Classes, method, whether the method is executed first, and at which of its calls."""
 
 
 def arm(point: str) -> None:
-    """Kill this process when it reaches the point."""
-    classes, name, executed, calls_left = POINTS[point]
+    """Make this process kill itself at the point."""
+    classes, name, executed_first, calls_left = POINTS[point]
 
-    def deadly(method: Callable[..., Any]) -> Callable[..., Any]:
+    def killing(method: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(method)
         def call(*args: Any) -> Any:
             nonlocal calls_left
             calls_left -= 1
-            result = method(*args) if calls_left or executed else None
+            result = method(*args) if calls_left or executed_first else None
             if not calls_left:
                 os.kill(os.getpid(), signal.SIGKILL)
             return result
@@ -58,10 +58,10 @@ def arm(point: str) -> None:
         return call
 
     for each in classes:
-        setattr(each, name, deadly(getattr(each, name)))
+        setattr(each, name, killing(getattr(each, name)))
 
 
-class Domain:
+class VersionClient:
     """The version service on a store, without a server."""
 
     def __init__(self, store: Store) -> None:
@@ -69,43 +69,45 @@ class Domain:
         self._renew()
 
     def _renew(self) -> None:
-        """Create the services again: each run has its own event loop, and so its own batchers."""
+        """Create services for the next call, which has an event loop of its own."""
         self.versions = StoreServices(self.store).versions
 
     def next(self, request: str) -> str:
-        """Return the version of a request, or the code of its error."""
+        """The version that a request assigns, or the code of its error."""
         token, _, query = request.partition("?")
-        asked = dict(pair.split("=") for pair in query.split("&")) if query else {}
-        wanted = VersionRequest(asked.get("bump", "patch"), asked.get("prerelease"))  # type: ignore[arg-type]
-        return self._run(self.versions.next(1, NAME, token, wanted))
+        parameters = dict(pair.split("=") for pair in query.split("&")) if query else {}
+        version_request = VersionRequest(
+            parameters.get("bump", "patch"), parameters.get("prerelease")
+        )  # type: ignore[arg-type]
+        return self._run(self.versions.next(1, NAME, token, version_request))
 
     def adopt(self, version: str) -> str:
         return self._run(self.versions.adopt(1, NAME, parse_final(version), ANYBODY))
 
     def _run(self, call: Coroutine[Any, Any, Any]) -> str:
         try:
-            return str(asyncio.run(self._alone(call)).release.version)
+            return str(asyncio.run(self._in_new_loop(call)).release.version)
         except MonotronError as error:
             return error.code
 
-    async def _alone(self, call: Coroutine[Any, Any, T]) -> T:
+    async def _in_new_loop(self, call: Coroutine[Any, Any, T]) -> T:
         try:
             return await call
         finally:
             self._renew()
 
     def records(self) -> dict[str, str | None]:
-        answers, _ = asyncio.run(self._alone(self.versions.page(1, NAME, None, 1000)))
-        return {str(answer.release.version): answer.release.token for answer in answers}
+        results, _ = asyncio.run(self._in_new_loop(self.versions.page(1, NAME, None, 1000)))
+        return {str(result.release.version): result.release.token for result in results}
 
-    def newest(self) -> Version:
-        return NameState(self.store).newest(VersionName(1, NAME))
+    def latest(self) -> Version:
+        return NameState(self.store).latest(VersionName(1, NAME))
 
 
 @contextmanager
-def domain(url: str) -> Iterator[Domain]:
+def versions_of(url: str) -> Iterator[VersionClient]:
     store = open_store(url)
-    yield Domain(store)
+    yield VersionClient(store)
     store.close()
 
 
@@ -116,8 +118,8 @@ PROCESSES.set_forkserver_preload(
 
 
 def crash(url: str, point: str, call: Literal["next", "adopt"], argument: str) -> None:
-    """Make the call of a `Domain` in a process that kills itself at the point."""
-    process = PROCESSES.Process(target=_ask, args=(url, point, call, argument))
+    """Make this call in a process that kills itself at the point."""
+    process = PROCESSES.Process(target=_call, args=(url, point, call, argument))
     process.start()
     try:
         process.join(10)
@@ -126,7 +128,7 @@ def crash(url: str, point: str, call: Literal["next", "adopt"], argument: str) -
         process.kill()
 
 
-def _ask(url: str, point: str, call: str, argument: str) -> None:
-    with domain(url) as asked:
+def _call(url: str, point: str, method: str, argument: str) -> None:
+    with versions_of(url) as versions:
         arm(point)
-        getattr(asked, call)(argument)
+        getattr(versions, method)(argument)

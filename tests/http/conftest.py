@@ -1,4 +1,4 @@
-"""One real server a module, and what every answer of it owes its reader."""
+"""Shared servers, and checks of what all responses have in common."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.credentials import UNLIMITED
 from support.server import ROOT, ROOT_ENV, Client, Response, Server, raw
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-# What Python, a stack trace or a database would say, and a caller must not read.
+# Traces of Python, a stack trace or a database, which a response must not contain.
 INTERNALS = re.compile(
     r"Traceback|File \"|line \d+, in |\.py\b|site-packages|/(tmp|work|home|usr)/|sqlite|tornado",
     re.IGNORECASE,
@@ -26,14 +26,14 @@ INTERNALS = re.compile(
 
 @pytest.fixture(scope="module")
 def store_url(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A fresh SQLite file; a module that should run on other stores too says so itself."""
+    """The URL of a new SQLite file, for modules with a server of their own."""
     return f"sqlite:///{tmp_path_factory.mktemp('store')}/monotron.db"
 
 
-@pytest.fixture(scope="module")
-def server(store_url: str) -> Iterator[Server]:
-    """A server on a fresh store, which must live to the end without one stack trace."""
-    with Server(store_url) as server:
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server without credentials, which all modules share. Tests use fresh keys."""
+    with Server(f"sqlite:///{tmp_path_factory.mktemp('open')}/monotron.db") as server:
         yield server
         assert server.running
     assert "Traceback" not in server.log()
@@ -71,7 +71,7 @@ def stranger(guarded: Server) -> Iterator[Client]:
 @pytest.fixture
 def send_to_guarded(guarded: Server) -> Callable[[bytes], list[Response]]:
     """Sends bytes to the guarded server, and returns the responses before it disconnects."""
-    return lambda data: answers(raw(guarded.port, data), data)
+    return lambda data: parse_responses(raw(guarded.port, data), data)
 
 
 @pytest.fixture
@@ -83,24 +83,24 @@ def client(server: Server) -> Iterator[Client]:
 
 @pytest.fixture
 def fresh_key() -> str:
-    """A key that no other test uses; the same in a path as it is."""
+    """A key that no other test uses, and that needs no percent-encoding."""
     return f"key-{uuid4().hex}"
 
 
 @pytest.fixture
 def send(server: Server) -> Callable[[bytes], Response | None]:
-    """Bytes as they are, and the answer to them; None if the server hung up without one."""
+    """Sends bytes unchanged, and returns the first response, if there is one."""
 
     def send(data: bytes) -> Response | None:
-        found = answers(raw(server.port, data), data)
-        return found[0] if found else None
+        responses = parse_responses(raw(server.port, data), data)
+        return responses[0] if responses else None
 
     return send
 
 
 @pytest.fixture
 def send_until_closed(server: Server) -> Callable[[bytes], list[Response]]:
-    """Bytes as they are, and all answers that come before the server hangs up, which it must."""
+    """Sends bytes unchanged, and returns all responses until the server disconnects."""
 
     def send_until_closed(data: bytes) -> list[Response]:
         received = b""
@@ -111,21 +111,21 @@ def send_until_closed(server: Server) -> Callable[[bytes], list[Response]]:
                     received += part
             except (BrokenPipeError, ConnectionResetError):
                 pass
-        return answers(received, data)
+        return parse_responses(received, data)
 
     return send_until_closed
 
 
 @pytest.fixture
 def problem() -> Callable[..., dict[str, Any]]:
-    """Asserts that an answer is a problem document, and gives its content."""
+    """Asserts that a response is a problem document, and returns the document."""
     return check_problem
 
 
 def check_problem(
     response: Response, status: int, *codes: str, applied: str | None = None
 ) -> dict[str, Any]:
-    """The document, with one of the *codes*; with no `applied` member unless it is expected."""
+    """Return the document, which has one of the *codes* and the expected `applied`, if any."""
     assert response.status == status, response
     assert response.headers["Content-Type"].split(";")[0] == "application/problem+json"
     check_headers(response)
@@ -135,7 +135,8 @@ def check_problem(
     assert {"type", "title", "status", "detail", "code"} <= document.keys()
     assert document["status"] == status
     assert document["code"] in codes
-    for member in ("type", "title", "detail"):
+    assert document["type"] == f"/errors/{document['code']}"
+    for member in ("title", "detail"):
         assert isinstance(document[member], str)
         assert document[member]
     assert document.get("applied") == applied
@@ -144,18 +145,18 @@ def check_problem(
 
 
 def check_headers(response: Response) -> None:
-    """What every answer carries, and what none does."""
+    """Check the headers that every response has, and those that no response has."""
     assert response.headers["Cache-Control"] == "no-store"
     assert REQUEST_ID.fullmatch(response.headers["X-Request-Id"])
     assert response.headers["Server"] is None
 
 
-def answers(received: bytes, request: bytes) -> list[Response]:
-    """The final responses in a stream of bytes, without `100 Continue`."""
-    found = []
+def parse_responses(received: bytes, request: bytes) -> list[Response]:
+    """Return the final responses in a stream of bytes, without `100 Continue`."""
+    responses = []
     while received:
         head, end, received = received.partition(b"\r\n\r\n")
-        assert end, f"not a whole answer: {head!r}"
+        assert end, f"incomplete response: {head!r}"
         status_line, _, fields = head.partition(b"\r\n")
         version, status = status_line.split(b" ")[:2]
         assert version == b"HTTP/1.1"
@@ -164,6 +165,6 @@ def answers(received: bytes, request: bytes) -> list[Response]:
         headers = parse_headers(io.BytesIO(fields + b"\r\n\r\n"))
         length = 0 if request.startswith(b"HEAD ") else int(headers["Content-Length"] or 0)
         assert len(received) >= length, f"cut off after {len(received)} of {length} bytes"
-        found.append(Response(int(status), headers, received[:length]))
+        responses.append(Response(int(status), headers, received[:length]))
         received = received[length:]
-    return found
+    return responses

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT while requests are under way."""
+"""SIGTERM and SIGINT while requests are in flight."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ PUTS_BEFORE_THE_SIGNAL = 20
 KEYS = ("one", "two", "three")
 
 
-class HungUp(Exception):
-    """The server closed the connection before a byte of an answer."""
+class Disconnected(Exception):
+    """The server closed the connection before the first byte of a response."""
 
 
 class Connection:
-    """A keep-alive connection that can tell an answer cut short from none at all."""
+    """A keep-alive connection that distinguishes a truncated response from a missing one."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=30)
@@ -46,14 +46,14 @@ class Connection:
         try:
             self._socket.sendall(data)
         except (BrokenPipeError, ConnectionResetError) as error:
-            raise HungUp from error
+            raise Disconnected from error
 
     def put(self, key: str, token: str) -> tuple[int, bool, dict[str, object]]:
-        """Status, whether the connection lives on, and the body of a whole answer."""
+        """Return status, whether the connection is kept alive, and the body of a response."""
         self.send(f"PUT /v1/series/{key}/{token} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
-        return self.answer()
+        return self.response()
 
-    def answer(self) -> tuple[int, bool, dict[str, object]]:
+    def response(self) -> tuple[int, bool, dict[str, object]]:
         received = self._receive_until(b"\r\n\r\n", b"")
         head, _, body = received.partition(b"\r\n\r\n")
         status_line, *lines = head.decode().split("\r\n")
@@ -62,8 +62,8 @@ class Connection:
         }
         while len(body) < int(headers["content-length"]):
             body += self._more(head + body)
-        lives_on = headers.get("connection", "").lower() != "close"
-        return int(status_line.split(" ")[1]), lives_on, json.loads(body)
+        keep_alive = headers.get("connection", "").lower() != "close"
+        return int(status_line.split(" ")[1]), keep_alive, json.loads(body)
 
     def wait_for_continue(self) -> None:
         received = self._receive_until(b"\r\n\r\n", b"")
@@ -81,17 +81,17 @@ class Connection:
             part = b""
         if not part:
             assert not received, f"an answer was cut: {received!r}"
-            raise HungUp
+            raise Disconnected
         return part
 
 
 @dataclass
 class Caller:
-    """Puts new tokens, one after the other, until the server hangs up."""
+    """Puts new tokens, one after the other, until the server disconnects."""
 
     name: int
     key: str
-    given: dict[str, int] = field(default_factory=dict)
+    assigned: dict[str, int] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
     unanswered: list[str] = field(default_factory=list)
 
@@ -105,22 +105,22 @@ class Caller:
 
     def _put(self, connection: Connection, token: str) -> bool:
         try:
-            status, lives_on, body = connection.put(self.key, token)
-        except HungUp:
+            status, keep_alive, body = connection.put(self.key, token)
+        except Disconnected:
             self.unanswered.append(token)
             return False
         if status == 200:
             value = body["value"]
             assert isinstance(value, int)
-            self.given[token] = value
+            self.assigned[token] = value
         else:
             assert (status, body["code"], body["applied"]) == (503, "draining", "no")
             self.refused.append(token)
-        return lives_on
+        return keep_alive
 
 
 def entries(client: Client, key: str) -> Iterator[tuple[str, int]]:
-    """Token and value, newest first."""
+    """Return token and value of all entries, newest first."""
     before = ""
     while True:
         page = client.request("GET", f"/v1/entries/{quote(key)}?limit=1000{before}").json()
@@ -131,13 +131,13 @@ def entries(client: Client, key: str) -> Iterator[tuple[str, int]]:
         before = f"&before={page['next']}"
 
 
-def given_in(key: str, callers: list[Caller]) -> dict[str, int]:
-    """What was acknowledged in one series: value by token."""
-    given: dict[str, int] = {}
+def acknowledged(key: str, callers: list[Caller]) -> dict[str, int]:
+    """Return the acknowledged values of one series, by token."""
+    assigned: dict[str, int] = {}
     for caller in callers:
         if caller.key == key:
-            given |= caller.given
-    return given
+            assigned |= caller.assigned
+    return assigned
 
 
 def refuses_connections(port: int) -> bool:
@@ -146,13 +146,13 @@ def refuses_connections(port: int) -> bool:
     except ConnectionRefusedError:
         return True
     except OSError:
-        # Accepted by the kernel a moment before the server closed its door.
+        # Accepted by the kernel a moment before the server stopped listening.
         return False
     return False
 
 
 @SIGNALS
-def test_every_put_under_way_is_answered_and_every_answer_holds(
+def test_every_put_in_flight_is_answered_and_every_answer_holds(
     tmp_path: Path, ending: signal.Signals
 ) -> None:
     store = f"sqlite:///{tmp_path / 'monotron.db'}"
@@ -171,19 +171,21 @@ def test_every_put_under_way_is_answered_and_every_answer_holds(
     with Server(store) as server, server.client() as client:
         for key in KEYS:
             ledger = list(entries(client, key))
-            given = {
-                t: v for caller in callers if caller.key == key for t, v in caller.given.items()
+            assigned = {
+                t: v for caller in callers if caller.key == key for t, v in caller.assigned.items()
             }
-            # Nothing acknowledged is lost, and nothing was counted without an answer.
-            assert dict(ledger) == given
-            assert len(ledger) == len(given)
-            assert sorted(given.values()) == list(range(1, len(given) + 1))
-            assert client.request("PUT", f"/v1/series/{key}/next").json()["value"] == len(given) + 1
-        assert all(len(caller.given) >= PUTS_BEFORE_THE_SIGNAL - 1 for caller in callers)
+            # Nothing acknowledged is lost, and no value was assigned without a response.
+            assert dict(ledger) == assigned
+            assert len(ledger) == len(assigned)
+            assert sorted(assigned.values()) == list(range(1, len(assigned) + 1))
+            assert (
+                client.request("PUT", f"/v1/series/{key}/next").json()["value"] == len(assigned) + 1
+            )
+        assert all(len(caller.assigned) >= PUTS_BEFORE_THE_SIGNAL - 1 for caller in callers)
 
 
 @SIGNALS
-def test_a_put_whose_body_is_on_its_way_is_answered_and_nobody_else_is_let_in(
+def test_a_put_whose_body_is_arriving_is_answered_while_new_connections_are_refused(
     tmp_path: Path, ending: signal.Signals
 ) -> None:
     store = f"sqlite:///{tmp_path / 'monotron.db'}"
@@ -192,7 +194,7 @@ def test_a_put_whose_body_is_on_its_way_is_answered_and_nobody_else_is_let_in(
             b"PUT /v1/series/held/T HTTP/1.1\r\nHost: 127.0.0.1\r\n"
             b"Content-Length: 10\r\nExpect: 100-continue\r\n\r\n"
         )
-        # It has read the head now: the request is under way.
+        # The server has read the headers: the request is in flight.
         connection.wait_for_continue()
         connection.send(b"01234")
         server.signal(ending)
@@ -200,7 +202,7 @@ def test_a_put_whose_body_is_on_its_way_is_answered_and_nobody_else_is_let_in(
             assert server.running
         assert all(refuses_connections(server.port) for _ in range(20))
         connection.send(b"56789")
-        status, _, body = connection.answer()
+        status, _, body = connection.response()
         assert server.wait(EXIT_SECONDS) == 0
 
     with Server(store) as server, server.client() as client:
@@ -212,7 +214,7 @@ def test_a_put_whose_body_is_on_its_way_is_answered_and_nobody_else_is_let_in(
             assert kept.status == 404
 
 
-def test_idle_connections_do_not_hold_the_server(tmp_path: Path) -> None:
+def test_idle_connections_do_not_delay_the_exit(tmp_path: Path) -> None:
     with Server(f"sqlite:///{tmp_path / 'monotron.db'}") as server, ExitStack() as stack:
         connections = [stack.enter_context(Connection(server.port)) for _ in range(20)]
         for connection in connections[:10]:
@@ -220,13 +222,14 @@ def test_idle_connections_do_not_hold_the_server(tmp_path: Path) -> None:
         server.terminate()
         assert server.wait(EXIT_SECONDS) == 0
         for connection in connections:
-            with pytest.raises(HungUp):
-                connection.answer()
+            with pytest.raises(Disconnected):
+                connection.response()
         assert '"error"' not in server.log()
+        assert "shutting down (0 requests in flight)" in server.log()
 
 
 @pytest.mark.parametrize("length", [10, 65_536, 65_537, 1_000_000])
-def test_a_caller_that_hung_up_within_its_body_does_not_hold_the_server(
+def test_a_client_that_disconnected_within_its_body_does_not_delay_the_exit(
     tmp_path: Path, length: int
 ) -> None:
     with Server(f"sqlite:///{tmp_path / 'monotron.db'}") as server, server.client() as client:
@@ -239,7 +242,7 @@ def test_a_caller_that_hung_up_within_its_body_does_not_hold_the_server(
         assert client.request("GET", "/v1/series/gone").status == 404
         server.terminate()
         assert server.wait(EXIT_SECONDS) == 0
-        # It says so when it had to give up on a request.
+        # An unanswered request would be logged as an error.
         assert '"error"' not in server.log()
 
 
@@ -258,4 +261,4 @@ def test_a_second_signal_does_not_end_the_drain_early(tmp_path: Path) -> None:
         assert "Traceback" not in server.log()
 
     with Server(store) as server, server.client() as client:
-        assert dict(entries(client, "twice")) == given_in("twice", callers)
+        assert dict(entries(client, "twice")) == acknowledged("twice", callers)

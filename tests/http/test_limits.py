@@ -1,4 +1,4 @@
-"""Slow, many and oversized: what one caller must not do to another."""
+"""Slow clients, many connections and large requests must not affect other clients."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def status_of(answer: bytes) -> int:
 
 
 @pytest.mark.parametrize("half", HALF_REQUESTS.values(), ids=HALF_REQUESTS.keys())
-def test_slow_callers_do_not_hinder_others(
+def test_slow_clients_do_not_delay_others(
     server: Server, client: Client, fresh_key: str, half: bytes
 ) -> None:
     data = half.replace(b"<key>", f"{fresh_key}-slow".encode())
@@ -70,7 +70,7 @@ def test_slow_callers_do_not_hinder_others(
     assert not series_exists(client, f"{fresh_key}-slow")
 
 
-def test_slow_callers_are_answered_when_they_come_to_an_end(
+def test_a_slow_client_is_answered_when_its_request_is_complete(
     server: Server, client: Client, fresh_key: str
 ) -> None:
     request = f"PUT /v1/series/{fresh_key}/T HTTP/1.1\r\nHost: 127.0.0.1\r\n".encode()
@@ -84,7 +84,7 @@ def test_slow_callers_are_answered_when_they_come_to_an_end(
     assert response.json()["value"] == 1
 
 
-def test_a_request_may_come_byte_by_byte(server: Server, fresh_key: str) -> None:
+def test_a_request_may_arrive_byte_by_byte(server: Server, fresh_key: str) -> None:
     request = (
         f"PUT /v1/series/{fresh_key} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 13\r\n\r\n"
         '{"value": 41}'
@@ -96,7 +96,7 @@ def test_a_request_may_come_byte_by_byte(server: Server, fresh_key: str) -> None
         assert status_of(connection.recv(65536)) == 200
 
 
-def test_many_connections_may_stay_open(server: Server, fresh_key: str) -> None:
+def test_many_connections_can_stay_open(server: Server, fresh_key: str) -> None:
     with ExitStack() as stack:
         clients = [stack.enter_context(Client(server.url)) for _ in range(SLOW)]
         for turn in range(2):
@@ -105,7 +105,7 @@ def test_many_connections_may_stay_open(server: Server, fresh_key: str) -> None:
                 assert response.json()["value"] == turn * SLOW + n
 
 
-def test_a_caller_that_does_not_read_does_not_hinder_others(
+def test_a_client_that_does_not_read_does_not_delay_others(
     server: Server, client: Client, fresh_key: str
 ) -> None:
     for n in range(100):
@@ -129,7 +129,7 @@ def test_a_caller_that_does_not_read_does_not_hinder_others(
     ],
     ids=["50 headers", "50 of one name", "8000 bytes", "almost 16 KiB"],
 )
-def test_headers_within_the_limits_are_taken(
+def test_headers_within_the_limits_are_accepted(
     client: Client, fresh_key: str, send: Send, headers: str
 ) -> None:
     request = f"PUT /v1/series/{fresh_key}/T HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}\r\n"
@@ -187,7 +187,7 @@ def test_more_than_100_headers_are_refused(
         "endless trailers",
     ],
 )
-def test_a_request_beyond_the_limits_is_cut_and_changes_nothing(
+def test_a_request_beyond_the_limits_is_refused_and_changes_nothing(
     client: Client, fresh_key: str, send_until_closed: SendUntilClosed, request_text: str
 ) -> None:
     request = request_text.replace("<key>", fresh_key).encode()
@@ -202,14 +202,12 @@ def test_a_request_beyond_the_limits_is_cut_and_changes_nothing(
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "null", "http://localhost.evil.example"]
 )
-def test_a_web_page_of_another_host_may_not_even_start_a_backup(
-    client: Client, origin: str
-) -> None:
+def test_a_web_page_of_another_host_cannot_start_a_backup(client: Client, origin: str) -> None:
     response = client.request("POST", "/v1/system/backup", headers={"Origin": origin})
     assert response.status == 400
     assert response.json()["code"] == "invalid_host"
 
 
-def test_a_web_page_of_this_machine_may(client: Client) -> None:
+def test_a_web_page_of_this_machine_can_start_a_backup(client: Client) -> None:
     headers = {"Origin": "http://localhost:8000"}
     assert client.request("POST", "/v1/system/backup", headers=headers).status == 200

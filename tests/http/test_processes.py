@@ -1,4 +1,4 @@
-"""Several processes on one address and one MongoDB: watched, replaced, drained together."""
+"""Several processes on one address and one MongoDB: monitored, replaced, drained together."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from pathlib import Path
 import pytest
 
 from support.mongod import ReplicaSet
-from support.server import Client, Server
+from support.server import Server
 
 
 @pytest.fixture(scope="module")
-def store_url(replica_set: ReplicaSet) -> Iterator[str]:
+def mongodb_url(replica_set: ReplicaSet) -> Iterator[str]:
     yield replica_set.url("processes")
     with replica_set.client() as client:
         client.drop_database("processes")
 
 
 @pytest.fixture
-def server(store_url: str) -> Iterator[Server]:
-    with Server(store_url, args=["--processes", "2"]) as server:
+def processes(mongodb_url: str) -> Iterator[Server]:
+    """A server of two processes."""
+    with Server(mongodb_url, args=["--processes", "2"]) as server:
         yield server
 
 
@@ -37,12 +38,7 @@ def children(pid: int) -> set[int]:
     return {int(child) for child in listed.split()}
 
 
-def process_of(client: Client) -> str:
-    """What the ids of the requests begin with that the connection's process answers."""
-    return client.request("GET", "/v1").headers["X-Request-Id"].partition("-")[0]
-
-
-def ended(pid: int) -> bool:
+def is_zombie_or_gone(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:
@@ -50,90 +46,90 @@ def ended(pid: int) -> bool:
 
 
 def wait_for_end(pid: int) -> None:
-    """By the kernel's own word (pidfd), or at once if it has ended already."""
+    """Wait with a pidfd; return at once if the process has ended already."""
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
         return
     try:
         readable, _, _ = select.select([descriptor], [], [], 60)
-        assert readable, f"process {pid} goes on"
+        assert readable, f"process {pid} is still running"
     finally:
         os.close(descriptor)
 
 
-def test_all_of_them_count_in_one_series(server: Server, fresh_key: str) -> None:
-    assert len(children(server.pid)) == 2
+def test_all_processes_assign_values_of_one_series(processes: Server, fresh_key: str) -> None:
+    assert len(children(processes.pid)) == 2
 
     def put(number: int) -> tuple[int, str]:
-        with server.client() as client:
-            answer = client.request("PUT", f"/v1/series/{fresh_key}/t{number}?reuse=any")
-            return answer.json()["value"], answer.headers["X-Request-Id"].partition("-")[0]
+        with processes.client() as client:
+            response = client.request("PUT", f"/v1/series/{fresh_key}/t{number}?reuse=any")
+            request_id = response.headers["X-Request-Id"]
+            return response.json()["value"], request_id.partition("-")[0]
 
     with ThreadPoolExecutor(16) as threads:
-        given = list(threads.map(put, range(200)))
-    assert sorted(value for value, _ in given) == list(range(1, 201))
-    assert len({process for _, process in given}) == 2
+        responses = list(threads.map(put, range(200)))
+    assert sorted(value for value, _ in responses) == list(range(1, 201))
+    assert len({process for _, process in responses}) == 2
 
 
-def test_one_that_is_killed_is_replaced_while_the_others_go_on(
-    server: Server, fresh_key: str
+def test_a_killed_process_is_replaced_while_the_others_serve(
+    processes: Server, fresh_key: str
 ) -> None:
-    before = children(server.pid)
-    victim = before.copy().pop()
+    victim = children(processes.pid).pop()
     os.kill(victim, signal.SIGKILL)
     wait_for_end(victim)
     seen = set()
-    while len(seen) < 2:  # the new one's connections come up among the others' sooner or later
-        with server.client() as client:
-            answer = client.request("PUT", f"/v1/series/{fresh_key}/T")
-            assert answer.status == 200
-            seen.add(answer.headers["X-Request-Id"].partition("-")[0])
-    after = children(server.pid)
+    while len(seen) < 2:  # sooner or later a connection is accepted by the replacement
+        with processes.client() as client:
+            response = client.request("PUT", f"/v1/series/{fresh_key}/T")
+            assert response.status == 200
+            seen.add(response.headers["X-Request-Id"].partition("-")[0])
+    after = children(processes.pid)
     assert len(after) == 2
     assert victim not in after
-    assert f"process {victim} ended with -9: another one takes its place" in server.log()
+    assert f"process {victim} exited with -9: starting a replacement" in processes.log()
 
 
-def test_they_drain_together_and_cut_no_request_that_they_took(
-    server: Server, store_url: str, fresh_key: str
+def test_processes_drain_together_and_answer_every_accepted_request(
+    processes: Server, mongodb_url: str, fresh_key: str
 ) -> None:
-    pids = children(server.pid)
-    told: dict[str, int] = {}
-    cut: list[str] = []
-    going = threading.Event()
+    pids = children(processes.pid)
+    assigned: dict[str, int] = {}
+    unanswered: list[str] = []
+    serving = threading.Event()
 
-    def put_until_refused(number: int) -> None:
-        with server.client() as client:
+    def put_until_rejected(number: int) -> None:
+        with processes.client() as client:
             for turn in range(10_000):
                 token = f"t{number}-{turn}"
                 try:
-                    answer = client.request("PUT", f"/v1/series/{fresh_key}/{token}")
+                    response = client.request("PUT", f"/v1/series/{fresh_key}/{token}")
                 except (ConnectionError, RemoteDisconnected):
-                    cut.append(token)
+                    unanswered.append(token)
                     return
-                if answer.status == 503:
-                    assert answer.json()["code"] == "draining"
+                if response.status == 503:
+                    assert response.json()["code"] == "draining"
                     return
-                told[token] = answer.json()["value"]
-                going.set()
+                assigned[token] = response.json()["value"]
+                serving.set()
 
     with ThreadPoolExecutor(8) as threads:
-        callers = [threads.submit(put_until_refused, number) for number in range(8)]
-        assert going.wait(30)
-        server.terminate()
+        callers = [threads.submit(put_until_rejected, number) for number in range(8)]
+        assert serving.wait(30)
+        processes.terminate()
         for caller in callers:
             caller.result()
-    assert server.wait() == 0
-    assert all(map(ended, pids))
-    assert sorted(told.values()) == list(range(1, len(told) + 1))
-    with Server(store_url) as successor, successor.client() as client:
-        for token in cut:  # nobody had taken it
+    assert processes.wait() == 0
+    assert all(map(is_zombie_or_gone, pids))
+    assert sorted(assigned.values()) == list(range(1, len(assigned) + 1))
+    with Server(mongodb_url) as successor, successor.client() as client:
+        for token in unanswered:  # no process had accepted it
             assert client.request("GET", f"/v1/series/{fresh_key}/{token}").status == 404
 
 
-def test_they_end_when_their_supervisor_is_killed(store_url: str) -> None:
-    server = Server(store_url, args=["--processes", "2"])
+def test_processes_end_when_their_supervisor_is_killed(mongodb_url: str) -> None:
+    server = Server(mongodb_url, args=["--processes", "2"])
     pids = children(server.pid)
     server.kill()
     for pid in pids:
@@ -142,36 +138,36 @@ def test_they_end_when_their_supervisor_is_killed(store_url: str) -> None:
         client.request("GET", "/livez")
 
 
-def test_one_that_is_told_to_stop_as_soon_as_it_is_started_stops() -> None:
-    """Its signal must not be lost between the fork and its own handler."""
+def test_a_process_that_is_stopped_right_after_its_start_stops() -> None:
+    """A signal between the fork and the handlers of the new process must not be lost."""
     program = """
 import os, signal, sys
 from monotron.supervisor import Supervisor
 
-def work(tell_ready, supervisor):
+def work(report_ready, supervisor):
     while True:
         signal.pause()
 
-run = Supervisor(1, work, lambda: None)
-start = run._start
+supervisor = Supervisor(1, work, lambda: None)
+start = supervisor._start
 def start_and_stop():
     start()
-    os.kill(os.getpid(), signal.SIGTERM)  # at once, before the new process has done anything
-run._start = start_and_stop
-sys.exit(run.run())
+    os.kill(os.getpid(), signal.SIGTERM)  # before the new process has done anything
+supervisor._start = start_and_stop
+sys.exit(supervisor.run())
 """
     for _ in range(20):
         assert subprocess.run([sys.executable, "-c", program], timeout=60).returncode == 0
 
 
-def test_an_sqlite_file_is_kept_by_one(tmp_path: Path) -> None:
+def test_several_processes_on_an_sqlite_file_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="cannot share an SQLite file"):
         Server(f"sqlite:///{tmp_path}/monotron.db", args=["--processes", "2"])
 
 
-def test_what_stops_all_of_them_from_starting_is_said_once(replica_set: ReplicaSet) -> None:
-    unknown = replica_set.url("processes").replace("://", "://nobody:hunter2@")
+def test_a_startup_error_of_all_processes_is_reported_once(replica_set: ReplicaSet) -> None:
+    wrong = replica_set.url("processes").replace("://", "://nobody:hunter2@")
     with pytest.raises(RuntimeError) as error:
-        Server(unknown, args=["--processes", "3", "--issuers", "github"])
-    assert str(error.value).count("monotron: MongoDB at") == 1
+        Server(wrong, args=["--processes", "3", "--issuers", "github"])
+    assert str(error.value).count("error: MongoDB at") == 1
     assert "hunter2" not in str(error.value)

@@ -246,7 +246,7 @@ class ReplyBeforeCommit(SqliteStore):
         if transaction is None:
             return partial(self.allocate, requests)
         with transaction.rolled_back_on_error():
-            answers = self._number(transaction, requests)
+            answers = self._allocate(transaction, requests)
 
         def commit() -> None:
             with suppress(MonotronError):

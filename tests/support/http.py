@@ -1,4 +1,4 @@
-"""HTTP as the tests speak it: a client that tidies nothing up, and bytes over a socket."""
+"""HTTP for tests: a client that changes nothing in a request, and raw bytes over a socket."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True)
 class Response:
-    """An answer; `headers` ignores case, and gives None for a header that is not there."""
+    """A response. The names in `headers` ignore case; the value of a missing header is None."""
 
     status: int
     headers: Message
@@ -33,8 +33,8 @@ class Response:
         return json.loads(self.body)
 
 
-class _UntidyConnection(HTTPConnection):
-    """Sends a path as it is given, where http.client would refuse it."""
+class _UncheckedConnection(HTTPConnection):
+    """Sends every path unchanged, also those that http.client refuses."""
 
     def _validate_path(self, url: str) -> None:
         pass
@@ -47,11 +47,11 @@ class Client:
     """One keep-alive connection to one server; not for several threads at once."""
 
     def __init__(self, url: str, timeout: float = 30, authorization: str | None = None) -> None:
-        """*authorization* is the header that goes with every request."""
+        """Send *authorization*, if any, as the Authorization header of every request."""
         self._always = {"Authorization": authorization} if authorization else {}
         address = urlsplit(url)
         assert address.hostname is not None
-        self._connection = _UntidyConnection(address.hostname, address.port, timeout=timeout)
+        self._connection = _UncheckedConnection(address.hostname, address.port, timeout=timeout)
 
     def request(
         self,
@@ -60,12 +60,12 @@ class Client:
         body: bytes | str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
-        """The answer. *path* goes out as given, as UTF-8, nothing escaped.
+        """Send a request and return the response. *path* is sent as UTF-8, without escaping.
 
-        Never sends a request twice: OSError or http.client.HTTPException if the connection breaks
-        while it is under way. Connects again if the server hung up between two requests.
+        A request is never sent twice. Raises OSError or http.client.HTTPException if the
+        connection breaks during a request. Reconnects if the server disconnected before it.
         """
-        if self._hung_up():
+        if self._is_disconnected():
             self.close()
         if isinstance(body, str):
             body = body.encode()
@@ -73,24 +73,24 @@ class Client:
             self._connection.request(method, path, body, {**self._always, **(headers or {})})
             response = self._connection.getresponse()
             if response.length is None and not response.chunked:
-                # http.client takes what came of cut headers for all of them.
+                # http.client accepts truncated headers.
                 raise IncompleteRead(b"")
             return Response(response.status, response.headers, response.read())
         except BaseException:
-            # What is left of this answer must not be taken for that of the next request.
+            # The rest of this response must not become that of the next request.
             self.close()
             raise
 
-    def _hung_up(self) -> bool:
+    def _is_disconnected(self) -> bool:
         if self._connection.sock is None:
             return False
-        # Nothing was asked, so whatever there is to read is the end of the stream.
+        # Without a request, only the end of the stream can be readable.
         poll = select.poll()
         poll.register(self._connection.sock, select.POLLIN)
         return bool(poll.poll(0))
 
     def close(self) -> None:
-        """Hang up; the next request connects again."""
+        """Disconnect. The next request connects again."""
         self._connection.close()
 
     def __enter__(self) -> Self:
@@ -111,25 +111,25 @@ def basic(key: str, secret: str) -> str:
 
 
 def raw(port: int, data: bytes, timeout: float = 10) -> bytes:
-    """What the server on 127.0.0.1 answers to *data*: one whole answer, or all until it hangs up.
+    """Send *data* to 127.0.0.1. Return one response, or everything until the server disconnects.
 
-    TimeoutError if it goes on waiting, or is silent, for *timeout* seconds.
+    Raises TimeoutError if nothing arrives within *timeout* seconds.
     """
     received = b""
     with socket.create_connection(("127.0.0.1", port), timeout) as connection:
         try:
             connection.sendall(data)
-            while not _is_whole(received, data):
+            while not _is_complete(received, data):
                 if not (part := connection.recv(65536)):
                     break
                 received += part
         except (BrokenPipeError, ConnectionResetError):
-            # It answers and hangs up before it has read all of a request that it refuses.
-            received += _left_over(connection)
+            # The server may disconnect before it has read all of a request that it refuses.
+            received += _remaining(connection)
     return received
 
 
-def _left_over(connection: socket.socket) -> bytes:
+def _remaining(connection: socket.socket) -> bytes:
     received = b""
     try:
         while part := connection.recv(65536):
@@ -139,14 +139,14 @@ def _left_over(connection: socket.socket) -> bytes:
     return received
 
 
-def _is_whole(received: bytes, request: bytes) -> bool:
+def _is_complete(received: bytes, request: bytes) -> bool:
     head, end, body = received.partition(b"\r\n\r\n")
     if not end:
         return False
     status_line, *lines = head.split(b"\r\n")
     status = status_line.split(b" ")[1:2]
     if status == [b"100"]:
-        return _is_whole(body, request)
+        return _is_complete(body, request)
     if status in ([b"204"], [b"304"]) or request.startswith(b"HEAD "):
         return True
     for line in lines:

@@ -16,7 +16,7 @@ import yaml
 from support.claims import AUDIENCE
 from support.issuer import IssuerServer
 from support.server import ROOT_ENV, Server
-from support.stand_in import Heard, Say, StandIn
+from support.stand_in import ReceivedRequest, Reply, StandIn
 from support.terminal import Terminal
 
 RUNNER_SECRET = "secret-of-the-runner"
@@ -61,12 +61,12 @@ def token_endpoint(sign: Callable[[str], str]) -> Iterator[tuple[dict[str, str],
     """
     issued: list[str] = []
 
-    def answer(heard: Heard) -> Say:
-        if heard.headers.get("Authorization") != f"Bearer {RUNNER_SECRET}":
-            return Say.json({"message": "no"}, 401)
-        (audience,) = parse_qs(urlsplit(heard.path).query)["audience"]
+    def answer(request: ReceivedRequest) -> Reply:
+        if request.headers.get("Authorization") != f"Bearer {RUNNER_SECRET}":
+            return Reply.json({"message": "no"}, 401)
+        (audience,) = parse_qs(urlsplit(request.path).query)["audience"]
         issued.append(sign(audience))
-        return Say.json({"count": 1, "value": issued[-1]})
+        return Reply.json({"count": 1, "value": issued[-1]})
 
     with StandIn(answer) as runner:
         env = {
@@ -84,7 +84,7 @@ def watched(server: Server) -> Iterator[tuple[str, list[str]]]:
     """
     processes: list[str] = []
 
-    def answer(heard: Heard) -> Say:
+    def answer(request: ReceivedRequest) -> Reply:
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             try:
                 processes.append(path.read_text(errors="replace").replace("\0", " "))
@@ -92,11 +92,11 @@ def watched(server: Server) -> Iterator[tuple[str, list[str]]]:
                 continue  # the process has ended
         forwarded = ("authorization", "content-type", "accept")
         headers = {
-            name: value for name, value in heard.headers.items() if name.lower() in forwarded
+            name: value for name, value in request.headers.items() if name.lower() in forwarded
         }
         with server.client() as client:
-            response = client.request(heard.method, heard.path, heard.body, headers)
-        return Say(
+            response = client.request(request.method, request.path, request.body, headers)
+        return Reply(
             response.status, response.body, {"Content-Type": str(response.headers["Content-Type"])}
         )
 

@@ -1,4 +1,4 @@
-"""Every request that the server's routes take, made from the routes themselves."""
+"""All methods of all routes, derived from the routes of the application."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from monotron.web.permissions import declared_scope
 
 VERBS = ("GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS")
 
-# A group that may be left out, with at most one level of groups in it; and a plain group.
+# An optional group, which contains at most one level of groups; and a plain group.
 OPTIONAL = re.compile(r"\(\?:((?:[^()]|\([^()]*\))*)\)\?")
 GROUP = re.compile(r"\((?:\?P<\w+>)?([^()]*)\)")
 
 PLAUSIBLE = ("some-name", "1", "0.1.0", "00000000-0000-4000-8000-000000000000")
-"""What a part of a path may be, where nobody says what it should be."""
+"""Default values of the variable parts of a path."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """A verb of a route. Its path's parts are named by the word before them, then counted."""
+    """A method of a route. The variable parts are named after the segment before them."""
 
     verb: str
     template: str
-    """The path as text: `/v1/series/{series}/{series_2}`."""
+    """The path as a format string: `/v1/series/{series}/{series_2}`."""
     needs: str | None
-    """What the verb says that it requires; None if it says nothing."""
+    """The declared permission; None if there is none."""
     handler: type[RequestHandler]
     defaults: tuple[tuple[str, str], ...]
 
@@ -45,12 +45,12 @@ class Call:
         return "{accounts}" in self.template
 
     def path(self, **parts: object) -> str:
-        """The path with these parts, and something plausible for the others."""
+        """Return the path with these parts, and defaults for the others."""
         return self.template.format_map({**dict(self.defaults), **parts})
 
 
 def calls() -> Iterator[Call]:
-    """All verbs of all routes; a route whose account may be left out has each of them twice."""
+    """Return all methods of all routes, twice for routes with an optional account."""
     for pattern, handler in ROUTES:
         for variant in _variants(pattern):
             template, defaults = _template(variant)
@@ -61,7 +61,7 @@ def calls() -> Iterator[Call]:
 
 
 def handler_of(path: str) -> type[RequestHandler] | None:
-    """The handler of the first route that the path matches, as the application chooses it."""
+    """Return the handler of the first route that matches the path."""
     return next((handler for pattern, handler in ROUTES if re.fullmatch(pattern, path)), None)
 
 

@@ -1,4 +1,4 @@
-"""A Monotron server as a process of its own."""
+"""A Monotron server as a separate process."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from support.http import Client, Response, basic, raw
 __all__ = ["ROOT", "ROOT_ENV", "Client", "Response", "Server", "basic", "raw"]
 
 ROOT_ENV = {"MONOTRON_ROOT_API_KEY": "root", "MONOTRON_ROOT_API_SECRET": "correct-horse"}
-"""What a server with credentials has in its environment."""
+"""The environment of a server with a root key."""
 
 ROOT = basic("root", "correct-horse")
-"""The Authorization header of its root key."""
+"""The Authorization header of the root key."""
 
 READY = re.compile(r"^Monotron \S+ listening on (http://.+:(\d+))$", re.MULTILINE)
 READY_SECONDS = 30
@@ -32,7 +32,7 @@ POLL_SECONDS = 0.01
 
 
 class Server:
-    """A `monotron serve` process, which has said that it listens once this is made."""
+    """A `monotron serve` process, which is listening when the constructor returns."""
 
     def __init__(
         self,
@@ -47,12 +47,11 @@ class Server:
     ) -> None:
         """Start `monotron serve` on the *store* URL (None: no --store) with more *args*.
 
-        *program* is what Python runs instead of the installed package; *group*, for root only,
-        is that of the process.
-        It gets the environment of the tests without their MONOTRON_ variables, and *env*.
-        RuntimeError with what it wrote to stderr if it ends, or does not listen in 30 s.
+        *program* replaces the installed package; *group* is the group of the process (root only).
+        The environment is that of the tests, without MONOTRON_ variables, and *env*.
+        Raises RuntimeError with the output if the process ends, or does not listen within 30 s.
         """
-        # Files, not pipes: nobody has to read them, so a server that says much never waits for us.
+        # Files instead of pipes: a server with much output is never blocked by an unread pipe.
         self._directory = Path(tempfile.mkdtemp(prefix="monotron-server-"))
         weakref.finalize(self, shutil.rmtree, self._directory, ignore_errors=True)
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("MONOTRON_")}
@@ -80,20 +79,22 @@ class Server:
     def _wait_until_ready(self) -> tuple[str, int]:
         deadline = time.monotonic() + READY_SECONDS
         while True:
-            # Asked before reading, so that what it wrote last is read.
+            # Polled before reading, so that the last output is read.
             code = self._process.poll()
             if ready := READY.search(self.output()):
                 return ready[1], int(ready[2])
             if code is not None:
                 raise RuntimeError(
-                    f"the server ended with {code} before it was ready: {self._said}"
+                    f"the server ended with {code} before it was ready: {self._all_output}"
                 )
             if time.monotonic() > deadline:
-                raise RuntimeError(f"the server was not ready in {READY_SECONDS} s: {self._said}")
+                raise RuntimeError(
+                    f"the server was not ready in {READY_SECONDS} s: {self._all_output}"
+                )
             time.sleep(POLL_SECONDS)
 
     @property
-    def _said(self) -> str:
+    def _all_output(self) -> str:
         return f"\n{self.output()}{self.log()}"
 
     @property
@@ -103,28 +104,28 @@ class Server:
 
     @property
     def running(self) -> bool:
-        """Whether the process lives."""
+        """Whether the process is running."""
         return self._process.poll() is None
 
     def output(self) -> str:
-        """What it wrote to stdout so far."""
+        """Return the output on stdout so far."""
         return (self._directory / "stdout").read_text(errors="replace")
 
     def log(self) -> str:
-        """What it wrote to stderr so far; also after its end."""
+        """Return the output on stderr so far. Works after the process has ended, too."""
         return (self._directory / "stderr").read_text(errors="replace")
 
     def client(self, timeout: float = 30, authorization: str | None = None) -> Client:
-        """An HTTP client of this server, with these credentials."""
+        """Return an HTTP client of this server with these credentials."""
         return Client(self.url, timeout, authorization)
 
     def kill(self) -> None:
-        """End the process at once, as a crash would."""
+        """End the process immediately, like a crash."""
         self._process.kill()
         self._process.wait()
 
     def terminate(self) -> None:
-        """Ask the process to drain and end; does not wait."""
+        """Send SIGTERM, without waiting for the end."""
         self.signal(signal.SIGTERM)
 
     def signal(self, number: signal.Signals) -> None:
@@ -132,11 +133,11 @@ class Server:
         self._process.send_signal(number)
 
     def wait(self, timeout: float = 30) -> int:
-        """The exit code (negative: the signal that ended it), or subprocess.TimeoutExpired."""
+        """Return the exit code, negative for a signal. Raises subprocess.TimeoutExpired."""
         return self._process.wait(timeout)
 
     def stop(self, timeout: float = 30) -> int:
-        """Drain and end; kill what is left after *timeout* seconds. The exit code."""
+        """Send SIGTERM, kill the process after *timeout* seconds, and return the exit code."""
         self.terminate()
         try:
             return self.wait(timeout)

@@ -45,8 +45,6 @@ class Reply:
 HANG_UP = Reply(status=0)
 """No reply: the connection is closed."""
 
-Heard, Say = ReceivedRequest, Reply
-
 
 class StandIn:
     """Replies with the result of a function, or with a list in turn, whose last reply repeats."""
@@ -93,10 +91,6 @@ class StandIn:
         self._thread.start()
         self.port = self._server.server_address[1]
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
-
-    @property
-    def heard(self) -> list[ReceivedRequest]:
-        return self.requests
 
     def _reply(self, request: ReceivedRequest) -> Reply:
         self.requests.append(request)

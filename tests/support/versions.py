@@ -1,4 +1,4 @@
-"""Requests for versions over HTTP, and what the server answers to them."""
+"""Requests for versions over HTTP, and their responses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Send = Callable[[bytes], Response | None]
 
 
 def segment(text: str) -> str:
-    """A name, a token or a version as one segment of a path."""
+    """Percent-encode a name, a token or a version as one segment of a path."""
     return quote(text, safe="")
 
 
@@ -56,15 +56,8 @@ def outcome(response: Response) -> str:
 
 
 def outcomes(client: Client, name: str, *requests: str) -> list[str]:
-    """What requests come to, one after the other."""
+    """The outcomes of sequential requests."""
     return [outcome(put(client, name, request)) for request in requests]
-
-
-def check_script(client: Client, name: str, script: str) -> None:
-    """Ask line by line; each has the request and what it must come to."""
-    rows = [tuple(line.split(maxsplit=1)) for line in script.strip().splitlines()]
-    requests = [request for request, _ in rows]
-    assert list(zip(requests, outcomes(client, name, *requests), strict=True)) == rows
 
 
 def words(text: str) -> list[str]:
@@ -99,7 +92,7 @@ def latest(client: Client, name: str) -> dict[str, Any]:
 
 
 def releases(client: Client, name: str) -> list[str]:
-    """All that tokens were given; what was adopted has none."""
+    """The versions of all tokens, without adopted ones."""
     page = get(client, f"/v1/releases/{segment(name)}?limit=1000")
     assert list(page) == ["releases", "next"]
     assert page["next"] is None
@@ -113,19 +106,12 @@ def advance_series(client: Client, key: str, value: int) -> None:
     assert response.status == 200, response
 
 
-def assign_value(client: Client, key: str, token: str) -> int:
-    response = client.request("PUT", f"/v1/series/{segment(key)}/{segment(token)}")
-    assert response.status == 200, response
-    value: int = response.json()["value"]
-    return value
-
-
 def delete_series(client: Client, key: str, query: str = "") -> None:
     assert client.request("DELETE", f"/v1/series/{segment(key)}{query}").status == 200
 
 
 def series_of(client: Client, name: str) -> dict[str, tuple[str | None, int]]:
-    """Token and value of each series of a name, by what comes after the name in its key."""
+    """The token and value of each series of a name, by what follows the name in its key."""
     page = get(client, f"/v1/series?limit=1000&prefix={segment(name)}-")
     return {
         entry["key"].removeprefix(f"{name}-"): (entry["token"], entry["value"])
@@ -134,7 +120,7 @@ def series_of(client: Client, name: str) -> dict[str, tuple[str | None, int]]:
 
 
 def state(client: Client, name: str) -> list[Any]:
-    """All that a name has: its releases, its series, and their ledgers."""
+    """The releases of a name, its series, and their ledgers."""
     keys = [f"{name}-{end}" for end in series_of(client, name)]
     paths = [f"/v1/releases/{segment(name)}?limit=1000"]
     paths += [f"/v1/series?limit=1000&prefix={segment(name)}-"]
@@ -143,5 +129,5 @@ def state(client: Client, name: str) -> list[Any]:
 
 
 def lines(response: Response) -> list[tuple[str, str]]:
-    """The headers, but for what may differ between two requests a moment apart."""
+    """The headers that are equal in the responses to two equal requests."""
     return sorted(line for line in response.headers.items() if line[0] != "Date")

@@ -1,4 +1,4 @@
-"""What Conventional Commits 1.0.0 says of a message, and what must not fool us."""
+"""The bump that commit messages require by Conventional Commits 1.0.0, and misleading messages."""
 
 from itertools import permutations
 
@@ -14,14 +14,14 @@ FOOTER = "BREAKING CHANGE: x is gone"
 
 
 def bump(*lines: str) -> Level:
-    """The bump of one message, given line by line."""
+    """The bump of one message, passed line by line."""
     decision = decide("\n".join(lines))
     assert decision is not None
     return decision.bump
 
 
 def log(*messages: str) -> str:
-    """What `git log --format=%B%x00` prints."""
+    """The output of `git log --format=%B%x00`."""
     return "".join(f"{message}\n\0\n" for message in messages)
 
 
@@ -80,7 +80,7 @@ def log(*messages: str) -> str:
         ("1.2.3", "patch"),
     ],
 )
-def test_a_header_asks_for(header: str, expected: Level) -> None:
+def test_a_header_requires_a_bump(header: str, expected: Level) -> None:
     assert decide(header) == BumpDecision(expected, header.strip())
 
 
@@ -106,7 +106,7 @@ def test_a_header_that_quotes_another_is_a_patch(header: str) -> None:
     assert decide(f"{header}\n\nThis reverts commit 7d4c379588.") == BumpDecision("patch", header)
 
 
-def test_a_revert_that_breaks_says_so_itself() -> None:
+def test_a_revert_can_be_a_breaking_change_itself() -> None:
     assert bump("revert!: feat: x") == "major"
     assert bump('Revert "feat: x"', "", "This reverts commit 7d4c379588.", "", FOOTER) == "major"
 
@@ -146,14 +146,14 @@ def test_a_revert_that_breaks_says_so_itself() -> None:
         (["", "<details> is an element.", "", FOOTER], FOOTER),
     ],
 )
-def test_a_footer_breaks(body: list[str], reason: str) -> None:
+def test_a_breaking_change_footer_is_major(body: list[str], reason: str) -> None:
     assert decide("\n".join(["chore: y", *body])) == BumpDecision("major", reason)
 
 
 @pytest.mark.parametrize(
     "body",
     [
-        ["", "This is no BREAKING CHANGE: nobody used it."],
+        ["", "This is not a BREAKING CHANGE: no one used it."],
         ["", "A footer's token is", "BREAKING CHANGE: as the specification says."],
         ["", "Prose.", FOOTER],
         ["", "Prose.", "Refs: #1", FOOTER],
@@ -198,7 +198,7 @@ def test_a_footer_breaks(body: list[str], reason: str) -> None:
         ["", "<details>", "<summary>Release notes</summary>", "", FOOTER, "", "</details>"],
     ],
 )
-def test_words_in_a_body_do_not_break(body: list[str]) -> None:
+def test_similar_text_in_a_body_is_not_a_breaking_change(body: list[str]) -> None:
     assert decide("\n".join(["fix: y", *body])) == BumpDecision("patch", "fix: y")
 
 
@@ -238,11 +238,11 @@ def test_words_in_a_body_do_not_break(body: list[str]) -> None:
         "\n- none",
     ],
 )
-def test_a_template_left_as_it_was_does_not_break(value: str) -> None:
+def test_an_unfilled_template_is_not_a_breaking_change(value: str) -> None:
     assert decide(f"fix: y\n\nProse.\n\nBREAKING CHANGE:{value}") == BumpDecision("patch", "fix: y")
 
 
-def test_a_message_that_is_only_a_footer_breaks() -> None:
+def test_a_footer_without_a_header_is_major() -> None:
     assert decide(FOOTER) == BumpDecision("major", FOOTER)
     assert bump("BREAKING-CHANGE: x") == "major"
     assert bump("BREAKING CHANGE: none") == "patch"
@@ -259,26 +259,26 @@ def test_a_message_that_is_only_a_footer_breaks() -> None:
         ("Merged in feature/x (pull request #3)", "Approved-by: Z"),
     ],
 )
-class TestAMergeWithATitleInItsBody:
+class TestMergeWithTitleInBody:
     @pytest.mark.parametrize(
         ("title", "expected"),
         [("feat: t", "minor"), ("fix(a)!: t", "major"), ("fix: t", "patch"), ("Feat: t", "minor")],
     )
-    def test_is_what_its_title_says(
+    def test_the_title_of_a_merge_decides(
         self, first: str, last: str, title: str, expected: Level
     ) -> None:
         assert decide(f"{first}\n\n{title}\n\nProse.\n\n{last}") == BumpDecision(expected, title)
 
-    def test_is_a_patch_without_a_conventional_title(self, first: str, last: str) -> None:
+    def test_a_merge_without_a_conventional_title_is_a_patch(self, first: str, last: str) -> None:
         message = f"{first}\n\nAdd t\n\nfeat: not the title\n\n{last}"
         assert decide(message) == BumpDecision("patch", first)
 
-    def test_may_have_footers(self, first: str, last: str) -> None:
+    def test_a_merge_can_have_footers(self, first: str, last: str) -> None:
         assert decide(f"{first}\n\nfeat: t\n\n{FOOTER}\n{last}") == BumpDecision("major", FOOTER)
         assert decide(f"{first}\n\n{FOOTER}\n{last}") == BumpDecision("major", FOOTER)
 
     @pytest.mark.parametrize("token", ["Signed-off-by", "Co-Authored-By"])
-    def test_does_not_take_a_trailer_for_a_title(self, first: str, last: str, token: str) -> None:
+    def test_a_trailer_is_not_the_title_of_a_merge(self, first: str, last: str, token: str) -> None:
         message = f"{first}\n\n{token}: Z <z@example.com>\n{last}"
         assert decide(message) == BumpDecision("patch", first)
 
@@ -296,32 +296,34 @@ class TestAMergeWithATitleInItsBody:
         ('Revert "x"\n\nfeat: t', "patch", 'Revert "x"'),
     ],
 )
-def test_other_merges(message: str, expected: Level, reason: str) -> None:
+def test_a_merge_of_another_forge_has_its_title_in_the_header(
+    message: str, expected: Level, reason: str
+) -> None:
     assert decide(message) == BumpDecision(expected, reason)
 
 
-class TestASquash:
-    def test_is_never_less_than_one_of_its_commits(self) -> None:
+class TestSquash:
+    def test_a_squash_is_at_least_the_highest_of_its_commits(self) -> None:
         message = "fix: t (#1)\n\n* chore: a\n\n* feat!: b\n\nProse.\n\n* feat: c"
         assert decide(message) == BumpDecision("major", "feat!: b")
 
-    def test_is_never_less_than_its_own_header(self) -> None:
+    def test_a_squash_is_at_least_its_own_header(self) -> None:
         assert decide("feat!: t (#1)\n\n* feat: a\n\n* fix: b") == BumpDecision(
             "major", "feat!: t (#1)"
         )
 
-    def test_may_list_its_commits_without_blank_lines(self) -> None:
+    def test_a_squash_can_list_commits_without_blank_lines(self) -> None:
         assert decide("Add t (#1)\n\n* fix: a\n* feat(b): c") == BumpDecision("minor", "feat(b): c")
 
-    def test_may_have_a_footer_in_a_commit(self) -> None:
+    def test_a_squash_can_have_a_footer_in_a_commit(self) -> None:
         message = f"fix: t (#1)\n\n* fix: a\n\nProse.\n\n{FOOTER}\n\n* fix: b"
         assert decide(message) == BumpDecision("major", FOOTER)
         assert decide(f"fix: t (#1)\n\n* fix: a\n{FOOTER}") == BumpDecision("major", FOOTER)
 
-    def test_may_have_a_commit_that_is_a_footer(self) -> None:
+    def test_a_squash_can_have_a_commit_that_is_a_footer(self) -> None:
         assert decide(f"fix: t (#1)\n\n* {FOOTER}") == BumpDecision("major", FOOTER)
 
-    def test_ends_an_empty_footer_at_the_next_commit(self) -> None:
+    def test_the_next_commit_of_a_squash_ends_an_empty_footer(self) -> None:
         assert (
             bump("fix: t (#1)", "", "* fix: a", "", "BREAKING CHANGE:", "", "* fix: b") == "patch"
         )
@@ -346,36 +348,36 @@ class TestASquash:
             "<details>\n\n* feat!: a\n\n</details>",
         ],
     )
-    def test_is_not_fooled_by_another_list(self, line: str) -> None:
+    def test_another_list_is_not_a_list_of_squashed_commits(self, line: str) -> None:
         assert decide(f"fix: t (#1)\n\n{line}\n") == BumpDecision("patch", "fix: t (#1)")
 
     @pytest.mark.parametrize(
         "header",
         ["docs: t", "docs: t (#1) again", "docs: t (1)", "docs: t(#1)", 'Revert "feat: t (#1)"'],
     )
-    def test_is_known_by_its_number(self, header: str) -> None:
+    def test_a_squash_has_a_request_number(self, header: str) -> None:
         message = f"{header}\n\n* feat: is a type we document\n* {FOOTER}"
         assert decide(message) == BumpDecision("patch", header)
 
-    def test_is_known_on_gitlab_by_its_last_line(self) -> None:
+    def test_a_squash_on_gitlab_has_a_last_line(self) -> None:
         message = "Merge branch 'x' into 'main'\n\nfix: t\n\n* feat: a\n\nSee merge request a/b!12"
         assert decide(message) == BumpDecision("minor", "feat: a")
 
-    def test_is_known_on_bitbucket_by_its_first_line(self) -> None:
+    def test_a_squash_on_bitbucket_has_a_first_line(self) -> None:
         message = "Merged in x (pull request #3)\n\nfix: t\n\n* feat: a\n\n* fix: b"
         assert decide(message) == BumpDecision("minor", "feat: a")
 
 
-class TestASquashByGit:
+class TestSquashByGit:
     BLOCK = "commit 7d4c379588\nAuthor: A <a@example.com>\nDate:   Mon Nov 23 18:19:00 2026\n\n"
     HEADING = "Squashed commit of the following:\n\n"
 
     def squash(self, *commits: str) -> str:
-        """What `git merge --squash` proposes."""
+        """The message that `git merge --squash` proposes."""
         indented = (commit.replace("\n", "\n    ") for commit in commits)
         return self.HEADING + "\n\n".join(f"{self.BLOCK}    {commit}" for commit in indented)
 
-    def test_is_what_its_commits_ask_for(self) -> None:
+    def test_a_squash_by_git_is_the_highest_of_its_commits(self) -> None:
         assert decide(self.squash("fix: a", "feat: b", "feat: c")) == BumpDecision(
             "minor", "feat: b"
         )
@@ -384,15 +386,15 @@ class TestASquashByGit:
         )
         assert bump(self.squash("fix: a", "Merge branch 'feat!: b'")) == "patch"
 
-    def test_finds_their_footers(self) -> None:
+    def test_a_squash_by_git_can_have_footers_in_its_commits(self) -> None:
         squash = self.squash(f"fix: a\n\nProse.\n\n{FOOTER}\n\nMore.", "fix: b")
         assert decide(squash) == BumpDecision("major", FOOTER)
 
-    def test_is_not_fooled_by_their_bodies(self) -> None:
+    def test_a_squash_by_git_ignores_the_prose_of_its_commits(self) -> None:
         squash = self.squash(f"fix: a\n\nProse\n{FOOTER}\n\n    {FOOTER}\n\nfeat: b")
         assert bump(squash) == "patch"
 
-    def test_may_have_a_header_and_footers_of_its_own(self) -> None:
+    def test_a_squash_by_git_can_have_its_own_header_and_footers(self) -> None:
         squash = self.squash("fix: a", "fix: b")
         assert decide(f"feat: own\n\n{squash}") == BumpDecision("minor", "feat: own")
         assert decide(f"fix: own\n\n{squash}\n\n{FOOTER}") == BumpDecision("major", FOOTER)
@@ -401,7 +403,7 @@ class TestASquashByGit:
         )
         assert bump(f"fix: own\n\n{squash}\n\nProse.\n{FOOTER}") == "patch"
 
-    def test_is_not_opened_twice(self) -> None:
+    def test_a_squash_within_a_squash_is_not_opened(self) -> None:
         assert bump(self.squash(self.squash("feat!: a"))) == "patch"
 
     @pytest.mark.parametrize(
@@ -417,32 +419,32 @@ class TestASquashByGit:
             BLOCK + "    feat!: a",
         ],
     )
-    def test_is_known_by_its_heading_and_its_commits(self, text: str) -> None:
+    def test_a_squash_by_git_has_a_heading_and_commits(self, text: str) -> None:
         assert bump(text) == "patch"
 
 
-class TestManyMessages:
-    def test_the_highest_wins(self) -> None:
+class TestSeveralMessages:
+    def test_the_highest_bump_of_several_messages_decides(self) -> None:
         text = log("fix: a", "feat: b", "chore: c\n\nBREAKING-CHANGE: d", "feat: e")
         assert decide(text) == BumpDecision("major", "BREAKING-CHANGE: d")
 
-    def test_the_first_of_equals_is_the_reason(self) -> None:
+    def test_the_first_message_with_the_highest_bump_is_the_reason(self) -> None:
         assert decide(log("fix: a", "feat: b", "feat: c")) == BumpDecision("minor", "feat: b")
         assert decide(log("Prose", "fix: b")) == BumpDecision("patch", "Prose")
         assert decide(log("feat!: a\n\n" + FOOTER)) == BumpDecision("major", "feat!: a")
 
-    def test_a_footer_belongs_to_its_message_alone(self) -> None:
+    def test_a_footer_belongs_to_one_message(self) -> None:
         assert decide(log("fix: a\n\nProse", FOOTER)) == BumpDecision("major", FOOTER)
         assert decide(log("fix: a\n\n<!--", "feat: b\n\n-->")) == BumpDecision("minor", "feat: b")
 
-    def test_only_nul_separates_them(self) -> None:
+    def test_only_nul_separates_messages(self) -> None:
         assert decide("fix: a\n\nfeat: b\n\nfeat!: c\n") == BumpDecision("patch", "fix: a")
 
-    def test_empty_ones_do_not_count(self) -> None:
+    def test_empty_messages_do_not_count(self) -> None:
         assert decide("\0\0 \n\0\ufeff\0fix: a\0\0") == BumpDecision("patch", "fix: a")
 
     @pytest.mark.parametrize("text", ["", " ", "\n", "\r\n\t\0 \0\n", "\ufeff", "\0" * MEBIBYTE])
-    def test_no_message_is_no_decision(self, text: str) -> None:
+    def test_a_text_without_messages_has_no_decision(self, text: str) -> None:
         assert decide(text) is None
 
 
@@ -450,49 +452,49 @@ class TestWhiteSpace:
     MESSAGE = f"\n\nfix: a\n\nProse.\n\nRefs: #1\n{FOOTER}\n\nfeat: no header\n"
 
     @pytest.mark.parametrize("line_break", ["\n", "\r\n", "\r", " \n", "\t\r\n"])
-    def test_any_line_break_will_do(self, line_break: str) -> None:
+    def test_every_line_break_of_git_is_accepted(self, line_break: str) -> None:
         assert decide(self.MESSAGE.replace("\n", line_break)) == BumpDecision("major", FOOTER)
 
-    def test_a_byte_order_mark_is_left_out(self) -> None:
+    def test_a_byte_order_mark_is_dropped(self) -> None:
         assert decide("\ufefffeat: a\0\n\ufefffix: b") == BumpDecision("minor", "feat: a")
         assert decide("feat: a\ufeffb") == BumpDecision("minor", "feat: ab")
 
-    def test_after_a_header_it_is_no_description(self) -> None:
+    def test_white_space_after_a_header_is_not_a_description(self) -> None:
         assert decide("feat!:  \n\nProse.") == BumpDecision("patch", "feat!:")
 
-    def test_around_a_header_it_is_left_out(self) -> None:
+    def test_white_space_around_a_header_is_dropped(self) -> None:
         assert decide(" \n\t\n  feat: a  \n") == BumpDecision("minor", "feat: a")
 
-    def test_a_line_of_it_ends_a_paragraph(self) -> None:
+    def test_a_blank_line_ends_a_paragraph(self) -> None:
         assert bump("fix: a", "", "Prose.", " \t", FOOTER) == "major"
 
     @pytest.mark.parametrize("character", ["\x0b", "\x0c", "\x85", "\u2028", "\u2029"])
-    def test_what_git_takes_for_no_line_break_is_none(self, character: str) -> None:
+    def test_other_line_separators_do_not_break_a_line(self, character: str) -> None:
         assert bump("fix: a", "", f"Prose{character}{character}{FOOTER}") == "patch"
 
     def test_a_message_without_its_line_breaks_is_a_header(self) -> None:
         assert bump(f"fix: a{FOOTER}") == "patch"
 
 
-class TestTheReason:
-    def test_is_cut(self) -> None:
+class TestReason:
+    def test_a_reason_is_cut_at_its_maximum_length(self) -> None:
         assert decide("feat: " + "🚀" * 500) == BumpDecision("minor", "feat: " + "🚀" * 194)
         assert decide("fix: a\n\nBREAKING CHANGE: " + "x" * MEBIBYTE) == BumpDecision(
             "major", "BREAKING CHANGE: " + "x" * 183
         )
 
-    def test_does_not_end_in_a_space_where_it_is_cut(self) -> None:
+    def test_a_cut_reason_does_not_end_in_a_space(self) -> None:
         assert decide("x" * 199 + " y") == BumpDecision("patch", "x" * 199)
 
-    def test_has_a_space_for_control_characters(self) -> None:
+    def test_control_characters_in_a_reason_become_spaces(self) -> None:
         assert decide("feat: a\tb\x1b[31mc\x9b\x7fd\u2028e") == BumpDecision(
             "minor", "feat: a b [31mc d e"
         )
 
-    def test_has_a_space_for_a_tab_that_made_the_line_no_header(self) -> None:
+    def test_a_tab_in_an_invalid_header_becomes_a_space(self) -> None:
         assert decide("feat:\tx") == BumpDecision("patch", "feat: x")
 
-    def test_may_be_empty_where_the_line_is_nothing_else(self) -> None:
+    def test_a_reason_of_control_characters_is_empty(self) -> None:
         assert decide("\x01\x02") == BumpDecision("patch", "")
 
 
@@ -540,7 +542,7 @@ class TestTheReason:
     ],
     ids=lambda text: repr(text[:20]),
 )
-def test_a_mebibyte_made_to_be_slow_is_a_patch(before: str, unit: str, after: str) -> None:
+def test_a_mebibyte_of_repeated_text_is_decided_in_time(before: str, unit: str, after: str) -> None:
     decision = decide(before + unit * (MEBIBYTE // len(unit)) + after)
     assert decision is not None
     assert decision.bump == "patch"
@@ -560,7 +562,7 @@ LEVELS: list[Level] = ["patch", "minor", "major"]
 
 @settings(max_examples=150, deadline=None)
 @given(TEXTS)
-def test_any_text_is_decided(text: str) -> None:
+def test_every_text_with_a_message_has_a_bump(text: str) -> None:
     decision = decide(text)
     if decision is None:
         assert not text.replace("\0", "").replace("\ufeff", "").strip()
@@ -572,7 +574,7 @@ def test_any_text_is_decided(text: str) -> None:
 
 @settings(max_examples=75, deadline=None)
 @given(TEXTS)
-def test_a_chore_more_never_lowers_the_bump(text: str) -> None:
+def test_an_additional_chore_never_lowers_the_bump(text: str) -> None:
     alone = decide(text) or BumpDecision("patch", "")
     for more in (decide(text + "\0chore: x"), decide("chore: x\0" + text)):
         assert more is not None

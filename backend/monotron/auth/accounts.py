@@ -7,6 +7,7 @@ from monotron.auth.principal import FIRST_ACCOUNT, SYSTEM_ACCOUNT, Principal
 from monotron.errors import ValueWouldFall
 from monotron.model.series import Reuse, SeriesKey
 from monotron.services.executor import StoreExecutor
+from monotron.services.paging import page_of
 from monotron.services.series import SeriesService
 from monotron.store import Store
 from monotron.store.interface import AuthRecord
@@ -44,15 +45,15 @@ class Accounts:
 
     async def page(self, after: int, limit: int) -> tuple[list[int], int | None]:
         """Ids greater than *after* in order, and the *after* of the next page."""
-        rows = await self._executor.run(
-            self._store.auth_records.page, "account", None, _account_row(after).name, limit + 1
-        )
-        ids = [row.account for row in rows]
-        if after < FIRST_ACCOUNT:
-            ids.insert(0, FIRST_ACCOUNT)  # it exists in every store, without a record
-        has_more = len(ids) > limit
-        ids = ids[:limit]
-        return ids, ids[-1] if has_more else None
+
+        def read(count: int) -> list[int]:
+            name = _account_row(after).name
+            rows = self._store.auth_records.page("account", None, name, count)
+            ids = [row.account for row in rows]
+            # The first account exists in every store, without a record.
+            return [FIRST_ACCOUNT, *ids] if after < FIRST_ACCOUNT else ids
+
+        return await self._executor.run(page_of, read, limit, lambda account: account)
 
 
 def _account_row(account: int) -> AuthRecord:

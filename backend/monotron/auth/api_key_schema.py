@@ -8,6 +8,7 @@ from monotron.auth.api_keys import ApiKey, ApiKeySpec
 from monotron.auth.scopes import check_scope_list
 from monotron.errors import InvalidRequest
 from monotron.model.series import text_member
+from monotron.model.timestamps import rfc3339
 
 _MEMBERS = ("scopes", "description", "expires_at", "prefix")
 
@@ -68,13 +69,9 @@ def api_key_json(api_key: ApiKey, secret: str | None = None) -> dict[str, Any]:
     if api_key.prefix:
         members["prefix"] = api_key.prefix
     if api_key.expires_at is not None:
-        members["expires_at"] = _rfc3339(api_key.expires_at)
+        members["expires_at"] = rfc3339(api_key.expires_at)
     if secret is None:
-        members["created_at"] = _rfc3339(api_key.created_at)
+        members["created_at"] = rfc3339(api_key.created_at)
         last = api_key.last_used_at
-        members["last_used_at"] = None if last is None else _rfc3339(last)
+        members["last_used_at"] = None if last is None else rfc3339(last)
     return members
-
-
-def _rfc3339(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"

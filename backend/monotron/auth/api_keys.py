@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from secrets import token_hex
 from typing import Any
 
@@ -12,6 +13,7 @@ from monotron.auth.scopes import format_scopes, parse_scopes
 from monotron.errors import Forbidden, GrantNotFound, InvalidRequest
 from monotron.model.series import Reuse, SeriesKey
 from monotron.services.executor import StoreExecutor
+from monotron.services.paging import page_of
 from monotron.services.series import SeriesService
 from monotron.store import Store
 from monotron.store.interface import AuthRecord
@@ -130,10 +132,9 @@ class ApiKeys:
 
     async def page(self, account: int, after: str, limit: int) -> tuple[list[ApiKey], str | None]:
         """API keys ordered by name, and the *after* of the next page."""
-        rows = await self._executor.run(self._records.page, "api_key", account, after, limit + 1)
-        has_more = len(rows) > limit
-        api_keys = [ApiKey.of(row) for row in rows[:limit]]
-        return api_keys, api_keys[-1].key if has_more else None
+        read = partial(self._records.page, "api_key", account, after)
+        rows, next_after = await self._executor.run(page_of, read, limit, lambda row: row.name)
+        return [ApiKey.of(row) for row in rows], next_after
 
     async def revoke(self, account: int, key: str) -> None:
         """Delete the API key. Raises GrantNotFound unless the account has it."""

@@ -41,7 +41,7 @@ class ReplayGuard:
             self._uses.use,
             identity,
             operation,
-            most=self._max_operations,
+            max_operations=self._max_operations,
             expires_at=principal.identity_expires_at,
         )
         if not allowed:

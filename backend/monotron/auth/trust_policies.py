@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from monotron.auth.trust_schema import TrustPolicy, parse_trust_policy
 from monotron.errors import Forbidden, MonotronError, TrustNotFound, Unauthenticated
 from monotron.model.series import Reuse, SeriesKey
 from monotron.services.executor import StoreExecutor
+from monotron.services.paging import page_of
 from monotron.services.series import SeriesService
 from monotron.store import Store
 from monotron.store.interface import AuthRecord
@@ -71,15 +73,13 @@ class TrustPolicies:
 
         The first page starts with the trust policies of the config file.
         """
-        rows = await self._executor.run(
-            self._records.page, "trust", account, _row_name(after), limit + 1
-        )
-        has_more = len(rows) > limit
+        read = partial(self._records.page, "trust", account, _row_name(after))
+        rows, next_after = await self._executor.run(page_of, read, limit, lambda row: int(row.name))
         listed: list[tuple[int | None, dict[str, Any]]] = []
         if after == 0:
             listed += [(None, each.body()) for each in self._configured if each.account == account]
-        listed += [(int(row.name), row.body) for row in rows[:limit]]
-        return listed, int(rows[limit - 1].name) if has_more else None
+        listed += [(int(row.name), row.body) for row in rows]
+        return listed, next_after
 
     async def of_account(self, account: int, id: int) -> dict[str, Any]:
         """The body of a trust policy. Raises TrustNotFound unless the account has it."""

@@ -80,10 +80,10 @@ class AdminClient(Client):
     def _create(self, path: str, spec: Mapping[str, Any] | None, is_valid: IsValid) -> Document:
         body = None if spec is None else json.dumps(spec).encode()
         try:
-            response = self._ask("POST", path, body, "application/json", again=False)
+            response = self.request("POST", path, body, "application/json", retry=False)
             document = response.json()
             if not isinstance(document, dict) or not is_valid(document):
-                raise self._not_ours(response)
+                raise self.foreign_response(response)
         except NoResponse as failure:
             raise NoResponse(
                 failure.cause,
@@ -98,24 +98,24 @@ class AdminClient(Client):
         after: str | None = None
         while True:
             query = {"limit": str(self._page), **({"after": after} if after else {})}
-            response = self._ask("GET", f"{path}?{urlencode(query)}")
+            response = self.request("GET", f"{path}?{urlencode(query)}")
             page = response.json()
             listed = page.get(name) if isinstance(page, dict) else None
             if not isinstance(listed, list):
-                raise self._not_ours(response)
+                raise self.foreign_response(response)
             if not all(isinstance(each, dict) and is_valid(each) for each in listed):
-                raise self._not_ours(response)
+                raise self.foreign_response(response)
             documents += listed
             previous, after = after, page.get("next")
             if after is None:
                 return documents
             if not isinstance(after, str) or not after or after == previous:
-                raise self._not_ours(response)
+                raise self.foreign_response(response)
 
     def _delete(self, path: str) -> None:
-        response = self._ask("DELETE", path)
+        response = self.request("DELETE", path)
         if response.body:  # a login page responds 200, too
-            raise self._not_ours(response)
+            raise self.foreign_response(response)
 
 
 def _is_account(document: Document) -> bool:

@@ -12,13 +12,13 @@ import click
 from monotron import __version__
 from monotron.cli import git
 from monotron.cli.command import BUILDS
-from monotron.cli.errors import NothingFound
 from monotron.cli.options import client_options, fail_usage, output_option, passed, whole_number
-from monotron.cli.output import FORMATS, CommandOutput, table
+from monotron.cli.output import FORMATS, CommandOutput, NothingFound, table
 from monotron_ci import outputs
-from monotron_ci.client import Client, SeriesEntry, VersionInfo
+from monotron_ci.client import Client
 from monotron_ci.errors import Failure
 from monotron_ci.inputs import BUMPS, TAG_PREFIX, tag_prefix
+from monotron_ci.responses import SeriesEntry, VersionInfo
 
 MAX_MESSAGES_BYTES = 1 << 20
 """The size of a body that the server accepts."""

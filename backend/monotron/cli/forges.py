@@ -15,7 +15,8 @@ from urllib.parse import quote, urlsplit
 from monotron_ci.client import AGENT
 from monotron_ci.credential import parse_credential
 from monotron_ci.errors import Failure, NoResponse
-from monotron_ci.http import RETRYABLE_STATUSES, HttpResponse, RetryPolicy, checked_url, send
+from monotron_ci.http import RETRYABLE_STATUSES, HttpResponse, RetryPolicy, send
+from monotron_ci.urls import checked_url
 
 GITHUB_API_URL = "https://api.github.com"
 GITLAB_URL = "https://gitlab.com"

@@ -16,7 +16,6 @@ from monotron.cli.command import MAINTENANCE, Function
 from monotron.cli.options import credential, fail_usage, passed, url_option, whole_number
 from monotron.cli.output import CommandOutput, count_text, print_warning, size_text
 from monotron.cli.store_file import (
-    is_mongodb,
     new_file,
     open_existing_store,
     sqlite_path,
@@ -31,7 +30,7 @@ from monotron.store.sqlite.schema import check_backup
 from monotron_ci.client import Client
 from monotron_ci.errors import Failure, NoResponse
 from monotron_ci.http import RetryPolicy
-from monotron_ci.workflow_commands import printable
+from monotron_ci.workflow_commands import replace_control_characters
 
 MAX_SILENCE_SECONDS = 3600.0
 """How long a server may send nothing: it reads its whole store first."""
@@ -79,7 +78,7 @@ def audit(store: str | None, url: str) -> CommandOutput:
             f"OK: {report['series']} series, {report['entries']} entries, {report['releases']} "
             "releases checked\n"
         )
-    lines = [printable(finding) for finding in findings]
+    lines = [replace_control_characters(finding) for finding in findings]
     more = f"more than {MAX_FINDINGS} problems" if len(findings) > MAX_FINDINGS else None
     lines.append(f"{more or count_text(len(findings), 'problem')} found")
     return CommandOutput("".join(f"{line}\n" for line in lines), failed=True)
@@ -111,12 +110,13 @@ def backup(file: Path, store: str | None, url: str) -> CommandOutput:
 def restore(backup: Path, store: str, by: int) -> CommandOutput:
     """Create a store from a backup. BACKUP is a file from `monotron backup`."""
     url = store_url(store)
-    if is_mongodb(url):
-        raise Failure(
-            "restore supports SQLite stores only",
-            "restore MongoDB with its own tools (mongorestore), then run `monotron fast-forward`",
+    try:
+        file = sqlite_path(url)
+    except Failure as failure:
+        failure.hint += (
+            ". Restore MongoDB with its own tools (mongorestore), then run `monotron fast-forward`"
         )
-    file = sqlite_path(url)
+        raise
     _check_is_new(file)
     _check_is_backup(backup)
     # The new store is complete before it gets its name.
@@ -160,7 +160,7 @@ def _audit_store(store: Store) -> dict[str, Any]:
 
 
 def _audit_by_server(client: Client) -> dict[str, Any]:
-    with client.long("GET", "/v1/system/audit", MAX_SILENCE_SECONDS) as response:
+    with client.stream("GET", "/v1/system/audit", MAX_SILENCE_SECONDS) as response:
         try:
             report = json.loads(response.read())
             valid = all(type(report[name]) is int for name in ("series", "entries", "releases"))
@@ -184,7 +184,7 @@ def _backup_store(store: Store, file: Path) -> None:
 
 def _backup_by_server(client: Client, file: Path) -> None:
     with (
-        client.long("POST", "/v1/system/backup", MAX_SILENCE_SECONDS) as response,
+        client.stream("POST", "/v1/system/backup", MAX_SILENCE_SECONDS) as response,
         file.open("wb") as copy,
     ):
         try:
@@ -228,7 +228,7 @@ def _fast_forward(store: Store, by: int) -> FastForwarded:
         result = store.fast_forward(by, "fast-forward")
     finally:
         store.close()
-    for account, key in result.at_the_end:
+    for account, key in result.exhausted:
         print_warning(
             f"the series {key!r} of account {account} is at its last value, {INT64_MAX}, and "
             "cannot assign another one"

@@ -9,11 +9,10 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from secrets import token_urlsafe
-from typing import Any
 
 from monotron.auth.oidc import parse_issuer
 from monotron.auth.trust_schema import configured_issuers
-from monotron.cli.store_file import existing_sqlite_path, is_mongodb, sqlite_path
+from monotron.cli.store_file import check_exists, sqlite_path
 from monotron.config import Address, Settings
 from monotron.errors import StartupError
 from monotron_ci.credential import Credential
@@ -45,13 +44,14 @@ def offline_server(
 
     Raises Failure if the file cannot be used, for example because its server is running.
     """
-    if is_mongodb(store):
-        raise Failure(
-            "a MongoDB store can be administered through the API only",
-            "omit --store; pass --url, with the root key in MONOTRON_API_KEY",
-        )
-    path = sqlite_path(store) if may_create else existing_sqlite_path(store)
+    try:
+        path = sqlite_path(store)
+    except Failure as failure:
+        failure.hint += ". Other stores are administered through the API: --url"
+        raise
     new = not path.exists()
+    if new and not may_create:
+        check_exists(path)
     secret = token_urlsafe(32)
     try:
         configured = Settings.load({"config": config} if config else {}, environ)
@@ -90,12 +90,16 @@ def _offline_settings(
     )
 
 
+_Started = tuple[str, asyncio.AbstractEventLoop, asyncio.Event]
+"""The URL of the server, its loop, and the event that stops it."""
+
+
 @contextmanager
 def _in_thread(settings: Settings) -> Iterator[str]:
     """Serve in another thread; the URL. Raises StartupError."""
     from monotron.server import running  # imports Tornado
 
-    started: Future[tuple[str, Any, asyncio.Event]] = Future()
+    started: Future[_Started] = Future()
 
     async def serve() -> None:
         stop = asyncio.Event()
@@ -114,10 +118,13 @@ def _in_thread(settings: Settings) -> Iterator[str]:
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        url, loop, stop = started.result()
-        try:
-            yield url
-        finally:
-            loop.call_soon_threadsafe(stop.set)
+        yield started.result()[0]
     finally:
+        started.add_done_callback(_stop)
         thread.join()
+
+
+def _stop(started: Future[_Started]) -> None:
+    if started.exception() is None:
+        _, loop, stop = started.result()
+        loop.call_soon_threadsafe(stop.set)

@@ -10,11 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from monotron_ci.errors import Failure
-from monotron_ci.workflow_commands import printable
+from monotron_ci.workflow_commands import replace_control_characters
 
 EMPTY = "-"
 
 FORMATS = ("text", "json", "dotenv", "github")
+
+
+class NothingFound(Failure):
+    """The series, commit or version does not exist yet."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +74,12 @@ def print_warning(text: str) -> None:
 
 def print_line(text: str) -> None:
     """Print one line to standard error, without control characters."""
-    print(" ".join(printable(text).split()), file=sys.stderr, flush=True)
+    print(" ".join(replace_control_characters(text).split()), file=sys.stderr, flush=True)
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
     """The rows as lines of aligned columns, without control characters."""
-    cells = [[printable(cell).replace("\n", " ") for cell in row] for row in rows]
+    cells = [[replace_control_characters(cell).replace("\n", " ") for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)
     return "".join(f"{line}\n" for line in lines)

@@ -3,45 +3,39 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from monotron.errors import StoreUnavailable
-from monotron.store import Store, open_store
+from monotron.errors import StartupError, StoreUnavailable
+from monotron.store import Store, open_store, store_class
 from monotron.store.sqlite.file import sync_folder
 from monotron_ci.errors import Failure
-
-_SQLITE_FILE = re.compile(r"sqlite:///(.*[^/].*)")
 
 
 def sqlite_path(url: str) -> Path:
     """The file of `sqlite:///FILE`. Raises Failure for every other URL."""
-    match = _SQLITE_FILE.fullmatch(url)
-    if match is None:
+    try:
+        path = store_class(url).file(url)
+    except StartupError:
+        path = None
+    if path is None:
         raise Failure(
             "--store must be sqlite:///FILE",
             "a relative path follows three slashes, an absolute path four: "
             "sqlite:////var/lib/monotron.db",
         )
-    return Path(match[1])
+    return path
 
 
-def is_mongodb(url: str) -> bool:
-    return url.startswith(("mongodb://", "mongodb+srv://"))
-
-
-def existing_sqlite_path(url: str) -> Path:
-    """The file of `sqlite:///FILE`. Raises Failure if it does not exist."""
-    path = sqlite_path(url)
+def check_exists(path: Path) -> None:
+    """Raises Failure if there is no such file."""
     if not path.exists():
         where = "" if path.is_absolute() else " (relative to ./)"
         raise Failure(
             f"{path} does not exist{where}",
             "absolute paths take four slashes: sqlite:////var/lib/…",
         )
-    return path
 
 
 def store_url(option: str) -> str:
@@ -55,8 +49,15 @@ def store_url(option: str) -> str:
 def open_existing_store(option: str) -> Store:
     """Open a store whose server is stopped. Never creates a file."""
     url = store_url(option)
-    if not is_mongodb(url):
-        existing_sqlite_path(url)
+    try:
+        engine = store_class(url)
+        path = engine.file(url)
+    except StartupError as error:
+        raise Failure(str(error)) from None
+    if path is not None:
+        check_exists(path)
+    elif not engine.shareable:
+        raise Failure("a store in memory ends with its server", "pass --url instead of --store")
     return open_store(url)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from monotron.errors import MonotronError, SeriesExhausted
+from monotron.errors import MonotronError, SeriesExhausted, ValueWouldFall
 from monotron.model.series import INT64_MAX, Allocation, Entry, Reuse, SeriesKey
 
 
@@ -14,48 +14,56 @@ class AllocationRequest(NamedTuple):
     token: str
     reuse: Reuse
     assigned_by: str
-    """The credential that asks, by the short name of its principal, at most 128 characters. It
-    stands in the ledger beside a value that is newly given, and decides nothing."""
+    """The name of the requesting principal, at most 128 characters. The ledger stores it with a
+    newly assigned value. It does not affect the result."""
     up_to: int = INT64_MAX
-    """The last value that is of use to it."""
+    """The highest value that the caller can use."""
 
 
 def allocate(
-    height: int,
-    current: str | None,
-    known: Mapping[str, int],
+    high_water_mark: int,
+    current_token: str | None,
+    values: Mapping[str, int],
     requests: Sequence[AllocationRequest],
 ) -> tuple[list[Allocation | MonotronError], list[AllocationRequest]]:
-    """Number the requests of one series, in order: their answers, and those newly given a value.
+    """Decide the requests of one series in order.
 
-    *height* is the series' last value, *current* its current token, and *known* the value that
-    each token was last given, for at least those of the requests with `Reuse.ANY`. The new
-    ones have the values from *height* + 1 on, without a gap.
+    *values* contains the last value of each token, at least for the requests with `Reuse.ANY`.
+    Returns a result per request, and the requests that were assigned a new value. The new values
+    are consecutive and start at *high_water_mark* + 1.
     """
-    last_given = dict(known)
-    if current is not None:
-        last_given[current] = height
-    answers: list[Allocation | MonotronError] = []
-    given: list[AllocationRequest] = []
+    last_values = dict(values)
+    if current_token is not None:
+        last_values[current_token] = high_water_mark
+    results: list[Allocation | MonotronError] = []
+    accepted: list[AllocationRequest] = []
     for request in requests:
         series, token, reuse, _, up_to = request
-        known_again = token == current or (reuse is Reuse.ANY and token in last_given)
-        if known_again and reuse is not Reuse.NEVER:
-            answers.append(Allocation(Entry(*series, token, last_given[token]), reused=True))
-        elif height >= up_to:
-            answers.append(exhausted(series))
+        is_known = token == current_token or (reuse is Reuse.ANY and token in last_values)
+        if is_known and reuse is not Reuse.NEVER:
+            results.append(Allocation(Entry(*series, token, last_values[token]), reused=True))
+        elif high_water_mark >= up_to:
+            results.append(exhausted(series))
         else:
-            height += 1
-            current = token
-            last_given[token] = height
-            given.append(request)
-            answers.append(Allocation(Entry(*series, token, height), reused=False))
-    return answers, given
+            high_water_mark += 1
+            current_token = token
+            last_values[token] = high_water_mark
+            accepted.append(request)
+            results.append(Allocation(Entry(*series, token, high_water_mark), reused=False))
+    return results, accepted
 
 
 def exhausted(series: SeriesKey) -> SeriesExhausted:
-    """The series has given its last value."""
+    """The error of a series that has assigned its last value."""
     return SeriesExhausted(
-        f"The series {series.key!r} stands at {INT64_MAX}, the last value that it can give. "
-        "Go on with a series of another key."
+        f"The series {series.key!r} is exhausted. It has reached {INT64_MAX}, the last possible "
+        "value. Use another series."
+    )
+
+
+def would_decrease(series: SeriesKey, high_water_mark: int, value: int) -> ValueWouldFall:
+    """The error of a request to advance a series to a value below its high-water mark."""
+    return ValueWouldFall(
+        f"The series {series.key!r} cannot be advanced to {value}. It has already reached "
+        f"{high_water_mark}. Use {high_water_mark} or a higher value."
     )

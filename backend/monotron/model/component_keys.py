@@ -1,4 +1,4 @@
-"""The series that count a version: their keys carry its larger components."""
+"""The keys of the series that count versions. They contain the larger components."""
 
 from typing import Literal, get_args
 
@@ -12,23 +12,26 @@ Component = Literal["major", "minor", "patch"]
 COMPONENTS: tuple[Component, ...] = get_args(Component)
 
 
-def component_key(product: VersionName, component: Component, of: Version) -> SeriesKey:
-    """The series that counts a component of the versions that share the larger ones."""
-    scope = {"major": "", "minor": f"-v{of.major}", "patch": f"-v{of.major}.{of.minor}"}[component]
-    return SeriesKey(product.account, f"{product.name}-{component}{scope}")
+def component_key(name: VersionName, component: Component, of: Version) -> SeriesKey:
+    """The series that counts a component of all versions with the larger components of *of*."""
+    suffix = {"major": "", "minor": f"-v{of.major}", "patch": f"-v{of.major}.{of.minor}"}[component]
+    return SeriesKey(name.account, f"{name.name}-{component}{suffix}")
 
 
-def label_key(product: VersionName, label: str, target: Version) -> SeriesKey:
-    """The series that counts the pre-releases of one target and label."""
-    key = f"{product.name}-{label}-v{target}"
+def label_key(name: VersionName, label: str, target: Version) -> SeriesKey:
+    """The series that counts the pre-releases of a target with a label.
+
+    Raises `InvalidName` if the key would be too long.
+    """
+    key = f"{name.name}-{label}-v{target}"
     if len(key) > MAX_LENGTH:
         raise InvalidName(
-            f"The name is too long for pre-releases of {target}: the key of their series would "
-            f"have {len(key)} characters, and a key has at most {MAX_LENGTH}."
+            f"The name is too long for pre-releases of {target}. The key of their series would "
+            f"have {len(key)} characters (maximum: {MAX_LENGTH}). Use a shorter name or label."
         )
-    return SeriesKey(product.account, key)
+    return SeriesKey(name.account, key)
 
 
 def part(version: Version, component: Component) -> int:
-    """The number that a version has as its component."""
+    """The value of a component of the version."""
     return int(getattr(version, component))

@@ -1,7 +1,7 @@
-"""Conventional Commits 1.0.0: the bump that commit messages ask for. Reading, no I/O.
+"""Conventional Commits 1.0.0: the bump that commit messages require. Pure: no I/O.
 
-The work grows with the text's length and no faster: a fixed number of passes over it, by patterns
-that begin at a line's start or a fixed word, and do not go back over what they have read.
+The running time is linear in the length of the text: a fixed number of passes, with patterns that
+start at the beginning of a line or at a fixed word, and never backtrack.
 """
 
 import re
@@ -11,27 +11,27 @@ from typing import Literal, NamedTuple
 Level = Literal["major", "minor", "patch"]
 
 MAX_REASON = 200
-"""Of a reason, in Unicode characters."""
+"""The maximum length of a reason in Unicode characters."""
 
 _RANK: dict[Level, int] = {"patch": 0, "minor": 1, "major": 2}
 
 _HEADER = re.compile(r"(?P<type>[\w-]+)(?:\([^()]+\))?(?P<breaking>!)?: .")
 _FOOTER = re.compile(r"(?:BREAKING CHANGE|[\w-]+)(?:: | #)")
 _BREAKING = re.compile(r"BREAKING[ -]CHANGE: (.+)")
-_NOTHING = {"", "no", "none", "n/a"}
-_ORNAMENTS = " `*_().-–—"
+_EMPTY_VALUES = {"", "no", "none", "n/a"}
+_DECORATION = " `*_().-–—"
 
-_VALUE_BELOW = re.compile(
+_VALUE_BELOW_TOKEN = re.compile(
     r"^(BREAKING[ -]CHANGE:)\n++(?!(?:BREAKING CHANGE|[\w-]+)(?::[ \n]|:\Z| #)|#{1,6} |---"
     r"|[-*+] \[[ xX]\]|\(cherry picked from |See merge request )[ \t]*",
     re.MULTILINE,
 )
-"""A value that begins below its token, where no footer, heading, rule or checkbox stands there."""
+"""A footer whose value starts below its token, and is not a footer, heading, rule or checkbox."""
 
-_STANDS_ALONE = re.compile(r"#{1,6} |(?:-{3,}|_{3,}|\*{3,})$")
-"""A heading or a rule of Markdown: what follows it begins a paragraph."""
+_HEADING_OR_RULE = re.compile(r"#{1,6} |(?:-{3,}|_{3,}|\*{3,})$")
+"""A heading or a horizontal rule of Markdown. The next line starts a paragraph."""
 
-_MARK = re.compile(
+_DELIMITER = re.compile(
     r"^ {0,3}(?P<fence>`{3,}+(?=[^`\n]*$)|~{3,}+)(?P<info>.*)|<!--|-->|<details|</details>",
     re.MULTILINE,
 )
@@ -43,7 +43,7 @@ _TITLED = re.compile(
     r"(?:Merged PR [0-9]+: |Pull request #[0-9]+: )(?P<title>.+)"
     r"|Merge pull request '(?P<quoted>.+)' \(#[0-9]+\) from "
 )
-"""Azure's and Bitbucket Data Center's merges; Gitea's and Forgejo's."""
+"""Merge commits of Azure and Bitbucket Data Center, and of Gitea and Forgejo."""
 
 _REQUEST = re.compile(r" \((?:pull request )?#[0-9]+\)$")
 _BULLET = re.compile(
@@ -56,9 +56,9 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 class BumpDecision(NamedTuple):
-    """A bump and the line that decided it, at most `MAX_REASON` long, free of control characters.
+    """A bump and the line that requires it: at most `MAX_REASON` long, without control characters.
 
-    A breaking change is major here: what it is before 1.0.0, the caller knows.
+    A breaking change is always major here. The caller handles versions before 1.0.0.
     """
 
     bump: Level
@@ -66,9 +66,9 @@ class BumpDecision(NamedTuple):
 
 
 def decide(text: str) -> BumpDecision | None:
-    """The highest bump that a message in *text* asks for, the first of equals; None without any.
+    """The highest bump that a message in *text* requires, with the first such line as the reason.
 
-    NUL separates messages, as in `git log --format=%B%x00`.
+    NUL separates messages, as in `git log --format=%B%x00`. Returns None without any message.
     """
     claims = (claim for message in _messages(text) for claim in _claims(message))
     best = max(claims, key=lambda claim: _RANK[claim.bump], default=None)
@@ -79,7 +79,7 @@ def decide(text: str) -> BumpDecision | None:
 
 
 def _messages(text: str) -> Iterator[str]:
-    """The messages in *text*, none of them blank, without white space around or after a line."""
+    """The messages in *text* that are not blank, without surrounding and trailing white space."""
     text = text.replace("\ufeff", "").replace("\r\n", "\n").replace("\r", "\n")
     for message in text.split("\0"):
         if message := message.strip():
@@ -91,15 +91,15 @@ def _trim(text: str) -> str:
 
 
 def _unsquash(message: str) -> Iterator[str]:
-    """The message, then each one that `git merge --squash` has listed in it, indented."""
+    """The message, then each message that `git merge --squash` listed in it, indented."""
     squashed = _SQUASHED.search(message)
     if not squashed:
         yield message
         return
-    own, *blocks = _COMMIT.split(message[squashed.end() :])
+    own_text, *blocks = _COMMIT.split(message[squashed.end() :])
     logs = [block.partition("\n\n")[2].split("\n") for block in blocks]  # below their metadata
     rest = "\n".join(line for log in logs for line in log if not line.startswith("    "))
-    yield message[: squashed.end()] + own + rest
+    yield message[: squashed.end()] + own_text + rest
     for log in logs:
         lines = (line[4:] for line in log if not line or line.startswith("    "))
         if commit := "\n".join(lines).strip():
@@ -107,19 +107,19 @@ def _unsquash(message: str) -> Iterator[str]:
 
 
 def _claims(message: str) -> Iterator[BumpDecision]:
-    """What the message asks for, and what the commits that a squash has listed in it ask for."""
+    """The bumps that the message requires, and the commits that a squash merge listed in it."""
     first, _, rest = message.partition("\n")
     header, body = _header(first, rest)
     body = _trim(_visible(body)) if body else ""
     squash = _REQUEST.search(first) or "\nSee merge request " in rest
-    own, *squashed = _BULLET.split(body) if squash else [body]
-    yield from _claims_of_one(header, own)
+    own_body, *squashed = _BULLET.split(body) if squash else [body]
+    yield from _claims_of_one(header, own_body)
     for commit in squashed:
         yield from _claims_of_one(*commit.split("\n", 1))
 
 
 def _header(first: str, rest: str) -> tuple[str, str]:
-    """The header and the body, where a merge may have put the request's title into either."""
+    """The header and the body. Merge commits have the title of the request in either of them."""
     if titled := _TITLED.match(first):
         return titled["title"] or titled["quoted"], rest
     if _MERGE.match(first):
@@ -130,23 +130,23 @@ def _header(first: str, rest: str) -> tuple[str, str]:
 
 
 def _claims_of_one(header: str, body: str = "") -> Iterator[BumpDecision]:
-    """The header's bump, and each breaking change in the footers (items 8 to 12)."""
+    """The bump of the header, and each breaking change in the footers (items 8 to 12)."""
     yield BumpDecision(_level(header), header)
     if "BREAKING" not in body:
         return
-    begins, in_footers = True, False
-    for line in _VALUE_BELOW.sub(r"\1 ", body).split("\n"):
-        if not line or _STANDS_ALONE.match(line):
-            begins = True
+    starts_paragraph, in_footers = True, False
+    for line in _VALUE_BELOW_TOKEN.sub(r"\1 ", body).split("\n"):
+        if not line or _HEADING_OR_RULE.match(line):
+            starts_paragraph = True
             continue
-        if begins:  # a footer's paragraph, or prose to its end
-            begins, in_footers = False, bool(_FOOTER.match(line))
+        if starts_paragraph:  # a paragraph contains either footers or prose
+            starts_paragraph, in_footers = False, bool(_FOOTER.match(line))
         if in_footers and _breaks(line):
             yield BumpDecision("major", line)
 
 
 def _level(header: str) -> Level:
-    """What a header asks for; patch where it is none (items 1, 2, 4, 5, 13 to 15)."""
+    """The bump of a header; patch if it is not conventional (items 1, 2, 4, 5, 13 to 15)."""
     match = _HEADER.match(header)
     if (match and match["breaking"]) or _breaks(header):
         return "major"
@@ -154,22 +154,24 @@ def _level(header: str) -> Level:
 
 
 def _breaks(line: str) -> bool:
-    """Whether the line is a BREAKING CHANGE with a value other than "none" (items 12, 15, 16)."""
+    """Whether the line is a BREAKING CHANGE with a value, not "none" (items 12, 15, 16)."""
     match = _BREAKING.match(line)
-    return match is not None and match[1].strip(_ORNAMENTS).lower() not in _NOTHING
+    return match is not None and match[1].strip(_DECORATION).lower() not in _EMPTY_VALUES
 
 
 def _visible(body: str) -> str:
-    """The body without its code fences, HTML comments and `<details>`, where they are closed."""
-    last = {mark[0].lstrip()[:3]: mark.start() for mark in _MARK.finditer(body) if not mark["info"]}
+    """The body without code fences, HTML comments and `<details>` that are closed."""
+    last = {
+        mark[0].lstrip()[:3]: mark.start() for mark in _DELIMITER.finditer(body) if not mark["info"]
+    }
     kept, start, opened, closer = list[str](), 0, 0, ""
-    for mark in _MARK.finditer(body):
+    for mark in _DELIMITER.finditer(body):
         if closer:
             if mark[0].lstrip().startswith(closer) and not mark["info"]:
                 kept.append(body[start:opened])
                 start, closer = mark.end(), ""
             continue
-        wanted = mark["fence"] or _CLOSERS.get(mark[0], "")
-        if last.get(wanted[:3], -1) > mark.start():
-            opened, closer = mark.start(), wanted
+        expected_closer = mark["fence"] or _CLOSERS.get(mark[0], "")
+        if last.get(expected_closer[:3], -1) > mark.start():
+            opened, closer = mark.start(), expected_closer
     return "".join([*kept, body[start:]])

@@ -1,6 +1,6 @@
-"""Semantic versions (SemVer 2.0.0), lines of them, and the records of who was given which.
+"""Semantic versions (SemVer 2.0.0), release lines, sort keys and releases. Pure: no I/O.
 
-Parsing and comparing are the library's, `semver.Version`; here are our own bounds and words.
+The library `semver` parses and compares versions. This module adds bounds and error messages.
 """
 
 import re
@@ -11,14 +11,14 @@ from semver import Version
 from monotron.errors import InvalidName, InvalidVersion, MonotronError
 from monotron.model.series import INT64_MAX, MAX_LENGTH, parse_key
 
-MAX_NAME = 200
-"""Of a name, in Unicode characters: the keys of its series are longer than it is."""
+MAX_NAME_LENGTH = 200
+"""Length of a name, in Unicode characters. The keys of its component series are longer."""
 
-MAX_VERSION = 256
-"""Of the text of a version, in characters: more than any that is given here has."""
+MAX_VERSION_LENGTH = 256
+"""Length of the text of a version. Versions that Monotron assigns are shorter."""
 
-NOTHING = Version(0, 0, 0)
-"""Where counting begins. It is never given."""
+ZERO_VERSION = Version(0, 0, 0)
+"""The version before the first one. It is never assigned."""
 
 _DIGITS = len(str(INT64_MAX))
 _LABEL = re.compile(r"(?=[0-9]*[A-Za-z])[0-9A-Za-z]{1,20}")
@@ -27,14 +27,14 @@ _LINE = re.compile(r"(0|[1-9][0-9]{0,18})(?:\.(0|[1-9][0-9]{0,18}))?")
 
 
 class VersionName(NamedTuple):
-    """What is versioned, by the account that owns it and its name there."""
+    """The identity of what is versioned: its account, and its name there."""
 
     account: int
     name: str
 
 
 class Line(NamedTuple):
-    """The versions of one major version, or of one minor version of it."""
+    """A release line: the versions of one major version, or of one minor version of it."""
 
     major: int
     minor: int | None = None
@@ -47,30 +47,30 @@ class Line(NamedTuple):
 
 
 class Release(NamedTuple):
-    """The fact that *token* was given *version*.
+    """The record of a version and the token it was assigned to.
 
-    One without a token was adopted; one without a time stands in no record, and is read from
-    series that were counted by hand.
+    The token is None if the version was adopted. `created_at` is None if the version is not
+    recorded, but computed from component series that were advanced directly.
     """
 
-    product: VersionName
+    name: VersionName
     token: str | None
     version: Version
-    """Without build metadata, which is no part of what is counted."""
+    """Without build metadata, which is not part of a version's identity."""
     bump: str | None = None
     line: Line | None = None
     metadata: str | None = None
     previous: Version | None = None
-    """The highest final version below it at that time."""
+    """The highest final version below it when it was created."""
     reason: str | None = None
     created_at: int | None = None
     """Milliseconds since the epoch, UTC."""
     assigned_by: str | None = None
-    """The credential by which it was given; None where that was not recorded."""
+    """The name of the principal, or None if it is unknown."""
 
     @property
     def label(self) -> str | None:
-        """The channel: that of a pre-release, or None for a final version."""
+        """The pre-release label, or None for a final version."""
         return label_and_number(self.version)[0]
 
 
@@ -80,9 +80,9 @@ def pre_release(target: Version, label: str, number: int) -> Version:
 
 
 def label_and_number(version: Version) -> tuple[str | None, int]:
-    """`1.3.0-rc.2` → `("rc", 2)`; a final version has no label, and the number 0.
+    """`1.3.0-rc.2` → `("rc", 2)`; a final version → `(None, 0)`.
 
-    For versions that were given here.
+    Raises `ValueError` for a pre-release that Monotron does not assign.
     """
     if version.prerelease is None:
         return None, 0
@@ -91,10 +91,10 @@ def label_and_number(version: Version) -> tuple[str | None, int]:
 
 
 def sort_key(version: Version) -> str:
-    """Where a version stands among others: places sort, byte by byte, as SemVer §11 says.
+    """The sort key of a version: bytewise order of sort keys is the order of SemVer 2.0.0 §11.
 
-    A final version comes after its pre-releases, since a `~` sorts above all that they hold. Of
-    pre-releases, those given here have exact places; any other has one between its neighbours.
+    A final version ends with `~`, which sorts above everything in a pre-release. Pre-releases that
+    Monotron assigns have exact sort keys. Any other pre-release gets one between its neighbours.
     """
     parts = [f"{part:0{_DIGITS}d}" for part in (version.major, version.minor, version.patch)]
     pre = version.prerelease
@@ -103,54 +103,57 @@ def sort_key(version: Version) -> str:
 
 def _pre_release_sort_key(label: str, *identifiers: str) -> str:
     if label.isdigit():
-        return ""  # lower than any label
-    label = label.replace("-", "/")  # which sorts above a `.` too, and still below letters
+        return ""  # lower than every label
+    label = label.replace("-", "/")  # which sorts above `.` and below letters
     if not identifiers:
         return label
     number, *more = identifiers
     if not number.isdigit() or len(number) > _DIGITS:
-        return f"{label}.~"  # above any number that is given
+        return f"{label}.~"  # above every number that is assigned
     return f"{label}.{int(number):0{_DIGITS}d}" + ("." if more else "")
 
 
 def sort_key_range(
     line: Line | None = None, target: Version | None = None, label: str | None = None
 ) -> tuple[str, str]:
-    """The places, from the first to below the second, of a line's versions.
+    """The sort keys of all versions of *line*: first (inclusive) and end (exclusive).
 
-    Or of all; or of the pre-releases of *target* with *label*.
+    With *target* and *label*, those of its pre-releases; without any, those of all versions.
     """
     if target is not None:
         parts = [f"{part:0{_DIGITS}d}" for part in (target.major, target.minor, target.patch)]
-        beginning = f"{'.'.join(parts)}.{label}."
+        start = f"{'.'.join(parts)}.{label}."
     elif line is not None:
-        beginning = "".join(f"{part:0{_DIGITS}d}." for part in line if part is not None)
+        start = "".join(f"{part:0{_DIGITS}d}." for part in line if part is not None)
     else:
-        beginning = ""
-    return beginning, f"{beginning}\x7f"
+        start = ""
+    return start, f"{start}\x7f"
 
 
 def parse_name(raw: str) -> str:
-    """The name that stands percent-encoded in a path, exactly; else `InvalidName`."""
+    """Decode the percent-encoded name of a version. Raises `InvalidName` if it is invalid."""
     try:
         name = parse_key(raw)
     except MonotronError as error:
         raise InvalidName(error.detail.replace("key", "name")) from None
-    if len(name) > MAX_NAME:
+    if len(name) > MAX_NAME_LENGTH:
         raise InvalidName(
-            f"The name is {len(name)} characters long, and at most {MAX_NAME} are taken, since "
-            f"the keys of its series hold more than the name and at most {MAX_LENGTH}."
+            f"The name has {len(name)} characters. At most {MAX_NAME_LENGTH} are allowed, because "
+            f"the keys of its series, at most {MAX_LENGTH} characters, contain it. Shorten it."
         )
     return name
 
 
 def parse_version(text: str) -> Version:
-    """A semantic version, perhaps with a `v` before it, without its build metadata."""
+    """Parse a semantic version, with or without a `v`, and remove its build metadata.
+
+    Raises `InvalidVersion` if it is invalid.
+    """
     bare = text[1:] if text[:1] in ("v", "V") else text
-    if len(bare) > MAX_VERSION:
+    if len(bare) > MAX_VERSION_LENGTH:
         raise InvalidVersion(
-            f"A version has at most {MAX_VERSION} characters here, and {text[:64]!r}… has "
-            f"{len(text)}. Leave out what is no part of it."
+            f"The version {text[:64]!r}… has {len(text)} characters. At most {MAX_VERSION_LENGTH} "
+            "are allowed. Shorten its pre-release or build metadata."
         )
     try:
         if not bare.isascii():
@@ -158,46 +161,50 @@ def parse_version(text: str) -> Version:
         version = Version.parse(bare).replace(build=None)
     except ValueError:
         raise InvalidVersion(
-            f"{text[:64]!r} is no semantic version. Write three numbers without leading zeros, "
-            "such as 1.4.2 or v1.4.2."
+            f"{text[:64]!r} is not a semantic version. Write three numbers without leading zeros, "
+            "for example 1.4.2 or v1.4.2."
         ) from None
     if max(version.major, version.minor, version.patch) > INT64_MAX:
-        raise InvalidVersion(f"No part of a version can be larger than {INT64_MAX}.")
+        raise InvalidVersion(
+            f"{text[:64]!r} exceeds the largest possible version. Use numbers up to {INT64_MAX}."
+        )
     return version
 
 
 def parse_final(text: str) -> Version:
-    """A final version, to start from."""
+    """Parse a final version. Raises `InvalidVersion` if it is invalid or a pre-release."""
     version = parse_version(text)
     if version.prerelease is not None:
         raise InvalidVersion(
-            f"{text[:64]!r} is a pre-release, and counting goes on from a final version only. "
-            "Name the last final version before it."
+            f"{text[:64]!r} is a pre-release, but a final version is required. Use the last final "
+            "version before it."
         )
     return version
 
 
 def parse_label(text: str) -> str:
-    """The label of a pre-release; else `ValueError` says what it must be."""
+    """Parse a pre-release label. Raises `ValueError` with the expected form if it is invalid."""
     if not _LABEL.fullmatch(text):
-        raise ValueError("1 to 20 letters and digits, at least one of them a letter, such as rc")
+        raise ValueError(
+            "1 to 20 letters and digits, at least one of them a letter, for example rc"
+        )
     return text
 
 
 def parse_metadata(text: str) -> str:
-    """Build metadata (SemVer §10); else `ValueError` says what it must be."""
+    """Parse build metadata (SemVer 2.0.0 §10). Raises `ValueError` with the expected form."""
     if len(text) > 100 or not _METADATA.fullmatch(text):
         raise ValueError(
             "letters, digits and hyphens in parts separated by dots, at most 100 characters, "
-            "such as sha.7d4c379"
+            "for example sha.7d4c379"
         )
     return text
 
 
 def parse_line(text: str) -> Line:
-    """`1` or `1.2`; else `ValueError` says what it must be."""
+    """Parse `1` or `1.2`. Raises `ValueError` with the expected form if it is invalid."""
     match = _LINE.fullmatch(text)
     numbers = [int(part) for part in match.groups() if part is not None] if match else []
     if not numbers or max(numbers) > INT64_MAX:
-        raise ValueError("a major version, such as 1, or a major and a minor one, such as 1.2")
+        raise ValueError("a major version such as 1, or a major and minor version such as 1.2")
     return Line(*numbers)

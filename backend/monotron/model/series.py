@@ -1,4 +1,4 @@
-"""The words of the contract: key, token, value, entry. Parsing and comparing, no I/O."""
+"""Series keys, tokens, values and entries: types and parsing. Pure: no I/O."""
 
 import re
 from collections.abc import Mapping
@@ -9,42 +9,40 @@ from urllib.parse import unquote_to_bytes
 from monotron.errors import InvalidKey, InvalidRequest, InvalidToken, MonotronError
 
 INT64_MAX = 9223372036854775807
-"""The last value that a series can give."""
+"""The last value of a series."""
 
 MAX_LENGTH = 256
-"""Of a key and of a token, in Unicode characters."""
-
-MAX_ATTRIBUTE = 8192
-"""Of an attribute's value, in bytes of UTF-8."""
+"""Length of a key or token, in Unicode characters."""
 
 ANYBODY = "anybody"
-"""By whom values are given while nobody needs credentials."""
+"""The value of `assigned_by` on a server without credentials."""
 
 _UNRESERVED = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,255}")
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _NOT_IN_A_TARGET = re.compile(r"[^!-~]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class Reuse(Enum):
-    """Which tokens a step remembers: the current one, any that the series ever saw, or none."""
+    """Which tokens get their previous value again."""
 
     CURRENT = "current"
+    """The current token of the series."""
     ANY = "any"
+    """Every token of the series."""
     NEVER = "never"
-    """For versions, whose tokens may have a number that is of no use any more."""
+    """No token. For versions: an earlier number of a token may be unusable."""
 
 
 class SeriesKey(NamedTuple):
-    """A series, by the account that owns it and its name there."""
+    """The identity of a series: its account, and its name there."""
 
     account: int
     key: str
 
 
 class Entry(NamedTuple):
-    """The fact that *token* was given *value*. A raise has no token."""
+    """A token and the value assigned to it. The token is None if a series was advanced."""
 
     account: int
     key: str
@@ -53,159 +51,110 @@ class Entry(NamedTuple):
 
 
 class Allocation(NamedTuple):
-    """The answer to a PUT: an entry, and whether it had been given before."""
+    """The result of an `AllocationRequest`."""
 
     entry: Entry
     reused: bool
+    """Whether the value had been assigned to the token before."""
 
 
 class LedgerEntry(NamedTuple):
-    """An entry, when it was given, and by which credential."""
+    """An entry with its time and credential."""
 
     entry: Entry
     created_at: int
     """Milliseconds since the epoch, UTC."""
     assigned_by: str | None
-    """None for what was given before this was recorded."""
+    """The name of the principal, or None if it is unknown."""
 
 
 def parse_key(raw: str) -> str:
-    """The key that stands percent-encoded in a path, exactly; else `InvalidKey`."""
+    """Decode the percent-encoded key of a series. Raises `InvalidKey` if it is invalid."""
     return _parse_name(raw, "key", InvalidKey)
 
 
 def parse_token(raw: str) -> str:
-    """The token that stands percent-encoded in a path, exactly; else `InvalidToken`."""
+    """Decode a percent-encoded token. Raises `InvalidToken` if it is invalid."""
     return _parse_name(raw, "token", InvalidToken)
 
 
 def _parse_name(raw: str, word: str, error: type[MonotronError]) -> str:
-    if _UNRESERVED.fullmatch(raw):  # most of them: a commit, a project's name
+    if _UNRESERVED.fullmatch(raw):  # the usual case: a commit or the name of a project
         return raw
     text = percent_decode(raw, word, error)
     if not text:
-        raise error(f"The {word} is empty. A {word} is 1 to {MAX_LENGTH} characters long.")
+        raise error(f"The {word} is empty. Use 1 to {MAX_LENGTH} characters.")
     if len(text) > MAX_LENGTH:
         raise error(
-            f"The {word} is {len(text)} characters long, and at most {MAX_LENGTH} are taken. "
-            "A hash of it would do as well."
+            f"The {word} has {len(text)} characters. At most {MAX_LENGTH} are allowed. Shorten it, "
+            "or use a hash of it."
         )
     if text in (".", ".."):
         raise error(
-            f"The {word} is {text!r}, which many clients and proxies take for a folder. "
-            f"Choose another {word}."
+            f"The {word} is {text!r}. Many clients and proxies interpret it as a directory. Use "
+            f"another {word}."
         )
     return text
 
 
 def percent_decode(raw: str, word: str, error: type[MonotronError]) -> str:
-    """Decode once and strictly: ASCII in, whole escapes, UTF-8 out, no control characters.
+    """Decode percent escapes (RFC 3986) once, and strictly: a `+` stays a `+`.
 
-    *word* names the thing in the error. A `+` stays one (RFC 3986).
+    Raises *error*, in which *word* names the text, unless *raw* is printable ASCII with complete
+    escapes that decode to UTF-8 without control characters.
     """
     if _NOT_IN_A_TARGET.search(raw):
         raise error(
-            f"The {word} holds a raw character that is not printable ASCII. "
+            f"The {word} contains an unencoded character that is not printable ASCII. "
             "Percent-encode its UTF-8 bytes, for example é as %C3%A9."
         )
     if _BROKEN_ESCAPE.search(raw):
         raise error(
-            f"The {word} holds a % that is not followed by two hexadecimal digits. "
-            "Write a percent sign as %25."
+            f"The {word} contains a % without two hexadecimal digits. Write a percent sign as %25."
         )
     try:
         text = unquote_to_bytes(raw).decode("utf-8")
     except UnicodeDecodeError:
         raise error(
-            f"The {word} is not UTF-8 once its percent escapes are decoded. "
-            "Encode it as UTF-8 before percent-encoding it."
+            f"The {word} is not UTF-8 after percent-decoding. Encode it as UTF-8 before you "
+            "percent-encode it."
         ) from None
     if _CONTROL.search(text):
         raise error(
-            f"The {word} holds a control character (U+0000 to U+001F, U+007F to U+009F). "
-            f"Leave it out; a line break at the end of the {word} is the usual cause."
+            f"The {word} contains a control character (U+0000 to U+001F, U+007F to U+009F). "
+            "Remove it. A line break at the end is the usual cause."
         )
     return text
 
 
 def has_control(text: str) -> bool:
-    """Whether it holds a control character."""
+    """Whether the text contains a control character."""
     return _CONTROL.search(text) is not None
 
 
 def text_member(members: Mapping[Any, Any], name: str) -> str | None:
-    """A member of a JSON object that is a text for people, or is not there."""
+    """The member of a JSON object that holds free text, or None if it is absent.
+
+    Raises `InvalidRequest` if it is too long, not a string, or contains a control character.
+    """
     text = members.get(name)
     if text is None:
         return None
     if not isinstance(text, str) or len(text) > MAX_LENGTH or has_control(text):
         raise InvalidRequest(
-            f"`{name}` must be a text of at most {MAX_LENGTH} characters, none of them a control "
-            "character."
+            f"`{name}` must be a string of at most {MAX_LENGTH} characters without control "
+            "characters."
         )
     return text
 
 
 def parse_value(value: object) -> int:
-    """The value to raise a series to: a JSON integer from 1 to `INT64_MAX`."""
-    if type(value) is not int:  # a bool is an int to isinstance
+    """The value to advance a series to. Raises `InvalidRequest` unless it is a positive int64."""
+    if type(value) is not int:  # isinstance would accept a bool
         raise InvalidRequest(
-            f"`value` must be an integer from 1 to {INT64_MAX}, without quotes, point or exponent."
+            f"`value` must be an integer from 1 to {INT64_MAX}, without quotes, decimal point or "
+            "exponent."
         )
     if not 1 <= value <= INT64_MAX:
         raise InvalidRequest(f"`value` must be from 1 to {INT64_MAX}.")
-    return value
-
-
-def parse_attribute_name(raw: str) -> str:
-    """The name of an attribute that stands percent-encoded in a path; else `InvalidRequest`."""
-    return _attribute_name(percent_decode(raw, "attribute's name", InvalidRequest))
-
-
-def parse_attribute(raw: bytes) -> str:
-    """The value of an attribute, from a body that is nothing else; else `InvalidRequest`."""
-    try:
-        return _attribute(raw.decode("utf-8"))
-    except UnicodeDecodeError:
-        raise InvalidRequest(
-            "The value of an attribute is text, and the body is not UTF-8. Encode it, for example "
-            "as Base64 if it is binary."
-        ) from None
-
-
-def parse_attributes(members: Mapping[str, object]) -> dict[str, str]:
-    """Attributes by name, from a JSON object of strings; else `InvalidRequest`."""
-    return {_attribute_name(name): _attribute(value) for name, value in members.items()}
-
-
-def _attribute_name(name: str) -> str:
-    if not 1 <= len(name) <= MAX_LENGTH:
-        raise InvalidRequest(
-            f"The name of an attribute is 1 to {MAX_LENGTH} characters long; here one is of "
-            f"{len(name)}."
-        )
-    if _CONTROL.search(name) or _SURROGATE.search(name):
-        raise InvalidRequest(
-            f"The name {name!r} of an attribute holds a control character, or half of a character. "
-            "Leave it out."
-        )
-    return name
-
-
-def _attribute(value: object) -> str:
-    if not isinstance(value, str):
-        raise InvalidRequest(
-            "The value of an attribute must be a string. Put a number into quotes, and anything "
-            "larger into a string of JSON."
-        )
-    if _SURROGATE.search(value):
-        raise InvalidRequest(
-            "The value of an attribute holds half of a surrogate pair, which is no character. "
-            "Write both halves."
-        )
-    if len(value.encode("utf-8")) > MAX_ATTRIBUTE:
-        raise InvalidRequest(
-            f"The value of an attribute is at most {MAX_ATTRIBUTE} bytes of UTF-8 long. Keep what "
-            "is larger elsewhere, and its address here."
-        )
     return value

@@ -11,6 +11,7 @@ from monotron.model.allocation import AllocationRequest
 from monotron.model.series import INT64_MAX, Allocation, Entry, LedgerEntry, Reuse, SeriesKey
 from monotron.services.batcher import Batcher
 from monotron.services.executor import StoreExecutor
+from monotron.services.paging import page_of
 from monotron.store import Store
 from monotron.store.audit import AuditSlice
 
@@ -56,7 +57,7 @@ class SeriesService:
         return entry
 
     async def entry(self, series: SeriesKey, token: str) -> Entry:
-        """The latest entry of the token. Raises `EntryNotFound` if the series has none."""
+        """The latest entry of the token. Raises `EntryNotFound` if it does not exist."""
         entry = await self._executor.run(self._store.entry, series, token)
         if entry is None:
             raise EntryNotFound(
@@ -78,23 +79,21 @@ class SeriesService:
         self, account: int, prefix: str, after: str, limit: int
     ) -> tuple[list[Entry], str | None]:
         """A page of current entries in order of key, and *after* of the next page."""
-        entries = await self._executor.run(
-            self._store.series_page, account, prefix, after, limit + 1
-        )
-        more = len(entries) > limit
-        entries = entries[:limit]
-        return entries, entries[-1].key if more else None
+        read = partial(self._store.series_page, account, prefix, after)
+        return await self._executor.run(page_of, read, limit, lambda entry: entry.key)
 
     async def ledger(
         self, series: SeriesKey, before: int | None, limit: int
     ) -> tuple[list[LedgerEntry], int | None]:
         """A page of the ledger, newest first, and *before* of the next page."""
-        rows = await self._executor.run(self._store.ledger_page, series, before, limit + 1)
-        if rows is None:
-            raise _series_not_found(series)
-        more = len(rows) > limit
-        rows = rows[:limit]
-        return rows, rows[-1].entry.value if more else None
+
+        def read(count: int) -> list[LedgerEntry]:
+            entries = self._store.ledger_page(series, before, count)
+            if entries is None:
+                raise _series_not_found(series)
+            return entries
+
+        return await self._executor.run(page_of, read, limit, lambda row: row.entry.value)
 
     async def ping(self) -> None:
         """Return if the store would accept a write now. Raises the store's error otherwise."""

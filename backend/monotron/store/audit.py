@@ -1,55 +1,55 @@
-"""The ground truth of a store: what its rows must never say, whatever the engine."""
+"""The checks and findings of an audit that all engines share."""
 
 from typing import Any, NamedTuple
 
 from semver import Version
 
 from monotron.errors import InvalidName
-from monotron.model.component_keys import component_key, label_key
+from monotron.model.component_keys import Component, component_key, label_key, part
 from monotron.model.semver import VersionName, label_and_number, sort_key
 from monotron.model.series import INT64_MAX, SeriesKey
 
 MAX_FINDINGS = 1000
-"""In one report. Where there are so many, one cause is behind most."""
+"""Findings in one report. More of them usually have one cause."""
 
 
 class AuditSlice(NamedTuple):
-    """What a slice of an audit looked at, and what it found."""
+    """What a slice of an audit checked, and its findings."""
 
     findings: tuple[str, ...] = ()
-    """Plain sentences, each with account, key and what contradicts what."""
+    """Sentences that name the account, the key and the contradiction."""
     series: int = 0
-    """Living ones."""
+    """Series that were checked, without deleted ones."""
     entries: int = 0
-    """Of living series."""
+    """Entries of these series."""
     releases: int = 0
 
 
 class Report:
-    """What an audit found so far."""
+    """The findings of an audit, up to a limit."""
 
-    def __init__(self, most: int = MAX_FINDINGS) -> None:
-        self._most = most
-        self._found = 0
+    def __init__(self, max_findings: int = MAX_FINDINGS) -> None:
+        self._max_findings = max_findings
+        self._total = 0
         self._findings: list[str] = []
         self.series = self.entries = self.releases = 0
 
     def add(self, slice: AuditSlice) -> None:
-        self._found += len(slice.findings)
-        self._findings += slice.findings[: self._most - len(self._findings)]
+        self._total += len(slice.findings)
+        self._findings += slice.findings[: self._max_findings - len(self._findings)]
         self.series += slice.series
         self.entries += slice.entries
         self.releases += slice.releases
 
     @property
     def findings(self) -> list[str]:
-        """The first of them, and how many more there are."""
-        more = self._found - len(self._findings)
-        told = [f"There is more: {more} findings beyond these {self._most}."] if more else []
-        return [*self._findings, *told]
+        """The first findings, and the number of further ones."""
+        more = self._total - len(self._findings)
+        note = [f"{more} more findings are not listed."] if more else []
+        return [*self._findings, *note]
 
     def document(self) -> dict[str, Any]:
-        """The report as it is written down."""
+        """The report as a JSON object."""
         return {
             "findings": self.findings,
             "series": self.series,
@@ -59,7 +59,7 @@ class Report:
 
 
 class ReleaseRow(NamedTuple):
-    """A release as it stands in a row: nothing is parsed yet."""
+    """A release as it is stored, not parsed."""
 
     account: int
     name: str
@@ -68,25 +68,25 @@ class ReleaseRow(NamedTuple):
     sort_key: str
     final: bool
     label: str
-    """The label of a pre-release, or nothing."""
+    """The pre-release label, or an empty text."""
     created_at: int | None
 
 
 class SeriesState(NamedTuple):
-    """Where a series stands that counts versions."""
+    """The state of a component series."""
 
     value: int
     is_active: bool
     since: int | None
-    """When the oldest entry of this generation was given."""
+    """The time of the oldest entry of this generation."""
 
 
 class Requirement(NamedTuple):
-    """A number that a series must have reached: a release has it."""
+    """A number that a component series must have reached, because a release contains it."""
 
     series: SeriesKey
     number: int
-    record: ReleaseRow
+    release: ReleaseRow
 
 
 def of_series(account: object, key: object, what: str) -> str:
@@ -94,70 +94,70 @@ def of_series(account: object, key: object, what: str) -> str:
     return f"The series {key!r} of account {account} {what}."
 
 
-def of_record(record: ReleaseRow, what: str) -> str:
+def of_record(release: ReleaseRow, what: str) -> str:
     """A finding about a release."""
+    token = "adopted" if release.token is None else f"token {release.token!r}"
     return (
-        f"The release {record.version} of {record.name!r} in account {record.account}, which the "
-        f"token {record.token!r} has, {what}."
+        f"The release {release.version} of {release.name!r} in account {release.account} ({token}) "
+        f"{what}."
     )
 
 
 def hole(after: int, before: int) -> str:
-    """Values are missing between two that stand in a ledger."""
+    """A finding about values that are missing between two entries."""
     missing = f"{after + 1}" if before - after == 2 else f"{after + 1} to {before - 1}"
-    return f"has no entry for {missing}, and no raise explains it"
+    return f"has no entry for {missing}, and no advance explains the gap"
 
 
-def check(record: ReleaseRow) -> tuple[list[str], Requirement | None]:
-    """What is wrong with a record in itself, and what its series must have reached.
+def check(release: ReleaseRow) -> tuple[list[str], Requirement | None]:
+    """The findings about a release itself, and the number that its series must have reached.
 
-    Of a final version it is the component that it ends with. The larger ones may have been
-    counted by hand, and an adopted version stands in the records before its series are raised.
+    For a final version, that is the smallest component that is not 0. The larger ones may belong to
+    series that were advanced directly. Adopted versions have no requirement: they are recorded
+    before their series are raised.
     """
     try:
-        version = Version.parse(record.version)
+        version = Version.parse(release.version)
         label, number = label_and_number(version)
     except (TypeError, ValueError):
-        return [of_record(record, "has no version that could have been given")], None
+        return [of_record(release, "has a version that Monotron does not assign")], None
     findings = []
-    if sort_key(version) != record.sort_key:
-        findings.append(of_record(record, f"stands at the place {record.sort_key!r} of another"))
-    if (label is None) != bool(record.final) or (label or "") != record.label:
-        findings.append(of_record(record, f"stands in the channel {record.label!r} of another"))
+    if sort_key(version) != release.sort_key:
+        what = f"has the sort key {release.sort_key!r} of another version"
+        findings.append(of_record(release, what))
+    if (label is None) != bool(release.final) or (label or "") != release.label:
+        kind = "final" if release.final else "a pre-release"
+        what = f"is recorded as {kind} with the label {release.label!r}"
+        findings.append(of_record(release, what))
     if max(version.major, version.minor, version.patch, number) > INT64_MAX:
-        findings.append(of_record(record, f"has a number beyond {INT64_MAX}"))
-    product = VersionName(record.account, record.name)
-    if record.token is None:
+        findings.append(of_record(release, f"has a number above {INT64_MAX}"))
+    if release.token is None:
         return findings, None
+    name = VersionName(release.account, release.name)
     if label is not None:
         try:
-            return findings, Requirement(
-                label_key(product, label, version.finalize_version()), number, record
-            )
+            series = label_key(name, label, version.finalize_version())
         except InvalidName:
-            return [*findings, of_record(record, "has a name too long for its series")], None
-    if version.patch:
-        return findings, Requirement(
-            component_key(product, "patch", version), version.patch, record
-        )
-    if version.minor:
-        return findings, Requirement(
-            component_key(product, "minor", version), version.minor, record
-        )
-    return findings, Requirement(component_key(product, "major", version), version.major, record)
+            return [*findings, of_record(release, "has a name too long for its series")], None
+        return findings, Requirement(series, number, release)
+    component: Component = "patch" if version.patch else "minor" if version.minor else "major"
+    series = component_key(name, component, version)
+    return findings, Requirement(series, part(version, component), release)
 
 
-def not_reached(need: Requirement, stand: SeriesState | None) -> str | None:
-    """The finding, if the series never counted what the release has.
+def not_reached(requirement: Requirement, state: SeriesState | None) -> str | None:
+    """The finding if the series never reached the number of the release, else None.
 
-    One that was restarted since may stand lower: its oldest entry is younger then, or it has
-    none. The next bump raises it.
+    A series that was restarted after the release may be lower: its oldest entry is newer than the
+    release, or it has no entry. The next version request raises it.
     """
-    series, number, record = need
-    if stand is None:
-        return of_record(record, f"was counted by the series {series.key!r}, which is not there")
-    created_at = record.created_at
-    restarted = not stand.is_active or stand.since is None or created_at is None
-    if stand.value >= number or restarted or stand.since >= created_at:  # type: ignore[operator]
+    series, number, release = requirement
+    if state is None:
+        return of_record(
+            release, f"has its number from the series {series.key!r}, which does not exist"
+        )
+    if state.value >= number or not state.is_active:
         return None
-    return of_record(record, f"is beyond the series {series.key!r}, which stands at {stand.value}")
+    if state.since is None or release.created_at is None or state.since >= release.created_at:
+        return None
+    return of_record(release, f"is above the series {series.key!r}, which is at {state.value}")

@@ -1,9 +1,10 @@
-"""What must be raised after a restore, so that nothing given since the backup is given again.
+"""What a fast-forward raises after a restore, so that no value since the backup is reused.
 
-That a series gave at most so many values since raises it by as many. Versions need more: a major or
-minor that was given since has series of its own, of which the backup knows nothing. So the series
-of components are raised by one more: what begins below a number that never was given is new. And
-those that a name does not have yet, but that its lines would begin, are raised as well.
+A series that assigned at most N values since the backup is raised by N. Versions need more: a
+major or minor version that was created since has component series of its own, and the backup does
+not contain them. Therefore component series are raised by N + 1, so that the next major or minor
+version is a number that was never used. Component series that a known line would create are raised
+as well.
 """
 
 import re
@@ -13,29 +14,29 @@ from typing import NamedTuple
 from semver import Version
 
 from monotron.model.component_keys import component_key
-from monotron.model.semver import NOTHING, Line, VersionName, parse_line
+from monotron.model.semver import ZERO_VERSION, Line, VersionName, parse_line
 from monotron.model.series import INT64_MAX, SeriesKey
 
 _COMPONENT = re.compile(r"(?s:(.+))-(?:minor-v([0-9]+)|patch-v([0-9]+\.[0-9]+))")
 
-TOLD_AT_THE_END = 100
-"""Series that a bump names, of those that stand at the last value."""
+MAX_NAMED_SERIES = 100
+"""Exhausted series that a fast-forward names."""
 
 Values = Callable[[SeriesKey], Iterable[int]]
-"""All values that stand in the ledger of a series."""
+"""Returns all values in the ledger of a series."""
 
 
 class FastForwarded(NamedTuple):
-    """What a bump did."""
+    """The result of a fast-forward."""
 
     raised: int
-    """How many series, those included that a name did not have yet."""
-    at_the_end: tuple[SeriesKey, ...]
-    """The first of those that stand at the last value now: they give nothing any more."""
+    """The number of series that were raised, including new component series."""
+    exhausted: tuple[SeriesKey, ...]
+    """The first `MAX_NAMED_SERIES` series that have reached the last possible value."""
 
 
 class KnownLines:
-    """The names that have versions, and the lines that are known of them."""
+    """The names that have versions, and their known lines."""
 
     def __init__(self) -> None:
         self._lines: dict[VersionName, set[Line]] = {}
@@ -44,33 +45,36 @@ class KnownLines:
         self._lines.setdefault(VersionName(account, name), set()).add(Line(major, minor))
 
     def add_series(self, account: int, key: str) -> None:
-        """Of minors and patches. A key that ends in `-major` alone may be anybody's word."""
+        """Add the line of a minor or patch series.
+
+        Other keys are ignored, also those that end in `-major`: any series may have such a key.
+        """
         match = _COMPONENT.fullmatch(key)
         if match:
             name, minor, patch = match.groups()
             try:
                 line = parse_line(minor or patch)
             except ValueError:
-                return  # no number that was given here
+                return  # the number is not one that Monotron assigns
             self._lines.setdefault(VersionName(account, name), set()).add(line)
 
     def series(self, values: Values) -> Iterator[SeriesKey]:
-        """The series that count versions of theirs, or would once somebody asks for their line.
+        """The component series of all names, including those that a known line would create.
 
-        A line can be asked for once a version of it is recorded, or its number was counted.
+        A line is known once one of its versions is recorded, or its number was assigned.
         """
-        for product, lines in self._lines.items():
-            of_major = component_key(product, "major", NOTHING)
+        for name, lines in self._lines.items():
+            of_major = component_key(name, "major", ZERO_VERSION)
             yield of_major
             for major in {line.major for line in lines} | set(values(of_major)):
-                of_minor = component_key(product, "minor", Version(major))
+                of_minor = component_key(name, "minor", Version(major))
                 yield of_minor
                 minors = {line.minor for line in lines if line.major == major}
                 for minor in minors | {0} | set(values(of_minor)):
                     if minor is not None:
-                        yield component_key(product, "patch", Version(major, minor))
+                        yield component_key(name, "patch", Version(major, minor))
 
 
-def raised(value: int, by_how_much: int) -> int:
-    """The value to raise to, at most the last one."""
-    return min(value + by_how_much, INT64_MAX)
+def raised(value: int, amount: int) -> int:
+    """*value* plus *amount*, limited to the last possible value."""
+    return min(value + amount, INT64_MAX)

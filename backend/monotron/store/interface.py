@@ -1,7 +1,12 @@
-"""What a store promises, and the counting that all stores share.
+"""The interface of stores, and what every store guarantees.
 
-A store is synchronous: each call blocks its thread until the engine has answered
-(docs/decisions/0001-synchronous-stores.md). It may be called from several threads.
+A store is synchronous: each call blocks its thread until the engine has responded
+(docs/decisions/0001-synchronous-stores.md). Stores are safe for use by several threads.
+
+Errors, for all classes in this module: a method raises `StoreUnavailable` or `StorageFull` if the
+engine cannot serve it, and `InternalError` if stored rows contradict each other. For a write,
+`applied` of the error states whether it may have been applied. After any error the same call may be
+repeated.
 """
 
 from abc import ABC, abstractmethod
@@ -21,296 +26,295 @@ from monotron.store.audit import AuditSlice
 from monotron.store.fast_forward import FastForwarded
 
 Clock = Callable[[], float]
-"""Seconds since the epoch: what `time.time` answers. It dates entries and decides nothing."""
+"""Returns seconds since the epoch, as `time.time` does. Timestamps never affect a decision."""
 
 
 class ReleaseStore(ABC):
-    """The releases of all products, at most one for each token and channel, and each version.
+    """The releases of all names.
 
-    Errors of the engine are raised as by `Store`. Reads are committed; those that are not stale
-    either say so.
+    Of one name, a version has at most one release, and a token has at most one release per
+    pre-release label and at most one final release. All reads are committed. A *linearizable* read
+    includes every write that was answered before it started.
     """
 
     @abstractmethod
     def add(self, release: Release) -> Release | None:
-        """Record the release, durably. Answers the record that stands then.
+        """Record a release durably, unless its token or its version has one.
 
-        That is *release* itself; or the one that its token already has in this channel; or, if
-        it has none while another has the version, None: then nothing was recorded. May be
-        repeated after an error with the same release.
+        Returns *release* if it was recorded now, or by an earlier attempt of the same call. Returns
+        the existing release if the token already has one with this label. Returns None if another
+        token has the version.
         """
 
     @abstractmethod
-    def of_token(self, product: VersionName, token: str, label: str | None) -> Release | None:
-        """What the token was given in the channel of *label*, or as a final version."""
+    def of_token(self, name: VersionName, token: str, label: str | None) -> Release | None:
+        """The release of the token with this label, or its final release if the label is None."""
 
     @abstractmethod
-    def all_of_token(self, product: VersionName, token: str) -> list[Release]:
-        """What the token was given in all channels, the highest version first. Not stale."""
+    def all_of_token(self, name: VersionName, token: str) -> list[Release]:
+        """All releases of the token, the highest version first. Linearizable."""
 
     @abstractmethod
-    def at(self, product: VersionName, version: Version) -> Release | None:
-        """The release of this version. Not stale."""
+    def at(self, name: VersionName, version: Version) -> Release | None:
+        """The release of a version. Linearizable."""
 
     @abstractmethod
     def newest(
-        self, product: VersionName, key_range: tuple[str, str], *, final: bool | None
+        self, name: VersionName, key_range: tuple[str, str], *, final: bool | None
     ) -> Release | None:
-        """The highest version within *places* (`semantic.places`).
+        """The highest version in a range of sort keys (`semver.sort_key_range`).
 
-        Of the final ones, of the pre-releases, or of both.
+        *final* selects final versions (True), pre-releases (False), or both (None).
         """
 
     @abstractmethod
-    def adopted(self, product: VersionName, key_range: tuple[str, str]) -> bool:
-        """Whether any version within *places* was adopted, and so has no token. Not stale."""
+    def adopted(self, name: VersionName, key_range: tuple[str, str]) -> bool:
+        """Whether a version in this range of sort keys was adopted. Linearizable."""
 
     @abstractmethod
-    def page(self, product: VersionName, below: str, limit: int) -> list[Release]:
-        """Up to *limit* releases with places below *below*, the highest version first."""
+    def page(self, name: VersionName, below: str, limit: int) -> list[Release]:
+        """At most *limit* releases with sort keys below *below*, the highest version first."""
 
 
 class AttributeStore(ABC):
-    """The attributes of all tokens. A token need not have a value, nor its series exist.
+    """The attributes of all tokens.
 
-    They belong to the generation of the series: `Store.delete` ends them too, also where the series
-    keeps its height or never gave a value, and none of an old generation is ever seen in a new one.
-    They change nothing of what a series gives. Errors of the engine are raised as by `Store`.
-    What is answered was so at some moment between call and return, and what one call was
-    answered, every later call sees.
+    A token needs no value and its series need not exist to have attributes. They belong to the
+    generation of the series: `Store.delete` ends them in any case, and attributes of an old
+    generation are never returned. They do not affect allocations. All methods are linearizable.
     """
 
     @abstractmethod
     def all(self, series: SeriesKey, token: str) -> dict[str, str]:
-        """The attributes of the token, in the order of their names' code points."""
+        """The attributes of the token, in order of the code points of their names."""
 
     @abstractmethod
     def merge(self, series: SeriesKey, token: str, attributes: Mapping[str, str]) -> dict[str, str]:
-        """Set these attributes, and leave the others as they are. Answers all, durably set.
+        """Set these attributes durably, keep the others, and return all.
 
-        Atomic: all of it, or with `InvalidRequest` nothing, where the token would have more than
-        `MAX_ATTRIBUTES`. May be repeated after an error.
+        Atomic. Raises `InvalidRequest`, and sets none, if the token would have more than
+        `MAX_ATTRIBUTES`.
         """
 
     @abstractmethod
     def remove(self, series: SeriesKey, token: str, name: str | None) -> bool:
-        """Remove the attribute of this name, or all with None. Answers whether there was one.
-
-        Atomic, and may be repeated after an error.
-        """
+        """Remove one attribute, or all if *name* is None. Returns whether any existed. Atomic."""
 
 
 AuthRecordKind = Literal["account", "api_key", "trust"]
 
 
 class AuthRecord(NamedTuple):
-    """One thing in the register, by a name that is unique among its kind."""
+    """A record of accounts, API keys or trust policies."""
 
     name: str
+    """Unique among the records of its kind."""
     account: int
     body: dict[str, Any]
-    """What JSON can hold."""
+    """A JSON object."""
 
 
 class AuthRecords(ABC):
-    """Rows of a few kinds. Errors of the engine are raised as by `Store`; writes are durable."""
+    """Accounts, API keys and trust policies. Writes are durable, reads of one are linearizable."""
 
     @abstractmethod
-    def add(self, kind: AuthRecordKind, row: AuthRecord) -> bool:
-        """Add the row; false if its name stands already, and then nothing is changed."""
+    def add(self, kind: AuthRecordKind, record: AuthRecord) -> bool:
+        """Add a record. Returns False, and changes nothing, if its name is taken."""
 
     @abstractmethod
     def find(self, kind: AuthRecordKind, name: str) -> AuthRecord | None:
-        """The row, committed and not stale."""
+        """The record with this name."""
 
     @abstractmethod
     def page(
         self, kind: AuthRecordKind, account: int | None, after: str, limit: int
     ) -> list[AuthRecord]:
-        """Up to *limit* rows beyond *after* in order of name; of one account, or of all."""
+        """At most *limit* records with names after *after*, in order of name.
+
+        *account* None selects the records of all accounts.
+        """
 
     @abstractmethod
-    def replace(self, kind: AuthRecordKind, row: AuthRecord) -> bool:
-        """Put the row in the place of the one with its name; false if there is none."""
+    def replace(self, kind: AuthRecordKind, record: AuthRecord) -> bool:
+        """Replace the record with this name. Returns False if it does not exist."""
 
     @abstractmethod
     def remove(self, kind: AuthRecordKind, account: int, name: str) -> bool:
-        """Remove the row; false if the account has none with this name."""
+        """Remove a record. Returns False if the account has no record with this name."""
 
 
 class TokenUses(ABC):
-    """Which operations each identity token was used for, until a while after it has expired."""
+    """The operations that each identity token was used for, until after it has expired."""
 
     @abstractmethod
-    def use(self, token: str, operation: str, *, most: int, expires_at: int) -> bool:
-        """Let the token be used for the operation, or again; false if it has *most* others.
+    def use(self, token: str, operation: str, *, max_operations: int, expires_at: int) -> bool:
+        """Record the use of an identity token for an operation.
 
-        Atomic and durable. *token* and *operation* are names of at most 64 characters, and
-        *expires_at*, in seconds since the epoch, is when the token may be forgotten.
+        Returns True if the operation is recorded, now or earlier, and False if the token was
+        already used for *max_operations* others. Atomic and durable. *token* and *operation* have
+        at most 64 characters. The record may be deleted after *expires_at* (seconds since the
+        epoch).
         """
 
 
 class Store(ABC):
     """Series and their ledgers.
 
-    Every method raises `StoreUnavailable` or `StorageFull` when the engine cannot serve; for a
-    write its `applied` tells whether it may have happened. What a method returned is durable:
-    fsynced (SQLite), journaled on a majority (MongoDB). What it returned from a read is
-    committed and was current at some moment between call and return; pages are committed.
+    The result of every method is durable: fsynced on SQLite, journaled on a majority on MongoDB.
+    Reads are linearizable, except pages, which are read-committed.
     """
 
     releases: ReleaseStore
-    """The records of versions."""
-
     auth_records: AuthRecords
-    """Accounts, keys and trusts."""
-
     token_uses: TokenUses
-    """What identity tokens were used for."""
-
     attributes: AttributeStore
-    """The attributes of tokens."""
 
     shareable: ClassVar[bool]
     """Whether several processes may use one store at the same time."""
 
     supports_backup: ClassVar[bool]
-    """Whether `backup` is implemented; otherwise it raises InvalidRequest."""
+    """Whether `backup` is implemented. Otherwise it raises `InvalidRequest`."""
 
     max_concurrency: ClassVar[int]
-    """How many calls, other than batches and probes, a server makes at the same time."""
+    """The number of calls, other than batches and probes, that a server makes at a time."""
 
     max_batch_size: ClassVar[int]
-    """How many requests one `allocate` or `peek` may carry."""
+    """The number of requests that one `allocate` or `peek` may contain."""
 
     @classmethod
     @abstractmethod
     def open(cls, url: str, *, runtime: Runtime) -> "Store":
-        """Open the store of a URL. Raises StartupError."""
+        """Open the store of a URL. Raises `StartupError` if it cannot be used."""
 
     @classmethod
     @abstractmethod
     def describe(cls, url: str) -> str:
-        """Return where a store keeps its data, without secrets: for logs and messages."""
+        """Where the store of a URL keeps its data, without secrets: for logs and messages."""
+
+    @classmethod
+    def file(cls, url: str) -> Path | None:
+        """Return the file of a store. None if its data is not in a file of this machine."""
+        return None
 
     @abstractmethod
     def allocate(self, requests: Sequence[AllocationRequest]) -> list[Allocation | MonotronError]:
-        """Answer each request, as if they had come alone, one after the other, in this order.
+        """Assign values to tokens, as if the requests had arrived alone, in this order.
 
-        A request whose token is the current one (`Reuse.CURRENT`) or was
-        ever seen in this generation of the series (`Reuse.ANY`) gets the value it was last given,
-        and
-        changes nothing; any other, and each with `Reuse.NEVER`, gets one more than the last value
-        and becomes current. A value is never given to two tokens. A series that has reached the
-        request's `up_to` answers `SeriesExhausted` in its place, and so does whatever else
-        concerns one series only.
-        For each series the step is atomic: raised means all of it or none of it.
+        A request gets the last value of its token again, and changes nothing, if its token is the
+        current one and `reuse` is `CURRENT`, or if the series has an entry for its token in this
+        generation and `reuse` is `ANY`. Otherwise it gets the high-water mark plus one, and its
+        token becomes the current one. A value is never assigned to two tokens of a generation.
+
+        An error that affects one series, such as `SeriesExhausted` above `up_to`, is returned in
+        place of the results of its requests. An error that affects all requests is raised. For each
+        series, the call is atomic.
         """
 
     def begin_allocate(
         self, requests: Sequence[AllocationRequest]
     ) -> Callable[[], list[Allocation | MonotronError]]:
-        """Begin an `allocate` without waiting; what is returned finishes it, and waits.
+        """Begin `allocate` without blocking, and return a callable that finishes it.
 
-        For the event loop: it starts a step, and has a thread finish it. What was started must
-        be finished, and nothing of it is durable before that.
+        The callable blocks, may run on another thread, and must be called. Before it has returned,
+        nothing is durable.
         """
         return partial(self.allocate, requests)
 
-    def after_commit(self) -> None:  # noqa: B027
-        """What can wait until the callers of a step have their answers.
+    def after_commit(self) -> None:  # noqa: B027  # optional
+        """Do the work that may follow a batch after its results were delivered.
 
-        Waits for no other call: steps that were started wait for its thread.
+        Must not wait for another call: batches that have begun wait for this thread.
         """
 
     @abstractmethod
     def peek(self, keys: Sequence[SeriesKey]) -> list[Entry | None]:
-        """The current entry of each; None where there is no series."""
+        """The current entry of each series, or None if it does not exist."""
 
     @abstractmethod
     def high_water_marks(self, keys: Sequence[SeriesKey]) -> list[int]:
-        """The last value of each, which a `delete` keeps; 0 where nothing was given yet."""
+        """The last value of each series, also of deleted ones; 0 if it never had a value."""
 
     @abstractmethod
     def entry(self, series: SeriesKey, token: str | None) -> Entry | None:
-        """What the token was last given in this generation of the series, or None.
+        """The last entry of the token in this generation of the series, or None.
 
-        With None for the token, what the series was last raised to.
+        With *token* None, the entry of the last advance.
         """
 
     @abstractmethod
     def advance_to(self, series: SeriesKey, value: int, assigned_by: str) -> Allocation:
-        """Let the next value be *value* + 1; `ValueWouldFall` if the series stands higher.
+        """Raise the series to *value*, so that the next value is *value* + 1.
 
-        The current token is then none, and the ledger holds a row without a token. Where the
-        series stands at *value* already, nothing changes, and `reused` is true.
+        The ledger gets an entry with the token None, which becomes the current token. If the series
+        is at *value* already, nothing changes, and `reused` is True. Raises `ValueWouldFall` if the
+        high-water mark is higher.
         """
 
     @abstractmethod
     def delete(self, series: SeriesKey, *, restart: bool) -> None:
-        """End this generation of the series: its entries and attributes are gone, its tokens new
-        again.
+        """Delete the series: its generation ends, with all entries and attributes.
 
-        Its height is kept, so the next value is larger than any it ever gave, unless *restart*.
-        Deleting what does not exist changes nothing (but *restart* forgets a kept height).
+        The high-water mark is kept, so the next value is higher than all previous ones. With
+        *restart* it becomes 0. Without a series, nothing changes, except that *restart* resets a
+        kept high-water mark.
         """
 
     @abstractmethod
     def series_page(self, account: int, prefix: str, after: str, limit: int) -> list[Entry]:
-        """Up to *limit* current entries whose key begins with *prefix* and is beyond *after*.
+        """At most *limit* current entries with keys that start with *prefix* and follow *after*.
 
-        In the order of the keys' code points.
+        In order of the code points of the keys.
         """
 
     @abstractmethod
     def ledger_page(
         self, series: SeriesKey, before: int | None, limit: int
     ) -> list[LedgerEntry] | None:
-        """Up to *limit* entries with values below *before*, newest first; None: no series.
+        """At most *limit* entries with values below *before*, newest first.
 
-        Each with the credential by which its value was first given: a repeat changes nothing.
+        Returns None if the series does not exist.
         """
 
     @abstractmethod
     def ping(self) -> None:
-        """Return if the store would take a write now, else raise."""
+        """Return if the store would accept a write now."""
 
     @abstractmethod
     def audit(self, *, alone: bool = False) -> Iterator[AuditSlice]:
-        """Hold the store's rows against one another: each next is a short look at a few of them.
+        """Check the stored rows for contradictions. Each slice is a short read of a few rows.
 
-        In every living series each value has one entry, from the first to the head's, without a
-        hole that no raise explains; the head's token is the newest entry's; nothing stands above
-        the head, and all values are integers of 64 bits. In the records of versions no version of
-        a name, and no token of a channel, stands twice, each stands at its place, and its series
-        counted it. Entries and attributes belong to a series. What may be so for a moment, after
-        a crash or beside the steps of others, is no finding, and the slices of a store that is
-        written to meanwhile need not be of one moment. With *alone* nobody else needs the store
-        meanwhile, and the engine's own check of its file comes first, where it has one.
+        Checked for each series: every value from the first to the head's has one entry, except
+        gaps that an advance explains; the newest entry has the head's token; no entry is above the
+        head; values are 64-bit integers. For each release: the version, and the token with its
+        label, are unique; the sort key fits the version; the component series reached its number.
+        Entries and attributes belong to a series.
 
-        An error ends the audit. Nothing is changed.
+        States that a crash or a concurrent write may cause are not findings, and the slices need
+        not show one moment. *alone* states that no one else uses the store; the engine's own check
+        of its file then comes first, if it has one. An error ends the audit. Nothing is changed.
         """
 
     @abstractmethod
-    def fast_forward(self, by_how_much: int, assigned_by: str) -> FastForwarded:
-        """Raise all series there are, as after a restore, while no server has the store.
+    def fast_forward(self, amount: int, assigned_by: str) -> FastForwarded:
+        """Raise all series by *amount* after a restore, while no server uses the store.
 
-        Of what was given since the backup nothing is given again, if no series gave more than
-        *by_how_much* values since: no value of a series that the backup has, and no version of a
-        name that it has. Dead series are raised too, and stay dead; tokens keep what they have;
-        the ledgers of living ones hold a raise by *by*. Series of components (of majors, minors
-        and patches) are raised by one more, also those that a name does not have yet. A series
-        that would go beyond `INT64_MAX` stops there. With 0 nothing is changed. On SQLite all of
-        it or nothing; where that cannot be, it may be repeated, and leaves larger gaps.
+        If no series assigned more than *amount* values since the backup, no value and no version
+        that was assigned since is assigned again, for all series and names in the backup. Deleted
+        series are raised too, and stay deleted. Tokens keep their values. The ledger of an existing
+        series gets an entry with the token None. Component series of versions are raised by one
+        more, and created if a known line needs them. Series stop at `INT64_MAX`.
+
+        With 0, nothing changes. Atomic on SQLite. On MongoDB it may be repeated after an error, and
+        then leaves larger gaps.
         """
 
     @abstractmethod
     def backup(self, target: Path) -> None:
-        """Write a consistent copy of the whole store into the new file *target*.
+        """Write a consistent copy of the store to the new file *target*.
 
-        `InvalidRequest` where the engine has tools of its own for that.
+        Raises `InvalidRequest` if the engine has its own tools for backups.
         """
 
     @abstractmethod
     def close(self) -> None:
-        """Finish what is under way and let go of the engine. The store is of no use after it."""
+        """Finish all work and disconnect from the engine. The store cannot be used afterwards."""

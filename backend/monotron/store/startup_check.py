@@ -1,4 +1,4 @@
-"""What a server asks of its store before it serves: to count, and to repeat itself."""
+"""The check of a store before a server uses it: assign a value, and repeat the request."""
 
 from secrets import token_hex
 
@@ -8,30 +8,34 @@ from monotron.model.series import Allocation, Reuse, SeriesKey
 from monotron.store.interface import Store
 
 SERIES = SeriesKey(0, "self-check")
-"""Of Monotron's own account, which nobody can sign in to."""
+"""A series of Monotron's own account, which no credentials belong to."""
 
 
 def self_check(store: Store) -> None:
-    """Give a new token its value, and again; `StartupError` if that is not the same. One write."""
-    ask = AllocationRequest(SERIES, token_hex(8), Reuse.ANY, SERIES.key)
+    """Assign a value to a new token, and request it again. This is one write.
+
+    Raises `StartupError` if the store fails, or if the second value differs from the first.
+    """
+    request = AllocationRequest(SERIES, token_hex(8), Reuse.ANY, SERIES.key)
     try:
         try:
-            first = _given(store, ask)
-        except SeriesExhausted:  # after a bump that was meant for others
+            first = _allocate(store, request)
+        except SeriesExhausted:  # after a fast-forward
             store.delete(SERIES, restart=True)
-            first = _given(store, ask)
-        again = _given(store, ask)
+            first = _allocate(store, request)
+        second = _allocate(store, request)
     except MonotronError as error:
-        raise StartupError(f"The store does not count: {error.detail}") from error
-    if first.reused or not again.reused or first.entry != again.entry:
+        raise StartupError(f"The store cannot assign values. {error.detail}") from error
+    if first.reused or not second.reused or first.entry != second.entry:
         raise StartupError(
-            f"The store does not keep its word: a new token was given {first.entry.value}, and "
-            f"asked for again {again.entry.value}. Do not count with it; run `monotron audit`."
+            "The store returned wrong values in the startup check. A new token got "
+            f"{first.entry.value}, and the same request then got {second.entry.value}. Do not use "
+            "this store. Run `monotron audit`."
         )
 
 
-def _given(store: Store, ask: AllocationRequest) -> Allocation:
-    (answer,) = store.allocate([ask])
-    if isinstance(answer, MonotronError):
-        raise answer
-    return answer
+def _allocate(store: Store, request: AllocationRequest) -> Allocation:
+    (result,) = store.allocate([request])
+    if isinstance(result, MonotronError):
+        raise result
+    return result

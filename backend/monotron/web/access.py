@@ -60,10 +60,9 @@ class AccessControl:
                 "against DNS rebinding). Use http://127.0.0.1, or set a root key to serve other "
                 "host names."
             )
-        origin = request.headers.get("Origin")
-        if request.method == "POST" and origin is not None:
+        if request.method == "POST" and "Origin" in request.headers:
             # POST is the only method of the API that browsers send to other hosts without asking.
-            host = origin.rpartition("/")[2]
+            host = request.headers["Origin"].rpartition("/")[2]
             if host != request.host and not (open_to_all and is_loopback_host(host)):
                 raise errors.InvalidHost(
                     "This request was sent by a web page of another host. Send it without a "
@@ -77,7 +76,10 @@ class AccessControl:
 
         *account_text* is the account in the path; None means the sender's own.
         """
-        header = request.headers.get("Authorization")
+        headers = request.headers
+        header = None
+        if "Authorization" in headers:
+            header = headers["Authorization"]
         principals = self._authenticator.known(header)
         if principals is None:
             return self._verify(request, header, account_text)

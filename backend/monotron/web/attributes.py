@@ -2,13 +2,13 @@
 
 from typing import ClassVar
 
-from monotron.model.series import (
-    MAX_ATTRIBUTE,
+from monotron.model.attributes import (
+    MAX_ATTRIBUTE_BYTES,
     parse_attribute,
     parse_attribute_name,
     parse_attributes,
-    parse_token,
 )
+from monotron.model.series import parse_token
 from monotron.web.body import json_object
 from monotron.web.formats import Format
 from monotron.web.handler import ACCOUNT, Handler
@@ -44,7 +44,7 @@ class TokenAttributesHandler(Handler):
 class TokenAttributeHandler(Handler):
     """`/v1/accounts/{id}/tokens/{key}/{token}/attrs/{name}`: one attribute, as raw text."""
 
-    max_body_bytes: ClassVar[int] = MAX_ATTRIBUTE
+    max_body_bytes: ClassVar[int] = MAX_ATTRIBUTE_BYTES
 
     @requires("read:series")
     async def get(self, key: str, token: str, name: str) -> None:

@@ -1,12 +1,13 @@
 """JSON request bodies."""
 
-import json
 import re
 from typing import Any
 
 from tornado.httputil import HTTPServerRequest
 
 from monotron.errors import InvalidRequest, UnsupportedMediaType
+from monotron.model import strict_json
+from monotron.model.strict_json import InvalidJson
 
 CONSUMED_CONTENT_TYPE = "X-Consumed-Content-Type"
 """The request header that Content-Type is moved to, so that Tornado does not parse forms."""
@@ -33,17 +34,11 @@ def json_body(request: HTTPServerRequest, example: str) -> Any:
     if not request.body:
         raise InvalidRequest(f"Missing body. Send JSON, for example `{example}`.")
     try:
-        value = json.loads(
-            request.body.decode("utf-8"),
-            object_pairs_hook=_without_duplicates,
-            parse_constant=_reject_constant,
-        )
-        json.dumps(value, ensure_ascii=False).encode()  # rejects unpaired surrogates
-    except (ValueError, RecursionError):
+        return strict_json.parse(request.body)
+    except InvalidJson as error:
         raise InvalidRequest(
-            f"The body is not valid JSON. Send one value, for example `{example}`."
+            f"The body is not valid JSON ({error}). Send one value, for example `{example}`."
         ) from None
-    return value
 
 
 def json_object(request: HTTPServerRequest, example: str) -> dict[str, Any]:
@@ -52,14 +47,3 @@ def json_object(request: HTTPServerRequest, example: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidRequest(f"The body must be a JSON object, for example `{example}`.")
     return value
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("duplicate member")
-    return members
-
-
-def _reject_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")

@@ -3,12 +3,12 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache
 from json.encoder import encode_basestring
 
 from monotron.model.series import Entry, LedgerEntry
+from monotron.model.timestamps import rfc3339_from_ms
 from monotron.services.versions import VersionResult
 
 TEXT_TYPE = "text/plain; charset=utf-8"
@@ -103,7 +103,7 @@ def _entry_json(entry: Entry) -> str:
 
 
 def _ledger_entry_json(row: LedgerEntry, *, assigned_by: bool) -> str:
-    members = f', "created_at": "{_timestamp(row.created_at)}"'
+    members = f', "created_at": "{rfc3339_from_ms(row.created_at)}"'
     if assigned_by:
         members += f', "assigned_by": {json.dumps(row.assigned_by, ensure_ascii=False)}'
     return f"{_entry_json(row.entry)[:-1]}{members}}}"
@@ -115,8 +115,8 @@ def _version_members(result: VersionResult) -> dict[str, object]:
     version = release.version
     full = f"{version}+{release.metadata}" if release.metadata else str(version)
     return {
-        "creator_id": release.product.account,
-        "name": release.product.name,
+        "creator_id": release.name.account,
+        "name": release.name.name,
         "token": release.token,
         "version": full,
         "tag": f"v{full}",
@@ -130,7 +130,7 @@ def _version_members(result: VersionResult) -> dict[str, object]:
         "latest": result.latest,
         "reused": result.reused,
         "reason": release.reason,
-        "created_at": None if release.created_at is None else _timestamp(release.created_at),
+        "created_at": None if release.created_at is None else rfc3339_from_ms(release.created_at),
     }
 
 
@@ -159,7 +159,3 @@ def _plain(value: object) -> str:
     if value is None:
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _timestamp(milliseconds: int) -> str:
-    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -40,7 +40,9 @@ _request_numbers = count(1)
 class Handler(RequestHandler):
     """A verb is one sentence: parse, call, write."""
 
-    access: Access = NO_ACCESS
+    services: Services
+    principal: Principal = NO_ACCESS.principal
+    account: int = NO_ACCESS.account
     request_id = ""
     assigned = ""
     """The value or version that a write assigned, for the log."""
@@ -56,35 +58,27 @@ class Handler(RequestHandler):
         self.services.lifecycle.request_finished()
 
     @property
-    def services(self) -> Services:
-        return cast(Services, self.settings["services"])
-
-    @property
-    def principal(self) -> Principal:
-        return self.access.principal
-
-    @property
-    def account(self) -> int:
-        return self.access.account
-
-    @property
     def writes(self) -> bool:
         """Whether the request can change something, so that errors need the member `applied`."""
         return self.request.method not in ("GET", "HEAD", "OPTIONS", "TRACE")
 
     def set_default_headers(self) -> None:
-        if not self.request_id:
-            request_id = self.request.headers.get("X-Request-Id")
-            if request_id is None or not _REQUEST_ID.fullmatch(request_id):
-                request_id = f"{self.services.lifecycle.process_id}-{next(_request_numbers):x}"
-            self.request_id = request_id
+        # Tornado calls this method before `initialize`.
+        self.services = self.settings["services"]
+        self.request_id = self.request_id or self._new_request_id()
         self.clear_header("Server")
         self.set_header("Content-Type", "application/json")
         self.set_header("Cache-Control", "no-store")
         self.set_header("X-Request-Id", self.request_id)
 
+    def _new_request_id(self) -> str:
+        headers = self.request.headers
+        if "X-Request-Id" in headers and _REQUEST_ID.fullmatch(headers["X-Request-Id"]):
+            return headers["X-Request-Id"]
+        return f"{self.services.lifecycle.process_id}-{next(_request_numbers):x}"
+
     def prepare(self) -> Awaitable[None] | None:
-        if sum(1 for _ in self.request.headers.get_all()) > MAX_HEADERS:
+        if len(list(self.request.headers.get_all())) > MAX_HEADERS:
             raise errors.InvalidRequest(
                 f"The request has more than {MAX_HEADERS} headers. Send fewer."
             )
@@ -95,6 +89,7 @@ class Handler(RequestHandler):
         scope = declared_scope(type(self), self.request.method or "")
         if scope is None:
             raise HTTPError(405)
+        self._declared_scope = scope
         access_control = self.services.access_control
         access_control.check_origin(self.request)
         if scope is NOTHING:
@@ -108,12 +103,12 @@ class Handler(RequestHandler):
             await authorized
 
     def _authorize(self, access: Access) -> Awaitable[None] | None:
-        self.access = access
+        self.principal, self.account = access.principal, access.account
         return self.services.access_control.authorize(access, self.request, self.required_scope)
 
     def required_scope(self) -> str:
         """Return the scope that this request requires."""
-        return cast(str, declared_scope(type(self), self.request.method or ""))
+        return self._declared_scope
 
     async def head(self, *args: str) -> None:
         """Respond like GET; Tornado omits the body (RFC 9110 §9.3.2)."""
@@ -132,8 +127,8 @@ class Handler(RequestHandler):
         """Return the format requested by the query or, without one, by the Accept header."""
         if query.format is not None:
             return query.format
-        accept = self.request.headers.get("Accept")
-        return preferred_format(accept) if accept else Format.JSON
+        headers = self.request.headers
+        return preferred_format(headers["Accept"]) if "Accept" in headers else Format.JSON
 
     def reply(self, text: str, format: Format = Format.JSON) -> None:
         """Write a response of `monotron.web.formats`."""

@@ -1,18 +1,27 @@
-"""Names for tests of versions."""
+"""One server for all tests of versions, and names on it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
-from support.server import Client
-from support.versions import (
-    start_at,
-)
+from support.server import Client, Server
+from support.versions import start_at
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server on a fresh SQLite file. It must run to the end without a stack trace."""
+    with Server(f"sqlite:///{tmp_path_factory.mktemp('versions')}/monotron.db") as server:
+        yield server
+        assert server.running
+    assert "Traceback" not in server.log()
 
 
 @pytest.fixture
 def new_name(fresh_key: str) -> str:
-    """A name that no other test uses, and that has no version yet."""
+    """A name that no other test uses, without versions."""
     return fresh_key
 
 

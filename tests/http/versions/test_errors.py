@@ -1,7 +1,7 @@
-"""Errors, methods and parameters.
+"""Errors, methods and paths.
 
-A request is written as the end of its URL: `a?bump=minor` is
-`PUT /v1/versions/{name}/a?bump=minor`. A name is at 1.2.57, by adoption, unless stated otherwise.
+The end of its URL denotes a request: `a?bump=minor` is `PUT /v1/versions/{name}/a?bump=minor`.
+Unless stated otherwise, 1.2.57 was adopted for the name.
 """
 
 from __future__ import annotations
@@ -22,53 +22,9 @@ from support.versions import (
     words,
 )
 
-# A value that each parameter might have, and which request takes which of them.
-GOOD = {
-    "bump": "patch",
-    "prerelease": "rc",
-    "line": "1.2",
-    "metadata": "sha.1",
-    "initial": "1.0.0",
-    "initial_development": "false",
-    "on_conflict": "reuse",
-    "dry_run": "true",
-    "format": "text",
-    "limit": "5",
-    "before": "9.9.9",
-    "reuse": "any",
-    "restart": "true",
-    "after": "a",
-    "value": "1",
-    "version": "1.4.2",
-    "token": "hunter2",
-    "api_key": "hunter2",
-    "Bump": "minor",
-    "x": "1",
-}
-
-
-TAKES = {
-    "PUT versions/<name>/<new>": {
-        "bump",
-        "prerelease",
-        "line",
-        "metadata",
-        "initial",
-        "initial_development",
-        "on_conflict",
-        "dry_run",
-        "format",
-    },
-    "PUT versions/<name>": {"format"},
-    "GET versions/<name>": {"format"},
-    "GET versions/<name>/a": {"prerelease", "format"},
-    "GET releases/<name>/1.2.58": {"format"},
-    "GET releases/<name>": {"limit", "before"},
-}
-
 
 class TestErrors:
-    """What an error says: the thing that is wrong, and what to do."""
+    """The details of errors: what failed, why, and what to do."""
 
     # a has 1.3.0, b has 1.2.58-rc.1 on line 1.2, c has 1.2.58, d has 1.4.0-rc.1.
     BEFORE = (
@@ -156,7 +112,7 @@ class TestErrors:
 
 
 class TestMethods:
-    """HEAD, the methods that a path has not, and paths that are none."""
+    """HEAD, unsupported methods and unknown paths."""
 
     @pytest.mark.parametrize(
         ("path", "status"),
@@ -213,7 +169,7 @@ class TestMethods:
         applied = {"PUT": "no", "DELETE": "no", "POST": "no", "OPTIONS": None, "TRACE": None}
         for method in ({*applied, "PATCH", "FOO", "put"}) - allowed:
             response = client.request(method, f"/v1/{path.replace('<name>', name)}")
-            # Whether a method that nobody knows is a write is left open.
+            # It is not specified whether an unknown method is a write.
             either = response.json().get("applied")
             problem(response, 405, "method_not_allowed", applied=applied.get(method, either))
             names = {each.strip() for each in response.headers["Allow"].split(",")}
@@ -233,101 +189,3 @@ class TestMethods:
         for method in ("GET", "PUT", "POST", "DELETE"):
             response = client.request(method, f"/v1/{path.replace('<name>', name)}")
             problem(response, 404, "not_found", applied="no" if method != "GET" else None)
-
-
-class TestParameters:
-    """Which request takes which parameter."""
-
-    def request(self, client: Client, name: str, route: str, query: str, new: str) -> Response:
-        method, _, path = route.partition(" ")
-        path = path.replace("<name>", name).replace("<new>", new)
-        body = '{"version": "1.2.58"}' if route == "PUT versions/<name>" else None
-        return client.request(method, f"/v1/{path}?{query}", body)
-
-    @pytest.fixture
-    def begun(self, client: Client, name: str) -> str:
-        """A name at 1.2.58, which the token a has, as it has 1.3.0-rc.1."""
-        assert outcomes(client, name, "a", "a?bump=minor&prerelease=rc") == ["1.2.58", "1.3.0-rc.1"]
-        return name
-
-    @pytest.mark.parametrize("route", TAKES)
-    def test_a_parameter_is_required_to_have_one_value(
-        self, client: Client, begun: str, problem: Problem, route: str
-    ) -> None:
-        applied = "no" if route.startswith("PUT") else None
-        for parameter in sorted(TAKES[route]):
-            query = f"{parameter}={GOOD[parameter]}"
-            response = self.request(client, begun, route, query, f"new-{parameter}")
-            assert response.status == 200, (query, response)
-            for twice in (f"{query}&{query}", f"{query}&{parameter}=x", parameter):
-                response = self.request(client, begun, route, twice, "never")
-                detail = problem(response, 400, "invalid_request", applied=applied)["detail"]
-                assert parameter in detail
-
-    @pytest.mark.parametrize("route", TAKES)
-    def test_an_unknown_parameter_is_rejected(
-        self, client: Client, begun: str, problem: Problem, route: str
-    ) -> None:
-        before = state(client, begun)
-        applied = "no" if route.startswith("PUT") else None
-        for parameter in sorted(GOOD.keys() - TAKES[route]):
-            query = f"{parameter}={GOOD[parameter]}"
-            response = self.request(client, begun, route, query, "never")
-            document = problem(response, 400, "invalid_request", applied=applied)
-            assert parameter in document["detail"]
-            assert "hunter2" not in response.text
-        assert state(client, begun) == before
-
-    @pytest.mark.parametrize(
-        ("query", "parameter", "routes"),
-        [
-            *(
-                (f"{parameter}={value}", parameter, ["PUT versions/<name>/<new>"])
-                for parameter in ("dry_run", "initial_development")
-                for value in ("", "1", "0", "yes", "True", "TRUE", "true%20", "null")
-            ),
-            *(
-                (f"on_conflict={value}", "on_conflict", ["PUT versions/<name>/<new>"])
-                for value in ("", "Fail", "ignore", "true", "any")
-            ),
-            *(
-                (f"format={value}", "format", list(TAKES)[:5])
-                for value in ("", "xml", "JSON", "text/plain")
-            ),
-            *(
-                (query, "prefix", list(TAKES)[:5])
-                for query in (
-                    "prefix=A_",
-                    "format=text&prefix=A_",
-                    "format=dotenv&prefix=",
-                    "format=dotenv&prefix=1A",
-                    "format=dotenv&prefix=A-B",
-                    "format=dotenv&prefix=A%0AB",
-                    f"format=dotenv&prefix={'A' * 65}",
-                    "format=dotenv&prefix=A_&prefix=A_",
-                )
-            ),
-            ("prefix=A_", "prefix", ["GET releases/<name>"]),
-            *(
-                (f"limit={value}", "limit", ["GET releases/<name>"])
-                for value in ("", "0", "-1", "1001", "x", "1.0", "1e2", "%2B5", "9" * 5000)
-            ),
-        ],
-        ids=lambda value: value[:40] if isinstance(value, str) else "",
-    )
-    def test_an_invalid_parameter_value_is_rejected(
-        self,
-        client: Client,
-        begun: str,
-        problem: Problem,
-        query: str,
-        parameter: str,
-        routes: list[str],
-    ) -> None:
-        before = state(client, begun)
-        for route in routes:
-            response = self.request(client, begun, route, query, "never")
-            applied = "no" if route.startswith("PUT") else None
-            document = problem(response, 400, "invalid_request", applied=applied)
-            assert parameter in document["detail"], route
-        assert state(client, begun) == before

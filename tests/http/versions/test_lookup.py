@@ -1,7 +1,7 @@
 """Reading the latest version, one version and pages of releases.
 
-A request is written as the end of its URL: `a?bump=minor` is
-`PUT /v1/versions/{name}/a?bump=minor`. A name is at 1.2.57, by adoption, unless stated otherwise.
+The end of its URL denotes a request: `a?bump=minor` is `PUT /v1/versions/{name}/a?bump=minor`.
+Unless stated otherwise, 1.2.57 was adopted for the name.
 """
 
 from __future__ import annotations
@@ -10,12 +10,10 @@ import pytest
 
 from support.server import Client, Server
 from support.versions import (
-    INT64_MAX,
     MEMBERS,
     Problem,
     advance_series,
     assign,
-    delete_series,
     get,
     latest,
     outcomes,
@@ -25,8 +23,8 @@ from support.versions import (
     words,
 )
 
-# What is asked for, by a token each; and all that was given, in the order of SemVer 2.0.0 §11.
-ASKED_FOR = (
+# Requests, each for its own token, and their versions in the order of SemVer 2.0.0 §11.
+REQUESTS = (
     *["bump=major&prerelease=rc"] * 11,
     *(
         f"bump=major&prerelease={label}"
@@ -43,7 +41,7 @@ ASKED_FOR = (
 )
 
 
-IN_ORDER = [
+VERSIONS = [
     "1.1.0-x.1+sha.1",
     *(f"1.0.{n}" for n in range(11, -1, -1)),
     "1.0.0-rc1.1",
@@ -68,9 +66,9 @@ IN_ORDER = [
 
 @pytest.fixture(scope="module")
 def many(server: Server) -> str:
-    """A name with all of them, shared by tests that only look."""
+    """A name with all these versions, for tests that only read."""
     with Client(server.url) as client:
-        for number, query in enumerate(ASKED_FOR):
+        for number, query in enumerate(REQUESTS):
             assign(client, "many-releases", f"{number}?{query}")
     return "many-releases"
 
@@ -78,30 +76,11 @@ def many(server: Server) -> str:
 class TestLatest:
     """`latest` and `previous`, and GET /v1/versions/{name}"""
 
-    def test_latest_is_computed_for_each_response(self, client: Client, name: str) -> None:
-        steps = [
-            ("a?bump=minor", "1.3.0", True, "1.2.57"),
-            ("a?bump=minor", "1.3.0", True, "1.2.57"),
-            ("b", "1.3.1", True, "1.3.0"),
-            ("a?bump=minor", "1.3.0", False, "1.2.57"),
-            ("c?bump=major&prerelease=rc", "2.0.0-rc.1", False, "1.3.1"),
-            ("b", "1.3.1", True, "1.3.0"),
-            ("d?bump=major", "2.0.0", True, "1.3.1"),
-            ("e?line=1.3", "1.3.2", False, "1.3.1"),
-            ("f?line=1.3&prerelease=rc", "1.3.3-rc.1", False, "1.3.2"),
-            ("d?bump=major", "2.0.0", True, "1.3.1"),
-            ("c?bump=major&prerelease=rc", "2.0.0-rc.1", False, "1.3.1"),
-        ]
-        for request, version, is_latest, previous in steps:
-            given = assign(client, name, request)
-            found = (given["version"], given["latest"], given["previous"])
-            assert found == (version, is_latest, previous), request
-
     def test_the_name_shows_its_latest_final_version(self, client: Client, name: str) -> None:
-        given = assign(client, name, "a?bump=minor")
+        document = assign(client, name, "a?bump=minor")
         outcomes(client, name, "b?line=1.2", "c?bump=major&prerelease=rc", "d?prerelease=rc")
         assert list(latest(client, name)) == MEMBERS
-        assert latest(client, name) == given | {"reused": True}
+        assert latest(client, name) == document | {"reused": True}
 
     def test_reading_changes_nothing(self, client: Client, name: str) -> None:
         assign(client, name, "a?bump=minor")
@@ -153,11 +132,8 @@ class TestLookUp:
     @pytest.mark.parametrize(
         "path",
         words("""
-            versions/<name>/U versions/<name>/U?prerelease=rc versions/<name>/T?prerelease=rc
-            versions/<name>/R?prerelease=beta versions/<name>/t versions/<name>-2/T
-            releases/<name>/1.2.59 releases/<name>/1.2.56 releases/<name>/0.0.0
-            releases/<name>/1.2.58-rc.1 releases/<name>/1.3.0 releases/<name>/1.3.0-rc.2
-            releases/<name>/1.3.0-RC.1 releases/<name>/1.3.0-rc releases/<name>/1.3.0-beta.1
+            versions/<name>/U versions/<name>/T?prerelease=rc versions/<name>-2/T
+            releases/<name>/1.2.59 releases/<name>/0.0.0 releases/<name>/1.3.0-RC.1
             releases/<name>/1.3.0-x-y.z releases/<name>-2/1.2.58
         """),
     )
@@ -171,17 +147,11 @@ class TestLookUp:
     @pytest.mark.parametrize(
         ("written", "token"),
         [
-            ("1.3.0", "a"),
-            ("v1.3.0", "a"),
-            ("1.3.0+sha.1", "a"),
             ("1.3.0%2Bsha.1", "a"),
             ("v1.3.0+other", "a"),
             ("%31.3.0", "a"),
-            ("2.0.0-rc.1", "b"),
-            ("v2.0.0-rc.1", "b"),
-            ("2.0.0-rc.1+x", "b"),
+            ("v2.0.0-rc.1+x", "b"),
             ("1.3.1", "c"),
-            ("1.3.1+sha.2", "c"),
         ],
     )
     def test_a_version_may_be_written_with_v_and_metadata(
@@ -192,10 +162,7 @@ class TestLookUp:
 
     @pytest.mark.parametrize(
         "written",
-        words("""
-            1 1.2 1.2.58.0 x latest vv1.2.58 01.2.58 1.2.058 1.2.58- 1.2.58-rc..1 1.2.58-rc.01
-            1.2.58-r_c 1.2.58+ 1.2.58+a_b %201.2.58 %EF%BC%91.2.58 %F0%9F%A6%8A
-        """),
+        ["1.2", "1.2.58-", "%201.2.58", "%EF%BC%91.2.58"],
     )
     def test_looking_up_an_invalid_version_is_rejected(
         self, client: Client, name: str, problem: Problem, written: str
@@ -224,19 +191,7 @@ class TestLookUp:
         assign(client, new_name, "T")
         problem(client.request("GET", path), 404, "version_not_found")
 
-    def test_a_manually_counted_version_below_the_latest_is_not_found(
-        self, client: Client, name: str, problem: Problem
-    ) -> None:
-        assert outcomes(client, name, "a?bump=major") == ["2.0.0"]
-        delete_series(client, f"{name}-major", "?restart=true")
-        advance_series(client, f"{name}-major", 1)
-        advance_series(client, f"{name}-patch-v1.2", 60)
-        assert latest(client, name)["version"] == "2.0.0"
-        problem(client.request("GET", f"/v1/releases/{name}/1.2.60"), 404, "version_not_found")
-
-    @pytest.mark.parametrize(
-        "written", ["1.0.0-rc.{}", "{}.0.0", "1.0.0-{}", "1.0.0-x.{}", "1.0.0+{}", "v1.0.0-a.b.{}"]
-    )
+    @pytest.mark.parametrize("written", ["{}.0.0"])
     def test_a_version_of_5000_digits_is_rejected(
         self, client: Client, name: str, problem: Problem, written: str
     ) -> None:
@@ -251,9 +206,9 @@ class TestReleases:
     """GET /v1/releases/{name}?limit=&before="""
 
     def test_releases_are_in_semver_order_highest_first(self, client: Client, many: str) -> None:
-        assert releases(client, many) == IN_ORDER
+        assert releases(client, many) == VERSIONS
 
-    @pytest.mark.parametrize("limit", [1, 2, 3, 10, 47, 48, 49, 1000])
+    @pytest.mark.parametrize("limit", [1, 10, 47, 48, 1000])
     def test_pages_contain_every_release_once(self, client: Client, many: str, limit: int) -> None:
         found: list[str] = []
         following: str | None = ""
@@ -267,27 +222,15 @@ class TestReleases:
             if following is not None:
                 assert len(versions) == limit
                 assert following == versions[-1].partition("+")[0]
-        assert found == IN_ORDER
+        assert found == VERSIONS
 
     @pytest.mark.parametrize(
         ("before", "first"),
         [
-            ("1.1.0-x.1", "1.0.11"),
-            ("v1.1.0-x.1", "1.0.11"),
-            ("1.1.0-x.1%2Bsha.1", "1.0.11"),
-            ("9.9.9", "1.1.0-x.1+sha.1"),
+            ("v1.1.0-x.1%2Bsha.1", "1.0.11"),
             ("1.1.0", "1.1.0-x.1+sha.1"),
-            ("1.1.0-y.1", "1.1.0-x.1+sha.1"),
-            ("1.0.12", "1.0.11"),
-            ("1.0.0", "1.0.0-rc1.1"),
-            ("1.0.0-rc1.1", "1.0.0-rc.11"),
-            ("1.0.0-rc.11", "1.0.0-rc.10"),
-            ("1.0.0-rc.10", "1.0.0-rc.9"),
-            ("1.0.0-rc.2", "1.0.0-rc.1"),
             ("1.0.0-rc", "1.0.0-beta.1"),
-            ("1.0.0-0", "0.11.0"),
-            ("0.10.0", "0.9.1"),
-            ("0.0.1", "0.0.1-rc.1"),
+            (f"1.0.0-rc.{10**20}", "1.0.0-rc.11"),
         ],
     )
     def test_a_page_starts_below_the_version_of_before(
@@ -296,7 +239,7 @@ class TestReleases:
         page = get(client, f"/v1/releases/{many}?limit=1&before={before}")
         assert [release["version"] for release in page["releases"]] == [first]
 
-    @pytest.mark.parametrize("before", ["0.0.1-rc.1", "0.0.0", "0.0.1-0"])
+    @pytest.mark.parametrize("before", ["0.0.1-rc.1", "0.0.1-0"])
     def test_a_page_below_the_lowest_version_is_empty(
         self, client: Client, many: str, before: str
     ) -> None:
@@ -304,7 +247,7 @@ class TestReleases:
         assert page == {"releases": [], "next": None}
 
     def test_a_release_has_the_members_of_a_version(self, client: Client, name: str) -> None:
-        given = [
+        documents = [
             assign(client, name, request)
             for request in ("a?metadata=sha.1", "b?bump=minor", "c?bump=minor&prerelease=rc")
         ]
@@ -313,7 +256,8 @@ class TestReleases:
         assert (adopted["version"], adopted["token"]) == ("1.2.57", None)
         assert [list(release) for release in page["releases"]] == [MEMBERS] * 3
         assert page["releases"] == [
-            each | {"reused": True, "latest": each["version"] == "1.3.0"} for each in given[::-1]
+            each | {"reused": True, "latest": each["version"] == "1.3.0"}
+            for each in documents[::-1]
         ]
 
     def test_a_page_contains_100_releases_by_default(self, client: Client, new_name: str) -> None:
@@ -336,14 +280,6 @@ class TestReleases:
             response = client.request("GET", f"/v1/releases/{new_name}{query}")
             assert new_name in problem(response, 404, "version_not_found")["detail"]
 
-    def test_before_a_very_large_prerelease_number_returns_all(
-        self, client: Client, new_name: str
-    ) -> None:
-        outcomes(client, new_name, "a?prerelease=rc", "b?prerelease=rc", "c?prerelease=sc")
-        for number in (INT64_MAX, INT64_MAX + 1, 10**19, 10**20):
-            page = get(client, f"/v1/releases/{new_name}?before=0.0.1-rc.{number}")
-            assert [each["version"] for each in page["releases"]] == ["0.0.1-rc.2", "0.0.1-rc.1"]
-
     def test_a_name_with_a_pre_release_only_has_releases(
         self, client: Client, new_name: str
     ) -> None:
@@ -351,12 +287,10 @@ class TestReleases:
         page = {"releases": [], "next": None}
         assert get(client, f"/v1/releases/{new_name}?before=0.0.1-alpha") == page
 
-    @pytest.mark.parametrize(
-        "before", ["1", "1.2", "x", "01.2.3", "1.2.3-", "1.2.3-rc.01", "%201.2.3", "1.2.3%0A"]
-    )
+    @pytest.mark.parametrize("before", ["1.2", "1.2.3-rc.01", "1.2.3%0A"])
     def test_before_must_be_a_version(
         self, client: Client, name: str, problem: Problem, before: str
     ) -> None:
         response = client.request("GET", f"/v1/releases/{name}?before={before}")
-        # A parameter that is not understood, and a version that is none: both are true.
+        # Both codes are correct: an invalid parameter, and an invalid version.
         problem(response, 400, "invalid_request", "invalid_version")

@@ -1,7 +1,7 @@
 """Members and output formats of a version.
 
-A request is written as the end of its URL: `a?bump=minor` is
-`PUT /v1/versions/{name}/a?bump=minor`. A name is at 1.2.57, by adoption, unless stated otherwise.
+The end of its URL denotes a request: `a?bump=minor` is `PUT /v1/versions/{name}/a?bump=minor`.
+Unless stated otherwise, 1.2.57 was adopted for the name.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ class TestResponse:
         assert response.headers["Cache-Control"] == "no-store"
 
     def test_a_prerelease_shows_its_target_and_its_label(self, client: Client, name: str) -> None:
-        given = assign(client, name, "T?bump=minor&prerelease=rc&metadata=sha.7d4c379")
-        assert list(given) == MEMBERS
-        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", given.pop("created_at"))
-        assert given == {
+        document = assign(client, name, "T?bump=minor&prerelease=rc&metadata=sha.7d4c379")
+        assert list(document) == MEMBERS
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", document.pop("created_at"))
+        assert document == {
             "creator_id": 1,
             "name": name,
             "token": "T",
@@ -72,14 +72,7 @@ class TestResponse:
 
     @pytest.mark.parametrize(
         ("request_", "bump"),
-        [
-            ("T", "patch"),
-            ("T?bump=minor", "minor"),
-            ("T?bump=major", "major"),
-            ("T?prerelease=rc", "patch"),
-            ("T?bump=major&prerelease=rc", "major"),
-            ("x?bump=final", "final"),
-        ],
+        [("T", "patch"), ("T?bump=major&prerelease=rc", "major"), ("x?bump=final", "final")],
     )
     def test_the_bump_is_the_one_that_was_decided(
         self, client: Client, name: str, request_: str, bump: str
@@ -98,10 +91,10 @@ class TestResponse:
 
 
 class TestFormats:
-    """JSON, text and dotenv answers."""
+    """JSON, text and dotenv."""
 
     def entry_routes(self, name: str) -> list[tuple[str, str, str | None]]:
-        """Every route that answers one version; all of them 1.3.0 of the token a."""
+        """The routes that return one version. All of them return 1.3.0 of the token a."""
         return [
             ("PUT", f"/v1/versions/{name}/a?bump=minor", None),
             ("GET", f"/v1/versions/{name}/a?", None),
@@ -137,7 +130,7 @@ class TestFormats:
         assert put(client, name, request_, headers={"Accept": "text/plain"}).text == text
 
     @pytest.mark.parametrize(
-        ("wish", "accept", "start"),
+        ("format_", "accept", "start"),
         [
             ("text", "application/json", "1.2.58\n"),
             ("json", "text/plain", '{"creator_id": 1, '),
@@ -145,9 +138,9 @@ class TestFormats:
         ],
     )
     def test_the_format_parameter_takes_precedence_over_accept(
-        self, client: Client, name: str, wish: str, accept: str, start: str
+        self, client: Client, name: str, format_: str, accept: str, start: str
     ) -> None:
-        response = put(client, name, f"T?format={wish}", headers={"Accept": accept})
+        response = put(client, name, f"T?format={format_}", headers={"Accept": accept})
         assert response.text.startswith(start)
 
     def test_dotenv_has_one_line_per_documented_variable(self, client: Client, name: str) -> None:
@@ -171,7 +164,7 @@ class TestFormats:
             assert response.headers["Monotron-Reused"] == reused
 
     def test_dotenv_of_a_prerelease_with_metadata(self, client: Client, name: str) -> None:
-        request = "T?bump=major&prerelease=rc&metadata=sha.7d4c379&format=dotenv&prefix=CI_"
+        request = "T?bump=major&prerelease=rc&metadata=sha.7d4c379&format=dotenv&dotenv_prefix=CI_"
         assert put(client, name, request).text == (
             "CI_VERSION=2.0.0-rc.1+sha.7d4c379\n"
             "CI_TAG=v2.0.0-rc.1+sha.7d4c379\n"
@@ -241,13 +234,13 @@ class TestFormats:
     ) -> None:
         assign(client, name, "a?bump=minor")
         for method, path, body in self.entry_routes(name):
-            query = f"{path}&format=dotenv&prefix={prefix}".replace("?&", "?")
+            query = f"{path}&format=dotenv&dotenv_prefix={prefix}".replace("?&", "?")
             found = client.request(method, query, body).text.splitlines()
             assert len(found) == 12
             assert found[0] == f"{prefix}VERSION=1.3.0", path
             assert all(line.startswith(prefix) for line in found), path
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
     @given(
         token=st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=20),
         text=st.text(max_size=60),
@@ -267,7 +260,7 @@ class TestFormats:
         metadata: str | None,
     ) -> None:
         assume(token not in (".", ".."))
-        query = f"bump=auto&on_conflict=reuse&format=dotenv&prefix={prefix}"
+        query = f"bump=auto&on_conflict=reuse&format=dotenv&dotenv_prefix={prefix}"
         query += f"&prerelease={label}" if label else ""
         query += f"&metadata={metadata}" if metadata else ""
         messages = f"feat: {text}".encode()
@@ -286,8 +279,8 @@ class TestFormats:
         assert {name: read[name] for name in lines} == lines
         assert shell.stderr == ""
 
-    @pytest.mark.parametrize("accept", ["text/plain", "application/json", "image/png"])
-    @pytest.mark.parametrize("query", ["", "?format=text", "?format=dotenv", "?format=json"])
+    @pytest.mark.parametrize("accept", ["text/plain", "image/png"])
+    @pytest.mark.parametrize("query", ["", "?format=text", "?format=dotenv"])
     def test_errors_are_problem_documents_in_every_format(
         self, client: Client, name: str, problem: Problem, accept: str, query: str
     ) -> None:

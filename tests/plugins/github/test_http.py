@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from monotron_ci.errors import Failure, NoResponse
-from monotron_ci.http import HttpResponse, RetryPolicy, checked_url, send
+from monotron_ci.http import HttpResponse, RetryPolicy, send
+from monotron_ci.urls import checked_url
 from support.stand_in import HANG_UP, Reply, StandIn
 
 COMPLETE = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nfine"

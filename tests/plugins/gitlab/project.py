@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from support.pipelines import Run, dotenv, run_script
-from support.stand_in import Say, StandIn
+from support.stand_in import Reply, StandIn
 
 PROJECT_VARIABLES = {"CI_PROJECT_PATH": "acme/shop", "CI_SERVER_HOST": "gitlab.example.com"}
 """Variables that GitLab sets in every job of the project."""
@@ -46,7 +46,7 @@ class Project:
         return run.output
 
 
-def run_against(tmp_path: Path, *responses: Say, **variables: str) -> tuple[StandIn, Run]:
+def run_against(tmp_path: Path, *responses: Reply, **variables: str) -> tuple[StandIn, Run]:
     """Run the job against a server that sends these responses."""
     with StandIn(list(responses)) as stand_in:
         return stand_in, Project(stand_in.url, tmp_path / "project").run(**variables)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.stand_in import Say
+from support.stand_in import Reply
 
 VERSION_LINES = """\
 MONOTRON_VERSION=1.3.0
@@ -21,13 +21,13 @@ MONOTRON_DOCKER_TAG=1.3.0
 NUMBER_LINES = "MONOTRON_VALUE=42\nMONOTRON_BUILD_NUMBER=42\nMONOTRON_REUSED=false\n"
 
 
-def dotenv_response(text: str = VERSION_LINES, missing_bytes: int = 0) -> Say:
+def dotenv_response(text: str = VERSION_LINES, missing_bytes: int = 0) -> Reply:
     """Return a response with this body, of which the last *missing_bytes* are not sent."""
     body = text.encode()
     headers = {"Content-Type": "text/plain; charset=utf-8"}
-    return Say(200, body[: len(body) - missing_bytes], headers, len(body))
+    return Reply(200, body[: len(body) - missing_bytes], headers, len(body))
 
 
-def html_response(status: int = 200, **headers: str) -> Say:
+def html_response(status: int = 200, **headers: str) -> Reply:
     """Return a page of a server that is not Monotron."""
-    return Say(status, b"<html>Sign in</html>", {"Content-Type": "text/html", **headers})
+    return Reply(status, b"<html>Sign in</html>", {"Content-Type": "text/html", **headers})

@@ -66,9 +66,9 @@ def test_the_job_needs_only_busybox_and_curl(project: Project, tmp_path: Path) -
 def test_a_version_needs_one_request(tmp_path: Path) -> None:
     stand_in, run = run_against(tmp_path, dotenv_response())
     assert run.passed, run.output
-    (request,) = stand_in.heard
+    (request,) = stand_in.requests
     assert request.method == "PUT"
-    path = "/v1/versions/gl:acme:shop/c0ffee?format=dotenv&prefix=MONOTRON_&bump=patch"
+    path = "/v1/versions/gl:acme:shop/c0ffee?format=dotenv&dotenv_prefix=MONOTRON_&bump=patch"
     assert request.path == path
     assert "Authorization" not in request.headers
 
@@ -88,12 +88,12 @@ def test_all_options_of_a_version_are_sent(tmp_path: Path) -> None:
     response = dotenv_response(VERSION_LINES.replace("MONOTRON_", "NEXT_"))
     stand_in, run = run_against(tmp_path, response, **options)
     assert run.passed, run.output
-    path, _, query = stand_in.heard[0].path.partition("?")
+    path, _, query = stand_in.requests[0].path.partition("?")
     assert path == "/v1/versions/gl:acme:shop/%61%20%74%6f%6b%65%6e%2f%c3%bc"
     assert parse_qs(query, strict_parsing=True) == {
         "bump": ["minor"],
         "format": ["dotenv"],
-        "prefix": ["NEXT_"],
+        "dotenv_prefix": ["NEXT_"],
         "prerelease": ["rc"],
         "line": ["1"],
         "metadata": ["sha.7d4c379"],
@@ -107,8 +107,8 @@ def test_an_input_takes_precedence_over_the_variable(tmp_path: Path) -> None:
     options = {"MONOTRON_BUMP": "minor", "MONOTRON_INPUT_BUMP": "major", "MONOTRON_INPUT_LINE": ""}
     stand_in, run = run_against(tmp_path, dotenv_response(), MONOTRON_LINE="1", **options)
     assert run.passed, run.output
-    assert "&bump=major" in stand_in.heard[0].path
-    assert "&line=1" in stand_in.heard[0].path
+    assert "&bump=major" in stand_in.requests[0].path
+    assert "&line=1" in stand_in.requests[0].path
 
 
 def test_a_commit_keeps_its_version_after_other_versions(project: Project) -> None:
@@ -188,8 +188,8 @@ def test_a_pipeline_gets_a_number_and_keeps_it(project: Project) -> None:
 
 def test_the_token_of_a_number_names_the_instance_and_the_pipeline(tmp_path: Path) -> None:
     stand_in, _ = run_against(tmp_path, dotenv_response(NUMBER_LINES), **COUNTER)
-    assert stand_in.heard[0].path == (
-        "/v1/series/gl:acme:shop/gl-gitlab.example.com-7?reuse=any&format=dotenv&prefix=MONOTRON_"
+    assert stand_in.requests[0].path == (
+        "/v1/series/gl:acme:shop/gl-gitlab.example.com-7?reuse=any&format=dotenv&dotenv_prefix=MONOTRON_"
     )
 
 
@@ -235,7 +235,7 @@ def test_the_token_of_a_merged_result_is_the_commit_of_the_source_branch(tmp_pat
     stand_in, _ = run_against(
         tmp_path, dotenv_response(), CI_MERGE_REQUEST_SOURCE_BRANCH_SHA="5ea1ed"
     )
-    assert stand_in.heard[0].path.startswith("/v1/versions/gl:acme:shop/5ea1ed?")
+    assert stand_in.requests[0].path.startswith("/v1/versions/gl:acme:shop/5ea1ed?")
 
 
 @pytest.mark.parametrize(
@@ -285,8 +285,8 @@ def test_a_commit_message_is_sent_byte_by_byte(tmp_path: Path) -> None:
         tmp_path, dotenv_response(), MONOTRON_BUMP="auto", CI_COMMIT_MESSAGE=message
     )
     assert run.passed, run.output
-    assert stand_in.heard[0].body == message.encode()
-    assert stand_in.heard[0].headers["Content-Type"] == "text/plain"
+    assert stand_in.requests[0].body == message.encode()
+    assert stand_in.requests[0].headers["Content-Type"] == "text/plain"
 
 
 def test_a_label_does_not_change_the_version_of_a_commit(project: Project) -> None:

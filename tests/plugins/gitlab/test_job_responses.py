@@ -11,11 +11,11 @@ from plugins.gitlab.project import Project, run_against
 from plugins.gitlab.responses import NUMBER_LINES, VERSION_LINES, dotenv_response, html_response
 from support.pipelines import dotenv
 from support.server import Server
-from support.stand_in import HANG_UP, Say, StandIn
+from support.stand_in import HANG_UP, Reply, StandIn
 
 
-def problem(status: int, code: str, detail: str = "It failed. Do this.") -> Say:
-    return Say.problem(status, code, detail)
+def problem(status: int, code: str, detail: str = "It failed. Do this.") -> Reply:
+    return Reply.problem(status, code, detail)
 
 
 @pytest.mark.parametrize(
@@ -83,19 +83,19 @@ def test_an_option_of_a_bump_is_refused_with_bump_none(project: Project) -> None
         (html_response(404), "status 404 with content type 'text/html'"),
         (html_response(302, Location="https://elsewhere.example.com/"), "redirects to another URL"),
         (html_response(308, Location="/v2"), "redirects to another URL"),
-        (Say(200, b"", {"Content-Type": "text/plain"}), "fewer than 12 lines"),
-        (Say(200, VERSION_LINES.encode()), "status 200 with content type ''"),
-        (Say(204), "status 204"),
+        (Reply(200, b"", {"Content-Type": "text/plain"}), "fewer than 12 lines"),
+        (Reply(200, VERSION_LINES.encode()), "status 200 with content type ''"),
+        (Reply(204), "status 204"),
     ],
 )
 def test_a_response_that_is_not_a_version_fails_the_job_with_a_hint(
-    tmp_path: Path, response: Say, text: str
+    tmp_path: Path, response: Reply, text: str
 ) -> None:
     with StandIn([response]) as stand_in:
         output = Project(stand_in.url, tmp_path / "project").failure()
     assert text in output
     assert "\x1b" not in output
-    assert len(stand_in.heard) == 1
+    assert len(stand_in.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_an_invalid_line_of_a_number_does_not_become_a_variable(tmp_path: Path, 
     "response", [html_response(404), problem(404, "not_found")], ids=["html", "not_found"]
 )
 def test_an_unrelated_404_does_not_mean_that_no_version_exists(
-    tmp_path: Path, mode: str, response: Say
+    tmp_path: Path, mode: str, response: Reply
 ) -> None:
     with StandIn([response]) as stand_in:
         project = Project(stand_in.url, tmp_path / "project")
@@ -199,21 +199,21 @@ def test_the_time_limit_includes_all_attempts_and_pauses(tmp_path: Path) -> None
         output = Project(stand_in.url, tmp_path / "project").failure(MONOTRON_TIMEOUT="2")
     assert f"error: No response from {stand_in.url} within 2 seconds." in output
     assert "HTTP error" in output, "the last error of curl"
-    assert len(stand_in.heard) <= 2
+    assert len(stand_in.requests) <= 2
 
 
 @pytest.mark.parametrize(
     "response",
     [
-        Say.problem(429, "too_many_requests", "Slow down.", Retry_After="1"),
-        Say.problem(503, "draining", "Soon.", Retry_After="1"),
+        Reply.problem(429, "too_many_requests", "Slow down.", Retry_After="1"),
+        Reply.problem(503, "draining", "Soon.", Retry_After="1"),
         html_response(502),
         HANG_UP,
         dotenv_response(VERSION_LINES.replace("1.3.0", "1.33333.0"), missing_bytes=20),
     ],
     ids=["429", "503", "502", "hang up", "cut off"],
 )
-def test_a_failed_request_is_repeated_unchanged(tmp_path: Path, response: Say) -> None:
+def test_a_failed_request_is_repeated_unchanged(tmp_path: Path, response: Reply) -> None:
     stand_in, run = run_against(
         tmp_path,
         response,
@@ -222,7 +222,7 @@ def test_a_failed_request_is_repeated_unchanged(tmp_path: Path, response: Say) -
         CI_COMMIT_MESSAGE="feat: x",
     )
     assert run.passed, run.output
-    first, second = stand_in.heard
+    first, second = stand_in.requests
     assert first == second
     assert dotenv(tmp_path / "project")["MONOTRON_VERSION"] == "1.3.0"
 
@@ -238,12 +238,12 @@ def test_a_failed_request_is_repeated_unchanged(tmp_path: Path, response: Say) -
     ids=["hang up", "cut off", "503", "429"],
 )
 def test_the_last_error_is_shown_after_all_retries(
-    tmp_path: Path, response: Say, text: str
+    tmp_path: Path, response: Reply, text: str
 ) -> None:
     with StandIn([response]) as stand_in:
         output = Project(stand_in.url, tmp_path / "project").failure(MONOTRON_RETRIES="0")
     assert text in output
-    assert len(stand_in.heard) == 1
+    assert len(stand_in.requests) == 1
 
 
 def test_an_old_or_missing_curl_is_reported(project: Project, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from plugins.gitlab.project import PROJECT_VARIABLES, Project, run_against
 from plugins.gitlab.responses import dotenv_response
 from support.pipelines import dotenv, run_script
 from support.server import Server
-from support.stand_in import Heard, Say, StandIn
+from support.stand_in import ReceivedRequest, Reply, StandIn
 
 KEY = "mtk_canary.x-0123456789"
 
@@ -57,8 +57,8 @@ def test_an_untrusted_option_is_sent_as_one_value(tmp_path: Path) -> None:
     environment = {variables[name]: text for name, text in options.items()}
     stand_in, run = run_against(tmp_path, dotenv_response(), **environment)
     assert run.passed, run.output
-    query = parse_qs(stand_in.heard[0].path.partition("?")[2], strict_parsing=True)
-    expected = {"format": "dotenv", "prefix": "MONOTRON_", **options}
+    query = parse_qs(stand_in.requests[0].path.partition("?")[2], strict_parsing=True)
+    expected = {"format": "dotenv", "dotenv_prefix": "MONOTRON_", **options}
     assert query == {name: [text] for name, text in expected.items()}
     assert [path.name for path in tmp_path.rglob("*")] == ["project", "monotron.env"]
 
@@ -131,7 +131,7 @@ def test_a_credential_is_sent_in_the_header_and_appears_nowhere_else(
 ) -> None:
     command_lines, modes = [], []
 
-    def respond(_: Heard) -> Say:
+    def respond(_: ReceivedRequest) -> Reply:
         modes.extend(path.stat().st_mode & 0o777 for path in tmp_path.rglob("header"))
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             try:
@@ -145,7 +145,7 @@ def test_a_credential_is_sent_in_the_header_and_appears_nowhere_else(
             **variables, TMPDIR=str(tmp_path), CI_DEBUG_TRACE="true"
         )
     assert run.passed, run.output
-    assert stand_in.heard[0].headers["Authorization"] == header
+    assert stand_in.requests[0].headers["Authorization"] == header
     curl = [line for line in command_lines if stand_in.url.encode() in line]
     assert curl
     secrets = [header.split()[1], *variables.values()]
@@ -157,9 +157,9 @@ def test_a_credential_is_sent_in_the_header_and_appears_nowhere_else(
 
 @pytest.mark.parametrize("key", [KEY, "user:pa/s.s*[w]", "^&x"], ids=["key", "pair", "special"])
 def test_an_api_key_in_a_response_is_redacted(tmp_path: Path, key: str) -> None:
-    def echo(request: Heard) -> Say:
+    def echo(request: ReceivedRequest) -> Reply:
         detail = f"You sent {request.headers['Authorization']}, so {key}."
-        return Say.problem(403, "forbidden", detail)
+        return Reply.problem(403, "forbidden", detail)
 
     with StandIn(echo) as stand_in:
         output = Project(stand_in.url, tmp_path / "project").failure(MONOTRON_API_KEY=key)
@@ -173,7 +173,7 @@ def test_an_unencrypted_request_does_not_use_a_proxy(tmp_path: Path) -> None:
         variables = {"http_proxy": proxy.url, "no_proxy": "", "MONOTRON_API_KEY": KEY}
         run = Project(stand_in.url, tmp_path / "project").run(**variables)
     assert run.passed, run.output
-    assert not proxy.heard
+    assert not proxy.requests
 
 
 def test_a_shell_trace_does_not_show_the_credential(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_the_api_key_of_a_variable_is_sent_and_not_printed(tmp_path: Path) -> No
             repository_with(tmp_path, pipeline),
             {"MONOTRON_URL": stand_in.url, "MONOTRON_API_KEY": key},
         )
-    assert stand_in.heard[0].headers["Authorization"] == f"Bearer {key}"
+    assert stand_in.requests[0].headers["Authorization"] == f"Bearer {key}"
     assert key not in run.output
 
 

@@ -4,10 +4,12 @@ Stricter than Python's own parsers: base64url without padding and without stray 
 JSON without duplicate members (RFC 8725 §2.4: Python keeps the last one) and without NaN.
 """
 
-import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any, NamedTuple
+
+from monotron.model import strict_json
+from monotron.model.strict_json import InvalidJson
 
 MAX_TOKEN_CHARACTERS = 8192
 """GitHub's tokens have about 1,500 characters, GitLab's about 2,000."""
@@ -44,27 +46,12 @@ def read_unverified(unverified_token: str) -> UnverifiedToken:
 def read_object(data: bytes) -> dict[str, Any]:
     """A JSON object in UTF-8. Raises MalformedToken, also for duplicate members at any depth."""
     try:
-        value = json.loads(
-            data.decode(), object_pairs_hook=_members, parse_constant=_reject_constant
-        )
-    except MalformedToken:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise MalformedToken("not valid JSON in UTF-8") from error
+        value = strict_json.parse(data, allow_lone_surrogates=True)
+    except InvalidJson as error:
+        raise MalformedToken(str(error)) from error
     if not isinstance(value, dict):
         raise MalformedToken("not a JSON object")
     return value
-
-
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise MalformedToken("duplicate member")
-    return members
-
-
-def _reject_constant(name: str) -> None:
-    raise MalformedToken(f"{name} is not valid JSON")
 
 
 def _decode(segment: str) -> bytes:

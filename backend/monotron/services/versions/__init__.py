@@ -1,9 +1,9 @@
-"""The domain of a version: bump, line, pre-release, promotion, adoption.
+"""Semantic versions: bumps, maintenance lines, pre-releases, promotion and adoption.
 
-A version is a step on one of a product's series, and a record of it. The series of the three
-components carry the larger components in their keys, so a bump resets what is below it. Records
-are only ever added, one for each token and channel and one for each version: whoever is given a
-number that no record could be made of gets another one (docs/how-it-works.md).
+A version is a value of one of the series of its name, and a record of it. The series of the three
+components contain the larger components in their keys, so a bump resets the smaller components.
+Records are only added: one per token and label, and one per version. If a value cannot become a
+record, its token gets another value (docs/how-it-works.md).
 """
 
 from monotron.services.versions.service import VersionService

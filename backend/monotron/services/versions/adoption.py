@@ -1,79 +1,79 @@
-"""Going on from a version that was given elsewhere."""
+"""Adoption: versions continue from an existing version."""
 
 from semver import Version
 
 from monotron.errors import ValueWouldFall, in_doubt
-from monotron.model.semver import NOTHING, Release, VersionName
+from monotron.model.semver import ZERO_VERSION, Release, VersionName
 from monotron.services.versions.state import NameState
 from monotron.store import Store
 from monotron.store.interface import Clock
 
 
 class Adoption:
-    """A record without a token, and series raised to it."""
+    """Records a version without a token, and advances the series to it."""
 
-    def __init__(self, store: Store, standing: NameState, clock: Clock) -> None:
+    def __init__(self, store: Store, state: NameState, clock: Clock) -> None:
         self._releases = store.releases
-        self._standing = standing
+        self._state = state
         self._clock = clock
 
-    def adopt(
-        self, product: VersionName, version: Version, assigned_by: str
-    ) -> tuple[Release, bool]:
-        """The record of the version, and whether it stood already.
+    def adopt(self, name: VersionName, version: Version, assigned_by: str) -> tuple[Release, bool]:
+        """Adopt the version. Returns its record, and whether the record existed before.
 
-        `ValueWouldFall` if the product has a higher version, or starts from nothing.
+        Raises `ValueWouldFall` if the name has a higher version, or if the version is 0.0.0.
         """
         while True:
-            stood = self._releases.at(product, version)
-            newest = self._standing.newest(product)
-            if version < newest or version == NOTHING:
-                raise _would_fall(product, version, newest)
-            if stood:
-                self._standing.raise_all(
-                    product, version, assigned_by
-                )  # perhaps a crash came between
-                return stood, True
-            self.check_ahead(product, version)
-            # The record first: with it, no number on the way is given any more.
-            release = self._release(product, version, newest, assigned_by)
-            stands = self._releases.add(release)
-            if stands:
+            existing = self._releases.at(name, version)
+            latest = self._state.latest(name)
+            if version < latest or version == ZERO_VERSION:
+                raise _would_fall(name, version, latest)
+            if existing:
+                # An earlier adoption may have crashed before it advanced the series.
+                self._state.advance_all_to(name, version, assigned_by)
+                return existing, True
+            self.check_manual_values(name, version)
+            # The record is added first. From then on, no token can get a version below it.
+            release = self._release(name, version, latest, assigned_by)
+            recorded = self._releases.add(release)
+            if recorded:
                 with in_doubt():
-                    self._standing.raise_all(product, version, assigned_by)
-                return stands, stands is not release
-            # A token was given the version meanwhile.
+                    self._state.advance_all_to(name, version, assigned_by)
+                return recorded, recorded is not release
+            # A concurrent request assigned the version to a token.
 
     def _release(
-        self, product: VersionName, version: Version, newest: Version, assigned_by: str
+        self, name: VersionName, version: Version, latest: Version, assigned_by: str
     ) -> Release:
-        counted = newest if NOTHING < newest < version else None
+        counted = latest if ZERO_VERSION < latest < version else None
         return Release(
-            product,
+            name,
             None,
             version,
-            previous=self._standing.below(product, version) or counted,
+            previous=self._state.previous_release(name, version) or counted,
             created_at=int(self._clock() * 1000),
             assigned_by=assigned_by,
         )
 
-    def check_ahead(self, product: VersionName, version: Version) -> None:
-        """`ValueWouldFall` if, from that version on, more than that was counted by hand."""
-        ahead = self._standing.ahead(product, version)
-        if version < ahead:
+    def check_manual_values(self, name: VersionName, version: Version) -> None:
+        """Raises `ValueWouldFall` if the series above this version already have values.
+
+        For example, 1.2.0 cannot be adopted if the series of 1.x was advanced to 5 manually.
+        """
+        beyond = self._state.manually_counted_beyond(name, version)
+        if version < beyond:
             raise ValueWouldFall(
-                f"The series of {product.name!r} from {version} on were counted up to {ahead} by "
-                f"hand, so it cannot start from {version}. Name {ahead} or a later one."
+                f"The series of {name.name!r} are already at {beyond}. They were advanced "
+                f"manually, so {version} cannot be adopted. Adopt {beyond} or later."
             )
 
 
-def _would_fall(product: VersionName, version: Version, newest: Version) -> ValueWouldFall:
-    if newest == NOTHING:
+def _would_fall(name: VersionName, version: Version, latest: Version) -> ValueWouldFall:
+    if latest == ZERO_VERSION:
         return ValueWouldFall(
-            f"Counting begins after {NOTHING}, so {product.name!r} cannot start from there. Name "
-            "a later version, or ask for the first one."
+            f"Version {ZERO_VERSION} of {name.name!r} cannot be adopted. Versions start after it. "
+            "Adopt a later version, or request the first one."
         )
     return ValueWouldFall(
-        f"{product.name!r} has the version {newest} already, so it cannot start from {version}. "
-        f"Name {newest} or a later one."
+        f"{name.name!r} is already at {latest}. Versions only increase, so {version} cannot be "
+        f"adopted. Adopt {latest} or later."
     )

@@ -1,4 +1,4 @@
-"""What step gives a token its version: decided from one reading of where its product stands."""
+"""Decides which allocation assigns a version to a token, from one reading of the name's state."""
 
 from typing import NamedTuple, cast
 
@@ -8,7 +8,7 @@ from monotron.errors import AlreadyReleased, InvalidBump, OutOfLine, ValueWouldF
 from monotron.model import conventional_commits as commits
 from monotron.model.allocation import exhausted
 from monotron.model.component_keys import COMPONENTS, Component, component_key, label_key, part
-from monotron.model.semver import NOTHING, Line, VersionName, sort_key_range
+from monotron.model.semver import ZERO_VERSION, Line, VersionName, sort_key_range
 from monotron.model.series import INT64_MAX
 from monotron.services.versions.adoption import Adoption
 from monotron.services.versions.state import NameState
@@ -17,156 +17,170 @@ from monotron.store import Store
 
 
 class StartingPoint(NamedTuple):
-    """Where a step starts from, as it was read."""
+    """The versions that a bump starts from."""
 
-    newest: Version
-    """The newest version of the line."""
+    base: Version
+    """The highest final version of the line."""
     latest: Version
-    """The highest final version of all."""
+    """The highest final version of the name."""
     initial: Version | None = None
-    """What is to be adopted first: the product has no version yet."""
-    behind: tuple[Version, ...] = ()
-    """Versions in the records that the series lag behind: they were deleted and restarted."""
+    """The version to adopt first, because the name has no version."""
+    stale_components: tuple[Version, ...] = ()
+    """Recorded versions that are higher than the series, because a series was restarted."""
 
 
 class Planner:
-    """Plans steps. Where series lag behind records, a plan that holds has them catch up."""
+    """Plans allocations. Before a plan is carried out, series are advanced to the records."""
 
-    def __init__(self, store: Store, standing: NameState, adoption: Adoption) -> None:
+    def __init__(self, store: Store, state: NameState, adoption: Adoption) -> None:
         self._store = store
         self._releases = store.releases
-        self._standing = standing
+        self._state = state
         self._adoption = adoption
 
     def bump(
         self,
-        product: VersionName,
+        name: VersionName,
         token: str,
-        wanted: VersionRequest,
+        request: VersionRequest,
         decision: commits.BumpDecision | None,
     ) -> Plan | None:
-        """The step of a component, or of a label of the version that it would give.
+        """Plan a final version or a pre-release by bump=major, minor or patch.
 
-        None: somebody else has begun meanwhile, so plan again.
+        *decision* replaces the bump of the request. Returns None if a concurrent request created
+        the first version of the name; then the plan must be made again.
         """
-        bump = cast(Component, decision.bump if decision else wanted.bump)
-        start = self.start(product, wanted)
-        newest = start.newest
-        if decision and bump == "major" and newest.major == 0 and wanted.initial_development:
+        bump = cast(Component, decision.bump if decision else request.bump)
+        start = self.start(name, request)
+        base = start.base
+        if decision and bump == "major" and base.major == 0 and request.initial_development:
             bump = "minor"
-        if bump not in _allowed(wanted.line):
+        if bump not in _allowed(request.line):
             raise OutOfLine(
-                f"On the line {wanted.line} a version can be bumped by "
-                f"{' or '.join(_allowed(wanted.line))}, not by {bump}"
-                + (f", which {decision.reason!r} asks for." if decision else ".")
-                + " Leave `line` out for a bump of the newest version."
+                f"bump={bump} is not allowed on line {request.line}. "
+                + (f"The commit message {decision.reason!r} requires it. " if decision else "")
+                + f"Use bump={' or bump='.join(_allowed(request.line))}, or omit `line` to bump "
+                "the latest version."
             )
-        target = newest.next_version(bump)
-        series, least = component_key(product, bump, newest), part(target, bump)
-        height = least - 1
-        if wanted.label:
-            if least > INT64_MAX:
+        target = base.next_version(bump)
+        series, next_value = component_key(name, bump, base), part(target, bump)
+        high_water_mark = next_value - 1
+        if request.label:
+            if next_value > INT64_MAX:
                 raise exhausted(series)
-            series = label_key(product, wanted.label, target)
-            (height,) = self._store.high_water_marks([series])
-            least = max(height, self._standing.top(product, target, wanted.label)) + 1
+            series = label_key(name, request.label, target)
+            (high_water_mark,) = self._store.high_water_marks([series])
+            recorded = self._state.highest_prerelease(name, target, request.label)
+            next_value = max(high_water_mark, recorded) + 1
         reason = decision.reason if decision else None
         plan = Plan(
             series,
             bump,
             target,
-            wanted.label,
-            newest,
+            request.label,
+            base,
             start.latest,
-            least,
+            next_value,
             bump,
             reason,
             start.initial,
         )
-        if least > INT64_MAX and self._standing.own(product, plan, token) is None:
+        if next_value > INT64_MAX and self._state.value_of_token(name, plan, token) is None:
             raise exhausted(series)
-        # Nothing stands in the way any more.
-        return (
-            plan
-            if wanted.dry_run or self._catch_up(product, start, plan, height, wanted.assigned_by)
-            else None
-        )
+        # All refusals are above: a refused request writes nothing.
+        if request.dry_run or self._sync_series(
+            name, start, plan, high_water_mark, request.assigned_by
+        ):
+            return plan
+        return None
 
-    def promotion(self, product: VersionName, token: str, wanted: VersionRequest) -> Plan | None:
-        """The step that makes a pre-release's target final."""
-        target = self._promoted(product, token, wanted.line)
-        # To promote on, a line that has only pre-releases will do.
-        line = None if target else wanted.line
-        start = self.start(product, wanted._replace(line=line, initial=None))
+    def promotion(self, name: VersionName, token: str, request: VersionRequest) -> Plan | None:
+        """Plan the final version of a pre-release. Returns None like `bump`."""
+        target = self._promoted(name, token, request.line)
+        # A line with pre-releases only is sufficient for a promotion.
+        line = None if target else request.line
+        start = self.start(name, request._replace(line=line, initial=None))
         if target is None:
-            of = f"on the line {wanted.line} of" if wanted.line else "of"
+            of = f"on line {request.line} of" if request.line else "of"
             raise InvalidBump(
-                f"There is no pre-release {of} {product.name!r} to make final. Ask for "
-                "bump=major, minor or patch, or for a pre-release first."
+                f"There is no pre-release {of} {name.name!r} to promote. Create a pre-release "
+                "first, or use bump=major, bump=minor or bump=patch."
             )
         component: Component = "patch" if target.patch else "minor" if target.minor else "major"
-        series = component_key(product, component, target)
+        series = component_key(name, component, target)
         value = part(target, component)
-        plan = Plan(series, component, target, None, NOTHING, start.latest, value, "final")
-        (height,) = self._store.high_water_marks([series])
-        given = height >= value and self._standing.own(product, plan, token) is None
-        if given or self._releases.at(product, target):
-            raise _already_released(product, target)
-        return (
-            plan
-            if wanted.dry_run or self._catch_up(product, start, plan, height, wanted.assigned_by)
-            else None
+        plan = Plan(
+            series, component, target, None, ZERO_VERSION, start.latest, value, bump="final"
         )
+        (high_water_mark,) = self._store.high_water_marks([series])
+        own = self._state.value_of_token(name, plan, token)
+        if (high_water_mark >= value and own is None) or self._releases.at(name, target):
+            raise _already_released(name, target)
+        if request.dry_run or self._sync_series(
+            name, start, plan, high_water_mark, request.assigned_by
+        ):
+            return plan
+        return None
 
-    def _promoted(self, product: VersionName, token: str, line: Line | None) -> Version | None:
-        """The version that the token's newest pre-release was for, or else the line's."""
-        for release in self._releases.all_of_token(product, token):
+    def _promoted(self, name: VersionName, token: str, line: Line | None) -> Version | None:
+        """The target of the token's highest pre-release, or else of the highest on the line."""
+        for release in self._releases.all_of_token(name, token):
             if release.label and (line is None or line.covers(release.version)):
                 return release.version.finalize_version()
-        newest = self._releases.newest(product, sort_key_range(line), final=False)
-        return newest.version.finalize_version() if newest else None
+        highest = self._releases.newest(name, sort_key_range(line), final=False)
+        return highest.version.finalize_version() if highest else None
 
-    def start(self, product: VersionName, wanted: VersionRequest) -> StartingPoint:
-        """Where a step starts from; `LineNotFound`, or `ValueWouldFall` for the initial version."""
-        initial = self._initial(product, wanted)
-        latest, lag = self._standing.newest_and_lag(product, initial)
-        newest, lag_of_line = latest, None
-        if wanted.line is not None:
-            newest, lag_of_line = self._standing.newest_of_line(product, wanted.line, latest)
-        behind = tuple(each for each in (lag, lag_of_line) if each)
-        return StartingPoint(newest, latest, initial, behind)
+    def start(self, name: VersionName, request: VersionRequest) -> StartingPoint:
+        """Read what a bump starts from.
 
-    def _initial(self, product: VersionName, wanted: VersionRequest) -> Version | None:
-        """What to start from, where the product has not begun."""
-        if wanted.initial in (None, NOTHING) or self._standing.begun(product):
+        Raises `LineNotFound`, or `ValueWouldFall` if `initial` cannot be adopted.
+        """
+        initial = self._initial(name, request)
+        latest, lagging = self._state.latest_and_lagging(name, initial)
+        base, lagging_of_line = latest, None
+        if request.line is not None:
+            base, lagging_of_line = self._state.latest_of_line(name, request.line, latest)
+        stale_components = tuple(each for each in (lagging, lagging_of_line) if each)
+        return StartingPoint(base, latest, initial, stale_components)
+
+    def _initial(self, name: VersionName, request: VersionRequest) -> Version | None:
+        """The version to adopt first; None if the name has versions or none was passed."""
+        if request.initial in (None, ZERO_VERSION) or self._state.has_versions(name):
             return None
         try:
-            self._adoption.check_ahead(product, wanted.initial)
+            self._adoption.check_manual_values(name, request.initial)
         except ValueWouldFall:
-            if self._standing.begun(product):  # by now, which is what was found ahead
+            # A concurrent request may have created the values that were found.
+            if self._state.has_versions(name):
                 return None
             raise
-        return wanted.initial
+        return request.initial
 
-    def _catch_up(
-        self, product: VersionName, start: StartingPoint, plan: Plan, height: int, assigned_by: str
+    def _sync_series(
+        self,
+        name: VersionName,
+        start: StartingPoint,
+        plan: Plan,
+        high_water_mark: int,
+        assigned_by: str,
     ) -> bool:
-        """Raise what lags behind, the plan's series from its height too.
+        """Adopt the initial version, and advance series that are lower than the records.
 
-        False: somebody else has begun meanwhile, so the plan does not hold.
+        Returns False if a concurrent request created the first version of the name. Then the plan
+        is not valid.
         """
         with in_doubt():
             if start.initial:
-                if self._standing.begun(product):
+                if self._state.has_versions(name):
                     return False
                 try:
-                    self._adoption.adopt(product, start.initial, assigned_by)
+                    self._adoption.adopt(name, start.initial, assigned_by)
                 except ValueWouldFall:
                     return False
-            for version in start.behind:
-                self._standing.raise_all(product, version, assigned_by)
-            if height < plan.least - 1:
-                self._standing.advance_to(plan.series, plan.least - 1, assigned_by)
+            for version in start.stale_components:
+                self._state.advance_all_to(name, version, assigned_by)
+            if high_water_mark < plan.next_value - 1:
+                self._state.advance_to(plan.series, plan.next_value - 1, assigned_by)
         return True
 
 
@@ -177,19 +191,19 @@ def _allowed(line: Line | None) -> tuple[Component, ...]:
 
 
 def decide(text: bytes) -> commits.BumpDecision:
-    """The bump that commit messages ask for; `InvalidBump` where there are none."""
+    """The bump that commit messages require. Raises `InvalidBump` if there is no message."""
     decision = commits.decide(text.decode("utf-8", errors="replace"))
     if decision is None:
         raise InvalidBump(
-            "bump=auto needs commit messages to read, and the body holds none. Send them as "
-            "text, for example git log --format=%B%x00 LAST..HEAD | curl --data-binary @- …, or "
-            "ask for bump=major, minor or patch."
+            "bump=auto requires commit messages, and the body contains none. Send them as text, "
+            "for example git log --format=%B%x00 LAST..HEAD | curl --data-binary @- …, or use "
+            "bump=major, bump=minor or bump=patch."
         )
     return decision
 
 
-def _already_released(product: VersionName, target: Version) -> AlreadyReleased:
+def _already_released(name: VersionName, target: Version) -> AlreadyReleased:
     return AlreadyReleased(
-        f"The version {target} of {product.name!r} was given to another token already, so it "
-        "cannot be promoted to again. Make a new pre-release, or ask for bump=patch."
+        f"Version {target} of {name.name!r} is already released. It cannot be promoted again. "
+        "Create a new pre-release, or use bump=patch."
     )

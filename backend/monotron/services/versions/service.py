@@ -1,4 +1,4 @@
-"""What can be asked of versions, and how a plan becomes a version."""
+"""The operations on versions: look up, assign, adopt."""
 
 import asyncio
 import time
@@ -11,26 +11,27 @@ from monotron.errors import (
     StorageFull,
     StoreUnavailable,
     TokenTaken,
-    VersionNotFound,
 )
 from monotron.model.conventional_commits import BumpDecision
-from monotron.model.semver import NOTHING, Line, Release, VersionName, sort_key, sort_key_range
+from monotron.model.semver import ZERO_VERSION, Release, VersionName
 from monotron.model.series import INT64_MAX, Allocation, Reuse
 from monotron.services.executor import StoreExecutor
 from monotron.services.series import SeriesService
 from monotron.services.versions.adoption import Adoption
+from monotron.services.versions.conflicts import check_conflict
+from monotron.services.versions.lookup import VersionLookup
 from monotron.services.versions.planner import Planner, decide
 from monotron.services.versions.state import NameState
 from monotron.services.versions.types import Plan, VersionRequest, VersionResult
 from monotron.store import Store
 from monotron.store.interface import Clock
 
-MAX_TURNS = 100
-"""How often a request may be overtaken before it is told so. Each time, another got a version."""
+MAX_ATTEMPTS = 100
+"""How often a request is planned. After each failed attempt, a concurrent request has a version."""
 
 
 class VersionService:
-    """What can be asked of the versions of products. Raises the errors of the store untouched."""
+    """Looks up and assigns versions. Errors of the store are raised unchanged."""
 
     def __init__(
         self,
@@ -45,291 +46,231 @@ class VersionService:
         self._series = series
         self._executor = executor
         self._clock = clock
-        self._standing = NameState(store)
-        self._adoption = Adoption(store, self._standing, clock)
-        self._planner = Planner(store, self._standing, self._adoption)
+        self._state = NameState(store)
+        self._lookup = VersionLookup(store, self._state)
+        self._adoption = Adoption(store, self._state, clock)
+        self._planner = Planner(store, self._state, self._adoption)
 
     async def next(
-        self, account: int, name: str, token: str, wanted: VersionRequest, text: bytes = b""
+        self, account: int, name: str, token: str, request: VersionRequest, text: bytes = b""
     ) -> VersionResult:
-        """The version of the token: the one it has, or a new one.
+        """Return the version of the token. A token without a version is assigned the next one.
 
-        *text* holds commit messages, and is read only for `bump=auto` of a token without a
-        version.
+        *text* contains commit messages. It is read only for `bump=auto`, and only if the token has
+        no version.
         """
-        product = VersionName(account, name)
+        version_name = VersionName(account, name)
         try:
-            return await self._next(product, token, wanted, text)
+            return await self._next(version_name, token, request, text)
         except (TokenTaken, StoreUnavailable, StorageFull):
             raise
         except MonotronError:
-            # Perhaps refused for what this token was given meanwhile, by another request.
-            stands = await self._executor.run(self._stands_now, product, token, wanted)
-            if stands is None:
+            # A concurrent request may have assigned a version to this token, and caused the error.
+            existing = await self._executor.run(
+                self._existing_linearizable, version_name, token, request
+            )
+            if existing is None:
                 raise
-            return stands
+            return existing
 
     async def adopt(
         self, account: int, name: str, version: Version, assigned_by: str
     ) -> VersionResult:
-        """Let counting go on from a version that was given elsewhere."""
+        """Record an existing version, so that the next one continues from it."""
         return await self._executor.run(
             self._adopt, VersionName(account, name), version, assigned_by
         )
 
     async def latest(self, account: int, name: str) -> VersionResult:
-        """The highest final version; from the series where no record of it is."""
-        return await self._executor.run(self._latest, VersionName(account, name))
+        """The highest final version. If it has no record, it is inferred from the series."""
+        return await self._executor.run(self._lookup.latest, VersionName(account, name))
 
     async def of_token(
         self, account: int, name: str, token: str, label: str | None
     ) -> VersionResult:
-        """The version of a token: that with *label*, else its final one, else its highest."""
-        return await self._executor.run(self._of_token, VersionName(account, name), token, label)
+        """The version of a token with this label.
+
+        Without *label*, the final version, or else the highest pre-release.
+        """
+        return await self._executor.run(
+            self._lookup.of_token, VersionName(account, name), token, label
+        )
 
     async def at(self, account: int, name: str, version: Version) -> VersionResult:
-        """The release of a version."""
-        return await self._executor.run(self._at, VersionName(account, name), version)
+        """The release of this version."""
+        return await self._executor.run(self._lookup.at, VersionName(account, name), version)
 
     async def page(
         self, account: int, name: str, before: Version | None, limit: int
     ) -> tuple[list[VersionResult], Version | None]:
-        """Releases, the highest version first, and what to pass as *before* for the next page."""
-        return await self._executor.run(self._page, VersionName(account, name), before, limit)
-
-    # Reading
-
-    def _latest(self, product: VersionName) -> VersionResult:
-        newest = self._standing.newest(product)
-        if newest == NOTHING:
-            raise VersionNotFound(
-                f"{product.name!r} has no version yet. PUT a token to /v1/versions/NAME/TOKEN for "
-                "the first one."
-            )
-        release = self._releases.at(product, newest) or self._by_hand(product, newest)
-        return VersionResult(release, latest=True, reused=True)
-
-    def _of_token(self, product: VersionName, token: str, label: str | None) -> VersionResult:
-        releases = self._releases.all_of_token(product, token)
-        for release in sorted(releases, key=lambda release: release.label is not None):
-            if label in (None, release.label):
-                return self._given(release)
-        which = "version" if label is None else f"pre-release with the label {label!r}"
-        raise VersionNotFound(
-            f"The token {token!r} has no {which} of {product.name!r}. PUT to the same path gives "
-            "it one."
+        """Releases in descending order, and the value of *before* for the next page."""
+        return await self._executor.run(
+            self._lookup.page, VersionName(account, name), before, limit
         )
-
-    def _at(self, product: VersionName, version: Version) -> VersionResult:
-        release = self._releases.at(product, version)
-        if release is not None:
-            return self._given(release)
-        if self._standing.newest(product) == version != NOTHING:
-            return VersionResult(self._by_hand(product, version), latest=True, reused=True)
-        raise VersionNotFound(
-            f"{product.name!r} has no version {version}: it was not given, or was counted by hand."
-        )
-
-    def _page(
-        self, product: VersionName, before: Version | None, limit: int
-    ) -> tuple[list[VersionResult], Version | None]:
-        below = sort_key_range()[1] if before is None else sort_key(before)
-        found = self._releases.page(product, below, limit + 1)
-        if not found and not self._standing.begun(product):
-            raise VersionNotFound(f"{product.name!r} has no version yet.")
-        latest = self._standing.newest(product)
-        more = len(found) > limit
-        answers = [
-            VersionResult(release, latest=release.version == latest, reused=True)
-            for release in found[:limit]
-        ]
-        return answers, answers[-1].release.version if more else None
-
-    def _given(self, release: Release) -> VersionResult:
-        """The answer that gives what stands in the records."""
-        final = release.label is None
-        latest = final and self._standing.newest(release.product) == release.version
-        return VersionResult(release, latest, reused=True)
-
-    def _by_hand(self, product: VersionName, version: Version) -> Release:
-        return Release(product, None, version, previous=self._standing.below(product, version))
-
-    # Writing
 
     async def _next(
-        self, product: VersionName, token: str, wanted: VersionRequest, text: bytes
+        self, name: VersionName, token: str, request: VersionRequest, text: bytes
     ) -> VersionResult:
         decision = None
-        if wanted.bump == "auto":
-            stands = await self._executor.run(self._stands, product, token, wanted)
-            if stands is not None:
-                return stands
+        if request.bump == "auto":
+            existing = await self._executor.run(self._existing, name, token, request)
+            if existing is not None:
+                return existing
             decision = await asyncio.to_thread(decide, text)
         changed = False
-        for _ in range(MAX_TURNS):
+        for _ in range(MAX_ATTEMPTS):
             try:
-                plan = await self._executor.run(self._plan, product, token, wanted, decision)
+                plan = await self._executor.run(self._plan, name, token, request, decision)
                 if isinstance(plan, VersionResult):
                     return plan
                 if plan is None:
                     continue
                 changed = changed or plan.initial is not None
-                given = await self._step(plan, product, token, wanted.assigned_by)
-                if given is None:
+                allocation = await self._allocate(plan, name, token, request.assigned_by)
+                if allocation is None:
                     continue
-                changed = changed or not given.reused
-                answer = await self._executor.run(self._record, plan, product, token, wanted, given)
+                changed = changed or not allocation.reused
+                result = await self._executor.run(
+                    self._record, plan, name, token, request, allocation
+                )
             except MonotronError as error:
                 if changed:
                     raise error.in_doubt() from error
                 raise
-            if answer is not None:
-                return answer
+            if result is not None:
+                return result
         raise StoreUnavailable(
-            f"Others were given versions of {product.name!r} faster, {MAX_TURNS} times over. "
-            "Send the same request again.",
+            f"Too much contention on {name.name!r}. {MAX_ATTEMPTS} attempts lost against "
+            "concurrent requests. Repeat the request.",
             applied="unknown",
         )
 
     def _plan(
         self,
-        product: VersionName,
+        name: VersionName,
         token: str,
-        wanted: VersionRequest,
+        request: VersionRequest,
         decision: BumpDecision | None,
     ) -> VersionResult | Plan | None:
-        """The version that the token has, or the step to one. None: overtaken, so plan again."""
-        stands = self._stands(product, token, wanted)
-        if stands is not None:
-            return stands
-        if wanted.bump == "final":
-            plan = self._planner.promotion(product, token, wanted)
+        """The existing version of the token, or a plan. None: the plan must be made again."""
+        existing = self._existing(name, token, request)
+        if existing is not None:
+            return existing
+        if request.bump == "final":
+            plan = self._planner.promotion(name, token, request)
         else:
-            plan = self._planner.bump(product, token, wanted, decision)
-        return self._preview(plan, product, token, wanted) if plan and wanted.dry_run else plan
+            plan = self._planner.bump(name, token, request, decision)
+        return self._preview(plan, name, token, request) if plan and request.dry_run else plan
 
-    def _stands(
-        self, product: VersionName, token: str, wanted: VersionRequest
+    def _existing(
+        self, name: VersionName, token: str, request: VersionRequest
     ) -> VersionResult | None:
-        stands = self._releases.of_token(product, token, wanted.label)
-        return self._repeat(stands, wanted) if stands else None
+        """The version that the token already has. The read can be stale.
 
-    def _stands_now(
-        self, product: VersionName, token: str, wanted: VersionRequest
+        Raises `TokenTaken` if it results from another bump or line.
+        """
+        release = self._releases.of_token(name, token, request.label)
+        return self._existing_result(release, request) if release else None
+
+    def _existing_linearizable(
+        self, name: VersionName, token: str, request: VersionRequest
     ) -> VersionResult | None:
-        """The same, not stale."""
-        for stands in self._releases.all_of_token(product, token):
-            if stands.label == wanted.label:
-                return self._repeat(stands, wanted)
+        """The version that the token already has, by a linearizable read.
+
+        Raises `TokenTaken` if it results from another bump or line.
+        """
+        for release in self._releases.all_of_token(name, token):
+            if release.label == request.label:
+                return self._existing_result(release, request)
         return None
 
-    def _repeat(self, stands: Release, wanted: VersionRequest) -> VersionResult:
-        """The version that a token has, unless something else was asked of it."""
-        same = (wanted.bump, wanted.line) == (stands.bump, stands.line)
-        if not same and wanted.bump != "auto" and not wanted.reuse_on_conflict:
-            raise TokenTaken(
-                f"The token {stands.token!r} has the version {_full(stands)} of "
-                f"{stands.product.name!r} already, by {_asked(stands.bump, stands.line)}, and "
-                f"keeps it; this request asks for {_asked(wanted.bump, wanted.line)}. Ask as at "
-                "first, or with on_conflict=reuse for whatever the token has; a new commit gets a "
-                "new version.",
-                version=_full(stands),
-                bump=str(stands.bump),
-            )
-        return self._given(stands)
+    def _existing_result(self, release: Release, request: VersionRequest) -> VersionResult:
+        check_conflict(release, request)
+        return self._lookup.as_repeat(release)
 
-    async def _step(
-        self, plan: Plan, product: VersionName, token: str, assigned_by: str
+    async def _allocate(
+        self, plan: Plan, name: VersionName, token: str, assigned_by: str
     ) -> Allocation | None:
-        """Give the token a number: the one it has without a record, if that is of use still.
+        """Allocate a value to the token, or reuse one that it has without a record.
 
-        None: overtaken, so plan again.
+        None: a concurrent request got the value, so the plan must be made again.
         """
 
         def next(reuse: Reuse) -> "asyncio.Future[Allocation]":
             return self._series.next(plan.series, token, reuse, assigned_by, up_to=plan.up_to)
 
         try:
-            given = await next(Reuse.ANY)
-            value = given.entry.value
-            if not given.reused or await self._executor.run(
-                self._standing.usable, product, plan, token, value
+            allocation = await next(Reuse.ANY)
+            value = allocation.entry.value
+            if not allocation.reused or await self._executor.run(
+                self._state.is_reusable, name, plan, token, value
             ):
-                return given
+                return allocation
             return await next(Reuse.NEVER)
         except SeriesExhausted:
             if plan.up_to < INT64_MAX:
-                return None  # another token was given the target's number meanwhile
+                return None  # a concurrent request got the value of the target
             raise
 
     def _record(
         self,
         plan: Plan,
-        product: VersionName,
+        name: VersionName,
         token: str,
-        wanted: VersionRequest,
-        given: Allocation,
+        request: VersionRequest,
+        allocation: Allocation,
     ) -> VersionResult | None:
-        """Make the number a version. None: overtaken, so plan again."""
-        value = given.entry.value
+        """Record the version. None: the value cannot be used, so the plan must be made again."""
+        value = allocation.entry.value
         version = plan.version(value)
-        if value < plan.least and not given.reused:
-            return None  # the series was restarted under our feet
+        if value < plan.next_value and not allocation.reused:
+            return None  # the series was restarted after it was read
         if plan.label:
-            again = self._planner.start(product, wanted._replace(initial=None))
-            if again.newest.next_version(plan.component) != plan.target:
-                return None  # the target was released meanwhile
-        release = self._release(plan, product, token, wanted, version)
-        stands = self._releases.add(release)
-        if stands is None:
-            return None  # another token has it, or it was adopted: skip the number
-        if stands is not release:
-            return self._repeat(stands, wanted)
-        return self._given(release)._replace(reused=False)
+            start = self._planner.start(name, request._replace(initial=None))
+            if start.base.next_version(plan.component) != plan.target:
+                return None  # a concurrent request released the target
+        release = self._release(plan, name, token, request, version)
+        recorded = self._releases.add(release)
+        if recorded is None:
+            return None  # the version was adopted, or another token has it: skip the value
+        if recorded is not release:
+            return self._existing_result(recorded, request)
+        return self._lookup.as_repeat(release)._replace(reused=False)
 
     def _release(
-        self, plan: Plan, product: VersionName, token: str, wanted: VersionRequest, version: Version
+        self, plan: Plan, name: VersionName, token: str, request: VersionRequest, version: Version
     ) -> Release:
         final = version.finalize_version()
-        previous = self._standing.below(product, version)
+        previous = self._state.previous_release(name, version)
         if previous is None and plan.initial and plan.initial < final:
             previous = plan.initial
-        if previous is None:  # unless counted by hand, there is none
-            counted = [each for each in (plan.newest, plan.latest) if NOTHING < each < final]
+        if previous is None:  # without a record, the series can have been counted directly
+            counted = [each for each in (plan.base, plan.latest) if ZERO_VERSION < each < final]
             previous = max(counted, default=None)
         return Release(
-            product,
+            name,
             token,
             version,
             bump=plan.bump,
-            line=wanted.line,
-            metadata=wanted.metadata,
+            line=request.line,
+            metadata=request.metadata,
             previous=previous,
             reason=plan.reason,
             created_at=int(self._clock() * 1000),
-            assigned_by=wanted.assigned_by,
+            assigned_by=request.assigned_by,
         )
 
     def _preview(
-        self, plan: Plan, product: VersionName, token: str, wanted: VersionRequest
+        self, plan: Plan, name: VersionName, token: str, request: VersionRequest
     ) -> VersionResult:
-        """What carrying the plan out would answer now."""
-        own = self._standing.own(product, plan, token)
-        version = plan.version(plan.least if own is None else own)
-        release = self._release(plan, product, token, wanted, version)
-        # Series of the version to come may have been counted by hand already.
-        latest = max(plan.latest, self._standing.ahead(product, version))
+        """The result that the plan would have now."""
+        own = self._state.value_of_token(name, plan, token)
+        version = plan.version(plan.next_value if own is None else own)
+        release = self._release(plan, name, token, request, version)
+        # The series of later versions may have been advanced manually before.
+        latest = max(plan.latest, self._state.manually_counted_beyond(name, version))
         return VersionResult(release, not plan.label and version == latest, reused=False)
 
-    def _adopt(self, product: VersionName, version: Version, assigned_by: str) -> VersionResult:
-        release, stood = self._adoption.adopt(product, version, assigned_by)
-        return VersionResult(release, self._standing.newest(product) == version, reused=stood)
-
-
-def _full(release: Release) -> str:
-    """The version with its build metadata."""
-    return f"{release.version}" + (f"+{release.metadata}" if release.metadata else "")
-
-
-def _asked(bump: str | None, line: Line | None) -> str:
-    return f"bump={bump}" + (f" on the line={line}" if line else " without a line")
+    def _adopt(self, name: VersionName, version: Version, assigned_by: str) -> VersionResult:
+        release, existed = self._adoption.adopt(name, version, assigned_by)
+        return VersionResult(release, self._state.latest(name) == version, reused=existed)

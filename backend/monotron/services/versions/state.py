@@ -1,4 +1,4 @@
-"""Where a product stands: its records and its series, read together."""
+"""The state of a name: its records and its series, read together."""
 
 from contextlib import suppress
 
@@ -7,7 +7,7 @@ from semver import Version
 from monotron.errors import LineNotFound, ValueWouldFall
 from monotron.model.component_keys import COMPONENTS, Component, component_key, part
 from monotron.model.semver import (
-    NOTHING,
+    ZERO_VERSION,
     Line,
     VersionName,
     label_and_number,
@@ -20,143 +20,153 @@ from monotron.store import Store
 
 
 class NameState:
-    """Reads, and raises of series that lag behind the records."""
+    """Reads the state of a name, and advances series that are lower than the records."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._releases = store.releases
 
-    def newest(self, product: VersionName) -> Version:
-        """The highest final version: of the records, or of the series."""
-        return self.newest_and_lag(product)[0]
+    def latest(self, name: VersionName) -> Version:
+        """The highest final version, from the records or from the series."""
+        return self.latest_and_lagging(name)[0]
 
-    def newest_and_lag(
-        self, product: VersionName, initial: Version | None = None
+    def latest_and_lagging(
+        self, name: VersionName, initial: Version | None = None
     ) -> tuple[Version, Version | None]:
-        """The same, and the version in the records that the series lag behind, if they do.
+        """The highest final version, and the recorded version if the series are lower than it.
 
-        With *initial* as if that were in the records.
+        *initial* counts as a recorded version.
         """
-        recorded = self._releases.newest(product, sort_key_range(), final=True)
-        known = initial or (recorded.version if recorded else NOTHING)
-        counted = self.counted(product, known)
-        if known <= counted:
+        release = self._releases.newest(name, sort_key_range(), final=True)
+        recorded = initial or (release.version if release else ZERO_VERSION)
+        counted = self.counted(name, recorded)
+        if recorded <= counted:
             return counted, None
-        # Somebody restarted a larger component, and smaller ones may have been counted on.
-        return self.ahead(product, known), known
+        # A larger component was restarted. The series of smaller ones may have values beyond.
+        return self.manually_counted_beyond(name, recorded), recorded
 
-    def begun(self, product: VersionName) -> bool:
-        """Whether the product has any version, be it a pre-release. Once it has, it keeps it."""
-        recorded = self._releases.newest(product, sort_key_range(), final=None)
-        return recorded is not None or self.newest(product) != NOTHING
+    def has_versions(self, name: VersionName) -> bool:
+        """Whether the name has any version, including pre-releases. This never becomes false."""
+        release = self._releases.newest(name, sort_key_range(), final=None)
+        return release is not None or self.latest(name) != ZERO_VERSION
 
-    def counted(self, product: VersionName, expected: Version) -> Version:
-        """The version that the series stand at, which is most likely the one expected."""
+    def counted(self, name: VersionName, expected: Version) -> Version:
+        """The version that the series form. *expected* is a guess that saves a second read."""
         while True:
-            # The smallest first: what is found around it later was around it already.
+            # The smallest component is read first. If a larger one is unchanged when it is read
+            # later, it was unchanged at the time of the first read.
             patch, minor, major = self._store.high_water_marks(
-                [component_key(product, each, expected) for each in reversed(COMPONENTS)]
+                [component_key(name, each, expected) for each in reversed(COMPONENTS)]
             )
             counted = Version(major, minor, patch)
             if (major, minor) == (expected.major, expected.minor):
                 return counted
             expected = counted
 
-    def ahead(self, product: VersionName, version: Version) -> Version:
-        """What raising the series to *version* would make the latest, and may lie beyond it.
+    def manually_counted_beyond(self, name: VersionName, version: Version) -> Version:
+        """The latest version after the series are advanced to *version*; it can be higher.
 
-        Series of a version to come may have been counted by hand already.
+        Series of later versions may have been advanced manually before.
         """
-        keys = [component_key(product, each, version) for each in COMPONENTS[1:]]
+        keys = [component_key(name, each, version) for each in COMPONENTS[1:]]
         minor, patch = self._store.high_water_marks(keys)
         if minor <= version.minor:
             return version.replace(patch=max(patch, version.patch))
-        ahead = Version(version.major, minor)
-        (patch,) = self._store.high_water_marks([component_key(product, "patch", ahead)])
-        return ahead.replace(patch=patch)
+        beyond = Version(version.major, minor)
+        (patch,) = self._store.high_water_marks([component_key(name, "patch", beyond)])
+        return beyond.replace(patch=patch)
 
-    def below(self, product: VersionName, version: Version) -> Version | None:
-        """The highest final version in the records that is below this one's target."""
+    def previous_release(self, name: VersionName, version: Version) -> Version | None:
+        """The highest recorded final version below *version*, without its pre-release part."""
         final = Version(version.major, version.minor, version.patch)
-        release = self._releases.newest(product, ("", sort_key(final)), final=True)
+        release = self._releases.newest(name, ("", sort_key(final)), final=True)
         return release.version if release else None
 
-    def top(self, product: VersionName, target: Version, label: str) -> int:
-        """The highest number that a pre-release of the target has in the records."""
-        top = self._releases.newest(
-            product, sort_key_range(target=target, label=label), final=False
+    def highest_prerelease(self, name: VersionName, target: Version, label: str) -> int:
+        """The highest recorded pre-release number of the target and label, or 0."""
+        release = self._releases.newest(
+            name, sort_key_range(target=target, label=label), final=False
         )
-        return label_and_number(top.version)[1] if top else 0
+        return label_and_number(release.version)[1] if release else 0
 
-    def own(self, product: VersionName, plan: Plan, token: str) -> int | None:
-        """The value that the token was given earlier, if it may still become its version."""
-        own = self._store.entry(plan.series, token)
-        return own.value if own and self.usable(product, plan, token, own.value) else None
+    def value_of_token(self, name: VersionName, plan: Plan, token: str) -> int | None:
+        """The value that the token already has, if it is reusable for its version."""
+        entry = self._store.entry(plan.series, token)
+        if entry and self.is_reusable(name, plan, token, entry.value):
+            return entry.value
+        return None
 
-    def usable(self, product: VersionName, plan: Plan, token: str, value: int) -> bool:
-        """Whether a value that the token was given earlier may still become its version.
+    def is_reusable(self, name: VersionName, plan: Plan, token: str, value: int) -> bool:
+        """Whether a value that was assigned to the token earlier can become its version.
 
-        It has it from before a crash, or by hand. It may not if somebody has started from a later
-        version since, or if another token has the version.
+        The token has such a value if a server crashed before it recorded the version, or if the
+        series was counted directly. The value is not reusable if a later version was adopted
+        since, or if another token has the version.
         """
         version = plan.version(value)
         if plan.bump == "final" and version != plan.target:
             return False
-        raised = self._store.entry(plan.series, None)
-        if raised and raised.value > value:
+        advanced = self._store.entry(plan.series, None)
+        if advanced and advanced.value > value:
             return False
-        if self._releases.adopted(product, (sort_key(version), plan.scope[1])):
+        if self._releases.adopted(name, (sort_key(version), plan.counted_range[1])):
             return False
-        stands = self._releases.at(product, version)
-        return stands is None or stands.token == token
+        release = self._releases.at(name, version)
+        return release is None or release.token == token
 
-    def newest_of_line(
-        self, product: VersionName, line: Line, latest: Version
+    def latest_of_line(
+        self, name: VersionName, line: Line, latest: Version
     ) -> tuple[Version, Version | None]:
-        """Where a line stands, and the version that its series lag behind; `LineNotFound`."""
-        if line.covers(latest) and latest != NOTHING:
+        """The highest final version of a line, and the recorded one if the series are lower.
+
+        Raises `LineNotFound` if the line has no final version.
+        """
+        if line.covers(latest) and latest != ZERO_VERSION:
             return latest, None
-        recorded = self._releases.newest(product, sort_key_range(line), final=True)
-        known = recorded.version if recorded else NOTHING
+        release = self._releases.newest(name, sort_key_range(line), final=True)
+        recorded = release.version if release else ZERO_VERSION
         minor = line.minor
         if minor is None:
-            of_major = component_key(product, "minor", Version(line.major))
-            (minor,) = self._store.high_water_marks([of_major])
+            minor_series = component_key(name, "minor", Version(line.major))
+            (minor,) = self._store.high_water_marks([minor_series])
         counted = Version(line.major, minor)
-        (patch,) = self._store.high_water_marks([component_key(product, "patch", counted)])
+        (patch,) = self._store.high_water_marks([component_key(name, "patch", counted)])
         counted = counted.replace(patch=patch)
-        if not (recorded or patch or (line.minor is None and minor)):
-            self._check_line(product, line)
-        return max(known, counted), known if known > counted else None
+        if not (release or patch or (line.minor is None and minor)):
+            self._check_line(name, line)
+        return max(recorded, counted), recorded if recorded > counted else None
 
-    def _check_line(self, product: VersionName, line: Line) -> None:
-        """`LineNotFound` unless the number that begins the line was given to a token."""
+    def _check_line(self, name: VersionName, line: Line) -> None:
+        """Raises `LineNotFound` unless the first value of the line was assigned to a token."""
         component: Component = "minor" if line.minor else "major"
         number = line.minor or line.major
-        series = component_key(product, component, Version(line.major))
+        series = component_key(name, component, Version(line.major))
         rows = self._store.ledger_page(series, number + 1, 1) if number else None
         first = rows[0].entry if rows else None
         if first and first.value == number and first.token is not None:
             return
-        if pre := self._releases.newest(product, sort_key_range(line), final=False):
+        if release := self._releases.newest(name, sort_key_range(line), final=False):
             raise LineNotFound(
-                f"Of the line {line} {product.name!r} has only pre-releases yet, such as "
-                f"{pre.version}, so there is no version to go on from. Make one final, by "
-                "bump=final, or ask for the next one without `line`."
+                f"Line {line} of {name.name!r} has only pre-releases. A line starts with a final "
+                f"version, and the highest one is {release.version}. Promote it with bump=final, "
+                "or omit `line`."
             )
         raise LineNotFound(
-            f"{product.name!r} has no version {line}.x, so there is no line to go on with. "
-            "A line begins with its first version, by bump=major or bump=minor; "
-            "GET /v1/releases/NAME lists what is there."
+            f"{name.name!r} has no {line}.x release, so line {line} does not exist. A line "
+            "starts with its first version, by bump=major or bump=minor. "
+            "GET /v1/releases/NAME lists the existing versions."
         )
 
-    def raise_all(self, product: VersionName, version: Version, assigned_by: str) -> None:
-        """Patch first, major last, so that nobody sees a new major with an old patch."""
+    def advance_all_to(self, name: VersionName, version: Version, assigned_by: str) -> None:
+        """Advance the three series to the version.
+
+        The patch is advanced first, so that no reader sees a new major version with an old patch.
+        """
         for component in reversed(COMPONENTS):
-            if value := part(version, component):  # a component of 0 is no step
-                self.advance_to(component_key(product, component, version), value, assigned_by)
+            if value := part(version, component):  # a series starts at 1
+                self.advance_to(component_key(name, component, version), value, assigned_by)
 
     def advance_to(self, series: SeriesKey, value: int, assigned_by: str) -> None:
-        """Let the series stand at *value* at least."""
-        with suppress(ValueWouldFall):  # then somebody has counted on already
+        """Advance the series to at least *value*."""
+        with suppress(ValueWouldFall):  # a concurrent request advanced it further
             self._store.advance_to(series, value, assigned_by)

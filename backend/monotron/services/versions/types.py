@@ -1,4 +1,4 @@
-"""The words of a request for a version and of its answer."""
+"""The input, the plan and the result of a request for a version."""
 
 from typing import Literal, NamedTuple, get_args
 
@@ -13,23 +13,24 @@ BUMPS: tuple[Bump, ...] = get_args(Bump)
 
 
 class VersionRequest(NamedTuple):
-    """What a request for a version asks for."""
+    """The parameters of a request for a version."""
 
     bump: Bump = "patch"
     label: str | None = None
     line: Line | None = None
     metadata: str | None = None
     initial: Version | None = None
+    """The version to adopt first if the name has no version."""
     reuse_on_conflict: bool = False
     initial_development: bool = True
-    """Whether a breaking change of 0.x is a minor step."""
+    """Whether a breaking change of 0.x is a minor bump."""
     dry_run: bool = False
     assigned_by: str = ANYBODY
-    """The name of the principal who asks: kept with what is given, and decides nothing."""
+    """The credential of the caller. It is recorded and does not affect the version."""
 
 
 class VersionResult(NamedTuple):
-    """A release, whether it is the highest final one, and whether it was given before."""
+    """A release, whether it is the highest final version, and whether it existed before."""
 
     release: Release
     latest: bool
@@ -37,38 +38,40 @@ class VersionResult(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """The step that gives a token its version."""
+    """The allocation that assigns a version to a token."""
 
     series: SeriesKey
     component: Component
     target: Version
-    """What the step gives if nobody else is faster; of a pre-release, what it is one of."""
+    """The version to assign, unless a concurrent request gets it. For a pre-release: the version
+    that it precedes."""
     label: str | None
-    newest: Version
-    """The newest version of the line that it starts from."""
+    base: Version
+    """The highest final version of the line, which the bump increments."""
     latest: Version
-    """The highest final version when it was planned."""
-    least: int
-    """The value that the step gives if nobody else is faster, and no less unless restarted."""
+    """The highest final version of the name when the plan was made."""
+    next_value: int
+    """The value to allocate, unless a concurrent request gets it. A lower value can be allocated
+    only after the series was restarted."""
     bump: str
     reason: str | None = None
     initial: Version | None = None
-    """What is started from, where the product had not begun."""
+    """The version to adopt first, because the name has no version."""
 
     def version(self, value: int) -> Version:
-        """What the token is given if the step gives this value."""
+        """The version that results from this value of the series."""
         if self.label:
             return pre_release(self.target, self.label, value)
         return self.target.replace(**{self.component: value})
 
     @property
     def up_to(self) -> int:
-        """The last value that is of use: a promotion is to its target or to nothing."""
-        return self.least if self.bump == "final" else INT64_MAX
+        """The last usable value. A promotion can use only the value of its target."""
+        return self.next_value if self.bump == "final" else INT64_MAX
 
     @property
-    def scope(self) -> tuple[str, str]:
-        """The places of all versions that are counted in the series, or below it."""
+    def counted_range(self) -> tuple[str, str]:
+        """The range of sort keys of all versions that the series counts, directly or by reset."""
         if self.label:
             return sort_key_range(target=self.target, label=self.label)
         major, minor = self.target.major, self.target.minor

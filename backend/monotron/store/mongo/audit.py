@@ -138,7 +138,7 @@ class MongoAudit:
                 continue
             yield from ledger.findings
             if ledger.above is not None and ledger.above > head["value"]:
-                what = f"stands at {head['value']}, and its ledger has an entry for {ledger.above}"
+                what = f"is at {head['value']}, but its ledger has an entry for {ledger.above}"
                 yield of_series(*ledger.series, what)
 
     # Versions
@@ -153,7 +153,7 @@ class MongoAudit:
                 record, wrong = record_of(row)
                 sort_key = tuple(row.get(each) for each in order)
                 if sort_key == before:
-                    wrong.append(of_record(record, "stands twice"))
+                    wrong.append(of_record(record, "is recorded twice"))
                 before = sort_key
                 more, need = check(record)
                 findings += [*wrong, *more]
@@ -196,7 +196,7 @@ class MongoAudit:
                 if channel == before:
                     findings.append(
                         f"The token {row['token']!r} has two releases of {row['name']!r} in "
-                        f"account {row['account']}, both in the channel {row['label']!r}."
+                        f"account {row['account']}, both with the label {row['label']!r}."
                     )
                 before = channel
             yield AuditSlice(tuple(findings))

@@ -34,19 +34,19 @@ class LedgerRead:
 def wrong_head(head: Document) -> str | None:
     value, batch, token = head.get("value"), head.get("batch"), head.get("token")
     if not isinstance(value, Int64) or value < 0:
-        return f"stands at {value!r} ({type(value).__name__}), which is no value of 64 bits"
+        return f"is at {value!r} ({type(value).__name__}), which is not a 64-bit integer"
     if not isinstance(batch, list) or not all(isinstance(each, str | None) for each in batch):
-        return "has a head whose batch is no list of tokens"
+        return "has a head whose batch is not a list of tokens"
     if not isinstance(head.get("generation"), ObjectId) or not isinstance(
         head.get("stamp"), ObjectId
     ):
         return "has a head without a generation or a stamp"
     if len(batch) > value:
-        return f"stands at {value}, and its last step gave {len(batch)} values"
+        return f"is at {value}, but its last batch has {len(batch)} tokens"
     if not batch and token is not None:
-        return "is deleted, and has a current token all the same"
+        return "is deleted, but has a current token"
     if batch and batch[-1] != token:
-        return f"has the current token {token!r}, and gave its value {value} to {batch[-1]!r}"
+        return f"has the current token {token!r}, but its batch has {batch[-1]!r} for {value}"
     if isinstance(head.get("assigned_by"), list) and len(head["assigned_by"]) != len(batch):
         return "has a head that names more or fewer credentials than tokens"
     return None
@@ -63,16 +63,18 @@ def look_at(ledger: LedgerRead, row: Document) -> None:
 def _wrong_row(ledger: LedgerRead, row: Document, before: Any) -> str | None:
     value, token, head = row.get("value"), row.get("token"), ledger.head
     if not isinstance(value, Int64) or value < 1:
-        return f"has an entry with {value!r} ({type(value).__name__}), which is no value of 64 bits"
+        return (
+            f"has an entry with {value!r} ({type(value).__name__}), which is not a 64-bit integer"
+        )
     if not isinstance(token, str | None):
-        return f"has an entry for {value} whose token is no text"
+        return f"has an entry for {value} whose token is not a string"
     if value > head["value"]:
         ledger.above = value
         return None
     if value >= ledger.first:
         given = head["batch"][value - ledger.first]
         if given != token:
-            return f"gave its value {value} to {given!r}, and in its ledger {token!r} has it"
+            return f"has {given!r} for {value} in its batch, but {token!r} in its ledger"
     if not isinstance(before, int):
         return None  # the first one, or reported already
     if value == before:
@@ -123,4 +125,4 @@ def record_of(row: Document) -> tuple[ReleaseRow, list[str]]:
         None if row.get("created_at") is None else int(row["created_at"]),
     )
     wrong = not isinstance(row.get("created_at"), Int64 | None)
-    return record, [of_record(record, "has a time that is no integer of 64 bits")] if wrong else []
+    return record, [of_record(record, "has a time that is not a 64-bit integer")] if wrong else []

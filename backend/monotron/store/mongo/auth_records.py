@@ -94,12 +94,12 @@ class MongoTokenUses(TokenUses):
         self._uses.create_index("token", unique=True)
         self._uses.create_index("expires_at", expireAfterSeconds=0)
 
-    def use(self, token: str, operation: str, *, most: int, expires_at: int) -> bool:
+    def use(self, token: str, operation: str, *, max_operations: int, expires_at: int) -> bool:
         deadline = self._deadlines.start()
         condition = {
             "token": token,
             "operations": {"$ne": operation},
-            f"operations.{most - 1}": {"$exists": False},
+            f"operations.{max_operations - 1}": {"$exists": False},
         }
         change = {
             "$push": {"operations": operation},

@@ -11,7 +11,7 @@ from bson import ObjectId
 from monotron.errors import in_doubt
 from monotron.model.series import INT64_MAX, SeriesKey
 from monotron.runtime import Runtime
-from monotron.store.fast_forward import TOLD_AT_THE_END, FastForwarded, KnownLines, raised
+from monotron.store.fast_forward import MAX_NAMED_SERIES, FastForwarded, KnownLines, raised
 from monotron.store.mongo.client import Deadline, Deadlines
 from monotron.store.mongo.heads import Head
 from monotron.store.mongo.ledger import Ledger
@@ -29,7 +29,7 @@ class MongoFastForward:
         ledger: Ledger,
         deadlines: Deadlines,
         runtime: Runtime,
-        by_how_much: int,
+        amount: int,
         assigned_by: str,
     ) -> None:
         """*by*: the credential that the ledger records."""
@@ -37,10 +37,10 @@ class MongoFastForward:
         self._ledger = ledger
         self._deadlines = deadlines
         self._runtime = runtime
-        self._by_how_much = by_how_much
+        self._amount = amount
         self._by = assigned_by
         self._raised = 0
-        self._at_the_end: list[SeriesKey] = []
+        self._exhausted: list[SeriesKey] = []
 
     def run(self, keys: Sequence[SeriesKey], products: KnownLines) -> FastForwarded:
         """Raise these series, and the component series that *products* may need."""
@@ -48,7 +48,7 @@ class MongoFastForward:
         every = list(dict.fromkeys([*keys, *sorted(components)]))
         for start in range(0, len(every), MAX_SERIES_PER_COMMAND):
             self._raise(every[start : start + MAX_SERIES_PER_COMMAND], components)
-        return FastForwarded(self._raised, tuple(self._at_the_end[:TOLD_AT_THE_END]))
+        return FastForwarded(self._raised, tuple(self._exhausted[:MAX_NAMED_SERIES]))
 
     def _values(self, series: SeriesKey) -> list[int]:
         deadline = self._deadlines.start()
@@ -60,16 +60,16 @@ class MongoFastForward:
         deadline = self._deadlines.start()
         moves = []
         for series, head in self._heads.read(keys, deadline).items():
-            more = self._by_how_much + (series in components)
+            more = self._amount + (series in components)
             move = self._move(series, head, more, deadline)
             if move.new.value == INT64_MAX:
-                self._at_the_end.append(series)
+                self._exhausted.append(series)
             if head.value < INT64_MAX:
                 moves.append(move)
         self._raised += len(moves)
         if moves and not self._heads.replace_all(moves, deadline):
             for move in moves:
-                more = self._by_how_much + (move.series in components)
+                more = self._amount + (move.series in components)
                 overtaken = self._heads.resolve(move, deadline)
                 while overtaken is not None:  # a server is running: raise its head
                     with in_doubt():

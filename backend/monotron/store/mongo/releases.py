@@ -31,12 +31,12 @@ class MongoReleases(ReleaseStore):
         self._new_id = runtime.new_id
         self._releases = collection(database, "releases", sessions.read_concern("majority"))
         self._current = collection(database, "releases", sessions.read_concern("linearizable"))
-        product = [("account", ASCENDING), ("name", ASCENDING)]
+        name = [("account", ASCENDING), ("name", ASCENDING)]
         self._releases.create_index(
-            [*product, ("token", ASCENDING), ("label", ASCENDING)], unique=True
+            [*name, ("token", ASCENDING), ("label", ASCENDING)], unique=True
         )
-        self._releases.create_index([*product, ("sort_key", ASCENDING)], unique=True)
-        self._releases.create_index([*product, ("final", ASCENDING), ("sort_key", ASCENDING)])
+        self._releases.create_index([*name, ("sort_key", ASCENDING)], unique=True)
+        self._releases.create_index([*name, ("final", ASCENDING), ("sort_key", ASCENDING)])
 
     def add(self, release: Release) -> Release | None:
         deadline = self._deadlines.start()
@@ -54,46 +54,46 @@ class MongoReleases(ReleaseStore):
             if deadline.persist(insert):
                 return release
             # Linearizable: the existing row may not be committed yet.
-            of_token = {**_of(release.product), "token": row["token"], "label": row["label"]}
+            of_token = {**_of(release.name), "token": row["token"], "label": row["label"]}
             existing = deadline.persist(lambda: self._current.find_one(of_token))
         if existing is None:
             return None
-        return release if existing["_id"] == row["_id"] else _release(release.product, existing)
+        return release if existing["_id"] == row["_id"] else _release(release.name, existing)
 
-    def of_token(self, product: VersionName, token: str, label: str | None) -> Release | None:
+    def of_token(self, name: VersionName, token: str, label: str | None) -> Release | None:
         condition = {"token": token, "label": label or ""}
-        return self._first(product, condition)
+        return self._first(name, condition)
 
-    def all_of_token(self, product: VersionName, token: str) -> list[Release]:
-        rows = self._not_stale({**_of(product), "token": token})
-        found = [_release(product, row) for row in rows]
+    def all_of_token(self, name: VersionName, token: str) -> list[Release]:
+        rows = self._not_stale({**_of(name), "token": token})
+        found = [_release(name, row) for row in rows]
         return sorted(found, key=lambda release: sort_key(release.version), reverse=True)
 
-    def at(self, product: VersionName, version: Version) -> Release | None:
-        condition = {**_of(product), "sort_key": sort_key(version)}
+    def at(self, name: VersionName, version: Version) -> Release | None:
+        condition = {**_of(name), "sort_key": sort_key(version)}
         row = self._deadlines.start().persist(lambda: self._current.find_one(condition))
-        return _release(product, row) if row else None
+        return _release(name, row) if row else None
 
     def newest(
-        self, product: VersionName, key_range: tuple[str, str], *, final: bool | None
+        self, name: VersionName, key_range: tuple[str, str], *, final: bool | None
     ) -> Release | None:
         first, end = key_range
         condition: Document = {"sort_key": {"$gte": first, "$lt": end}}
         if final is not None:
             condition["final"] = final
-        return self._first(product, condition)
+        return self._first(name, condition)
 
-    def adopted(self, product: VersionName, key_range: tuple[str, str]) -> bool:
+    def adopted(self, name: VersionName, key_range: tuple[str, str]) -> bool:
         first, end = key_range
         condition = {"token": None, "sort_key": {"$gte": first, "$lt": end}}
-        return bool(self._not_stale({**_of(product), **condition}, limit=1))
+        return bool(self._not_stale({**_of(name), **condition}, limit=1))
 
-    def page(self, product: VersionName, below: str, limit: int) -> list[Release]:
-        condition = {**_of(product), "sort_key": {"$lt": below}}
+    def page(self, name: VersionName, below: str, limit: int) -> list[Release]:
+        condition = {**_of(name), "sort_key": {"$lt": below}}
         rows = self._deadlines.start().persist(
             lambda: list(self._releases.find(condition).sort("sort_key", DESCENDING).limit(limit))
         )
-        return [_release(product, row) for row in rows]
+        return [_release(name, row) for row in rows]
 
     def _not_stale(self, condition: Document, limit: int = 0) -> list[Document]:
         def call() -> list[Document]:
@@ -106,22 +106,22 @@ class MongoReleases(ReleaseStore):
 
         return self._deadlines.start().persist(call)
 
-    def _first(self, product: VersionName, condition: Document) -> Release | None:
+    def _first(self, name: VersionName, condition: Document) -> Release | None:
         row = self._deadlines.start().persist(
             lambda: self._releases.find_one(
-                {**_of(product), **condition}, sort=[("sort_key", DESCENDING)]
+                {**_of(name), **condition}, sort=[("sort_key", DESCENDING)]
             )
         )
-        return _release(product, row) if row else None
+        return _release(name, row) if row else None
 
 
-def _of(product: VersionName) -> Document:
-    return {"account": product.account, "name": product.name}
+def _of(name: VersionName) -> Document:
+    return {"account": name.account, "name": name.name}
 
 
 def _row(release: Release) -> Document:
     return {
-        **_of(release.product),
+        **_of(release.name),
         "token": release.token,
         # Adopted versions have no token. They are distinguished by their version, which is never a
         # pre-release label.
@@ -139,9 +139,9 @@ def _row(release: Release) -> Document:
     }
 
 
-def _release(product: VersionName, row: dict[str, Any]) -> Release:
+def _release(name: VersionName, row: dict[str, Any]) -> Release:
     return Release(
-        product,
+        name,
         row["token"],
         Version.parse(row["version"]),
         row["bump"],

@@ -30,10 +30,9 @@ from monotron.errors import (
     MonotronError,
     StartupError,
     StoreUnavailable,
-    ValueWouldFall,
     in_doubt,
 )
-from monotron.model.allocation import AllocationRequest, allocate
+from monotron.model.allocation import AllocationRequest, allocate, would_decrease
 from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
 from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.audit import AuditSlice
@@ -329,10 +328,7 @@ class MongoStore(Store):
         head = self._heads.current(series, deadline)
         while True:
             if value < head.value:
-                raise ValueWouldFall(
-                    f"The series {series.key!r} has given {head.value} already, "
-                    f"so it cannot be raised to {value}. Raise it to {head.value} or more."
-                )
+                raise would_decrease(series, head.value, value)
             if value == head.value and head.is_active:
                 return Allocation(Entry(*series, head.token, value), reused=True)
             self._ledger.seal(series, head, deadline)
@@ -400,12 +396,12 @@ class MongoStore(Store):
     def audit(self, *, alone: bool = False) -> Iterator[AuditSlice]:
         return MongoAudit(self._slices).run()
 
-    def fast_forward(self, by_how_much: int, assigned_by: str) -> FastForwarded:
-        if not by_how_much:
+    def fast_forward(self, amount: int, assigned_by: str) -> FastForwarded:
+        if not amount:
             return FastForwarded(0, ())
         products, keys = self._slices.products()
         return MongoFastForward(
-            self._heads, self._ledger, self._deadlines, self._runtime, by_how_much, assigned_by
+            self._heads, self._ledger, self._deadlines, self._runtime, amount, assigned_by
         ).run(keys, products)
 
     def backup(self, target: Path) -> None:

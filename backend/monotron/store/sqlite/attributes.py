@@ -1,4 +1,4 @@
-"""The attributes of tokens in the SQLite file."""
+"""The attributes of tokens in an SQLite file."""
 
 from collections.abc import Mapping
 
@@ -7,8 +7,8 @@ from monotron.model.series import SeriesKey
 from monotron.store.interface import AttributeStore
 from monotron.store.sqlite.file import SqliteFile, Transaction
 
-_LIFE = "SELECT generation FROM series WHERE account = ? AND key = ?"
-# As a DELETE leaves one: dead, and at height 0. Its first value keeps the generation.
+_GENERATION = "SELECT generation FROM series WHERE account = ? AND key = ?"
+# Inactive, with the high-water mark 0. The first value of the series keeps the generation.
 _NEW_SERIES = """
 INSERT INTO series (generation, account, key, value, token, is_active)
 VALUES ((SELECT coalesce(max(generation), 0) + 1 FROM series), ?, ?, 0, NULL, 0)
@@ -22,7 +22,7 @@ _REMOVE = """
 DELETE FROM attributes
 WHERE generation = (SELECT generation FROM series WHERE account = ? AND key = ?) AND token = ?
 """
-_SWEEP = """
+_DELETE_SOME = """
 DELETE FROM attributes
 WHERE rowid IN (SELECT rowid FROM attributes WHERE generation = ? LIMIT 64)
 """
@@ -31,8 +31,9 @@ WHERE rowid IN (SELECT rowid FROM attributes WHERE generation = ? LIMIT 64)
 class SqliteAttributes(AttributeStore):
     """The table `attributes`, by generation.
 
-    A call is one transaction, and there is one at a time: it comes before a DELETE, and is gone
-    with the old generation, or after it, and belongs to the new one.
+    A call is one transaction, and one transaction runs at a time. So a call either precedes a
+    DELETE, and its attributes are deleted with the old generation, or it follows the DELETE, and
+    its attributes belong to the new generation.
     """
 
     def __init__(self, file: SqliteFile) -> None:
@@ -40,19 +41,19 @@ class SqliteAttributes(AttributeStore):
 
     def all(self, series: SeriesKey, token: str) -> dict[str, str]:
         with self._file.transaction() as transaction:
-            row = transaction.one(_LIFE, *series)
+            row = transaction.one(_GENERATION, *series)
             return _all(transaction, row[0], token) if row else {}
 
     def merge(self, series: SeriesKey, token: str, attributes: Mapping[str, str]) -> dict[str, str]:
         with self._file.transaction() as transaction:
-            row = transaction.one(_LIFE, *series)
-            stands = _all(transaction, row[0], token) if row else {}
-            result = merged(stands, attributes)
-            if result == stands:
-                return stands
+            row = transaction.one(_GENERATION, *series)
+            current = _all(transaction, row[0], token) if row else {}
+            result = merged(current, attributes)
+            if result == current:
+                return current
             if row is None:
                 transaction.write(_NEW_SERIES, *series)
-                row = transaction.one(_LIFE, *series)
+                row = transaction.one(_GENERATION, *series)
             for name, value in attributes.items():
                 transaction.write(_SET, row[0], token, name, value)
         return result
@@ -67,16 +68,16 @@ class SqliteAttributes(AttributeStore):
 
 
 def has_attributes(transaction: Transaction, generation: int) -> bool:
-    """Whether any token has one in this generation."""
+    """Whether any token has an attribute in this generation."""
     (found,) = transaction.one(
         "SELECT EXISTS (SELECT 1 FROM attributes WHERE generation = ?)", generation
     )
     return bool(found)
 
 
-def sweep(transaction: Transaction, generation: int) -> int:
-    """Remove a few of a generation that has ended; answers how many."""
-    return transaction.write(_SWEEP, generation).rowcount
+def delete_some_attributes(transaction: Transaction, generation: int) -> int:
+    """Delete a few rows of a deleted generation, and return their number."""
+    return transaction.write(_DELETE_SOME, generation).rowcount
 
 
 def _all(transaction: Transaction, generation: int, token: str) -> dict[str, str]:

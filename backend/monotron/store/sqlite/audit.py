@@ -1,7 +1,7 @@
-"""The audit of an SQLite file, in slices: each is one transaction of a few milliseconds.
+"""The audit of an SQLite file, in slices. Each slice is a transaction of a few milliseconds.
 
-A statement answers with one row: what is sound never leaves SQLite, and the interpreter lock is
-fought for once (docs/decisions/0002-json-batches-in-sqlite.md).
+A statement returns one row, which contains the wrong rows as JSON. So correct rows never leave
+SQLite, and the interpreter lock is acquired once (docs/decisions/0002-json-batches-in-sqlite.md).
 """
 
 import json
@@ -26,41 +26,44 @@ SERIES_IN_A_SLICE = 200
 ENTRIES_IN_A_SLICE = 1000
 RELEASES_IN_A_SLICE = 200
 
-# A head, with what its ledger says of it.
+# Heads, compared with their ledgers.
 _HEADS = """
 WITH slice AS MATERIALIZED (
     SELECT * FROM series WHERE generation > ?1 ORDER BY generation LIMIT ?2
 ),
-looked_at AS (
+checked AS (
     SELECT *,
         (SELECT max(value) FROM entries WHERE entries.generation = slice.generation) AS top,
         (SELECT json_array(token) FROM entries
-         WHERE entries.generation = slice.generation AND entries.value = slice.value) AS given,
+         WHERE entries.generation = slice.generation AND entries.value = slice.value
+        ) AS ledger_token,
         (SELECT count(*) FROM series AS other
          WHERE other.account = slice.account AND other.key = slice.key) AS heads,
-        EXISTS (SELECT 1 FROM deleted_generations WHERE deleted_generations.generation =
-        slice.generation) AS ended
+        generation IN (SELECT generation FROM deleted_generations) AS is_deleted
     FROM slice
 )
 SELECT count(*), max(generation), total(is_active), json_group_array(
-    json_array(account, key, value, token, is_active, top, given, heads, ended, typeof(value))
-) FILTER (WHERE heads <> 1 OR ended OR typeof(value) <> 'integer' OR is_active NOT IN (0, 1)
-    OR CASE WHEN is_active THEN top IS NOT value OR given IS NOT json_array(token) OR value < 1
+    json_array(account, key, value, token, is_active, top, ledger_token, heads, is_deleted,
+               typeof(value))
+) FILTER (WHERE heads <> 1 OR is_deleted OR typeof(value) <> 'integer'
+    OR is_active NOT IN (0, 1)
+    OR CASE WHEN is_active
+       THEN top IS NOT value OR ledger_token IS NOT json_array(token) OR value < 1
        ELSE top IS NOT NULL OR token IS NOT NULL OR value < 0 END)
-FROM looked_at
+FROM checked
 """
-# A row of a ledger, beside the one before it. The slices overlap in one row.
+# Entries, compared with their predecessors. The slices overlap in one row.
 _ENTRIES = """
 WITH slice AS MATERIALIZED (
     SELECT generation, value, token, typeof(value) AS type FROM entries
     WHERE (generation, value) >= (?1, ?2) ORDER BY generation, value LIMIT ?3
 ),
-looked_at AS (
+checked AS (
     SELECT *, lag(generation) OVER in_order AS generation_before, lag(value) OVER in_order AS before
     FROM slice WINDOW in_order AS (ORDER BY generation, value)
 ),
 wrong AS (
-    SELECT * FROM looked_at
+    SELECT * FROM checked
     WHERE type <> 'integer' OR value < 1
        OR (generation = generation_before
            AND (value = before OR (value > before + 1 AND token IS NOT NULL)))
@@ -76,11 +79,10 @@ SELECT count(*),
      FROM wrong JOIN series USING (generation) WHERE is_active),
     (SELECT json_group_array(DISTINCT generation) FROM slice
      WHERE NOT EXISTS (SELECT 1 FROM series WHERE series.generation = slice.generation)
-       AND NOT EXISTS (SELECT 1 FROM deleted_generations WHERE deleted_generations.generation =
-       slice.generation))
+       AND generation NOT IN (SELECT generation FROM deleted_generations))
 FROM slice
 """
-# The generations that have attributes, from one to the next.
+# The generations that have attributes, in order.
 _ATTRIBUTES = """
 WITH RECURSIVE generations (generation, number) AS (
     SELECT min(generation), 1 FROM attributes WHERE generation > ?1
@@ -92,8 +94,7 @@ WITH RECURSIVE generations (generation, number) AS (
 SELECT max(generation), (SELECT json_group_array(generation) FROM generations
      WHERE generation IS NOT NULL
      AND NOT EXISTS (SELECT 1 FROM series WHERE series.generation = generations.generation)
-     AND NOT EXISTS (SELECT 1 FROM deleted_generations WHERE deleted_generations.generation =
-     generations.generation))
+     AND generation NOT IN (SELECT generation FROM deleted_generations))
 FROM generations
 """
 _RELEASES = """
@@ -108,17 +109,17 @@ SELECT max(number), json_group_array(json_array(
      AND other.name = slice.name AND other.token = slice.token AND other.label = slice.label)))
 FROM slice
 """
-_STANDS = """
-SELECT json_group_array(json_array(wanted.key, series.value, series.is_active,
+_READ_STATES = """
+SELECT json_group_array(json_array(requested.key, series.value, series.is_active,
     (SELECT created_at FROM entries WHERE entries.generation = series.generation
      ORDER BY value LIMIT 1)))
-FROM json_each(?) AS wanted
-JOIN series ON series.account = wanted.value ->> 0 AND series.key = wanted.value ->> 1
+FROM json_each(?) AS requested
+JOIN series ON series.account = requested.value ->> 0 AND series.key = requested.value ->> 1
 """
 
 
 def audit(file: SqliteFile, *, alone: bool) -> Iterator[AuditSlice]:
-    """All of the file, a slice at a time."""
+    """Yield the slices of the whole file."""
     if alone:
         yield AuditSlice(tuple(f"SQLite finds the file damaged: {line}." for line in file.damage()))
     yield from _heads(file)
@@ -144,30 +145,30 @@ def _of_head(
     token: str | None,
     is_active: int,
     top: int | None,
-    given: list[str | None] | None,
+    ledger_token: list[str | None] | None,
     heads: int,
-    ended: int,
+    is_deleted: int,
     type: str,
 ) -> str:
     if heads != 1:
         what = f"has {heads} heads"
     elif type != "integer" or value < 0 or is_active not in (0, 1):
-        what = f"stands at {value!r} ({type}), which is no value"
+        what = f"is at {value!r} ({type}), which is not a valid value"
     elif not is_active:
-        what = "is deleted, and has a current token or entries all the same"
+        what = "is deleted, but has a current token or entries"
     elif value < 1:
-        what = f"stands at {value}, which is no value"
-    elif ended:
-        what = "has a ledger that is about to be removed as garbage"
+        what = f"is at {value}, which is not a valid value"
+    elif is_deleted:
+        what = "has a ledger that is marked for deletion"
     elif top is None:
-        what = f"stands at {value}, and its ledger is empty"
+        what = f"is at {value}, but its ledger is empty"
     elif top != value:
-        what = f"stands at {value}, and its ledger ends with {top}"
-    elif given is None:
-        what = f"stands at {value}, which its ledger does not have"
+        what = f"is at {value}, but its ledger ends with {top}"
+    elif ledger_token is None:
+        what = f"is at {value}, but its ledger has no entry for it"
     else:
         what = (
-            f"has the current token {token!r}, and in its ledger {given[0]!r} has the value {value}"
+            f"has the current token {token!r}, but its ledger has {ledger_token[0]!r} for {value}"
         )
     return of_series(account, key, what)
 
@@ -182,7 +183,7 @@ def _entries(file: SqliteFile) -> Iterator[AuditSlice]:
             )
         findings = [_of_entry(*row) for row in json.loads(wrong)]
         findings += [
-            _of_nothing("entries", orphan)
+            _of_orphans("entries", orphan)
             for orphan in json.loads(orphans)
             if orphan != last_orphan
         ]
@@ -197,7 +198,7 @@ def _of_entry(
     account: int, key: str, value: Any, type: str, before: Any, same_generation: int | None
 ) -> str:
     if type != "integer" or value < 1:
-        what = f"has an entry with {value!r} ({type}), which is no value"
+        what = f"has an entry with {value!r} ({type}), which is not a valid value"
     elif same_generation and value == before:
         what = f"has two entries for {value}"
     else:
@@ -211,16 +212,16 @@ def _attributes(file: SqliteFile) -> Iterator[AuditSlice]:
         with file.transaction() as transaction:
             last, orphans = transaction.one(_ATTRIBUTES, last, SERIES_IN_A_SLICE)
         yield AuditSlice(
-            tuple(_of_nothing("attributes", generation) for generation in json.loads(orphans))
+            tuple(_of_orphans("attributes", generation) for generation in json.loads(orphans))
         )
         if last is None:
             return
 
 
-def _of_nothing(what: str, generation: int) -> str:
+def _of_orphans(what: str, generation: int) -> str:
     return (
-        f"There are {what} of generation {generation}, which no series of any account has, and "
-        "which is not about to be removed."
+        f"There are {what} of generation {generation}, which belongs to no series and is not "
+        "marked for deletion."
     )
 
 
@@ -228,30 +229,35 @@ def _releases(file: SqliteFile) -> Iterator[AuditSlice]:
     last = -(1 << 63)
     while True:
         findings: list[str] = []
-        needs: list[Requirement] = []
+        requirements: list[Requirement] = []
         with file.transaction() as transaction:
             last, rows = transaction.one(_RELEASES, last, RELEASES_IN_A_SLICE)
-            found = json.loads(rows)
-            for *columns, of_version, of_token in found:
-                record = ReleaseRow(*columns)
+            releases = json.loads(rows)
+            for *columns, of_version, of_token in releases:
+                release = ReleaseRow(*columns)
                 if of_version != 1:
-                    findings.append(of_record(record, f"stands {of_version} times"))
-                if record.token is not None and of_token != 1:
-                    findings.append(of_record(record, f"is one of {of_token} of this token"))
-                wrong, need = check(record)
+                    findings.append(of_record(release, f"is recorded {of_version} times"))
+                if release.token is not None and of_token != 1:
+                    what = f"is one of {of_token} releases of its token with this label"
+                    findings.append(of_record(release, what))
+                wrong, requirement = check(release)
                 findings += wrong
-                needs += [need] if need else []
-            stands = _stands(transaction, needs)
-        findings += filter(None, (not_reached(need, stands.get(need.series)) for need in needs))
-        yield AuditSlice(tuple(findings), releases=len(found))
-        if len(found) < RELEASES_IN_A_SLICE:
+                requirements += [requirement] if requirement else []
+            states = _read_states(transaction, requirements)
+        findings += filter(
+            None, (not_reached(each, states.get(each.series)) for each in requirements)
+        )
+        yield AuditSlice(tuple(findings), releases=len(releases))
+        if len(releases) < RELEASES_IN_A_SLICE:
             return
 
 
-def _stands(transaction: Transaction, needs: list[Requirement]) -> dict[SeriesKey, SeriesState]:
-    wanted = list(dict.fromkeys(need.series for need in needs))
-    (rows,) = transaction.one(_STANDS, json.dumps(wanted))
+def _read_states(
+    transaction: Transaction, requirements: list[Requirement]
+) -> dict[SeriesKey, SeriesState]:
+    requested = list(dict.fromkeys(each.series for each in requirements))
+    (rows,) = transaction.one(_READ_STATES, json.dumps(requested))
     return {
-        wanted[position]: SeriesState(value, bool(is_active), since)
+        requested[position]: SeriesState(value, bool(is_active), since)
         for position, value, is_active, since in json.loads(rows)
     }

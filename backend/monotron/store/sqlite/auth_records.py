@@ -1,4 +1,4 @@
-"""Accounts, keys, trusts, and the uses of identity tokens in the SQLite file."""
+"""Accounts, API keys, trust policies, and the uses of identity tokens in an SQLite file."""
 
 import json
 from typing import Any
@@ -13,21 +13,20 @@ class SqliteAuthRecords(AuthRecords):
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
 
-    def add(self, kind: AuthRecordKind, row: AuthRecord) -> bool:
+    def add(self, kind: AuthRecordKind, record: AuthRecord) -> bool:
         return self._write(
             "INSERT INTO auth_records (kind, name, account, body) VALUES (?, ?, ?, ?) "
             "ON CONFLICT (kind, name) DO NOTHING",
-            *(kind, row.name, row.account, json.dumps(row.body)),
+            *(kind, record.name, record.account, json.dumps(record.body)),
         )
 
     def find(self, kind: AuthRecordKind, name: str) -> AuthRecord | None:
         with self._file.transaction() as transaction:
-            found = transaction.one(
+            row = transaction.one(
                 "SELECT name, account, body FROM auth_records WHERE kind = ? AND name = ?",
-                kind,
-                name,
+                *(kind, name),
             )
-        return _row(found) if found else None
+        return _record(row) if row else None
 
     def page(
         self, kind: AuthRecordKind, account: int | None, after: str, limit: int
@@ -39,20 +38,18 @@ class SqliteAuthRecords(AuthRecords):
                 "ORDER BY name LIMIT ?4",
                 (kind, account, after, limit),
             ).fetchall()
-        return [_row(row) for row in rows]
+        return [_record(row) for row in rows]
 
-    def replace(self, kind: AuthRecordKind, row: AuthRecord) -> bool:
+    def replace(self, kind: AuthRecordKind, record: AuthRecord) -> bool:
         return self._write(
             "UPDATE auth_records SET account = ?3, body = ?4 WHERE kind = ?1 AND name = ?2",
-            *(kind, row.name, row.account, json.dumps(row.body)),
+            *(kind, record.name, record.account, json.dumps(record.body)),
         )
 
     def remove(self, kind: AuthRecordKind, account: int, name: str) -> bool:
         return self._write(
             "DELETE FROM auth_records WHERE kind = ? AND account = ? AND name = ?",
-            kind,
-            account,
-            name,
+            *(kind, account, name),
         )
 
     def _write(self, statement: str, *parameters: object) -> bool:
@@ -67,15 +64,15 @@ class SqliteTokenUses(TokenUses):
         self._file = file
         self._clock = clock
 
-    def use(self, token: str, operation: str, *, most: int, expires_at: int) -> bool:
+    def use(self, token: str, operation: str, *, max_operations: int, expires_at: int) -> bool:
         with self._file.transaction() as transaction:
-            used = transaction.one(
+            operations, is_known = transaction.one(
                 "SELECT count(*), total(operation = ?2) FROM token_uses WHERE token = ?1",
                 *(token, operation),
             )
-            if used[1]:
+            if is_known:
                 return True
-            if used[0] >= most:
+            if operations >= max_operations:
                 return False
             transaction.write(
                 "INSERT INTO token_uses (token, operation, expires_at) VALUES (?, ?, ?)",
@@ -85,6 +82,6 @@ class SqliteTokenUses(TokenUses):
         return True
 
 
-def _row(found: tuple[Any, ...]) -> AuthRecord:
-    name, account, body = found
+def _record(row: tuple[Any, ...]) -> AuthRecord:
+    name, account, body = row
     return AuthRecord(name, account, json.loads(body))

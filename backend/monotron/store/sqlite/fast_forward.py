@@ -1,12 +1,12 @@
-"""Raising all series of an SQLite file, after a restore, in one transaction."""
+"""Fast-forward of all series of an SQLite file after a restore, in one transaction."""
 
 import json
 
 from monotron.model.series import INT64_MAX, SeriesKey
-from monotron.store.fast_forward import TOLD_AT_THE_END, FastForwarded, KnownLines
+from monotron.store.fast_forward import MAX_NAMED_SERIES, FastForwarded, KnownLines
 from monotron.store.sqlite.file import SqliteFile, Transaction
 
-# Dead, as a DELETE leaves a series that gave nothing: so nobody sees it.
+# Inactive, so that they stay invisible until their first value.
 _NEW_SERIES = """
 INSERT INTO series (generation, account, key, value, token, is_active)
 SELECT (SELECT coalesce(max(generation), 0) FROM series) + row_number() OVER (),
@@ -15,64 +15,64 @@ FROM components WHERE NOT EXISTS (
     SELECT 1 FROM series
     WHERE series.account = components.account AND series.key = components.key)
 """
-# ?1: by how much; ?2: by how much a component. No sum is beyond 64 bits.
-_RAISED = """
-INSERT INTO raised
-SELECT generation, CASE WHEN value > 9223372036854775807 - by_how_much THEN 9223372036854775807
-             ELSE value + by_how_much END
+# ?1: the amount for a series; ?2: the amount for a component series. No sum exceeds 64 bits.
+_ADVANCED = """
+INSERT INTO advanced
+SELECT generation, CASE WHEN value > 9223372036854775807 - amount THEN 9223372036854775807
+                   ELSE value + amount END
 FROM (
     SELECT generation, value, CASE WHEN EXISTS (
         SELECT 1 FROM components
         WHERE components.account = series.account AND components.key = series.key
-    ) THEN ?2 ELSE ?1 END AS by_how_much
+    ) THEN ?2 ELSE ?1 END AS amount
     FROM series WHERE value < 9223372036854775807
 )
 """
-_ADD_RAISES = """
+_ADD_ENTRIES = """
 INSERT INTO entries (generation, value, token, assigned_by, created_at)
-SELECT generation, raised.value, NULL, ?, ?
-FROM raised JOIN series USING (generation) WHERE is_active
+SELECT generation, advanced.value, NULL, ?, ?
+FROM advanced JOIN series USING (generation) WHERE is_active
 """
-_RAISE = """
-UPDATE series SET value = raised.value, token = NULL
-FROM raised WHERE raised.generation = series.generation
+_SAVE_HEADS = """
+UPDATE series SET value = advanced.value, token = NULL
+FROM advanced WHERE advanced.generation = series.generation
 """
 
 
-def fast_forward(file: SqliteFile, by_how_much: int, assigned_by: str, now: int) -> FastForwarded:
-    """All of it or nothing. *now* in milliseconds since the epoch."""
-    amounts = (by_how_much, min(by_how_much + 1, INT64_MAX))
+def fast_forward(file: SqliteFile, amount: int, assigned_by: str, now: int) -> FastForwarded:
+    """Raise all series, or none if it fails. *now* is in milliseconds since the epoch."""
+    amounts = (amount, min(amount + 1, INT64_MAX))
     with file.transaction() as transaction:
         transaction.write("CREATE TEMP TABLE components (account, key, PRIMARY KEY (account, key))")
         transaction.write(
-            "CREATE TEMP TABLE raised (generation INTEGER PRIMARY KEY, value INTEGER)"
+            "CREATE TEMP TABLE advanced (generation INTEGER PRIMARY KEY, value INTEGER)"
         )
-        for series in _products(transaction).series(lambda key: _values(transaction, key)):
+        for series in _known_lines(transaction).series(lambda key: _values(transaction, key)):
             transaction.write("INSERT OR IGNORE INTO components VALUES (?, ?)", *series)
         transaction.write(_NEW_SERIES)
-        transaction.write(_RAISED, *amounts)
-        transaction.write(_ADD_RAISES, assigned_by, now)
-        changed = transaction.write(_RAISE).rowcount
-        at_the_end = transaction.execute(
+        transaction.write(_ADVANCED, *amounts)
+        transaction.write(_ADD_ENTRIES, assigned_by, now)
+        raised = transaction.write(_SAVE_HEADS).rowcount
+        exhausted = transaction.execute(
             "SELECT account, key FROM series WHERE value = 9223372036854775807 LIMIT ?",
-            (TOLD_AT_THE_END,),
+            (MAX_NAMED_SERIES,),
         ).fetchall()
-        for table in ("components", "raised"):
+        for table in ("components", "advanced"):
             transaction.write(f"DROP TABLE {table}")
-    return FastForwarded(changed, tuple(SeriesKey(*row) for row in at_the_end))
+    return FastForwarded(raised, tuple(SeriesKey(*row) for row in exhausted))
 
 
-def _products(transaction: Transaction) -> KnownLines:
-    products = KnownLines()
+def _known_lines(transaction: Transaction) -> KnownLines:
+    lines = KnownLines()
     for account, name, numbers in transaction.execute(
-        # A place begins with major and minor, 19 digits each.
+        # A sort key starts with major and minor, 19 digits each.
         "SELECT DISTINCT account, name, substr(sort_key, 1, 39) FROM releases"
     ):
         major, minor = map(int, numbers.split("."))
-        products.add_release(account, name, major, minor)
+        lines.add_release(account, name, major, minor)
     for row in transaction.execute("SELECT account, key FROM series WHERE key GLOB '*-v[0-9]*'"):
-        products.add_series(*row)
-    return products
+        lines.add_series(*row)
+    return lines
 
 
 def _values(transaction: Transaction, series: SeriesKey) -> list[int]:

@@ -1,4 +1,4 @@
-"""An SQLite file that one server keeps: locked, checked, every commit on disk before it counts."""
+"""An SQLite file of one server: locked, with verified settings, and a sync after each commit."""
 
 import errno
 import logging
@@ -9,15 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from monotron.errors import (
-    Applied,
-    InternalError,
-    MonotronError,
-    StartupError,
-    StorageFull,
-    StoreUnavailable,
-)
+from monotron.errors import Applied, StartupError, StoreUnavailable
 from monotron.runtime import PRODUCTION, Runtime
+from monotron.store.sqlite.errors import storage_full, translated
 from monotron.store.sqlite.schema import create_or_check
 
 log = logging.getLogger("monotron.store")
@@ -28,24 +22,25 @@ Connect: TypeAlias = Callable[..., sqlite3.Connection]
 """`sqlite3.connect`, or the function of a simulated disk."""
 
 LOCK_SECONDS = 5.0
-"""How long a starting server waits for its predecessor to let go of the file."""
+"""How long a starting server waits until its predecessor has released the file."""
 
-_OLDEST = (3, 38, 0)  # STRICT tables and the ->> operator
+_MIN_SQLITE = (3, 38, 0)  # STRICT tables and the ->> operator
 
 CHECKPOINT_ROWS = 500
-"""Rows that change between two checkpoints: some hundred pages, a few milliseconds of a disk."""
+"""Changed rows between two checkpoints: a few hundred pages, or a few milliseconds of a disk."""
 
 
 class Transaction:
-    """A transaction under way; it ends with `commit` or `roll_back`, on whatever thread."""
+    """A transaction in progress. It may be committed on another thread."""
 
     def __init__(self, file: "SqliteFile", connection: sqlite3.Connection) -> None:
         self._file = file
         self.execute = connection.execute
         self.writes = False
-        """Whether there is something to lose if the commit fails."""
+        """Whether a failed commit may lose or apply changes."""
 
     def write(self, statement: str, *parameters: object) -> sqlite3.Cursor:
+        """Execute a statement that changes the file."""
         self.writes = True
         return self.execute(statement, parameters)
 
@@ -55,35 +50,35 @@ class Transaction:
 
     @contextmanager
     def rolled_back_on_error(self) -> Iterator[None]:
-        """Errors within end the transaction, and those of the engine come out translated."""
+        """Roll back if the block raises. Errors of SQLite are translated."""
         try:
             yield
         except BaseException as error:
             self._file.end(self)
             if isinstance(error, sqlite3.Error):
-                raise _translated(error, applied="no") from error
+                raise translated(error, applied="no") from error
             raise
 
     def commit(self) -> None:
-        """Return when all of it is on disk."""
+        """Return when the transaction is on disk. A failure is `unknown` if it has writes."""
         try:
             self.execute("COMMIT")
         except sqlite3.Error as error:
-            # Whether it is on disk nobody can tell, and an fsync that failed must not be tried
-            # again on the same pages: what the file says when it is opened anew counts.
-            self._file.end(self, doubtful=True)
+            # Whether it is on disk is unknown, and a failed fsync must not be retried on the same
+            # pages. The content of the file counts when it is reopened.
+            self._file.end(self, reopen=True)
             applied: Applied = "unknown" if self.writes else "no"
-            raise _translated(error, applied=applied) from error
+            raise translated(error, applied=applied) from error
         self._file.end(self)
 
 
 class SqliteFile:
-    """One connection, one transaction at a time, whatever the number of threads."""
+    """One connection, which runs one transaction at a time for any number of threads."""
 
     def __init__(
         self, path: str, *, runtime: Runtime = PRODUCTION, connect: Connect = sqlite3.connect
     ) -> None:
-        """Open or make the file, or `:memory:`. `StartupError` if it will not do."""
+        """Open or create the file, or `:memory:`. Raises `StartupError` if it cannot be used."""
         self._path = path
         self._runtime = runtime
         self._connect_to = connect
@@ -94,7 +89,7 @@ class SqliteFile:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """All of it or nothing, on disk when left. Engine errors come out translated."""
+        """Run the block in a transaction, committed to disk at its end."""
         self._lock.acquire()
         transaction = self._begin()
         with transaction.rolled_back_on_error():
@@ -103,7 +98,7 @@ class SqliteFile:
         self.checkpoint_if_due()
 
     def begin_at_once(self) -> Transaction | None:
-        """A transaction, unless that would mean to wait: for another one, or for a repair."""
+        """Begin a transaction, or return None if that would block: for another, or a reopening."""
         if not self._lock.acquire(blocking=False):
             return None
         if self._broken:
@@ -120,12 +115,15 @@ class SqliteFile:
             self._connection.execute("BEGIN IMMEDIATE")
         return transaction
 
-    def end(self, transaction: Transaction, *, doubtful: bool = False) -> None:
-        """Roll back what was not committed, and let the next one begin."""
+    def end(self, transaction: Transaction, *, reopen: bool = False) -> None:
+        """Roll back uncommitted changes, and allow the next transaction to begin.
+
+        With *reopen*, the file is reopened first.
+        """
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            self._broken = self._broken or (doubtful and self._path != IN_MEMORY)
+            self._broken = self._broken or (reopen and self._path != IN_MEMORY)
         except sqlite3.Error as error:
             log.error("SQLite could not roll back %s: %s", self._path, error)
             self._broken = True
@@ -133,10 +131,10 @@ class SqliteFile:
             self._lock.release()
 
     def checkpoint_if_due(self) -> None:
-        """Move what was committed from the log into the file, once it is worth it.
+        """Move committed pages from the log to the file after `CHECKPOINT_ROWS` changed rows.
 
-        SQLite does it within a commit, with callers waiting. What fails here was synced with the
-        log, and is moved with what comes after it.
+        SQLite would do this within a commit, and so delay its callers. If it fails, nothing is
+        lost: the log is synced, and the next checkpoint moves its pages.
         """
         if self._path == IN_MEMORY or not self._lock.acquire(blocking=False):
             return
@@ -144,28 +142,28 @@ class SqliteFile:
             if self._broken:
                 return
             changed = self._connection.total_changes
-            # It is an int of C's, and goes on from the least one after the greatest.
+            # A 32-bit counter, which wraps around to the lowest number.
             if not 0 <= changed - self._checkpointed < CHECKPOINT_ROWS:
                 self._checkpointed = changed
                 self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         except sqlite3.Error as error:
-            log.warning("SQLite could not move its log into %s: %s", self._path, error)
+            log.warning("SQLite could not checkpoint its log into %s: %s", self._path, error)
         finally:
             self._lock.release()
 
     def backup(self, target: Path) -> None:
-        """Write a consistent copy into the new file *target*. Nothing else is served meanwhile."""
+        """Write a consistent copy to the new file *target*. Blocks all other transactions."""
         with self._lock:
             copy = sqlite3.connect(target)
             try:
                 self._connection.backup(copy)
             except sqlite3.Error as error:
-                raise _translated(error, applied="no") from error
+                raise translated(error, applied="no") from error
             finally:
                 copy.close()
 
     def damage(self) -> list[str]:
-        """What SQLite's own check of the whole file finds. Nothing else is served meanwhile."""
+        """The problems that SQLite's integrity check finds. Blocks all other transactions."""
         with self.transaction() as transaction:
             lines = transaction.execute("PRAGMA integrity_check").fetchall()
         return [line for (line,) in lines if line != "ok"]
@@ -177,26 +175,26 @@ class SqliteFile:
     def _reopen(self) -> None:
         try:
             if not self._closed:
-                _write_again(f"{self._path}-wal")  # before it can be read, or moved to the file
+                _rewrite_log(f"{self._path}-wal")  # before it is read or checkpointed
                 self._connection.close()
                 self._closed = True
             self._connection = self._connect()
             self._checkpointed = 0
         except StartupError as error:
-            log.error("SQLite could not open %s again: %s", self._path, error)
+            log.error("SQLite could not reopen %s: %s", self._path, error)
             if getattr(error.__cause__, "errno", None) == errno.ENOSPC:
-                raise _full("no") from error
+                raise storage_full("no") from error
             raise StoreUnavailable(
-                "The store's file cannot be opened again after an error. The server's log holds "
-                "the cause; once that is gone, send the same request again."
+                "The store's file could not be reopened after an error. Check the server's log for "
+                "the cause, then retry the same request."
             ) from error
         self._broken = self._closed = False
 
     def _connect(self) -> sqlite3.Connection:
-        if sqlite3.sqlite_version_info < _OLDEST:
+        if sqlite3.sqlite_version_info < _MIN_SQLITE:
             raise StartupError(
-                f"Python is linked to SQLite {sqlite3.sqlite_version}, and Monotron needs "
-                f"{'.'.join(map(str, _OLDEST))} or newer. Use a newer Python, or MongoDB."
+                f"SQLite {sqlite3.sqlite_version} is too old. Monotron requires "
+                f"{'.'.join(map(str, _MIN_SQLITE))} or newer. Use a newer Python, or MongoDB."
             )
         new = self._path != IN_MEMORY and not os.path.exists(self._path)
         deadline = self._runtime.monotonic() + LOCK_SECONDS
@@ -205,17 +203,20 @@ class SqliteFile:
                 connection = self._open()
                 break
             except sqlite3.Error as error:
-                # Waiting is done here: SQLite's own stops short while the journal's mode changes.
+                # SQLite's own busy timeout does not cover a change of the journal mode.
                 busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
                 if busy and self._runtime.monotonic() < deadline:
                     self._runtime.sleep(0.05)
                 elif busy:
                     raise StartupError(
-                        f"Another process has {self._path} open. One server keeps an SQLite "
-                        "file; stop the other one, or give this one a file of its own."
+                        f"Another process has {self._path} open. Only one server can use an SQLite "
+                        "file. Stop the other process, or use another file."
                     ) from error
                 else:
-                    raise StartupError(f"SQLite cannot use {self._path}: {error}.") from error
+                    raise StartupError(
+                        f"SQLite cannot use {self._path}: {error}. Check the path and its "
+                        "permissions, or use another file."
+                    ) from error
         if new:
             sync_folder(self._path)
         return connection
@@ -233,37 +234,38 @@ class SqliteFile:
 
     def _set_up(self, connection: sqlite3.Connection) -> None:
         in_memory = self._path == IN_MEMORY
-        # Exclusive before the first access: then no second connection can join, and WAL needs
-        # no shared memory. With one connection its reset bug (3.7.0 to 3.51.2) cannot bite.
+        # Exclusive before the first access: no second connection can open the file, and WAL needs
+        # no shared memory. The reset bug of WAL (3.7.0 to 3.51.2) requires two connections.
         pragmas: dict[str, tuple[object, object]] = {
             "locking_mode": ("EXCLUSIVE", "exclusive"),
             "journal_mode": ("MEMORY", "memory") if in_memory else ("WAL", "wal"),
             "synchronous": ("FULL", 2),
             "cache_size": (-32000, -32000),
-            # Where nobody finds the file free to do it earlier, a commit does it, at 32 MB.
+            # A commit does a checkpoint at 32 MB if `checkpoint_if_due` never found the file free.
             "wal_autocheckpoint": (8000, 8000),
             "journal_size_limit": (67108864, 67108864),
         }
-        for name, (wanted, read_back) in pragmas.items():
-            connection.execute(f"PRAGMA {name} = {wanted}").fetchall()
+        for name, (setting, expected) in pragmas.items():
+            connection.execute(f"PRAGMA {name} = {setting}").fetchall()
             (actual,) = connection.execute(f"PRAGMA {name}").fetchone()
-            if actual != read_back and not (in_memory and name == "locking_mode"):
+            if actual != expected and not (in_memory and name == "locking_mode"):
                 raise StartupError(
-                    f"SQLite keeps {name} at {actual!r} for {self._path}, where {read_back!r} is "
-                    "needed for its promises. Is it on a network file system? Use a local disk."
+                    f"SQLite rejected {name}={setting} for {self._path} (it is {actual!r}). "
+                    "Monotron cannot guarantee durability there. Use a local disk, not a network "
+                    "file system."
                 )
-        connection.execute("BEGIN IMMEDIATE")  # takes the lock on the file, for good
+        connection.execute("BEGIN IMMEDIATE")  # acquires the exclusive lock, which stays
         if not in_memory:
-            _write_again(f"{self._path}-wal")
+            _rewrite_log(f"{self._path}-wal")
         create_or_check(connection, self._path)
         connection.execute("COMMIT")
 
 
-def _write_again(path: str) -> None:
-    """Make durable what can be read of the log. Whoever does this holds the lock.
+def _rewrite_log(path: str) -> None:
+    """Write the log again, and sync it. The caller holds the lock.
 
-    After a sync that failed, the kernel keeps what it could not write in memory, and takes it for
-    written: it would be read as committed, also by the next process, and no sync would write it.
+    After a failed sync, the kernel keeps the unwritten pages in memory and marks them as clean.
+    They would be read as committed, also by the next process, and no later sync would write them.
     """
     if not os.path.exists(path):
         return
@@ -277,38 +279,15 @@ def _write_again(path: str) -> None:
         finally:
             os.close(log_file)
     except OSError as error:
-        raise StartupError(f"{path} cannot be written: {error.strerror}.") from error
+        raise StartupError(
+            f"The log {path} cannot be written: {error.strerror}. Check the disk and permissions."
+        ) from error
 
 
 def sync_folder(path: str) -> None:
-    """Make the new file's name durable too, not only what is in it."""
+    """Make the name of a new file durable, not only its content."""
     folder = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def _translated(error: sqlite3.Error, *, applied: Applied) -> MonotronError:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the primary code
-    log.error("SQLite: %s (%s)", error, getattr(error, "sqlite_errorname", type(error).__name__))
-    if code == sqlite3.SQLITE_FULL:
-        return _full(applied)
-    if code == sqlite3.SQLITE_CONSTRAINT:
-        return InternalError(
-            "The store's own rows contradict one another, so nothing was given. This is a bug: "
-            "please report it.",
-            applied=applied,
-        )
-    return StoreUnavailable(
-        "The store could not read or write its file. Send the same request again in a moment; "
-        "the server's log holds the cause.",
-        applied=applied,
-    )
-
-
-def _full(applied: Applied) -> StorageFull:
-    return StorageFull(
-        "The disk that holds the store is full. Free some space; then send the same request again.",
-        applied=applied,
-    )

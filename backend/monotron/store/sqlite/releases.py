@@ -1,4 +1,4 @@
-"""The records of versions in the SQLite file."""
+"""The releases in an SQLite file."""
 
 from typing import Any
 
@@ -8,13 +8,12 @@ from monotron.model.semver import Line, Release, VersionName, parse_line, sort_k
 from monotron.store.interface import ReleaseStore
 from monotron.store.sqlite.file import SqliteFile, Transaction
 
-_OF_PRODUCT = """
+_OF_NAME = """
 SELECT token, version, bump, line, metadata, previous, reason, created_at, assigned_by FROM releases
 WHERE account = ? AND name = ? AND"""
 _ADD = """
-INSERT INTO releases (account, name, label, sort_key, final,
-                      token, version, bump, line, metadata, previous, reason, created_at,
-                      assigned_by)
+INSERT INTO releases (account, name, label, sort_key, final, token, version, bump, line, metadata,
+                      previous, reason, created_at, assigned_by)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
@@ -28,15 +27,15 @@ class SqliteReleases(ReleaseStore):
     def add(self, release: Release) -> Release | None:
         with self._file.transaction() as transaction:
             if release.token is not None:
-                stands = _of_token(transaction, release.product, release.token, release.label)
-                if stands is not None:
-                    return stands
-            stands = _at(transaction, release.product, release.version)
-            if stands is not None:
-                return stands if stands.token == release.token else None
+                existing = _of_token(transaction, release.name, release.token, release.label)
+                if existing is not None:
+                    return existing
+            existing = _at(transaction, release.name, release.version)
+            if existing is not None:
+                return existing if existing.token == release.token else None
             transaction.write(
                 _ADD,
-                *release.product,
+                *release.name,
                 release.label or "",
                 sort_key(release.version),
                 release.label is None,
@@ -52,61 +51,56 @@ class SqliteReleases(ReleaseStore):
             )
         return release
 
-    def of_token(self, product: VersionName, token: str, label: str | None) -> Release | None:
+    def of_token(self, name: VersionName, token: str, label: str | None) -> Release | None:
         with self._file.transaction() as transaction:
-            return _of_token(transaction, product, token, label)
+            return _of_token(transaction, name, token, label)
 
-    def all_of_token(self, product: VersionName, token: str) -> list[Release]:
-        return self._list(product, "token = ? ORDER BY sort_key DESC", token)
+    def all_of_token(self, name: VersionName, token: str) -> list[Release]:
+        return self._list(name, "token = ? ORDER BY sort_key DESC", token)
 
-    def at(self, product: VersionName, version: Version) -> Release | None:
+    def at(self, name: VersionName, version: Version) -> Release | None:
         with self._file.transaction() as transaction:
-            return _at(transaction, product, version)
+            return _at(transaction, name, version)
 
     def newest(
-        self, product: VersionName, key_range: tuple[str, str], *, final: bool | None
+        self, name: VersionName, key_range: tuple[str, str], *, final: bool | None
     ) -> Release | None:
         condition = "sort_key >= ? AND sort_key < ? ORDER BY sort_key DESC LIMIT 1"
         if final is None:
-            found = self._list(product, condition, *key_range)
+            releases = self._list(name, condition, *key_range)
         else:
-            found = self._list(product, f"final = ? AND {condition}", final, *key_range)
-        return found[0] if found else None
+            releases = self._list(name, f"final = ? AND {condition}", final, *key_range)
+        return releases[0] if releases else None
 
-    def adopted(self, product: VersionName, key_range: tuple[str, str]) -> bool:
-        return bool(
-            self._list(
-                product, "token IS NULL AND sort_key >= ? AND sort_key < ? LIMIT 1", *key_range
-            )
-        )
+    def adopted(self, name: VersionName, key_range: tuple[str, str]) -> bool:
+        condition = "token IS NULL AND sort_key >= ? AND sort_key < ? LIMIT 1"
+        return bool(self._list(name, condition, *key_range))
 
-    def page(self, product: VersionName, below: str, limit: int) -> list[Release]:
-        return self._list(product, "sort_key < ? ORDER BY sort_key DESC LIMIT ?", below, limit)
+    def page(self, name: VersionName, below: str, limit: int) -> list[Release]:
+        return self._list(name, "sort_key < ? ORDER BY sort_key DESC LIMIT ?", below, limit)
 
-    def _list(self, product: VersionName, condition: str, *parameters: object) -> list[Release]:
+    def _list(self, name: VersionName, condition: str, *parameters: object) -> list[Release]:
         with self._file.transaction() as transaction:
-            rows = transaction.execute(
-                f"{_OF_PRODUCT} {condition}", (*product, *parameters)
-            ).fetchall()
-        return [_release(product, row) for row in rows]
+            rows = transaction.execute(f"{_OF_NAME} {condition}", (*name, *parameters)).fetchall()
+        return [_release(name, row) for row in rows]
 
 
 def _of_token(
-    transaction: Transaction, product: VersionName, token: str, label: str | None
+    transaction: Transaction, name: VersionName, token: str, label: str | None
 ) -> Release | None:
-    row = transaction.one(f"{_OF_PRODUCT} token = ? AND label = ?", *product, token, label or "")
-    return _release(product, row) if row else None
+    row = transaction.one(f"{_OF_NAME} token = ? AND label = ?", *name, token, label or "")
+    return _release(name, row) if row else None
 
 
-def _at(transaction: Transaction, product: VersionName, version: Version) -> Release | None:
-    row = transaction.one(f"{_OF_PRODUCT} sort_key = ?", *product, sort_key(version))
-    return _release(product, row) if row else None
+def _at(transaction: Transaction, name: VersionName, version: Version) -> Release | None:
+    row = transaction.one(f"{_OF_NAME} sort_key = ?", *name, sort_key(version))
+    return _release(name, row) if row else None
 
 
-def _release(product: VersionName, row: tuple[Any, ...]) -> Release:
+def _release(name: VersionName, row: tuple[Any, ...]) -> Release:
     token, version, bump, line, metadata, previous, reason, created_at, assigned_by = row
     return Release(
-        product,
+        name,
         token,
         Version.parse(version),
         bump,

@@ -1,0 +1,125 @@
+"""The rules of versions in version_rules.md, and what its notation cannot express."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from contract.version_notation import NAME, Notation, Row, check, rows
+from monotron.errors import InvalidName, ValueWouldFall
+from monotron.model.semver import VersionName, parse_final
+from monotron.model.series import ANYBODY, INT64_MAX
+from monotron.services.versions import VersionRequest
+from monotron.store import Store
+from support.services import StoreServices
+
+TEXT = (Path(__file__).parent / "version_rules.md").read_text()
+ROWS = rows(TEXT.replace("MAX", str(INT64_MAX)))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_a_rule_holds(row: Row, durable_store: Store) -> None:
+    asyncio.run(check(row, durable_store))
+
+
+@pytest.mark.parametrize(
+    ("version", "series"),
+    [
+        ("1.4.2", {"major": 1, "minor-v1": 4, "patch-v1.4": 2}),
+        ("0.0.7", {"patch-v0.0": 7}),
+        ("2.0.0", {"major": 2}),
+        ("2.0.5", {"major": 2, "patch-v2.0": 5}),
+        ("2.3.0", {"major": 2, "minor-v2": 3}),
+    ],
+)
+def test_an_adoption_advances_the_series_of_its_components(
+    durable_store: Store, version: str, series: dict[str, int]
+) -> None:
+    notation = Notation(durable_store)
+    assert asyncio.run(notation.version(version)) == version
+    assert series_of(durable_store) == {suffix: (None, value) for suffix, value in series.items()}
+
+
+def test_each_version_is_an_entry_of_one_series(durable_store: Store) -> None:
+    changes = [
+        ("a", {"patch-v0.0": ("a", 1)}),
+        ("b?bump=major", {"major": ("b", 1)}),
+        ("c?bump=minor", {"minor-v1": ("c", 1)}),
+        ("d?bump=minor", {"minor-v1": ("d", 2)}),
+        ("e", {"patch-v1.2": ("e", 1)}),
+        ("f?bump=minor&prerelease=rc", {"rc-v1.3.0": ("f", 1)}),
+        ("g?prerelease=beta", {"beta-v1.2.2": ("g", 1)}),
+        ("f?bump=final", {"minor-v1": ("f", 3)}),
+        ("h?line=1.2", {"patch-v1.2": ("h", 2)}),
+        ("a", {}),
+    ]
+
+    async def run() -> None:
+        notation = Notation(durable_store)
+        expected: dict[str, tuple[str | None, int]] = {}
+        for request, change in changes:
+            await notation.result(request)
+            expected |= change
+            assert series_of(durable_store) == expected, request
+
+    asyncio.run(run())
+
+
+def test_a_bump_advances_restarted_series_to_the_records(durable_store: Store) -> None:
+    async def run() -> None:
+        notation = Notation(durable_store)
+        for request in ("2.3.0", "restart major", "restart minor-v2", "a"):
+            await notation.prepare(request)
+
+    asyncio.run(run())
+    expected = {"major": (None, 2), "minor-v2": (None, 3), "patch-v2.3": ("a", 1)}
+    assert series_of(durable_store) == expected
+
+
+def test_names_are_compared_exactly(durable_store: Store) -> None:
+    names = ["a", "A", "\u00e9", "e\u0301", "\u212b", "\u00c5", "a ", "a/b", "a_", "ab", "a%", "a."]
+
+    async def run() -> None:
+        versions = StoreServices(durable_store).versions
+        for count, name in enumerate(names, 1):
+            for token in map(str, range(count)):
+                await versions.next(1, name, token, VersionRequest())
+        for count, name in enumerate(names, 1):
+            assert (await versions.latest(1, name)).release.version.patch == count
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("series", "beyond"), [("minor-v1", "1.2.0"), ("patch-v1.0", "1.0.2")])
+def test_a_refused_adoption_names_the_manually_counted_version(
+    durable_store: Store, series: str, beyond: str
+) -> None:
+    async def run() -> None:
+        notation = Notation(durable_store)
+        await notation.prepare(f"{series}=2")
+        with pytest.raises(ValueWouldFall, match=f"already at {beyond}"):
+            await notation.versions.adopt(1, NAME, parse_final("1.0.0"), ANYBODY)
+
+    asyncio.run(run())
+
+
+def test_a_name_too_long_for_a_label_does_not_adopt_the_initial_version(
+    durable_store: Store,
+) -> None:
+    last = INT64_MAX - 1
+    request = VersionRequest(label="x" * 20, initial=parse_final(f"{last}.{last}.{last}"))
+
+    async def run() -> None:
+        versions = StoreServices(durable_store).versions
+        with pytest.raises(InvalidName):
+            await versions.next(1, "x" * 200, "a", request)
+
+    asyncio.run(run())
+    assert durable_store.series_page(1, "", "", 10) == []
+    assert durable_store.releases.page(VersionName(1, "x" * 200), "\x7f", 10) == []
+
+
+def series_of(store: Store) -> dict[str, tuple[str | None, int]]:
+    """The token and value of each series, by what follows the name in its key."""
+    entries = store.series_page(1, f"{NAME}-", "", 1000)
+    return {entry.key.removeprefix(f"{NAME}-"): (entry.token, entry.value) for entry in entries}

@@ -1,0 +1,101 @@
+"""What the state machines of versions share: the service on a store, and random requests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
+
+from contract.version_model import TEXTS, Parameters
+from monotron.errors import MonotronError
+from monotron.model.series import INT64_MAX
+from monotron.services.versions import VersionResult
+from monotron.store import Store
+from support.services import StoreServices
+
+T = TypeVar("T")
+
+
+class ModelHost:
+    """The services of a store, called from outside their event loop."""
+
+    def __init__(self, store: Store, runner: asyncio.Runner) -> None:
+        self.store = store
+        self.services = StoreServices(store)
+        self.versions = self.services.versions
+        self._runner = runner
+
+    def run(self, call: Coroutine[Any, Any, T]) -> T:
+        return self._runner.run(call)
+
+    def outcome(self, call: Coroutine[Any, Any, VersionResult]) -> VersionResult | str:
+        """The result, or the code of the error and whether it may have been applied."""
+        try:
+            return self.run(call)
+        except MonotronError as error:
+            return error.code if error.applied == "no" else f"{error.code}, perhaps applied"
+
+
+@contextmanager
+def host_on(store: Store) -> Iterator[ModelHost]:
+    with asyncio.Runner() as runner:
+        host = ModelHost(store, runner)
+        try:
+            yield host
+        finally:
+            host.services.close()
+            store.close()
+
+
+accounts = iter(range(1, 10_000_000))
+NAME = "some.great/$ervice é"
+
+small = st.integers(0, 3)
+numbers = st.tuples(small, small, small) | st.sampled_from(
+    [(0, 9, 9), (1, 2, 57), (2, INT64_MAX - 1, 0), (2, 0, INT64_MAX), (INT64_MAX, 1, INT64_MAX - 1)]
+)
+labels = st.sampled_from(["rc", "RC", "beta", "major", "1a"])
+lines = st.one_of(
+    st.none(),
+    st.none(),
+    st.tuples(st.integers(0, 2)),
+    st.tuples(st.integers(0, 2), st.integers(0, 3)),
+)
+tokens = st.sampled_from([f"t{number}" for number in range(24)] + ["$w", "é", "a.b"])
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> Parameters:
+    bump = draw(st.sampled_from(["patch", "patch", "minor", "minor", "major", "final", "auto"]))
+    line = draw(lines)
+    return Parameters(
+        bump,
+        None if bump == "final" else draw(st.none() | labels),
+        line,
+        draw(st.sampled_from([None, None, "sha.1", "x-y"])),
+        draw(st.none() | numbers),
+        draw(st.booleans()),
+        draw(st.booleans()),
+        draw(st.sampled_from(list(TEXTS))),
+    )
+
+
+def run(machine: type[RuleBasedStateMachine], store: Store, examples: int) -> None:
+    """Run a state machine with a class attribute `host` on the store."""
+    with host_on(store) as model_host:
+        bound = type(machine.__name__, (machine,), {"host": model_host})
+        run_state_machine_as_test(
+            bound,
+            settings=settings(
+                max_examples=examples,
+                stateful_step_count=30,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+                database=None,
+            ),
+        )

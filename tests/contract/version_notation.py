@@ -1,0 +1,157 @@
+"""The notation of docs/versions.md: tables of requests for versions and of their responses.
+
+A row has what happened before, a request, perhaps the body of it, and the response:
+
+- `1.2.57` adopts that version, and `a?bump=minor` requests a version for the token `a`;
+- `minor-v1=3` advances that series of the name to 3, and `minor-v1/a` assigns a value to `a`;
+- `restart minor-v1` deletes the series, so that it starts at 1 again.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+from monotron.errors import MonotronError
+from monotron.model.semver import VersionName, parse_final, parse_line
+from monotron.model.series import ANYBODY, Reuse, SeriesKey
+from monotron.services.versions import VersionRequest, VersionResult
+from monotron.store import Store
+from support.services import StoreServices
+
+NAME = "some-great-service"
+
+
+class Row(NamedTuple):
+    """One example."""
+
+    before: list[str]
+    request: str
+    body: str
+    response: str
+
+    def __str__(self) -> str:
+        return " ".join([*self.before, self.request]) + (f" {self.body[:20]}" if self.body else "")
+
+
+def rows(text: str) -> list[Row]:
+    """The rows of all tables whose first column is `before`."""
+    result = []
+    for table in re.findall(r"^\| before \|.*\n\| ---.*\n((?:\|.*\n)+)", text, re.MULTILINE):
+        for line in table.splitlines():
+            before, request, *body, response = re.split(r" *\| *", line.strip("|").strip(" "))
+            body_text = "".join(code(*body)).replace(r"\n", "\n").replace(r"\0", "\0")
+            result.append(Row(code(before), code(request)[0], body_text, response))
+    assert len(result) == len(re.findall(r"^\| .*`.* \|$", text, re.MULTILINE))
+    return result
+
+
+def code(*cells: str) -> list[str]:
+    """The parts of the cells that are in backticks."""
+    return re.findall(r"`([^`]*)`", "".join(cells))
+
+
+def parse_request(query: str) -> VersionRequest:
+    parameters = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
+    request = VersionRequest(
+        bump=parameters.pop("bump", "patch"),  # type: ignore[arg-type]
+        label=parameters.pop("prerelease", None),
+        line=parse_line(parameters.pop("line")) if "line" in parameters else None,
+        metadata=parameters.pop("metadata", None),
+        initial=parse_final(parameters.pop("initial")) if "initial" in parameters else None,
+        reuse_on_conflict=parameters.pop("on_conflict", "fail") == "reuse",
+        initial_development=parameters.pop("initial_development", "true") == "true",
+        dry_run=parameters.pop("dry_run", "false") == "true",
+    )
+    assert not parameters
+    return request
+
+
+class Notation:
+    """Carries out requests in this notation, on one account of a store."""
+
+    def __init__(self, store: Store, account: int = 1) -> None:
+        self.store = store
+        self.account = account
+        self.services = StoreServices(store)
+        self.series, self.versions = self.services.series, self.services.versions
+
+    def key(self, suffix: str) -> SeriesKey:
+        return SeriesKey(self.account, f"{NAME}-{suffix}")
+
+    async def prepare(self, request: str) -> None:
+        """Carry out a request, or a change of a series."""
+        if request.startswith("restart "):
+            await self.series.delete(self.key(request.partition(" ")[2]), restart=True)
+        elif match := re.fullmatch(r"([\w.-]+)([=/])(\w+)", request):
+            suffix, operator, operand = match.groups()
+            if operator == "=":
+                await self.series.advance_to(self.key(suffix), int(operand), ANYBODY)
+            else:
+                await self.series.next(self.key(suffix), operand, Reuse.CURRENT, ANYBODY)
+        else:
+            await self.result(request)
+
+    async def result(self, request: str, body: str = "", *, dry_run: bool = False) -> VersionResult:
+        if request[0].isdigit():
+            return await self.versions.adopt(self.account, NAME, parse_final(request), ANYBODY)
+        token, _, query = request.partition("?")
+        parsed = parse_request(query)
+        if dry_run:
+            parsed = parsed._replace(dry_run=True)
+        return await self.versions.next(self.account, NAME, token, parsed, body.encode())
+
+    async def response(self, request: str, body: str = "", *, dry_run: bool = False) -> str:
+        """The response as a table contains it, or the status and code of the error."""
+        try:
+            return describe(await self.result(request, body, dry_run=dry_run))
+        except MonotronError as error:
+            applied = "" if error.applied == "no" else ", perhaps applied"
+            return f"`{error.status} {error.code}`{applied}"
+
+    async def version(self, request: str, body: str = "") -> str:
+        """The version, or the code of the error."""
+        try:
+            return str((await self.result(request, body)).release.version)
+        except MonotronError as error:
+            return error.code
+
+    def state(self) -> list[Any]:
+        """All releases, series and ledgers of the name."""
+        store = self.store
+        series = store.series_page(self.account, f"{NAME}-", "", 1000)
+        keys = [SeriesKey(self.account, entry.key) for entry in series]
+        releases = store.releases.page(VersionName(self.account, NAME), "\x7f", 1000)
+        return [releases, series, *(store.ledger_page(key, 1 << 63, 1000) for key in keys)]
+
+
+def describe(result: VersionResult) -> str:
+    """A result as a table contains it, with everything that the table can express."""
+    release = result.release
+    metadata = f"+{release.metadata}" if release.metadata else ""
+    previous = f", previous `{release.previous}`" if release.previous else ""
+    reused = ", reused" if result.reused else ""
+    latest = "" if result.latest else ", not latest"
+    return f"`{release.version}{metadata}`{previous}{reused}{latest}"
+
+
+async def check(row: Row, store: Store) -> None:
+    """Check the response, and that of a dry run.
+
+    A dry run and a refused request change nothing.
+    """
+    notation = Notation(store)
+    for request in row.before:
+        await notation.prepare(request)
+    before = notation.state()
+    is_adoption = row.request[0].isdigit()
+    previews = [] if is_adoption else [await notation.response(row.request, row.body, dry_run=True)]
+    assert notation.state() == before
+    response = await notation.response(row.request, row.body)
+    if response.startswith("`4"):
+        assert notation.state() == before
+    assert previews in ([], [response])
+    if "previous" not in row.response:
+        response = re.sub(r", previous `[^`]*`", "", response)
+    assert response == row.response
