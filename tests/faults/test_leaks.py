@@ -86,7 +86,7 @@ class Kept:
         status = Path(f"/proc/{server.pid}/status").read_text()
         fields = dict(line.split(":", 1) for line in status.splitlines())
         self.kilobytes = int(fields["VmRSS"].split()[0])
-        self.threads = int(fields["StoreExecutor"])
+        self.threads = int(fields["Threads"])
         self.descriptors = len(list(Path(f"/proc/{server.pid}/fd").iterdir()))
 
 

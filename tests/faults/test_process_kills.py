@@ -16,7 +16,7 @@ from faults.aftermath import check_aftermath
 from faults.caller import Manner
 from faults.load import Load
 from faults.tier import limit, rounds
-from monotron.supervisor import SHORT_LIFE
+from monotron.supervisor import EARLY_EXIT_SECONDS
 from support.member import until
 from support.server import Server
 
@@ -43,11 +43,11 @@ def test_nothing_is_lost_when_a_process_is_killed_under_load(
     kills = interrupted = 0
     with Server(database_url, args=["--processes", "2"]) as server:
         lived = Lives(server.pid)
-        lived.wait(SHORT_LIFE)
+        lived.wait(EARLY_EXIT_SECONDS)
         with Load([server.url], KEYS, callers=8, seed=seed, manner=RESTLESS) as load:
             while kills < KILLS:
                 if kills and kills % AT_ONCE == 0:
-                    lived.wait(SHORT_LIFE)
+                    lived.wait(EARLY_EXIT_SECONDS)
                 load.wait_for_answers(20)
                 time.sleep(chance.uniform(0, 0.1))  # the moment of the fault
                 before = load.interrupted
