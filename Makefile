@@ -44,8 +44,9 @@ format: .venv/.installed-test ## Format the code
 gitlab: ## Generate the GitLab YAML from gitlab/job.sh
 	$(PYTHON) gitlab/generate.py
 
-docs: .venv/.installed-test ## Generate the list of errors in docs/errors.md
+docs: .venv/.installed-test ## Generate the lists of docs/errors.md and docs/commands.md
 	PYTHONPATH=tests $(BIN)/python -m support.error_page
+	PYTHONPATH=tests $(BIN)/python -m docs.command_tables
 
 lock: .venv/bin/pip ## Update the lock file of CI
 	$(PIP) install pip-tools

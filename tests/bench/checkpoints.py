@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 from monotron.model.allocation import AllocationRequest
 from monotron.model.series import Reuse, SeriesKey
+from monotron.runtime import PRODUCTION
 from monotron.store.sqlite import file as sqlite_file
 from monotron.store.sqlite.store import SqliteStore
 
@@ -35,7 +36,7 @@ class Moved(NamedTuple):
 def measure(url: str, keys: Sequence[str], times: int) -> Moved:
     """Give new tokens in series among *keys*, at random, on a store that no server has open."""
     pages, ms = [], []
-    store = SqliteStore.open(url, clock=time.time)
+    store = SqliteStore.open(url, runtime=PRODUCTION)
     file = store._file._connection
     try:
         with patch.object(sqlite_file, "CHECKPOINT_ROWS", 1 << 40):

@@ -11,8 +11,7 @@ import pytest
 
 from docs import command_tables
 from docs.test_drift import code, page, section, table
-from monotron.cli.errors import EXIT_CODES
-from monotron.cli.main import program
+from monotron.cli.main import EXIT_CODES, program
 from support.terminal import Terminal
 
 PAGE = page("docs/commands.md")
@@ -88,7 +87,7 @@ class TestSuggestions:
 
 class TestPage:
     def test_the_tables_are_generated_from_the_commands(self) -> None:
-        assert command_tables.updated(PAGE) == PAGE, "run python -m docs.command_tables"
+        assert command_tables.updated(PAGE) == PAGE, "run make docs"
 
     def test_every_command_except_serve_has_a_section(self) -> None:
         names = [command.name for section in program.sections for command in section.commands]

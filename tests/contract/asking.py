@@ -1,4 +1,4 @@
-"""Short words for asking a store, so that the tests read as sentences."""
+"""Short functions that request values from a store, so that tests read as sentences."""
 
 from monotron.errors import MonotronError
 from monotron.model.allocation import AllocationRequest
@@ -21,27 +21,27 @@ def ask_any(token: str, series: SeriesKey = SERIES, assigned_by: str = BY) -> Al
 
 
 def put(store: Store, token: str, reuse: Reuse = Reuse.CURRENT, series: SeriesKey = SERIES) -> int:
-    """The value that one PUT of the token gives, in a step that is started, then finished."""
-    (answer,) = store.begin_allocate([ask(token, reuse, series)])()
-    return value(answer)
+    """The value of one PUT of the token, by a batch that begins and then finishes."""
+    (result,) = store.begin_allocate([ask(token, reuse, series)])()
+    return value(result)
 
 
 def put_any(store: Store, token: str, series: SeriesKey = SERIES) -> int:
     return put(store, token, Reuse.ANY, series)
 
 
-def value(answer: Allocation | MonotronError) -> int:
-    if isinstance(answer, MonotronError):
-        raise answer
-    return answer.entry.value
+def value(result: Allocation | MonotronError) -> int:
+    if isinstance(result, MonotronError):
+        raise result
+    return result.entry.value
 
 
-def values(answers: list[Allocation | MonotronError]) -> list[int]:
-    return [value(answer) for answer in answers]
+def values(results: list[Allocation | MonotronError]) -> list[int]:
+    return [value(result) for result in results]
 
 
-def given_by(store: Store, series: SeriesKey = SERIES) -> list[tuple[str | None, str | None]]:
-    """The whole ledger, oldest first, as (token, by)."""
+def credentials_of(store: Store, series: SeriesKey = SERIES) -> list[tuple[str | None, str | None]]:
+    """The whole ledger, oldest first, as (token, assigned_by)."""
     rows = store.ledger_page(series, None, 1000)
     assert rows is not None
     return [(row.entry.token, row.assigned_by) for row in reversed(rows)]

@@ -1,4 +1,4 @@
-"""The stores that the contract suite runs over. None of them overrides a test."""
+"""The stores that the contract suite runs on. No store overrides a test."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,10 +8,19 @@ import pytest
 from contract.mock import mongomock_store
 from monotron.store import Store, open_store
 
-STORES = ["sqlite-file", "sqlite-memory", "mongomock", "mongod"]
+DURABLE_STORES = ["sqlite-file", "mongod"]
+SAMPLED_STORES = ["sqlite-memory", "mongomock"]
+"""Variants that share nearly all code with the durable stores, so a sample is enough. They keep
+nothing after a restart, and mongomock is not atomic."""
 
-CONCURRENT_STORES = ["sqlite-file", "mongod"]
-"""mongomock is not atomic, and a memory store has no second generation: no races on them."""
+SAMPLE = "test_series"
+"""The module that runs on all stores."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "store" in metafunc.fixturenames:
+        sampled = SAMPLED_STORES if metafunc.definition.path.stem == SAMPLE else []
+        metafunc.parametrize("store", [*DURABLE_STORES, *sampled], indirect=True)
 
 
 def make_store(kind: str, request: pytest.FixtureRequest) -> Store:
@@ -29,14 +38,14 @@ def store_url(kind: str, request: pytest.FixtureRequest) -> str:
     return f"sqlite:///{folder}/monotron.db"
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture
 def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     store = make_store(request.param, request)
     yield store
     store.close()
 
 
-@pytest.fixture(params=CONCURRENT_STORES)
+@pytest.fixture(params=DURABLE_STORES)
 def durable_url(request: pytest.FixtureRequest) -> str:
     return store_url(request.param, request)
 

@@ -1,4 +1,4 @@
-"""What every store promises of the attributes of tokens. Runs unchanged on all of them."""
+"""The guarantees of every store for attributes. Runs unchanged on all stores."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -38,39 +38,39 @@ def many(number: int, prefix: str = "") -> dict[str, str]:
 
 
 class TestMerge:
-    def test_a_token_has_none_at_first(self, store: Store) -> None:
+    def test_a_new_token_has_no_attributes(self, store: Store) -> None:
         assert store.attributes.all(SERIES, "a") == {}
         put(store, "a")
         assert store.attributes.all(SERIES, "a") == {}
 
-    def test_it_sets_attributes_and_answers_all(self, store: Store) -> None:
+    def test_a_merge_sets_attributes_and_returns_all(self, store: Store) -> None:
         put(store, "a")
         given = {"branch": "main", "author": "Ada"}
         assert store.attributes.merge(SERIES, "a", given) == given
         assert store.attributes.all(SERIES, "a") == given
 
-    def test_it_replaces_those_of_the_same_name_and_leaves_the_others(self, store: Store) -> None:
+    def test_a_merge_replaces_attributes_of_the_same_name_only(self, store: Store) -> None:
         store.attributes.merge(SERIES, "a", {"x": "1", "y": "1"})
         expected = {"x": "1", "y": "2", "z": "2"}
         assert store.attributes.merge(SERIES, "a", {"y": "2", "z": "2"}) == expected
         assert store.attributes.all(SERIES, "a") == expected
 
-    def test_they_are_in_the_order_of_the_code_points_of_their_names(self, store: Store) -> None:
+    def test_attributes_are_ordered_by_the_code_points_of_their_names(self, store: Store) -> None:
         names = ["b", "a", "B", "é", "a/b", "🚀", "a.b", "\uffee", "z"]
         answered = [store.attributes.merge(SERIES, "a", {name: "v"}) for name in names]
         assert list(answered[-1]) == list(store.attributes.all(SERIES, "a")) == sorted(names)
         assert list(store.attributes.merge(SERIES, "a", {})) == sorted(names)
 
-    def test_it_may_be_repeated(self, store: Store) -> None:
+    def test_a_merge_may_be_repeated(self, store: Store) -> None:
         for _ in range(3):
             assert store.attributes.merge(SERIES, "a", {"x": "1"}) == {"x": "1"}
 
-    def test_nothing_merged_changes_nothing(self, store: Store) -> None:
+    def test_an_empty_merge_changes_nothing(self, store: Store) -> None:
         assert store.attributes.merge(SERIES, "a", {}) == {}
         store.attributes.merge(SERIES, "a", {"x": "1"})
         assert store.attributes.merge(SERIES, "a", {}) == {"x": "1"}
 
-    def test_tokens_series_and_accounts_have_their_own(self, store: Store) -> None:
+    def test_tokens_series_and_accounts_have_attributes_of_their_own(self, store: Store) -> None:
         places = [(SERIES, "a"), (SERIES, "b"), (OTHER, "a"), (SeriesKey(2, SERIES.key), "a")]
         for number, place in enumerate(places):
             store.attributes.merge(*place, {"x": str(number)})
@@ -78,7 +78,7 @@ class TestMerge:
         assert found == [{"x": str(number)} for number in range(len(places))]
 
     @pytest.mark.parametrize("word", ODD_WORDS)
-    def test_words_come_back_as_they_went_in(self, store: Store, word: str) -> None:
+    def test_names_and_values_are_returned_unchanged(self, store: Store, word: str) -> None:
         series, token = SeriesKey(1, word), word
         expected = {word: word, "other": ""}
         assert store.attributes.merge(series, token, expected) == dict(sorted(expected.items()))
@@ -87,7 +87,7 @@ class TestMerge:
         assert store.attributes.all(series, token) == {"other": ""}
 
     @pytest.mark.parametrize("value", ["", "\x00", "a\x00b", "\r\n\t\x1b\x7f", "é" * 4096])
-    def test_a_value_may_hold_anything(self, store: Store, value: str) -> None:
+    def test_a_value_may_contain_any_text(self, store: Store, value: str) -> None:
         store.attributes.merge(SERIES, "a", {"x": value})
         assert store.attributes.all(SERIES, "a") == {"x": value}
 
@@ -100,50 +100,50 @@ class TestMerge:
         assert store.attributes.all(SERIES, "a") == given
 
 
-class TestTheirNumber:
-    def test_as_many_as_there_may_be_are_kept(self, store: Store) -> None:
+class TestMaximum:
+    def test_the_maximum_number_of_attributes_is_kept(self, store: Store) -> None:
         full = dict.fromkeys(many(MAX_ATTRIBUTES), "é" * 4096)
         assert store.attributes.merge(SERIES, "a", full) == full
         assert store.attributes.all(SERIES, "a") == full
         assert store.attributes.merge(SERIES, "a", {"000": "other"})["000"] == "other"
 
-    def test_too_many_at_once_change_nothing(self, store: Store) -> None:
+    def test_a_merge_of_too_many_attributes_changes_nothing(self, store: Store) -> None:
         with pytest.raises(InvalidRequest, match=r"65 attributes.* At most 64"):
             store.attributes.merge(SERIES, "a", many(MAX_ATTRIBUTES + 1))
         assert store.attributes.all(SERIES, "a") == {}
 
-    def test_one_more_than_there_may_be_changes_nothing(self, store: Store) -> None:
+    def test_a_merge_beyond_the_maximum_changes_nothing(self, store: Store) -> None:
         full = many(MAX_ATTRIBUTES)
         store.attributes.merge(SERIES, "a", full)
         with pytest.raises(InvalidRequest):
             store.attributes.merge(SERIES, "a", {"000": "changed", "more": "x"})
         assert store.attributes.all(SERIES, "a") == full
 
-    def test_a_removed_one_makes_room(self, store: Store) -> None:
+    def test_a_removed_attribute_makes_room(self, store: Store) -> None:
         store.attributes.merge(SERIES, "a", many(MAX_ATTRIBUTES))
         store.attributes.remove(SERIES, "a", "000")
         assert len(store.attributes.merge(SERIES, "a", {"more": "x"})) == MAX_ATTRIBUTES
 
-    def test_it_is_of_one_token(self, store: Store) -> None:
+    def test_the_maximum_applies_to_each_token(self, store: Store) -> None:
         for token in "abc":
             store.attributes.merge(SERIES, token, many(MAX_ATTRIBUTES, token))
         assert store.attributes.all(SERIES, "b") == many(MAX_ATTRIBUTES, "b")
 
 
 class TestRemove:
-    def test_one_by_its_name(self, store: Store) -> None:
+    def test_one_attribute_is_removed_by_its_name(self, store: Store) -> None:
         store.attributes.merge(SERIES, "a", {"x": "1", "y": "2"})
         assert store.attributes.remove(SERIES, "a", "x")
         assert store.attributes.all(SERIES, "a") == {"y": "2"}
 
-    def test_all_of_a_token(self, store: Store) -> None:
+    def test_all_attributes_of_a_token_are_removed(self, store: Store) -> None:
         for token in "ab":
             store.attributes.merge(SERIES, token, {"x": "1", "y": "2"})
         assert store.attributes.remove(SERIES, "a", None)
         assert store.attributes.all(SERIES, "a") == {}
         assert store.attributes.all(SERIES, "b") == {"x": "1", "y": "2"}
 
-    def test_what_is_not_there(self, store: Store) -> None:
+    def test_removing_a_missing_attribute_returns_false(self, store: Store) -> None:
         for name in ("x", None):
             assert not store.attributes.remove(SERIES, "a", name)
         store.attributes.merge(SERIES, "a", {"x": "1"})
@@ -151,17 +151,17 @@ class TestRemove:
         assert not store.attributes.remove(SERIES, "b", None)
         assert [store.attributes.remove(SERIES, "a", None) for _ in range(2)] == [True, False]
 
-    def test_what_was_removed_can_be_set_again(self, store: Store) -> None:
+    def test_a_removed_attribute_can_be_set_again(self, store: Store) -> None:
         for number in range(3):
             store.attributes.merge(SERIES, "a", {"x": str(number), "y": "1"})
             assert store.attributes.all(SERIES, "a") == {"x": str(number), "y": "1"}
             store.attributes.remove(SERIES, "a", None if number else "x")
 
 
-class TestCounting:
-    """Attributes change nothing of what a series gives or shows."""
+class TestSeries:
+    """Attributes do not affect the values and entries of a series."""
 
-    def test_a_series_that_has_attributes_only_is_not_there(self, store: Store) -> None:
+    def test_a_series_with_attributes_only_does_not_exist(self, store: Store) -> None:
         store.attributes.merge(SERIES, "a", {"x": "1"})
         assert store.peek([SERIES]) == [None]
         assert store.high_water_marks([SERIES]) == [0]
@@ -170,13 +170,13 @@ class TestCounting:
         assert store.ledger_page(SERIES, None, 10) is None
         assert store.series_page(1, "", "", 10) == []
 
-    def test_its_first_value_is_1_and_it_keeps_them(self, store: Store) -> None:
+    def test_the_first_value_is_1_and_keeps_the_attributes(self, store: Store) -> None:
         store.attributes.merge(SERIES, "a", {"x": "1"})
         assert [put_any(store, token) for token in "aba"] == [1, 2, 1]
         assert ledger(store) == [("a", 1), ("b", 2)]
         assert store.attributes.all(SERIES, "a") == {"x": "1"}
 
-    def test_a_raise_of_it_keeps_them(self, store: Store) -> None:
+    def test_an_advance_keeps_the_attributes(self, store: Store) -> None:
         store.attributes.merge(SERIES, "a", {"x": "1"})
         assert not store.advance_to(SERIES, 41, BY).reused
         assert put(store, "a") == 42
@@ -184,7 +184,7 @@ class TestCounting:
             store.advance_to(SERIES, 41, BY)
         assert store.attributes.all(SERIES, "a") == {"x": "1"}
 
-    def test_a_living_series_counts_on(self, store: Store) -> None:
+    def test_attributes_do_not_affect_the_next_value(self, store: Store) -> None:
         values = []
         for token in "abcab":
             values.append(put_any(store, token))
@@ -194,18 +194,20 @@ class TestCounting:
         assert put(store, "c") == 3  # still the current one
         assert ledger(store) == [("a", 1), ("b", 2), ("c", 3)]
 
-    def test_a_refused_merge_leaves_a_fresh_series_to_begin_at_1(self, store: Store) -> None:
+    def test_a_refused_merge_leaves_a_new_series_at_1(self, store: Store) -> None:
         with pytest.raises(InvalidRequest):
             store.attributes.merge(SERIES, "a", many(65))
         assert put(store, "a") == 1
 
-    def test_an_exhausted_series_can_have_them(self, store: Store) -> None:
+    def test_an_exhausted_series_can_have_attributes(self, store: Store) -> None:
         store.advance_to(SERIES, INT64_MAX, BY)
         assert store.attributes.merge(SERIES, "a", {"x": "1"}) == {"x": "1"}
         with pytest.raises(SeriesExhausted):
             put(store, "a")
 
-    def test_a_deleted_series_can_have_them_and_keeps_its_height(self, store: Store) -> None:
+    def test_a_deleted_series_can_have_attributes_and_keeps_its_high_water_mark(
+        self, store: Store
+    ) -> None:
         put(store, "a")
         store.delete(SERIES, restart=False)
         store.attributes.merge(SERIES, "a", {"x": "1"})
@@ -216,19 +218,21 @@ class TestCounting:
 
 @pytest.mark.parametrize("restart", [False, True])
 class TestDelete:
-    def test_a_deleted_series_loses_them(self, store: Store, restart: bool) -> None:
+    def test_a_deleted_series_loses_its_attributes(self, store: Store, restart: bool) -> None:
         put(store, "a")
-        for token in ("a", "never given a value"):
+        for token in ("a", "without a value"):
             store.attributes.merge(SERIES, token, {"x": "1"})
         store.delete(SERIES, restart=restart)
-        for token in ("a", "never given a value"):
+        for token in ("a", "without a value"):
             assert store.attributes.all(SERIES, token) == {}
             assert not store.attributes.remove(SERIES, token, None)
         assert put(store, "a") == (1 if restart else 2)
         assert store.attributes.all(SERIES, "a") == {}
         assert store.attributes.merge(SERIES, "a", {"y": "2"}) == {"y": "2"}
 
-    def test_so_does_one_that_never_gave_a_value(self, store: Store, restart: bool) -> None:
+    def test_a_deleted_series_without_values_loses_its_attributes(
+        self, store: Store, restart: bool
+    ) -> None:
         for _ in range(2):
             store.attributes.merge(SERIES, "a", {"x": "1"})
             store.delete(SERIES, restart=restart)
@@ -236,7 +240,9 @@ class TestDelete:
         assert put(store, "a") == 1
         assert store.attributes.all(SERIES, "a") == {}
 
-    def test_so_does_one_that_was_deleted_before(self, store: Store, restart: bool) -> None:
+    def test_a_series_that_is_deleted_again_loses_its_attributes(
+        self, store: Store, restart: bool
+    ) -> None:
         put(store, "a")
         put(store, "b")
         store.delete(SERIES, restart=restart)
@@ -248,13 +254,15 @@ class TestDelete:
         assert put(store, "a") == (1 if restart else 3)
         assert store.attributes.all(SERIES, "a") == {}
 
-    def test_its_neighbours_keep_theirs(self, store: Store, restart: bool) -> None:
+    def test_a_delete_does_not_affect_attributes_of_other_series(
+        self, store: Store, restart: bool
+    ) -> None:
         for series in (SERIES, OTHER):
             store.attributes.merge(series, "a", {"x": "1"})
         store.delete(SERIES, restart=restart)
         assert store.attributes.all(OTHER, "a") == {"x": "1"}
 
-    def test_many_lives_do_not_mix(self, store: Store, restart: bool) -> None:
+    def test_attributes_of_many_generations_do_not_mix(self, store: Store, restart: bool) -> None:
         for generation in range(12):
             if generation % 3:
                 put(store, "a")
@@ -267,7 +275,7 @@ class TestDelete:
 
 @pytest.fixture
 def reopened(durable_url: str) -> Iterator[Store]:
-    """A store opened on what another one, closed since, has left."""
+    """A store that opened the data of another, closed one."""
     first = open_store(durable_url)
     first.attributes.merge(SERIES, "a", {"x": "1", "y": "2"})
     first.attributes.remove(SERIES, "a", "y")
@@ -279,7 +287,7 @@ def reopened(durable_url: str) -> Iterator[Store]:
     second.close()
 
 
-def test_everything_is_still_there_after_a_restart(reopened: Store) -> None:
+def test_a_reopened_store_contains_the_attributes(reopened: Store) -> None:
     assert reopened.attributes.all(SERIES, "a") == {"x": "1"}
     assert reopened.attributes.all(OTHER, "a") == {}
     assert put(reopened, "a") == 1
@@ -289,7 +297,7 @@ def test_everything_is_still_there_after_a_restart(reopened: Store) -> None:
 
 
 def at_once(*calls: Callable[[], Any]) -> list[Any]:
-    """The results of calls that begin at the same moment."""
+    """The results of calls that start at the same moment."""
     barrier = Barrier(len(calls))
 
     def call(each: Callable[[], Any]) -> Any:
@@ -303,7 +311,7 @@ def at_once(*calls: Callable[[], Any]) -> list[Any]:
 
 @pytest.fixture
 def stores(durable_url: str) -> Iterator[list[Store]]:
-    """All the servers that a store can have: one of a file, two of a database."""
+    """As many stores as the engine allows: one on a file, two on a database."""
     opened = [open_store(durable_url)]
     if durable_url.startswith("mongodb"):
         opened.append(open_store(durable_url))
@@ -313,7 +321,7 @@ def stores(durable_url: str) -> Iterator[list[Store]]:
 
 
 class TestRaces:
-    def test_merges_of_one_token_lose_nothing(self, stores: list[Store]) -> None:
+    def test_concurrent_merges_of_one_token_lose_nothing(self, stores: list[Store]) -> None:
         def merge(number: int) -> dict[str, str]:
             store = stores[number % len(stores)]
             for each in range(8):
@@ -326,7 +334,7 @@ class TestRaces:
         assert found.keys() == {f"{number}-{each}" for number in range(8) for each in range(8)}
         assert found in answers
 
-    def test_no_more_are_kept_than_there_may_be_and_each_merge_whole_or_not_at_all(
+    def test_concurrent_merges_are_atomic_and_stay_within_the_maximum(
         self, stores: list[Store]
     ) -> None:
         def merge(number: int) -> bool:
@@ -343,7 +351,7 @@ class TestRaces:
             name: value for each in expected for name, value in sorted(each.items())
         }
 
-    def test_the_first_value_and_the_first_attribute_of_a_series_meet(
+    def test_a_first_value_and_a_first_attribute_may_be_concurrent(
         self, stores: list[Store]
     ) -> None:
         for turn in range(15):
@@ -358,7 +366,7 @@ class TestRaces:
                 assert store.peek([series]) == [Entry(*series, "a", 1)]
 
     @pytest.mark.parametrize("counted", [False, True])
-    def test_a_merge_that_meets_a_delete_comes_before_or_after_it(
+    def test_a_merge_comes_before_or_after_a_concurrent_delete(
         self, stores: list[Store], counted: bool
     ) -> None:
         for turn in range(15):
@@ -378,7 +386,7 @@ class TestRaces:
         assert put(stores[0], "last") == (16 if counted else 1)
 
     @pytest.mark.parametrize("counted", [False, True])
-    def test_what_was_merged_before_a_delete_began_is_never_seen_after_it(
+    def test_attributes_merged_before_a_delete_are_never_returned_after_it(
         self, stores: list[Store], counted: bool
     ) -> None:
         merged = 0

@@ -1,4 +1,4 @@
-"""What an audit of a store finds, and what it must not take for a finding."""
+"""The findings of an audit, and the states that are not findings."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from semver import Version
 from contract.asking import BY, OTHER, SERIES, ask, put, put_any
 from monotron.model.semver import VersionName
 from monotron.model.series import INT64_MAX, Reuse, SeriesKey
+from monotron.runtime import Runtime
 from monotron.services.versions import VersionRequest
 from monotron.store import Store, open_store
 from monotron.store.audit import AuditSlice
@@ -43,10 +44,10 @@ def findings(store: Store) -> list[str]:
     return list(audited(store).findings)
 
 
-def give_versions(
+def assign_versions(
     store: Store, *steps: tuple[str, VersionRequest], name: str = "shop"
 ) -> list[str]:
-    """Give each token a version of the name, in turn."""
+    """Assign each token a version of the name, in order."""
 
     async def give() -> list[str]:
         versions = StoreServices(store).versions
@@ -63,7 +64,7 @@ def adopt(store: Store, version: str, name: str = "shop") -> None:
 
 @pytest.fixture
 def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So many that every end of a slice is met."""
+    """So small that tests reach every end of a slice."""
     for name, most in (("SERIES", 5), ("ENTRIES", 7), ("RELEASES", 4)):
         monkeypatch.setattr(sqlite_audit, f"{name}_IN_A_SLICE", most)
     for module in (audit, slices):
@@ -72,17 +73,17 @@ def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestAHealthyStore:
-    def test_that_is_empty_has_no_findings(self, store: Store) -> None:
+    def test_an_empty_store_has_no_findings(self, store: Store) -> None:
         assert audited(store) == AuditSlice()
 
-    def test_is_counted(self, store: Store) -> None:
+    def test_the_checked_rows_are_counted(self, store: Store) -> None:
         for token in "abcab":
             put(store, token)
         put_any(store, "a", OTHER)
-        give_versions(store, ("a", VersionRequest("minor")), ("b", VersionRequest()))
+        assign_versions(store, ("a", VersionRequest("minor")), ("b", VersionRequest()))
         assert audited(store) == AuditSlice((), series=4, entries=8, releases=2)
 
-    def test_may_have_raises_and_ends_of_lives(self, store: Store) -> None:
+    def test_advances_and_deletes_are_not_findings(self, store: Store) -> None:
         put(store, "a")
         store.advance_to(SERIES, 41, BY)
         assert findings(store) == []
@@ -104,13 +105,13 @@ class TestAHealthyStore:
             put(store, "z", series=OTHER)
         assert findings(store) == []
 
-    def test_may_have_a_raise_as_the_first_of_a_life(self, store: Store) -> None:
+    def test_an_advance_as_the_first_entry_is_not_a_finding(self, store: Store) -> None:
         store.advance_to(SERIES, 41, BY)
         assert audited(store) == AuditSlice((), series=1, entries=1)
         put(store, "a")
         assert audited(store) == AuditSlice((), series=1, entries=2)
 
-    def test_may_have_attributes_without_a_series(self, store: Store) -> None:
+    def test_attributes_without_values_are_not_a_finding(self, store: Store) -> None:
         store.attributes.merge(SERIES, "a", {"x": "1"})
         assert audited(store) == AuditSlice()
         put(store, "a")
@@ -119,16 +120,18 @@ class TestAHealthyStore:
         store.delete(OTHER, restart=False)
         assert audited(store) == AuditSlice()
 
-    def test_may_have_long_ledgers_and_many_series(self, store: Store, small_slices: None) -> None:
+    def test_long_ledgers_and_many_series_are_checked(
+        self, store: Store, small_slices: None
+    ) -> None:
         store.allocate([ask(f"{number}") for number in range(40)])
         many = [SeriesKey(1 + number % 2, f"s{number}") for number in range(40)]
         store.allocate([ask("t", Reuse.ANY, series) for series in many])
         store.allocate([ask(f"{number}", series=OTHER) for number in range(21)])
-        give_versions(store, *((f"{number}", VersionRequest()) for number in range(15)))
+        assign_versions(store, *((f"{number}", VersionRequest()) for number in range(15)))
         assert audited(store) == AuditSlice((), series=43, entries=116, releases=15)
 
-    def test_may_have_versions_of_all_kinds(self, store: Store) -> None:
-        given = give_versions(
+    def test_versions_of_all_kinds_are_not_findings(self, store: Store) -> None:
+        given = assign_versions(
             store,
             ("a", VersionRequest("minor", label="rc")),
             ("b", VersionRequest("minor", label="rc")),
@@ -150,17 +153,17 @@ class TestAHealthyStore:
         adopt(store, "4.5.6")
         adopt(store, "7.0.0")
         adopt(store, "0.3.0", name="other")
-        give_versions(store, ("g", VersionRequest()))
+        assign_versions(store, ("g", VersionRequest()))
         assert findings(store) == []
 
     @pytest.mark.parametrize("component", ["-major", "-minor-v1", "-patch-v1.1"])
     @pytest.mark.parametrize("restart", [False, True])
-    def test_may_have_components_that_were_restarted(
+    def test_a_restarted_component_series_is_not_a_finding(
         self, store: Store, component: str, restart: bool
     ) -> None:
         steps = ("major", "minor", "minor", "patch", "patch")
-        give_versions(store, *((bump, VersionRequest(bump)) for bump in steps))  # type: ignore[arg-type]
-        give_versions(
+        assign_versions(store, *((bump, VersionRequest(bump)) for bump in steps))  # type: ignore[arg-type]
+        assign_versions(
             store,
             ("x", VersionRequest()),
             ("y", VersionRequest("minor")),
@@ -169,23 +172,21 @@ class TestAHealthyStore:
         series = SeriesKey(1, f"shop{component}")
         store.delete(series, restart=restart)
         assert findings(store) == []
-        put(store, "by hand", series=series)
+        put(store, "directly", series=series)
         assert findings(store) == []
-        give_versions(store, ("a", VersionRequest()), ("b", VersionRequest("minor")))
+        assign_versions(store, ("a", VersionRequest()), ("b", VersionRequest("minor")))
         assert findings(store) == []
 
-    def test_may_have_an_adoption_that_a_crash_cut_short(self, store: Store) -> None:
-        give_versions(store, ("a", VersionRequest()))
+    def test_an_adoption_that_a_crash_interrupted_is_not_a_finding(self, store: Store) -> None:
+        assign_versions(store, ("a", VersionRequest()))
         adopted = StoreServices(store).versions._adoption
         adopted._state.advance_all_to = lambda *_: None  # type: ignore[method-assign]
         adopted.adopt(VersionName(1, "shop"), Version(4, 5, 6), BY)
         assert findings(store) == []
 
 
-class TestBesideOthers:
-    def test_what_is_given_raised_and_deleted_meanwhile_is_no_finding(
-        self, store: Store, small_slices: None
-    ) -> None:
+class TestConcurrentWrites:
+    def test_concurrent_writes_are_not_findings(self, store: Store, small_slices: None) -> None:
         series = [SeriesKey(1, f"s{number:02}") for number in range(60)]
         store.allocate([ask("t", Reuse.ANY, each) for each in series])
         store.allocate([ask(f"{number}") for number in range(30)])
@@ -200,14 +201,14 @@ class TestBesideOthers:
             if turns == 4:
                 store.delete(SERIES, restart=False)
             if turns % 10 == 0:
-                give_versions(store, (f"{turns}", VersionRequest()))
+                assign_versions(store, (f"{turns}", VersionRequest()))
         assert turns > 10
         assert found == []
         assert findings(store) == []
 
 
 class Sqlite:
-    """Rows of an SQLite store, changed by hand, with nothing that would prevent it."""
+    """The rows of an SQLite store, changed directly, without constraints that prevent it."""
 
     def __init__(self, store: SqliteStore) -> None:
         self.run = store._file._connection.execute
@@ -225,17 +226,17 @@ GENERATION = "(SELECT generation FROM series WHERE key = 'some-great-service')"
 
 IN_SQLITE: list[tuple[str, list[str], list[str]]] = [
     (
-        "a hole",
+        "a gap",
         [f"DELETE FROM entries WHERE generation = {GENERATION} AND value = 2"],
         [f"{WEB} has no entry for 2, and no advance explains the gap."],
     ),
     (
-        "a large hole",
+        "a large gap",
         [f"DELETE FROM entries WHERE generation = {GENERATION} AND value IN (2, 3)"],
         [f"{WEB} has no entry for 2 to 3, and no advance explains the gap."],
     ),
     (
-        "a hole that a later raise does not explain",
+        "a gap that a later advance does not explain",
         [
             f"DELETE FROM entries WHERE generation = {GENERATION} AND value = 2",
             f"UPDATE entries SET token = NULL WHERE generation = {GENERATION} AND value = 4",
@@ -278,12 +279,12 @@ IN_SQLITE: list[tuple[str, list[str], list[str]]] = [
         [f"{WEB} has the current token None, but its ledger has 'e' for 5."],
     ),
     (
-        "a dead head with a ledger",
+        "an inactive head with a ledger",
         [f"UPDATE series SET is_active = 0, token = NULL WHERE generation = {GENERATION}"],
         [f"{WEB} is deleted, but has a current token or entries."],
     ),
     (
-        "a living ledger among the garbage",
+        "a ledger marked for deletion",
         [f"INSERT INTO deleted_generations VALUES ({GENERATION})"],
         [f"{WEB} has a ledger that is marked for deletion."],
     ),
@@ -301,7 +302,7 @@ IN_SQLITE: list[tuple[str, list[str], list[str]]] = [
         [f"{WEB} has two entries for 2."],
     ),
     (
-        "a value that is no integer",
+        "a value that is not an integer",
         [
             "LAX series",
             "LAX entries",
@@ -350,17 +351,17 @@ IN_SQLITE: list[tuple[str, list[str], list[str]]] = [
         ],
     ),
     (
-        "a version at another place",
+        "a wrong sort key",
         ["UPDATE releases SET sort_key = '~' WHERE version = '0.1.1'"],
         [f"{B} has the sort key '~' of another version."],
     ),
     (
-        "a final version that says it is none",
+        "a final version recorded as a pre-release",
         ["UPDATE releases SET final = 0 WHERE version = '0.1.1'"],
         [f"{B} is recorded as a pre-release with the label ''."],
     ),
     (
-        "a pre-release in another channel",
+        "a pre-release with another label",
         ["UPDATE releases SET label = 'beta' WHERE version = '0.2.0-rc.1'"],
         [f"{C} is recorded as a pre-release with the label 'beta'."],
     ),
@@ -386,28 +387,26 @@ class TestSqliteRows:
         [row[1:] for row in IN_SQLITE],
         ids=[row[0].replace(" ", "-") for row in IN_SQLITE],
     )
-    def test_that_contradict_one_another_are_found(
-        self, statements: list[str], expected: list[str]
-    ) -> None:
+    def test_contradicting_rows_are_found(self, statements: list[str], expected: list[str]) -> None:
         store = open_store("sqlite://")
         assert isinstance(store, SqliteStore)
-        ruinable(store)
+        fill(store)
         rows = Sqlite(store)
         for statement in statements:
             rows.lax(statement[4:]) if statement.startswith("LAX ") else rows.run(statement)
         assert findings(store) == expected
         store.close()
 
-    def test_of_a_component_below_what_was_released_are_found(self) -> None:
+    def test_a_component_series_below_a_release_is_found(self) -> None:
         now = [1_700_000_000.0]
 
         def clock() -> float:
             now[0] += 1
             return now[0]
 
-        store = open_store("sqlite://", clock=clock)
+        store = open_store("sqlite://", runtime=Runtime(clock=clock))
         assert isinstance(store, SqliteStore)
-        give_versions(
+        assign_versions(
             store, ("a", VersionRequest("minor")), ("b", VersionRequest()), ("c", VersionRequest())
         )
         rows = Sqlite(store)
@@ -421,10 +420,10 @@ class TestSqliteRows:
         )
         store.close()
 
-    def test_in_a_damaged_file_are_found_when_nobody_else_needs_it(self) -> None:
+    def test_a_damaged_file_is_found_if_no_one_else_uses_it(self) -> None:
         store = open_store("sqlite://")
         assert isinstance(store, SqliteStore)
-        ruinable(store)
+        fill(store)
         rows = Sqlite(store)
         rows.run("PRAGMA ignore_check_constraints = OFF")
         assert not any(each.findings for each in store.audit(alone=True))
@@ -438,13 +437,13 @@ class TestSqliteRows:
         store.close()
 
 
-def ruinable(store: Store) -> None:
+def fill(store: Store) -> None:
     """A series with a, b, c, d and e, another, attributes, and some versions."""
     for token in "abcde":
         put(store, token)
     store.attributes.merge(SERIES, "a", {"x": "1"})
     put(store, "a", series=OTHER)
-    give_versions(
+    assign_versions(
         store,
         ("a", VersionRequest("minor")),
         ("b", VersionRequest()),
@@ -489,9 +488,9 @@ def twice(collection: str, condition: dict[str, Any], **fields: Any) -> Ruin:
 
 
 IN_MONGODB: list[tuple[str, Ruin, list[str]]] = [
-    ("a hole", lost(2), [f"{WEB} has no entry for 2, and no advance explains the gap."]),
+    ("a gap", lost(2), [f"{WEB} has no entry for 2, and no advance explains the gap."]),
     (
-        "a large hole",
+        "a large gap",
         lost(2, 3),
         [f"{WEB} has no entry for 2 to 3, and no advance explains the gap."],
     ),
@@ -526,7 +525,7 @@ IN_MONGODB: list[tuple[str, Ruin, list[str]]] = [
         [f"{WEB} has 'x' for 5 in its batch, but 'e' in its ledger."],
     ),
     (
-        "a dead head with a token",
+        "an inactive head with a token",
         head(batch=[]),
         [f"{WEB} is deleted, but has a current token."],
     ),
@@ -546,12 +545,12 @@ IN_MONGODB: list[tuple[str, Ruin, list[str]]] = [
         [f"{WEB} has an entry with 2 (int), which is not a 64-bit integer."],
     ),
     (
-        "an entry that is no integer",
+        "an entry that is not an integer",
         lambda database: (lost(2)(database), entry(2.0)(database)),
         [f"{WEB} has an entry with 2.0 (float), which is not a 64-bit integer."],
     ),
     (
-        "a head that is no integer",
+        "a head that is not an integer",
         head(value=9.3e18),
         [f"{WEB} is at 9.3e+18 (float), which is not a 64-bit integer."],
     ),
@@ -582,17 +581,17 @@ IN_MONGODB: list[tuple[str, Ruin, list[str]]] = [
         ["The token 'a' has two releases of 'shop' in account 1, both with the label ''."],
     ),
     (
-        "a version at another place",
+        "a wrong sort key",
         release("0.1.1", sort_key="~"),
         [f"{B} has the sort key '~' of another version."],
     ),
     (
-        "a final version that says it is none",
+        "a final version recorded as a pre-release",
         release("0.1.1", final=False),
         [f"{B} is recorded as a pre-release with the label ''."],
     ),
     (
-        "a pre-release in another channel",
+        "a pre-release with another label",
         release("0.2.0-rc.1", label="beta"),
         [f"{C} is recorded as a pre-release with the label 'beta'."],
     ),
@@ -602,7 +601,7 @@ IN_MONGODB: list[tuple[str, Ruin, list[str]]] = [
         [f"{B} has a version that Monotron does not assign.".replace("0.1.1", "1.2")],
     ),
     (
-        "a time that is no integer",
+        "a time that is not an integer",
         release("0.1.1", created_at=1.5),
         [f"{B} has a time that is not a 64-bit integer."],
     ),
@@ -620,7 +619,7 @@ IN_MONGODB: list[tuple[str, Ruin, list[str]]] = [
 @pytest.fixture
 def mongo(database_url: str) -> Iterator[tuple[MongoStore, Any]]:
     store = open_store(database_url)
-    ruinable(store)
+    fill(store)
     store.delete(SERIES, restart=True)
     for token in "abcd":
         put(store, token)
@@ -646,7 +645,7 @@ class TestMongoDocuments:
         [row[1:] for row in IN_MONGODB],
         ids=[row[0].replace(" ", "-") for row in IN_MONGODB],
     )
-    def test_that_contradict_one_another_are_found(
+    def test_contradicting_rows_are_found(
         self, mongo: tuple[MongoStore, Any], ruin: Ruin, expected: list[str]
     ) -> None:
         store, database = mongo
@@ -654,16 +653,14 @@ class TestMongoDocuments:
         ruin(database)
         assert findings(store) == expected
 
-    def test_of_a_batch_that_is_not_sealed_yet_are_no_finding(
-        self, mongo: tuple[MongoStore, Any]
-    ) -> None:
+    def test_an_unsealed_batch_is_not_a_finding(self, mongo: tuple[MongoStore, Any]) -> None:
         store, database = mongo
         head(value=Int64(8), token="h", batch=["f", "g", "h"])(database)
         assert audited(store) == AuditSlice((), series=5, entries=12, releases=3)
         head(value=Int64(100), token="h", batch=[None, "g", "h"])(database)
         assert findings(store) == []
 
-    def test_are_read_along_an_index(self, mongo: tuple[MongoStore, Any]) -> None:
+    def test_ledgers_are_read_along_an_index(self, mongo: tuple[MongoStore, Any]) -> None:
         _, database = mongo
         order = [(field, 1) for field in ("account", "key", "generation", "value")]
         conditions = [

@@ -1,4 +1,4 @@
-"""What every store promises of the records of versions. Runs unchanged on all of them."""
+"""The guarantees of every store for releases. Runs unchanged on all stores."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +23,7 @@ def words(text: str) -> list[str]:
     return text.split()
 
 
-# SemVer 2.0.0 §11, lowest first: the specification's own examples, and what is easily got wrong.
+# SemVer 2.0.0 §11, lowest first: the examples of the specification, and frequent mistakes.
 IN_ORDER = words("""
     0.0.1-alpha.1 0.0.1 0.0.2 0.0.10 0.1.0-rc.1 0.1.0 0.2.0 0.10.0
     1.0.0-10a.1 1.0.0-1a.1 1.0.0-1a.2 1.0.0-9z.1 1.0.0-RC.1 1.0.0-Z.1 1.0.0-a.1
@@ -48,7 +48,7 @@ def release(
 
 
 def add(store: Store, *versions: str, product: VersionName = PRODUCT) -> list[Release]:
-    """Record versions, each with a token of its own: the version itself."""
+    """Add releases whose tokens are the texts of their versions."""
     added = [release(version, version, product) for version in versions]
     for each in added:
         assert store.releases.add(each) is each
@@ -60,7 +60,7 @@ def versions(releases: list[Release]) -> list[str]:
 
 
 def page(store: Store, product: VersionName = PRODUCT) -> list[str]:
-    """All versions in the records, the highest first."""
+    """All versions with a release, the highest first."""
     return versions(store.releases.page(product, sort_key_range()[1], 1000))
 
 
@@ -96,7 +96,7 @@ class TestAdd:
             release("1.4.2", None),
         ],
     )
-    def test_a_release_comes_back_as_it_went_in(self, store: Store, wanted: Release) -> None:
+    def test_a_release_is_returned_unchanged(self, store: Store, wanted: Release) -> None:
         assert store.releases.add(wanted) is wanted
         assert store.releases.at(PRODUCT, wanted.version) == wanted
         assert store.releases.page(PRODUCT, sort_key_range()[1], 10) == [wanted]
@@ -112,7 +112,7 @@ class TestAdd:
         assert page(store) == ["1.0.0"]
         assert at(store, "1.0.1") is None
 
-    def test_a_token_has_one_version_in_each_label(self, store: Store) -> None:
+    def test_a_token_has_one_version_per_label(self, store: Store) -> None:
         mine = ["1.0.0-rc.1", "1.0.0-RC.1", "1.0.0-rc1.1", "1.0.0-beta.1", "1.0.0"]
         first = [release(version) for version in mine]
         assert [store.releases.add(each) for each in first] == first
@@ -128,19 +128,21 @@ class TestAdd:
             assert at(store, version) == first
         assert store.releases.all_of_token(PRODUCT, "second") == []
 
-    def test_a_token_that_was_too_late_may_have_another_version(self, store: Store) -> None:
+    def test_a_token_whose_version_is_taken_may_get_another(self, store: Store) -> None:
         add(store, "1.0.0")
         assert store.releases.add(release("1.0.0")) is None
         assert store.releases.add(again := release("1.0.1")) is again
 
-    def test_what_the_token_has_goes_before_who_has_the_version(self, store: Store) -> None:
+    def test_the_release_of_the_token_takes_precedence_over_that_of_the_version(
+        self, store: Store
+    ) -> None:
         add(store, "1.0.0")
         first = release("1.0.1")
         store.releases.add(first)
         assert store.releases.add(release("1.0.0")) == first
 
     @pytest.mark.parametrize("wanted", [FULL, release("1.0.0")], ids=["pre-release", "final"])
-    def test_it_may_be_repeated(self, store: Store, wanted: Release) -> None:
+    def test_adding_a_release_may_be_repeated(self, store: Store, wanted: Release) -> None:
         for _ in range(3):
             assert store.releases.add(wanted) == wanted
         assert page(store) == [str(wanted.version)]
@@ -157,7 +159,7 @@ class TestAdd:
             assert store.releases.page(product, sort_key_range()[1], 10) == [each]
 
     @pytest.mark.parametrize("word", [*ODD_WORDS, "rc", "1.0.0", "~", "\x7f", "\U0010ffff"])
-    def test_names_and_tokens_come_back_as_they_went_in(self, store: Store, word: str) -> None:
+    def test_names_and_tokens_are_returned_unchanged(self, store: Store, word: str) -> None:
         product = VersionName(1, word)
         mine = [release(version, word, product, reason=word) for version in ("1.0.1-rc.1", "1.0.0")]
         for each in mine:
@@ -169,7 +171,7 @@ class TestAdd:
         assert store.releases.page(product, sort_key_range()[1], 10) == [theirs, *mine]
         assert store.releases.page(VersionName(1, f"{word}x"), sort_key_range()[1], 10) == []
 
-    def test_words_that_only_look_alike_are_different(self, store: Store) -> None:
+    def test_names_and_tokens_that_look_alike_are_different(self, store: Store) -> None:
         alike = ["é", "e\u0301", "E", "e", "e ", "$e", "e.e"]
         for number, word in enumerate(alike):
             store.releases.add(release(f"1.0.{number}", word))
@@ -182,14 +184,14 @@ class TestAdd:
             assert found is not None
             assert found.reason == word
 
-    def test_what_begins_together_comes_to_one_token_a_version(self, durable_store: Store) -> None:
+    def test_concurrent_adds_give_a_version_to_one_token(self, durable_store: Store) -> None:
         for turn in range(5):
             wanted = [release(f"1.0.{turn}", f"{turn}-{number}") for number in range(16)]
             with ThreadPoolExecutor(len(wanted)) as threads:
                 stand = list(threads.map(durable_store.releases.add, wanted))
             assert [each for each in stand if each] == [at(durable_store, f"1.0.{turn}")]
 
-    def test_what_begins_together_comes_to_one_version_a_token(self, durable_store: Store) -> None:
+    def test_concurrent_adds_give_a_token_one_version(self, durable_store: Store) -> None:
         for turn in range(5):
             wanted = [release(f"1.{turn}.{number}", f"{turn}") for number in range(16)]
             with ThreadPoolExecutor(len(wanted)) as threads:
@@ -200,35 +202,37 @@ class TestAdd:
 
 
 class TestAdopted:
-    """Records without a token."""
+    """Releases without a token."""
 
-    def test_any_number_of_versions_may_have_no_token(self, store: Store) -> None:
+    def test_many_versions_may_be_adopted(self, store: Store) -> None:
         adopted = [release(version, None) for version in ("1.0.0", "1.0.1", "2.0.0")]
         assert [store.releases.add(each) for each in adopted] == adopted
         assert store.releases.page(PRODUCT, sort_key_range()[1], 10) == adopted[::-1]
 
-    def test_their_versions_are_given_to_nobody(self, store: Store) -> None:
+    def test_an_adopted_version_is_not_assigned_to_a_token(self, store: Store) -> None:
         store.releases.add(adopted := release("1.0.0", None))
         assert store.releases.add(release("1.0.0")) is None
         assert at(store, "1.0.0") == adopted
 
-    def test_a_version_that_a_token_has_stays_with_it(self, store: Store) -> None:
+    def test_a_version_of_a_token_cannot_be_adopted(self, store: Store) -> None:
         store.releases.add(first := release("1.0.0"))
         assert store.releases.add(release("1.0.0", None)) is None
         assert at(store, "1.0.0") == first
 
-    def test_no_token_is_theirs(self, store: Store) -> None:
+    def test_an_adopted_version_belongs_to_no_token(self, store: Store) -> None:
         store.releases.add(release("1.0.0", None))
         for word in ("", "None", "null", "1.0.0"):
             assert store.releases.of_token(PRODUCT, word, None) is None
             assert store.releases.of_token(PRODUCT, word, "1.0.0") is None
             assert store.releases.all_of_token(PRODUCT, word) == []
 
-    def test_adding_one_may_be_repeated(self, store: Store) -> None:
+    def test_adopting_a_version_may_be_repeated(self, store: Store) -> None:
         adopted = release("1.0.0", None)
         assert [store.releases.add(adopted) for _ in range(2)] == [adopted, adopted]
 
-    def test_adopted_says_whether_one_lies_within_places(self, store: Store) -> None:
+    def test_adopted_returns_whether_a_range_contains_an_adopted_version(
+        self, store: Store
+    ) -> None:
         add(store, "1.2.58", "1.2.60", "1.3.0-rc.1")
         for version in ("1.2.59", "2.0.0"):
             store.releases.add(release(version, None))
@@ -243,7 +247,7 @@ class TestAdopted:
 
 
 class TestReads:
-    def test_what_was_never_recorded_is_not_there(self, store: Store) -> None:
+    def test_a_missing_release_is_not_found(self, store: Store) -> None:
         assert store.releases.of_token(PRODUCT, "token", None) is None
         assert store.releases.of_token(PRODUCT, "token", "rc") is None
         assert store.releases.all_of_token(PRODUCT, "token") == []
@@ -253,7 +257,7 @@ class TestReads:
         ] * 3
         assert page(store) == []
 
-    def test_a_channel_is_the_final_versions_or_one_label(self, store: Store) -> None:
+    def test_a_label_selects_its_pre_release_or_the_final_version(self, store: Store) -> None:
         for version in ("1.0.0-rc.1", "1.0.0"):
             store.releases.add(release(version))
         of_token = store.releases.of_token
@@ -262,14 +266,14 @@ class TestReads:
         assert of_token(PRODUCT, "token", "RC") is of_token(PRODUCT, "token", "r") is None
         assert of_token(PRODUCT, "Token", None) is None
 
-    def test_all_of_a_token_are_the_highest_first(self, store: Store) -> None:
+    def test_all_releases_of_a_token_are_listed_highest_first(self, store: Store) -> None:
         mine = ["2.0.0-alpha.10", "1.3.0-rc.9", "1.3.0-beta.10", "1.2.9", "0.0.1-RC.1"]
         for version in Random(1).sample(mine, len(mine)):
             store.releases.add(release(version))
             store.releases.add(release(f"7.{version[2:]}", "another"))
         assert versions(store.releases.all_of_token(PRODUCT, "token")) == mine
 
-    def test_a_version_is_found_as_it_is(self, store: Store) -> None:
+    def test_a_release_is_found_by_its_version(self, store: Store) -> None:
         there = ["1.0.0", "1.0.1-rc.1", "1.0.2-rc.10"]
         add(store, *there)
         absent = words("""
@@ -280,11 +284,11 @@ class TestReads:
         assert [version for version, release in found.items() if release] == there
 
     @pytest.mark.parametrize("seed", range(3))
-    def test_pages_are_in_the_order_of_semver(self, store: Store, seed: int) -> None:
+    def test_pages_are_ordered_as_in_semver(self, store: Store, seed: int) -> None:
         add(store, *Random(seed).sample(IN_ORDER, len(IN_ORDER)))
         assert page(store) == IN_ORDER[::-1]
 
-    def test_a_page_begins_below_a_place_and_stops_at_its_limit(self, store: Store) -> None:
+    def test_a_page_starts_below_a_sort_key_and_ends_at_its_limit(self, store: Store) -> None:
         add(store, *IN_ORDER)
         descending = IN_ORDER[::-1]
         for number, version in enumerate(descending):
@@ -306,14 +310,14 @@ class TestReads:
             ("1.0.0-zz", "1.0.0-z.1"),
         ],
     )
-    def test_a_page_may_begin_at_a_version_that_was_never_given(
+    def test_a_page_may_start_at_a_version_without_a_release(
         self, store: Store, before: str, first: str
     ) -> None:
         add(store, *IN_ORDER)
         below = sort_key(Version.parse(before))
         assert versions(store.releases.page(PRODUCT, below, 1)) == [first]
 
-    def test_the_newest_is_of_final_versions_of_others_or_of_all(self, store: Store) -> None:
+    def test_the_newest_version_is_final_or_a_pre_release_or_either(self, store: Store) -> None:
         add(store, "1.9.0", "1.10.0", "1.11.0-beta.2", "1.11.0-rc.9", "1.11.0-rc.10", "0.99.0")
         assert newest(store, sort_key_range(), final=True) == "1.10.0"
         assert newest(store, sort_key_range(), final=False) == "1.11.0-rc.10"
@@ -339,7 +343,7 @@ class TestReads:
             (Line(INT64_MAX, INT64_MAX), None, None),
         ],
     )
-    def test_the_newest_of_a_line_is_of_that_line(
+    def test_the_newest_version_of_a_line_belongs_to_the_line(
         self, store: Store, line: Line | None, final: str | None, pre: str | None
     ) -> None:
         add(store, "0.1.2", "0.10.0", "1.2.9", "1.2.10", "1.2.11-rc.1", "1.20.0", "1.21.0-rc.1")
@@ -363,7 +367,7 @@ class TestReads:
             ("0.1.3", "rc", None),
         ],
     )
-    def test_the_newest_of_a_target_and_label_is_of_both(
+    def test_the_newest_pre_release_has_the_target_and_label(
         self, store: Store, target: str, label: str, found: str | None
     ) -> None:
         add(store, "1.3.0-rc.9", "1.3.0-rc.10", "1.3.0-rc1.99", "1.3.0-RC.4", "1.3.0")
@@ -401,8 +405,8 @@ def any_version(draw: st.DrawFn) -> Version:
     return Version(*draw(cores), ".".join(pre) or None)
 
 
-class TestPlaces:
-    def test_they_sort_as_in_semver(self) -> None:
+class TestSortKeys:
+    def test_sort_keys_are_ordered_as_in_semver(self) -> None:
         table = [Version.parse(version) for version in IN_ORDER]
         assert sorted(table) == table
         assert sorted(table, key=sort_key) == table
@@ -410,15 +414,15 @@ class TestPlaces:
 
     @settings(deadline=None)
     @given(a=given_here(), b=given_here())
-    def test_two_versions_have_the_order_of_their_places(self, a: Version, b: Version) -> None:
+    def test_two_versions_have_the_order_of_their_sort_keys(self, a: Version, b: Version) -> None:
         assert (sort_key(a) < sort_key(b)) == (a < b)
         assert (sort_key(a) == sort_key(b)) == (a == b)
-        # Byte by byte, as the engines compare.
+        # Bytewise, as the engines compare.
         assert (sort_key(a).encode() < sort_key(b).encode()) == (a < b)
 
     @settings(deadline=None)
     @given(core=cores, pres=st.lists(st.tuples(labels, numbers), min_size=2, max_size=6))
-    def test_so_have_the_prereleases_of_one_target(
+    def test_pre_releases_of_a_target_have_the_order_of_their_sort_keys(
         self, core: tuple[int, int, int], pres: list[tuple[str, int]]
     ) -> None:
         them = [Version(*core, f"{label}.{number}") for label, number in pres]
@@ -427,7 +431,7 @@ class TestPlaces:
 
     @settings(deadline=None)
     @given(foreign=any_version(), data=st.data())
-    def test_any_other_version_has_one_between_its_neighbours(
+    def test_a_foreign_pre_release_has_a_sort_key_between_its_neighbours(
         self, foreign: Version, data: st.DataObject
     ) -> None:
         core = (foreign.major, foreign.minor, foreign.patch)
@@ -442,7 +446,7 @@ class TestPlaces:
 
     @settings(deadline=None)
     @given(version=given_here(), line=st.builds(Line, numbers, st.none() | numbers))
-    def test_a_line_holds_what_it_covers(self, version: Version, line: Line) -> None:
+    def test_the_range_of_a_line_contains_its_versions(self, version: Version, line: Line) -> None:
         for each in (line, Line(version.major), Line(version.major, version.minor)):
             first, end = sort_key_range(each)
             assert (first <= sort_key(version) < end) == each.covers(version)
@@ -451,7 +455,7 @@ class TestPlaces:
 
     @settings(deadline=None)
     @given(version=given_here(), target=cores, label=labels)
-    def test_a_target_and_label_hold_their_prereleases(
+    def test_the_range_of_a_target_and_label_contains_its_pre_releases(
         self, version: Version, target: tuple[int, int, int], label: str
     ) -> None:
         for core in (target, (version.major, version.minor, version.patch)):
@@ -462,11 +466,11 @@ class TestPlaces:
             assert (first <= sort_key(version) < end) == same
 
 
-class TestHeights:
-    def test_what_was_never_counted_has_the_height_0(self, store: Store) -> None:
+class TestHighWaterMarks:
+    def test_a_series_without_values_has_the_high_water_mark_0(self, store: Store) -> None:
         assert store.high_water_marks([SERIES]) == [0]
 
-    def test_a_height_is_the_last_value(self, store: Store) -> None:
+    def test_a_high_water_mark_is_the_last_value(self, store: Store) -> None:
         for token in "abc":
             put(store, token)
         assert store.high_water_marks([SERIES]) == [3]
@@ -475,14 +479,14 @@ class TestHeights:
         store.advance_to(SERIES, INT64_MAX, BY)
         assert store.high_water_marks([SERIES]) == [INT64_MAX]
 
-    def test_each_key_has_its_own_also_where_one_is_asked_for_twice(self, store: Store) -> None:
+    def test_a_high_water_mark_is_returned_for_each_requested_key(self, store: Store) -> None:
         put(store, "a")
         store.advance_to(OTHER, 7, BY)
         unknown = SeriesKey(2, SERIES.key)
         keys = [OTHER, SERIES, unknown, OTHER, SERIES, SERIES]
         assert store.high_water_marks(keys) == [7, 1, 0, 7, 1, 1]
 
-    def test_a_delete_keeps_it_and_a_restart_does_not(self, store: Store) -> None:
+    def test_a_delete_keeps_the_high_water_mark_and_a_restart_resets_it(self, store: Store) -> None:
         for token in "abc":
             put(store, token)
         put(store, "a", series=OTHER)
@@ -493,27 +497,27 @@ class TestHeights:
         put(store, "b")
         assert store.high_water_marks([SERIES, OTHER]) == [1, 1]
 
-    def test_looking_changes_nothing(self, store: Store) -> None:
+    def test_reading_high_water_marks_changes_nothing(self, store: Store) -> None:
         store.high_water_marks([SERIES, OTHER])
         assert store.peek([SERIES]) == [None]
         assert store.series_page(1, "", "", 10) == []
         assert put(store, "a") == 1
 
-    def test_every_step_is_seen_at_once(self, store: Store) -> None:
+    def test_every_allocation_changes_the_high_water_mark_at_once(self, store: Store) -> None:
         for value in range(1, 20):
             assert put(store, f"token-{value}") == value
             assert store.high_water_marks([SERIES, OTHER]) == [value, 0]
 
 
-class TestRaises:
-    """`entry(series, None)`: what a series was last raised to."""
+class TestAdvances:
+    """`entry(series, None)`: the entry of the last advance."""
 
-    def test_a_series_that_was_never_raised_has_none(self, store: Store) -> None:
+    def test_a_series_without_an_advance_has_no_entry_of_one(self, store: Store) -> None:
         assert store.entry(SERIES, None) is None
         put(store, "a")
         assert store.entry(SERIES, None) is None
 
-    def test_it_is_the_last_raise_whatever_was_counted_since(self, store: Store) -> None:
+    def test_the_entry_of_the_last_advance_is_returned(self, store: Store) -> None:
         put(store, "a")
         store.advance_to(SERIES, 41, BY)
         assert store.entry(SERIES, None) == Entry(1, SERIES.key, None, 41)
@@ -524,12 +528,12 @@ class TestRaises:
         store.advance_to(SERIES, 60, BY)
         assert store.entry(SERIES, None) == Entry(1, SERIES.key, None, 60)
 
-    def test_a_raise_to_where_the_series_stands_is_none(self, store: Store) -> None:
+    def test_an_advance_to_the_current_value_has_no_entry(self, store: Store) -> None:
         put(store, "a")
         store.advance_to(SERIES, 1, BY)
         assert store.entry(SERIES, None) is None
 
-    def test_it_ends_with_the_life_of_the_series(self, store: Store) -> None:
+    def test_the_entry_of_an_advance_ends_with_the_generation(self, store: Store) -> None:
         for restart in (False, True):
             height = store.high_water_marks([SERIES])[0] + 41
             store.advance_to(SERIES, height, BY)
@@ -539,7 +543,7 @@ class TestRaises:
             put(store, "a")
             assert store.entry(SERIES, None) is None
 
-    def test_it_is_of_its_series(self, store: Store) -> None:
+    def test_the_entry_of_an_advance_belongs_to_its_series(self, store: Store) -> None:
         store.advance_to(OTHER, 41, BY)
         put(store, "a")
         assert store.entry(SERIES, None) is None
@@ -547,7 +551,7 @@ class TestRaises:
 
 @pytest.fixture
 def reopened(durable_url: str) -> Iterator[Store]:
-    """A store opened on what another one, closed since, has left."""
+    """A store that opened the data of another, closed one."""
     first = open_store(durable_url)
     first.releases.add(FULL)
     first.releases.add(release("1.4.2", None))
@@ -559,7 +563,7 @@ def reopened(durable_url: str) -> Iterator[Store]:
 
 
 class TestReopened:
-    def test_everything_is_still_there(self, reopened: Store) -> None:
+    def test_a_reopened_store_contains_the_releases(self, reopened: Store) -> None:
         adopted = release("1.4.2", None)
         assert reopened.releases.page(PRODUCT, sort_key_range()[1], 10) == [adopted, FULL]
         assert reopened.releases.add(FULL._replace(version=Version.parse("2.0.0-rc.1"))) == FULL

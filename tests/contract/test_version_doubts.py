@@ -13,8 +13,6 @@ from monotron.errors import (
     MonotronError,
     SeriesExhausted,
     StoreUnavailable,
-    TokenTaken,
-    in_doubt,
 )
 from monotron.model import conventional_commits as commits
 from monotron.model.allocation import AllocationRequest
@@ -140,20 +138,8 @@ class TestApplied:
 
         assert run(store, call).applied == "no"
 
-    def test_a_copy_of_an_error_in_doubt_differs_in_applied_only(self) -> None:
-        taken = TokenTaken("It has another.", version="1.3.0", bump="minor")
-        with pytest.raises(TokenTaken) as raised, in_doubt():
-            raise taken
-        copy = raised.value
-        assert (taken.applied, copy.applied) == ("no", "unknown")
-        assert (copy.detail, str(copy), copy.members()) == (
-            taken.detail,
-            str(taken),
-            taken.members(),
-        )
 
-
-class TestMeanwhile:
+class TestConcurrentChanges:
     """Changes by another request between two store calls of this one."""
 
     @pytest.mark.parametrize(
@@ -211,6 +197,24 @@ class TestMeanwhile:
 
         assert run(store, call) == "1.2.58"
 
+    def test_a_prerelease_of_a_concurrently_released_target_gets_the_next_target(
+        self, durable_store: Store
+    ) -> None:
+        async def release(services: Services) -> str:
+            return await services.next("U", VersionRequest(bump="minor"))
+
+        async def call(services: Services) -> str:
+            await services.adopt("1.2.57")
+
+            def release_and_record(method: Callable[..., Any], *args: Any) -> Any:
+                assert run(durable_store, release) == "1.3.0"
+                return method(*args)
+
+            replace_once(services.versions, "_record", release_and_record, with_method=True)
+            return await services.next("T", RC)
+
+        assert run(durable_store, call) == "1.4.0-rc.1"
+
     def test_commit_messages_are_read_once(
         self, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -258,7 +262,7 @@ class TestMeanwhile:
         store.close()
 
 
-class TestSkipped:
+class TestRetryAfterCrash:
     """A retry after a crash skips at most the value that cannot be used."""
 
     @pytest.mark.parametrize(

@@ -65,6 +65,17 @@ def test_each_version_is_an_entry_of_one_series(durable_store: Store) -> None:
     asyncio.run(run())
 
 
+def test_a_bump_advances_restarted_series_to_the_records(durable_store: Store) -> None:
+    async def run() -> None:
+        notation = Notation(durable_store)
+        for request in ("2.3.0", "restart major", "restart minor-v2", "a"):
+            await notation.prepare(request)
+
+    asyncio.run(run())
+    expected = {"major": (None, 2), "minor-v2": (None, 3), "patch-v2.3": ("a", 1)}
+    assert series_of(durable_store) == expected
+
+
 def test_names_are_compared_exactly(durable_store: Store) -> None:
     names = ["a", "A", "\u00e9", "e\u0301", "\u212b", "\u00c5", "a ", "a/b", "a_", "ab", "a%", "a."]
 

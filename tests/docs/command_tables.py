@@ -1,4 +1,4 @@
-"""Write the tables of docs/commands.md: `PYTHONPATH=tests python -m docs.command_tables`.
+"""Write the tables of docs/commands.md: `make docs`.
 
 Each table is between two comments, `<!-- table: NAME -->` and `<!-- /table -->`. NAME is
 `commands`, `administration` or `common` for options that several commands share, or a command,

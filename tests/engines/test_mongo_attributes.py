@@ -1,4 +1,4 @@
-"""Attributes in MongoDB: each interleaving that they have an answer to, on a real replica set."""
+"""Attributes in MongoDB: every interleaving that the store handles, on a real replica set."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -43,7 +43,7 @@ def other(opened: Opened) -> MongoStore:
 
 
 def wire_heads(store: MongoStore, *script: Callable[[Call], Any]) -> Wire:
-    """What becomes of the next writes of heads."""
+    """Script the next writes of heads."""
     wire = Wire(store._heads._series, "bulk_write")
     wire.script = list(script)
     store._heads._series = wire  # type: ignore[assignment]
@@ -51,7 +51,7 @@ def wire_heads(store: MongoStore, *script: Callable[[Call], Any]) -> Wire:
 
 
 def wire(store: MongoStore, *script: Callable[[Call], Any]) -> Wire:
-    """What becomes of the next writes of attributes."""
+    """Script the next writes of attributes."""
     wire = Wire(store.attributes._attributes, "update_one")
     wire.script = list(script)
     store.attributes._attributes = wire  # type: ignore[assignment]
@@ -67,12 +67,12 @@ def found(store: MongoStore) -> dict[str, str]:
 
 
 def generations(store: MongoStore) -> set[ObjectId]:
-    """Those that have documents."""
+    """Return the generations that have documents."""
     return {row["generation"] for row in store.attributes._attributes.find({})}
 
 
 class Late:
-    """A write that seems lost, and lands when told to."""
+    """A write that seems lost, and arrives when `arrive` is called."""
 
     def __init__(self) -> None:
         self._call: Call | None = None
@@ -81,8 +81,8 @@ class Late:
         self._call = call
         raise AutoReconnect("no answer yet")
 
-    def lands(self) -> bool:
-        """Whether it changed anything."""
+    def arrive(self) -> bool:
+        """Apply the write. Return whether it changed anything."""
         assert self._call is not None
         try:
             result = self._call()
@@ -91,55 +91,55 @@ class Late:
         return bool(result.matched_count or result.upserted_id)
 
 
-class TestAnAttemptInDoubt:
+class TestWritesInDoubt:
     @pytest.fixture(params=[False, True], autouse=True)
     def made(self, store: MongoStore, request: pytest.FixtureRequest) -> bool:
-        """Whether the token has a document already: it is replaced then, and inserted else."""
+        """Whether the token has a document already, which is then replaced instead of inserted."""
         if request.param:
             merge(store, x="0")
         return bool(request.param)
 
-    def test_whose_answer_was_lost_is_found_by_its_stamp(self, store: MongoStore) -> None:
+    def test_a_write_with_a_lost_response_is_found_by_its_stamp(self, store: MongoStore) -> None:
         script = wire(store, answer_lost)
         assert merge(store, x="1") == {"x": "1"}
         assert script.script == []
 
-    def test_whose_request_was_lost_is_sent_again(self, store: MongoStore) -> None:
+    def test_a_write_with_a_lost_request_is_sent_again(self, store: MongoStore) -> None:
         script = wire(store, request_lost, request_lost)
         assert merge(store, x="1") == {"x": "1"}
         assert script.script == []
         assert found(store) == {"x": "1"}
 
-    def test_that_lands_late_undoes_nothing(self, store: MongoStore, other: MongoStore) -> None:
+    def test_a_late_write_undoes_nothing(self, store: MongoStore, other: MongoStore) -> None:
         late = Late()
         wire(store, late)
         assert merge(store, x="1") == {"x": "1"}
         assert merge(other, x="2") == {"x": "2"}
-        assert not late.lands()
+        assert not late.arrive()
         assert found(store) == {"x": "2"}
 
-    def test_that_lands_late_does_not_bring_back_what_was_removed(
+    def test_a_late_write_does_not_restore_removed_attributes(
         self, store: MongoStore, other: MongoStore
     ) -> None:
         late = Late()
         wire(store, late)
         merge(store, x="1")
         assert other.attributes.remove(SERIES, "a", None)
-        assert not late.lands()
+        assert not late.arrive()
         assert found(store) == {}
 
-    def test_that_lands_before_its_retry_applies_once(self, store: MongoStore) -> None:
+    def test_a_write_that_arrives_before_its_retry_is_applied_once(self, store: MongoStore) -> None:
         late = Late()
 
-        def lands_first(call: Call) -> Any:
-            assert late.lands()
+        def arrives_first(call: Call) -> Any:
+            assert late.arrive()
             return call()
 
-        wire(store, late, lands_first)
+        wire(store, late, arrives_first)
         assert merge(store, x="1") == {"x": "1"}
 
     @pytest.mark.parametrize("applied", [False, True])
-    def test_that_cannot_be_told_from_anothers_says_so(
+    def test_a_write_concurrent_with_another_one_is_reported_as_unknown(
         self, store: MongoStore, other: MongoStore, made: bool, applied: bool
     ) -> None:
         def another_comes_too(call: Call) -> Any:
@@ -152,11 +152,11 @@ class TestAnAttemptInDoubt:
         with pytest.raises(StoreUnavailable) as error:
             merge(store, x="1", y="1")
         assert error.value.applied == "unknown"
-        # The other's is not undone, whichever of the two came first.
+        # The other write is not undone, whichever came first.
         assert found(store) == ({"x": "2", "y": "1"} if applied else {"x": "2"})
         assert merge(store, x="1", y="1") == {"x": "1", "y": "1"}
 
-    def test_of_a_removal_is_found_by_its_stamp(self, store: MongoStore) -> None:
+    def test_a_removal_with_a_lost_response_is_found_by_its_stamp(self, store: MongoStore) -> None:
         merge(store, x="1", y="2")
         script = wire(store, answer_lost)
         assert store.attributes.remove(SERIES, "a", "x")
@@ -164,8 +164,8 @@ class TestAnAttemptInDoubt:
         assert found(store) == {"y": "2"}
 
 
-class TestAnother:
-    def test_merge_that_was_faster_is_merged_into(
+class TestConcurrentWrites:
+    def test_a_merge_is_repeated_after_a_faster_merge(
         self, store: MongoStore, other: MongoStore
     ) -> None:
         def another_wins(call: Call) -> Any:
@@ -175,7 +175,7 @@ class TestAnother:
         wire(store, another_wins, another_wins)
         assert merge(store, x="1") == {"x": "1", "y": "2"}
 
-    def test_merge_that_leaves_no_room_has_it_refused(
+    def test_a_merge_after_a_faster_merge_that_reached_the_limit_is_refused(
         self, store: MongoStore, other: MongoStore
     ) -> None:
         def another_fills_it(call: Call) -> Any:
@@ -187,7 +187,7 @@ class TestAnother:
             merge(store, y="1")
         assert "y" not in found(store)
 
-    def test_removal_that_was_faster_leaves_nothing_to_remove(
+    def test_a_removal_after_a_faster_removal_removes_nothing(
         self, store: MongoStore, other: MongoStore
     ) -> None:
         def another_wins(call: Call) -> Any:
@@ -200,8 +200,8 @@ class TestAnother:
 
 
 @pytest.mark.parametrize("counted", [False, True])
-class TestADelete:
-    def test_while_a_merge_is_under_way_ends_what_it_writes(
+class TestDeletes:
+    def test_a_delete_during_a_merge_ends_the_merged_attributes(
         self, store: MongoStore, other: MongoStore, counted: bool
     ) -> None:
         if counted:
@@ -218,7 +218,7 @@ class TestADelete:
             assert found(server) == {"y": "2"}
         assert put(store, "b") == (2 if counted else 1)
 
-    def test_is_not_undone_by_a_write_that_lands_later(
+    def test_a_delete_is_not_undone_by_a_late_write(
         self, store: MongoStore, other: MongoStore, counted: bool
     ) -> None:
         if counted:
@@ -228,15 +228,15 @@ class TestADelete:
         merge(store, x="1")
         (generation,) = generations(store)
         other.delete(SERIES, restart=True)
-        other.attributes.sweep((SERIES, generation), other._work())
+        other._sealer._sweep((SERIES, generation))
         assert generations(store) == set()
-        late.lands()
+        late.arrive()
         assert generations(store) <= {generation}
         assert found(store) == found(other) == {}
         assert put(other, "a") == 1
         assert found(store) == found(other) == {}
 
-    def test_whose_answer_was_lost_is_done(
+    def test_a_delete_with_a_lost_response_is_applied(
         self, store: MongoStore, other: MongoStore, counted: bool
     ) -> None:
         if counted:
@@ -247,7 +247,7 @@ class TestADelete:
         assert script.script == []
         assert found(store) == found(other) == {}
 
-    def test_that_another_delete_was_faster_than_is_done_with_it(
+    def test_a_delete_after_a_faster_delete_is_complete(
         self, store: MongoStore, other: MongoStore, counted: bool
     ) -> None:
         if counted:
@@ -256,7 +256,7 @@ class TestADelete:
 
         def another_deletes_too(call: Call) -> Any:
             other.delete(SERIES, restart=False)
-            merge(other, y="2")  # in the generation that comes after both
+            merge(other, y="2")  # in the generation after both
             return call()
 
         script = wire_heads(store, another_deletes_too)
@@ -264,7 +264,7 @@ class TestADelete:
         assert script.script == []
         assert found(store) == {"y": "2"}
 
-    def test_is_followed_by_a_sweep_of_the_old_life_only(
+    def test_a_delete_sweeps_the_old_generation_only(
         self, store: MongoStore, counted: bool
     ) -> None:
         if counted:
@@ -283,15 +283,17 @@ class TestADelete:
         assert store.attributes.all(OTHER, "a") == {"x": "1"}
 
 
-class TestABirth:
-    def test_whose_answer_was_lost_is_found(self, store: MongoStore, other: MongoStore) -> None:
+class TestNewSeries:
+    def test_a_creation_with_a_lost_response_is_found(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
         script = wire_heads(store, answer_lost)
         assert merge(store, x="1") == {"x": "1"}
         assert script.script == []
         assert found(other) == {"x": "1"}
 
     @pytest.mark.parametrize("lost", [False, True])
-    def test_that_a_first_value_was_faster_than_takes_its_life(
+    def test_a_creation_after_a_faster_first_value_uses_its_generation(
         self, store: MongoStore, other: MongoStore, lost: bool
     ) -> None:
         def another_counts(call: Call) -> Any:
@@ -304,7 +306,9 @@ class TestABirth:
         assert [put_any(store, token) for token in "ab"] == [1, 2]
         assert ledger(other) == [("a", 1), ("b", 2)]
 
-    def test_before_a_first_value_leaves_it_1(self, store: MongoStore, other: MongoStore) -> None:
+    def test_a_first_value_after_a_creation_is_1(
+        self, store: MongoStore, other: MongoStore
+    ) -> None:
         def another_merges(call: Call) -> Any:
             assert merge(other, x="1") == {"x": "1"}
             return call()
@@ -313,24 +317,24 @@ class TestABirth:
         assert put(store, "a") == 1
         assert found(store) == {"x": "1"}
 
-    def test_that_lands_late_changes_nothing(self, store: MongoStore, other: MongoStore) -> None:
+    def test_a_late_creation_changes_nothing(self, store: MongoStore, other: MongoStore) -> None:
         late = Late()
         wire_heads(store, late)
         assert merge(store, x="1") == {"x": "1"}
         assert [put(other, token) for token in "ab"] == [1, 2]
         with pytest.raises(Exception, match="duplicate key"):
-            late.lands()
+            late.arrive()
         assert found(store) == {"x": "1"}
         assert ledger(other) == [("a", 1), ("b", 2)]
 
-    def test_is_remembered_as_a_head_like_any(self, store: MongoStore, other: MongoStore) -> None:
+    def test_a_created_head_is_cached(self, store: MongoStore, other: MongoStore) -> None:
         merge(store, x="1")
         assert put(other, "a") == 1
         assert put(store, "b") == 2
         assert ledger(store) == [("a", 1), ("b", 2)]
 
 
-def test_user_text_is_never_the_name_of_a_field(store: MongoStore) -> None:
+def test_user_text_is_never_a_field_name(store: MongoStore) -> None:
     store.attributes.merge(SERIES, "a", {"$set": "1", "a.b": "2"})
     (row,) = store.attributes._attributes.find({})
     assert row["attributes"] == [{"name": "$set", "value": "1"}, {"name": "a.b", "value": "2"}]

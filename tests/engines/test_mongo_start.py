@@ -1,4 +1,4 @@
-"""What the MongoDB store makes of the server that it finds."""
+"""The MongoDB store checks the server when it starts."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 from contract.asking import ledger, put_any
 from monotron.errors import StartupError
 from monotron.store import open_store
-from monotron.store.mongo import client as connection
+from monotron.store.mongo import client as mongo_client
 from support.mongod import ReplicaSet, Standalone
 from support.server import Server
 
@@ -18,7 +18,7 @@ def standalone() -> Iterator[Standalone]:
         yield standalone
 
 
-def test_a_server_without_a_replica_set_counts_with_a_loud_warning(
+def test_a_server_without_a_replica_set_logs_a_warning(
     standalone: Standalone,
 ) -> None:
     with Server(standalone.url("alone")) as server:
@@ -30,33 +30,61 @@ def test_a_server_without_a_replica_set_counts_with_a_loud_warning(
         assert "a single server without a replica set" in server.log()
 
 
-def test_a_replica_set_brings_no_such_warning(new_database_url: str) -> None:
+def test_a_replica_set_logs_no_warning(new_database_url: str) -> None:
     with Server(new_database_url) as server:
         assert "replica set" not in server.log().replace("replicaSet", "")
 
 
-def test_a_url_without_a_database_is_refused(replica_set: ReplicaSet) -> None:
-    with pytest.raises(StartupError, match="names no database"):
+def test_a_url_without_a_database_is_rejected(replica_set: ReplicaSet) -> None:
+    with pytest.raises(StartupError, match="does not name a database"):
         open_store(replica_set.url("").partition("?")[0])
 
 
 @pytest.mark.parametrize("url", ["mongodb://", "mongodb://a:b:c/d", "mongodb://u:hunter2@[x/d"])
-def test_a_url_that_is_none_is_refused_without_its_password(url: str) -> None:
-    with pytest.raises(StartupError, match="cannot be used") as error:
+def test_an_invalid_url_is_rejected_without_showing_its_password(url: str) -> None:
+    with pytest.raises(StartupError, match="Invalid store URL") as error:
         open_store(url)
     assert "hunter2" not in str(error.value)
 
 
-def test_a_server_that_is_not_there_is_said_so_without_a_password(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(connection, "START_SECONDS", 0.2)
-    with pytest.raises(StartupError, match="does not answer") as error:
-        open_store("mongodb://user:hunter2@127.0.0.1:1/monotron")
-    assert "hunter2" not in str(error.value)
+@pytest.fixture
+def short_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mongo_client, "START_SECONDS", 0.5)
+    monkeypatch.setattr(mongo_client, "LOG_AFTER_SECONDS", 0.0)
 
 
-def test_a_set_that_may_lose_what_a_majority_took_is_refused() -> None:
+@pytest.mark.usefixtures("short_start")
+class TestAnUnusableServer:
+    def test_a_refused_connection_is_reported_without_the_password(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level("INFO", "monotron.store")
+        with pytest.raises(
+            StartupError, match=r"Cannot reach MongoDB.*connection refused"
+        ) as error:
+            open_store("mongodb://user:hunter2@127.0.0.1:1/monotron")
+        assert "hunter2" not in str(error.value)
+        waiting = (
+            "waiting for MongoDB at mongodb://127.0.0.1:1/monotron (connection refused), attempt"
+        )
+        assert waiting in caplog.text
+        assert "hunter2" not in caplog.text
+
+    def test_missing_authorization_is_reported(self, replica_set: ReplicaSet) -> None:
+        url = replica_set.url("monotron").replace("mongodb://", "mongodb://user:hunter2@")
+        with pytest.raises(StartupError, match="Not authorized by MongoDB") as error:
+            open_store(url)
+        assert "hunter2" not in str(error.value)
+
+    def test_a_replica_set_that_is_not_initialized_is_reported(self) -> None:
+        with Standalone.start(replica_set="rs") as server:
+            url = server.url("monotron")
+            for each in url, url.partition("?")[0]:
+                with pytest.raises(StartupError, match=r"not initialized\. Run rs\.initiate\(\)"):
+                    open_store(each)
+
+
+def test_a_replica_set_that_may_lose_majority_writes_is_rejected() -> None:
     with ReplicaSet.start(members=1) as replica_set, replica_set.client() as client:
         config = client.admin.command("replSetGetConfig")["config"]
         config["version"] += 1
@@ -66,15 +94,15 @@ def test_a_set_that_may_lose_what_a_majority_took_is_refused() -> None:
             open_store(replica_set.url("monotron"))
 
 
-def test_an_older_server_is_refused(
+def test_an_old_server_is_rejected(
     replica_set: ReplicaSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "MIN_SERVER", (6, 1))
-    with pytest.raises(StartupError, match=r"is 6\.0; Monotron needs 6\.1 or newer"):
+    monkeypatch.setattr(mongo_client, "MIN_SERVER", (6, 1))
+    with pytest.raises(StartupError, match=r"is too old: 6\.0\. Use 6\.1 or newer"):
         open_store(replica_set.url("monotron"))
 
 
-def test_a_second_start_finds_everything_in_its_place(new_database_url: str) -> None:
+def test_a_second_start_continues_with_the_existing_store(new_database_url: str) -> None:
     first = open_store(new_database_url)
     put_any(first, "a")
     second = open_store(new_database_url)
@@ -98,10 +126,10 @@ def test_a_database_of_an_unreleased_format_is_rejected(
     )
 
 
-@pytest.mark.parametrize(("said", "seconds"), [({}, 5), ({"connectTimeoutMS": 9000}, 9)])
-def test_a_connection_may_take_5_s_unless_the_url_says_otherwise(
-    replica_set: ReplicaSet, said: dict[str, int], seconds: float
+@pytest.mark.parametrize(("options", "seconds"), [({}, 5), ({"connectTimeoutMS": 9000}, 9)])
+def test_the_connection_timeout_is_5_s_unless_the_url_sets_one(
+    replica_set: ReplicaSet, options: dict[str, int], seconds: float
 ) -> None:
-    database, _ = connection.connect(replica_set.url("patience", **said))
+    database, _ = mongo_client.connect(replica_set.url("patience", **options))
     with database.client as client:
         assert client.options.pool_options.connect_timeout == seconds

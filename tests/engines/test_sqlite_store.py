@@ -1,4 +1,4 @@
-"""What is SQLite's own: its file, its settings, its errors."""
+"""Properties of the SQLite store only: its file, settings and errors."""
 
 import sqlite3
 import subprocess
@@ -38,7 +38,7 @@ def store(file: Path) -> Iterator[SqliteStore]:
 
 
 class Disk:
-    """A connection whose statements can be made to fail."""
+    """A connection whose statements fail on demand."""
 
     def __init__(self, store: SqliteStore) -> None:
         self._connection = store._file._connection
@@ -60,8 +60,8 @@ class Disk:
         return getattr(self._connection, name)
 
 
-class TestTheFile:
-    def test_is_written_ahead_fully_synced_and_locked(self, store: SqliteStore) -> None:
+class TestFile:
+    def test_the_file_has_the_required_settings(self, store: SqliteStore) -> None:
         read = {
             name: store._file._connection.execute(f"PRAGMA {name}").fetchone()[0]
             for name in ("journal_mode", "synchronous", "locking_mode", "wal_autocheckpoint")
@@ -73,7 +73,7 @@ class TestTheFile:
             "wal_autocheckpoint": 8000,
         }
 
-    def test_serves_one_store_at_a_time_in_a_process(
+    def test_a_file_is_used_by_one_store_of_a_process_at_a_time(
         self, store: SqliteStore, file: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         put(store, "a")
@@ -82,7 +82,7 @@ class TestTheFile:
             open_store(f"sqlite:///{file}")
         assert put(store, "b") == 2
 
-    def test_serves_one_server_at_a_time(self, store: SqliteStore, file: Path) -> None:
+    def test_a_file_is_used_by_one_server_at_a_time(self, store: SqliteStore, file: Path) -> None:
         command = [sys.executable, "-m", "monotron", "serve", "--listen", "127.0.0.1:0"]
         second = subprocess.run(
             [*command, "--store", f"sqlite:///{file}"], capture_output=True, text=True, timeout=60
@@ -92,8 +92,8 @@ class TestTheFile:
         assert f"error: another process has {file} open" in second.stderr
         assert "Traceback" not in second.stderr
 
-    def test_is_served_without_what_only_other_servers_need(self) -> None:
-        """PyJWT alone is a sixth of a server's start, and more than a third of a command's."""
+    def test_a_server_on_a_file_does_not_import_other_drivers(self) -> None:
+        """PyJWT alone takes a sixth of the start of a server, and a third of that of a command."""
         script = "import sys, monotron.cli.main, monotron.server, monotron.store.sqlite.store"
         loaded = subprocess.run(
             [sys.executable, "-c", f"{script}; print(*sys.modules)"],
@@ -104,7 +104,7 @@ class TestTheFile:
         assert "monotron.store.sqlite.store" in loaded
         assert not {"pymongo", "bson", "jwt", "cryptography"} & set(loaded)
 
-    def test_of_another_program_is_left_alone(self, file: Path) -> None:
+    def test_a_file_of_another_program_is_not_changed(self, file: Path) -> None:
         with sqlite3.connect(file) as connection:
             connection.execute("CREATE TABLE theirs (x)")
         connection.close()
@@ -117,12 +117,12 @@ class TestTheFile:
         assert tables == [("theirs",)]
         assert len(file.read_bytes()) == len(before)
 
-    def test_that_is_no_database_is_refused(self, file: Path) -> None:
+    def test_a_file_that_is_not_a_database_is_refused(self, file: Path) -> None:
         file.write_text("something else entirely, and long enough to be looked at" * 100)
         with pytest.raises(StartupError, match="cannot use"):
             open_store(f"sqlite:///{file}")
 
-    def test_of_a_newer_monotron_is_refused(self, file: Path) -> None:
+    def test_a_file_of_a_newer_monotron_is_refused(self, file: Path) -> None:
         open_store(f"sqlite:///{file}").close()
         with sqlite3.connect(file) as connection:
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
@@ -150,17 +150,17 @@ class TestTheFile:
             assert connection.execute("SELECT name FROM sqlite_schema").fetchall() == [("series",)]
         connection.close()
 
-    def test_in_a_folder_that_is_not_there_is_refused(self, tmp_path: Path) -> None:
+    def test_a_file_in_a_missing_directory_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(StartupError, match="unable to open"):
             open_store(f"sqlite:///{tmp_path}/nowhere/monotron.db")
 
     @pytest.mark.parametrize("url", ["sqlite://monotron.db", "sqlite:///", "sqlite:////"])
-    def test_must_be_named_with_three_or_four_slashes(self, url: str) -> None:
+    def test_a_url_requires_three_or_four_slashes(self, url: str) -> None:
         with pytest.raises(StartupError, match="three slashes"):
             open_store(url)
 
-    def test_is_made_once_by_many_at_the_same_time(self, file: Path) -> None:
-        """Each in its turn: the lock is handed on when a store closes."""
+    def test_concurrent_stores_create_a_file_once(self, file: Path) -> None:
+        """One after the other: a closed store releases the lock."""
         failures: list[BaseException] = []
 
         def open_and_put(number: int) -> None:
@@ -181,18 +181,18 @@ class TestTheFile:
         assert len(ledger(store)) == 4
         store.close()
 
-    def test_cannot_hold_a_value_beyond_int64(self, store: SqliteStore) -> None:
+    def test_a_row_cannot_contain_a_value_above_int64(self, store: SqliteStore) -> None:
         put(store, "a")
         with pytest.raises(sqlite3.IntegrityError):
             store._file._connection.execute("UPDATE series SET value = 9223372036854775807 + 1")
 
 
-class TestTheLog:
+class TestCheckpoints:
     @pytest.fixture(autouse=True)
     def soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("monotron.store.sqlite.file.CHECKPOINT_ROWS", 4)
 
-    def test_is_moved_into_the_file_once_it_is_worth_it(
+    def test_the_log_is_checkpointed_after_enough_changes(
         self, store: SqliteStore, file: Path
     ) -> None:
         store.allocate([ask_any("first")])
@@ -201,7 +201,7 @@ class TestTheLog:
         assert b"first" in file.read_bytes()
         assert b"second" in file.read_bytes()
 
-    def test_is_moved_by_a_step_only_when_its_callers_have_their_answers(
+    def test_the_log_is_checkpointed_after_a_batch_was_answered(
         self, store: SqliteStore, file: Path
     ) -> None:
         finish = store.begin_allocate([ask_any("first"), ask_any("second"), ask_any("third")])
@@ -210,7 +210,7 @@ class TestTheLog:
         store.after_commit()
         assert b"first" in file.read_bytes()
 
-    def test_that_cannot_be_moved_is_kept_and_moved_later(
+    def test_a_failed_checkpoint_is_repeated_later(
         self, store: SqliteStore, file: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         disk = Disk(store)
@@ -223,16 +223,14 @@ class TestTheLog:
         assert b"first" in file.read_bytes()
         assert store._file._connection is disk
 
-    def test_is_moved_when_the_count_of_changes_begins_anew(
+    def test_the_log_is_checkpointed_when_the_change_counter_wraps_around(
         self, store: SqliteStore, file: Path
     ) -> None:
         store._file._checkpointed = 2**31 - 1  # and from there SQLite counts on from -2**31
         store.allocate([ask_any("first")])
         assert b"first" in file.read_bytes()
 
-    def test_is_left_alone_while_somebody_else_has_the_file(
-        self, store: SqliteStore, file: Path
-    ) -> None:
+    def test_no_checkpoint_runs_during_a_transaction(self, store: SqliteStore, file: Path) -> None:
         first = store.begin_allocate([ask_any("first"), ask_any("second"), ask_any("third")])
         first()
         second = store.begin_allocate([ask_any("fourth")])
@@ -243,8 +241,8 @@ class TestTheLog:
         assert b"first" in file.read_bytes()
 
 
-class TestAnError:
-    def test_before_the_commit_means_not_applied(self, store: SqliteStore) -> None:
+class TestErrors:
+    def test_an_error_before_the_commit_means_not_applied(self, store: SqliteStore) -> None:
         put(store, "a")
         disk = Disk(store)
         disk.fails_at = "\nINSERT INTO entries"
@@ -256,7 +254,7 @@ class TestAnError:
         assert ledger(store) == [("a", 1), ("c", 2)]
 
     @pytest.mark.parametrize("written", [False, True])
-    def test_of_the_commit_itself_means_unknown(self, store: SqliteStore, written: bool) -> None:
+    def test_an_error_of_the_commit_means_unknown(self, store: SqliteStore, written: bool) -> None:
         put(store, "a")
         disk = Disk(store)
         disk.fails_at, disk.after = "COMMIT", written
@@ -264,21 +262,19 @@ class TestAnError:
             put_any(store, "b")
         assert error.value.applied == "unknown"
         assert store._file._connection is disk
-        # The file is opened anew, and the retry gets the value that it would have had.
+        # The file is reopened, and the retry gets the value that the first attempt would have got.
         assert put_any(store, "b") == 2
         assert store._file._connection is not disk
         assert ledger(store) == [("a", 1), ("b", 2)]
 
-    def test_tells_nobody_the_engines_own_words(self, store: SqliteStore) -> None:
+    def test_an_error_does_not_contain_the_text_of_the_engine(self, store: SqliteStore) -> None:
         disk = Disk(store)
         disk.fails_at = "COMMIT"
         with pytest.raises(MonotronError) as error:
             put(store, "a")
         assert "secret" not in error.value.detail
 
-    def test_of_a_full_disk_is_said_and_passes_when_there_is_space(
-        self, store: SqliteStore
-    ) -> None:
+    def test_a_full_disk_is_reported_until_there_is_space(self, store: SqliteStore) -> None:
         put_any(store, "a")
         (pages,) = store._file._connection.execute("PRAGMA page_count").fetchone()
         store._file._connection.execute(f"PRAGMA max_page_count = {pages}").fetchone()
@@ -294,7 +290,7 @@ class TestAnError:
         store.ping()
         assert put_any(store, "b") == given + 1
 
-    def test_of_rows_that_contradict_is_an_alarm(self, store: SqliteStore) -> None:
+    def test_contradicting_rows_are_an_internal_error(self, store: SqliteStore) -> None:
         put(store, "a")
         store._file._connection.execute(
             "INSERT INTO entries SELECT generation, 2, 'forged', 0, NULL FROM series WHERE key = ?",
@@ -305,9 +301,9 @@ class TestAnError:
         assert store.peek([SERIES]) == [Entry(*SERIES, "a", 1)]
 
 
-class TestAnErrorOfAttributes:
+class TestErrorsOfAttributes:
     @pytest.mark.parametrize("statement", ["\nINSERT INTO attributes", "\nINSERT INTO series"])
-    def test_before_the_commit_means_that_nothing_was_set(
+    def test_an_error_before_the_commit_means_that_no_attribute_was_set(
         self, store: SqliteStore, statement: str
     ) -> None:
         disk = Disk(store)
@@ -320,7 +316,9 @@ class TestAnErrorOfAttributes:
         assert store._file._connection.execute("SELECT count(*) FROM series").fetchone() == (0,)
 
     @pytest.mark.parametrize("written", [False, True])
-    def test_of_the_commit_means_unknown(self, store: SqliteStore, written: bool) -> None:
+    def test_an_error_of_the_commit_of_attributes_means_unknown(
+        self, store: SqliteStore, written: bool
+    ) -> None:
         disk = Disk(store)
         disk.fails_at, disk.after = "COMMIT", written
         with pytest.raises(StoreUnavailable) as error:
@@ -332,7 +330,7 @@ class TestAnErrorOfAttributes:
 
 
 class TestBackup:
-    def test_is_a_store_of_its_own(self, store: SqliteStore, tmp_path: Path) -> None:
+    def test_a_backup_is_an_independent_store(self, store: SqliteStore, tmp_path: Path) -> None:
         for token in "abc":
             put_any(store, token)
         store.backup(tmp_path / "copy.db")
@@ -343,8 +341,10 @@ class TestBackup:
         copy.close()
 
 
-class TestSweeping:
-    def test_entries_of_deleted_lives_go_by_and_by(self, store: SqliteStore) -> None:
+class TestDeletedGenerations:
+    def test_entries_of_deleted_generations_are_deleted_little_by_little(
+        self, store: SqliteStore
+    ) -> None:
         for generation in range(3):
             store.allocate([ask_any(f"{generation}-{number}") for number in range(500)])
             store.delete(SERIES, restart=True)
@@ -357,7 +357,9 @@ class TestSweeping:
         assert rows == (30,)
         assert garbage == (0,)
 
-    def test_so_do_their_attributes(self, store: SqliteStore) -> None:
+    def test_attributes_of_deleted_generations_are_deleted_little_by_little(
+        self, store: SqliteStore
+    ) -> None:
         for generation in range(3):
             if generation == 1:
                 put(store, "a")
@@ -376,7 +378,9 @@ class TestSweeping:
         assert garbage == (0,)
         assert store.attributes.all(SERIES, "a") == {"x": "1"}
 
-    def test_a_life_that_only_attributes_had_is_never_used_again(self, store: SqliteStore) -> None:
+    def test_a_generation_with_attributes_only_is_never_used_again(
+        self, store: SqliteStore
+    ) -> None:
         generations = set()
         for number in range(10):
             series = SeriesKey(1, str(number % 3))
@@ -388,7 +392,7 @@ class TestSweeping:
             store.delete(series, restart=False)
         assert len(generations) == 10
 
-    def test_a_life_is_never_used_again(self, store: SqliteStore) -> None:
+    def test_a_generation_is_never_used_again(self, store: SqliteStore) -> None:
         generations = set()
         for number in range(10):
             series = SeriesKey(1, str(number % 3))

@@ -1,34 +1,34 @@
-"""The faults as a whole: `python -m faults [--at-once N] [PART …]`, all parts if none is named.
+"""Run the long tier of the fault tests: `python -m faults [--at-once N] [PART …]`.
 
-Of several parts two run beside each other, unless N is another number.
+Without PART all parts run, N of them concurrently [default: 2].
 
-simulator   300,000 seeds of simulated worlds; `python -m faults.simulator` runs fewer, or one
-broken      stores broken on purpose, 100 seeds each, of which at least 99 must show it
-correct     the stores as they are, in 2,000 worlds of the same kind each: not one may be accused
+simulator   300,000 seeds of simulated worlds; `python -m simulation` runs one or a few
+broken      deliberately broken stores, 100 seeds each: at least 99 must detect the defect
+correct     the real stores in 2,000 worlds of the same kind each: none may be reported
 
-The others run tests of faults on real servers and real engines, each fault as often as
-docs/faults.md says. Those that need root or network namespaces say so.
+The other parts run the fault tests on real servers and engines, each as often as docs/faults.md
+states.
 
-kills       the server is killed, and the primary of the replica set; F4, F8, F11
-proxy       requests, answers and messages are lost, late, doubled, cut, slow, unanswered; F14
-nginx       two servers behind nginx (Debian's nginx-light), which repeats by itself; F15
-processes   a process of `serve --processes 2` is killed again and again
-members     a primary sleeps through the election of another, and secondaries are killed; F8, F9
-rollbacks   writes of a primary that nobody else has are rolled back; F10
-commands    each command of the protocol fails in each way that MongoDB knows; F12
-soak        all of these in any order for ten minutes, 100 of them; F22
-drains      servers are stopped with 50 requests under way, and restarted in turn; F17
-races       first values, a hot series, tokens in any order, many callers at once; F2, F3, F19
-cuts        the network between servers and members, and among members, is cut; F16. Needs root,
-            network namespaces, and iptables and iproute2 of Debian, which it installs
-power       the power fails under SQLite; F5; needs a C compiler
-disk        SQLite's disk fails to write or to sync, or is full; F6, F7; needs a C compiler, and
-            root, to mount file systems
-failpoints  the server ends, waits or fails at chosen points of its work; F13
-restores    backups under load, restored and raised; F21
+kills       the server and the primary of the replica set are killed; F4, F8, F11
+proxy       requests, responses and messages are lost, late, duplicated, cut or slow; F14
+nginx       two servers behind nginx (Debian's nginx-light), which repeats requests; F15
+processes   a process of `serve --processes 2` is killed repeatedly
+members     a primary is paused until another is elected, and secondaries are killed; F8, F9
+rollbacks   writes that only the old primary has are rolled back; F10
+commands    each MongoDB command fails in each possible way; F12
+soak        100 of these faults in random order for ten minutes; F22
+drains      servers are stopped with 50 requests in progress, and restarted in turn; F17
+races       first values, a hot series, tokens in any order, concurrent callers; F2, F3, F19
+cuts        the network between servers and members, and among members, is cut; F16. Requires
+            root and network namespaces, and installs iptables and iproute2
+power       the power fails under SQLite; F5. Requires a C compiler
+disk        SQLite's disk fails to write or to sync, or is full; F6, F7. Requires a C compiler, and
+            root to mount file systems
+failpoints  the server exits, waits or fails at chosen points; F13
+restores    backups under load are restored and fast-forwarded; F21
 clock       the wall clock jumps under a server; F18; needs a C compiler
-newer       rows with fields that this version does not know; F24
-leaks       many requests of all kinds, and broken ones, of one server; F25
+newer       rows with fields unknown to this version; F24
+leaks       many valid and broken requests to one server; F25
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from faults.broken import BROKEN, WORLDS, Broken, harsh_worlds
-from faults.simulated.profile import Emphasis
-from faults.simulated.simulation import MONGO, SQLITE
+from simulation.broken_stores import BROKEN, WORLDS, Broken, harsh_worlds
+from simulation.profile import Emphasis
+from simulation.scenario import MONGO, SQLITE
 from support.nginx import find_nginx
 
 BROKEN_SEEDS = 100
@@ -57,12 +57,12 @@ CUTS = Path(__file__).parent / "root" / "test_cuts.py"
 
 
 def simulator() -> bool:
-    return _run("-m", "faults.simulator", "--seeds", str(SIMULATED_SEEDS))
+    return _run("-m", "simulation", "--seeds", str(SIMULATED_SEEDS))
 
 
 def broken() -> bool:
-    """By the checker: from what callers were told alone, without the engine's rows."""
-    print(f"{'store':45} caught by the checker, of {BROKEN_SEEDS}")
+    """Run the broken stores. The checker sees the responses only, not the rows of the engine."""
+    print(f"{'store':45} detected, by the checker, of {BROKEN_SEEDS} seeds")
     missed = 0
     for name, each in BROKEN.items():
         caught, by_checker = _caught(each)
@@ -76,7 +76,7 @@ def _caught(store: Broken) -> tuple[int, int]:
     caught = by_checker = 0
     for seed in range(BROKEN_SEEDS):
         found = False
-        for report in harsh_worlds(store.kind, seed, store.emphasis, store.sabotage):
+        for report in harsh_worlds(store.kind, seed, store.emphasis, store.stores):
             found = found or bool(report.wrong)
             if report.by_checker:
                 by_checker += 1
@@ -87,30 +87,30 @@ def _caught(store: Broken) -> tuple[int, int]:
 
 
 def correct() -> bool:
-    accused = 0
+    reported = 0
     for kind in (SQLITE, MONGO):
         worlds = 0
         for seed in range(CORRECT_WORLDS // WORLDS // len(Emphasis) + 1):
             for emphasis in Emphasis:
                 for report in harsh_worlds(kind, seed, emphasis):
                     worlds += 1
-                    accused += bool(report.wrong)
+                    reported += bool(report.wrong)
                     for wrong in report.wrong:
                         print(f"{kind} {emphasis.name} {report.seed}: {wrong}")
         print(f"{kind}: {worlds} worlds")
-    print(f"{accused} accused")
-    return not accused
+    print(f"{reported} reported")
+    return not reported
 
 
 def tests(*files: str) -> bool:
-    """All rounds of the faults in these test files."""
+    """Run the long tier of these test files."""
     folder = Path(__file__).parent
     paths = (str(folder / file) for file in files)
     return _run("-m", "pytest", "-q", "--color=no", *paths, MONOTRON_FAULTS="whole")
 
 
 def nginx() -> bool:
-    """Debian's package is installed if it is not there; its service is not started."""
+    """Install Debian's package if necessary, without starting its service."""
     try:
         find_nginx()
     except RuntimeError:
@@ -120,9 +120,9 @@ def nginx() -> bool:
 
 
 def cuts() -> bool:
-    """In a network of its own, so that nobody else is cut off."""
+    """Run in a private network namespace, so that no other process is affected."""
     if os.geteuid() != 0:
-        print("only root may cut a network")
+        print("cuts require root")
         return False
     if not all(map(shutil.which, ("iptables", "ip"))):
         install = ["apt-get", "install", "-qqy", "--no-install-recommends", "iptables", "iproute2"]
@@ -171,26 +171,32 @@ def main() -> int:
         prog="faults", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("parts", nargs="*", metavar="PART")
-    parser.add_argument("--at-once", type=int, default=2, metavar="N", help="2 unless told")
+    parser.add_argument(
+        "--at-once",
+        type=int,
+        default=2,
+        metavar="N",
+        help="concurrent parts [default: 2]",
+    )
     arguments = parser.parse_args()
     parts = arguments.parts or list(PARTS)
     if unknown := set(parts) - PARTS.keys():
-        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+        parser.error(f"unknown part: {', '.join(sorted(unknown))}")
     began = time.monotonic()
     if len(parts) == 1:
         print(f"== {parts[0]}", flush=True)
-        held = [PARTS[parts[0]]()]
+        passed = [PARTS[parts[0]]()]
     else:
         with ThreadPoolExecutor(arguments.at_once) as pool:
-            held = list(pool.map(_beside_others, parts))
-    failed = [part for part, each in zip(parts, held, strict=True) if not each]
+            passed = list(pool.map(_buffered, parts))
+    failed = [part for part, each in zip(parts, passed, strict=True) if not each]
     print(f"== {' '.join(parts)}: {time.monotonic() - began:.0f} s")
-    print(f"failed: {', '.join(failed)}" if failed else "all held")
+    print(f"failed: {', '.join(failed)}" if failed else "all passed")
     return 1 if failed else 0
 
 
-def _beside_others(part: str) -> bool:
-    """What it prints is printed when it is over, or the parts could not be told apart."""
+def _buffered(part: str) -> bool:
+    """Run a part, and print its output at the end, so that parts do not mix."""
     command = [sys.executable, "-m", "faults", part]
     done = subprocess.run(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False

@@ -1,4 +1,4 @@
-"""What must be there once the faults are over and all callers have their numbers."""
+"""The checks of a store after all faults, when all callers have their values."""
 
 from __future__ import annotations
 
@@ -16,31 +16,32 @@ Name = tuple[str, str]
 
 
 def check_aftermath(history: History, urls: Sequence[str]) -> None:
-    """Hold what callers were told against what the servers at *urls* say now.
+    """Compare the history of callers with what the servers at *urls* return now.
 
-    The history is that of a counter, and complete. Every number given stands in the ledger under
-    its token, and what else stands there was given to an attempt in doubt. Every token has the
-    last number it was given, also when asked for again, and then each series stands as before. An
-    audit of the store finds nothing.
+    The history is complete and that of a counter. The ledger has every acknowledged value, and its
+    other values belong to attempts with unknown outcome. Every token has its last value, also when
+    it is requested again, which changes no series. An audit finds nothing.
     """
     assert history.unresolved() == set()
     assert violations(history) == []
     with Client(urls[0]) as client:
         ledgers = {key: ledger(client, key) for key in history.series()}
-        stands = {key: peek(client, key) for key in history.series()}
+        current = {key: peek(client, key) for key in history.series()}
         assert client.request("GET", "/v1/system/audit").json()["findings"] == []
     last: dict[Name, int] = {}
     for key, rows in ledgers.items():
-        assert [value for _, value in rows] == list(range(stands[key], 0, -1)), key
-        told = {(put.token, put.value) for put in history.puts if put.key == key and put.value}
-        assert told - set(rows) == set(), f"lost from {key}"
-        burned = Counter(token for token, _ in set(rows) - told)
+        assert [value for _, value in rows] == list(range(current[key], 0, -1)), key
+        acknowledged = {
+            (put.token, put.value) for put in history.puts if put.key == key and put.value
+        }
+        assert acknowledged - set(rows) == set(), f"lost from {key}"
+        burned = Counter(token for token, _ in set(rows) - acknowledged)
         in_doubt = Counter(
             put.token
             for put in history.puts
             if put.key == key and put.unknown and put.reuse == "current"
         )
-        assert burned - in_doubt == Counter(), f"given to nobody in {key}"
+        assert burned - in_doubt == Counter(), f"assigned without a request in {key}"
         last |= {(key, token): value for token, value in reversed(rows)}
     assert last.keys() == history.acknowledged().keys()
     assert _of_all(_entry, list(last), urls) == last
@@ -48,11 +49,11 @@ def check_aftermath(history: History, urls: Sequence[str]) -> None:
         name: (value, "true") for name, value in last.items()
     }
     with Client(urls[-1]) as client:
-        assert {key: peek(client, key) for key in history.series()} == stands
+        assert {key: peek(client, key) for key in history.series()} == current
 
 
 def ledger(client: Client, key: str) -> list[tuple[str, int]]:
-    """The (token, value) of a whole ledger, newest first."""
+    """Return all (token, value) pairs of a ledger, newest first."""
     entries: list[tuple[str, int]] = []
     before = ""
     while True:
@@ -66,7 +67,7 @@ def ledger(client: Client, key: str) -> list[tuple[str, int]]:
 
 
 def peek(client: Client, key: str) -> int:
-    """The last value of a series."""
+    """Return the last value of a series."""
     response = client.request("GET", f"/v1/series/{key}")
     assert response.status == 200, response
     value = response.json()["value"]
@@ -91,7 +92,7 @@ def _of_all(
     names: Sequence[Name],
     urls: Sequence[str],
 ) -> dict[Name, object]:
-    """What each (key, token) is answered, asked for by several callers at once."""
+    """Return the response for each (key, token), requested concurrently."""
     local = threading.local()
     clients: list[Client] = []
 

@@ -1,4 +1,4 @@
-"""A caller who will not give up: it keeps its token until somebody tells it the token's number."""
+"""A caller that retries each token until it gets the value."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from support.http import Client, Response
 
 MAX_REMEMBERED = 100
 
-COME_AGAIN = {"store_unavailable": 503, "draining": 503}
-"""Codes of errors, with their statuses, after which the same request may be sent again."""
+RETRYABLE = {"store_unavailable": 503, "draining": 503}
+"""The codes and statuses of errors after which a request may be retried."""
 
 GATEWAY = (502, 504)
-"""What a proxy answers that heard nothing from a server."""
+"""The statuses of a proxy without a response of the server."""
 
 
 @dataclass(frozen=True)
 class Manner:
-    """How callers go about it."""
+    """The behavior of callers."""
 
     timeout: float = 30
-    """Seconds after which an answer is not waited for any more."""
+    """The timeout of a request in seconds."""
     hangs_up: float = 0.0
-    """After which part of all answers it connects anew."""
-    come_again: Mapping[str, int] = field(default_factory=COME_AGAIN.copy)
-    """The codes of errors, with their statuses, that they take."""
+    """The probability of a reconnect after a response."""
+    retryable: Mapping[str, int] = field(default_factory=RETRYABLE.copy)
+    """The codes and statuses of errors after which they retry."""
     by_gateway: bool = False
-    """Whether a proxy is between, which repeats requests, and has answers of its own: 502, 504."""
+    """Whether a proxy may repeat requests and answer them with 502 or 504."""
 
 
 MANNER = Manner()
 
 
 class Caller(threading.Thread):
-    """One caller: a token, its number, the next token; at times a peek, or an old token again."""
+    """One caller: requests token after token, and sometimes peeks or repeats an old token."""
 
     def __init__(
         self,
@@ -53,15 +53,15 @@ class Caller(threading.Thread):
         chance: random.Random,
         manner: Manner = MANNER,
     ) -> None:
-        """It asks the servers at *urls* in turn, and begins no token more once *stop* is set.
+        """The caller uses the servers at *urls* in turn until *stop* is set.
 
-        A series whose key is in capitals is asked with `reuse=current`, any other with `any`.
-        Any error that *manner* does not know ends it.
+        Uppercase keys use `reuse=current`, the others `any`. Any error that *manner* does not
+        list ends the caller.
         """
         super().__init__(name=name, daemon=True)
         self._history = history
         self._keys = keys
-        self._stop_asking = stop
+        self._stopped = stop
         self._chance = chance
         self._manner = manner
         self._clients = {url: Client(url, manner.timeout) for url in urls}
@@ -71,7 +71,7 @@ class Caller(threading.Thread):
         self.interrupted = 0
         self.refused = 0
         self.at_gateway = 0
-        self.told: Counter[tuple[str, str]] = Counter()
+        self.errors: Counter[tuple[str, str]] = Counter()
         self.give_up = False
         self.error: BaseException | None = None
 
@@ -79,7 +79,7 @@ class Caller(threading.Thread):
         own: list[tuple[str, str]] = []
         number = 0
         try:
-            while not self._stop_asking.is_set():
+            while not self._stopped.is_set():
                 what = self._chance.random()
                 if what < 0.05:
                     url = next(self._turns)
@@ -90,11 +90,11 @@ class Caller(threading.Thread):
                         self._manner,
                     )
                 elif what < 0.15 and own:
-                    self._keep_asking(*self._chance.choice(own))
+                    self._request_until_answered(*self._chance.choice(own))
                 else:
                     number += 1
                     asked = (self._chance.choice(self._keys), f"{self.name}-{number}")
-                    self._keep_asking(*asked)
+                    self._request_until_answered(*asked)
                     own = [*own[-MAX_REMEMBERED:], asked]
         except BaseException as error:
             self.error = error
@@ -102,18 +102,18 @@ class Caller(threading.Thread):
             for client in self._clients.values():
                 client.close()
 
-    def _keep_asking(self, key: str, token: str) -> None:
+    def _request_until_answered(self, key: str, token: str) -> None:
         while not self._ask(key, token) and not self.give_up:
             time.sleep(self._chance.uniform(0.005, 0.05))
 
     def _ask(self, key: str, token: str) -> bool:
-        """One attempt; whether it was answered with a number."""
+        """Make one attempt. Return whether it returned a value."""
         url = next(self._turns)
         reuse = "current" if key.isupper() else "any"
         put = self._history.put(key, token, reuse)
         try:
             response = self._clients[url].request("PUT", f"/v1/series/{key}/{token}?reuse={reuse}")
-        except ConnectionRefusedError:  # nobody was there to take it
+        except ConnectionRefusedError:  # no server was listening
             self._history.refused(put)
             self.refused += 1
             return False
@@ -132,15 +132,15 @@ class Caller(threading.Thread):
             return True
         if self._is_of_gateway(response):
             return False
-        problem = told_to_come_again(response, self._manner)
-        self.told[problem["code"], problem["applied"]] += 1
+        problem = retryable_problem(response, self._manner)
+        self.errors[problem["code"], problem["applied"]] += 1
         if problem["applied"] == "no":
             self._history.refused(put)
             self.refused += 1
         return False
 
     def _is_of_gateway(self, response: Response) -> bool:
-        """Whether a proxy said that it has no answer, which leaves the request in doubt."""
+        """Return whether a proxy answered without the server, so that the outcome is unknown."""
         if not self._manner.by_gateway or response.status not in GATEWAY:
             return False
         self.at_gateway += 1
@@ -148,7 +148,7 @@ class Caller(threading.Thread):
 
 
 def peek(client: Client, key: str, history: History, manner: Manner = MANNER) -> None:
-    """Read where a series stands, and note what is seen if anything is."""
+    """Read a series, and record the result if there is one."""
     begun = history.peek(key)
     try:
         response = client.request("GET", f"/v1/series/{key}")
@@ -160,12 +160,12 @@ def peek(client: Client, key: str, history: History, manner: Manner = MANNER) ->
     elif response.status == 404:
         history.seen(begun, None, 0)
     elif not manner.by_gateway or response.status not in GATEWAY:
-        told_to_come_again(response, manner)
+        retryable_problem(response, manner)
 
 
-def told_to_come_again(response: Response, manner: Manner) -> dict[str, str]:
-    """The problem of an answer that lets the same request be sent again, and no other."""
+def retryable_problem(response: Response, manner: Manner) -> dict[str, str]:
+    """Return the problem of a retryable error. Any other response fails."""
     problem = response.json()
     assert isinstance(problem, dict)
-    assert response.status == manner.come_again.get(problem["code"]), response
+    assert response.status == manner.retryable.get(problem["code"]), response
     return problem

@@ -1,6 +1,6 @@
-/* A wall clock that is wrong by what FAULTY_CLOCK_FILE says, in nanoseconds: preloaded into a server.
+/* A wall clock that is wrong by the nanoseconds in FAULTY_CLOCK_FILE: preloaded into a server.
  *
- * The monotonic clock goes on, as it does when somebody sets the time. */
+ * The monotonic clock is unchanged, as it is after a change of the system time. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-"""The stores that faults are done to."""
+"""The stores that the tests inject faults into."""
 
 from __future__ import annotations
 
@@ -20,14 +20,33 @@ pytest.register_assert_rewrite(
 
 STORES = ["sqlite", "mongod"]
 
-# These cut networks: only where a part of the faults has made them one of their own.
+# These tests cut networks, so they run only in the network namespace that `make faults` creates.
 collect_ignore = [] if WHOLE else ["root"]
 
 
 @pytest.fixture(scope="session")
 def replica_set() -> Iterator[ReplicaSet]:
-    """One of three members: some of them fail."""
+    """A replica set of three members, which tests may kill, pause and restart."""
     with ReplicaSet.start() as replica_set:
+        yield replica_set
+
+
+@pytest.fixture
+def own_set(replica_set: ReplicaSet) -> Iterator[ReplicaSet]:
+    """The replica set, which is healthy again after the test."""
+    yield replica_set
+    for member in replica_set.members:
+        if member.paused:
+            member.resume()
+        if not member.running:
+            member.start()
+    replica_set.wait_until_healthy()
+
+
+@pytest.fixture
+def rollback_set() -> Iterator[ReplicaSet]:
+    """A new replica set with fail points: after many crashes a rollback takes much longer."""
+    with ReplicaSet.start(fail_points=True) as replica_set:
         yield replica_set
 
 
@@ -39,7 +58,7 @@ def databases(replica_set: ReplicaSet) -> Iterator[Iterator[Database[Any]]]:
 
 @pytest.fixture(params=STORES)
 def store_url(request: pytest.FixtureRequest) -> str:
-    """The URL of an empty store that outlives its servers."""
+    """The URL of an empty store that servers can reopen."""
     if request.param == "mongod":
         return str(request.getfixturevalue("database_url"))
     folder: Path = request.getfixturevalue("tmp_path")
@@ -48,7 +67,7 @@ def store_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder in memory, if that can be: syncs that are counted need not be waited for."""
+    """A folder in memory if possible: the tests count syncs, and need not wait for them."""
     memory = Path("/dev/shm")
     folder = Path(tempfile.mkdtemp(prefix="monotron-", dir=memory if memory.is_dir() else None))
     yield folder

@@ -1,4 +1,4 @@
-"""Many callers of several servers at the same moment."""
+"""Concurrent callers of several servers."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ T = TypeVar("T")
 
 
 def at_once(calls: Sequence[Callable[[], T]], *, jitter: float = 0.0) -> list[T]:
-    """What the *calls* return, in their order; they begin together, each on its own thread.
+    """Run the *calls* concurrently, each on its own thread. Return their results in order.
 
-    Up to *jitter* seconds apart, so that some begin while others are half done.
+    They start up to *jitter* seconds apart, so that some start while others are running.
     """
     barrier = threading.Barrier(len(calls))
 
@@ -32,15 +32,15 @@ def at_once(calls: Sequence[Callable[[], T]], *, jitter: float = 0.0) -> list[T]
 
 
 class Crowd:
-    """Callers that ask for numbers together, and a history of what they are told."""
+    """Concurrent callers, and the history of their requests."""
 
     def __init__(self, urls: Sequence[str]) -> None:
-        """The callers are spread over the servers at *urls*."""
+        """Distribute the callers over the servers at *urls*."""
         self._urls = urls
         self.history = History()
 
     def ask(self, key: str, lists: Sequence[Sequence[tuple[str, str]]]) -> list[list[int]]:
-        """The values of each caller's (token, reuse), which it asks for one after the other."""
+        """Have each caller request its (token, reuse) pairs in order. Return their values."""
 
         def caller(number: int) -> Callable[[], list[int]]:
             url = self._urls[number % len(self._urls)]
@@ -49,7 +49,7 @@ class Crowd:
         return at_once([caller(number) for number in range(len(lists))])
 
     def put(self, key: str, token: str, reuse: str = "any") -> int:
-        """The value that one PUT gives."""
+        """Send one PUT, and return its value."""
         [[value]] = self.ask(key, [[(token, reuse)]])
         return value
 

@@ -1,4 +1,4 @@
-"""What must be there when a server starts again after the power failed."""
+"""The checks of a store after a power failure."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from monotron.model.series import Allocation, Reuse, SeriesKey
 from monotron.store import Store, open_store
 
 ACCOUNT = 1
-"""That of everybody on an open server."""
+"""The account of all requests on a server without credentials."""
 
 
 @dataclass
 class Survived:
-    """What callers knew when the power failed, summed over some cuts: nothing of it was lost."""
+    """What callers knew at the power failures, in total. All of it survived."""
 
     answered: int = 0
     doubtful: int = 0
     counted: int = 0
-    """Of those in doubt, how many had their number already."""
+    """How many of the doubtful requests were applied."""
 
 
 def check_cuts(
     operations: Sequence[Operation], history: History, folder: Path, *, number: int, seed: int
 ) -> Survived:
-    """Fail the power so many times at random, and see each time that nothing is lost."""
+    """Simulate this many random power failures, and check that nothing is lost."""
     survived = Survived()
     for cut in cuts(operations, number, seed):
         known = until(history, cut.moment)
@@ -48,7 +48,7 @@ def check_cuts(
 
 
 def until(history: History, moment: float) -> History:
-    """What callers knew at the moment; what they were waiting for is in doubt."""
+    """Return what callers knew at the moment. Running requests are in doubt."""
     known = History()
     for put in history.puts:
         if put.called < moment:
@@ -64,19 +64,19 @@ def until(history: History, moment: float) -> History:
 
 
 def check_after_cut(store: Store, history: History) -> None:
-    """Let all who wait have their numbers, and hold history and rows against one another."""
+    """Retry all requests in doubt, and compare the history with the rows."""
     before = {key: set(rows(store, key)) for key in history.series()}
     for key in history.series():
-        assert told(history, key) - before[key] == set(), f"lost from {key}"
+        assert acknowledged(history, key) - before[key] == set(), f"lost from {key}"
         in_doubt = {put.token for put in history.puts if put.key == key and put.unknown}
-        assert {token for token, _ in before[key] - told(history, key)} <= in_doubt
+        assert {token for token, _ in before[key] - acknowledged(history, key)} <= in_doubt
     for key, token in sorted(history.unresolved()):
         reuse = "current" if key.isupper() else "any"
         put = history.put(key, token, reuse)
-        asked = AllocationRequest(SeriesKey(ACCOUNT, key), token, Reuse(reuse), "anybody")
-        [given] = store.allocate([asked])
-        assert isinstance(given, Allocation)
-        history.answered(put, given.entry.value, given.reused)
+        request = AllocationRequest(SeriesKey(ACCOUNT, key), token, Reuse(reuse), "anybody")
+        [allocation] = store.allocate([request])
+        assert isinstance(allocation, Allocation)
+        history.answered(put, allocation.entry.value, allocation.reused)
     assert violations(history) == []
     for key in history.series():
         values = [value for _, value in rows(store, key)]
@@ -84,7 +84,7 @@ def check_after_cut(store: Store, history: History) -> None:
     assert [each for slice in store.audit(alone=True) for each in slice.findings] == []
 
 
-def told(history: History, key: str) -> set[tuple[str, int]]:
+def acknowledged(history: History, key: str) -> set[tuple[str, int]]:
     return {(put.token, put.value) for put in history.puts if put.key == key and put.value}
 
 
@@ -94,7 +94,7 @@ def rows(store: Store, key: str) -> list[tuple[str | None, int]]:
 
 
 def after(cut: Cut, folder: Path) -> Store:
-    """The store that a server finds when it starts again."""
+    """Open the store as a server does after the power failure."""
     place = folder / "after"
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()

@@ -1,7 +1,7 @@
-/* A disk that fails when told to, and writes down what it was asked: preloaded into a server.
+/* A disk that injects failures and records its operations: preloaded into a server.
  *
  * FAULTY_DISK_FILE names the store's file. Calls on it, on its -wal, its -journal and its folder
- * are counted, failed and recorded; all others go through. faults/disk.py has the other half. */
+ * are counted, failed and recorded. All other calls are passed on. faults/disk.py controls it. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -20,7 +20,7 @@
 enum { NO_CALL, WRITE, SYNC, TRUNCATE, OPEN, UNLINK };
 enum { NO_FILE, MAIN, WAL, JOURNAL, FOLDER };
 
-/* The order in which faults/disk.py has them. */
+/* In the order of faults/disk.py. */
 struct control {
     int64_t call, file, error, skip, times, failed, most_bytes, refused;
 };
@@ -71,7 +71,7 @@ static double now(void) {
     return time.tv_sec + time.tv_nsec / 1e9;
 }
 
-/* Whether this call is one that was to fail. */
+/* Return whether this call must fail. */
 static int fails(int call, int file) {
     if (control->call != call || control->file != file || !control->times) return 0;
     if (control->skip-- > 0) return 0;
@@ -94,7 +94,7 @@ static ssize_t store(int fd, const void *data, size_t size, off64_t offset) {
     double began = now();
     if (fails(WRITE, file)) {
         error = control->error;
-        size /= 2; /* some of it is there all the same */
+        size /= 2; /* a part is written all the same */
     } else if (control->most_bytes >= 0 && offset + (int64_t)size > control->most_bytes) {
         size = offset < control->most_bytes ? control->most_bytes - offset : 0;
         control->refused++;

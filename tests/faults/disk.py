@@ -1,4 +1,4 @@
-"""A disk that fails when told to, and writes down what it was asked: `disk.c`, and its controls."""
+"""A disk that injects failures and records its operations: `disk.c` and its controls."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from pathlib import Path
 
 from faults.preloaded import library
 
-FOREVER = -1
+UNLIMITED = -1
 
 
 class Call(IntEnum):
-    """What can be asked of a disk."""
+    """The operations of a disk."""
 
     NONE, WRITE, SYNC, TRUNCATE, OPEN, UNLINK = range(6)
 
 
 class File(IntEnum):
-    """Of what; a store's folder is synced too."""
+    """The target of an operation. The folder of a store is synced, too."""
 
     NONE, MAIN, WAL, JOURNAL, FOLDER = range(5)
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A call as it was carried out. *offset* is the size of TRUNCATE; of OPEN, 1 if it made one."""
+    """A call and its result. *offset* is the size of TRUNCATE, and 1 if OPEN created the file."""
 
     began: float
     ended: float
@@ -41,9 +41,9 @@ class Operation:
 
 
 class Disk:
-    """Where one store's file stands, as long as a server runs with `env`.
+    """The disk of one store's file, for servers that run with `env`.
 
-    The clock of what it writes down is `time.monotonic`.
+    Its recording uses the clock `time.monotonic`.
     """
 
     _CONTROL = struct.Struct("=8q")
@@ -51,11 +51,11 @@ class Disk:
     _RECORD = struct.Struct("=dd5q")
 
     def __init__(self, file: Path, *, recorded: bool = False) -> None:
-        """*recorded*: whether to keep all that is written, for `operations`."""
+        """*recorded*: whether to record all writes for `operations`."""
         self.file = file
         self._control_file = file.with_name(f"{file.name}.control")
         self._record_file = file.with_name(f"{file.name}.record")
-        self._control_file.write_bytes(self._CONTROL.pack(0, 0, 0, 0, 0, 0, FOREVER, 0))
+        self._control_file.write_bytes(self._CONTROL.pack(0, 0, 0, 0, 0, 0, UNLIMITED, 0))
         with self._control_file.open("r+b") as opened:
             self._control = mmap.mmap(opened.fileno(), self._CONTROL.size)
         self.env = {
@@ -69,38 +69,38 @@ class Disk:
 
     @property
     def url(self) -> str:
-        """The store on it."""
+        """The URL of the store."""
         return f"sqlite:///{self.file}"
 
     def fail(self, call: Call, file: File, error: int, *, skip: int = 0, times: int = 1) -> None:
-        """Let such calls fail with *error*: the next *times* of them, after *skip* that do not."""
-        self._set(self._TIMES, 0)  # until the rest is set
+        """Fail the next *times* calls of this kind with *error*, after *skip* successful ones."""
+        self._set(self._TIMES, 0)  # disabled until all fields are set
         for place, value in ((self._CALL, call), (self._FILE, file), (self._ERROR, error)):
             self._set(place, value)
         self._set(self._SKIP, skip)
         self._set(self._TIMES, times)
 
     def heal(self) -> None:
-        """Let nothing fail any more, and have space."""
+        """Stop all failures, and free the space."""
         self._set(self._TIMES, 0)
-        self._set(self._MAX_BYTES, FOREVER)
+        self._set(self._MAX_BYTES, UNLIMITED)
 
     def fill(self, most_bytes: int) -> None:
-        """Have no space for any file beyond so many bytes."""
+        """Limit the size of every file to this many bytes."""
         self._set(self._MAX_BYTES, most_bytes)
 
     @property
     def failed(self) -> int:
-        """How many calls failed as told, in all."""
+        """Return the number of injected failures."""
         return self._get(self._FAILED)
 
     @property
     def refused(self) -> int:
-        """How many writes found no space, in all."""
+        """Return the number of writes without space."""
         return self._get(self._REFUSED)
 
     def operations(self) -> Iterator[Operation]:
-        """All that was carried out so far, in order."""
+        """Yield all operations so far, in order."""
         with self._record_file.open("rb") as record:
             while head := record.read(self._RECORD.size):
                 began, ended, call, file, offset, length, error = self._RECORD.unpack(head)
@@ -108,7 +108,7 @@ class Disk:
                 yield Operation(began, ended, Call(call), File(file), offset, error, data)
 
     def size(self, file: File) -> int:
-        """The bytes of a file now."""
+        """Return the current size of a file in bytes."""
         end = {File.MAIN: "", File.WAL: "-wal"}[file]
         return os.stat(f"{self.file}{end}").st_size
 

@@ -1,7 +1,7 @@
-"""Monotron with points at which it ends, waits or fails when a test tells it to.
+"""Monotron with points at which it exits, waits or fails when a test arms them.
 
-Run as `python failpoints.py FILE serve …`; a test arms a point in FILE. The product has no such
-points: they are put in here, around what it calls.
+Run as `python failpoints.py FILE serve …`. A test arms a point in FILE. The product has no such
+points: they are added here around its methods.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ EXIT_CODE = 70
 
 
 class Points:
-    """Which point is armed, if any, and what was done; shared between a server and its test."""
+    """The armed point, and how often each action happened, shared by a server and its test."""
 
     _SIZE = struct.Struct(f"=BB2x{len(POINTS) * len(ACTIONS)}I")
 
@@ -53,17 +53,17 @@ class Points:
         self._lock = threading.Lock()
 
     def arm(self, point: str, action: str) -> None:
-        """Let whoever comes to the point next do the action, once."""
+        """Inject the action once, when the point is next reached."""
         self._shared[1] = ACTIONS.index(action)
         self._shared[0] = POINTS.index(point) + 1
 
     def done(self, point: str, action: str) -> int:
-        """How often the action was done at the point."""
+        """Return how often the action happened at the point."""
         done: int = self._SIZE.unpack(self._shared)[2 + self._place(point, action)]
         return done
 
     def reached(self, point: str, error: Callable[[], Exception]) -> None:
-        """End, wait, or raise, if this is what the point is armed for."""
+        """Exit, wait or raise if the point is armed."""
         with self._lock:
             if self._shared[0] != POINTS.index(point) + 1:
                 return
@@ -82,24 +82,26 @@ class Points:
 
 
 def install(points: Points) -> None:
-    """Put the points into the stores and into the writing of answers."""
-    _around(sqlite.SqliteStore, "start", points, before="before the store", error=_not_taken)
-    _around(MongoStore, "allocate", points, before="before the store", error=_not_taken)
+    """Add the points to the stores and to the writing of responses."""
+    _around(
+        sqlite.SqliteStore, "begin_allocate", points, before="before the store", error=_not_accepted
+    )
+    _around(MongoStore, "allocate", points, before="before the store", error=_not_accepted)
     _around_sqlite(points)
     _around_mongo(points)
     _around_replies(points)
 
 
-def _not_taken() -> Exception:
-    return StoreUnavailable("Told so by a test.")
+def _not_accepted() -> Exception:
+    return StoreUnavailable("Injected by a test.")
 
 
 def _of_the_disk() -> Exception:
-    return sqlite3.OperationalError("told so by a test")
+    return sqlite3.OperationalError("injected by a test")
 
 
 def _of_the_network() -> Exception:
-    return AutoReconnect("told so by a test")
+    return AutoReconnect("injected by a test")
 
 
 def _around(
@@ -134,9 +136,7 @@ def _around_sqlite(points: Points) -> None:
         points,
         before="between the step and its record",
         error=_of_the_disk,
-        when=lambda transaction, statement, *_: (
-            statement in (sqlite._ADD_ENTRIES, sqlite._ADD_ENTRY)
-        ),
+        when=lambda transaction, statement, *_: "INTO entries" in statement,
     )
     commit = Transaction.commit
 

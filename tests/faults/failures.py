@@ -1,4 +1,4 @@
-"""The ways in which a command to MongoDB fails, made by MongoDB's own points of failure."""
+"""The ways in which a MongoDB command can fail, injected by MongoDB's own fail points."""
 
 from __future__ import annotations
 
@@ -6,32 +6,33 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from faults.tier import rounds
 from support.member import Document, Mongod
 
 RETRYABLE = (6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436)
-"""The codes after which a driver tries again, as the specification of retryable writes has them."""
+"""The retryable error codes of the retryable writes specification."""
 
 COMMAND = "failCommand"
 APPLIED = "onPrimaryTransactionalWrite"
-"""Applies a write with a transaction number, and hangs up before its answer."""
+"""Applies a write with a transaction number, and disconnects before the response."""
 SILENT = "waitAfterCommandFinishesExecution"
-"""Carries a command out, and does not answer."""
-SILENT_TIMES = 300
-"""It looks every 10 ms whether it is still on, and each look is one time: 3 s for one command."""
+"""Executes a command, and does not respond."""
+SILENT_TIMES = rounds(short=80, whole=300)
+"""The fail point checks every 10 ms whether it is still on, and each check counts once."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What happens to a command; *applied*, it is carried out all the same."""
+    """How a command fails; if *applied*, it is executed all the same."""
 
     name: str
     data: Document = field(default_factory=dict, hash=False)
     applied: bool = False
-    hangs_up: bool = False
+    disconnects: bool = False
 
     @contextmanager
     def on(self, member: Mongod, command: str, times: int | None) -> Iterator[list[int]]:
-        """Let it happen the next *times* (None: each time); a list with how often it did, after."""
+        """Inject it *times* times (None: always). The list then has the number of occurrences."""
         happened: list[int] = []
         points = self._points(command, times)
         before = {name: member.fail_point(name, "off") for name, _, _ in points}
@@ -48,12 +49,12 @@ class Failure:
     ) -> list[tuple[str, str | Document, Document]]:
         mode: str | Document = "alwaysOn" if times is None else {"times": times}
         data = {"failCommands": [command], "appName": "monotron", **self.data}
-        if not self.hangs_up:
+        if not self.disconnects:
             return [(COMMAND, mode, data)]
         if command == "update":  # which has no transaction number
             mode = mode if times is None else {"times": SILENT_TIMES}
             return [(SILENT, mode, {"commands": [command]})]
-        # The first is carried out and hung up upon; those that come again to ask are not heard.
+        # The first is executed and disconnected. Its retries are disconnected but not executed.
         mode = {"skip": 1} if times is None else "off"
         return [(APPLIED, {"times": 1}, {}), (COMMAND, mode, {**data, "closeConnection": True})]
 
@@ -74,10 +75,10 @@ def _with_concern(code: int, name: str) -> Iterator[Failure]:
 
 
 REFUSALS = [failure for code in RETRYABLE for failure in _with_code(code)] + [
-    Failure("hung up", {"closeConnection": True})
+    Failure("disconnected", {"closeConnection": True})
 ]
 APPLICATIONS = [
     *_with_concern(64, "WriteConcernFailed"),
     *_with_concern(91, "ShutdownInProgress"),
-    Failure("applied, then hung up", applied=True, hangs_up=True),
+    Failure("applied, then disconnected", applied=True, disconnects=True),
 ]

@@ -1,6 +1,6 @@
-"""What clients asked and were told, on one clock, for `faults.checker` to judge.
+"""The requests and responses of clients on one clock, for `faults.checker`.
 
-An operation whose outcome is unknown (a broken connection, an error with `applied: unknown`) never
+An operation with an unknown outcome (a broken connection, an error with `applied: unknown`) never
 returns: it may be applied at any time after its call.
 """
 
@@ -14,7 +14,7 @@ from math import inf
 
 @dataclass(slots=True)
 class Put:
-    """One PUT of a token: one attempt, not a token's whole story."""
+    """One attempt of a PUT of a token."""
 
     key: str
     token: str
@@ -24,7 +24,7 @@ class Put:
     value: int | None = None
     reused: bool = False
     refused: bool = False
-    """Whether it was told, or is plain, that nothing was applied."""
+    """Whether it is known that nothing was applied."""
 
     @property
     def unknown(self) -> bool:
@@ -33,7 +33,7 @@ class Put:
 
 @dataclass(slots=True)
 class Peek:
-    """One read of where a series stands; value 0 and no token: there is no such series."""
+    """One read of a series. Value 0 without a token: the series does not exist."""
 
     key: str
     called: float
@@ -43,7 +43,7 @@ class Peek:
 
 
 class History:
-    """Takes notes from many threads at once. Each operation is finished by who began it."""
+    """Records operations of many threads. The thread that starts an operation finishes it."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -51,55 +51,55 @@ class History:
         self.peeks: list[Peek] = []
 
     def put(self, key: str, token: str, reuse: str) -> Put:
-        """Note that the PUT is about to be sent; its outcome is unknown until told."""
+        """Record a PUT before it is sent. Its outcome is unknown until `answered` or `refused`."""
         put = Put(key, token, reuse, self._clock())
         self.puts.append(put)
         return put
 
     def answered(self, put: Put, value: int, reused: bool) -> None:
-        """Note the answer that has just come."""
+        """Record the response."""
         put.reused = reused
         put.returned = self._clock()
         put.value = value
 
     def refused(self, put: Put) -> None:
-        """Note that it was not applied, and never will be."""
+        """Record that it was not applied and never will be."""
         put.returned = self._clock()
         put.refused = True
 
     def repeated(self, put: Put) -> None:
-        """Note that somebody between repeated this PUT: what it sent first is in doubt for ever."""
+        """Record that a proxy repeated this PUT: its first attempt stays unknown."""
         self.puts.append(Put(put.key, put.token, put.reuse, put.called))
 
     def peek(self, key: str) -> Peek:
-        """Note that the read is about to be sent. One that is never answered counts for nothing."""
+        """Record a read before it is sent. A read without a response is ignored."""
         peek = Peek(key, self._clock())
         self.peeks.append(peek)
         return peek
 
     def seen(self, peek: Peek, token: str | None, value: int) -> None:
-        """Note what the read has just answered."""
+        """Record the response of the read."""
         peek.token, peek.value = token, value
         peek.returned = self._clock()
 
     def series(self) -> list[str]:
-        """The series that were asked for a number."""
+        """Return the keys of all series with a PUT."""
         return sorted({put.key for put in self.puts})
 
     def acknowledged(self) -> dict[tuple[str, str], int]:
-        """The value that each (key, token) was last answered."""
+        """Return the last value of each (key, token)."""
         return {(put.key, put.token): put.value for put in self.puts if put.value is not None}
 
     def unresolved(self) -> set[tuple[str, str]]:
-        """The (key, token) whose caller was never told a value."""
+        """Return each (key, token) that never got a value."""
         return {(put.key, put.token) for put in self.puts} - self.acknowledged().keys()
 
     def unknown(self) -> int:
-        """How many attempts ended in doubt."""
+        """Return the number of attempts with an unknown outcome."""
         return sum(put.unknown for put in self.puts)
 
     def retried(self) -> int:
-        """How many answers came to a token that an attempt in doubt had asked for before."""
+        """Return the number of values that followed an attempt with an unknown outcome."""
         in_doubt: set[tuple[str, str]] = set()
         retried = 0
         for put in sorted(self.puts, key=lambda put: put.called):
@@ -112,7 +112,7 @@ class History:
         return retried
 
     def counted_in_doubt(self) -> int:
-        """How many tokens were counted by an attempt in doubt, as their first answer told."""
+        """Return the number of tokens whose first response was already a reused value."""
         first: dict[tuple[str, str], Put] = {}
         for put in self.puts:
             if put.value is not None:

@@ -1,8 +1,8 @@
-"""Monotron, but it has less patience with MongoDB, and goes on from memory among other servers.
+"""Monotron with shorter time limits on MongoDB, and without the contention window.
 
-So a step against another server is lost, as it otherwise is only now and then.
+So it updates heads from its cache although other servers are running, and loses many updates.
 
-Run as `python impatient_server.py serve …`.
+Run as `python impatient_server.py CALL_SECONDS ATTEMPT_SECONDS serve …`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,10 @@ from monotron.cli.main import main
 from monotron.store.mongo import series
 from monotron.store.mongo.store import MongoStore
 
-PATIENCE_SECONDS = 4.0
-ATTEMPT_SECONDS = 1.0
-
 if __name__ == "__main__":
     MongoStore.__init__.__kwdefaults__ |= {
-        "patience": PATIENCE_SECONDS,
-        "attempt": ATTEMPT_SECONDS,
+        "call_seconds": float(sys.argv.pop(1)),
+        "attempt_seconds": float(sys.argv.pop(1)),
     }
-    series.AMONG_OTHERS_SECONDS = 0.0
+    series.CONTENTION_WINDOW_SECONDS = 0.0
     sys.exit(main())

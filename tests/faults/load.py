@@ -1,4 +1,4 @@
-"""Load: callers who keep several servers and series busy until they are told to finish."""
+"""Load: callers that keep several servers and series busy until `finish`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from faults.caller import MANNER, Caller, Manner
 from faults.history import History
 from support.member import until
 
-PATIENCE_SECONDS = 90
+TIMEOUT_SECONDS = 90
 
 
 class Load:
-    """Threads that ask servers for numbers until told to finish, and write down what happened."""
+    """Threads that request values until `finish`, and record all operations."""
 
     def __init__(
         self,
@@ -31,10 +31,10 @@ class Load:
         manner: Manner = MANNER,
         history: History | None = None,
     ) -> None:
-        """Callers alternate between the servers at *urls*; *pinned*, each stays with one.
+        """Callers alternate between the servers at *urls*, or use one each if *pinned*.
 
-        *keys*: of the series, those in capitals for `reuse=current`, the others for `any`.
-        *history* is for those who ask beside them, if there are any.
+        *keys*: the series. Uppercase keys use `reuse=current`, the others `any`.
+        *history*: a history that is shared with other callers.
         """
         self.history = history or History()
         self._stop = threading.Event()
@@ -48,35 +48,35 @@ class Load:
 
     @property
     def acknowledged(self) -> int:
-        """How many PUTs were answered with a number so far."""
+        """Return the number of PUTs that returned a value so far."""
         return sum(sum(caller.answers.values()) for caller in self._callers)
 
     @property
     def interrupted(self) -> int:
-        """How many PUTs lost their connection while they were under way."""
+        """Return the number of PUTs that lost their connection."""
         return sum(caller.interrupted for caller in self._callers)
 
     @property
     def refused(self) -> int:
-        """How many PUTs were told, or found, that they had no effect."""
+        """Return the number of PUTs that are known to have had no effect."""
         return sum(caller.refused for caller in self._callers)
 
     @property
     def at_gateway(self) -> int:
-        """How many requests a proxy had no answer to."""
+        """Return the number of requests that a proxy answered itself."""
         return sum(caller.at_gateway for caller in self._callers)
 
     @property
-    def told(self) -> Counter[tuple[str, str]]:
-        """How many PUTs were answered with which error: its code, and whether it was applied."""
-        return sum((Counter(caller.told) for caller in self._callers), Counter())
+    def errors(self) -> Counter[tuple[str, str]]:
+        """Return the number of errors by code and `applied`."""
+        return sum((Counter(caller.errors) for caller in self._callers), Counter())
 
     def answers_of(self, url: str) -> int:
-        """How many PUTs the server at *url* answered with a number so far."""
+        """Return the number of PUTs to which the server at *url* returned a value so far."""
         return sum(caller.answers[url] for caller in self._callers if url in caller.answers)
 
-    def wait_for_answers(self, more: int, seconds: float = PATIENCE_SECONDS) -> None:
-        """Return once *more* PUTs were answered than when asked."""
+    def wait_for_answers(self, more: int, seconds: float = TIMEOUT_SECONDS) -> None:
+        """Return after *more* further PUTs have returned a value."""
         enough = self.acknowledged + more
 
         def answered() -> bool:
@@ -86,13 +86,13 @@ class Load:
         until(answered, seconds, f"{more} more answers")
 
     def finish(self) -> History:
-        """Let each caller have the number it is asking for, and end."""
+        """Wait until each caller has its value, and end all callers."""
         self._stop.set()
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         for caller in self._callers:
             caller.join(max(0.0, deadline - time.monotonic()))
             if caller.is_alive():
-                raise TimeoutError(f"{caller.name} had no answer in {PATIENCE_SECONDS} s")
+                raise TimeoutError(f"{caller.name} got no value in {TIMEOUT_SECONDS} s")
         self._check()
         return self.history
 
@@ -116,4 +116,4 @@ class Load:
             caller.give_up = True
         self._stop.set()
         for caller in self._callers:
-            caller.join(PATIENCE_SECONDS)
+            caller.join(TIMEOUT_SECONDS)

@@ -1,9 +1,9 @@
-"""What a disk holds after the power failed at some moment, from what it was asked before.
+"""The content of a disk after a power failure, derived from its recorded operations.
 
-What was synced is there. Of what was written since, each sector is there or not: an older one, a
-newer one, or zeros where the file grew; and of the files that were made or removed since their
-folder was synced, the first few. A sync that failed loses or keeps each sector that it was to
-write, there and then: the kernel takes them for written, so that no later sync writes them.
+Synced data survives. Each sector written since then may have its old content, its new content, or
+zeros if the file grew. Of the files created or removed since the last sync of their folder, the
+first few changes survive. A failed sync keeps or loses each of its sectors at once: the kernel
+marks them as written, so that no later sync writes them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ENDS = {File.MAIN: "", File.WAL: "-wal", File.JOURNAL: "-journal"}
 
 
 class Loss(Enum):
-    """Which of the sectors that were not synced are lost."""
+    """Which unsynced sectors are lost."""
 
     ALL = "all"
     NONE = "none"
@@ -32,7 +32,7 @@ class Loss(Enum):
 
 @dataclass(slots=True)
 class _Content:
-    """What is in one file, whatever its name."""
+    """The content of one file."""
 
     durable: bytearray = field(default_factory=bytearray)
     pending: list[Operation] = field(default_factory=list)
@@ -43,7 +43,7 @@ class _Content:
         self.pending.clear()
 
     def after(self, chance: random.Random, loss: Loss) -> bytearray:
-        """One of the contents that it can have if the power fails now."""
+        """Return a possible content after a power failure now."""
         content = bytearray(self.durable)
         for part in _kept(self.pending, chance, loss):
             _apply(content, part)
@@ -51,7 +51,7 @@ class _Content:
 
 
 class Platter:
-    """The files as the disk has them, one operation after the other."""
+    """The files of the disk after each operation."""
 
     def __init__(self, seed: int) -> None:
         self._chance = random.Random(seed)
@@ -59,8 +59,8 @@ class Platter:
         self._durable_names: dict[File, _Content] = {}
         self._pending_names: list[tuple[File, _Content | None]] = []
 
-    def carry_out(self, operation: Operation) -> None:
-        """Whatever it was asked, and whether it said yes."""
+    def apply(self, operation: Operation) -> None:
+        """Apply an operation, also a failed one."""
         file = operation.file
         match operation.call:
             case Call.OPEN if operation.offset:
@@ -84,7 +84,7 @@ class Platter:
                     content.sync()
 
     def cut(self, chance: random.Random, loss: Loss) -> dict[str, bytes]:
-        """The files that are found, by what follows the store's name in theirs."""
+        """Return the files after a power failure, by their suffix."""
         names = dict(self._durable_names)
         _rename(names, self._pending_names[: chance.randint(0, len(self._pending_names))])
         return {ENDS[file]: bytes(each.after(chance, loss)) for file, each in names.items()}
@@ -92,34 +92,34 @@ class Platter:
 
 @dataclass(frozen=True)
 class Cut:
-    """The power failed at *moment*, by the clock of the operations; these files are left."""
+    """A power failure at *moment*, on the clock of the operations, and the remaining files."""
 
     moment: float
     loss: Loss
     files: dict[str, bytes]
 
     def put(self, file: Path) -> None:
-        """Lay the files where a server will look for them."""
+        """Write the files to the place where a server opens them."""
         for end, content in self.files.items():
             file.with_name(f"{file.name}{end}").write_bytes(content)
 
 
 def cuts(operations: Sequence[Operation], number: int, seed: int) -> Iterator[Cut]:
-    """So many power failures of one disk, each within a random operation."""
+    """Yield this many power failures, each within a random operation."""
     chance = random.Random(seed)
     platter = Platter(seed)
     moments = sorted(chance.choices(range(len(operations)), k=number))
     position = 0
     for index, operation in enumerate(operations):
-        under_way = operation.call in (Call.WRITE, Call.TRUNCATE)
-        if under_way:  # it may be half done when the power fails
-            platter.carry_out(operation)
+        in_progress = operation.call in (Call.WRITE, Call.TRUNCATE)
+        if in_progress:  # it may be partly done when the power fails
+            platter.apply(operation)
         while position < number and moments[position] == index:
             loss = chance.choice(list(Loss))
             yield Cut(operation.began, loss, platter.cut(chance, loss))
             position += 1
-        if not under_way:
-            platter.carry_out(operation)
+        if not in_progress:
+            platter.apply(operation)
 
 
 def _rename(names: dict[File, _Content], pending: Iterable[tuple[File, _Content | None]]) -> None:

@@ -1,4 +1,4 @@
-"""Libraries in C that stand before libc in a server, to have it fail."""
+"""C libraries that are preloaded into a server to inject failures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @cache
 def library(source: str) -> Path:
-    """The compiled library, for LD_PRELOAD; made once a process."""
+    """Compile the library for LD_PRELOAD, once per process."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         raise RuntimeError("these faults need a C compiler: apt-get install gcc libc6-dev")

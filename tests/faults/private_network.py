@@ -1,7 +1,7 @@
-"""Links between processes on loopback, which can be cut: packets on them vanish.
+"""Links between processes on loopback that can be cut: their packets are dropped.
 
-A connection belongs to the group of the process that opened it. Only in a network namespace of our
-own: there nobody else is cut off.
+A connection belongs to the group of the process that opened it. This requires a private network
+namespace, so that no other process is affected.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from typing import NamedTuple
 
 
 class Link(NamedTuple):
-    """Connections that processes of a group have opened to a port."""
+    """Connections that processes of a group opened to a port."""
 
     group: int
     port: int
 
 
 def own_namespace() -> bool:
-    """Whether this process has a network that reaches nobody but those who share it."""
+    """Return whether this process is in a private network namespace."""
     return [name for _, name in socket.if_nameindex()] == ["lo"]
 
 
 class Network:
-    """What may be cut between some groups of processes."""
+    """The links between some groups of processes."""
 
     def __init__(self, groups: Sequence[int]) -> None:
-        assert own_namespace(), "this would cut off the whole machine"
+        assert own_namespace(), "this would cut the network of the whole machine"
         for group in groups:
             _iptables(
                 *("-t", "mangle", "-A", "OUTPUT", "-m", "owner", "--gid-owner", str(group)),
@@ -41,7 +41,7 @@ class Network:
     def cut(
         self, links: Sequence[Link], ways: Sequence[str] = ("--dport", "--sport")
     ) -> Iterator[None]:
-        """Let nothing through that goes these *ways*: to the port, from it, or both."""
+        """Drop all packets in these directions: to the port, from it, or both."""
         rules = [(way, link) for link in links for way in ways]
         for way, link in rules:
             _iptables("-A", *_dropped(way, link))
@@ -52,7 +52,7 @@ class Network:
                 _iptables("-D", *_dropped(way, link))
 
     def lost(self) -> int:
-        """How many packets have vanished since the cut."""
+        """Return the number of packets dropped since the cut."""
         listed = _iptables("-L", "INPUT", "-v", "-x", "-n")
         return sum(int(line.split()[0]) for line in listed.splitlines() if " DROP " in line)
 

@@ -1,4 +1,4 @@
-"""A reader who stays with one server and is never content."""
+"""Threads that read from one server continuously."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from faults.caller import peek
 from faults.history import History
 from support.http import Client
 
-PATIENCE_SECONDS = 60
+TIMEOUT_SECONDS = 60
 
 
 class Reader:
-    """Threads that read where series stand, at one server, and note it in a history."""
+    """Threads that read series from one server and record the results in a history."""
 
     def __init__(self, url: str, keys: Sequence[str], history: History, threads: int = 4) -> None:
         self._stop = threading.Event()
@@ -48,6 +48,6 @@ class Reader:
     ) -> None:
         self._stop.set()
         for thread in self._threads:
-            thread.join(PATIENCE_SECONDS)
+            thread.join(TIMEOUT_SECONDS)
         if self._error is not None and error is None:
             raise self._error

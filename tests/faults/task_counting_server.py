@@ -1,4 +1,4 @@
-"""Monotron, which says at its end how many of asyncio's tasks are left.
+"""Monotron that reports at its end how many asyncio tasks are left.
 
 Run as `python task_counting_server.py PRAGMA=VALUE … serve …`, with settings for SQLite.
 """
@@ -17,13 +17,13 @@ from monotron.cli.main import main
 
 
 def count_tasks() -> None:
-    """Have the server count them once it has stopped."""
+    """Count the remaining tasks after the server has stopped."""
     serve = server._serve
 
     @wraps(serve)
     async def counted(*args: Any) -> None:
         await serve(*args)
-        await asyncio.sleep(0)  # what was told to end may do so
+        await asyncio.sleep(0)  # so that cancelled tasks can end
         left = asyncio.all_tasks() - {asyncio.current_task()}
         print(f"left at the end: {len(left)}", *left, file=sys.stderr)
 

@@ -1,4 +1,4 @@
-"""The wall clock jumps under a server: only what is about the time of day follows it."""
+"""The wall clock of a server jumps: only times of day depend on it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def clock(tmp_path: Path) -> Clock:
 
 
 @pytest.mark.timeout(limit(short=60, whole=300))
-def test_series_count_on_while_the_clock_jumps(
+def test_series_continue_while_the_clock_jumps(
     tmp_path: Path, clock: Clock, report: Callable[[str], None]
 ) -> None:
     seed = randbits(32)
@@ -68,12 +68,12 @@ def test_series_count_on_while_the_clock_jumps(
         load.wait_for_answers(20)
         history = load.finish()
         check_aftermath(history, [server.url])
-        assert load.told.total() == load.interrupted == 0
+        assert load.errors.total() == load.interrupted == 0
     report(f"seed {seed}: {len(jumps)} jumps; {load.acknowledged} answers, no error")
 
 
 @pytest.mark.parametrize("jump", [DAY, -DAY])
-def test_a_limit_is_of_real_minutes(clock: Clock, jump: float) -> None:
+def test_a_rate_limit_uses_real_minutes(clock: Clock, jump: float) -> None:
     env = {**ROOT_ENV, **clock.env}
     with Server("sqlite://", args=["--requests-per-key=5"], env=env) as server:
         with server.client(authorization=ROOT) as root:
@@ -89,7 +89,7 @@ def test_a_limit_is_of_real_minutes(clock: Clock, jump: float) -> None:
 
 
 @pytest.mark.parametrize("jump", [DAY, -DAY])
-def test_a_server_drains_in_real_seconds(clock: Clock, jump: float) -> None:
+def test_a_drain_delay_uses_real_seconds(clock: Clock, jump: float) -> None:
     with Server("sqlite://", args=["--drain-delay=1"], env=clock.env) as server:
         began = time.monotonic()
         server.terminate()
@@ -99,7 +99,7 @@ def test_a_server_drains_in_real_seconds(clock: Clock, jump: float) -> None:
 
 
 @pytest.mark.parametrize("jump", [HOUR, -HOUR, DAY, -DAY])
-def test_identity_tokens_are_held_against_the_time_of_day(
+def test_identity_tokens_are_checked_against_the_wall_clock(
     tmp_path: Path, clock: Clock, jump: float
 ) -> None:
     with keyless("github", tmp_path, **clock.env) as monotron:
@@ -115,7 +115,7 @@ def test_identity_tokens_are_held_against_the_time_of_day(
 
 
 def answer(monotron: Keyless, later: float) -> int:
-    """The status of a PUT with a token that is given so many seconds later."""
+    """Return the status of a PUT with an identity token issued this many seconds later."""
     now = int(time.time() + later)
     times = {"iat": now, "nbf": now - 5, "exp": now + 300, "jti": f"{randbits(64):x}"}
     claims = github(**times, aud=AUDIENCE, iss=monotron.issuer.url)

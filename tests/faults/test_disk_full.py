@@ -1,6 +1,6 @@
-"""The disk is full, and has space again, under a server that goes on: nothing is lost.
+"""The disk becomes full, and has space again, under a running server: nothing is lost.
 
-As a whole on real file systems too, which are mounted for it: that needs root.
+The long tier also mounts real file systems, which requires root.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from secrets import randbits
 import pytest
 
 from faults.aftermath import check_aftermath
-from faults.caller import COME_AGAIN, Manner
+from faults.caller import RETRYABLE, Manner
 from faults.disk import Disk, File
 from faults.load import Load
 from faults.tier import WHOLE, limit, rounds
@@ -26,11 +26,11 @@ KEYS = ["a", "b", "c", "CURRENT"]
 ROUNDS = rounds(short=3, whole=17)
 READY_SECONDS = 5
 SHORT = 128 << 10
-"""Bytes: longer than what the server writes into its own log meanwhile."""
+"""Bytes: more than the server writes into its own log during the test."""
 
 
-class Pretended:
-    """A disk that says that it is full, as `disk.c` has it."""
+class SimulatedDisk:
+    """A disk that reports that it is full, simulated by `disk.c`."""
 
     def __init__(self, folder: Path) -> None:
         self._disk = Disk(folder / "monotron.db")
@@ -47,7 +47,7 @@ class Pretended:
 
 
 class Mounted:
-    """A real file system, with a file on it that takes all space that is left."""
+    """A real file system with a file that uses all remaining space."""
 
     env: dict[str, str] = {}  # noqa: RUF012 - never written to
 
@@ -86,25 +86,25 @@ def ext4(folder: Path) -> Mounted:
     return Mounted(folder, "-o", "loop", str(image))
 
 
-DISKS = {"pretended": Pretended} | ({"tmpfs": tmpfs, "ext4": ext4} if WHOLE else {})
+DISKS = {"simulated": SimulatedDisk} | ({"tmpfs": tmpfs, "ext4": ext4} if WHOLE else {})
 
 
 @pytest.fixture(params=DISKS)
-def disk(request: pytest.FixtureRequest, folder: Path) -> Iterator[Pretended | Mounted]:
+def disk(request: pytest.FixtureRequest, folder: Path) -> Iterator[SimulatedDisk | Mounted]:
     disk = DISKS[request.param](folder)
     yield disk
     disk.end()
 
 
 @pytest.mark.timeout(limit(short=60, whole=300))
-def test_a_full_disk_is_told_and_passes_without_a_restart(
-    disk: Pretended | Mounted, report: Callable[[str], None]
+def test_a_full_disk_is_reported_and_recovers_without_a_restart(
+    disk: SimulatedDisk | Mounted, report: Callable[[str], None]
 ) -> None:
     seed = randbits(32)
     print(f"seed {seed}")
     with (
         Server(disk.url, env=disk.env) as server,
-        load_that_knows_of_it(server, seed) as load,
+        load_that_retries(server, seed) as load,
         server.client() as client,
     ):
         for _ in range(ROUNDS):
@@ -112,30 +112,30 @@ def test_a_full_disk_is_told_and_passes_without_a_restart(
             before = full(load)
 
             def stays_full(before: int = before) -> bool:
-                disk.fill()  # also what SQLite gives back, when it shortens its log
-                told = full(load) >= before + 8
-                return told and client.request("GET", "/readyz").status == 507
+                disk.fill()  # also the space that SQLite frees when it shortens its log
+                reported = full(load) >= before + 8
+                return reported and client.request("GET", "/readyz").status == 507
 
             until(stays_full, 30, "the disk to be full")
             disk.free()
             until(lambda: client.request("GET", "/readyz").status == 200, READY_SECONDS, "ready")
         load.wait_for_answers(50)
         history = load.finish()
-        told = load.told
+        errors = load.errors
         check_aftermath(history, [server.url])
     report(
         f"seed {seed}: full {ROUNDS} times; storage_full was answered {full(load)} times, "
-        f"{told['storage_full', 'unknown']} of them in doubt; {history.counted_in_doubt()} in "
-        f"doubt had been counted; {load.acknowledged} answers"
+        f"{errors['storage_full', 'unknown']} of them in doubt; {history.counted_in_doubt()} in "
+        f"doubt were applied; {load.acknowledged} answers"
     )
     assert "Traceback" not in server.log()
 
 
 @pytest.mark.timeout(60)
-def test_a_file_that_may_not_grow_passes_without_a_restart(
+def test_a_file_size_limit_is_reported_and_recovers_without_a_restart(
     folder: Path, report: Callable[[str], None]
 ) -> None:
-    """RLIMIT_FSIZE: to SQLite this is an error of the disk, not a full one."""
+    """RLIMIT_FSIZE: SQLite reports a disk error, not a full disk."""
     seed = randbits(32)
     print(f"seed {seed}")
     store = Disk(folder / "monotron.db")
@@ -143,26 +143,26 @@ def test_a_file_that_may_not_grow_passes_without_a_restart(
         until(lambda: store.size(File.WAL) > SHORT, 30, "a log that is longer")
         no_limit = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (SHORT, no_limit[1]))
-        until(lambda: load.told.total() >= 4, 30, "errors")
+        until(lambda: load.errors.total() >= 4, 30, "errors")
         resource.prlimit(server.pid, resource.RLIMIT_FSIZE, no_limit)
         load.wait_for_answers(50)
         history = load.finish()
         check_aftermath(history, [server.url])
     report(
-        f"seed {seed}: {load.told['store_unavailable', 'unknown']} requests in doubt, of which "
-        f"{history.counted_in_doubt()} had been counted; {load.told['store_unavailable', 'no']} "
-        f"told no; {load.acknowledged} answers"
+        f"seed {seed}: {load.errors['store_unavailable', 'unknown']} requests in doubt, of which "
+        f"{history.counted_in_doubt()} were applied; {load.errors['store_unavailable', 'no']} "
+        f"not applied; {load.acknowledged} answers"
     )
-    assert load.told["store_unavailable", "unknown"] > 0
+    assert load.errors["store_unavailable", "unknown"] > 0
 
 
 @contextmanager
-def load_that_knows_of_it(server: Server, seed: int) -> Iterator[Load]:
-    manner = Manner(come_again={**COME_AGAIN, "storage_full": 507})
+def load_that_retries(server: Server, seed: int) -> Iterator[Load]:
+    manner = Manner(retryable={**RETRYABLE, "storage_full": 507})
     with Load([server.url], KEYS, callers=8, seed=seed, manner=manner) as load:
         yield load
 
 
 def full(load: Load) -> int:
-    """How many were told that the disk is full."""
-    return sum(number for (code, _), number in load.told.items() if code == "storage_full")
+    """Return the number of storage_full responses."""
+    return sum(number for (code, _), number in load.errors.items() if code == "storage_full")

@@ -1,4 +1,4 @@
-"""The checker catches each way in which a history can be wrong, and accuses no right one."""
+"""The checker detects each kind of broken history, and reports no correct one."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ def check(*operations: Put | Peek) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_a_broken_history_is_caught(kind: str) -> None:
+def test_a_broken_history_is_detected(kind: str) -> None:
     operations, complaint = BROKEN[kind]
     found = check(*operations)
     assert any(violation.startswith(f"series 'series': {complaint}") for violation in found), found
 
 
 @pytest.mark.parametrize("kind", RIGHT)
-def test_a_right_history_is_not_accused(kind: str) -> None:
+def test_a_correct_history_is_not_reported(kind: str) -> None:
     assert check(*RIGHT[kind]) == []
 
 
 @pytest.mark.parametrize("seed", range(50))
-def test_what_a_real_counter_answers_is_not_accused(seed: int) -> None:
+def test_the_history_of_a_real_counter_is_not_reported(seed: int) -> None:
     assert check(*_simulated(random.Random(seed))) == []
 
 
 @pytest.mark.parametrize("seed", range(50))
-def test_two_answers_that_changed_places_are_caught(seed: int) -> None:
+def test_two_swapped_answers_are_detected(seed: int) -> None:
     operations = [each for each in _simulated(random.Random(seed)) if isinstance(each, Put)]
     answered = sorted((each for each in operations if each.value), key=lambda each: each.called)
     first, last = answered[0], answered[-1]
@@ -45,7 +45,7 @@ def test_two_answers_that_changed_places_are_caught(seed: int) -> None:
     assert check(*operations)
 
 
-def test_each_series_is_judged_for_itself() -> None:
+def test_each_series_is_checked_separately() -> None:
     history = History()
     history.puts = [
         Put("one", "a", "any", 1, 2, 1),
@@ -53,7 +53,10 @@ def test_each_series_is_judged_for_itself() -> None:
         Put("three", "c", "any", 5, 6, 2),
     ]
     (violation,) = violations(history)
-    assert violation == "series 'three': value 1 is missing, and no caller's doubt explains it"
+    assert (
+        violation
+        == "series 'three': value 1 is missing, and no operation with unknown outcome explains it"
+    )
 
 
 def test_an_attempt_is_in_doubt_until_it_is_answered_or_refused() -> None:
@@ -72,7 +75,7 @@ def test_an_attempt_is_in_doubt_until_it_is_answered_or_refused() -> None:
 
 
 def _simulated(chance: random.Random) -> list[Put | Peek]:
-    """What callers of one counter could have seen: requests overlap, and some answers are lost."""
+    """Return a possible history of one counter: requests overlap, and some answers are lost."""
     value, current, given = 0, None, dict[str, int]()
     operations: list[Put | Peek] = []
     moments = []
@@ -90,7 +93,7 @@ def _simulated(chance: random.Random) -> list[Put | Peek]:
             operations.append(refused(token, called, returned))
             continue
         if fate < 0.2:
-            operations.append(doubt(token, called))  # and it never arrived
+            operations.append(doubt(token, called))  # which never arrived
             continue
         reused = token in given
         if not reused:

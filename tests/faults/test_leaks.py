@@ -1,4 +1,4 @@
-"""Many requests of all kinds, and broken ones: the server keeps nothing of them."""
+"""Many valid and broken requests of all kinds leave nothing behind in the server."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from support.server import Server
 
 REQUESTS = rounds(short=2_000, whole=350_000)
 WARM_UP = rounds(short=1_000, whole=20_000)
-"""Requests before the first look: what is remembered has its bounds, and is to reach them."""
+"""Requests before the first measurement, so that bounded caches are full."""
 
 MAX_GROWTH = 0.10
 MAX_THREADS = 5
-"""The main one, one for steps, and three for other calls, which are started when first needed."""
+"""The main thread, one for batches, and three for other calls."""
 
 LAUNCHER = (str(Path(__file__).with_name("task_counting_server.py")), "cache_size=-1000")
-"""SQLite may keep 32 MB of its file in memory. Here it is 1 MB: else the file would be measured."""
+"""SQLite's page cache is 1 MB instead of 32 MB, so that it does not dominate the measurement."""
 
 Ask = Callable[[Client, str], int]
 
@@ -38,12 +38,12 @@ def asks(method: str, path: str, body: str | None = None) -> Ask:
 
 
 def hang_up(client: Client, name: str) -> int:
-    """Ask, and do not wait for the answer."""
+    """Disconnect before the response."""
     return broken(client, f"PUT /v1/series/hot/{name} HTTP/1.1\r\nHost: localhost\r\n\r\n")
 
 
 def break_off(client: Client, name: str) -> int:
-    """Stop in the middle of a request."""
+    """Disconnect in the middle of a request."""
     return broken(client, f"PUT /v1/series/hot/{name} HTTP/1.1\r\nHost: loc")
 
 
@@ -79,8 +79,8 @@ KINDS: list[tuple[Ask, set[int]]] = [
 ]
 
 
-class Kept:
-    """What a process holds now."""
+class Resources:
+    """The resources of a process."""
 
     def __init__(self, server: Server) -> None:
         status = Path(f"/proc/{server.pid}/status").read_text()
@@ -91,9 +91,7 @@ class Kept:
 
 
 @pytest.mark.timeout(limit(short=100, whole=3000))
-def test_a_server_keeps_nothing_of_its_requests(
-    tmp_path: Path, report: Callable[[str], None]
-) -> None:
+def test_requests_leave_nothing_behind(tmp_path: Path, report: Callable[[str], None]) -> None:
     seed = randbits(32)
     print(f"seed {seed}")
     chance = random.Random(seed)
@@ -126,8 +124,8 @@ def test_a_server_keeps_nothing_of_its_requests(
 
 
 @pytest.mark.timeout(100)
-def test_a_connection_that_was_closed_is_forgotten_at_once() -> None:
-    """Not when it would have been closed for its silence: most callers ask once, and hang up."""
+def test_a_closed_connection_is_released_at_once() -> None:
+    """It is not kept until the idle timeout, because most callers send one request."""
     names = (f"t{number}" for number in itertools.count())
     with Server("sqlite://") as server:
         with server.client() as client:
@@ -149,12 +147,12 @@ def ask_many(
         assert ask(client, name) in statuses, (ask, name)
 
 
-def settled(server: Server) -> Kept:
-    """What is held once broken connections have been noticed."""
-    looks = [Kept(server)]
+def settled(server: Server) -> Resources:
+    """Return the resources after broken connections were noticed."""
+    looks = [Resources(server)]
 
     def steady() -> bool:
-        looks.append(Kept(server))
+        looks.append(Resources(server))
         return looks[-1].descriptors == looks[-2].descriptors
 
     until(steady, 30, "a steady number of descriptors")

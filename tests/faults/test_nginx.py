@@ -1,4 +1,4 @@
-"""Servers behind a real nginx, configured as docs/operations.md says, with other ports."""
+"""Servers behind a real nginx, with the configuration of docs/operations.md on other ports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import ssl
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from secrets import randbits
@@ -30,18 +30,12 @@ from support.server import ROOT, ROOT_ENV, Client, Response, Server
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 KEYS = ["a", "b", "c"]
-"""For `reuse=any`: with `current`, a request that nginx repeats may count twice."""
+"""Series with `reuse=any`: with `current`, a request that nginx repeats may assign two values."""
 
 BY_GATEWAY = Manner(by_gateway=True)
-RETRIES = rounds(short=20, whole=1700)
+RETRIES = rounds(short=10, whole=1700)
 DRAINS = rounds(short=2, whole=50)
 DRAIN_SECONDS = 25
-
-
-@pytest.fixture(scope="module")
-def own_set() -> Iterator[ReplicaSet]:
-    with ReplicaSet.start() as replica_set:
-        yield replica_set
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +44,7 @@ def authority() -> trustme.CA:
 
 
 class Site:
-    """The configuration of the page, for servers of ours."""
+    """The configuration of the page, adapted to the servers of a test."""
 
     def __init__(self, authority: trustme.CA, folder: Path, *servers: Server) -> None:
         [self.text] = re.findall(r"```nginx\n(.*?)```", PAGE.read_text(), re.DOTALL)
@@ -98,7 +92,7 @@ def test_a_put_that_nginx_repeats_at_another_server_has_one_value(
                 load.wait_for_answers(20)
                 primary = own_set.primary()
                 primary.pause()
-                time.sleep(chance.uniform(0.2, 0.6))  # how long it is stuck
+                time.sleep(chance.uniform(0.2, 0.6))  # the length of the pause
                 primary.resume()
                 pauses += 1
             history = load.finish()
@@ -108,19 +102,19 @@ def test_a_put_that_nginx_repeats_at_another_server_has_one_value(
     report(
         f"seed {seed}: {pauses} pauses of the primary in {time.monotonic() - began:.0f} s; "
         f"{len(puts)} PUTs repeated by nginx, answered {dict(statuses)}; {load.acknowledged} "
-        f"answers, {history.retried()} asked for again by callers, of which "
-        f"{history.counted_in_doubt()} had been counted"
+        f"answers, {history.retried()} retried by callers, of which "
+        f"{history.counted_in_doubt()} were applied"
     )
     assert history.counted_in_doubt() > 0
 
 
 def enough(puts: list[tuple[list[str], int]]) -> bool:
-    """Whether so many were repeated, and one of them was answered by the other server in time."""
+    """Return whether enough were repeated, and the other server answered one of them."""
     return len(puts) >= RETRIES and any(status == 200 for _, status in puts)
 
 
 def repeated(nginx: Nginx) -> list[tuple[list[str], int]]:
-    """The servers and the status of each PUT that nginx sent to more than one server."""
+    """Return the servers and the status of each PUT that nginx sent to more than one server."""
     return [
         (each.servers, each.status)
         for each in nginx.passed()
@@ -129,7 +123,7 @@ def repeated(nginx: Nginx) -> list[tuple[list[str], int]]:
 
 
 @pytest.mark.timeout(limit(short=120, whole=1800))
-def test_servers_that_stop_one_after_the_other_fail_no_request(
+def test_servers_that_stop_in_turn_fail_no_request(
     own_set: ReplicaSet, authority: trustme.CA, tmp_path: Path, report: Callable[[str], None]
 ) -> None:
     seed = randbits(32)
@@ -161,7 +155,7 @@ def test_servers_that_stop_one_after_the_other_fail_no_request(
     handed_on = [each for each in passed if len(each.servers) > 1]
     report(
         f"seed {seed}: {DRAINS} servers stopped, the slowest in {longest:.1f} s; {len(passed)} "
-        f"requests, {len(handed_on)} handed on to the other server, none failed"
+        f"requests, {len(handed_on)} passed on to the other server, none failed"
     )
     assert {each.status for each in passed} <= {200, 404}
     assert (load.interrupted, load.refused, history.unknown()) == (0, 0, 0)
@@ -171,7 +165,7 @@ def test_servers_that_stop_one_after_the_other_fail_no_request(
     }
 
 
-def test_audit_and_backup_outlast_what_other_requests_wait(
+def test_audit_and_backup_have_a_longer_timeout_than_other_requests(
     authority: trustme.CA, tmp_path: Path
 ) -> None:
     with Server(f"sqlite:///{tmp_path}/monotron.db") as server:
@@ -201,9 +195,7 @@ def ask(url: str, method: str, path: str) -> Response:
         return client.request(method, path)
 
 
-def test_tls_names_and_paths_arrive_as_they_were_sent(
-    authority: trustme.CA, tmp_path: Path
-) -> None:
+def test_nginx_passes_tls_names_and_paths_unchanged(authority: trustme.CA, tmp_path: Path) -> None:
     context = ssl.create_default_context()
     authority.configure_trust(context)
 
@@ -223,7 +215,7 @@ def test_tls_names_and_paths_arrive_as_they_were_sent(
             for key in ("org%2Frepo", "a%20b", "%F0%9F%9A%80", "x%2F%2Fy", "50%25", "a%3Fb"):
                 put = json.loads(over_tls("PUT", f"/v1/series/{key}/T"))
                 assert put["key"] == urllib.request.unquote(key)
-            # A page of this very host may do it, and Monotron knows the host by nginx.
+            # A same-origin request is allowed, and nginx passes the host name on.
             origin = "https://monotron.example.com"
             assert over_tls("POST", "/v1/system/backup", Origin=origin).startswith(b"SQLite")
             messages = b"feat: x\n" + b"x" * ((1 << 20) - 100)

@@ -1,6 +1,7 @@
-"""The power fails under SQLite, at any moment: what was answered before is there.
+"""The power fails under SQLite at any moment: no acknowledged value is lost.
 
-One load is recorded, disk and callers, on one clock; then the power fails as often as one likes.
+The disk operations and callers of one load are recorded on one clock. Then any number of power
+failures is derived from the recording.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from secrets import randbits
 
 import pytest
 
-from faults.cut_check import after, check_cuts, rows, told, until
+from faults.cut_check import acknowledged, after, check_cuts, rows, until
 from faults.disk import Call, Disk, File, Operation
 from faults.history import History
 from faults.load import Load
@@ -31,14 +32,14 @@ CHECKPOINTS = {
     "as it is": (),
     "within a commit": ("CHECKPOINT_ROWS=1000000", "wal_autocheckpoint=64"),
 }
-"""When the log is moved to the file: by settings of the server."""
+"""The checkpoint settings of the server."""
 
 ANSWERS = rounds(short=400, whole=3000)
 
 
 @dataclass
 class Recording:
-    """What a disk and the callers of its server did, on one clock."""
+    """The operations of a disk and of the callers, on one clock."""
 
     operations: list[Operation]
     history: History
@@ -59,15 +60,15 @@ class Recording:
 
 
 def lost(cut: Cut, folder: Path, history: History) -> int:
-    """How many values that callers were told are not in the ledger; all of a damaged file."""
+    """Return how many acknowledged values are not in the ledger; all of a damaged file."""
     try:
         store = after(cut, folder)
         try:
-            return sum(len(told(history, key) - set(rows(store, key))) for key in KEYS)
+            return sum(len(acknowledged(history, key) - set(rows(store, key))) for key in KEYS)
         finally:
             store.close()
     except (StartupError, MonotronError):
-        return sum(len(told(history, key)) for key in KEYS)
+        return sum(len(acknowledged(history, key)) for key in KEYS)
 
 
 @pytest.mark.parametrize("checkpoints", CHECKPOINTS)
@@ -78,12 +79,12 @@ def test_nothing_is_lost_when_the_power_fails(
     seed = randbits(32)
     print(f"seed {seed}")
     recording = Recording.of_load(folder, seed, *CHECKPOINTS[checkpoints])
-    number = rounds(short=50, whole=450)
+    number = rounds(short=25, whole=450)
     survived = check_cuts(recording.operations, recording.history, folder, number=number, seed=seed)
     report(
         f"seed {seed}: {number} cuts, {recording.checkpoints()} checkpoints; "
-        f"{survived.answered} values answered before, none lost; {survived.doubtful} in doubt, "
-        f"of which {survived.counted} had been counted"
+        f"{survived.answered} acknowledged values, none lost; {survived.doubtful} in doubt, "
+        f"of which {survived.counted} were applied"
     )
     assert recording.checkpoints() > 0
     assert survived.answered > number
@@ -92,10 +93,10 @@ def test_nothing_is_lost_when_the_power_fails(
 
 @pytest.mark.parametrize("wrong", ["synchronous=NORMAL", "folder not synced"])
 @pytest.mark.timeout(limit(short=60, whole=300))
-def test_power_cuts_take_values_from_a_store_that_forgets_a_sync(
+def test_a_store_that_omits_a_sync_loses_values(
     folder: Path, wrong: str, report: Callable[[str], None]
 ) -> None:
-    """The control: if the same faults did nothing to such a store, they would be none."""
+    """The control: the same power failures must damage a store that omits a sync."""
     seed = randbits(32)
     print(f"seed {seed}")
     pragmas = [wrong] if "=" in wrong else []
@@ -104,16 +105,16 @@ def test_power_cuts_take_values_from_a_store_that_forgets_a_sync(
     if not pragmas:
         operations = [each for each in operations if each.file is not File.FOLDER]
     number = rounds(short=30, whole=300)
-    answered = missing = unlucky = 0
+    answered = missing = damaged = 0
     for cut in cuts(operations, number, seed):
         history = until(recording.history, cut.moment)
         gone = lost(cut, folder, history)
         answered += len(history.acknowledged())
         missing += gone
-        unlucky += gone > 0
+        damaged += gone > 0
     report(
         f"seed {seed}: {number} cuts, control ({wrong}): of "
-        f"{answered} values answered before, {missing} were lost, in {unlucky} cuts"
+        f"{answered} acknowledged values, {missing} were lost, in {damaged} cuts"
     )
     assert missing > 0
 

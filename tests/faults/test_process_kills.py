@@ -1,4 +1,4 @@
-"""A process of a server that has two is killed again and again: the other goes on."""
+"""One of two server processes is killed repeatedly: the other one continues."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from monotron.supervisor import EARLY_EXIT_SECONDS
 from support.member import until
 from support.server import Server
 
-KILLS = rounds(short=3, whole=50)
+KILLS = rounds(short=2, whole=50)
 KEYS = ["a", "b", "c", "CURRENT"]
 RESTLESS = Manner(hangs_up=0.1)
-"""Callers who connect anew now and then, so that a new process has its share of them."""
+"""Callers that reconnect sometimes, so that a new process gets its share of them."""
 
 AT_ONCE = 3
-"""Kills in a row: of two processes that have lived, and of one that has not, which is forgiven."""
+"""Kills in a row: of two processes that have run long enough, and of one that has not."""
 
 ALONE = 20
-"""Answers of the other process alone, after the first of them."""
+"""The responses of the other process alone, after the first kill."""
 
 
 @pytest.mark.timeout(limit(short=120, whole=1200))
@@ -42,19 +42,19 @@ def test_nothing_is_lost_when_a_process_is_killed_under_load(
     began = time.monotonic()
     kills = interrupted = 0
     with Server(database_url, args=["--processes", "2"]) as server:
-        lived = Lives(server.pid)
-        lived.wait(EARLY_EXIT_SECONDS)
+        processes = Processes(server.pid)
+        processes.wait(EARLY_EXIT_SECONDS)
         with Load([server.url], KEYS, callers=8, seed=seed, manner=RESTLESS) as load:
             while kills < KILLS:
                 if kills and kills % AT_ONCE == 0:
-                    lived.wait(EARLY_EXIT_SECONDS)
+                    processes.wait(EARLY_EXIT_SECONDS)
                 load.wait_for_answers(20)
                 time.sleep(chance.uniform(0, 0.1))  # the moment of the fault
                 before = load.interrupted
                 if kills % AT_ONCE == 0:
-                    lived.kill_oldest(alone=lambda: load.wait_for_answers(ALONE))
+                    processes.kill_oldest(alone=lambda: load.wait_for_answers(ALONE))
                 else:
-                    lived.kill_oldest()
+                    processes.kill_oldest()
                 kills += 1
                 load.wait_for_answers(50)
                 interrupted += load.interrupted > before
@@ -65,14 +65,14 @@ def test_nothing_is_lost_when_a_process_is_killed_under_load(
     report(
         f"seed {seed}: {KILLS} kills in {time.monotonic() - began:.0f} s, {interrupted} of which "
         f"interrupted a request; {load.acknowledged} answers; {history.unknown()} in doubt, "
-        f"{history.retried()} retried ({history.counted_in_doubt()} had been counted)"
+        f"{history.retried()} retried ({history.counted_in_doubt()} were applied)"
     )
     assert interrupted > KILLS // 2
     assert load.refused == 0
 
 
-class Lives:
-    """The processes of a supervisor, and since when they have been seen."""
+class Processes:
+    """The processes of a supervisor, and when they were first seen."""
 
     def __init__(self, supervisor: int) -> None:
         self._supervisor = supervisor
@@ -80,13 +80,17 @@ class Lives:
         assert len(self._since) == 2
 
     def wait(self, seconds: float) -> None:
-        """Return when each of them has lived so long."""
-        until(lambda: time.monotonic() > max(self._since.values()) + seconds, 60, "a life")
+        """Return when each process has run for this time."""
+        until(
+            lambda: time.monotonic() > max(self._since.values()) + seconds,
+            60,
+            "the run time",
+        )
 
     def kill_oldest(self, alone: Callable[[], None] = lambda: None) -> None:
-        """Kill one of them, and return when another one is there in its place.
+        """Kill the oldest process, and return when it was replaced.
 
-        The supervisor does not start it before *alone* has returned.
+        The supervisor starts the replacement after *alone* has returned.
         """
         victim = min(self._since, key=self._since.__getitem__)
         os.kill(self._supervisor, signal.SIGSTOP)

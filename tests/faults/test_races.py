@@ -1,7 +1,7 @@
-"""Races of callers, without any other fault: one hot series, and tokens that come again and again.
+"""Races of callers without other faults: one hot series, and tokens that are repeated.
 
-First inserts race in test_concurrency.py; values at the edges of their range are in the contract of
-stores and in test_series_http.py.
+test_concurrency.py has races of first inserts. The contract suite has values at the ends of their
+range.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from support.server import Server
 
 CALLERS = rounds(short=16, whole=64)
 HOT_SECONDS = limit(short=1, whole=100)
-ORDERS = rounds(short=24, whole=1500)
+ORDERS = rounds(short=16, whole=1500)
 AT_ONCE = 8
 TOKENS = "TUVW"
 
 
 @pytest.fixture
 def urls(store_url: str) -> Iterator[list[str]]:
-    """All the servers that this store can have: one of a file, two of a database."""
+    """All servers that this store can have: one for a file, two for a database."""
     servers: list[Server] = []
     try:
         for _ in range(2 if store_url.startswith("mongodb") else 1):
@@ -46,7 +46,9 @@ def urls(store_url: str) -> Iterator[list[str]]:
 
 
 @pytest.mark.timeout(limit(short=120, whole=3600))
-def test_a_hot_series_gives_each_value_once(urls: list[str], report: Callable[[str], None]) -> None:
+def test_a_hot_series_assigns_each_value_once(
+    urls: list[str], report: Callable[[str], None]
+) -> None:
     seed = randbits(32)
     print(f"seed {seed}")
     with Load(urls, ["hot"], callers=CALLERS, pinned=True, seed=seed) as load:
@@ -62,10 +64,10 @@ def test_a_hot_series_gives_each_value_once(urls: list[str], report: Callable[[s
 
 
 @pytest.mark.timeout(limit(short=120, whole=3600))
-def test_tokens_keep_their_values_in_whatever_order_they_come_back(
+def test_tokens_keep_their_values_in_any_order_of_repeats(
     urls: list[str], report: Callable[[str], None]
 ) -> None:
-    """A token is lost, others come, it comes again; two bring it at once; it is seen elsewhere."""
+    """Requests are lost, repeated, concurrent, and sent to another server."""
     seed = randbits(32)
     print(f"seed {seed}")
     history = History()
@@ -77,13 +79,13 @@ def test_tokens_keep_their_values_in_whatever_order_they_come_back(
     assert violations(history) == []
     report(
         f"seed {seed}: {ORDERS} orders of {len(history.puts)} requests, {history.unknown()} lost "
-        f"on the way, of which {history.counted_in_doubt()} had been counted"
+        f"in transit, of which {history.counted_in_doubt()} were applied"
     )
     assert history.counted_in_doubt() > 0
 
 
 class _Order:
-    """A series, and two callers who bring the same few tokens in a random order."""
+    """A series, and two callers that send the same few tokens in a random order."""
 
     def __init__(self, key: str, urls: list[str], history: History, seed: str) -> None:
         self._key = key
@@ -105,13 +107,13 @@ class _Order:
             put(next(turns), token)
 
     def close(self) -> None:
-        """Ask for all tokens again: each has one value, and all of these are there."""
-        asked = {token for tokens in self._lists for token, _ in tokens}
-        values = {token: self._put(self._urls[-1], token) for token in sorted(asked)}
+        """Repeat all tokens: each has one value, and the ledger has all values."""
+        tokens = {token for each in self._lists for token, _ in each}
+        values = {token: self._put(self._urls[-1], token) for token in sorted(tokens)}
         with Client(self._urls[0]) as client:
             rows = ledger(client, self._key)
         assert dict(rows) == values
-        assert [value for _, value in rows] == list(range(len(asked), 0, -1))
+        assert [value for _, value in rows] == list(range(len(tokens), 0, -1))
 
     def _put(self, url: str, token: str) -> int:
         put = self._history.put(self._key, token, "any")
@@ -123,7 +125,7 @@ class _Order:
         return value
 
     def _lose(self, url: str, token: str) -> None:
-        """Hang up before the answer: it is counted now, later, or never."""
+        """Disconnect before the response: the request is applied now, later, or never."""
         self._history.put(self._key, token, "any")
         address = url.removeprefix("http://")
         host, _, port = address.rpartition(":")

@@ -1,4 +1,4 @@
-"""Backups under load, restored and raised: nothing that was given since is given again."""
+"""Backups under load are restored and fast-forwarded: no value is assigned again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from support.server import Server
 KEYS = ["a", "b", "c", "CURRENT"]
 ROUNDS = rounds(short=1, whole=17)
 SINCE = rounds(short=60, whole=200)
-"""How many answers are given after a backup, and lost with the store."""
+"""The number of values that are assigned after the backup, and lost with the store."""
 
 
 def monotron(*arguments: str) -> None:
@@ -34,7 +34,7 @@ def monotron(*arguments: str) -> None:
 
 
 @pytest.mark.timeout(limit(short=60, whole=600))
-def test_a_restored_sqlite_store_gives_no_value_again(
+def test_a_restored_sqlite_store_assigns_no_value_again(
     tmp_path: Path, report: Callable[[str], None]
 ) -> None:
     file, backup = tmp_path / "monotron.db", tmp_path / "backup.db"
@@ -53,10 +53,10 @@ def test_a_restored_sqlite_store_gives_no_value_again(
 
 
 @pytest.mark.timeout(limit(short=60, whole=600))
-def test_a_restored_mongodb_database_gives_no_value_again(
+def test_a_restored_mongodb_database_assigns_no_value_again(
     replica_set: ReplicaSet, database_url: str, report: Callable[[str], None]
 ) -> None:
-    """A dump of one moment, as `mongodump --oplog` makes it, by reads of one snapshot."""
+    """Reads of one snapshot replace `mongodump --oplog`: a dump of one moment."""
     name = database_url.partition("?")[0].rpartition("/")[2]
     dump: dict[str, list[Document]] = {}
     with replica_set.client() as client:
@@ -76,7 +76,7 @@ def test_a_restored_mongodb_database_gives_no_value_again(
 
 
 def snapshot(client: MongoClient[Document], name: str) -> dict[str, list[Document]]:
-    """All documents of a database, as they were at one moment."""
+    """Return all documents of a database at one moment."""
     collections = client[name].list_collection_names()
     with client.start_session(snapshot=True) as session:
         return {each: list(client[name][each].find(session=session)) for each in collections}
@@ -88,7 +88,7 @@ def check_restores(
     restore: Callable[[int], None],
     report: Callable[[str], None],
 ) -> None:
-    """Back up under load, lose the store, restore it, and go on, several times over."""
+    """Back up under load, lose the store, restore it, and continue, several times."""
     seed = randbits(32)
     print(f"seed {seed}")
     highest = dict.fromkeys(KEYS, 0)
@@ -114,8 +114,8 @@ def check_restores(
                 highest[key] = answer.json()["value"]
             assert client.request("GET", "/v1/system/audit").json()["findings"] == []
     report(
-        f"seed {seed}: {ROUNDS} restores; {lost} values had been given since their backup, none of "
-        f"them again; the highest series stands at {max(highest.values())}"
+        f"seed {seed}: {ROUNDS} restores; {lost} values were assigned after the backup, none of "
+        f"them again; the highest series is at {max(highest.values())}"
     )
     assert lost > 0
 

@@ -1,4 +1,4 @@
-"""Servers are stopped in the middle of their work: whoever was let in gets an answer."""
+"""Servers are stopped under load: every accepted request is answered."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from faults.tier import limit, rounds
 from support.member import free_port
 from support.server import Server
 
-STOPS = rounds(short=3, whole=80)
+STOPS = rounds(short=2, whole=80)
 RESTARTS = rounds(short=2, whole=50)
 IN_FLIGHT = 50
 EXIT_SECONDS = 25
@@ -25,7 +25,7 @@ KEYS = ["a", "b", "c", "CURRENT"]
 
 
 @pytest.mark.timeout(limit(short=120, whole=3600))
-def test_a_server_that_is_stopped_answers_whoever_it_let_in(
+def test_a_stopping_server_answers_every_accepted_request(
     store_url: str, report: Callable[[str], None]
 ) -> None:
     seed = randbits(32)
@@ -55,12 +55,12 @@ def test_a_server_that_is_stopped_answers_whoever_it_let_in(
         server.kill()
     counted = history.counted_in_doubt()
     report(
-        f"seed {seed}: {STOPS} stops, {in_flight / STOPS:.0f} requests under way at each that were "
-        f"answered, ended after {longest:.2f} s at most; {load.acknowledged} answers, "
-        f"{load.refused} refused, {load.interrupted} connections ended before a request was taken"
+        f"seed {seed}: {STOPS} stops, each with {in_flight / STOPS:.0f} requests in progress that "
+        f"were answered, exit after {longest:.2f} s at most; {load.acknowledged} answers, "
+        f"{load.refused} refused, {load.interrupted} connections ended before a request"
     )
     assert in_flight >= STOPS
-    assert counted == 0, "requests that counted were not answered"
+    assert counted == 0, "applied requests were not answered"
 
 
 def _answered_though_stopped(load: Load, began: float) -> int:
@@ -69,7 +69,7 @@ def _answered_though_stopped(load: Load, began: float) -> int:
 
 
 @pytest.mark.timeout(limit(short=120, whole=3600))
-def test_with_two_servers_one_after_the_other_may_be_restarted(
+def test_two_servers_can_be_restarted_in_turn(
     database_url: str, report: Callable[[str], None]
 ) -> None:
     seed = randbits(32)
@@ -96,9 +96,9 @@ def test_with_two_servers_one_after_the_other_may_be_restarted(
         for server in servers:
             server.kill()
     report(
-        f"seed {seed}: {RESTARTS} restarts, {min(while_down)} answers or more of the other server "
-        f"meanwhile; {load.acknowledged} answers, {load.refused} refused, {load.interrupted} "
-        f"connections ended before a request was taken"
+        f"seed {seed}: {RESTARTS} restarts, at least {min(while_down)} answers of the other server "
+        f"during each; {load.acknowledged} answers, {load.refused} refused, {load.interrupted} "
+        f"connections ended before a request was accepted"
     )
     assert min(while_down) >= 10
     assert history.counted_in_doubt() == 0

@@ -1,4 +1,4 @@
-"""A server that is killed again and again: nothing that it answered is lost or given twice."""
+"""A server is killed repeatedly: no value that it returned is lost or assigned twice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from faults.tier import limit, rounds
 from support.member import free_port
 from support.server import Server
 
-KILLS = rounds(short=8, whole=400)
+KILLS = rounds(short=3, whole=400)
 KEYS = ["a", "b", "c", "CURRENT"]
 
 
@@ -47,8 +47,8 @@ def test_nothing_is_lost_when_the_server_is_killed_under_load(
         report(
             f"seed {seed}: {KILLS} kills in {killing:.1f} s, {kills_under_load} under load; "
             f"{load.acknowledged} answers; {load.interrupted} requests interrupted, "
-            f"{history.retried()} retried to success ({history.counted_in_doubt()} had been "
-            f"counted), {load.refused} refused; "
+            f"{history.retried()} retried to success ({history.counted_in_doubt()} were "
+            f"applied), {load.refused} refused; "
             f"checked in {time.monotonic() - started - killing:.1f} s"
         )
     finally:

@@ -1,7 +1,6 @@
-"""A newer Monotron beside this one, as far as one can be imagined: rows with fields unknown here.
+"""A newer version of Monotron on the same store: rows with fields unknown to this version.
 
-There is no older release yet. That files of older schemas are brought up to date, and newer ones
-refused, tests/engines/test_sqlite_store.py shows.
+There is no older release yet. tests/engines/test_sqlite_store.py tests files of other schemas.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ KEYS = ["a", "b", "CURRENT"]
 TIMES = rounds(short=5, whole=20)
 
 
-def test_documents_with_fields_of_a_newer_server_are_counted_on(
+def test_documents_with_fields_of_a_newer_server_are_supported(
     replica_set: ReplicaSet, database_url: str, report: Callable[[str], None]
 ) -> None:
     seed = randbits(32)
@@ -42,11 +41,11 @@ def test_documents_with_fields_of_a_newer_server_are_counted_on(
         load.wait_for_answers(20)
         history = load.finish()
         check_aftermath(history, [one.url, other.url])
-    report(f"seed {seed}: {changed} documents given a field; {load.acknowledged} answers")
+    report(f"seed {seed}: {changed} documents with a new field; {load.acknowledged} answers")
     assert changed > TIMES * len(KEYS)
 
 
-def test_a_file_with_a_column_of_a_newer_server_is_counted_on(tmp_path: Path) -> None:
+def test_a_file_with_a_column_of_a_newer_server_is_supported(tmp_path: Path) -> None:
     file = tmp_path / "monotron.db"
     with Server(f"sqlite:///{file}"):
         pass

@@ -132,7 +132,7 @@ JITTER_SECONDS = 0.03
 """Seconds. Several times the duration of a request, so that requests overlap in any state."""
 
 
-@pytest.mark.parametrize("turn", range(rounds(short=8, whole=40)))
+@pytest.mark.parametrize("turn", range(rounds(short=3, whole=40)))
 def test_one_token_with_an_initial_version_gets_one_version(
     urls: list[str], name: str, turn: int
 ) -> None:
@@ -141,7 +141,7 @@ def test_one_token_with_an_initial_version_gets_one_version(
     assert assigned == [Version(1, 4, 3)] * 8
 
 
-@pytest.mark.parametrize("turn", range(rounds(short=8, whole=40)))
+@pytest.mark.parametrize("turn", range(rounds(short=3, whole=40)))
 def test_concurrent_requests_with_one_initial_version_start_from_it(
     urls: list[str], name: str, turn: int
 ) -> None:
@@ -151,7 +151,7 @@ def test_concurrent_requests_with_one_initial_version_start_from_it(
     assert sorted(assigned) == [Version(1, 4, patch) for patch in range(3, 11)]
 
 
-@pytest.mark.parametrize("turn", range(rounds(short=5, whole=20)))
+@pytest.mark.parametrize("turn", range(rounds(short=2, whole=20)))
 def test_concurrent_promotions_of_one_token_promote_once(
     urls: list[str], name: str, turn: int
 ) -> None:
@@ -162,7 +162,7 @@ def test_concurrent_promotions_of_one_token_promote_once(
     assert assigned == [Version(1, 3)] * 8
 
 
-@pytest.mark.parametrize("turn", range(rounds(short=5, whole=20)))
+@pytest.mark.parametrize("turn", range(rounds(short=2, whole=20)))
 def test_an_adoption_concurrent_with_a_bump_skips_no_version(
     urls: list[str], name: str, turn: int
 ) -> None:
@@ -182,7 +182,7 @@ def test_an_adoption_concurrent_with_a_bump_skips_no_version(
     )
 
 
-@pytest.mark.parametrize("turn", range(rounds(short=3, whole=10)))
+@pytest.mark.parametrize("turn", range(rounds(short=1, whole=10)))
 def test_an_adoption_among_bumps_never_combines_a_new_major_with_an_old_patch(
     urls: list[str], name: str, turn: int
 ) -> None:

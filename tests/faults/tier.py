@@ -1,18 +1,18 @@
-"""How often each fault is done: a few times in `make test`, its full number in `make faults`."""
+"""How often each fault is injected: a few times in `make test`, many in `make faults`."""
 
 from __future__ import annotations
 
 import os
 
 WHOLE = os.environ.get("MONOTRON_FAULTS") == "whole"
-"""Whether faults are done as often as the list of docs/faults.md says."""
+"""Whether faults are injected as often as the list in docs/faults.md states."""
 
 
 def rounds(*, short: int, whole: int) -> int:
-    """How often a test does its fault: *short* times in `make test`, *whole* in `make faults`."""
+    """Return how often to inject a fault: *short* in `make test`, *whole* in `make faults`."""
     return whole if WHOLE else short
 
 
 def limit(*, short: float, whole: float) -> float:
-    """The seconds after which a test is taken for stuck, of each tier."""
+    """Return a time limit in seconds for each tier."""
     return whole if WHOLE else short

@@ -1,4 +1,4 @@
-"""Monotron with other settings of SQLite, which the product does not offer.
+"""Monotron with SQLite settings that the product does not offer.
 
 Run as `python tuned_server.py PRAGMA=VALUE CHECKPOINT_ROWS=NUMBER … serve …`.
 """
@@ -16,7 +16,7 @@ ROWS = "CHECKPOINT_ROWS="
 
 
 def tune(*settings: str) -> None:
-    """Have each connection set the pragmas once it is set up as always."""
+    """Set the pragmas on each connection after its normal setup."""
     for setting in settings:
         if setting.startswith(ROWS):
             sqlite_file.CHECKPOINT_ROWS = int(setting.removeprefix(ROWS))
@@ -32,7 +32,7 @@ def tune(*settings: str) -> None:
 
 
 def settings_before_serve() -> list[str]:
-    """Those of the command line, taken off it."""
+    """Return the settings of the command line, and remove them from it."""
     end = sys.argv.index("serve")
     settings = sys.argv[1:end]
     del sys.argv[1:end]

@@ -108,9 +108,12 @@ class Standalone(Deployment):
     """A single mongod without a replica set."""
 
     @classmethod
-    def start(cls, directory: Path | None = None) -> Self:
-        """Start it, with its data in a new directory in *directory* (None: shared memory)."""
-        standalone = cls(directory, 1, None)
+    def start(cls, directory: Path | None = None, replica_set: str | None = None) -> Self:
+        """Start it, with its data in a new directory in *directory* (None: shared memory).
+
+        With *replica_set*, the server is a member of a replica set that is not initialized.
+        """
+        standalone = cls(directory, 1, replica_set)
         try:
             standalone.launch()
         except BaseException:

@@ -12,9 +12,8 @@ import click
 from monotron import __version__
 from monotron.cli import git
 from monotron.cli.command import BUILDS
-from monotron.cli.errors import NothingFound
 from monotron.cli.options import client_options, fail_usage, output_option, passed, whole_number
-from monotron.cli.output import FORMATS, CommandOutput, table
+from monotron.cli.output import FORMATS, CommandOutput, NothingFound, table
 from monotron_ci import outputs
 from monotron_ci.client import Client
 from monotron_ci.errors import Failure

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
-from gettext import gettext
 from typing import Any, NoReturn, TypeVar
 
 import click
@@ -48,7 +47,7 @@ class Group(click.Group):
         return list(self.commands)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section(gettext("Commands")):
+        with formatter.section("Commands"):
             formatter.write_dl(_rows(self.commands.values()))
 
     def _fail_unknown(self, ctx: click.Context, name: str) -> NoReturn:

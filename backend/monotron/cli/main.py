@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
+from enum import IntEnum
 from io import TextIOWrapper
 from typing import cast
 
@@ -14,15 +16,42 @@ from monotron.cli import serve  # noqa: F401 - adds its command, the first one o
 
 # isort: split
 from monotron.cli import admin, builds, maintenance, trusts  # noqa: F401 - add their commands
-from monotron.cli.command import ADMINISTRATION, BUILDS, MAINTENANCE, Program
-from monotron.cli.errors import EXIT_CODES, ExitCode, describe, exit_code
+from monotron.cli.command import (
+    ADMINISTRATION,
+    BUILDS,
+    MAINTENANCE,
+    Program,
+    describe_usage_error,
+)
 from monotron.cli.options import DEFAULT_URL
-from monotron.cli.output import CommandOutput, print_error, write
+from monotron.cli.output import CommandOutput, NothingFound, print_error, write
 from monotron.errors import MonotronError, StartupError
-from monotron_ci.errors import Failure
+from monotron_ci.errors import Failure, NoResponse
+
+
+class ExitCode(IntEnum):
+    """What a script can distinguish."""
+
+    SUCCESS = 0
+    REFUSED = 1
+    INVALID_USAGE = 2
+    NOT_FOUND = 3
+    NO_RESPONSE = 4
+
+
+EXIT_CODES = {
+    ExitCode.SUCCESS: "success",
+    ExitCode.REFUSED: "the server or the store refused, or an audit found problems",
+    ExitCode.INVALID_USAGE: "invalid usage, or a local prerequisite failed",
+    ExitCode.NOT_FOUND: "the series, commit or version does not exist yet",
+    ExitCode.NO_RESPONSE: "no usable response; retrying is safe, except for create commands",
+}
 
 INTERRUPTED = 130
 """The exit code of a shell for SIGINT."""
+
+PROPER_NAMES = ("Monotron", "Python")
+"""Names that keep their capital letter at the start of a message."""
 
 program = click.version_option(__version__, prog_name="monotron", message="%(prog)s %(version)s")(
     Program(
@@ -54,3 +83,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print_error(*describe(error))
         return exit_code(error)
     return ExitCode.REFUSED if result.failed else ExitCode.SUCCESS
+
+
+def exit_code(error: Exception) -> ExitCode:
+    """The exit code for an error that `describe` can show."""
+    match error:
+        case NothingFound():
+            return ExitCode.NOT_FOUND
+        case NoResponse():
+            return ExitCode.NO_RESPONSE
+        case click.ClickException() | Failure(code=""):
+            return ExitCode.INVALID_USAGE
+        case _:
+            return ExitCode.REFUSED
+
+
+def describe(error: Exception) -> tuple[str, str]:
+    """The text and the hint of an error."""
+    match error:
+        case click.UsageError():
+            return describe_usage_error(error)
+        case Failure():
+            return _plain(error.cause), _plain(error.hint)
+        case MonotronError():
+            return f"{error.code}: {error.detail}", ""
+        case _:
+            return _plain(str(error)), ""
+
+
+def _plain(sentence: str) -> str:
+    """The sentence as one message: with a lower-case first word, and without a final period."""
+    first = sentence.partition(" ")[0]
+    if re.fullmatch("[A-Z][a-z]+", first) and first not in PROPER_NAMES:
+        sentence = f"{sentence[0].lower()}{sentence[1:]}"
+    return sentence if ". " in sentence else sentence.removesuffix(".")

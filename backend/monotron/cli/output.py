@@ -17,6 +17,10 @@ EMPTY = "-"
 FORMATS = ("text", "json", "dotenv", "github")
 
 
+class NothingFound(Failure):
+    """The series, commit or version does not exist yet."""
+
+
 @dataclass(frozen=True)
 class CommandOutput:
     """The result of a command. It may contain the secret of a new API key: no repr of it."""

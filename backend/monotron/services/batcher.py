@@ -13,6 +13,7 @@ from functools import partial
 from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 from monotron.errors import MonotronError, StoreUnavailable
+from monotron.runtime import PRODUCTION, Runtime
 
 log = logging.getLogger("monotron.services.batcher")
 
@@ -51,6 +52,7 @@ class Batcher(Generic[Request, Result]):
         *,
         max_batch_size: int,
         after: Callable[[], None] = lambda: None,
+        runtime: Runtime = PRODUCTION,
     ) -> None:
         """Create an idle batcher.
 
@@ -65,6 +67,7 @@ class Batcher(Generic[Request, Result]):
         self._submit = submit
         self._max_batch_size = max_batch_size
         self._after = after
+        self._running_loop = runtime.running_loop
         self._queue: deque[_Waiting[Request, Result]] = deque()
         self._is_idle = True
         self._last_batch_was_shared = False
@@ -76,7 +79,7 @@ class Batcher(Generic[Request, Result]):
         """
         if len(self._queue) >= MAX_WAITING:
             raise store_is_busy(f"{MAX_WAITING} requests are already waiting for the store")
-        loop = asyncio.get_running_loop()
+        loop = self._running_loop()
         future: asyncio.Future[Result] = loop.create_future()
         self._queue.append(_Waiting(request, future, loop.time()))
         if self._is_idle:
@@ -88,12 +91,12 @@ class Batcher(Generic[Request, Result]):
     def _gather(self, turns: int) -> None:
         """Wait for the given number of turns of the loop, then start the first batch."""
         if turns:
-            asyncio.get_running_loop().call_soon(self._gather, turns - 1)
+            self._running_loop().call_soon(self._gather, turns - 1)
         else:
             self._start_batch()
 
     def _start_batch(self) -> None:
-        loop = asyncio.get_running_loop()
+        loop = self._running_loop()
         batch = self._next_batch(loop.time())
         if not batch:
             self._is_idle = True

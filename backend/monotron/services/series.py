@@ -57,7 +57,7 @@ class SeriesService:
         return entry
 
     async def entry(self, series: SeriesKey, token: str) -> Entry:
-        """The latest entry of the token. Raises `EntryNotFound` if the series has none."""
+        """The latest entry of the token. Raises `EntryNotFound` if it does not exist."""
         entry = await self._executor.run(self._store.entry, series, token)
         if entry is None:
             raise EntryNotFound(

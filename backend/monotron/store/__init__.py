@@ -1,9 +1,8 @@
 """Stores: one interface, and one package per engine. Only this module knows which engines exist."""
 
-import time
-
 from monotron.errors import StartupError
-from monotron.store.interface import Clock, Store
+from monotron.runtime import PRODUCTION, Runtime
+from monotron.store.interface import Store
 
 __all__ = ["Store", "describe", "open_store", "store_class"]
 
@@ -29,9 +28,9 @@ def store_class(url: str) -> type[Store]:
     )
 
 
-def open_store(url: str, *, clock: Clock = time.time) -> Store:
+def open_store(url: str, *, runtime: Runtime = PRODUCTION) -> Store:
     """Open the store of a URL. Raises StartupError."""
-    return store_class(url).open(url, clock=clock)
+    return store_class(url).open(url, runtime=runtime)
 
 
 def describe(url: str) -> str:

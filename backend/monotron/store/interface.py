@@ -21,6 +21,7 @@ from monotron.errors import MonotronError
 from monotron.model.allocation import AllocationRequest
 from monotron.model.semver import Release, VersionName
 from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
+from monotron.runtime import Runtime
 from monotron.store.audit import AuditSlice
 from monotron.store.fast_forward import FastForwarded
 
@@ -182,7 +183,7 @@ class Store(ABC):
 
     @classmethod
     @abstractmethod
-    def open(cls, url: str, *, clock: Clock) -> "Store":
+    def open(cls, url: str, *, runtime: Runtime) -> "Store":
         """Open the store of a URL. Raises `StartupError` if it cannot be used."""
 
     @classmethod

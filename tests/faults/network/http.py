@@ -1,4 +1,4 @@
-"""Between callers and a server: requests and answers that are lost, late, doubled, cut, slow."""
+"""A proxy between callers and a server: messages are lost, late, duplicated, cut or slow."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RATES = {
     "cut answer": 2,
     "slow": 2,
 }
-"""What is done to so many of a hundred requests. The others pass."""
+"""The faults of a hundred requests. The others pass."""
 
 PASSED = "none"
 PUT = re.compile(rb"PUT /v1/series/([^/?]+)/([^/?]+)\?reuse=(\w+) ")
@@ -28,7 +28,7 @@ LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 class HttpProxy(Proxy):
-    """Each request has its own fate. Late copies are noted in the history, like any request."""
+    """Each request has its own fault. Late copies are recorded in the history."""
 
     def __init__(
         self,
@@ -39,9 +39,9 @@ class HttpProxy(Proxy):
         latest_copy: float,
         slow_bytes: int,
     ) -> None:
-        """A copy comes up to *latest_copy* seconds after the request that it is of.
+        """A copy arrives up to *latest_copy* seconds after the original request.
 
-        Of a slow request and its answer, the last bytes come one each second, up to *slow_bytes*.
+        The last bytes of slow messages arrive one per second, up to *slow_bytes*.
         """
         super().__init__(port, seed)
         self.history = history
@@ -54,7 +54,7 @@ class HttpProxy(Proxy):
         conversation = _Conversation(self, client)
         try:
             while True:
-                await conversation.go_on()
+                await conversation.handle_next()
         finally:
             conversation.close()
 
@@ -64,7 +64,7 @@ class HttpProxy(Proxy):
         return fate
 
     async def send_again(self, request: bytes) -> None:
-        """Send the same bytes once more, later, on a connection of their own."""
+        """Send the same bytes again later, on another connection."""
         await asyncio.sleep(self.chance.uniform(0, self._latest_copy))
         await self.passing()
         if not (asked := PUT.match(request)):
@@ -84,7 +84,7 @@ class HttpProxy(Proxy):
             self.done["copy answered"] += 1
 
     def settle(self) -> None:
-        """Return when all copies have arrived and were answered."""
+        """Return when all copies were answered."""
 
         async def copies() -> None:
             await asyncio.gather(*(task for task in self._tasks if task.get_name() == "copy"))
@@ -93,7 +93,7 @@ class HttpProxy(Proxy):
 
 
 class _Conversation:
-    """One client's connection, and the connection to the server that goes with it."""
+    """The connection of a client, and its connection to the server."""
 
     def __init__(self, proxy: HttpProxy, client: Line) -> None:
         self._proxy = proxy
@@ -111,8 +111,8 @@ class _Conversation:
             "slow": self._slow,
         }
 
-    async def go_on(self) -> None:
-        """The next request, whatever becomes of it."""
+    async def handle_next(self) -> None:
+        """Handle the next request."""
         request = await read_message(self._client.reader)
         await self._fates[self._proxy.fate()](request)
 
@@ -159,7 +159,7 @@ class _Conversation:
         self._reset_both()
 
     async def _reset_after(self, request: bytes) -> None:
-        """The request arrives, and nobody waits for what becomes of it."""
+        """The request arrives, and no one waits for the response."""
         await self._send(request)
         self._reset_both()
 
@@ -169,7 +169,7 @@ class _Conversation:
         raise ConnectionAbortedError
 
     async def _half_close(self, request: bytes) -> None:
-        """The server is told that nothing more will come, which it may take for a farewell."""
+        """The server sees the end of the input, which it may treat as a disconnect."""
         await self._send(request)
         self._to_server.send_no_more()
         await self._answer(await self._to_server.reader.read())
@@ -194,7 +194,7 @@ class _Conversation:
 
 
 async def read_message(reader: asyncio.StreamReader) -> bytes:
-    """One whole request or answer, as it came; EOFError if there is none, or it is cut."""
+    """Return a whole request or response. Raises EOFError if it is missing or cut."""
     head = await reader.readuntil(b"\r\n\r\n")
     length = LENGTH.search(head)
     return head + await reader.readexactly(int(length[1]) if length else 0)

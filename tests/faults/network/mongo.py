@@ -1,4 +1,4 @@
-"""Between a server and MongoDB: messages that are late, cut, swallowed, or never answered."""
+"""A proxy between a server and MongoDB: messages are late, cut, lost, or never answered."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from faults.tier import rounds
 from support.mongod import ReplicaSet
 
 OURS = b"monotron\0"
-"""What the first message on a connection of Monotron holds: the driver is told its name."""
+"""The application name, which is in the first message of a connection of Monotron."""
 
 UNHARMED = "none"
 FATES = ["cut request", "cut answer", "lost answer", "black hole"]
@@ -19,26 +19,26 @@ FATES = ["cut request", "cut answer", "lost answer", "black hole"]
 LATENCY_SECONDS = 0.002
 BLACK_HOLE_SECONDS = rounds(short=1, whole=8)
 MAX_MESSAGES = rounds(short=40, whole=400)
-"""After how many messages something is done to a connection."""
+"""The number of messages before a fault."""
 
 
 class MongoProxy(Proxy):
-    """In front of one member. Connections of Monotron are hurt, those of the members are not."""
+    """A proxy of one member. Faults are injected into connections of Monotron only."""
 
-    hurting = False
+    injecting = False
 
     def __init__(self, port: int, seed: object) -> None:
         super().__init__(port, seed)
         self.fates = Deck(self.chance, [UNHARMED, *FATES])
 
     def begin(self, seed: object) -> None:
-        """Hurt Monotron's connections from now on, as the seed says."""
+        """Start injecting faults, as the seed determines."""
         self.chance.seed(f"{self._to_port} {seed}")
-        self.hurting = True
+        self.injecting = True
 
     def end(self) -> None:
-        """Let everything pass again."""
-        self.hurting = False
+        """Stop injecting faults."""
+        self.injecting = False
 
     async def serve(self, client: Line) -> None:
         first = await read_message(client.reader)
@@ -63,7 +63,7 @@ class MongoProxy(Proxy):
         while True:
             message = await read_message(one.reader)
             await self.passing()
-            if fate is not None and self.hurting:
+            if fate is not None and self.injecting:
                 longer = 20 if self.chance.random() < 0.02 else 1
                 await asyncio.sleep(longer * self.chance.uniform(0, LATENCY_SECONDS))
                 await fate.meet(message, other, asked=asked)
@@ -71,7 +71,7 @@ class MongoProxy(Proxy):
 
 
 class _Fate:
-    """What becomes of one connection, after some messages."""
+    """The fault of one connection, after some messages."""
 
     def __init__(self, proxy: MongoProxy, client: Line, server: Line) -> None:
         self._proxy = proxy
@@ -83,7 +83,7 @@ class _Fate:
         self._in_black_hole = False
 
     async def meet(self, message: bytes, to: Line, *, asked: bool) -> None:
-        """Return if the message is to pass; ConnectionAbortedError if nothing will any more."""
+        """Return if the message passes. Raises ConnectionAbortedError if the connection ends."""
         self._left -= 1
         if self._in_black_hole:
             await asyncio.Event().wait()
@@ -111,7 +111,7 @@ class _Fate:
 
 
 class ProxiedSet(ReplicaSet):
-    """A replica set whose members are known, also to one another, by proxies in front of them."""
+    """A replica set whose members are reached only through proxies, also by each other."""
 
     def __init__(
         self, directory: Path | None, members: int, replica_set: str | None, **more: Any
@@ -133,6 +133,6 @@ class ProxiedSet(ReplicaSet):
 
 
 async def read_message(reader: asyncio.StreamReader) -> bytes:
-    """One whole message of MongoDB's wire protocol; EOFError if there is none, or it is cut."""
+    """Return a message of MongoDB's wire protocol. Raises EOFError if it is missing or cut."""
     length = await reader.readexactly(4)
     return length + await reader.readexactly(int.from_bytes(length, "little") - 4)

@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback, on a thread of its own, for others to be unkind in."""
+"""A TCP proxy on loopback, on its own thread. Subclasses inject faults."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from weakref import WeakSet
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 60
+TIMEOUT_SECONDS = 60
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class Line:
-    """One end of a connection, as the proxy has it."""
+    """One end of a connection of the proxy."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
@@ -33,11 +33,11 @@ class Line:
         await self._writer.drain()
 
     def send_no_more(self) -> None:
-        """Close this half, and still listen."""
+        """Close the sending half only."""
         self._writer.write_eof()
 
     def reset(self) -> None:
-        """Close both halves at once, so that the other end is told of a broken connection."""
+        """Reset the connection, so that the other end sees an error."""
         connection: socket.socket = self._writer.get_extra_info("socket")
         if connection.fileno() >= 0:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
@@ -47,12 +47,12 @@ class Line:
         self._writer.close()
 
     def abort(self) -> None:
-        """Close it now, whatever was not sent yet."""
+        """Close it now, and discard unsent data."""
         self._writer.transport.abort()
 
 
 class Deck:
-    """Fates in random order, each of which comes up as often as it should."""
+    """Faults in random order, each as often as specified."""
 
     def __init__(self, chance: random.Random, cards: Sequence[str]) -> None:
         self._chance = chance
@@ -66,14 +66,14 @@ class Deck:
 
 
 class Proxy(ABC):
-    """Passes on what comes, in `serve`, until it is closed."""
+    """Forwards connections in `serve` until it is closed."""
 
     def __init__(self, port: int, seed: object) -> None:
-        """Between whoever connects to it and *port* of this machine."""
+        """*port*: the local port that connections are forwarded to."""
         self._to_port = port
         self.chance = random.Random(f"{seed}")
         self.done: Counter[str] = Counter()
-        """How often each fault was done."""
+        """How often each fault was injected."""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._lines: WeakSet[Line] = WeakSet()
         self._loop = asyncio.new_event_loop()
@@ -88,32 +88,32 @@ class Proxy(ABC):
 
     @abstractmethod
     async def serve(self, client: Line) -> None:
-        """Look after a connection until it is over; any end of either side may be raised."""
+        """Serve a connection until it ends. May raise the errors of a closed connection."""
 
     async def connect(self) -> Line:
-        """A connection to what is behind the proxy."""
+        """Connect to the server behind the proxy."""
         line = Line(*await asyncio.open_connection("127.0.0.1", self._to_port))
         self._lines.add(line)
         return line
 
     async def passing(self) -> None:
-        """Return at once, but where there is silence when it is over."""
+        """Return at once, or after the silence."""
         await self._passing.wait()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Work of the proxy that goes on by itself, and ends with it."""
+        """Start a background task of the proxy."""
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def run(self, work: Coroutine[Any, Any, T], seconds: float = PATIENCE_SECONDS) -> T:
-        """What the work on the proxy's own thread returns."""
+    def run(self, work: Coroutine[Any, Any, T], seconds: float = TIMEOUT_SECONDS) -> T:
+        """Run a coroutine on the proxy's thread, and return its result."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(seconds)
 
     @contextmanager
     def silence(self) -> Iterator[None]:
-        """Nothing passes, no connection breaks; what was sent meanwhile arrives afterwards."""
+        """Delay all messages until the end of the block, without breaking connections."""
         self.done["silence"] += 1
         self._loop.call_soon_threadsafe(self._passing.clear)
         try:
@@ -124,21 +124,21 @@ class Proxy(ABC):
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         line = Line(reader, writer)
         self._lines.add(line)
-        self.spawn(self._look_after(line))
+        self.spawn(self._serve_until_closed(line))
 
-    async def _look_after(self, client: Line) -> None:
+    async def _serve_until_closed(self, client: Line) -> None:
         try:
             await self.serve(client)
-        except (OSError, EOFError):  # one of both has hung up, or was made to
+        except (OSError, EOFError):  # one of the two ends is closed
             pass
         finally:
             client.close()
 
     def close(self) -> None:
-        """Break all connections, and let nobody in any more."""
+        """Break all connections, and accept no more."""
         self.run(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(PATIENCE_SECONDS)
+        self._thread.join(TIMEOUT_SECONDS)
         self._loop.close()
 
     async def _end(self) -> None:
@@ -149,7 +149,7 @@ class Proxy(ABC):
         await asyncio.gather(*tasks, return_exceptions=True)
         for line in self._lines:
             line.abort()
-        await asyncio.sleep(0)  # what was closed has ended one turn later
+        await asyncio.sleep(0)  # closed connections end one turn later
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""The network is cut between servers and members, and among members; then it heals."""
+"""The network is cut between servers and members, and among members, and then restored."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ SERVERS = 5000
 FIRST_MEMBER = 5001
 READY_AGAIN_SECONDS = 5
 LONG = 8
-"""Seconds after which a cut that leaves nobody to write to is waited for to be noticed."""
+"""A cut that leaves no reachable primary must be noticed if it lasts longer than this."""
 
 Cut = Callable[[ReplicaSet], list[Link]]
 
 
 @pytest.fixture
 def network() -> Network:
-    """There before the first connection: only what it saw begin is known by its group."""
+    """Created before the first connection, because rules only match connections opened later."""
     return Network(range(SERVERS, FIRST_MEMBER + 3))
 
 
@@ -56,7 +56,7 @@ def servers_from_all(replica_set: ReplicaSet) -> list[Link]:
 
 
 def primary_from_members(replica_set: ReplicaSet) -> list[Link]:
-    """The servers still reach it, and it may think itself primary for a while."""
+    """The servers still reach the primary, which may remain primary for a while."""
     primary = replica_set.primary()
     return [
         link
@@ -70,7 +70,7 @@ def members_from_each_other(replica_set: ReplicaSet) -> list[Link]:
     return [Link(_group(one), other.port) for one in members for other in members if one != other]
 
 
-def primary_from_everybody(replica_set: ReplicaSet) -> list[Link]:
+def primary_from_all(replica_set: ReplicaSet) -> list[Link]:
     return servers_from_primary(replica_set) + primary_from_members(replica_set)
 
 
@@ -79,29 +79,29 @@ KINDS: list[Cut] = [
     servers_from_primary,
     primary_from_members,
     members_from_each_other,
-    primary_from_everybody,
+    primary_from_all,
     servers_from_a_secondary,
 ]
-DEAF: set[Cut] = {servers_from_all, members_from_each_other}
-"""What leaves nobody who could be written to by the servers."""
+WITHOUT_PRIMARY: set[Cut] = {servers_from_all, members_from_each_other}
+"""The cuts that leave the servers without a primary."""
 
 ONE_WAY = [("--dport", "--sport"), ("--dport", "--sport"), ("--dport",), ("--sport",)]
 
 
 @pytest.mark.timeout(3600)
-def test_nothing_is_lost_where_the_network_is_cut(
+def test_nothing_is_lost_when_the_network_is_cut(
     own_set: ReplicaSet, network: Network, report: Callable[[str], None]
 ) -> None:
     done: Counter[str] = Counter()
     not_ready, slowest, lasted = 0, 0.0, 0.0
-    with ordeal(own_set, group=SERVERS) as under:
+    with ordeal(own_set, "cuts", group=SERVERS) as under:
         for number in range(CUTS):
             under.random_moment()
             kind = KINDS[number % len(KINDS)]
             seconds = 0.5 * 80 ** under.chance.random()
             ways = under.chance.choice(ONE_WAY)
             with network.cut(kind(own_set), ways):
-                if kind in DEAF and len(ways) == 2 and seconds > LONG:
+                if kind in WITHOUT_PRIMARY and len(ways) == 2 and seconds > LONG:
                     for server in under.servers:
                         until(partial(_is_ready, server, False), 60, "a server that notices")
                     not_ready += 1
@@ -114,9 +114,9 @@ def test_nothing_is_lost_where_the_network_is_cut(
             done[kind.__name__] += 1
         kinds = ", ".join(f"{name.replace('_', ' ')} {times}" for name, times in done.items())
         report(
-            f"{done.total()} cuts of {lasted:.0f} s together ({kinds}); {not_ready} of them had "
-            f"/readyz say no, which said yes {slowest:.1f} s after it was over at most; "
-            f"{under.judge()}"
+            f"{done.total()} cuts of {lasted:.0f} s in total ({kinds}); /readyz failed during "
+            f"{not_ready} of them and succeeded at most {slowest:.1f} s after the cut; "
+            f"{under.check()}"
         )
     assert not_ready > 0
     assert under.doubts() + under.history.unknown() > 0
@@ -124,12 +124,12 @@ def test_nothing_is_lost_where_the_network_is_cut(
 
 
 def _seconds_until_ready(under: Ordeal) -> float:
-    """From when the set has a primary that stays; members that were cut off may elect another."""
+    """Measure from the moment at which the set has a lasting primary."""
     primary, began = under.replica_set.primary(), time.monotonic()
     while not all(_is_ready(server, True) for server in under.servers):
         if (now := under.replica_set.primary()) is not primary:
             primary, began = now, time.monotonic()
-        assert time.monotonic() - began < 60, "a server that is not ready again"
+        assert time.monotonic() - began < 60, "a server does not become ready again"
     return time.monotonic() - began
 
 

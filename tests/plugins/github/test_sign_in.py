@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from docs.test_drift import section
+from plugins.github.action_step import ActionStep
 from support.claims import AUDIENCE, github
 from support.keyless import RUNNER_SECRET, Keyless, keyless, token_endpoint, watched
 from support.server import ROOT as ROOT_KEY
@@ -94,12 +96,13 @@ class TestIdentityTokens:
         assert tokens[0] not in run.unmasked
 
     def test_a_token_for_another_audience_is_refused_with_the_expected_one(
-        self, monotron: Keyless, repository: Repository, name: str
+        self, monotron: Keyless, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         with token_endpoint(lambda audience: monotron.token(github(aud=audience))) as (env, _):
-            call = step(url=monotron.server.url, audience="monotron", name=name)
-            annotation = annotation_of(repository.run(workflow(call), env=env))
-        assert annotation.startswith("unauthenticated (401): ")
+            action = ActionStep(tmp_path, monotron.server.url, name)
+            assert action.run({"audience": "monotron"}, **env) == 1
+        annotation = capsys.readouterr().out.splitlines()[-1]
+        assert annotation.startswith("::error title=Monotron::unauthenticated (401): ")
         assert AUDIENCE in annotation
 
 
@@ -121,11 +124,11 @@ class TestApiKeys:
         assert not [line for line in processes if key in line and "python3" in line]
 
     def test_a_revoked_api_key_is_refused_with_a_hint(
-        self, monotron: Keyless, repository: Repository, name: str
+        self, monotron: Keyless, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         key = monotron.new_key("--scope=read,write:series")
         monotron.operator.prints("key", "revoke", key[:14])
-        call = step(url=monotron.server.url, api_key="${{ secrets.KEY }}", name=name)
-        annotation = annotation_of(repository.run(workflow(call), secrets={"KEY": key}))
-        assert annotation.startswith("unauthenticated (401): ")
+        assert ActionStep(tmp_path, monotron.server.url, name).run({"api-key": key}) == 1
+        annotation = capsys.readouterr().out.splitlines()[-1]
+        assert annotation.startswith("::error title=Monotron::unauthenticated (401): ")
         assert "Set a valid API key" in annotation

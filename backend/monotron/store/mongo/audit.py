@@ -1,8 +1,7 @@
-"""The audit of a MongoDB database, in slices: each is a few committed reads of a few documents.
+"""The audit of a MongoDB database, in slices. Each slice is a few committed reads.
 
-Others may advance, raise and delete meanwhile, so a head is read before its rows, and what its rows
-then seem to contradict is held against the head once more. Rows up to a head do not change while
-its generation lasts.
+The store may be in use. So a head is read before its rows, and if its rows seem to contradict it,
+they are compared with the head again. Rows up to a head do not change during its generation.
 """
 
 from collections.abc import Iterator, Sequence
@@ -38,13 +37,13 @@ _IN_ORDER = [(field, ASCENDING) for field in ("account", "key", "generation", "v
 
 
 class MongoAudit:
-    """The checks. Sentences and what is common to all stores: `monotron.store.audit`."""
+    """The checks of MongoDB. `monotron.store.audit` has the checks and texts of all stores."""
 
     def __init__(self, slices: CollectionScan) -> None:
         self._slices = slices
 
     def run(self) -> Iterator[AuditSlice]:
-        """All of the database, a slice at a time."""
+        """Yield the slices of the whole database."""
         for account in self._slices.accounts():
             yield from self._series(account)
         yield from self._records()
@@ -70,21 +69,21 @@ class MongoAudit:
     def _without_head(
         self, account: Any, after: dict[str, Any], heads: Sequence[Document], now: Timestamp | None
     ) -> AuditSlice:
-        """Entries and attributes between these heads, which are never removed."""
+        """Find entries and attributes between these heads. Heads are never removed."""
         between = {**after, "$nin": [head["key"] for head in heads]}
         if len(heads) == HEADS_IN_A_SLICE:
             between["$lte"] = heads[-1]["key"]
         findings = []
-        for sort_key, what in (
+        for documents, content in (
             (self._slices.entries, "entries"),
             (self._slices.attributes, "attributes"),
         ):
             condition = {"account": account, "key": between}
-            found, _ = self._slices.find(sort_key, condition, None, HEADS_IN_A_SLICE, now, KEY)
-            for key in dict.fromkeys(row["key"] for row in found):
+            rows, _ = self._slices.find(documents, condition, None, HEADS_IN_A_SLICE, now, KEY)
+            for key in dict.fromkeys(row["key"] for row in rows):
                 series = SeriesKey(account, key)
-                if not self._slices.read_heads([series])[0]:  # it may have been born since
-                    findings.append(of_series(account, key, f"has {what}, and no head"))
+                if not self._slices.read_heads([series])[0]:  # it may have been created since
+                    findings.append(of_series(account, key, f"has {content}, and no head"))
         return AuditSlice(tuple(findings))
 
     def _ledgers(self, heads: Sequence[Document], now: Timestamp | None) -> Iterator[AuditSlice]:
@@ -131,8 +130,7 @@ class MongoAudit:
         yield AuditSlice(tuple(self._confirmed([each for each in read if is_suspect(each)])))
 
     def _confirmed(self, ledgers: Sequence[LedgerRead]) -> Iterator[str]:
-        """What still holds: the generation may have ended, or the head gone beyond what was above
-        it."""
+        """Yield findings that still hold: series may have been deleted or advanced since."""
         now = self._slices.read_heads([ledger.series for ledger in ledgers])[0]
         for ledger in ledgers:
             head = now.get(ledger.series)
@@ -186,7 +184,7 @@ class MongoAudit:
         return findings
 
     def _channels(self) -> Iterator[AuditSlice]:
-        """No token twice in a channel: a walk along the other index."""
+        """Find tokens with two releases of one pre-release label, along the other index."""
         order = ("account", "name", "token", "label")
         before: Any = None
         for rows, _ in self._slices.pages(

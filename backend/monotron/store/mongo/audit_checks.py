@@ -1,4 +1,4 @@
-"""What can be wrong with the documents of a MongoDB database, each held against its neighbours."""
+"""The checks of the documents of a MongoDB database. Each is compared with its neighbors."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,14 +12,14 @@ from monotron.store.mongo.client import Document
 
 @dataclass(slots=True)
 class LedgerRead:
-    """A head, and how far its ledger was read."""
+    """A head, and the progress of reading its ledger."""
 
     head: Document
     last: Any = None
-    """The value of the last row that was read."""
+    """The value of the last row read."""
     findings: list[str] = field(default_factory=list)
     above: Any = None
-    """The value of a row above the head, which may have moved on since it was read."""
+    """The value of a row above the head. The head may have advanced since it was read."""
 
     @property
     def series(self) -> SeriesKey:
@@ -53,7 +53,7 @@ def wrong_head(head: Document) -> str | None:
 
 
 def look_at(ledger: LedgerRead, row: Document) -> None:
-    """Hold a row against the one before it, and against the head's batch."""
+    """Compare a row with the one before it, and with the head's batch."""
     before, ledger.last = ledger.last, row.get("value")
     what = _wrong_row(ledger, row, before)
     if what:
@@ -76,24 +76,24 @@ def _wrong_row(ledger: LedgerRead, row: Document, before: Any) -> str | None:
         if given != token:
             return f"has {given!r} for {value} in its batch, but {token!r} in its ledger"
     if not isinstance(before, int):
-        return None  # the first one, or found to be wrong already
+        return None  # the first one, or reported already
     if value == before:
         return f"has two entries for {value}"
     return _hole(ledger, before, value) if value > before + 1 and token is not None else None
 
 
 def _hole(ledger: LedgerRead, before: int, value: int) -> str | None:
-    """What is missing between two rows, unless it stands in the batch, to be sealed yet."""
+    """Report rows that are missing between two rows, unless the batch holds them unsealed."""
     end = min(value, ledger.first)
     if end <= before + 1:
         return None
     if value > ledger.first and ledger.head["batch"][0] is None:
-        return None  # the raise that explains it is to be sealed yet
+        return None  # the raise that explains it is not sealed yet
     return hole(before, end)
 
 
 def end(ledger: LedgerRead) -> None:
-    """Between the last row and the batch nothing may be missing, unless it begins with a raise."""
+    """Report rows missing between the last row and the batch, unless it starts with a raise."""
     last, first = ledger.last, ledger.first
     sound = ledger.above is None and not ledger.findings
     if sound and last is not None and last < first - 1 and ledger.head["batch"][0] is not None:
@@ -101,7 +101,7 @@ def end(ledger: LedgerRead) -> None:
 
 
 def unsealed(ledger: LedgerRead) -> int:
-    """How many of the batch's tokens the ledger does not have yet."""
+    """Return how many tokens of the batch are not in the ledger yet."""
     last = ledger.last if isinstance(ledger.last, int) else 0
     return max(0, int(ledger.head["value"]) - max(last, ledger.first - 1))
 
@@ -111,7 +111,7 @@ def is_suspect(ledger: LedgerRead) -> bool:
 
 
 def record_of(row: Document) -> tuple[ReleaseRow, list[str]]:
-    """A row as it stands, and what is wrong with its types."""
+    """Return a row as a release, and the findings about its types."""
     token = row.get("token")
     record = ReleaseRow(
         row["account"],
@@ -120,7 +120,7 @@ def record_of(row: Document) -> tuple[ReleaseRow, list[str]]:
         row.get("version", ""),
         row.get("sort_key", ""),
         bool(row.get("final")),
-        # An adopted one has its version in the place of a label.
+        # An adopted version has its version instead of a label.
         "" if token is None and row["label"] == row["version"] else row["label"],
         None if row.get("created_at") is None else int(row["created_at"]),
     )

@@ -1,4 +1,4 @@
-"""Accounts, keys, trusts, and the uses of identity tokens in MongoDB."""
+"""Accounts, API keys, trust policies and uses of identity tokens in MongoDB."""
 
 import json
 from datetime import UTC, datetime
@@ -8,27 +8,28 @@ from pymongo import ASCENDING
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
+from monotron.errors import in_doubt
 from monotron.store.interface import AuthRecord, AuthRecordKind, AuthRecords, TokenUses
-from monotron.store.mongo.client import Document, PatienceFor
+from monotron.store.mongo.client import Deadlines, Document
 from monotron.store.mongo.ledger import Sessions, collection
 
 
 class MongoAuthRecords(AuthRecords):
-    """The collection `register`. What JSON holds stands in it as text: no name is a field's."""
+    """The collection of authentication records.
+
+    Bodies are stored as JSON text, so that no user text is a field name.
+    """
 
     def __init__(
-        self, database: "Database[Document]", sessions: Sessions, work: PatienceFor
+        self, database: "Database[Document]", sessions: Sessions, deadlines: Deadlines
     ) -> None:
-        self._work = work
+        self._deadlines = deadlines
         self._rows = collection(database, "auth_records", sessions.read_concern("majority"))
         self._current = collection(database, "auth_records", sessions.read_concern("linearizable"))
         self._rows.create_index([("kind", ASCENDING), ("name", ASCENDING)], unique=True)
         self._rows.create_index([("kind", ASCENDING), ("account", ASCENDING), ("name", ASCENDING)])
 
     def add(self, kind: AuthRecordKind, row: AuthRecord) -> bool:
-        work = self._work()
-        work.applied = "unknown"
-
         def insert() -> bool:
             try:
                 self._rows.insert_one({"kind": kind, "name": row.name, **_content(row)})
@@ -36,11 +37,14 @@ class MongoAuthRecords(AuthRecords):
                 return False
             return True
 
-        # An attempt whose answer was lost left the very row.
-        return work.persist(insert) or self.find(kind, row.name) == row
+        with in_doubt():
+            # After a lost response, the row of the earlier attempt is found.
+            return self._deadlines.start().persist(insert) or self.find(kind, row.name) == row
 
     def find(self, kind: AuthRecordKind, name: str) -> AuthRecord | None:
-        found = self._work().persist(lambda: self._current.find_one({"kind": kind, "name": name}))
+        found = self._deadlines.start().persist(
+            lambda: self._current.find_one({"kind": kind, "name": name})
+        )
         return _row(found) if found else None
 
     def page(
@@ -49,21 +53,21 @@ class MongoAuthRecords(AuthRecords):
         condition: Document = {"kind": kind, "name": {"$gt": after}}
         if account is not None:
             condition["account"] = account
-        found = self._work().persist(
+        found = self._deadlines.start().persist(
             lambda: list(self._rows.find(condition).sort("name", ASCENDING).limit(limit))
         )
         return [_row(each) for each in found]
 
     def replace(self, kind: AuthRecordKind, row: AuthRecord) -> bool:
-        work = self._work()
-        work.applied = "unknown"
         condition = {"kind": kind, "name": row.name}
-        done = work.persist(lambda: self._rows.update_one(condition, {"$set": _content(row)}))
-        return done.matched_count == 1
+        change = {"$set": _content(row)}
+        with in_doubt():
+            result = self._deadlines.start().persist(
+                lambda: self._rows.update_one(condition, change)
+            )
+        return result.matched_count == 1
 
     def remove(self, kind: AuthRecordKind, account: int, name: str) -> bool:
-        work = self._work()
-        work.applied = "unknown"
         condition = {"kind": kind, "account": account, "name": name}
         attempts = 0
 
@@ -72,24 +76,26 @@ class MongoAuthRecords(AuthRecords):
             attempts += 1
             return self._rows.delete_one(condition).deleted_count == 1
 
-        # What an attempt without an answer removed, the next one does not find.
-        return work.persist(delete) or attempts > 1
+        with in_doubt():
+            deleted = self._deadlines.start().persist(delete)
+        # After a lost response, the next attempt does not find what the first one deleted.
+        return deleted or attempts > 1
 
 
 class MongoTokenUses(TokenUses):
-    """The collection `uses`: a document an identity token."""
+    """The uses of identity tokens: one document per token."""
 
     def __init__(
-        self, database: "Database[Document]", sessions: Sessions, work: PatienceFor
+        self, database: "Database[Document]", sessions: Sessions, deadlines: Deadlines
     ) -> None:
-        self._work = work
+        self._deadlines = deadlines
         self._uses = collection(database, "token_uses", sessions.read_concern("majority"))
         self._current = collection(database, "token_uses", sessions.read_concern("linearizable"))
         self._uses.create_index("token", unique=True)
         self._uses.create_index("expires_at", expireAfterSeconds=0)
 
     def use(self, token: str, operation: str, *, max_operations: int, expires_at: int) -> bool:
-        work = self._work()
+        deadline = self._deadlines.start()
         condition = {
             "token": token,
             "operations": {"$ne": operation},
@@ -104,13 +110,13 @@ class MongoTokenUses(TokenUses):
             try:
                 self._uses.update_one(condition, change, upsert=True)
             except DuplicateKeyError:
-                return False  # the token has this operation already, or no room for it
+                return False  # the operation is already recorded, or the maximum is reached
             return True
 
-        if work.persist(push):
+        if deadline.persist(push):
             return True
         used = {"token": token, "operations": operation}
-        return work.persist(lambda: self._current.find_one(used)) is not None
+        return deadline.persist(lambda: self._current.find_one(used)) is not None
 
 
 def _content(row: AuthRecord) -> Document:

@@ -1,73 +1,99 @@
-"""The border to MongoDB's driver: connecting, checking, patience, and errors translated once."""
+"""The border to MongoDB's driver: connect, check the server, limit time, translate errors once."""
 
 import logging
-import random
 import re
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 import pymongo
 from bson import ObjectId
-from pymongo import MongoClient
+from pymongo import MongoClient, UpdateMany
 from pymongo.database import Database
 from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
+from pymongo.monitoring import (
+    ServerHeartbeatFailedEvent,
+    ServerHeartbeatListener,
+    ServerHeartbeatStartedEvent,
+    ServerHeartbeatSucceededEvent,
+)
 
-from monotron.errors import Applied, MonotronError, StartupError, StorageFull, StoreUnavailable
+from monotron.errors import MonotronError, StartupError, StorageFull, StoreUnavailable
+from monotron.runtime import Runtime
 
 log = logging.getLogger("monotron.store")
 
 Document: TypeAlias = dict[str, Any]
 Result = TypeVar("Result")
 
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """The functions of PyMongo that belong to no database. The simulator passes its own."""
+
+    timeout: Callable[[float], AbstractContextManager[None]] = pymongo.timeout
+    """Limit the driver's calls within to a number of seconds."""
+    update_many: Callable[..., UpdateMany] = UpdateMany
+
+
+PYMONGO = Driver()
+
 MIN_SERVER = (4, 4)
 
 START_SECONDS = 15.0
-"""How long a server may take to answer when Monotron starts."""
+"""How long MongoDB may take to respond when Monotron starts."""
+
+LOG_AFTER_SECONDS = 1.0
+LOG_INTERVAL_SECONDS = 2.0
+"""When the first log line of a start that waits for MongoDB follows, and the next ones."""
 
 CONNECT_SECONDS = 5.0
-"""How long a connection may take, unless the URL says.
+"""The connection timeout, unless the URL sets one.
 
-One that is begun while the network is cut waits for its own next packet: else up to 20 s, long
-after the network is whole again.
+A connection that starts while the network is interrupted waits for the retransmission of its own
+first packet: without this limit up to 20 s, long after the network works again.
 """
 
 _UNAUTHORIZED = 13
 _AUTHENTICATION_FAILED = 18
+_NOT_YET_INITIALIZED = 94
 _OUT_OF_DISK_SPACE = 14031
 
 
 class Deadline:
-    """The time that one call has: errors of the driver are tried again until it is used up."""
+    """The time limit of one call of the store. Driver errors are retried until it has passed."""
 
-    def __init__(self, seconds: float, attempt_seconds: float) -> None:
-        self._began = time.monotonic()
+    def __init__(
+        self, runtime: Runtime, driver: Driver, *, seconds: float, attempt_seconds: float
+    ) -> None:
+        self._runtime = runtime
+        self._driver = driver
+        self._began = runtime.monotonic()
         self._seconds = seconds
         self._attempt_seconds = attempt_seconds
         self.slept = 0.0
-        """Seconds that it waited for others on purpose."""
-        self.id = ObjectId()
-        self.applied: Applied = "no"
-        """What to tell the caller of the write, should patience run out now."""
+        """Seconds that the call has waited for other servers on purpose."""
+        self.id = ObjectId(runtime.new_id())
 
     def elapsed(self) -> float:
-        return time.monotonic() - self._began
+        return self._runtime.monotonic() - self._began
 
     def remaining(self) -> float:
         return max(0.0, self._seconds - self.elapsed())
 
     def check(self) -> None:
-        """Raise if nothing is left."""
+        """Raise `StoreUnavailable` if the time limit has passed."""
         if not self.remaining():
-            raise _unavailable(self.applied)
+            raise _unavailable()
 
     def attempt(self) -> AbstractContextManager[None]:
-        """Bounds the driver's calls within: a part of the time that remains."""
-        return pymongo.timeout(max(0.05, min(self._attempt_seconds, self.remaining())))
+        """Limit the driver's calls within to a part of the remaining time."""
+        return self._driver.timeout(max(0.05, min(self._attempt_seconds, self.remaining())))
 
     def persist(self, call: Callable[[], Result]) -> Result:
-        """Call, which must be safe to repeat, until it succeeds or patience runs out."""
+        """Repeat *call*, which must be idempotent, until it succeeds or the time limit passes."""
         self.check()
         while True:
             try:
@@ -77,59 +103,82 @@ class Deadline:
                 self.failed(error)
 
     def failed(self, error: PyMongoError) -> None:
-        """Return after a moment if it is worth trying again, else raise it translated."""
-        hopeless = isinstance(error, OperationFailure) and error.code in (
+        """Wait a moment if a retry can succeed, otherwise raise the translated error."""
+        permanent = isinstance(error, OperationFailure) and error.code in (
             _UNAUTHORIZED,
             _AUTHENTICATION_FAILED,
             _OUT_OF_DISK_SPACE,
         )
-        if hopeless or self.remaining() <= 0.05:
+        if permanent or self.remaining() <= 0.05:
             log.error("MongoDB: %s", error)
-            raise translated(error, applied=self.applied) from error
-        log.info("MongoDB did not answer as hoped (%s); trying again", type(error).__name__)
-        time.sleep(random.uniform(0.01, 0.1))  # noqa: S311  # spreads retries, guards nothing
+            raise translated(error) from error
+        log.info("MongoDB operation failed (%s), retrying", type(error).__name__)
+        self._runtime.sleep(self._runtime.uniform(0.01, 0.1))
 
 
-PatienceFor: TypeAlias = Callable[[], Deadline]
-"""Gives each call its own."""
+class Deadlines:
+    """Starts the deadline of each call of a store."""
+
+    def __init__(
+        self, runtime: Runtime, driver: Driver, *, seconds: float, attempt_seconds: float
+    ) -> None:
+        self._runtime = runtime
+        self._driver = driver
+        self.seconds = seconds
+        self.attempt_seconds = attempt_seconds
+
+    def start(self, seconds: float | None = None) -> Deadline:
+        """Start a deadline; with *seconds*, one that is shorter than usual."""
+        return Deadline(
+            self._runtime,
+            self._driver,
+            seconds=self.seconds if seconds is None else seconds,
+            attempt_seconds=self.attempt_seconds if seconds is None else seconds,
+        )
 
 
-def translated(error: PyMongoError, *, applied: Applied) -> MonotronError:
-    """The driver's error as one of ours, without its words, which may name hosts and users."""
+def translated(error: PyMongoError) -> MonotronError:
+    """Translate the driver's error. Its text is omitted, because it may name hosts and users."""
     if isinstance(error, OperationFailure) and error.code == _OUT_OF_DISK_SPACE:
         return StorageFull(
-            "MongoDB has no disk space left. Free some; then send the same request again.",
-            applied=applied,
+            "MongoDB has no disk space left. Free some space, then send the same request again."
         )
-    return _unavailable(applied)
+    return _unavailable()
 
 
-def _unavailable(applied: Applied) -> StoreUnavailable:
+def _unavailable() -> StoreUnavailable:
     return StoreUnavailable(
-        "MongoDB did not answer in time, or has no primary at the moment. Send the same request "
-        "again in a moment; the server's log holds the cause.",
-        applied=applied,
+        "MongoDB did not respond in time, or has no primary. Send the same request again in a "
+        "moment. If it keeps failing, check the server's log for the cause."
     )
 
 
 def connect(url: str) -> tuple["Database[Document]", bool]:
-    """The URL's database, and whether it is replicated. `StartupError` if it will not do."""
+    """Connect to the URL's database. Return it, and whether it is replicated.
+
+    Raises `StartupError` if the URL is invalid, or the server is unreachable or unsafe.
+    """
     name = without_secrets(url)
+    start_log = _StartLog(name)
     try:
         client: MongoClient[Document] = MongoClient(
-            url, appname="monotron", retryWrites=True, **_connect_timeout(url)
+            url,
+            appname="monotron",
+            retryWrites=True,
+            event_listeners=[start_log],
+            **_connect_timeout(url),
         )
     except (PyMongoError, ValueError) as error:
         raise StartupError(
-            f"The store's URL {name} cannot be used: MongoDB's driver does not understand it."
+            f"Invalid store URL {name}: MongoDB's driver cannot parse it. Write "
+            "mongodb://HOST/DATABASE."
         ) from error
     try:
         database = client.get_default_database()
     except ConfigurationError as error:
         client.close()
         raise StartupError(
-            f"The store's URL {name} cannot be used: it names no database. Write "
-            "mongodb://HOST/DATABASE."
+            f"Invalid store URL {name}: it does not name a database. Write mongodb://HOST/DATABASE."
         ) from error
     try:
         with pymongo.timeout(START_SECONDS):
@@ -140,11 +189,46 @@ def connect(url: str) -> tuple["Database[Document]", bool]:
     except StartupError:
         client.close()
         raise
+    finally:
+        start_log.is_waiting = False
 
 
 def _connect_timeout(url: str) -> dict[str, Any]:
-    said = "connecttimeoutms=" in url.lower()
-    return {} if said else {"connectTimeoutMS": int(CONNECT_SECONDS * 1000)}
+    is_set = "connecttimeoutms=" in url.lower()
+    return {} if is_set else {"connectTimeoutMS": int(CONNECT_SECONDS * 1000)}
+
+
+class _StartLog(ServerHeartbeatListener):
+    """Logs regularly that a start still waits for MongoDB, and why."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._attempts = 0
+        self._next = time.monotonic() + LOG_AFTER_SECONDS
+        self.is_waiting = True
+
+    def started(self, event: ServerHeartbeatStartedEvent) -> None:
+        self._attempts += 1
+
+    def succeeded(self, event: ServerHeartbeatSucceededEvent) -> None:
+        self._log("no primary")
+
+    def failed(self, event: ServerHeartbeatFailedEvent) -> None:
+        self._log(_cause(event.reply))
+
+    def _log(self, cause: str) -> None:
+        now = time.monotonic()
+        if self.is_waiting and now >= self._next:
+            self._next = now + LOG_INTERVAL_SECONDS
+            message = "waiting for MongoDB at %s (%s), attempt %d"
+            log.info(message, self._name, cause, self._attempts)
+
+
+def _cause(error: Exception) -> str:
+    reason = str(error)
+    if "refused" in reason:
+        return "connection refused"
+    return "no primary" if "Primary()" in reason else f"no response, {type(error).__name__}"
 
 
 def without_secrets(url: str) -> str:
@@ -153,42 +237,59 @@ def without_secrets(url: str) -> str:
 
 
 def unusable(url: str, error: PyMongoError) -> StartupError:
-    """MongoDB is there, perhaps, but will not do. The driver's words go to the log only."""
+    """Explain why MongoDB cannot be used. The driver's text is logged only."""
     log.error("MongoDB: %s", error)
+    name = without_secrets(url)
+    code = error.code if isinstance(error, OperationFailure) else None
+    if code in (_UNAUTHORIZED, _AUTHENTICATION_FAILED):
+        return StartupError(
+            f"Not authorized by MongoDB at {name}. Check the user name and password, and grant "
+            "the role readWrite on the database."
+        )
+    if code == _NOT_YET_INITIALIZED or "RSGhost" in str(error):
+        return _not_initialized(name)
     return StartupError(
-        f"MongoDB at {without_secrets(url)} does not answer as it must "
-        f"({type(error).__name__}). Is it "
-        "up, does its replica set have a primary, may this user read and write there, and make "
-        "indexes?"
+        f"Cannot reach MongoDB at {name} ({_cause(error)}). Check that it is running, that host "
+        "and port are right, and that a majority of its replica set is up."
+    )
+
+
+def _not_initialized(name: str) -> StartupError:
+    return StartupError(
+        f"The replica set of MongoDB at {name} is not initialized. Run rs.initiate() on one of "
+        "its members."
     )
 
 
 def _check(client: "MongoClient[Document]", name: str) -> bool:
-    """Refuse a server that could lose a value; warn of one that has no second copy."""
+    """Reject a server that could lose a value. Warn about a server without replication."""
     hello = client.admin.command("hello")
     version = tuple(client.server_info()["versionArray"][:2])
     if version < MIN_SERVER:
         raise StartupError(
-            f"MongoDB at {name} is {'.'.join(map(str, version))}; Monotron needs "
-            f"{'.'.join(map(str, MIN_SERVER))} or newer, whose retried writes are sound."
+            f"MongoDB at {name} is too old: {'.'.join(map(str, version))}. Use "
+            f"{'.'.join(map(str, MIN_SERVER))} or newer, because older versions can apply a "
+            "retried write twice."
         )
     if hello.get("msg") == "isdbgrid":
         return True  # a sharded cluster: its shards are replica sets
+    if hello.get("isreplicaset"):
+        raise _not_initialized(name)
     if "setName" not in hello:
         log.warning(
-            "MongoDB at %s is a single server without a replica set: what it loses is lost, and "
-            "a value may be given again. For anything that matters use a replica set.",
+            "MongoDB at %s is a single server without a replica set: lost data cannot be "
+            "recovered, and values may be assigned again. Use a replica set in production.",
             name,
         )
         return False
     try:
         config = client.admin.command("replSetGetConfig")["config"]
     except OperationFailure:
-        log.warning("may not read the replica set's configuration, so it is taken to be sound")
+        log.warning("not authorized to read the replica set's configuration, so it is not checked")
         return True
     if not config.get("writeConcernMajorityJournalDefault", True):
         raise StartupError(
-            f"The replica set of {name} has writeConcernMajorityJournalDefault off, so a write "
-            "that a majority has taken could be lost in a power cut. Set it to true."
+            f"The replica set of {name} disables writeConcernMajorityJournalDefault. A power "
+            "failure could lose writes that a majority has acknowledged. Set it to true."
         )
     return True

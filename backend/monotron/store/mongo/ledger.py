@@ -1,4 +1,4 @@
-"""The ledger of all series in MongoDB, and the sealing of heads into it."""
+"""The ledger of all series in MongoDB. Heads are sealed into it."""
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -16,16 +16,17 @@ from pymongo.read_concern import ReadConcern
 from monotron.errors import InternalError, MonotronError
 from monotron.model.allocation import AllocationRequest
 from monotron.model.series import Reuse, SeriesKey
+from monotron.runtime import Runtime
 from monotron.store.mongo.client import Deadline, Document
-from monotron.store.mongo.heads import EndedGeneration, Head, Sealable
+from monotron.store.mongo.heads import Head, Sealable
 
 log = logging.getLogger("monotron.store")
 
 _DUPLICATE_KEY = 11000
 
-YOUNG_MS = 100
-"""What another server wrote so short a time ago is probably not sealed yet. Only a guess: if it is
-wrong, sealing takes one call more."""
+RECENT_MS = 100
+"""A head that another server wrote within this time is probably not sealed yet. If this guess is
+wrong, sealing takes one more call."""
 
 Session = ClientSession | None
 Index: TypeAlias = list[tuple[str, int]]
@@ -36,14 +37,14 @@ _BY_TOKEN: Index = [*_OF_GENERATION, ("token", ASCENDING), ("value", DESCENDING)
 
 
 class Sessions:
-    """Sessions of a client; none (`None`) where the server is not replicated."""
+    """Sessions of a client; None if the server is not replicated."""
 
     def __init__(self, database: "Database[Document]", *, replicated: bool) -> None:
         self._client = database.client
         self._replicated = replicated
 
     def start(self, after: Timestamp | None = None) -> AbstractContextManager[Session]:
-        """A session whose committed reads are no older than *after*."""
+        """Start a session whose committed reads are not older than *after*."""
         if not self._replicated:
             return nullcontext(None)
         session = self._client.start_session(causal_consistency=True)
@@ -52,49 +53,50 @@ class Sessions:
         return session
 
     def read_concern(self, level: str) -> ReadConcern:
-        """*level*, where the server knows it."""
+        """Return the read concern *level*, or `local` if the server is not replicated."""
         return ReadConcern(level if self._replicated else "local")
 
 
 class Ledger:
-    """The collection `entries`: what each generation of each series gave, once it was sealed."""
+    """The collection `entries`: the sealed entries of each generation of each series."""
 
     def __init__(
-        self, database: "Database[Document]", sessions: Sessions, now: Callable[[], int]
+        self, database: "Database[Document]", sessions: Sessions, runtime: Runtime
     ) -> None:
-        """*now*: the time of day in milliseconds."""
         self._sessions = sessions
-        self._now = now
+        self._now = runtime.now_ms
         self._entries = collection(database, "entries", sessions.read_concern("majority"))
         self._entries.create_index(_BY_VALUE, unique=True)
         self._entries.create_index(_BY_TOKEN)
 
-    def seal(self, series: SeriesKey, head: Head, work: Deadline) -> None:
-        """Return when the head's batch stands in the ledger for good."""
-        for contradiction in self.seal_all([(series, head)], work).values():
+    def seal(self, series: SeriesKey, head: Head, deadline: Deadline) -> None:
+        """Return when the head's batch is committed in the ledger."""
+        for contradiction in self.seal_all([(series, head)], deadline).values():
             raise contradiction
 
-    def seal_all(self, heads: Sequence[Sealable], work: Deadline) -> dict[SeriesKey, MonotronError]:
-        """Return when the batches of these heads stand in the ledger for good.
+    def seal_all(
+        self, heads: Sequence[Sealable], deadline: Deadline
+    ) -> dict[SeriesKey, MonotronError]:
+        """Return when the batches of these heads are committed in the ledger.
 
-        Except those of the series that are returned: the ledger says something else there.
+        The result has an error for each series whose ledger contradicts its head.
         """
         for _, head in heads:
             if head.sealing is not None:
-                head.sealing.wait(work.remaining())  # and with it those that it carries
+                head.sealing.wait(deadline.remaining())  # and with it those that it carries
         unsealed = [each for each in heads if each[1].is_active and not each[1].all_sealed()]
-        # Most that others wrote were sealed by them, unless that was a moment ago.
-        long_ago = self._now() - YOUNG_MS
-        young: list[Sealable] = []
+        # Other servers have sealed most of their heads, except the most recent ones.
+        recent_since = self._now() - RECENT_MS
+        recent: list[Sealable] = []
         older: list[Sealable] = []
         for series, head in unsealed:
-            is_young = head.sealing is None and head.created_at > long_ago
-            (young if is_young else older).append((series, head))
-        missing, wrong = self._compare(older, work)
-        if young or missing:
-            not_there = [*young, *missing]
-            stood = work.persist(lambda: self._insert(not_there, lambda head: head.first))
-            missing, more = self._compare(stood, work)
+            is_recent = head.sealing is None and head.created_at > recent_since
+            (recent if is_recent else older).append((series, head))
+        missing, wrong = self._compare(older, deadline)
+        if recent or missing:
+            unwritten = [*recent, *missing]
+            existing = deadline.persist(lambda: self._insert(unwritten, lambda head: head.first))
+            missing, more = self._compare(existing, deadline)
             wrong |= more | {series: _contradiction(series, head) for series, head in missing}
         for series, head in unsealed:
             if series not in wrong:
@@ -102,11 +104,11 @@ class Ledger:
         return wrong
 
     def _compare(
-        self, heads: Sequence[Sealable], work: Deadline
+        self, heads: Sequence[Sealable], deadline: Deadline
     ) -> tuple[list[Sealable], dict[SeriesKey, MonotronError]]:
-        """The heads of whose batches something is missing, and the series that are contradicted."""
+        """Return the heads with missing rows, and the errors of series with contradicting rows."""
         tokens: dict[tuple[SeriesKey, int], str | None] = {}
-        for row in self._rows_of_batches(heads, work) if heads else ():
+        for row in self._rows_of_batches(heads, deadline) if heads else ():
             series = SeriesKey(int(row["account"]), row["key"])
             tokens[series, int(row["value"])] = row["token"]
         missing = []
@@ -119,7 +121,7 @@ class Ledger:
                 missing.append((series, head))
         return missing, wrong
 
-    def _rows_of_batches(self, heads: Sequence[Sealable], work: Deadline) -> list[Document]:
+    def _rows_of_batches(self, heads: Sequence[Sealable], deadline: Deadline) -> list[Document]:
         conditions = [
             {
                 **where(series),
@@ -128,15 +130,15 @@ class Ledger:
             }
             for series, head in heads
         ]
-        return self._find(_any(conditions), [head for _, head in heads], work, index=_BY_VALUE)
+        return self._find(_any(conditions), [head for _, head in heads], deadline, index=_BY_VALUE)
 
     def _insert(self, heads: Sequence[Sealable], first: Callable[[Head], int]) -> list[Sealable]:
-        """Insert the rows of these heads from the value *first* on.
+        """Insert the rows of these heads, starting at the value *first*.
 
-        Returned are the heads of which a row stood already. It was left alone.
+        Existing rows are unchanged. Return the heads that had any.
         """
         rows = [(each, row) for each in heads for row in _rows(*each, first(each[1]))]
-        stood: dict[Sealable, None] = {}
+        existing: dict[Sealable, None] = {}
         with self._sessions.start() as session:
             try:
                 self._entries.insert_many([row for _, row in rows], ordered=False, session=session)
@@ -144,46 +146,46 @@ class Ledger:
                 if not only_duplicates(error):
                     raise
                 places = (each["index"] for each in error.details["writeErrors"])
-                stood = dict.fromkeys(rows[place][0] for place in places)
+                existing = dict.fromkeys(rows[place][0] for place in places)
             for _, head in heads:
                 head.seen_at(operation_time(session))
-        return list(stood)
+        return list(existing)
 
-    def seal_fresh(self, heads: Sequence[Sealable], work: Deadline) -> None:
-        """Seal what is fresh in the background. What fails is left to the next step."""
+    def seal_fresh(self, heads: Sequence[Sealable], deadline: Deadline) -> None:
+        """Seal the fresh tokens once. If that fails, the next batch of the series seals them."""
         try:
-            with work.attempt():
-                stood = set(self._insert(heads, lambda head: head.first_fresh))
+            with deadline.attempt():
+                existing = set(self._insert(heads, lambda head: head.first_fresh))
         except PyMongoError as error:
-            log.info("sealing in the background failed (%s)", type(error).__name__)
+            log.info(
+                "background ledger write failed (%s); will be retried with the next request",
+                type(error).__name__,
+            )
             return
         for each in heads:
-            each[1].sealed = each not in stood  # what stood already is compared by the next step
+            each[1].sealed = each not in existing  # the next batch compares existing rows
 
-    def sweep(self, ended: EndedGeneration, work: Deadline) -> None:
-        """Remove the rows of a generation that has ended."""
-        series, generation = ended
-        with work.attempt():
-            self._entries.delete_many({**where(series), "generation": generation})
-
-    def last_given(
-        self, heads: Mapping[SeriesKey, Head], requests: Iterable[AllocationRequest], work: Deadline
+    def last_values(
+        self,
+        heads: Mapping[SeriesKey, Head],
+        requests: Iterable[AllocationRequest],
+        deadline: Deadline,
     ) -> dict[SeriesKey, dict[str, int]]:
-        """The value that each token with `Reuse.ANY` was last given: head's batch, then ledger.
+        """Return the last value of each token with `Reuse.ANY`, from the batch and the ledger.
 
-        Not to find a token is a statement too, so the look-up may not be older than the heads:
-        on a fresh primary it waits until what came before them is committed there. What came
-        before was sealed; the batch itself need not be, so this may go on while it is.
+        A missing token is a result, too, so the lookup must not be older than the heads: on a new
+        primary it waits until everything before them is committed there. Earlier batches are
+        sealed. The batch itself may be sealed concurrently.
         """
         asked: dict[SeriesKey, set[str]] = {}
         for series, token, reuse, *_ in requests:
             if reuse is Reuse.ANY and heads[series].is_active:
                 asked.setdefault(series, set()).add(token)
-        known = self._last_rows(
-            # A batch that begins with 1 is all that there ever was in its generation.
+        known = self._last_values_of_rows(
+            # A batch that starts with 1 contains all entries of its generation.
             {series: tokens for series, tokens in asked.items() if heads[series].first > 1},
             heads,
-            work,
+            deadline,
         )
         for series in asked:
             batch = enumerate(heads[series].batch, heads[series].first)
@@ -192,11 +194,11 @@ class Ledger:
             )
         return known
 
-    def _last_rows(
+    def _last_values_of_rows(
         self,
         asked: Mapping[SeriesKey, Collection[str]],
         heads: Mapping[SeriesKey, Head],
-        work: Deadline,
+        deadline: Deadline,
     ) -> dict[SeriesKey, dict[str, int]]:
         known: dict[SeriesKey, dict[str, int]] = {}
         if not asked:
@@ -213,25 +215,25 @@ class Ledger:
         rows = self._find(
             _any(conditions),
             [heads[series] for series in asked],
-            work,
+            deadline,
             limit=most,
             index=_BY_TOKEN,
         )
         for row in rows:
             values = known.setdefault(SeriesKey(int(row["account"]), row["key"]), {})
             values[row["token"]] = max(int(row["value"]), values.get(row["token"], 0))
-        if len(rows) == most:  # of tokens with many values, these need not be the last
+        if len(rows) == most:  # if a token has many values, these may not include the last one
             for series, tokens in asked.items():
                 for token in tokens:
-                    last = self.last_row(series, heads[series], token, work)
+                    last = self.last_row(series, heads[series], token, deadline)
                     if last is not None:
                         known.setdefault(series, {})[token] = int(last["value"])
         return known
 
     def last_row(
-        self, series: SeriesKey, head: Head, token: str | None, work: Deadline
+        self, series: SeriesKey, head: Head, token: str | None, deadline: Deadline
     ) -> Document | None:
-        rows = self.rows(series, head, {"token": token}, work, limit=1, newest=True)
+        rows = self.rows(series, head, {"token": token}, deadline, limit=1, newest=True)
         return rows[0] if rows else None
 
     def rows(
@@ -239,20 +241,20 @@ class Ledger:
         series: SeriesKey,
         head: Head,
         condition: Mapping[str, Any],
-        work: Deadline,
+        deadline: Deadline,
         *,
         limit: int = 0,
         newest: bool = False,
     ) -> list[Document]:
-        """Rows of the head's generation, committed, and no older than what is known of the head."""
+        """Return committed rows of the head's generation, not older than the known head."""
         condition = {**where(series), "generation": head.generation, **condition}
-        return self._find(condition, [head], work, limit=limit, newest=newest)
+        return self._find(condition, [head], deadline, limit=limit, newest=newest)
 
     def _find(
         self,
         condition: Mapping[str, Any],
         heads: Sequence[Head],
-        work: Deadline,
+        deadline: Deadline,
         *,
         limit: int = 0,
         newest: bool = False,
@@ -272,24 +274,25 @@ class Ledger:
                     head.seen_at(operation_time(session))
             return rows
 
-        return work.persist(call)
+        return deadline.persist(call)
 
-    def were_sealed(self, heads: Sequence[Sealable], work: Deadline) -> set[SeriesKey]:
-        """The series of those heads that had their time: each is sealed before it is replaced.
+    def were_sealed(self, heads: Sequence[Sealable], deadline: Deadline) -> set[SeriesKey]:
+        """Return the series of those heads that were applied and replaced since.
 
-        The time of each must be that of what stands in its place now.
+        A head is sealed before it is replaced, so its stamp is in the ledger. The time of each
+        head must be that of its current successor.
         """
         conditions = [
             {**where(series), "generation": head.generation, "value": Int64(head.first_fresh)}
             for series, head in heads
         ]
-        rows = self._find(_any(conditions), [head for _, head in heads], work, index=_BY_VALUE)
+        rows = self._find(_any(conditions), [head for _, head in heads], deadline, index=_BY_VALUE)
         stamps = {SeriesKey(int(row["account"]), row["key"]): row["stamp"] for row in rows}
         return {series for series, head in heads if stamps.get(series) == head.stamp}
 
 
 def _rows(series: SeriesKey, head: Head, first: int) -> list[Document]:
-    """The rows of the head's batch with values from *first* on."""
+    """Return the rows of the head's batch with values of at least *first*."""
     return [
         {
             **where(series),
@@ -316,14 +319,14 @@ def collection(
 
 
 def only_duplicates(error: BulkWriteError) -> bool:
-    """Whether nothing was wrong but that some of it stood already."""
+    """Return whether all errors are duplicate keys."""
     details = error.details or {}
     codes = {each.get("code") for each in details.get("writeErrors", ())}
     return codes == {_DUPLICATE_KEY} and not details.get("writeConcernErrors")
 
 
 def where(series: SeriesKey) -> Document:
-    """What all documents of a series have."""
+    """Return the fields that identify a series in all collections."""
     return {"account": series.account, "key": series.key}
 
 
@@ -332,13 +335,13 @@ def _any(conditions: Sequence[Document]) -> Document:
 
 
 def operation_time(session: Session) -> Timestamp | None:
-    """The cluster time of what the session did last."""
+    """Return the cluster time of the session's last operation."""
     return None if session is None else session.operation_time
 
 
 def _contradiction(series: SeriesKey, head: Head) -> InternalError:
     log.critical("the ledger of series %r contradicts its head at value %d", series.key, head.value)
     return InternalError(
-        f"The ledger of the series {series.key!r} contradicts its head, so nothing was given. "
-        "This must not happen: please report it, and look at both before going on."
+        f"The ledger of {series.key!r} contradicts its head. Nothing was assigned, because a "
+        "value could be assigned twice. This is a bug: report it, and run `monotron audit`."
     )

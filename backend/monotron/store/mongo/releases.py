@@ -1,4 +1,4 @@
-"""The records of versions in MongoDB: the collection `releases`, insert-only."""
+"""Releases in MongoDB: the collection `releases`. Documents are inserted and never changed."""
 
 from typing import Any
 
@@ -8,20 +8,27 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 from semver import Version
 
+from monotron.errors import in_doubt
 from monotron.model.semver import Release, VersionName, parse_line, sort_key
+from monotron.runtime import Runtime
 from monotron.store.interface import ReleaseStore
-from monotron.store.mongo.client import Deadline, Document, PatienceFor
+from monotron.store.mongo.client import Deadlines, Document
 from monotron.store.mongo.ledger import Sessions, collection, operation_time
 
 
 class MongoReleases(ReleaseStore):
-    """A record is found by its token and channel, or by its place; both are unique."""
+    """A release is identified by token and pre-release label, and by sort key. Both are unique."""
 
     def __init__(
-        self, database: "Database[Document]", sessions: Sessions, work: PatienceFor
+        self,
+        database: "Database[Document]",
+        sessions: Sessions,
+        deadlines: Deadlines,
+        runtime: Runtime,
     ) -> None:
         self._sessions = sessions
-        self._work = work
+        self._deadlines = deadlines
+        self._new_id = runtime.new_id
         self._releases = collection(database, "releases", sessions.read_concern("majority"))
         self._current = collection(database, "releases", sessions.read_concern("linearizable"))
         name = [("account", ASCENDING), ("name", ASCENDING)]
@@ -32,10 +39,9 @@ class MongoReleases(ReleaseStore):
         self._releases.create_index([*name, ("final", ASCENDING), ("sort_key", ASCENDING)])
 
     def add(self, release: Release) -> Release | None:
-        work = self._work()
-        work.applied = "unknown"
-        # With an id of its own, an attempt whose answer was lost is known again.
-        row = {"_id": ObjectId(), **_row(release)}
+        deadline = self._deadlines.start()
+        # The id identifies this row, also after a lost response.
+        row = {"_id": ObjectId(self._new_id()), **_row(release)}
 
         def insert() -> bool:
             try:
@@ -44,18 +50,19 @@ class MongoReleases(ReleaseStore):
                 return False
             return True
 
-        if work.persist(insert):
-            return release
-        # Read until committed: what stands in the way may not be journaled on a majority yet.
-        of_token = {**_of(release.name), "token": row["token"], "label": row["label"]}
-        stands = work.persist(lambda: self._current.find_one(of_token))
-        if stands is None:
+        with in_doubt():
+            if deadline.persist(insert):
+                return release
+            # Linearizable: the existing row may not be committed yet.
+            of_token = {**_of(release.name), "token": row["token"], "label": row["label"]}
+            existing = deadline.persist(lambda: self._current.find_one(of_token))
+        if existing is None:
             return None
-        return release if stands["_id"] == row["_id"] else _release(release.name, stands)
+        return release if existing["_id"] == row["_id"] else _release(release.name, existing)
 
     def of_token(self, name: VersionName, token: str, label: str | None) -> Release | None:
         condition = {"token": token, "label": label or ""}
-        return self._first(name, condition, self._work())
+        return self._first(name, condition)
 
     def all_of_token(self, name: VersionName, token: str) -> list[Release]:
         rows = self._not_stale({**_of(name), "token": token})
@@ -64,7 +71,7 @@ class MongoReleases(ReleaseStore):
 
     def at(self, name: VersionName, version: Version) -> Release | None:
         condition = {**_of(name), "sort_key": sort_key(version)}
-        row = self._work().persist(lambda: self._current.find_one(condition))
+        row = self._deadlines.start().persist(lambda: self._current.find_one(condition))
         return _release(name, row) if row else None
 
     def newest(
@@ -74,7 +81,7 @@ class MongoReleases(ReleaseStore):
         condition: Document = {"sort_key": {"$gte": first, "$lt": end}}
         if final is not None:
             condition["final"] = final
-        return self._first(name, condition, self._work())
+        return self._first(name, condition)
 
     def adopted(self, name: VersionName, key_range: tuple[str, str]) -> bool:
         first, end = key_range
@@ -83,7 +90,7 @@ class MongoReleases(ReleaseStore):
 
     def page(self, name: VersionName, below: str, limit: int) -> list[Release]:
         condition = {**_of(name), "sort_key": {"$lt": below}}
-        rows = self._work().persist(
+        rows = self._deadlines.start().persist(
             lambda: list(self._releases.find(condition).sort("sort_key", DESCENDING).limit(limit))
         )
         return [_release(name, row) for row in rows]
@@ -93,14 +100,14 @@ class MongoReleases(ReleaseStore):
             with self._sessions.start() as session:
                 self._current.find_one(condition, session=session)
                 seen_at = operation_time(session)
-            # Linearizable reads are of one document; what is read after it is not stale.
+            # A linearizable read returns one document. Reads after its time are not stale.
             with self._sessions.start(seen_at) as session:
                 return list(self._releases.find(condition, limit=limit, session=session))
 
-        return self._work().persist(call)
+        return self._deadlines.start().persist(call)
 
-    def _first(self, name: VersionName, condition: Document, work: Deadline) -> Release | None:
-        row = work.persist(
+    def _first(self, name: VersionName, condition: Document) -> Release | None:
+        row = self._deadlines.start().persist(
             lambda: self._releases.find_one(
                 {**_of(name), **condition}, sort=[("sort_key", DESCENDING)]
             )
@@ -116,8 +123,8 @@ def _row(release: Release) -> Document:
     return {
         **_of(release.name),
         "token": release.token,
-        # Whoever adopts a version has no token: such records are told apart by their version,
-        # which is no label.
+        # Adopted versions have no token. They are distinguished by their version, which is never a
+        # pre-release label.
         "label": str(release.version) if release.token is None else release.label or "",
         "sort_key": sort_key(release.version),
         "final": release.label is None,

@@ -1,4 +1,4 @@
-"""Reading a whole MongoDB database, a slice at a time: each committed, and of few documents."""
+"""Read a whole MongoDB database in slices. Each slice is committed and has few documents."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
@@ -11,41 +11,41 @@ from semver import Version
 
 from monotron.model.series import SeriesKey
 from monotron.store.fast_forward import KnownLines
-from monotron.store.mongo.client import Document, PatienceFor
+from monotron.store.mongo.client import Deadlines, Document
 from monotron.store.mongo.ledger import Sessions, collection, operation_time, where
 
 HEADS_IN_A_SLICE = 100
 ROWS_IN_A_SLICE = 1000
 
 KEY = {"_id": 0, "account": 1, "key": 1}
-"""The fields that name a series."""
+"""The projection to the fields that identify a series."""
 
 Place: TypeAlias = "Collection[Document]"
 
 
 class CollectionScan:
-    """The collections of a database, and how they are walked through."""
+    """The collections of a database, and committed reads of them in order."""
 
     def __init__(
-        self, database: "Database[Document]", sessions: Sessions, work: PatienceFor
+        self, database: "Database[Document]", sessions: Sessions, deadlines: Deadlines
     ) -> None:
         self._sessions = sessions
-        self._work = work
+        self._deadlines = deadlines
         self.heads, self.entries, self.attributes, self.releases = (
             collection(database, name, sessions.read_concern("majority"))
             for name in ("series", "entries", "attributes", "releases")
         )
 
     def accounts(self) -> list[Any]:
-        """All accounts that have anything, in order."""
+        """Return all accounts that have documents, in order."""
         places = (self.heads, self.entries, self.attributes)
         return sorted({each for place in places for each in self._distinct(place)}, key=str)
 
     def _distinct(self, place: Place) -> list[Any]:
-        return self._work().persist(lambda: place.distinct("account"))
+        return self._deadlines.start().persist(lambda: place.distinct("account"))
 
     def products(self) -> tuple[KnownLines, list[SeriesKey]]:
-        """The names that have versions, and the keys of all series."""
+        """Return the names that have versions, and the keys of all series."""
         products = KnownLines()
         for rows, _ in self.pages(self.releases, ("account", "name", "sort_key")):
             for row in rows:
@@ -61,7 +61,7 @@ class CollectionScan:
     def pages(
         self, place: Place, order: Sequence[str], fields: Document | None = None
     ) -> Iterator[tuple[list[Document], Timestamp | None]]:
-        """All documents in an order that has an index, those with the same name together."""
+        """Yield all documents in the order of an index. Equal ones are in one page."""
         after: list[Any] = []
         while True:
             beyond = [
@@ -74,7 +74,7 @@ class CollectionScan:
             rows, seen_at = self.find(place, condition, in_order, ROWS_IN_A_SLICE, None, fields)
             if len(rows) == ROWS_IN_A_SLICE:
                 last = [rows[-1][each] for each in order]
-                # Those that are alike stay together, so that they are found beside each other.
+                # Documents with equal values stay together, so that duplicates are adjacent.
                 while len(rows) > 1 and [rows[-1][each] for each in order] == last:
                     rows.pop()
                 after = [rows[-1][each] for each in order]
@@ -103,7 +103,7 @@ class CollectionScan:
         now: Timestamp | None = None,
         fields: Document | None = None,
     ) -> tuple[list[Document], Timestamp | None]:
-        """Committed documents, no older than *now*, and when they were read."""
+        """Return committed documents, not older than *now*, and the time of the read."""
 
         def call() -> tuple[list[Document], Timestamp | None]:
             with self._sessions.start(now) as session:
@@ -112,9 +112,9 @@ class CollectionScan:
                     cursor = cursor.sort(order)
                 return list(cursor), operation_time(session)
 
-        return self._work().persist(call)
+        return self._deadlines.start().persist(call)
 
 
 def _beyond(value: Any) -> Document:
-    """What sorts after it; null sorts before all else, and cannot be compared."""
+    """Match what sorts after *value*. Null sorts first and cannot be compared."""
     return {"$ne": None} if value is None else {"$gt": value}

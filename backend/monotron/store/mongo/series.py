@@ -1,18 +1,19 @@
-"""The heads of all series in MongoDB: read, remembered, and replaced by compare-and-set."""
+"""The heads of all series in MongoDB. They are read, cached, and replaced by compare-and-set."""
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from bson import Int64, ObjectId, Timestamp
-from pymongo import ASCENDING, ReturnDocument, UpdateMany
+from pymongo import ASCENDING, ReturnDocument
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, PyMongoError
 
+from monotron.errors import in_doubt
 from monotron.model.series import SeriesKey
-from monotron.store.mongo.client import Deadline, Document
-from monotron.store.mongo.heads import AMONG_OTHERS_SECONDS, Head, HeadCache
+from monotron.runtime import Runtime
+from monotron.store.mongo.client import PYMONGO, Deadline, Document, Driver
+from monotron.store.mongo.heads import MAX_REMEMBERED, Head, HeadCache
 from monotron.store.mongo.ledger import (
     Session,
     Sessions,
@@ -21,89 +22,100 @@ from monotron.store.mongo.ledger import (
     operation_time,
     where,
 )
+from monotron.store.mongo.sealer import Sealer
 
-RESENT = 1
-"""How often moves are sent again together, before each is settled: a new primary may take all."""
+MAX_RESENDS = 1
+"""How often updates are resent together before each is resolved alone: a new primary may accept
+all of them."""
+
+CONTENTION_WINDOW_SECONDS = 10.0
+"""How long heads are read again before each batch, after another server has updated one."""
 
 
 @dataclass(slots=True)
 class HeadUpdate:
-    """To put the head *new* in the place of the head *seen*."""
+    """Replaces the head *seen* with the head *new*."""
 
     series: SeriesKey
     seen: Head
     new: Head
     in_doubt: bool = field(default=False, init=False)
-    """Whether an attempt was made of which nobody knows what became of it."""
+    """Whether an attempt ended with an error, so that it may have been applied."""
 
 
 class HeadCollection:
-    """The collection `series`, and what this process remembers of it."""
+    """The collection `series`, and the cache of the heads that this process wrote."""
 
     def __init__(
         self,
         database: "Database[Document]",
         sessions: Sessions,
-        applied: Callable[[SeriesKey, Head], None],
+        sealer: Sealer,
+        runtime: Runtime,
+        driver: Driver = PYMONGO,
+        max_remembered: int = MAX_REMEMBERED,
     ) -> None:
-        """*applied* is told of every head that this process knows to have written."""
         self._sessions = sessions
-        self._applied = applied
+        self._sealer = sealer
+        self._runtime = runtime
+        self._driver = driver
         self._series = collection(database, "series", sessions.read_concern("majority"))
-        # A read that cannot be rolled back and is not stale, of one document on the primary.
+        # Linearizable: of one document on the primary, neither stale nor rolled back later.
         self._current = collection(database, "series", sessions.read_concern("linearizable"))
         self._series.create_index([("account", ASCENDING), ("key", ASCENDING)], unique=True)
-        self._remembered = HeadCache()
-        self._among_others_until = 0.0
+        self._remembered = HeadCache(max_remembered)
+        self._contention_until = 0.0
 
-    def known_or_read(self, keys: Iterable[SeriesKey], work: Deadline) -> dict[SeriesKey, Head]:
-        """The heads as this process remembers them, or else as they are read.
+    def cached_or_read(
+        self, keys: Iterable[SeriesKey], deadline: Deadline
+    ) -> dict[SeriesKey, Head]:
+        """Return the heads from the cache, or else from the database.
 
-        Committed, if perhaps not the newest: a compare-and-set will tell. While another server
-        takes part, what is remembered would be too old half of the time, so all are read.
+        They are committed and may be outdated, which the compare-and-set detects. While another
+        server updates the same series, cached heads are often outdated, so all are read.
         """
         remembered = {series: self._remembered.get(series) for series in keys}
         pause = max((head.pause for head in remembered.values() if head), default=0.0)
         if pause:
-            time.sleep(pause)  # somebody who lost to us must read first: let them
-            work.slept += pause
-        among_others = time.monotonic() < self._among_others_until
+            self._runtime.sleep(pause)  # a server that lost must read first
+            deadline.slept += pause
+        contention = self._runtime.monotonic() < self._contention_until
         known = {
             series: head
             for series, head in remembered.items()
-            if head and not head.pause and not among_others
+            if head and not head.pause and not contention
         }
         unsure = {series: head for series, head in remembered.items() if series not in known}
-        return known | self._read_anew(unsure, work) if unsure else known
+        return known | self._read_again(unsure, deadline) if unsure else known
 
-    def _read_anew(
-        self, remembered: Mapping[SeriesKey, Head | None], work: Deadline
+    def _read_again(
+        self, remembered: Mapping[SeriesKey, Head | None], deadline: Deadline
     ) -> dict[SeriesKey, Head]:
-        """The heads as they are read; those that are still as remembered, as that."""
+        """Read the heads. Return the cached object of each head that has not changed."""
         times = [ours.time for ours in remembered.values() if ours and ours.time]
-        heads = self.read(list(remembered), work, max(times, default=None))
+        heads = self.read(list(remembered), deadline, max(times, default=None))
         for series, ours in remembered.items():
             if ours is None:
                 continue
             if ours.stamp == heads[series].stamp:
                 ours.seen_at(heads[series].time)
-                ours.pause = 0.0  # they had their time
+                ours.pause = 0.0  # the other server had its turn
                 heads[series] = ours
             elif self._remembered.forget(series, ours):
-                self._meet_others()
+                self._note_contention()
         return heads
 
-    def _meet_others(self) -> None:
-        self._among_others_until = time.monotonic() + AMONG_OTHERS_SECONDS
+    def _note_contention(self) -> None:
+        self._contention_until = self._runtime.monotonic() + CONTENTION_WINDOW_SECONDS
 
-    def _is_of_others(self, series: SeriesKey, head: Head) -> bool:
+    def _written_elsewhere(self, series: SeriesKey, head: Head) -> bool:
         ours = self._remembered.get(series)
         return ours is None or ours.stamp != head.stamp
 
     def read(
-        self, keys: Sequence[SeriesKey], work: Deadline, after: Timestamp | None = None
+        self, keys: Sequence[SeriesKey], deadline: Deadline, after: Timestamp | None = None
     ) -> dict[SeriesKey, Head]:
-        """The heads, committed, and no older than *after*."""
+        """Read the heads: committed, and not older than *after*."""
         condition = {"$or": [where(series) for series in keys]} if len(keys) > 1 else where(keys[0])
 
         def call() -> dict[SeriesKey, Head]:
@@ -113,183 +125,193 @@ class HeadCollection:
             found = {SeriesKey(int(row["account"]), row["key"]): row for row in documents}
             return {series: _head(found.get(series), seen_at) for series in keys}
 
-        return work.persist(call)
+        return deadline.persist(call)
 
-    def read_current(self, keys: Sequence[SeriesKey], work: Deadline) -> dict[SeriesKey, Head]:
-        """The heads, each as it was at some moment since this call began.
+    def read_current(self, keys: Sequence[SeriesKey], deadline: Deadline) -> dict[SeriesKey, Head]:
+        """Read the heads. Each is the state at some moment since this call began.
 
-        Linearizable reads are of one document. Its answer comes with a time at which nothing
-        was missing that had been acknowledged before, so reads after that time are not stale.
+        A linearizable read returns one document, and a time by which everything acknowledged
+        before is included. So committed reads after that time are not stale.
         """
         first, *others = keys
-        head = self.current(first, work)
-        return {first: head} | (self.read(others, work, head.time) if others else {})
+        head = self.current(first, deadline)
+        return {first: head} | (self.read(others, deadline, head.time) if others else {})
 
-    def current(self, series: SeriesKey, work: Deadline) -> Head:
-        """The head as it was at some moment since this call began."""
+    def current(self, series: SeriesKey, deadline: Deadline) -> Head:
+        """Read the head: the state at some moment since this call began."""
         return self._head(
-            lambda session: self._current.find_one(where(series), session=session), work
+            lambda session: self._current.find_one(where(series), session=session), deadline
         )
 
     def page(
-        self, account: int, prefix: str, after: str, limit: int, work: Deadline
+        self, account: int, prefix: str, after: str, limit: int, deadline: Deadline
     ) -> list[Document]:
-        """Heads of living series whose key begins with *prefix* and is beyond *after*, by key."""
+        """Return heads of series whose key starts with *prefix* and sorts after *after*."""
         condition = {
             "account": account,
             "key": {"$gt": after, "$gte": prefix},
             "batch.0": {"$exists": True},
         }
-        rows = work.persist(
+        rows = deadline.persist(
             lambda: list(self._series.find(condition).sort("key", ASCENDING).limit(limit))
         )
-        # In order of key, those with the prefix stand together, the first of them first.
+        # Keys with the prefix are adjacent in the order of keys.
         return [row for row in rows if row["key"].startswith(prefix)]
 
-    def read_in_turn(self, series: SeriesKey, work: Deadline) -> Head:
-        """The current head, for who lost a step: with a mark on it, so that nobody starves.
+    def read_and_mark(self, series: SeriesKey, deadline: Deadline) -> Head:
+        """Read the current head after a lost update, and mark it to prevent starvation.
 
-        A server that goes on and on from memory is always faster than one that must read first.
-        It meets the mark with its next step, and waits a moment after it.
+        A server that works from its cache is always faster than one that must read first. It
+        finds the mark with its next update, and then waits a moment.
         """
         return self._head(
             lambda session: self._series.find_one_and_update(
                 where(series),
-                {"$set": {"awaited": work.id}},
+                {"$set": {"awaited": deadline.id}},
                 return_document=ReturnDocument.AFTER,
                 session=session,
             ),
-            work,
+            deadline,
         )
 
-    def _head(self, read: Callable[[Session], Document | None], work: Deadline) -> Head:
+    def _head(self, read: Callable[[Session], Document | None], deadline: Deadline) -> Head:
         def call() -> Head:
             with self._sessions.start() as session:
                 document = read(session)
                 return _head(document, operation_time(session))
 
-        return work.persist(call)
+        return deadline.persist(call)
 
-    def born(self, series: SeriesKey, now: int, work: Deadline) -> Head:
-        """The head of a series that had none: dead, at height 0, unless another was faster.
+    def create(self, series: SeriesKey, now: int, deadline: Deadline) -> Head:
+        """Create the head of a series without values, unless another call was faster.
 
-        So a delete with restart would have left it: the first value keeps its generation.
+        The result equals the head after a delete with restart. The first value keeps its
+        generation.
         """
-        new = Head(generation=ObjectId(), stamp=ObjectId(), created_at=now)
-        head = self.replace(HeadUpdate(series, Head(), new), work) or new
-        work.applied = "no"  # nothing that can be seen
-        return head
+        new_id = self._runtime.new_id
+        new = Head(generation=ObjectId(new_id()), stamp=ObjectId(new_id()), created_at=now)
+        return self.replace(HeadUpdate(series, Head(), new), deadline) or new
 
-    def replace(self, move: HeadUpdate, work: Deadline) -> Head | None:
-        """Make the move, once. None: it was made; else the head of who got there first."""
-        return None if self.replace_all([move], work) else self.settle(move, work)
+    def replace(self, update: HeadUpdate, deadline: Deadline) -> Head | None:
+        """Apply the update once. Return None, or the other head if another update was faster."""
+        return None if self.replace_all([update], deadline) else self.resolve(update, deadline)
 
-    def replace_all(self, moves: Sequence[HeadUpdate], work: Deadline) -> bool:
-        """Make all the moves; false: of some it is not known, so settle each."""
-        work.check()
-        work.applied = "unknown"
-        for _ in range(1 + RESENT):
-            try:
-                applied = self._compare_and_set(moves, work)
-            except PyMongoError as error:
-                for move in moves:
-                    move.in_doubt = True
-                work.failed(error)
-            else:
-                work.applied = "no"
-                return applied
+    def replace_all(self, updates: Sequence[HeadUpdate], deadline: Deadline) -> bool:
+        """Apply all updates. Return false if some may not be applied, so each must be resolved.
+
+        Raises errors with `applied` unknown if an attempt may have been applied.
+        """
+        deadline.check()
+        with in_doubt():
+            for _ in range(1 + MAX_RESENDS):
+                try:
+                    return self._compare_and_set(updates, deadline)
+                except PyMongoError as error:
+                    for update in updates:
+                        update.in_doubt = True
+                    deadline.failed(error)
         return False
 
-    def read_after(self, moves: Sequence[HeadUpdate], work: Deadline) -> dict[SeriesKey, Head]:
-        """The heads after these moves. Those with their stamps were made, and are remembered."""
-        work.applied = "unknown"
-        heads = self.read_current([move.series for move in moves], work)
-        for move in moves:
-            head = heads[move.series]
-            if head.stamp == move.new.stamp:
-                self._remember(move, head.time)
-            elif head.stamp != move.seen.stamp and self._is_of_others(move.series, head):
-                self._meet_others()
+    def read_after(
+        self, updates: Sequence[HeadUpdate], deadline: Deadline
+    ) -> dict[SeriesKey, Head]:
+        """Read the heads after these updates, and cache those that were applied.
+
+        Raises errors with `applied` unknown.
+        """
+        with in_doubt():
+            heads = self.read_current([update.series for update in updates], deadline)
+        for update in updates:
+            head = heads[update.series]
+            if head.stamp == update.new.stamp:
+                self._remember(update, head.time)
+            elif head.stamp != update.seen.stamp and self._written_elsewhere(update.series, head):
+                self._note_contention()
         return heads
 
-    def settle(self, move: HeadUpdate, work: Deadline) -> Head | None:
-        """What became of a move: looked for by its stamp, made after all, or lost.
+    def resolve(self, update: HeadUpdate, deadline: Deadline) -> Head | None:
+        """Determine whether an update was applied, and resend it while the head is unchanged.
 
-        While the head is still the one seen, the move is sent again, and cannot apply twice: its
-        filter fits that state only. None: it was made; else the head of who got there first. The
-        move may have been made and gone beyond: look for it in the ledger then.
+        A resent update cannot apply twice, because its filter matches only the head seen. Return
+        None if it was applied. Otherwise return the current head: the update was lost, or it was
+        applied and replaced since, and then its stamp is in the ledger.
+        Raises errors with `applied` unknown.
         """
-        work.applied = "unknown"
+        with in_doubt():
+            return self._resolve(update, deadline)
+
+    def _resolve(self, update: HeadUpdate, deadline: Deadline) -> Head | None:
         while True:
-            head = self.current(move.series, work)
-            if head.stamp == move.new.stamp:
-                self._remember(move, head.time)
-                break
-            if head.stamp != move.seen.stamp:
-                if self._is_of_others(move.series, head):
-                    self._meet_others()
+            head = self.current(update.series, deadline)
+            if head.stamp == update.new.stamp:
+                self._remember(update, head.time)
+                return None
+            if head.stamp != update.seen.stamp:
+                if self._written_elsewhere(update.series, head):
+                    self._note_contention()
                 return head
-            if head.awaited not in (None, work.id):
-                self._meet_others()
-                # A step from what must be read first takes several times as long as ours.
-                move.new.pause = min(0.25, max(0.02, 4 * (work.elapsed() - work.slept)))
+            if head.awaited not in (None, deadline.id):
+                self._note_contention()
+                # An update that must read first takes several times as long as ours.
+                update.new.pause = min(0.25, max(0.02, 4 * (deadline.elapsed() - deadline.slept)))
             try:
-                if self._compare_and_set([move], work, heed_marks=False):
-                    break
+                if self._compare_and_set([update], deadline, heed_marks=False):
+                    return None
             except PyMongoError as error:
-                move.in_doubt = True
-                work.failed(error)
-        work.applied = "no"
-        return None
+                update.in_doubt = True
+                deadline.failed(error)
 
     def _compare_and_set(
-        self, moves: Sequence[HeadUpdate], work: Deadline, *, heed_marks: bool = True
+        self, updates: Sequence[HeadUpdate], deadline: Deadline, *, heed_marks: bool = True
     ) -> bool:
-        # Many, of which the filter fits one at most: the driver gives these no transaction number,
-        # so no node keeps one beside each update. Sent again, they apply or match nothing.
-        updates = [
-            UpdateMany(
-                _seen(move, work if heed_marks else None),
-                {"$set": _state(move.new)},
-                upsert=move.seen.stamp is None,
+        # `UpdateMany`, although the filter matches at most one document: the driver sends it
+        # without a transaction number, so no node stores a transaction record. Resending is safe,
+        # because the update then matches nothing.
+        commands = [
+            self._driver.update_many(
+                self._filter(update, deadline if heed_marks else None),
+                {"$set": _state(update.new)},
+                upsert=update.seen.stamp is None,
             )
-            for move in moves
+            for update in updates
         ]
-        with work.attempt(), self._sessions.start() as session:
+        with deadline.attempt(), self._sessions.start() as session:
             try:
-                result = self._series.bulk_write(updates, ordered=False, session=session)
+                result = self._series.bulk_write(commands, ordered=False, session=session)
             except BulkWriteError as error:
                 if not only_duplicates(error):
                     raise
-                return False  # somebody else made the series first
-            if result.matched_count + result.upserted_count != len(moves):
+                return False  # another server created the series first
+            if result.matched_count + result.upserted_count != len(updates):
                 return False
-            for move in moves:
-                self._remember(move, operation_time(session))
+            for update in updates:
+                self._remember(update, operation_time(session))
         return True
 
-    def _remember(self, move: HeadUpdate, time: Timestamp | None) -> None:
-        move.new.seen_at(time)
-        self._applied(move.series, move.new)
-        self._remembered.put(move.series, move.new)
+    def _filter(self, update: HeadUpdate, deadline: Deadline | None) -> Document:
+        """Match only the head seen; with *deadline*, only if no other server waits for its turn."""
+        seen = update.seen
+        if seen.stamp is None:
+            return {**where(update.series), "stamp": None}  # matches nothing, so the upsert inserts
+        condition: dict[str, Any] = {
+            # All four: a token may be current again, and so may a value after a restart.
+            **where(update.series),
+            "generation": seen.generation,
+            "value": Int64(seen.value),
+            "token": seen.token,
+            "stamp": seen.stamp,
+        }
+        if deadline is not None:
+            condition["awaited"] = {"$in": [None, deadline.id]}
+        return condition
 
-
-def _seen(move: HeadUpdate, work: Deadline | None) -> Document:
-    """What fits the head seen, and no other; with *work*, only while nobody else awaits it."""
-    seen = move.seen
-    if seen.stamp is None:
-        return {**where(move.series), "stamp": None}  # fits none: so it is made
-    condition: dict[str, Any] = {
-        # All four: a token may come round again, and so may a value after a restart.
-        **where(move.series),
-        "generation": seen.generation,
-        "value": Int64(seen.value),
-        "token": seen.token,
-        "stamp": seen.stamp,
-    }
-    if work is not None:
-        condition["awaited"] = {"$in": [None, work.id]}
-    return condition
+    def _remember(self, update: HeadUpdate, time: Timestamp | None) -> None:
+        update.new.seen_at(time)
+        for head in update.new.carried:
+            head.carried = ()
+        if update.new.batch:
+            self._sealer.seal_soon(update.series, update.new)
+        self._remembered.put(update.series, update.new)
 
 
 def _state(head: Head) -> Document:
@@ -300,7 +322,7 @@ def _state(head: Head) -> Document:
         "batch": list(head.batch),
         "stamp": head.stamp,
         "created_at": Int64(head.created_at),
-        # For most batches one stands for all, so that the head stays small.
+        # Most batches have one credential, which is stored once to keep the head small.
         "assigned_by": head.assigned_by[0]
         if len(set(head.assigned_by)) == 1
         else list(head.assigned_by),

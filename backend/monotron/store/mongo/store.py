@@ -1,24 +1,23 @@
 """The protocol of series in MongoDB.
 
-Every step is one write on one document with majority write concern, so it holds on a replica
-set and on a sharded cluster alike. Why each part is there is told in docs/how-it-works.md; the
-words used here:
+Each batch of a series is one write to one document with majority write concern, so it works on a
+replica set and on a sharded cluster alike. docs/how-it-works.md explains every part. Terms:
 
-- the *head* of a series is its document in `series`; it holds the tokens of its last step, its
-  *batch*, and is replaced only by a compare-and-set on all that tells it from any other;
-- to *seal* is to see to it that the batch stands in the ledger, `entries`, before the head that
-  holds it may be replaced;
-- a *stamp* names one attempt to replace a head, so that one whose answer was lost can be found.
+- The *head* of a series is its document in `series`. It holds the tokens of the last batch, and is
+  replaced only by a compare-and-set on all fields that distinguish it from any other head.
+- To *seal* a head is to write its batch to the ledger, `entries`. A head is sealed before it is
+  replaced.
+- A *stamp* identifies one attempt to replace a head, so that an attempt can be found again after
+  its response was lost.
 
-User text is only ever a value, never the name of a field nor part of an expression.
+User text is always a value, never a field name or part of an expression.
 """
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, ClassVar, cast
 
 import pymongo
 from bson import Int64, ObjectId
@@ -31,82 +30,99 @@ from monotron.errors import (
     MonotronError,
     StartupError,
     StoreUnavailable,
+    in_doubt,
 )
 from monotron.model.allocation import AllocationRequest, allocate, would_decrease
 from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
+from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.audit import AuditSlice
 from monotron.store.fast_forward import FastForwarded
-from monotron.store.interface import Clock, Store
+from monotron.store.interface import Store
 from monotron.store.mongo.attributes import MongoAttributes
 from monotron.store.mongo.audit import MongoAudit
 from monotron.store.mongo.auth_records import MongoAuthRecords, MongoTokenUses
 from monotron.store.mongo.client import (
+    PYMONGO,
     START_SECONDS,
     Deadline,
+    Deadlines,
     Document,
+    Driver,
     connect,
     unusable,
     without_secrets,
 )
 from monotron.store.mongo.fast_forward import MongoFastForward
 from monotron.store.mongo.format import check_format
-from monotron.store.mongo.heads import EndedGeneration, Head, Sealer
-from monotron.store.mongo.ledger import Ledger, Sessions
+from monotron.store.mongo.heads import MAX_REMEMBERED, Head
+from monotron.store.mongo.ledger import Ledger, Sessions, collection
 from monotron.store.mongo.releases import MongoReleases
 from monotron.store.mongo.scan import CollectionScan
+from monotron.store.mongo.sealer import Sealer
 from monotron.store.mongo.series import HeadCollection, HeadUpdate
 
-PATIENCE_SECONDS = 15.0
-"""How long one call may take, elections and all, before its caller hears of it."""
+CALL_SECONDS = 15.0
+"""The time limit of one call, including elections."""
 
 ATTEMPT_SECONDS = 5.0
-"""How long one command may take before what became of it is looked up."""
+"""The time limit of one command. After it, the store checks whether the command was applied."""
 
 
 class MongoStore(Store):
-    """A store on a database, in which it makes its collections and their indexes."""
+    """A store in one database. It creates its collections and their indexes."""
 
     shareable = True
     supports_backup = False
     max_concurrency = 16
     max_batch_size = 256
 
+    ledger_type: ClassVar[type[Ledger]] = Ledger
+    heads_type: ClassVar[type[HeadCollection]] = HeadCollection
+    sealer_type: ClassVar[type[Sealer]] = Sealer
+    rule: ClassVar[Callable[..., Any]] = staticmethod(allocate)
+    """The rule that numbers a batch. Tests replace these four parts in subclasses."""
+
     def __init__(
         self,
         database: "Database[Document]",
         *,
-        clock: Clock = time.time,
+        runtime: Runtime = PRODUCTION,
+        driver: Driver = PYMONGO,
         replicated: bool = True,
-        patience: float = PATIENCE_SECONDS,
-        attempt: float = ATTEMPT_SECONDS,
+        call_seconds: float = CALL_SECONDS,
+        attempt_seconds: float = ATTEMPT_SECONDS,
+        max_remembered: int = MAX_REMEMBERED,
     ) -> None:
         """*replicated*: false for a server without a replica set, which has no cluster time."""
         self._client = database.client
-        self._clock = clock
-        self._patience = patience
-        self._attempt = attempt
+        self._runtime = runtime
+        self._deadlines = deadlines = Deadlines(
+            runtime, driver, seconds=call_seconds, attempt_seconds=attempt_seconds
+        )
         sessions = Sessions(database, replicated=replicated)
-        self._heads = HeadCollection(database, sessions, self._applied)
-        self._ledger = Ledger(database, sessions, self._now)
-        self.releases = MongoReleases(database, sessions, self._work)
-        self.auth_records = MongoAuthRecords(database, sessions, self._work)
-        self.token_uses = MongoTokenUses(database, sessions, self._work)
+        majority = sessions.read_concern("majority")
+        swept = [collection(database, name, majority) for name in ("entries", "attributes")]
+        self._ledger = self.ledger_type(database, sessions, runtime)
+        self._sealer = self.sealer_type(self._ledger, swept, deadlines, runtime)
+        self._heads = self.heads_type(
+            database, sessions, self._sealer, runtime, driver, max_remembered
+        )
+        self.releases = MongoReleases(database, sessions, deadlines, runtime)
+        self.auth_records = MongoAuthRecords(database, sessions, deadlines)
+        self.token_uses = MongoTokenUses(database, sessions, deadlines)
         self.attributes: MongoAttributes = MongoAttributes(
-            database, sessions, self._heads, self._work, self._now
+            database, sessions, self._heads, deadlines, runtime
         )
-        self._slices = CollectionScan(database, sessions, self._work)
-        self._sealer = Sealer(
-            lambda heads: self._ledger.seal_fresh(heads, self._work()), self._sweep
-        )
+        self._slices = CollectionScan(database, sessions, deadlines)
 
     @classmethod
-    def open(cls, url: str, *, clock: Clock) -> "MongoStore":
-        """Connect to the URL's database, refusing one that could lose a value."""
+    def open(cls, url: str, *, runtime: Runtime) -> "MongoStore":
+        """Connect to the URL's database. Raises `StartupError` if it cannot be used safely."""
         database, replicated = connect(url)
         try:
             with pymongo.timeout(START_SECONDS):
                 check_format(database)
-                return cls(database, clock=clock, replicated=replicated)
+                return cls(database, runtime=runtime, replicated=replicated)
         except PyMongoError as error:
             database.client.close()
             raise unusable(url, error) from error
@@ -119,137 +135,142 @@ class MongoStore(Store):
         return without_secrets(url)
 
     def allocate(self, requests: Sequence[AllocationRequest]) -> list[Allocation | MonotronError]:
-        """One look-up and one update for all series of the batch, and once more for those that lost
-        against another server. Then each on its own, if need be.
+        """Look up and update all series of the batch together.
 
-        Where one series fails, or was advanced by somebody else, the others have their answers.
+        Updates that are lost against another server are retried together once, then each alone.
+        If one series fails, the others still get their results.
         """
-        work = self._work()
+        deadline = self._deadlines.start()
         indexes: dict[SeriesKey, list[int]] = {}
         for index, request in enumerate(requests):
             indexes.setdefault(request.series, []).append(index)
-        heads = self._heads.known_or_read(indexes, work)
+        heads = self._heads.cached_or_read(indexes, deadline)
         steps = [
             _Step(series, heads[series], [requests[index] for index in indexes[series]])
             for series in indexes
         ]
-        self._advance(steps, work)
+        self._advance(steps, deadline)
         answers: list[Allocation | MonotronError | None] = [None] * len(requests)
         for step in steps:
             for index, answer in zip(indexes[step.series], step.answers, strict=True):
                 answers[index] = answer
         return cast(list[Allocation | MonotronError], answers)
 
-    def _advance(self, steps: Sequence["_Step"], work: Deadline, *, again: bool = False) -> None:
+    def _advance(
+        self, steps: Sequence["_Step"], deadline: Deadline, *, again: bool = False
+    ) -> None:
         heads = {step.series: step.head for step in steps}
         requests = [request for step in steps for request in step.requests]
-        known = self._ledger.last_given(heads, requests, work)
-        self._prepare(steps, known, work)
-        self._take(steps, work, again=again)
+        known = self._ledger.last_values(heads, requests, deadline)
+        self._prepare(steps, known, deadline)
+        self._apply(steps, deadline, again=again)
 
     def _prepare(
         self,
         steps: Sequence["_Step"],
         known: Mapping[SeriesKey, Mapping[str, int]],
-        work: Deadline,
+        deadline: Deadline,
     ) -> None:
-        """Number the requests of each series, and see to it that its head may be replaced."""
-        moving: list[tuple[_Step, list[AllocationRequest], tuple[Head, ...] | None]] = []
+        """Number the requests of each series, and seal the heads that must be sealed first."""
+        updating: list[tuple[_Step, list[AllocationRequest], tuple[Head, ...] | None]] = []
         for step in steps:
             head = step.head
             tokens = known.get(step.series, {})
-            step.answers, given = allocate(head.value, head.token, tokens, step.requests)
+            step.answers, given = self.rule(head.value, head.token, tokens, step.requests)
             if given:
-                # Asked once: the sealer goes on, and might say something else the next time.
-                moving.append((step, given, head.unsealed()))
-        self._seal([step for step, _, carried in moving if carried is None], work)
-        for step, given, carried in moving:
+                # Called once: the sealer runs concurrently, so a second result could differ.
+                updating.append((step, given, head.unsealed()))
+        self._seal([step for step, _, carried in updating if carried is None], deadline)
+        for step, given, carried in updating:
             if not step.failed:
                 head = step.head
                 value = head.value + len(given)
-                new = self._successor(head, *_tokens(given), value, carried or ())
-                step.move = HeadUpdate(step.series, head, new)
+                new = head.successor(*_tokens(given), value, self._runtime, carried or ())
+                step.update = HeadUpdate(step.series, head, new)
 
-    def _seal(self, steps: Sequence["_Step"], work: Deadline) -> None:
+    def _seal(self, steps: Sequence["_Step"], deadline: Deadline) -> None:
         try:
-            wrong = self._ledger.seal_all([(step.series, step.head) for step in steps], work)
+            wrong = self._ledger.seal_all([(step.series, step.head) for step in steps], deadline)
         except MonotronError as error:
             wrong = dict.fromkeys((step.series for step in steps), error)
         for step in steps:
             if step.series in wrong:
                 step.fail(wrong[step.series])
 
-    def _take(self, steps: Sequence["_Step"], work: Deadline, *, again: bool) -> None:
-        """Make the moves of all, and confirm the answers of those that only repeat."""
-        moves = {step.series: step.move for step in steps if step.move is not None}
-        moving = [step for step in steps if step.series in moves]
-        repeating = [step for step in steps if step.move is None and not step.failed]
+    def _apply(self, steps: Sequence["_Step"], deadline: Deadline, *, again: bool) -> None:
+        """Apply all updates, and confirm the results of series that only have repeats."""
+        updates = {step.series: step.update for step in steps if step.update is not None}
+        updating = [step for step in steps if step.series in updates]
+        repeating = [step for step in steps if step.update is None and not step.failed]
         try:
-            done = not moves or self._heads.replace_all(list(moves.values()), work)
+            done = not updates or self._heads.replace_all(list(updates.values()), deadline)
         except MonotronError as error:
             done = True
-            for step in moving:
+            for step in updating:
                 step.fail(error)
         if not done:
-            self._settle_all(moving, moves, work, again=again)
+            self._resolve_all(updating, updates, deadline, again=again)
         if repeating:
-            self._confirm(repeating, work)
+            self._confirm(repeating, deadline)
 
-    def _settle_all(
+    def _resolve_all(
         self,
         steps: Sequence["_Step"],
-        moves: Mapping[SeriesKey, HeadUpdate],
-        work: Deadline,
+        updates: Mapping[SeriesKey, HeadUpdate],
+        deadline: Deadline,
         *,
         again: bool,
     ) -> None:
-        """What became of each: most moves were made, as a rule, and are found with one read."""
+        """Resolve each update. Usually most were applied, and one read finds them."""
         replaced: list[_Step] = []
         try:
             if len(steps) > 1:
-                heads = self._heads.read_after(list(moves.values()), work)
+                heads = self._heads.read_after(list(updates.values()), deadline)
                 stamps = {series: head.stamp for series, head in heads.items()}
-                steps = [s for s in steps if stamps[s.series] != moves[s.series].new.stamp]
+                steps = [s for s in steps if stamps[s.series] != updates[s.series].new.stamp]
                 if not again:
-                    replaced = [s for s in steps if stamps[s.series] != moves[s.series].seen.stamp]
+                    replaced = [
+                        s for s in steps if stamps[s.series] != updates[s.series].seen.stamp
+                    ]
                 if replaced:
-                    self._go_on(replaced, moves, heads, work)
+                    self._retry_lost(replaced, updates, heads, deadline)
         except MonotronError as error:
             for step in steps:
                 step.fail(error)
             return
         for step in steps:
             if step not in replaced:
-                with step.answered_if_wrong():
-                    self._settle(step, moves[step.series], work)
+                with step.failing_alone():
+                    self._resolve(step, updates[step.series], deadline)
 
-    def _go_on(
+    def _retry_lost(
         self,
         steps: Sequence["_Step"],
-        moves: Mapping[SeriesKey, HeadUpdate],
+        updates: Mapping[SeriesKey, HeadUpdate],
         heads: Mapping[SeriesKey, Head],
-        work: Deadline,
+        deadline: Deadline,
     ) -> None:
-        """What became of steps whose place others have taken: those that lost are made again."""
+        """Resolve updates whose heads were replaced. Retry those that were lost."""
         undecided = list(steps)
         try:
             for step in steps:
-                moves[step.series].new.seen_at(heads[step.series].time)
-            done = self._ledger.were_sealed([(s.series, moves[s.series].new) for s in steps], work)
-            work.applied = "no"
+                updates[step.series].new.seen_at(heads[step.series].time)
+            with in_doubt():
+                done = self._ledger.were_sealed(
+                    [(s.series, updates[s.series].new) for s in steps], deadline
+                )
             undecided = [step for step in steps if step.series not in done]
             for step in undecided:
-                step.head, step.move = heads[step.series], None
-            self._advance(undecided, work, again=True)
+                step.head, step.update = heads[step.series], None
+            self._advance(undecided, deadline, again=True)
         except MonotronError as error:
             for step in undecided:
                 step.fail(error)
 
-    def _confirm(self, steps: Sequence["_Step"], work: Deadline) -> None:
-        """Only repeats: then the answer is a read, and may not be older than this call."""
-        work.applied = "no"
+    def _confirm(self, steps: Sequence["_Step"], deadline: Deadline) -> None:
+        """Confirm results that only repeat: such a result is a read and must not be stale."""
         try:
-            current = self._heads.read_current([step.series for step in steps], work)
+            current = self._heads.read_current([step.series for step in steps], deadline)
         except MonotronError as error:
             for step in steps:
                 step.fail(error)
@@ -257,30 +278,30 @@ class MongoStore(Store):
         for step in steps:
             head = current[step.series]
             if head.stamp != step.head.stamp:
-                with step.answered_if_wrong():
-                    self._start_over(step, head, work)
+                with step.failing_alone():
+                    self._retry_from(step, head, deadline)
 
-    def _settle(self, step: "_Step", move: HeadUpdate, work: Deadline) -> None:
-        if not self._made(move, self._heads.settle(move, work), work):
-            self._start_over(step, self._heads.read_in_turn(step.series, work), work)
+    def _resolve(self, step: "_Step", update: HeadUpdate, deadline: Deadline) -> None:
+        if not self._was_applied(update, self._heads.resolve(update, deadline), deadline):
+            self._retry_from(step, self._heads.read_and_mark(step.series, deadline), deadline)
 
-    def _start_over(self, step: "_Step", head: Head, work: Deadline) -> None:
-        """The requests of one series, from its current head, against whoever else advances it."""
+    def _retry_from(self, step: "_Step", head: Head, deadline: Deadline) -> None:
+        """Repeat the requests of one series from its current head until an update is applied."""
         while True:
-            known = self._ledger.last_given({step.series: head}, step.requests, work)
-            step.answers, given = allocate(
+            known = self._ledger.last_values({step.series: head}, step.requests, deadline)
+            step.answers, given = self.rule(
                 head.value, head.token, known.get(step.series, {}), step.requests
             )
             if not given:
                 return
-            self._ledger.seal(step.series, head, work)
-            new = self._successor(head, *_tokens(given), head.value + len(given))
-            if self._replace(step.series, head, new, work):
+            self._ledger.seal(step.series, head, deadline)
+            new = head.successor(*_tokens(given), head.value + len(given), self._runtime)
+            if self._replace(step.series, head, new, deadline):
                 return
-            head = self._heads.read_in_turn(step.series, work)
+            head = self._heads.read_and_mark(step.series, deadline)
 
     def peek(self, keys: Sequence[SeriesKey]) -> list[Entry | None]:
-        heads = self._heads.read_current(list(dict.fromkeys(keys)), self._work())
+        heads = self._heads.read_current(list(dict.fromkeys(keys)), self._deadlines.start())
         entries = {
             series: Entry(*series, head.token, head.value) if head.is_active else None
             for series, head in heads.items()
@@ -288,63 +309,66 @@ class MongoStore(Store):
         return [entries[series] for series in keys]
 
     def high_water_marks(self, keys: Sequence[SeriesKey]) -> list[int]:
-        heads = self._heads.read_current(list(dict.fromkeys(keys)), self._work())
+        heads = self._heads.read_current(list(dict.fromkeys(keys)), self._deadlines.start())
         return [heads[series].value for series in keys]
 
     def entry(self, series: SeriesKey, token: str | None) -> Entry | None:
-        work = self._work()
-        head = self._heads.current(series, work)
+        deadline = self._deadlines.start()
+        head = self._heads.current(series, deadline)
         if not head.is_active:
             return None
         for value, given in reversed(list(enumerate(head.batch, head.first))):
             if given == token:
                 return Entry(*series, token, value)
-        row = self._ledger.last_row(series, head, token, work)
+        row = self._ledger.last_row(series, head, token, deadline)
         return Entry(*series, token, int(row["value"])) if row else None
 
     def advance_to(self, series: SeriesKey, value: int, assigned_by: str) -> Allocation:
-        work = self._work()
-        head = self._heads.current(series, work)
+        deadline = self._deadlines.start()
+        head = self._heads.current(series, deadline)
         while True:
             if value < head.value:
                 raise would_decrease(series, head.value, value)
             if value == head.value and head.is_active:
                 return Allocation(Entry(*series, head.token, value), reused=True)
-            self._ledger.seal(series, head, work)
-            if self._replace(
-                series, head, self._successor(head, [None], [assigned_by], value), work
-            ):
+            self._ledger.seal(series, head, deadline)
+            new = head.successor([None], [assigned_by], value, self._runtime)
+            if self._replace(series, head, new, deadline):
                 return Allocation(Entry(*series, None, value), reused=False)
-            head = self._heads.read_in_turn(series, work)
+            head = self._heads.read_and_mark(series, deadline)
 
     def delete(self, series: SeriesKey, *, restart: bool) -> None:
-        work = self._work()
-        head = first = self._heads.current(series, work)
+        deadline = self._deadlines.start()
+        head = first = self._heads.current(series, deadline)
         while True:
             height = 0 if restart else head.value
-            # A dead one may have attributes: done only if its generation has just begun.
+            # A deleted series may have attributes: done only if its generation has just begun.
             over = head.generation is None or head.generation != first.generation
             if over and not head.is_active and height == head.value:
                 return
-            self._ledger.seal(series, head, work)
+            self._ledger.seal(series, head, deadline)
+            new_id = self._runtime.new_id
             end = Head(
-                generation=ObjectId(), value=height, stamp=ObjectId(), created_at=self._now()
+                generation=ObjectId(new_id()),
+                value=height,
+                stamp=ObjectId(new_id()),
+                created_at=self._runtime.now_ms(),
             )
-            if self._replace(series, head, end, work):
+            if self._replace(series, head, end, deadline):
                 if head.generation is not None:
                     self._sealer.sweep_later(series, head.generation)
                 return
-            head = self._heads.read_in_turn(series, work)
+            head = self._heads.read_and_mark(series, deadline)
 
     def series_page(self, account: int, prefix: str, after: str, limit: int) -> list[Entry]:
-        rows = self._heads.page(account, prefix, after, limit, self._work())
+        rows = self._heads.page(account, prefix, after, limit, self._deadlines.start())
         return [Entry(account, row["key"], row["token"], int(row["value"])) for row in rows]
 
     def ledger_page(
         self, series: SeriesKey, before: int | None, limit: int
     ) -> list[LedgerEntry] | None:
-        work = self._work()
-        head = self._heads.read([series], work)[series]
+        deadline = self._deadlines.start()
+        head = self._heads.read([series], deadline)[series]
         if not head.is_active:
             return None
         below = head.value + 1 if before is None else before
@@ -357,7 +381,7 @@ class MongoStore(Store):
         if len(page) < limit:
             values = {"value": {"$lt": Int64(min(below, head.first))}}
             rows = self._ledger.rows(
-                series, head, values, work, limit=limit - len(page), newest=True
+                series, head, values, deadline, limit=limit - len(page), newest=True
             )
             for row in rows:
                 entry = Entry(*series, row["token"], int(row["value"]))
@@ -365,7 +389,7 @@ class MongoStore(Store):
         return page
 
     def ping(self) -> None:
-        Deadline(1.5, 1.5).persist(
+        self._deadlines.start(1.5).persist(
             lambda: self._client.admin.command("ping", read_preference=ReadPreference.PRIMARY)
         )
 
@@ -377,16 +401,12 @@ class MongoStore(Store):
             return FastForwarded(0, ())
         products, keys = self._slices.products()
         return MongoFastForward(
-            self._heads,
-            self._ledger,
-            self._work,
-            lambda head, value: self._successor(head, [None], [assigned_by], value),
-            amount,
+            self._heads, self._ledger, self._deadlines, self._runtime, amount, assigned_by
         ).run(keys, products)
 
     def backup(self, target: Path) -> None:
         raise InvalidRequest(
-            "This server keeps its series in MongoDB, which has its own tools for a copy: "
+            "This server stores its data in MongoDB, which has its own backup tools. Use "
             "mongodump --oplog, or a snapshot of its volumes."
         )
 
@@ -394,93 +414,49 @@ class MongoStore(Store):
         self._sealer.close()
         self._client.close()
 
-    # The head: known, read, replaced
+    def _replace(self, series: SeriesKey, seen: Head, new: Head, deadline: Deadline) -> bool:
+        """Replace *seen* with *new*, once. Return false if another update was faster."""
+        update = HeadUpdate(series, seen, new)
+        return self._was_applied(update, self._heads.replace(update, deadline), deadline)
 
-    def _work(self) -> Deadline:
-        return Deadline(self._patience, self._attempt)
-
-    def _now(self) -> int:
-        return int(self._clock() * 1000)
-
-    def _successor(
-        self,
-        head: Head,
-        tokens: Sequence[str | None],
-        assigned_by: Sequence[str],
-        value: int,
-        carried: tuple[Head, ...] = (),
-    ) -> Head:
-        """The head after *head*, with *tokens* and what is *carried* over in its batch.
-
-        *by* says of each token by which credential it was given its value.
-        """
-        first = len(head.batch) - sum(each.fresh for each in carried)
-        return Head(
-            generation=head.generation or ObjectId(),
-            value=value,
-            token=tokens[-1],
-            batch=(*head.batch[first:], *tokens),
-            stamp=ObjectId(),
-            created_at=self._now(),
-            assigned_by=(*head.assigned_by[first:], *assigned_by),
-            fresh=len(tokens),
-            carried=carried,
-        )
-
-    def _replace(self, series: SeriesKey, seen: Head, new: Head, work: Deadline) -> bool:
-        """Put *new* in the place of *seen*, once. False: another got there first."""
-        move = HeadUpdate(series, seen, new)
-        return self._made(move, self._heads.replace(move, work), work)
-
-    def _made(self, move: HeadUpdate, head: Head | None, work: Deadline) -> bool:
-        """Whether a move was made, of which only *head*, the one there now, is left to tell."""
+    def _was_applied(self, update: HeadUpdate, head: Head | None, deadline: Deadline) -> bool:
+        """Return whether an update was applied, where *head* is its successor, or None."""
         if head is None:
             return True
-        new = move.new
+        new = update.new
         new.seen_at(head.time)
-        if new.batch and self._ledger.were_sealed([(move.series, new)], work):
-            return True
-        if not new.batch and head.generation == new.generation:
-            return True  # it ended the old generation, and the new one goes on already
-        if not new.batch and move.in_doubt and head.generation != move.seen.generation:
-            raise StoreUnavailable(
-                "The series was deleted while MongoDB did not answer, by this request or by "
-                "another. Look at the series, and send the same request again if need be.",
-                applied="unknown",
-            )
-        work.applied = "no"
+        with in_doubt():
+            if new.batch and self._ledger.were_sealed([(update.series, new)], deadline):
+                return True
+            if not new.batch and head.generation == new.generation:
+                return True  # the delete was applied, and the new generation has a head already
+            if not new.batch and update.in_doubt and head.generation != update.seen.generation:
+                raise StoreUnavailable(
+                    "The series was deleted while MongoDB did not respond, by this request or by "
+                    "another one. Read the series, and repeat the request if necessary."
+                )
         return False
-
-    def _sweep(self, ended: EndedGeneration) -> None:
-        self._ledger.sweep(ended, self._work())
-        self.attributes.sweep(ended, self._work())
-
-    def _applied(self, series: SeriesKey, head: Head) -> None:
-        for each in head.carried:
-            each.carried = ()
-        if head.batch:
-            self._sealer.seal_soon(series, head)
 
 
 def _tokens(given: Sequence[AllocationRequest]) -> tuple[list[str], list[str]]:
-    """The tokens newly given a value, and by which credential each."""
+    """Return the tokens with a new value, and the credential of each."""
     return [request.token for request in given], [request.assigned_by for request in given]
 
 
 @dataclass(slots=True, eq=False)
 class _Step:
-    """The requests of one series in a batch, and what becomes of them."""
+    """The requests of one series in a batch, and their results."""
 
     series: SeriesKey
     head: Head
     requests: Sequence[AllocationRequest]
     answers: Sequence[Allocation | MonotronError] = ()
-    move: HeadUpdate | None = None
+    update: HeadUpdate | None = None
     failed: bool = False
 
     @contextmanager
-    def answered_if_wrong(self) -> Iterator[None]:
-        """An error of ours is the answer to the requests of this series only."""
+    def failing_alone(self) -> Iterator[None]:
+        """Make a `MonotronError` the result of the requests of this series only."""
         try:
             yield
         except MonotronError as error:

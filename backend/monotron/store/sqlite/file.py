@@ -4,20 +4,22 @@ import errno
 import logging
 import os
 import sqlite3
-import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from monotron.errors import Applied, StartupError, StoreUnavailable
+from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.sqlite.errors import storage_full, translated
 from monotron.store.sqlite.schema import create_or_check
 
 log = logging.getLogger("monotron.store")
 
 IN_MEMORY = ":memory:"
+
+Connect: TypeAlias = Callable[..., sqlite3.Connection]
+"""`sqlite3.connect`, or the function of a simulated disk."""
 
 LOCK_SECONDS = 5.0
 """How long a starting server waits until its predecessor has released the file."""
@@ -73,10 +75,14 @@ class Transaction:
 class SqliteFile:
     """One connection, which runs one transaction at a time for any number of threads."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(
+        self, path: str, *, runtime: Runtime = PRODUCTION, connect: Connect = sqlite3.connect
+    ) -> None:
         """Open or create the file, or `:memory:`. Raises `StartupError` if it cannot be used."""
         self._path = path
-        self._lock = threading.Lock()
+        self._runtime = runtime
+        self._connect_to = connect
+        self._lock = runtime.lock()
         self._broken = self._closed = False
         self._connection = self._connect()
         self._checkpointed = 0
@@ -191,7 +197,7 @@ class SqliteFile:
                 f"{'.'.join(map(str, _MIN_SQLITE))} or newer. Use a newer Python, or MongoDB."
             )
         new = self._path != IN_MEMORY and not os.path.exists(self._path)
-        deadline = time.monotonic() + LOCK_SECONDS
+        deadline = self._runtime.monotonic() + LOCK_SECONDS
         while True:
             try:
                 connection = self._open()
@@ -199,8 +205,8 @@ class SqliteFile:
             except sqlite3.Error as error:
                 # SQLite's own busy timeout does not cover a change of the journal mode.
                 busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-                if busy and time.monotonic() < deadline:
-                    time.sleep(0.05)
+                if busy and self._runtime.monotonic() < deadline:
+                    self._runtime.sleep(0.05)
                 elif busy:
                     raise StartupError(
                         f"Another process has {self._path} open. Only one server can use an SQLite "
@@ -216,7 +222,7 @@ class SqliteFile:
         return connection
 
     def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
+        connection = self._connect_to(
             self._path, timeout=0, isolation_level=None, check_same_thread=False
         )
         try:

@@ -3,16 +3,18 @@
 One connection, one transaction per batch, fsynced before it is answered.
 """
 
-import time
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, ClassVar
 
 from monotron.errors import MonotronError, StartupError
 from monotron.model.allocation import AllocationRequest, allocate, would_decrease
 from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
+from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.audit import AuditSlice
 from monotron.store.fast_forward import FastForwarded
-from monotron.store.interface import Clock, Store
+from monotron.store.interface import Store
 from monotron.store.sqlite.attributes import (
     SqliteAttributes,
     delete_some_attributes,
@@ -21,7 +23,7 @@ from monotron.store.sqlite.attributes import (
 from monotron.store.sqlite.audit import audit
 from monotron.store.sqlite.auth_records import SqliteAuthRecords, SqliteTokenUses
 from monotron.store.sqlite.fast_forward import fast_forward
-from monotron.store.sqlite.file import IN_MEMORY, SqliteFile, Transaction
+from monotron.store.sqlite.file import IN_MEMORY, Connect, SqliteFile, Transaction
 from monotron.store.sqlite.heads import (
     NO_HEAD,
     NewEntry,
@@ -50,19 +52,25 @@ class SqliteStore(Store):
     max_concurrency = 1
     max_batch_size = 512
 
-    def __init__(self, path: str, *, clock: Clock = time.time) -> None:
-        self._file = SqliteFile(path)
+    rule: ClassVar[Callable[..., Any]] = staticmethod(allocate)
+    """The counting rule. The simulator replaces it in a broken store."""
+
+    def __init__(
+        self, path: str, *, runtime: Runtime = PRODUCTION, connect: Connect = sqlite3.connect
+    ) -> None:
+        """*connect*: opens the file; the simulator passes a simulated disk's function."""
+        self._file = SqliteFile(path, runtime=runtime, connect=connect)
         self.releases = SqliteReleases(self._file)
         self.auth_records = SqliteAuthRecords(self._file)
-        self.token_uses = SqliteTokenUses(self._file, clock)
+        self.token_uses = SqliteTokenUses(self._file, runtime.clock)
         self.attributes = SqliteAttributes(self._file)
-        self._clock = clock
+        self._runtime = runtime
         self._may_have_deleted_generations = True
 
     @classmethod
-    def open(cls, url: str, *, clock: Clock) -> "SqliteStore":
+    def open(cls, url: str, *, runtime: Runtime) -> "SqliteStore":
         """Open `sqlite://` (in memory), `sqlite:///relative` or `sqlite:////absolute`."""
-        return cls(path_of(url), clock=clock)
+        return cls(path_of(url), runtime=runtime)
 
     @classmethod
     def describe(cls, url: str) -> str:
@@ -112,7 +120,7 @@ class SqliteStore(Store):
         heads, values = read_heads_and_values(transaction, requests)
         for series, positions in positions_by_series.items():
             head = heads.get(series, NO_HEAD)
-            series_results, accepted = allocate(
+            series_results, accepted = self.rule(
                 head.value,
                 head.token,
                 values.get(series, {}),
@@ -254,7 +262,7 @@ class SqliteStore(Store):
             transaction.write("DELETE FROM deleted_generations WHERE generation = ?", generation)
 
     def _now(self) -> int:
-        return int(self._clock() * 1000)
+        return self._runtime.now_ms()
 
 
 def path_of(url: str) -> str:

@@ -1,9 +1,9 @@
-"""A replica set of MongoDB as its clients can tell: one primary, a majority, and elections.
+"""A replica set of MongoDB as its clients see it: one primary, a majority, and elections.
 
-Every write has an index, which is its cluster time, and takes effect on the primary at once. It is
-committed, on a majority, some time later, in the order of the indexes. An election keeps what was
-committed and of the rest a beginning, as long as chance will have it; what comes after is rolled
-back. All versions of all documents are kept: a committed read may be answered from an older one.
+Every write has an index, which is its cluster time, and is applied on the primary at once. It is
+committed on a majority some time later, in the order of the indexes. An election keeps what was
+committed and a random prefix of the rest. Everything after the prefix is rolled back. All versions
+of all documents are kept, so a committed read can be answered from an older version.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from faults.simulated.world import World
+from simulation.world import World
 
 Document = dict[str, Any]
-VersionService = list[tuple[int, Document | None]]
+DocumentVersions = list[tuple[int, Document | None]]
 LifeOf = tuple[int, str, object]
 
 
 class Updated(NamedTuple):
-    """What came of an update."""
+    """The result of an update."""
 
     matched: bool = False
     upserted: bool = False
@@ -31,16 +31,18 @@ class Replica:
     """The collections `series` and `entries`, with their unique indexes."""
 
     def __init__(self, world: World, *, commit_seconds: float, stalls: float) -> None:
-        """*commit_seconds*: the mean until a write is committed; *stalls*: how often far longer."""
+        """*commit_seconds*: mean seconds until a write is committed; *stalls*: the probability of
+        a much longer time.
+        """
         self._world = world
         self._commit_seconds = commit_seconds
         self._stalls = stalls
-        self.heads: dict[tuple[int, str], VersionService] = {}
-        self.rows: dict[LifeOf, dict[int, VersionService]] = {}
+        self.heads: dict[tuple[int, str], DocumentVersions] = {}
+        self.rows: dict[LifeOf, dict[int, DocumentVersions]] = {}
         self._tokens: dict[LifeOf, dict[str | None, list[int]]] = {}
         self._committed_at = [0.0]
         self.applied_at = [0.0]
-        self._writes: list[tuple[int, VersionService]] = []
+        self._writes: list[tuple[int, DocumentVersions]] = []
         self.epoch = 0
         self.elected_at = 0.0
         self.rolled_back = 0
@@ -55,15 +57,15 @@ class Replica:
         return self._world.now >= self.elected_at
 
     def committed(self, ago: float = 0.0) -> int:
-        """The index up to which all was committed *ago* seconds before."""
+        """Return the index up to which everything was committed *ago* seconds before."""
         return bisect_right(self._committed_at, self._world.now - ago) - 1 if ago else self._now()
 
     def commit_in(self, index: int) -> float:
-        """In how many seconds a majority will have it, if nothing happens to the primary."""
+        """Return the seconds until a majority has it, if the primary stays in office."""
         return max(0.0, self._committed_at[index] - self._world.now)
 
     def elect(self, seconds: float) -> None:
-        """Another primary, in *seconds*, with all that was committed and perhaps some more."""
+        """Elect another primary, in *seconds*, with everything committed and perhaps more."""
         committed, top = self._now(), self.top
         kept = self._world.chance.randint(committed, top)
         while self._writes and self._writes[-1][0] > kept:
@@ -74,7 +76,7 @@ class Replica:
             self._committed_at[index] = self._world.now
         self.epoch += 1
         self.elected_at = self._world.now + seconds
-        self._committed_at.append(self._world.now)  # the note of a new primary
+        self._committed_at.append(self._world.now)  # the no-op of a new primary
         self.applied_at.append(self._world.now)
         self._world.note(f"election: {top - kept} of {top - committed} not committed are lost")
 
@@ -93,7 +95,7 @@ class Replica:
         return Updated(upserted=True)
 
     def insert(self, row: Document) -> bool:
-        """False: there is one with this value."""
+        """Insert a row. Return false if there is one with this value."""
         life = (row["account"], row["key"], row["generation"])
         versions = self.rows.setdefault(life, {}).setdefault(int(row["value"]), [])
         if versions and versions[-1][1] is not None:
@@ -110,11 +112,11 @@ class Replica:
                 self._write(versions, None)
 
     def head(self, condition: Document, view: int) -> Document | None:
-        """The head of a series as it was at the index *view*."""
+        """Return the head of a series at the index *view*."""
         return at(self.heads.get((condition["account"], condition["key"]), ()), view)
 
     def find_rows(self, condition: Document, view: int) -> list[Document]:
-        """Rows of one life, those of a token from the last to the first."""
+        """Return rows of one generation, those of a token in descending order."""
         life = (condition["account"], condition["key"], condition["generation"])
         rows = self.rows.get(life, {})
         values = self._values(life, condition)
@@ -139,10 +141,10 @@ class Replica:
         return sorted(each for each in self.rows.get(life, ()) if lowest <= each <= highest)
 
     def _now(self) -> int:
-        # Most was committed long ago: look at what was written last.
+        # Most writes were committed long ago: search from the last write.
         return bisect_right(self._committed_at, self._world.now) - 1
 
-    def _write(self, versions: VersionService, document: Document | None) -> None:
+    def _write(self, versions: DocumentVersions, document: Document | None) -> None:
         chance = self._world.chance
         seconds = chance.expovariate(1 / self._commit_seconds)
         if self._stalls and chance.random() < self._stalls:

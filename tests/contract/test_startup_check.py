@@ -1,4 +1,4 @@
-"""What a store must do before a server serves with it."""
+"""The check of a store before a server uses it."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from monotron.store.audit import AuditSlice
 from monotron.store.startup_check import SERIES, self_check
 
 
-def test_a_store_that_keeps_its_word_passes_with_one_write_a_time(store: Store) -> None:
+def test_a_correct_store_passes_with_one_write_per_check(store: Store) -> None:
     for times in range(1, 4):
         self_check(store)
         assert store.high_water_marks([SERIES]) == [times]
@@ -22,20 +22,20 @@ def test_a_store_that_keeps_its_word_passes_with_one_write_a_time(store: Store) 
     assert store.series_page(1, "", "", 10) == []
 
 
-def test_a_store_whose_series_were_all_raised_to_the_end_passes(store: Store) -> None:
+def test_a_store_with_exhausted_series_passes(store: Store) -> None:
     self_check(store)
     store.fast_forward(INT64_MAX, BY)
     self_check(store)
     assert store.high_water_marks([SERIES]) == [1]
 
 
-def test_a_series_of_that_name_in_another_account_is_another(store: Store) -> None:
+def test_the_check_does_not_affect_other_accounts(store: Store) -> None:
     self_check(store)
     assert store.high_water_marks([SeriesKey(1, SERIES.key)]) == [0]
 
 
 @pytest.mark.parametrize("fault", ["counts twice", "repeats what is new", "forgets"])
-def test_a_store_that_does_not_is_refused(
+def test_a_store_that_returns_wrong_values_is_refused(
     store: Store, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sound, calls = store.allocate, []
@@ -56,7 +56,7 @@ def test_a_store_that_does_not_is_refused(
 
 
 @pytest.mark.parametrize("raised", [False, True])
-def test_a_store_that_cannot_count_is_refused(
+def test_a_store_that_fails_is_refused(
     store: Store, raised: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def allocate(requests: Sequence[AllocationRequest]) -> list[Allocation | MonotronError]:

@@ -1,4 +1,4 @@
-"""By which credential a version was given: kept in its record, and in the ledgers of its series."""
+"""The credential of a version, in its release and in the ledgers of its component series."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from semver import Version
 
-from contract.asking import given_by, put_any
+from contract.asking import credentials_of, put_any
 from monotron.model.semver import Line, VersionName
 from monotron.model.series import SeriesKey
 from monotron.services.versions import VersionRequest, VersionService
@@ -48,10 +48,10 @@ def records(store: Store) -> dict[str, str | None]:
 
 
 def series(store: Store, scope: str) -> list[tuple[str | None, str | None]]:
-    return given_by(store, SeriesKey(1, f"{PRODUCT.name}-{scope}"))
+    return credentials_of(store, SeriesKey(1, f"{PRODUCT.name}-{scope}"))
 
 
-def test_a_version_and_its_number_are_by_who_asked_first(store: Store) -> None:
+def test_a_version_and_its_value_have_the_first_credential(store: Store) -> None:
     ask(
         store,
         next_version("a", VersionRequest(bump="minor", assigned_by="first")),
@@ -63,7 +63,7 @@ def test_a_version_and_its_number_are_by_who_asked_first(store: Store) -> None:
     assert series(store, "patch-v0.1") == [("b", "third")]
 
 
-def test_a_pre_release_and_its_promotion_are_each_by_who_asked(store: Store) -> None:
+def test_a_pre_release_and_its_promotion_have_their_own_credentials(store: Store) -> None:
     ask(
         store,
         next_version("a", VersionRequest(bump="minor", label="rc", assigned_by="first")),
@@ -74,21 +74,21 @@ def test_a_pre_release_and_its_promotion_are_each_by_who_asked(store: Store) -> 
     assert series(store, "minor-v0") == [("a", "second")]
 
 
-def test_an_adopted_version_is_by_who_adopted_it_and_so_are_its_raises(store: Store) -> None:
+def test_an_adopted_version_and_its_advances_have_the_credential(store: Store) -> None:
     ask(store, adopt("1.2.3", "first"), adopt("1.2.3", "second"))
     assert records(store) == {"1.2.3": "first"}
     for scope in ("major", "minor-v1", "patch-v1.2"):
         assert series(store, scope) == [(None, "first")]
 
 
-def test_the_version_to_start_from_is_adopted_by_who_asked(store: Store) -> None:
+def test_an_initial_version_has_the_credential_of_the_request(store: Store) -> None:
     ask(store, next_version("a", VersionRequest(initial=Version(1, 4, 2), assigned_by="first")))
     assert records(store) == {"1.4.2": "first", "1.4.3": "first"}
     assert series(store, "patch-v1.4") == [(None, "first"), ("a", "first")]
 
 
 @pytest.mark.parametrize("line", [None, Line(1, 2)])
-def test_a_series_that_lags_behind_is_raised_by_who_came_next(
+def test_a_lagging_series_is_advanced_with_the_next_credential(
     store: Store, line: Line | None
 ) -> None:
     ask(store, adopt("1.2.3", "first"))
@@ -98,7 +98,7 @@ def test_a_series_that_lags_behind_is_raised_by_who_came_next(
     assert series(store, "patch-v1.2") == [(None, "second"), ("a", "second")]
 
 
-def test_a_number_that_was_given_before_its_record_keeps_its_own(store: Store) -> None:
+def test_a_value_without_a_release_keeps_its_credential(store: Store) -> None:
     put_any(store, "a", SeriesKey(1, "api-patch-v0.0"))
     before = series(store, "patch-v0.0")
     ask(store, next_version("a", VersionRequest(assigned_by="later")))

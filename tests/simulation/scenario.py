@@ -1,54 +1,55 @@
-"""One seed's world, from its first request to the last judgement."""
+"""The world of one seed, from its first request to the final check."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from faults.checker import violations
-from faults.simulated import truth
-from faults.simulated.disk import Disk, DiskFaults
-from faults.simulated.driver import Database
-from faults.simulated.installed import Patch, installed
-from faults.simulated.network import Faults, Network
-from faults.simulated.profile import Profile
-from faults.simulated.replica import Replica
-from faults.simulated.servers import ACCOUNT, Server
-from faults.simulated.traffic import BELOW_THE_EDGE, EDGE, Traffic
-from faults.simulated.world import World
 from monotron.model.allocation import AllocationRequest
 from monotron.model.series import ANYBODY, Allocation, Entry, Reuse, SeriesKey
 from monotron.store.interface import Store
 from monotron.store.mongo import MongoStore
-from monotron.store.mongo.heads import MAX_REMEMBERED, HeadCache
+from monotron.store.mongo.client import Driver
+from monotron.store.mongo.heads import MAX_REMEMBERED
 from monotron.store.sqlite.store import SqliteStore
+from simulation import truth
+from simulation.disk import Disk, DiskFaults
+from simulation.driver import Database, UpdateMany
+from simulation.network import Faults, Network
+from simulation.profile import Profile
+from simulation.replica import Replica
+from simulation.runtime import simulated_runtime, store_logs
+from simulation.servers import ACCOUNT, Server
+from simulation.traffic import BELOW_THE_EDGE, EDGE, Traffic
+from simulation.world import World
 
 SQLITE, MONGO = "sqlite", "mongo"
 BASE = {EDGE: BELOW_THE_EDGE}
 
 
 @dataclass(frozen=True)
-class Sabotage:
-    """How a store is broken on purpose; by default it is not."""
+class Stores:
+    """The store classes of a simulation. Deliberately broken stores are subclasses."""
 
-    alter: Callable[[Any, World], object] = lambda store, world: None
-    """Does something to each store that is opened."""
-    patches: Sequence[Patch] = ()
+    sqlite: type[SqliteStore] = SqliteStore
+    mongo: type[MongoStore] = MongoStore
     acknowledge_at_once: bool = False
+    """Whether writes are acknowledged before they are committed."""
 
 
 @dataclass(slots=True)
 class Report:
-    """What came of a run."""
+    """The result of a run."""
 
     seed: int
     by_checker: list[str] = field(default_factory=list)
-    """What is wrong with what callers were told."""
+    """Violations in the responses to callers."""
     by_truth: list[str] = field(default_factory=list)
-    """What is wrong with the engine's rows, or how they fit what callers were told."""
+    """Violations in the rows of the engine, or between the rows and the responses."""
     happened: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -57,7 +58,7 @@ class Report:
 
 
 class Simulation:
-    """An engine, servers, callers, and what goes wrong."""
+    """An engine, servers, callers and faults."""
 
     def __init__(
         self,
@@ -65,14 +66,15 @@ class Simulation:
         kind: str,
         *,
         profile: Profile | None = None,
-        sabotage: Sabotage | None = None,
+        stores: Stores | None = None,
         verbose: bool = False,
     ) -> None:
         self._report = Report(seed)
         self._world = World(seed, verbose=verbose)
+        self._runtime = simulated_runtime(self._world)
         self._kind = kind
         self._profile = profile or Profile.of(seed)
-        self._sabotage = sabotage or Sabotage()
+        self._stores = stores or Stores()
         self._disk = Disk(self._world, DiskFaults(), used=kind == SQLITE)
         self._replica = Replica(
             self._world, commit_seconds=self._profile.commit_seconds, stalls=self._profile.stalls
@@ -83,30 +85,22 @@ class Simulation:
         self._calm = True
 
     def run(self) -> Report:
-        """Let it happen, and judge it."""
+        """Run the world, and check it."""
         report, world = self._report, self._world
         try:
-            with installed(
-                world,
-                timeout=self._timeout,
-                connect=self._disk.connect,
-                patches=self._sabotage.patches,
-            ):
+            with store_logs(enabled=world.verbose):
                 world.run(self._scenario)
         finally:
             self._disk.engine.close()
         traffic = self._traffic
         report.by_truth += world.errors + traffic.wrong
         report.by_checker += violations(traffic.history)
-        report.happened["values given"] = len(traffic.history.acknowledged())
+        report.happened["values assigned"] = len(traffic.history.acknowledged())
         report.happened["attempts in doubt"] = traffic.history.unknown()
         report.happened["late copies"] = traffic.copies
         report.happened["writes rolled back"] = self._replica.rolled_back
         report.happened["commits that failed"] = self._disk.failed_commits
         return report
-
-    def _timeout(self, seconds: float) -> Any:
-        return self._networks[0].timeout(seconds)
 
     # The scenario: a task, which may wait
 
@@ -115,11 +109,11 @@ class Simulation:
         self._disk.committing = partial(self._go_wrong, 0)
         for number in range(profile.servers if self._kind == MONGO else 1):
             network = Network(world, self._replica, partial(self._go_wrong, number))
-            network.acknowledge_at_once = self._sabotage.acknowledge_at_once
+            network.acknowledge_at_once = self._stores.acknowledge_at_once
             self._networks.append(network)
             opened = partial(self._open, network, number)
             crashed = self._disk.lose_power if self._kind == SQLITE else int
-            self._servers.append(Server(world, number, opened, crashed))
+            self._servers.append(Server(world, self._runtime, number, opened, crashed))
         self._disk.crash_server = self._servers[0].crash
         self._traffic = Traffic(world, self._servers, profile.weather, profile.habits)
         self._servers[0].store.advance_to(_series(EDGE), BELOW_THE_EDGE, ANYBODY)
@@ -136,22 +130,26 @@ class Simulation:
 
     def _open(self, network: Network, number: int) -> Store:
         def clock() -> float:
-            return 1e9 + self._world.now + 3600 * number  # no two agree, and it decides nothing
+            return 1e9 + self._world.now + 3600 * number  # the clocks differ: they decide nothing
 
-        store: Store
+        runtime = replace(self._runtime, clock=clock)
         if self._kind == MONGO:
             database: Any = Database(network)
-            store = MongoStore(database, clock=clock)
-            store._heads._remembered = HeadCache(self._world.chance.choice((MAX_REMEMBERED, 10)))
-        else:
-            faults, self._disk.faults = self._disk.faults, DiskFaults()
-            store = SqliteStore("/dev/null", clock=clock)  # which stands for the disk
-            self._disk.faults = faults
-        self._sabotage.alter(store, self._world)
+            update_many: Any = UpdateMany
+            return self._stores.mongo(
+                database,
+                runtime=runtime,
+                driver=Driver(network.timeout, update_many),
+                max_remembered=self._world.chance.choice((MAX_REMEMBERED, 10)),
+            )
+        faults, self._disk.faults = self._disk.faults, DiskFaults()
+        # The path exists, and the simulated disk takes its place.
+        store = self._stores.sqlite("/dev/null", runtime=runtime, connect=self._disk.connect)
+        self._disk.faults = faults
         return store
 
     def _go_wrong(self, number: int) -> None:
-        """A server is doing something, so this is a moment for something to happen."""
+        """Perhaps schedule a fault. Called while a server is active."""
         if self._calm:
             return
         profile, world = self._profile, self._world
@@ -183,7 +181,7 @@ class Simulation:
             self._networks[number].cut_until = self._world.now + seconds
 
     def _calm_down(self) -> None:
-        """No more faults, and time for what is late to arrive."""
+        """End all faults, and wait until late messages have arrived."""
         self._calm = True
         self._disk.faults = DiskFaults()
         for network in self._networks:
@@ -191,10 +189,10 @@ class Simulation:
             network.cut_until = 0.0
         self._world.sleep(90.0 if self._profile.wait_for_sweeps else 45.0)
 
-    # Judgement
+    # The final check
 
     def _judge(self) -> None:
-        """Hold rows, answers, and what a server says now, against one another."""
+        """Compare the rows, the responses, and what a server returns now."""
         report, traffic = self._report, self._traffic
         known = self._truth()
         report.by_truth += known.wrong
@@ -205,7 +203,7 @@ class Simulation:
         before = {key: (len(lives), lives[-1].given) for key, lives in known.lives.items()}
         after = {key: (len(lives), lives[-1].given) for key, lives in self._truth().lives.items()}
         if before != after:
-            report.by_truth.append("to ask for what was given has changed something")
+            report.by_truth.append("a repeated request has changed something")
 
     def _truth(self) -> truth.Truth:
         if self._kind == SQLITE:
@@ -214,31 +212,31 @@ class Simulation:
 
 
 def _said_by(store: Store, lives: dict[str, truth.Life]) -> Iterator[str]:
-    """What a store says of series that is not as its rows have it."""
+    """Yield results of a store that contradict its rows."""
     peeked = store.peek([_series(key) for key in lives])
     for (key, life), entry in zip(lives.items(), peeked, strict=True):
         current = Entry(ACCOUNT, key, life.given[life.value], life.value) if life.alive else None
         if entry != current:
-            yield f"{key} stands at {current}, and a server says {entry}"
+            yield f"{key} is at {current}, and a server returns {entry}"
         page = store.ledger_page(_series(key), None, 1000)
         rows = [] if page is None else [(each.entry.value, each.entry.token) for each in page]
         if rows != sorted(life.given.items(), reverse=True) or (page is None) == life.alive:
-            yield f"the ledger of {key} is {rows}, and {life.given} was given"
+            yield f"the ledger of {key} is {rows}, and {life.given} was assigned"
         oldest = min(life.last_given().items(), key=lambda each: each[1], default=None)
         if oldest and store.entry(_series(key), oldest[0]) != Entry(ACCOUNT, key, *oldest):
-            yield f"{key} does not know {oldest} any more"
-    told = {
+            yield f"{key} has lost {oldest}"
+    results = {
         (key, token): Allocation(Entry(ACCOUNT, key, token, value), reused=True)
         for key, life in lives.items()
         for token, value in life.last_given().items()
     }
-    asked = [AllocationRequest(_series(key), token, Reuse.ANY, ANYBODY) for key, token in told]
-    for first in range(0, len(asked), store.max_batch_size):
-        batch = asked[first : first + store.max_batch_size]
+    repeats = [AllocationRequest(_series(key), token, Reuse.ANY, ANYBODY) for key, token in results]
+    for first in range(0, len(repeats), store.max_batch_size):
+        batch = repeats[first : first + store.max_batch_size]
         for request, answer in zip(batch, store.allocate(batch), strict=True):
-            expected = told[request.series.key, request.token]
+            expected = results[request.series.key, request.token]
             if answer != expected:
-                yield f"it was {expected}, and is answered {answer}"
+                yield f"the result was {expected}, and is now {answer}"
 
 
 def _series(key: str) -> SeriesKey:

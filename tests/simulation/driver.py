@@ -1,20 +1,28 @@
-"""PyMongo as far as the series use it, on a simulated replica set."""
+"""The part of PyMongo that the series use, on a simulated replica set."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
+from typing import NamedTuple
 
-from pymongo import UpdateMany
 from pymongo.errors import BulkWriteError
 from pymongo.read_concern import ReadConcern
 
-from faults.simulated.network import Network, Outcome, Session
-from faults.simulated.replica import Document
+from simulation.network import Network, Outcome, Session
+from simulation.replica import Document
+
+
+class UpdateMany(NamedTuple):
+    """`pymongo.UpdateMany`, with public fields."""
+
+    filter: Document
+    update: Document
+    upsert: bool = False
 
 
 class Database:
-    """A database, as one server is connected to it."""
+    """The connection of one server to a database."""
 
     def __init__(self, network: Network) -> None:
         self.client = SimpleNamespace(start_session=Session, close=lambda: None)
@@ -89,9 +97,7 @@ class Collection:
     ) -> SimpleNamespace:
         def run(most: float) -> Outcome:
             done = [
-                self._replica.update(
-                    update._filter, update._doc["$set"], upsert=bool(update._upsert)
-                )
+                self._replica.update(update.filter, update.update["$set"], upsert=update.upsert)
                 for position, update in enumerate(updates)
                 if position < most
             ]
@@ -125,7 +131,7 @@ class Collection:
         self._network.call(f"delete_many in {self._name}", run)
 
     def _written(self) -> tuple[int, int]:
-        """What changed nothing waits as well, for what it found to be committed."""
+        """A write without changes also waits until what it found is committed."""
         return self._replica.top, self._replica.top
 
 

@@ -1,4 +1,4 @@
-"""What every store promises of accounts, keys, trusts and the uses of identity tokens."""
+"""The guarantees of every store for accounts, API keys, trust policies and token uses."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,23 +12,23 @@ def names(rows: list[AuthRecord]) -> list[str]:
     return [row.name for row in rows]
 
 
-class TestRegister:
-    def test_what_was_added_is_found_as_it_was(self, store: Store) -> None:
+class TestAuthRecords:
+    def test_an_added_record_is_found_unchanged(self, store: Store) -> None:
         assert store.auth_records.add("api_key", ROW)
         assert store.auth_records.find("api_key", ROW.name) == ROW
 
-    def test_a_kind_does_not_see_another_ones_rows(self, store: Store) -> None:
+    def test_kinds_have_records_of_their_own(self, store: Store) -> None:
         store.auth_records.add("api_key", ROW)
         assert store.auth_records.find("trust", ROW.name) is None
         assert store.auth_records.add("trust", ROW._replace(account=1))
         assert store.auth_records.find("api_key", ROW.name) == ROW
 
-    def test_a_name_stands_once_and_keeps_what_it_has(self, store: Store) -> None:
+    def test_a_taken_name_keeps_its_record(self, store: Store) -> None:
         store.auth_records.add("api_key", ROW)
         assert not store.auth_records.add("api_key", ROW._replace(account=3, body={}))
         assert store.auth_records.find("api_key", ROW.name) == ROW
 
-    def test_pages_are_in_order_of_name_of_one_account_or_of_all(self, store: Store) -> None:
+    def test_pages_are_ordered_by_name_for_one_account_or_all(self, store: Store) -> None:
         for name, account in (("c", 1), ("a", 2), ("B", 1), ("é", 2), ("$", 1)):
             store.auth_records.add("api_key", AuthRecord(name, account, {}))
         page = store.auth_records.page
@@ -38,7 +38,7 @@ class TestRegister:
         assert names(page("api_key", None, "", 2)) == ["$", "B"]
         assert page("api_key", 3, "", 10) == []
 
-    def test_a_row_is_replaced_only_where_it_stands(self, store: Store) -> None:
+    def test_only_an_existing_record_is_replaced(self, store: Store) -> None:
         assert not store.auth_records.replace("api_key", ROW)
         assert store.auth_records.find("api_key", ROW.name) is None
         store.auth_records.add("api_key", ROW)
@@ -46,7 +46,7 @@ class TestRegister:
         assert store.auth_records.replace("api_key", new)
         assert store.auth_records.find("api_key", ROW.name) == new
 
-    def test_a_row_is_removed_by_its_own_account_only(self, store: Store) -> None:
+    def test_a_record_is_removed_by_its_own_account_only(self, store: Store) -> None:
         store.auth_records.add("api_key", ROW)
         assert not store.auth_records.remove("api_key", 1, ROW.name)
         assert store.auth_records.find("api_key", ROW.name) == ROW
@@ -54,7 +54,7 @@ class TestRegister:
         assert store.auth_records.find("api_key", ROW.name) is None
         assert not store.auth_records.remove("api_key", 2, ROW.name)
 
-    def test_of_many_that_add_one_name_one_does(self, durable_store: Store) -> None:
+    def test_only_one_of_several_concurrent_adds_succeeds(self, durable_store: Store) -> None:
         rows = [AuthRecord("same", number, {"n": number}) for number in range(16)]
         with ThreadPoolExecutor(16) as threads:
             added = list(
@@ -63,7 +63,7 @@ class TestRegister:
         assert added.count(True) == 1
         assert durable_store.auth_records.find("account", "same") == rows[added.index(True)]
 
-    def test_all_of_it_is_there_when_the_store_is_opened_again(self, durable_url: str) -> None:
+    def test_a_reopened_store_contains_the_records(self, durable_url: str) -> None:
         store = open_store(durable_url)
         store.auth_records.add("api_key", ROW)
         store.close()
@@ -78,21 +78,21 @@ class TestUses:
     def use(self, store: Store, token: str, operation: str, most: int = 3) -> bool:
         return store.token_uses.use(token, operation, max_operations=most, expires_at=self.LATER)
 
-    def test_a_token_is_used_for_so_many_operations_and_no_more(self, store: Store) -> None:
+    def test_an_identity_token_has_a_limited_number_of_operations(self, store: Store) -> None:
         assert [self.use(store, "t", f"o{n}") for n in range(5)] == [True] * 3 + [False] * 2
 
-    def test_an_operation_may_be_repeated_also_when_there_is_no_room(self, store: Store) -> None:
+    def test_an_operation_may_be_repeated_at_the_limit(self, store: Store) -> None:
         for turn in range(2):
             assert [self.use(store, "t", f"o{n}") for n in range(3)] == [True] * 3, turn
         assert not self.use(store, "t", "o3")
         assert self.use(store, "t", "o1")
 
-    def test_tokens_do_not_share_their_uses(self, store: Store) -> None:
+    def test_identity_tokens_have_limits_of_their_own(self, store: Store) -> None:
         assert self.use(store, "t", "o1", most=1)
         assert self.use(store, "u", "o2", most=1)
         assert not self.use(store, "t", "o2", most=1)
 
-    def test_callers_at_the_same_time_do_not_get_more_together(self, durable_store: Store) -> None:
+    def test_concurrent_uses_do_not_exceed_the_limit(self, durable_store: Store) -> None:
         def use(number: int) -> bool:
             return self.use(durable_store, "t", f"o{number % 20}", most=5)
 
@@ -102,7 +102,7 @@ class TestUses:
         assert len(operations) == 5
         assert all(use(number) == (number in operations) for number in range(20))
 
-    def test_uses_outlive_the_process(self, durable_url: str) -> None:
+    def test_a_reopened_store_contains_the_uses(self, durable_url: str) -> None:
         store = open_store(durable_url)
         assert self.use(store, "t", "o", most=1)
         store.close()

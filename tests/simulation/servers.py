@@ -1,4 +1,4 @@
-"""Servers of a simulated world: the real batchers before a real store, without HTTP."""
+"""Servers of a simulated world: a real batcher and a real store, without HTTP."""
 
 from __future__ import annotations
 
@@ -6,22 +6,25 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from faults.simulated.loop import Future
-from faults.simulated.world import World
 from monotron.model.allocation import AllocationRequest
 from monotron.model.series import ANYBODY, Reuse, SeriesKey
+from monotron.runtime import Runtime
 from monotron.services.batcher import Batcher
 from monotron.store.interface import Store
+from simulation.loop import Future
+from simulation.world import World
 
 ACCOUNT = 1
 Reply = Callable[[Any, BaseException | None], object]
-"""Is given the answer or the error, or is never called."""
+"""Receives the result or the error, or is never called."""
 
 
 class Process:
-    """One life of a server, from start to crash."""
+    """A server process, from start to crash."""
 
-    def __init__(self, world: World, name: str, open_store: Callable[[], Store]) -> None:
+    def __init__(
+        self, world: World, runtime: Runtime, name: str, open_store: Callable[[], Store]
+    ) -> None:
         self._name = name
         self.alive = True
         world.starting = self
@@ -31,11 +34,14 @@ class Process:
         def submit(call: Callable[[], None]) -> None:
             world.spawn(call, self)
 
-        self.advances: Batcher[AllocationRequest, Any] = Batcher(
-            self.store.begin_allocate, submit, max_batch_size=max_batch_size
+        self.allocations: Batcher[AllocationRequest, Any] = Batcher(
+            self.store.begin_allocate, submit, max_batch_size=max_batch_size, runtime=runtime
         )
         self.peeks: Batcher[SeriesKey, Any] = Batcher(
-            lambda keys: partial(self.store.peek, keys), submit, max_batch_size=max_batch_size
+            lambda keys: partial(self.store.peek, keys),
+            submit,
+            max_batch_size=max_batch_size,
+            runtime=runtime,
         )
 
     def __str__(self) -> str:
@@ -43,17 +49,19 @@ class Process:
 
 
 class Server:
-    """A server that is started again whenever it has crashed."""
+    """A server that restarts after every crash."""
 
     def __init__(
         self,
         world: World,
+        runtime: Runtime,
         number: int,
         open_store: Callable[[], Store],
         crashed: Callable[[], None],
     ) -> None:
-        """*crashed*: told when it crashes, after its tasks were ended."""
+        """*crashed*: called after a crash, when the tasks of the process have ended."""
         self._world = world
+        self._runtime = runtime
         self._number = number
         self._open_store = open_store
         self._crashed = crashed
@@ -70,10 +78,10 @@ class Server:
         if self.process is None:
             self._starts += 1
             name = f"server {self._number}.{self._starts}"
-            self.process = Process(self._world, name, self._open_store)
+            self.process = Process(self._world, self._runtime, name, self._open_store)
 
     def crash(self) -> None:
-        """End at once, in the middle of whatever it does, and come back in a while."""
+        """End the process at once, and start another one after a while."""
         process, self.process = self.process, None
         if process is None:
             return
@@ -84,13 +92,13 @@ class Server:
         self._world.at(self._world.chance.expovariate(10), self.start)
 
     def put(self, key: str, token: str, reuse: str, reply: Reply) -> bool:
-        """Whether there is anybody to take it."""
+        """Send a request. Return false if no process is running."""
         process = self.process
         if process is None:
             return False
         series = SeriesKey(ACCOUNT, key)
         request = AllocationRequest(series, token, Reuse(reuse), ANYBODY)
-        self._ask(process, partial(process.advances.add, request), reply)
+        self._ask(process, partial(process.allocations.add, request), reply)
         return True
 
     def peek(self, key: str, reply: Reply) -> bool:

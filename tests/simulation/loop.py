@@ -1,15 +1,15 @@
-"""An event loop in a simulated world, for batchers: what of asyncio they use."""
+"""An event loop in a simulated world: the part of asyncio that the batcher uses."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from faults.simulated.world import World
+from simulation.world import World
 
 
 class Future:
-    """`asyncio.Future`: one result or error, and who is told of it."""
+    """`asyncio.Future`: one result or error, and its callbacks."""
 
     def __init__(self, world: World) -> None:
         self._world = world

@@ -1,8 +1,7 @@
-"""A disk with an SQLite database, which survives the server that has it open.
+"""A disk with an SQLite database. It survives the server that has the database open.
 
-The engine is the real one, in memory. What a server is given as its connection stands before it,
-and fails when it should: at any statement, at a commit that is or is not on the disk all the same,
-or because the server is no more.
+The engine is real SQLite, in memory. A server's connection wraps it and injects faults: at any
+statement, at a commit that may or may not reach the disk, or because the server has crashed.
 """
 
 from __future__ import annotations
@@ -13,29 +12,29 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
-from faults.simulated.world import Killed, World
 from monotron.store.sqlite.file import SqliteFile
+from simulation.world import Killed, World
 
-# These read settings back that a database in memory does not have.
+# A database in memory does not have these settings, so the expected values are returned.
 _READ_BACK = {"PRAGMA journal_mode": "wal", "PRAGMA locking_mode": "exclusive"}
 
 
 @dataclass(slots=True)
 class DiskFaults:
-    """How often what happens, each from 0 to 1."""
+    """The probability of each fault."""
 
     statement: float = 0.0
     """A statement fails: an I/O error, or no space left."""
     commit: float = 0.0
-    """A commit fails, and nobody knows whether it is on the disk."""
+    """A commit fails, and may or may not be on the disk."""
     crash: float = 0.0
-    """The server ends at a statement."""
+    """The server crashes at a statement."""
     slow: float = 0.002
-    """The mean of a commit's way to the disk, in seconds."""
+    """The mean seconds of a commit."""
 
 
 class Row(NamedTuple):
-    """A series, and what it was newly given, as a commit left them."""
+    """A series after a commit, and the entries that the commit added."""
 
     at: float
     account: int
@@ -47,7 +46,7 @@ class Row(NamedTuple):
 
 
 class Disk:
-    """The database, and all that was ever committed to it."""
+    """The database, and a log of everything that was committed."""
 
     def __init__(self, world: World, faults: DiskFaults, *, used: bool) -> None:
         self.world = world
@@ -58,19 +57,20 @@ class Disk:
         self.log: list[Row] = []
         self.crash_server: Callable[[], object] = lambda: None
         self.committing: Callable[[], object] = lambda: None
-        """Called when a commit begins, and perhaps makes something go wrong soon."""
+        """Called when a commit begins. It may schedule a fault."""
         self.commits = 0
         self.failed_commits = 0
         self._open: Connection | None = None
         self._known: dict[int, tuple[int, int]] = {}
 
-    def connect(self, *_: object, **__: object) -> Connection:
+    def connect(self, *_: object, **__: object) -> Any:
+        """Open the database: `sqlite3.connect` of the server."""
         self.lose_power()
         self._open = Connection(self)
         return self._open
 
     def lose_power(self) -> None:
-        """What is not committed is lost; a commit under way may be on the disk or not."""
+        """Lose what is not committed. A commit in progress may be on the disk or not."""
         if self._open is not None:
             self._open.dead = True
             if self._open.committing and self.world.chance.random() < 0.5:
@@ -79,7 +79,7 @@ class Disk:
             self.engine.execute("ROLLBACK")
 
     def commit(self) -> None:
-        """Commit, and note which series moved."""
+        """Commit, and log which series changed."""
         self.commits += 1
         self.engine.execute("COMMIT")
         rows = self.engine.execute(
@@ -99,7 +99,7 @@ class Disk:
 
 
 class Connection:
-    """`sqlite3.Connection`, for one opening of the file."""
+    """`sqlite3.Connection`, from one opening of the file to its end."""
 
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
@@ -143,7 +143,7 @@ class Connection:
     def _commit(self) -> None:
         disk, world = self._disk, self._disk.world
         disk.committing()
-        if world.current is not None:  # on a thread, where it waits for the disk
+        if world.current is not None:  # a task, which waits for the disk
             self.committing = True
             try:
                 world.sleep(world.chance.expovariate(1 / disk.faults.slow))
@@ -171,9 +171,15 @@ def _error(code: int) -> sqlite3.Error:
 
 @cache
 def _empty() -> bytes:
-    """A database as a server makes it."""
-    file = SqliteFile(":memory:")
+    """Return the database that a server creates."""
+    opened: list[sqlite3.Connection] = []
+
+    def connect(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+        opened.append(sqlite3.connect(*args, **kwargs))
+        return opened[-1]
+
+    file = SqliteFile(":memory:", connect=connect)
     try:
-        return bytes(file._connection.serialize())
+        return bytes(opened[0].serialize())
     finally:
         file.close()

@@ -1,4 +1,4 @@
-"""Raising all series, as after a restore: nothing that was given since is given again."""
+"""The fast-forward of a store after a restore: nothing is assigned twice."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from random import Random
 import pytest
 
 from contract.asking import BY, OTHER, SERIES, ask, ledger, put, put_any
-from contract.conftest import make_store
-from contract.test_audit import findings, give_versions
+from contract.conftest import DURABLE_STORES, make_store
+from contract.test_audit import assign_versions, findings
 from monotron.errors import MonotronError, SeriesExhausted
 from monotron.model.semver import parse_line
 from monotron.model.series import INT64_MAX, SeriesKey
@@ -22,35 +22,35 @@ from monotron.store.mongo import MongoStore
 from monotron.store.sqlite.store import SqliteStore
 from support.services import StoreServices
 
-BUMP = "bump"
+FAST_FORWARD = "fast-forward"
 
 
 class TestSeries:
-    def test_are_raised_and_their_ledgers_say_so(self, store: Store) -> None:
+    def test_series_are_raised_and_get_a_ledger_entry(self, store: Store) -> None:
         for token in "abc":
             put_any(store, token)
         put(store, "a", series=OTHER)
-        assert store.fast_forward(10, BUMP).raised == 2
+        assert store.fast_forward(10, FAST_FORWARD).raised == 2
         assert ledger(store) == [("a", 1), ("b", 2), ("c", 3), (None, 13)]
-        assert store.ledger_page(SERIES, None, 1)[0].assigned_by == BUMP  # type: ignore[index]
+        assert store.ledger_page(SERIES, None, 1)[0].assigned_by == FAST_FORWARD  # type: ignore[index]
         assert put_any(store, "d") == 14
         assert put(store, "b", series=OTHER) == 12
         assert findings(store) == []
 
-    def test_keep_what_their_tokens_were_given(self, store: Store) -> None:
+    def test_tokens_keep_their_values(self, store: Store) -> None:
         put(store, "a")
         put(store, "b")
-        store.fast_forward(10, BUMP)
+        store.fast_forward(10, FAST_FORWARD)
         assert [put_any(store, token) for token in "ab"] == [1, 2]
         assert store.peek([SERIES]) == [(*SERIES, None, 12)]
 
     @pytest.mark.parametrize("restart", [False, True])
-    def test_that_are_deleted_stay_so_and_are_raised(self, store: Store, restart: bool) -> None:
+    def test_deleted_series_are_raised_and_stay_deleted(self, store: Store, restart: bool) -> None:
         put(store, "a")
         store.delete(SERIES, restart=restart)
         store.attributes.merge(SERIES, "b", {"x": "1"})
         store.attributes.merge(OTHER, "b", {"x": "1"})
-        assert store.fast_forward(10, BUMP).raised == 2
+        assert store.fast_forward(10, FAST_FORWARD).raised == 2
         assert store.peek([SERIES, OTHER]) == [None, None]
         assert findings(store) == []
         assert put(store, "a") == (11 if restart else 12)
@@ -59,70 +59,72 @@ class TestSeries:
         assert store.attributes.all(OTHER, "b") == {"x": "1"}
         assert findings(store) == []
 
-    def test_by_nothing_are_left_as_they_are(self, store: Store) -> None:
+    def test_an_amount_of_0_changes_nothing(self, store: Store) -> None:
         put(store, "a")
-        give_versions(store, ("a", VersionRequest()))
-        assert store.fast_forward(0, BUMP) == (0, ())
+        assign_versions(store, ("a", VersionRequest()))
+        assert store.fast_forward(0, FAST_FORWARD) == (0, ())
         assert put(store, "b") == 2
-        assert give_versions(store, ("b", VersionRequest())) == ["0.0.2"]
+        assert assign_versions(store, ("b", VersionRequest())) == ["0.0.2"]
 
     @pytest.mark.parametrize("stands", [INT64_MAX - 10, INT64_MAX - 3, INT64_MAX - 1, INT64_MAX])
-    def test_stop_at_the_last_value(self, store: Store, stands: int) -> None:
+    def test_series_stop_at_the_last_value(self, store: Store, stands: int) -> None:
         store.advance_to(SERIES, stands, BY)
         put(store, "a", series=OTHER)
-        bumped = store.fast_forward(10, BUMP)
-        assert bumped.exhausted == (SERIES,)
+        result = store.fast_forward(10, FAST_FORWARD)
+        assert result.exhausted == (SERIES,)
         (answer,) = store.allocate([ask("a")])
         assert isinstance(answer, SeriesExhausted)
         assert put(store, "b", series=OTHER) == 12
         assert findings(store) == []
 
-    def test_may_be_raised_by_as_much_as_there_is(self, store: Store) -> None:
+    def test_the_amount_may_be_the_highest_value(self, store: Store) -> None:
         put(store, "a")
-        give_versions(store, ("a", VersionRequest()))
-        store.fast_forward(INT64_MAX, BUMP)
+        assign_versions(store, ("a", VersionRequest()))
+        store.fast_forward(INT64_MAX, FAST_FORWARD)
         (answer,) = store.allocate([ask("b")])
         assert isinstance(answer, SeriesExhausted)
         assert findings(store) == []
 
-    def test_are_raised_again_the_next_time(self, store: Store) -> None:
+    def test_a_second_fast_forward_raises_series_again(self, store: Store) -> None:
         for number in range(230):
             put(store, "a", series=SeriesKey(1, f"s{number}"))
         for times in range(1, 3):
-            assert store.fast_forward(7, BUMP).raised == 230
+            assert store.fast_forward(7, FAST_FORWARD).raised == 230
             assert store.high_water_marks([SeriesKey(1, "s129")]) == [1 + 7 * times]
         assert findings(store) == []
 
-    def test_that_only_look_like_components_are_not_more(self, store: Store) -> None:
+    def test_series_that_only_look_like_components_are_raised_like_others(
+        self, store: Store
+    ) -> None:
         for key in ("x-major", "x-minor-v", "x-patch-v1", "x-minor-v01", "-minor-v1"):
             put(store, "a", series=SeriesKey(1, key))
-        assert store.fast_forward(5, BUMP).raised == 5
+        assert store.fast_forward(5, FAST_FORWARD).raised == 5
         assert put(store, "b", series=SeriesKey(1, "x-major")) == 7
 
 
 class TestVersions:
-    def test_go_on_from_a_major_that_nobody_was_given(self, store: Store) -> None:
-        give_versions(store, ("a", VersionRequest("minor")), ("b", VersionRequest()))
-        store.fast_forward(10, BUMP)
-        assert give_versions(store, ("b", VersionRequest()), ("c", VersionRequest())) == [
+    def test_the_next_major_was_never_assigned(self, store: Store) -> None:
+        assign_versions(store, ("a", VersionRequest("minor")), ("b", VersionRequest()))
+        store.fast_forward(10, FAST_FORWARD)
+        assert assign_versions(store, ("b", VersionRequest()), ("c", VersionRequest())) == [
             "0.1.1",
             "11.0.1",
         ]
         assert findings(store) == []
 
-    def test_of_a_line_go_on_there(self, store: Store) -> None:
-        give_versions(
+    def test_the_next_version_of_a_line_was_never_assigned(self, store: Store) -> None:
+        assign_versions(
             store,
             ("a", VersionRequest("major")),
             ("b", VersionRequest("minor")),
             ("c", VersionRequest("major")),
         )
-        store.fast_forward(10, BUMP)
+        store.fast_forward(10, FAST_FORWARD)
         line = [
             VersionRequest("patch", line=parse_line("1.1")),
             VersionRequest("minor", line=parse_line("1")),
         ]
-        assert give_versions(store, ("d", line[0]), ("e", line[1])) == ["1.1.12", "1.13.0"]
+        assert assign_versions(store, ("d", line[0]), ("e", line[1])) == ["1.1.12", "1.13.0"]
 
 
 Step = tuple[str, str, VersionRequest]
@@ -131,7 +133,7 @@ KEYS = [SeriesKey(1, key) for key in ("web", "shop-major", "api-patch-v0.1", "sh
 
 
 def steps(random: Random, most: int, tokens: str) -> list[Step]:
-    """Versions of all kinds: with labels, on lines, promoted; some of them refused."""
+    """Requests for versions of all kinds: with labels, on lines, promotions. Some are refused."""
     found: list[Step] = []
     for number in range(most):
         bump = random.choice(["major", "minor", "minor", "patch", "patch", "final"])
@@ -145,7 +147,7 @@ def steps(random: Random, most: int, tokens: str) -> list[Step]:
 
 
 def play(store: Store, played: Sequence[Step], random: Random) -> set[tuple[str, str]]:
-    """Everything that was newly given, versions by name and values by key."""
+    """Everything that was assigned, versions by name and values by key."""
 
     async def give() -> set[tuple[str, str]]:
         versions = StoreServices(store).versions
@@ -164,12 +166,12 @@ def play(store: Store, played: Sequence[Step], random: Random) -> set[tuple[str,
 
 
 def high_water_marks(store: Store) -> dict[str, int]:
-    """Of all living series."""
+    """The last values of all existing series."""
     entries = store.series_page(1, "", "", 10000)
     return {entry.key: entry.value for entry in entries}
 
 
-@pytest.fixture(params=["sqlite-memory", "mongod"])
+@pytest.fixture(params=DURABLE_STORES)
 def original(request: pytest.FixtureRequest) -> Iterator[Store]:
     store = make_store(request.param, request)
     yield store
@@ -178,7 +180,7 @@ def original(request: pytest.FixtureRequest) -> Iterator[Store]:
 
 @pytest.fixture
 def copy(original: Store, tmp_path: Path) -> Iterator[Callable[[], Store]]:
-    """Makes a store that holds what the original held."""
+    """Creates a store with the current content of the original."""
     copies: list[Store] = []
 
     def make() -> Store:
@@ -190,8 +192,8 @@ def copy(original: Store, tmp_path: Path) -> Iterator[Callable[[], Store]]:
                     other[name].insert_many(documents)
             copies.append(MongoStore(other))
         else:
-            original.backup(tmp_path / f"{len(copies)}.db")
-            copies.append(open_store(f"sqlite:///{tmp_path}/{len(copies)}.db"))
+            original.backup(tmp_path / f"copy{len(copies)}.db")
+            copies.append(open_store(f"sqlite:///{tmp_path}/copy{len(copies)}.db"))
         return copies[-1]
 
     yield make
@@ -204,7 +206,7 @@ def copy(original: Store, tmp_path: Path) -> Iterator[Callable[[], Store]]:
 
 class TestAfterARestore:
     @pytest.mark.parametrize("seed", range(4))
-    def test_no_value_and_no_version_given_before_is_given_again(
+    def test_no_value_and_no_version_is_assigned_twice_after_a_restore(
         self, original: Store, copy: Callable[[], Store], seed: int
     ) -> None:
         random = Random(seed)
@@ -216,7 +218,7 @@ class TestAfterARestore:
         given |= play(original, steps(random, random.randrange(1, 40), "since"), random)
         now = high_water_marks(original)
         most = max(now[key] - then.get(key, 0) for key in now)
-        restored.fast_forward(most, BUMP)
+        restored.fast_forward(most, FAST_FORWARD)
         assert findings(restored) == []
         again = play(restored, steps(random, 60, "after"), random)
         again |= play(restored, steps(random, 30, "since"), random)
@@ -224,7 +226,9 @@ class TestAfterARestore:
         assert again & given == set()
         assert findings(restored) == []
 
-    def test_without_a_bump_they_would_be(self, original: Store, copy: Callable[[], Store]) -> None:
+    def test_without_a_fast_forward_values_are_assigned_twice(
+        self, original: Store, copy: Callable[[], Store]
+    ) -> None:
         random = Random(1)
         play(original, [("shop", "first", VersionRequest())], random)
         restored = copy()

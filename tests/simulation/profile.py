@@ -1,4 +1,4 @@
-"""What goes wrong in a world, and how often: another mixture with each seed."""
+"""Which faults a world has, and how often: a different mixture for each seed."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import random
 from dataclasses import dataclass
 from enum import IntEnum
 
-from faults.simulated.disk import DiskFaults
-from faults.simulated.network import Faults
-from faults.simulated.traffic import EDGE, Habits, Weather
+from simulation.disk import DiskFaults
+from simulation.network import Faults
+from simulation.traffic import EDGE, Habits, Weather
 
 
 class Emphasis(IntEnum):
-    """Of what there is more than enough."""
+    """What a harsh world has most of."""
 
     ELECTIONS = 0
-    """Elections, and much that is not committed yet."""
+    """Elections, and many uncommitted writes."""
     DOUBT = 1
-    """Attempts whose answer is lost, while others go on."""
+    """Attempts whose response is lost, while other servers continue."""
     LIVES = 2
-    """Series that are deleted again and again."""
+    """Series that are deleted repeatedly."""
     ENDS = 3
-    """New series, and one near the last value that it can give."""
+    """New series, and one near its last possible value."""
     MEMORY = 4
-    """Old tokens, and reads that are behind."""
+    """Old tokens, and outdated reads."""
     REPEATS = 5
-    """Tokens that have just been asked for, of another server."""
+    """Tokens that were just requested at another server."""
 
 
 @dataclass(slots=True)
@@ -39,15 +39,15 @@ class Profile:
     commit_seconds: float
     stalls: float
     elections: float
-    """Each of these three: how often one follows on a command, or on a commit, from 0 to 1."""
+    """The probability that each of these three follows a command or a commit."""
     crashes: float
     cuts: float
     wait_for_sweeps: bool = False
-    """Whether the end is late enough for the entries of ended lives to be swept."""
+    """Whether the run lasts until the entries of deleted generations are swept."""
 
     @classmethod
     def of(cls, seed: int) -> Profile:
-        """One in twenty is harsh; of the others most faults are missing from each."""
+        """Return the profile of a seed. Every twentieth is harsh, the others have few faults."""
         chance = random.Random(f"profile {seed}")
         if seed % 20 == 0:
             return cls.harsh(seed // 20)
@@ -95,7 +95,7 @@ class Profile:
 
     @classmethod
     def harsh(cls, seed: int) -> Profile:
-        """All of it at once, and of one thing more than enough: another with each of six seeds."""
+        """Return a profile with all faults, and with the emphasis of the seed."""
         profile = cls(
             servers=2 + seed % 2,
             callers=8,

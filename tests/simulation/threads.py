@@ -1,4 +1,4 @@
-"""Stand-ins for `threading` and `queue`, whose waiting is that of a simulated world."""
+"""Replacements for `threading` and `queue`. Waiting is an event of the simulated world."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from faults.simulated.world import Task, World
+from simulation.world import Task, World
 
 
 class Event:
@@ -38,7 +38,7 @@ class Event:
 
 
 class Lock:
-    """`threading.Lock`, for what may wait while it holds it."""
+    """`threading.Lock`, for tasks that may wait while they hold it."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -92,19 +92,16 @@ class Queue:
 
 
 class Thread:
-    """`threading.Thread`, of the server that is being started."""
+    """`threading.Thread`, of the server that is starting."""
 
-    def __init__(self, world: World, target: Callable[[], object], **_: object) -> None:
-        self._world = world
-        self._target = target
+    def __init__(self, world: World, run: Callable[[], object]) -> None:
+        self._run_once = run
         self._ended = Event(world)
-
-    def start(self) -> None:
-        self._world.spawn(self._run, self._world.starting)
+        world.spawn(self._run, world.starting)
 
     def join(self) -> None:
         self._ended.wait()
 
     def _run(self) -> None:
-        self._target()
+        self._run_once()
         self._ended.set()

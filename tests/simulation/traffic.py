@@ -1,8 +1,8 @@
 """Callers of a simulated world, and the network between them and the servers.
 
-Four kinds of series, told by their keys: `any-…` and `new-…`, asked with `reuse=any`; `CURRENT-…`;
-`edge-…`, which stands a little below the last value that a series can give; and `mortal-…`, which
-is deleted and raised now and then. The history of these is not that of one counter.
+The key of a series shows its kind: `any-…` and `new-…` are requested with `reuse=any`, `CURRENT-…`
+with `reuse=current`. `edge-…` starts a little below the last possible value. `mortal-…` is deleted
+and raised sometimes, so its history is not that of one counter.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from functools import partial
 from typing import Any
 
 from faults.history import History, Put
-from faults.simulated.servers import ACCOUNT, Server
-from faults.simulated.threads import Event
-from faults.simulated.world import World
 from monotron.errors import InternalError, MonotronError, SeriesExhausted, ValueWouldFall
 from monotron.model.allocation import AllocationRequest
 from monotron.model.series import ANYBODY, INT64_MAX, Allocation, Reuse, SeriesKey
 from monotron.store.interface import Store
+from simulation.servers import ACCOUNT, Server
+from simulation.threads import Event
+from simulation.world import World
 
 EDGE = "edge-0"
 BELOW_THE_EDGE = INT64_MAX - 4
@@ -28,35 +28,35 @@ BELOW_THE_EDGE = INT64_MAX - 4
 
 @dataclass(slots=True)
 class Weather:
-    """How often what happens between callers and servers, each from 0 to 1."""
+    """The probability of each fault between callers and servers."""
 
     request_lost: float = 0.0
     answer_lost: float = 0.0
     duplicate: float = 0.0
-    """A copy arrives as well, up to 20 seconds later, at whatever server."""
+    """A copy arrives up to 20 seconds later, at any server."""
     impatience: float = 0.0
-    """A caller waits for a moment only, and asks again while the first request is under way."""
+    """A caller retries while its first request is still running."""
     give_up: float = 0.0
 
 
 @dataclass(slots=True)
 class Habits:
-    """What callers ask for."""
+    """What callers request."""
 
     keys: Sequence[str]
     requests: int
     births: int
-    """How many series begin, each with several callers at once."""
+    """How many new series there are, each with several concurrent callers."""
     past: int = 0
-    """How many numbers the first series gave before."""
+    """How many values the first series has already assigned."""
     again: float = 0.25
-    """How often they ask for a token that was asked for before."""
+    """The probability of a token that was requested before."""
     peek: float = 0.1
     pause: float = 0.02
 
 
 class Traffic:
-    """All callers together, until they have asked for so many numbers."""
+    """All callers together, until they have requested so many values."""
 
     def __init__(
         self, world: World, servers: Sequence[Server], weather: Weather, habits: Habits
@@ -83,7 +83,7 @@ class Traffic:
             self.world.at(self.world.chance.uniform(0, 1.0), self._birth)
 
     def past(self, store: Store) -> None:
-        """Give numbers while all is well."""
+        """Assign values without faults."""
         key = self.habits.keys[0]
         reuse = reuse_of(key)
         tokens = [f"past.{number}" for number in range(self.habits.past)]
@@ -110,7 +110,7 @@ class Traffic:
         self.world.at(self.world.chance.expovariate(50), caller.next)
 
     def _birth(self) -> None:
-        """A new series, which several ask for at once."""
+        """Start a new series with several concurrent callers."""
         key = f"new-{self._births}"
         self._births += 1
         for number in range(3):
@@ -118,10 +118,10 @@ class Traffic:
 
 
 class Caller:
-    """Keeps asking for a token until it is told the number; then the next."""
+    """Requests a token until it gets the value, then the next token."""
 
     def __init__(self, traffic: Traffic, name: str, key: str | None = None) -> None:
-        """*key*: ask for two numbers of this series, and end."""
+        """*key*: request two values of this series, and end."""
         self._traffic = traffic
         self._world = traffic.world
         self._chance = traffic.world.chance
@@ -169,7 +169,7 @@ class Caller:
         self._attempt += 1
         attempt = self._attempt
         if chance.random() < weather.request_lost:
-            record.refused(put)  # we know, if not the caller
+            record.refused(put)  # known here, but not to the caller
         else:
             self._send(put, partial(self._answer, attempt, put))
         if chance.random() < weather.duplicate:
@@ -177,10 +177,10 @@ class Caller:
             copy = record.put(key, token, reuse)
             delay = chance.choice((0.02, 0.5, 20.0)) * chance.random()
             self._world.at(delay, self._send, copy, lambda *_: None)
-        patience = chance.choice((1.0, 1.0, 1.0, 20.0))
+        timeout = chance.choice((1.0, 1.0, 1.0, 20.0))
         if chance.random() < weather.impatience:
-            patience = 0.05
-        self._world.at(patience * chance.uniform(0.2, 1), self._lost_patience, attempt)
+            timeout = 0.05
+        self._world.at(timeout * chance.uniform(0.2, 1), self._timed_out, attempt)
 
     def _send(self, put: Put, reply: Any) -> None:
         chance = self._chance
@@ -202,7 +202,7 @@ class Caller:
         self._attempt += 1
         traffic = self._traffic
         record = traffic.record(put.key)
-        self._world.note(f"{self._name} asked for {put.key} {put.token}: {given or error!r}")
+        self._world.note(f"{self._name} requested {put.key} {put.token}: {given or error!r}")
         if error is None:
             record.answered(put, self._value(put.key, given.entry.value), given.reused)
             self._rest(self.next)
@@ -216,7 +216,7 @@ class Caller:
         else:
             self._again()
 
-    def _lost_patience(self, attempt: int) -> None:
+    def _timed_out(self, attempt: int) -> None:
         if attempt == self._attempt:
             self._attempt += 1
             self._again()
@@ -229,9 +229,9 @@ class Caller:
         self._world.at(self._chance.expovariate(1 / self._traffic.habits.pause), then)
 
     def _value(self, key: str, value: Any) -> Any:
-        """As the history has it: from 1 on, also in a series that begins near the edge."""
+        """Return the value of the history, which starts at 1 also near the last value."""
         if type(value) is not int or not 0 <= value <= INT64_MAX:
-            self._traffic.wrong.append(f"{key}: {value!r} is no value from 1 to 2^63 - 1")
+            self._traffic.wrong.append(f"{key}: {value!r} is not a value from 1 to 2^63 - 1")
         return value - BELOW_THE_EDGE if key == EDGE else value
 
     def _peek(self, key: str) -> None:
@@ -259,7 +259,7 @@ class Caller:
         self._world.at(2.0, give_up)
 
     def _end_or_raise(self, key: str) -> None:
-        """Delete a mortal series, or raise it; what comes of it, its rows tell."""
+        """Delete or raise a mortal series. Its rows show the result."""
         self._attempt += 1
         attempt, chance = self._attempt, self._chance
         series = SeriesKey(ACCOUNT, key)

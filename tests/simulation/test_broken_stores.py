@@ -1,4 +1,4 @@
-"""What holds the stores to their promises notices when one of them is broken."""
+"""The checks of the simulator detect every deliberately broken store."""
 
 from __future__ import annotations
 
@@ -6,27 +6,25 @@ from pathlib import Path
 
 import pytest
 
-from faults.broken import BROKEN, harsh_worlds
-from faults.simulated.profile import Emphasis
-from faults.simulated.simulation import MONGO, SQLITE
+from simulation.broken_stores import BROKEN, harsh_worlds
+from simulation.profile import Emphasis
+from simulation.scenario import MONGO, SQLITE
 
 SEEDS = 8
-"""Of each; `python -m faults broken` takes 100, of which 99 must do."""
+"""Seeds per store. `python -m faults broken` runs 100, and at least 99 must detect it."""
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_store_is_caught(name: str) -> None:
+def test_a_broken_store_is_detected(name: str) -> None:
     assert [seed for seed in range(SEEDS) if not BROKEN[name].caught(seed)] == []
 
 
 @pytest.mark.parametrize("emphasis", list(Emphasis))
 @pytest.mark.parametrize("kind", [SQLITE, MONGO])
-def test_one_that_is_not_broken_is_not_accused_in_the_same_worlds(
-    kind: str, emphasis: Emphasis
-) -> None:
+def test_a_correct_store_is_not_reported_in_the_same_worlds(kind: str, emphasis: Emphasis) -> None:
     assert [report.wrong for report in harsh_worlds(kind, 0, emphasis) if report.wrong] == []
 
 
-def test_the_documentation_has_a_line_for_each() -> None:
+def test_every_broken_store_is_documented() -> None:
     text = (Path(__file__).parents[2] / "docs/faults.md").read_text()
     assert [name for name in BROKEN if f"| {name} |" not in text] == []

@@ -1,8 +1,9 @@
-"""What the engine's own rows say: every step of every series, in the order they were committed.
+"""The rows of the engine: every change of every series, in the order of their commits.
 
-Held against the promises of a store: a step gives the values above the last one, to tokens that
-with `reuse=any` had none in this life; a new life keeps the height, unless a restart was asked for;
-before a head is replaced, its batch stands in the ledger. And against what callers were told.
+They are compared with the guarantees of a store: a batch assigns the values above the last one, and
+with `reuse=any` to tokens without a value in this generation. A new generation keeps the high-water
+mark unless a restart was requested. The batch of a head is in the ledger before the head is
+replaced. The rows are also compared with the responses to callers.
 """
 
 from __future__ import annotations
@@ -13,22 +14,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from faults.history import History
-from faults.simulated.disk import Disk
-from faults.simulated.replica import Document, Replica, VersionService
-from faults.simulated.world import World
 from monotron.model.series import INT64_MAX
+from simulation.disk import Disk
+from simulation.replica import Document, DocumentVersions, Replica
+from simulation.world import World
 
 
 @dataclass(slots=True)
 class Life:
-    """What a series gave until it was deleted."""
+    """The values that a series assigned until it was deleted."""
 
     height: int
-    """Where it began."""
+    """The high-water mark at its start."""
     value: int
     given: dict[int, str | None] = field(default_factory=dict)
     at: dict[int, float] = field(default_factory=dict)
-    """When each value took effect, whether or not it was committed yet."""
+    """When each value was applied, before or after its commit."""
     alive: bool = False
 
     def last_given(self) -> dict[str, int]:
@@ -36,10 +37,10 @@ class Life:
 
 
 class Truth:
-    """The lives of all series."""
+    """The generations of all series."""
 
     def __init__(self, restarted: set[str]) -> None:
-        """*restarted*: the series for which a deletion with restart was asked."""
+        """*restarted*: the series that a delete with restart was requested for."""
         self._restarted = restarted
         self._ids: dict[str, object] = {}
         self.lives: dict[str, list[Life]] = {}
@@ -55,18 +56,18 @@ class Truth:
         *,
         alive: bool,
     ) -> None:
-        """One committed step, which gave *fresh* and left the series at *value*."""
+        """Record a commit that assigned *fresh*, after which the series was at *value*."""
         lives = self.lives.setdefault(key, [])
         if self._ids.get(key) != life:
             height = value - len(fresh) if not lives and None not in dict(fresh).values() else 0
             if lives:
                 height = value
                 if alive:
-                    self.wrong.append(f"{key} went back to another life at {value}")
+                    self.wrong.append(f"{key} returned to another generation at {value}")
                 if value != lives[-1].value and (value or key not in self._restarted):
                     self.wrong.append(f"{key} was deleted at {lives[-1].value} and kept {value}")
             if height and not lives:
-                self.wrong.append(f"{key} begins with {height + 1}")
+                self.wrong.append(f"{key} starts with {height + 1}")
             self._ids[key] = life
             lives.append(Life(height, height))
         self._give(key, lives[-1], value, fresh, at)
@@ -78,19 +79,19 @@ class Truth:
         known = set(life.given.values()) - {None}
         for number, token in fresh:
             if number != life.value + 1 and token is not None:
-                self.wrong.append(f"{key} gave {number} after {life.value}")
+                self.wrong.append(f"{key} assigned {number} after {life.value}")
             if number in life.given or number < life.value:
-                self.wrong.append(f"{key} gave {number} again, to {token!r}")
+                self.wrong.append(f"{key} assigned {number} again, to {token!r}")
             if token in known and not key.isupper():
-                self.wrong.append(f"{key} gave {token!r} another value, {number}")
+                self.wrong.append(f"{key} assigned another value to {token!r}: {number}")
             known.add(token)
             life.given[number], life.at[number] = token, at
             life.value = number
         if value != life.value or type(value) is not int or not 0 <= value <= INT64_MAX:
-            self.wrong.append(f"{key} stands at {value!r}, and gave {life.value} last")
+            self.wrong.append(f"{key} is at {value!r}, and assigned {life.value} last")
 
     def check_answers(self, history: History, base: dict[str, int]) -> Iterator[str]:
-        """What callers were told of it, if it is not so."""
+        """Yield responses to callers that contradict the rows."""
         new: set[tuple[str, int, float]] = set()
         for put in history.puts:
             if put.value is None:
@@ -102,13 +103,13 @@ class Truth:
                 if life.given.get(value, ...) == put.token
             ]
             if not found:
-                yield f"{put.key} answered {put.token!r} with {value}, which it never gave it"
+                yield f"{put.key} answered {put.token!r} with {value}, which it never had"
             elif not put.reused:
                 now = [at for at in found if put.called <= at <= put.returned]
                 if not now:
-                    yield f"{put.key} called {value} of {put.token!r} new, which it was before"
+                    yield f"{put.key} reported the older {value} of {put.token!r} as new"
                 elif (put.key, value, now[0]) in new and len(found) == 1:
-                    yield f"{put.key} called {value} of {put.token!r} new twice"
+                    yield f"{put.key} reported {value} of {put.token!r} as new twice"
                 else:
                     new.add((put.key, value, now[0]))
         attempts = Counter((put.key, put.token) for put in history.puts if not put.refused)
@@ -119,14 +120,14 @@ class Truth:
             for token, times in given.items():
                 if token is not None and times > attempts[key, token]:
                     asked = attempts[key, token]
-                    yield f"{key} gave {token!r} {times} numbers, and was asked {asked} times"
+                    yield f"{key} assigned {times} values to {token!r} for {asked} requests"
         for peek in history.peeks:
             value = peek.value + base.get(peek.key, 0)
             lives = self.lives.get(peek.key, ())
             if peek.token is not None and not any(
                 life.given.get(value) == peek.token for life in lives
             ):
-                yield f"{peek.key} showed {peek.token!r} at {value}, which it never gave it"
+                yield f"{peek.key} showed {peek.token!r} at {value}, which it never had"
 
 
 def of_disk(disk: Disk, restarted: set[str]) -> Truth:
@@ -137,7 +138,7 @@ def of_disk(disk: Disk, restarted: set[str]) -> Truth:
 
 
 def of_replica(world: World, replica: Replica, restarted: set[str]) -> Truth:
-    """Of what is left of the writes to heads once none can be rolled back any more."""
+    """Return the truth of the writes to heads that can no longer be rolled back."""
     truth = Truth(restarted)
     for (account, key), versions in sorted(replica.heads.items()):
         before: Document | None = None
@@ -177,7 +178,7 @@ def _integer(value: Any) -> Any:
 def _unsealed(
     replica: Replica, name: tuple[int, str], before: Document, head: Document, index: int
 ) -> Iterator[str]:
-    """What of the batch that was replaced stood neither in the ledger nor in the new batch."""
+    """Yield tokens of the replaced batch that are neither in the ledger nor in the new batch."""
     carried = range(head["value"] - len(head["batch"]) + 1, head["value"] + 1)
     same = before["generation"] == head["generation"]
     rows = replica.rows.get((*name, before["generation"]), {})
@@ -185,18 +186,18 @@ def _unsealed(
     for value, token in enumerate(before["batch"], first):
         if same and value in carried and head["batch"] != [None]:
             continue
-        if not _stood(rows.get(int(value), []), index, token):
-            yield f"{name[1]} replaced {token!r} at {value} before it stood in the ledger"
+        if not _was_in_ledger(rows.get(int(value), []), index, token):
+            yield f"{name[1]} replaced {token!r} at {value} before it was in the ledger"
 
 
-def _stood(versions: VersionService, index: int, token: str | None) -> bool:
+def _was_in_ledger(versions: DocumentVersions, index: int, token: str | None) -> bool:
     return any(at < index and row is not None and row["token"] == token for at, row in versions)
 
 
 def _ledger_against_head(
     replica: Replica, name: tuple[int, str], head: Document, truth: Truth
 ) -> Iterator[str]:
-    """No row of the last life may say anything else than its head and those before it."""
+    """Yield rows of the last generation that contradict its heads."""
     given = truth.lives[name[1]][-1].given
     for value, versions in replica.rows.get((*name, head["generation"]), {}).items():
         for _, row in versions:

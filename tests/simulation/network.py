@@ -1,7 +1,7 @@
-"""The network between a server and a simulated replica set, and what can happen on it.
+"""The network between a server and a simulated replica set, and its faults.
 
-A command takes time to arrive, takes effect all at once, and is answered once a majority has what
-it wrote or what it read, if the primary is still the one that took it.
+A command takes time to arrive and is applied atomically. It is answered when a majority has what it
+wrote or read, if the same primary is still in office.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
-from faults.simulated.replica import Replica
-from faults.simulated.world import Task, World
+from simulation.replica import Replica
+from simulation.world import Task, World
 
 
 @dataclass(slots=True)
 class Faults:
-    """How often what happens to a command, each from 0 to 1."""
+    """The probability of each fault of a command."""
 
     request_lost: float = 0.0
     answer_lost: float = 0.0
     late: float = 0.0
-    """It seems lost, and takes effect up to 20 seconds later."""
+    """It seems lost, and is applied up to 20 seconds later."""
     half_done: float = 0.0
     """The primary fails between two writes of one command."""
     refused: float = 0.0
-    """The server says that it will not do it now, and did nothing."""
+    """The server rejects it without applying it."""
     doubtful: float = 0.0
-    """It did it, and says that it does not know whether a majority has it."""
+    """The server applies it, and reports that a majority may not have it."""
     full: float = 0.0
-    """It has no disk space left."""
+    """The server has no disk space left."""
     stale: float = 0.0
-    """A committed read is answered by who has not heard of the newest."""
+    """A committed read is answered from an older state."""
     slow: float = 0.002
-    """The mean of its way, in seconds."""
+    """The mean latency in seconds."""
 
 
 class Fate(Enum):
@@ -63,18 +63,18 @@ class Fate(Enum):
 
 
 Outcome = tuple[object, int | None, int | None]
-"""The result, the index that must be committed first, and the cluster time to tell."""
+"""The result, the index that must be committed first, and the cluster time to return."""
 
 Run = Callable[[float], Outcome | float]
-"""What a command does when it has arrived, of its writes at most so many; or in how many seconds
-it can be done."""
+"""Applies a command, with at most so many of its writes, or returns the seconds until it can be
+applied."""
 
 
 class Network:
-    """Between one server and the replica set."""
+    """The network between one server and the replica set."""
 
     def __init__(self, world: World, replica: Replica, sent: Callable[[], object]) -> None:
-        """*sent*: called when a command is sent, and perhaps makes something go wrong soon."""
+        """*sent*: called when a command is sent. It may schedule a fault."""
         self.world = world
         self._sent = sent
         self.replica = replica
@@ -82,10 +82,10 @@ class Network:
         self._fates: list[tuple[Fate, float]] = []
         self.cut_until = 0.0
         self.acknowledge_at_once = False
-        """What a driver with w:1 does. For stores that are broken on purpose."""
+        """What a driver with w:1 does, for a deliberately broken store."""
 
     def suffer(self, faults: Faults) -> None:
-        """Let these happen from now on."""
+        """Set the probabilities of faults."""
         self.faults = faults
         often = (
             (Fate.REQUEST_LOST, faults.request_lost),
@@ -115,25 +115,25 @@ class Network:
     def call(
         self, name: str, run: Run, session: Session | None = None, *, bulk: bool = False
     ) -> Any:
-        """Send a command, and wait for its answer."""
+        """Send a command, and wait for its response."""
         world, chance = self.world, self.world.chance
         task, ticket = world.waiting()
         self._sent()
         fate = self._fate()
         if world.verbose:
             world.note(f"{task.group} {name} ({fate.value})")
-        patience = min(task.deadline, world.now + 30.0) - world.now
+        timeout = min(task.deadline, world.now + 30.0) - world.now
         way = chance.expovariate(1 / self.faults.slow)
         if fate is Fate.REQUEST_LOST:
-            world.at(min(patience, way * 3), world.wake, task, ticket, None, _broken(chance))
+            world.at(min(timeout, way * 3), world.wake, task, ticket, None, _broken(chance))
         elif world.now < self.cut_until:
             error = ServerSelectionTimeoutError("cut off")
-            world.at(patience, world.wake, task, ticket, None, error)
+            world.at(timeout, world.wake, task, ticket, None, error)
         else:
             if fate is Fate.LATE:
                 world.at(way, world.wake, task, ticket, None, _broken(chance))
                 way = chance.choice((0.05, 1.0, 20.0)) * chance.random()
-            deadline = world.now + patience
+            deadline = world.now + timeout
             world.at(way, self._arrive, fate, run, session, bulk, task, ticket, deadline)
         return world.wait()
 
@@ -169,7 +169,7 @@ class Network:
             return
         result, wait_for, time = outcome
         if fate is Fate.DOUBTFUL and wait_for is not None:
-            # It does not wait any longer, and what it wrote may be rolled back yet.
+            # It does not wait any longer, and its write may still be rolled back.
             result, wait_for = _doubtful(result, bulk=bulk), None
         way = chance.expovariate(1 / self.faults.slow)
         if wait_for is not None and not self.acknowledge_at_once:

@@ -1,30 +1,31 @@
-"""A world in which one seed decides what happens when.
+"""A world in which one seed determines what happens and when.
 
-Time is a number, and what is to happen stands in a heap. What waits (a call of a store, the thread
-that seals) is a task with a thread of its own, of which one runs at a time: who would wait hands
-the baton to whatever is due next. So real code, which blocks, is driven step by step, and the same
-seed gives the same steps.
+Time is a number, and future events are in a heap. Code that waits (a call of a store, the thread
+that seals) is a task with its own greenlet. One task runs at a time: a task that waits passes
+control to the next event. So real, blocking code runs step by step, and the same seed produces the
+same steps.
 """
 
 from __future__ import annotations
 
 import random
-import threading
 import traceback
 from collections.abc import Callable
 from heapq import heappop, heappush
 from math import inf
 from typing import Any, ClassVar
 
+from greenlet import getcurrent, greenlet
+
 MAX_EVENTS = 300_000
 
 
 class Killed(BaseException):
-    """Raised in a task whose server is no more, wherever it waits."""
+    """Raised in a waiting task after its server has crashed."""
 
 
 class Task:
-    """Something that may wait. *group*: whose it is, and with whom it is killed."""
+    """Code that may wait. *group*: the server that it belongs to, and is killed with."""
 
     __slots__ = ("deadline", "error", "group", "killed", "run", "ticket", "value", "worker")
 
@@ -40,21 +41,17 @@ class Task:
 
 
 class _Worker:
-    """A thread for one task after the other, also those of later worlds."""
+    """A greenlet that runs one task after another, also those of later worlds."""
 
     idle: ClassVar[list[_Worker]] = []
 
-    def __init__(self, *, thread: bool = True) -> None:
-        self.lock = threading.Lock()
-        self.lock.acquire()
+    def __init__(self, own: greenlet | None = None) -> None:
+        self.greenlet = own or greenlet(self._main)
         self.task: Task | None = None
         self.world: World | None = None
-        if thread:
-            threading.Thread(target=self._main, name="simulated", daemon=True).start()
 
     def _main(self) -> None:
         while True:
-            self.lock.acquire()
             task, world = self.task, self.world
             assert task is not None
             assert world is not None
@@ -72,7 +69,7 @@ class _Worker:
 
 
 class World:
-    """The clock, the chance, and all that is to happen."""
+    """The clock, the random numbers, and all future events."""
 
     def __init__(self, seed: int | str, *, verbose: bool = False) -> None:
         self.chance = random.Random(f"world {seed}")
@@ -80,17 +77,17 @@ class World:
         self.verbose = verbose
         self.current: Task | None = None
         self.starting: object = None
-        """The group of the tasks that begin as threads of the code under test."""
+        """The group of the threads that the code under test starts."""
         self.tasks: dict[Task, None] = {}
         self.errors: list[str] = []
         self.events = 0
         self._heap: list[tuple[float, int, Callable[..., object], tuple[Any, ...]]] = []
         self._next: Task | None = None
         self._main = Task(lambda: None, None)
-        self._main.worker = _Worker(thread=False)
+        self._main.worker = _Worker(getcurrent())
 
     def run(self, scenario: Callable[[], object]) -> None:
-        """Run the scenario as a task, until it ends; then end all others."""
+        """Run the scenario as a task until it ends, then end all other tasks."""
         main = self._main
 
         def whole() -> None:
@@ -102,7 +99,7 @@ class World:
         task = self.spawn(whole)
         self._go_on(main)
         if task in self.tasks:
-            self.errors.append("the scenario never ends: nothing is left to happen, or too much")
+            self.errors.append("the scenario never ends: there are no more events, or too many")
         while self.tasks:
             self._heap.clear()
             self.events = 0
@@ -111,19 +108,19 @@ class World:
             self._go_on(main)
 
     def at(self, delay: float, callback: Callable[..., object], *args: Any) -> None:
-        """Have it called in *delay* seconds. It may not wait."""
+        """Call *callback* in *delay* seconds. It must not wait."""
         self.events += 1
         heappush(self._heap, (self.now + delay, self.events, callback, args))
 
     def spawn(self, run: Callable[[], object], group: object = None) -> Task:
-        """Begin a task, now."""
+        """Start a task now."""
         task = Task(run, group)
         self.tasks[task] = None
         self.at(0.0, self._start, task)
         return task
 
     def kill(self, *groups: object) -> None:
-        """End all tasks of these groups where they are."""
+        """End all tasks of these groups where they wait."""
         for task in self.tasks:
             if any(task.group is group for group in groups) and not task.killed:
                 task.killed = True
@@ -131,9 +128,9 @@ class World:
                     self.at(0.0, self.wake, task, task.ticket)
 
     def waiting(self) -> tuple[Task, int]:
-        """The task that is about to wait, and its ticket, which is good for one `wake`."""
+        """Return the task that is about to wait, and its ticket, which is valid for one `wake`."""
         task = self.current
-        assert task is not None, "this may not wait: it is called by the world itself"
+        assert task is not None, "a callback of the world must not wait"
         if task.killed:
             raise Killed
         return task, task.ticket
@@ -141,14 +138,14 @@ class World:
     def wake(
         self, task: Task, ticket: int, value: object = None, error: Exception | None = None
     ) -> None:
-        """Let the task go on, if it still waits for this."""
+        """Continue the task, if it still waits with this ticket."""
         if task.ticket == ticket and task in self.tasks:
             task.ticket += 1
             task.value, task.error = value, error
             self._next = task
 
     def wait(self) -> Any:
-        """Let others do what they do until the current task is woken; with what it was given."""
+        """Run other events until the current task is woken. Return the value of `wake`."""
         task = self.current
         assert task is not None
         self._go_on(task)
@@ -178,7 +175,7 @@ class World:
         self._next = task
 
     def _go_on(self, me: Task | None) -> None:
-        """Let things happen until it is *me*'s turn; without one, until it is another's."""
+        """Run events until *me* is woken; without one, until another task is."""
         self.current = None
         while True:
             task, self._next = self._next, None
@@ -187,10 +184,7 @@ class World:
                 if task is me:
                     return
                 assert task.worker is not None
-                task.worker.lock.release()
-                if me is not None:
-                    assert me.worker is not None
-                    me.worker.lock.acquire()
+                task.worker.greenlet.switch()  # returns when this task, or its worker, is next
                 return
             if not self._heap or self.events > MAX_EVENTS:
                 self._next = self._main
