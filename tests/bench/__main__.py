@@ -1,18 +1,18 @@
-"""`make bench`: what a request costs, as ratios taken in one run on one machine.
+"""`make bench`: the cost of a request, as ratios measured in one run on one machine.
 
-The yardstick is a constant Tornado `RequestHandler`. Each figure is the median of several rounds,
-and each round measures what is compared one after the other, so that a machine that grows slow
-grows slow for all. No test asserts any of it.
+The baseline is a constant Tornado `RequestHandler`. Each figure is the median of several rounds.
+Each round measures compared values one after the other, so that a machine that becomes slower
+affects all of them. No test asserts a figure.
 
-sqlite        every shape of request on an SQLite file
-mongodb       the same on three nodes and one, and with two processes
-peers         Redis, etcd, PostgreSQL and plain MongoDB updates, beside the service
-action        a step of a workflow, against bare imports
-tools         the same step against tools that read git's history
-credentials   with a key, with an identity token
-memory        after many requests
-growth        stores that are full, against empty ones
-profile       py-spy's top ten of the server under load; only if it is named
+sqlite        all kinds of requests to an SQLite file
+mongodb       all kinds of requests to three nodes and one node, and with two processes
+peers         Redis, etcd, PostgreSQL and plain MongoDB updates, compared with the service
+action        a step of a workflow, compared with the imports that it needs
+tools         a step of a workflow, compared with tools that read the git history
+credentials   requests with an API key, with an identity token
+memory        memory after many requests
+growth        full stores, compared with empty ones
+profile       py-spy's top ten functions of the server under load; runs only if it is named
 """
 
 import argparse
@@ -23,7 +23,7 @@ from importlib import import_module
 from pathlib import Path
 
 from bench.measuring import Bench
-from bench.processes import Yardstick, disk_folder
+from bench.processes import ConstantServer, disk_folder
 
 PARTS = ("sqlite", "mongodb", "peers", "action", "tools", "credentials", "memory", "growth")
 ON_DEMAND = ("profile",)
@@ -36,21 +36,25 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("parts", nargs="*", metavar="PART")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
-    parser.add_argument("--series", type=int, default=1_000_000, help="in a store that is full")
-    parser.add_argument("--entries", type=int, default=10_000_000, help="in SQLite's full ledger")
-    parser.add_argument("--puts", type=int, default=1_000_000, help="before memory is looked at")
-    parser.add_argument("--releases", type=int, default=100_000, help="of a name that has many")
-    parser.add_argument("--into", type=Path, help="a document with places for the parts' tables")
+    for option, default, effect in (
+        ("--rounds", 5, "measure ROUNDS times"),
+        ("--seconds", 4.0, "measure for SECONDS in each round"),
+        ("--series", 1_000_000, "create SERIES series in a full store"),
+        ("--entries", 10_000_000, "create ENTRIES entries in a full SQLite store"),
+        ("--puts", 1_000_000, "send PUTS requests before memory is measured"),
+        ("--releases", 100_000, "create RELEASES releases of a name with many"),
+    ):
+        help_text = f"{effect} [default: {default}]"
+        parser.add_argument(option, type=type(default), default=default, help=help_text)
+    parser.add_argument("--into", type=Path, metavar="FILE", help="write the tables into FILE")
     arguments = parser.parse_args()
     parts = arguments.parts or PARTS
     if unknown := set(parts) - {*PARTS, *ON_DEMAND}:
-        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+        parser.error(f"unknown part: {', '.join(sorted(unknown))}")
     command = shlex.join(["python", "-m", "bench", *sys.argv[1:]])
     with ExitStack() as stack:
         folder = stack.enter_context(disk_folder())
-        bench = Bench(arguments, folder, stack.enter_context(Yardstick()).port)
+        bench = Bench(arguments, folder, stack.enter_context(ConstantServer()).port)
         for part in parts:
             bench.table.begin(part)
             import_module(f"bench.parts.{part}").run(bench)

@@ -1,6 +1,6 @@
-"""Stores that are full: what years of requests would leave, written into the engines in bulk.
+"""Fill a store in bulk with the rows that years of requests would write.
 
-`python -m bench.bulk URL SERIES ENTRIES`: `bench-0` and the series `spread-N` with ledgers.
+`python -m bench.bulk URL SERIES ENTRIES` writes the series `bench-0` and `spread-N` with ledgers.
 """
 
 import os
@@ -19,9 +19,9 @@ from monotron.store import open_store
 
 Document: TypeAlias = dict[str, Any]
 
-AT_ONCE = 20_000
+INSERT_BATCH_SIZE = 20_000
 STEP = 7919
-"""A prime: series that are asked for in turn lie far apart."""
+"""A prime number. Series that are requested in turn are stored far apart."""
 
 _TOKENS = "lower(hex(randomblob(20)))"
 _NUMBERS = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?)"
@@ -39,23 +39,23 @@ UPDATE series SET token =
 
 
 def in_process(url: str, series: int, entries: int) -> None:
-    """Fill a new store, half of *entries* in one series, in a process that ends."""
+    """Fill a new store in a separate process, with half of *entries* in one series."""
     command = [sys.executable, "-m", "bench.bulk", url, str(series), str(entries)]
     subprocess.run(command, check=True)
-    os.sync()  # or what is measured next would wait for the writes of this
+    os.sync()  # otherwise the next measurement would wait for these writes
 
 
 def fill_sqlite(path: str, series: int, entries: int) -> None:
     file = sqlite3.connect(path, isolation_level=None)
     for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -2000000"):
         file.execute(f"PRAGMA {pragma}").fetchall()
-    # With all indexes in place, so that their pages are as full as requests leave them. Those of
-    # an index that is made afterwards are packed: then almost each new token splits one.
+    # All indexes exist before the inserts, so that their pages are as full as after requests. The
+    # pages of an index that is created afterwards are packed: almost each new token splits one.
     file.execute("BEGIN")
-    hot, each = entries // 2, entries // 2 // series
+    hot, per_series = entries // 2, entries // 2 // series
     file.execute(_HOT, (hot,))
-    file.execute(_SERIES, (series, series, each))
-    # Of a table with a key, so that the join below is a walk and not a product.
+    file.execute(_SERIES, (series, series, per_series))
+    # The join below needs a primary key to scan a range instead of the whole table.
     file.execute("CREATE TEMP TABLE n (n INTEGER PRIMARY KEY)")
     file.execute(f"{_NUMBERS} INSERT INTO temp.n SELECT n FROM n", (hot,))
     file.execute(_ENTRIES)
@@ -66,26 +66,26 @@ def fill_sqlite(path: str, series: int, entries: int) -> None:
 
 
 def fill_mongodb(url: str, series: int, entries: int) -> None:
-    """A tenth of *entries* in `bench-0`, the others one for each series."""
+    """Write a tenth of *entries* to `bench-0`, and one entry to each other series."""
     with MongoClient(url, w="majority") as client:
         database = client.get_default_database()
         hot = entries // 10
         spread = (_head(f"spread-{n * STEP % series}", 1) for n in range(series - 1))
         heads = chain([_head("bench-0", hot)], spread)
-        sealed = entries
-        for some in _batched(heads):
-            database["series"].insert_many(some, ordered=False)
-            for rows in _batched(chain.from_iterable(map(_rows, some))):
-                # A head that is not in the ledger yet is nothing unusual.
-                if kept := rows[:sealed]:
-                    database["entries"].insert_many(kept, ordered=False)
-                    sealed -= len(kept)
+        unwritten = entries
+        for batch in _batched(heads):
+            database["series"].insert_many(batch, ordered=False)
+            for rows in _batched(chain.from_iterable(map(_rows, batch))):
+                # The last entries may be missing from the ledger: their heads contain them.
+                if ledger_rows := rows[:unwritten]:
+                    database["entries"].insert_many(ledger_rows, ordered=False)
+                    unwritten -= len(ledger_rows)
 
 
-def _batched(each: Iterable[Document]) -> Iterator[list[Document]]:
-    iterator = iter(each)
-    while some := list(islice(iterator, AT_ONCE)):
-        yield some
+def _batched(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    iterator = iter(documents)
+    while batch := list(islice(iterator, INSERT_BATCH_SIZE)):
+        yield batch
 
 
 def _head(key: str, value: int) -> Document:
@@ -105,13 +105,13 @@ def _head(key: str, value: int) -> Document:
 
 
 def _rows(head: Document) -> Iterator[Document]:
-    kept = {
+    common = {
         name: head[name] for name in ("account", "key", "generation", "created_at", "assigned_by")
     }
     for value in range(1, head["value"] + 1):
-        last = value == head["value"]
-        token, stamp = (head["token"], head["stamp"]) if last else (token_hex(20), ObjectId())
-        yield {**kept, "value": Int64(value), "token": token, "stamp": stamp}
+        is_last = value == head["value"]
+        token, stamp = (head["token"], head["stamp"]) if is_last else (token_hex(20), ObjectId())
+        yield {**common, "value": Int64(value), "token": token, "stamp": stamp}
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What moving SQLite's log into the file costs, where a full one is not like an empty one."""
+"""The cost of SQLite checkpoints, which depends on the size of the file."""
 
 import random
 import statistics
@@ -16,42 +16,42 @@ from monotron.store.sqlite.store import SqliteStore
 
 BATCH = 64
 BATCHES = 8
-"""Then some 500 rows have changed, and a server would move its log."""
+"""These change some 500 rows, after which a server runs a checkpoint."""
 
-WARM_UP = 3
+WARM_UP_CHECKPOINTS = 3
 
 
-class Moved(NamedTuple):
-    """Medians of some checkpoints, each after the new tokens of 8 batches of 64."""
+class CheckpointCost(NamedTuple):
+    """Medians of several checkpoints, each after 8 batches of 64 new tokens."""
 
     pages: float
-    """In the log; a page counts as often as it was written."""
+    """Pages in the write-ahead log; a page that was written twice counts twice."""
     ms: float
 
     @property
-    def us_a_token(self) -> float:
+    def us_per_token(self) -> float:
         return self.ms * 1000 / (BATCH * BATCHES)
 
 
-def measure(url: str, keys: Sequence[str], times: int) -> Moved:
-    """Give new tokens in series among *keys*, at random, on a store that no server has open."""
+def measure(url: str, keys: Sequence[str], times: int) -> CheckpointCost:
+    """Allocate new tokens in random series of *keys*, in a store that no server has open."""
     pages, ms = [], []
     store = SqliteStore.open(url, runtime=PRODUCTION)
-    file = store._file._connection
+    connection = store._file._connection
     try:
         with patch.object(sqlite_file, "CHECKPOINT_ROWS", 1 << 40):
-            for turn in range(WARM_UP + times):
+            for number in range(WARM_UP_CHECKPOINTS + times):
                 for _ in range(BATCHES):
-                    store.allocate([_new(random.choice(keys)) for _ in range(BATCH)])
-                began = time.perf_counter()
-                _, moved, _ = file.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-                if turn >= WARM_UP:
-                    ms.append((time.perf_counter() - began) * 1000)
-                    pages.append(moved)
+                    store.allocate([_request(random.choice(keys)) for _ in range(BATCH)])
+                started = time.perf_counter()
+                _, log_pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                if number >= WARM_UP_CHECKPOINTS:
+                    ms.append((time.perf_counter() - started) * 1000)
+                    pages.append(log_pages)
     finally:
         store.close()
-    return Moved(statistics.median(pages), statistics.median(ms))
+    return CheckpointCost(statistics.median(pages), statistics.median(ms))
 
 
-def _new(key: str) -> AllocationRequest:
+def _request(key: str) -> AllocationRequest:
     return AllocationRequest(SeriesKey(1, key), token_hex(20), Reuse.ANY, "bench")

@@ -1,4 +1,4 @@
-"""A load of conversations: several requests and pauses each, for what one request cannot do."""
+"""A load of conversations: sequences of requests and pauses that complete one operation."""
 
 from __future__ import annotations
 
@@ -8,63 +8,75 @@ from collections.abc import Callable, Generator
 from itertools import count
 from typing import TypeAlias
 
-from bench.connections import SILENCE_SECONDS, Connection, Load
+from bench.connections import RESPONSE_TIMEOUT_SECONDS, LoadConnection, LoadGenerator
 
 Conversation: TypeAlias = Generator[bytes | float, bytes, None]
-"""Yields a request and is sent the whole answer, or yields seconds to wait. Its end is success."""
+"""Yields a request and receives the complete response, or yields seconds to wait.
+
+It ends when its operation has succeeded.
+"""
 
 
-class Conversations(Load):
-    """Each connection has a conversation; its time is from the first request to the end."""
+class ConversationLoad(LoadGenerator):
+    """Each connection runs one conversation at a time.
 
-    def __init__(self, port: int, next_talk: Callable[[], Conversation], count_: int) -> None:
-        super().__init__(port, lambda: b"", count_)
-        self.next_talk = next_talk
-        self._talks: dict[Connection, Conversation] = {}
-        self._pauses: list[tuple[float, int, Connection]] = []
+    The time of a conversation is measured from its first request to its end.
+    """
+
+    def __init__(
+        self, port: int, next_conversation: Callable[[], Conversation], limit: int
+    ) -> None:
+        super().__init__(port, lambda: b"", limit)
+        self.next_conversation = next_conversation
+        self._conversations: dict[LoadConnection, Conversation] = {}
+        self._pauses: list[tuple[float, int, LoadConnection]] = []
         self._order = count()
 
-    def ask(self, connection: Connection) -> None:
+    def send_next(self, connection: LoadConnection) -> None:
         now = time.perf_counter()
-        if self.left <= 0 or now >= self.deadline:
-            self.hang_up(connection)
+        if self.remaining <= 0 or now >= self.deadline:
+            self.disconnect(connection)
             return
-        self.left -= 1
-        connection.asked_at = now
-        talk = self._talks[connection] = self.next_talk()
-        self._say(connection, next(talk))
+        self.remaining -= 1
+        connection.requested_at = now
+        conversation = self._conversations[connection] = self.next_conversation()
+        self._perform(connection, next(conversation))
 
     def read(self) -> None:
-        while self.waiting:
-            seconds = SILENCE_SECONDS
+        while self.connections:
+            seconds = RESPONSE_TIMEOUT_SECONDS
             if self._pauses:
                 seconds = max(0.0, self._pauses[0][0] - time.perf_counter())
             events = self.epoll.poll(seconds)
             if not events and not self._pauses:
-                raise TimeoutError(f"{len(self.waiting)} got no answer in {seconds} s")
+                raise TimeoutError(
+                    f"{len(self.connections)} requests got no response in {seconds} s"
+                )
             for number, _ in events:
-                connection = self.waiting[number]
-                if answer := self.receive(connection):
-                    self._go_on(connection, answer)
+                connection = self.connections[number]
+                if response := self.receive(connection):
+                    self._resume(connection, response)
             while self._pauses and self._pauses[0][0] <= time.perf_counter():
                 _, _, connection = heapq.heappop(self._pauses)
-                self._go_on(connection, b"")
+                self._resume(connection, b"")
 
-    def _go_on(self, connection: Connection, answer: bytes) -> None:
-        if answer and answer[9:12] != b"200":
-            raise RuntimeError(f"an answer that no conversation goes on after: {answer!r}")
+    def _resume(self, connection: LoadConnection, response: bytes) -> None:
+        """Pass the response to the conversation; after a pause, it is empty."""
+        if response and response[9:12] != b"200":
+            raise RuntimeError(f"unexpected response in a conversation: {response!r}")
         try:
-            said = self._talks[connection].send(answer)
+            step = self._conversations[connection].send(response)
         except StopIteration:
-            self.times.append(time.perf_counter() - connection.asked_at)
+            self.times.append(time.perf_counter() - connection.requested_at)
             self.statuses[b"200"] += 1
-            self.ask(connection)
+            self.send_next(connection)
         else:
-            self._say(connection, said)
+            self._perform(connection, step)
 
-    def _say(self, connection: Connection, said: bytes | float) -> None:
-        if isinstance(said, float):
-            until = time.perf_counter() + said
+    def _perform(self, connection: LoadConnection, step: bytes | float) -> None:
+        """Send a request, or schedule the end of a pause."""
+        if isinstance(step, float):
+            until = time.perf_counter() + step
             heapq.heappush(self._pauses, (until, next(self._order), connection))
         else:
-            connection.socket.send(said)
+            connection.socket.send(step)

@@ -1,6 +1,6 @@
-"""An HTTP/1.1 load generator that costs little itself: it shares the machine with the server.
+"""An HTTP/1.1 load generator with little overhead, because it shares the machine with the server.
 
-`run` works in this process, `run_in_process` beside it.
+`run` sends requests from this process, `run_in_process` from a separate one.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.connections import Load
-from bench.conversations import Conversations
-from bench.peers.counting import conversations
+from bench.connections import LoadGenerator
+from bench.conversations import ConversationLoad
+from bench.peers.etcd_client import conversations
 from bench.targets import Target, requests_of
 
 __all__ = ["Result", "Target", "requests_of", "run", "run_in_process"]
@@ -27,7 +27,7 @@ TESTS = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Result:
-    """What a run came to; `errors` are connections that broke, whatever their answers said."""
+    """The result of a run; `errors` counts broken connections, independently of statuses."""
 
     requests: int
     seconds: float
@@ -48,27 +48,27 @@ def run(
     count: int | None = None,
     seconds: float | None = None,
     pause: float = 0.0,
-    talks: bool = False,
+    are_conversations: bool = False,
 ) -> Result:
-    """Send *requests* to 127.0.0.1, each connection the next one as soon as it has its answer.
+    """Send *requests* to 127.0.0.1. Each connection sends the next one after each response.
 
-    Ends after *count* requests or *seconds*, or with *requests*, and waits for what is under way.
-    A connection that breaks is an error, and is opened again unless that fails too.
-    With a *pause* (seconds) before each look for answers, several are taken at a time: both sides
-    wake up less often, which costs them less, but every latency contains it.
-    If it *talks*, each of *requests* is a conversation instead, counted when it is over.
+    Ends after *count* requests, after *seconds*, or when *requests* is exhausted, and waits for
+    pending responses. A broken connection counts as an error and is reopened if possible.
+    With a *pause* (seconds) before each poll, one poll receives several responses: both sides wake
+    up less often and use less processor time, but every latency includes the pause.
+    If *are_conversations* is set, *requests* contains conversations, counted when they end.
     """
     next_request = requests if callable(requests) else iter(requests).__next__
-    kind = Conversations if talks else Load
-    load = kind(port, next_request, sys.maxsize if count is None else count)
+    load_class = ConversationLoad if are_conversations else LoadGenerator
+    load = load_class(port, next_request, sys.maxsize if count is None else count)
     load.pause = pause
     try:
-        opened = [load.connect() for _ in range(connections)]
+        connected = [load.connect() for _ in range(connections)]
         used, started = time.process_time(), time.perf_counter()
         if seconds is not None:
             load.deadline = started + seconds
-        for connection in opened:
-            load.ask(connection)
+        for connection in connected:
+            load.send_next(connection)
         load.read()
     finally:
         load.close()
@@ -95,9 +95,9 @@ def run_in_process(
     seconds: float | None = None,
     pause: float = 0.0,
 ) -> Result:
-    """`run` the requests of *target* in a Python process of its own; waits for its end."""
+    """Run the requests of *target* in a separate Python process, and wait for its end."""
     if count is None and seconds is None:
-        raise ValueError("requests without end: give a count or seconds")
+        raise ValueError("the requests are endless: pass count or seconds")
     spec = {
         "port": port,
         "connections": connections,
@@ -108,19 +108,19 @@ def run_in_process(
     }
     command = [sys.executable, "-P", "-m", "bench.load", json.dumps(spec)]
     env = {**os.environ, "PYTHONPATH": str(TESTS)}
-    ended = subprocess.run(command, env=env, stdout=subprocess.PIPE, check=True)
-    answer = json.loads(ended.stdout)
-    answer["statuses"] = {int(status): number for status, number in answer["statuses"].items()}
-    return Result(**answer)
+    completed = subprocess.run(command, env=env, stdout=subprocess.PIPE, check=True)
+    result = json.loads(completed.stdout)
+    result["statuses"] = {int(status): number for status, number in result["statuses"].items()}
+    return Result(**result)
 
 
 def main() -> None:
     """Run the JSON specification in the first argument; print the result as JSON."""
     spec = json.loads(sys.argv[1])
     target = Target(**spec.pop("target"))
-    talks = target.kind == "etcd"
-    requests = conversations(target) if talks else requests_of(target)
-    print(json.dumps(asdict(run(**spec, requests=requests, talks=talks))))
+    is_etcd = target.kind == "etcd"
+    requests = conversations(target) if is_etcd else requests_of(target)
+    print(json.dumps(asdict(run(**spec, requests=requests, are_conversations=is_etcd))))
 
 
 if __name__ == "__main__":

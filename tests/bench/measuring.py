@@ -1,13 +1,13 @@
-"""What all parts of the bench measure with."""
+"""Measurements that all parts of the benchmark share."""
 
 import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench.figures import Figures, Taken
+from bench.figures import Figures, Measurements
 from bench.load import Result, Target, run_in_process
 from bench.processes import cpu_us, pids, tree_us
-from bench.table import Row, Table
+from bench.table import Table, TableRow
 from support.mongod import ReplicaSet
 from support.server import Server
 
@@ -20,24 +20,25 @@ PEEK = Target("peek")
 
 
 class Bench:
-    """A run: its table, its folder, the port of its yardstick, and how much is wanted."""
+    """A run of the benchmark: table, folder, port of the constant handler, and arguments."""
 
-    def __init__(self, arguments: argparse.Namespace, folder: Path, yardstick: int) -> None:
+    def __init__(self, arguments: argparse.Namespace, folder: Path, constant_port: int) -> None:
         self.table = Table()
         self.folder = folder
-        self.yardstick = yardstick
+        self.constant_port = constant_port
         self.arguments = arguments
         self.rounds: int = arguments.rounds
         self.seconds: float = arguments.seconds
 
-    def in_turns(self, measures: Mapping[str, Callable[[], Figures]]) -> Taken:
-        return Taken(self.rounds, measures)
+    def alternate(self, measures: Mapping[str, Callable[[], Figures]]) -> Measurements:
+        """Take all measurements, alternately, in each round."""
+        return Measurements(self.rounds, measures)
 
     def constant(self, target: Target, connections: int = CONNECTIONS) -> Callable[[], Figures]:
-        """The yardstick under the same requests, which it does not look at."""
-        return lambda: Figures.of(load(self.yardstick, target, self.seconds, connections))
+        """A measurement of the constant handler, which ignores the content of requests."""
+        return lambda: Figures.of(load(self.constant_port, target, self.seconds, connections))
 
-    def ours(
+    def monotron(
         self,
         server: Server,
         target: Target,
@@ -45,7 +46,7 @@ class Bench:
         replica_set: ReplicaSet | None = None,
         processes: int = 1,
     ) -> Callable[[], Figures]:
-        """A server under load, and where its processor time goes, and that of its nodes."""
+        """A measurement of a server under load, with its processor time and that of its nodes."""
 
         def measure() -> Figures:
             before = _cpu(server, replica_set, processes)
@@ -54,24 +55,24 @@ class Bench:
 
         return measure
 
-    def against(
+    def compare(
         self,
-        taken: Taken,
+        measurements: Measurements,
         name: str,
         base: str,
         label: str,
         unit: str,
         goal: float | None = None,
-        what: str = "rps",
+        metric: str = "rps",
     ) -> float:
-        """A row for the ratio of two; more is better of requests a second, less of times."""
-        ratio, figures = taken.ratio(name, base, what)
-        self.table.add(Row(label, ratio, unit, goal, what == "rps", figures))
+        """Add a row with a ratio. Higher is better for requests per second, lower for times."""
+        ratio, figures = measurements.ratio(name, base, metric)
+        self.table.add(TableRow(label, ratio, unit, goal, metric == "rps", figures))
         return ratio
 
 
 def load(port: int, target: Target, seconds: float, connections: int = CONNECTIONS) -> Result:
-    """A load of nothing but successes, or RuntimeError."""
+    """Put load on a port. Raises RuntimeError unless all requests succeed."""
     result = run_in_process(port, connections, target, seconds=seconds)
     if result.errors or set(result.statuses) != {200}:
         raise RuntimeError(f"{target}: {result.errors} errors, statuses {result.statuses}")
@@ -79,7 +80,7 @@ def load(port: int, target: Target, seconds: float, connections: int = CONNECTIO
 
 
 def _cpu(server: Server, replica_set: ReplicaSet | None, processes: int) -> dict[str, float]:
-    """Processor microseconds so far."""
+    """Total processor time in microseconds, by user."""
     if processes > 1:
         used = {f"{processes} servers": tree_us(server.pid)}
     else:

@@ -1,4 +1,4 @@
-"""The processes that are measured, and what the system says of them."""
+"""The measured processes, and the resources that they use according to the system."""
 
 import os
 import shutil
@@ -13,11 +13,11 @@ from typing import Self
 from support.mongod import ReplicaSet
 
 
-class Yardstick:
-    """`yardstick.py` in a process of its own; `port` is where it listens."""
+class ConstantServer:
+    """`constant_handler.py` in a separate process that listens on `port`."""
 
     def __enter__(self) -> Self:
-        script = Path(__file__).with_name("yardstick.py")
+        script = Path(__file__).with_name("constant_handler.py")
         self._process = subprocess.Popen(
             [sys.executable, script], stdout=subprocess.PIPE, text=True
         )
@@ -32,9 +32,9 @@ class Yardstick:
 
 @contextmanager
 def disk_folder() -> Iterator[Path]:
-    """A folder on a disk that is one: a store in shared memory would be fast for nothing."""
+    """A temporary folder on a disk. A store in shared memory would have no cost of durability."""
     folder = Path(tempfile.mkdtemp(prefix="monotron-bench-", dir="/var/tmp"))
-    folder.chmod(0o711)  # PostgreSQL does not run as root, and has a folder of its own in it
+    folder.chmod(0o711)  # PostgreSQL does not run as root, and accesses its subfolder
     try:
         yield folder
     finally:
@@ -42,7 +42,7 @@ def disk_folder() -> Iterator[Path]:
 
 
 def cpu_us(pid: int) -> tuple[float, float]:
-    """Processor time so far, in microseconds: of the main thread, and of all the others."""
+    """Total processor time in microseconds, of the main thread and of all other threads."""
     main = others = 0.0
     for task in Path(f"/proc/{pid}/task").iterdir():
         used = int((task / "schedstat").read_text().split()[0]) / 1000
@@ -54,7 +54,7 @@ def cpu_us(pid: int) -> tuple[float, float]:
 
 
 def tree_us(pid: int) -> float:
-    """Processor time so far, in microseconds, of a process, its children, and those that ended."""
+    """Total processor time in microseconds, of a process and its running and ended descendants."""
     children: dict[int, list[int]] = {}
     used: dict[int, tuple[int, int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
@@ -65,16 +65,16 @@ def tree_us(pid: int) -> float:
         number = int(stat.parent.name)
         children.setdefault(int(fields[1]), []).append(number)
         used[number] = (sum(map(int, fields[11:13])), sum(map(int, fields[13:15])))
-    ticks, todo = used[pid][1], [pid]
-    while todo:
-        number = todo.pop()
+    ticks, pending = used[pid][1], [pid]
+    while pending:
+        number = pending.pop()
         ticks += used[number][0]
-        todo += children.get(number, [])
+        pending += children.get(number, [])
     return 1e6 * ticks / os.sysconf("SC_CLK_TCK")
 
 
 def replica_set(folder: Path, members: int = 3, cache_gb: float = 0.25) -> ReplicaSet:
-    """On disk, and slow to elect: a member that is busy is not one that is gone."""
+    """A replica set on disk, with a long election timeout because busy members respond late."""
     return ReplicaSet.start(folder, members, election_ms=10_000, cache_gb=cache_gb)
 
 
@@ -83,8 +83,8 @@ def pids(nodes: ReplicaSet) -> list[int]:
 
 
 def resident_mib(pid: int) -> float:
-    """The memory of a process that is in use and in RAM."""
+    """The resident memory of a process in MiB."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
-    raise RuntimeError(f"process {pid} has no memory")
+    raise RuntimeError(f"process {pid} has no VmRSS")

@@ -1,4 +1,4 @@
-"""A git repository of any length, made at once."""
+"""Generate a git repository with any number of commits."""
 
 import subprocess
 from collections.abc import Iterator
@@ -22,12 +22,12 @@ allow_zero_version = true
 
 
 def generate(folder: Path, commits: int, tags: int) -> Path:
-    """A repository with conventional commits on `main`, the last release some commits ago."""
+    """Generate conventional commits on `main`. The last release is several commits old."""
     subprocess.run(["git", "init", "-q", "-b", "main", folder], check=True)
     _git(folder, "fast-import", "--quiet", stdin=b"".join(_stream(commits, commits // tags)))
     _git(folder, "remote", "add", "origin", "https://github.com/acme/shop.git")
     _git(folder, "reset", "-q", "--hard", "main")
-    # What a clone would have: objects in a pack with an index, references in one file.
+    # As in a clone: objects in a pack with an index, references in one file.
     _git(folder, "gc", "-q")
     return folder
 
@@ -36,18 +36,18 @@ def head(folder: Path) -> str:
     return _git(folder, "rev-parse", "HEAD").decode().strip()
 
 
-def _stream(commits: int, commits_a_tag: int) -> Iterator[bytes]:
+def _stream(commits: int, commits_per_tag: int) -> Iterator[bytes]:
     for number in range(1, commits + 1):
-        who = f"Ada <ada@example.com> {1_600_000_000 + 600 * number} +0000"
+        identity = f"Ada <ada@example.com> {1_600_000_000 + 600 * number} +0000"
         subject = f"{SUBJECTS[number % len(SUBJECTS)]} ({number})\n"
-        yield f"commit refs/heads/main\nmark :{number}\ncommitter {who}\n".encode()
+        yield f"commit refs/heads/main\nmark :{number}\ncommitter {identity}\n".encode()
         yield _data(subject) + _file(f"src/{number % 100}.txt", subject)
         if number == 1:
             yield _file("pyproject.toml", CONFIG)
-        if number % commits_a_tag == commits_a_tag // 2:
-            tag = number // commits_a_tag
+        if number % commits_per_tag == commits_per_tag // 2:
+            tag = number // commits_per_tag
             name = f"v1.{tag // 10}.{tag % 10}"
-            yield f"tag {name}\nfrom :{number}\ntagger {who}\n".encode() + _data(name)
+            yield f"tag {name}\nfrom :{number}\ntagger {identity}\n".encode() + _data(name)
 
 
 def _file(path: str, text: str) -> bytes:

@@ -1,4 +1,4 @@
-"""What the load generator asks for."""
+"""The requests of the load generator."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from itertools import cycle, repeat
 
 @dataclass(frozen=True)
 class Target:
-    """What to ask for, in words that fit into JSON.
+    """A kind of request and its parameters, serializable as JSON. Kinds:
 
-    put: a new token each time, on `series` series in turn; `reuse` as in the query.
-    repeat: the same, always with `token`.
-    peek: GET of these series in turn.
-    version, repeated version: a new token each time, or `token`, under the name `key`.
-    etcd: a conversation each time, see `peers/counting.py`.
-    each: `method` and `path` with SERIES and TOKEN in it replaced by these series in turn, and by
+    put: PUT of a new token each time, to `series` series in turn, with `reuse` in the query.
+    repeat: PUT of `token` each time, to `series` series in turn, with `reuse` in the query.
+    peek: GET of `series` series in turn.
+    version, repeated version: PUT of a new token each time, or of `token`, to the name `key`.
+    etcd: conversations of `peers/etcd_client.py` on `series` series in turn.
+    each: `method` and `path`. SERIES in the path is replaced by `series` series in turn, TOKEN by
     a new token each time.
-    fixed: `method` and `path` as they are.
+    fixed: `method` and `path`, unchanged.
     """
 
     kind: str
@@ -33,7 +33,7 @@ class Target:
 
 
 def requests_of(target: Target) -> Iterator[bytes]:
-    """The endless requests of *target*."""
+    """Iterate endlessly over requests. Raises ValueError if the kind of *target* is unknown."""
     extra = "".join(f"{name}: {value}\r\n" for name, value in target.headers.items())
     head, put_head = (
         f" HTTP/1.1\r\nHost: 127.0.0.1\r\n{length}{extra}\r\n".encode()
@@ -53,27 +53,27 @@ def requests_of(target: Target) -> Iterator[bytes]:
     if target.kind == "repeated version":
         return repeat(f"PUT /v1/versions/{target.key}/{target.token}".encode() + put_head)
     if target.kind == "each":
-        return _each(target, put_head)
+        return _each_series(target, put_head)
     if target.kind == "fixed":
         line = f"{target.method} {target.path}".encode()
         return repeat(line + (head if target.method in ("GET", "HEAD") else put_head))
-    raise ValueError(f"kind {target.kind!r} is none of those above")
+    raise ValueError(f"unknown kind of target: {target.kind!r}")
 
 
-def _each(target: Target, head: bytes) -> Iterator[bytes]:
+def _each_series(target: Target, head: bytes) -> Iterator[bytes]:
     line = f"{target.method} {target.path}".encode() + head
     for number, token in zip(cycle(range(target.series)), new_tokens(), strict=False):
         series = b"%b-%d" % (target.key.encode(), number)
         yield line.replace(b"SERIES", series).replace(b"TOKEN", b"%040x" % token)
 
 
-def _with_new_tokens(starts: list[bytes], end: bytes) -> Iterator[bytes]:
-    for start, token in zip(cycle(starts), new_tokens(), strict=False):
-        yield b"%b%040x%b" % (start, token, end)
+def _with_new_tokens(prefixes: list[bytes], suffix: bytes) -> Iterator[bytes]:
+    for prefix, token in zip(cycle(prefixes), new_tokens(), strict=False):
+        yield b"%b%040x%b" % (prefix, token, suffix)
 
 
 def new_tokens() -> Iterator[int]:
-    """Numbers of 160 bits without end."""
+    """Iterate over random numbers of 160 bits, endlessly."""
     # Seeded by the system: two runs, or two processes, must not send the same tokens.
     bits = random.Random(random.SystemRandom().getrandbits(256)).getrandbits
     while True:

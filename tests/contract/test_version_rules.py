@@ -17,7 +17,13 @@ TEXT = (Path(__file__).parent / "version_rules.md").read_text()
 ROWS = rows(TEXT.replace("MAX", str(INT64_MAX)))
 
 
-@pytest.mark.parametrize("row", ROWS, ids=str)
+# The rules do not know the engine: on MongoDB, a sample shows that its answers are read alike.
+@pytest.mark.parametrize(
+    ("row", "durable_url"),
+    [*((row, "sqlite-file") for row in ROWS), *((row, "mongod") for row in ROWS[::4])],
+    ids=str,
+    indirect=["durable_url"],
+)
 def test_a_rule_holds(row: Row, durable_store: Store) -> None:
     asyncio.run(check(row, durable_store))
 

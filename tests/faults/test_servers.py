@@ -68,7 +68,7 @@ def test_a_second_server_on_the_same_file_stops_and_names_the_file(tmp_path: Pat
             RuntimeError, match="the server ended with 1 before it was ready"
         ) as stop:
             Server(f"sqlite:///{file}")
-        assert f"Another process has {file} open." in str(stop.value)
+        assert f"nother process has {file} open." in str(stop.value)
         assert "Traceback" not in str(stop.value)
         assert Crowd([first.url]).put("key", "token") == 1
     with Server(f"sqlite:///{file}") as successor:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import pytest
 from semver import Version
 
+from faults.tier import WHOLE
 from faults.version_crash import NAME, POINTS, crash, versions_of
 
 # The interrupted request, and the version that its token gets in the end.
@@ -19,6 +21,12 @@ REQUESTS = {
 }
 
 
+def on_both(*cases: tuple[object, ...]) -> list[tuple[object, ...]]:
+    """Return all cases on SQLite, and on MongoDB all in the long tier, otherwise every third."""
+    on_mongodb = cases if WHOLE else cases[::3]
+    return [("sqlite", *case) for case in cases] + [("mongod", *case) for case in on_mongodb]
+
+
 @pytest.fixture
 def started(store_url: str) -> str:
     """The URL of a store with a name at 1.2.57 that has one pre-release."""
@@ -29,9 +37,12 @@ def started(store_url: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "point", ["before the allocation", "after the allocation", "after the record"]
+    ("store_url", "request_", "point"),
+    on_both(
+        *product(REQUESTS, ["before the allocation", "after the allocation", "after the record"])
+    ),
+    indirect=["store_url"],
 )
-@pytest.mark.parametrize("request_", REQUESTS)
 def test_a_retry_gets_one_version_that_no_other_token_gets(
     started: str, request_: str, point: str
 ) -> None:
@@ -51,9 +62,12 @@ def test_a_retry_gets_one_version_that_no_other_token_gets(
 
 
 @pytest.mark.parametrize(
-    "point", ["before the allocation", "after the allocation", "after the record"]
+    ("store_url", "request_", "point"),
+    on_both(
+        *product(REQUESTS, ["before the allocation", "after the allocation", "after the record"])
+    ),
+    indirect=["store_url"],
 )
-@pytest.mark.parametrize("request_", REQUESTS)
 def test_an_immediate_retry_skips_no_version(started: str, request_: str, point: str) -> None:
     crash(started, point, "next", request_)
     with versions_of(started) as versions:
@@ -61,13 +75,14 @@ def test_an_immediate_retry_skips_no_version(started: str, request_: str, point:
 
 
 @pytest.mark.parametrize(
-    ("query", "skipped", "assigned"),
-    [
+    ("store_url", "query", "skipped", "assigned"),
+    on_both(
         ("bump=patch", "1.2.58", ["1.2.59", "1.2.60"]),
         ("bump=minor", "1.3.0", ["1.4.0", "1.5.0"]),
         ("bump=major", "2.0.0", ["3.0.0", "4.0.0"]),
         ("bump=minor&prerelease=rc", "1.3.0-rc.2", ["1.3.0-rc.3", "1.3.0-rc.4"]),
-    ],
+    ),
+    indirect=["store_url"],
 )
 def test_at_most_one_version_is_skipped_without_a_retry(
     started: str, query: str, skipped: str, assigned: list[str]
@@ -78,7 +93,11 @@ def test_at_most_one_version_is_skipped_without_a_retry(
         assert skipped not in versions.records()
 
 
-@pytest.mark.parametrize("point", ["after the record", "after the patch", "after the minor"])
+@pytest.mark.parametrize(
+    ("store_url", "point"),
+    on_both(("after the record",), ("after the patch",), ("after the minor",)),
+    indirect=["store_url"],
+)
 def test_the_next_request_completes_an_interrupted_adoption(started: str, point: str) -> None:
     crash(started, point, "adopt", "2.4.7")
     with versions_of(started) as versions:
@@ -87,7 +106,11 @@ def test_the_next_request_completes_an_interrupted_adoption(started: str, point:
         assert versions.adopt("2.4.7") == "value_would_fall"
 
 
-@pytest.mark.parametrize("point", ["after the record", "after the patch", "after the minor"])
+@pytest.mark.parametrize(
+    ("store_url", "point"),
+    on_both(("after the record",), ("after the patch",), ("after the minor",)),
+    indirect=["store_url"],
+)
 def test_an_interrupted_adoption_can_be_repeated(started: str, point: str) -> None:
     crash(started, point, "adopt", "2.4.7")
     with versions_of(started) as versions:
@@ -105,8 +128,8 @@ def test_an_interrupted_adoption_can_be_repeated(started: str, point: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("bump", "adopted", "response", "version"),
-    [
+    ("store_url", "bump", "adopted", "response", "version"),
+    on_both(
         ("patch", "1.2.57", "value_would_fall", "1.2.58"),
         ("patch", "1.2.58", "1.2.58", "1.2.59"),
         ("patch", "1.2.70", "1.2.70", "1.2.71"),
@@ -118,7 +141,8 @@ def test_an_interrupted_adoption_can_be_repeated(started: str, point: str) -> No
         ("major", "2.0.0", "2.0.0", "3.0.0"),
         ("major", "2.1.0", "2.1.0", "3.0.0"),
         ("major", "2.0.7", "2.0.7", "3.0.0"),
-    ],
+    ),
+    indirect=["store_url"],
 )
 def test_a_value_from_before_a_crash_is_not_used_below_a_later_adoption(
     started: str, bump: str, adopted: str, response: str, version: str

@@ -1,26 +1,29 @@
-"""Whether it stays flat: full stores beside empty ones, request by request in turns."""
+"""The cost of requests to full stores, compared with empty ones."""
 
 import time
 
-from bench import bulk, checkpoints, fill
+from bench import bulk, checkpoints, store_calls
 from bench.measuring import HOT, PEEK, REPEAT, SPREAD, SPREAD_OUT, Bench
 from bench.parts.shapes import warm_up
 from bench.processes import replica_set, resident_mib
-from bench.table import Row
+from bench.table import TableRow
 from bench.targets import Target
 from support.mongod import ReplicaSet
 from support.server import Server
 
 RATE_GOAL = 0.8
-"""Of an empty store's requests a second: each request costs a quarter more at most."""
+"""Minimum requests per second, relative to an empty store: a request costs at most 25% more."""
 
 COST_GOAL = 1.25
-START_SECONDS = 2.0
-MEMORY_MIB = 150
+"""Maximum p50 for a name with many releases, relative to a name with few."""
+
+MAX_START_SECONDS = 2.0
+MAX_MEMORY_MIB = 150
 CACHE_GB = 2.0
-"""Of each member: as much as MongoDB would take by itself of a machine with 5 GB."""
+"""Cache of each member: MongoDB's default on a machine with 5 GB."""
+
 CHECKPOINTS = 15
-"""On each store, of each kind."""
+"""Number of checkpoints per store and set of series."""
 
 
 def run(bench: Bench) -> None:
@@ -38,17 +41,21 @@ def _store(
 ) -> None:
     series = bench.arguments.series
     label = f"{store}, {series:,} series and {entries:,} entries"
-    began = time.monotonic()
+    started = time.monotonic()
     bulk.in_process(urls["full"], series, entries)
-    print(f"(filled in {time.monotonic() - began:.0f} s)", flush=True)
+    print(f"(filled in {time.monotonic() - started:.0f} s)", flush=True)
     with Server(urls["empty"]) as empty:
-        began = time.monotonic()
+        started = time.monotonic()
         with Server(urls["full"]) as full:
-            seconds = time.monotonic() - began
-            bench.table.add(Row(f"{label}: start to listening", seconds, "s", START_SECONDS))
+            seconds = time.monotonic() - started
+            bench.table.add(
+                TableRow(f"{label}: start to listening", seconds, "s", MAX_START_SECONDS)
+            )
             _requests(bench, label, empty, full, nodes)
             used = resident_mib(full.pid)
-            bench.table.add(Row(f"{label}: memory after these", used, "MiB resident", MEMORY_MIB))
+            bench.table.add(
+                TableRow(f"{label}: memory after these", used, "MiB resident", MAX_MEMORY_MIB)
+            )
     _names(bench, store, urls["names"])
 
 
@@ -57,31 +64,33 @@ def _requests(
 ) -> None:
     warm_up(empty)
     warm_up(full)
-    every = Target("put", key="spread", series=bench.arguments.series)
-    for words, base, target in (
+    all_series = Target("put", key="spread", series=bench.arguments.series)
+    for shape, base, target in (
         ("new tokens, one series", HOT, HOT),
         ("new tokens, 10,000 series", SPREAD_OUT, SPREAD_OUT),
-        ("new tokens, all series in turn", SPREAD_OUT, every),
+        ("new tokens, all series in turn", SPREAD_OUT, all_series),
         ("a repeated token", REPEAT, REPEAT),
         ("peek", PEEK, PEEK),
     ):
-        taken = bench.in_turns(
+        measurements = bench.alternate(
             {
-                "empty": bench.ours(empty, base, replica_set=nodes),
-                "full": bench.ours(full, target, replica_set=nodes),
+                "empty": bench.monotron(empty, base, replica_set=nodes),
+                "full": bench.monotron(full, target, replica_set=nodes),
             }
         )
-        bench.against(taken, "full", "empty", f"{label}: {words}", "of an empty one", RATE_GOAL)
+        bench.compare(
+            measurements, "full", "empty", f"{label}: {shape}", "of an empty one", RATE_GOAL
+        )
 
 
 def _checkpoints(bench: Bench, urls: dict[str, str]) -> None:
-    """Where the difference on SQLite is from: pages of the log, moved while nobody is answered."""
-    for words, keys in (("one series", ["bench-0"]), ("10,000 series", _spread(SPREAD))):
+    """The cause of the difference on SQLite: checkpoints, which delay all responses."""
+    for series, keys in (("one series", ["bench-0"]), ("10,000 series", _spread(SPREAD))):
         for name in ("empty", "full"):
-            moved = checkpoints.measure(urls[name], keys, CHECKPOINTS)
-            label = f"SQLite, {name}: moving the log of 512 new tokens, {words}"
-            pages = f"ms, {moved.pages:,.0f} pages, {moved.us_a_token:.0f} µs a token"
-            bench.table.add(Row(label, moved.ms, pages))
+            cost = checkpoints.measure(urls[name], keys, CHECKPOINTS)
+            label = f"SQLite, {name}: checkpoint after 512 new tokens, {series}"
+            unit = f"ms, {cost.pages:,.0f} pages, {cost.us_per_token:.0f} µs a token"
+            bench.table.add(TableRow(label, cost.ms, unit))
 
 
 def _spread(series: int) -> list[str]:
@@ -89,13 +98,15 @@ def _spread(series: int) -> list[str]:
 
 
 def _names(bench: Bench, store: str, url: str) -> None:
-    """Versions of a name that has many, against one that has few, one connection."""
+    """Versions of a name with many releases, compared with a name with few, on one connection."""
     releases = bench.arguments.releases
-    fill.releases_in_process(url, "full", releases)
+    store_calls.create_releases_in_process(url, "full", releases)
     with Server(url) as server:
-        for words, kind in (("a new", "version"), ("a repeated", "repeated version")):
-            taken = bench.in_turns(
-                {key: bench.ours(server, Target(kind, key=key), 1) for key in ("few", "full")}
+        for adjective, kind in (("a new", "version"), ("a repeated", "repeated version")):
+            measurements = bench.alternate(
+                {key: bench.monotron(server, Target(kind, key=key), 1) for key in ("few", "full")}
             )
-            label = f"{store}: {words} version of a name with {releases:,}, one connection: p50"
-            bench.against(taken, "full", "few", label, "of the first's", COST_GOAL, "p50_ms")
+            label = f"{store}: {adjective} version of a name with {releases:,}, one connection: p50"
+            bench.compare(
+                measurements, "full", "few", label, "of a name with few", COST_GOAL, "p50_ms"
+            )

@@ -1,4 +1,4 @@
-"""The service on MongoDB: three nodes and one, one process and two."""
+"""The service on MongoDB: with three nodes and one node, with one process and two."""
 
 from bench.measuring import CONNECTIONS, HOT, PEEK, SPREAD, SPREAD_OUT, Bench
 from bench.parts.shapes import shapes, versions, warm_up
@@ -9,7 +9,7 @@ from support.server import Server
 
 GOALS = {"hot": 0.6}
 VERSION_GOALS = (6.0, 2.5)
-OF_PLAIN_GOAL = 1.2
+PLAIN_UPDATES_GOAL = 1.2
 
 
 def run(bench: Bench) -> None:
@@ -25,22 +25,22 @@ def run(bench: Bench) -> None:
 
 
 def _plain_updates(bench: Bench, server: Server, nodes: ReplicaSet) -> None:
-    """New tokens on many series against the cheapest majority write there could be."""
+    """New tokens in many series, compared with the cheapest possible majority writes."""
     plain = PlainThreads(nodes)
-    taken = bench.in_turns(
+    measurements = bench.alternate(
         {
             "plain": lambda: plain.measure(CONNECTIONS, SPREAD, bench.seconds),
-            "ours": bench.ours(server, SPREAD_OUT, replica_set=nodes),
+            "monotron": bench.monotron(server, SPREAD_OUT, replica_set=nodes),
         }
     )
-    rps = taken.median("plain").rps
+    rps = measurements.median("plain").rps
     unit = f"of {rps:,.0f}/s plain updates by {CONNECTIONS} threads, no HTTP"
     label = f"MongoDB, 3 nodes: new tokens, {SPREAD:,} series"
-    bench.against(taken, "ours", "plain", label, unit, OF_PLAIN_GOAL)
+    bench.compare(measurements, "monotron", "plain", label, unit, PLAIN_UPDATES_GOAL)
 
 
 def _processes(bench: Bench, nodes: ReplicaSet) -> None:
-    """Two processes against one, each with a server of its own on a database of its own."""
+    """A server with two processes, compared with one process, on separate databases."""
     args = ("--processes", "2")
     with (
         Server(nodes.url("single")) as one,
@@ -48,17 +48,19 @@ def _processes(bench: Bench, nodes: ReplicaSet) -> None:
     ):
         warm_up(one)
         warm_up(two)
-        for words, target, goal in (
+        for shape, target, goal in (
             ("new tokens, one series", HOT, 1.0),
             (f"new tokens, {SPREAD:,} series", SPREAD_OUT, 1.0),
             ("peek", PEEK, None),
         ):
-            taken = bench.in_turns(
+            measurements = bench.alternate(
                 {
-                    "one": bench.ours(one, target, replica_set=nodes),
-                    "two": bench.ours(two, target, replica_set=nodes, processes=2),
+                    "one": bench.monotron(one, target, replica_set=nodes),
+                    "two": bench.monotron(two, target, replica_set=nodes, processes=2),
                 }
             )
-            used = taken.median("one").used()
-            label = f"MongoDB, 3 nodes, --processes 2: {words}"
-            bench.against(taken, "two", "one", label, f"of one process (its µs: {used})", goal)
+            cpu_text = measurements.median("one").cpu_text()
+            label = f"MongoDB, 3 nodes, --processes 2: {shape}"
+            bench.compare(
+                measurements, "two", "one", label, f"of one process (its µs: {cpu_text})", goal
+            )

@@ -1,9 +1,12 @@
-"""The service beside what else could count, each durable, each at its best number of callers."""
+"""The service compared with other durable systems that can count.
+
+Each peer is measured with several numbers of callers and compared at its best.
+"""
 
 from contextlib import ExitStack
 from functools import partial
 
-from bench.figures import Taken
+from bench.figures import Measurements
 from bench.measuring import CONNECTIONS, HOT, SPREAD, SPREAD_OUT, Bench
 from bench.parts.shapes import warm_up
 from bench.peers.etcd import Etcd
@@ -12,7 +15,7 @@ from bench.peers.plain import PlainHttp, PlainThreads
 from bench.peers.postgres import Postgres
 from bench.peers.redis import Redis
 from bench.processes import replica_set
-from bench.table import Row
+from bench.table import TableRow
 from support.server import Server
 
 STORES = ("SQLite", "MongoDB")
@@ -51,52 +54,52 @@ def run(bench: Bench) -> None:
             ("one series", HOT, 1, HOT_GOALS, P99_GOAL),
             (f"{SPREAD:,} series", SPREAD_OUT, SPREAD, SPREAD_GOALS, None),
         )
-        for words, target, series, goals, p99_goal in shapes:
+        for shape, target, series, goals, p99_goal in shapes:
             measures = {}
             for store, server in servers.items():
                 mongods = nodes if store == "MongoDB" else None
-                measures[store] = bench.ours(server, target, replica_set=mongods)
+                measures[store] = bench.monotron(server, target, replica_set=mongods)
             for name, peer in peers.items():
                 for callers in CALLERS:
                     measures[f"{name} {callers}"] = partial(
                         peer.measure, callers, series, bench.seconds
                     )
-            _tell(bench, bench.in_turns(measures), words, names, goals, p99_goal)
+            _add_rows(bench, bench.alternate(measures), shape, names, goals, p99_goal)
 
 
-def _tell(
+def _add_rows(
     bench: Bench,
-    taken: Taken,
-    words: str,
+    measurements: Measurements,
+    shape: str,
     names: dict[str, str],
     goals: dict[tuple[str, str], float],
     p99_goal: float | None,
 ) -> None:
     for store in STORES:
-        figures = taken.median(store)
-        label = f"Monotron on {store}, {words}, {CONNECTIONS} connections"
-        bench.table.add(Row(label, figures.rps, "/s", figures=figures))
+        figures = measurements.median(store)
+        label = f"Monotron on {store}, {shape}, {CONNECTIONS} connections"
+        bench.table.add(TableRow(label, figures.rps, "/s", figures=figures))
     for peer, name in names.items():
-        by_callers = {callers: f"{peer} {callers}" for callers in CALLERS}
-        best = max(CALLERS, key=lambda callers: taken.median(by_callers[callers]).rps)
+        measure_names = {callers: f"{peer} {callers}" for callers in CALLERS}
+        best = max(CALLERS, key=lambda callers: measurements.median(measure_names[callers]).rps)
         others = ", ".join(
-            f"{callers}: {taken.median(each).rps:,.0f}"
-            for callers, each in by_callers.items()
+            f"{callers}: {measurements.median(measure).rps:,.0f}"
+            for callers, measure in measure_names.items()
             if callers != best
         )
-        figures = taken.median(by_callers[best])
+        figures = measurements.median(measure_names[best])
         unit = f"/s, best with {_callers(best)} ({others})"
-        bench.table.add(Row(f"{name}, {words}", figures.rps, unit, figures=figures))
+        bench.table.add(TableRow(f"{name}, {shape}", figures.rps, unit, figures=figures))
         for store in STORES:
             goal = goals.get((store, peer))
-            label = f"Monotron on {store} against {name}, {words}"
-            ratio, _ = taken.ratio(store, by_callers[best])
-            bench.table.add(Row(label, ratio, "of its best", goal, True))
+            label = f"Monotron on {store} against {name}, {shape}"
+            ratio, _ = measurements.ratio(store, measure_names[best])
+            bench.table.add(TableRow(label, ratio, "of its best", goal, True))
             for callers in sorted({best, CONNECTIONS}) if p99_goal else ():
-                ratio, _ = taken.ratio(store, by_callers[callers], "p99_ms")
-                theirs = taken.median(by_callers[callers]).p99_ms
-                unit = f"of its p99 with {_callers(callers)} ({theirs:,.1f} ms)"
-                bench.table.add(Row(f"{label}: p99", ratio, unit, p99_goal if goal else None))
+                ratio, _ = measurements.ratio(store, measure_names[callers], "p99_ms")
+                peer_p99 = measurements.median(measure_names[callers]).p99_ms
+                unit = f"of its p99 with {_callers(callers)} ({peer_p99:,.1f} ms)"
+                bench.table.add(TableRow(f"{label}: p99", ratio, unit, p99_goal if goal else None))
 
 
 def _callers(number: int) -> str:

@@ -2,10 +2,10 @@
 
 import statistics
 
-from bench import fill
+from bench import store_calls
 from bench.measuring import HOT, Bench
 from bench.parts.shapes import shapes, versions
-from bench.table import Row
+from bench.table import TableRow
 from support.server import Server
 
 GOALS = {"hot": 0.9, "spread": 0.9, "peek": 0.7}
@@ -22,14 +22,14 @@ def run(bench: Bench) -> None:
 
 
 def _one_connection(bench: Bench, server: Server) -> None:
-    """A client that waits alone: its median answer against commit plus constant handler."""
+    """The median latency of a single client, compared with a commit plus the constant handler."""
     ratios, figures = [], []
     for _ in range(bench.rounds):
-        commit = fill.commit_ms(bench.folder)
+        commit = store_calls.commit_ms(bench.folder)
         constant = bench.constant(HOT, 1)().p50_ms
-        figures.append(bench.ours(server, HOT, 1)())
+        figures.append(bench.monotron(server, HOT, 1)())
         ratios.append(figures[-1].p50_ms / (commit + constant))
     ratio = statistics.median_low(ratios)
     unit = f"of commit and constant handler (last: {commit:.2f} + {constant:.2f} ms)"
     label = "SQLite: new tokens, one connection: p50"
-    bench.table.add(Row(label, ratio, unit, 2.0, figures=figures[ratios.index(ratio)]))
+    bench.table.add(TableRow(label, ratio, unit, 2.0, figures=figures[ratios.index(ratio)]))

@@ -1,4 +1,4 @@
-"""etcd through its JSON gateway, counted on as `counting.py` does."""
+"""etcd with its JSON gateway, and the client of `etcd_client.py`."""
 
 import urllib.request
 from pathlib import Path
@@ -14,7 +14,7 @@ from support.member import free_port, until
 
 
 class Etcd:
-    """One member: no replication to pay for."""
+    """A server with one member, without the cost of replication."""
 
     def __init__(self, folder: Path) -> None:
         self.name = f"etcd {version('etcd', '--version').split()[-1]}, JSON gateway"
@@ -47,7 +47,7 @@ class Etcd:
 
     def _healthy(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self._url}/health", timeout=1) as answer:
-                return b'"true"' in answer.read()
+            with urllib.request.urlopen(f"{self._url}/health", timeout=1) as response:
+                return b'"true"' in response.read()
         except (URLError, OSError):
             return False

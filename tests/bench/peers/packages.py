@@ -1,4 +1,4 @@
-"""Peers from Debian's packages, and the processes that they are."""
+"""Programs of peers: Debian packages and processes."""
 
 import atexit
 import os
@@ -14,18 +14,18 @@ PROGRAMS = {
     "etcd": "etcd-server",
     "postgres": "postgresql-15",
 }
-"""What is needed, and the package that has it."""
+"""Required programs, and the packages that contain them."""
 
 POSTGRES = Path("/usr/lib/postgresql/15/bin")
 
 
 def install() -> None:
-    """Install what is not there; no service of it is started."""
+    """Install missing packages without starting their services."""
     missing = [package for name, package in PROGRAMS.items() if not find(name)]
     if not missing:
         return
     sudo = [] if os.geteuid() == 0 else ["sudo"]
-    # Runlevel 1 is one in which packages start nothing.
+    # Packages start no services in runlevel 1.
     environment = ["env", "RUNLEVEL=1", "DEBIAN_FRONTEND=noninteractive"]
     options = ["-qqy", "--no-install-recommends"]
     for command in (["update", "-qq"], ["install", *options, *missing]):
@@ -35,12 +35,12 @@ def install() -> None:
 
 
 def find(program: str) -> str | None:
-    """Its path, or None."""
+    """The path of a program, or None."""
     return shutil.which(program, path=f"{os.environ['PATH']}:{POSTGRES}")
 
 
 def start(program: str, *arguments: object, log: Path, user: str | None = None) -> subprocess.Popen:
-    """A process that writes to the file *log*."""
+    """Start a process that writes its output to the file *log*."""
     command = [find(program) or program, *map(str, arguments)]
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -50,24 +50,24 @@ def start(program: str, *arguments: object, log: Path, user: str | None = None) 
             stderr=subprocess.STDOUT,
             **as_user(user),
         )
-    atexit.register(_end, process)  # whoever started it may not get as far as stopping it
+    atexit.register(_kill, process)  # the caller may fail before it stops the process
     return process
 
 
 def as_user(user: str | None) -> dict[str, object]:
-    """Options of a process that is not to run as root."""
+    """Options for a process that must not run as root. Empty if this process does not either."""
     if user is None or os.geteuid() != 0:
         return {}
     return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
 
 
-def _end(process: subprocess.Popen) -> None:
+def _kill(process: subprocess.Popen) -> None:
     if process.poll() is None:
         process.kill()
 
 
 def stop(process: subprocess.Popen, seconds: float = 20) -> None:
-    """Ask it to end, and kill it if it does not."""
+    """Terminate a process, and kill it after *seconds*."""
     process.terminate()
     try:
         process.wait(seconds)
@@ -77,20 +77,20 @@ def stop(process: subprocess.Popen, seconds: float = 20) -> None:
 
 
 def version(*command: str) -> str:
-    """The first line of what it says of itself."""
+    """The first line of the output of a version command."""
     program = find(command[0]) or command[0]
-    done = subprocess.run([program, *command[1:]], capture_output=True, text=True, check=True)
-    return done.stdout.splitlines()[0]
+    completed = subprocess.run([program, *command[1:]], capture_output=True, text=True, check=True)
+    return completed.stdout.splitlines()[0]
 
 
 def package_version(package: str) -> str:
-    """As Debian numbers it, without the numbers of its own packaging."""
+    """The upstream version of an installed Debian package."""
     command = ["dpkg-query", "-W", "-f", "${Version}", package]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return said.split(":")[-1].split("-")[0].split("+")[0]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return output.split(":")[-1].split("-")[0].split("+")[0]
 
 
 def ended_children_us() -> float:
-    """Processor time of all children that have ended, in microseconds."""
+    """Processor time of all ended child processes, in microseconds."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return 1e6 * (used.ru_utime + used.ru_stime)

@@ -1,4 +1,4 @@
-"""One `find_one_and_update` a request on the same three nodes, behind a bare Tornado handler."""
+"""Plain MongoDB updates: one `find_one_and_update` per request on the nodes of the service."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ from support.mongod import ReplicaSet
 
 
 class PlainHttp:
-    """The server is `plain_server.py` in a process of its own."""
+    """Updates behind a minimal Tornado handler: `plain_server.py` in a separate process."""
 
     name = "plain find_one_and_update, bare handler"
 
@@ -44,7 +44,7 @@ class PlainHttp:
 
 
 class PlainThreads:
-    """Without HTTP: threads that do nothing else."""
+    """Updates from threads, without HTTP."""
 
     name = "plain find_one_and_update, threads, no HTTP"
 

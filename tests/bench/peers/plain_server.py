@@ -1,4 +1,4 @@
-"""A counter as small as they come: an address of a replica set in, its port out."""
+"""A minimal counter over HTTP. Its argument is the URL of a replica set; it prints its port."""
 
 import asyncio
 import sys
@@ -15,7 +15,7 @@ counters = MongoClient(sys.argv[1], w="majority", maxPoolSize=THREADS)["plainhtt
 threads = ThreadPoolExecutor(THREADS)
 
 
-class Count(RequestHandler):
+class PlainHandler(RequestHandler):
     async def put(self, key: str, token: str) -> None:
         loop = asyncio.get_running_loop()
         value = await loop.run_in_executor(threads, count, key)
@@ -24,15 +24,15 @@ class Count(RequestHandler):
 
 def count(key: str) -> int:
     after = ReturnDocument.AFTER
-    found = counters.find_one_and_update(
+    document = counters.find_one_and_update(
         {"key": key}, {"$inc": {"value": 1}}, upsert=True, return_document=after
     )
-    return found["value"]
+    return document["value"]
 
 
 async def main() -> None:
     counters.create_index("key", unique=True)
-    server = HTTPServer(Application([(r"/v1/series/([^/]*)/([^/]*)", Count)]))
+    server = HTTPServer(Application([(r"/v1/series/([^/]*)/([^/]*)", PlainHandler)]))
     sockets = bind_sockets(0, "127.0.0.1", backlog=1024)
     server.add_sockets(sockets)
     print(sockets[0].getsockname()[1], flush=True)

@@ -1,4 +1,4 @@
-"""The cheapest counter on MongoDB: one `find_one_and_update` a call, from threads."""
+"""The cheapest counter on MongoDB: one `find_one_and_update` per call, from threads."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ from bench.processes import tree_us
 
 
 def updates(url: str, threads: int, series: int, seconds: float, mongods: list[int]) -> Figures:
-    """Majority writes, each thread the next as soon as its last is answered."""
+    """Measure majority writes. Each thread sends the next one after each response."""
     with MongoClient(url, w="majority", maxPoolSize=threads) as client:
         counters = client.get_default_database()["counters"]
         counters.create_index("key", unique=True)
@@ -21,7 +21,7 @@ def updates(url: str, threads: int, series: int, seconds: float, mongods: list[i
 
         def run(thread: int) -> None:
             number = thread
-            while (asked_at := time.monotonic()) < deadline:
+            while (requested_at := time.monotonic()) < deadline:
                 counters.find_one_and_update(
                     {"key": f"spread-{number % series}"},
                     {"$inc": {"value": 1}},
@@ -29,9 +29,9 @@ def updates(url: str, threads: int, series: int, seconds: float, mongods: list[i
                     return_document=pymongo.ReturnDocument.AFTER,
                 )
                 number += threads
-                times[thread].append(1000 * (time.monotonic() - asked_at))
+                times[thread].append(1000 * (time.monotonic() - requested_at))
 
-        running = [threading.Thread(target=run, args=(each,)) for each in range(threads)]
+        running = [threading.Thread(target=run, args=(number,)) for number in range(threads)]
         started, used = time.monotonic(), time.process_time()
         nodes = sum(map(tree_us, mongods))
         for thread in running:
@@ -40,7 +40,7 @@ def updates(url: str, threads: int, series: int, seconds: float, mongods: list[i
             thread.join()
         seconds, used = time.monotonic() - started, time.process_time() - used
         nodes = sum(map(tree_us, mongods)) - nodes
-    taken = sorted(chain.from_iterable(times))
-    count = len(taken)
+    latencies = sorted(chain.from_iterable(times))
+    count = len(latencies)
     cpu = {"threads": 1e6 * used / count, "mongod": nodes / count}
-    return Figures(count / seconds, taken[count // 2], taken[count * 99 // 100], cpu)
+    return Figures(count / seconds, latencies[count // 2], latencies[count * 99 // 100], cpu)

@@ -1,4 +1,4 @@
-"""The original's statements on PostgreSQL, under pgbench: no HTTP, and a client in C."""
+"""The statements of the original system on PostgreSQL, with pgbench: a client in C, no HTTP."""
 
 import subprocess
 from pathlib import Path
@@ -26,14 +26,14 @@ BEGIN;
 SELECT value, token FROM series WHERE account = 1 AND key = 'bench-' || :number FOR UPDATE;
 INSERT INTO series VALUES (1, 'bench-' || :number, 1, CAST(:token AS text))
     ON CONFLICT (account, key) DO UPDATE SET value = series.value + 1, token = excluded.token
-    RETURNING value AS given \\gset
-INSERT INTO history VALUES (1, 'bench-' || :number, :given, CAST(:token AS text));
+    RETURNING value AS assigned \\gset
+INSERT INTO history VALUES (1, 'bench-' || :number, :assigned, CAST(:token AS text));
 COMMIT;
 """
 
 
 class Postgres:
-    """A server on a socket of its own, with the settings that it comes with."""
+    """A server on a separate socket, with default settings."""
 
     def __init__(self, folder: Path) -> None:
         self.name = f"PostgreSQL {version('postgres', '--version').split()[2]}, pgbench, no HTTP"
@@ -52,7 +52,7 @@ class Postgres:
         until(
             lambda: subprocess.run(ready, capture_output=True, check=False).returncode == 0,
             20,
-            "an answer of PostgreSQL",
+            "a response from PostgreSQL",
         )
         self._run("psql", *self._address, "-q", "-c", SCHEMA)
         (self._folder / "script").write_text(STATEMENTS)
@@ -76,25 +76,25 @@ class Postgres:
         ]
         # fmt: on
         server, client = tree_us(self._process.pid), ended_children_us()
-        said = self._run("pgbench", *self._address, *options)
+        output = self._run("pgbench", *self._address, *options)
         cpu = {
             "postgres": tree_us(self._process.pid) - server,
             "pgbench": ended_children_us() - client,
         }
-        (rps,) = (float(line.split()[2]) for line in said.splitlines() if line[:3] == "tps")
+        (rps,) = (float(line.split()[2]) for line in output.splitlines() if line[:3] == "tps")
         times = sorted(
             int(line.split()[2]) / 1000
             for log in self._folder.glob("times.*")
             for line in log.read_text().splitlines()
         )
-        each = {name: used / len(times) for name, used in cpu.items()}
-        return Figures(rps, times[len(times) // 2], times[len(times) * 99 // 100], each)
+        cpu_per_request = {name: used / len(times) for name, used in cpu.items()}
+        return Figures(rps, times[len(times) // 2], times[len(times) * 99 // 100], cpu_per_request)
 
     def _run(self, program: str, *arguments: object) -> str:
         command = [find(program), *map(str, arguments)]
-        done = subprocess.run(
+        completed = subprocess.run(
             command, capture_output=True, text=True, cwd=self._folder, **self._user, check=False
         )
-        if done.returncode:
-            raise RuntimeError(f"{program}: {done.stderr}")
-        return done.stdout
+        if completed.returncode:
+            raise RuntimeError(f"{program}: {completed.stderr}")
+        return completed.stdout

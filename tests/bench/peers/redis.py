@@ -1,4 +1,4 @@
-"""Redis, every write flushed, behind webdis: a script counts unless it knows the token."""
+"""Redis behind webdis, with fsync after each write. A Lua script counts unless the token exists."""
 
 import json
 import subprocess
@@ -13,8 +13,8 @@ from bench.processes import tree_us
 from support.member import free_port, until
 
 SCRIPT = """\
-local given = redis.call('HGET', KEYS[2], ARGV[1])
-if given then return tonumber(given) end
+local assigned = redis.call('HGET', KEYS[2], ARGV[1])
+if assigned then return tonumber(assigned) end
 local value = redis.call('INCR', KEYS[1])
 redis.call('HSET', KEYS[2], ARGV[1], value)
 return value
@@ -22,7 +22,7 @@ return value
 
 
 class Redis:
-    """A server, and webdis in front of it."""
+    """A server behind webdis."""
 
     def __init__(self, folder: Path) -> None:
         self.name = (
@@ -47,7 +47,7 @@ class Redis:
             "verbosity": 1,
             "logfile": str(self._folder / "webdis.log"),
         }
-        until(lambda: self._command("ping") == "PONG", 10, "an answer of Redis")
+        until(lambda: self._command("ping") == "PONG", 10, "a response from Redis")
         (self._folder / "webdis.json").write_text(json.dumps(config))
         self._webdis = start(
             "webdis", self._folder / "webdis.json", log=self._folder / "webdis.out"
@@ -55,7 +55,7 @@ class Redis:
         script = self._command("script", "load", SCRIPT)
         self._path = f"/EVALSHA/{script}/2/SERIES/SERIES:tokens/TOKEN"
         target = Target("each", method="PUT", path=self._path)
-        until(lambda: self._answers(target), 10, "an answer of webdis")
+        until(lambda: self._responds(target), 10, "a response from webdis")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -64,15 +64,15 @@ class Redis:
 
     def measure(self, callers: int, series: int, seconds: float) -> Figures:
         target = Target("each", series, method="PUT", path=self._path)
-        before, counted = self._cpu(), self._counted()
+        before, first_value = self._cpu(), self._value()
         result = load(self._port, target, seconds, callers)
         figures = Figures.of(result, before, self._cpu())
-        # webdis answers 200 to errors of Redis, too.
-        if series == 1 and self._counted() - counted != result.requests:
-            raise RuntimeError(f"Redis counted to {self._counted()} from {counted}: {result}")
+        # webdis responds with 200 to errors of Redis as well.
+        if series == 1 and self._value() - first_value != result.requests:
+            raise RuntimeError(f"Redis counted from {first_value} to {self._value()}: {result}")
         return figures
 
-    def _counted(self) -> int:
+    def _value(self) -> int:
         return int(self._command("get", "bench-0") or 0)
 
     def _cpu(self) -> dict[str, float]:
@@ -82,7 +82,7 @@ class Redis:
         command = ["redis-cli", "-p", str(self._redis_port), *words]
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
-    def _answers(self, target: Target) -> bool:
+    def _responds(self, target: Target) -> bool:
         try:
             load(self._port, target, 0.1, 1)
         except (RuntimeError, subprocess.CalledProcessError):

@@ -1,4 +1,4 @@
-"""Names with many releases, and the cost of a commit, both without HTTP."""
+"""Direct calls of a store, without HTTP: create many releases, and measure a commit."""
 
 import subprocess
 import sys
@@ -15,19 +15,21 @@ from monotron.model.series import ANYBODY, Reuse, SeriesKey
 from monotron.store import Store, open_store
 
 
-def releases_in_process(url: str, name: str, count: int) -> None:
-    """Give a name releases, in a process that ends."""
-    command = [sys.executable, "-m", "bench.fill", url, name, str(count)]
+def create_releases_in_process(url: str, name: str, count: int) -> None:
+    """Create *count* releases of a name in a separate process."""
+    command = [sys.executable, "-m", "bench.store_calls", url, name, str(count)]
     subprocess.run(command, check=True)
 
 
-def fill_releases(store: Store, name: str, count: int) -> None:
-    """Give a name *count* releases on the line 1.0, in records, series and the series' ledger."""
-    product = VersionName(1, name)
-    tokens = _give(store, f"{name}-patch-v1.0", count)
+def create_releases(store: Store, name: str, count: int) -> None:
+    """Create *count* releases on the line 1.0, with records, series and ledger entries."""
+    version_name = VersionName(1, name)
+    tokens = _allocate(store, f"{name}-patch-v1.0", count)
 
     def add(patch: int, token: str) -> None:
-        store.releases.add(Release(product, token, Version(1, 0, patch), "patch", created_at=0))
+        store.releases.add(
+            Release(version_name, token, Version(1, 0, patch), "patch", created_at=0)
+        )
 
     with ThreadPoolExecutor(store.max_concurrency) as executor:
         list(executor.map(add, range(1, count + 1), tokens))
@@ -35,20 +37,20 @@ def fill_releases(store: Store, name: str, count: int) -> None:
 
 
 def commit_ms(folder: Path) -> float:
-    """The median time of a step of the store for one request, on its own."""
+    """The median time in milliseconds of a store call that allocates one token."""
     store = open_store(f"sqlite:///{folder}/commits.db")
     times = []
     for _ in range(1000):
         requests = _requests("bench-0", 1)
-        start = time.perf_counter()
+        started = time.perf_counter()
         store.allocate(requests)
-        times.append(time.perf_counter() - start)
+        times.append(time.perf_counter() - started)
     store.close()
     return 1000 * sorted(times)[len(times) // 2]
 
 
-def _give(store: Store, key: str, count: int) -> list[str]:
-    """Count in a series, and answer the tokens in the order of their values."""
+def _allocate(store: Store, key: str, count: int) -> list[str]:
+    """Allocate *count* new tokens in a series. Returns them in the order of their values."""
     tokens: list[str] = []
     while len(tokens) < count:
         requests = _requests(key, min(count - len(tokens), store.max_batch_size))
@@ -65,6 +67,6 @@ def _requests(key: str, count: int) -> list[AllocationRequest]:
 
 
 if __name__ == "__main__":
-    filled = open_store(sys.argv[1])
-    fill_releases(filled, sys.argv[2], int(sys.argv[3]))
-    filled.close()
+    opened_store = open_store(sys.argv[1])
+    create_releases(opened_store, sys.argv[2], int(sys.argv[3]))
+    opened_store.close()

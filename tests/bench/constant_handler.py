@@ -1,4 +1,4 @@
-"""The yardstick: a constant Tornado `RequestHandler`, as small as they come, in its own process."""
+"""The baseline: a minimal Tornado `RequestHandler` with a constant response."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from tornado.web import Application, RequestHandler
 BODY = b'{"creator_id": 1, "key": "bench-0", "token": "7d4c379588", "value": 1}\n'
 
 
-class Constant(RequestHandler):
+class ConstantHandler(RequestHandler):
     def put(self, *_: str) -> None:
         self.set_header("Content-Type", "application/json")
         self.write(BODY)
@@ -18,7 +18,7 @@ class Constant(RequestHandler):
 
 
 async def main() -> None:
-    server = HTTPServer(Application([(r"/v1/series/([^/]*)(?:/([^/]*))?", Constant)]))
+    server = HTTPServer(Application([(r"/v1/series/([^/]*)(?:/([^/]*))?", ConstantHandler)]))
     sockets = bind_sockets(0, "127.0.0.1", backlog=1024)
     server.add_sockets(sockets)
     print(sockets[0].getsockname()[1], flush=True)
