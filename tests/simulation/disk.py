@@ -39,9 +39,9 @@ class Row(NamedTuple):
     at: float
     account: int
     key: str
-    life: int
+    generation: int
     value: int
-    alive: bool
+    is_active: bool
     fresh: list[tuple[int, str | None]]
 
 
@@ -85,17 +85,19 @@ class Disk:
         rows = self.engine.execute(
             "SELECT generation, account, key, value, is_active FROM series"
         ).fetchall()
-        for life, account, key, value, alive in rows:
-            before = self._known.get(life, (0, -1))
-            if before == (value, alive):
+        for generation, account, key, value, is_active in rows:
+            before = self._known.get(generation, (0, -1))
+            if before == (value, is_active):
                 continue
             fresh = self.engine.execute(
                 "SELECT value, token FROM entries "
                 "WHERE generation = ? AND value > ? ORDER BY value",
-                (life, before[0]),
+                (generation, before[0]),
             ).fetchall()
-            self._known[life] = (value, alive)
-            self.log.append(Row(self.world.now, account, key, life, value, bool(alive), fresh))
+            self._known[generation] = (value, is_active)
+            self.log.append(
+                Row(self.world.now, account, key, generation, value, bool(is_active), fresh)
+            )
 
 
 class Connection:

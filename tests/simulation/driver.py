@@ -125,7 +125,7 @@ class Collection:
     def delete_many(self, condition: Document) -> None:
         def run(_: float) -> Outcome:
             if self._name == "entries":
-                self._replica.delete_life(condition)
+                self._replica.delete_generation(condition)
             return None, *self._written()
 
         self._network.call(f"delete_many in {self._name}", run)

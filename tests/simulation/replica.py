@@ -16,7 +16,7 @@ from simulation.world import World
 
 Document = dict[str, Any]
 DocumentVersions = list[tuple[int, Document | None]]
-LifeOf = tuple[int, str, object]
+GenerationKey = tuple[int, str, object]
 
 
 class Updated(NamedTuple):
@@ -38,8 +38,8 @@ class Replica:
         self._commit_seconds = commit_seconds
         self._stalls = stalls
         self.heads: dict[tuple[int, str], DocumentVersions] = {}
-        self.rows: dict[LifeOf, dict[int, DocumentVersions]] = {}
-        self._tokens: dict[LifeOf, dict[str | None, list[int]]] = {}
+        self.rows: dict[GenerationKey, dict[int, DocumentVersions]] = {}
+        self._tokens: dict[GenerationKey, dict[str | None, list[int]]] = {}
         self._committed_at = [0.0]
         self.applied_at = [0.0]
         self._writes: list[tuple[int, DocumentVersions]] = []
@@ -96,18 +96,18 @@ class Replica:
 
     def insert(self, row: Document) -> bool:
         """Insert a row. Return false if there is one with this value."""
-        life = (row["account"], row["key"], row["generation"])
-        versions = self.rows.setdefault(life, {}).setdefault(int(row["value"]), [])
+        generation = (row["account"], row["key"], row["generation"])
+        versions = self.rows.setdefault(generation, {}).setdefault(int(row["value"]), [])
         if versions and versions[-1][1] is not None:
             return False
         self._write(versions, row)
-        tokens = self._tokens.setdefault(life, {})
+        tokens = self._tokens.setdefault(generation, {})
         tokens.setdefault(row["token"], []).append(int(row["value"]))
         return True
 
-    def delete_life(self, condition: Document) -> None:
-        life = (condition["account"], condition["key"], condition["generation"])
-        for versions in self.rows.get(life, {}).values():
+    def delete_generation(self, condition: Document) -> None:
+        generation = (condition["account"], condition["key"], condition["generation"])
+        for versions in self.rows.get(generation, {}).values():
             if versions and versions[-1][1] is not None:
                 self._write(versions, None)
 
@@ -117,17 +117,17 @@ class Replica:
 
     def find_rows(self, condition: Document, view: int) -> list[Document]:
         """Return rows of one generation, those of a token in descending order."""
-        life = (condition["account"], condition["key"], condition["generation"])
-        rows = self.rows.get(life, {})
-        values = self._values(life, condition)
+        generation = (condition["account"], condition["key"], condition["generation"])
+        rows = self.rows.get(generation, {})
+        values = self._values(generation, condition)
         found = (at(rows.get(value, ()), view) for value in values)
         return [row for row in found if row is not None]
 
-    def _values(self, life: LifeOf, condition: Document) -> Sequence[int]:
+    def _values(self, generation: GenerationKey, condition: Document) -> Sequence[int]:
         if "token" in condition:
-            asked = condition["token"]
-            tokens = sorted(asked["$in"]) if isinstance(asked, dict) else [asked]
-            known = self._tokens.get(life, {})
+            value = condition["token"]
+            tokens = sorted(value["$in"]) if isinstance(value, dict) else [value]
+            known = self._tokens.get(generation, {})
             return [
                 value
                 for token in tokens
@@ -138,7 +138,7 @@ class Replica:
             return [int(value)]
         lowest = int(value.get("$gte", 1))
         highest = int(value.get("$lte", value.get("$lt", 0) - 1))
-        return sorted(each for each in self.rows.get(life, ()) if lowest <= each <= highest)
+        return sorted(each for each in self.rows.get(generation, ()) if lowest <= each <= highest)
 
     def _now(self) -> int:
         # Most writes were committed long ago: search from the last write.

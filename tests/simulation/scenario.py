@@ -197,11 +197,12 @@ class Simulation:
         known = self._truth()
         report.by_truth += known.wrong
         for history in (traffic.history, traffic.mortal):
-            report.by_truth += known.check_answers(history, BASE)
+            report.by_truth += known.check_responses(history, BASE)
         store = self._world.chance.choice(self._servers).store
-        report.by_truth += _said_by(store, {key: lives[-1] for key, lives in known.lives.items()})
-        before = {key: (len(lives), lives[-1].given) for key, lives in known.lives.items()}
-        after = {key: (len(lives), lives[-1].given) for key, lives in self._truth().lives.items()}
+        report.by_truth += _wrong_results(
+            store, {key: generations[-1] for key, generations in known.generations.items()}
+        )
+        before, after = _assigned(known), _assigned(self._truth())
         if before != after:
             report.by_truth.append("a repeated request has changed something")
 
@@ -211,32 +212,47 @@ class Simulation:
         return truth.of_replica(self._world, self._replica, self._traffic.restarted)
 
 
-def _said_by(store: Store, lives: dict[str, truth.Life]) -> Iterator[str]:
+def _assigned(known: truth.Truth) -> dict[str, tuple[int, dict[int, str | None]]]:
+    """The number of generations of each series, and the values of its last generation."""
+    return {
+        key: (len(generations), generations[-1].assigned)
+        for key, generations in known.generations.items()
+    }
+
+
+def _wrong_results(store: Store, generations: dict[str, truth.Generation]) -> Iterator[str]:
     """Yield results of a store that contradict its rows."""
-    peeked = store.peek([_series(key) for key in lives])
-    for (key, life), entry in zip(lives.items(), peeked, strict=True):
-        current = Entry(ACCOUNT, key, life.given[life.value], life.value) if life.alive else None
+    peeked = store.peek([_series(key) for key in generations])
+    for (key, generation), entry in zip(generations.items(), peeked, strict=True):
+        current = (
+            Entry(ACCOUNT, key, generation.assigned[generation.value], generation.value)
+            if generation.exists
+            else None
+        )
         if entry != current:
             yield f"{key} is at {current}, and a server returns {entry}"
         page = store.ledger_page(_series(key), None, 1000)
         rows = [] if page is None else [(each.entry.value, each.entry.token) for each in page]
-        if rows != sorted(life.given.items(), reverse=True) or (page is None) == life.alive:
-            yield f"the ledger of {key} is {rows}, and {life.given} was assigned"
-        oldest = min(life.values().items(), key=lambda each: each[1], default=None)
+        if (
+            rows != sorted(generation.assigned.items(), reverse=True)
+            or (page is None) == generation.exists
+        ):
+            yield f"the ledger of {key} is {rows}, and {generation.assigned} was assigned"
+        oldest = min(generation.values().items(), key=lambda each: each[1], default=None)
         if oldest and store.entry(_series(key), oldest[0]) != Entry(ACCOUNT, key, *oldest):
             yield f"{key} has lost {oldest}"
     results = {
         (key, token): Allocation(Entry(ACCOUNT, key, token, value), reused=True)
-        for key, life in lives.items()
-        for token, value in life.values().items()
+        for key, generation in generations.items()
+        for token, value in generation.values().items()
     }
     repeats = [AllocationRequest(_series(key), token, Reuse.ANY, ANYBODY) for key, token in results]
     for first in range(0, len(repeats), store.max_batch_size):
         batch = repeats[first : first + store.max_batch_size]
-        for request, answer in zip(batch, store.allocate(batch), strict=True):
+        for request, result in zip(batch, store.allocate(batch), strict=True):
             expected = results[request.series.key, request.token]
-            if answer != expected:
-                yield f"the result was {expected}, and is now {answer}"
+            if result != expected:
+                yield f"the result was {expected}, and is now {result}"
 
 
 def _series(key: str) -> SeriesKey:

@@ -89,12 +89,12 @@ class Traffic:
         tokens = [f"past.{number}" for number in range(self.habits.past)]
         puts = [self.record(key).put(key, token, reuse) for token in tokens]
         series = SeriesKey(ACCOUNT, key)
-        given = store.allocate(
+        results = store.allocate(
             [AllocationRequest(series, each, Reuse(reuse), ANYBODY) for each in tokens]
         )
-        for put, answer in zip(puts, given, strict=True):
-            assert isinstance(answer, Allocation)
-            self.record(key).answered(put, answer.entry.value, answer.reused)
+        for put, result in zip(puts, results, strict=True):
+            assert isinstance(result, Allocation)
+            self.record(key).answered(put, result.entry.value, result.reused)
         self.tokens[key] = tokens
 
     def record(self, key: str) -> History:
@@ -191,20 +191,20 @@ class Caller:
         if not server.put(put.key, put.token, put.reuse, reply):
             self._traffic.record(put.key).refused(put)
 
-    def _answer(self, attempt: int, put: Put, given: Any, error: BaseException | None) -> None:
+    def _answer(self, attempt: int, put: Put, result: Any, error: BaseException | None) -> None:
         chance = self._chance
         if chance.random() >= self._traffic.weather.answer_lost:
-            self._world.at(chance.expovariate(300), self._hear, attempt, put, given, error)
+            self._world.at(chance.expovariate(300), self._hear, attempt, put, result, error)
 
-    def _hear(self, attempt: int, put: Put, given: Any, error: BaseException | None) -> None:
+    def _hear(self, attempt: int, put: Put, result: Any, error: BaseException | None) -> None:
         if attempt != self._attempt:
             return
         self._attempt += 1
         traffic = self._traffic
         record = traffic.record(put.key)
-        self._world.note(f"{self._name} requested {put.key} {put.token}: {given or error!r}")
+        self._world.note(f"{self._name} requested {put.key} {put.token}: {result or error!r}")
         if error is None:
-            record.answered(put, self._value(put.key, given.entry.value), given.reused)
+            record.answered(put, self._value(put.key, result.entry.value), result.reused)
             self._rest(self.next)
             return
         if isinstance(error, InternalError) or not isinstance(error, MonotronError):

@@ -21,20 +21,20 @@ from simulation.world import World
 
 
 @dataclass(slots=True)
-class Life:
+class Generation:
     """The values that a series assigned until it was deleted."""
 
-    height: int
+    high_water_mark: int
     """The high-water mark at its start."""
     value: int
-    given: dict[int, str | None] = field(default_factory=dict)
+    assigned: dict[int, str | None] = field(default_factory=dict)
     at: dict[int, float] = field(default_factory=dict)
     """When each value was applied, before or after its commit."""
-    alive: bool = False
+    exists: bool = False
 
     def values(self) -> dict[str, int]:
         """The latest value of each token."""
-        return {token: value for value, token in self.given.items() if token is not None}
+        return {token: value for value, token in self.assigned.items() if token is not None}
 
 
 class Truth:
@@ -44,97 +44,108 @@ class Truth:
         """*restarted*: the series that a delete with restart was requested for."""
         self._restarted = restarted
         self._ids: dict[str, object] = {}
-        self.lives: dict[str, list[Life]] = {}
+        self.generations: dict[str, list[Generation]] = {}
         self.wrong: list[str] = []
 
     def step(
         self,
         key: str,
-        life: object,
+        generation_id: object,
         value: int,
         fresh: list[tuple[int, str | None]],
         at: float,
         *,
-        alive: bool,
+        exists: bool,
     ) -> None:
         """Record a commit that assigned *fresh*, after which the series was at *value*."""
-        lives = self.lives.setdefault(key, [])
-        if self._ids.get(key) != life:
-            height = value - len(fresh) if not lives and None not in dict(fresh).values() else 0
-            if lives:
-                height = value
-                if alive:
+        generations = self.generations.setdefault(key, [])
+        if self._ids.get(key) != generation_id:
+            high_water_mark = (
+                value - len(fresh) if not generations and None not in dict(fresh).values() else 0
+            )
+            if generations:
+                high_water_mark = value
+                if exists:
                     self.wrong.append(f"{key} returned to another generation at {value}")
-                if value != lives[-1].value and (value or key not in self._restarted):
-                    self.wrong.append(f"{key} was deleted at {lives[-1].value} and kept {value}")
-            if height and not lives:
-                self.wrong.append(f"{key} starts with {height + 1}")
-            self._ids[key] = life
-            lives.append(Life(height, height))
-        self._give(key, lives[-1], value, fresh, at)
-        lives[-1].alive = alive
+                if value != generations[-1].value and (value or key not in self._restarted):
+                    self.wrong.append(
+                        f"{key} was deleted at {generations[-1].value} and kept {value}"
+                    )
+            if high_water_mark and not generations:
+                self.wrong.append(f"{key} starts with {high_water_mark + 1}")
+            self._ids[key] = generation_id
+            generations.append(Generation(high_water_mark, high_water_mark))
+        self._assign(key, generations[-1], value, fresh, at)
+        generations[-1].exists = exists
 
-    def _give(
-        self, key: str, life: Life, value: int, fresh: list[tuple[int, str | None]], at: float
+    def _assign(
+        self,
+        key: str,
+        generation: Generation,
+        value: int,
+        fresh: list[tuple[int, str | None]],
+        at: float,
     ) -> None:
-        known = set(life.given.values()) - {None}
+        known = set(generation.assigned.values()) - {None}
         for number, token in fresh:
-            if number != life.value + 1 and token is not None:
-                self.wrong.append(f"{key} assigned {number} after {life.value}")
-            if number in life.given or number < life.value:
+            if number != generation.value + 1 and token is not None:
+                self.wrong.append(f"{key} assigned {number} after {generation.value}")
+            if number in generation.assigned or number < generation.value:
                 self.wrong.append(f"{key} assigned {number} again, to {token!r}")
             if token in known and not key.isupper():
                 self.wrong.append(f"{key} assigned another value to {token!r}: {number}")
             known.add(token)
-            life.given[number], life.at[number] = token, at
-            life.value = number
-        if value != life.value or type(value) is not int or not 0 <= value <= INT64_MAX:
-            self.wrong.append(f"{key} is at {value!r}, and assigned {life.value} last")
+            generation.assigned[number], generation.at[number] = token, at
+            generation.value = number
+        if value != generation.value or type(value) is not int or not 0 <= value <= INT64_MAX:
+            self.wrong.append(f"{key} is at {value!r}, and assigned {generation.value} last")
 
-    def check_answers(self, history: History, base: dict[str, int]) -> Iterator[str]:
+    def check_responses(self, history: History, base: dict[str, int]) -> Iterator[str]:
         """Yield responses to callers that contradict the rows."""
         new: set[tuple[str, int, float]] = set()
         for put in history.puts:
             if put.value is None:
                 continue
             value = put.value + base.get(put.key, 0)
-            found = [
-                life.at[value]
-                for life in self.lives.get(put.key, ())
-                if life.given.get(value, ...) == put.token
+            applied_at = [
+                generation.at[value]
+                for generation in self.generations.get(put.key, ())
+                if generation.assigned.get(value, ...) == put.token
             ]
-            if not found:
-                yield f"{put.key} answered {put.token!r} with {value}, which it never had"
+            if not applied_at:
+                yield f"{put.key} returned {value} for {put.token!r}, which it never assigned"
             elif not put.reused:
-                now = [at for at in found if put.called <= at <= put.returned]
+                now = [at for at in applied_at if put.called <= at <= put.returned]
                 if not now:
                     yield f"{put.key} reported the older {value} of {put.token!r} as new"
-                elif (put.key, value, now[0]) in new and len(found) == 1:
+                elif (put.key, value, now[0]) in new and len(applied_at) == 1:
                     yield f"{put.key} reported {value} of {put.token!r} as new twice"
                 else:
                     new.add((put.key, value, now[0]))
         attempts = Counter((put.key, put.token) for put in history.puts if not put.refused)
         for key in history.series():
-            given = Counter(
-                token for life in self.lives.get(key, ()) for token in life.given.values()
+            assigned = Counter(
+                token
+                for generation in self.generations.get(key, ())
+                for token in generation.assigned.values()
             )
-            for token, times in given.items():
+            for token, times in assigned.items():
                 if token is not None and times > attempts[key, token]:
-                    asked = attempts[key, token]
-                    yield f"{key} assigned {times} values to {token!r} for {asked} requests"
+                    requests = attempts[key, token]
+                    yield f"{key} assigned {times} values to {token!r} for {requests} requests"
         for peek in history.peeks:
             value = peek.value + base.get(peek.key, 0)
-            lives = self.lives.get(peek.key, ())
+            generations = self.generations.get(peek.key, ())
             if peek.token is not None and not any(
-                life.given.get(value) == peek.token for life in lives
+                generation.assigned.get(value) == peek.token for generation in generations
             ):
-                yield f"{peek.key} showed {peek.token!r} at {value}, which it never had"
+                yield f"{peek.key} returned {peek.token!r} at {value}, which it never assigned"
 
 
 def of_disk(disk: Disk, restarted: set[str]) -> Truth:
     truth = Truth(restarted)
     for row in disk.log:
-        truth.step(row.key, row.life, row.value, row.fresh, row.at, alive=row.alive)
+        truth.step(row.key, row.generation, row.value, row.fresh, row.at, exists=row.is_active)
     return truth
 
 
@@ -146,7 +157,7 @@ def of_replica(world: World, replica: Replica, restarted: set[str]) -> Truth:
         for index, head in versions:
             assert head is not None
             if before is not None and head["stamp"] == before["stamp"]:
-                continue  # a mark was left on it
+                continue  # only a mark was added
             if before is not None:
                 truth.wrong += _unsealed(replica, (account, key), before, head, index)
             _step(truth, key, before, head, replica.applied_at[index])
@@ -165,11 +176,11 @@ def _step(truth: Truth, key: str, before: Document | None, head: Document, at: f
         first = value - len(batch) + 1
         above = int(before["value"]) if same and before is not None else first - 1
         fresh = [(number, token) for number, token in enumerate(batch, first) if number > above]
-        given = truth.lives[key][-1].given if same else {}
+        assigned = truth.generations[key][-1].assigned if same else {}
         for number, token in enumerate(batch, first):
-            if number <= above and given.get(number, ...) != token:
+            if number <= above and assigned.get(number, ...) != token:
                 truth.wrong.append(f"{key} carries {token!r} at {number} in its batch")
-    truth.step(key, head["generation"], value, fresh, at, alive=bool(batch))
+    truth.step(key, head["generation"], value, fresh, at, exists=bool(batch))
 
 
 def _integer(value: Any) -> Any:
@@ -199,8 +210,8 @@ def _ledger_against_head(
     replica: Replica, name: tuple[int, str], head: Document, truth: Truth
 ) -> Iterator[str]:
     """Yield rows of the last generation that contradict its heads."""
-    given = truth.lives[name[1]][-1].given
+    assigned = truth.generations[name[1]][-1].assigned
     for value, versions in replica.rows.get((*name, head["generation"]), {}).items():
         for _, row in versions:
-            if row is not None and given.get(value, ...) != row["token"]:
+            if row is not None and assigned.get(value, ...) != row["token"]:
                 yield f"the ledger of {name[1]} has {row['token']!r} at {value}"
