@@ -3,7 +3,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 LOCK := .ci/requirements.txt
 RUNNERS := gitlab-ci-local@4.73.0
-PACKAGES := rsync busybox nginx-light gcc libc6-dev
+PACKAGES := curl rsync busybox nginx-light gcc libc6-dev
 
 # Tests start hundreds of processes. Each of them would compile every module that it imports.
 unexport PYTHONDONTWRITEBYTECODE
@@ -80,7 +80,7 @@ endif
 
 .venv/.installed-runners: .venv/.installed-test Makefile
 	@command -v npm >/dev/null || { echo "make test needs Node.js 20 with npm. Install it, then retry." >&2; exit 1; }
-	@missing=; for tool in rsync busybox nginx cc; do \
+	@missing=; for tool in curl rsync busybox nginx cc; do \
 		PATH="$$PATH:/usr/sbin" command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory setup-runners; \
 	elif [ -n "$$missing" ]; then \

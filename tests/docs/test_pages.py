@@ -104,6 +104,11 @@ class TestContributing:
         for target in re.findall(r"^([a-z-]+):.*## ", page("Makefile"), re.MULTILINE):
             assert any(f"`make {target}`" in cell for cell in documented), target
 
+    def test_only_setup_runners_uses_sudo(self) -> None:
+        rules = re.split(r"\n(?=\S+.*:)", page("Makefile"))
+        with_sudo = [rule for rule in rules if re.search(r"(?<!uses )\bsudo\b", rule)]
+        assert [rule.partition(":")[0] for rule in with_sudo] == ["setup-runners"]
+
 
 def layout() -> list[Path]:
     """Return the paths in the directory tree of CONTRIBUTING.md."""
