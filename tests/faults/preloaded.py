@@ -14,7 +14,9 @@ def library(source: str) -> Path:
     """Compile the library for LD_PRELOAD, once per process."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
-        raise RuntimeError("these faults need a C compiler: apt-get install gcc libc6-dev")
+        raise RuntimeError(
+            "The C compiler is missing. Install it, for example with make setup-runners."
+        )
     file = Path(__file__).with_name(source)
     made = Path(tempfile.mkdtemp(prefix="monotron-preloaded-"), f"{file.stem}.so")
     flags = ["-O2", "-Wall", "-Werror", "-shared", "-fPIC"]

@@ -37,7 +37,7 @@ def find_nginx() -> str:
     path = f"{os.environ.get('PATH', '')}:/usr/sbin"
     if program := shutil.which("nginx", path=path):
         return program
-    raise RuntimeError("nginx is missing. Install it (Debian: apt install nginx-light).")
+    raise RuntimeError("nginx is missing. Install it, for example with make setup-runners.")
 
 
 @dataclass(frozen=True)

@@ -20,18 +20,20 @@ POSTGRES = Path("/usr/lib/postgresql/15/bin")
 
 
 def install() -> None:
-    """Install missing packages without starting their services."""
+    """Install missing packages as root, without starting their services.
+
+    Raises RuntimeError if packages are missing and the user is not root.
+    """
     missing = [package for name, package in PROGRAMS.items() if not find(name)]
     if not missing:
         return
-    sudo = [] if os.geteuid() == 0 else ["sudo"]
+    if os.geteuid() != 0:
+        raise RuntimeError(f"Peers are missing. Install these packages: {' '.join(missing)}.")
     # Packages start no services in runlevel 1.
     environment = ["env", "RUNLEVEL=1", "DEBIAN_FRONTEND=noninteractive"]
     options = ["-qqy", "--no-install-recommends"]
     for command in (["update", "-qq"], ["install", *options, *missing]):
-        subprocess.run(
-            [*sudo, *environment, "apt-get", *command], stdout=subprocess.DEVNULL, check=True
-        )
+        subprocess.run([*environment, "apt-get", *command], stdout=subprocess.DEVNULL, check=True)
 
 
 def find(program: str) -> str | None:
