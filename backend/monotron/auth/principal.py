@@ -59,7 +59,7 @@ class Principal:
             )
 
     def effective_prefix(self, prefix: str) -> str:
-        """The prefix that limits a list if *prefix* is requested. Raises Forbidden."""
+        """The narrower of the principal's prefix and the requested *prefix*. Raises Forbidden."""
         if self.prefix.startswith(prefix):
             return self.prefix
         self.require_name(prefix)

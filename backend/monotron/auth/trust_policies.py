@@ -101,7 +101,8 @@ class TrustPolicies:
         return bool(await self._executor.run(self._records.page, "trust", None, "", 1))
 
     async def principals(self, identity: Identity) -> tuple[Principal, ...]:
-        """One principal for each account that trusts the job. Raises Unauthenticated if none does.
+        """The principals of a CI job, one per account that trusts it. Raises Unauthenticated if
+        no account does.
 
         The scopes of several matching trust policies of an account are combined if they have the
         same prefix. If they have different prefixes, the first trust policy applies.
@@ -109,7 +110,7 @@ class TrustPolicies:
         principals: dict[int, Principal] = {}
         mismatches = []
         for policy in [*self._configured, *await self._all()]:
-            mismatch = policy.rule.mismatch(identity, policy.label)
+            mismatch = policy.rule.mismatch(identity, policy.description_in_errors)
             if mismatch is not None:
                 mismatches.append(mismatch)
                 continue
@@ -167,7 +168,7 @@ def _check_permissions(by: Principal, policy: TrustPolicy) -> None:
     if missing := parse_scopes(policy.scopes) - by.scopes:
         raise Forbidden(
             f"These credentials cannot grant scopes that they do not have: "
-            f"{', '.join(format_scopes(missing))}."
+            f"{', '.join(format_scopes(missing))}. Request fewer scopes, or use other credentials."
         )
     if not policy.prefix.startswith(by.prefix):
         raise Forbidden(

@@ -27,12 +27,12 @@ class TrustPolicy:
     description: str | None = None
 
     @property
-    def label(self) -> str:
-        """The trust policy's designation in errors."""
+    def description_in_errors(self) -> str:
+        """How errors refer to this trust policy: `trust 3`."""
         return "a trust in the config file" if self.id is None else f"trust {self.id}"
 
     def body(self) -> dict[str, Any]:
-        """The JSON form that `parse_trust_policy` reads."""
+        """The trust policy as JSON, which `parse_trust_policy` reads."""
         body: dict[str, Any] = {**rule_json(self.rule), "scopes": list(self.scopes)}
         if self.prefix:
             body["prefix"] = self.prefix
