@@ -254,8 +254,8 @@ def _bind(settings: Settings) -> list[socket.socket]:
         return bind_sockets(port, host, backlog=1024)
     except OSError as error:
         raise StartupError(
-            f"Cannot listen on {host}:{port}: {error.strerror}. Set another address with --listen; "
-            "port 0 selects a free port."
+            f"Cannot listen on {host}:{port}: {error.strerror}. Set another address with --listen. "
+            "Port 0 selects a free port."
         ) from error
 
 

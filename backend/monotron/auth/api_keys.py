@@ -155,8 +155,8 @@ def _check_permissions(by: Principal, account: int, spec: ApiKeySpec, now: int) 
     scopes = parse_scopes(spec.scopes)
     if account != FIRST_ACCOUNT and any(scope.endswith(":system") for scope in scopes):
         raise InvalidRequest(
-            f"Scopes on `system` are reserved for API keys of account {FIRST_ACCOUNT}, because "
-            "they apply to all accounts."
+            f"Only API keys of account {FIRST_ACCOUNT} can have scopes on `system`. They apply to "
+            "all accounts. Omit these scopes, or use that account."
         )
     if spec.expires_at is not None and spec.expires_at <= now:
         raise InvalidRequest("`expires_at` is in the past. Use a later time, or omit it.")

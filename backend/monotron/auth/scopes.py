@@ -56,8 +56,8 @@ def check_scope_list(texts: Sequence[object]) -> tuple[str, ...]:
     checked = tuple(text for text in texts if isinstance(text, str))
     if len(checked) > MAX_SCOPE_TEXTS or any(len(text) > MAX_SCOPE_CHARACTERS for text in checked):
         raise InvalidRequest(
-            f"A list of scopes has at most {MAX_SCOPE_TEXTS} items of at most "
-            f"{MAX_SCOPE_CHARACTERS} characters. Combine the operations of each resource."
+            f"The list of scopes is too long. It may have {MAX_SCOPE_TEXTS} items of "
+            f"{MAX_SCOPE_CHARACTERS} characters each. Combine the operations of each resource."
         )
     return checked
 

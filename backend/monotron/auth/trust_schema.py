@@ -55,8 +55,8 @@ def parse_trust_policy(body: object, account: int, issuers: Sequence[Issuer]) ->
     listed = body.get("scopes")
     if not isinstance(listed, list) or not listed:
         raise InvalidRequest(
-            'A trust requires `scopes`, a list such as ["read,write:series"]: the permissions of '
-            "the job."
+            'A trust requires `scopes`, a list such as ["read,write:series"]. They are the '
+            "permissions of the job."
         )
     scopes = check_scope_list(listed)
     if any(not scope.endswith(":series") for scope in parse_scopes(scopes)):

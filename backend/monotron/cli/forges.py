@@ -218,7 +218,7 @@ def _repository(document: dict[str, Any], name: str, member: str, owner: object)
     owner_id = owner.get("id") if isinstance(owner, dict) else None
     if not _is_id(document.get("id")) or not _is_id(owner_id):
         raise Failure(
-            f"the response for {name} lacks the ids of the repository or its owner",
+            f"the response for {name} lacks the ids of repository or owner",
             "check the URL, or pass the ids",
         )
     default = branch if isinstance(branch, str) and branch else None

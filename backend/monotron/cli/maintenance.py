@@ -225,7 +225,7 @@ def _check_is_backup(backup: Path) -> None:
     wal = Path(f"{backup}-wal")
     if wal.exists() and wal.stat().st_size:
         raise Failure(
-            f"{backup} is the file of a server, not a backup: {wal} contains its newest entries",
+            f"{backup} is the file of a server, not a backup. {wal} contains its newest entries",
             "stop that server, or create a copy with `monotron backup`",
         )
 

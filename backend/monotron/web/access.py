@@ -57,8 +57,8 @@ class AccessControl:
         open_to_all = self._authenticator.open_to_all
         if open_to_all and not is_loopback_host(request.host):
             raise errors.InvalidHost(
-                "Without credentials this server only answers requests for localhost (protection "
-                "against DNS rebinding). Use http://127.0.0.1, or set a root key to serve other "
+                "Without credentials this server only answers requests for localhost. This "
+                "protects against DNS rebinding. Use http://127.0.0.1, or set a root key to serve other "
                 "host names."
             )
         if request.method == "POST" and "Origin" in request.headers:

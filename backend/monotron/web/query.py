@@ -66,7 +66,7 @@ def _name(text: str) -> str:
 
 def _variable_prefix(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,63}", text):
-        raise ValueError("a letter or `_`, followed by at most 63 letters, digits or `_`")
+        raise ValueError("a letter or `_` and up to 63 letters, digits or `_`")
     return text
 
 
@@ -74,7 +74,8 @@ def _bump(text: str) -> Bump:
     if text not in BUMPS:
         raise InvalidBump(
             f"Unknown bump `{text[:64]}`.{_did_you_mean(text.lower(), BUMPS)} Use `major`, `minor` "
-            "or `patch`; `final` to promote a pre-release; `auto` to decide from commit messages."
+            "or `patch`, `final` to promote a pre-release, or `auto` to decide from commit "
+            "messages."
         )
     return text
 

@@ -33,8 +33,8 @@ from support.server import Client
         (
             "PUT",
             "/v1/versions/web/T?bump=Minor",
-            "Unknown bump `Minor`. Did you mean `minor`? Use `major`, `minor` or `patch`; `final` "
-            "to promote a pre-release; `auto` to decide from commit messages.",
+            "Unknown bump `Minor`. Did you mean `minor`? Use `major`, `minor` or `patch`, `final` "
+            "to promote a pre-release, or `auto` to decide from commit messages.",
         ),
         (
             "PUT",

@@ -80,8 +80,8 @@ def check_claims(claims: Mapping[str, Any], issuer: Issuer, audience: str, now: 
     jti = claims["jti"]
     if not isinstance(jti, str) or not re.fullmatch(r"[!-~]{1,256}", jti):
         raise Unauthenticated(
-            "The identity token's 'jti' must be a string of 1 to 256 printable ASCII characters. "
-            "Configure its issuer to set a unique one in every token."
+            "The identity token's 'jti' is invalid. It must be a string of 1 to 256 printable "
+            "ASCII characters. Configure its issuer to set a unique one in every token."
         )
     return Identity(
         issuer=issuer.url,
@@ -106,8 +106,8 @@ def _check_times(claims: Mapping[str, Any], max_age_seconds: int | None, time: f
     nbf: int = claims["nbf"]
     if not 0 < exp - iat <= MAX_LIFETIME_SECONDS:
         raise Unauthenticated(
-            "The identity token's 'exp' must be at most 24 h after its 'iat'. Configure its issuer "
-            "to create tokens with a shorter lifetime."
+            "The identity token's lifetime, 'iat' to 'exp', must be at most 24 h. Configure its "
+            "issuer to create tokens with a shorter lifetime."
         )
     for name, start in (("iat", iat), ("nbf", nbf)):
         if start > now + LEEWAY_SECONDS:

@@ -97,14 +97,14 @@ def _parse_claims(kind: str, body: object) -> dict[str, tuple[str, ...]]:
 def _parse_events(provider: Provider, body: object) -> tuple[str, ...]:
     if not isinstance(body, list | tuple) or len(body) > MAX_VALUES:
         raise InvalidRequest(
-            f"`allow_events` must be a list of at most {MAX_VALUES} events, for example "
+            f"`allow_events` must be a list of at most {MAX_VALUES} events. Example: "
             '["pull_request"].'
         )
     for event in body:
         if provider.event_claim is None:
             raise InvalidRequest(
                 "`allow_events` is not supported for this issuer. It is unknown which of its "
-                "claims is the event: restrict that claim in `claims` instead."
+                "claims is the event. Restrict that claim in `claims` instead."
             )
         if not isinstance(event, str) or not _EVENT.fullmatch(event):
             raise InvalidRequest(
