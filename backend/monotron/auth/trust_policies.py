@@ -75,11 +75,13 @@ class TrustPolicies:
         """
         read = partial(self._records.page, "trust", account, _row_name(after))
         rows, next_after = await self._executor.run(page_of, read, limit, lambda row: int(row.name))
-        listed: list[tuple[int | None, dict[str, Any]]] = []
+        policies: list[tuple[int | None, dict[str, Any]]] = []
         if after == 0:
-            listed += [(None, each.body()) for each in self._configured if each.account == account]
-        listed += [(int(row.name), row.body) for row in rows]
-        return listed, next_after
+            policies += [
+                (None, each.body()) for each in self._configured if each.account == account
+            ]
+        policies += [(int(row.name), row.body) for row in rows]
+        return policies, next_after
 
     async def of_account(self, account: int, id: int) -> dict[str, Any]:
         """The body of a trust policy. Raises TrustNotFound unless the account has it."""

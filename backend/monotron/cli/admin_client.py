@@ -100,12 +100,12 @@ class AdminClient(Client):
             query = {"limit": str(self._page_size), **({"after": after} if after else {})}
             response = self.request("GET", f"{path}?{urlencode(query)}")
             page = response.json()
-            listed = page.get(name) if isinstance(page, dict) else None
-            if not isinstance(listed, list):
+            items = page.get(name) if isinstance(page, dict) else None
+            if not isinstance(items, list):
                 raise self.foreign_response(response)
-            if not all(isinstance(each, dict) and is_valid(each) for each in listed):
+            if not all(isinstance(each, dict) and is_valid(each) for each in items):
                 raise self.foreign_response(response)
-            documents += listed
+            documents += items
             previous, after = after, page.get("next")
             if after is None:
                 return documents

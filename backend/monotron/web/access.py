@@ -58,8 +58,8 @@ class AccessControl:
         if open_to_all and not is_loopback_host(request.host):
             raise errors.InvalidHost(
                 "Without credentials this server only answers requests for localhost. This "
-                "protects against DNS rebinding. Use http://127.0.0.1, or set a root key to serve other "
-                "host names."
+                "protects against DNS rebinding. Use http://127.0.0.1, or set a root key to serve "
+                "other host names."
             )
         if request.method == "POST" and "Origin" in request.headers:
             # Browsers send POST to other hosts without a preflight, and no other writing method.

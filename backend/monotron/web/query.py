@@ -223,9 +223,9 @@ def _parse(cls: type[Query], text: str) -> Query:
 
 
 def _unknown(name: str, allowed: tuple[str, ...]) -> str:
-    listed = ", ".join(f"`{each}`" for each in allowed)
+    names = ", ".join(f"`{each}`" for each in allowed)
     suggestion = _did_you_mean(name, allowed)
-    rule = f"Allowed here: {listed}." if allowed else "No parameters are allowed here."
+    rule = f"Allowed here: {names}." if allowed else "No parameters are allowed here."
     return f"Unknown parameter `{name[:64]}`.{suggestion} {rule}"
 
 
