@@ -169,5 +169,5 @@ def test_a_startup_error_of_all_processes_is_reported_once(replica_set: ReplicaS
     wrong = replica_set.url("processes").replace("://", "://nobody:hunter2@")
     with pytest.raises(RuntimeError) as error:
         Server(wrong, args=["--processes", "3", "--issuers", "github"])
-    assert str(error.value).count("error: MongoDB at") == 1
+    assert str(error.value).count("error: not authorized by MongoDB at") == 1
     assert "hunter2" not in str(error.value)

@@ -106,8 +106,8 @@ def _check_times(claims: Mapping[str, Any], max_age_seconds: int | None, time: f
     nbf: int = claims["nbf"]
     if not 0 < exp - iat <= MAX_LIFETIME_SECONDS:
         raise Unauthenticated(
-            "The identity token's lifetime, 'iat' to 'exp', must be at most 24 h. Configure its "
-            "issuer to create tokens with a shorter lifetime."
+            "The token's 'exp' must be at most 24 h after its 'iat'. Configure its issuer to "
+            "create identity tokens with a shorter lifetime."
         )
     for name, start in (("iat", iat), ("nbf", nbf)):
         if start > now + LEEWAY_SECONDS:
