@@ -141,62 +141,63 @@ class Settings:
     listen: Annotated[
         Address,
         _Row("127.0.0.1:3030", "HOST:PORT", _address),
-        "address to listen on; without HOST 127.0.0.1; port 0 selects a free port",
+        "Listen on this address. HOST defaults to 127.0.0.1, and port 0 selects a free port.",
     ]
     store: Annotated[
         str,
         _Row("sqlite:///monotron.db", "URL", _store),
-        "store: sqlite:///FILE, sqlite:// (in memory), or mongodb://HOST[,HOST…]/DATABASE",
+        "Use this store: sqlite:///FILE, sqlite:// (in memory), or "
+        "mongodb://HOST[,HOST…]/DATABASE.",
     ] = field(repr=False)
     log_format: Annotated[
         str,
         _Row("auto", "FORMAT", _log_format),
-        "log format: text, json, or auto (text on a terminal)",
+        "Write the log as text, json, or auto (text on a terminal, otherwise json).",
     ]
     drain_delay: Annotated[
         float,
         _Row("0", "SECONDS", _drain_delay),
-        "continue to serve for SECONDS after SIGTERM while /readyz reports 503, so that a load "
-        "balancer notices",
+        "Continue to serve for SECONDS after SIGTERM while /readyz reports 503, so that a load "
+        "balancer notices.",
     ]
     processes: Annotated[
         int,
         _Row("1", "NUMBER", _processes),
-        "number of processes that share the address; requires MongoDB",
+        "Run this number of processes, which share the address. Requires MongoDB if above 1.",
     ]
-    root_api_key: Annotated[str, _Row("", "KEY", _credential, secret=True), "name of the root key"]
+    root_api_key: Annotated[str, _Row("", "KEY", _credential, secret=True), "Id of the root key."]
     root_api_secret: Annotated[
-        str, _Row("", "SECRET", _credential, secret=True), "secret of the root key"
+        str, _Row("", "SECRET", _credential, secret=True), "Secret of the root key."
     ] = field(repr=False)
     audience: Annotated[
         str,
         _Row("", "URL", _audience),
-        "required audience of CI identity tokens (this server's URL)",
+        "Require this audience in CI identity tokens: this server's public URL.",
     ]
     issuers: Annotated[
         tuple[Any, ...],
         _Row("", "URL[,URL…]", _issuers),
-        "trusted identity token issuers: github, gitlab.com, or https URLs",
+        "Trust these identity token issuers: github, gitlab.com, or https URLs.",
     ]
     requests_per_key: Annotated[
         int,
         _Row("600", "NUMBER", _limit),
-        "max requests per minute per API key or identity token (0 = unlimited)",
+        "Allow this number of requests per minute per API key or identity token. 0 is unlimited.",
     ]
     requests_per_account: Annotated[
         int,
         _Row("6000", "NUMBER", _limit),
-        "max requests per minute per account (0 = unlimited)",
+        "Allow this number of requests per minute per account. 0 is unlimited.",
     ]
     failures_per_address: Annotated[
         int,
         _Row("20", "NUMBER", _limit),
-        "max failed sign-ins per minute per address (0 = unlimited)",
+        "Allow this number of failed sign-ins per minute per address. 0 is unlimited.",
     ]
     operations_per_identity: Annotated[
         int,
         _Row("100", "NUMBER", _limit),
-        "max series, versions and tokens that one identity token may write (0 = unlimited)",
+        "Allow one identity token to write this number of paths. 0 is unlimited.",
     ]
     trusts: tuple[Any, ...] = ()
     """Trust policies, which only the config file can contain."""

@@ -158,7 +158,7 @@ class Authenticator:
     def _use_recorded(self, task: "asyncio.Task[None]") -> None:
         self._background.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            log.info("could not record last use of a key (%s)", task.exception())
+            log.info("could not record the last use of an API key (%s)", task.exception())
 
 
 def _parse(header: str) -> tuple[str, str]:
@@ -176,7 +176,7 @@ def _parse(header: str) -> tuple[str, str]:
     else:
         raise Unauthenticated(
             "The scheme of the `Authorization` header is not supported. Send an API key's secret "
-            "as `Authorization: Bearer SECRET`, or use `Basic`."
+            "as `Authorization: Bearer SECRET`, or KEY:SECRET as `Basic`."
         )
     key, _, secret = text.partition(":")
     return key, secret
