@@ -1,4 +1,4 @@
-"""A real replica set, shared by all tests of a process, and a database of it for each test."""
+"""A real replica set, shared by all tests of a process, with one database for each test."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,15 +10,15 @@ from faults.tier import WHOLE
 from support.mongod import ReplicaSet
 
 JOURNAL_MS = 5
-"""How often a member without others writes its journal. Linearizable reads wait for that, and
-nobody asks for it sooner, as secondaries do: with MongoDB's 100 each would take as long."""
+"""The interval between writes of the journal. Linearizable reads wait for the journal. Secondaries
+would request an earlier write, but a single member has none, and MongoDB's default is 100 ms."""
 
 
 @pytest.fixture(scope="session")
 def replica_set() -> Iterator[ReplicaSet]:
-    """One of a single member, with all that a server asks of one, at half the work.
+    """A replica set with one member, which needs half of the CPU time of three.
 
-    Tests of faults have three members (faults/conftest.py).
+    Fault tests use three members (faults/conftest.py).
     """
     with ReplicaSet.start(members=1, journal_ms=JOURNAL_MS) as replica_set:
         yield replica_set
@@ -34,8 +34,8 @@ def databases(replica_set: ReplicaSet) -> Iterator[Iterator[Database[Any]]]:
 def database_url(replica_set: ReplicaSet, databases: Iterator[Database[Any]]) -> str:
     """The URL of a database without documents.
 
-    It has its collections and their indexes still, from another test: they take longer
-    to make than most tests.
+    It still has the collections and indexes of an earlier test, because creating them takes
+    longer than most tests.
     """
     database = next(databases)
     for collection in database.list_collection_names():
@@ -45,27 +45,27 @@ def database_url(replica_set: ReplicaSet, databases: Iterator[Database[Any]]) ->
 
 @pytest.fixture
 def new_database_url(replica_set: ReplicaSet) -> Iterator[str]:
-    """The URL of a database that there is not, for tests of how it is made, or that spoil it."""
+    """The URL of a database that does not exist, for tests that create or damage one."""
     yield replica_set.url("new")
     with replica_set.client(w="majority") as client:
         client.drop_database("new")
 
 
-CAME_OF_IT = "came of it"
+FAULT_RESULT = "fault result"
 
 
 @pytest.fixture
 def report(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
-    """Tell what came of a test of faults, in figures; `make faults` prints it at the end."""
-    return lambda text: record_property(CAME_OF_IT, text)
+    """Record the result of a fault test, which `make faults` prints at the end."""
+    return lambda text: record_property(FAULT_RESULT, text)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not WHOLE:
         return
-    terminalreporter.section("what came of it")
+    terminalreporter.section("results of fault tests")
     for outcome in ("passed", "failed"):
         for each in terminalreporter.getreports(outcome):
             for name, text in each.user_properties:
-                if name == CAME_OF_IT and each.when == "call":
+                if name == FAULT_RESULT and each.when == "call":
                     terminalreporter.write_line(f"{each.nodeid.split('::')[-1]}: {text}")

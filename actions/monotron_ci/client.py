@@ -49,7 +49,7 @@ class Client:
         self._policy = policy
 
     def next(self, key: str, token: str) -> SeriesEntry:
-        """The entry of the token. Assigns the next value if the token has none."""
+        """The entry of the token. Assigns the next value to a token without an entry."""
         path = f"/v1/series/{_quote(key)}/{_quote(token)}?reuse=any"
         response = self.request("PUT", path)
         reused = (response.headers.get("Monotron-Reused") or "").strip() == "true"
@@ -84,7 +84,7 @@ class Client:
     def version(
         self, name: str, token: str, query: Mapping[str, str], messages: str | None = None
     ) -> VersionInfo:
-        """The version of the token. Assigns the next one if the token has none.
+        """The version of the token. Assigns the next one to a token without a version.
 
         *messages*: the commit messages for `bump=auto`, separated by NUL.
         """

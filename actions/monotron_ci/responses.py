@@ -38,7 +38,7 @@ class SeriesEntry(NamedTuple):
 
 
 class VersionInfo(NamedTuple):
-    """A version of a name, or 0.0.0 if it has none yet."""
+    """A version of a name, or 0.0.0 if no version is assigned yet."""
 
     name: str
     token: str | None

@@ -65,22 +65,22 @@ def findings(text: str) -> list[tuple[int, str, str]]:
 
 def tracked() -> Iterator[Path]:
     """The text files that the style rules apply to."""
-    listed = subprocess.run(
+    process = subprocess.run(
         ["git", "ls-files", "-z", *PATHS], cwd=ROOT, check=True, capture_output=True, text=True
     )
-    for name in listed.stdout.split("\0"):
+    for name in process.stdout.split("\0"):
         path = ROOT / name
         if path.is_file() and path.suffix in SUFFIXES and not EXCLUDED.match(name):
             yield path
 
 
 def main(files: list[str]) -> int:
-    found = 0
+    count = 0
     for path in map(Path, files) if files else tracked():
         for line, phrase, advice in findings(path.read_text(encoding="utf-8")):
             print(f"{path}:{line}: {phrase}: {advice}")
-            found += 1
-    return 1 if found else 0
+            count += 1
+    return 1 if count else 0
 
 
 if __name__ == "__main__":

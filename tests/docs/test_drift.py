@@ -45,14 +45,14 @@ def section(text: str, heading: str) -> str:
     match = re.search(
         rf"^{re.escape(heading)}\n(.*?)(?=^#{{1,{len(level)}}} |\Z)", text, re.DOTALL | re.MULTILINE
     )
-    assert match, f"no heading {heading!r}"
+    assert match, f"the heading {heading!r} is missing"
     return match[1]
 
 
 def table(text: str) -> list[list[str]]:
     """Return the cells of the first table in a text, row by row, without its header."""
     lines = re.search(r"(?:^\|.*\|\n)+", text, re.MULTILINE)
-    assert lines, "no table"
+    assert lines, "the table is missing"
     rows = [line.strip("|").split("|") for line in lines[0].splitlines()]
     return [[cell.strip() for cell in row] for row in rows[2:]]
 
@@ -60,7 +60,7 @@ def table(text: str) -> list[list[str]]:
 def code(cell: str) -> str:
     """Return the text in backticks at the start of a cell."""
     match = re.match(r"\[?`([^`]*)`", cell)
-    assert match, f"no word in backticks: {cell}"
+    assert match, f"the cell does not start with text in backticks: {cell}"
     return match[1]
 
 
@@ -89,32 +89,32 @@ class TestRoutes:
         assert sorted(documented) == sorted(served)
 
     @pytest.mark.parametrize(("verb", "path"), documented)
-    def test_a_path_takes_the_parameters_that_its_section_lists(
+    def test_a_path_accepts_the_parameters_that_its_section_lists(
         self, verb: str, path: str, client: Client
     ) -> None:
         listed = re.search(
             r"Parameters:\s([^.]*)\.", section(page("docs/api.md"), f"### `{verb} {path}`")
         )
-        answer = client.request(
+        response = client.request(
             verb, re.sub(r"[{}]", "", path.replace("{id}", "1")) + "?no-such-parameter=1"
         )
         if path in PROBES:
             assert not listed
-            assert answer.status == 200
+            assert response.status == 200
             return
         assert listed, "the section has no line `Parameters: …`"
-        assert answer.status == 400
-        allowed = answer.json()["detail"].partition("llowed here")[2]
+        assert response.status == 400
+        allowed = response.json()["detail"].partition("llowed here")[2]
         assert re.findall(r"`(\w+)`", allowed) == re.findall(r"`(\w+)`", listed[1])
         assert (listed[1] == "none") == (allowed == ".")
 
-    def test_every_answer_has_the_headers_that_are_documented_of_it(self, client: Client) -> None:
+    def test_every_response_has_the_documented_headers(self, client: Client) -> None:
         rows = table(section(page("docs/api.md"), "## Headers"))
-        answer = client.request("GET", "/v1")
-        promised = {code(row[0]): code(row[2]) for row in rows if row[1] == "every response"}
-        assert promised.items() <= dict(answer.headers).items()
-        undocumented = {"Content-Type", "Content-Length", "Date"}  # HTTP's own
-        assert set(answer.headers) - undocumented <= {code(row[0]) for row in rows}
+        response = client.request("GET", "/v1")
+        documented = {code(row[0]): code(row[2]) for row in rows if row[1] == "every response"}
+        assert documented.items() <= dict(response.headers).items()
+        standard = {"Content-Type", "Content-Length", "Date"}
+        assert set(response.headers) - standard <= {code(row[0]) for row in rows}
 
     def test_every_parameter_is_documented_with_its_default(self) -> None:
         rows = table(section(page("docs/api.md"), "## Parameters"))
@@ -125,9 +125,9 @@ class TestRoutes:
     def test_the_documented_values_of_a_parameter_are_the_allowed_ones(self, name: str) -> None:
         rows = table(section(page("docs/api.md"), "## Parameters"))
         (values,) = (re.findall(r"`(\w+)`", row[1]) for row in rows if code(row[0]) == name)
-        with pytest.raises(ValueError, match=" or ") as refused:
+        with pytest.raises(ValueError, match=" or ") as error:
             PARAMETERS[name].metadata["parser"]("no-such-value")
-        assert values == re.findall(r"`(\w+)`", str(refused.value))
+        assert values == re.findall(r"`(\w+)`", str(error.value))
 
     def test_the_documented_limit_of_a_page_is_the_allowed_one(self) -> None:
         rows = table(section(page("docs/api.md"), "## Parameters"))
@@ -173,12 +173,12 @@ class TestSettings:
         (meaning,) = (
             row[4] for row in table(page("docs/configuration.md")) if code(row[0]) == setting.name
         )
-        with pytest.raises(ValueError, match="must be") as refused:
+        with pytest.raises(ValueError, match="must be") as error:
             setting.parse("no such: value")
-        for bounds in re.findall(r"seconds from (\d+ to \d+)", str(refused.value)):
+        for bounds in re.findall(r"seconds from (\d+ to \d+)", str(error.value)):
             assert bounds in meaning
 
-    def test_the_example_of_a_config_file_is_one(self, tmp_path: Path) -> None:
+    def test_the_example_of_a_config_file_is_valid_and_complete(self, tmp_path: Path) -> None:
         (example,) = re.findall(r"```yaml\n(.*?)```", page("docs/configuration.md"), re.DOTALL)
         file = tmp_path / "monotron.yml"
         file.write_text(example)
@@ -207,21 +207,19 @@ class TestErrors:
         assert text == error_page.with_errors(text), "run `make docs`"
 
     @pytest.mark.parametrize("name", ["docs/api.md", "docs/quickstart.md", "docs/operations.md"])
-    def test_the_other_pages_name_no_status_with_a_code_that_it_does_not_have(
-        self, name: str
-    ) -> None:
+    def test_other_pages_name_error_codes_with_their_status(self, name: str) -> None:
         known = {(str(error.status), error.code) for error in self.errors}
         assert set(re.findall(r"`([45]\d\d) ([a-z_]+)`", page(name))) <= known
 
 
 class TestVersion:
-    def test_the_command_says_the_version_of_the_package(self) -> None:
-        said = subprocess.run(
+    def test_the_command_prints_the_version_of_the_package(self) -> None:
+        process = subprocess.run(
             [sys.executable, "-m", "monotron", "--version"], capture_output=True, check=True
         )
-        assert said.stdout.decode() == f"monotron {__version__}\n"
+        assert process.stdout.decode() == f"monotron {__version__}\n"
 
-    def test_the_project_takes_its_version_from_the_package(self) -> None:
+    def test_the_version_of_the_project_is_that_of_the_package(self) -> None:
         project: dict[str, Any] = tomllib.loads(page("pyproject.toml"))
         assert "version" in project["project"]["dynamic"]
         source = page(project["tool"]["hatch"]["version"]["path"])
@@ -240,7 +238,7 @@ class TestVersion:
 
 class TestPages:
     @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
-    def test_links_lead_somewhere(self, path: Path) -> None:
+    def test_links_have_an_existing_target(self, path: Path) -> None:
         for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):
             if re.match(r"https?://", target):
                 continue
@@ -251,7 +249,7 @@ class TestPages:
                 assert anchor in anchors(linked.read_text()), target
 
     @pytest.mark.parametrize("path", CURRENT_PAGES, ids=lambda path: str(path.relative_to(ROOT)))
-    def test_files_that_a_page_names_are_there(self, path: Path) -> None:
+    def test_files_that_a_page_names_exist(self, path: Path) -> None:
         named = re.findall(
             r"`((?:actions|backend|docs|gitlab|tests)/[\w./-]*[\w/]|\.ci/\w+|Makefile)`",
             path.read_text(),
@@ -259,7 +257,7 @@ class TestPages:
         for name in named:
             assert (ROOT / name).exists(), name
 
-    def test_pages_that_the_code_names_are_there(self) -> None:
+    def test_pages_that_the_code_names_exist(self) -> None:
         for path in ROOT.glob("backend/**/*.py"):
             for name in re.findall(r"docs/[\w./-]+\.md", path.read_text()):
                 assert (ROOT / name).exists(), f"{path}: {name}"
@@ -291,7 +289,7 @@ class TestPages:
 
 
 class TestFaults:
-    def test_every_part_is_named_and_stands_in_the_list(self) -> None:
+    def test_every_part_is_documented_in_the_module_and_in_the_list(self) -> None:
         rows = table(section(page("docs/faults.md"), "## The list"))
         listed = {part for row in rows for part in re.findall(r"`(\w+)`", row[2])}
         named = set(re.findall(r"^(\w+)  +\S", faults.__doc__ or "", re.MULTILINE))

@@ -91,7 +91,7 @@ def test_decisions_that_are_never_edited_are_not_checked() -> None:
 def test_the_exit_code_is_1_if_a_phrase_is_found(text: str, code: int, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(text)
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "docs.phrases", str(page)],
         cwd=ROOT,
         env={"PYTHONPATH": "tests"},
@@ -99,5 +99,5 @@ def test_the_exit_code_is_1_if_a_phrase_is_found(text: str, code: int, tmp_path:
         text=True,
         check=False,
     )
-    assert done.returncode == code, done.stderr
-    assert done.stdout == (f"{page}:2: by hand: manually\n" if code else "")
+    assert process.returncode == code, process.stderr
+    assert process.stdout == (f"{page}:2: by hand: manually\n" if code else "")

@@ -1,8 +1,7 @@
-"""The shell blocks of the pages that a newcomer follows are run, word for word.
+"""The shell blocks of README and tutorials are run unchanged, and print what the page shows.
 
-Port 3030 is replaced by that of a server started from the installed package, which stands in for
-`make run`; lines that call make are only shown by it. What a page prints below a block is what
-the block must print.
+Port 3030 is replaced by the port of a server that the test starts instead of `make run`. Blocks
+that call make are run with --dry-run. The expected output is the block below the shell block.
 """
 
 from __future__ import annotations
@@ -28,17 +27,17 @@ SHELL_BLOCK = re.compile(
 
 
 def blocks(page: str) -> list[tuple[str, str | None]]:
-    """The shell blocks of a page, in order, each with the output that stands right below it."""
+    """The shell blocks of a page, in order, each with the output block directly below it."""
     text = (ROOT / page).read_text()
-    found = [(match["script"], match["output"]) for match in SHELL_BLOCK.finditer(text)]
-    assert len(found) == text.count("```sh\n"), f"{page}: a shell block is not understood"
-    return found
+    matches = [(match["script"], match["output"]) for match in SHELL_BLOCK.finditer(text)]
+    assert len(matches) == text.count("```sh\n"), f"{page}: a shell block cannot be parsed"
+    return matches
 
 
 def run(script: str, cwd: Path) -> str:
-    # Within `make test`: its flags are not for the make that is called here. No proxy to 127.0.0.1.
+    # `make test` passes its flags to this process, but they must not affect the make called here.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    done = subprocess.run(
+    process = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=cwd,
         env={**inherited, "no_proxy": "127.0.0.1"},
@@ -48,12 +47,12 @@ def run(script: str, cwd: Path) -> str:
         timeout=60,
         check=False,
     )
-    assert done.returncode == 0, f"{script}\n{done.stdout}{done.stderr}"
-    return done.stdout
+    assert process.returncode == 0, f"{script}\n{process.stdout}{process.stderr}"
+    return process.stdout
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_shell_blocks_of_a_page_print_what_it_says(page: str, tmp_path: Path) -> None:
+def test_the_shell_blocks_of_a_page_print_its_output_blocks(page: str, tmp_path: Path) -> None:
     with Server("sqlite:///monotron.db", cwd=tmp_path) as server:
         for script, output in blocks(page):
             if script.startswith("make "):
@@ -65,14 +64,14 @@ def test_the_shell_blocks_of_a_page_print_what_it_says(page: str, tmp_path: Path
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_has_shell_blocks_and_shows_what_most_of_them_print(page: str) -> None:
+def test_a_page_has_at_least_three_shell_blocks_with_their_output(page: str) -> None:
     outputs = [output for _, output in blocks(page)]
     assert sum(output is not None for output in outputs) >= 3
 
 
-def test_make_run_ends_in_the_server_on_the_port_that_the_pages_name() -> None:
-    shown = run(f"make -C {shlex.quote(str(ROOT))} --dry-run --always-make run", ROOT)
-    command = [line for line in shown.splitlines() if not line.startswith("make")][-1]
+def test_make_run_starts_the_server_on_the_documented_port() -> None:
+    dry_run = run(f"make -C {shlex.quote(str(ROOT))} --dry-run --always-make run", ROOT)
+    command = [line for line in dry_run.splitlines() if not line.startswith("make")][-1]
     assert command == "exec .venv/bin/monotron serve"
     assert run(f"{shlex.quote(sys.executable)} -m monotron serve --help", ROOT).count(
         "127.0.0.1:3030"
@@ -80,8 +79,8 @@ def test_make_run_ends_in_the_server_on_the_port_that_the_pages_name() -> None:
 
 
 def test_the_last_command_of_make_test_is_pytest() -> None:
-    shown = run(f"make -C {shlex.quote(str(ROOT))} --dry-run --always-make test", ROOT)
-    commands = [line for line in shown.splitlines() if not line.startswith("make")]
+    dry_run = run(f"make -C {shlex.quote(str(ROOT))} --dry-run --always-make test", ROOT)
+    commands = [line for line in dry_run.splitlines() if not line.startswith("make")]
     assert commands[-1].split()[0] == ".venv/bin/pytest"
     for tool in ("ruff check", "ruff format --check", "mypy", "lint-imports"):
         assert f".venv/bin/{tool}" in commands

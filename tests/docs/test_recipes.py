@@ -1,4 +1,4 @@
-"""The recipes of docs/ci, run as their CI systems would run them, against a live server."""
+"""The recipes of docs/ci run against a real server, with the shell and variables of CI systems."""
 
 from __future__ import annotations
 
@@ -25,32 +25,34 @@ Shell = Callable[[str], str]
 
 
 def block(heading: str) -> str:
-    """The one block of a recipe."""
-    (found,) = re.findall(r"^```\w+\n(.*?)^```$", section(PAGE, heading), re.DOTALL | re.MULTILINE)
-    return str(found)
+    """The only code block of a recipe."""
+    (text,) = re.findall(r"^```\w+\n(.*?)^```$", section(PAGE, heading), re.DOTALL | re.MULTILINE)
+    return str(text)
 
 
 def from_groovy(text: str) -> str:
-    """The script of a step: within ''' a backslash at the end of a line joins it with the next."""
+    """The script of a step. Groovy joins lines with a backslash at the end within '''."""
     (script,) = re.findall(r"'''(.*?)'''", text, re.DOTALL)
     joined = str(script).replace("\\\n", "")
-    assert "\\" not in joined, "Groovy would read it"
+    assert "\\" not in joined, "Groovy would interpret the backslash"
     return joined
 
 
 def from_yaml(*path: str) -> Shell:
     def read(text: str) -> str:
-        (found,) = yaml.safe_load(text)
+        (node,) = yaml.safe_load(text)
         for name in path:
-            found = found[name]
-        return found if isinstance(found, str) else "\n".join(found)
+            node = node[name]
+        return node if isinstance(node, str) else "\n".join(node)
 
     return read
 
 
 def from_buildkite(text: str) -> str:
     script = from_yaml("command")(text)
-    assert not re.search(r"(?<!\$)(\$\$)*\$(?!\$)", script), "a lone $ is read at the upload"
+    assert not re.search(r"(?<!\$)(\$\$)*\$(?!\$)", script), (
+        "Buildkite interpolates a single $ during the upload"
+    )
     return script.replace("$$", "$")
 
 
@@ -60,7 +62,7 @@ def from_make(text: str) -> str:
 
 
 def showing(file: str, shell: Shell) -> Shell:
-    """The shell of a recipe that prints nothing itself, and then what it has put into a file."""
+    """The shell of a recipe without output, followed by the output of the file that it writes."""
     return lambda text: f"{shell(text)}\ncat {file}\n"
 
 
@@ -80,7 +82,7 @@ RECIPES: dict[str, tuple[Shell, str]] = {
     "Woodpecker and Drone": (showing(RESULT, from_yaml("commands")), f"{VERSION}\n"),
     "TeamCity": (str, f"##teamcity[buildNumber '{VERSION}']\n"),
 }
-"""Of each recipe, how its system finds the shell in it, and what that prints."""
+"""For each recipe, how its CI system extracts the shell script, and the output of the script."""
 
 COMMIT_OF = ("GIT_COMMIT", "CIRCLE_SHA1", "BUILD_SOURCEVERSION", "BITBUCKET_COMMIT")
 COMMIT_OF += ("CI_COMMIT_SHA", "DRONE_COMMIT_SHA", "BUILD_VCS_NUMBER")
@@ -98,11 +100,11 @@ FOREIGN = {
     "a redirect": Reply(302, b"1.0.0\n", {"Location": "/elsewhere"}),
     "nothing": Reply(200),
 }
-"""Answers of something that is not Monotron, none of which is a version."""
+"""Responses of other servers than Monotron. They do not contain a version."""
 
 
 class Machine:
-    """A folder where a CI system runs steps, with the programs that it brings."""
+    """A folder in which a CI system runs steps, with the programs that it provides."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -121,7 +123,7 @@ class Machine:
             env={
                 **inherited,
                 **dict.fromkeys(COMMIT_OF, COMMIT),
-                "BUILDKITE_COMMIT": "HEAD",  # of a build that was started by hand
+                "BUILDKITE_COMMIT": "HEAD",  # in a build that was started manually
                 "PATH": self.path,
                 "BASH_ENV": str(self.folder / "bash_env"),
                 "MONOTRON_URL": url,
@@ -164,38 +166,38 @@ def test_every_recipe_is_run() -> None:
 
 @pytest.mark.parametrize("recipe", RECIPES)
 class TestRecipe:
-    def test_it_has_at_most_ten_lines(self, recipe: str) -> None:
+    def test_a_recipe_has_at_most_ten_lines(self, recipe: str) -> None:
         assert len(block(f"## {recipe}").splitlines()) <= 10
 
-    def test_it_gets_the_version_and_a_repeat_gets_the_same(
+    def test_a_recipe_gets_the_version_and_a_repeat_gets_the_same_one(
         self, recipe: str, server: Server, machine: Machine
     ) -> None:
         for _ in range(2):
-            for left in ("bash_env", "monotron.txt"):
-                (machine.folder / left).unlink(missing_ok=True)
-            done = machine.run(shell_of(recipe), server.url)
-            assert (done.returncode, done.stderr) == (0, b"")
-            assert done.stdout.decode() == RECIPES[recipe][1]
+            for output in ("bash_env", RESULT):
+                (machine.folder / output).unlink(missing_ok=True)
+            process = machine.run(shell_of(recipe), server.url)
+            assert (process.returncode, process.stderr) == (0, b"")
+            assert process.stdout.decode() == RECIPES[recipe][1]
 
-    def test_it_asks_again_where_the_connection_breaks_and_shows_the_key_to_nobody(
+    def test_a_recipe_retries_after_a_broken_connection_and_keeps_the_api_key_secret(
         self, recipe: str, machine: Machine
     ) -> None:
         processes: list[str] = []
-        trouble = [HANG_UP]
+        failures = [HANG_UP]
 
-        def service(request: ReceivedRequest) -> Reply:
+        def respond(request: ReceivedRequest) -> Reply:
             for folder in Path("/proc").iterdir():
                 if folder.name.isdigit() and int(folder.name) != os.getpid():
                     try:
                         processes.append((folder / "cmdline").read_text(errors="replace"))
                     except OSError:
-                        continue  # it has ended
-            return trouble.pop() if trouble else Reply(200, f"{VERSION}\n".encode())
+                        continue  # the process has ended
+            return failures.pop() if failures else Reply(200, f"{VERSION}\n".encode())
 
-        with StandIn(service) as stand_in:
-            done = machine.run(shell_of(recipe), stand_in.url)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.decode() == RECIPES[recipe][1]
+        with StandIn(respond) as stand_in:
+            process = machine.run(shell_of(recipe), stand_in.url)
+        assert process.returncode == 0, process.stderr
+        assert process.stdout.decode() == RECIPES[recipe][1]
         first, second = stand_in.requests
         assert (first.method, first.path) == (second.method, second.path)
         assert first.path == f"/v1/versions/shop/{COMMIT}?bump=minor&format=text"
@@ -203,27 +205,27 @@ class TestRecipe:
         assert any(line.startswith("curl\0") and stand_in.url in line for line in processes)
         assert not [line for line in processes if KEY in line]
 
-    def test_it_fails_on_an_error_and_shows_what_it_says(
+    def test_a_recipe_fails_on_an_error_and_shows_its_detail(
         self, recipe: str, machine: Machine
     ) -> None:
         refusal = Reply.problem(422, "token_taken", "The token has another version.")
         with StandIn([refusal]) as stand_in:
-            done = machine.run(shell_of(recipe), stand_in.url)
-        assert done.returncode != 0
-        assert b"422 " in done.stderr
-        assert b"The token has another version." in done.stdout + done.stderr
+            process = machine.run(shell_of(recipe), stand_in.url)
+        assert process.returncode != 0
+        assert b"422 " in process.stderr
+        assert b"The token has another version." in process.stdout + process.stderr
         assert len(stand_in.requests) == 1
 
-    def test_it_passes_nothing_on_but_a_version(self, recipe: str, machine: Machine) -> None:
+    def test_a_recipe_outputs_only_a_version(self, recipe: str, machine: Machine) -> None:
         shell = shell_of(recipe)
-        for what, answer in FOREIGN.items():
-            with StandIn([answer]) as stand_in:
-                done = machine.run(f"{shell}\n. $BASH_ENV", stand_in.url)
-            assert done.returncode != 0, what
-            assert done.stdout == b"", what
-            assert b"##" not in done.stderr, what
-            assert not (machine.folder / "bash_env").exists(), what
-            assert not (machine.folder / "pwned").exists(), what
+        for description, reply in FOREIGN.items():
+            with StandIn([reply]) as stand_in:
+                process = machine.run(f"{shell}\n. $BASH_ENV", stand_in.url)
+            assert process.returncode != 0, description
+            assert process.stdout == b"", description
+            assert b"##" not in process.stderr, description
+            assert not (machine.folder / "bash_env").exists(), description
+            assert not (machine.folder / "pwned").exists(), description
 
 
 def test_all_recipes_share_one_idiom() -> None:
@@ -240,15 +242,15 @@ def test_all_recipes_share_one_idiom() -> None:
         ]
 
 
-def test_a_busy_service_is_asked_again(machine: Machine) -> None:
+def test_a_request_to_a_busy_server_is_repeated(machine: Machine) -> None:
     busy = Reply.problem(503, "store_unavailable", "Wait.", Retry_After="1")
     with StandIn([busy, Reply(200, b"0.1.0\n")]) as stand_in:
-        done = machine.run(shell_of("Plain curl"), stand_in.url)
-    assert (done.returncode, done.stdout) == (0, b"0.1.0\n")
+        process = machine.run(shell_of("Plain curl"), stand_in.url)
+    assert (process.returncode, process.stdout) == (0, b"0.1.0\n")
     assert len(stand_in.requests) == 2
 
 
-def test_the_check_lets_a_plain_number_pass(machine: Machine) -> None:
+def test_the_check_accepts_a_plain_number(machine: Machine) -> None:
     shell = shell_of("Plain curl").replace("/v1/versions/shop/", "/v1/series/shop/")
     with StandIn([Reply(200, b"42\n")]) as stand_in:
         assert machine.run(shell, stand_in.url).stdout == b"42\n"

@@ -11,7 +11,7 @@ from contract.asking import OTHER, SERIES, ledger, put, put_any
 from monotron.errors import InvalidRequest, StoreUnavailable
 from monotron.store import open_store
 from monotron.store.mongo import MongoStore
-from support.wire import Call, Wire, answer_lost, request_lost
+from support.wire import Call, Wire, request_lost, response_lost
 
 Opened = Callable[[], MongoStore]
 
@@ -100,7 +100,7 @@ class TestWritesInDoubt:
         return bool(request.param)
 
     def test_a_write_with_a_lost_response_is_found_by_its_stamp(self, store: MongoStore) -> None:
-        script = wire(store, answer_lost)
+        script = wire(store, response_lost)
         assert merge(store, x="1") == {"x": "1"}
         assert script.script == []
 
@@ -158,7 +158,7 @@ class TestWritesInDoubt:
 
     def test_a_removal_with_a_lost_response_is_found_by_its_stamp(self, store: MongoStore) -> None:
         merge(store, x="1", y="2")
-        script = wire(store, answer_lost)
+        script = wire(store, response_lost)
         assert store.attributes.remove(SERIES, "a", "x")
         assert script.script == []
         assert found(store) == {"y": "2"}
@@ -242,7 +242,7 @@ class TestDeletes:
         if counted:
             put(store, "a")
         merge(store, x="1")
-        script = wire_heads(store, answer_lost)
+        script = wire_heads(store, response_lost)
         store.delete(SERIES, restart=False)
         assert script.script == []
         assert found(store) == found(other) == {}
@@ -287,7 +287,7 @@ class TestNewSeries:
     def test_a_creation_with_a_lost_response_is_found(
         self, store: MongoStore, other: MongoStore
     ) -> None:
-        script = wire_heads(store, answer_lost)
+        script = wire_heads(store, response_lost)
         assert merge(store, x="1") == {"x": "1"}
         assert script.script == []
         assert found(other) == {"x": "1"}

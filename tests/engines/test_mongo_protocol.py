@@ -28,7 +28,7 @@ from monotron.store.mongo.heads import (
     Sealable,
 )
 from support.mongod import ReplicaSet
-from support.wire import Call, Delayed, Wire, answer_lost, half_done, request_lost
+from support.wire import Call, DelayedRequest, Wire, only_first_applied, request_lost, response_lost
 
 
 def wire(store: MongoStore, method: str, *script: Callable[[Call], Any]) -> Wire:
@@ -70,7 +70,7 @@ CAS = "bulk_write"
 class TestUpdatesInDoubt:
     def test_an_update_with_a_lost_response_is_found_in_the_head(self, store: MongoStore) -> None:
         put(store, "a")
-        wire(store, CAS, answer_lost)
+        wire(store, CAS, response_lost)
         assert put_any(store, "b") == 2
         assert ledger(store) == [("a", 1), ("b", 2)]
 
@@ -83,8 +83,8 @@ class TestUpdatesInDoubt:
         self, store: MongoStore
     ) -> None:
         put(store, "a")
-        delayed = Delayed()
-        wire(store, CAS, delayed.seems_lost, delayed.lands_first)
+        delayed = DelayedRequest()
+        wire(store, CAS, delayed.seems_lost, delayed.arrives_first)
         assert put(store, "b") == 2
         assert ledger(store) == [("a", 1), ("b", 2)]
 
@@ -92,11 +92,11 @@ class TestUpdatesInDoubt:
         self, store: MongoStore
     ) -> None:
         put(store, "a")
-        delayed = Delayed()
+        delayed = DelayedRequest()
         wire(store, CAS, delayed.seems_lost)
         assert put(store, "b") == 2
         assert put(store, "a") == 3
-        assert delayed.land() == [0]
+        assert delayed.arrive() == [0]
         assert ledger(store) == [("a", 1), ("b", 2), ("a", 3)]
 
     def test_an_update_that_others_have_replaced_is_found_in_the_ledger(
@@ -130,32 +130,32 @@ class TestUpdatesInDoubt:
     def test_the_first_update_of_a_series_with_a_lost_response_is_found(
         self, store: MongoStore
     ) -> None:
-        wire(store, CAS, answer_lost)
+        wire(store, CAS, response_lost)
         assert put(store, "a") == 1
         assert ledger(store) == [("a", 1)]
 
     def test_the_first_update_of_a_series_is_applied_once_if_it_arrives_late(
         self, store: MongoStore
     ) -> None:
-        delayed = Delayed()
-        wire(store, CAS, delayed.seems_lost, delayed.lands_first)
+        delayed = DelayedRequest()
+        wire(store, CAS, delayed.seems_lost, delayed.arrives_first)
         assert [put(store, "a"), put(store, "b")] == [1, 2]
         assert ledger(store) == [("a", 1), ("b", 2)]
 
     def test_a_late_advance_is_applied_once(self, store: MongoStore) -> None:
         put(store, "a")
-        delayed = Delayed()
-        wire(store, CAS, delayed.seems_lost, delayed.lands_first)
+        delayed = DelayedRequest()
+        wire(store, CAS, delayed.seems_lost, delayed.arrives_first)
         assert not store.advance_to(SERIES, 41, BY).reused
         assert put(store, "b") == 42
-        assert delayed.land() == [0]
+        assert delayed.arrive() == [0]
         assert ledger(store) == [("a", 1), (None, 41), ("b", 42)]
 
 
 class TestDeletesInDoubt:
     def test_a_delete_with_a_lost_response_is_applied_once(self, store: MongoStore) -> None:
         put(store, "a")
-        wire(store, CAS, answer_lost)
+        wire(store, CAS, response_lost)
         store.delete(SERIES, restart=False)
         assert put(store, "a") == 2
 
@@ -177,11 +177,11 @@ class TestDeletesInDoubt:
         self, store: MongoStore, other: MongoStore
     ) -> None:
         put(store, "a")
-        delayed = Delayed()
+        delayed = DelayedRequest()
         wire(store, CAS, delayed.seems_lost)
         store.delete(SERIES, restart=True)
         assert put(other, "a") == 1  # the same token, at the same value
-        assert delayed.land() == [0]
+        assert delayed.arrive() == [0]
         assert ledger(other) == [("a", 1)]
 
     def test_a_delete_concurrent_with_another_delete_is_reported_as_unknown(
@@ -544,23 +544,23 @@ class TestManySeriesInOneBatch:
         assert values(store.allocate([ask_any("a"), ask_any("a", OTHER)])) == [1, 1]
         assert ledger(store) == [("a", 1)]
 
-    @pytest.mark.parametrize("again", [request_lost, answer_lost, half_done])
+    @pytest.mark.parametrize("again", [request_lost, response_lost, only_first_applied])
     def test_updates_applied_in_part_are_found(
         self, store: MongoStore, other: MongoStore, again: Callable[[Call], Any]
     ) -> None:
         store.allocate(self.ask_all("a"))
-        wire(store, CAS, half_done, again)
+        wire(store, CAS, only_first_applied, again)
         assert values(store.allocate(self.ask_all("b"))) == [2] * 6
         assert values(other.allocate(self.ask_all("c"))) == [3] * 6
 
     def test_a_late_copy_of_the_updates_changes_nothing(self, store: MongoStore) -> None:
         store.allocate(self.ask_all("a"))
-        delayed = Delayed()
+        delayed = DelayedRequest()
         wire(store, CAS, delayed.seems_lost)
         assert values(store.allocate(self.ask_all("b"))) == [2] * 6
-        assert delayed.land() == [0]
+        assert delayed.arrive() == [0]
         assert values(store.allocate(self.ask_all("c"))) == [3] * 6
-        assert delayed.land() == [0]
+        assert delayed.arrive() == [0]
         assert values(store.allocate(self.ask_all("b"))) == [2] * 6
 
     def test_updates_are_unknown_if_they_cannot_be_resolved(
@@ -570,7 +570,7 @@ class TestManySeriesInOneBatch:
         store = MongoStore(client.get_default_database())
         assert values(store.allocate(self.ask_all("a"))) == [1] * 6
         store._deadlines.seconds, store._deadlines.attempt_seconds = 0.5, 0.2
-        wire(store, CAS, answer_lost)
+        wire(store, CAS, response_lost)
         reads = Wire(store._heads._current, "find_one")
         reads.script = [request_lost] * 1000
         store._heads._current = reads  # type: ignore[assignment]

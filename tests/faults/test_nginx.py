@@ -117,7 +117,7 @@ def repeated(nginx: Nginx) -> list[tuple[list[str], int]]:
     """Return the servers and the status of each PUT that nginx sent to more than one server."""
     return [
         (each.servers, each.status)
-        for each in nginx.passed()
+        for each in nginx.requests()
         if each.method == "PUT" and len(set(each.servers)) > 1
     ]
 
@@ -147,20 +147,20 @@ def test_servers_that_stop_in_turn_fail_no_request(
                 servers[turn % 2] = Server(url, listen=f"127.0.0.1:{stopped.port}")
             load.wait_for_answers(50)
             history = load.finish()
-            passed = nginx.passed()
+            requests = nginx.requests()
         check_aftermath(history, [server.url for server in servers])
     finally:
         for server in servers:
             server.kill()
-    handed_on = [each for each in passed if len(each.servers) > 1]
+    handed_on = [each for each in requests if len(each.servers) > 1]
     report(
-        f"seed {seed}: {DRAINS} servers stopped, the slowest in {longest:.1f} s; {len(passed)} "
+        f"seed {seed}: {DRAINS} servers stopped, the slowest in {longest:.1f} s; {len(requests)} "
         f"requests, {len(handed_on)} passed on to the other server, none failed"
     )
-    assert {each.status for each in passed} <= {200, 404}
+    assert {each.status for each in requests} <= {200, 404}
     assert (load.interrupted, load.refused, history.unknown()) == (0, 0, 0)
     assert len(handed_on) >= DRAINS
-    assert {server for each in passed for server in each.servers} == {
+    assert {server for each in requests for server in each.servers} == {
         f"127.0.0.1:{server.port}" for server in servers
     }
 

@@ -222,13 +222,13 @@ def _said_by(store: Store, lives: dict[str, truth.Life]) -> Iterator[str]:
         rows = [] if page is None else [(each.entry.value, each.entry.token) for each in page]
         if rows != sorted(life.given.items(), reverse=True) or (page is None) == life.alive:
             yield f"the ledger of {key} is {rows}, and {life.given} was assigned"
-        oldest = min(life.last_given().items(), key=lambda each: each[1], default=None)
+        oldest = min(life.values().items(), key=lambda each: each[1], default=None)
         if oldest and store.entry(_series(key), oldest[0]) != Entry(ACCOUNT, key, *oldest):
             yield f"{key} has lost {oldest}"
     results = {
         (key, token): Allocation(Entry(ACCOUNT, key, token, value), reused=True)
         for key, life in lives.items()
-        for token, value in life.last_given().items()
+        for token, value in life.values().items()
     }
     repeats = [AllocationRequest(_series(key), token, Reuse.ANY, ANYBODY) for key, token in results]
     for first in range(0, len(repeats), store.max_batch_size):

@@ -32,7 +32,8 @@ class Life:
     """When each value was applied, before or after its commit."""
     alive: bool = False
 
-    def last_given(self) -> dict[str, int]:
+    def values(self) -> dict[str, int]:
+        """The latest value of each token."""
         return {token: value for value, token in self.given.items() if token is not None}
 
 

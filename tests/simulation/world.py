@@ -65,7 +65,7 @@ class _Worker:
             world.tasks.pop(task)
             self.task = self.world = None
             _Worker.idle.append(self)
-            world._go_on(None)
+            world._run_until(None)
 
 
 class World:
@@ -97,7 +97,7 @@ class World:
                 self._next = main
 
         task = self.spawn(whole)
-        self._go_on(main)
+        self._run_until(main)
         if task in self.tasks:
             self.errors.append("the scenario never ends: there are no more events, or too many")
         while self.tasks:
@@ -105,7 +105,7 @@ class World:
             self.events = 0
             self.kill(*{id(task.group): task.group for task in self.tasks}.values())
             self.at(1.0, self._resume, main)
-            self._go_on(main)
+            self._run_until(main)
 
     def at(self, delay: float, callback: Callable[..., object], *args: Any) -> None:
         """Call *callback* in *delay* seconds. It must not wait."""
@@ -148,7 +148,7 @@ class World:
         """Run other events until the current task is woken. Return the value of `wake`."""
         task = self.current
         assert task is not None
-        self._go_on(task)
+        self._run_until(task)
         if task.killed:
             raise Killed
         error, task.error = task.error, None
@@ -174,8 +174,8 @@ class World:
         task.worker = worker
         self._next = task
 
-    def _go_on(self, me: Task | None) -> None:
-        """Run events until *me* is woken; without one, until another task is."""
+    def _run_until(self, me: Task | None) -> None:
+        """Run events until *me* is woken. If it is None, run events until any task is woken."""
         self.current = None
         while True:
             task, self._next = self._next, None

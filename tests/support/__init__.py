@@ -1,1 +1,1 @@
-"""What the tests run against: real servers, started and stopped by the tests themselves."""
+"""Servers, clients and data that several test folders share."""

@@ -61,14 +61,14 @@ def token_endpoint(sign: Callable[[str], str]) -> Iterator[tuple[dict[str, str],
     """
     issued: list[str] = []
 
-    def answer(request: ReceivedRequest) -> Reply:
+    def respond(request: ReceivedRequest) -> Reply:
         if request.headers.get("Authorization") != f"Bearer {RUNNER_SECRET}":
             return Reply.json({"message": "no"}, 401)
         (audience,) = parse_qs(urlsplit(request.path).query)["audience"]
         issued.append(sign(audience))
         return Reply.json({"count": 1, "value": issued[-1]})
 
-    with StandIn(answer) as runner:
+    with StandIn(respond) as runner:
         env = {
             "ACTIONS_ID_TOKEN_REQUEST_URL": f"{runner.url}/token?api-version=2.0",
             "ACTIONS_ID_TOKEN_REQUEST_TOKEN": RUNNER_SECRET,
@@ -84,7 +84,7 @@ def watched(server: Server) -> Iterator[tuple[str, list[str]]]:
     """
     processes: list[str] = []
 
-    def answer(request: ReceivedRequest) -> Reply:
+    def respond(request: ReceivedRequest) -> Reply:
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             try:
                 processes.append(path.read_text(errors="replace").replace("\0", " "))
@@ -100,5 +100,5 @@ def watched(server: Server) -> Iterator[tuple[str, list[str]]]:
             response.status, response.body, {"Content-Type": str(response.headers["Content-Type"])}
         )
 
-    with StandIn(answer) as proxy:
+    with StandIn(respond) as proxy:
         yield proxy.url, processes

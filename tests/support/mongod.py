@@ -1,4 +1,4 @@
-"""Real MongoDB servers for tests: a replica set that can be hurt, and a standalone one."""
+"""Real MongoDB deployments: a replica set whose members can fail, and a standalone server."""
 
 from __future__ import annotations
 
@@ -21,18 +21,19 @@ from support.member import Document, Mongod, find_mongod, until
 __all__ = ["Mongod", "ReplicaSet", "Standalone", "find_mongod"]
 
 ROLLBACK_SECONDS = 300.0
-"""How long a member may take to come back: 97 s were seen, of one that had been killed so often
-that it had made no checkpoint for minutes, and then had to roll back."""
+"""Time limit for the recovery of a member. A member that was killed often had no checkpoint for
+minutes, then rolled back, and needed 97 s."""
 
 DATABASES = 8
-"""How many take turns: what a test left under way has ended when its own comes round."""
+"""The number of databases that tests use in turn. When a database is used again, all operations
+of its previous test have ended."""
 
 SET_NAME = "monotron"
 SHARED_MEMORY = Path("/dev/shm")
 
 
 class Deployment:
-    """Some members and the directory of their data, which stop() removes."""
+    """Members, and the directory with their data, which stop() deletes."""
 
     def __init__(
         self,
@@ -62,33 +63,33 @@ class Deployment:
         self._options: dict[str, object] = {"replicaSet": replica_set} if replica_set else {}
 
     def launch(self) -> None:
-        """Start all members, and return once each answers."""
+        """Start all members, and return when all respond."""
         for member in self.members:
             member.start(wait=False)
         for member in self.members:
             member.wait_until_up()
 
     def url(self, database: str, **options: object) -> str:
-        """The connection URL of *database*; *options* are added to its query, or replace it."""
+        """Return the connection URL of *database*. *options* change its query."""
         hosts = ",".join(member.address for member in self.members)
-        # Half a second instead of ten, or a client would notice a new primary long after us.
+        # 0.5 s instead of 10 s, so that clients discover a new primary soon.
         query = {**self._options, "heartbeatFrequencyMS": 500, **options}
         return f"mongodb://{hosts}/{database}?{urlencode(query)}"
 
     def client(self, **options: Any) -> MongoClient[Document]:
-        """A pymongo client, for the caller to close."""
+        """Return a pymongo client, which the caller closes."""
         return MongoClient(self.url(""), **options)
 
     @contextmanager
     def databases_in_turn(self) -> Iterator[Iterator[Database[Document]]]:
-        """A few databases, again and again; one connection for all."""
+        """Yield an endless cycle of a few databases, over one connection."""
         with self.client(w="majority") as client:
             yield cycle([client[f"test{number}"] for number in range(DATABASES)])
 
     def stop(self) -> None:
-        """End all members at once and remove their data."""
+        """Kill all members and delete their data."""
         for member in self.members:
-            # An orderly end has nobody to serve: a primary would look for a successor first.
+            # A primary that is shut down with SIGTERM would wait for a successor.
             member.kill()
         shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -109,7 +110,7 @@ class Standalone(Deployment):
 
     @classmethod
     def start(cls, directory: Path | None = None, replica_set: str | None = None) -> Self:
-        """Start it, with its data in a new directory in *directory* (None: shared memory).
+        """Start the server, with its data in a new directory in *directory* (None: shared memory).
 
         With *replica_set*, the server is a member of a replica set that is not initialized.
         """
@@ -128,7 +129,7 @@ class Standalone(Deployment):
 
 
 class ReplicaSet(Deployment):
-    """A replica set whose members can be killed, paused and started again, one by one."""
+    """A replica set whose members can be killed, paused and restarted individually."""
 
     @classmethod
     def start(
@@ -143,13 +144,13 @@ class ReplicaSet(Deployment):
         journal_ms: int | None = None,
         cache_gb: float = 0.25,
     ) -> Self:
-        """Start a healthy set, with its data in a new directory in *directory*.
+        """Start a replica set and wait until it is healthy.
 
-        Without a *directory* it lies in shared memory if there is any: no disk, fast.
-        *fail_points*: whether its members have MongoDB's own points of failure.
-        *first_group*: the group of the first member's process; the others have those after it.
-        *journal_ms*: how often each writes its journal unasked; MongoDB's 100 if None.
-        *cache_gb*: the cache of each.
+        *directory*: the parent of its data directory; None for shared memory, if available.
+        *fail_points*: enable the fail points of MongoDB.
+        *first_group*: the group of the first process; each other process has the next group.
+        *journal_ms*: the interval between writes of the journal; None for MongoDB's default, 100.
+        *cache_gb*: the cache of each member.
         """
         replica_set = cls(
             directory,
@@ -182,65 +183,65 @@ class ReplicaSet(Deployment):
                 "heartbeatTimeoutSecs": 1,
             },
         }
-        answer = self.members[0].command({"replSetInitiate": config}, seconds=60)
-        if not answer["ok"]:
-            raise RuntimeError(f"replSetInitiate: {answer}")
+        response = self.members[0].command({"replSetInitiate": config}, seconds=60)
+        if not response["ok"]:
+            raise RuntimeError(f"replSetInitiate: {response}")
 
     def primary(self) -> Mongod:
-        """The primary, waiting for one while there is none."""
+        """Return the primary. Waits until there is one."""
         return self.wait_for_primary()
 
     def secondaries(self) -> list[Mongod]:
-        """All members but the primary."""
+        """Return all members except the primary."""
         primary = self.primary()
         return [member for member in self.members if member is not primary]
 
     def wait_for_primary(self, seconds: float = ROLLBACK_SECONDS) -> Mongod:
-        """The member that takes writes now, as soon as there is one."""
+        """Return the member that accepts writes. Waits until there is one."""
         return until(self._writable, seconds, "a writable primary")
 
     def wait_until_healthy(self, seconds: float = ROLLBACK_SECONDS) -> None:
-        """Return once every member is primary or secondary, and all agree who is which."""
+        """Return when every member is primary or secondary, and all agree on the primary."""
         until(self._healthy, seconds, "all members primary or secondary")
 
     def kill_primary(self) -> Mongod:
-        """Crash the primary; start() of what is returned brings it back with its data."""
+        """Kill the primary and return it. Its start() restarts it with its data."""
         primary = self.primary()
         primary.kill()
         return primary
 
     def step_down(self, seconds: float = 60) -> Mongod:
-        """Make another member primary, in order; the one that was, which stays a secondary."""
+        """Elect another primary. Returns the former one, which becomes a secondary."""
         former = self.primary()
 
         def stepped_down() -> bool:
-            # Refused while no secondary has caught up, or by a primary that is none any more.
-            # For 2 s it cannot be elected again: longer would leave nobody for the next fault.
-            ask = {"replSetStepDown": 2, "secondaryCatchUpPeriodSecs": 1}
-            answer = former.command(ask, seconds=30)
-            return bool(answer["ok"]) or answer.get("codeName") == "NotWritablePrimary"
+            # This fails until a secondary has caught up, and if the member has stepped down.
+            # The member is not electable for 2 s. The next fault may need it after that.
+            command = {"replSetStepDown": 2, "secondaryCatchUpPeriodSecs": 1}
+            response = former.command(command, seconds=30)
+            return bool(response["ok"]) or response.get("codeName") == "NotWritablePrimary"
 
         until(stepped_down, seconds, f"a successor of {former.address}")
         return former
 
     def _writable(self) -> Mongod | None:
-        found = [
-            (answer["electionId"], member)
+        primaries = [
+            (response["electionId"], member)
             for member in self.members
-            if (answer := member.hello()) and answer.get("isWritablePrimary")
+            if (response := member.hello()) and response.get("isWritablePrimary")
         ]
-        # One that was paused thinks itself primary until it hears of the newer election.
-        return max(found, key=lambda pair: pair[0])[1] if found else None
+        # A primary that was paused reports itself as primary until it learns of the new election.
+        return max(primaries, key=lambda pair: pair[0])[1] if primaries else None
 
     def _healthy(self) -> bool:
         primary = self._writable()
         if primary is None:
             return False
         for member in self.members:
-            answer = member.hello() or {}
-            if not (answer.get("isWritablePrimary") or answer.get("secondary")):
+            response = member.hello() or {}
+            if not (response.get("isWritablePrimary") or response.get("secondary")):
                 return False
-            if answer.get("primary") != primary.address:
+            if response.get("primary") != primary.address:
                 return False
         status = primary.command({"replSetGetStatus": 1})
         states = [member["stateStr"] for member in status.get("members", [])]

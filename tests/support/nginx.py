@@ -1,4 +1,4 @@
-"""A real nginx on loopback, with the configuration that a test gives it."""
+"""A real nginx on loopback, with the configuration of a test."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ http {{
 
 
 def find_nginx() -> str:
-    """The nginx of the PATH, or where Debian has it."""
+    """Return the nginx on the PATH, or in /usr/sbin, which is its directory on Debian."""
     path = f"{os.environ.get('PATH', '')}:/usr/sbin"
-    if found := shutil.which("nginx", path=path):
-        return found
-    raise RuntimeError("no nginx to test with: install it (Debian: apt install nginx-light)")
+    if program := shutil.which("nginx", path=path):
+        return program
+    raise RuntimeError("nginx is missing. Install it (Debian: apt install nginx-light).")
 
 
 @dataclass(frozen=True)
-class Passed:
-    """A request that went through, with the servers that were asked, and what they said."""
+class ProxiedRequest:
+    """A request that nginx has answered, with the servers it was sent to, and their statuses."""
 
     method: str
     path: str
@@ -52,10 +52,10 @@ class Passed:
 
 
 class Nginx:
-    """An nginx that listens once this is made."""
+    """An nginx, which is listening when the constructor returns."""
 
     def __init__(self, sites: str) -> None:
-        """*sites* is what would stand in a file of `conf.d`. RuntimeError if nginx refuses it."""
+        """*sites* is the content of a file in `conf.d`. Raises RuntimeError if nginx rejects it."""
         self._folder = Path(tempfile.mkdtemp(prefix="monotron-nginx-"))
         user = "user root;" if os.geteuid() == 0 else ""
         config = self._folder / "nginx.conf"
@@ -67,35 +67,37 @@ class Nginx:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        until(self._started, 30, "nginx has started")
+        until(self._started, 30, "the start of nginx")
 
     def _started(self) -> bool:
         if self._process.poll() is not None:
-            raise RuntimeError(f"nginx ended: {self.log()}")
+            raise RuntimeError(f"nginx has ended: {self.log()}")
         # It listens before it writes its process id.
         return (self._folder / "pid").exists()
 
     def log(self) -> str:
-        """What it says of errors."""
+        """Return the error log."""
         return self._read("error.log")
 
-    def passed(self) -> list[Passed]:
-        """All requests that it has answered."""
-        found = []
+    def requests(self) -> list[ProxiedRequest]:
+        """Return all requests that nginx has answered."""
+        requests = []
         for line in self._read("access.log").splitlines(keepends=True):
             if line.endswith("\n"):
                 method, path, status, servers, statuses = line.rstrip("\n").split("|")
-                found.append(
-                    Passed(method, path, int(status), servers.split(", "), statuses.split(", "))
+                requests.append(
+                    ProxiedRequest(
+                        method, path, int(status), servers.split(", "), statuses.split(", ")
+                    )
                 )
-        return found
+        return requests
 
     def _read(self, name: str) -> str:
         file = self._folder / name
         return file.read_text(errors="replace") if file.exists() else ""
 
     def stop(self) -> None:
-        """End it, and what it has under way."""
+        """End nginx, including its current requests."""
         self._process.terminate()
         self._process.wait(30)
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""GitLab pipelines: run whole in gitlab-ci-local, or only the script of the one job."""
+"""GitLab pipelines: complete ones in gitlab-ci-local, or only the script of the job."""
 
 from __future__ import annotations
 
@@ -23,18 +23,17 @@ SHELLCHECK = ROOT / ".venv" / "bin" / "shellcheck"
 CHECK_JSONSCHEMA = ROOT / ".venv" / "bin" / "check-jsonschema"
 
 JOB = "monotron-version"
-SECONDS = 60
-"""A run that takes longer hangs."""
+TIMEOUT_SECONDS = 60
 
-_OURS = re.compile(
+_REMOVED = re.compile(
     r"(CI|GITLAB|MONOTRON|GIT|GCL|SEMREL|CURL)(_|$)|(https?|all)_proxy$", re.IGNORECASE
 )
 _OUTPUT = re.compile(r"^(?P<job>\S+) +> ?(?P<line>.*)$")
 
 
 def environment(more: Mapping[str, str], home: Path) -> dict[str, str]:
-    """The environment of the tests, without what a pipeline would take notice of, and *more*."""
-    inherited = {name: value for name, value in os.environ.items() if not _OURS.match(name)}
+    """The environment of the tests, without variables that affect a pipeline, and *more*."""
+    inherited = {name: value for name, value in os.environ.items() if not _REMOVED.match(name)}
     return {**inherited, "HOME": str(home), **more}
 
 
@@ -47,8 +46,8 @@ def job() -> dict[str, Any]:
 def component() -> tuple[dict[str, Any], dict[str, Any]]:
     """The inputs of the component, and its job."""
     spec, document = yaml.safe_load_all(COMPONENT.read_text())
-    (made,) = document.values()
-    return spec["spec"]["inputs"], made
+    (component_job,) = document.values()
+    return spec["spec"]["inputs"], component_job
 
 
 def script() -> str:
@@ -57,10 +56,10 @@ def script() -> str:
 
 
 class Repository:
-    """A git repository of its own, named acme/shop on gitlab.com."""
+    """A new git repository, named acme/shop on gitlab.com."""
 
     def __init__(self, path: Path, files: Mapping[str, str]) -> None:
-        """Make it with a first commit of *files* and of what gitlab/ holds."""
+        """Create it with a first commit of *files* and of the files in gitlab/."""
         self.path = path
         shutil.copytree(GITLAB, path)
         for name, text in files.items():
@@ -70,22 +69,22 @@ class Repository:
         self.commit("feat: begin")
 
     def git(self, *args: str) -> str:
-        """What `git` prints."""
+        """Run git, and return its output."""
         command = ["git", "-c", "user.name=A", "-c", "user.email=a@example.com", *args]
-        done = subprocess.run(
+        process = subprocess.run(
             command,
             cwd=self.path,
             env=environment({"GIT_CONFIG_NOSYSTEM": "1"}, self.path.parent),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=SECONDS,
+            timeout=TIMEOUT_SECONDS,
             check=True,
         )
-        return done.stdout.strip()
+        return process.stdout.strip()
 
     def commit(self, message: str) -> str:
-        """Commit whatever is there; the commit's hash."""
+        """Commit all changes. Returns the hash of the commit."""
         self.git("add", "--all")
         self.git("commit", "-q", "--allow-empty", "-m", message)
         self.git("update-ref", "refs/remotes/origin/main", "HEAD")
@@ -95,24 +94,24 @@ class Repository:
 
 @dataclass(frozen=True)
 class Run:
-    """How a pipeline, or a script, ended."""
+    """The result of a pipeline or a script."""
 
     code: int
     output: str
-    """What it printed, stderr among it."""
+    """All output, including stderr."""
 
     @property
     def passed(self) -> bool:
-        """Whether it ended well."""
+        """Whether the exit code is 0."""
         return self.code == 0
 
     def lines(self, job: str) -> list[str]:
-        """What the script of a job wrote to its stdout."""
-        found = (_OUTPUT.match(line) for line in self.output.splitlines())
-        return [match["line"] for match in found if match and match["job"] == job]
+        """The lines that the script of a job wrote to stdout."""
+        matches = (_OUTPUT.match(line) for line in self.output.splitlines())
+        return [match["line"] for match in matches if match and match["job"] == job]
 
-    def seen(self, job: str) -> dict[str, str]:
-        """The NAME=VALUE lines among them."""
+    def printed_variables(self, job: str) -> dict[str, str]:
+        """The variables that a job printed as lines NAME=VALUE."""
         return dict(line.split("=", 1) for line in self.lines(job) if "=" in line)
 
 
@@ -123,18 +122,18 @@ def run_pipeline(
     args: Sequence[str] = (),
     env: Mapping[str, str] | None = None,
 ) -> Run:
-    """Run the repository's pipeline with *variables*, as those of a project are.
+    """Run the pipeline of the repository. *variables* are the variables of a project.
 
-    gitlab-ci-local makes no pipeline of a merge request by itself: CI_PIPELINE_SOURCE among
-    *variables* (`push` by default) and CI_MERGE_REQUEST_… say so.
+    To simulate a merge request pipeline, set CI_PIPELINE_SOURCE (default: `push`) and
+    CI_MERGE_REQUEST_… in *variables*, because gitlab-ci-local does not set them.
     """
-    made_up = {
+    predefined = {
         "CI_PIPELINE_SOURCE": "push",
         "CI_PIPELINE_ID": "1000",
         "CI_COMMIT_MESSAGE": repository.git("log", "-1", "--format=%B"),
     }
-    variables = {**made_up, **variables}
-    assert RUNNER.exists(), "gitlab-ci-local is missing: make .venv/.installed-runners"
+    variables = {**predefined, **variables}
+    assert RUNNER.exists(), "gitlab-ci-local is missing. Run make .venv/.installed-runners."
     command = [str(RUNNER), "--shell-isolation", "--force-shell-executor", "--no-color"]
     command += ["--concurrency", "2", "--home", str(repository.path.parent / "home")]
     command += ["--state-dir", ".gcl"]
@@ -147,14 +146,14 @@ def run_pipeline(
 def run_script(
     variables: Mapping[str, str], directory: Path, shell: Sequence[str] = ("sh", "-e")
 ) -> Run:
-    """Run the job's script alone, in *directory*, with these variables and no others of a CI."""
+    """Run only the script of the job, in *directory*, with these CI variables and no others."""
     directory.mkdir(exist_ok=True)
     env = environment({"no_proxy": "127.0.0.1", **variables}, directory)
     return _run([*shell, "-c", script()], directory, env)
 
 
 def dotenv(directory: Path) -> dict[str, str] | None:
-    """The report that a script left in the directory, or None."""
+    """The variables in the dotenv file that a script wrote to the directory, or None."""
     path = directory / "monotron.env"
     if not path.exists():
         return None
@@ -162,7 +161,7 @@ def dotenv(directory: Path) -> dict[str, str] | None:
 
 
 def _run(command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> Run:
-    done = subprocess.run(
+    process = subprocess.run(
         command,
         cwd=cwd,
         env=env,
@@ -171,7 +170,7 @@ def _run(command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> Run:
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        timeout=SECONDS,
+        timeout=TIMEOUT_SECONDS,
         check=False,
     )
-    return Run(done.returncode, done.stdout)
+    return Run(process.returncode, process.stdout)

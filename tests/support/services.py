@@ -1,4 +1,4 @@
-"""The services on a store, put together as in a server."""
+"""The services on a store, composed as in a server."""
 
 from monotron.services.executor import StoreExecutor
 from monotron.services.series import SeriesService
@@ -7,7 +7,7 @@ from monotron.store import Store
 
 
 class StoreServices:
-    """Series and versions of a store. The store itself stays open when they are closed."""
+    """Series and versions of a store. `close` does not close the store."""
 
     def __init__(self, store: Store) -> None:
         self.executor = StoreExecutor(store.max_concurrency)

@@ -1,4 +1,4 @@
-"""The command `monotron`, in a folder and with an environment of its own."""
+"""The command `monotron`, in a separate folder and with a separate environment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from monotron.cli.main import main
 
 
 class Terminal:
-    """A folder, perhaps a git repository, where commands run."""
+    """A folder in which commands run. It can be a git repository."""
 
     def __init__(self, folder: Path, url: str, **always: str) -> None:
         """Every command has the variables *always* in its environment."""
@@ -49,7 +49,7 @@ class Terminal:
     def start(
         self, *arguments: str, stdout: int | IO[bytes] = subprocess.PIPE, **env: str
     ) -> subprocess.CompletedProcess[bytes]:
-        """Run `monotron` as a process of its own, and wait for its end."""
+        """Run `monotron` as a separate process, and wait for its end."""
         return subprocess.run(
             [sys.executable, "-m", "monotron", *arguments],
             cwd=self.folder,

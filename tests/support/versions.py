@@ -10,17 +10,11 @@ from urllib.parse import quote
 from support.server import Client, Response
 
 INT64_MAX = 9223372036854775807
-
+MAX_TEXT = 1 << 20
 
 JSON = {"Content-Type": "application/json"}
 
-
-MAX_TEXT = 1 << 20
-
-
 Problem = Callable[..., dict[str, Any]]
-
-
 Send = Callable[[bytes], Response | None]
 
 
@@ -111,7 +105,7 @@ def delete_series(client: Client, key: str, query: str = "") -> None:
 
 
 def series_of(client: Client, name: str) -> dict[str, tuple[str | None, int]]:
-    """The token and value of each series of a name, by what follows the name in its key."""
+    """The token and value of each series of a name, by the part of its key after the name."""
     page = get(client, f"/v1/series?limit=1000&prefix={segment(name)}-")
     return {
         entry["key"].removeprefix(f"{name}-"): (entry["token"], entry["value"])

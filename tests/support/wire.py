@@ -1,4 +1,4 @@
-"""Commands to MongoDB that are lost, late, or overtaken, as a script says."""
+"""MongoDB commands that are lost, delayed or overtaken, as a script specifies."""
 
 from collections.abc import Callable
 from functools import partial
@@ -11,7 +11,7 @@ Call = partial[Any]
 
 
 class Wire:
-    """A collection whose next calls of one method go through a script instead."""
+    """A collection. The next calls of one of its methods are passed to a script instead."""
 
     def __init__(self, collection: "Collection[dict[str, Any]]", method: str) -> None:
         self._collection = collection
@@ -24,43 +24,47 @@ class Wire:
             return real
 
         def scripted(*args: Any, **kwargs: Any) -> Any:
-            # Out of its session and time limit: it may be carried out when both are over.
+            # Without its session, a call can also run after the session and time limit have ended.
             kwargs.pop("session", None)
             return self.script.pop(0)(partial(real, *args, **kwargs))
 
         return scripted
 
 
-def answer_lost(call: Call) -> Any:
+def response_lost(call: Call) -> Any:
+    """Run the call and lose its response."""
     call()
-    raise AutoReconnect("the answer was lost")
+    raise AutoReconnect("the response was lost")
 
 
-def half_done(call: Call) -> Any:
-    """Of a bulk of many, only the first arrives; its answer is lost."""
-    many, *others = call.args
-    call.func(many[:1], *others, **call.keywords)
-    raise AutoReconnect("the answer was lost")
+def only_first_applied(call: Call) -> Any:
+    """Run only the first operation of a bulk, and lose the response."""
+    operations, *others = call.args
+    call.func(operations[:1], *others, **call.keywords)
+    raise AutoReconnect("the response was lost")
 
 
 def request_lost(call: Call) -> Any:
+    """Lose the call itself."""
     raise AutoReconnect("the request was lost")
 
 
-class Delayed:
-    """A request that seems lost, and lands when told to."""
+class DelayedRequest:
+    """A request that seems lost, and arrives later."""
 
     def __init__(self) -> None:
         self._calls: list[Call] = []
 
     def seems_lost(self, call: Call) -> Any:
+        """Keep the call for later, and raise the error of a lost connection."""
         self._calls.append(call)
-        raise AutoReconnect("no answer yet")
+        raise AutoReconnect("no response yet")
 
-    def lands_first(self, call: Call) -> Any:
-        self.land()
+    def arrives_first(self, call: Call) -> Any:
+        """Run the delayed calls before this one."""
+        self.arrive()
         return call()
 
-    def land(self) -> list[int]:
-        """How many heads each of them replaced."""
+    def arrive(self) -> list[int]:
+        """Run the delayed calls. Returns how many heads each of them replaced."""
         return [call().matched_count for call in self._calls]

@@ -200,7 +200,7 @@ class TestResponses:
         ("status", "code", "temporary"),
         [(422, "token_taken", False), (503, "draining", True), (429, "too_many_requests", True)],
     )
-    def test_a_refusal_has_its_code_and_a_temporary_one_is_no_response(
+    def test_a_refusal_has_its_code_and_a_temporary_one_counts_as_no_response(
         self, status: int, code: str, temporary: bool
     ) -> None:
         reply = Reply.problem(status, code, "x")

@@ -28,4 +28,4 @@ def component_pipeline(inputs: str, more: str = BUILD) -> str:
 def version(run: Run) -> str:
     """Return the version that the later job saw; the pipeline must pass."""
     assert run.passed, run.output
-    return run.seen("build")["MONOTRON_VERSION"]
+    return run.printed_variables("build")["MONOTRON_VERSION"]

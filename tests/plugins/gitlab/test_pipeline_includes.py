@@ -66,8 +66,8 @@ def test_the_default_before_script_does_not_run_in_the_job(
         repository_with(tmp_path, default + TEMPLATE), {"MONOTRON_URL": url, "MONOTRON_NAME": name}
     )
     assert version(run) == "0.0.1"
-    assert run.seen("build")["MONOTRON_OF"] == "default"
-    assert "MONOTRON_OF" not in run.seen(JOB)
+    assert run.printed_variables("build")["MONOTRON_OF"] == "default"
+    assert "MONOTRON_OF" not in run.printed_variables(JOB)
 
 
 def test_the_variables_of_the_pipeline_configure_the_template(
@@ -84,7 +84,7 @@ def test_the_variables_of_the_pipeline_configure_the_template(
 """
     run = run_pipeline(repository_with(tmp_path, variables + TEMPLATE), {})
     assert run.passed, run.output
-    seen = run.seen("build")
+    seen = run.printed_variables("build")
     assert seen["NEXT_VERSION"] == seen["NEXT_TAG"] == "0.1.0-rc.1"
     assert seen["SEMREL_INFO_NEXT_VERSION"] == "0.1.0-rc.1"
     assert "MONOTRON_VERSION" not in seen
@@ -122,7 +122,7 @@ def test_the_inputs_configure_the_component_pipeline(tmp_path: Path, url: str, n
     run = run_pipeline(repository, {})
     short = repository.git("rev-parse", "--short=8", "HEAD")
     assert version(run) == f"1.5.0+sha.{short}"
-    assert run.seen("build")["MONOTRON_DOCKER_TAG"] == f"1.5.0_sha.{short}"
+    assert run.printed_variables("build")["MONOTRON_DOCKER_TAG"] == f"1.5.0_sha.{short}"
     assert "next starting shell (.pre)" in " ".join(run.output.split())
 
 
@@ -158,7 +158,7 @@ def test_one_pipeline_can_version_two_names(tmp_path: Path, url: str, name: str)
     )
     run = run_pipeline(repository, {"MONOTRON_URL": url})
     assert version(run) == "0.0.1"
-    assert run.seen("build")["API_TAG"] == "api/v0.1.0"
+    assert run.printed_variables("build")["API_TAG"] == "api/v0.1.0"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ MESSAGE = 'feat: it\'s "so" `touch pwned` $(touch pwned) ${HOME}\n\nMONOTRON_VER
 def test_a_later_job_sees_the_variables_of_the_version(tmp_path: Path, url: str, name: str) -> None:
     run = run_pipeline(repository_with(tmp_path), {"MONOTRON_URL": url, "MONOTRON_NAME": name})
     assert version(run) == "0.0.1"
-    seen = run.seen("build")
+    seen = run.printed_variables("build")
     assert seen["MONOTRON_TAG"] == "v0.0.1"
     assert seen["MONOTRON_PREVIOUS_VERSION"] == ""
     assert seen["MONOTRON_IS_LATEST"] == "true"
@@ -31,7 +31,7 @@ def test_a_pipeline_in_counter_mode_gets_a_number(tmp_path: Path, url: str, name
     for pipeline in ("11", "12", "11"):
         run = run_pipeline(repository, {**variables, "CI_PIPELINE_ID": pipeline})
         assert run.passed, run.output
-        numbers.append(run.seen("build")["MONOTRON_BUILD_NUMBER"])
+        numbers.append(run.printed_variables("build")["MONOTRON_BUILD_NUMBER"])
     assert numbers == ["1", "2", "1"]
 
 
@@ -47,7 +47,7 @@ def test_a_repeated_pipeline_gets_the_same_version_after_others(
     repository.git("checkout", "-q", "--force", "-B", "again", first)
     repeated = run_pipeline(repository, variables)
     assert version(repeated) == "0.1.0"
-    assert repeated.seen("build")["MONOTRON_REUSED"] == "true"
+    assert repeated.printed_variables("build")["MONOTRON_REUSED"] == "true"
 
 
 def test_a_merge_request_pipeline_previews_the_version_of_the_branch(
