@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from semver import Version
 
 from monotron.errors import InvalidName
-from monotron.model.component_keys import Component, component_key, label_key, part
+from monotron.model.component_keys import Component, component_key, component_value, label_key
 from monotron.model.semver import VersionName, label_and_number, sort_key
 from monotron.model.series import INT64_MAX, SeriesKey
 
@@ -142,7 +142,7 @@ def check(release: ReleaseRow) -> tuple[list[str], Requirement | None]:
         return findings, Requirement(series, number, release)
     component: Component = "patch" if version.patch else "minor" if version.minor else "major"
     series = component_key(name, component, version)
-    return findings, Requirement(series, part(version, component), release)
+    return findings, Requirement(series, component_value(version, component), release)
 
 
 def not_reached(requirement: Requirement, state: SeriesState | None) -> str | None:

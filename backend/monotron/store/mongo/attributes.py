@@ -9,7 +9,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from monotron.errors import StoreUnavailable, in_doubt
-from monotron.model.attributes import merged
+from monotron.model.attributes import merge_attributes
 from monotron.model.series import SeriesKey
 from monotron.runtime import Runtime
 from monotron.store.interface import AttributeStore
@@ -81,13 +81,13 @@ class MongoAttributes(AttributeStore):
         deadline = self._deadlines.start()
         generation = self._heads.current(series, deadline).generation
         if generation is None:
-            if not merged({}, attributes):  # raises before anything is created
+            if not merge_attributes({}, attributes):  # raises before anything is created
                 return {}
             generation = self._heads.create(series, self._runtime.now_ms(), deadline).generation
         place = _place(series, generation, token)
         while True:
             seen = self._read(place, deadline)
-            result = merged(seen.attributes, attributes)
+            result = merge_attributes(seen.attributes, attributes)
             if result == seen.attributes or self._replace(place, seen, result, deadline):
                 return result
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from monotron.model.attributes import merged
+from monotron.model.attributes import merge_attributes
 from monotron.model.series import SeriesKey
 from monotron.store.interface import AttributeStore
 from monotron.store.sqlite.file import SqliteFile, Transaction
@@ -48,7 +48,7 @@ class SqliteAttributes(AttributeStore):
         with self._file.transaction() as transaction:
             row = transaction.one(_GENERATION, *series)
             current = _all(transaction, row[0], token) if row else {}
-            result = merged(current, attributes)
+            result = merge_attributes(current, attributes)
             if result == current:
                 return current
             if row is None:
