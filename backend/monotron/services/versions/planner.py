@@ -145,7 +145,7 @@ class Planner:
         for release in self._releases.all_of_token(name, token):
             if release.label and (line is None or line.covers(release.version)):
                 return release.version.finalize_version()
-        highest = self._releases.newest(name, sort_key_range(line), final=False)
+        highest = self._releases.highest(name, sort_key_range(line), final=False)
         return highest.version.finalize_version() if highest else None
 
     def start(self, name: VersionName, request: VersionRequest) -> StartingPoint:

@@ -41,7 +41,7 @@ class NameState:
 
         *initial* counts as a recorded version.
         """
-        release = self._releases.newest(name, sort_key_range(), final=True)
+        release = self._releases.highest(name, sort_key_range(), final=True)
         recorded = initial or (release.version if release else ZERO_VERSION)
         counted = self._counted(name, recorded)
         if recorded <= counted:
@@ -51,7 +51,7 @@ class NameState:
 
     def has_versions(self, name: VersionName) -> bool:
         """Whether the name has any version, including pre-releases. This never becomes false."""
-        release = self._releases.newest(name, sort_key_range(), final=None)
+        release = self._releases.highest(name, sort_key_range(), final=None)
         return release is not None or self.latest(name) != ZERO_VERSION
 
     def _counted(self, name: VersionName, expected: Version) -> Version:
@@ -89,12 +89,12 @@ class NameState:
         The pre-release part of *version* is ignored: 1.2.0 does not precede 1.2.0-rc.1.
         """
         final = Version(version.major, version.minor, version.patch)
-        release = self._releases.newest(name, ("", sort_key(final)), final=True)
+        release = self._releases.highest(name, ("", sort_key(final)), final=True)
         return release.version if release else None
 
     def highest_prerelease(self, name: VersionName, target: Version, label: str) -> int:
         """The highest recorded pre-release number of the target and label, or 0."""
-        release = self._releases.newest(
+        release = self._releases.highest(
             name, sort_key_range(target=target, label=label), final=False
         )
         return label_and_number(release.version)[1] if release else 0
@@ -133,7 +133,7 @@ class NameState:
         """
         if line.covers(latest) and latest != ZERO_VERSION:
             return latest, None
-        release = self._releases.newest(name, sort_key_range(line), final=True)
+        release = self._releases.highest(name, sort_key_range(line), final=True)
         recorded = release.version if release else ZERO_VERSION
         minor = line.minor
         if minor is None:
@@ -155,7 +155,7 @@ class NameState:
         first = rows[0].entry if rows else None
         if first and first.value == number and first.token is not None:
             return
-        if release := self._releases.newest(name, sort_key_range(line), final=False):
+        if release := self._releases.highest(name, sort_key_range(line), final=False):
             raise LineNotFound(
                 f"Line {line} of {name.name!r} has only pre-releases. A line starts with a final "
                 f"version, and the highest one is {release.version}. Promote it with bump=final, "

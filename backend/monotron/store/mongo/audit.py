@@ -15,23 +15,23 @@ from monotron.store.audit import (
     AuditSlice,
     Requirement,
     SeriesState,
-    check,
+    check_release,
     not_reached,
-    of_record,
-    of_series,
+    release_finding,
+    series_finding,
 )
 from monotron.store.mongo.audit_checks import (
     LedgerRead,
-    end,
+    check_end,
+    check_row,
+    head_contradiction,
     is_suspect,
-    look_at,
-    record_of,
+    parse_release,
     unsealed,
-    wrong_head,
 )
 from monotron.store.mongo.client import Document
 from monotron.store.mongo.ledger import where
-from monotron.store.mongo.scan import HEADS_IN_A_SLICE, KEY, ROWS_IN_A_SLICE, CollectionScan
+from monotron.store.mongo.scan import HEADS_PER_SLICE, KEY, ROWS_PER_SLICE, CollectionScan
 
 _IN_ORDER = [(field, ASCENDING) for field in ("account", "key", "generation", "value")]
 
@@ -58,11 +58,11 @@ class MongoAudit:
                 self._slices.heads,
                 {"account": account, **({"key": after} if after else {})},
                 [("account", ASCENDING), ("key", ASCENDING)],
-                HEADS_IN_A_SLICE,
+                HEADS_PER_SLICE,
             )
             yield self._without_head(account, after, heads, seen_at)
             yield from self._ledgers(heads, seen_at)
-            if len(heads) < HEADS_IN_A_SLICE:
+            if len(heads) < HEADS_PER_SLICE:
                 return
             after = {"$gt": heads[-1]["key"]}
 
@@ -71,7 +71,7 @@ class MongoAudit:
     ) -> AuditSlice:
         """Find entries and attributes between these heads. Heads are never removed."""
         between = {**after, "$nin": [head["key"] for head in heads]}
-        if len(heads) == HEADS_IN_A_SLICE:
+        if len(heads) == HEADS_PER_SLICE:
             between["$lte"] = heads[-1]["key"]
         findings = []
         for documents, content in (
@@ -79,11 +79,11 @@ class MongoAudit:
             (self._slices.attributes, "attributes"),
         ):
             condition = {"account": account, "key": between}
-            rows, _ = self._slices.find(documents, condition, None, HEADS_IN_A_SLICE, now, KEY)
+            rows, _ = self._slices.find(documents, condition, None, HEADS_PER_SLICE, now, KEY)
             for key in dict.fromkeys(row["key"] for row in rows):
                 series = SeriesKey(account, key)
                 if not self._slices.read_heads([series])[0]:  # it may have been created since
-                    findings.append(of_series(account, key, f"has {content}, and no head"))
+                    findings.append(series_finding(account, key, f"has {content}, and no head"))
         return AuditSlice(tuple(findings))
 
     def _ledgers(self, heads: Sequence[Document], now: Timestamp | None) -> Iterator[AuditSlice]:
@@ -92,10 +92,10 @@ class MongoAudit:
         seen = None
         for head in heads:
             series = SeriesKey(head["account"], head["key"])
-            wrong = "has two heads" if series == seen else wrong_head(head)
+            wrong = "has two heads" if series == seen else head_contradiction(head)
             seen = series
             if wrong:
-                findings.append(of_series(*series, wrong))
+                findings.append(series_finding(*series, wrong))
             elif head["batch"]:
                 waiting.append(LedgerRead(head))
         yield AuditSlice(tuple(findings), series=sum(1 for head in heads if head.get("batch")))
@@ -111,20 +111,20 @@ class MongoAudit:
                 self._slices.entries,
                 conditions[0] if len(conditions) == 1 else {"$or": conditions},
                 _IN_ORDER,
-                ROWS_IN_A_SLICE,
+                ROWS_PER_SLICE,
                 now,
             )
             at = {(*ledger.series, ledger.head["generation"]): ledger for ledger in waiting}
             for row in rows:
-                look_at(at[row["account"], row["key"], row["generation"]], row)
-            if len(rows) < ROWS_IN_A_SLICE:
+                check_row(at[row["account"], row["key"], row["generation"]], row)
+            if len(rows) < ROWS_PER_SLICE:
                 done, waiting = waiting, []
             else:
                 last = at[rows[-1]["account"], rows[-1]["key"], rows[-1]["generation"]]
                 position = waiting.index(last)
                 done, waiting = waiting[:position], waiting[position:]
             for ledger in done:
-                end(ledger)
+                check_end(ledger)
             read += done
             yield AuditSlice(entries=len(rows) + sum(map(unsealed, done)))
         yield AuditSlice(tuple(self._confirmed([each for each in read if is_suspect(each)])))
@@ -139,7 +139,7 @@ class MongoAudit:
             yield from ledger.findings
             if ledger.above is not None and ledger.above > head["value"]:
                 what = f"is at {head['value']}, but its ledger has an entry for {ledger.above}"
-                yield of_series(*ledger.series, what)
+                yield series_finding(*ledger.series, what)
 
     # Versions
 
@@ -150,12 +150,12 @@ class MongoAudit:
             findings: list[str] = []
             needs: list[Requirement] = []
             for row in rows:
-                record, wrong = record_of(row)
+                record, wrong = parse_release(row)
                 sort_key = tuple(row.get(each) for each in order)
                 if sort_key == before:
-                    wrong.append(of_record(record, "is recorded twice"))
+                    wrong.append(release_finding(record, "is recorded twice"))
                 before = sort_key
-                more, need = check(record)
+                more, need = check_release(record)
                 findings += [*wrong, *more]
                 needs += [need] if need else []
             findings += self._not_reached(needs, seen_at)

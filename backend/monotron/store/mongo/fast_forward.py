@@ -11,7 +11,7 @@ from bson import ObjectId
 from monotron.errors import in_doubt
 from monotron.model.series import INT64_MAX, SeriesKey
 from monotron.runtime import Runtime
-from monotron.store.fast_forward import MAX_NAMED_SERIES, FastForwarded, KnownLines, raised
+from monotron.store.fast_forward import MAX_NAMED_SERIES, FastForwarded, KnownLines, saturating_add
 from monotron.store.mongo.client import Deadline, Deadlines
 from monotron.store.mongo.heads import Head
 from monotron.store.mongo.ledger import Ledger
@@ -77,7 +77,7 @@ class MongoFastForward:
                     overtaken = self._heads.replace(move, deadline)
 
     def _move(self, series: SeriesKey, head: Head, more: int, deadline: Deadline) -> HeadUpdate:
-        value = raised(head.value, more)
+        value = saturating_add(head.value, more)
         if head.is_active:
             self._ledger.seal(series, head, deadline)
             new = head.successor([None], [self._by], value, self._runtime)

@@ -74,7 +74,7 @@ class MongoReleases(ReleaseStore):
         row = self._deadlines.start().persist(lambda: self._current.find_one(condition))
         return _release(name, row) if row else None
 
-    def newest(
+    def highest(
         self, name: VersionName, key_range: tuple[str, str], *, final: bool | None
     ) -> Release | None:
         first, end = key_range

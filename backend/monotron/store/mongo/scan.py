@@ -14,8 +14,8 @@ from monotron.store.fast_forward import KnownLines
 from monotron.store.mongo.client import Deadlines, Document
 from monotron.store.mongo.ledger import Sessions, collection, operation_time, where
 
-HEADS_IN_A_SLICE = 100
-ROWS_IN_A_SLICE = 1000
+HEADS_PER_SLICE = 100
+ROWS_PER_SLICE = 1000
 
 KEY = {"_id": 0, "account": 1, "key": 1}
 """The projection to the fields that identify a series."""
@@ -71,8 +71,8 @@ class CollectionScan:
             ]
             condition: Document = {"$or": beyond} if beyond else {}
             in_order = [(each, ASCENDING) for each in order]
-            rows, seen_at = self.find(place, condition, in_order, ROWS_IN_A_SLICE, None, fields)
-            if len(rows) == ROWS_IN_A_SLICE:
+            rows, seen_at = self.find(place, condition, in_order, ROWS_PER_SLICE, None, fields)
+            if len(rows) == ROWS_PER_SLICE:
                 last = [rows[-1][each] for each in order]
                 # Documents with equal values stay together, so that duplicates are adjacent.
                 while len(rows) > 1 and [rows[-1][each] for each in order] == last:
@@ -88,8 +88,8 @@ class CollectionScan:
     ) -> tuple[dict[SeriesKey, Document], Timestamp | None]:
         found: dict[SeriesKey, Document] = {}
         wanted = list(dict.fromkeys(keys))
-        for start in range(0, len(wanted), HEADS_IN_A_SLICE):
-            conditions = [where(series) for series in wanted[start : start + HEADS_IN_A_SLICE]]
+        for start in range(0, len(wanted), HEADS_PER_SLICE):
+            conditions = [where(series) for series in wanted[start : start + HEADS_PER_SLICE]]
             rows, _ = self.find(self.heads, {"$or": conditions}, None, 0, now)
             found |= {SeriesKey(row["account"], row["key"]): row for row in rows}
         return found, now
