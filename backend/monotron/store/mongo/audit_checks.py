@@ -1,4 +1,4 @@
-"""The checks of the documents of a MongoDB database. Each is compared with its neighbors."""
+"""The checks of single documents in an audit of MongoDB. No I/O."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +32,7 @@ class LedgerRead:
 
 
 def head_contradiction(head: Document) -> str | None:
+    """The contradiction within a head, or None."""
     value, batch, token = head.get("value"), head.get("batch"), head.get("token")
     if not isinstance(value, Int64) or value < 0:
         return f"is at {value!r} ({type(value).__name__}), which is not a 64-bit integer"
@@ -72,11 +73,11 @@ def _row_contradiction(ledger: LedgerRead, row: Document, before: Any) -> str | 
         ledger.above = value
         return None
     if value >= ledger.first:
-        given = head["batch"][value - ledger.first]
-        if given != token:
-            return f"has {given!r} for {value} in its batch, but {token!r} in its ledger"
+        batch_token = head["batch"][value - ledger.first]
+        if batch_token != token:
+            return f"has {batch_token!r} for {value} in its batch, but {token!r} in its ledger"
     if not isinstance(before, int):
-        return None  # the first one, or reported already
+        return None  # the first row, or a row that was reported already
     if value == before:
         return f"has two entries for {value}"
     return (
@@ -92,15 +93,18 @@ def _unexplained_gap(ledger: LedgerRead, before: int, value: int) -> str | None:
     if end <= before + 1:
         return None
     if value > ledger.first and ledger.head["batch"][0] is None:
-        return None  # the raise that explains it is not sealed yet
+        return None  # the advance that explains the gap is not sealed yet
     return gap(before, end)
 
 
 def check_end(ledger: LedgerRead) -> None:
-    """Report rows missing between the last row and the batch, unless it starts with a raise."""
+    """Report rows missing between the last row and the batch.
+
+    An advance at the start of the batch explains the gap.
+    """
     last, first = ledger.last, ledger.first
-    sound = ledger.above is None and not ledger.findings
-    if sound and last is not None and last < first - 1 and ledger.head["batch"][0] is not None:
+    is_sound = ledger.above is None and not ledger.findings
+    if is_sound and last is not None and last < first - 1 and ledger.head["batch"][0] is not None:
         ledger.findings.append(series_finding(*ledger.series, gap(last, first)))
 
 
@@ -111,6 +115,7 @@ def unsealed(ledger: LedgerRead) -> int:
 
 
 def is_suspect(ledger: LedgerRead) -> bool:
+    """Whether the ledger must be compared with its head again."""
     return bool(ledger.findings) or ledger.above is not None
 
 
