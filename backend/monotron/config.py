@@ -20,30 +20,32 @@ MAX_PORT = 65535
 MAX_DRAIN_DELAY_SECONDS = 5
 MAX_PROCESSES = 256
 MAX_LIMIT = 10**9 - 1
+"""The maximum of the rate limits and of `operations_per_identity`."""
+
 
 LISTS = ("issuers", "trusts")
 """Settings that may be lists in the config file. `monotron.auth` validates their items."""
 
 _CLIENT_VARIABLES = {"url", "api_key"}
-"""Variables of the client commands, which may be set for the server, too."""
+"""Variables of the client commands. The server ignores them without a warning."""
 
 _SERVICE_LINK = re.compile(r"(^|_)(port|service)(_|$)")
 """Variables that Kubernetes and Docker set for a service named monotron: MONOTRON_PORT_3030_TCP."""
 
 
 class Address(NamedTuple):
-    """An address to listen on. Port 0 is any free port."""
+    """An address to listen on. Port 0 selects a free port."""
 
     host: str
     port: int
 
 
 class Setting(NamedTuple):
-    """One setting: `--name`, `MONOTRON_NAME`, `MONOTRON_NAME_FILE`, and `name:` in the file."""
+    """A setting: `--name`, `MONOTRON_NAME`, `MONOTRON_NAME_FILE`, or `name:` in the config file."""
 
     name: str
     default: str
-    """A text, parsed like the text of any other source."""
+    """Parsed like the text of any other source."""
     placeholder: str
     help: str
     parse: Callable[[str], Any]
@@ -51,7 +53,7 @@ class Setting(NamedTuple):
 
     @property
     def flag(self) -> str | None:
-        """None for a secret: command lines are visible to all users of the machine."""
+        """The flag, or None for a secret: command lines are visible to all users of the machine."""
         return None if self.secret else "--" + self.name.replace("_", "-")
 
     @property
@@ -61,7 +63,7 @@ class Setting(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """What a field of `Settings` specifies in addition to its name and help."""
+    """The annotation of a field of `Settings`, in addition to its type and help."""
 
     default: str
     placeholder: str
@@ -70,7 +72,7 @@ class _Row(NamedTuple):
 
 
 def is_loopback(host: str) -> bool:
-    """Whether the name always refers to this machine (RFC 6761 §6.3 for `localhost`)."""
+    """Whether the host always refers to this machine (for `localhost`: RFC 6761 §6.3)."""
     name = host.lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -200,14 +202,15 @@ class Settings:
         "Allow one identity token to write this number of paths. 0 is unlimited.",
     ]
     trusts: tuple[Any, ...] = ()
-    """Trust policies, which only the config file can contain."""
+    """Trust policies. Only the config file can contain them."""
     warnings: tuple[str, ...] = ()
+    """Log lines about unknown variables."""
 
     @classmethod
     def load(cls, flags: Mapping[str, str], environ: Mapping[str, str]) -> "Settings":
-        """Read flags (by setting name, and `config`), environment and file.
+        """Read all settings. *flags* contains texts by setting name, and the file as `config`.
 
-        Raises StartupError.
+        Raises StartupError if a setting is invalid.
         """
         names = [setting.name for setting in SETTINGS]
         variables = {
@@ -223,7 +226,7 @@ class Settings:
             for source, texts in (
                 (setting.flag, flags),
                 (setting.variable, variables),
-                (f"{setting.variable}_FILE", _read_mounted(setting, variables)),
+                (f"{setting.variable}_FILE", _read_variable_file(setting, variables)),
                 (f"{config}: {name}", from_file),
                 ("default", {name: setting.default}),
             ):
@@ -267,12 +270,18 @@ def _warnings(variables: Mapping[str, str]) -> tuple[str, ...]:
     )
 
 
-def _read_mounted(setting: Setting, variables: Mapping[str, str]) -> dict[str, str]:
-    """The content of the file that `MONOTRON_…_FILE` names, such as a mounted secret."""
+def _read_variable_file(setting: Setting, variables: Mapping[str, str]) -> dict[str, str]:
+    """The setting from the file that `MONOTRON_…_FILE` names, such as a mounted secret.
+
+    Empty if that variable is not set.
+    """
     path = variables.get(f"{setting.name}_file")
     if not path:
         return {}
     try:
         return {setting.name: Path(path).read_text(encoding="utf-8").strip()}
     except (OSError, UnicodeDecodeError) as error:
-        raise StartupError(f"{setting.variable}_FILE names a file that cannot be read.") from error
+        raise StartupError(
+            f"{setting.variable}_FILE names a file that cannot be read. Check its path and "
+            "permissions, and that it is UTF-8."
+        ) from error

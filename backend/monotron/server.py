@@ -32,7 +32,7 @@ from monotron.services.executor import StoreExecutor
 from monotron.services.series import SeriesService
 from monotron.services.versions import VersionService
 from monotron.store import Store, describe, open_store, store_class
-from monotron.store.startup_check import self_check
+from monotron.store.startup_check import check_store
 from monotron.supervisor import Supervisor
 from monotron.web.access import AccessControl
 from monotron.web.app import make_app
@@ -160,7 +160,7 @@ async def _listening(
     store = open_store(settings.store)
     executor = StoreExecutor(store.max_concurrency)
     try:
-        self_check(store)
+        check_store(store)
         services = await _services(settings, store, executor, request_log)
         server = http_server(make_app(services))
         sockets = bind()

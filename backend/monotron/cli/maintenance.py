@@ -25,7 +25,7 @@ from monotron.model.series import INT64_MAX
 from monotron.store import Store, open_store
 from monotron.store.audit import MAX_FINDINGS, Report
 from monotron.store.fast_forward import FastForwarded
-from monotron.store.sqlite.file import sync_folder
+from monotron.store.sqlite.file import sync_directory
 from monotron.store.sqlite.schema import check_backup
 from monotron_ci.client import Client
 from monotron_ci.errors import Failure, NoResponse
@@ -131,7 +131,7 @@ def restore(backup: Path, store: str, increase: int) -> CommandOutput:
         check_backup(str(incomplete), str(backup))
         result = _fast_forward(open_store(f"sqlite:///{incomplete}"), increase)
     os.replace(incomplete, file)
-    sync_folder(str(file))
+    sync_directory(str(file))
     return CommandOutput(
         f"Restored {file} from {backup}: {result.raised} series raised by {increase}\n"
     )

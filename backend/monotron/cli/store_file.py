@@ -9,7 +9,7 @@ from pathlib import Path
 
 from monotron.errors import StartupError, StoreUnavailable
 from monotron.store import Store, open_store, store_class
-from monotron.store.sqlite.file import sync_folder
+from monotron.store.sqlite.file import sync_directory
 from monotron_ci.errors import Failure
 
 
@@ -87,7 +87,7 @@ def new_file(path: Path) -> Iterator[None]:
 def _sync(path: Path) -> None:
     with path.open("rb+") as file:
         os.fsync(file.fileno())
-    sync_folder(str(path))
+    sync_directory(str(path))
 
 
 def _remove(path: Path) -> None:
