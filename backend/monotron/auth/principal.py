@@ -79,8 +79,8 @@ ANONYMOUS = Principal("", 0, frozenset(), rate_limited=False)
 
 ROOT = Principal("root", FIRST_ACCOUNT, ALL, is_root=True, rate_limited=False)
 
-ANYBODY = Principal(
-    model.ANYBODY,
+ANYONE = Principal(
+    model.ANYONE,
     FIRST_ACCOUNT,
     frozenset(scope for scope in ALL if not scope.endswith(":acl")),
     rate_limited=False,

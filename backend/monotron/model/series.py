@@ -14,7 +14,7 @@ INT64_MAX = 9223372036854775807
 MAX_LENGTH = 256
 """The maximum length of a key or token, in Unicode characters."""
 
-ANYBODY = "anybody"
+ANYONE = "anyone"
 """The value of `assigned_by` on a server without credentials."""
 
 _UNRESERVED = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,255}")

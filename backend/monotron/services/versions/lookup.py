@@ -17,7 +17,7 @@ class VersionLookup:
         self._state = state
 
     def latest(self, name: VersionName) -> VersionResult:
-        """The highest final version. Raises `VersionNotFound` if the name has none."""
+        """The highest final version. Raises `VersionNotFound` if there are no versions."""
         latest = self._state.latest(name)
         if latest == ZERO_VERSION:
             raise VersionNotFound(
@@ -31,7 +31,7 @@ class VersionLookup:
         """The version of a token with this label.
 
         Without *label*, its final version, or else its highest pre-release. Raises
-        `VersionNotFound` if the token has none.
+        `VersionNotFound` if the token has no such version.
         """
         releases = self._releases.all_of_token(name, token)
         for release in sorted(releases, key=lambda release: release.label is not None):

@@ -6,7 +6,7 @@ from semver import Version
 
 from monotron.model.component_keys import Component
 from monotron.model.semver import Line, Release, pre_release, sort_key_range
-from monotron.model.series import ANYBODY, INT64_MAX, SeriesKey
+from monotron.model.series import ANYONE, INT64_MAX, SeriesKey
 
 Bump = Literal["major", "minor", "patch", "final", "auto"]
 BUMPS: tuple[Bump, ...] = get_args(Bump)
@@ -25,7 +25,7 @@ class VersionRequest(NamedTuple):
     initial_development: bool = True
     """Whether a breaking change of 0.x is a minor bump."""
     dry_run: bool = False
-    assigned_by: str = ANYBODY
+    assigned_by: str = ANYONE
     """The credential of the caller. It is recorded and does not affect the version."""
 
 
