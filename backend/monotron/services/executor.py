@@ -78,7 +78,8 @@ class ThreadGroup:
         self._name = name
         self._queue: _Calls = SimpleQueue()
         self._threads: list[threading.Thread] = []
-        # Not in __del__: the threads refer to the queue only, and end with the group.
+        # The threads refer to the queue, not to the group. So the group can be collected, and
+        # this finalizer ends them.
         weakref.finalize(self, _end, self._queue, self._threads)
 
     def submit(self, call: Callable[[], None]) -> None:
