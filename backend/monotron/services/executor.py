@@ -22,8 +22,8 @@ BATCH_THREADS = 2
 class StoreExecutor:
     """Runs the blocking calls of a store on threads.
 
-    Batches have threads of their own: a batch that has begun may hold the store until its thread
-    finishes it, so it must not wait behind a call that waits for the store.
+    Batches have separate threads. A batch that has begun can lock the store until its thread
+    finishes it, so it must not wait for a thread whose call waits for the store.
     """
 
     def __init__(self, max_concurrency: int) -> None:
