@@ -22,7 +22,6 @@ MAX_PROCESSES = 256
 MAX_LIMIT = 10**9 - 1
 """The maximum of the rate limits and of `operations_per_identity`."""
 
-
 LISTS = ("issuers", "trusts")
 """Settings that may be lists in the config file. `monotron.auth` validates their items."""
 

@@ -141,7 +141,7 @@ class Batcher(Generic[Request, Result]):
         try:
             self._after()
         except Exception:  # the thread must not end, because the next batch needs it
-            log.exception("maintenance after a batch failed; its results are not affected")
+            log.exception("maintenance after a batch failed, its results are valid")
 
     def _end_batch(
         self,

@@ -22,8 +22,8 @@ BATCH_THREADS = 2
 class StoreExecutor:
     """Runs the blocking calls of a store on threads.
 
-    Batches have threads of their own: a batch that has begun may hold the store until its thread
-    finishes it, so it must not wait behind a call that waits for the store.
+    Batches have separate threads. A batch that has begun can lock the store until its thread
+    finishes it, so it must not wait for a thread whose call waits for the store.
     """
 
     def __init__(self, max_concurrency: int) -> None:
@@ -78,7 +78,8 @@ class ThreadGroup:
         self._name = name
         self._queue: _Calls = SimpleQueue()
         self._threads: list[threading.Thread] = []
-        # Not in __del__: the threads refer to the queue only, and end with the group.
+        # The threads refer to the queue, not to the group. So the group can be collected, and
+        # this finalizer ends them.
         weakref.finalize(self, _end, self._queue, self._threads)
 
     def submit(self, call: Callable[[], None]) -> None:

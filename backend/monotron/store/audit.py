@@ -61,7 +61,7 @@ class Report:
 
 
 class ReleaseRow(NamedTuple):
-    """A release as it is stored, not parsed."""
+    """The row of a release, before it is parsed."""
 
     account: int
     name: str

@@ -5,8 +5,8 @@ A store is synchronous: each call blocks its thread until the engine has respond
 
 Errors, for all classes in this module: a method raises `StoreUnavailable` or `StorageFull` if the
 engine cannot serve it, and `InternalError` if stored rows contradict each other. For a write,
-`applied` of the error states whether it may have been applied. After any error the same call may be
-repeated.
+`applied` of the error states whether it may have been applied. After any error, the caller may
+repeat the call.
 """
 
 from abc import ABC, abstractmethod

@@ -36,7 +36,7 @@ class VersionLookup:
         releases = self._releases.all_of_token(name, token)
         for release in sorted(releases, key=lambda release: release.label is not None):
             if label in (None, release.label):
-                return self.reused(release)
+                return self.reused_result(release)
         kind = "version" if label is None else f"pre-release with the label {label!r}"
         raise VersionNotFound(
             f"{token!r} has no {kind} of {name.name!r}. PUT to the same path assigns one."
@@ -46,7 +46,7 @@ class VersionLookup:
         """The release of this version. Raises `VersionNotFound` if it does not exist."""
         release = self._releases.at(name, version)
         if release is not None:
-            return self.reused(release)
+            return self.reused_result(release)
         if self._state.latest(name) == version != ZERO_VERSION:
             release = self._inferred_from_series(name, version)
             return VersionResult(release, latest=True, reused=True)
@@ -71,7 +71,7 @@ class VersionLookup:
         ]
         return results, results[-1].release.version if has_more else None
 
-    def reused(self, release: Release) -> VersionResult:
+    def reused_result(self, release: Release) -> VersionResult:
         """The result of a request whose release is already recorded."""
         is_final = release.label is None
         latest = is_final and self._state.latest(release.name) == release.version

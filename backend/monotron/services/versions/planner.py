@@ -48,7 +48,7 @@ class Planner:
         self._state = state
         self._adoption = adoption
 
-    def bump(
+    def plan_bump(
         self,
         name: VersionName,
         token: str,
@@ -61,7 +61,7 @@ class Planner:
         the first version of the name. The caller must then call this method again.
         """
         bump = cast(Component, decision.bump if decision else request.bump)
-        start = self.start(name, request)
+        start = self.starting_point(name, request)
         base = start.base
         if decision and bump == "major" and base.major == 0 and request.initial_development:
             bump = "minor"
@@ -104,7 +104,7 @@ class Planner:
             return plan
         return None
 
-    def promotion(self, name: VersionName, token: str, request: VersionRequest) -> Plan | None:
+    def plan_promotion(self, name: VersionName, token: str, request: VersionRequest) -> Plan | None:
         """Plan the final version of a pre-release, for bump=final.
 
         Returns None if a concurrent request created the first version of the name. The caller must
@@ -113,7 +113,7 @@ class Planner:
         target = self._promoted(name, token, request.line)
         # A promotion does not require a final version on the line.
         line = None if target else request.line
-        start = self.start(name, request._replace(line=line, initial=None))
+        start = self.starting_point(name, request._replace(line=line, initial=None))
         if target is None:
             scope = f"on line {request.line} of" if request.line else "of"
             raise InvalidBump(
@@ -148,7 +148,7 @@ class Planner:
         highest = self._releases.highest(name, sort_key_range(line), final=False)
         return highest.version.finalize_version() if highest else None
 
-    def start(self, name: VersionName, request: VersionRequest) -> StartingPoint:
+    def starting_point(self, name: VersionName, request: VersionRequest) -> StartingPoint:
         """Read the state that a bump starts from.
 
         Raises `LineNotFound`, or `ValueWouldFall` if `initial` cannot be adopted.

@@ -157,9 +157,9 @@ class VersionService:
         if existing is not None:
             return existing
         if request.bump == "final":
-            plan = self._planner.promotion(name, token, request)
+            plan = self._planner.plan_promotion(name, token, request)
         else:
-            plan = self._planner.bump(name, token, request, decision)
+            plan = self._planner.plan_bump(name, token, request, decision)
         return self._preview(plan, name, token, request) if plan and request.dry_run else plan
 
     def _existing(
@@ -186,7 +186,7 @@ class VersionService:
 
     def _existing_result(self, release: Release, request: VersionRequest) -> VersionResult:
         check_conflict(release, request)
-        return self._lookup.reused(release)
+        return self._lookup.reused_result(release)
 
     async def _allocate(
         self, plan: Plan, name: VersionName, token: str, assigned_by: str
@@ -226,7 +226,7 @@ class VersionService:
         if value < plan.next_value and not allocation.reused:
             return None  # the series was restarted after it was read
         if plan.label:
-            start = self._planner.start(name, request._replace(initial=None))
+            start = self._planner.starting_point(name, request._replace(initial=None))
             if start.base.next_version(plan.component) != plan.target:
                 return None  # a concurrent request released the target
         release = self._release(plan, name, token, request, version)
@@ -235,7 +235,7 @@ class VersionService:
             return None  # the version was adopted, or another token has it, so the value is skipped
         if recorded is not release:
             return self._existing_result(recorded, request)
-        return self._lookup.reused(release)._replace(reused=False)
+        return self._lookup.reused_result(release)._replace(reused=False)
 
     def _release(
         self, plan: Plan, name: VersionName, token: str, request: VersionRequest, version: Version

@@ -100,9 +100,9 @@ class MongoAttributes(AttributeStore):
         while True:
             seen = self._read(key, deadline)
             remaining = {
-                each: value
-                for each, value in seen.attributes.items()
-                if name is not None and each != name
+                attribute: value
+                for attribute, value in seen.attributes.items()
+                if name is not None and attribute != name
             }
             if remaining == seen.attributes:
                 return False
@@ -113,7 +113,7 @@ class MongoAttributes(AttributeStore):
         document = deadline.persist(lambda: self._current.find_one(key))
         if document is None:
             return _Content({}, None)
-        attributes = {each["name"]: each["value"] for each in document["attributes"]}
+        attributes = {pair["name"]: pair["value"] for pair in document["attributes"]}
         return _Content(dict(sorted(attributes.items())), document["stamp"])
 
     def _replace(

@@ -153,7 +153,7 @@ class MongoAudit:
             requirements: list[Requirement] = []
             for row in rows:
                 record, wrong = parse_release(row)
-                sort_key = tuple(row.get(each) for each in order)
+                sort_key = tuple(row.get(field) for field in order)
                 if sort_key == before:
                     wrong.append(release_finding(record, "is recorded twice"))
                 before = sort_key
@@ -194,7 +194,7 @@ class MongoAudit:
         ):
             findings = []
             for row in rows:
-                label = tuple(row.get(each) for each in order)
+                label = tuple(row.get(field) for field in order)
                 if label == before:
                     findings.append(
                         f"The token {row['token']!r} has two releases of {row['name']!r} in "

@@ -88,7 +88,7 @@ def _row_contradiction(ledger: LedgerRead, row: Document, before: Any) -> str | 
 
 
 def _unexplained_gap(ledger: LedgerRead, before: int, value: int) -> str | None:
-    """Report rows that are missing between two rows, unless the batch holds them unsealed."""
+    """Report rows that are missing between two rows, unless the batch has them unsealed."""
     end = min(value, ledger.first)
     if end <= before + 1:
         return None

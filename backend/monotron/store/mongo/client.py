@@ -289,7 +289,7 @@ def _check(client: "MongoClient[Document]", name: str) -> bool:
         config = client.admin.command("replSetGetConfig")["config"]
     except OperationFailure:
         log.warning(
-            "not authorized to read the replica set's configuration; its safety is not checked"
+            "cannot check the replica set's configuration: not authorized to run replSetGetConfig"
         )
         return True
     if not config.get("writeConcernMajorityJournalDefault", True):

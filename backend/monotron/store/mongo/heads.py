@@ -74,7 +74,7 @@ class Head:
         """
         if self.all_sealed():
             return ()
-        # The end of the batch: heads before the first unsealed one are not carried any longer.
+        # Sealed heads before the first unsealed one need not be carried.
         pending = tuple(dropwhile(lambda head: head.sealed, (*self.carried, self)))
         failed = any(head.sealing is None or head.sealing.is_set() for head in pending)
         if failed or sum(head.fresh for head in pending) > MAX_CARRIED:
@@ -139,7 +139,7 @@ class HeadCache:
                 self._weight -= _weight(oldest)
 
     def forget(self, series: SeriesKey, head: Head) -> bool:
-        """Remove *head*. Return false if the cache holds another head, or none."""
+        """Remove *head*. Return false if the cache does not contain this head."""
         with self._lock:
             if self._heads.get(series) is not head:
                 return False

@@ -84,7 +84,9 @@ class Ledger:
         for _, head in heads:
             if head.sealing is not None:
                 head.sealing.wait(deadline.remaining())  # also seals the heads that it carries
-        unsealed = [each for each in heads if each[1].is_active and not each[1].all_sealed()]
+        unsealed = [
+            (series, head) for series, head in heads if head.is_active and not head.all_sealed()
+        ]
         # Other servers have sealed nearly all of their heads, except the most recent ones.
         recent_since = self._now() - RECENT_MS
         recent: list[Sealable] = []
@@ -137,7 +139,7 @@ class Ledger:
 
         Existing rows are unchanged. Return the heads that had any.
         """
-        rows = [(each, row) for each in heads for row in _rows(*each, first(each[1]))]
+        rows = [(item, row) for item in heads for row in _rows(*item, first(item[1]))]
         existing: dict[Sealable, None] = {}
         with self._sessions.start() as session:
             try:
@@ -145,7 +147,7 @@ class Ledger:
             except BulkWriteError as error:
                 if not only_duplicates(error):
                     raise
-                positions = (each["index"] for each in error.details["writeErrors"])
+                positions = (item["index"] for item in error.details["writeErrors"])
                 existing = dict.fromkeys(rows[position][0] for position in positions)
             for _, head in heads:
                 head.seen_at(operation_time(session))
@@ -162,8 +164,8 @@ class Ledger:
                 type(error).__name__,
             )
             return
-        for each in heads:
-            each[1].sealed = each not in existing  # the next batch compares existing rows
+        for series, head in heads:
+            head.sealed = (series, head) not in existing  # the next batch compares existing rows
 
     def last_values(
         self,
@@ -322,7 +324,7 @@ def collection(
 def only_duplicates(error: BulkWriteError) -> bool:
     """Return whether all errors are duplicate keys."""
     details = error.details or {}
-    codes = {each.get("code") for each in details.get("writeErrors", ())}
+    codes = {item.get("code") for item in details.get("writeErrors", ())}
     return codes == {_DUPLICATE_KEY} and not details.get("writeConcernErrors")
 
 

@@ -40,7 +40,7 @@ class CollectionScan:
         """Return all accounts that have documents, in order."""
         collections = (self.heads, self.entries, self.attributes)
         return sorted(
-            {each for documents in collections for each in self._distinct(documents)}, key=str
+            {account for documents in collections for account in self._distinct(documents)}, key=str
         )
 
     def _distinct(self, documents: Documents) -> list[Any]:
@@ -75,14 +75,14 @@ class CollectionScan:
                 for depth in reversed(range(len(after)))
             ]
             condition: Document = {"$or": conditions} if conditions else {}
-            in_order = [(each, ASCENDING) for each in order]
+            in_order = [(field, ASCENDING) for field in order]
             rows, seen_at = self.find(documents, condition, in_order, ROWS_PER_SLICE, None, fields)
             if len(rows) == ROWS_PER_SLICE:
-                last = [rows[-1][each] for each in order]
+                last = [rows[-1][field] for field in order]
                 # Documents with equal values stay together, so that duplicates are adjacent.
-                while len(rows) > 1 and [rows[-1][each] for each in order] == last:
+                while len(rows) > 1 and [rows[-1][field] for field in order] == last:
                     rows.pop()
-                after = [rows[-1][each] for each in order]
+                after = [rows[-1][field] for field in order]
                 yield rows, seen_at
             else:
                 yield rows, seen_at

@@ -21,7 +21,7 @@ GATHER_SECONDS = 0.03
 """How long heads wait to be sealed together, so that one insert serves many batches."""
 
 SWEEP_AFTER_SECONDS = 60.0
-"""How long the entries of a deleted generation stay: longer than any call that may read them."""
+"""How long the entries of a deleted generation are kept. No call that reads them takes longer."""
 
 MAX_TOKENS_PER_INSERT = 1000
 """The number of tokens after which no further heads join an insert."""

@@ -238,12 +238,12 @@ def _check_releases(file: SqliteFile) -> Iterator[AuditSlice]:
         with file.transaction() as transaction:
             last, rows = transaction.one(_RELEASES, last, RELEASES_PER_SLICE)
             releases = json.loads(rows)
-            for *columns, of_version, of_token in releases:
+            for *columns, version_count, token_count in releases:
                 release = ReleaseRow(*columns)
-                if of_version != 1:
-                    findings.append(release_finding(release, f"is recorded {of_version} times"))
-                if release.token is not None and of_token != 1:
-                    what = f"is one of {of_token} releases of its token with this label"
+                if version_count != 1:
+                    findings.append(release_finding(release, f"is recorded {version_count} times"))
+                if release.token is not None and token_count != 1:
+                    what = f"is one of {token_count} releases of its token with this label"
                     findings.append(release_finding(release, what))
                 wrong, requirement = check_release(release)
                 findings += wrong

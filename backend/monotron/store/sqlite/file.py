@@ -83,7 +83,7 @@ class SqliteFile:
         self._runtime = runtime
         self._connect_to = connect
         self._lock = runtime.lock()
-        self._broken = self._closed = False
+        self._must_reopen = self._closed = False
         self._connection = self._connect()
         self._checkpointed = 0
 
@@ -104,7 +104,7 @@ class SqliteFile:
         """
         if not self._lock.acquire(blocking=False):
             return None
-        if self._broken:
+        if self._must_reopen:
             self._lock.release()
             return None
         return self._begin()
@@ -112,7 +112,7 @@ class SqliteFile:
     def _begin(self) -> Transaction:
         transaction = Transaction(self, self._connection)
         with transaction.rolled_back_on_error():
-            if self._broken:
+            if self._must_reopen:
                 self._reopen()
                 transaction = Transaction(self, self._connection)
             self._connection.execute("BEGIN IMMEDIATE")
@@ -126,10 +126,10 @@ class SqliteFile:
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            self._broken = self._broken or (reopen and self._path != IN_MEMORY)
+            self._must_reopen = self._must_reopen or (reopen and self._path != IN_MEMORY)
         except sqlite3.Error as error:
             log.error("SQLite could not roll back %s: %s", self._path, error)
-            self._broken = True
+            self._must_reopen = True
         finally:
             self._lock.release()
 
@@ -142,7 +142,7 @@ class SqliteFile:
         if self._path == IN_MEMORY or not self._lock.acquire(blocking=False):
             return
         try:
-            if self._broken:
+            if self._must_reopen:
                 return
             changed = self._connection.total_changes
             # The counter has 32 bits and wraps around to the lowest number.
@@ -191,7 +191,7 @@ class SqliteFile:
                 "The store's file could not be reopened after an error. Check the server's log for "
                 "the cause, then retry the same request."
             ) from error
-        self._broken = self._closed = False
+        self._must_reopen = self._closed = False
 
     def _connect(self) -> sqlite3.Connection:
         if sqlite3.sqlite_version_info < _MIN_SQLITE_VERSION:

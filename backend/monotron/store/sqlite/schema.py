@@ -7,7 +7,7 @@ from monotron.errors import StartupError
 APPLICATION_ID = 0x6D6E7472  # "mntr", which identifies the file, also for `file`
 
 SCHEMA_VERSION = 6
-"""Versions 1 to 5 were used before the first release."""
+"""The version of the tables, stored as `user_version`. Files of other versions are refused."""
 
 # Generations are unique in the file: rows of `series` are never removed, so the highest generation
 # is never used again. Entries and attributes of deleted generations are removed in small steps.
