@@ -31,24 +31,25 @@ bench faults: .venv/.installed-test
 bench: ## Measure performance; PARTS="sqlite mongodb" selects parts
 faults: ## Run the long tier of fault tests; PARTS="broken" selects parts
 
-lint: .venv/.installed-test ## Run linters and type checks
+lint: .venv/.installed-test ## Run linters, type checks and the search for replaced phrases
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	PYTHONPATH=tests $(BIN)/python -m docs.phrases
 
 format: .venv/.installed-test ## Format the code
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-gitlab: ## Generate the GitLab YAML from gitlab/job.sh
+gitlab: ## Generate the GitLab YAML from gitlab/job.sh and gitlab/*.in.yml
 	$(PYTHON) gitlab/generate.py
 
-docs: .venv/.installed-test ## Generate the lists of docs/errors.md and docs/commands.md
+docs: .venv/.installed-test ## Generate docs/errors.md and the tables of docs/commands.md
 	PYTHONPATH=tests $(BIN)/python -m support.error_page
 	PYTHONPATH=tests $(BIN)/python -m docs.command_tables
 
-lock: .venv/bin/pip ## Update the lock file of CI
+lock: .venv/bin/pip ## Update the lock file of CI, .ci/requirements.txt
 	$(PIP) install pip-tools
 	$(BIN)/pip-compile --quiet --strip-extras --extra test --all-build-deps --allow-unsafe \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \

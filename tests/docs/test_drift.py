@@ -26,10 +26,6 @@ from support.server import ROOT as ROOT_KEY
 from support.server import ROOT_ENV, Client, Server
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("gitlab/*.md")])
-CURRENT_PAGES = [path for path in PAGES if path.parent.name != "decisions"]
-"""Decisions are never edited, and name the files of their time."""
-
 VERBS = ("GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS")
 PROBES = {"/livez", "/readyz"}
 """Paths that ignore their query."""
@@ -236,58 +232,6 @@ class TestVersion:
         assert __version__ in newest.groups()
 
 
-class TestPages:
-    @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
-    def test_links_have_an_existing_target(self, path: Path) -> None:
-        for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):
-            if re.match(r"https?://", target):
-                continue
-            name, _, anchor = target.partition("#")
-            linked = path.parent / name if name else path
-            assert linked.exists(), target
-            if anchor:
-                assert anchor in anchors(linked.read_text()), target
-
-    @pytest.mark.parametrize("path", CURRENT_PAGES, ids=lambda path: str(path.relative_to(ROOT)))
-    def test_files_that_a_page_names_exist(self, path: Path) -> None:
-        named = re.findall(
-            r"`((?:actions|backend|docs|gitlab|tests)/[\w./-]*[\w/]|\.ci/\w+|Makefile)`",
-            path.read_text(),
-        )
-        for name in named:
-            assert (ROOT / name).exists(), name
-
-    def test_pages_that_the_code_names_exist(self) -> None:
-        for path in ROOT.glob("backend/**/*.py"):
-            for name in re.findall(r"docs/[\w./-]+\.md", path.read_text()):
-                assert (ROOT / name).exists(), f"{path}: {name}"
-
-    def test_every_page_of_docs_can_be_reached_from_the_readme(self) -> None:
-        reached: set[Path] = set()
-        to_read = [ROOT / "README.md"]
-        while to_read:
-            path = to_read.pop().resolve()
-            if path in reached or path.suffix != ".md":
-                continue
-            reached.add(path)
-            links = re.findall(r"\]\(([^)#\s]+)", path.read_text())
-            to_read += [path.parent / link for link in links if not link.startswith("http")]
-        decisions = set(ROOT.glob("docs/decisions/*.md"))
-        assert set(ROOT.glob("docs/**/*.md")) - decisions <= reached
-
-    def test_each_guarantee_links_to_the_tests_that_verify_it(self) -> None:
-        guarantees = section(page("README.md"), "## Guarantees")
-        rows = table(section(page("docs/faults.md"), "## Tests of the guarantees"))
-        numbers = re.findall(r"^(\d)\. \*\*", guarantees, re.MULTILINE)
-        assert [row[0] for row in rows] == [*numbers, "versions"]
-        for row in rows:
-            links = re.findall(r"\[([^\]]+)\]\(\.\./(tests/[\w/]+\.py)\)", row[1])
-            assert links, row
-            for sentence, path in links:
-                name = "test_" + sentence.replace(" ", "_")
-                assert re.search(rf"^ *(async )?def {name}\(", page(path), re.MULTILINE), name
-
-
 class TestFaults:
     def test_every_part_is_documented_in_the_module_and_in_the_list(self) -> None:
         rows = table(section(page("docs/faults.md"), "## The list"))
@@ -295,9 +239,3 @@ class TestFaults:
         named = set(re.findall(r"^(\w+)  +\S", faults.__doc__ or "", re.MULTILINE))
         assert set(faults.PARTS) == named
         assert set(faults.PARTS) <= listed
-
-
-def anchors(text: str) -> set[str]:
-    """Return the anchors that GitHub generates for the headings of a page."""
-    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}

@@ -84,3 +84,4 @@ def test_the_last_command_of_make_test_is_pytest() -> None:
     assert commands[-1].split()[0] == ".venv/bin/pytest"
     for tool in ("ruff check", "ruff format --check", "mypy", "lint-imports"):
         assert f".venv/bin/{tool}" in commands
+    assert "PYTHONPATH=tests .venv/bin/python -m docs.phrases" in commands
