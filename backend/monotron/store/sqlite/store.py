@@ -24,7 +24,9 @@ from monotron.store.sqlite.audit import audit
 from monotron.store.sqlite.auth_records import SqliteAuthRecords, SqliteTokenUses
 from monotron.store.sqlite.fast_forward import fast_forward
 from monotron.store.sqlite.file import IN_MEMORY, Connect, SqliteFile, Transaction
-from monotron.store.sqlite.heads import (
+from monotron.store.sqlite.releases import SqliteReleases
+from monotron.store.sqlite.schema import SCHEMA_VERSION
+from monotron.store.sqlite.statements import (
     NO_HEAD,
     NewEntry,
     NewHead,
@@ -34,8 +36,6 @@ from monotron.store.sqlite.heads import (
     read_heads_and_values,
     save,
 )
-from monotron.store.sqlite.releases import SqliteReleases
-from monotron.store.sqlite.schema import SCHEMA_VERSION
 
 _DELETE_SOME_ENTRIES = """
 DELETE FROM entries
