@@ -15,11 +15,11 @@ fail() { # message, hint
 }
 
 redactions=/dev/null # a sed script that replaces the credential; write_header creates it
-printable() { # prints a text on one line for the log, without control characters and credentials
+printable() { # text: prints it on one line for the log, without control characters and credentials
   printf '%s' "$1" | tr '\n\t' '  ' | tr -d '\000-\037\177' | sed -f "$redactions" | cut -c 1-2000
 }
 
-matches() { # succeeds if the text is one line that the extended regular expression matches completely
+matches() { # text, extended regular expression: succeeds if the text is one line that matches completely
   case $1 in *"$newline"*) return 1 ;; esac
   printf '%s\n' "$1" | grep -Eqx -e "$2"
 }
@@ -28,7 +28,7 @@ check() { # variable, value, expression, description
   matches "$2" "$3" || fail "$1 must be $4, not '$(printable "$2")'."
 }
 
-encoded() { # prints a text percent-encoded, for a path segment or a query value
+encoded() { # text: prints it percent-encoded, for a path segment or a query value
   case $1 in
     *[!0-9A-Za-z._~:-]*) printf '%s' "$1" | od -An -v -tx1 | tr -d ' \n' | sed 's/../%&/g' ;;
     *) printf '%s' "$1" ;;
@@ -142,7 +142,7 @@ write_header() ( # writes the Authorization header to a file that only this user
 write_header
 redactions=$work/redactions
 
-unexpected() { # what the response is
+unexpected() { # description of the response: fails with it
   fail "Unexpected response from $url: $1." "Check that MONOTRON_URL is the URL of a Monotron server. A sign-in page or a proxy may be in front of it. Check with: curl $url/v1 (prints: API v1)"
 }
 
@@ -245,7 +245,7 @@ read_entry() { # method, path: sets $number and $reused, to 0 and false if nothi
   number=$value
 }
 
-number_of_pipeline() {
+number_of_pipeline() { # counter mode: writes the variables and the line for the log
   series=/v1/series/$name_segment
   if [ "$bump" = none ]; then
     read_entry GET "$series$token_segment"
@@ -280,7 +280,7 @@ bump_by_label() { # bump, labels that select it: applies if the merge request ha
   bump=$1 on_conflict=reuse reason="bump $1 by the label '$(printable "${label%%"$newline"*}")'"
 }
 
-request_version() {
+request_version() { # sends the request for the version, and sets $reason and $note for the log
   path=/v1/versions/$name_segment
   if [ "$bump" = none ]; then
     reason='latest version' note='. Nothing was assigned.'
@@ -316,12 +316,12 @@ output_no_version() { # 0.0.0 means that no version exists; it has no tag
   done
 }
 
-output_version() { # checks that each variable has its form and that all describe the same version
+output_version() { # checks that each variable matches its pattern and that all describe the same version
   integer='(0|[1-9][0-9]{0,18})'
   semver="$integer\.$integer\.$integer(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?"
   check_lines 12
-  while read -r field form; do
-    read_value "$field" "$form"
+  while read -r field pattern; do
+    read_value "$field" "$pattern"
     case $field in
       VERSION) version=$value parts= ;;
       TAG) [ "$value" = "v$version" ] || unexpected 'a tag of another version'; value=$tag_prefix$version ;;
@@ -332,7 +332,7 @@ output_version() { # checks that each variable has its form and that all describ
       DOCKER_TAG) [ "$value" = "$(printf '%s' "$version" | tr + _)" ] || unexpected 'a Docker tag of another version' ;;
     esac
     output "$field" "$value"
-  done <<FORMS
+  done <<PATTERNS
 VERSION $semver
 TAG v$semver
 MAJOR $integer
@@ -345,10 +345,10 @@ PREVIOUS_VERSION ($semver)?
 IS_LATEST true|false
 REUSED true|false
 DOCKER_TAG [0-9A-Za-z._-]+
-FORMS
+PATTERNS
 }
 
-version_of_commit() {
+version_of_commit() { # semver mode: writes the variables and the line for the log
   request_version
   case $bump:$code in
     *:) output_version ;;

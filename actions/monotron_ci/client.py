@@ -40,7 +40,9 @@ class Client:
         policy: RetryPolicy,
         url_source: str = "`url`",
     ) -> None:
-        """*url_source* is how users set the URL. Raises Failure if it is not an https:// URL."""
+        """*url_source* is the setting with the URL, for errors. Raises Failure unless *url* is
+        an https:// URL, or an http:// URL on loopback.
+        """
         self.url = checked_url(url, url_source)
         self._url_source = url_source
         self._credential = credential
@@ -168,7 +170,7 @@ class Client:
         return request
 
     def _expect(self, response: HttpResponse, parsed: _Parsed | None) -> _Parsed:
-        """What was parsed from a response. Raises NoResponse if it could not be parsed."""
+        """Return *parsed*, the content of *response*. Raises NoResponse if it is None."""
         if parsed is None:
             raise self.foreign_response(response)
         return parsed
@@ -188,7 +190,10 @@ def _quote(text: str) -> str:
             return quote(text, safe="")
     except UnicodeEncodeError:
         pass
-    raise Failure(f"{text!r} is not a valid name, key or token.", "Use another one.")
+    raise Failure(
+        f"{text!r} is not a valid name, key or token.",
+        "Pass a text that is not empty, `.` or `..`, and valid Unicode.",
+    )
 
 
 def _with_query(path: str, query: Mapping[str, str]) -> str:

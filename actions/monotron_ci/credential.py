@@ -59,6 +59,6 @@ def redact(text: str, secret: str | None) -> str:
 
 
 def _base64(text: str) -> str:
-    import base64  # imported late, because most keys do not need it
+    import base64  # imported on demand: most keys do not need it
 
     return base64.b64encode(text.encode(errors="replace")).decode()

@@ -44,7 +44,7 @@ class Event(NamedTuple):
 
     @property
     def run_token(self) -> str:
-        """Identifies the run, or is empty. It excludes the attempt: re-runs get the same value."""
+        """The token of the run, or empty. Without the attempt, so a re-run gets the same value."""
         repository = self.repository_id or self.repository.replace("/", ":")
         return f"gh-{repository}-{self.run_id}" if self.run_id else ""
 

@@ -24,6 +24,7 @@ MAX_BODY_BYTES = 1 << 20
 CHUNK_BYTES = 1 << 16
 
 ATTEMPT_TIMEOUT_SECONDS = 20.0
+"""The time limit of one attempt."""
 
 RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 """The statuses that `curl --retry` retries."""
@@ -208,7 +209,7 @@ def _requires_length(response: Any) -> bool:
 
 def _pause(attempts: int, outcome: HttpResponse | _Problem) -> float:
     """Seconds until the next attempt: doubled each time, with jitter, at least Retry-After."""
-    import random  # imported late, because most requests need no retry
+    import random  # imported on demand: most requests need no retry
 
     pause: float = min(10.0, 0.125 * 2**attempts) * (0.5 + random.random())  # noqa: S311 - no secret
     retry_after = None if isinstance(outcome, _Problem) else _retry_after(outcome.headers)
@@ -235,7 +236,7 @@ def _parse_digits(text: str | None) -> int | None:
 
 
 def _describe(error: object) -> str:
-    """The error in a few words, on one line."""
+    """A short description of the error, on one line."""
     if isinstance(error, http.client.IncompleteRead):
         return "truncated"
     if isinstance(error, http.client.RemoteDisconnected):

@@ -26,7 +26,7 @@ def run(environ: Mapping[str, str]) -> int:
         raw = raw_inputs(environ)
         for name in SECRETS:
             workflow_commands.mask(raw.get(name, ""))
-        _Step(environ, raw).run()
+        _ActionRun(environ, raw).run()
     except Failure as failure:
         failure.hint = failure.hint or hint(failure.code, keyless="audience" in raw)
         workflow_commands.error("Monotron", str(failure))
@@ -52,7 +52,9 @@ def _place(error: Exception) -> str:
     return f"{path.rpartition('/')[2]}:{trace.tb_lineno}"
 
 
-class _Step:
+class _ActionRun:
+    """One run of the action: requests a version or a number, and writes the outputs."""
+
     def __init__(self, environ: Mapping[str, str], raw: Mapping[str, str]) -> None:
         self._environ = environ
         self._inputs = parse_inputs(raw, environ.get("MONOTRON_ACTION", "version"))

@@ -19,7 +19,7 @@ NUMBER = r"(?:0|[1-9][0-9]{0,18})"
 VERSION = re.compile(
     rf"({NUMBER})\.({NUMBER})\.({NUMBER})(?:-([0-9A-Za-z.-]+))?(?:\+([0-9A-Za-z.-]+))?"
 )
-"""A semantic version (SemVer 2.0.0). The service checks the details, this protects the output."""
+"""The characters of a semantic version. The service checks the rules of SemVer 2.0.0."""
 
 _BUMP = re.compile(r"[a-z]{1,20}")
 _CODE = re.compile(r"[a-z_]{1,64}")
@@ -170,4 +170,4 @@ _CHECKS: dict[str, _Check] = {
     "reason": _is_optional(_is_text),
     "created_at": _is_optional(_is_text),
 }
-"""What each member of a version must be."""
+"""The check of each member of a version."""

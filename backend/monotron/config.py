@@ -20,30 +20,31 @@ MAX_PORT = 65535
 MAX_DRAIN_DELAY_SECONDS = 5
 MAX_PROCESSES = 256
 MAX_LIMIT = 10**9 - 1
+"""The maximum of the rate limits and of `operations_per_identity`."""
 
 LISTS = ("issuers", "trusts")
 """Settings that may be lists in the config file. `monotron.auth` validates their items."""
 
 _CLIENT_VARIABLES = {"url", "api_key"}
-"""Variables of the client commands, which may be set for the server, too."""
+"""Variables of the client commands. The server ignores them without a warning."""
 
 _SERVICE_LINK = re.compile(r"(^|_)(port|service)(_|$)")
 """Variables that Kubernetes and Docker set for a service named monotron: MONOTRON_PORT_3030_TCP."""
 
 
 class Address(NamedTuple):
-    """An address to listen on. Port 0 is any free port."""
+    """An address to listen on. Port 0 selects a free port."""
 
     host: str
     port: int
 
 
 class Setting(NamedTuple):
-    """One setting: `--name`, `MONOTRON_NAME`, `MONOTRON_NAME_FILE`, and `name:` in the file."""
+    """A setting: `--name`, `MONOTRON_NAME`, `MONOTRON_NAME_FILE`, or `name:` in the config file."""
 
     name: str
     default: str
-    """A text, parsed like the text of any other source."""
+    """Parsed like the text of any other source."""
     placeholder: str
     help: str
     parse: Callable[[str], Any]
@@ -51,7 +52,7 @@ class Setting(NamedTuple):
 
     @property
     def flag(self) -> str | None:
-        """None for a secret: command lines are visible to all users of the machine."""
+        """The flag, or None for a secret: command lines are visible to all users of the machine."""
         return None if self.secret else "--" + self.name.replace("_", "-")
 
     @property
@@ -61,7 +62,7 @@ class Setting(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """What a field of `Settings` specifies in addition to its name and help."""
+    """The annotation of a field of `Settings`, in addition to its type and help."""
 
     default: str
     placeholder: str
@@ -70,7 +71,7 @@ class _Row(NamedTuple):
 
 
 def is_loopback(host: str) -> bool:
-    """Whether the name always refers to this machine (RFC 6761 §6.3 for `localhost`)."""
+    """Whether the host always refers to this machine (for `localhost`: RFC 6761 §6.3)."""
     name = host.lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -141,72 +142,74 @@ class Settings:
     listen: Annotated[
         Address,
         _Row("127.0.0.1:3030", "HOST:PORT", _address),
-        "address to listen on; without HOST 127.0.0.1; port 0 selects a free port",
+        "Listen on this address. HOST defaults to 127.0.0.1, and port 0 selects a free port.",
     ]
     store: Annotated[
         str,
         _Row("sqlite:///monotron.db", "URL", _store),
-        "store: sqlite:///FILE, sqlite:// (in memory), or mongodb://HOST[,HOST…]/DATABASE",
+        "Use this store: sqlite:///FILE, sqlite:// (in memory), or "
+        "mongodb://HOST[,HOST…]/DATABASE.",
     ] = field(repr=False)
     log_format: Annotated[
         str,
         _Row("auto", "FORMAT", _log_format),
-        "log format: text, json, or auto (text on a terminal)",
+        "Write the log as text, json, or auto (text on a terminal, otherwise json).",
     ]
     drain_delay: Annotated[
         float,
         _Row("0", "SECONDS", _drain_delay),
-        "continue to serve for SECONDS after SIGTERM while /readyz reports 503, so that a load "
-        "balancer notices",
+        "Continue to serve for SECONDS after SIGTERM while /readyz reports 503, so that a load "
+        "balancer notices.",
     ]
     processes: Annotated[
         int,
         _Row("1", "NUMBER", _processes),
-        "number of processes that share the address; requires MongoDB",
+        "Run this number of processes, which share the address. Requires MongoDB if above 1.",
     ]
-    root_api_key: Annotated[str, _Row("", "KEY", _credential, secret=True), "name of the root key"]
+    root_api_key: Annotated[str, _Row("", "KEY", _credential, secret=True), "Id of the root key."]
     root_api_secret: Annotated[
-        str, _Row("", "SECRET", _credential, secret=True), "secret of the root key"
+        str, _Row("", "SECRET", _credential, secret=True), "Secret of the root key."
     ] = field(repr=False)
     audience: Annotated[
         str,
         _Row("", "URL", _audience),
-        "required audience of CI identity tokens (this server's URL)",
+        "Require this audience in CI identity tokens: this server's public URL.",
     ]
     issuers: Annotated[
         tuple[Any, ...],
         _Row("", "URL[,URL…]", _issuers),
-        "trusted identity token issuers: github, gitlab.com, or https URLs",
+        "Trust these identity token issuers: github, gitlab.com, or https URLs.",
     ]
     requests_per_key: Annotated[
         int,
         _Row("600", "NUMBER", _limit),
-        "max requests per minute per API key or identity token (0 = unlimited)",
+        "Allow this number of requests per minute per API key or identity token. 0 is unlimited.",
     ]
     requests_per_account: Annotated[
         int,
         _Row("6000", "NUMBER", _limit),
-        "max requests per minute per account (0 = unlimited)",
+        "Allow this number of requests per minute per account. 0 is unlimited.",
     ]
     failures_per_address: Annotated[
         int,
         _Row("20", "NUMBER", _limit),
-        "max failed sign-ins per minute per address (0 = unlimited)",
+        "Allow this number of failed sign-ins per minute per address. 0 is unlimited.",
     ]
     operations_per_identity: Annotated[
         int,
         _Row("100", "NUMBER", _limit),
-        "max series, versions and tokens that one identity token may write (0 = unlimited)",
+        "Allow one identity token to write this number of paths. 0 is unlimited.",
     ]
     trusts: tuple[Any, ...] = ()
-    """Trust policies, which only the config file can contain."""
+    """Trust policies. Only the config file can contain them."""
     warnings: tuple[str, ...] = ()
+    """Log lines about unknown variables."""
 
     @classmethod
     def load(cls, flags: Mapping[str, str], environ: Mapping[str, str]) -> "Settings":
-        """Read flags (by setting name, and `config`), environment and file.
+        """Read all settings. *flags* contains texts by setting name, and the file as `config`.
 
-        Raises StartupError.
+        Raises StartupError if a setting is invalid.
         """
         names = [setting.name for setting in SETTINGS]
         variables = {
@@ -222,7 +225,7 @@ class Settings:
             for source, texts in (
                 (setting.flag, flags),
                 (setting.variable, variables),
-                (f"{setting.variable}_FILE", _read_mounted(setting, variables)),
+                (f"{setting.variable}_FILE", _read_variable_file(setting, variables)),
                 (f"{config}: {name}", from_file),
                 ("default", {name: setting.default}),
             ):
@@ -266,12 +269,18 @@ def _warnings(variables: Mapping[str, str]) -> tuple[str, ...]:
     )
 
 
-def _read_mounted(setting: Setting, variables: Mapping[str, str]) -> dict[str, str]:
-    """The content of the file that `MONOTRON_…_FILE` names, such as a mounted secret."""
+def _read_variable_file(setting: Setting, variables: Mapping[str, str]) -> dict[str, str]:
+    """The setting from the file that `MONOTRON_…_FILE` names, such as a mounted secret.
+
+    Empty if that variable is not set.
+    """
     path = variables.get(f"{setting.name}_file")
     if not path:
         return {}
     try:
         return {setting.name: Path(path).read_text(encoding="utf-8").strip()}
     except (OSError, UnicodeDecodeError) as error:
-        raise StartupError(f"{setting.variable}_FILE names a file that cannot be read.") from error
+        raise StartupError(
+            f"{setting.variable}_FILE names a file that cannot be read. Check its path and "
+            "permissions, and that it is UTF-8."
+        ) from error

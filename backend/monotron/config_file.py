@@ -13,9 +13,9 @@ from monotron.errors import StartupError
 def read_config_file(
     path: str, names: Collection[str], lists: Collection[str]
 ) -> dict[str, str | list[Any]]:
-    """The settings of a file by name. Those in *lists* may be lists, all others are texts.
+    """Read a config file. Returns texts by setting name, and lists for names in *lists*.
 
-    Raises StartupError, also for a name that is not one of *names*.
+    Raises StartupError if the file is invalid, or if it contains a name that is not in *names*.
     """
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
@@ -24,19 +24,19 @@ def read_config_file(
         raise StartupError(f"Cannot read the config file {path}: {reason}.") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f" (line {mark.line + 1})" if mark else ""
-        raise StartupError(f"{path} is not valid YAML{where}.") from error
+        location = f" (line {mark.line + 1})" if mark else ""
+        raise StartupError(f"{path} is not valid YAML{location}.") from error
     if content is None:
         return {}
     if not isinstance(content, dict):
         raise StartupError(f"{path} must be a mapping, for example `listen: 127.0.0.1:3030`.")
     return {
-        _known(path, name, names): _value(path, name, value, lists)
+        _checked_name(path, name, names): _value(path, name, value, lists)
         for name, value in content.items()
     }
 
 
-def _known(path: str, name: object, names: Collection[str]) -> str:
+def _checked_name(path: str, name: object, names: Collection[str]) -> str:
     if isinstance(name, str) and name in names:
         return name
     similar = get_close_matches(str(name), names, 1)

@@ -107,8 +107,8 @@ class Unauthenticated(
 class TokenReplayed(
     MonotronError, status=401, code="token_replayed", title="Identity token already used"
 ):
-    """An identity token belongs to one CI job and is limited to the first 100 series, versions and
-    tokens that it is used for. Repeated requests for one of them are always allowed.
+    """An identity token belongs to one CI job and is limited to the first 100 paths that it writes
+    to (the setting `operations_per_identity`). Repeated requests to one of them are always allowed.
     Fix: request an identity token for each step, or run the job again."""
 
 
@@ -124,15 +124,15 @@ class SeriesNotFound(MonotronError, status=404, code="series_not_found", title="
 
 
 class EntryNotFound(MonotronError, status=404, code="entry_not_found", title="Entry not found"):
-    """The series has never assigned a value to this token, or was deleted since.
+    """The series has never assigned a value to this token, or was deleted afterwards.
     Fix: check the key and the token. `PUT` to the same path assigns a value."""
 
 
 class VersionNotFound(
     MonotronError, status=404, code="version_not_found", title="Version not found"
 ):
-    """The name has no versions, not this version, or none for this token (and label). Versions
-    that were counted manually have no token.
+    """The name has no versions, this version does not exist, or the token has no version of the
+    name (with this label). Versions that were counted manually have no token.
     Fix: check name, token and version. `GET /v1/releases/{name}` lists the versions."""
 
 
@@ -145,7 +145,7 @@ class LineNotFound(
 
 
 class GrantNotFound(MonotronError, status=404, code="grant_not_found", title="API key not found"):
-    """The account has no API key with this name, or the key was revoked.
+    """The account has no API key with this id (`mtk_k_…`), or the key was revoked.
     Fix: list the API keys with `GET /v1/accounts/{id}/grants`."""
 
 
@@ -176,8 +176,8 @@ class MethodNotAllowed(
 
 class SeriesExhausted(MonotronError, status=409, code="series_exhausted", title="Series exhausted"):
     """The series is at 9223372036854775807, the largest possible value.
-    Fix: use a series with another key. `DELETE` with `restart=true` restarts the series at 1, and
-    assigns every value a second time."""
+    Fix: use a series with another key. `DELETE` with `restart=true` restarts the series at 1, so
+    every value is assigned a second time."""
 
 
 class ValueWouldFall(
@@ -249,7 +249,7 @@ class TooManyRequests(
     see [configuration.md](configuration.md)."""
 
     def __init__(self, detail: str, *, retry_after: int) -> None:
-        """Take *retry_after* in whole seconds, at least 1."""
+        """*retry_after* is the number of whole seconds to wait, at least 1."""
         super().__init__(detail)
         self.retry_after = retry_after
 

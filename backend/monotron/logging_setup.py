@@ -12,7 +12,7 @@ from typing import TextIO
 from monotron.redaction import redact
 
 PIPE_BUF_BYTES = 4096
-"""A write of up to this size to a pipe is atomic (POSIX, `write`)."""
+"""The maximum size of an atomic write to a pipe (POSIX, `write`)."""
 
 
 def set_up(log_format: str) -> str:
@@ -24,14 +24,14 @@ def set_up(log_format: str) -> str:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    # Both log every lost connection, which is rarely relevant here.
+    # Tornado and PyMongo log every lost connection at lower levels, which is rarely relevant.
     logging.getLogger("tornado").setLevel(logging.WARNING)
     logging.getLogger("pymongo").setLevel(logging.WARNING)
     return log_format
 
 
 def _rfc3339(seconds: float) -> str:
-    """With milliseconds. The part that rarely changes is cached, for one call per request."""
+    """Format seconds since the epoch, with milliseconds. The whole seconds are cached."""
     return f"{_whole_seconds(int(seconds))}.{int(seconds * 1000) % 1000:03}Z"
 
 
@@ -41,7 +41,7 @@ def _whole_seconds(seconds: int) -> str:
 
 
 class JsonFormatter(logging.Formatter):
-    """`{"time": …, "level": …, "message": …}`, in ASCII."""
+    """Formats a record as JSON in ASCII: `{"time": …, "level": …, "message": …}`."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
@@ -55,7 +55,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """`TIME LEVEL: MESSAGE`. Everything that is not printable ASCII is escaped."""
+    """Formats a record as `TIME LEVEL: MESSAGE`, and escapes all but printable ASCII."""
 
     def format(self, record: logging.LogRecord) -> str:
         message = ascii(redact(record.getMessage()))[1:-1]
@@ -66,9 +66,9 @@ class TextFormatter(logging.Formatter):
 
 
 class RequestLog:
-    """One line per request. All requests of one turn of the event loop share one write.
+    """Writes one line per request. Requests of one turn of the event loop share one write.
 
-    Does not use `logging`, which takes as long for a line as Tornado needs to parse a request.
+    It does not use `logging`, which takes as long per line as Tornado takes to parse a request.
     """
 
     def __init__(self, log_format: str, stream: TextIO) -> None:
@@ -87,11 +87,12 @@ class RequestLog:
         principal: str,
         assigned: str,
     ) -> None:
-        """Log a request. *path* is as sent by the client, without the query.
+        """Log a request.
 
-        Path and method are redacted and escaped here. The other texts need no escaping:
-        *principal* is the caller's name, and *assigned* the value or version that a write
-        assigned, or empty.
+        *at* is its start in seconds since the epoch, *ms* its duration, and *path* the path as sent
+        by the client, without the query. Path and method are redacted and escaped here. The other
+        texts need no escaping: *principal* is the name of the caller or empty, and *assigned* the
+        value or version that a write assigned or empty.
         """
         if not self._lines:
             asyncio.get_running_loop().call_soon(self._write)
@@ -113,7 +114,7 @@ class RequestLog:
         lines, self._lines = self._lines, []
         text = "".join(lines)
         while text:
-            # Several processes may write to one pipe: a line of at most this size stays whole.
+            # Several processes may write to one pipe. Lines of at most this size are not mixed.
             fits = len(text) <= PIPE_BUF_BYTES
             end = len(text) if fits else text.rfind("\n", 0, PIPE_BUF_BYTES) + 1
             self._stream.write(text[: end or len(text)])

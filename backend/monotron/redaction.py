@@ -1,4 +1,4 @@
-"""Removes secrets from texts that contain them by mistake, for example in a path."""
+"""Removes secrets from texts that may contain them by mistake, for example in a path."""
 
 import re
 
@@ -7,7 +7,7 @@ _IDENTITY_TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)
 
 
 def redact(text: str) -> str:
-    """The text without secrets of API keys and without identity tokens."""
+    """Replace the secrets of API keys, and identity tokens, with `***`."""
     if "mtk_" in text:
         text = _API_KEY.sub(r"\1***", text)
     if "eyJ" in text:

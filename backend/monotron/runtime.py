@@ -1,6 +1,6 @@
-"""What a server takes from its environment: time, randomness, threads, the event loop.
+"""The environment of a server: time, randomness, threads, and the event loop.
 
-The simulator (tests/simulation) passes its own `Runtime`, so that one seed decides every step.
+The simulator (tests/simulation) passes its own `Runtime`, so that a seed determines a whole run.
 """
 
 import asyncio
@@ -28,14 +28,14 @@ def new_id() -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """The functions that differ between production and a simulated world."""
+    """The functions that the simulator replaces."""
 
     clock: Callable[[], float] = time.time
-    """Return the seconds since the epoch. The result dates entries and decides nothing."""
+    """Return the seconds since the epoch. Used for timestamps, never for a decision."""
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     uniform: Callable[[float, float], float] = random.uniform
-    """Return a random number between two bounds. It spreads retries and protects nothing."""
+    """Return a random number between two bounds. Used to spread retries, not for security."""
     new_id: Callable[[], bytes] = new_id
     """Return an identifier of 12 bytes that was never returned before."""
     lock: Callable[[], threading.Lock] = threading.Lock

@@ -32,7 +32,7 @@ from monotron.services.executor import StoreExecutor
 from monotron.services.series import SeriesService
 from monotron.services.versions import VersionService
 from monotron.store import Store, describe, open_store, store_class
-from monotron.store.startup_check import self_check
+from monotron.store.startup_check import check_store
 from monotron.supervisor import Supervisor
 from monotron.web.access import AccessControl
 from monotron.web.app import make_app
@@ -46,7 +46,7 @@ DRAIN_SECONDS = 20.0
 """Time limit for the requests in flight when the server shuts down."""
 
 IDLE_SECONDS = 30.0
-"""How long a connection may wait for a request, and the headers of a request may take to arrive."""
+"""Time limit for a connection without a request, and for the headers of a request to arrive."""
 
 MAX_HEADER_BYTES = 16384
 READ_BYTES = 8192
@@ -160,7 +160,7 @@ async def _listening(
     store = open_store(settings.store)
     executor = StoreExecutor(store.max_concurrency)
     try:
-        self_check(store)
+        check_store(store)
         services = await _services(settings, store, executor, request_log)
         server = http_server(make_app(services))
         sockets = bind()
@@ -217,10 +217,10 @@ async def _authenticator(
         from monotron.auth.oidc.verifier import TokenVerifier  # imported on demand: needs PyJWT
 
         try:
-            tokens = TokenVerifier(issuers, settings.audience)
+            verifier = TokenVerifier(issuers, settings.audience)
         except ValueError as error:
             raise StartupError(f"{error}.") from None
-        identities = OidcAuthenticator(tokens, policies)
+        identities = OidcAuthenticator(verifier, policies)
     open_to_all = not (root or identities or await api_keys.any())
     if open_to_all and not is_loopback(settings.listen.host):
         raise StartupError(
@@ -235,7 +235,7 @@ async def _authenticator(
 
 
 def http_server(application: Application, *, idle_seconds: float = IDLE_SECONDS) -> HTTPServer:
-    """Create Tornado's server with bounds. No forms, compression or forwarded headers."""
+    """Create Tornado's server with limits, without compression and forwarding headers."""
     return HTTPServer(
         application,
         xheaders=False,
@@ -254,8 +254,8 @@ def _bind(settings: Settings) -> list[socket.socket]:
         return bind_sockets(port, host, backlog=1024)
     except OSError as error:
         raise StartupError(
-            f"Cannot listen on {host}:{port}: {error.strerror}. Set another address with --listen; "
-            "port 0 selects a free port."
+            f"Cannot listen on {host}:{port}: {error.strerror}. Set another address with --listen. "
+            "Port 0 selects a free port."
         ) from error
 
 

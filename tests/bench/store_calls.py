@@ -11,7 +11,7 @@ from semver import Version
 
 from monotron.model.allocation import AllocationRequest
 from monotron.model.semver import Release, VersionName
-from monotron.model.series import ANYBODY, Reuse, SeriesKey
+from monotron.model.series import ANYONE, Reuse, SeriesKey
 from monotron.store import Store, open_store
 
 
@@ -33,7 +33,7 @@ def create_releases(store: Store, name: str, count: int) -> None:
 
     with ThreadPoolExecutor(store.max_concurrency) as executor:
         list(executor.map(add, range(1, count + 1), tokens))
-    store.advance_to(SeriesKey(1, f"{name}-major"), 1, ANYBODY)
+    store.advance_to(SeriesKey(1, f"{name}-major"), 1, ANYONE)
 
 
 def commit_ms(folder: Path) -> float:
@@ -61,8 +61,7 @@ def _allocate(store: Store, key: str, count: int) -> list[str]:
 
 def _requests(key: str, count: int) -> list[AllocationRequest]:
     return [
-        AllocationRequest(SeriesKey(1, key), token_hex(20), Reuse.ANY, ANYBODY)
-        for _ in range(count)
+        AllocationRequest(SeriesKey(1, key), token_hex(20), Reuse.ANY, ANYONE) for _ in range(count)
     ]
 
 

@@ -140,8 +140,10 @@ class TestRunningServer:
         assert operator.run("key", "create", account, SERIES, **admin).returncode == 0
         errors = operator.fails(1, "key", "create", SERIES, **admin)
         assert "error: forbidden (403)" in errors
-        assert "hint: set MONOTRON_API_KEY to the root key, or to an API key of account 1" in errors
-        operator.fails(1, "account", "create", **admin)
+        hint = "hint: set MONOTRON_API_KEY to the root key, KEY:SECRET"
+        assert f"{hint}, or to an API key of account 1 (--account)" in errors
+        errors = operator.fails(1, "account", "create", **admin)
+        assert errors.endswith(f"{hint}\n")
 
     def test_a_missing_key_is_refused_with_a_hint(
         self, root_server: Server, tmp_path: Path

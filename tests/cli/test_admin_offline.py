@@ -147,7 +147,9 @@ class TestClient:
     def test_a_list_has_all_pages(self, tmp_path: Path) -> None:
         store = f"sqlite:///{tmp_path}/monotron.db"
         with offline_server(store, None, {}, may_create=True) as server:
-            client = AdminClient(server.url, server.credential, RetryPolicy(), "--store", page=2)
+            client = AdminClient(
+                server.url, server.credential, RetryPolicy(), "--store", page_size=2
+            )
             for _ in range(4):
                 client.create_account()
                 client.create_key(1, {"scopes": ["read:series"]})

@@ -49,7 +49,7 @@ def test_an_existing_file_is_never_overwritten(offline: Terminal) -> None:
     copy = offline.folder / "copy.db"
     copy.write_text("mine")
     errors = offline.fails(2, "backup", "copy.db")
-    assert errors == "error: copy.db already exists; choose another file\n"
+    assert errors == "error: copy.db already exists\nhint: choose another file\n"
     assert copy.read_text() == "mine"
 
 

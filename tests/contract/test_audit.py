@@ -66,10 +66,10 @@ def adopt(store: Store, version: str, name: str = "shop") -> None:
 def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """So small that tests reach every end of a slice."""
     for name, most in (("SERIES", 5), ("ENTRIES", 7), ("RELEASES", 4)):
-        monkeypatch.setattr(sqlite_audit, f"{name}_IN_A_SLICE", most)
+        monkeypatch.setattr(sqlite_audit, f"{name}_PER_SLICE", most)
     for module in (audit, slices):
-        monkeypatch.setattr(module, "HEADS_IN_A_SLICE", 5)
-        monkeypatch.setattr(module, "ROWS_IN_A_SLICE", 7)
+        monkeypatch.setattr(module, "HEADS_PER_SLICE", 5)
+        monkeypatch.setattr(module, "ROWS_PER_SLICE", 7)
 
 
 class TestAHealthyStore:

@@ -270,12 +270,12 @@ class TestReads:
 
 class TestAssignedBy:
     def test_a_ledger_entry_has_its_credential(self, store: Store) -> None:
-        for token, assigned_by in [("a", "root"), ("b", "github:acme/shop:123"), ("c", "anybody")]:
+        for token, assigned_by in [("a", "root"), ("b", "github:acme/shop:123"), ("c", "anyone")]:
             store.allocate([ask(token, assigned_by=assigned_by)])
         assert credentials_of(store) == [
             ("a", "root"),
             ("b", "github:acme/shop:123"),
-            ("c", "anybody"),
+            ("c", "anyone"),
         ]
 
     def test_each_token_of_a_batch_has_its_own_credential(self, store: Store) -> None:

@@ -11,26 +11,26 @@ from monotron.model.allocation import AllocationRequest
 from monotron.model.series import INT64_MAX, Allocation, SeriesKey
 from monotron.store import Store
 from monotron.store.audit import AuditSlice
-from monotron.store.startup_check import SERIES, self_check
+from monotron.store.startup_check import SERIES, check_store
 
 
 def test_a_correct_store_passes_with_one_write_per_check(store: Store) -> None:
     for times in range(1, 4):
-        self_check(store)
+        check_store(store)
         assert store.high_water_marks([SERIES]) == [times]
     assert audited(store) == AuditSlice((), series=1, entries=3)
     assert store.series_page(1, "", "", 10) == []
 
 
 def test_a_store_with_exhausted_series_passes(store: Store) -> None:
-    self_check(store)
+    check_store(store)
     store.fast_forward(INT64_MAX, BY)
-    self_check(store)
+    check_store(store)
     assert store.high_water_marks([SERIES]) == [1]
 
 
 def test_the_check_does_not_affect_other_accounts(store: Store) -> None:
-    self_check(store)
+    check_store(store)
     assert store.high_water_marks([SeriesKey(1, SERIES.key)]) == [0]
 
 
@@ -52,7 +52,7 @@ def test_a_store_that_returns_wrong_values_is_refused(
 
     monkeypatch.setattr(store, "allocate", allocate)
     with pytest.raises(StartupError, match="returned wrong values"):
-        self_check(store)
+        check_store(store)
 
 
 @pytest.mark.parametrize("raised", [False, True])
@@ -67,4 +67,4 @@ def test_a_store_that_fails_is_refused(
 
     monkeypatch.setattr(store, "allocate", allocate)
     with pytest.raises(StartupError, match=r"cannot assign values. The disk is full\."):
-        self_check(store)
+        check_store(store)

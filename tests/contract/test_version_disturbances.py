@@ -21,7 +21,7 @@ from contract.version_model import (
 from monotron.errors import MonotronError
 from monotron.model.allocation import AllocationRequest
 from monotron.model.semver import Release, VersionName
-from monotron.model.series import ANYBODY, INT64_MAX, Reuse, SeriesKey
+from monotron.model.series import ANYONE, INT64_MAX, Reuse, SeriesKey
 from monotron.services.versions import VersionRequest, VersionResult
 from monotron.services.versions.types import Plan
 from monotron.store import open_store
@@ -69,13 +69,13 @@ class DisturbedVersions(RuleBasedStateMachine):
 
     @rule(suffix=suffixes, token=st.sampled_from(["h1", "h2", "h3"]), reuse=st.sampled_from(Reuse))
     def count_directly(self, suffix: str, token: str, reuse: Reuse) -> None:
-        self.host.store.allocate([AllocationRequest(self.series(suffix), token, reuse, ANYBODY)])
+        self.host.store.allocate([AllocationRequest(self.series(suffix), token, reuse, ANYONE)])
 
     @rule(suffix=suffixes, by=st.integers(1, 4))
     def advance_directly(self, suffix: str, by: int) -> None:
         (high_water_mark,) = self.host.store.high_water_marks([self.series(suffix)])
         self.host.store.advance_to(
-            self.series(suffix), min(high_water_mark + by, INT64_MAX), ANYBODY
+            self.series(suffix), min(high_water_mark + by, INT64_MAX), ANYONE
         )
 
     @rule(suffix=suffixes, restart=st.booleans())
@@ -219,7 +219,7 @@ class DisturbedVersions(RuleBasedStateMachine):
     def adopt(self, number: Number) -> None:
         version = Version(*number)
         latest = self.latest()
-        result = self.host.outcome(self.host.versions.adopt(self.account, NAME, version, ANYBODY))
+        result = self.host.outcome(self.host.versions.adopt(self.account, NAME, version, ANYONE))
         if isinstance(result, str):
             assert result == "value_would_fall"
             assert version < max(latest or Version(0, 0, 1), self.beyond(version))

@@ -17,7 +17,7 @@ from monotron.errors import (
 from monotron.model import conventional_commits as commits
 from monotron.model.allocation import AllocationRequest
 from monotron.model.semver import Line, Release, VersionName
-from monotron.model.series import ANYBODY, INT64_MAX, Allocation, Reuse, SeriesKey
+from monotron.model.series import ANYONE, INT64_MAX, Allocation, Reuse, SeriesKey
 from monotron.services.versions import VersionRequest, VersionResult
 from monotron.store import Store, open_store
 from support.services import StoreServices
@@ -44,7 +44,7 @@ class Services:
         return str(result.release.version)
 
     async def adopt(self, version: str) -> None:
-        await self.versions.adopt(1, NAME, Version.parse(version), ANYBODY)
+        await self.versions.adopt(1, NAME, Version.parse(version), ANYONE)
 
 
 def key(suffix: str) -> SeriesKey:
@@ -94,7 +94,7 @@ class TestApplied:
 
             def next_with_another(series: SeriesKey, *args: Any, **kwargs: Any) -> Any:
                 if recorded:
-                    shared.append(next_(key("other"), "U", Reuse.ANY, ANYBODY))
+                    shared.append(next_(key("other"), "U", Reuse.ANY, ANYONE))
                 return next_(series, *args, **kwargs)
 
             def record(*_: object) -> None:
@@ -121,7 +121,7 @@ class TestApplied:
             replace_once(
                 services.versions,
                 "_record",
-                lambda *_: services.versions._adopt(VERSION_NAME, last, ANYBODY) and None,
+                lambda *_: services.versions._adopt(VERSION_NAME, last, ANYONE) and None,
             )
             with pytest.raises(SeriesExhausted) as refused:
                 await services.next("T")
@@ -176,7 +176,7 @@ class TestConcurrentChanges:
                 return method(release)
 
             replace_once(store.releases, "add", add, with_method=True)
-            return await services.versions.adopt(1, NAME, Version(1, 2, 58), ANYBODY)
+            return await services.versions.adopt(1, NAME, Version(1, 2, 58), ANYONE)
 
         result = run(store, call)
         assert (result.release.token, result.reused, result.latest) == ("T", True, True)
@@ -281,7 +281,7 @@ class TestRetryAfterCrash:
     ) -> None:
         async def call(services: Services) -> list[str]:
             await services.adopt("1.2.57")
-            await services.series.next(key(suffix), "T", Reuse.ANY, ANYBODY)
+            await services.series.next(key(suffix), "T", Reuse.ANY, ANYONE)
             await services.adopt(adopted)
             return [await services.next("T", request_) for _ in range(2)]
 

@@ -27,7 +27,7 @@ from contract.version_model import (
     view,
 )
 from monotron.model.semver import VersionName, pre_release
-from monotron.model.series import ANYBODY
+from monotron.model.series import ANYONE
 from monotron.services.versions import VersionResult
 from monotron.store import open_store
 
@@ -73,7 +73,7 @@ class UndisturbedVersions(RuleBasedStateMachine):
     @rule(number=numbers)
     def adopt(self, number: Number) -> None:
         expected = self.model.adopt(number)
-        call = self.host.versions.adopt(self.account, NAME, Version(*number), ANYBODY)
+        call = self.host.versions.adopt(self.account, NAME, Version(*number), ANYONE)
         self.check(self.host.outcome(call), expected)
 
     @rule(token=tokens, label=st.none() | labels)

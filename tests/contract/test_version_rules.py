@@ -8,7 +8,7 @@ import pytest
 from contract.version_notation import NAME, Notation, Row, check, rows
 from monotron.errors import InvalidName, ValueWouldFall
 from monotron.model.semver import VersionName, parse_final
-from monotron.model.series import ANYBODY, INT64_MAX
+from monotron.model.series import ANYONE, INT64_MAX
 from monotron.services.versions import VersionRequest
 from monotron.store import Store
 from support.services import StoreServices
@@ -104,7 +104,7 @@ def test_a_refused_adoption_names_the_manually_counted_version(
         notation = Notation(durable_store)
         await notation.prepare(f"{series}=2")
         with pytest.raises(ValueWouldFall, match=f"already at {beyond}"):
-            await notation.versions.adopt(1, NAME, parse_final("1.0.0"), ANYBODY)
+            await notation.versions.adopt(1, NAME, parse_final("1.0.0"), ANYONE)
 
     asyncio.run(run())
 

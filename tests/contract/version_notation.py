@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 from monotron.errors import MonotronError
 from monotron.model.semver import VersionName, parse_final, parse_line
-from monotron.model.series import ANYBODY, Reuse, SeriesKey
+from monotron.model.series import ANYONE, Reuse, SeriesKey
 from monotron.services.versions import VersionRequest, VersionResult
 from monotron.store import Store
 from support.services import StoreServices
@@ -87,15 +87,15 @@ class Notation:
         elif match := re.fullmatch(r"([\w.-]+)([=/])(\w+)", request):
             suffix, operator, operand = match.groups()
             if operator == "=":
-                await self.series.advance_to(self.key(suffix), int(operand), ANYBODY)
+                await self.series.advance_to(self.key(suffix), int(operand), ANYONE)
             else:
-                await self.series.next(self.key(suffix), operand, Reuse.CURRENT, ANYBODY)
+                await self.series.next(self.key(suffix), operand, Reuse.CURRENT, ANYONE)
         else:
             await self.result(request)
 
     async def result(self, request: str, body: str = "", *, dry_run: bool = False) -> VersionResult:
         if request[0].isdigit():
-            return await self.versions.adopt(self.account, NAME, parse_final(request), ANYBODY)
+            return await self.versions.adopt(self.account, NAME, parse_final(request), ANYONE)
         token, _, query = request.partition("?")
         parsed = parse_request(query)
         if dry_run:

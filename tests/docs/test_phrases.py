@@ -42,7 +42,6 @@ ACCEPTED = [
     "The lock is no longer held.",
     "Choose N no larger than necessary.",
     "if value is None: return",
-    'principal = "anybody"',
     "github stands for its address",
     "It stands in for GitHub.",
     "whatever the situation is: understood",

@@ -97,7 +97,7 @@ def test_a_replica_set_that_may_lose_majority_writes_is_rejected() -> None:
 def test_an_old_server_is_rejected(
     replica_set: ReplicaSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mongo_client, "MIN_SERVER", (6, 1))
+    monkeypatch.setattr(mongo_client, "MIN_SERVER_VERSION", (6, 1))
     with pytest.raises(StartupError, match=r"is too old: 6\.0\. Use 6\.1 or newer"):
         open_store(replica_set.url("monotron"))
 

@@ -73,7 +73,7 @@ def check_after_cut(store: Store, history: History) -> None:
     for key, token in sorted(history.unresolved()):
         reuse = "current" if key.isupper() else "any"
         put = history.put(key, token, reuse)
-        request = AllocationRequest(SeriesKey(ACCOUNT, key), token, Reuse(reuse), "anybody")
+        request = AllocationRequest(SeriesKey(ACCOUNT, key), token, Reuse(reuse), "anyone")
         [allocation] = store.allocate([request])
         assert isinstance(allocation, Allocation)
         history.answered(put, allocation.entry.value, allocation.reused)

@@ -19,7 +19,7 @@ from semver import Version
 
 from monotron.errors import MonotronError
 from monotron.model.semver import VersionName, parse_final
-from monotron.model.series import ANYBODY
+from monotron.model.series import ANYONE
 from monotron.services.versions import VersionRequest, VersionService
 from monotron.services.versions.state import NameState
 from monotron.store import Store, open_store
@@ -82,7 +82,7 @@ class VersionClient:
         return self._run(self.versions.next(1, NAME, token, version_request))
 
     def adopt(self, version: str) -> str:
-        return self._run(self.versions.adopt(1, NAME, parse_final(version), ANYBODY))
+        return self._run(self.versions.adopt(1, NAME, parse_final(version), ANYONE))
 
     def _run(self, call: Coroutine[Any, Any, Any]) -> str:
         try:

@@ -141,16 +141,16 @@ class DoubtTakenForFailure(MongoStore):
     def _was_applied(self, update: HeadUpdate, head: Head | None, deadline: Any) -> bool:
         return head is None
 
-    def _retry_from(self, step: Any, head: Head, deadline: Any) -> None:
+    def _retry_from(self, group: Any, head: Head, deadline: Any) -> None:
         # Not even the current token is known: the update counts as not applied.
         while True:
-            step.answers, new = allocate(head.value, None, {}, step.requests)
-            self._ledger.seal(step.series, head, deadline)
+            group.results, new = allocate(head.value, None, {}, group.requests)
+            self._ledger.seal(group.series, head, deadline)
             tokens, by = [each.token for each in new], ["x"] * len(new)
             successor = head.successor(tokens, by, head.value + len(new), self._runtime)
-            if self._heads.replace_all([HeadUpdate(step.series, head, successor)], deadline):
+            if self._heads.replace_all([HeadUpdate(group.series, head, successor)], deadline):
                 return
-            head = self._heads.read_and_mark(step.series, deadline)
+            head = self._heads.read_and_mark(group.series, deadline)
 
 
 class ForgetfulLedger(Ledger):

@@ -10,7 +10,7 @@ from typing import Any
 
 from faults.checker import violations
 from monotron.model.allocation import AllocationRequest
-from monotron.model.series import ANYBODY, Allocation, Entry, Reuse, SeriesKey
+from monotron.model.series import ANYONE, Allocation, Entry, Reuse, SeriesKey
 from monotron.store.interface import Store
 from monotron.store.mongo import MongoStore
 from monotron.store.mongo.client import Driver
@@ -116,7 +116,7 @@ class Simulation:
             self._servers.append(Server(world, self._runtime, number, opened, crashed))
         self._disk.crash_server = self._servers[0].crash
         self._traffic = Traffic(world, self._servers, profile.weather, profile.habits)
-        self._servers[0].store.advance_to(_series(EDGE), BELOW_THE_EDGE, ANYBODY)
+        self._servers[0].store.advance_to(_series(EDGE), BELOW_THE_EDGE, ANYONE)
         if profile.habits.past and profile.habits.keys[0] != EDGE:
             self._traffic.past(self._servers[0].store)
         self._calm = False
@@ -246,7 +246,7 @@ def _wrong_results(store: Store, generations: dict[str, truth.Generation]) -> It
         for key, generation in generations.items()
         for token, value in generation.values().items()
     }
-    repeats = [AllocationRequest(_series(key), token, Reuse.ANY, ANYBODY) for key, token in results]
+    repeats = [AllocationRequest(_series(key), token, Reuse.ANY, ANYONE) for key, token in results]
     for first in range(0, len(repeats), store.max_batch_size):
         batch = repeats[first : first + store.max_batch_size]
         for request, result in zip(batch, store.allocate(batch), strict=True):

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from monotron.model.allocation import AllocationRequest
-from monotron.model.series import ANYBODY, Reuse, SeriesKey
+from monotron.model.series import ANYONE, Reuse, SeriesKey
 from monotron.runtime import Runtime
 from monotron.services.batcher import Batcher
 from monotron.store.interface import Store
@@ -97,7 +97,7 @@ class Server:
         if process is None:
             return False
         series = SeriesKey(ACCOUNT, key)
-        request = AllocationRequest(series, token, Reuse(reuse), ANYBODY)
+        request = AllocationRequest(series, token, Reuse(reuse), ANYONE)
         self._ask(process, partial(process.allocations.add, request), reply)
         return True
 

@@ -16,7 +16,7 @@ from typing import Any
 from faults.history import History, Put
 from monotron.errors import InternalError, MonotronError, SeriesExhausted, ValueWouldFall
 from monotron.model.allocation import AllocationRequest
-from monotron.model.series import ANYBODY, INT64_MAX, Allocation, Reuse, SeriesKey
+from monotron.model.series import ANYONE, INT64_MAX, Allocation, Reuse, SeriesKey
 from monotron.store.interface import Store
 from simulation.servers import ACCOUNT, Server
 from simulation.threads import Event
@@ -90,7 +90,7 @@ class Traffic:
         puts = [self.record(key).put(key, token, reuse) for token in tokens]
         series = SeriesKey(ACCOUNT, key)
         results = store.allocate(
-            [AllocationRequest(series, each, Reuse(reuse), ANYBODY) for each in tokens]
+            [AllocationRequest(series, each, Reuse(reuse), ANYONE) for each in tokens]
         )
         for put, result in zip(puts, results, strict=True):
             assert isinstance(result, Allocation)
@@ -294,4 +294,4 @@ def _delete(series: SeriesKey, restart: bool, store: Any) -> None:
 
 def _raise(series: SeriesKey, by: int, store: Any) -> None:
     with suppress(ValueWouldFall):
-        store.advance_to(series, store.high_water_marks([series])[0] + by, ANYBODY)
+        store.advance_to(series, store.high_water_marks([series])[0] + by, ANYONE)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monotron.model.conventional_commits import MAX_REASON, BumpDecision, Level, decide
+from monotron.model.conventional_commits import MAX_REASON_LENGTH, BumpDecision, Level, decide
 
 MEBIBYTE = 1 << 20
 
@@ -568,7 +568,7 @@ def test_every_text_with_a_message_has_a_bump(text: str) -> None:
         assert not text.replace("\0", "").replace("\ufeff", "").strip()
     else:
         assert decision.bump in LEVELS
-        assert len(decision.reason) <= MAX_REASON
+        assert len(decision.reason) <= MAX_REASON_LENGTH
         assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in decision.reason)
 
 

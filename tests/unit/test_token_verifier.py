@@ -558,10 +558,10 @@ VECTORS = [
     hub("no nbf", INVALID, "no 'nbf'", nbf=...),
     # The unique id of a token
     hub("no jti", INVALID, "no 'jti'", jti=...),
-    hub("an empty jti", INVALID, "'jti' must", jti=""),
-    hub("a jti that is a number", INVALID, "'jti' must", jti=7),
-    hub("a jti of 257 characters", INVALID, "'jti' must", jti="j" * 257),
-    hub("a jti with a newline", INVALID, "'jti' must", jti="a\nb"),
+    hub("an empty jti", INVALID, "'jti' is invalid", jti=""),
+    hub("a jti that is a number", INVALID, "'jti' is invalid", jti=7),
+    hub("a jti of 257 characters", INVALID, "'jti' is invalid", jti="j" * 257),
+    hub("a jti with a newline", INVALID, "'jti' is invalid", jti="a\nb"),
 ]
 
 

@@ -37,7 +37,7 @@ class ApiKey:
     """Rounded down to the hour."""
 
     def row(self) -> AuthRecord:
-        """The record that `of` reads."""
+        """The record to store; `ApiKey.of` reads it."""
         body = {
             "id": self.id,
             "digest": self.digest,
@@ -115,23 +115,23 @@ class ApiKeys:
             spec.expires_at,
         )
         if not await self._executor.run(self._records.add, "api_key", api_key.row()):
-            return await self.create(by, account, spec)  # the random name is in use already
+            return await self.create(by, account, spec)  # the random id is already in use
         return api_key, secret
 
     async def find(self, key: str) -> ApiKey | None:
-        """The API key with this name, of any account; None if there is none. For authentication."""
+        """The API key with this id, of any account, or None. Used for authentication only."""
         row = await self._executor.run(self._records.find, "api_key", key)
         return ApiKey.of(row) if row else None
 
     async def of_account(self, account: int, key: str) -> ApiKey:
-        """The API key with this name. Raises GrantNotFound unless the account has it."""
+        """The API key with this id. Raises GrantNotFound unless the account has it."""
         api_key = await self.find(key)
         if api_key is None or api_key.account != account:
             raise _not_found(account, key)
         return api_key
 
     async def page(self, account: int, after: str, limit: int) -> tuple[list[ApiKey], str | None]:
-        """API keys ordered by name, and the *after* of the next page."""
+        """API keys ordered by id, and the *after* of the next page."""
         read = partial(self._records.page, "api_key", account, after)
         rows, next_after = await self._executor.run(page_of, read, limit, lambda row: row.name)
         return [ApiKey.of(row) for row in rows], next_after
@@ -155,15 +155,15 @@ def _check_permissions(by: Principal, account: int, spec: ApiKeySpec, now: int) 
     scopes = parse_scopes(spec.scopes)
     if account != FIRST_ACCOUNT and any(scope.endswith(":system") for scope in scopes):
         raise InvalidRequest(
-            f"Scopes on `system` are reserved for API keys of account {FIRST_ACCOUNT}, because "
-            "they apply to all accounts."
+            f"Only API keys of account {FIRST_ACCOUNT} can have scopes on `system`. They apply to "
+            "all accounts. Omit these scopes, or use that account."
         )
     if spec.expires_at is not None and spec.expires_at <= now:
         raise InvalidRequest("`expires_at` is in the past. Use a later time, or omit it.")
     if missing := scopes - by.scopes:
         raise Forbidden(
             f"These credentials cannot grant scopes that they do not have: "
-            f"{', '.join(format_scopes(missing))}."
+            f"{', '.join(format_scopes(missing))}. Request fewer scopes, or use other credentials."
         )
     if not spec.prefix.startswith(by.prefix):
         raise Forbidden(

@@ -14,7 +14,7 @@ from monotron.auth.api_keys import ApiKey, ApiKeys
 from monotron.auth.bounded_cache import BoundedCache
 from monotron.auth.key_format import constant_time_equals, digest, key_id_of
 from monotron.auth.oidc import looks_like_identity_token
-from monotron.auth.principal import ANYBODY, ROOT, Principal
+from monotron.auth.principal import ANYONE, ROOT, Principal
 from monotron.auth.rate_limit import RateLimiter
 from monotron.auth.trust_policies import OidcAuthenticator
 from monotron.errors import Unauthenticated
@@ -41,7 +41,7 @@ class RootKey:
 
 
 class Authenticator:
-    """Verifies credentials. If it is *open_to_all*, every caller is `ANYBODY`."""
+    """Verifies credentials. If it is *open_to_all*, every caller is `ANYONE`."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Authenticator:
     def known(self, header: str | None) -> Principals | None:
         """The principals of the header, if they can be determined without waiting."""
         if self.open_to_all:
-            return _ANYBODY
+            return _ANYONE
         if header is None:
             return None
         return self._cache.get(_fingerprint(header))
@@ -158,7 +158,7 @@ class Authenticator:
     def _use_recorded(self, task: "asyncio.Task[None]") -> None:
         self._background.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            log.info("could not record last use of a key (%s)", task.exception())
+            log.info("could not record the last use of an API key (%s)", task.exception())
 
 
 def _parse(header: str) -> tuple[str, str]:
@@ -176,7 +176,7 @@ def _parse(header: str) -> tuple[str, str]:
     else:
         raise Unauthenticated(
             "The scheme of the `Authorization` header is not supported. Send an API key's secret "
-            "as `Authorization: Bearer SECRET`, or use `Basic`."
+            "as `Authorization: Bearer SECRET`, or KEY:SECRET as `Basic`."
         )
     key, _, secret = text.partition(":")
     return key, secret
@@ -194,4 +194,4 @@ def _invalid_credentials() -> Unauthenticated:
     )
 
 
-_ANYBODY: Principals = (ANYBODY,)
+_ANYONE: Principals = (ANYONE,)

@@ -1,6 +1,6 @@
-"""The format of API keys. Scanners and typing errors are recognized without a store.
+"""The format of API keys. Secret scanners recognize it; typing errors are found without a store.
 
-An API key is named `mtk_k_` and 8 characters. Its secret consists of this name, `_`, 30 random
+The id of an API key is `mtk_k_` and 8 characters. Its secret consists of the id, `_`, 30 random
 characters (178 bits) and a checksum of 6, so the secret alone identifies the key. The store holds
 only the SHA-256 of the secret, which is sufficient for a value that cannot be guessed.
 """
@@ -31,14 +31,14 @@ class NewKey(NamedTuple):
 
 
 def new_key() -> NewKey:
-    """A new API key with a random name and secret."""
+    """Create an API key with a random id and secret."""
     name = "mtk_k_" + _random(8)
     body = f"{name}_{_random(30)}"
     return NewKey(name, body + _checksum(body))
 
 
 def key_id_of(unverified_secret: str) -> str | None:
-    """The name of the API key that the secret belongs to; None if it is not a valid secret."""
+    """The id of the API key that the secret belongs to; None if it is not a valid secret."""
     match = _SECRET.fullmatch(unverified_secret)
     if match is None or _checksum(unverified_secret[:-6]) != unverified_secret[-6:]:
         return None
@@ -51,7 +51,7 @@ def digest(secret: str) -> str:
 
 
 def constant_time_equals(unverified: str, expected: str) -> bool:
-    """Whether both are equal. The time does not depend on how many characters match."""
+    """Whether both texts are equal. The time does not reveal how many characters match."""
     return hmac.compare_digest(unverified.encode(), expected.encode())
 
 

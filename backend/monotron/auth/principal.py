@@ -31,7 +31,7 @@ class Principal:
     identity: str | None = None
     """The id of its identity token, which may be used for few operations only."""
     identity_expires_at: int = 0
-    hint: str = "Use other credentials, or ask an administrator of the account."
+    hint: str = "Use other credentials, or ask an administrator."
     """What to do about a missing permission."""
 
     def require(self, scope: str) -> None:
@@ -59,7 +59,7 @@ class Principal:
             )
 
     def effective_prefix(self, prefix: str) -> str:
-        """The prefix that limits a list if *prefix* is requested. Raises Forbidden."""
+        """The narrower of the principal's prefix and the requested *prefix*. Raises Forbidden."""
         if self.prefix.startswith(prefix):
             return self.prefix
         self.require_name(prefix)
@@ -79,8 +79,8 @@ ANONYMOUS = Principal("", 0, frozenset(), rate_limited=False)
 
 ROOT = Principal("root", FIRST_ACCOUNT, ALL, is_root=True, rate_limited=False)
 
-ANYBODY = Principal(
-    model.ANYBODY,
+ANYONE = Principal(
+    model.ANYONE,
     FIRST_ACCOUNT,
     frozenset(scope for scope in ALL if not scope.endswith(":acl")),
     rate_limited=False,

@@ -8,8 +8,11 @@ from monotron.auth.bounded_cache import BoundedCache
 from monotron.errors import TooManyRequests
 
 MAX_BUCKETS = 100_000
+"""Names whose requests are counted at the same time."""
+
 PERIOD_SECONDS = 60.0
 _ROUNDING_SECONDS = 1e-6
+"""The tolerance for rounding errors of the clock."""
 
 
 class RateLimiter:

@@ -7,6 +7,7 @@ from monotron.services.executor import StoreExecutor
 from monotron.store import Store
 
 MAX_REMEMBERED = 100_000
+"""Allowed operations that are known without reading the store."""
 
 
 class ReplayGuard:
@@ -17,19 +18,19 @@ class ReplayGuard:
     """
 
     def __init__(self, store: Store, executor: StoreExecutor, max_operations: int) -> None:
-        """*max_operations* 0 is unlimited."""
+        """Allow *max_operations* per identity token; 0 is unlimited."""
         self._uses = store.token_uses
         self._executor = executor
         self._max_operations = max_operations
         self._allowed: BoundedCache[tuple[str, str], bool] = BoundedCache(MAX_REMEMBERED)
 
     @property
-    def is_bound(self) -> bool:
+    def has_limit(self) -> bool:
         """Whether there is a limit."""
         return self._max_operations > 0
 
     def is_known(self, identity: str, operation: str) -> bool:
-        """Whether the operation is known, without asking the store, to be a repetition."""
+        """Whether the operation is a repetition, according to the memory of this process."""
         return (identity, operation) in self._allowed
 
     async def bind(self, principal: Principal, operation: str) -> None:

@@ -51,13 +51,13 @@ def parse_scopes(texts: Iterable[object]) -> frozenset[str]:
 
 
 def check_scope_list(texts: Sequence[object]) -> tuple[str, ...]:
-    """The list as given, because it is stored and returned so. Raises InvalidRequest."""
+    """The scopes as given, which is how they are stored and returned. Raises InvalidRequest."""
     parse_scopes(texts)
     checked = tuple(text for text in texts if isinstance(text, str))
     if len(checked) > MAX_SCOPE_TEXTS or any(len(text) > MAX_SCOPE_CHARACTERS for text in checked):
         raise InvalidRequest(
-            f"A list of scopes has at most {MAX_SCOPE_TEXTS} items of at most "
-            f"{MAX_SCOPE_CHARACTERS} characters."
+            f"The list of scopes is too long. It may have {MAX_SCOPE_TEXTS} items of "
+            f"{MAX_SCOPE_CHARACTERS} characters each. Combine the operations of each resource."
         )
     return checked
 

@@ -75,11 +75,13 @@ class TrustPolicies:
         """
         read = partial(self._records.page, "trust", account, _row_name(after))
         rows, next_after = await self._executor.run(page_of, read, limit, lambda row: int(row.name))
-        listed: list[tuple[int | None, dict[str, Any]]] = []
+        policies: list[tuple[int | None, dict[str, Any]]] = []
         if after == 0:
-            listed += [(None, each.body()) for each in self._configured if each.account == account]
-        listed += [(int(row.name), row.body) for row in rows]
-        return listed, next_after
+            policies += [
+                (None, each.body()) for each in self._configured if each.account == account
+            ]
+        policies += [(int(row.name), row.body) for row in rows]
+        return policies, next_after
 
     async def of_account(self, account: int, id: int) -> dict[str, Any]:
         """The body of a trust policy. Raises TrustNotFound unless the account has it."""
@@ -101,7 +103,8 @@ class TrustPolicies:
         return bool(await self._executor.run(self._records.page, "trust", None, "", 1))
 
     async def principals(self, identity: Identity) -> tuple[Principal, ...]:
-        """One principal for each account that trusts the job. Raises Unauthenticated if none does.
+        """The principals of a CI job, one per account that trusts it. Raises Unauthenticated if
+        no account does.
 
         The scopes of several matching trust policies of an account are combined if they have the
         same prefix. If they have different prefixes, the first trust policy applies.
@@ -109,7 +112,7 @@ class TrustPolicies:
         principals: dict[int, Principal] = {}
         mismatches = []
         for policy in [*self._configured, *await self._all()]:
-            mismatch = policy.rule.mismatch(identity, policy.label)
+            mismatch = policy.rule.mismatch(identity, policy.description_in_errors)
             if mismatch is not None:
                 mismatches.append(mismatch)
                 continue
@@ -167,7 +170,7 @@ def _check_permissions(by: Principal, policy: TrustPolicy) -> None:
     if missing := parse_scopes(policy.scopes) - by.scopes:
         raise Forbidden(
             f"These credentials cannot grant scopes that they do not have: "
-            f"{', '.join(format_scopes(missing))}."
+            f"{', '.join(format_scopes(missing))}. Request fewer scopes, or use other credentials."
         )
     if not policy.prefix.startswith(by.prefix):
         raise Forbidden(

@@ -27,12 +27,12 @@ class TrustPolicy:
     description: str | None = None
 
     @property
-    def label(self) -> str:
-        """The trust policy's designation in errors."""
+    def description_in_errors(self) -> str:
+        """How errors refer to this trust policy: `trust 3`."""
         return "a trust in the config file" if self.id is None else f"trust {self.id}"
 
     def body(self) -> dict[str, Any]:
-        """The JSON form that `parse_trust_policy` reads."""
+        """The trust policy as JSON, which `parse_trust_policy` reads."""
         body: dict[str, Any] = {**rule_json(self.rule), "scopes": list(self.scopes)}
         if self.prefix:
             body["prefix"] = self.prefix
@@ -52,13 +52,13 @@ def parse_trust_policy(body: object, account: int, issuers: Sequence[Issuer]) ->
                 f"{', '.join(f'`{name}`' for name in _MEMBERS)}."
             )
     rule = parse_rule({name: body[name] for name in _RULE_MEMBERS if name in body}, issuers)
-    listed = body.get("scopes")
-    if not isinstance(listed, list) or not listed:
+    scope_texts = body.get("scopes")
+    if not isinstance(scope_texts, list) or not scope_texts:
         raise InvalidRequest(
-            'A trust requires `scopes`, a list such as ["read,write:series"]: the permissions of '
-            "the job."
+            'A trust requires `scopes`, a list such as ["read,write:series"]. They are the '
+            "permissions of the job."
         )
-    scopes = check_scope_list(listed)
+    scopes = check_scope_list(scope_texts)
     if any(not scope.endswith(":series") for scope in parse_scopes(scopes)):
         raise InvalidRequest(
             "A trust can only grant scopes on `series`. Otherwise a job could create an API key "

@@ -31,7 +31,12 @@ from monotron_ci.errors import Failure
 from monotron_ci.http import RetryPolicy
 
 account_option = click.option(
-    "--account", metavar="ID", type=ID, default=1, show_default=True, help="Account id."
+    "--account",
+    metavar="ID",
+    type=ID,
+    default=1,
+    show_default=True,
+    help="Use the account with this id.",
 )
 prefix_option = click.option(
     "--prefix",
@@ -40,7 +45,7 @@ prefix_option = click.option(
     help="Restrict to names that start with PREFIX.",
 )
 description_option = click.option(
-    "--description", metavar="TEXT", help="Free text, shown in lists."
+    "--description", metavar="TEXT", help="Add a free text, which lists show."
 )
 
 
@@ -99,13 +104,14 @@ def _with_admin_client(function: Function, creates: bool) -> Callable[..., Comma
 
 
 def _with_hints(function: Function, client: AdminClient, values: dict[str, Any]) -> CommandOutput:
-    account = values.get("account", 1)
-    hints = {
-        "unauthenticated": "set MONOTRON_API_KEY to the root key, KEY:SECRET, or to an API key "
-        "with scopes on acl",
-        "forbidden": "set MONOTRON_API_KEY to the root key, or to an API key of account "
-        f"{account} (--account) with scopes on acl",
-    }
+    hints = dict.fromkeys(
+        ("unauthenticated", "forbidden"), "set MONOTRON_API_KEY to the root key, KEY:SECRET"
+    )
+    if "account" in values:  # commands without it require the root key
+        hints["unauthenticated"] += ", or to an API key with scopes on acl"
+        hints["forbidden"] += (
+            f", or to an API key of account {values['account']} (--account) with scopes on acl"
+        )
     try:
         result: CommandOutput = function(client, **values)
         return result
@@ -118,8 +124,8 @@ def _with_hints(function: Function, client: AdminClient, values: dict[str, Any])
 def _offline_client(
     store: str, config: str | None, policy: RetryPolicy, creates: bool
 ) -> Iterator[tuple[AdminClient, list[str]]]:
-    """A client of the stopped server's file, and notes for its user."""
-    from monotron.cli.offline_server import offline_server  # takes long to import
+    """Serve the file of a stopped server. Yields a client and notes for the user."""
+    from monotron.cli.offline_server import offline_server  # slow to import
 
     with offline_server(store, config, os.environ, may_create=creates) as server:
         client = AdminClient(server.url, server.credential, policy, "--store", server.known_issuers)
@@ -154,7 +160,7 @@ key_group = ADMINISTRATION.group("key", "Create, list and revoke API keys.")
     metavar="SCOPE",
     multiple=True,
     required=True,
-    help="Permission of the API key, such as `read,write:series`; may be repeated.",
+    help="Grant this permission, such as `read,write:series`; may be repeated.",
 )
 @prefix_option
 @description_option
@@ -163,7 +169,8 @@ key_group = ADMINISTRATION.group("key", "Create, list and revoke API keys.")
     metavar="90d|TIME",
     type=EXPIRY,
     show_default="never",
-    help="Expiry, such as `90d`, `12h` or `2027-01-31T00:00:00Z`.",
+    help="Let the API key expire after this time, or at it, such as `90d`, `12h` or "
+    "`2027-01-31T00:00:00Z`.",
 )
 @account_option
 def create_key(

@@ -15,10 +15,10 @@ from monotron_ci.errors import NoResponse
 from monotron_ci.http import RetryPolicy
 from monotron_ci.responses import INT64_MAX
 
-PAGE = 100
+PAGE_SIZE = 100
 
 Document = dict[str, Any]
-"""JSON as docs/api.md shows it. The document of a new API key contains its secret."""
+"""A JSON object of the API, as described in docs/api.md. That of a new API key has its secret."""
 
 IsValid = Callable[[Document], bool]
 
@@ -36,13 +36,13 @@ class AdminClient(Client):
         retry_policy: RetryPolicy,
         url_source: str,
         known_issuers: frozenset[str] | None = None,
-        page: int = PAGE,
+        page_size: int = PAGE_SIZE,
     ) -> None:
-        """*known_issuers*: the issuers in the settings of a stopped server, None if it runs."""
+        """*known_issuers*: those in the settings of a stopped server; None if the server runs."""
         super().__init__(url, credential, retry_policy, url_source)
         self.known_issuers = known_issuers
         self.retry_policy = retry_policy
-        self._page = page
+        self._page_size = page_size
 
     def create_account(self) -> Document:
         return self._create("/v1/accounts", None, _is_account)
@@ -97,15 +97,15 @@ class AdminClient(Client):
         documents: list[Document] = []
         after: str | None = None
         while True:
-            query = {"limit": str(self._page), **({"after": after} if after else {})}
+            query = {"limit": str(self._page_size), **({"after": after} if after else {})}
             response = self.request("GET", f"{path}?{urlencode(query)}")
             page = response.json()
-            listed = page.get(name) if isinstance(page, dict) else None
-            if not isinstance(listed, list):
+            items = page.get(name) if isinstance(page, dict) else None
+            if not isinstance(items, list):
                 raise self.foreign_response(response)
-            if not all(isinstance(each, dict) and is_valid(each) for each in listed):
+            if not all(isinstance(each, dict) and is_valid(each) for each in items):
                 raise self.foreign_response(response)
-            documents += listed
+            documents += items
             previous, after = after, page.get("next")
             if after is None:
                 return documents

@@ -12,7 +12,7 @@ import click
 from monotron import __version__
 from monotron.cli import git
 from monotron.cli.command import BUILDS
-from monotron.cli.options import client_options, fail_usage, output_option, passed, whole_number
+from monotron.cli.options import client_options, fail_usage, integer, output_option, passed
 from monotron.cli.output import FORMATS, CommandOutput, NothingFound, table
 from monotron_ci import outputs
 from monotron_ci.client import Client
@@ -21,9 +21,10 @@ from monotron_ci.inputs import BUMPS, TAG_PREFIX, tag_prefix
 from monotron_ci.responses import SeriesEntry, VersionInfo
 
 MAX_MESSAGES_BYTES = 1 << 20
-"""The size of a body that the server accepts."""
+"""The maximum size of a body that the server accepts."""
 
-MAX_PAGE = 1000
+MAX_PAGE_SIZE = 1000
+"""The maximum of `limit` in the API."""
 
 token_argument = click.argument("token", metavar="[TOKEN]", required=False)
 
@@ -132,7 +133,7 @@ def peek(client: Client, key: str, token: str | None) -> CommandOutput:
 @click.option(
     "--limit",
     metavar="N",
-    type=whole_number("n", 1, 999_999),
+    type=integer("n", 1, 999_999),
     default=20,
     show_default=True,
     help="List at most N versions.",
@@ -145,7 +146,7 @@ def releases(client: Client, name: str, limit: int) -> CommandOutput:
     before: str | None = ""
     while before is not None and len(infos) < limit:
         try:
-            page, before = client.releases(name, min(MAX_PAGE, limit - len(infos)), before)
+            page, before = client.releases(name, min(MAX_PAGE_SIZE, limit - len(infos)), before)
         except Failure as failure:
             if failure.code != "version_not_found":
                 raise
@@ -199,7 +200,7 @@ def _current_version(
 
 
 def _query(options: Mapping[str, Any]) -> dict[str, str]:
-    """The parameters of the request for a version, without default values."""
+    """The query parameters of a request for a version, without those at their default."""
     query = {name: options[name] for name in ("bump", "prerelease", "line", "initial", "metadata")}
     query["on_conflict"] = "reuse" if options["on_conflict"] == "reuse" else None
     query["dry_run"] = "true" if options["dry_run"] else None

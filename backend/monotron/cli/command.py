@@ -1,4 +1,4 @@
-"""The program and its commands: sections of the help, suggestions, no output of their own."""
+"""The classes of commands: sections of the help, and suggestions for misspelled names."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ MAINTENANCE = Section("Store maintenance", "monotron backup /backups/monotron.db
 
 
 class Program(Group):
-    """All sections, and what applies to every command."""
+    """The command `monotron`. Its help has sections, environment variables and exit codes."""
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class Program(Group):
 
 
 def describe_usage_error(error: click.UsageError) -> tuple[str, str]:
-    """What is wrong with the command line, and where the correct usage is described."""
+    """The message and the hint for an invalid command line."""
     path = error.ctx.command_path if error.ctx else "monotron"
     if isinstance(error, click.NoSuchOption):
         similar = sorted(error.possibilities or ())

@@ -96,7 +96,7 @@ def gitlab_path(text: str, gitlab_url: str) -> str:
 
 
 def _path(text: str, hosts: set[str], option: str) -> str:
-    """The path of a URL, or of `git@HOST:PATH`; every other text as it is."""
+    """The path of a URL, or of `git@HOST:PATH`; any other text unchanged."""
     if "://" in text:
         parts = urlsplit(text)
         host, path = parts.hostname or "", parts.path
@@ -110,7 +110,7 @@ def _path(text: str, hosts: set[str], option: str) -> str:
 
 
 def _shown(text: str) -> str:
-    """The text without the password that a URL can contain."""
+    """The text without the credentials that a URL can contain."""
     return re.sub(r"//[^/]*@", "//", text)
 
 
@@ -184,7 +184,7 @@ def _get(url: str, headers: Mapping[str, str], retry_policy: RetryPolicy) -> Htt
 
 
 def _document(response: HttpResponse, name: str, host: str, token: str, ids: str) -> dict[str, Any]:
-    """The document, or a Failure, which never contains text of the response."""
+    """The JSON object of the response. Raises Failure, which never contains its text."""
     if 300 <= response.status < 400:
         raise Failure(f"{name} was renamed or moved on {host}", "pass its current name")
     if response.status == 404:
@@ -217,7 +217,10 @@ def _repository(document: dict[str, Any], name: str, member: str, owner: object)
         )
     owner_id = owner.get("id") if isinstance(owner, dict) else None
     if not _is_id(document.get("id")) or not _is_id(owner_id):
-        raise Failure(f"the response for {name} does not contain the ids of it and its owner")
+        raise Failure(
+            f"the response for {name} lacks the ids of repository or owner",
+            "check the URL, or pass the ids",
+        )
     default = branch if isinstance(branch, str) and branch else None
     return Repository(full_name, str(document["id"]), str(owner_id), default)
 

@@ -1,4 +1,4 @@
-"""What the builds' commands read from the git repository in the current folder."""
+"""Commits, tags and messages of the git repository in the current directory."""
 
 import subprocess
 
@@ -13,7 +13,7 @@ class GitFailed(Failure):
 
 
 def current_commit(command: str) -> str:
-    """The hash of HEAD. Raises GitFailed with a hint how to use *command* without a repository."""
+    """The hash of HEAD. Raises GitFailed, whose hint contains *command*, outside a repository."""
     hint = f"pass one: {command} COMMIT"
     try:
         return _git(hint, "rev-parse", "HEAD").strip()

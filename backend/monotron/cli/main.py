@@ -30,7 +30,7 @@ from monotron_ci.errors import Failure, NoResponse
 
 
 class ExitCode(IntEnum):
-    """What a script can distinguish."""
+    """The exit codes of all commands, for scripts."""
 
     SUCCESS = 0
     REFUSED = 1
@@ -48,7 +48,7 @@ EXIT_CODES = {
 }
 
 INTERRUPTED = 130
-"""The exit code of a shell for SIGINT."""
+"""The exit code after Ctrl-C, as in a shell: 128 + SIGINT."""
 
 PROPER_NAMES = ("Monotron", "Python")
 """Names that keep their capital letter at the start of a message."""
@@ -59,8 +59,8 @@ program = click.version_option(__version__, prog_name="monotron", message="%(pro
         "Build numbers and semantic versions, assigned once and never twice.",
         {
             "MONOTRON_URL": f"Server URL  [default: {DEFAULT_URL}]",
-            "MONOTRON_API_KEY": "API key, or KEY:SECRET of the root key. There is no option, "
-            "because all users of a machine can see command lines.",
+            "MONOTRON_API_KEY": "Secret of an API key, or KEY:SECRET of the root key. There is "
+            "no option, because all users of a machine can see command lines.",
             "MONOTRON_STORE": "Store URL of `serve`, and of --store without a URL.",
         },
         {int(code): text for code, text in EXIT_CODES.items()},
@@ -71,7 +71,7 @@ program = click.version_option(__version__, prog_name="monotron", message="%(pro
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command. Returns the exit code."""
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # as that of standard error
+        sys.stdout.reconfigure(errors="backslashreplace")  # like standard error
     try:
         result = program.main(arguments, prog_name="monotron", standalone_mode=False)
         if not isinstance(result, CommandOutput):

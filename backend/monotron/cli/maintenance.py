@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from monotron.cli.command import MAINTENANCE, Function
-from monotron.cli.options import credential, fail_usage, passed, url_option, whole_number
+from monotron.cli.options import credential, fail_usage, integer, passed, url_option
 from monotron.cli.output import CommandOutput, count_text, print_warning, size_text
 from monotron.cli.store_file import (
     new_file,
@@ -25,7 +25,7 @@ from monotron.model.series import INT64_MAX
 from monotron.store import Store, open_store
 from monotron.store.audit import MAX_FINDINGS, Report
 from monotron.store.fast_forward import FastForwarded
-from monotron.store.sqlite.file import sync_folder
+from monotron.store.sqlite.file import sync_directory
 from monotron.store.sqlite.schema import check_backup
 from monotron_ci.client import Client
 from monotron_ci.errors import Failure, NoResponse
@@ -33,11 +33,11 @@ from monotron_ci.http import RetryPolicy
 from monotron_ci.workflow_commands import replace_control_characters
 
 MAX_SILENCE_SECONDS = 3600.0
-"""How long a server may send nothing: it reads its whole store first."""
+"""The time limit for a pause in a response: the server reads its whole store first."""
 
 CHUNK_BYTES = 1 << 18
 
-INCREASE = whole_number("n", 0, INT64_MAX)
+INCREASE = integer("n", 0, INT64_MAX)
 
 
 def store_option(text: str, *, required: bool = False) -> Callable[[Function], Function]:
@@ -53,7 +53,7 @@ def store_option(text: str, *, required: bool = False) -> Callable[[Function], F
 
 
 def fast_forward_help(function: Function) -> Function:
-    """Add to the description how to choose N."""
+    """Append to the help of the command how to choose N."""
     function.__doc__ = f"""{function.__doc__}
 
     Raises all series by N, so that no value is assigned twice. N must be at least the number of
@@ -104,10 +104,15 @@ def backup(file: Path, store: str | None, url: str) -> CommandOutput:
 @click.argument("backup", metavar="BACKUP", type=click.Path(path_type=Path))
 @store_option("New SQLite store, `sqlite:///FILE`", required=True)
 @click.option(
-    "--fast-forward", "by", metavar="N", type=INCREASE, required=True, help="Raise all series by N."
+    "--fast-forward",
+    "increase",
+    metavar="N",
+    type=INCREASE,
+    required=True,
+    help="Raise all series by N.",
 )
 @fast_forward_help
-def restore(backup: Path, store: str, by: int) -> CommandOutput:
+def restore(backup: Path, store: str, increase: int) -> CommandOutput:
     """Create a store from a backup. BACKUP is a file from `monotron backup`."""
     url = store_url(store)
     try:
@@ -124,20 +129,22 @@ def restore(backup: Path, store: str, by: int) -> CommandOutput:
     with new_file(incomplete):
         shutil.copyfile(backup, incomplete)
         check_backup(str(incomplete), str(backup))
-        result = _fast_forward(open_store(f"sqlite:///{incomplete}"), by)
+        result = _fast_forward(open_store(f"sqlite:///{incomplete}"), increase)
     os.replace(incomplete, file)
-    sync_folder(str(file))
-    return CommandOutput(f"Restored {file} from {backup}: {result.raised} series raised by {by}\n")
+    sync_directory(str(file))
+    return CommandOutput(
+        f"Restored {file} from {backup}: {result.raised} series raised by {increase}\n"
+    )
 
 
 @MAINTENANCE.command("fast-forward")
-@click.argument("by", metavar="N", type=INCREASE)
+@click.argument("increase", metavar="N", type=INCREASE)
 @store_option("Restored store: a MongoDB URL, or `sqlite:///FILE`", required=True)
 @fast_forward_help
-def fast_forward(by: int, store: str) -> CommandOutput:
+def fast_forward(increase: int, store: str) -> CommandOutput:
     """Raise all series after a restore. The servers of the store must be stopped."""
-    result = _fast_forward(open_existing_store(store), by)
-    return CommandOutput(f"Raised {result.raised} series by {by}\n")
+    result = _fast_forward(open_existing_store(store), increase)
+    return CommandOutput(f"Raised {result.raised} series by {increase}\n")
 
 
 def _client(url: str) -> Client:
@@ -152,8 +159,8 @@ def _reject_url_with_store() -> None:
 def _audit_store(store: Store) -> dict[str, Any]:
     report = Report()
     try:
-        for slice in store.audit(alone=True):
-            report.add(slice)
+        for audit_slice in store.audit(alone=True):
+            report.add(audit_slice)
     finally:
         store.close()
     return report.document()
@@ -202,7 +209,7 @@ def _backup_by_server(client: Client, file: Path) -> None:
 
 
 def _check_is_new(file: Path) -> None:
-    """Raises Failure if there is a store already. An empty file is not one."""
+    """Raise Failure if the file or its write-ahead log exists and is not empty."""
     paths = [Path(f"{file}{suffix}") for suffix in ("", "-wal")]
     if any(path.exists() and path.stat().st_size for path in paths):
         raise Failure(
@@ -212,20 +219,20 @@ def _check_is_new(file: Path) -> None:
 
 
 def _check_is_backup(backup: Path) -> None:
-    """Raises Failure if there is no file, or if it is the file of a server."""
+    """Raise Failure if the backup does not exist, or if it is the file of a running server."""
     if not backup.is_file():
         raise Failure(f"{backup} does not exist", "pass a file from `monotron backup`")
     wal = Path(f"{backup}-wal")
     if wal.exists() and wal.stat().st_size:
         raise Failure(
-            f"{backup} is the file of a server, not a backup: {wal} contains its newest entries",
+            f"{backup} is the file of a server, not a backup. {wal} contains its newest entries",
             "stop that server, or create a copy with `monotron backup`",
         )
 
 
-def _fast_forward(store: Store, by: int) -> FastForwarded:
+def _fast_forward(store: Store, increase: int) -> FastForwarded:
     try:
-        result = store.fast_forward(by, "fast-forward")
+        result = store.fast_forward(increase, "fast-forward")
     finally:
         store.close()
     for account, key in result.exhausted:

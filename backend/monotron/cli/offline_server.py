@@ -75,7 +75,7 @@ def offline_server(
 def _offline_settings(
     settings: Settings, known: frozenset[str], store: str, secret: str
 ) -> Settings:
-    public = tuple(word for word in PUBLIC_ISSUERS if parse_issuer(word).url not in known)
+    public = tuple(name for name in PUBLIC_ISSUERS if parse_issuer(name).url not in known)
     return replace(
         settings,
         store=store,
@@ -96,7 +96,7 @@ _Started = tuple[str, asyncio.AbstractEventLoop, asyncio.Event]
 
 @contextmanager
 def _in_thread(settings: Settings) -> Iterator[str]:
-    """Serve in another thread; the URL. Raises StartupError."""
+    """Serve in another thread during the block. Yields the URL. Raises StartupError."""
     from monotron.server import running  # imports Tornado
 
     started: Future[_Started] = Future()

@@ -43,12 +43,12 @@ class Checked(click.ParamType):  # type: ignore[type-arg]
             self.fail(str(error), param, ctx)
 
 
-def whole_number(name: str, minimum: int, maximum: int) -> Checked:
-    """The type of numbers from *minimum* to *maximum*."""
+def integer(name: str, minimum: int, maximum: int) -> Checked:
+    """The type of integers from *minimum* to *maximum*. Errors call them *name*."""
 
     def parse(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,19}", text) or not minimum <= int(text) <= maximum:
-            raise ValueError(f"must be a whole number from {minimum} to {maximum}")
+            raise ValueError(f"must be an integer from {minimum} to {maximum}")
         return int(text)
 
     return Checked(name, parse)
@@ -61,7 +61,7 @@ def _id(text: str) -> int:
 
 
 def _key_id(text: str) -> str:
-    """The id of an API key, also if its whole secret was pasted."""
+    """The id of an API key, from the id or from the complete secret. Raises ValueError."""
     match = re.fullmatch(rf"({KEY_ID.pattern})(_.*)?", text)
     if match is None:
         raise ValueError(
@@ -78,13 +78,14 @@ def _claim(text: str) -> tuple[str, str]:
 
 
 def _expiry(text: str) -> str:
-    """A time, which the server checks, or a number of days or hours from now."""
+    """The time in *text*, or the one that is *text* days or hours from now. Raises ValueError."""
     match = re.fullmatch(r"([1-9][0-9]{0,4})([dh])", text)
     if match is None:
         if re.match(r"[0-9]{4}-", text):
             return text
         raise ValueError(
-            "must be days or hours, such as 90d, or a time, such as 2027-01-31T00:00:00Z"
+            "must be a number of days or hours, such as 90d, or a time, such as "
+            "2027-01-31T00:00:00Z"
         )
     hours = int(match[1]) * (24 if match[2] == "d" else 1)
     return f"{datetime.now(UTC) + timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}"
@@ -111,15 +112,15 @@ def retry_options(function: Function) -> Function:
     function = click.option(
         "--retries",
         metavar="N",
-        type=whole_number("n", 0, 100),
+        type=integer("n", 0, 100),
         default=8,
         show_default=True,
-        help="Retry up to N times.",
+        help="Retry each request up to N times.",
     )(function)
     return click.option(
         "--timeout",
         metavar="SECONDS",
-        type=whole_number("seconds", 1, 3600),
+        type=integer("seconds", 1, 3600),
         default=60,
         show_default=True,
         help="Give up after SECONDS, for all requests of the command together.",
@@ -138,7 +139,7 @@ def client_options(function: Callable[..., CommandOutput]) -> Callable[..., Comm
 
 
 def output_option(*formats: str) -> Callable[[Function], Callable[..., CommandOutput]]:
-    """Add `--output`: the result is written in one of these formats."""
+    """Add `--output`, which selects one of these formats for the result."""
 
     def add(function: Function) -> Callable[..., CommandOutput]:
         @functools.wraps(function)

@@ -13,6 +13,7 @@ from monotron_ci.errors import Failure
 from monotron_ci.workflow_commands import replace_control_characters
 
 EMPTY = "-"
+"""The cell of a table for a missing value."""
 
 FORMATS = ("text", "json", "dotenv", "github")
 
@@ -34,7 +35,7 @@ class CommandOutput:
     recovery: str = ""
     """What to do if the result cannot be written."""
     failed: bool = False
-    """Whether the exit code is 1 although there is a result."""
+    """Whether the command fails although it has a result, such as findings of an audit."""
     format: str = "text"
 
     def formatted(self) -> str:
@@ -86,7 +87,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def size_text(size: int) -> str:
-    """A number of bytes, for people."""
+    """A number of bytes in KiB or MiB."""
     kibibytes = size / 1024
     return f"{kibibytes:.0f} KiB" if kibibytes < 10_000 else f"{kibibytes / 1024:.0f} MiB"
 

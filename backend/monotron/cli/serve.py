@@ -13,7 +13,7 @@ from monotron_ci.errors import Failure
 
 
 def setting_options(function: Function) -> Function:
-    """Add an option for each setting that is not secret."""
+    """Add an option for each setting except secrets."""
     for setting in reversed(SETTINGS):
         if setting.flag is not None:
             default = f"; default: {setting.default}" if setting.default else ""
@@ -29,7 +29,9 @@ def setting_options(function: Function) -> Function:
 @ADMINISTRATION.command("serve", cls=click.Command)
 @setting_options
 @click.option(
-    "--config", metavar="FILE", help="YAML file with settings  [env var: MONOTRON_CONFIG]"
+    "--config",
+    metavar="FILE",
+    help="Read settings from this YAML file.  [env var: MONOTRON_CONFIG]",
 )
 def serve(**options: str | None) -> int:
     """Run the server.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from monotron.errors import StartupError, StoreUnavailable
 from monotron.store import Store, open_store, store_class
-from monotron.store.sqlite.file import sync_folder
+from monotron.store.sqlite.file import sync_directory
 from monotron_ci.errors import Failure
 
 
@@ -29,12 +29,12 @@ def sqlite_path(url: str) -> Path:
 
 
 def check_exists(path: Path) -> None:
-    """Raises Failure if there is no such file."""
+    """Raise Failure if the file does not exist."""
     if not path.exists():
-        where = "" if path.is_absolute() else " (relative to ./)"
+        note = "" if path.is_absolute() else " (relative to ./)"
         raise Failure(
-            f"{path} does not exist{where}",
-            "absolute paths take four slashes: sqlite:////var/lib/…",
+            f"{path} does not exist{note}",
+            "check the path. An absolute path needs four slashes: sqlite:////var/lib/…",
         )
 
 
@@ -42,7 +42,7 @@ def store_url(option: str) -> str:
     """The URL that was passed with `--store`, or that of MONOTRON_STORE. Raises Failure."""
     url = option or os.environ.get("MONOTRON_STORE", "")
     if not url:
-        raise Failure("--store needs a URL", "pass --store URL, or set MONOTRON_STORE")
+        raise Failure("--store requires a URL", "pass --store URL, or set MONOTRON_STORE")
     return url
 
 
@@ -70,7 +70,7 @@ def new_file(path: Path) -> Iterator[None]:
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
-        raise Failure(f"{path} already exists; choose another file") from None
+        raise Failure(f"{path} already exists", "choose another file") from None
     except OSError as error:
         raise Failure(f"cannot create {path}: {error.strerror}") from None
     try:
@@ -87,7 +87,7 @@ def new_file(path: Path) -> Iterator[None]:
 def _sync(path: Path) -> None:
     with path.open("rb+") as file:
         os.fsync(file.fileno())
-    sync_folder(str(path))
+    sync_directory(str(path))
 
 
 def _remove(path: Path) -> None:

@@ -36,7 +36,7 @@ def permission_options(function: Function) -> Callable[..., CommandOutput]:
         multiple=True,
         default=DEFAULT_SCOPES,
         show_default=True,
-        help="Permission of the jobs; may be repeated.",
+        help="Grant this permission to the jobs; may be repeated.",
     )
     @prefix_option
     @description_option

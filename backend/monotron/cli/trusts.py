@@ -1,4 +1,4 @@
-"""Commands for administrators: trust policies, with which CI jobs sign in without a secret."""
+"""Commands for administrators: trust policies, which let CI jobs sign in without a secret."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def delete_trust(client: AdminClient, account: int, trust: int) -> CommandOutput
 
 
 @admin_command(trust_group, "github", creates=True)
-@click.argument("repository", metavar="OWNER/REPO")
+@click.argument("name", metavar="OWNER/REPO")
 @click.option(
     "--repository-id",
     metavar="ID",
@@ -113,19 +113,19 @@ def trust_github(
     client: AdminClient,
     permissions: Permissions,
     jobs: JobFilter,
-    repository: str,
+    name: str,
     repository_id: int | None,
     owner_id: int | None,
     github_api: str,
     issuer: str,
 ) -> CommandOutput:
     """Trust the jobs of a GitHub repository. OWNER/REPO can also be its URL."""
-    path = github_path(repository, github_api)
-    found = _with_ids(path, repository_id, owner_id, "--repository-id and --owner-id")
-    if found is None:
-        found = find_on_github(path, github_api, os.environ, client.retry_policy)
-    jobs = jobs.or_default_branch(found, "GitHub")
-    return _create(client, permissions, issuer, github_claims(found, jobs), found, jobs)
+    path = github_path(name, github_api)
+    repository = _with_ids(path, repository_id, owner_id, "--repository-id and --owner-id")
+    if repository is None:
+        repository = find_on_github(path, github_api, os.environ, client.retry_policy)
+    jobs = jobs.or_default_branch(repository, "GitHub")
+    return _create(client, permissions, issuer, github_claims(repository, jobs), repository, jobs)
 
 
 @admin_command(trust_group, "gitlab", creates=True)
@@ -166,13 +166,13 @@ def trust_gitlab(
 ) -> CommandOutput:
     """Trust the jobs of a GitLab project. GROUP/PROJECT can also be its URL."""
     path = gitlab_path(project, gitlab_url)
-    found = _with_ids(path, project_id, namespace_id, "--project-id and --namespace-id")
-    if found is None:
-        found = find_on_gitlab(path, gitlab_url, os.environ, client.retry_policy)
-    jobs = jobs.or_default_branch(found, "GitLab")
+    repository = _with_ids(path, project_id, namespace_id, "--project-id and --namespace-id")
+    if repository is None:
+        repository = find_on_gitlab(path, gitlab_url, os.environ, client.retry_policy)
+    jobs = jobs.or_default_branch(repository, "GitLab")
     jobs = jobs._replace(protected=jobs.protected or bool(jobs.branch))
-    claims = gitlab_claims(found, jobs, gitlab_url)
-    return _create(client, permissions, issuer or gitlab_url.rstrip("/"), claims, found, jobs)
+    claims = gitlab_claims(repository, jobs, gitlab_url)
+    return _create(client, permissions, issuer or gitlab_url.rstrip("/"), claims, repository, jobs)
 
 
 def _with_ids(path: str, id: int | None, owner_id: int | None, options: str) -> Repository | None:

@@ -1,4 +1,4 @@
-"""The counting rule: which value each request of a series gets. Pure: no I/O."""
+"""The counting rule: which value each request for a series gets. Pure: no I/O."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -26,7 +26,7 @@ def allocate(
     values: Mapping[str, int],
     requests: Sequence[AllocationRequest],
 ) -> tuple[list[Allocation | MonotronError], list[AllocationRequest]]:
-    """Decide the requests of one series in order.
+    """Assign or reuse a value for each request of one series, in order.
 
     *values* contains the last value of each token, at least for the requests with `Reuse.ANY`.
     Returns a result per request, and the requests that were assigned a new value. The new values

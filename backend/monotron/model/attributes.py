@@ -7,10 +7,10 @@ from monotron.errors import InvalidRequest
 from monotron.model.series import MAX_LENGTH, has_control, percent_decode
 
 MAX_ATTRIBUTES = 64
-"""Attributes of one token of one series."""
+"""The maximum number of attributes of one token of one series."""
 
 MAX_ATTRIBUTE_BYTES = 8192
-"""Length of an attribute's value in UTF-8."""
+"""The maximum length of an attribute's value in UTF-8."""
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
@@ -36,8 +36,8 @@ def parse_attributes(members: Mapping[str, object]) -> dict[str, str]:
     return {_attribute_name(name): _attribute(value) for name, value in members.items()}
 
 
-def merged(current: Mapping[str, str], changes: Mapping[str, str]) -> dict[str, str]:
-    """The attributes of a token after *changes*. Raises `InvalidRequest` if they are too many."""
+def merge_attributes(current: Mapping[str, str], changes: Mapping[str, str]) -> dict[str, str]:
+    """The attributes of a token after *changes*. Raises `InvalidRequest` if there are too many."""
     attributes = {**current, **changes}
     if len(attributes) > MAX_ATTRIBUTES:
         raise InvalidRequest(
@@ -55,8 +55,8 @@ def _attribute_name(name: str) -> str:
         )
     if has_control(name) or _SURROGATE.search(name):
         raise InvalidRequest(
-            f"The attribute name {name!r} contains a control character or half of a surrogate "
-            "pair. Remove it."
+            f"The attribute name {name!r} contains an invalid character. Remove control "
+            "characters and unpaired surrogates."
         )
     return name
 
@@ -69,7 +69,7 @@ def _attribute(value: object) -> str:
         )
     if _SURROGATE.search(value):
         raise InvalidRequest(
-            "The value of an attribute contains half of a surrogate pair. Write both halves."
+            "The value of an attribute contains half of a surrogate pair. Send both halves."
         )
     if len(value.encode("utf-8")) > MAX_ATTRIBUTE_BYTES:
         raise InvalidRequest(

@@ -1,4 +1,4 @@
-"""The keys of the series that count versions. They contain the larger components."""
+"""The keys of the series that count versions. Each key contains the larger components."""
 
 from typing import Literal, get_args
 
@@ -12,9 +12,13 @@ Component = Literal["major", "minor", "patch"]
 COMPONENTS: tuple[Component, ...] = get_args(Component)
 
 
-def component_key(name: VersionName, component: Component, of: Version) -> SeriesKey:
-    """The series that counts a component of all versions with the larger components of *of*."""
-    suffix = {"major": "", "minor": f"-v{of.major}", "patch": f"-v{of.major}.{of.minor}"}[component]
+def component_key(name: VersionName, component: Component, version: Version) -> SeriesKey:
+    """The series that counts a component of versions with the larger components of *version*."""
+    suffix = {
+        "major": "",
+        "minor": f"-v{version.major}",
+        "patch": f"-v{version.major}.{version.minor}",
+    }[component]
     return SeriesKey(name.account, f"{name.name}-{component}{suffix}")
 
 
@@ -32,6 +36,6 @@ def label_key(name: VersionName, label: str, target: Version) -> SeriesKey:
     return SeriesKey(name.account, key)
 
 
-def part(version: Version, component: Component) -> int:
-    """The value of a component of the version."""
+def component_value(version: Version, component: Component) -> int:
+    """The number of the component in the version: the patch of 1.4.2 is 2."""
     return int(getattr(version, component))

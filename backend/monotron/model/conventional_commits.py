@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 
 Level = Literal["major", "minor", "patch"]
 
-MAX_REASON = 200
-"""The maximum length of a reason in Unicode characters."""
+MAX_REASON_LENGTH = 200
+"""The maximum length of a reason, in Unicode characters."""
 
 _RANK: dict[Level, int] = {"patch": 0, "minor": 1, "major": 2}
 
@@ -39,13 +39,13 @@ _CLOSERS = {"<!--": "-->", "<details": "</details>"}
 
 _MERGE = re.compile(r"Merge (?:pull request #[0-9]|(?:remote-tracking )?branch )|Merged in ")
 _TRAILER = re.compile(r"[\w-]+-by: ", re.IGNORECASE)
-_TITLED = re.compile(
+_REQUEST_TITLE = re.compile(
     r"(?:Merged PR [0-9]+: |Pull request #[0-9]+: )(?P<title>.+)"
     r"|Merge pull request '(?P<quoted>.+)' \(#[0-9]+\) from "
 )
-"""Merge commits of Azure and Bitbucket Data Center, and of Gitea and Forgejo."""
+"""Headers of merge commits by Azure and Bitbucket Data Center, and by Gitea and Forgejo."""
 
-_REQUEST = re.compile(r" \((?:pull request )?#[0-9]+\)$")
+_REQUEST_NUMBER = re.compile(r" \((?:pull request )?#[0-9]+\)$")
 _BULLET = re.compile(
     r"^\* (?=[a-z][a-z0-9_-]*(?:\([^()\n]+\))?!?: .|BREAKING[ -]CHANGE: .)", re.MULTILINE
 )
@@ -56,30 +56,32 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 class BumpDecision(NamedTuple):
-    """A bump and the line that requires it: at most `MAX_REASON` long, without control characters.
+    """A bump, and the line of a message that requires it.
 
     A breaking change is always major here. The caller handles versions before 1.0.0.
     """
 
     bump: Level
     reason: str
+    """The line: at most `MAX_REASON_LENGTH` characters, without control characters."""
 
 
 def decide(text: str) -> BumpDecision | None:
     """The highest bump that a message in *text* requires, with the first such line as the reason.
 
-    NUL separates messages, as in `git log --format=%B%x00`. Returns None without any message.
+    NUL separates messages, as in `git log --format=%B%x00`. Returns None if *text* contains no
+    message.
     """
     claims = (claim for message in _messages(text) for claim in _claims(message))
     best = max(claims, key=lambda claim: _RANK[claim.bump], default=None)
     if best is None:
         return None
     reason = _UNPRINTABLE.sub(" ", best.reason).strip()
-    return BumpDecision(best.bump, reason[:MAX_REASON].rstrip())
+    return BumpDecision(best.bump, reason[:MAX_REASON_LENGTH].rstrip())
 
 
 def _messages(text: str) -> Iterator[str]:
-    """The messages in *text* that are not blank, without surrounding and trailing white space."""
+    """The messages in *text* that are not blank, without white space at the ends of lines."""
     text = text.replace("\ufeff", "").replace("\r\n", "\n").replace("\r", "\n")
     for message in text.split("\0"):
         if message := message.strip():
@@ -91,7 +93,7 @@ def _trim(text: str) -> str:
 
 
 def _unsquash(message: str) -> Iterator[str]:
-    """The message, then each message that `git merge --squash` listed in it, indented."""
+    """The message, then each commit message that `git merge --squash` listed in it."""
     squashed = _SQUASHED.search(message)
     if not squashed:
         yield message
@@ -107,11 +109,11 @@ def _unsquash(message: str) -> Iterator[str]:
 
 
 def _claims(message: str) -> Iterator[BumpDecision]:
-    """The bumps that the message requires, and the commits that a squash merge listed in it."""
+    """The bumps that the message and the commits listed in it by a squash merge require."""
     first, _, rest = message.partition("\n")
     header, body = _header(first, rest)
     body = _trim(_visible(body)) if body else ""
-    squash = _REQUEST.search(first) or "\nSee merge request " in rest
+    squash = _REQUEST_NUMBER.search(first) or "\nSee merge request " in rest
     own_body, *squashed = _BULLET.split(body) if squash else [body]
     yield from _claims_of_one(header, own_body)
     for commit in squashed:
@@ -119,8 +121,8 @@ def _claims(message: str) -> Iterator[BumpDecision]:
 
 
 def _header(first: str, rest: str) -> tuple[str, str]:
-    """The header and the body. Merge commits have the title of the request in either of them."""
-    if titled := _TITLED.match(first):
+    """The header and the body. In a merge commit, the title of the request is the header."""
+    if titled := _REQUEST_TITLE.match(first):
         return titled["title"] or titled["quoted"], rest
     if _MERGE.match(first):
         title, _, body = rest.lstrip("\n").partition("\n")
@@ -130,7 +132,7 @@ def _header(first: str, rest: str) -> tuple[str, str]:
 
 
 def _claims_of_one(header: str, body: str = "") -> Iterator[BumpDecision]:
-    """The bump of the header, and each breaking change in the footers (items 8 to 12)."""
+    """The bump of the header, then one per breaking change in the footers (items 8 to 12)."""
     yield BumpDecision(_level(header), header)
     if "BREAKING" not in body:
         return

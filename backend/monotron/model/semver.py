@@ -12,10 +12,10 @@ from monotron.errors import InvalidName, InvalidVersion, MonotronError
 from monotron.model.series import INT64_MAX, MAX_LENGTH, parse_key
 
 MAX_NAME_LENGTH = 200
-"""Length of a name, in Unicode characters. The keys of its component series are longer."""
+"""The maximum length of a name, in Unicode characters. Keys of its series contain it."""
 
 MAX_VERSION_LENGTH = 256
-"""Length of the text of a version. Versions that Monotron assigns are shorter."""
+"""The maximum length of a version, in characters. Assigned versions are shorter."""
 
 ZERO_VERSION = Version(0, 0, 0)
 """The version before the first one. It is never assigned."""
@@ -27,7 +27,7 @@ _LINE = re.compile(r"(0|[1-9][0-9]{0,18})(?:\.(0|[1-9][0-9]{0,18}))?")
 
 
 class VersionName(NamedTuple):
-    """The identity of what is versioned: its account, and its name there."""
+    """What is versioned: its account, and its name, which is unique in the account."""
 
     account: int
     name: str
@@ -43,6 +43,7 @@ class Line(NamedTuple):
         return f"{self.major}" if self.minor is None else f"{self.major}.{self.minor}"
 
     def covers(self, version: Version) -> bool:
+        """Whether the version belongs to the line."""
         return self.major == version.major and self.minor in (None, version.minor)
 
 
@@ -61,7 +62,7 @@ class Release(NamedTuple):
     line: Line | None = None
     metadata: str | None = None
     previous: Version | None = None
-    """The highest final version below it when it was created."""
+    """The highest final version below this one when it was created."""
     reason: str | None = None
     created_at: int | None = None
     """Milliseconds since the epoch, UTC."""
@@ -75,7 +76,7 @@ class Release(NamedTuple):
 
 
 def pre_release(target: Version, label: str, number: int) -> Version:
-    """`1.3.0` → `1.3.0-rc.2`."""
+    """The pre-release of a target with this label and number: `1.3.0` → `1.3.0-rc.2`."""
     return Version(target.major, target.minor, target.patch, f"{label}.{number}")
 
 
@@ -103,22 +104,23 @@ def sort_key(version: Version) -> str:
 
 def _pre_release_sort_key(label: str, *identifiers: str) -> str:
     if label.isdigit():
-        return ""  # lower than every label
-    label = label.replace("-", "/")  # which sorts above `.` and below letters
+        return ""  # sorts below every label
+    label = label.replace("-", "/")  # `/` sorts above `.` and below letters
     if not identifiers:
         return label
     number, *more = identifiers
     if not number.isdigit() or len(number) > _DIGITS:
-        return f"{label}.~"  # above every number that is assigned
+        return f"{label}.~"  # sorts above every assigned number
     return f"{label}.{int(number):0{_DIGITS}d}" + ("." if more else "")
 
 
 def sort_key_range(
     line: Line | None = None, target: Version | None = None, label: str | None = None
 ) -> tuple[str, str]:
-    """The sort keys of all versions of *line*: first (inclusive) and end (exclusive).
+    """The range of sort keys of all versions of *line*: start (inclusive) and end (exclusive).
 
-    With *target* and *label*, those of its pre-releases; without any, those of all versions.
+    With *target* and *label*, the range of the pre-releases of the target with this label. Without
+    arguments, the range of all versions.
     """
     if target is not None:
         parts = [f"{part:0{_DIGITS}d}" for part in (target.major, target.minor, target.patch)]
@@ -202,7 +204,7 @@ def parse_metadata(text: str) -> str:
 
 
 def parse_line(text: str) -> Line:
-    """Parse `1` or `1.2`. Raises `ValueError` with the expected form if it is invalid."""
+    """Parse a line, `1` or `1.2`. Raises `ValueError` with the expected form if it is invalid."""
     match = _LINE.fullmatch(text)
     numbers = [int(part) for part in match.groups() if part is not None] if match else []
     if not numbers or max(numbers) > INT64_MAX:

@@ -12,14 +12,14 @@ INT64_MAX = 9223372036854775807
 """The last value of a series."""
 
 MAX_LENGTH = 256
-"""Length of a key or token, in Unicode characters."""
+"""The maximum length of a key or token, in Unicode characters."""
 
-ANYBODY = "anybody"
+ANYONE = "anyone"
 """The value of `assigned_by` on a server without credentials."""
 
 _UNRESERVED = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,255}")
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_NOT_IN_A_TARGET = re.compile(r"[^!-~]")
+_NOT_PRINTABLE_ASCII = re.compile(r"[^!-~]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -31,18 +31,21 @@ class Reuse(Enum):
     ANY = "any"
     """Every token of the series."""
     NEVER = "never"
-    """No token. For versions: an earlier number of a token may be unusable."""
+    """No token. Versions use it if the value that a token already has is unusable."""
 
 
 class SeriesKey(NamedTuple):
-    """The identity of a series: its account, and its name there."""
+    """A series: its account, and its key, which is unique in the account."""
 
     account: int
     key: str
 
 
 class Entry(NamedTuple):
-    """A token and the value assigned to it. The token is None if a series was advanced."""
+    """A token and the value assigned to it.
+
+    The token is None if the value was not assigned, but the series was advanced to it.
+    """
 
     account: int
     key: str
@@ -59,7 +62,7 @@ class Allocation(NamedTuple):
 
 
 class LedgerEntry(NamedTuple):
-    """An entry with its time and credential."""
+    """An entry, when it was created, and by which credential."""
 
     entry: Entry
     created_at: int
@@ -79,7 +82,7 @@ def parse_token(raw: str) -> str:
 
 
 def _parse_name(raw: str, word: str, error: type[MonotronError]) -> str:
-    if _UNRESERVED.fullmatch(raw):  # the usual case: a commit or the name of a project
+    if _UNRESERVED.fullmatch(raw):  # the usual case: a commit hash or the name of a project
         return raw
     text = percent_decode(raw, word, error)
     if not text:
@@ -98,12 +101,12 @@ def _parse_name(raw: str, word: str, error: type[MonotronError]) -> str:
 
 
 def percent_decode(raw: str, word: str, error: type[MonotronError]) -> str:
-    """Decode percent escapes (RFC 3986) once, and strictly: a `+` stays a `+`.
+    """Decode percent escapes (RFC 3986) once and strictly. A `+` stays a `+`.
 
-    Raises *error*, in which *word* names the text, unless *raw* is printable ASCII with complete
-    escapes that decode to UTF-8 without control characters.
+    Raises *error*, unless *raw* is printable ASCII with complete escapes that decode to UTF-8
+    without control characters. *word* names the text in the error: "key", "token".
     """
-    if _NOT_IN_A_TARGET.search(raw):
+    if _NOT_PRINTABLE_ASCII.search(raw):
         raise error(
             f"The {word} contains an unencoded character that is not printable ASCII. "
             "Percent-encode its UTF-8 bytes, for example é as %C3%A9."
@@ -142,8 +145,8 @@ def text_member(members: Mapping[Any, Any], name: str) -> str | None:
         return None
     if not isinstance(text, str) or len(text) > MAX_LENGTH or has_control(text):
         raise InvalidRequest(
-            f"`{name}` must be a string of at most {MAX_LENGTH} characters without control "
-            "characters."
+            f"`{name}` must be a string without control characters. At most {MAX_LENGTH} "
+            "characters are allowed."
         )
     return text
 
@@ -152,8 +155,8 @@ def parse_value(value: object) -> int:
     """The value to advance a series to. Raises `InvalidRequest` unless it is a positive int64."""
     if type(value) is not int:  # isinstance would accept a bool
         raise InvalidRequest(
-            f"`value` must be an integer from 1 to {INT64_MAX}, without quotes, decimal point or "
-            "exponent."
+            f"`value` must be an integer from 1 to {INT64_MAX}. Write it without quotes, decimal "
+            "point or exponent."
         )
     if not 1 <= value <= INT64_MAX:
         raise InvalidRequest(f"`value` must be from 1 to {INT64_MAX}.")

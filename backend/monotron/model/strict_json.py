@@ -15,7 +15,7 @@ class InvalidJson(ValueError):
 def parse(data: bytes, *, allow_lone_surrogates: bool = False) -> Any:
     """Parse JSON in UTF-8. Raises `InvalidJson` if it is invalid or ambiguous.
 
-    Half of a surrogate pair, written as an escape, is not text: it cannot be encoded in UTF-8.
+    Escapes of lone surrogates are rejected by default, because they cannot be encoded in UTF-8.
     """
     try:
         value = json.loads(

@@ -1,1 +1,1 @@
-"""Asynchronous access to the store: what a request handler may ask for."""
+"""Asynchronous access to the store, for request handlers."""

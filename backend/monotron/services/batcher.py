@@ -21,7 +21,7 @@ Request = TypeVar("Request")
 Result = TypeVar("Result")
 
 MAX_WAITING = 4096
-"""Requests that may wait in one queue. Further requests are refused."""
+"""The maximum number of requests that wait in one queue. Further requests are refused."""
 
 GATHERING_TURNS = 12
 """Turns of the event loop that an idle batcher waits after a batch of several requests. Clients
@@ -136,12 +136,12 @@ class Batcher(Generic[Request, Result]):
             outcome = finish()
         except Exception as error:
             outcome = error
-        # The future of `run_in_executor` would deliver them two turns of the loop later.
+        # The future of `run_in_executor` would deliver the results two turns of the loop later.
         loop.call_soon_threadsafe(self._end_batch, batch, outcome)
         try:
             self._after()
-        except Exception:  # the thread must survive: the next batch needs it
-            log.exception("the work after a batch failed")
+        except Exception:  # the thread must not end, because the next batch needs it
+            log.exception("maintenance after a batch failed, its results are valid")
 
     def _end_batch(
         self,

@@ -16,18 +16,18 @@ Result = TypeVar("Result")
 _Calls: TypeAlias = "SimpleQueue[Callable[[], None] | None]"
 
 BATCH_THREADS = 2
-"""One for each batcher: allocations and peeks."""
+"""The number of threads for batches: one for allocations, and one for peeks."""
 
 
 class StoreExecutor:
     """Runs the blocking calls of a store on threads.
 
-    Batches have threads of their own: a batch that has begun may hold the store until its thread
-    finishes it, so it must not wait behind a call that waits for the store.
+    Batches have separate threads. A batch that has begun can lock the store until its thread
+    finishes it, so it must not wait for a thread whose call waits for the store.
     """
 
     def __init__(self, max_concurrency: int) -> None:
-        """*max_concurrency*: how many calls, other than batches and probes, run at a time."""
+        """*max_concurrency*: the maximum number of calls at a time, besides batches and probes."""
         self._free = asyncio.Semaphore(max_concurrency)
         self._calls = ThreadGroup(max_concurrency + 1, "call")  # one more for probes
         self._batches = ThreadGroup(BATCH_THREADS, "batch")
@@ -52,7 +52,7 @@ class StoreExecutor:
             self._free.release()
 
     async def probe(self, call: Callable[[], Result]) -> Result:
-        """Run a call at once, even if all other calls are taking their time."""
+        """Run a call at once, even if the maximum number of other calls is running."""
         return await self._calls.run(call)
 
     def submit_batch(self, call: Callable[[], None]) -> None:
@@ -78,7 +78,8 @@ class ThreadGroup:
         self._name = name
         self._queue: _Calls = SimpleQueue()
         self._threads: list[threading.Thread] = []
-        # Not in __del__: the threads refer to the queue only, and end with the group.
+        # The threads refer to the queue, not to the group. So the group can be collected, and
+        # this finalizer ends them.
         weakref.finalize(self, _end, self._queue, self._threads)
 
     def submit(self, call: Callable[[], None]) -> None:
@@ -86,7 +87,9 @@ class ThreadGroup:
         self._queue.put(call)
         if len(self._threads) < self._max_threads:
             name = f"{self._name}_{len(self._threads)}"
-            thread = threading.Thread(target=_work, args=(self._queue,), name=name, daemon=True)
+            thread = threading.Thread(
+                target=_run_calls, args=(self._queue,), name=name, daemon=True
+            )
             self._threads.append(thread)
             thread.start()
 
@@ -113,7 +116,7 @@ class ThreadGroup:
             thread.join()
 
 
-def _work(calls: _Calls) -> None:
+def _run_calls(calls: _Calls) -> None:
     while (call := calls.get()) is not None:
         call()
 

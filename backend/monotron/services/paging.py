@@ -1,4 +1,4 @@
-"""Pages of lists: one row more than requested shows whether another page follows."""
+"""Pages of lists. Reading one more row than requested shows whether another page follows."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar

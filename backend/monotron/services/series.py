@@ -45,7 +45,7 @@ class SeriesService:
     ) -> "asyncio.Future[Allocation]":
         """The value of the token: a new one, or the one that *reuse* selects.
 
-        *by* is the name of the principal. The ledger stores it with a new value.
+        *assigned_by* is the name of the principal. The ledger stores it with a new value.
         """
         return self._allocations.add(AllocationRequest(series, token, reuse, assigned_by, up_to))
 
@@ -68,7 +68,7 @@ class SeriesService:
         return entry
 
     async def advance_to(self, series: SeriesKey, value: int, assigned_by: str) -> Allocation:
-        """Raise the series to *value*, so that the next value is *value* + 1."""
+        """Advance the series to *value*, so that the next value is *value* + 1."""
         return await self._executor.run(self._store.advance_to, series, value, assigned_by)
 
     async def delete(self, series: SeriesKey, *, restart: bool) -> None:
@@ -78,14 +78,14 @@ class SeriesService:
     async def page(
         self, account: int, prefix: str, after: str, limit: int
     ) -> tuple[list[Entry], str | None]:
-        """A page of current entries in order of key, and *after* of the next page."""
+        """A page of current entries in order of key, and the value of *after* for the next page."""
         read = partial(self._store.series_page, account, prefix, after)
         return await self._executor.run(page_of, read, limit, lambda entry: entry.key)
 
     async def ledger(
         self, series: SeriesKey, before: int | None, limit: int
     ) -> tuple[list[LedgerEntry], int | None]:
-        """A page of the ledger, newest first, and *before* of the next page."""
+        """A page of the ledger, newest first, and the value of *before* for the next page."""
 
         def read(count: int) -> list[LedgerEntry]:
             entries = self._store.ledger_page(series, before, count)
@@ -96,7 +96,7 @@ class SeriesService:
         return await self._executor.run(page_of, read, limit, lambda row: row.entry.value)
 
     async def ping(self) -> None:
-        """Return if the store would accept a write now. Raises the store's error otherwise."""
+        """Check that the store accepts writes. Raises its error if it does not."""
         await self._executor.probe(self._store.ping)
 
     async def audit(self) -> AsyncIterator[AuditSlice]:
@@ -104,10 +104,10 @@ class SeriesService:
         slices = self._store.audit()
         while True:
             started_at = time.monotonic()
-            slice = await self._executor.run(lambda: next(slices, None))
-            if slice is None:
+            audit_slice = await self._executor.run(lambda: next(slices, None))
+            if audit_slice is None:
                 return
-            yield slice
+            yield audit_slice
             await asyncio.sleep(time.monotonic() - started_at)
 
     async def backup(self, target: Path) -> None:

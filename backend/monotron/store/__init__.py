@@ -34,5 +34,5 @@ def open_store(url: str, *, runtime: Runtime = PRODUCTION) -> Store:
 
 
 def describe(url: str) -> str:
-    """Return where the store of a URL keeps its data, without secrets."""
+    """Return a description of where the store of a URL keeps its data, without secrets."""
     return store_class(url).describe(url)

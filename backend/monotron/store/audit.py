@@ -5,28 +5,29 @@ from typing import Any, NamedTuple
 from semver import Version
 
 from monotron.errors import InvalidName
-from monotron.model.component_keys import Component, component_key, label_key, part
+from monotron.model.component_keys import Component, component_key, component_value, label_key
 from monotron.model.semver import VersionName, label_and_number, sort_key
 from monotron.model.series import INT64_MAX, SeriesKey
 
 MAX_FINDINGS = 1000
-"""Findings in one report. More of them usually have one cause."""
+"""The maximum number of findings in a report. Further ones usually have the same cause."""
 
 
 class AuditSlice(NamedTuple):
-    """What a slice of an audit checked, and its findings."""
+    """The findings of one slice of an audit, and how much it checked."""
 
     findings: tuple[str, ...] = ()
-    """Sentences that name the account, the key and the contradiction."""
+    """Sentences that state the account, the key or name, and the contradiction."""
     series: int = 0
-    """Series that were checked, without deleted ones."""
+    """The number of series that were checked, without deleted ones."""
     entries: int = 0
-    """Entries of these series."""
+    """The number of their entries that were checked."""
     releases: int = 0
+    """The number of releases that were checked."""
 
 
 class Report:
-    """The findings of an audit, up to a limit."""
+    """The result of an audit: the sum of its slices, with a limited number of findings."""
 
     def __init__(self, max_findings: int = MAX_FINDINGS) -> None:
         self._max_findings = max_findings
@@ -34,12 +35,13 @@ class Report:
         self._findings: list[str] = []
         self.series = self.entries = self.releases = 0
 
-    def add(self, slice: AuditSlice) -> None:
-        self._total += len(slice.findings)
-        self._findings += slice.findings[: self._max_findings - len(self._findings)]
-        self.series += slice.series
-        self.entries += slice.entries
-        self.releases += slice.releases
+    def add(self, audit_slice: AuditSlice) -> None:
+        """Add the findings and numbers of a slice."""
+        self._total += len(audit_slice.findings)
+        self._findings += audit_slice.findings[: self._max_findings - len(self._findings)]
+        self.series += audit_slice.series
+        self.entries += audit_slice.entries
+        self.releases += audit_slice.releases
 
     @property
     def findings(self) -> list[str]:
@@ -59,7 +61,7 @@ class Report:
 
 
 class ReleaseRow(NamedTuple):
-    """A release as it is stored, not parsed."""
+    """The row of a release, before it is parsed."""
 
     account: int
     name: str
@@ -89,12 +91,12 @@ class Requirement(NamedTuple):
     release: ReleaseRow
 
 
-def of_series(account: object, key: object, what: str) -> str:
+def series_finding(account: object, key: object, what: str) -> str:
     """A finding about a series."""
     return f"The series {key!r} of account {account} {what}."
 
 
-def of_record(release: ReleaseRow, what: str) -> str:
+def release_finding(release: ReleaseRow, what: str) -> str:
     """A finding about a release."""
     token = "adopted" if release.token is None else f"token {release.token!r}"
     return (
@@ -103,34 +105,34 @@ def of_record(release: ReleaseRow, what: str) -> str:
     )
 
 
-def hole(after: int, before: int) -> str:
+def gap(after: int, before: int) -> str:
     """A finding about values that are missing between two entries."""
     missing = f"{after + 1}" if before - after == 2 else f"{after + 1} to {before - 1}"
     return f"has no entry for {missing}, and no advance explains the gap"
 
 
-def check(release: ReleaseRow) -> tuple[list[str], Requirement | None]:
-    """The findings about a release itself, and the number that its series must have reached.
+def check_release(release: ReleaseRow) -> tuple[list[str], Requirement | None]:
+    """The findings about a release, and the number that its component series must have reached.
 
     For a final version, that is the smallest component that is not 0. The larger ones may belong to
-    series that were advanced directly. Adopted versions have no requirement: they are recorded
-    before their series are raised.
+    series that were advanced directly. Adopted versions have no requirement, because they are
+    recorded before their series are advanced.
     """
     try:
         version = Version.parse(release.version)
         label, number = label_and_number(version)
     except (TypeError, ValueError):
-        return [of_record(release, "has a version that Monotron does not assign")], None
+        return [release_finding(release, "has a version that Monotron does not assign")], None
     findings = []
     if sort_key(version) != release.sort_key:
         what = f"has the sort key {release.sort_key!r} of another version"
-        findings.append(of_record(release, what))
+        findings.append(release_finding(release, what))
     if (label is None) != bool(release.final) or (label or "") != release.label:
         kind = "final" if release.final else "a pre-release"
         what = f"is recorded as {kind} with the label {release.label!r}"
-        findings.append(of_record(release, what))
+        findings.append(release_finding(release, what))
     if max(version.major, version.minor, version.patch, number) > INT64_MAX:
-        findings.append(of_record(release, f"has a number above {INT64_MAX}"))
+        findings.append(release_finding(release, f"has a number above {INT64_MAX}"))
     if release.token is None:
         return findings, None
     name = VersionName(release.account, release.name)
@@ -138,26 +140,28 @@ def check(release: ReleaseRow) -> tuple[list[str], Requirement | None]:
         try:
             series = label_key(name, label, version.finalize_version())
         except InvalidName:
-            return [*findings, of_record(release, "has a name too long for its series")], None
+            return [*findings, release_finding(release, "has a name too long for its series")], None
         return findings, Requirement(series, number, release)
     component: Component = "patch" if version.patch else "minor" if version.minor else "major"
     series = component_key(name, component, version)
-    return findings, Requirement(series, part(version, component), release)
+    return findings, Requirement(series, component_value(version, component), release)
 
 
 def not_reached(requirement: Requirement, state: SeriesState | None) -> str | None:
-    """The finding if the series never reached the number of the release, else None.
+    """The finding if the series never reached the number of the release, or else None.
 
-    A series that was restarted after the release may be lower: its oldest entry is newer than the
-    release, or it has no entry. The next version request raises it.
+    A series that was restarted after the release may be lower. Then its oldest entry is newer than
+    the release, or it has no entry. The next version request advances the series.
     """
     series, number, release = requirement
     if state is None:
-        return of_record(
+        return release_finding(
             release, f"has its number from the series {series.key!r}, which does not exist"
         )
     if state.value >= number or not state.is_active:
         return None
     if state.since is None or release.created_at is None or state.since >= release.created_at:
         return None
-    return of_record(release, f"is above the series {series.key!r}, which is at {state.value}")
+    return release_finding(
+        release, f"is above the series {series.key!r}, which is at {state.value}"
+    )

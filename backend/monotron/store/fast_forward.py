@@ -1,4 +1,6 @@
-"""What a fast-forward raises after a restore, so that no value since the backup is reused.
+"""Fast-forward after a restore: which series are raised, and by how much.
+
+Afterwards, no value and no version that was assigned since the backup is assigned again.
 
 A series that assigned at most N values since the backup is raised by N. Versions need more: a
 major or minor version that was created since has component series of its own, and the backup does
@@ -20,7 +22,7 @@ from monotron.model.series import INT64_MAX, SeriesKey
 _COMPONENT = re.compile(r"(?s:(.+))-(?:minor-v([0-9]+)|patch-v([0-9]+\.[0-9]+))")
 
 MAX_NAMED_SERIES = 100
-"""Exhausted series that a fast-forward names."""
+"""The maximum number of exhausted series that the result of a fast-forward names."""
 
 Values = Callable[[SeriesKey], Iterable[int]]
 """Returns all values in the ledger of a series."""
@@ -42,12 +44,13 @@ class KnownLines:
         self._lines: dict[VersionName, set[Line]] = {}
 
     def add_release(self, account: int, name: str, major: int, minor: int) -> None:
+        """Add the line of a recorded version."""
         self._lines.setdefault(VersionName(account, name), set()).add(Line(major, minor))
 
     def add_series(self, account: int, key: str) -> None:
         """Add the line of a minor or patch series.
 
-        Other keys are ignored, also those that end in `-major`: any series may have such a key.
+        Other keys are ignored. A key that ends with `-major` can belong to any series.
         """
         match = _COMPONENT.fullmatch(key)
         if match:
@@ -75,6 +78,6 @@ class KnownLines:
                         yield component_key(name, "patch", Version(major, minor))
 
 
-def raised(value: int, amount: int) -> int:
+def saturating_add(value: int, amount: int) -> int:
     """*value* plus *amount*, limited to the last possible value."""
     return min(value + amount, INT64_MAX)

@@ -5,8 +5,8 @@ A store is synchronous: each call blocks its thread until the engine has respond
 
 Errors, for all classes in this module: a method raises `StoreUnavailable` or `StorageFull` if the
 engine cannot serve it, and `InternalError` if stored rows contradict each other. For a write,
-`applied` of the error states whether it may have been applied. After any error the same call may be
-repeated.
+`applied` of the error states whether it may have been applied. After any error, the caller may
+repeat the call.
 """
 
 from abc import ABC, abstractmethod
@@ -32,9 +32,9 @@ Clock = Callable[[], float]
 class ReleaseStore(ABC):
     """The releases of all names.
 
-    Of one name, a version has at most one release, and a token has at most one release per
-    pre-release label and at most one final release. All reads are committed. A *linearizable* read
-    includes every write that was answered before it started.
+    A version of a name has at most one release. A token has at most one final release per name,
+    and at most one release per name and pre-release label. All reads are committed. A
+    *linearizable* read includes every write that was answered before it started.
     """
 
     @abstractmethod
@@ -48,7 +48,7 @@ class ReleaseStore(ABC):
 
     @abstractmethod
     def of_token(self, name: VersionName, token: str, label: str | None) -> Release | None:
-        """The release of the token with this label, or its final release if the label is None."""
+        """The release of the token with this label, or None. A label of None: its final release."""
 
     @abstractmethod
     def all_of_token(self, name: VersionName, token: str) -> list[Release]:
@@ -56,15 +56,16 @@ class ReleaseStore(ABC):
 
     @abstractmethod
     def at(self, name: VersionName, version: Version) -> Release | None:
-        """The release of a version. Linearizable."""
+        """The release of a version, or None. Linearizable."""
 
     @abstractmethod
-    def newest(
+    def highest(
         self, name: VersionName, key_range: tuple[str, str], *, final: bool | None
     ) -> Release | None:
-        """The highest version in a range of sort keys (`semver.sort_key_range`).
+        """The release with the highest version in a range of sort keys, or None.
 
-        *final* selects final versions (True), pre-releases (False), or both (None).
+        *key_range*, a result of `model.semver.sort_key_range`, includes its start and excludes its
+        end. *final* selects final versions (True), pre-releases (False), or both (None).
         """
 
     @abstractmethod
@@ -73,15 +74,15 @@ class ReleaseStore(ABC):
 
     @abstractmethod
     def page(self, name: VersionName, below: str, limit: int) -> list[Release]:
-        """At most *limit* releases with sort keys below *below*, the highest version first."""
+        """At most *limit* releases with lower sort keys than *below*, the highest version first."""
 
 
 class AttributeStore(ABC):
     """The attributes of all tokens.
 
-    A token needs no value and its series need not exist to have attributes. They belong to the
-    generation of the series: `Store.delete` ends them in any case, and attributes of an old
-    generation are never returned. They do not affect allocations. All methods are linearizable.
+    A token can have attributes before it has a value, and before its series exists. Attributes
+    belong to the generation of the series: `Store.delete` removes them, even if the series has no
+    values. They do not affect allocations. All methods are linearizable.
     """
 
     @abstractmethod
@@ -92,8 +93,8 @@ class AttributeStore(ABC):
     def merge(self, series: SeriesKey, token: str, attributes: Mapping[str, str]) -> dict[str, str]:
         """Set these attributes durably, keep the others, and return all.
 
-        Atomic. Raises `InvalidRequest`, and sets none, if the token would have more than
-        `MAX_ATTRIBUTES`.
+        Atomic. Raises `InvalidRequest` and changes nothing if the token would have more than
+        `MAX_ATTRIBUTES` attributes.
         """
 
     @abstractmethod
@@ -105,7 +106,7 @@ AuthRecordKind = Literal["account", "api_key", "trust"]
 
 
 class AuthRecord(NamedTuple):
-    """A record of accounts, API keys or trust policies."""
+    """The record of an account, an API key or a trust policy."""
 
     name: str
     """Unique among the records of its kind."""
@@ -115,7 +116,10 @@ class AuthRecord(NamedTuple):
 
 
 class AuthRecords(ABC):
-    """Accounts, API keys and trust policies. Writes are durable, reads of one are linearizable."""
+    """Accounts, API keys and trust policies.
+
+    Writes are durable. Reads of one record are linearizable, and pages are read-committed.
+    """
 
     @abstractmethod
     def add(self, kind: AuthRecordKind, record: AuthRecord) -> bool:
@@ -123,7 +127,7 @@ class AuthRecords(ABC):
 
     @abstractmethod
     def find(self, kind: AuthRecordKind, name: str) -> AuthRecord | None:
-        """The record with this name."""
+        """The record with this name, or None."""
 
     @abstractmethod
     def page(
@@ -198,16 +202,17 @@ class Store(ABC):
 
     @abstractmethod
     def allocate(self, requests: Sequence[AllocationRequest]) -> list[Allocation | MonotronError]:
-        """Assign values to tokens, as if the requests had arrived alone, in this order.
+        """Assign values to tokens, as if each request had arrived alone, in this order.
 
-        A request gets the last value of its token again, and changes nothing, if its token is the
-        current one and `reuse` is `CURRENT`, or if the series has an entry for its token in this
-        generation and `reuse` is `ANY`. Otherwise it gets the high-water mark plus one, and its
-        token becomes the current one. A value is never assigned to two tokens of a generation.
+        The last value of a token is reused, and nothing changes, in two cases: `reuse` is `CURRENT`
+        and the token is the current one of the series, or `reuse` is `ANY` and the series has an
+        entry for the token in this generation. Otherwise the token is assigned the high-water mark
+        plus one, and becomes the current token. A value is never assigned to two tokens of a
+        generation.
 
-        An error that affects one series, such as `SeriesExhausted` above `up_to`, is returned in
-        place of the results of its requests. An error that affects all requests is raised. For each
-        series, the call is atomic.
+        An error that affects one series is returned in place of the results of its requests:
+        `SeriesExhausted` if no value up to `up_to` is left. An error that affects all requests is
+        raised. For each series, the call is atomic.
         """
 
     def begin_allocate(
@@ -228,11 +233,11 @@ class Store(ABC):
 
     @abstractmethod
     def peek(self, keys: Sequence[SeriesKey]) -> list[Entry | None]:
-        """The current entry of each series, or None if it does not exist."""
+        """The current entry of each series, or None for a series that does not exist."""
 
     @abstractmethod
     def high_water_marks(self, keys: Sequence[SeriesKey]) -> list[int]:
-        """The last value of each series, also of deleted ones; 0 if it never had a value."""
+        """The last value of each series, also if it was deleted. 0 if it never had a value."""
 
     @abstractmethod
     def entry(self, series: SeriesKey, token: str | None) -> Entry | None:
@@ -243,7 +248,7 @@ class Store(ABC):
 
     @abstractmethod
     def advance_to(self, series: SeriesKey, value: int, assigned_by: str) -> Allocation:
-        """Raise the series to *value*, so that the next value is *value* + 1.
+        """Advance the series to *value*, so that the next value is *value* + 1.
 
         The ledger gets an entry with the token None, which becomes the current token. If the series
         is at *value* already, nothing changes, and `reused` is True. Raises `ValueWouldFall` if the
@@ -255,8 +260,8 @@ class Store(ABC):
         """Delete the series: its generation ends, with all entries and attributes.
 
         The high-water mark is kept, so the next value is higher than all previous ones. With
-        *restart* it becomes 0. Without a series, nothing changes, except that *restart* resets a
-        kept high-water mark.
+        *restart* it becomes 0. If the series does not exist, nothing changes, except that *restart*
+        resets the high-water mark of a deleted series.
         """
 
     @abstractmethod
@@ -277,32 +282,35 @@ class Store(ABC):
 
     @abstractmethod
     def ping(self) -> None:
-        """Return if the store would accept a write now."""
+        """Check that the store accepts writes. Raises the error that a write would raise."""
 
     @abstractmethod
     def audit(self, *, alone: bool = False) -> Iterator[AuditSlice]:
         """Check the stored rows for contradictions. Each slice is a short read of a few rows.
 
-        Checked for each series: every value from the first to the head's has one entry, except
-        gaps that an advance explains; the newest entry has the head's token; no entry is above the
-        head; values are 64-bit integers. For each release: the version, and the token with its
-        label, are unique; the sort key fits the version; the component series reached its number.
-        Entries and attributes belong to a series.
+        For each series, it checks that values are 64-bit integers, that every value from the first
+        to that of the head has one entry (an advance explains a gap), that the newest entry has the
+        token of the head, and that no entry is above the head. For each release, it checks that the
+        version is unique, that the token with the label is unique, that the sort key fits the
+        version, and that the component series reached its number. It checks that entries and
+        attributes belong to a series.
 
-        States that a crash or a concurrent write may cause are not findings, and the slices need
-        not show one moment. *alone* states that no one else uses the store; the engine's own check
-        of its file then comes first, if it has one. An error ends the audit. Nothing is changed.
+        States that a crash or a concurrent write can cause are not findings. The slices may show
+        different moments. *alone* states that no one else uses the store. Then the integrity check
+        of the engine runs first, if it has one. An error ends the audit. Nothing is changed.
         """
 
     @abstractmethod
     def fast_forward(self, amount: int, assigned_by: str) -> FastForwarded:
         """Raise all series by *amount* after a restore, while no server uses the store.
 
-        If no series assigned more than *amount* values since the backup, no value and no version
-        that was assigned since is assigned again, for all series and names in the backup. Deleted
-        series are raised too, and stay deleted. Tokens keep their values. The ledger of an existing
-        series gets an entry with the token None. Component series of versions are raised by one
-        more, and created if a known line needs them. Series stop at `INT64_MAX`.
+        Precondition: since the backup, no series assigned more than *amount* values. Then no value
+        and no version that was assigned since is assigned again, for series and names in the
+        backup.
+
+        Deleted series are raised too, and stay deleted. Tokens keep their values. The ledger of an
+        existing series gets an entry with the token None. Component series of versions are raised
+        by one more, and created if a known line may need them. Series stop at `INT64_MAX`.
 
         With 0, nothing changes. Atomic on SQLite. On MongoDB it may be repeated after an error, and
         then leaves larger gaps.

@@ -1,4 +1,4 @@
-"""The check of a store before a server uses it: assign a value, and repeat the request."""
+"""The check of a store before a server uses it. It assigns a value and repeats the request."""
 
 from secrets import token_hex
 
@@ -8,11 +8,11 @@ from monotron.model.series import Allocation, Reuse, SeriesKey
 from monotron.store.interface import Store
 
 SERIES = SeriesKey(0, "self-check")
-"""A series of Monotron's own account, which no credentials belong to."""
+"""A series of account 0, which belongs to Monotron. No credentials give access to it."""
 
 
-def self_check(store: Store) -> None:
-    """Assign a value to a new token, and request it again. This is one write.
+def check_store(store: Store) -> None:
+    """Check that a store assigns a value, and returns the same value to a repeated request.
 
     Raises `StartupError` if the store fails, or if the second value differs from the first.
     """

@@ -17,6 +17,7 @@ from monotron.web.hosts import is_loopback_host
 from monotron.web.permissions import ROOT_KEY
 
 UNKNOWN_ACCOUNT = -1
+"""The account of a path that names none, or an invalid one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +57,17 @@ class AccessControl:
         open_to_all = self._authenticator.open_to_all
         if open_to_all and not is_loopback_host(request.host):
             raise errors.InvalidHost(
-                "Without credentials this server only answers requests for localhost (protection "
-                "against DNS rebinding). Use http://127.0.0.1, or set a root key to serve other "
-                "host names."
+                "Without credentials this server only answers requests for localhost. This "
+                "protects against DNS rebinding. Use http://127.0.0.1, or set a root key to serve "
+                "other host names."
             )
         if request.method == "POST" and "Origin" in request.headers:
-            # POST is the only method of the API that browsers send to other hosts without asking.
+            # Browsers send POST to other hosts without a preflight, and no other writing method.
             host = request.headers["Origin"].rpartition("/")[2]
             if host != request.host and not (open_to_all and is_loopback_host(host)):
                 raise errors.InvalidHost(
-                    "This request was sent by a web page of another host. Send it without a "
-                    "browser."
+                    "This request was sent by a web page of another host. Send it from a script or "
+                    "a terminal."
                 )
 
     def authenticate(
@@ -115,7 +116,7 @@ class AccessControl:
             return self._check_account(account)
         if (
             principal.identity is not None
-            and self._replay_guard.is_bound
+            and self._replay_guard.has_limit
             and scope != "read:series"
         ):
             return self._bind_identity(access, principal.identity, request.path)

@@ -8,7 +8,7 @@ from monotron.web.query import ApiKeysQuery, IdPageQuery, Query
 
 
 class AccountsHandler(Handler):
-    """`/v1/accounts`: all accounts."""
+    """`/v1/accounts`: all accounts, and the creation of one."""
 
     @requires(ROOT_KEY)
     async def post(self) -> None:

@@ -85,7 +85,7 @@ class MonotronApplication(Application):
         *args: Any,
         **kwargs: Any,
     ) -> HTTPMessageDelegate:
-        """Bound the body of a request before its handler is created."""
+        """Limit the body of a request before its handler is created."""
         headers = request.headers
         if "Content-Type" in headers:
             headers[CONSUMED_CONTENT_TYPE] = headers["Content-Type"]
@@ -122,11 +122,11 @@ class MonotronApplication(Application):
 
 
 _NO_DELEGATE = HTTPMessageDelegate()
-"""Does nothing."""
+"""The delegate before the headers have arrived. It does nothing."""
 
 
 class _Request(HTTPMessageDelegate):
-    """Creates a request without parsing its query, which would take a third of the time.
+    """Creates a request without Tornado's parsing of the query, a third of the time of a request.
 
     `monotron.web.query` parses it strictly, and caches the result.
     """

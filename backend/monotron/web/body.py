@@ -37,7 +37,7 @@ def json_body(request: HTTPServerRequest, example: str) -> Any:
         return strict_json.parse(request.body)
     except InvalidJson as error:
         raise InvalidRequest(
-            f"The body is not valid JSON ({error}). Send one value, for example `{example}`."
+            f"The body cannot be read as JSON: {error}. Send one value, for example `{example}`."
         ) from None
 
 

@@ -14,11 +14,14 @@ from monotron.web.permissions import NOTHING, requires
 _UNENCODED_SLASH = re.compile(r"(/v1(?:/accounts/[^/]*)?/(?:series|versions)/)(.+)/([^/]+)")
 
 MAX_DISCARDED_BYTES = 1 << 20
+"""Larger bodies are rejected without reading them."""
+
 DISCARD_SECONDS = 1.0
+"""The time limit for reading a body that is discarded."""
 
 
 class UnknownPathHandler(Handler):
-    """Every path without a route."""
+    """Handles every path without a route."""
 
     @requires(NOTHING)
     def get(self, *_: str) -> None:
@@ -33,7 +36,7 @@ class UnknownPathHandler(Handler):
 
 @stream_request_body
 class BodyTooLargeHandler(Handler):
-    """Takes the place of a handler if a request announces a larger body than it accepts.
+    """Replaces the handler of a request that announces a larger body than the handler accepts.
 
     A body of moderate size is read and discarded first, for at most a second: a client that is
     still writing when the connection closes may lose the response.
@@ -61,8 +64,8 @@ class BodyTooLargeHandler(Handler):
 
     def _reject(self, *_: str) -> NoReturn:
         raise errors.BodyTooLarge(
-            f"The body is larger than {self._limit_bytes} bytes. Send less; of a long history, "
-            "the commits since the last version are enough."
+            f"The body is larger than {self._limit_bytes} bytes. Send a smaller one. With "
+            "bump=auto, the commits since the last version are enough."
         )
 
     def _reject_if_waiting(self) -> None:

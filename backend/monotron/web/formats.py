@@ -72,14 +72,14 @@ def version_text(result: VersionResult, format: Format, dotenv_prefix: str) -> s
 
 def series_page(entries: Sequence[Entry], next_after: str | None) -> str:
     """Write a page of series."""
-    listed = ", ".join(map(_entry_json, entries))
-    return f'{{"series": [{listed}], "next": {json.dumps(next_after, ensure_ascii=False)}}}\n'
+    items = ", ".join(map(_entry_json, entries))
+    return f'{{"series": [{items}], "next": {json.dumps(next_after, ensure_ascii=False)}}}\n'
 
 
 def ledger_page(rows: Sequence[LedgerEntry], next_before: int | None, *, assigned_by: bool) -> str:
     """Write a page of a ledger, with the credentials that assigned the values if requested."""
-    listed = ", ".join(_ledger_entry_json(row, assigned_by=assigned_by) for row in rows)
-    return f'{{"entries": [{listed}], "next": {json.dumps(next_before)}}}\n'
+    items = ", ".join(_ledger_entry_json(row, assigned_by=assigned_by) for row in rows)
+    return f'{{"entries": [{items}], "next": {json.dumps(next_before)}}}\n'
 
 
 def releases_page(results: Sequence[VersionResult], next_before: object | None) -> str:

@@ -29,6 +29,7 @@ ANY_ACCOUNT = r"/v1(?:/accounts/(?P<account>[^/]*))?"
 """The start of paths that default to the caller's own account."""
 
 MAX_HEADERS = 100
+"""The maximum number of request headers."""
 
 CHALLENGE = 'Bearer realm="monotron", Basic realm="monotron", charset="UTF-8"'
 """The supported authentication schemes (RFC 6750 §3, RFC 7617 §2.1)."""
@@ -38,7 +39,7 @@ _request_numbers = count(1)
 
 
 class Handler(RequestHandler):
-    """A verb is one sentence: parse, call, write."""
+    """Base class of the handlers. A verb parses the request, calls a service, writes the result."""
 
     services: Services
     principal: Principal = NO_ACCESS.principal
@@ -50,7 +51,7 @@ class Handler(RequestHandler):
     max_body_bytes: ClassVar[int] = 65536
 
     def initialize(self, account_text: str | None = None) -> None:
-        """Take the account in the path; None if the path contains none."""
+        """*account_text* is the account in the path; None if the path contains none."""
         self._account_text = account_text
         self.services.lifecycle.request_started()
 
@@ -131,7 +132,7 @@ class Handler(RequestHandler):
         return preferred_format(headers["Accept"]) if "Accept" in headers else Format.JSON
 
     def reply(self, text: str, format: Format = Format.JSON) -> None:
-        """Write a response of `monotron.web.formats`."""
+        """Write a text that `monotron.web.formats` has formatted."""
         if format is not Format.JSON:
             self.set_header("Content-Type", TEXT_TYPE)
         self.write(text)
@@ -140,7 +141,7 @@ class Handler(RequestHandler):
         self.write(json_text(value))
 
     def note_assignment(self, assigned: object, reused: bool) -> None:
-        """Announce in the header and in the log what a write assigned."""
+        """Report what a write assigned, in the header `Monotron-Reused` and in the log."""
         self.set_header("Monotron-Reused", "true" if reused else "false")
         self.assigned = str(assigned)
 

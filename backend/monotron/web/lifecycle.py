@@ -1,4 +1,4 @@
-"""The lifecycle of a server process: serving, leaving, draining."""
+"""The states of a server process (serving, leaving, draining), and the probe of its store."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -18,7 +18,9 @@ def as_monotron_error(error: BaseException | None, *, writes: bool) -> errors.Mo
     if isinstance(error, errors.MonotronError):
         return error
     if isinstance(error, HTTPError) and error.status_code < 500:
-        return errors.InvalidRequest("Malformed request. Nothing was changed.")
+        return errors.InvalidRequest(
+            "Malformed request. Nothing was changed. Correct its syntax, and send it again."
+        )
     return errors.InternalError(
         "An unexpected error occurred in Monotron. The log entry of the request ID in the "
         "`X-Request-Id` header has the cause. The request may be repeated.",

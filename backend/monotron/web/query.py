@@ -29,7 +29,7 @@ DEFAULT_DOTENV_PREFIX = "MONOTRON_"
 
 
 def parameter(parser: Callable[[str], Any], default: Any = None) -> Any:
-    """Declare a parameter. The parser raises ValueError with what the value must be."""
+    """Declare a parameter. The ValueError of its parser states what the value must be."""
     return field(default=default, metadata={"parser": parser})
 
 
@@ -45,16 +45,16 @@ def one_of(**choices: object) -> Callable[[str], Any]:
     return parse
 
 
-def whole_number(text: str) -> int:
+def _integer(text: str) -> int:
     """Parse a signed 64-bit integer."""
     if not re.fullmatch(r"-?[0-9]{1,19}", text) or not -INT64_MAX - 1 <= int(text) <= INT64_MAX:
-        raise ValueError("a whole number of 64 bits")
+        raise ValueError("a 64-bit integer")
     return int(text)
 
 
 def _limit(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= 1000:
-        raise ValueError("a whole number from 1 to 1000")
+        raise ValueError("an integer from 1 to 1000")
     return int(text)
 
 
@@ -66,7 +66,7 @@ def _name(text: str) -> str:
 
 def _variable_prefix(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,63}", text):
-        raise ValueError("a letter or `_`, followed by at most 63 letters, digits or `_`")
+        raise ValueError("a letter or `_` and up to 63 letters, digits or `_`")
     return text
 
 
@@ -74,7 +74,8 @@ def _bump(text: str) -> Bump:
     if text not in BUMPS:
         raise InvalidBump(
             f"Unknown bump `{text[:64]}`.{_did_you_mean(text.lower(), BUMPS)} Use `major`, `minor` "
-            "or `patch`; `final` to promote a pre-release; `auto` to decide from commit messages."
+            "or `patch`, `final` to promote a pre-release, or `auto` to decide from commit "
+            "messages."
         )
     return text
 
@@ -143,7 +144,7 @@ class LedgerQuery(Query):
     """`GET /v1/entries/{key}`"""
 
     limit: int = parameter(_limit, 100)
-    before: int | None = parameter(whole_number)
+    before: int | None = parameter(_integer)
     assigned_by: bool = parameter(_boolean, default=False)
 
 
@@ -196,7 +197,7 @@ class IdPageQuery(Query):
     """`GET /v1/accounts` and `GET /v1/accounts/{id}/trusts`"""
 
     limit: int = parameter(_limit, 100)
-    after: int | None = parameter(whole_number)
+    after: int | None = parameter(_integer)
 
 
 @lru_cache(maxsize=1024)
@@ -222,9 +223,9 @@ def _parse(cls: type[Query], text: str) -> Query:
 
 
 def _unknown(name: str, allowed: tuple[str, ...]) -> str:
-    listed = ", ".join(f"`{each}`" for each in allowed)
+    names = ", ".join(f"`{each}`" for each in allowed)
     suggestion = _did_you_mean(name, allowed)
-    rule = f"Allowed here: {listed}." if allowed else "No parameters are allowed here."
+    rule = f"Allowed here: {names}." if allowed else "No parameters are allowed here."
     return f"Unknown parameter `{name[:64]}`.{suggestion} {rule}"
 
 

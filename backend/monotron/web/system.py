@@ -11,6 +11,8 @@ from monotron.web.permissions import NOTHING, requires
 from monotron.web.query import Query
 
 PROBE_SECONDS = 2.0
+"""The time limit of the store for a probe."""
+
 CHUNK_BYTES = 1 << 18
 
 
@@ -46,7 +48,7 @@ class ReadyHandler(Handler):
             await self.services.store_probe.check(PROBE_SECONDS)
         except TimeoutError:
             raise StoreUnavailable(
-                f"The store did not respond within {PROBE_SECONDS:g} seconds. Retry later."
+                f"The store did not respond within {PROBE_SECONDS:g} s. Retry later."
             ) from None
         self.reply("ready\n", Format.TEXT)
 
@@ -87,7 +89,7 @@ class AuditHandler(Handler):
                 if self.client_disconnected:
                     return
                 if self.services.lifecycle.draining:
-                    raise Draining("The server is shutting down, so the audit was stopped.")
+                    raise Draining("The audit was stopped: the server is shutting down. Repeat it.")
         self.reply_json(report.document())
 
 

@@ -26,15 +26,15 @@ from support.server import Client
         (
             "GET",
             "/v1/series?limit=0",
-            "`limit` must be a whole number from 1 to 1000, not `0`.",
+            "`limit` must be an integer from 1 to 1000, not `0`.",
         ),
         ("GET", "/v1/series?limit=1&limit=2", "Duplicate parameter `limit`. Pass it once."),
         ("GET", "/v1/series?limit", "Parameter `limit` has no value. Write `limit=…`."),
         (
             "PUT",
             "/v1/versions/web/T?bump=Minor",
-            "Unknown bump `Minor`. Did you mean `minor`? Use `major`, `minor` or `patch`; `final` "
-            "to promote a pre-release; `auto` to decide from commit messages.",
+            "Unknown bump `Minor`. Did you mean `minor`? Use `major`, `minor` or `patch`, `final` "
+            "to promote a pre-release, or `auto` to decide from commit messages.",
         ),
         (
             "PUT",

@@ -62,13 +62,13 @@ def test_a_ledger_entry_contains_its_credential_only_on_request(
             "created_at",
             "assigned_by",
         ]
-        assert ledger_entry.pop("assigned_by") == "anybody"
+        assert ledger_entry.pop("assigned_by") == "anyone"
     for query in ("", "?assigned_by=false"):
         assert client.request("GET", path + query).json()["entries"] == entries
     page = client.request("GET", f"{path}?assigned_by=true&limit=1").json()
     assert page["next"] == 41
     rest = client.request("GET", f"{path}?assigned_by=true&limit=1&before=41").json()
-    assert [ledger_entry["assigned_by"] for ledger_entry in rest["entries"]] == ["anybody"]
+    assert [ledger_entry["assigned_by"] for ledger_entry in rest["entries"]] == ["anyone"]
     problem(client.request("GET", f"{path}?assigned_by=yes"), 400, "invalid_request")
 
 

@@ -16,8 +16,10 @@ from monotron.auth.oidc.issuers import Issuer
 from monotron.auth.oidc.ssrf import Resolve, is_allowed_address
 
 TIMEOUT_SECONDS = 5.0
+"""The time limit of a whole fetch."""
+
 MAX_BYTES = 256 * 1024
-"""Of a response, including its header."""
+"""The maximum size of a response, including its headers."""
 
 
 class FetchFailed(Exception):
@@ -33,12 +35,12 @@ class FetchDeadline:
         self._monotonic = monotonic
         self._end = monotonic() + timeout_seconds
 
-    def left_seconds(self) -> float:
-        """The remaining time, more than 0. Raises FetchFailed if it is over."""
-        left = self._end - self._monotonic()
-        if left <= 0:
+    def remaining_seconds(self) -> float:
+        """The remaining time, more than 0. Raises FetchFailed if the deadline has passed."""
+        remaining = self._end - self._monotonic()
+        if remaining <= 0:
             raise _timed_out()
-        return left
+        return remaining
 
 
 def get(url: SplitResult, issuer: Issuer, deadline: FetchDeadline, resolve: Resolve) -> bytes:
@@ -72,7 +74,7 @@ class _DeadlineSocket:
         self._deadline = deadline
 
     def sendall(self, data: bytes) -> None:
-        self._socket.settimeout(self._deadline.left_seconds())
+        self._socket.settimeout(self._deadline.remaining_seconds())
         self._socket.sendall(data)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
@@ -86,7 +88,8 @@ class _DeadlineSocket:
 
 
 class _BoundedReader(io.RawIOBase):
-    """Gives each read the remaining time. With a fixed timeout per read, a body could drip on."""
+    """Limits each read to the remaining time. With a fixed timeout per read, a body that arrives
+    slowly could exceed the deadline."""
 
     def __init__(self, connected: socket.socket, deadline: FetchDeadline) -> None:
         self._socket = connected
@@ -97,7 +100,7 @@ class _BoundedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def] # a Buffer, from 3.12 on
-        self._socket.settimeout(self._deadline.left_seconds())
+        self._socket.settimeout(self._deadline.remaining_seconds())
         count = self._socket.recv_into(buffer)
         self._bytes_read += count
         if self._bytes_read > MAX_BYTES:
@@ -121,7 +124,7 @@ def _connect(
     connected = _connect_to_any(addresses, port, deadline)
     try:
         if url.scheme == "https":
-            connected.settimeout(deadline.left_seconds())
+            connected.settimeout(deadline.remaining_seconds())
             context = ssl.create_default_context(cafile=issuer.ca_file)
             connected = context.wrap_socket(connected, server_hostname=host)
     except BaseException:
@@ -134,7 +137,7 @@ def _connect_to_any(addresses: list[str], port: int, deadline: FetchDeadline) ->
     last_error = OSError(0, "its name has no address")
     for position, address in enumerate(addresses):
         # An address that drops packets must leave time for the next one.
-        share = deadline.left_seconds() / (len(addresses) - position)
+        share = deadline.remaining_seconds() / (len(addresses) - position)
         try:
             return socket.create_connection((address, port), timeout=share)
         except OSError as error:

@@ -19,12 +19,12 @@ LEEWAY_SECONDS = 30
 """The tolerated difference between the clocks of the issuer and of this server, as on PyPI."""
 
 MAX_LIFETIME_SECONDS = 24 * 3600
-"""From `iat` to `exp`."""
+"""The maximum time between `iat` and `exp`."""
 
 REQUIRED_CLAIMS = ("iss", "aud", "exp", "iat", "nbf", "jti")
 
 _MAX_NAME_CHARACTERS = 120
-_MAX_LABEL_CHARACTERS = 50
+_MAX_ISSUER_CHARACTERS = 50
 _MAX_RUN_CHARACTERS = 40
 _REQUEST_NEW = "Request a new token in the step that uses it."
 
@@ -68,7 +68,9 @@ def check_claims(claims: Mapping[str, Any], issuer: Issuer, audience: str, now: 
                 f"{', '.join(REQUIRED_CLAIMS)}."
             )
     if claims["iss"] != issuer.url:
-        raise Unauthenticated("The identity token names another issuer than its signature.")
+        raise Unauthenticated(
+            "The identity token names another issuer than its signature. Request a new token."
+        )
     if not isinstance(claims["aud"], str) or claims["aud"] != audience:
         raise Unauthenticated(
             f"The identity token has the audience {quoted(claims['aud'])}, but this server "
@@ -78,8 +80,8 @@ def check_claims(claims: Mapping[str, Any], issuer: Issuer, audience: str, now: 
     jti = claims["jti"]
     if not isinstance(jti, str) or not re.fullmatch(r"[!-~]{1,256}", jti):
         raise Unauthenticated(
-            "The identity token's 'jti' must be a string of 1 to 256 printable ASCII characters. "
-            "Configure its issuer to give every token a unique one."
+            "The identity token's 'jti' is invalid. It must be a string of 1 to 256 printable "
+            "ASCII characters. Configure its issuer to set a unique one in every token."
         )
     return Identity(
         issuer=issuer.url,
@@ -104,8 +106,8 @@ def _check_times(claims: Mapping[str, Any], max_age_seconds: int | None, time: f
     nbf: int = claims["nbf"]
     if not 0 < exp - iat <= MAX_LIFETIME_SECONDS:
         raise Unauthenticated(
-            "The identity token's 'exp' must be at most 24 h after its 'iat'. Configure its issuer "
-            "to create tokens with a shorter lifetime."
+            "The token's 'exp' must be at most 24 h after its 'iat'. Configure its issuer to "
+            "create identity tokens with a shorter lifetime."
         )
     for name, start in (("iat", iat), ("nbf", nbf)):
         if start > now + LEEWAY_SECONDS:
@@ -140,9 +142,9 @@ def _name(claims: Mapping[str, Any], issuer: Issuer) -> str:
     """`github:acme/shop:1234567890`. A long name is cut in the middle, to keep the run."""
     subject, run = (claims.get(claim) for claim in PROVIDERS[issuer.kind].name_claims)
     end = f":{_plain(run)[:_MAX_RUN_CHARACTERS]}" if isinstance(run, str) and run else ""
-    label = _plain(issuer.label)[:_MAX_LABEL_CHARACTERS]
+    issuer_name = _plain(issuer.short_name)[:_MAX_ISSUER_CHARACTERS]
     middle = _plain(subject) if isinstance(subject, str) else "-"
-    return f"{label}:{middle[: _MAX_NAME_CHARACTERS - len(label) - len(end) - 1]}{end}"
+    return f"{issuer_name}:{middle[: _MAX_NAME_CHARACTERS - len(issuer_name) - len(end) - 1]}{end}"
 
 
 def _plain(text: str) -> str:

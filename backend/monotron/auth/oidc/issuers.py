@@ -37,12 +37,13 @@ class Issuer:
     """Certificates to trust for this issuer instead of the system's."""
 
     @property
-    def label(self) -> str:
-        """The start of its identities' names. Only the public issuers have one without an `@`."""
+    def short_name(self) -> str:
+        """The start of the names of its identities. It contains an `@` unless the issuer is public,
+        so that no other issuer can imitate a public one."""
         if self.url in _PUBLIC_KINDS:
             return self.kind
-        word = "oidc" if self.kind == "other" else self.kind
-        return f"{word}@{self.url.partition('://')[2]}"
+        kind = "oidc" if self.kind == "other" else self.kind
+        return f"{kind}@{self.url.partition('://')[2]}"
 
 
 def parse_issuer(value: object) -> Issuer:

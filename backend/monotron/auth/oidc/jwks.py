@@ -15,8 +15,11 @@ from monotron.auth.oidc.jwt_parsing import MalformedToken, read_object
 log = logging.getLogger("monotron.auth")
 
 MAX_KEYS = 32
+"""The maximum number of keys in a set."""
+
 FRESH_SECONDS = 3600.0
-"""The time for which keys are used without a new fetch. A revoked key is accepted as long."""
+"""The time for which keys are used without a new fetch. A key that the issuer revoked is
+accepted for the same time."""
 
 STALE_SECONDS = 24 * 3600.0
 """The time for which keys are used if the issuer does not respond."""
@@ -28,12 +31,15 @@ FAILURE_PAUSE_SECONDS = 10.0
 """The minimum time between two fetches after a failure, if there are no keys at all."""
 
 WARNING_PAUSE_SECONDS = 60.0
+"""The minimum time between two warnings about one issuer."""
+
 FETCH_TIMEOUT_SECONDS = TIMEOUT_SECONDS + 1
 """Longer than the deadline of a fetch, which does not limit the system's resolver."""
 
 _MIN_RSA_BITS = 2048
 _MAX_CHARACTERS = {"n": 1366, "e": 6, "x": 43, "y": 43}
-"""Of base64url: moduli of up to 8192 bits, exponents of 32 bits, P-256."""
+"""The maximum length of each number of a key in base64url: RSA moduli of 8192 bits, exponents of
+32 bits, coordinates of P-256."""
 
 
 class JwksCache:

@@ -25,8 +25,8 @@ class ClaimFormat(NamedTuple):
 class Workflow:
     """The claim that names the file of a pipeline's steps as `FILE@REF`.
 
-    REF must be the value of one of the claims *refs* of the same token. Otherwise the file of
-    another branch would be accepted (PyPI has the same check).
+    REF must be the value of one of the claims *refs* of the same token. Without this check, the
+    file of another branch would be accepted (PyPI checks this, too).
     """
 
     claim: str
@@ -41,7 +41,7 @@ class Provider:
     """Claims that identify the owner permanently. Numbers, as strings."""
 
     location_claims: frozenset[str] = frozenset()
-    """Claims that restrict where a job runs to what not everyone with a branch can use."""
+    """Claims that restrict where a job runs, to places that not everyone who can push can use."""
 
     optional_claims: frozenset[str] = frozenset()
     """Claims that may restrict a rule further."""

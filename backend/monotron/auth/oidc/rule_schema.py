@@ -56,7 +56,7 @@ def parse_rule(body: object, issuers: Iterable[Issuer]) -> ClaimRule:
 
 
 def rule_json(rule: ClaimRule) -> dict[str, Any]:
-    """The JSON form that `parse_rule` reads."""
+    """The rule as JSON, which `parse_rule` reads."""
     claims = {
         name: values[0] if len(values) == 1 else list(values)
         for name, values in rule.claims.items()
@@ -97,17 +97,20 @@ def _parse_claims(kind: str, body: object) -> dict[str, tuple[str, ...]]:
 def _parse_events(provider: Provider, body: object) -> tuple[str, ...]:
     if not isinstance(body, list | tuple) or len(body) > MAX_VALUES:
         raise InvalidRequest(
-            f"`allow_events` must be a list of at most {MAX_VALUES} events, for example "
+            f"`allow_events` must be a list of at most {MAX_VALUES} events. Example: "
             '["pull_request"].'
         )
     for event in body:
         if provider.event_claim is None:
             raise InvalidRequest(
                 "`allow_events` is not supported for this issuer. It is unknown which of its "
-                "claims is the event: restrict that claim in `claims` instead."
+                "claims is the event. Restrict that claim in `claims` instead."
             )
         if not isinstance(event, str) or not _EVENT.fullmatch(event):
-            raise InvalidRequest(f"`allow_events`: {quoted(event)} is not a valid event name.")
+            raise InvalidRequest(
+                f"`allow_events`: {quoted(event)} is not a valid event name. Use lower-case "
+                "letters and `_`."
+            )
         if event in provider.forbidden_events:
             raise InvalidRequest(
                 f"`allow_events`: {event} cannot be allowed. It runs pull requests of strangers "
@@ -135,7 +138,7 @@ def _check_name(provider: Provider, name: object) -> None:
         raise InvalidRequest(f"Unknown claim `claims.{name}`. Allowed: {_list(allowed)}.")
 
 
-def _parse_values(name: str, body: object, form: ClaimFormat | None) -> tuple[str, ...]:
+def _parse_values(name: str, body: object, format: ClaimFormat | None) -> tuple[str, ...]:
     values = [body] if isinstance(body, str) else body
     if not isinstance(values, list | tuple) or not 1 <= len(values) <= MAX_VALUES:
         raise InvalidRequest(
@@ -158,8 +161,8 @@ def _parse_values(name: str, body: object, form: ClaimFormat | None) -> tuple[st
                 f"`claims.{name}`: wildcards such as {quoted(value)} are not supported. List the "
                 "accepted values."
             )
-        if form is not None and not re.fullmatch(form.pattern, value):
-            raise InvalidRequest(f"`claims.{name}`: {quoted(value)} must be {form.description}.")
+        if format is not None and not re.fullmatch(format.pattern, value):
+            raise InvalidRequest(f"`claims.{name}`: {quoted(value)} must be {format.description}.")
     return tuple(dict.fromkeys(values))
 
 

@@ -1,9 +1,9 @@
 """Semantic versions: bumps, maintenance lines, pre-releases, promotion and adoption.
 
-A version is a value of one of the series of its name, and a record of it. The series of the three
-components contain the larger components in their keys, so a bump resets the smaller components.
-Records are only added: one per token and label, and one per version. If a value cannot become a
-record, its token gets another value (docs/how-it-works.md).
+A version is a value of a series of its name, and a release that records it. The keys of the three
+component series contain the larger components, so a bump resets the smaller components. Releases
+are only added: one per token and label, and one per version. If the value of a token cannot become
+a release, the token gets another value (docs/how-it-works.md).
 """
 
 from monotron.services.versions.service import VersionService

@@ -1,4 +1,4 @@
-"""Adoption: versions continue from an existing version."""
+"""Adoption: the next version continues from an existing version."""
 
 from semver import Version
 
@@ -18,9 +18,10 @@ class Adoption:
         self._clock = clock
 
     def adopt(self, name: VersionName, version: Version, assigned_by: str) -> tuple[Release, bool]:
-        """Adopt the version. Returns its record, and whether the record existed before.
+        """Adopt the version. Returns its release, and whether the release existed before.
 
-        Raises `ValueWouldFall` if the name has a higher version, or if the version is 0.0.0.
+        Raises `ValueWouldFall` if the name has a higher version, if its series have values above
+        the version, or if the version is 0.0.0.
         """
         while True:
             existing = self._releases.at(name, version)
@@ -32,14 +33,14 @@ class Adoption:
                 self._state.advance_all_to(name, version, assigned_by)
                 return existing, True
             self.check_manual_values(name, version)
-            # The record is added first. From then on, no token can get a version below it.
+            # The release is recorded first. From then on, no token can get a version below it.
             release = self._release(name, version, latest, assigned_by)
             recorded = self._releases.add(release)
             if recorded:
                 with in_doubt():
                     self._state.advance_all_to(name, version, assigned_by)
                 return recorded, recorded is not release
-            # A concurrent request assigned the version to a token.
+            # A concurrent request assigned the version to a token. Check the new state.
 
     def _release(
         self, name: VersionName, version: Version, latest: Version, assigned_by: str
@@ -55,7 +56,7 @@ class Adoption:
         )
 
     def check_manual_values(self, name: VersionName, version: Version) -> None:
-        """Raises `ValueWouldFall` if the series above this version already have values.
+        """Raise `ValueWouldFall` if the series already have values above this version.
 
         For example, 1.2.0 cannot be adopted if the series of 1.x was advanced to 5 manually.
         """

@@ -6,7 +6,7 @@ from monotron.services.versions.types import VersionRequest
 
 
 def check_conflict(release: Release, request: VersionRequest) -> None:
-    """Raises `TokenTaken` if the release results from another bump or line than requested.
+    """Raise `TokenTaken` if the release results from another bump or line than requested.
 
     `bump=auto` and `on_conflict=reuse` accept any release of the token.
     """

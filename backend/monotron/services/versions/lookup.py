@@ -1,4 +1,4 @@
-"""Reads versions: the latest, by token, by version, and all."""
+"""Looks up versions: the latest, by token, by version, and as pages."""
 
 from semver import Version
 
@@ -17,7 +17,7 @@ class VersionLookup:
         self._state = state
 
     def latest(self, name: VersionName) -> VersionResult:
-        """The highest final version. Raises `VersionNotFound`."""
+        """The highest final version. Raises `VersionNotFound` if there are no versions."""
         latest = self._state.latest(name)
         if latest == ZERO_VERSION:
             raise VersionNotFound(
@@ -28,21 +28,25 @@ class VersionLookup:
         return VersionResult(release, latest=True, reused=True)
 
     def of_token(self, name: VersionName, token: str, label: str | None) -> VersionResult:
-        """The version of a token with this label, or its highest. Raises `VersionNotFound`."""
+        """The version of a token with this label.
+
+        Without *label*, its final version, or else its highest pre-release. Raises
+        `VersionNotFound` if the token has no such version.
+        """
         releases = self._releases.all_of_token(name, token)
         for release in sorted(releases, key=lambda release: release.label is not None):
             if label in (None, release.label):
-                return self.as_repeat(release)
-        which = "version" if label is None else f"pre-release with the label {label!r}"
+                return self.reused_result(release)
+        kind = "version" if label is None else f"pre-release with the label {label!r}"
         raise VersionNotFound(
-            f"{token!r} has no {which} of {name.name!r}. PUT to the same path assigns one."
+            f"{token!r} has no {kind} of {name.name!r}. PUT to the same path assigns one."
         )
 
     def at(self, name: VersionName, version: Version) -> VersionResult:
-        """The release of this version. Raises `VersionNotFound`."""
+        """The release of this version. Raises `VersionNotFound` if it does not exist."""
         release = self._releases.at(name, version)
         if release is not None:
-            return self.as_repeat(release)
+            return self.reused_result(release)
         if self._state.latest(name) == version != ZERO_VERSION:
             release = self._inferred_from_series(name, version)
             return VersionResult(release, latest=True, reused=True)
@@ -54,7 +58,7 @@ class VersionLookup:
     def page(
         self, name: VersionName, before: Version | None, limit: int
     ) -> tuple[list[VersionResult], Version | None]:
-        """Releases below *before* in descending order, and *before* of the next page."""
+        """Releases below *before*, highest first, and the value of *before* for the next page."""
         below = sort_key_range()[1] if before is None else sort_key(before)
         releases = self._releases.page(name, below, limit + 1)
         if not releases and not self._state.has_versions(name):
@@ -67,12 +71,13 @@ class VersionLookup:
         ]
         return results, results[-1].release.version if has_more else None
 
-    def as_repeat(self, release: Release) -> VersionResult:
-        """The result for a release that is already recorded."""
-        final = release.label is None
-        latest = final and self._state.latest(release.name) == release.version
+    def reused_result(self, release: Release) -> VersionResult:
+        """The result of a request whose release is already recorded."""
+        is_final = release.label is None
+        latest = is_final and self._state.latest(release.name) == release.version
         return VersionResult(release, latest, reused=True)
 
     def _inferred_from_series(self, name: VersionName, version: Version) -> Release:
+        """The release of a version that has no record, because its series were counted directly."""
         previous = self._state.previous_release(name, version)
         return Release(name, None, version, previous=previous)

@@ -1,4 +1,4 @@
-"""Decides which allocation assigns a version to a token, from one reading of the name's state."""
+"""Decides which allocation assigns a version to a token."""
 
 from typing import NamedTuple, cast
 
@@ -7,7 +7,13 @@ from semver import Version
 from monotron.errors import AlreadyReleased, InvalidBump, OutOfLine, ValueWouldFall, in_doubt
 from monotron.model import conventional_commits as commits
 from monotron.model.allocation import exhausted
-from monotron.model.component_keys import COMPONENTS, Component, component_key, label_key, part
+from monotron.model.component_keys import (
+    COMPONENTS,
+    Component,
+    component_key,
+    component_value,
+    label_key,
+)
 from monotron.model.semver import ZERO_VERSION, Line, VersionName, sort_key_range
 from monotron.model.series import INT64_MAX
 from monotron.services.versions.adoption import Adoption
@@ -17,20 +23,24 @@ from monotron.store import Store
 
 
 class StartingPoint(NamedTuple):
-    """The versions that a bump starts from."""
+    """The state of a name that a bump starts from."""
 
     base: Version
     """The highest final version of the line."""
     latest: Version
     """The highest final version of the name."""
     initial: Version | None = None
-    """The version to adopt first, because the name has no version."""
+    """The version to adopt before the bump, because the name has no version."""
     stale_components: tuple[Version, ...] = ()
     """Recorded versions that are higher than the series, because a series was restarted."""
 
 
 class Planner:
-    """Plans allocations. Before a plan is carried out, series are advanced to the records."""
+    """Plans allocations.
+
+    Before a plan is returned for execution, series that are lower than the recorded versions are
+    advanced to them.
+    """
 
     def __init__(self, store: Store, state: NameState, adoption: Adoption) -> None:
         self._store = store
@@ -38,7 +48,7 @@ class Planner:
         self._state = state
         self._adoption = adoption
 
-    def bump(
+    def plan_bump(
         self,
         name: VersionName,
         token: str,
@@ -48,10 +58,10 @@ class Planner:
         """Plan a final version or a pre-release by bump=major, minor or patch.
 
         *decision* replaces the bump of the request. Returns None if a concurrent request created
-        the first version of the name; then the plan must be made again.
+        the first version of the name. The caller must then call this method again.
         """
         bump = cast(Component, decision.bump if decision else request.bump)
-        start = self.start(name, request)
+        start = self.starting_point(name, request)
         base = start.base
         if decision and bump == "major" and base.major == 0 and request.initial_development:
             bump = "minor"
@@ -63,7 +73,7 @@ class Planner:
                 "the latest version."
             )
         target = base.next_version(bump)
-        series, next_value = component_key(name, bump, base), part(target, bump)
+        series, next_value = component_key(name, bump, base), component_value(target, bump)
         high_water_mark = next_value - 1
         if request.label:
             if next_value > INT64_MAX:
@@ -87,34 +97,38 @@ class Planner:
         )
         if next_value > INT64_MAX and self._state.value_of_token(name, plan, token) is None:
             raise exhausted(series)
-        # All refusals are above: a refused request writes nothing.
+        # All checks are above, so that a refused request writes nothing.
         if request.dry_run or self._sync_series(
             name, start, plan, high_water_mark, request.assigned_by
         ):
             return plan
         return None
 
-    def promotion(self, name: VersionName, token: str, request: VersionRequest) -> Plan | None:
-        """Plan the final version of a pre-release. Returns None like `bump`."""
+    def plan_promotion(self, name: VersionName, token: str, request: VersionRequest) -> Plan | None:
+        """Plan the final version of a pre-release, for bump=final.
+
+        Returns None if a concurrent request created the first version of the name. The caller must
+        then call this method again.
+        """
         target = self._promoted(name, token, request.line)
-        # A line with pre-releases only is sufficient for a promotion.
+        # A promotion does not require a final version on the line.
         line = None if target else request.line
-        start = self.start(name, request._replace(line=line, initial=None))
+        start = self.starting_point(name, request._replace(line=line, initial=None))
         if target is None:
-            of = f"on line {request.line} of" if request.line else "of"
+            scope = f"on line {request.line} of" if request.line else "of"
             raise InvalidBump(
-                f"There is no pre-release {of} {name.name!r} to promote. Create a pre-release "
+                f"There is no pre-release {scope} {name.name!r} to promote. Create a pre-release "
                 "first, or use bump=major, bump=minor or bump=patch."
             )
         component: Component = "patch" if target.patch else "minor" if target.minor else "major"
         series = component_key(name, component, target)
-        value = part(target, component)
+        value = component_value(target, component)
         plan = Plan(
             series, component, target, None, ZERO_VERSION, start.latest, value, bump="final"
         )
         (high_water_mark,) = self._store.high_water_marks([series])
-        own = self._state.value_of_token(name, plan, token)
-        if (high_water_mark >= value and own is None) or self._releases.at(name, target):
+        value_of_token = self._state.value_of_token(name, plan, token)
+        if (high_water_mark >= value and value_of_token is None) or self._releases.at(name, target):
             raise _already_released(name, target)
         if request.dry_run or self._sync_series(
             name, start, plan, high_water_mark, request.assigned_by
@@ -123,15 +137,19 @@ class Planner:
         return None
 
     def _promoted(self, name: VersionName, token: str, line: Line | None) -> Version | None:
-        """The target of the token's highest pre-release, or else of the highest on the line."""
+        """The version that a promotion releases: the target of a pre-release.
+
+        Selects the token's highest pre-release, or else the highest on the line. Returns None if
+        there is no pre-release.
+        """
         for release in self._releases.all_of_token(name, token):
             if release.label and (line is None or line.covers(release.version)):
                 return release.version.finalize_version()
-        highest = self._releases.newest(name, sort_key_range(line), final=False)
+        highest = self._releases.highest(name, sort_key_range(line), final=False)
         return highest.version.finalize_version() if highest else None
 
-    def start(self, name: VersionName, request: VersionRequest) -> StartingPoint:
-        """Read what a bump starts from.
+    def starting_point(self, name: VersionName, request: VersionRequest) -> StartingPoint:
+        """Read the state that a bump starts from.
 
         Raises `LineNotFound`, or `ValueWouldFall` if `initial` cannot be adopted.
         """
@@ -140,17 +158,17 @@ class Planner:
         base, lagging_of_line = latest, None
         if request.line is not None:
             base, lagging_of_line = self._state.latest_of_line(name, request.line, latest)
-        stale_components = tuple(each for each in (lagging, lagging_of_line) if each)
+        stale_components = tuple(version for version in (lagging, lagging_of_line) if version)
         return StartingPoint(base, latest, initial, stale_components)
 
     def _initial(self, name: VersionName, request: VersionRequest) -> Version | None:
-        """The version to adopt first; None if the name has versions or none was passed."""
+        """The version to adopt first, or None if none was passed or the name has versions."""
         if request.initial in (None, ZERO_VERSION) or self._state.has_versions(name):
             return None
         try:
             self._adoption.check_manual_values(name, request.initial)
         except ValueWouldFall:
-            # A concurrent request may have created the values that were found.
+            # A concurrent request may have created the values.
             if self._state.has_versions(name):
                 return None
             raise
@@ -166,8 +184,8 @@ class Planner:
     ) -> bool:
         """Adopt the initial version, and advance series that are lower than the records.
 
-        Returns False if a concurrent request created the first version of the name. Then the plan
-        is not valid.
+        Returns False if a concurrent request created the first version of the name, which makes the
+        plan invalid.
         """
         with in_doubt():
             if start.initial:

@@ -27,7 +27,7 @@ from monotron.store import Store
 from monotron.store.interface import Clock
 
 MAX_ATTEMPTS = 100
-"""How often a request is planned. After each failed attempt, a concurrent request has a version."""
+"""The number of plans per request. A plan fails only if a concurrent request got a version."""
 
 
 class VersionService:
@@ -117,7 +117,7 @@ class VersionService:
             if existing is not None:
                 return existing
             decision = await asyncio.to_thread(decide, text)
-        changed = False
+        has_written = False
         for _ in range(MAX_ATTEMPTS):
             try:
                 plan = await self._executor.run(self._plan, name, token, request, decision)
@@ -125,23 +125,23 @@ class VersionService:
                     return plan
                 if plan is None:
                     continue
-                changed = changed or plan.initial is not None
+                has_written = has_written or plan.initial is not None
                 allocation = await self._allocate(plan, name, token, request.assigned_by)
                 if allocation is None:
                     continue
-                changed = changed or not allocation.reused
+                has_written = has_written or not allocation.reused
                 result = await self._executor.run(
                     self._record, plan, name, token, request, allocation
                 )
             except MonotronError as error:
-                if changed:
+                if has_written:
                     raise error.in_doubt() from error
                 raise
             if result is not None:
                 return result
         raise StoreUnavailable(
-            f"Too much contention on {name.name!r}. {MAX_ATTEMPTS} attempts lost against "
-            "concurrent requests. Repeat the request.",
+            f"Too much contention on {name.name!r}. Concurrent requests got the version in "
+            f"{MAX_ATTEMPTS} attempts. Retry the same request in a moment.",
             applied="unknown",
         )
 
@@ -152,14 +152,14 @@ class VersionService:
         request: VersionRequest,
         decision: BumpDecision | None,
     ) -> VersionResult | Plan | None:
-        """The existing version of the token, or a plan. None: the plan must be made again."""
+        """The existing version of the token, or a plan. None if the caller must plan again."""
         existing = self._existing(name, token, request)
         if existing is not None:
             return existing
         if request.bump == "final":
-            plan = self._planner.promotion(name, token, request)
+            plan = self._planner.plan_promotion(name, token, request)
         else:
-            plan = self._planner.bump(name, token, request, decision)
+            plan = self._planner.plan_bump(name, token, request, decision)
         return self._preview(plan, name, token, request) if plan and request.dry_run else plan
 
     def _existing(
@@ -186,14 +186,14 @@ class VersionService:
 
     def _existing_result(self, release: Release, request: VersionRequest) -> VersionResult:
         check_conflict(release, request)
-        return self._lookup.as_repeat(release)
+        return self._lookup.reused_result(release)
 
     async def _allocate(
         self, plan: Plan, name: VersionName, token: str, assigned_by: str
     ) -> Allocation | None:
-        """Allocate a value to the token, or reuse one that it has without a record.
+        """Allocate a value to the token, or reuse its value that has no release.
 
-        None: a concurrent request got the value, so the plan must be made again.
+        Returns None if a concurrent request got the value. The caller must then plan again.
         """
 
         def next(reuse: Reuse) -> "asyncio.Future[Allocation]":
@@ -220,22 +220,22 @@ class VersionService:
         request: VersionRequest,
         allocation: Allocation,
     ) -> VersionResult | None:
-        """Record the version. None: the value cannot be used, so the plan must be made again."""
+        """Record the version. None if the value cannot be used and the caller must plan again."""
         value = allocation.entry.value
         version = plan.version(value)
         if value < plan.next_value and not allocation.reused:
             return None  # the series was restarted after it was read
         if plan.label:
-            start = self._planner.start(name, request._replace(initial=None))
+            start = self._planner.starting_point(name, request._replace(initial=None))
             if start.base.next_version(plan.component) != plan.target:
                 return None  # a concurrent request released the target
         release = self._release(plan, name, token, request, version)
         recorded = self._releases.add(release)
         if recorded is None:
-            return None  # the version was adopted, or another token has it: skip the value
+            return None  # the version was adopted, or another token has it, so the value is skipped
         if recorded is not release:
             return self._existing_result(recorded, request)
-        return self._lookup.as_repeat(release)._replace(reused=False)
+        return self._lookup.reused_result(release)._replace(reused=False)
 
     def _release(
         self, plan: Plan, name: VersionName, token: str, request: VersionRequest, version: Version
@@ -245,8 +245,9 @@ class VersionService:
         if previous is None and plan.initial and plan.initial < final:
             previous = plan.initial
         if previous is None:  # without a record, the series can have been counted directly
-            counted = [each for each in (plan.base, plan.latest) if ZERO_VERSION < each < final]
-            previous = max(counted, default=None)
+            candidates = (plan.base, plan.latest)
+            below = [version for version in candidates if ZERO_VERSION < version < final]
+            previous = max(below, default=None)
         return Release(
             name,
             token,
@@ -263,9 +264,9 @@ class VersionService:
     def _preview(
         self, plan: Plan, name: VersionName, token: str, request: VersionRequest
     ) -> VersionResult:
-        """The result that the plan would have now."""
-        own = self._state.value_of_token(name, plan, token)
-        version = plan.version(plan.next_value if own is None else own)
+        """The result of the plan if it were carried out now."""
+        value = self._state.value_of_token(name, plan, token)
+        version = plan.version(plan.next_value if value is None else value)
         release = self._release(plan, name, token, request, version)
         # The series of later versions may have been advanced manually before.
         latest = max(plan.latest, self._state.manually_counted_beyond(name, version))

@@ -1,11 +1,11 @@
-"""The state of a name: its records and its series, read together."""
+"""The state of a name: its releases and its component series, read together."""
 
 from contextlib import suppress
 
 from semver import Version
 
 from monotron.errors import LineNotFound, ValueWouldFall
-from monotron.model.component_keys import COMPONENTS, Component, component_key, part
+from monotron.model.component_keys import COMPONENTS, Component, component_key, component_value
 from monotron.model.semver import (
     ZERO_VERSION,
     Line,
@@ -20,43 +20,50 @@ from monotron.store import Store
 
 
 class NameState:
-    """Reads the state of a name, and advances series that are lower than the records."""
+    """Reads the state of a name, and advances component series.
+
+    Series can be lower than the recorded versions if one of them was restarted, and higher if it
+    was advanced directly.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._releases = store.releases
 
     def latest(self, name: VersionName) -> Version:
-        """The highest final version, from the records or from the series."""
+        """The highest final version, recorded or counted by the series; 0.0.0 if there is none."""
         return self.latest_and_lagging(name)[0]
 
     def latest_and_lagging(
         self, name: VersionName, initial: Version | None = None
     ) -> tuple[Version, Version | None]:
-        """The highest final version, and the recorded version if the series are lower than it.
+        """The highest final version, and the recorded version if the series are below it.
 
         *initial* counts as a recorded version.
         """
-        release = self._releases.newest(name, sort_key_range(), final=True)
+        release = self._releases.highest(name, sort_key_range(), final=True)
         recorded = initial or (release.version if release else ZERO_VERSION)
-        counted = self.counted(name, recorded)
+        counted = self._counted(name, recorded)
         if recorded <= counted:
             return counted, None
-        # A larger component was restarted. The series of smaller ones may have values beyond.
+        # The series of a larger component was restarted. Smaller ones may have higher values.
         return self.manually_counted_beyond(name, recorded), recorded
 
     def has_versions(self, name: VersionName) -> bool:
         """Whether the name has any version, including pre-releases. This never becomes false."""
-        release = self._releases.newest(name, sort_key_range(), final=None)
+        release = self._releases.highest(name, sort_key_range(), final=None)
         return release is not None or self.latest(name) != ZERO_VERSION
 
-    def counted(self, name: VersionName, expected: Version) -> Version:
-        """The version that the series form. *expected* is a guess that saves a second read."""
+    def _counted(self, name: VersionName, expected: Version) -> Version:
+        """The version that the values of the series form.
+
+        A correct guess, *expected*, saves a second read.
+        """
         while True:
             # The smallest component is read first. If a larger one is unchanged when it is read
             # later, it was unchanged at the time of the first read.
             patch, minor, major = self._store.high_water_marks(
-                [component_key(name, each, expected) for each in reversed(COMPONENTS)]
+                [component_key(name, component, expected) for component in reversed(COMPONENTS)]
             )
             counted = Version(major, minor, patch)
             if (major, minor) == (expected.major, expected.minor):
@@ -64,11 +71,11 @@ class NameState:
             expected = counted
 
     def manually_counted_beyond(self, name: VersionName, version: Version) -> Version:
-        """The latest version after the series are advanced to *version*; it can be higher.
+        """The latest version after the series are advanced to *version*.
 
-        Series of later versions may have been advanced manually before.
+        It is higher than *version* if series of later versions were advanced manually before.
         """
-        keys = [component_key(name, each, version) for each in COMPONENTS[1:]]
+        keys = [component_key(name, component, version) for component in COMPONENTS[1:]]
         minor, patch = self._store.high_water_marks(keys)
         if minor <= version.minor:
             return version.replace(patch=max(patch, version.patch))
@@ -77,20 +84,23 @@ class NameState:
         return beyond.replace(patch=patch)
 
     def previous_release(self, name: VersionName, version: Version) -> Version | None:
-        """The highest recorded final version below *version*, without its pre-release part."""
+        """The highest recorded final version below *version*.
+
+        The pre-release part of *version* is ignored: 1.2.0 does not precede 1.2.0-rc.1.
+        """
         final = Version(version.major, version.minor, version.patch)
-        release = self._releases.newest(name, ("", sort_key(final)), final=True)
+        release = self._releases.highest(name, ("", sort_key(final)), final=True)
         return release.version if release else None
 
     def highest_prerelease(self, name: VersionName, target: Version, label: str) -> int:
         """The highest recorded pre-release number of the target and label, or 0."""
-        release = self._releases.newest(
+        release = self._releases.highest(
             name, sort_key_range(target=target, label=label), final=False
         )
         return label_and_number(release.version)[1] if release else 0
 
     def value_of_token(self, name: VersionName, plan: Plan, token: str) -> int | None:
-        """The value that the token already has, if it is reusable for its version."""
+        """The value that the token already has in the plan's series, if it is reusable."""
         entry = self._store.entry(plan.series, token)
         if entry and self.is_reusable(name, plan, token, entry.value):
             return entry.value
@@ -117,13 +127,13 @@ class NameState:
     def latest_of_line(
         self, name: VersionName, line: Line, latest: Version
     ) -> tuple[Version, Version | None]:
-        """The highest final version of a line, and the recorded one if the series are lower.
+        """The highest final version of a line, and the recorded version if the series are below it.
 
         Raises `LineNotFound` if the line has no final version.
         """
         if line.covers(latest) and latest != ZERO_VERSION:
             return latest, None
-        release = self._releases.newest(name, sort_key_range(line), final=True)
+        release = self._releases.highest(name, sort_key_range(line), final=True)
         recorded = release.version if release else ZERO_VERSION
         minor = line.minor
         if minor is None:
@@ -137,7 +147,7 @@ class NameState:
         return max(recorded, counted), recorded if recorded > counted else None
 
     def _check_line(self, name: VersionName, line: Line) -> None:
-        """Raises `LineNotFound` unless the first value of the line was assigned to a token."""
+        """Raise `LineNotFound` unless the first value of the line was assigned to a token."""
         component: Component = "minor" if line.minor else "major"
         number = line.minor or line.major
         series = component_key(name, component, Version(line.major))
@@ -145,7 +155,7 @@ class NameState:
         first = rows[0].entry if rows else None
         if first and first.value == number and first.token is not None:
             return
-        if release := self._releases.newest(name, sort_key_range(line), final=False):
+        if release := self._releases.highest(name, sort_key_range(line), final=False):
             raise LineNotFound(
                 f"Line {line} of {name.name!r} has only pre-releases. A line starts with a final "
                 f"version, and the highest one is {release.version}. Promote it with bump=final, "
@@ -163,7 +173,7 @@ class NameState:
         The patch is advanced first, so that no reader sees a new major version with an old patch.
         """
         for component in reversed(COMPONENTS):
-            if value := part(version, component):  # a series starts at 1
+            if value := component_value(version, component):  # a series starts at 1
                 self.advance_to(component_key(name, component, version), value, assigned_by)
 
     def advance_to(self, series: SeriesKey, value: int, assigned_by: str) -> None:

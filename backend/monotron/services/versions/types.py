@@ -6,7 +6,7 @@ from semver import Version
 
 from monotron.model.component_keys import Component
 from monotron.model.semver import Line, Release, pre_release, sort_key_range
-from monotron.model.series import ANYBODY, INT64_MAX, SeriesKey
+from monotron.model.series import ANYONE, INT64_MAX, SeriesKey
 
 Bump = Literal["major", "minor", "patch", "final", "auto"]
 BUMPS: tuple[Bump, ...] = get_args(Bump)
@@ -20,21 +20,23 @@ class VersionRequest(NamedTuple):
     line: Line | None = None
     metadata: str | None = None
     initial: Version | None = None
-    """The version to adopt first if the name has no version."""
+    """The version to adopt before the bump if the name has no version."""
     reuse_on_conflict: bool = False
     initial_development: bool = True
     """Whether a breaking change of 0.x is a minor bump."""
     dry_run: bool = False
-    assigned_by: str = ANYBODY
+    assigned_by: str = ANYONE
     """The credential of the caller. It is recorded and does not affect the version."""
 
 
 class VersionResult(NamedTuple):
-    """A release, whether it is the highest final version, and whether it existed before."""
+    """The result of a request for a version."""
 
     release: Release
     latest: bool
+    """Whether it is the highest final version of its name."""
     reused: bool
+    """Whether the release existed before the request."""
 
 
 class Plan(NamedTuple):
@@ -56,7 +58,7 @@ class Plan(NamedTuple):
     bump: str
     reason: str | None = None
     initial: Version | None = None
-    """The version to adopt first, because the name has no version."""
+    """The version to adopt before the allocation, because the name has no version."""
 
     def version(self, value: int) -> Version:
         """The version that results from this value of the series."""
@@ -71,7 +73,7 @@ class Plan(NamedTuple):
 
     @property
     def counted_range(self) -> tuple[str, str]:
-        """The range of sort keys of all versions that the series counts, directly or by reset."""
+        """The range of sort keys of all versions whose numbers depend on the series."""
         if self.label:
             return sort_key_range(target=self.target, label=self.label)
         major, minor = self.target.major, self.target.minor

@@ -9,7 +9,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from monotron.errors import StoreUnavailable, in_doubt
-from monotron.model.attributes import merged
+from monotron.model.attributes import merge_attributes
 from monotron.model.series import SeriesKey
 from monotron.runtime import Runtime
 from monotron.store.interface import AttributeStore
@@ -18,7 +18,7 @@ from monotron.store.mongo.ledger import Sessions, collection, where
 from monotron.store.mongo.series import HeadCollection
 
 
-class _Seen(NamedTuple):
+class _Content(NamedTuple):
     """The content of a document. `stamp` is None if it does not exist yet."""
 
     attributes: dict[str, str]
@@ -26,7 +26,7 @@ class _Seen(NamedTuple):
 
 
 class MongoAttributes(AttributeStore):
-    """One document per generation and token. The first four fields are its unique key.
+    """One document per generation and token. The first four fields are its unique key:
 
     `{account, key, generation, token, attributes: [{name, value}, …], stamp}`.
 
@@ -42,7 +42,7 @@ class MongoAttributes(AttributeStore):
       the head is created first, as a deleted series at 0. The unique index decides which call
       creates it. The other call then finds it, and the first value keeps its generation.
     - *A DELETE of a series without values.* It always starts a new generation. So it does not
-      have to look for attributes, and none can be added after it has looked.
+      have to check for attributes, which could be added after the check.
     - *Another merge or remove.* The stamp has changed, so this call starts again from the current
       content. A document is emptied but not deleted while its generation lasts. So a late insert
       finds it, and cannot restore what was removed since.
@@ -67,28 +67,28 @@ class MongoAttributes(AttributeStore):
         self._runtime = runtime
         self._attributes = collection(database, "attributes", sessions.read_concern("majority"))
         self._current = collection(database, "attributes", sessions.read_concern("linearizable"))
-        place = [(field, ASCENDING) for field in ("account", "key", "generation", "token")]
-        self._attributes.create_index(place, unique=True)
+        index = [(field, ASCENDING) for field in ("account", "key", "generation", "token")]
+        self._attributes.create_index(index, unique=True)
 
     def all(self, series: SeriesKey, token: str) -> dict[str, str]:
         deadline = self._deadlines.start()
         generation = self._heads.current(series, deadline).generation
         if generation is None:
             return {}
-        return self._read(_place(series, generation, token), deadline).attributes
+        return self._read(_key(series, generation, token), deadline).attributes
 
     def merge(self, series: SeriesKey, token: str, attributes: Mapping[str, str]) -> dict[str, str]:
         deadline = self._deadlines.start()
         generation = self._heads.current(series, deadline).generation
         if generation is None:
-            if not merged({}, attributes):  # raises before anything is created
+            if not merge_attributes({}, attributes):  # raises before anything is created
                 return {}
             generation = self._heads.create(series, self._runtime.now_ms(), deadline).generation
-        place = _place(series, generation, token)
+        key = _key(series, generation, token)
         while True:
-            seen = self._read(place, deadline)
-            result = merged(seen.attributes, attributes)
-            if result == seen.attributes or self._replace(place, seen, result, deadline):
+            seen = self._read(key, deadline)
+            result = merge_attributes(seen.attributes, attributes)
+            if result == seen.attributes or self._replace(key, seen, result, deadline):
                 return result
 
     def remove(self, series: SeriesKey, token: str, name: str | None) -> bool:
@@ -96,28 +96,28 @@ class MongoAttributes(AttributeStore):
         generation = self._heads.current(series, deadline).generation
         if generation is None:
             return False
-        place = _place(series, generation, token)
+        key = _key(series, generation, token)
         while True:
-            seen = self._read(place, deadline)
-            left = {
-                each: value
-                for each, value in seen.attributes.items()
-                if name is not None and each != name
+            seen = self._read(key, deadline)
+            remaining = {
+                attribute: value
+                for attribute, value in seen.attributes.items()
+                if name is not None and attribute != name
             }
-            if left == seen.attributes:
+            if remaining == seen.attributes:
                 return False
-            if self._replace(place, seen, left, deadline):
+            if self._replace(key, seen, remaining, deadline):
                 return True
 
-    def _read(self, place: Document, deadline: Deadline) -> _Seen:
-        document = deadline.persist(lambda: self._current.find_one(place))
+    def _read(self, key: Document, deadline: Deadline) -> _Content:
+        document = deadline.persist(lambda: self._current.find_one(key))
         if document is None:
-            return _Seen({}, None)
-        attributes = {each["name"]: each["value"] for each in document["attributes"]}
-        return _Seen(dict(sorted(attributes.items())), document["stamp"])
+            return _Content({}, None)
+        attributes = {pair["name"]: pair["value"] for pair in document["attributes"]}
+        return _Content(dict(sorted(attributes.items())), document["stamp"])
 
     def _replace(
-        self, place: Document, seen: _Seen, attributes: Mapping[str, str], deadline: Deadline
+        self, key: Document, seen: _Content, attributes: Mapping[str, str], deadline: Deadline
     ) -> bool:
         """Replace *seen* with *attributes*, once. Return false if another write was faster.
 
@@ -129,11 +129,11 @@ class MongoAttributes(AttributeStore):
             while True:
                 try:
                     with deadline.attempt():
-                        applied = self._compare_and_set(place, seen, attributes, stamp)
+                        applied = self._compare_and_set(key, seen, attributes, stamp)
                 except PyMongoError as error:
                     applied, failed = False, True
                     deadline.failed(error)
-                current = stamp if applied else self._read(place, deadline).stamp
+                current = stamp if applied else self._read(key, deadline).stamp
                 if current == stamp:
                     return True
                 if current != seen.stamp:
@@ -145,12 +145,12 @@ class MongoAttributes(AttributeStore):
                     return False
 
     def _compare_and_set(
-        self, place: Document, seen: _Seen, attributes: Mapping[str, str], stamp: ObjectId
+        self, key: Document, seen: _Content, attributes: Mapping[str, str], stamp: ObjectId
     ) -> bool:
         pairs = [{"name": name, "value": value} for name, value in attributes.items()]
         try:
             result = self._attributes.update_one(
-                {**place, "stamp": seen.stamp},  # None matches nothing, so the upsert inserts
+                {**key, "stamp": seen.stamp},  # None matches nothing, so the upsert inserts
                 {"$set": {"attributes": pairs, "stamp": stamp}},
                 upsert=seen.stamp is None,
             )
@@ -159,5 +159,5 @@ class MongoAttributes(AttributeStore):
         return result.matched_count == 1 or result.upserted_id is not None
 
 
-def _place(series: SeriesKey, generation: ObjectId | None, token: str) -> Document:
+def _key(series: SeriesKey, generation: ObjectId | None, token: str) -> Document:
     return {**where(series), "generation": generation, "token": token}

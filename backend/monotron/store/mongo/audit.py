@@ -15,23 +15,23 @@ from monotron.store.audit import (
     AuditSlice,
     Requirement,
     SeriesState,
-    check,
+    check_release,
     not_reached,
-    of_record,
-    of_series,
+    release_finding,
+    series_finding,
 )
 from monotron.store.mongo.audit_checks import (
     LedgerRead,
-    end,
+    check_end,
+    check_row,
+    head_contradiction,
     is_suspect,
-    look_at,
-    record_of,
+    parse_release,
     unsealed,
-    wrong_head,
 )
 from monotron.store.mongo.client import Document
 from monotron.store.mongo.ledger import where
-from monotron.store.mongo.scan import HEADS_IN_A_SLICE, KEY, ROWS_IN_A_SLICE, CollectionScan
+from monotron.store.mongo.scan import HEADS_PER_SLICE, KEY, ROWS_PER_SLICE, CollectionScan
 
 _IN_ORDER = [(field, ASCENDING) for field in ("account", "key", "generation", "value")]
 
@@ -39,63 +39,64 @@ _IN_ORDER = [(field, ASCENDING) for field in ("account", "key", "generation", "v
 class MongoAudit:
     """The checks of MongoDB. `monotron.store.audit` has the checks and texts of all stores."""
 
-    def __init__(self, slices: CollectionScan) -> None:
-        self._slices = slices
+    def __init__(self, scan: CollectionScan) -> None:
+        self._scan = scan
 
     def run(self) -> Iterator[AuditSlice]:
-        """Yield the slices of the whole database."""
-        for account in self._slices.accounts():
+        """Audit the whole database."""
+        for account in self._scan.accounts():
             yield from self._series(account)
-        yield from self._records()
-        yield from self._channels()
-
-    # Series
+        yield from self._releases()
+        yield from self._labels()
 
     def _series(self, account: Any) -> Iterator[AuditSlice]:
         after: dict[str, Any] = {}
         while True:
-            heads, seen_at = self._slices.find(
-                self._slices.heads,
+            heads, seen_at = self._scan.find(
+                self._scan.heads,
                 {"account": account, **({"key": after} if after else {})},
                 [("account", ASCENDING), ("key", ASCENDING)],
-                HEADS_IN_A_SLICE,
+                HEADS_PER_SLICE,
             )
             yield self._without_head(account, after, heads, seen_at)
             yield from self._ledgers(heads, seen_at)
-            if len(heads) < HEADS_IN_A_SLICE:
+            if len(heads) < HEADS_PER_SLICE:
                 return
             after = {"$gt": heads[-1]["key"]}
 
     def _without_head(
         self, account: Any, after: dict[str, Any], heads: Sequence[Document], now: Timestamp | None
     ) -> AuditSlice:
-        """Find entries and attributes between these heads. Heads are never removed."""
+        """Find entries and attributes of series without a head, between these heads.
+
+        Heads are never removed.
+        """
         between = {**after, "$nin": [head["key"] for head in heads]}
-        if len(heads) == HEADS_IN_A_SLICE:
+        if len(heads) == HEADS_PER_SLICE:
             between["$lte"] = heads[-1]["key"]
         findings = []
         for documents, content in (
-            (self._slices.entries, "entries"),
-            (self._slices.attributes, "attributes"),
+            (self._scan.entries, "entries"),
+            (self._scan.attributes, "attributes"),
         ):
             condition = {"account": account, "key": between}
-            rows, _ = self._slices.find(documents, condition, None, HEADS_IN_A_SLICE, now, KEY)
+            rows, _ = self._scan.find(documents, condition, None, HEADS_PER_SLICE, now, KEY)
             for key in dict.fromkeys(row["key"] for row in rows):
                 series = SeriesKey(account, key)
-                if not self._slices.read_heads([series])[0]:  # it may have been created since
-                    findings.append(of_series(account, key, f"has {content}, and no head"))
+                if not self._scan.read_heads([series]):  # the head may have been created since
+                    findings.append(series_finding(account, key, f"has {content}, and no head"))
         return AuditSlice(tuple(findings))
 
     def _ledgers(self, heads: Sequence[Document], now: Timestamp | None) -> Iterator[AuditSlice]:
         findings: list[str] = []
         waiting: list[LedgerRead] = []
-        seen = None
+        previous = None
         for head in heads:
             series = SeriesKey(head["account"], head["key"])
-            wrong = "has two heads" if series == seen else wrong_head(head)
-            seen = series
+            wrong = "has two heads" if series == previous else head_contradiction(head)
+            previous = series
             if wrong:
-                findings.append(of_series(*series, wrong))
+                findings.append(series_finding(*series, wrong))
             elif head["batch"]:
                 waiting.append(LedgerRead(head))
         yield AuditSlice(tuple(findings), series=sum(1 for head in heads if head.get("batch")))
@@ -107,96 +108,97 @@ class MongoAudit:
                 {**where(ledger.series), "generation": ledger.head["generation"], **more}
                 for ledger, more in zip(waiting, [further, *[{}] * len(waiting)], strict=False)
             ]
-            rows, _ = self._slices.find(
-                self._slices.entries,
+            rows, _ = self._scan.find(
+                self._scan.entries,
                 conditions[0] if len(conditions) == 1 else {"$or": conditions},
                 _IN_ORDER,
-                ROWS_IN_A_SLICE,
+                ROWS_PER_SLICE,
                 now,
             )
             at = {(*ledger.series, ledger.head["generation"]): ledger for ledger in waiting}
             for row in rows:
-                look_at(at[row["account"], row["key"], row["generation"]], row)
-            if len(rows) < ROWS_IN_A_SLICE:
+                check_row(at[row["account"], row["key"], row["generation"]], row)
+            if len(rows) < ROWS_PER_SLICE:
                 done, waiting = waiting, []
             else:
                 last = at[rows[-1]["account"], rows[-1]["key"], rows[-1]["generation"]]
                 position = waiting.index(last)
                 done, waiting = waiting[:position], waiting[position:]
             for ledger in done:
-                end(ledger)
+                check_end(ledger)
             read += done
             yield AuditSlice(entries=len(rows) + sum(map(unsealed, done)))
-        yield AuditSlice(tuple(self._confirmed([each for each in read if is_suspect(each)])))
+        yield AuditSlice(tuple(self._confirmed([ledger for ledger in read if is_suspect(ledger)])))
 
     def _confirmed(self, ledgers: Sequence[LedgerRead]) -> Iterator[str]:
-        """Yield findings that still hold: series may have been deleted or advanced since."""
-        now = self._slices.read_heads([ledger.series for ledger in ledgers])[0]
+        """Yield the findings that a second read confirms.
+
+        Series may have been deleted or advanced since the first read.
+        """
+        current = self._scan.read_heads([ledger.series for ledger in ledgers])
         for ledger in ledgers:
-            head = now.get(ledger.series)
+            head = current.get(ledger.series)
             if head is None or head["generation"] != ledger.head["generation"]:
                 continue
             yield from ledger.findings
             if ledger.above is not None and ledger.above > head["value"]:
                 what = f"is at {head['value']}, but its ledger has an entry for {ledger.above}"
-                yield of_series(*ledger.series, what)
+                yield series_finding(*ledger.series, what)
 
-    # Versions
-
-    def _records(self) -> Iterator[AuditSlice]:
+    def _releases(self) -> Iterator[AuditSlice]:
         order = ("account", "name", "sort_key")
         before: Any = None
-        for rows, seen_at in self._slices.pages(self._slices.releases, order):
+        for rows, seen_at in self._scan.pages(self._scan.releases, order):
             findings: list[str] = []
-            needs: list[Requirement] = []
+            requirements: list[Requirement] = []
             for row in rows:
-                record, wrong = record_of(row)
-                sort_key = tuple(row.get(each) for each in order)
+                record, wrong = parse_release(row)
+                sort_key = tuple(row.get(field) for field in order)
                 if sort_key == before:
-                    wrong.append(of_record(record, "is recorded twice"))
+                    wrong.append(release_finding(record, "is recorded twice"))
                 before = sort_key
-                more, need = check(record)
+                more, requirement = check_release(record)
                 findings += [*wrong, *more]
-                needs += [need] if need else []
-            findings += self._not_reached(needs, seen_at)
+                requirements += [requirement] if requirement else []
+            findings += self._not_reached(requirements, seen_at)
             yield AuditSlice(tuple(findings), releases=len(rows))
 
-    def _not_reached(self, needs: Sequence[Requirement], now: Timestamp | None) -> list[str]:
+    def _not_reached(self, requirements: Sequence[Requirement], now: Timestamp | None) -> list[str]:
         findings = []
-        heads, _ = self._slices.read_heads([need.series for need in needs], now)
-        for need in needs:
-            head = heads.get(need.series)
-            stand = None
+        heads = self._scan.read_heads([requirement.series for requirement in requirements], now)
+        for requirement in requirements:
+            head = heads.get(requirement.series)
+            state = None
             if head is not None:
-                if head["value"] >= need.number:
+                if head["value"] >= requirement.number:
                     continue
-                oldest, _ = self._slices.find(
-                    self._slices.entries,
-                    {**where(need.series), "generation": head["generation"]},
+                oldest, _ = self._scan.find(
+                    self._scan.entries,
+                    {**where(requirement.series), "generation": head["generation"]},
                     _IN_ORDER,
                     1,
                     now,
                 )
                 since = (oldest or [head])[0]["created_at"]
-                stand = SeriesState(int(head["value"]), bool(head["batch"]), since)
-            finding = not_reached(need, stand)
+                state = SeriesState(int(head["value"]), bool(head["batch"]), since)
+            finding = not_reached(requirement, state)
             findings += [finding] if finding else []
         return findings
 
-    def _channels(self) -> Iterator[AuditSlice]:
-        """Find tokens with two releases of one pre-release label, along the other index."""
+    def _labels(self) -> Iterator[AuditSlice]:
+        """Find tokens with two releases of one pre-release label, in the order of their index."""
         order = ("account", "name", "token", "label")
         before: Any = None
-        for rows, _ in self._slices.pages(
-            self._slices.releases, order, dict.fromkeys(order, 1) | {"_id": 0}
+        for rows, _ in self._scan.pages(
+            self._scan.releases, order, dict.fromkeys(order, 1) | {"_id": 0}
         ):
             findings = []
             for row in rows:
-                channel = tuple(row.get(each) for each in order)
-                if channel == before:
+                label = tuple(row.get(field) for field in order)
+                if label == before:
                     findings.append(
                         f"The token {row['token']!r} has two releases of {row['name']!r} in "
                         f"account {row['account']}, both with the label {row['label']!r}."
                     )
-                before = channel
+                before = label
             yield AuditSlice(tuple(findings))

@@ -1,4 +1,4 @@
-"""The checks of the documents of a MongoDB database. Each is compared with its neighbors."""
+"""The checks of single documents in an audit of MongoDB. No I/O."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from bson import Int64, ObjectId
 
 from monotron.model.series import SeriesKey
-from monotron.store.audit import ReleaseRow, hole, of_record, of_series
+from monotron.store.audit import ReleaseRow, gap, release_finding, series_finding
 from monotron.store.mongo.client import Document
 
 
@@ -31,7 +31,8 @@ class LedgerRead:
         return int(self.head["value"]) - len(self.head["batch"]) + 1
 
 
-def wrong_head(head: Document) -> str | None:
+def head_contradiction(head: Document) -> str | None:
+    """The contradiction within a head, or None."""
     value, batch, token = head.get("value"), head.get("batch"), head.get("token")
     if not isinstance(value, Int64) or value < 0:
         return f"is at {value!r} ({type(value).__name__}), which is not a 64-bit integer"
@@ -52,15 +53,15 @@ def wrong_head(head: Document) -> str | None:
     return None
 
 
-def look_at(ledger: LedgerRead, row: Document) -> None:
+def check_row(ledger: LedgerRead, row: Document) -> None:
     """Compare a row with the one before it, and with the head's batch."""
     before, ledger.last = ledger.last, row.get("value")
-    what = _wrong_row(ledger, row, before)
+    what = _row_contradiction(ledger, row, before)
     if what:
-        ledger.findings.append(of_series(*ledger.series, what))
+        ledger.findings.append(series_finding(*ledger.series, what))
 
 
-def _wrong_row(ledger: LedgerRead, row: Document, before: Any) -> str | None:
+def _row_contradiction(ledger: LedgerRead, row: Document, before: Any) -> str | None:
     value, token, head = row.get("value"), row.get("token"), ledger.head
     if not isinstance(value, Int64) or value < 1:
         return (
@@ -72,32 +73,39 @@ def _wrong_row(ledger: LedgerRead, row: Document, before: Any) -> str | None:
         ledger.above = value
         return None
     if value >= ledger.first:
-        given = head["batch"][value - ledger.first]
-        if given != token:
-            return f"has {given!r} for {value} in its batch, but {token!r} in its ledger"
+        batch_token = head["batch"][value - ledger.first]
+        if batch_token != token:
+            return f"has {batch_token!r} for {value} in its batch, but {token!r} in its ledger"
     if not isinstance(before, int):
-        return None  # the first one, or reported already
+        return None  # the first row, or a row that was reported already
     if value == before:
         return f"has two entries for {value}"
-    return _hole(ledger, before, value) if value > before + 1 and token is not None else None
+    return (
+        _unexplained_gap(ledger, before, value)
+        if value > before + 1 and token is not None
+        else None
+    )
 
 
-def _hole(ledger: LedgerRead, before: int, value: int) -> str | None:
-    """Report rows that are missing between two rows, unless the batch holds them unsealed."""
+def _unexplained_gap(ledger: LedgerRead, before: int, value: int) -> str | None:
+    """Report rows that are missing between two rows, unless the batch has them unsealed."""
     end = min(value, ledger.first)
     if end <= before + 1:
         return None
     if value > ledger.first and ledger.head["batch"][0] is None:
-        return None  # the raise that explains it is not sealed yet
-    return hole(before, end)
+        return None  # the advance that explains the gap is not sealed yet
+    return gap(before, end)
 
 
-def end(ledger: LedgerRead) -> None:
-    """Report rows missing between the last row and the batch, unless it starts with a raise."""
+def check_end(ledger: LedgerRead) -> None:
+    """Report rows missing between the last row and the batch.
+
+    An advance at the start of the batch explains the gap.
+    """
     last, first = ledger.last, ledger.first
-    sound = ledger.above is None and not ledger.findings
-    if sound and last is not None and last < first - 1 and ledger.head["batch"][0] is not None:
-        ledger.findings.append(of_series(*ledger.series, hole(last, first)))
+    is_sound = ledger.above is None and not ledger.findings
+    if is_sound and last is not None and last < first - 1 and ledger.head["batch"][0] is not None:
+        ledger.findings.append(series_finding(*ledger.series, gap(last, first)))
 
 
 def unsealed(ledger: LedgerRead) -> int:
@@ -107,10 +115,11 @@ def unsealed(ledger: LedgerRead) -> int:
 
 
 def is_suspect(ledger: LedgerRead) -> bool:
+    """Whether the ledger must be compared with its head again."""
     return bool(ledger.findings) or ledger.above is not None
 
 
-def record_of(row: Document) -> tuple[ReleaseRow, list[str]]:
+def parse_release(row: Document) -> tuple[ReleaseRow, list[str]]:
     """Return a row as a release, and the findings about its types."""
     token = row.get("token")
     record = ReleaseRow(
@@ -125,4 +134,6 @@ def record_of(row: Document) -> tuple[ReleaseRow, list[str]]:
         None if row.get("created_at") is None else int(row["created_at"]),
     )
     wrong = not isinstance(row.get("created_at"), Int64 | None)
-    return record, [of_record(record, "has a time that is not a 64-bit integer")] if wrong else []
+    return record, [
+        release_finding(record, "has a time that is not a 64-bit integer")
+    ] if wrong else []

@@ -15,7 +15,7 @@ from monotron.store.mongo.ledger import Sessions, collection
 
 
 class MongoAuthRecords(AuthRecords):
-    """The collection of authentication records.
+    """The collection `auth_records`.
 
     Bodies are stored as JSON text, so that no user text is a field name.
     """
@@ -29,23 +29,24 @@ class MongoAuthRecords(AuthRecords):
         self._rows.create_index([("kind", ASCENDING), ("name", ASCENDING)], unique=True)
         self._rows.create_index([("kind", ASCENDING), ("account", ASCENDING), ("name", ASCENDING)])
 
-    def add(self, kind: AuthRecordKind, row: AuthRecord) -> bool:
+    def add(self, kind: AuthRecordKind, record: AuthRecord) -> bool:
         def insert() -> bool:
             try:
-                self._rows.insert_one({"kind": kind, "name": row.name, **_content(row)})
+                self._rows.insert_one({"kind": kind, "name": record.name, **_content(record)})
             except DuplicateKeyError:
                 return False
             return True
 
         with in_doubt():
-            # After a lost response, the row of the earlier attempt is found.
-            return self._deadlines.start().persist(insert) or self.find(kind, row.name) == row
+            # After a lost response, the record of the earlier attempt exists.
+            added = self._deadlines.start().persist(insert)
+            return added or self.find(kind, record.name) == record
 
     def find(self, kind: AuthRecordKind, name: str) -> AuthRecord | None:
-        found = self._deadlines.start().persist(
+        document = self._deadlines.start().persist(
             lambda: self._current.find_one({"kind": kind, "name": name})
         )
-        return _row(found) if found else None
+        return _record(document) if document else None
 
     def page(
         self, kind: AuthRecordKind, account: int | None, after: str, limit: int
@@ -53,14 +54,14 @@ class MongoAuthRecords(AuthRecords):
         condition: Document = {"kind": kind, "name": {"$gt": after}}
         if account is not None:
             condition["account"] = account
-        found = self._deadlines.start().persist(
+        documents = self._deadlines.start().persist(
             lambda: list(self._rows.find(condition).sort("name", ASCENDING).limit(limit))
         )
-        return [_row(each) for each in found]
+        return [_record(document) for document in documents]
 
-    def replace(self, kind: AuthRecordKind, row: AuthRecord) -> bool:
-        condition = {"kind": kind, "name": row.name}
-        change = {"$set": _content(row)}
+    def replace(self, kind: AuthRecordKind, record: AuthRecord) -> bool:
+        condition = {"kind": kind, "name": record.name}
+        change = {"$set": _content(record)}
         with in_doubt():
             result = self._deadlines.start().persist(
                 lambda: self._rows.update_one(condition, change)
@@ -83,7 +84,7 @@ class MongoAuthRecords(AuthRecords):
 
 
 class MongoTokenUses(TokenUses):
-    """The uses of identity tokens: one document per token."""
+    """The collection `token_uses`: one document per identity token."""
 
     def __init__(
         self, database: "Database[Document]", sessions: Sessions, deadlines: Deadlines
@@ -115,13 +116,14 @@ class MongoTokenUses(TokenUses):
 
         if deadline.persist(push):
             return True
-        used = {"token": token, "operations": operation}
-        return deadline.persist(lambda: self._current.find_one(used)) is not None
+        this_use = {"token": token, "operations": operation}
+        return deadline.persist(lambda: self._current.find_one(this_use)) is not None
 
 
-def _content(row: AuthRecord) -> Document:
-    return {"account": Int64(row.account), "body": json.dumps(row.body)}
+def _content(record: AuthRecord) -> Document:
+    return {"account": Int64(record.account), "body": json.dumps(record.body)}
 
 
-def _row(found: Document) -> AuthRecord:
-    return AuthRecord(found["name"], int(found["account"]), json.loads(found["body"]))
+def _record(document: Document) -> AuthRecord:
+    body = json.loads(document["body"])
+    return AuthRecord(document["name"], int(document["account"]), body)

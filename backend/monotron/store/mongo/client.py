@@ -1,4 +1,4 @@
-"""The border to MongoDB's driver: connect, check the server, limit time, translate errors once."""
+"""The connection to MongoDB: connect, check the server, limit time, translate errors once."""
 
 import logging
 import re
@@ -31,29 +31,32 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """The functions of PyMongo that belong to no database. The simulator passes its own."""
+    """The functions of PyMongo that are not methods of a database. The simulator passes its own."""
 
     timeout: Callable[[float], AbstractContextManager[None]] = pymongo.timeout
-    """Limit the driver's calls within to a number of seconds."""
+    """Return a context that limits the driver's calls to a number of seconds."""
     update_many: Callable[..., UpdateMany] = UpdateMany
 
 
 PYMONGO = Driver()
 
-MIN_SERVER = (4, 4)
+MIN_SERVER_VERSION = (4, 4)
+"""Older servers can apply a retried write twice."""
 
 START_SECONDS = 15.0
 """How long MongoDB may take to respond when Monotron starts."""
 
 LOG_AFTER_SECONDS = 1.0
+"""How long a start waits for MongoDB before the first log line."""
+
 LOG_INTERVAL_SECONDS = 2.0
-"""When the first log line of a start that waits for MongoDB follows, and the next ones."""
+"""The time between two log lines of a start that waits for MongoDB."""
 
 CONNECT_SECONDS = 5.0
 """The connection timeout, unless the URL sets one.
 
-A connection that starts while the network is interrupted waits for the retransmission of its own
-first packet: without this limit up to 20 s, long after the network works again.
+A connection that starts while the network is interrupted waits until its first packet is
+retransmitted. Without this timeout, it can wait for 20 s after the network has recovered.
 """
 
 _UNAUTHORIZED = 13
@@ -70,7 +73,7 @@ class Deadline:
     ) -> None:
         self._runtime = runtime
         self._driver = driver
-        self._began = runtime.monotonic()
+        self._started_at = runtime.monotonic()
         self._seconds = seconds
         self._attempt_seconds = attempt_seconds
         self.slept = 0.0
@@ -78,7 +81,7 @@ class Deadline:
         self.id = ObjectId(runtime.new_id())
 
     def elapsed(self) -> float:
-        return self._runtime.monotonic() - self._began
+        return self._runtime.monotonic() - self._started_at
 
     def remaining(self) -> float:
         return max(0.0, self._seconds - self.elapsed())
@@ -89,7 +92,7 @@ class Deadline:
             raise _unavailable()
 
     def attempt(self) -> AbstractContextManager[None]:
-        """Limit the driver's calls within to a part of the remaining time."""
+        """Return a context that limits the driver's calls to a part of the remaining time."""
         return self._driver.timeout(max(0.05, min(self._attempt_seconds, self.remaining())))
 
     def persist(self, call: Callable[[], Result]) -> Result:
@@ -111,7 +114,7 @@ class Deadline:
         )
         if permanent or self.remaining() <= 0.05:
             log.error("MongoDB: %s", error)
-            raise translated(error) from error
+            raise translate_error(error) from error
         log.info("MongoDB operation failed (%s), retrying", type(error).__name__)
         self._runtime.sleep(self._runtime.uniform(0.01, 0.1))
 
@@ -137,18 +140,18 @@ class Deadlines:
         )
 
 
-def translated(error: PyMongoError) -> MonotronError:
+def translate_error(error: PyMongoError) -> MonotronError:
     """Translate the driver's error. Its text is omitted, because it may name hosts and users."""
     if isinstance(error, OperationFailure) and error.code == _OUT_OF_DISK_SPACE:
         return StorageFull(
-            "MongoDB has no disk space left. Free some space, then send the same request again."
+            "The disk of MongoDB is full. Free some space, then retry the same request."
         )
     return _unavailable()
 
 
 def _unavailable() -> StoreUnavailable:
     return StoreUnavailable(
-        "MongoDB did not respond in time, or has no primary. Send the same request again in a "
+        "MongoDB did not respond in time, or has no primary. Retry the same request in a "
         "moment. If it keeps failing, check the server's log for the cause."
     )
 
@@ -265,10 +268,10 @@ def _check(client: "MongoClient[Document]", name: str) -> bool:
     """Reject a server that could lose a value. Warn about a server without replication."""
     hello = client.admin.command("hello")
     version = tuple(client.server_info()["versionArray"][:2])
-    if version < MIN_SERVER:
+    if version < MIN_SERVER_VERSION:
         raise StartupError(
             f"MongoDB at {name} is too old: {'.'.join(map(str, version))}. Use "
-            f"{'.'.join(map(str, MIN_SERVER))} or newer, because older versions can apply a "
+            f"{'.'.join(map(str, MIN_SERVER_VERSION))} or newer. Older versions can apply a "
             "retried write twice."
         )
     if hello.get("msg") == "isdbgrid":
@@ -285,7 +288,9 @@ def _check(client: "MongoClient[Document]", name: str) -> bool:
     try:
         config = client.admin.command("replSetGetConfig")["config"]
     except OperationFailure:
-        log.warning("not authorized to read the replica set's configuration, so it is not checked")
+        log.warning(
+            "cannot check the replica set's configuration: not authorized to run replSetGetConfig"
+        )
         return True
     if not config.get("writeConcernMajorityJournalDefault", True):
         raise StartupError(

@@ -11,7 +11,7 @@ from bson import ObjectId
 from monotron.errors import in_doubt
 from monotron.model.series import INT64_MAX, SeriesKey
 from monotron.runtime import Runtime
-from monotron.store.fast_forward import MAX_NAMED_SERIES, FastForwarded, KnownLines, raised
+from monotron.store.fast_forward import MAX_NAMED_SERIES, FastForwarded, KnownLines, saturating_add
 from monotron.store.mongo.client import Deadline, Deadlines
 from monotron.store.mongo.heads import Head
 from monotron.store.mongo.ledger import Ledger
@@ -32,22 +32,22 @@ class MongoFastForward:
         amount: int,
         assigned_by: str,
     ) -> None:
-        """*by*: the credential that the ledger records."""
+        """*assigned_by* is the credential that the ledger records."""
         self._heads = heads
         self._ledger = ledger
         self._deadlines = deadlines
         self._runtime = runtime
         self._amount = amount
-        self._by = assigned_by
+        self._assigned_by = assigned_by
         self._raised = 0
         self._exhausted: list[SeriesKey] = []
 
-    def run(self, keys: Sequence[SeriesKey], products: KnownLines) -> FastForwarded:
-        """Raise these series, and the component series that *products* may need."""
-        components = set(products.series(self._values))
-        every = list(dict.fromkeys([*keys, *sorted(components)]))
-        for start in range(0, len(every), MAX_SERIES_PER_COMMAND):
-            self._raise(every[start : start + MAX_SERIES_PER_COMMAND], components)
+    def run(self, keys: Sequence[SeriesKey], lines: KnownLines) -> FastForwarded:
+        """Raise these series, and the component series that *lines* may need."""
+        components = set(lines.series(self._values))
+        all_keys = list(dict.fromkeys([*keys, *sorted(components)]))
+        for start in range(0, len(all_keys), MAX_SERIES_PER_COMMAND):
+            self._raise(all_keys[start : start + MAX_SERIES_PER_COMMAND], components)
         return FastForwarded(self._raised, tuple(self._exhausted[:MAX_NAMED_SERIES]))
 
     def _values(self, series: SeriesKey) -> list[int]:
@@ -58,29 +58,29 @@ class MongoFastForward:
 
     def _raise(self, keys: Sequence[SeriesKey], components: set[SeriesKey]) -> None:
         deadline = self._deadlines.start()
-        moves = []
+        updates = []
         for series, head in self._heads.read(keys, deadline).items():
-            more = self._amount + (series in components)
-            move = self._move(series, head, more, deadline)
-            if move.new.value == INT64_MAX:
+            amount = self._amount + (series in components)
+            update = self._update(series, head, amount, deadline)
+            if update.new.value == INT64_MAX:
                 self._exhausted.append(series)
             if head.value < INT64_MAX:
-                moves.append(move)
-        self._raised += len(moves)
-        if moves and not self._heads.replace_all(moves, deadline):
-            for move in moves:
-                more = self._amount + (move.series in components)
-                overtaken = self._heads.resolve(move, deadline)
-                while overtaken is not None:  # a server is running: raise its head
+                updates.append(update)
+        self._raised += len(updates)
+        if updates and not self._heads.replace_all(updates, deadline):
+            for update in updates:
+                amount = self._amount + (update.series in components)
+                current = self._heads.resolve(update, deadline)
+                while current is not None:  # a running server replaced it
                     with in_doubt():
-                        move = self._move(move.series, overtaken, more, deadline)
-                    overtaken = self._heads.replace(move, deadline)
+                        update = self._update(update.series, current, amount, deadline)
+                    current = self._heads.replace(update, deadline)
 
-    def _move(self, series: SeriesKey, head: Head, more: int, deadline: Deadline) -> HeadUpdate:
-        value = raised(head.value, more)
+    def _update(self, series: SeriesKey, head: Head, amount: int, deadline: Deadline) -> HeadUpdate:
+        value = saturating_add(head.value, amount)
         if head.is_active:
             self._ledger.seal(series, head, deadline)
-            new = head.successor([None], [self._by], value, self._runtime)
+            new = head.successor([None], [self._assigned_by], value, self._runtime)
             return HeadUpdate(series, head, new)
         # A deleted series keeps its generation, and so the attributes of tokens without a value.
         new = Head(

@@ -13,10 +13,10 @@ from monotron.model.series import SeriesKey
 from monotron.runtime import Runtime
 
 MAX_REMEMBERED = 65536
-"""The bound of the cache: heads and the tokens of their batches, counted together."""
+"""The maximum weight of the cache. A head has a weight of 4, and each of its tokens 1."""
 
 MAX_CARRIED = 512
-"""The bound of the tokens that a batch may carry over from earlier batches."""
+"""The maximum number of tokens that a batch carries over from earlier batches."""
 
 
 @dataclass(slots=True, eq=False)
@@ -74,7 +74,7 @@ class Head:
         """
         if self.all_sealed():
             return ()
-        # The end of the batch: heads before the first unsealed one are not carried any longer.
+        # Sealed heads before the first unsealed one need not be carried.
         pending = tuple(dropwhile(lambda head: head.sealed, (*self.carried, self)))
         failed = any(head.sealing is None or head.sealing.is_set() for head in pending)
         if failed or sum(head.fresh for head in pending) > MAX_CARRIED:
@@ -96,9 +96,9 @@ class Head:
     ) -> "Head":
         """Return the next head at *value*, with *tokens* and the *carried* ones in its batch.
 
-        *by* names the credential that assigned the value of each token.
+        *assigned_by* contains the credential that assigned the value of each token.
         """
-        first = len(self.batch) - sum(each.fresh for each in carried)
+        first = len(self.batch) - sum(head.fresh for head in carried)
         return Head(
             generation=self.generation or ObjectId(runtime.new_id()),
             value=value,
@@ -119,8 +119,8 @@ EndedGeneration: TypeAlias = tuple[SeriesKey, ObjectId]
 class HeadCache:
     """The heads that this process wrote last, up to a bound. Correctness does not depend on it."""
 
-    def __init__(self, most: int = MAX_REMEMBERED) -> None:
-        self._most = most
+    def __init__(self, max_weight: int = MAX_REMEMBERED) -> None:
+        self._max_weight = max_weight
         self._weight = 0
         self._heads: OrderedDict[SeriesKey, Head] = OrderedDict()
         self._lock = threading.Lock()
@@ -131,15 +131,15 @@ class HeadCache:
 
     def put(self, series: SeriesKey, head: Head) -> None:
         with self._lock:
-            before = self._heads.pop(series, None)
-            self._weight += _weight(head) - (_weight(before) if before else 0)
+            previous = self._heads.pop(series, None)
+            self._weight += _weight(head) - (_weight(previous) if previous else 0)
             self._heads[series] = head
-            while self._weight > self._most:
+            while self._weight > self._max_weight:
                 _, oldest = self._heads.popitem(last=False)
                 self._weight -= _weight(oldest)
 
     def forget(self, series: SeriesKey, head: Head) -> bool:
-        """Remove *head*. Return false if the cache holds another head, or none."""
+        """Remove *head*. Return false if the cache does not contain this head."""
         with self._lock:
             if self._heads.get(series) is not head:
                 return False

@@ -37,7 +37,7 @@ _BY_TOKEN: Index = [*_OF_GENERATION, ("token", ASCENDING), ("value", DESCENDING)
 
 
 class Sessions:
-    """Sessions of a client; None if the server is not replicated."""
+    """Starts sessions of a client. A session is None if the server is not replicated."""
 
     def __init__(self, database: "Database[Document]", *, replicated: bool) -> None:
         self._client = database.client
@@ -83,9 +83,11 @@ class Ledger:
         """
         for _, head in heads:
             if head.sealing is not None:
-                head.sealing.wait(deadline.remaining())  # and with it those that it carries
-        unsealed = [each for each in heads if each[1].is_active and not each[1].all_sealed()]
-        # Other servers have sealed most of their heads, except the most recent ones.
+                head.sealing.wait(deadline.remaining())  # also seals the heads that it carries
+        unsealed = [
+            (series, head) for series, head in heads if head.is_active and not head.all_sealed()
+        ]
+        # Other servers have sealed nearly all of their heads, except the most recent ones.
         recent_since = self._now() - RECENT_MS
         recent: list[Sealable] = []
         older: list[Sealable] = []
@@ -115,9 +117,9 @@ class Ledger:
         wrong: dict[SeriesKey, MonotronError] = {}
         for series, head in heads:
             batch = [((series, value), token) for value, token in enumerate(head.batch, head.first)]
-            if any(tokens.get(place, token) != token for place, token in batch):
+            if any(tokens.get(position, token) != token for position, token in batch):
                 wrong[series] = _contradiction(series, head)
-            elif any(place not in tokens for place, _ in batch):
+            elif any(position not in tokens for position, _ in batch):
                 missing.append((series, head))
         return missing, wrong
 
@@ -137,7 +139,7 @@ class Ledger:
 
         Existing rows are unchanged. Return the heads that had any.
         """
-        rows = [(each, row) for each in heads for row in _rows(*each, first(each[1]))]
+        rows = [(item, row) for item in heads for row in _rows(*item, first(item[1]))]
         existing: dict[Sealable, None] = {}
         with self._sessions.start() as session:
             try:
@@ -145,8 +147,8 @@ class Ledger:
             except BulkWriteError as error:
                 if not only_duplicates(error):
                     raise
-                places = (each["index"] for each in error.details["writeErrors"])
-                existing = dict.fromkeys(rows[place][0] for place in places)
+                positions = (item["index"] for item in error.details["writeErrors"])
+                existing = dict.fromkeys(rows[position][0] for position in positions)
             for _, head in heads:
                 head.seen_at(operation_time(session))
         return list(existing)
@@ -162,8 +164,8 @@ class Ledger:
                 type(error).__name__,
             )
             return
-        for each in heads:
-            each[1].sealed = each not in existing  # the next batch compares existing rows
+        for series, head in heads:
+            head.sealed = (series, head) not in existing  # the next batch compares existing rows
 
     def last_values(
         self,
@@ -173,21 +175,21 @@ class Ledger:
     ) -> dict[SeriesKey, dict[str, int]]:
         """Return the last value of each token with `Reuse.ANY`, from the batch and the ledger.
 
-        A missing token is a result, too, so the lookup must not be older than the heads: on a new
-        primary it waits until everything before them is committed there. Earlier batches are
+        The absence of a token affects the result, so the read must not be older than the heads. On
+        a new primary, it waits until everything before them is committed there. Earlier batches are
         sealed. The batch itself may be sealed concurrently.
         """
-        asked: dict[SeriesKey, set[str]] = {}
+        requested: dict[SeriesKey, set[str]] = {}
         for series, token, reuse, *_ in requests:
             if reuse is Reuse.ANY and heads[series].is_active:
-                asked.setdefault(series, set()).add(token)
+                requested.setdefault(series, set()).add(token)
         known = self._last_values_of_rows(
             # A batch that starts with 1 contains all entries of its generation.
-            {series: tokens for series, tokens in asked.items() if heads[series].first > 1},
+            {series: tokens for series, tokens in requested.items() if heads[series].first > 1},
             heads,
             deadline,
         )
-        for series in asked:
+        for series in requested:
             batch = enumerate(heads[series].batch, heads[series].first)
             known.setdefault(series, {}).update(
                 (token, value) for value, token in batch if token is not None
@@ -196,34 +198,34 @@ class Ledger:
 
     def _last_values_of_rows(
         self,
-        asked: Mapping[SeriesKey, Collection[str]],
+        requested: Mapping[SeriesKey, Collection[str]],
         heads: Mapping[SeriesKey, Head],
         deadline: Deadline,
     ) -> dict[SeriesKey, dict[str, int]]:
         known: dict[SeriesKey, dict[str, int]] = {}
-        if not asked:
+        if not requested:
             return known
-        most = 4 * sum(map(len, asked.values())) + 64
+        max_rows = 4 * sum(map(len, requested.values())) + 64
         conditions = [
             {
                 **where(series),
                 "generation": heads[series].generation,
                 "token": {"$in": list(tokens)},
             }
-            for series, tokens in asked.items()
+            for series, tokens in requested.items()
         ]
         rows = self._find(
             _any(conditions),
-            [heads[series] for series in asked],
+            [heads[series] for series in requested],
             deadline,
-            limit=most,
+            limit=max_rows,
             index=_BY_TOKEN,
         )
         for row in rows:
             values = known.setdefault(SeriesKey(int(row["account"]), row["key"]), {})
             values[row["token"]] = max(int(row["value"]), values.get(row["token"], 0))
-        if len(rows) == most:  # if a token has many values, these may not include the last one
-            for series, tokens in asked.items():
+        if len(rows) == max_rows:  # if a token has many values, these may not include the last one
+            for series, tokens in requested.items():
                 for token in tokens:
                     last = self.last_row(series, heads[series], token, deadline)
                     if last is not None:
@@ -233,6 +235,7 @@ class Ledger:
     def last_row(
         self, series: SeriesKey, head: Head, token: str | None, deadline: Deadline
     ) -> Document | None:
+        """Return the row with the highest value of the token in the head's generation, or None."""
         rows = self.rows(series, head, {"token": token}, deadline, limit=1, newest=True)
         return rows[0] if rows else None
 
@@ -321,7 +324,7 @@ def collection(
 def only_duplicates(error: BulkWriteError) -> bool:
     """Return whether all errors are duplicate keys."""
     details = error.details or {}
-    codes = {each.get("code") for each in details.get("writeErrors", ())}
+    codes = {item.get("code") for item in details.get("writeErrors", ())}
     return codes == {_DUPLICATE_KEY} and not details.get("writeConcernErrors")
 
 

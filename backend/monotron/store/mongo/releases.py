@@ -65,16 +65,16 @@ class MongoReleases(ReleaseStore):
         return self._first(name, condition)
 
     def all_of_token(self, name: VersionName, token: str) -> list[Release]:
-        rows = self._not_stale({**_of(name), "token": token})
-        found = [_release(name, row) for row in rows]
-        return sorted(found, key=lambda release: sort_key(release.version), reverse=True)
+        rows = self._linearizable({**_of(name), "token": token})
+        releases = [_release(name, row) for row in rows]
+        return sorted(releases, key=lambda release: sort_key(release.version), reverse=True)
 
     def at(self, name: VersionName, version: Version) -> Release | None:
         condition = {**_of(name), "sort_key": sort_key(version)}
         row = self._deadlines.start().persist(lambda: self._current.find_one(condition))
         return _release(name, row) if row else None
 
-    def newest(
+    def highest(
         self, name: VersionName, key_range: tuple[str, str], *, final: bool | None
     ) -> Release | None:
         first, end = key_range
@@ -86,7 +86,7 @@ class MongoReleases(ReleaseStore):
     def adopted(self, name: VersionName, key_range: tuple[str, str]) -> bool:
         first, end = key_range
         condition = {"token": None, "sort_key": {"$gte": first, "$lt": end}}
-        return bool(self._not_stale({**_of(name), **condition}, limit=1))
+        return bool(self._linearizable({**_of(name), **condition}, limit=1))
 
     def page(self, name: VersionName, below: str, limit: int) -> list[Release]:
         condition = {**_of(name), "sort_key": {"$lt": below}}
@@ -95,7 +95,7 @@ class MongoReleases(ReleaseStore):
         )
         return [_release(name, row) for row in rows]
 
-    def _not_stale(self, condition: Document, limit: int = 0) -> list[Document]:
+    def _linearizable(self, condition: Document, limit: int = 0) -> list[Document]:
         def call() -> list[Document]:
             with self._sessions.start() as session:
                 self._current.find_one(condition, session=session)

@@ -1,4 +1,4 @@
-"""Read a whole MongoDB database in slices. Each slice is committed and has few documents."""
+"""Reads a whole MongoDB database in slices. A slice is one committed read of a few documents."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
@@ -14,13 +14,13 @@ from monotron.store.fast_forward import KnownLines
 from monotron.store.mongo.client import Deadlines, Document
 from monotron.store.mongo.ledger import Sessions, collection, operation_time, where
 
-HEADS_IN_A_SLICE = 100
-ROWS_IN_A_SLICE = 1000
+HEADS_PER_SLICE = 100
+ROWS_PER_SLICE = 1000
 
 KEY = {"_id": 0, "account": 1, "key": 1}
 """The projection to the fields that identify a series."""
 
-Place: TypeAlias = "Collection[Document]"
+Documents: TypeAlias = "Collection[Document]"
 
 
 class CollectionScan:
@@ -38,46 +38,51 @@ class CollectionScan:
 
     def accounts(self) -> list[Any]:
         """Return all accounts that have documents, in order."""
-        places = (self.heads, self.entries, self.attributes)
-        return sorted({each for place in places for each in self._distinct(place)}, key=str)
+        collections = (self.heads, self.entries, self.attributes)
+        return sorted(
+            {account for documents in collections for account in self._distinct(documents)}, key=str
+        )
 
-    def _distinct(self, place: Place) -> list[Any]:
-        return self._deadlines.start().persist(lambda: place.distinct("account"))
+    def _distinct(self, documents: Documents) -> list[Any]:
+        return self._deadlines.start().persist(lambda: documents.distinct("account"))
 
-    def products(self) -> tuple[KnownLines, list[SeriesKey]]:
+    def lines_and_series(self) -> tuple[KnownLines, list[SeriesKey]]:
         """Return the names that have versions, and the keys of all series."""
-        products = KnownLines()
+        lines = KnownLines()
         for rows, _ in self.pages(self.releases, ("account", "name", "sort_key")):
             for row in rows:
                 version = Version.parse(row["version"])
-                products.add_release(row["account"], row["name"], version.major, version.minor)
+                lines.add_release(row["account"], row["name"], version.major, version.minor)
         keys = []
         for rows, _ in self.pages(self.heads, ("account", "key"), KEY):
             keys += [SeriesKey(int(row["account"]), row["key"]) for row in rows]
         for series in keys:
-            products.add_series(*series)
-        return products, keys
+            lines.add_series(*series)
+        return lines, keys
 
     def pages(
-        self, place: Place, order: Sequence[str], fields: Document | None = None
+        self, documents: Documents, order: Sequence[str], fields: Document | None = None
     ) -> Iterator[tuple[list[Document], Timestamp | None]]:
-        """Yield all documents in the order of an index. Equal ones are in one page."""
+        """Yield all documents in the order of an index, with the time of each read.
+
+        Documents with equal values of *order* are in the same page.
+        """
         after: list[Any] = []
         while True:
-            beyond = [
+            conditions = [
                 dict(zip(order, after[:depth], strict=False))
-                | {order[depth]: _beyond(after[depth])}
+                | {order[depth]: _sorts_after(after[depth])}
                 for depth in reversed(range(len(after)))
             ]
-            condition: Document = {"$or": beyond} if beyond else {}
-            in_order = [(each, ASCENDING) for each in order]
-            rows, seen_at = self.find(place, condition, in_order, ROWS_IN_A_SLICE, None, fields)
-            if len(rows) == ROWS_IN_A_SLICE:
-                last = [rows[-1][each] for each in order]
+            condition: Document = {"$or": conditions} if conditions else {}
+            in_order = [(field, ASCENDING) for field in order]
+            rows, seen_at = self.find(documents, condition, in_order, ROWS_PER_SLICE, None, fields)
+            if len(rows) == ROWS_PER_SLICE:
+                last = [rows[-1][field] for field in order]
                 # Documents with equal values stay together, so that duplicates are adjacent.
-                while len(rows) > 1 and [rows[-1][each] for each in order] == last:
+                while len(rows) > 1 and [rows[-1][field] for field in order] == last:
                     rows.pop()
-                after = [rows[-1][each] for each in order]
+                after = [rows[-1][field] for field in order]
                 yield rows, seen_at
             else:
                 yield rows, seen_at
@@ -85,18 +90,19 @@ class CollectionScan:
 
     def read_heads(
         self, keys: Sequence[SeriesKey], now: Timestamp | None = None
-    ) -> tuple[dict[SeriesKey, Document], Timestamp | None]:
-        found: dict[SeriesKey, Document] = {}
-        wanted = list(dict.fromkeys(keys))
-        for start in range(0, len(wanted), HEADS_IN_A_SLICE):
-            conditions = [where(series) for series in wanted[start : start + HEADS_IN_A_SLICE]]
+    ) -> dict[SeriesKey, Document]:
+        """Return the heads of these series, not older than *now*."""
+        heads: dict[SeriesKey, Document] = {}
+        requested = list(dict.fromkeys(keys))
+        for start in range(0, len(requested), HEADS_PER_SLICE):
+            conditions = [where(series) for series in requested[start : start + HEADS_PER_SLICE]]
             rows, _ = self.find(self.heads, {"$or": conditions}, None, 0, now)
-            found |= {SeriesKey(row["account"], row["key"]): row for row in rows}
-        return found, now
+            heads |= {SeriesKey(row["account"], row["key"]): row for row in rows}
+        return heads
 
     def find(
         self,
-        place: Place,
+        documents: Documents,
         condition: Document,
         order: list[tuple[str, int]] | None,
         limit: int,
@@ -107,7 +113,7 @@ class CollectionScan:
 
         def call() -> tuple[list[Document], Timestamp | None]:
             with self._sessions.start(now) as session:
-                cursor = place.find(condition, fields, limit=limit, session=session)
+                cursor = documents.find(condition, fields, limit=limit, session=session)
                 if order is not None:
                     cursor = cursor.sort(order)
                 return list(cursor), operation_time(session)
@@ -115,6 +121,6 @@ class CollectionScan:
         return self._deadlines.start().persist(call)
 
 
-def _beyond(value: Any) -> Document:
-    """Match what sorts after *value*. Null sorts first and cannot be compared."""
+def _sorts_after(value: Any) -> Document:
+    """Match values that sort after *value*. Null sorts first, and `$gt` does not compare it."""
     return {"$ne": None} if value is None else {"$gt": value}

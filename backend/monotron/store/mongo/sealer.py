@@ -21,10 +21,10 @@ GATHER_SECONDS = 0.03
 """How long heads wait to be sealed together, so that one insert serves many batches."""
 
 SWEEP_AFTER_SECONDS = 60.0
-"""How long the entries of a deleted generation stay: longer than any call that may read them."""
+"""How long the entries of a deleted generation are kept. No call that reads them takes longer."""
 
-MAX_TOKENS = 1000
-"""How many tokens one insert seals."""
+MAX_TOKENS_PER_INSERT = 1000
+"""The number of tokens after which no further heads join an insert."""
 
 Item: TypeAlias = Sealable | EndedGeneration | None
 
@@ -39,12 +39,12 @@ class Sealer:
         deadlines: Deadlines,
         runtime: Runtime,
     ) -> None:
-        """*swept*: the collections that hold documents of generations."""
+        """*swept* are the collections that contain documents of generations."""
         self._ledger = ledger
         self._swept = swept
         self._deadlines = deadlines
         self._runtime = runtime
-        self._work: queue.SimpleQueue[Item] = runtime.queue()
+        self._queue: queue.SimpleQueue[Item] = runtime.queue()
         self._ended: list[tuple[float, int, EndedGeneration]] = []
         self._closing = runtime.event()
         self._thread = runtime.spawn(self._run, "sealer")
@@ -52,16 +52,19 @@ class Sealer:
     def seal_soon(self, series: SeriesKey, head: Head) -> None:
         """Queue the head. Its `sealing` is set after it was sealed, or sealing failed."""
         head.sealing = self._runtime.event()
-        self._work.put((series, head))
+        self._queue.put((series, head))
 
     def sweep_later(self, series: SeriesKey, generation: ObjectId) -> None:
         """Remove the documents of a generation after `SWEEP_AFTER_SECONDS`."""
-        self._work.put((series, generation))
+        self._queue.put((series, generation))
 
     def close(self) -> None:
-        """Seal what is queued, and end the thread. Generations that are not swept stay unread."""
+        """Seal the queued heads, and end the thread.
+
+        Deleted generations that were not swept remain in the database. They are never read.
+        """
         self._closing.set()
-        self._work.put(None)
+        self._queue.put(None)
         self._thread.join()
 
     def _run(self) -> None:
@@ -94,12 +97,12 @@ class Sealer:
                 documents.delete_many({**where(series), "generation": generation})
 
     def _collect(self) -> tuple[list[Sealable], bool]:
-        """Wait for work, then add what arrives within a moment. Return false at the end."""
+        """Wait for heads and ended generations. Return the heads, and false when closed."""
         heads: list[Sealable] = []
         now = self._runtime.monotonic
         timeout = max(0.0, self._ended[0][0] - now()) if self._ended else None
         try:
-            item = self._work.get(timeout=timeout)
+            item = self._queue.get(timeout=timeout)
             while True:
                 if item is None:
                     return heads, False
@@ -111,9 +114,9 @@ class Sealer:
                 else:
                     due = now() + SWEEP_AFTER_SECONDS
                     heapq.heappush(self._ended, (due, id(subject), (series, subject)))
-                if sum(head.fresh for _, head in heads) >= MAX_TOKENS:
+                if sum(head.fresh for _, head in heads) >= MAX_TOKENS_PER_INSERT:
                     break
-                item = self._work.get_nowait()
+                item = self._queue.get_nowait()
         except queue.Empty:
             pass
         return heads, True

@@ -79,29 +79,29 @@ class HeadCollection:
         if pause:
             self._runtime.sleep(pause)  # a server that lost must read first
             deadline.slept += pause
-        contention = self._runtime.monotonic() < self._contention_until
+        is_contended = self._runtime.monotonic() < self._contention_until
         known = {
             series: head
             for series, head in remembered.items()
-            if head and not head.pause and not contention
+            if head and not head.pause and not is_contended
         }
         unsure = {series: head for series, head in remembered.items() if series not in known}
-        return known | self._read_again(unsure, deadline) if unsure else known
+        return known | self._refresh(unsure, deadline) if unsure else known
 
-    def _read_again(
+    def _refresh(
         self, remembered: Mapping[SeriesKey, Head | None], deadline: Deadline
     ) -> dict[SeriesKey, Head]:
         """Read the heads. Return the cached object of each head that has not changed."""
-        times = [ours.time for ours in remembered.values() if ours and ours.time]
+        times = [cached.time for cached in remembered.values() if cached and cached.time]
         heads = self.read(list(remembered), deadline, max(times, default=None))
-        for series, ours in remembered.items():
-            if ours is None:
+        for series, cached in remembered.items():
+            if cached is None:
                 continue
-            if ours.stamp == heads[series].stamp:
-                ours.seen_at(heads[series].time)
-                ours.pause = 0.0  # the other server had its turn
-                heads[series] = ours
-            elif self._remembered.forget(series, ours):
+            if cached.stamp == heads[series].stamp:
+                cached.seen_at(heads[series].time)
+                cached.pause = 0.0  # the other server had its turn
+                heads[series] = cached
+            elif self._remembered.forget(series, cached):
                 self._note_contention()
         return heads
 
@@ -109,8 +109,8 @@ class HeadCollection:
         self._contention_until = self._runtime.monotonic() + CONTENTION_WINDOW_SECONDS
 
     def _written_elsewhere(self, series: SeriesKey, head: Head) -> bool:
-        ours = self._remembered.get(series)
-        return ours is None or ours.stamp != head.stamp
+        cached = self._remembered.get(series)
+        return cached is None or cached.stamp != head.stamp
 
     def read(
         self, keys: Sequence[SeriesKey], deadline: Deadline, after: Timestamp | None = None
@@ -122,8 +122,8 @@ class HeadCollection:
             with self._sessions.start(after) as session:
                 documents = list(self._series.find(condition, session=session))
                 seen_at = operation_time(session)
-            found = {SeriesKey(int(row["account"]), row["key"]): row for row in documents}
-            return {series: _head(found.get(series), seen_at) for series in keys}
+            by_series = {SeriesKey(int(row["account"]), row["key"]): row for row in documents}
+            return {series: _head(by_series.get(series), seen_at) for series in keys}
 
         return deadline.persist(call)
 
@@ -252,7 +252,7 @@ class HeadCollection:
                 return head
             if head.awaited not in (None, deadline.id):
                 self._note_contention()
-                # An update that must read first takes several times as long as ours.
+                # An update that must read first takes several times as long as this one.
                 update.new.pause = min(0.25, max(0.02, 4 * (deadline.elapsed() - deadline.slept)))
             try:
                 if self._compare_and_set([update], deadline, heed_marks=False):

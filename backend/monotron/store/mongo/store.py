@@ -7,8 +7,8 @@ replica set and on a sharded cluster alike. docs/how-it-works.md explains every 
   replaced only by a compare-and-set on all fields that distinguish it from any other head.
 - To *seal* a head is to write its batch to the ledger, `entries`. A head is sealed before it is
   replaced.
-- A *stamp* identifies one attempt to replace a head, so that an attempt can be found again after
-  its response was lost.
+- A *stamp* identifies one attempt to replace a head. After a lost response, it shows whether the
+  attempt was applied.
 
 User text is always a value, never a field name or part of an expression.
 """
@@ -80,7 +80,7 @@ class MongoStore(Store):
     heads_type: ClassVar[type[HeadCollection]] = HeadCollection
     sealer_type: ClassVar[type[Sealer]] = Sealer
     rule: ClassVar[Callable[..., Any]] = staticmethod(allocate)
-    """The rule that numbers a batch. Tests replace these four parts in subclasses."""
+    """The counting rule. Tests replace these four attributes in subclasses."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class MongoStore(Store):
         attempt_seconds: float = ATTEMPT_SECONDS,
         max_remembered: int = MAX_REMEMBERED,
     ) -> None:
-        """*replicated*: false for a server without a replica set, which has no cluster time."""
+        """*replicated* is false for a server without a replica set, which has no cluster time."""
         self._client = database.client
         self._runtime = runtime
         self._deadlines = deadlines = Deadlines(
@@ -113,7 +113,7 @@ class MongoStore(Store):
         self.attributes: MongoAttributes = MongoAttributes(
             database, sessions, self._heads, deadlines, runtime
         )
-        self._slices = CollectionScan(database, sessions, deadlines)
+        self._scan = CollectionScan(database, sessions, deadlines)
 
     @classmethod
     def open(cls, url: str, *, runtime: Runtime) -> "MongoStore":
@@ -145,160 +145,170 @@ class MongoStore(Store):
         for index, request in enumerate(requests):
             indexes.setdefault(request.series, []).append(index)
         heads = self._heads.cached_or_read(indexes, deadline)
-        steps = [
-            _Step(series, heads[series], [requests[index] for index in indexes[series]])
+        groups = [
+            _RequestGroup(series, heads[series], [requests[index] for index in indexes[series]])
             for series in indexes
         ]
-        self._advance(steps, deadline)
-        answers: list[Allocation | MonotronError | None] = [None] * len(requests)
-        for step in steps:
-            for index, answer in zip(indexes[step.series], step.answers, strict=True):
-                answers[index] = answer
-        return cast(list[Allocation | MonotronError], answers)
+        self._allocate(groups, deadline)
+        results: list[Allocation | MonotronError | None] = [None] * len(requests)
+        for group in groups:
+            for index, result in zip(indexes[group.series], group.results, strict=True):
+                results[index] = result
+        return cast(list[Allocation | MonotronError], results)
 
-    def _advance(
-        self, steps: Sequence["_Step"], deadline: Deadline, *, again: bool = False
+    def _allocate(
+        self, groups: Sequence["_RequestGroup"], deadline: Deadline, *, is_retry: bool = False
     ) -> None:
-        heads = {step.series: step.head for step in steps}
-        requests = [request for step in steps for request in step.requests]
+        heads = {group.series: group.head for group in groups}
+        requests = [request for group in groups for request in group.requests]
         known = self._ledger.last_values(heads, requests, deadline)
-        self._prepare(steps, known, deadline)
-        self._apply(steps, deadline, again=again)
+        self._prepare(groups, known, deadline)
+        self._apply(groups, deadline, is_retry=is_retry)
 
     def _prepare(
         self,
-        steps: Sequence["_Step"],
+        groups: Sequence["_RequestGroup"],
         known: Mapping[SeriesKey, Mapping[str, int]],
         deadline: Deadline,
     ) -> None:
-        """Number the requests of each series, and seal the heads that must be sealed first."""
-        updating: list[tuple[_Step, list[AllocationRequest], tuple[Head, ...] | None]] = []
-        for step in steps:
-            head = step.head
-            tokens = known.get(step.series, {})
-            step.answers, given = self.rule(head.value, head.token, tokens, step.requests)
-            if given:
+        """Decide the requests of each series, and seal the heads that must be sealed first."""
+        updating: list[tuple[_RequestGroup, list[AllocationRequest], tuple[Head, ...] | None]] = []
+        for group in groups:
+            head = group.head
+            tokens = known.get(group.series, {})
+            group.results, accepted = self.rule(head.value, head.token, tokens, group.requests)
+            if accepted:
                 # Called once: the sealer runs concurrently, so a second result could differ.
-                updating.append((step, given, head.unsealed()))
-        self._seal([step for step, _, carried in updating if carried is None], deadline)
-        for step, given, carried in updating:
-            if not step.failed:
-                head = step.head
-                value = head.value + len(given)
-                new = head.successor(*_tokens(given), value, self._runtime, carried or ())
-                step.update = HeadUpdate(step.series, head, new)
+                updating.append((group, accepted, head.unsealed()))
+        self._seal([group for group, _, carried in updating if carried is None], deadline)
+        for group, accepted, carried in updating:
+            if not group.failed:
+                head = group.head
+                value = head.value + len(accepted)
+                new = head.successor(*_tokens(accepted), value, self._runtime, carried or ())
+                group.update = HeadUpdate(group.series, head, new)
 
-    def _seal(self, steps: Sequence["_Step"], deadline: Deadline) -> None:
+    def _seal(self, groups: Sequence["_RequestGroup"], deadline: Deadline) -> None:
         try:
-            wrong = self._ledger.seal_all([(step.series, step.head) for step in steps], deadline)
+            wrong = self._ledger.seal_all(
+                [(group.series, group.head) for group in groups], deadline
+            )
         except MonotronError as error:
-            wrong = dict.fromkeys((step.series for step in steps), error)
-        for step in steps:
-            if step.series in wrong:
-                step.fail(wrong[step.series])
+            wrong = dict.fromkeys((group.series for group in groups), error)
+        for group in groups:
+            if group.series in wrong:
+                group.fail(wrong[group.series])
 
-    def _apply(self, steps: Sequence["_Step"], deadline: Deadline, *, again: bool) -> None:
+    def _apply(
+        self, groups: Sequence["_RequestGroup"], deadline: Deadline, *, is_retry: bool
+    ) -> None:
         """Apply all updates, and confirm the results of series that only have repeats."""
-        updates = {step.series: step.update for step in steps if step.update is not None}
-        updating = [step for step in steps if step.series in updates]
-        repeating = [step for step in steps if step.update is None and not step.failed]
+        updates = {group.series: group.update for group in groups if group.update is not None}
+        updating = [group for group in groups if group.series in updates]
+        repeating = [group for group in groups if group.update is None and not group.failed]
         try:
             done = not updates or self._heads.replace_all(list(updates.values()), deadline)
         except MonotronError as error:
             done = True
-            for step in updating:
-                step.fail(error)
+            for group in updating:
+                group.fail(error)
         if not done:
-            self._resolve_all(updating, updates, deadline, again=again)
+            self._resolve_all(updating, updates, deadline, is_retry=is_retry)
         if repeating:
             self._confirm(repeating, deadline)
 
     def _resolve_all(
         self,
-        steps: Sequence["_Step"],
+        groups: Sequence["_RequestGroup"],
         updates: Mapping[SeriesKey, HeadUpdate],
         deadline: Deadline,
         *,
-        again: bool,
+        is_retry: bool,
     ) -> None:
         """Resolve each update. Usually most were applied, and one read finds them."""
-        replaced: list[_Step] = []
+        replaced: list[_RequestGroup] = []
         try:
-            if len(steps) > 1:
+            if len(groups) > 1:
                 heads = self._heads.read_after(list(updates.values()), deadline)
                 stamps = {series: head.stamp for series, head in heads.items()}
-                steps = [s for s in steps if stamps[s.series] != updates[s.series].new.stamp]
-                if not again:
+                groups = [
+                    group
+                    for group in groups
+                    if stamps[group.series] != updates[group.series].new.stamp
+                ]
+                if not is_retry:
                     replaced = [
-                        s for s in steps if stamps[s.series] != updates[s.series].seen.stamp
+                        group
+                        for group in groups
+                        if stamps[group.series] != updates[group.series].seen.stamp
                     ]
                 if replaced:
                     self._retry_lost(replaced, updates, heads, deadline)
         except MonotronError as error:
-            for step in steps:
-                step.fail(error)
+            for group in groups:
+                group.fail(error)
             return
-        for step in steps:
-            if step not in replaced:
-                with step.failing_alone():
-                    self._resolve(step, updates[step.series], deadline)
+        for group in groups:
+            if group not in replaced:
+                with group.failing_alone():
+                    self._resolve(group, updates[group.series], deadline)
 
     def _retry_lost(
         self,
-        steps: Sequence["_Step"],
+        groups: Sequence["_RequestGroup"],
         updates: Mapping[SeriesKey, HeadUpdate],
         heads: Mapping[SeriesKey, Head],
         deadline: Deadline,
     ) -> None:
         """Resolve updates whose heads were replaced. Retry those that were lost."""
-        undecided = list(steps)
+        undecided = list(groups)
         try:
-            for step in steps:
-                updates[step.series].new.seen_at(heads[step.series].time)
+            for group in groups:
+                updates[group.series].new.seen_at(heads[group.series].time)
             with in_doubt():
                 done = self._ledger.were_sealed(
-                    [(s.series, updates[s.series].new) for s in steps], deadline
+                    [(group.series, updates[group.series].new) for group in groups], deadline
                 )
-            undecided = [step for step in steps if step.series not in done]
-            for step in undecided:
-                step.head, step.update = heads[step.series], None
-            self._advance(undecided, deadline, again=True)
+            undecided = [group for group in groups if group.series not in done]
+            for group in undecided:
+                group.head, group.update = heads[group.series], None
+            self._allocate(undecided, deadline, is_retry=True)
         except MonotronError as error:
-            for step in undecided:
-                step.fail(error)
+            for group in undecided:
+                group.fail(error)
 
-    def _confirm(self, steps: Sequence["_Step"], deadline: Deadline) -> None:
+    def _confirm(self, groups: Sequence["_RequestGroup"], deadline: Deadline) -> None:
         """Confirm results that only repeat: such a result is a read and must not be stale."""
         try:
-            current = self._heads.read_current([step.series for step in steps], deadline)
+            current = self._heads.read_current([group.series for group in groups], deadline)
         except MonotronError as error:
-            for step in steps:
-                step.fail(error)
+            for group in groups:
+                group.fail(error)
             return
-        for step in steps:
-            head = current[step.series]
-            if head.stamp != step.head.stamp:
-                with step.failing_alone():
-                    self._retry_from(step, head, deadline)
+        for group in groups:
+            head = current[group.series]
+            if head.stamp != group.head.stamp:
+                with group.failing_alone():
+                    self._retry_from(group, head, deadline)
 
-    def _resolve(self, step: "_Step", update: HeadUpdate, deadline: Deadline) -> None:
+    def _resolve(self, group: "_RequestGroup", update: HeadUpdate, deadline: Deadline) -> None:
         if not self._was_applied(update, self._heads.resolve(update, deadline), deadline):
-            self._retry_from(step, self._heads.read_and_mark(step.series, deadline), deadline)
+            self._retry_from(group, self._heads.read_and_mark(group.series, deadline), deadline)
 
-    def _retry_from(self, step: "_Step", head: Head, deadline: Deadline) -> None:
+    def _retry_from(self, group: "_RequestGroup", head: Head, deadline: Deadline) -> None:
         """Repeat the requests of one series from its current head until an update is applied."""
         while True:
-            known = self._ledger.last_values({step.series: head}, step.requests, deadline)
-            step.answers, given = self.rule(
-                head.value, head.token, known.get(step.series, {}), step.requests
+            known = self._ledger.last_values({group.series: head}, group.requests, deadline)
+            group.results, accepted = self.rule(
+                head.value, head.token, known.get(group.series, {}), group.requests
             )
-            if not given:
+            if not accepted:
                 return
-            self._ledger.seal(step.series, head, deadline)
-            new = head.successor(*_tokens(given), head.value + len(given), self._runtime)
-            if self._replace(step.series, head, new, deadline):
+            self._ledger.seal(group.series, head, deadline)
+            new = head.successor(*_tokens(accepted), head.value + len(accepted), self._runtime)
+            if self._replace(group.series, head, new, deadline):
                 return
-            head = self._heads.read_and_mark(step.series, deadline)
+            head = self._heads.read_and_mark(group.series, deadline)
 
     def peek(self, keys: Sequence[SeriesKey]) -> list[Entry | None]:
         heads = self._heads.read_current(list(dict.fromkeys(keys)), self._deadlines.start())
@@ -317,8 +327,8 @@ class MongoStore(Store):
         head = self._heads.current(series, deadline)
         if not head.is_active:
             return None
-        for value, given in reversed(list(enumerate(head.batch, head.first))):
-            if given == token:
+        for value, batch_token in reversed(list(enumerate(head.batch, head.first))):
+            if batch_token == token:
                 return Entry(*series, token, value)
         row = self._ledger.last_row(series, head, token, deadline)
         return Entry(*series, token, int(row["value"])) if row else None
@@ -341,20 +351,21 @@ class MongoStore(Store):
         deadline = self._deadlines.start()
         head = first = self._heads.current(series, deadline)
         while True:
-            height = 0 if restart else head.value
-            # A deleted series may have attributes: done only if its generation has just begun.
-            over = head.generation is None or head.generation != first.generation
-            if over and not head.is_active and height == head.value:
+            high_water_mark = 0 if restart else head.value
+            # A deleted series can have attributes, so a delete is complete only if a new
+            # generation has begun.
+            is_deleted = head.generation is None or head.generation != first.generation
+            if is_deleted and not head.is_active and high_water_mark == head.value:
                 return
             self._ledger.seal(series, head, deadline)
             new_id = self._runtime.new_id
-            end = Head(
+            deleted = Head(
                 generation=ObjectId(new_id()),
-                value=height,
+                value=high_water_mark,
                 stamp=ObjectId(new_id()),
                 created_at=self._runtime.now_ms(),
             )
-            if self._replace(series, head, end, deadline):
+            if self._replace(series, head, deleted, deadline):
                 if head.generation is not None:
                     self._sealer.sweep_later(series, head.generation)
                 return
@@ -394,20 +405,20 @@ class MongoStore(Store):
         )
 
     def audit(self, *, alone: bool = False) -> Iterator[AuditSlice]:
-        return MongoAudit(self._slices).run()
+        return MongoAudit(self._scan).run()
 
     def fast_forward(self, amount: int, assigned_by: str) -> FastForwarded:
         if not amount:
             return FastForwarded(0, ())
-        products, keys = self._slices.products()
+        lines, keys = self._scan.lines_and_series()
         return MongoFastForward(
             self._heads, self._ledger, self._deadlines, self._runtime, amount, assigned_by
-        ).run(keys, products)
+        ).run(keys, lines)
 
     def backup(self, target: Path) -> None:
         raise InvalidRequest(
-            "This server stores its data in MongoDB, which has its own backup tools. Use "
-            "mongodump --oplog, or a snapshot of its volumes."
+            "MongoDB stores cannot be backed up by Monotron. Use mongodump --oplog, or a "
+            "snapshot of the volumes."
         )
 
     def close(self) -> None:
@@ -420,7 +431,10 @@ class MongoStore(Store):
         return self._was_applied(update, self._heads.replace(update, deadline), deadline)
 
     def _was_applied(self, update: HeadUpdate, head: Head | None, deadline: Deadline) -> bool:
-        """Return whether an update was applied, where *head* is its successor, or None."""
+        """Return whether an update was applied.
+
+        *head* is the head that replaced the seen one, or None if that is the head of the update.
+        """
         if head is None:
             return True
         new = update.new
@@ -432,36 +446,37 @@ class MongoStore(Store):
                 return True  # the delete was applied, and the new generation has a head already
             if not new.batch and update.in_doubt and head.generation != update.seen.generation:
                 raise StoreUnavailable(
-                    "The series was deleted while MongoDB did not respond, by this request or by "
-                    "another one. Read the series, and repeat the request if necessary."
+                    "The series was deleted while MongoDB did not respond. This request or another "
+                    "one deleted it. Read the series, and repeat the request if necessary."
                 )
         return False
 
 
-def _tokens(given: Sequence[AllocationRequest]) -> tuple[list[str], list[str]]:
-    """Return the tokens with a new value, and the credential of each."""
-    return [request.token for request in given], [request.assigned_by for request in given]
+def _tokens(accepted: Sequence[AllocationRequest]) -> tuple[list[str], list[str]]:
+    """Return the tokens of the requests, and the credential of each."""
+    return [request.token for request in accepted], [request.assigned_by for request in accepted]
 
 
 @dataclass(slots=True, eq=False)
-class _Step:
+class _RequestGroup:
     """The requests of one series in a batch, and their results."""
 
     series: SeriesKey
     head: Head
     requests: Sequence[AllocationRequest]
-    answers: Sequence[Allocation | MonotronError] = ()
+    results: Sequence[Allocation | MonotronError] = ()
     update: HeadUpdate | None = None
     failed: bool = False
 
     @contextmanager
     def failing_alone(self) -> Iterator[None]:
-        """Make a `MonotronError` the result of the requests of this series only."""
+        """If the block raises a `MonotronError`, make it the result of this series only."""
         try:
             yield
         except MonotronError as error:
             self.fail(error)
 
     def fail(self, error: MonotronError) -> None:
-        self.answers = [error] * len(self.requests)
+        """Make the error the result of all requests of this series."""
+        self.results = [error] * len(self.requests)
         self.failed = True

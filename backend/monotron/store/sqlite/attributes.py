@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-from monotron.model.attributes import merged
+from monotron.model.attributes import merge_attributes
 from monotron.model.series import SeriesKey
 from monotron.store.interface import AttributeStore
 from monotron.store.sqlite.file import SqliteFile, Transaction
 
 _GENERATION = "SELECT generation FROM series WHERE account = ? AND key = ?"
-# Inactive, with the high-water mark 0. The first value of the series keeps the generation.
+# The new series is inactive, with the high-water mark 0. Its first value keeps the generation.
 _NEW_SERIES = """
 INSERT INTO series (generation, account, key, value, token, is_active)
 VALUES ((SELECT coalesce(max(generation), 0) + 1 FROM series), ?, ?, 0, NULL, 0)
@@ -48,7 +48,7 @@ class SqliteAttributes(AttributeStore):
         with self._file.transaction() as transaction:
             row = transaction.one(_GENERATION, *series)
             current = _all(transaction, row[0], token) if row else {}
-            result = merged(current, attributes)
+            result = merge_attributes(current, attributes)
             if result == current:
                 return current
             if row is None:
@@ -69,10 +69,10 @@ class SqliteAttributes(AttributeStore):
 
 def has_attributes(transaction: Transaction, generation: int) -> bool:
     """Whether any token has an attribute in this generation."""
-    (found,) = transaction.one(
+    (exists,) = transaction.one(
         "SELECT EXISTS (SELECT 1 FROM attributes WHERE generation = ?)", generation
     )
-    return bool(found)
+    return bool(exists)
 
 
 def delete_some_attributes(transaction: Transaction, generation: int) -> int:

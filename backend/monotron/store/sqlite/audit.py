@@ -1,7 +1,8 @@
 """The audit of an SQLite file, in slices. Each slice is a transaction of a few milliseconds.
 
-A statement returns one row, which contains the wrong rows as JSON. So correct rows never leave
-SQLite, and the interpreter lock is acquired once (docs/decisions/0002-json-batches-in-sqlite.md).
+A statement returns one row, which contains the contradictory rows as JSON. So correct rows never
+leave SQLite, and the interpreter lock is acquired once
+(docs/decisions/0002-json-batches-in-sqlite.md).
 """
 
 import json
@@ -14,17 +15,17 @@ from monotron.store.audit import (
     ReleaseRow,
     Requirement,
     SeriesState,
-    check,
-    hole,
+    check_release,
+    gap,
     not_reached,
-    of_record,
-    of_series,
+    release_finding,
+    series_finding,
 )
 from monotron.store.sqlite.file import SqliteFile, Transaction
 
-SERIES_IN_A_SLICE = 200
-ENTRIES_IN_A_SLICE = 1000
-RELEASES_IN_A_SLICE = 200
+SERIES_PER_SLICE = 200
+ENTRIES_PER_SLICE = 1000
+RELEASES_PER_SLICE = 200
 
 # Heads, compared with their ledgers.
 _HEADS = """
@@ -119,26 +120,30 @@ JOIN series ON series.account = requested.value ->> 0 AND series.key = requested
 
 
 def audit(file: SqliteFile, *, alone: bool) -> Iterator[AuditSlice]:
-    """Yield the slices of the whole file."""
+    """Audit the whole file. *alone* adds the integrity check of SQLite."""
     if alone:
-        yield AuditSlice(tuple(f"SQLite finds the file damaged: {line}." for line in file.damage()))
-    yield from _heads(file)
-    yield from _entries(file)
-    yield from _attributes(file)
-    yield from _releases(file)
+        yield AuditSlice(
+            tuple(f"SQLite finds the file damaged: {line}." for line in file.integrity_problems())
+        )
+    yield from _check_heads(file)
+    yield from _check_entries(file)
+    yield from _check_attributes(file)
+    yield from _check_releases(file)
 
 
-def _heads(file: SqliteFile) -> Iterator[AuditSlice]:
+def _check_heads(file: SqliteFile) -> Iterator[AuditSlice]:
     last = -(1 << 63)
     while True:
         with file.transaction() as transaction:
-            heads, last, is_active, wrong = transaction.one(_HEADS, last, SERIES_IN_A_SLICE)
-        yield AuditSlice(tuple(_of_head(*row) for row in json.loads(wrong)), series=int(is_active))
-        if heads < SERIES_IN_A_SLICE:
+            heads, last, is_active, wrong = transaction.one(_HEADS, last, SERIES_PER_SLICE)
+        yield AuditSlice(
+            tuple(_head_finding(*row) for row in json.loads(wrong)), series=int(is_active)
+        )
+        if heads < SERIES_PER_SLICE:
             return
 
 
-def _of_head(
+def _head_finding(
     account: int,
     key: str,
     value: Any,
@@ -170,31 +175,31 @@ def _of_head(
         what = (
             f"has the current token {token!r}, but its ledger has {ledger_token[0]!r} for {value}"
         )
-    return of_series(account, key, what)
+    return series_finding(account, key, what)
 
 
-def _entries(file: SqliteFile) -> Iterator[AuditSlice]:
+def _check_entries(file: SqliteFile) -> Iterator[AuditSlice]:
     last_generation, last_value = -(1 << 63), -(1 << 63)
     last_orphan = None
     while True:
         with file.transaction() as transaction:
-            rows, living, generation, value, again, wrong, orphans = transaction.one(
-                _ENTRIES, last_generation, last_value, ENTRIES_IN_A_SLICE
+            rows, active_rows, generation, value, overlap, wrong, orphans = transaction.one(
+                _ENTRIES, last_generation, last_value, ENTRIES_PER_SLICE
             )
-        findings = [_of_entry(*row) for row in json.loads(wrong)]
+        findings = [_entry_finding(*row) for row in json.loads(wrong)]
         findings += [
-            _of_orphans("entries", orphan)
+            _orphan_finding("entries", orphan)
             for orphan in json.loads(orphans)
             if orphan != last_orphan
         ]
         last_orphan = generation
-        yield AuditSlice(tuple(findings), entries=living - again)
-        if rows < ENTRIES_IN_A_SLICE or (generation, value) == (last_generation, last_value):
+        yield AuditSlice(tuple(findings), entries=active_rows - overlap)
+        if rows < ENTRIES_PER_SLICE or (generation, value) == (last_generation, last_value):
             return
         last_generation, last_value = generation, value
 
 
-def _of_entry(
+def _entry_finding(
     account: int, key: str, value: Any, type: str, before: Any, same_generation: int | None
 ) -> str:
     if type != "integer" or value < 1:
@@ -202,60 +207,60 @@ def _of_entry(
     elif same_generation and value == before:
         what = f"has two entries for {value}"
     else:
-        what = hole(before, value)
-    return of_series(account, key, what)
+        what = gap(before, value)
+    return series_finding(account, key, what)
 
 
-def _attributes(file: SqliteFile) -> Iterator[AuditSlice]:
+def _check_attributes(file: SqliteFile) -> Iterator[AuditSlice]:
     last = -(1 << 63)
     while True:
         with file.transaction() as transaction:
-            last, orphans = transaction.one(_ATTRIBUTES, last, SERIES_IN_A_SLICE)
+            last, orphans = transaction.one(_ATTRIBUTES, last, SERIES_PER_SLICE)
         yield AuditSlice(
-            tuple(_of_orphans("attributes", generation) for generation in json.loads(orphans))
+            tuple(_orphan_finding("attributes", generation) for generation in json.loads(orphans))
         )
         if last is None:
             return
 
 
-def _of_orphans(what: str, generation: int) -> str:
+def _orphan_finding(what: str, generation: int) -> str:
     return (
         f"There are {what} of generation {generation}, which belongs to no series and is not "
         "marked for deletion."
     )
 
 
-def _releases(file: SqliteFile) -> Iterator[AuditSlice]:
+def _check_releases(file: SqliteFile) -> Iterator[AuditSlice]:
     last = -(1 << 63)
     while True:
         findings: list[str] = []
         requirements: list[Requirement] = []
         with file.transaction() as transaction:
-            last, rows = transaction.one(_RELEASES, last, RELEASES_IN_A_SLICE)
+            last, rows = transaction.one(_RELEASES, last, RELEASES_PER_SLICE)
             releases = json.loads(rows)
-            for *columns, of_version, of_token in releases:
+            for *columns, version_count, token_count in releases:
                 release = ReleaseRow(*columns)
-                if of_version != 1:
-                    findings.append(of_record(release, f"is recorded {of_version} times"))
-                if release.token is not None and of_token != 1:
-                    what = f"is one of {of_token} releases of its token with this label"
-                    findings.append(of_record(release, what))
-                wrong, requirement = check(release)
+                if version_count != 1:
+                    findings.append(release_finding(release, f"is recorded {version_count} times"))
+                if release.token is not None and token_count != 1:
+                    what = f"is one of {token_count} releases of its token with this label"
+                    findings.append(release_finding(release, what))
+                wrong, requirement = check_release(release)
                 findings += wrong
                 requirements += [requirement] if requirement else []
             states = _read_states(transaction, requirements)
         findings += filter(
-            None, (not_reached(each, states.get(each.series)) for each in requirements)
+            None, (not_reached(item, states.get(item.series)) for item in requirements)
         )
         yield AuditSlice(tuple(findings), releases=len(releases))
-        if len(releases) < RELEASES_IN_A_SLICE:
+        if len(releases) < RELEASES_PER_SLICE:
             return
 
 
 def _read_states(
     transaction: Transaction, requirements: list[Requirement]
 ) -> dict[SeriesKey, SeriesState]:
-    requested = list(dict.fromkeys(each.series for each in requirements))
+    requested = list(dict.fromkeys(requirement.series for requirement in requirements))
     (rows,) = transaction.one(_READ_STATES, json.dumps(requested))
     return {
         requested[position]: SeriesState(value, bool(is_active), since)

@@ -1,4 +1,4 @@
-"""Translation of SQLite's errors into errors of Monotron."""
+"""Translates errors of SQLite to errors of Monotron."""
 
 import logging
 import sqlite3
@@ -8,15 +8,15 @@ from monotron.errors import Applied, InternalError, MonotronError, StorageFull, 
 log = logging.getLogger("monotron.store")
 
 
-def translated(error: sqlite3.Error, *, applied: Applied) -> MonotronError:
-    """The error for callers. SQLite's own text, which may contain paths, is only logged."""
+def translate_error(error: sqlite3.Error, *, applied: Applied) -> MonotronError:
+    """The error for callers. The text of SQLite is only logged, because it may contain paths."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the primary code
     log.error("SQLite: %s (%s)", error, getattr(error, "sqlite_errorname", type(error).__name__))
     if code == sqlite3.SQLITE_FULL:
         return storage_full(applied)
     if code == sqlite3.SQLITE_CONSTRAINT:
         return InternalError(
-            "The rows of the store contradict each other, so no value was assigned. This is a bug. "
+            "The rows of the store contradict each other. No value was assigned. This is a bug. "
             "Report it, and run `monotron audit`.",
             applied=applied,
         )

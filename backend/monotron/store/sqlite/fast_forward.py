@@ -6,7 +6,7 @@ from monotron.model.series import INT64_MAX, SeriesKey
 from monotron.store.fast_forward import MAX_NAMED_SERIES, FastForwarded, KnownLines
 from monotron.store.sqlite.file import SqliteFile, Transaction
 
-# Inactive, so that they stay invisible until their first value.
+# New component series are inactive, so they are invisible until their first value.
 _NEW_SERIES = """
 INSERT INTO series (generation, account, key, value, token, is_active)
 SELECT (SELECT coalesce(max(generation), 0) FROM series) + row_number() OVER (),

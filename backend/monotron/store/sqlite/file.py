@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from monotron.errors import Applied, StartupError, StoreUnavailable
 from monotron.runtime import PRODUCTION, Runtime
-from monotron.store.sqlite.errors import storage_full, translated
+from monotron.store.sqlite.errors import storage_full, translate_error
 from monotron.store.sqlite.schema import create_or_check
 
 log = logging.getLogger("monotron.store")
@@ -24,20 +24,20 @@ Connect: TypeAlias = Callable[..., sqlite3.Connection]
 LOCK_SECONDS = 5.0
 """How long a starting server waits until its predecessor has released the file."""
 
-_MIN_SQLITE = (3, 38, 0)  # STRICT tables and the ->> operator
+_MIN_SQLITE_VERSION = (3, 38, 0)  # STRICT tables and the ->> operator
 
 CHECKPOINT_ROWS = 500
 """Changed rows between two checkpoints: a few hundred pages, or a few milliseconds of a disk."""
 
 
 class Transaction:
-    """A transaction in progress. It may be committed on another thread."""
+    """A transaction in progress. Another thread may commit it."""
 
     def __init__(self, file: "SqliteFile", connection: sqlite3.Connection) -> None:
         self._file = file
         self.execute = connection.execute
         self.writes = False
-        """Whether a failed commit may lose or apply changes."""
+        """Whether the transaction contains changes."""
 
     def write(self, statement: str, *parameters: object) -> sqlite3.Cursor:
         """Execute a statement that changes the file."""
@@ -45,7 +45,7 @@ class Transaction:
         return self.execute(statement, parameters)
 
     def one(self, statement: str, *parameters: object) -> Any:
-        """The first row, or None."""
+        """Execute a query, and return its first row, or None."""
         return self.execute(statement, parameters).fetchone()
 
     @contextmanager
@@ -56,19 +56,19 @@ class Transaction:
         except BaseException as error:
             self._file.end(self)
             if isinstance(error, sqlite3.Error):
-                raise translated(error, applied="no") from error
+                raise translate_error(error, applied="no") from error
             raise
 
     def commit(self) -> None:
-        """Return when the transaction is on disk. A failure is `unknown` if it has writes."""
+        """Commit to disk. Raises errors with `applied` unknown if the transaction has changes."""
         try:
             self.execute("COMMIT")
         except sqlite3.Error as error:
             # Whether it is on disk is unknown, and a failed fsync must not be retried on the same
-            # pages. The content of the file counts when it is reopened.
+            # pages. The file is reopened, and its content then decides.
             self._file.end(self, reopen=True)
             applied: Applied = "unknown" if self.writes else "no"
-            raise translated(error, applied=applied) from error
+            raise translate_error(error, applied=applied) from error
         self._file.end(self)
 
 
@@ -83,7 +83,7 @@ class SqliteFile:
         self._runtime = runtime
         self._connect_to = connect
         self._lock = runtime.lock()
-        self._broken = self._closed = False
+        self._must_reopen = self._closed = False
         self._connection = self._connect()
         self._checkpointed = 0
 
@@ -98,10 +98,13 @@ class SqliteFile:
         self.checkpoint_if_due()
 
     def begin_at_once(self) -> Transaction | None:
-        """Begin a transaction, or return None if that would block: for another, or a reopening."""
+        """Begin a transaction without blocking.
+
+        Returns None if another transaction is in progress, or if the file must be reopened first.
+        """
         if not self._lock.acquire(blocking=False):
             return None
-        if self._broken:
+        if self._must_reopen:
             self._lock.release()
             return None
         return self._begin()
@@ -109,7 +112,7 @@ class SqliteFile:
     def _begin(self) -> Transaction:
         transaction = Transaction(self, self._connection)
         with transaction.rolled_back_on_error():
-            if self._broken:
+            if self._must_reopen:
                 self._reopen()
                 transaction = Transaction(self, self._connection)
             self._connection.execute("BEGIN IMMEDIATE")
@@ -118,31 +121,31 @@ class SqliteFile:
     def end(self, transaction: Transaction, *, reopen: bool = False) -> None:
         """Roll back uncommitted changes, and allow the next transaction to begin.
 
-        With *reopen*, the file is reopened first.
+        With *reopen*, the file is reopened before the next transaction begins.
         """
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            self._broken = self._broken or (reopen and self._path != IN_MEMORY)
+            self._must_reopen = self._must_reopen or (reopen and self._path != IN_MEMORY)
         except sqlite3.Error as error:
             log.error("SQLite could not roll back %s: %s", self._path, error)
-            self._broken = True
+            self._must_reopen = True
         finally:
             self._lock.release()
 
     def checkpoint_if_due(self) -> None:
         """Move committed pages from the log to the file after `CHECKPOINT_ROWS` changed rows.
 
-        SQLite would do this within a commit, and so delay its callers. If it fails, nothing is
-        lost: the log is synced, and the next checkpoint moves its pages.
+        SQLite would do this within a commit, and so delay the callers of that commit. A failure
+        loses nothing: the log is synced, and the next checkpoint moves its pages.
         """
         if self._path == IN_MEMORY or not self._lock.acquire(blocking=False):
             return
         try:
-            if self._broken:
+            if self._must_reopen:
                 return
             changed = self._connection.total_changes
-            # A 32-bit counter, which wraps around to the lowest number.
+            # The counter has 32 bits and wraps around to the lowest number.
             if not 0 <= changed - self._checkpointed < CHECKPOINT_ROWS:
                 self._checkpointed = changed
                 self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
@@ -158,11 +161,11 @@ class SqliteFile:
             try:
                 self._connection.backup(copy)
             except sqlite3.Error as error:
-                raise translated(error, applied="no") from error
+                raise translate_error(error, applied="no") from error
             finally:
                 copy.close()
 
-    def damage(self) -> list[str]:
+    def integrity_problems(self) -> list[str]:
         """The problems that SQLite's integrity check finds. Blocks all other transactions."""
         with self.transaction() as transaction:
             lines = transaction.execute("PRAGMA integrity_check").fetchall()
@@ -188,15 +191,16 @@ class SqliteFile:
                 "The store's file could not be reopened after an error. Check the server's log for "
                 "the cause, then retry the same request."
             ) from error
-        self._broken = self._closed = False
+        self._must_reopen = self._closed = False
 
     def _connect(self) -> sqlite3.Connection:
-        if sqlite3.sqlite_version_info < _MIN_SQLITE:
+        if sqlite3.sqlite_version_info < _MIN_SQLITE_VERSION:
             raise StartupError(
                 f"SQLite {sqlite3.sqlite_version} is too old. Monotron requires "
-                f"{'.'.join(map(str, _MIN_SQLITE))} or newer. Use a newer Python, or MongoDB."
+                f"{'.'.join(map(str, _MIN_SQLITE_VERSION))} or newer. Use a newer Python, or "
+                "MongoDB."
             )
-        new = self._path != IN_MEMORY and not os.path.exists(self._path)
+        is_new = self._path != IN_MEMORY and not os.path.exists(self._path)
         deadline = self._runtime.monotonic() + LOCK_SECONDS
         while True:
             try:
@@ -204,10 +208,10 @@ class SqliteFile:
                 break
             except sqlite3.Error as error:
                 # SQLite's own busy timeout does not cover a change of the journal mode.
-                busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-                if busy and self._runtime.monotonic() < deadline:
+                is_busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+                if is_busy and self._runtime.monotonic() < deadline:
                     self._runtime.sleep(0.05)
-                elif busy:
+                elif is_busy:
                     raise StartupError(
                         f"Another process has {self._path} open. Only one server can use an SQLite "
                         "file. Stop the other process, or use another file."
@@ -217,8 +221,8 @@ class SqliteFile:
                         f"SQLite cannot use {self._path}: {error}. Check the path and its "
                         "permissions, or use another file."
                     ) from error
-        if new:
-            sync_folder(self._path)
+        if is_new:
+            sync_directory(self._path)
         return connection
 
     def _open(self) -> sqlite3.Connection:
@@ -235,13 +239,14 @@ class SqliteFile:
     def _set_up(self, connection: sqlite3.Connection) -> None:
         in_memory = self._path == IN_MEMORY
         # Exclusive before the first access: no second connection can open the file, and WAL needs
-        # no shared memory. The reset bug of WAL (3.7.0 to 3.51.2) requires two connections.
+        # no shared memory. This also excludes the WAL-reset bug of SQLite 3.7.0 to 3.51.2, which
+        # requires two connections.
         pragmas: dict[str, tuple[object, object]] = {
             "locking_mode": ("EXCLUSIVE", "exclusive"),
             "journal_mode": ("MEMORY", "memory") if in_memory else ("WAL", "wal"),
             "synchronous": ("FULL", 2),
             "cache_size": (-32000, -32000),
-            # A commit does a checkpoint at 32 MB if `checkpoint_if_due` never found the file free.
+            # A commit does a checkpoint at 32 MB if `checkpoint_if_due` was always blocked.
             "wal_autocheckpoint": (8000, 8000),
             "journal_size_limit": (67108864, 67108864),
         }
@@ -254,7 +259,7 @@ class SqliteFile:
                     "Monotron cannot guarantee durability there. Use a local disk, not a network "
                     "file system."
                 )
-        connection.execute("BEGIN IMMEDIATE")  # acquires the exclusive lock, which stays
+        connection.execute("BEGIN IMMEDIATE")  # acquires the exclusive lock permanently
         if not in_memory:
             _rewrite_log(f"{self._path}-wal")
         create_or_check(connection, self._path)
@@ -262,10 +267,10 @@ class SqliteFile:
 
 
 def _rewrite_log(path: str) -> None:
-    """Write the log again, and sync it. The caller holds the lock.
+    """Rewrite the log with its own content, and sync it. The caller holds the lock.
 
     After a failed sync, the kernel keeps the unwritten pages in memory and marks them as clean.
-    They would be read as committed, also by the next process, and no later sync would write them.
+    The next process would read them as committed, and no later sync would write them.
     """
     if not os.path.exists(path):
         return
@@ -284,10 +289,10 @@ def _rewrite_log(path: str) -> None:
         ) from error
 
 
-def sync_folder(path: str) -> None:
-    """Make the name of a new file durable, not only its content."""
-    folder = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY)
+def sync_directory(path: str) -> None:
+    """Sync the directory of a file, which makes the name of a new file durable."""
+    directory = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(directory)
     finally:
-        os.close(folder)
+        os.close(directory)

@@ -62,7 +62,7 @@ class SqliteReleases(ReleaseStore):
         with self._file.transaction() as transaction:
             return _at(transaction, name, version)
 
-    def newest(
+    def highest(
         self, name: VersionName, key_range: tuple[str, str], *, final: bool | None
     ) -> Release | None:
         condition = "sort_key >= ? AND sort_key < ? ORDER BY sort_key DESC LIMIT 1"

@@ -7,10 +7,10 @@ from monotron.errors import StartupError
 APPLICATION_ID = 0x6D6E7472  # "mntr", which identifies the file, also for `file`
 
 SCHEMA_VERSION = 6
-"""Versions 1 to 5 were used before the first release."""
+"""The version of the tables, stored as `user_version`. Files of other versions are refused."""
 
 # Generations are unique in the file: rows of `series` are never removed, so the highest generation
-# is never used again. Entries and attributes of deleted generations are removed little by little.
+# is never used again. Entries and attributes of deleted generations are removed in small steps.
 SCHEMA = """
 CREATE TABLE series (
     generation INTEGER PRIMARY KEY,
@@ -76,9 +76,10 @@ CREATE INDEX token_uses_by_expiry ON token_uses (expires_at);
 
 
 def create_or_check(connection: sqlite3.Connection, path: str) -> None:
-    """Within a transaction, create the tables of an empty file, or check those of another.
+    """Create the tables of an empty file, or check the format of a file with tables.
 
-    Raises `StartupError` if the file belongs to another program or to another version.
+    The caller has begun a transaction. Raises `StartupError` if the file belongs to another program
+    or to another version.
     """
     application_id, version = _format(connection)
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -97,9 +98,9 @@ def create_or_check(connection: sqlite3.Connection, path: str) -> None:
 
 
 def check_backup(path: str, name: str) -> None:
-    """Return if the file is an intact copy of a store that this version can use.
+    """Check that the file is an intact copy of a store that this version can use.
 
-    *name* is the name of the copy in messages. Raises `StartupError` otherwise.
+    Raises `StartupError` otherwise. *name* is the name of the copy in messages.
     """
     try:
         # Writable: SQLite does not check everything in a file that is opened read-only.
@@ -110,7 +111,9 @@ def check_backup(path: str, name: str) -> None:
         finally:
             connection.close()
     except sqlite3.Error as error:
-        raise StartupError(f"The backup {name} cannot be read: {error}. Use another.") from error
+        raise StartupError(
+            f"The backup {name} cannot be read: {error}. Use another one."
+        ) from error
     if application_id != APPLICATION_ID or not version:
         raise StartupError(f"{name} is not a backup of a Monotron store. Use another file.")
     _check_version(version, name)

@@ -24,7 +24,9 @@ from monotron.store.sqlite.audit import audit
 from monotron.store.sqlite.auth_records import SqliteAuthRecords, SqliteTokenUses
 from monotron.store.sqlite.fast_forward import fast_forward
 from monotron.store.sqlite.file import IN_MEMORY, Connect, SqliteFile, Transaction
-from monotron.store.sqlite.heads import (
+from monotron.store.sqlite.releases import SqliteReleases
+from monotron.store.sqlite.schema import SCHEMA_VERSION
+from monotron.store.sqlite.statements import (
     NO_HEAD,
     NewEntry,
     NewHead,
@@ -34,8 +36,6 @@ from monotron.store.sqlite.heads import (
     read_heads_and_values,
     save,
 )
-from monotron.store.sqlite.releases import SqliteReleases
-from monotron.store.sqlite.schema import SCHEMA_VERSION
 
 _DELETE_SOME_ENTRIES = """
 DELETE FROM entries
@@ -45,7 +45,7 @@ WHERE generation = ?1
 
 
 class SqliteStore(Store):
-    """A store that one process keeps for itself."""
+    """A store in one SQLite file, which one process locks exclusively."""
 
     shareable = False
     supports_backup = True
@@ -58,7 +58,7 @@ class SqliteStore(Store):
     def __init__(
         self, path: str, *, runtime: Runtime = PRODUCTION, connect: Connect = sqlite3.connect
     ) -> None:
-        """*connect*: opens the file; the simulator passes a simulated disk's function."""
+        """*connect* opens the file. The simulator passes the function of its simulated disk."""
         self._file = SqliteFile(path, runtime=runtime, connect=connect)
         self.releases = SqliteReleases(self._file)
         self.auth_records = SqliteAuthRecords(self._file)
@@ -85,9 +85,9 @@ class SqliteStore(Store):
     def begin_allocate(
         self, requests: Sequence[AllocationRequest]
     ) -> Callable[[], list[Allocation | MonotronError]]:
-        # Statements take microseconds, and a thread that competes for the interpreter lock between
-        # them delays the event loop more than they do. So only the commit, which waits for the
-        # disk, runs on a thread (docs/decisions/0004-commit-on-a-thread.md).
+        # Statements take microseconds. On a thread, they would compete for the interpreter lock,
+        # which delays the event loop longer than running them here. So only the commit, which
+        # waits for the disk, runs on a thread (docs/decisions/0004-commit-on-a-thread.md).
         transaction = self._file.begin_at_once()
         if transaction is None:
             return super().begin_allocate(requests)
@@ -209,7 +209,7 @@ class SqliteStore(Store):
                 "WHERE account = ? AND key > ? AND key >= ? AND is_active ORDER BY key LIMIT ?",
                 (account, after, prefix, limit),
             ).fetchall()
-        # In order of key, the keys with the prefix are adjacent, and the first of them comes first.
+        # In order of key, the keys with the prefix are adjacent, and the first row has one of them.
         return [Entry(account, *row) for row in rows if row[0].startswith(prefix)]
 
     def ledger_page(
@@ -231,7 +231,7 @@ class SqliteStore(Store):
 
     def ping(self) -> None:
         with self._file.transaction() as transaction:
-            # A disk that is full or read-only fails only when it is written to.
+            # Only a write detects a disk that is full or read-only.
             transaction.write(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def audit(self, *, alone: bool = False) -> Iterator[AuditSlice]:
@@ -249,7 +249,7 @@ class SqliteStore(Store):
         self._file.close()
 
     def _delete_some_rows(self, transaction: Transaction) -> None:
-        """Delete a few rows of a deleted generation, so that no single write pays for all."""
+        """Delete a few rows of a deleted generation, to spread the cost over many writes."""
         if not self._may_have_deleted_generations:
             return
         (generation,) = transaction.one("SELECT min(generation) FROM deleted_generations")

@@ -1,7 +1,7 @@
-"""The rows of series and their entries: one statement reads or writes those of a whole batch.
+"""Reads and writes the rows of series and entries: one statement for a whole batch.
 
-Requests and rows are passed as JSON. The interpreter lock is released and acquired at every step of
-a statement, and that, not SQLite, would dominate the cost of a loop over rows
+Requests and rows are passed as JSON. The interpreter lock is released and acquired for every row of
+a result. In a loop over rows, this would cost more than SQLite itself
 (docs/decisions/0002-json-batches-in-sqlite.md).
 """
 
@@ -41,7 +41,7 @@ SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, ?2 FROM json_each(?1)
 """
 
 
-class Head(NamedTuple):
+class SqliteHead(NamedTuple):
     """The state of a series. An inactive one was deleted, or never had a value."""
 
     generation: int
@@ -52,7 +52,7 @@ class Head(NamedTuple):
     is_active: bool
 
 
-NO_HEAD = Head(0, 0, None, False)
+NO_HEAD = SqliteHead(0, 0, None, False)
 
 
 class NewHead(NamedTuple):
@@ -74,26 +74,26 @@ class NewEntry(NamedTuple):
     assigned_by: str
 
 
-def read_heads(transaction: Transaction, keys: Iterable[SeriesKey]) -> dict[SeriesKey, Head]:
+def read_heads(transaction: Transaction, keys: Iterable[SeriesKey]) -> dict[SeriesKey, SqliteHead]:
     """The heads of the series that have a row."""
     requested = list(keys)
     (rows,) = transaction.one(_READ_HEADS, _json(requested))
     return {
-        requested[position]: Head(generation, value, token, bool(is_active))
+        requested[position]: SqliteHead(generation, value, token, bool(is_active))
         for position, generation, value, token, is_active in json.loads(rows)
     }
 
 
-def read_head(transaction: Transaction, series: SeriesKey) -> Head:
+def read_head(transaction: Transaction, series: SeriesKey) -> SqliteHead:
     """The head of one series, or `NO_HEAD`."""
     return read_heads(transaction, [series]).get(series, NO_HEAD)
 
 
 def read_heads_and_values(
     transaction: Transaction, requests: Sequence[AllocationRequest]
-) -> tuple[dict[SeriesKey, Head], dict[SeriesKey, dict[str, int]]]:
+) -> tuple[dict[SeriesKey, SqliteHead], dict[SeriesKey, dict[str, int]]]:
     """The heads, and the last value of each token that is requested with `Reuse.ANY`."""
-    heads: dict[SeriesKey, Head] = {}
+    heads: dict[SeriesKey, SqliteHead] = {}
     values: dict[SeriesKey, dict[str, int]] = {}
     requested = [
         (*request.series, request.token if request.reuse is Reuse.ANY else None)
@@ -102,7 +102,7 @@ def read_heads_and_values(
     (rows,) = transaction.one(_READ_HEADS_AND_VALUES, _json(requested))
     for position, generation, value, token, is_active, token_value in json.loads(rows):
         request = requests[position]
-        heads[request.series] = Head(generation, value, token, bool(is_active))
+        heads[request.series] = SqliteHead(generation, value, token, bool(is_active))
         if token_value is not None:
             values.setdefault(request.series, {})[request.token] = token_value
     return heads, values
