@@ -1,6 +1,7 @@
-"""A real replica set, shared by all tests of a process, with one database for each test."""
+"""What all tests share: real replica sets, and which tests run in one process to share a server."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,9 +10,32 @@ from pymongo.database import Database
 from faults.tier import WHOLE
 from support.mongod import ReplicaSet
 
+TESTS = Path(__file__).parent
+MONGODB = {"mongod", "mongodb"}
+SHARED_SERVERS = ("http", "cli", "docs", "plugins/github", "plugins/gitlab")
+"""Directories whose tests share servers."""
+
 JOURNAL_MS = 5
 """The interval between writes of the journal. Linearizable reads wait for the journal. Secondaries
 would request an earlier write, but a single member has none, and MongoDB's default is 100 ms."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Assign tests that share a server to one process of pytest-xdist, so that it starts once."""
+    for item in items:
+        if group := _group(item):
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+def _group(item: pytest.Item) -> str | None:
+    path = item.path.relative_to(TESTS).as_posix()
+    callspec = getattr(item, "callspec", None)
+    parameters = [
+        each for each in (callspec.params.values() if callspec else ()) if type(each) is str
+    ]
+    if "replica_set" in getattr(item, "fixturenames", ()) or MONGODB.intersection(parameters):
+        return "three members" if path.startswith("faults/") else "one member"
+    return next((each for each in SHARED_SERVERS if path.startswith(f"{each}/")), None)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ from support.routes import calls
 from support.server import ROOT, ROOT_ENV, Server, basic
 
 # The requests are sent once, not by each of several workers.
-pytestmark = pytest.mark.xdist_group("secrets")
 
 ROOT_SECRET = ROOT_ENV["MONOTRON_ROOT_API_SECRET"]
 
