@@ -21,21 +21,23 @@ would request an earlier write, but a single member has none, and MongoDB's defa
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Assign tests that share a server to one process of pytest-xdist, so that it starts once."""
+    """Mark tests of MongoDB, and assign tests that share a server to one process of pytest-xdist."""
     for item in items:
-        if group := _group(item):
+        path = item.path.relative_to(TESTS).as_posix()
+        if _needs_mongod(item):
+            item.add_marker(pytest.mark.mongod)
+            group = "three members" if path.startswith("faults/") else "one member"
+        else:
+            group = next((each for each in SHARED_SERVERS if path.startswith(f"{each}/")), "")
+        if group:
             item.add_marker(pytest.mark.xdist_group(group))
 
 
-def _group(item: pytest.Item) -> str | None:
-    path = item.path.relative_to(TESTS).as_posix()
+def _needs_mongod(item: pytest.Item) -> bool:
     callspec = getattr(item, "callspec", None)
-    parameters = [
-        each for each in (callspec.params.values() if callspec else ()) if type(each) is str
-    ]
-    if "replica_set" in getattr(item, "fixturenames", ()) or MONGODB.intersection(parameters):
-        return "three members" if path.startswith("faults/") else "one member"
-    return next((each for each in SHARED_SERVERS if path.startswith(f"{each}/")), None)
+    parameters = callspec.params.values() if callspec else ()
+    names = {each for each in parameters if type(each) is str}  # the others may not be comparable
+    return bool(MONGODB & names) or "replica_set" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")

@@ -23,16 +23,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("store", [*DURABLE_STORES, *sampled], indirect=True)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that start a mongod: `make check` leaves them out."""
-    for item in items:
-        callspec = getattr(item, "callspec", None)
-        parameters = callspec.params if callspec else {}
-        kinds = {parameters.get("store"), parameters.get("durable_url")}
-        if "mongod" in kinds or "replica_set" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.mongod)
-
-
 def make_store(kind: str, request: pytest.FixtureRequest) -> Store:
     if kind == "sqlite-memory":
         return open_store("sqlite://")
