@@ -21,7 +21,7 @@ would request an earlier write, but a single member has none, and MongoDB's defa
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests of MongoDB, and assign tests that share a server to one process of pytest-xdist."""
+    """Mark tests of MongoDB, and run tests that share a server in one process of pytest-xdist."""
     for item in items:
         path = item.path.relative_to(TESTS).as_posix()
         if _needs_mongod(item):
