@@ -15,6 +15,9 @@ MONGODB = {"mongod", "mongodb"}
 SHARED_SERVERS = ("http", "cli", "docs", "plugins/github", "plugins/gitlab")
 """Directories whose tests share servers."""
 
+LONGEST_FIRST = ("faults", "simulation", "engines", "contract", "plugins")
+"""The order in which directories are started, so that no process of pytest-xdist ends alone."""
+
 JOURNAL_MS = 5
 """The interval between writes of the journal. Linearizable reads wait for the journal. Secondaries
 would request an earlier write, but a single member has none, and MongoDB's default is 100 ms."""
@@ -31,6 +34,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             group = next((each for each in SHARED_SERVERS if path.startswith(f"{each}/")), "")
         if group:
             item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=_order)
+
+
+def _order(item: pytest.Item) -> int:
+    directory = item.path.relative_to(TESTS).parts[0]
+    known = directory in LONGEST_FIRST
+    return LONGEST_FIRST.index(directory) if known else len(LONGEST_FIRST)
 
 
 def _needs_mongod(item: pytest.Item) -> bool:

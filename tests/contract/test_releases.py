@@ -64,8 +64,8 @@ def page(store: Store, product: VersionName = PRODUCT) -> list[str]:
     return versions(store.releases.page(product, sort_key_range()[1], 1000))
 
 
-def newest(store: Store, found_in: tuple[str, str], *, final: bool | None) -> str | None:
-    found = store.releases.newest(PRODUCT, found_in, final=final)
+def highest(store: Store, found_in: tuple[str, str], *, final: bool | None) -> str | None:
+    found = store.releases.highest(PRODUCT, found_in, final=final)
     return str(found.version) if found else None
 
 
@@ -100,7 +100,7 @@ class TestAdd:
         assert store.releases.add(wanted) is wanted
         assert store.releases.at(PRODUCT, wanted.version) == wanted
         assert store.releases.page(PRODUCT, sort_key_range()[1], 10) == [wanted]
-        assert store.releases.newest(PRODUCT, sort_key_range(), final=None) == wanted
+        assert store.releases.highest(PRODUCT, sort_key_range(), final=None) == wanted
         if wanted.token is not None:
             assert store.releases.of_token(PRODUCT, wanted.token, wanted.label) == wanted
             assert store.releases.all_of_token(PRODUCT, wanted.token) == [wanted]
@@ -155,7 +155,7 @@ class TestAdd:
             assert store.releases.at(product, each.version) == each
             assert store.releases.of_token(product, "token", None) == each
             assert store.releases.all_of_token(product, "token") == [each]
-            assert store.releases.newest(product, sort_key_range(), final=True) == each
+            assert store.releases.highest(product, sort_key_range(), final=True) == each
             assert store.releases.page(product, sort_key_range()[1], 10) == [each]
 
     @pytest.mark.parametrize("word", [*ODD_WORDS, "rc", "1.0.0", "~", "\x7f", "\U0010ffff"])
@@ -252,7 +252,7 @@ class TestReads:
         assert store.releases.of_token(PRODUCT, "token", "rc") is None
         assert store.releases.all_of_token(PRODUCT, "token") == []
         assert at(store, "1.0.0") is None
-        assert [newest(store, sort_key_range(), final=final) for final in (True, False, None)] == [
+        assert [highest(store, sort_key_range(), final=final) for final in (True, False, None)] == [
             None
         ] * 3
         assert page(store) == []
@@ -317,14 +317,14 @@ class TestReads:
         below = sort_key(Version.parse(before))
         assert versions(store.releases.page(PRODUCT, below, 1)) == [first]
 
-    def test_the_newest_version_is_final_or_a_pre_release_or_either(self, store: Store) -> None:
+    def test_the_highest_version_is_final_or_a_pre_release_or_either(self, store: Store) -> None:
         add(store, "1.9.0", "1.10.0", "1.11.0-beta.2", "1.11.0-rc.9", "1.11.0-rc.10", "0.99.0")
-        assert newest(store, sort_key_range(), final=True) == "1.10.0"
-        assert newest(store, sort_key_range(), final=False) == "1.11.0-rc.10"
-        assert newest(store, sort_key_range(), final=None) == "1.11.0-rc.10"
+        assert highest(store, sort_key_range(), final=True) == "1.10.0"
+        assert highest(store, sort_key_range(), final=False) == "1.11.0-rc.10"
+        assert highest(store, sort_key_range(), final=None) == "1.11.0-rc.10"
         add(store, "1.11.0")
-        assert newest(store, sort_key_range(), final=None) == "1.11.0"
-        assert newest(store, sort_key_range(), final=False) == "1.11.0-rc.10"
+        assert highest(store, sort_key_range(), final=None) == "1.11.0"
+        assert highest(store, sort_key_range(), final=False) == "1.11.0-rc.10"
 
     @pytest.mark.parametrize(
         ("line", "final", "pre"),
@@ -343,14 +343,14 @@ class TestReads:
             (Line(INT64_MAX, INT64_MAX), None, None),
         ],
     )
-    def test_the_newest_version_of_a_line_belongs_to_the_line(
+    def test_the_highest_version_of_a_line_belongs_to_the_line(
         self, store: Store, line: Line | None, final: str | None, pre: str | None
     ) -> None:
         add(store, "0.1.2", "0.10.0", "1.2.9", "1.2.10", "1.2.11-rc.1", "1.20.0", "1.21.0-rc.1")
         add(store, "2.0.0", "12.0.0", "20.0.0", "20.0.1-rc.1")
-        assert newest(store, sort_key_range(line), final=True) == final
-        assert newest(store, sort_key_range(line), final=False) == pre
-        assert newest(store, sort_key_range(line), final=None) == max(
+        assert highest(store, sort_key_range(line), final=True) == final
+        assert highest(store, sort_key_range(line), final=False) == pre
+        assert highest(store, sort_key_range(line), final=None) == max(
             (version for version in (final, pre) if version), key=Version.parse, default=None
         )
 
@@ -367,15 +367,15 @@ class TestReads:
             ("0.1.3", "rc", None),
         ],
     )
-    def test_the_newest_pre_release_has_the_target_and_label(
+    def test_the_highest_pre_release_has_the_target_and_label(
         self, store: Store, target: str, label: str, found: str | None
     ) -> None:
         add(store, "1.3.0-rc.9", "1.3.0-rc.10", "1.3.0-rc1.99", "1.3.0-RC.4", "1.3.0")
         add(store, "1.3.1-rc.77", "1.30.0", "1.3.0-rcx.1")
         wanted = sort_key_range(target=Version.parse(target), label=label)
-        assert newest(store, wanted, final=False) == found
-        assert newest(store, wanted, final=None) == found
-        assert newest(store, wanted, final=True) is None
+        assert highest(store, wanted, final=False) == found
+        assert highest(store, wanted, final=None) == found
+        assert highest(store, wanted, final=True) is None
 
 
 numbers = st.one_of(

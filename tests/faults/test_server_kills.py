@@ -15,7 +15,7 @@ from faults.tier import limit, rounds
 from support.member import free_port
 from support.server import Server
 
-KILLS = rounds(short=3, whole=400)
+KILLS = rounds(short=8, whole=400)
 KEYS = ["a", "b", "c", "CURRENT"]
 
 
