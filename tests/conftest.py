@@ -1,22 +1,26 @@
 """What all tests share: real replica sets, and which tests run in one process to share a server."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from pymongo.database import Database
+from xdist.scheduler import LoadScopeScheduling
 
 from faults.tier import WHOLE
 from support.mongod import ReplicaSet
 
-TESTS = Path(__file__).parent
 MONGODB = {"mongod", "mongodb"}
-SHARED_SERVERS = ("http", "cli", "docs", "plugins/github", "plugins/gitlab")
-"""Directories whose tests share servers."""
-
-LONGEST_FIRST = ("faults", "simulation", "engines", "contract", "plugins")
-"""The order in which directories are started, so that no process of pytest-xdist ends alone."""
+GROUPS = {
+    "faults": ("faults/",),
+    "stores": ("contract/", "engines/", "cli/", "http/test_keys_http.py", "http/test_processes.py"),
+    "GitLab": ("plugins/gitlab/",),
+    "GitHub": ("plugins/github/",),
+    "HTTP": ("http/",),
+    "documentation": ("docs/",),
+    "unit": ("unit/",),
+}
+"""Directories and modules whose tests share servers, those that take longest first."""
 
 JOURNAL_MS = 5
 """The interval between writes of the journal. Linearizable reads wait for the journal. Secondaries
@@ -24,23 +28,28 @@ would request an earlier write, but a single member has none, and MongoDB's defa
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests of MongoDB, and run tests that share a server in one process of pytest-xdist."""
+    """Mark the tests that need a mongod, and start with those that take longest."""
     for item in items:
-        path = item.path.relative_to(TESTS).as_posix()
         if _needs_mongod(item):
             item.add_marker(pytest.mark.mongod)
-            group = "three members" if path.startswith("faults/") else "one member"
-        else:
-            group = next((each for each in SHARED_SERVERS if path.startswith(f"{each}/")), "")
-        if group:
-            item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=_order)
+    order = [*GROUPS, None]
+    items.sort(key=lambda item: order.index(_group(item.nodeid)))
 
 
-def _order(item: pytest.Item) -> int:
-    directory = item.path.relative_to(TESTS).parts[0]
-    known = directory in LONGEST_FIRST
-    return LONGEST_FIRST.index(directory) if known else len(LONGEST_FIRST)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Run the tests of a group in one process of pytest-xdist, so that each server starts once."""
+
+    class ByGroup(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _group(nodeid) or nodeid
+
+    return ByGroup(config, log)
+
+
+def _group(nodeid: str) -> str | None:
+    path = nodeid.removeprefix("tests/")
+    return next((name for name, paths in GROUPS.items() if path.startswith(paths)), None)
 
 
 def _needs_mongod(item: pytest.Item) -> bool:
