@@ -68,8 +68,14 @@ def test_series_continue_while_the_clock_jumps(
         load.wait_for_answers(20)
         history = load.finish()
         check_aftermath(history, [server.url])
-        assert load.errors.total() == load.interrupted == 0
-    report(f"seed {seed}: {len(jumps)} jumps; {load.acknowledged} answers, no error")
+        assert load.errors.total() == 0
+        # Tornado computes deadlines of idle connections from the wall clock: a jump forward in that
+        # moment closes a connection (docs/decisions/0013-public-tornado-apis.md).
+        assert load.interrupted <= sum(jump > 0 for jump in jumps)
+    report(
+        f"seed {seed}: {len(jumps)} jumps; {load.acknowledged} answers, no error, "
+        f"{load.interrupted} connections closed"
+    )
 
 
 @pytest.mark.parametrize("jump", [DAY, -DAY])
@@ -78,14 +84,14 @@ def test_a_rate_limit_uses_real_minutes(clock: Clock, jump: float) -> None:
     with Server("sqlite://", args=["--requests-per-key=5"], env=env) as server:
         with server.client(authorization=ROOT) as root:
             key = new_key(root, 1, "read:series")
-        with server.client(authorization=bearer(key)) as client:
 
-            def status() -> int:
+        def status() -> int:
+            with server.client(authorization=bearer(key)) as client:
                 return client.request("GET", "/v1/series/none").status
 
-            assert [status() for _ in range(6)] == [404] * 5 + [429]
-            clock.jump(jump)
-            assert status() == 429
+        assert [status() for _ in range(6)] == [404] * 5 + [429]
+        clock.jump(jump)
+        assert status() == 429
 
 
 @pytest.mark.parametrize("jump", [DAY, -DAY])

@@ -8,7 +8,7 @@ from bench.parts.shapes import shapes, versions
 from bench.table import TableRow
 from support.server import Server
 
-GOALS = {"hot": 0.9, "spread": 0.9, "peek": 0.7}
+GOALS = {"hot": 0.85, "spread": 0.85, "peek": 0.7}
 P99_GOAL = 1.5
 VERSION_GOALS = (4.0, 1.5)
 
