@@ -89,6 +89,8 @@ class TestNext:
         )
         [again, found] = store.allocate([batch[1], ask_any("a")._replace(up_to=1)])
         assert (type(again), found) == (SeriesExhausted, Allocation(Entry(*SERIES, "a", 1), True))
+        [below] = store.allocate([ask_any("d")._replace(up_to=1)])
+        assert type(below) is SeriesExhausted
         assert ledger(store) == [("a", 1), ("b", 2)]
 
     def test_a_reused_token_does_not_become_the_current_one(self, store: Store) -> None:
