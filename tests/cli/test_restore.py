@@ -11,7 +11,7 @@ from cli.test_backup import tables
 from contract.asking import SERIES, ask, ledger, put_any
 from monotron.model.series import INT64_MAX
 from monotron.store import open_store
-from monotron.store.interface import AuthRecord
+from monotron.store.auth_interface import AuthRecord
 from support.terminal import Terminal
 
 RESTORE = ("restore", "backup.db", "--store", "sqlite:///new.db")

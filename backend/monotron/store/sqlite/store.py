@@ -48,7 +48,6 @@ class SqliteStore(Store):
     """A store in one SQLite file, which one process locks exclusively."""
 
     shareable = False
-    supports_backup = True
     max_concurrency = 1
     max_batch_size = 512
 
