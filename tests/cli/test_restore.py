@@ -34,7 +34,7 @@ class TestRestore:
         self, backup: Path, offline: Terminal
     ) -> None:
         printed = offline.prints(*RESTORE, "--fast-forward", "1000")
-        assert printed == "Restored new.db from backup.db: 1 series raised by 1000\n"
+        assert printed == "Restored new.db from backup.db: 1 series, 0 names; all raised by 1000\n"
         assert sorted(each.name for each in offline.folder.iterdir()) == [
             "backup.db",
             "new.db",
