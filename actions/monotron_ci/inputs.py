@@ -136,6 +136,10 @@ def _one_of(*words: str) -> Any:
     return parse
 
 
+def _bump(name: str, text: str) -> str:
+    return str(_one_of(*BUMPS)(name, text.lower()))
+
+
 def _boolean(name: str, text: str) -> bool:
     if text.lower() not in ("true", "false"):  # YAML also accepts True
         raise _invalid(name, text, "`true` or `false`")
@@ -198,7 +202,7 @@ _PARSERS: dict[str, Any] = {
     "audience": _text,
     "name": _text,
     "mode": _one_of(*MODES),
-    "bump": _one_of(*BUMPS),
+    "bump": _bump,
     "prerelease": _matching(r"[0-9A-Za-z]{1,20}", "a label of letters and digits", "rc"),
     "line": _matching(r"[0-9]+(\.[0-9]+)?", "a maintenance line", "1.2"),
     "initial-version": _version,

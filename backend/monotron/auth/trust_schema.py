@@ -6,7 +6,7 @@ from typing import Any
 
 from monotron.auth.oidc import ClaimRule, Issuer, parse_issuer, parse_rule, rule_json
 from monotron.auth.scopes import check_scope_list, parse_scopes
-from monotron.errors import InvalidRequest, StartupError
+from monotron.errors import InvalidRequest, StartupError, literal
 from monotron.model.series import text_member
 
 _RULE_MEMBERS = ("issuer", "claims", "allow_events")
@@ -48,7 +48,7 @@ def parse_trust_policy(body: object, account: int, issuers: Sequence[Issuer]) ->
     for member in body:
         if member not in _MEMBERS:
             raise InvalidRequest(
-                f"Unknown member {str(member)[:64]!r} of a trust. Allowed: "
+                f"Unknown member {literal(member)} of a trust. Allowed: "
                 f"{', '.join(f'`{name}`' for name in _MEMBERS)}."
             )
     rule = parse_rule({name: body[name] for name in _RULE_MEMBERS if name in body}, issuers)
