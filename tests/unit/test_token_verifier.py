@@ -600,6 +600,17 @@ def test_each_token_has_one_outcome(vector: Vector) -> None:
         assert vector.word in mismatch.reason
 
 
+def test_the_reason_for_a_rejected_token_is_logged_without_the_token(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    token = signers()[GITHUB].token({**github(), "iss": "https://issuer.example.com"})
+    with caplog.at_level("INFO", logger="monotron.auth"), pytest.raises(Unauthenticated):
+        verify(token)
+    assert caplog.messages == [
+        "rejected an identity token (untrusted issuer 'https://issuer.example.com')"
+    ]
+
+
 def test_the_table_has_at_least_60_different_tokens() -> None:
     assert len({vector.title for vector in VECTORS}) == len(VECTORS) >= 60
 
