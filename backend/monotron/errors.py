@@ -292,3 +292,7 @@ class Draining(MonotronError, status=503, code="draining", title="Server is shut
 
 class StartupError(Exception):
     """The server cannot start: a setting is invalid, or the store cannot be used."""
+
+
+class InvalidSetting(StartupError):
+    """A setting, or a combination of settings, is invalid. A restart does not help."""
