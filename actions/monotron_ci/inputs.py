@@ -16,14 +16,15 @@ MODES = ("semver", "counter")
 BUMPS = ("major", "minor", "patch", "final", "auto", "none")
 TAG_PREFIX = "v"
 
-_VERSION_INPUTS = (
-    "prerelease",
-    "line",
-    "initial-version",
-    "build-metadata",
-    "create-tag",
-    "on-conflict",
-)
+PARAMETERS = {
+    "prerelease": "prerelease",
+    "line": "line",
+    "metadata": "build_metadata",
+    "initial": "initial_version",
+}
+"""Query parameters of a version, and the fields of `Inputs` that are sent as their values."""
+
+_VERSION_FIELDS = (*PARAMETERS.values(), "create_tag", "on_conflict")
 """Inputs that `mode: counter` does not support."""
 
 _MAY_BE_EMPTY = ("tag-prefix", "major-labels", "minor-labels", "patch-labels")
@@ -93,10 +94,9 @@ def parse_inputs(raw: Mapping[str, str], action: str) -> Inputs:
 
 def _check_combinations(inputs: Inputs) -> None:
     if inputs.mode == "counter":
-        for name in _VERSION_INPUTS:
-            field = name.replace("-", "_")
+        for field in _VERSION_FIELDS:
             if getattr(inputs, field) != Inputs._field_defaults[field]:
-                raise _not_for_counters(name)
+                raise _not_for_counters(field.replace("_", "-"))
         if inputs.bump not in ("patch", "none"):
             raise _not_for_counters("bump")
     if inputs.bump == "none":

@@ -22,7 +22,7 @@ from monotron.model.semver import (
     parse_version,
 )
 from monotron.model.series import INT64_MAX, MAX_LENGTH, Reuse, percent_decode
-from monotron.services.versions import BUMPS, Bump
+from monotron.services.versions import BUMPS, Bump, VersionRequest
 from monotron.web.formats import Format
 
 DEFAULT_DOTENV_PREFIX = "MONOTRON_"
@@ -168,6 +168,20 @@ class NextVersionQuery(FormatQuery):
             raise InvalidBump(
                 "`bump=final` cannot be combined with `prerelease`. Omit one of the two."
             )
+
+    def version_request(self, assigned_by: str) -> VersionRequest:
+        """Return the request of a caller with the credential *assigned_by*."""
+        return VersionRequest(
+            bump=self.bump,
+            label=self.prerelease,
+            line=self.line,
+            metadata=self.metadata,
+            initial=self.initial,
+            reuse_on_conflict=self.on_conflict == "reuse",
+            initial_development=self.initial_development,
+            dry_run=self.dry_run,
+            assigned_by=assigned_by,
+        )
 
 
 @dataclass(frozen=True)
