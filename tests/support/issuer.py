@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import trustme
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from support.stoppable import Stoppable
 
 DISCOVERY = "/.well-known/openid-configuration"
 JWKS = "/jwks"
@@ -97,7 +98,7 @@ def jwks(*signers: Signer) -> bytes:
     return json.dumps({"keys": [signer.jwk() for signer in signers]}).encode()
 
 
-class IssuerServer:
+class IssuerServer(Stoppable):
     """Serves discovery and keys, by https if there is a *ca*, whose certificate is for *host*.
 
     *misbehaviors* by path replace a response. `requests` contains the paths of all requests.
@@ -160,15 +161,7 @@ class IssuerServer:
 
         return Handler
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def stop(self) -> None:
         self.down()
 
 

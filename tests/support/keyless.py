@@ -23,6 +23,13 @@ RUNNER_SECRET = "secret-of-the-runner"
 """The credential with which a job requests identity tokens from its runner."""
 
 
+IDS = {
+    "github": ("--repository-id=777", "--owner-id=42", "--prefix=gh:acme:shop"),
+    "gitlab": ("--project-id=20", "--namespace-id=72", "--prefix=gl:acme:shop"),
+}
+"""The options for acme/shop, so that `monotron trust` does not ask GitHub or GitLab for ids."""
+
+
 @dataclass(frozen=True)
 class Keyless:
     server: Server
@@ -51,6 +58,16 @@ def keyless(kind: str, folder: Path, **env: str) -> Iterator[Keyless]:
         with Server("sqlite://", args=["--config", str(config)], env={**ROOT_ENV, **env}) as server:
             key = ":".join(ROOT_ENV.values())
             yield Keyless(server, issuer, Terminal(folder, server.url, MONOTRON_API_KEY=key))
+
+
+@contextmanager
+def keyless_for_main(kind: str, folder: Path) -> Iterator[Keyless]:
+    """Start Monotron with a trust policy for the branch main of acme/shop (see `claims.py`)."""
+    with keyless(kind, folder) as monotron:
+        issuer = f"--issuer={monotron.issuer.url}"
+        options = ("--branch=main", *IDS[kind], issuer)
+        monotron.operator.prints("trust", kind, "acme/shop", *options)
+        yield monotron
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
 
@@ -17,6 +16,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from support.member import Document, Mongod, find_mongod, until
+from support.stoppable import Stoppable
 
 __all__ = ["Mongod", "ReplicaSet", "Standalone", "find_mongod"]
 
@@ -32,7 +32,7 @@ SET_NAME = "monotron"
 SHARED_MEMORY = Path("/dev/shm")
 
 
-class Deployment:
+class Deployment(Stoppable):
     """Members, and the directory with their data, which stop() deletes."""
 
     def __init__(
@@ -92,17 +92,6 @@ class Deployment:
             # A primary that is shut down with SIGTERM would wait for a successor.
             member.kill()
         shutil.rmtree(self.directory, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
 
 class Standalone(Deployment):

@@ -8,10 +8,9 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from support.member import until
+from support.stoppable import Stoppable
 
 FRAME = """
 {user}
@@ -51,7 +50,7 @@ class ProxiedRequest:
     statuses: list[str]
 
 
-class Nginx:
+class Nginx(Stoppable):
     """An nginx, which is listening when the constructor returns."""
 
     def __init__(self, sites: str) -> None:
@@ -101,14 +100,3 @@ class Nginx:
         self._process.terminate()
         self._process.wait(30)
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()

@@ -13,10 +13,9 @@ import time
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from support.http import Client, Response, basic, raw
+from support.stoppable import Stoppable
 
 __all__ = ["ROOT", "ROOT_ENV", "Client", "Response", "Server", "basic", "raw"]
 
@@ -31,7 +30,7 @@ READY_SECONDS = 30
 POLL_SECONDS = 0.01
 
 
-class Server:
+class Server(Stoppable):
     """A `monotron serve` process, which is listening when the constructor returns."""
 
     def __init__(
@@ -144,14 +143,3 @@ class Server:
         except subprocess.TimeoutExpired:
             self.kill()
             return self.wait()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()

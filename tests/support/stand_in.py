@@ -9,8 +9,9 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+from support.stoppable import Stoppable
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ HANG_UP = Reply(status=0)
 """No reply: the connection is closed."""
 
 
-class StandIn:
+class StandIn(Stoppable):
     """Replies with the result of a function, or with a list in turn, whose last reply repeats."""
 
     def __init__(
@@ -98,15 +99,7 @@ class StandIn:
             return self._replies(request)
         return self._replies[min(len(self.requests), len(self._replies)) - 1]
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def stop(self) -> None:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()

@@ -16,7 +16,7 @@ import pytest
 from docs.test_drift import section
 from plugins.github.action_step import ActionStep
 from support.claims import AUDIENCE, github
-from support.keyless import RUNNER_SECRET, Keyless, keyless, token_endpoint, watched
+from support.keyless import RUNNER_SECRET, Keyless, keyless_for_main, token_endpoint, watched
 from support.server import ROOT as ROOT_KEY
 from support.workflows import ROOT, Repository, annotation_of, expect, expected, step, workflow
 
@@ -24,10 +24,7 @@ from support.workflows import ROOT, Repository, annotation_of, expect, expected,
 @pytest.fixture(scope="module")
 def monotron(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keyless]:
     """A server that trusts the branch main of acme/shop."""
-    with keyless("github", tmp_path_factory.mktemp("keyless")) as monotron:
-        ids = ("--repository-id=777", "--owner-id=42", "--prefix=gh:acme:shop")
-        issuer = f"--issuer={monotron.issuer.url}"
-        monotron.operator.prints("trust", "github", "acme/shop", "--branch=main", *ids, issuer)
+    with keyless_for_main("github", tmp_path_factory.mktemp("keyless")) as monotron:
         yield monotron
 
 

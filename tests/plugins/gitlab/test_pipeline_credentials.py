@@ -17,7 +17,7 @@ import pytest
 from docs.test_drift import section
 from plugins.gitlab.pipelines import version
 from support.claims import AUDIENCE, gitlab
-from support.keyless import Keyless, keyless, watched
+from support.keyless import Keyless, keyless_for_main, watched
 from support.pipelines import ROOT, Repository, run_pipeline
 
 BUILD = """
@@ -32,10 +32,7 @@ TEMPLATE = f"include:\n  - local: monotron.gitlab-ci.yml\n{BUILD}"
 @pytest.fixture(scope="module")
 def monotron(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keyless]:
     """Start Monotron with a trust policy for the protected branch main of acme/shop."""
-    with keyless("gitlab", tmp_path_factory.mktemp("keyless")) as monotron:
-        ids = ("--project-id=20", "--namespace-id=72", "--prefix=gl:acme:shop")
-        issuer = f"--issuer={monotron.issuer.url}"
-        monotron.operator.prints("trust", "gitlab", "acme/shop", "--branch=main", *ids, issuer)
+    with keyless_for_main("gitlab", tmp_path_factory.mktemp("keyless")) as monotron:
         yield monotron
 
 
