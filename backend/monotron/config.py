@@ -147,8 +147,7 @@ class Settings:
     store: Annotated[
         str,
         _Row("sqlite:///monotron.db", "URL", _store),
-        "Use this store: sqlite:///FILE, sqlite:// (in memory), or "
-        "mongodb://HOST[,HOST…]/DATABASE.",
+        "Use the store at this URL, such as sqlite:///FILE or mongodb://HOST[,HOST…]/DATABASE.",
     ] = field(repr=False)
     log_format: Annotated[
         str,
