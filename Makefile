@@ -45,9 +45,10 @@ format: .venv/.installed-test ## Format the code
 gitlab: ## Generate the GitLab YAML from gitlab/job.sh and gitlab/*.in.yml
 	$(PYTHON) gitlab/generate.py
 
-docs: .venv/.installed-test ## Generate docs/errors.md and the tables of docs/commands.md
+docs: .venv/.installed-test ## Generate docs/errors.md, and the tables of commands and plugins
 	PYTHONPATH=tests $(BIN)/python -m support.error_page
 	PYTHONPATH=tests $(BIN)/python -m docs.command_tables
+	PYTHONPATH=tests $(BIN)/python -m docs.plugin_tables
 
 lock: .venv/bin/pip ## Update the lock file of CI, .ci/requirements.txt
 	$(PIP) install pip-tools

@@ -218,7 +218,7 @@ read_value() { # name, expression: sets $value to the value of the only line wit
 }
 
 check_lines() { # minimum number of lines; a newer server may send more variables, which are ignored
-  [ "$(wc -l <"$work/body")" -ge "$1" ] || unexpected "fewer than $1 lines"
+  [ "$(wc -l <"$work/body")" -ge "$1" ] || unexpected "fewer than $(($1)) lines"
   ! grep -Eqvx -e "${dotenv_prefix}[A-Z][A-Z_]*=[ -~]*" "$work/body" || unexpected 'a line that is not a variable'
 }
 
@@ -308,19 +308,34 @@ request_version() { # sends the request for the version, and sets $reason and $n
   request PUT "$path$token_segment?$query" --header 'Content-Type: text/plain' --data-binary "@$work/text"
 }
 
+version_fields() { # prints each variable of a version, its value if no version exists (-: empty), and its pattern
+  integer='(0|[1-9][0-9]{0,18})'
+  semver="$integer\.$integer\.$integer(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?"
+  cat <<FIELDS
+VERSION 0.0.0 $semver
+TAG - v$semver
+MAJOR 0 $integer
+MINOR 0 $integer
+PATCH 0 $integer
+PRERELEASE_ID - [0-9A-Za-z.-]*
+METADATA - [0-9A-Za-z.-]*
+RELEASE_TYPE - [a-z]{0,20}
+PREVIOUS_VERSION - ($semver)?
+IS_LATEST false true|false
+REUSED false true|false
+DOCKER_TAG - [0-9A-Za-z._-]+
+FIELDS
+}
+
 output_no_version() { # 0.0.0 means that no version exists; it has no tag
   version=0.0.0 previous=
-  for pair in VERSION=0.0.0 TAG= MAJOR=0 MINOR=0 PATCH=0 PRERELEASE_ID= METADATA= RELEASE_TYPE= \
-    PREVIOUS_VERSION= IS_LATEST=false REUSED=false DOCKER_TAG=; do
-    output "${pair%%=*}" "${pair#*=}"
-  done
+  version_fields | while read -r field none _; do output "$field" "${none#-}"; done
 }
 
 output_version() { # checks that each variable matches its pattern and that all describe the same version
-  integer='(0|[1-9][0-9]{0,18})'
-  semver="$integer\.$integer\.$integer(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?"
-  check_lines 12
-  while read -r field pattern; do
+  version_fields >"$work/fields"
+  check_lines "$(wc -l <"$work/fields")"
+  while read -r field _ pattern; do
     read_value "$field" "$pattern"
     case $field in
       VERSION) version=$value parts= ;;
@@ -332,20 +347,7 @@ output_version() { # checks that each variable matches its pattern and that all 
       DOCKER_TAG) [ "$value" = "$(printf '%s' "$version" | tr + _)" ] || unexpected 'a Docker tag of another version' ;;
     esac
     output "$field" "$value"
-  done <<PATTERNS
-VERSION $semver
-TAG v$semver
-MAJOR $integer
-MINOR $integer
-PATCH $integer
-PRERELEASE_ID [0-9A-Za-z.-]*
-METADATA [0-9A-Za-z.-]*
-RELEASE_TYPE [a-z]{0,20}
-PREVIOUS_VERSION ($semver)?
-IS_LATEST true|false
-REUSED true|false
-DOCKER_TAG [0-9A-Za-z._-]+
-PATTERNS
+  done <"$work/fields"
 }
 
 version_of_commit() { # semver mode: writes the variables and the line for the log

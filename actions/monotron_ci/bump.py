@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from monotron_ci.events import Event
-from monotron_ci.inputs import Inputs
+from monotron_ci.inputs import PARAMETERS, Inputs
 
 
 class BumpChoice(NamedTuple):
@@ -39,10 +39,7 @@ def version_query(inputs: Inputs, choice: BumpChoice) -> dict[str, str]:
     """The query parameters of the request for a version."""
     parameters = {
         "bump": choice.bump,
-        "prerelease": inputs.prerelease,
-        "line": inputs.line,
-        "metadata": inputs.build_metadata,
-        "initial": inputs.initial_version,
+        **{parameter: getattr(inputs, field) for parameter, field in PARAMETERS.items()},
         "on_conflict": "reuse" if choice.reuse_on_conflict else "",
         "dry_run": "true" if inputs.dry_run else "",
     }

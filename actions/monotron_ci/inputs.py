@@ -16,14 +16,15 @@ MODES = ("semver", "counter")
 BUMPS = ("major", "minor", "patch", "final", "auto", "none")
 TAG_PREFIX = "v"
 
-_VERSION_INPUTS = (
-    "prerelease",
-    "line",
-    "initial-version",
-    "build-metadata",
-    "create-tag",
-    "on-conflict",
-)
+PARAMETERS = {
+    "prerelease": "prerelease",
+    "line": "line",
+    "metadata": "build_metadata",
+    "initial": "initial_version",
+}
+"""Query parameters of a version, and the fields of `Inputs` that are sent as their values."""
+
+_VERSION_FIELDS = (*PARAMETERS.values(), "create_tag", "on_conflict")
 """Inputs that `mode: counter` does not support."""
 
 _MAY_BE_EMPTY = ("tag-prefix", "major-labels", "minor-labels", "patch-labels")
@@ -93,10 +94,9 @@ def parse_inputs(raw: Mapping[str, str], action: str) -> Inputs:
 
 def _check_combinations(inputs: Inputs) -> None:
     if inputs.mode == "counter":
-        for name in _VERSION_INPUTS:
-            field = name.replace("-", "_")
+        for field in _VERSION_FIELDS:
             if getattr(inputs, field) != Inputs._field_defaults[field]:
-                raise _not_for_counters(name)
+                raise _not_for_counters(field.replace("_", "-"))
         if inputs.bump not in ("patch", "none"):
             raise _not_for_counters("bump")
     if inputs.bump == "none":
@@ -134,6 +134,10 @@ def _one_of(*words: str) -> Any:
         return text
 
     return parse
+
+
+def _bump(name: str, text: str) -> str:
+    return str(_one_of(*BUMPS)(name, text.lower()))
 
 
 def _boolean(name: str, text: str) -> bool:
@@ -198,7 +202,7 @@ _PARSERS: dict[str, Any] = {
     "audience": _text,
     "name": _text,
     "mode": _one_of(*MODES),
-    "bump": _one_of(*BUMPS),
+    "bump": _bump,
     "prerelease": _matching(r"[0-9A-Za-z]{1,20}", "a label of letters and digits", "rc"),
     "line": _matching(r"[0-9]+(\.[0-9]+)?", "a maintenance line", "1.2"),
     "initial-version": _version,

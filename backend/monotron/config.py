@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from monotron.config_file import read_config_file
-from monotron.errors import StartupError
+from monotron.errors import InvalidSetting
 
 ENVIRONMENT_PREFIX = "MONOTRON_"
 
@@ -209,7 +209,7 @@ class Settings:
     def load(cls, flags: Mapping[str, str], environ: Mapping[str, str]) -> "Settings":
         """Read all settings. *flags* contains texts by setting name, and the file as `config`.
 
-        Raises StartupError if a setting is invalid.
+        Raises InvalidSetting if a setting is invalid.
         """
         names = [setting.name for setting in SETTINGS]
         variables = {
@@ -233,7 +233,7 @@ class Settings:
                     values[name] = _parse(setting, source, texts[name])
                     break
         if bool(values["root_api_key"]) != bool(values["root_api_secret"]):
-            raise StartupError(
+            raise InvalidSetting(
                 "MONOTRON_ROOT_API_KEY and MONOTRON_ROOT_API_SECRET must be set together."
             )
         trusts = from_file.get("trusts", ())
@@ -255,7 +255,7 @@ def _parse(setting: Setting, source: str | None, value: Any) -> Any:
     try:
         return setting.parse(value)
     except ValueError as error:
-        raise StartupError(f"{source} {error}.") from None
+        raise InvalidSetting(f"{source} {error}.") from None
 
 
 def _warnings(variables: Mapping[str, str]) -> tuple[str, ...]:
@@ -280,7 +280,7 @@ def _read_variable_file(setting: Setting, variables: Mapping[str, str]) -> dict[
     try:
         return {setting.name: Path(path).read_text(encoding="utf-8").strip()}
     except (OSError, UnicodeDecodeError) as error:
-        raise StartupError(
+        raise InvalidSetting(
             f"{setting.variable}_FILE names a file that cannot be read. Check its path and "
             "permissions, and that it is UTF-8."
         ) from error

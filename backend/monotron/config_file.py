@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from monotron.errors import StartupError
+from monotron.errors import InvalidSetting
 
 
 def read_config_file(
@@ -15,21 +15,21 @@ def read_config_file(
 ) -> dict[str, str | list[Any]]:
     """Read a config file. Returns texts by setting name, and lists for names in *lists*.
 
-    Raises StartupError if the file is invalid, or if it contains a name that is not in *names*.
+    Raises InvalidSetting if the file is invalid, or if it contains a name that is not in *names*.
     """
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise StartupError(f"Cannot read the config file {path}: {reason}.") from error
+        raise InvalidSetting(f"Cannot read the config file {path}: {reason}.") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         location = f" (line {mark.line + 1})" if mark else ""
-        raise StartupError(f"{path} is not valid YAML{location}.") from error
+        raise InvalidSetting(f"{path} is not valid YAML{location}.") from error
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise StartupError(f"{path} must be a mapping, for example `listen: 127.0.0.1:3030`.")
+        raise InvalidSetting(f"{path} must be a mapping, for example `listen: 127.0.0.1:3030`.")
     return {
         _checked_name(path, name, names): _value(path, name, value, lists)
         for name, value in content.items()
@@ -41,14 +41,14 @@ def _checked_name(path: str, name: object, names: Collection[str]) -> str:
         return name
     similar = get_close_matches(str(name), names, 1)
     hint = f"Did you mean {similar[0]!r}?" if similar else f"Settings: {', '.join(names)}."
-    raise StartupError(f"{path}: unknown setting {str(name)[:64]!r}. {hint}")
+    raise InvalidSetting(f"{path}: unknown setting {str(name)[:64]!r}. {hint}")
 
 
 def _value(path: str, name: str, value: object, lists: Collection[str]) -> str | list[Any]:
     if name in lists and isinstance(value, list):
         return value
     if name == "trusts":
-        raise StartupError(f"{path}: trusts must be a list of mappings.")
+        raise InvalidSetting(f"{path}: trusts must be a list of mappings.")
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise StartupError(f"{path}: {name} must be a plain value.")
+        raise InvalidSetting(f"{path}: {name} must be a plain value.")
     return str(value)

@@ -55,6 +55,11 @@ def in_doubt() -> Iterator[None]:
         raise error.in_doubt() from error
 
 
+def literal(text: object) -> str:
+    """A text of the caller that should be a literal of the API, for a detail: on one line."""
+    return f"`{repr(str(text)[:64])[1:-1]}`"
+
+
 class InvalidKey(MonotronError, status=400, code="invalid_key", title="Invalid series key"):
     """The series key in the path is empty, `.` or `..`, longer than 256 characters, not UTF-8,
     incorrectly percent-encoded, or contains a control character.
@@ -287,3 +292,7 @@ class Draining(MonotronError, status=503, code="draining", title="Server is shut
 
 class StartupError(Exception):
     """The server cannot start: a setting is invalid, or the store cannot be used."""
+
+
+class InvalidSetting(StartupError):
+    """A setting, or a combination of settings, is invalid. A restart does not help."""

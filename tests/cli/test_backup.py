@@ -30,9 +30,14 @@ def test_a_backup_of_a_running_server_has_all_rows(offline: Terminal) -> None:
     file, copy = offline.folder / "monotron.db", offline.folder / "copy.db"
     with Server(f"sqlite:///{file}") as server, server.client() as client:
         count(client)
+        assert client.request("PUT", "/v1/versions/shop/a?bump=major").status == 200
+        assert client.request("PUT", "/v1/versions/shop/b?bump=minor").status == 200
+        assert client.request("PUT", "/v1/versions/shop/c").status == 200
+        assert client.request("PUT", "/v1/series/deleted/a").status == 200
+        assert client.request("DELETE", "/v1/series/deleted").status == 200
         printed = offline.prints("backup", "copy.db", "--url", server.url)
     kibibytes = f"{copy.stat().st_size / 1024:.0f}"
-    assert printed == f"Backed up to copy.db ({kibibytes} KiB, checked)\n"
+    assert printed == f"Backed up to copy.db ({kibibytes} KiB, 4 series, 1 name, checked)\n"
     assert tables(copy) == tables(file)
     assert copy.stat().st_mode & 0o777 == 0o600
 

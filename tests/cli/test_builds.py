@@ -33,7 +33,7 @@ class TestNext:
 class TestVersion:
     def test_a_commit_gets_its_version(self, repository: Terminal, name: str) -> None:
         assert repository.prints("version", name, "--bump=minor") == "0.1.0\n"
-        assert repository.prints("version", name, "--bump=minor") == "0.1.0\n"
+        assert repository.prints("version", name, "--bump=Minor") == "0.1.0\n"
         assert repository.prints("version", name, "x", "--prerelease=rc") == "0.1.1-rc.1\n"
         assert repository.prints("version", name, "x", "--bump=final") == "0.1.1\n"
         assert repository.prints("version", name, "y", "--line=0.1", "--dry-run") == "0.1.2\n"

@@ -11,7 +11,7 @@ from cli.test_backup import tables
 from contract.asking import SERIES, ask, ledger, put_any
 from monotron.model.series import INT64_MAX
 from monotron.store import open_store
-from monotron.store.interface import AuthRecord
+from monotron.store.auth_interface import AuthRecord
 from support.terminal import Terminal
 
 RESTORE = ("restore", "backup.db", "--store", "sqlite:///new.db")
@@ -34,7 +34,7 @@ class TestRestore:
         self, backup: Path, offline: Terminal
     ) -> None:
         printed = offline.prints(*RESTORE, "--fast-forward", "1000")
-        assert printed == "Restored new.db from backup.db: 1 series raised by 1000\n"
+        assert printed == "Restored new.db from backup.db: 1 series, 0 names; all raised by 1000\n"
         assert sorted(each.name for each in offline.folder.iterdir()) == [
             "backup.db",
             "new.db",

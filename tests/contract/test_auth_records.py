@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from monotron.store import Store, open_store
-from monotron.store.interface import AuthRecord
+from monotron.store.auth_interface import AuthRecord
 
 ROW = AuthRecord("mtk_k_1", 2, {"digest": "abc", "scopes": ["read:series"], "$set": {"a.b": None}})
 

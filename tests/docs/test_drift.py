@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from tornado.web import RequestHandler
 
+from docs import plugin_tables
 from faults import __main__ as faults
 from monotron import __version__
 from monotron.config import SETTINGS, Setting, Settings
@@ -21,6 +22,7 @@ from monotron.errors import MonotronError
 from monotron.web.app import ROUTES
 from monotron.web.handler import ACCOUNT, ANY_ACCOUNT
 from monotron.web.query import Query
+from monotron_ci import outputs
 from support import error_page
 from support.server import ROOT as ROOT_KEY
 from support.server import ROOT_ENV, Client, Server
@@ -206,6 +208,37 @@ class TestErrors:
     def test_other_pages_name_error_codes_with_their_status(self, name: str) -> None:
         known = {(str(error.status), error.code) for error in self.errors}
         assert set(re.findall(r"`([45]\d\d) ([a-z_]+)`", page(name))) <= known
+
+
+class TestDotenv:
+    """The names of variables, which server, plugins and documentation repeat."""
+
+    def test_all_definitions_of_the_variables_of_a_version_agree(self, client: Client) -> None:
+        response = client.request("PUT", "/v1/versions/dotenv/a?format=dotenv&dotenv_prefix=X_")
+        served = re.findall(r"^X_(\w+)=", response.text, re.MULTILINE)
+        assert list(outputs.DOTENV) == served
+        fields = re.search(r"(?s)<<FIELDS\n(.*?)^FIELDS$", page("gitlab/job.sh"), re.MULTILINE)
+        assert fields
+        assert [line.split(" ")[0] for line in fields[1].splitlines()] == served
+
+    def test_all_definitions_of_the_variables_of_a_number_agree(self, client: Client) -> None:
+        response = client.request("PUT", "/v1/series/dotenv/a?format=dotenv&dotenv_prefix=X_")
+        served = re.findall(r"^X_(\w+)=", response.text, re.MULTILINE)
+        assert list(outputs.DOTENV_OF_NUMBERS) == served
+        assert set(re.findall(r"^  output ([A-Z_]+)", page("gitlab/job.sh"), re.MULTILINE)) == {
+            *served
+        }
+
+
+class TestPluginTables:
+    @pytest.mark.parametrize("path", plugin_tables.PAGES, ids=str)
+    def test_the_tables_of_inputs_and_outputs_are_up_to_date(self, path: Path) -> None:
+        text = path.read_text()
+        assert plugin_tables.updated(text) == text, "run `make docs`"
+
+    def test_every_table_is_in_a_page(self) -> None:
+        text = "".join(path.read_text() for path in plugin_tables.PAGES)
+        assert re.findall(r"<!-- table: (.*) -->", text) == list(plugin_tables.TABLES)
 
 
 class TestVersion:

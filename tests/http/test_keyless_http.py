@@ -282,7 +282,7 @@ class TestTrusts:
             ({"scope": ["read:series"]}, "scope"),
             ({"prefix": 1}, "prefix"),
             ({"description": 1}, "description"),
-            ({"label": "CI"}, "Unknown member 'label'"),
+            ({"label": "CI"}, "Unknown member `label`"),
             ({"account": 2}, "account"),
         ],
         ids=str,

@@ -146,12 +146,39 @@ class TestErrors:
         assert detail.startswith("This server requires authentication")
         assert "`Authorization: Bearer SECRET`" in detail
 
-    @pytest.mark.parametrize("header", ["Token x", "Digest x", "ApiKey x", "x"])
-    def test_an_unsupported_scheme_is_named_as_the_reason(
+    def test_a_key_in_another_header_is_not_supported(
+        self, stranger: Client, problem: Problem
+    ) -> None:
+        response = stranger.request("GET", "/v1/series", headers={"X-API-Key": "hunter2"})
+        detail = problem(response, 401, "unauthenticated")["detail"]
+        assert "such as `X-API-Key`, are not supported" in detail
+        assert "hunter2" not in detail
+
+    @pytest.mark.parametrize("scheme", ["Token", "Digest", "ApiKey"])
+    def test_an_unsupported_scheme_is_named_without_the_secret(
+        self, scheme: str, signed_in: Callable[[str], Response], problem: Problem
+    ) -> None:
+        detail = problem(signed_in(f"{scheme} hunter2"), 401, "unauthenticated")["detail"]
+        expected = f"The `Authorization` header has the scheme `{scheme}`, which is not supported."
+        assert detail.startswith(expected)
+        assert "`Authorization: Bearer SECRET`" in detail
+        assert "hunter2" not in detail
+
+    @pytest.mark.parametrize("header", ["hunter2", "hunter2 hunter2", "Token"])
+    def test_a_secret_without_a_scheme_is_not_shown(
         self, header: str, signed_in: Callable[[str], Response], problem: Problem
     ) -> None:
         detail = problem(signed_in(header), 401, "unauthenticated")["detail"]
-        assert detail.startswith("The scheme of the `Authorization` header is not supported.")
+        assert detail.startswith("The `Authorization` header has no known scheme.")
+        assert "hunter2" not in detail
+
+    def test_an_identity_token_is_named_if_the_server_has_no_issuers(
+        self, signed_in: Callable[[str], Response], problem: Problem
+    ) -> None:
+        token = ".".join([b64('{"alg":"RS256"}').rstrip("="), b64("{}").rstrip("="), "c2lnbmVk"])
+        detail = problem(signed_in(f"Bearer {token}"), 401, "unauthenticated")["detail"]
+        assert detail.startswith("This server does not accept identity tokens, and one was sent.")
+        assert token not in detail
 
     def test_invalid_credentials_have_an_error_with_the_possible_reasons(
         self, signed_in: Callable[[str], Response], problem: Problem

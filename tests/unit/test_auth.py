@@ -156,7 +156,7 @@ class TestApiKeySchema:
         assert parse_api_key_spec([]).scopes == parse_api_key_spec({"scopes": []}).scopes == ()
 
     def test_an_unknown_member_is_refused_with_the_allowed_ones(self) -> None:
-        with pytest.raises(InvalidRequest, match=r"^Unknown member 'label'. .*`description`"):
+        with pytest.raises(InvalidRequest, match=r"^Unknown member `label`. .*`description`"):
             parse_api_key_spec({"scopes": [], "label": "CI"})
 
     def test_an_api_key_survives_storage(self) -> None:

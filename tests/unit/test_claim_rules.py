@@ -86,7 +86,7 @@ INVALID: list[tuple[Any, str]] = [
     ({"issuer": "https://evil.example", "claims": MAIN}, "trusts: https://token.actions"),
     ({"issuer": GITHUB + "/", "claims": MAIN}, "Untrusted `issuer`"),
     ({"issuer": ["github"], "claims": MAIN}, "Untrusted `issuer`"),
-    ({"issuer": "github", "claims": MAIN, "scope": 1}, "Unknown member 'scope'"),
+    ({"issuer": "github", "claims": MAIN, "scope": 1}, "Unknown member `scope`"),
     ({"issuer": "github", "claims": {}}, "`claims` must be an object"),
     ({"issuer": "github", "claims": list(MAIN)}, "`claims` must be an object"),
     ({"issuer": "github", "claims": {f"c{n}": "1" for n in range(17)}}, "1 to 16"),

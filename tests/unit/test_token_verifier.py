@@ -518,15 +518,15 @@ VECTORS = [
     hub("our audience with a slash", INVALID, "audience", aud=AUDIENCE + "/"),
     hub("the issuer as audience", INVALID, "audience", aud=GITHUB),
     hub("an empty audience", INVALID, "audience ''", aud=""),
-    hub("no audience", INVALID, "no 'aud'", aud=...),
+    hub("no audience", INVALID, "no `aud`", aud=...),
     # Times
     hub("expired, within the leeway", ACCEPTED, iat=NOW - 300, exp=NOW - LEEWAY_SECONDS + 1),
     hub("expired", INVALID, "expired", exp=NOW - LEEWAY_SECONDS, iat=NOW - 300),
     hub("expired for long", INVALID, "expired 10 minutes ago", exp=NOW - 600, iat=NOW - 900),
     hub("issued ahead, within the leeway", ACCEPTED, iat=NOW + LEEWAY_SECONDS),
-    hub("issued ahead", INVALID, "'iat' is 31 s in the future", iat=NOW + LEEWAY_SECONDS + 1),
+    hub("issued ahead", INVALID, "`iat` is 31 s in the future", iat=NOW + LEEWAY_SECONDS + 1),
     hub("not before, within the leeway", ACCEPTED, nbf=NOW + LEEWAY_SECONDS),
-    hub("not before", INVALID, "'nbf' is 31 s in the future", nbf=NOW + LEEWAY_SECONDS + 1),
+    hub("not before", INVALID, "`nbf` is 31 s in the future", nbf=NOW + LEEWAY_SECONDS + 1),
     hub("15 min old", ACCEPTED, iat=NOW - 900),
     hub(
         "more than 15 min old and not expired",
@@ -538,14 +538,14 @@ VECTORS = [
     lab("a lifetime of 24 h", ACCEPTED, iat=NOW, exp=NOW + 86400),
     lab("a lifetime of more than 24 h", INVALID, "24 h", iat=NOW, exp=NOW + 86401),
     hub("a lifetime of 30 years", INVALID, "24 h", exp=NOW + 30 * 365 * 86400),
-    hub("a lifetime of 0 s", INVALID, "after its 'iat'", exp=NOW, iat=NOW),
-    hub("exp as a string", INVALID, "'exp' must be an integer", exp="9999999999"),
-    hub("exp as a fraction", INVALID, "'exp' must be an integer", exp=NOW + 290.5),
-    hub("exp as an infinity", INVALID, "'exp' must be an integer", exp=...)._replace(
+    hub("a lifetime of 0 s", INVALID, "after its `iat`", exp=NOW, iat=NOW),
+    hub("exp as a string", INVALID, "`exp` must be an integer", exp="9999999999"),
+    hub("exp as a fraction", INVALID, "`exp` must be an integer", exp=NOW + 290.5),
+    hub("exp as an infinity", INVALID, "`exp` must be an integer", exp=...)._replace(
         token=lambda: raw(json.dumps(github(exp=0)).replace('"exp": 0', '"exp": 1e999').encode())
     ),
-    hub("iat as a boolean", INVALID, "'iat' must be an integer", iat=True),
-    hub("nbf as null", INVALID, "no 'nbf'", nbf=None),
+    hub("iat as a boolean", INVALID, "`iat` must be an integer", iat=True),
+    hub("nbf as null", INVALID, "no `nbf`", nbf=None),
     hub(
         "times of 400 digits",
         INVALID,
@@ -553,15 +553,15 @@ VECTORS = [
         iat=10**400,
         exp=10**400 + 9,
     ),
-    hub("no exp", INVALID, "no 'exp'", exp=...),
-    hub("no iat", INVALID, "no 'iat'", iat=...),
-    hub("no nbf", INVALID, "no 'nbf'", nbf=...),
+    hub("no exp", INVALID, "no `exp`", exp=...),
+    hub("no iat", INVALID, "no `iat`", iat=...),
+    hub("no nbf", INVALID, "no `nbf`", nbf=...),
     # The unique id of a token
-    hub("no jti", INVALID, "no 'jti'", jti=...),
-    hub("an empty jti", INVALID, "'jti' is invalid", jti=""),
-    hub("a jti that is a number", INVALID, "'jti' is invalid", jti=7),
-    hub("a jti of 257 characters", INVALID, "'jti' is invalid", jti="j" * 257),
-    hub("a jti with a newline", INVALID, "'jti' is invalid", jti="a\nb"),
+    hub("no jti", INVALID, "no `jti`", jti=...),
+    hub("an empty jti", INVALID, "`jti` is invalid", jti=""),
+    hub("a jti that is a number", INVALID, "`jti` is invalid", jti=7),
+    hub("a jti of 257 characters", INVALID, "`jti` is invalid", jti="j" * 257),
+    hub("a jti with a newline", INVALID, "`jti` is invalid", jti="a\nb"),
 ]
 
 
@@ -598,6 +598,17 @@ def test_each_token_has_one_outcome(vector: Vector) -> None:
     else:
         assert mismatch is not None
         assert vector.word in mismatch.reason
+
+
+def test_the_reason_for_a_rejected_token_is_logged_without_the_token(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    token = signers()[GITHUB].token({**github(), "iss": "https://issuer.example.com"})
+    with caplog.at_level("INFO", logger="monotron.auth"), pytest.raises(Unauthenticated):
+        verify(token)
+    assert caplog.messages == [
+        "rejected an identity token (untrusted issuer 'https://issuer.example.com')"
+    ]
 
 
 def test_the_table_has_at_least_60_different_tokens() -> None:

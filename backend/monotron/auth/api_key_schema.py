@@ -6,7 +6,7 @@ from typing import Any
 
 from monotron.auth.api_keys import ApiKey, ApiKeySpec
 from monotron.auth.scopes import check_scope_list
-from monotron.errors import InvalidRequest
+from monotron.errors import InvalidRequest, literal
 from monotron.model.series import text_member
 from monotron.model.timestamps import rfc3339
 
@@ -21,7 +21,7 @@ def parse_api_key_spec(body: object) -> ApiKeySpec:
     for name in members:
         if name not in _MEMBERS:
             raise InvalidRequest(
-                f"Unknown member {name[:64]!r}. Allowed: {', '.join(f'`{m}`' for m in _MEMBERS)}."
+                f"Unknown member {literal(name)}. Allowed: {', '.join(f'`{m}`' for m in _MEMBERS)}."
             )
     scopes = members.get("scopes")
     if not isinstance(scopes, list):

@@ -84,7 +84,8 @@ class Authenticator:
         if header is None:
             raise Unauthenticated(
                 "This server requires authentication, and the request has no `Authorization` "
-                "header. Send an API key's secret as `Authorization: Bearer SECRET`."
+                "header. Send an API key's secret as `Authorization: Bearer SECRET`. Other "
+                "headers, such as `X-API-Key`, are not supported."
             )
         try:
             fingerprint = _fingerprint(header)
@@ -110,7 +111,13 @@ class Authenticator:
     async def _verify(self, header: str, fingerprint: bytes) -> Principals:
         key, secret = _parse(header)
         revocations = self._revocations
-        if self._identities is not None and not key and looks_like_identity_token(secret):
+        if not key and looks_like_identity_token(secret):
+            if self._identities is None:
+                raise Unauthenticated(
+                    "This server does not accept identity tokens, and one was sent. Send an API "
+                    "key's secret as `Authorization: Bearer SECRET`, or ask the operator to set "
+                    "`issuers` and `audience`."
+                )
             principals = await self._identities.principals(secret)
         else:
             principals = self._root_principal(key, secret) or await self._of_key(key, secret)
@@ -161,6 +168,10 @@ class Authenticator:
             log.info("could not record the last use of an API key (%s)", task.exception())
 
 
+_OTHER_SCHEMES = ("apikey", "api-key", "digest", "key", "negotiate", "ntlm", "oauth", "token")
+"""Schemes that clients send, and that are not supported."""
+
+
 def _parse(header: str) -> tuple[str, str]:
     """The key and the secret of a header. Raises Unauthenticated."""
     scheme, _, rest = header.partition(" ")
@@ -174,8 +185,11 @@ def _parse(header: str) -> tuple[str, str]:
         except (binascii.Error, ValueError):
             raise _invalid_credentials() from None
     else:
+        # Only a known scheme is shown: anything else may be a secret that was sent without one.
+        known = text and scheme.lower() in _OTHER_SCHEMES
+        sent = f"the scheme `{scheme}`, which is not supported" if known else "no known scheme"
         raise Unauthenticated(
-            "The scheme of the `Authorization` header is not supported. Send an API key's secret "
+            f"The `Authorization` header has {sent}. Send an API key's secret or an identity token "
             "as `Authorization: Bearer SECRET`, or KEY:SECRET as `Basic`."
         )
     key, _, secret = text.partition(":")

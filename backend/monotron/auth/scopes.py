@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from monotron.errors import InvalidRequest
+from monotron.errors import InvalidRequest, literal
 
 OPERATIONS = ("read", "write", "delete")
 
@@ -41,7 +41,7 @@ def parse_scopes(texts: Iterable[object]) -> frozenset[str]:
         for operation in operations.split(","):
             if not colon or resource not in RESOURCES or operation not in (*OPERATIONS, "*"):
                 raise InvalidRequest(
-                    f"Invalid scope {str(text)[:64]!r}. A scope is OPERATIONS:RESOURCE, for "
+                    f"Invalid scope {literal(text)}. A scope is OPERATIONS:RESOURCE, for "
                     f"example `read,write:series`. Operations: {', '.join(OPERATIONS)}, *. "
                     f"Resources: {', '.join(RESOURCES)}."
                 )

@@ -19,7 +19,7 @@ from monotron.services.executor import StoreExecutor
 from monotron.services.paging import page_of
 from monotron.services.series import SeriesService
 from monotron.store import Store
-from monotron.store.interface import AuthRecord
+from monotron.store.auth_interface import AuthRecord
 
 if TYPE_CHECKING:
     from monotron.auth.oidc.verifier import TokenVerifier

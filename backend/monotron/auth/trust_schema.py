@@ -6,7 +6,7 @@ from typing import Any
 
 from monotron.auth.oidc import ClaimRule, Issuer, parse_issuer, parse_rule, rule_json
 from monotron.auth.scopes import check_scope_list, parse_scopes
-from monotron.errors import InvalidRequest, StartupError
+from monotron.errors import InvalidRequest, InvalidSetting, literal
 from monotron.model.series import text_member
 
 _RULE_MEMBERS = ("issuer", "claims", "allow_events")
@@ -48,7 +48,7 @@ def parse_trust_policy(body: object, account: int, issuers: Sequence[Issuer]) ->
     for member in body:
         if member not in _MEMBERS:
             raise InvalidRequest(
-                f"Unknown member {str(member)[:64]!r} of a trust. Allowed: "
+                f"Unknown member {literal(member)} of a trust. Allowed: "
                 f"{', '.join(f'`{name}`' for name in _MEMBERS)}."
             )
     rule = parse_rule({name: body[name] for name in _RULE_MEMBERS if name in body}, issuers)
@@ -75,18 +75,18 @@ def parse_trust_policy(body: object, account: int, issuers: Sequence[Issuer]) ->
 
 
 def configured_issuers(settings: Sequence[object]) -> list[Issuer]:
-    """The issuers of the settings. Raises StartupError if one is invalid."""
+    """The issuers of the settings. Raises InvalidSetting if one is invalid."""
     issuers = []
     for value in settings:
         try:
             issuers.append(parse_issuer(value))
         except ValueError as error:
-            raise StartupError(f"issuers: {error}.") from None
+            raise InvalidSetting(f"issuers: {error}.") from None
     return issuers
 
 
 def configured_trusts(settings: Sequence[object], issuers: Sequence[Issuer]) -> list[TrustPolicy]:
-    """The trust policies of the config file. Raises StartupError if one is invalid."""
+    """The trust policies of the config file. Raises InvalidSetting if one is invalid."""
     policies = []
     for number, value in enumerate(settings, 1):
         try:
@@ -98,5 +98,5 @@ def configured_trusts(settings: Sequence[object], issuers: Sequence[Issuer]) -> 
             body = {name: member for name, member in value.items() if name != "account"}
             policies.append(parse_trust_policy(body, account, issuers))
         except InvalidRequest as error:
-            raise StartupError(f"trusts, item {number}: {error.detail}") from None
+            raise InvalidSetting(f"trusts, item {number}: {error.detail}") from None
     return policies

@@ -58,7 +58,7 @@ def next_number(client: Client, key: str, token: str | None) -> CommandOutput:
 @token_argument
 @click.option(
     "--bump",
-    type=click.Choice(BUMPS),
+    type=click.Choice(BUMPS, case_sensitive=False),
     default="patch",
     show_default=True,
     help="Component to increment. `final` promotes a pre-release, `auto` decides from commit "

@@ -25,7 +25,7 @@ from monotron.cli.command import (
 )
 from monotron.cli.options import DEFAULT_URL
 from monotron.cli.output import CommandOutput, NothingFound, print_error, write
-from monotron.errors import MonotronError, StartupError
+from monotron.errors import InvalidSetting, MonotronError, StartupError
 from monotron_ci.errors import Failure, NoResponse
 
 
@@ -92,7 +92,7 @@ def exit_code(error: Exception) -> ExitCode:
             return ExitCode.NOT_FOUND
         case NoResponse():
             return ExitCode.NO_RESPONSE
-        case click.ClickException() | Failure(code=""):
+        case click.ClickException() | InvalidSetting() | Failure(code=""):
             return ExitCode.INVALID_USAGE
         case _:
             return ExitCode.REFUSED

@@ -26,7 +26,7 @@ from monotron.store import Store, open_store
 from monotron.store.audit import MAX_FINDINGS, Report
 from monotron.store.fast_forward import FastForwarded
 from monotron.store.sqlite.file import sync_directory
-from monotron.store.sqlite.schema import check_backup
+from monotron.store.sqlite.schema import BackupContents, check_backup
 from monotron_ci.client import Client
 from monotron_ci.errors import Failure, NoResponse
 from monotron_ci.http import RetryPolicy
@@ -92,12 +92,15 @@ def backup(file: Path, store: str | None, url: str) -> CommandOutput:
     """Back up an SQLite store while the server runs. FILE must not exist yet."""
     if store is not None:
         _reject_url_with_store()
-        _backup_store(open_existing_store(store), file)
+        contents = _backup_store(open_existing_store(store), file)
     else:
         with new_file(file):
             _backup_by_server(_client(url), file)
-            check_backup(str(file), str(file))
-    return CommandOutput(f"Backed up to {file} ({size_text(file.stat().st_size)}, checked)\n")
+            contents = check_backup(str(file), str(file))
+    return CommandOutput(
+        f"Backed up to {file} ({size_text(file.stat().st_size)}, {contents_text(contents)}, "
+        "checked)\n"
+    )
 
 
 @MAINTENANCE.command("restore")
@@ -128,12 +131,12 @@ def restore(backup: Path, store: str, increase: int) -> CommandOutput:
     incomplete = file.with_name(f"{file.name}.restoring")
     with new_file(incomplete):
         shutil.copyfile(backup, incomplete)
-        check_backup(str(incomplete), str(backup))
-        result = _fast_forward(open_store(f"sqlite:///{incomplete}"), increase)
+        contents = check_backup(str(incomplete), str(backup))
+        _fast_forward(open_store(f"sqlite:///{incomplete}"), increase)
     os.replace(incomplete, file)
     sync_directory(str(file))
     return CommandOutput(
-        f"Restored {file} from {backup}: {result.raised} series raised by {increase}\n"
+        f"Restored {file} from {backup}: {contents_text(contents)}; all raised by {increase}\n"
     )
 
 
@@ -180,11 +183,16 @@ def _audit_by_server(client: Client) -> dict[str, Any]:
     )
 
 
-def _backup_store(store: Store, file: Path) -> None:
+def contents_text(contents: BackupContents) -> str:
+    """`5 series, 2 names`."""
+    return f"{contents.series} series, {count_text(contents.names, 'name')}"
+
+
+def _backup_store(store: Store, file: Path) -> BackupContents:
     try:
         with new_file(file):
             store.backup(file)
-            check_backup(str(file), str(file))
+            return check_backup(str(file), str(file))
     finally:
         store.close()
 

@@ -53,11 +53,8 @@ def offline_server(
     if new and not may_create:
         check_exists(path)
     secret = token_urlsafe(32)
-    try:
-        configured = Settings.load({"config": config} if config else {}, environ)
-        known = frozenset(issuer.url for issuer in configured_issuers(configured.issuers))
-    except StartupError as error:
-        raise Failure(str(error)) from None
+    configured = Settings.load({"config": config} if config else {}, environ)
+    known = frozenset(issuer.url for issuer in configured_issuers(configured.issuers))
     settings = _offline_settings(configured, known, store, secret)
     try:
         with _in_thread(settings) as url:

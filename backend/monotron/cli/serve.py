@@ -8,8 +8,6 @@ import click
 
 from monotron.cli.command import ADMINISTRATION, Function
 from monotron.config import SETTINGS, Settings
-from monotron.errors import StartupError
-from monotron_ci.errors import Failure
 
 
 def setting_options(function: Function) -> Function:
@@ -40,10 +38,5 @@ def serve(**options: str | None) -> int:
     """
     from monotron import server  # imports Tornado
 
-    try:
-        settings = Settings.load(
-            {name: value for name, value in options.items() if value is not None}, os.environ
-        )
-    except StartupError as error:
-        raise Failure(str(error)) from None
-    return server.serve(settings)
+    passed = {name: value for name, value in options.items() if value is not None}
+    return server.serve(Settings.load(passed, os.environ))

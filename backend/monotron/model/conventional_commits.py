@@ -6,14 +6,14 @@ start at the beginning of a line or at a fixed word, and never backtrack.
 
 import re
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-Level = Literal["major", "minor", "patch"]
+from monotron.model.component_keys import Component
 
 MAX_REASON_LENGTH = 200
 """The maximum length of a reason, in Unicode characters."""
 
-_RANK: dict[Level, int] = {"patch": 0, "minor": 1, "major": 2}
+_RANK: dict[Component, int] = {"patch": 0, "minor": 1, "major": 2}
 
 _HEADER = re.compile(r"(?P<type>[\w-]+)(?:\([^()]+\))?(?P<breaking>!)?: .")
 _FOOTER = re.compile(r"(?:BREAKING CHANGE|[\w-]+)(?:: | #)")
@@ -61,7 +61,7 @@ class BumpDecision(NamedTuple):
     A breaking change is always major here. The caller handles versions before 1.0.0.
     """
 
-    bump: Level
+    bump: Component
     reason: str
     """The line: at most `MAX_REASON_LENGTH` characters, without control characters."""
 
@@ -133,7 +133,7 @@ def _header(first: str, rest: str) -> tuple[str, str]:
 
 def _claims_of_one(header: str, body: str = "") -> Iterator[BumpDecision]:
     """The bump of the header, then one per breaking change in the footers (items 8 to 12)."""
-    yield BumpDecision(_level(header), header)
+    yield BumpDecision(_bump(header), header)
     if "BREAKING" not in body:
         return
     starts_paragraph, in_footers = True, False
@@ -147,7 +147,7 @@ def _claims_of_one(header: str, body: str = "") -> Iterator[BumpDecision]:
             yield BumpDecision("major", line)
 
 
-def _level(header: str) -> Level:
+def _bump(header: str) -> Component:
     """The bump of a header; patch if it is not conventional (items 1, 2, 4, 5, 13 to 15)."""
     match = _HEADER.match(header)
     if (match and match["breaking"]) or _breaks(header):

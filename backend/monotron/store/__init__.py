@@ -1,6 +1,6 @@
 """Stores: one interface, and one package per engine. Only this module knows which engines exist."""
 
-from monotron.errors import StartupError
+from monotron.errors import InvalidSetting
 from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.interface import Store
 
@@ -8,7 +8,7 @@ __all__ = ["Store", "describe", "open_store", "store_class"]
 
 
 def store_class(url: str) -> type[Store]:
-    """Return the engine of a URL: `sqlite://…` or `mongodb://…`. Raises StartupError.
+    """Return the engine of a URL: `sqlite://…` or `mongodb://…`. Raises InvalidSetting.
 
     Drivers are imported here, only if their URL requires them.
     """
@@ -22,14 +22,14 @@ def store_class(url: str) -> type[Store]:
 
         return MongoStore
     # The URL is not shown: it may contain a password.
-    raise StartupError(
+    raise InvalidSetting(
         "The store must be sqlite:///FILE, sqlite:// (in memory), mongodb://HOST/DATABASE or "
         "mongodb+srv://HOST/DATABASE."
     )
 
 
 def open_store(url: str, *, runtime: Runtime = PRODUCTION) -> Store:
-    """Open the store of a URL. Raises StartupError."""
+    """Open the store of a URL. Raises InvalidSetting."""
     return store_class(url).open(url, runtime=runtime)
 
 

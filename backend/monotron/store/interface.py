@@ -3,7 +3,9 @@
 A store is synchronous: each call blocks its thread until the engine has responded
 (docs/decisions/0001-synchronous-stores.md). Stores are safe for use by several threads.
 
-Errors, for all classes in this module: a method raises `StoreUnavailable` or `StorageFull` if the
+Accounts, API keys, trust policies and uses of identity tokens are in `auth_interface.py`.
+
+Errors, for all classes in both modules: a method raises `StoreUnavailable` or `StorageFull` if the
 engine cannot serve it, and `InternalError` if stored rows contradict each other. For a write,
 `applied` of the error states whether it may have been applied. After any error, the caller may
 repeat the call.
@@ -13,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import ClassVar
 
 from semver import Version
 
@@ -23,7 +25,19 @@ from monotron.model.semver import Release, VersionName
 from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
 from monotron.runtime import Runtime
 from monotron.store.audit import AuditSlice
+from monotron.store.auth_interface import AuthRecord, AuthRecordKind, AuthRecords, TokenUses
 from monotron.store.fast_forward import FastForwarded
+
+__all__ = [
+    "AttributeStore",
+    "AuthRecord",
+    "AuthRecordKind",
+    "AuthRecords",
+    "Clock",
+    "ReleaseStore",
+    "Store",
+    "TokenUses",
+]
 
 Clock = Callable[[], float]
 """Returns seconds since the epoch, as `time.time` does. Timestamps never affect a decision."""
@@ -102,65 +116,6 @@ class AttributeStore(ABC):
         """Remove one attribute, or all if *name* is None. Returns whether any existed. Atomic."""
 
 
-AuthRecordKind = Literal["account", "api_key", "trust"]
-
-
-class AuthRecord(NamedTuple):
-    """The record of an account, an API key or a trust policy."""
-
-    name: str
-    """Unique among the records of its kind."""
-    account: int
-    body: dict[str, Any]
-    """A JSON object."""
-
-
-class AuthRecords(ABC):
-    """Accounts, API keys and trust policies.
-
-    Writes are durable. Reads of one record are linearizable, and pages are read-committed.
-    """
-
-    @abstractmethod
-    def add(self, kind: AuthRecordKind, record: AuthRecord) -> bool:
-        """Add a record. Returns False, and changes nothing, if its name is taken."""
-
-    @abstractmethod
-    def find(self, kind: AuthRecordKind, name: str) -> AuthRecord | None:
-        """The record with this name, or None."""
-
-    @abstractmethod
-    def page(
-        self, kind: AuthRecordKind, account: int | None, after: str, limit: int
-    ) -> list[AuthRecord]:
-        """At most *limit* records with names after *after*, in order of name.
-
-        *account* None selects the records of all accounts.
-        """
-
-    @abstractmethod
-    def replace(self, kind: AuthRecordKind, record: AuthRecord) -> bool:
-        """Replace the record with this name. Returns False if it does not exist."""
-
-    @abstractmethod
-    def remove(self, kind: AuthRecordKind, account: int, name: str) -> bool:
-        """Remove a record. Returns False if the account has no record with this name."""
-
-
-class TokenUses(ABC):
-    """The operations that each identity token was used for, until after it has expired."""
-
-    @abstractmethod
-    def use(self, token: str, operation: str, *, max_operations: int, expires_at: int) -> bool:
-        """Record the use of an identity token for an operation.
-
-        Returns True if the operation is recorded, now or earlier, and False if the token was
-        already used for *max_operations* others. Atomic and durable. *token* and *operation* have
-        at most 64 characters. The record may be deleted after *expires_at* (seconds since the
-        epoch).
-        """
-
-
 class Store(ABC):
     """Series and their ledgers.
 
@@ -175,9 +130,6 @@ class Store(ABC):
 
     shareable: ClassVar[bool]
     """Whether several processes may use one store at the same time."""
-
-    supports_backup: ClassVar[bool]
-    """Whether `backup` is implemented. Otherwise it raises `InvalidRequest`."""
 
     max_concurrency: ClassVar[int]
     """The number of calls, other than batches and probes, that a server makes at a time."""

@@ -12,7 +12,7 @@ from typing import Any, Self, cast
 
 from semver import Version
 
-from monotron.errors import InvalidBump, InvalidRequest
+from monotron.errors import InvalidBump, InvalidRequest, literal
 from monotron.model.semver import (
     Line,
     parse_final,
@@ -22,7 +22,7 @@ from monotron.model.semver import (
     parse_version,
 )
 from monotron.model.series import INT64_MAX, MAX_LENGTH, Reuse, percent_decode
-from monotron.services.versions import BUMPS, Bump
+from monotron.services.versions import BUMPS, Bump, VersionRequest
 from monotron.web.formats import Format
 
 DEFAULT_DOTENV_PREFIX = "MONOTRON_"
@@ -71,13 +71,14 @@ def _variable_prefix(text: str) -> str:
 
 
 def _bump(text: str) -> Bump:
-    if text not in BUMPS:
-        raise InvalidBump(
-            f"Unknown bump `{text[:64]}`.{_did_you_mean(text.lower(), BUMPS)} Use `major`, `minor` "
-            "or `patch`, `final` to promote a pre-release, or `auto` to decide from commit "
-            "messages."
-        )
-    return text
+    for bump in BUMPS:
+        if text.lower() == bump:
+            return bump
+    raise InvalidBump(
+        f"Unknown bump {literal(text)}.{_did_you_mean(text.lower(), BUMPS)} Use `major`, "
+        "`minor` or `patch`, `final` to promote a pre-release, or `auto` to decide from commit "
+        "messages."
+    )
 
 
 _boolean = one_of(true=True, false=False)
@@ -168,6 +169,20 @@ class NextVersionQuery(FormatQuery):
                 "`bump=final` cannot be combined with `prerelease`. Omit one of the two."
             )
 
+    def version_request(self, assigned_by: str) -> VersionRequest:
+        """Return the request of a caller with the credential *assigned_by*."""
+        return VersionRequest(
+            bump=self.bump,
+            label=self.prerelease,
+            line=self.line,
+            metadata=self.metadata,
+            initial=self.initial,
+            reuse_on_conflict=self.on_conflict == "reuse",
+            initial_development=self.initial_development,
+            dry_run=self.dry_run,
+            assigned_by=assigned_by,
+        )
+
 
 @dataclass(frozen=True)
 class TokenVersionQuery(FormatQuery):
@@ -218,7 +233,7 @@ def _parse(cls: type[Query], text: str) -> Query:
         try:
             values[name] = parsers[name](value)
         except ValueError as error:
-            raise InvalidRequest(f"`{name}` must be {error}, not `{value[:64]}`.") from None
+            raise InvalidRequest(f"`{name}` must be {error}, not {literal(value)}.") from None
     return cls(**values)
 
 
@@ -226,7 +241,7 @@ def _unknown(name: str, allowed: tuple[str, ...]) -> str:
     names = ", ".join(f"`{each}`" for each in allowed)
     suggestion = _did_you_mean(name, allowed)
     rule = f"Allowed here: {names}." if allowed else "No parameters are allowed here."
-    return f"Unknown parameter `{name[:64]}`.{suggestion} {rule}"
+    return f"Unknown parameter {literal(name)}.{suggestion} {rule}"
 
 
 def _did_you_mean(text: str, choices: tuple[str, ...]) -> str:

@@ -5,7 +5,7 @@ from typing import ClassVar
 from monotron.errors import InvalidRequest, InvalidVersion
 from monotron.model.semver import parse_final, parse_name, parse_version
 from monotron.model.series import parse_token, percent_decode
-from monotron.services.versions import VersionRequest, VersionResult
+from monotron.services.versions import VersionResult
 from monotron.web.body import json_object
 from monotron.web.formats import releases_page, version_text
 from monotron.web.handler import ANY_ACCOUNT, Handler
@@ -44,19 +44,12 @@ class TokenVersionHandler(VersionsHandler):
     @requires("write:series")
     async def put(self, name: str, token: str) -> None:
         query = NextVersionQuery.parse(self.request.query)
-        request = VersionRequest(
-            bump=query.bump,
-            label=query.prerelease,
-            line=query.line,
-            metadata=query.metadata,
-            initial=query.initial,
-            reuse_on_conflict=query.on_conflict == "reuse",
-            initial_development=query.initial_development,
-            dry_run=query.dry_run,
-            assigned_by=self.principal.name,
-        )
         result = await self.services.versions.next(
-            self.account, self.version_name(name), parse_token(token), request, self.request.body
+            self.account,
+            self.version_name(name),
+            parse_token(token),
+            query.version_request(self.principal.name),
+            self.request.body,
         )
         self.reply_version(result, query, assigned=not query.dry_run)
 

@@ -32,8 +32,8 @@ from support.server import Client
         ("GET", "/v1/series?limit", "Parameter `limit` has no value. Write `limit=…`."),
         (
             "PUT",
-            "/v1/versions/web/T?bump=Minor",
-            "Unknown bump `Minor`. Did you mean `minor`? Use `major`, `minor` or `patch`, `final` "
+            "/v1/versions/web/T?bump=Minr",
+            "Unknown bump `Minr`. Did you mean `minor`? Use `major`, `minor` or `patch`, `final` "
             "to promote a pre-release, or `auto` to decide from commit messages.",
         ),
         (

@@ -32,6 +32,11 @@ class TestBump:
         problem(put(client, name, f"T?bump={bump}"), 422, "invalid_bump", applied="no")
         assert state(client, name) == before
 
+    def test_a_bump_in_upper_case_is_accepted(self, client: Client, name: str) -> None:
+        start_at(client, name, "1.2.57")
+        for bump in ("Minor", "MINOR", "minor"):
+            assert assign(client, name, f"T?bump={bump}")["version"] == "1.3.0"
+
     @pytest.mark.parametrize(
         ("key", "request_"),
         [("patch-v1.2", "T")],

@@ -19,7 +19,6 @@ import yaml
 
 import monotron
 import monotron_ci
-from docs.test_drift import code, section, table
 from monotron_ci.inputs import BUMPS, MODES, NAMES, Inputs
 from monotron_ci.outputs import GRAMMAR
 from support.server import Server
@@ -72,22 +71,6 @@ class TestInputs:
         assert list(outputs) == list(GRAMMAR)
         for name, declared in outputs.items():
             assert declared["value"] == f"${{{{ steps.monotron.outputs.{name} }}}}"
-
-    def test_the_readme_lists_the_inputs_with_defaults_and_descriptions(self) -> None:
-        rows = table(section((ROOT / "README.md").read_text(), "### Inputs"))
-        inputs = action()["inputs"]
-        assert [code(row[0]) for row in rows] == list(inputs)
-        for row in rows:
-            default = inputs[code(row[0])].get("default")
-            documented = re.fullmatch(r"`(.*)`", row[1])
-            assert (documented[1] if documented else None) == default, row
-            assert row[2] == inputs[code(row[0])]["description"]
-
-    def test_the_readme_lists_the_outputs_with_descriptions(self) -> None:
-        rows = table(section((ROOT / "README.md").read_text(), "### Outputs"))
-        outputs = action()["outputs"]
-        assert [code(row[0]) for row in rows] == list(outputs)
-        assert [row[1] for row in rows] == [each["description"] for each in outputs.values()]
 
     def test_descriptions_list_all_modes_and_bumps(self) -> None:
         described = {name: each["description"] for name, each in action()["inputs"].items()}

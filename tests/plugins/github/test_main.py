@@ -335,7 +335,7 @@ class TestInputs:
         ("inputs", "message"),
         [
             ({"mode": "calver"}, "`mode` must be `semver` or `counter`, not 'calver'."),
-            ({"bump": "MINOR"}, "`auto` or `none`, not 'MINOR'.\n\nwith:\n  bump: patch"),
+            ({"bump": "micro"}, "`auto` or `none`, not 'micro'.\n\nwith:\n  bump: patch"),
             ({"prerelease": "rc.1"}, "`prerelease` must be a label"),
             (
                 {"line": "1.2.3"},
@@ -375,6 +375,10 @@ class TestInputs:
 
     def test_every_input_is_parsed(self) -> None:
         assert {name.replace("-", "_") for name in NAMES} == set(Inputs._fields)
+
+    def test_a_bump_in_upper_case_is_accepted(self) -> None:
+        raw = {"url": "https://m.example.com", "bump": "Minor"}
+        assert parse_inputs(raw, "version").bump == "minor"
 
     def test_an_explicit_default_is_allowed_in_counter_mode(self) -> None:
         defaults = {"create-tag": "False", "on-conflict": "fail", "bump": "patch"}

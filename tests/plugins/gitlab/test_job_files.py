@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from monotron_ci import outputs
 from monotron_ci.inputs import BUMPS, MODES
-from plugins.gitlab.responses import NUMBER_LINES, VERSION_LINES
 from support.pipelines import (
     CHECK_JSONSCHEMA,
     COMPONENT,
@@ -177,13 +177,10 @@ def test_the_readme_lists_each_input_with_its_variable_and_default() -> None:
 
 
 def test_the_readme_lists_the_variables_of_later_jobs() -> None:
-    version, number = (
-        [line.partition("=")[0] for line in text.splitlines()]
-        for text in (VERSION_LINES, NUMBER_LINES)
-    )
+    names = (*outputs.DOTENV, *outputs.DOTENV_OF_NUMBERS)
     semrel = ["SEMREL_INFO_NEXT_VERSION", "SEMREL_INFO_LAST_VERSION"]
     documented = [word(row[0]) for row in rows("What later jobs see")]
-    assert documented == [*version, *number, *semrel]
+    assert documented == [*map(variable, names), *semrel]
 
 
 def test_the_yaml_of_the_readme_is_valid() -> None:

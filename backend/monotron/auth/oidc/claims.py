@@ -64,7 +64,7 @@ def check_claims(claims: Mapping[str, Any], issuer: Issuer, audience: str, now: 
     for name in REQUIRED_CLAIMS:
         if claims.get(name) is None:
             raise Unauthenticated(
-                f"The identity token has no {name!r}. Configure its issuer to include the claims "
+                f"The identity token has no `{name}`. Configure its issuer to include the claims "
                 f"{', '.join(REQUIRED_CLAIMS)}."
             )
     if claims["iss"] != issuer.url:
@@ -80,7 +80,7 @@ def check_claims(claims: Mapping[str, Any], issuer: Issuer, audience: str, now: 
     jti = claims["jti"]
     if not isinstance(jti, str) or not re.fullmatch(r"[!-~]{1,256}", jti):
         raise Unauthenticated(
-            "The identity token's 'jti' is invalid. It must be a string of 1 to 256 printable "
+            "The identity token's `jti` is invalid. It must be a string of 1 to 256 printable "
             "ASCII characters. Configure its issuer to set a unique one in every token."
         )
     return Identity(
@@ -98,7 +98,7 @@ def _check_times(claims: Mapping[str, Any], max_age_seconds: int | None, time: f
     for name in ("exp", "iat", "nbf"):
         if type(claims[name]) is not int:  # a bool is an int to isinstance
             raise Unauthenticated(
-                f"The identity token's {name!r} must be an integer: seconds since the epoch. "
+                f"The identity token's `{name}` must be an integer: seconds since the epoch. "
                 "Correct the configuration of its issuer."
             )
     exp: int = claims["exp"]
@@ -106,13 +106,13 @@ def _check_times(claims: Mapping[str, Any], max_age_seconds: int | None, time: f
     nbf: int = claims["nbf"]
     if not 0 < exp - iat <= MAX_LIFETIME_SECONDS:
         raise Unauthenticated(
-            "The token's 'exp' must be at most 24 h after its 'iat'. Configure its issuer to "
+            "The token's `exp` must be at most 24 h after its `iat`. Configure its issuer to "
             "create identity tokens with a shorter lifetime."
         )
     for name, start in (("iat", iat), ("nbf", nbf)):
         if start > now + LEEWAY_SECONDS:
             raise Unauthenticated(
-                f"The identity token is not valid yet: {name!r} is {_duration(start - now)} in the "
+                f"The identity token is not valid yet: `{name}` is {_duration(start - now)} in the "
                 f"future. The allowed clock skew is {LEEWAY_SECONDS} s. Check both clocks."
             )
     if now >= exp + LEEWAY_SECONDS:

@@ -9,7 +9,7 @@ from monotron.auth.oidc.claims import REQUIRED_CLAIMS, quoted
 from monotron.auth.oidc.issuers import ISSUER_NAMES, Issuer
 from monotron.auth.oidc.providers import PROVIDERS, ClaimFormat, Provider
 from monotron.auth.oidc.rules import ClaimRule, is_restrictive
-from monotron.errors import InvalidRequest
+from monotron.errors import InvalidRequest, literal
 
 MAX_CLAIMS = 16
 MAX_VALUES = 32
@@ -34,7 +34,7 @@ def parse_rule(body: object, issuers: Iterable[Issuer]) -> ClaimRule:
     for member in body:
         if member not in _MEMBERS:
             raise InvalidRequest(
-                f"Unknown member {quoted(member)} of a rule. Allowed: `issuer`, `claims` and "
+                f"Unknown member {literal(member)} of a rule. Allowed: `issuer`, `claims` and "
                 "`allow_events`."
             )
     issuer = _find_issuer(body.get("issuer"), issuers)

@@ -1,23 +1,26 @@
 """Verifies identity tokens. Imported only if issuers are configured, because it needs PyJWT."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 
 from jwt import PyJWK, PyJWS, PyJWTError
 
-from monotron.auth.oidc.claims import Identity, check_claims
+from monotron.auth.oidc.claims import Identity, check_claims, quoted
 from monotron.auth.oidc.discovery import Fetch, fetch_keys
 from monotron.auth.oidc.issuers import Issuer
 from monotron.auth.oidc.jwks import JwksCache
 from monotron.auth.oidc.jwt_parsing import MalformedToken, read_object, read_unverified
 from monotron.errors import Unauthenticated
 
+log = logging.getLogger("monotron.auth")
+
 NOT_ACCEPTED = (
     "Identity token rejected. It is malformed, from an issuer that this server does not trust, or "
     "its signature could not be verified. Request a new token. If it fails again, ask the operator "
     "to check the setting `issuers` and the server's log."
 )
-"""The only error for a token whose signature has not been verified, whatever is wrong with it."""
+"""The only error for a token whose signature has not been verified. The log has the reason."""
 
 ALGORITHMS = ("RS256", "ES256")
 _SIGNATURES = PyJWS(algorithms=ALGORITHMS)
@@ -65,7 +68,7 @@ class TokenVerifier:
             signed = _SIGNATURES.decode(unverified_token, key, algorithms=[key.algorithm_name])
             claims = read_object(signed)
         except (PyJWTError, ValueError) as error:
-            raise Unauthenticated(NOT_ACCEPTED) from error
+            raise _rejected("invalid signature") from error
         return check_claims(claims, issuer, self._audience, self._clock())
 
     async def _signer(self, unverified_token: str) -> tuple[Issuer, PyJWK]:
@@ -77,17 +80,23 @@ class TokenVerifier:
         try:
             header, claims = read_unverified(unverified_token)
         except MalformedToken as error:
-            raise Unauthenticated(NOT_ACCEPTED) from error
+            raise _rejected("malformed") from error
         issuer_url, kid, alg = claims.get("iss"), header.get("kid"), header.get("alg")
         # Both change how a token must be read (RFC 7515 §4.1.11, RFC 7797).
         if "crit" in header or "b64" in header or alg not in ALGORITHMS:
-            raise Unauthenticated(NOT_ACCEPTED)
+            raise _rejected("unsupported header")
         if not isinstance(issuer_url, str) or not isinstance(kid, str):
-            raise Unauthenticated(NOT_ACCEPTED)
+            raise _rejected("`iss` or `kid` is missing")
         if issuer_url not in self._issuers:
-            raise Unauthenticated(NOT_ACCEPTED)
+            raise _rejected(f"untrusted issuer {quoted(issuer_url)}")
         issuer, keys = self._issuers[issuer_url]
         key = await keys.key(kid)
         if key is None or key.algorithm_name != alg:
-            raise Unauthenticated(NOT_ACCEPTED)
+            raise _rejected(f"{issuer.url} has no key with this `kid` and `alg`")
         return issuer, key
+
+
+def _rejected(reason: str) -> Unauthenticated:
+    """The error for a token that is not verified. The reason is for the operator only."""
+    log.info("rejected an identity token (%s)", reason)
+    return Unauthenticated(NOT_ACCEPTED)

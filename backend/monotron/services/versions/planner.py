@@ -82,18 +82,17 @@ class Planner:
             (high_water_mark,) = self._store.high_water_marks([series])
             recorded = self._state.highest_prerelease(name, target, request.label)
             next_value = max(high_water_mark, recorded) + 1
-        reason = decision.reason if decision else None
         plan = Plan(
-            series,
-            bump,
-            target,
-            request.label,
-            base,
-            start.latest,
-            next_value,
-            bump,
-            reason,
-            start.initial,
+            series=series,
+            component=bump,
+            target=target,
+            label=request.label,
+            base=base,
+            latest=start.latest,
+            next_value=next_value,
+            bump=bump,
+            reason=decision.reason if decision else None,
+            initial=start.initial,
         )
         if next_value > INT64_MAX and self._state.value_of_token(name, plan, token) is None:
             raise exhausted(series)
@@ -124,7 +123,14 @@ class Planner:
         series = component_key(name, component, target)
         value = component_value(target, component)
         plan = Plan(
-            series, component, target, None, ZERO_VERSION, start.latest, value, bump="final"
+            series=series,
+            component=component,
+            target=target,
+            label=None,
+            base=ZERO_VERSION,
+            latest=start.latest,
+            next_value=value,
+            bump="final",
         )
         (high_water_mark,) = self._store.high_water_marks([series])
         value_of_token = self._state.value_of_token(name, plan, token)

@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from monotron.store.interface import AuthRecord, AuthRecordKind, AuthRecords, Clock, TokenUses
+from monotron.store.auth_interface import AuthRecord, AuthRecordKind, AuthRecords, TokenUses
+from monotron.store.interface import Clock
 from monotron.store.sqlite.file import SqliteFile
 
 

@@ -1,6 +1,8 @@
 """The tables of an SQLite file, and the checks of its format."""
 
 import sqlite3
+from contextlib import closing
+from typing import NamedTuple
 
 from monotron.errors import StartupError
 
@@ -75,6 +77,12 @@ CREATE INDEX token_uses_by_expiry ON token_uses (expires_at);
 """
 
 
+_COUNT_CONTENTS = """
+SELECT (SELECT count(*) FROM series WHERE is_active AND account > 0),
+    (SELECT count(*) FROM (SELECT DISTINCT account, name FROM releases))
+"""
+
+
 def create_or_check(connection: sqlite3.Connection, path: str) -> None:
     """Create the tables of an empty file, or check the format of a file with tables.
 
@@ -97,28 +105,37 @@ def create_or_check(connection: sqlite3.Connection, path: str) -> None:
     _check_version(version, path)
 
 
-def check_backup(path: str, name: str) -> None:
+class BackupContents(NamedTuple):
+    """What a backup contains."""
+
+    series: int
+    """The number of series of all accounts, without deleted ones and that of the startup check."""
+    names: int
+    """The number of names that have recorded versions."""
+
+
+def check_backup(path: str, name: str) -> BackupContents:
     """Check that the file is an intact copy of a store that this version can use.
 
     Raises `StartupError` otherwise. *name* is the name of the copy in messages.
     """
     try:
         # Writable: SQLite does not check everything in a file that is opened read-only.
-        connection = sqlite3.connect(path)
-        try:
+        with closing(sqlite3.connect(path)) as connection:
             application_id, version = _format(connection)
+            if application_id != APPLICATION_ID or not version:
+                raise StartupError(f"{name} is not a backup of a Monotron store. Use another file.")
+            _check_version(version, name)
             lines = connection.execute("PRAGMA integrity_check").fetchall()
-        finally:
-            connection.close()
+            if lines != [("ok",)]:
+                raise StartupError(
+                    f"The backup {name} is damaged: {lines[0][0]}. Use an older one."
+                )
+            return BackupContents(*connection.execute(_COUNT_CONTENTS).fetchone())
     except sqlite3.Error as error:
         raise StartupError(
             f"The backup {name} cannot be read: {error}. Use another one."
         ) from error
-    if application_id != APPLICATION_ID or not version:
-        raise StartupError(f"{name} is not a backup of a Monotron store. Use another file.")
-    _check_version(version, name)
-    if lines != [("ok",)]:
-        raise StartupError(f"The backup {name} is damaged: {lines[0][0]}. Use an older one.")
 
 
 def _format(connection: sqlite3.Connection) -> tuple[int, int]:

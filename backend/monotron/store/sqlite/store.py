@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from monotron.errors import MonotronError, StartupError
+from monotron.errors import InvalidSetting, MonotronError
 from monotron.model.allocation import AllocationRequest, allocate, would_decrease
 from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
 from monotron.runtime import PRODUCTION, Runtime
@@ -48,7 +48,6 @@ class SqliteStore(Store):
     """A store in one SQLite file, which one process locks exclusively."""
 
     shareable = False
-    supports_backup = True
     max_concurrency = 1
     max_batch_size = 512
 
@@ -266,10 +265,10 @@ class SqliteStore(Store):
 
 
 def path_of(url: str) -> str:
-    """The file of an SQLite store's URL, or `:memory:`. Raises `StartupError` if it is invalid."""
+    """The file of a store URL, or `:memory:`. Raises `InvalidSetting` if the URL is invalid."""
     path = url.removeprefix("sqlite://")
     if path and not (path.startswith("/") and path.strip("/")):
-        raise StartupError(
+        raise InvalidSetting(
             "Invalid SQLite store URL. Use sqlite:///FILE (three slashes, a relative path), "
             "sqlite:////PATH/FILE (four, an absolute path) or sqlite:// (in memory)."
         )

@@ -1,0 +1,65 @@
+"""The interface of the part of a store that authentication uses.
+
+`interface.py` states the errors, which are those of every store.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any, Literal, NamedTuple
+
+AuthRecordKind = Literal["account", "api_key", "trust"]
+
+
+class AuthRecord(NamedTuple):
+    """The record of an account, an API key or a trust policy."""
+
+    name: str
+    """Unique among the records of its kind."""
+    account: int
+    body: dict[str, Any]
+    """A JSON object."""
+
+
+class AuthRecords(ABC):
+    """Accounts, API keys and trust policies.
+
+    Writes are durable. Reads of one record are linearizable, and pages are read-committed.
+    """
+
+    @abstractmethod
+    def add(self, kind: AuthRecordKind, record: AuthRecord) -> bool:
+        """Add a record. Returns False, and changes nothing, if its name is taken."""
+
+    @abstractmethod
+    def find(self, kind: AuthRecordKind, name: str) -> AuthRecord | None:
+        """The record with this name, or None."""
+
+    @abstractmethod
+    def page(
+        self, kind: AuthRecordKind, account: int | None, after: str, limit: int
+    ) -> list[AuthRecord]:
+        """At most *limit* records with names after *after*, in order of name.
+
+        *account* None selects the records of all accounts.
+        """
+
+    @abstractmethod
+    def replace(self, kind: AuthRecordKind, record: AuthRecord) -> bool:
+        """Replace the record with this name. Returns False if it does not exist."""
+
+    @abstractmethod
+    def remove(self, kind: AuthRecordKind, account: int, name: str) -> bool:
+        """Remove a record. Returns False if the account has no record with this name."""
+
+
+class TokenUses(ABC):
+    """The operations that each identity token was used for, until after it has expired."""
+
+    @abstractmethod
+    def use(self, token: str, operation: str, *, max_operations: int, expires_at: int) -> bool:
+        """Record the use of an identity token for an operation.
+
+        Returns True if the operation is recorded, now or earlier, and False if the token was
+        already used for *max_operations* others. Atomic and durable. *token* and *operation* have
+        at most 64 characters. The record may be deleted after *expires_at* (seconds since the
+        epoch).
+        """

@@ -1,0 +1,175 @@
+"""Texts of several messages: separators, white space, reasons, size, and random texts."""
+
+from itertools import permutations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monotron.model.component_keys import COMPONENTS
+from monotron.model.conventional_commits import MAX_REASON_LENGTH, BumpDecision, decide
+from support.commits import FOOTER, MEBIBYTE, bump, log
+
+
+class TestSeveralMessages:
+    def test_the_highest_bump_of_several_messages_decides(self) -> None:
+        text = log("fix: a", "feat: b", "chore: c\n\nBREAKING-CHANGE: d", "feat: e")
+        assert decide(text) == BumpDecision("major", "BREAKING-CHANGE: d")
+
+    def test_the_first_message_with_the_highest_bump_is_the_reason(self) -> None:
+        assert decide(log("fix: a", "feat: b", "feat: c")) == BumpDecision("minor", "feat: b")
+        assert decide(log("Prose", "fix: b")) == BumpDecision("patch", "Prose")
+        assert decide(log("feat!: a\n\n" + FOOTER)) == BumpDecision("major", "feat!: a")
+
+    def test_a_footer_belongs_to_one_message(self) -> None:
+        assert decide(log("fix: a\n\nProse", FOOTER)) == BumpDecision("major", FOOTER)
+        assert decide(log("fix: a\n\n<!--", "feat: b\n\n-->")) == BumpDecision("minor", "feat: b")
+
+    def test_only_nul_separates_messages(self) -> None:
+        assert decide("fix: a\n\nfeat: b\n\nfeat!: c\n") == BumpDecision("patch", "fix: a")
+
+    def test_empty_messages_do_not_count(self) -> None:
+        assert decide("\0\0 \n\0\ufeff\0fix: a\0\0") == BumpDecision("patch", "fix: a")
+
+    @pytest.mark.parametrize("text", ["", " ", "\n", "\r\n\t\0 \0\n", "\ufeff", "\0" * MEBIBYTE])
+    def test_a_text_without_messages_has_no_decision(self, text: str) -> None:
+        assert decide(text) is None
+
+
+class TestWhiteSpace:
+    MESSAGE = f"\n\nfix: a\n\nProse.\n\nRefs: #1\n{FOOTER}\n\nfeat: no header\n"
+
+    @pytest.mark.parametrize("line_break", ["\n", "\r\n", "\r", " \n", "\t\r\n"])
+    def test_every_line_break_of_git_is_accepted(self, line_break: str) -> None:
+        assert decide(self.MESSAGE.replace("\n", line_break)) == BumpDecision("major", FOOTER)
+
+    def test_a_byte_order_mark_is_dropped(self) -> None:
+        assert decide("\ufefffeat: a\0\n\ufefffix: b") == BumpDecision("minor", "feat: a")
+        assert decide("feat: a\ufeffb") == BumpDecision("minor", "feat: ab")
+
+    def test_white_space_after_a_header_is_not_a_description(self) -> None:
+        assert decide("feat!:  \n\nProse.") == BumpDecision("patch", "feat!:")
+
+    def test_white_space_around_a_header_is_dropped(self) -> None:
+        assert decide(" \n\t\n  feat: a  \n") == BumpDecision("minor", "feat: a")
+
+    def test_a_blank_line_ends_a_paragraph(self) -> None:
+        assert bump("fix: a", "", "Prose.", " \t", FOOTER) == "major"
+
+    @pytest.mark.parametrize("character", ["\x0b", "\x0c", "\x85", "\u2028", "\u2029"])
+    def test_other_line_separators_do_not_break_a_line(self, character: str) -> None:
+        assert bump("fix: a", "", f"Prose{character}{character}{FOOTER}") == "patch"
+
+    def test_a_message_without_its_line_breaks_is_a_header(self) -> None:
+        assert bump(f"fix: a{FOOTER}") == "patch"
+
+
+class TestReason:
+    def test_a_reason_is_cut_at_its_maximum_length(self) -> None:
+        assert decide("feat: " + "🚀" * 500) == BumpDecision("minor", "feat: " + "🚀" * 194)
+        assert decide("fix: a\n\nBREAKING CHANGE: " + "x" * MEBIBYTE) == BumpDecision(
+            "major", "BREAKING CHANGE: " + "x" * 183
+        )
+
+    def test_a_cut_reason_does_not_end_in_a_space(self) -> None:
+        assert decide("x" * 199 + " y") == BumpDecision("patch", "x" * 199)
+
+    def test_control_characters_in_a_reason_become_spaces(self) -> None:
+        assert decide("feat: a\tb\x1b[31mc\x9b\x7fd\u2028e") == BumpDecision(
+            "minor", "feat: a b [31mc d e"
+        )
+
+    def test_a_tab_in_an_invalid_header_becomes_a_space(self) -> None:
+        assert decide("feat:\tx") == BumpDecision("patch", "feat: x")
+
+    def test_a_reason_of_control_characters_is_empty(self) -> None:
+        assert decide("\x01\x02") == BumpDecision("patch", "")
+
+
+@pytest.mark.parametrize(
+    ("before", "unit", "after"),
+    [
+        ("", "a", ""),
+        ("", "é", ""),
+        ("", "a\0", ""),
+        ("", "feat(", ""),
+        ("feat(", "a", ": x"),
+        ("feat", "-", ""),
+        ("Merge branch 'x'\n\na", "-by", ""),
+        ("x", "\r", "x"),
+        ("x", "\n", "x"),
+        ("x\n", " ", "x"),
+        ("x\n\n", "<!--", ""),
+        ("x\n\n", "<!---->", ""),
+        ("x\n\n", "-->", ""),
+        ("x\n\n", "<details", ""),
+        ("x\n\n", "```\n", ""),
+        ("x\n\n", "```x\n", ""),
+        ("x\n\n", "~", "`"),
+        ("x\n\n", "`", "x`"),
+        ("\n".join(["x", *("`" * run + " x" for run in range(720, 2, -1))]), "\nx", ""),
+        ("x\n\n", "BREAKING CHANGE:\n", ""),
+        ("x\n\n", "BREAKING CHANGE:\n\n\n\n", ""),
+        ("x\n\nBREAKING CHANGE:\n", "\n", "Refs: #1"),
+        ("x\n\n", "BREAKING CHANGE: none\n\n", ""),
+        ("x\n\nx\n", FOOTER + "\n", ""),
+        ("x\n\nBREAKING\n", "a", ""),
+        ("x\n\nBREAKING\n", "a: b\n", ""),
+        ("x\n\nBREAKING\n", "#", ""),
+        ("x\n\nBREAKING\n", "-", "x"),
+        ("x\n\nBREAKING CHANGE: ", "(", ""),
+        ("x (#1)\n\n", "* a: b\n", ""),
+        ("x (#1)\n\n", "* a(", ""),
+        ("x (#1)\n", "\n* ", ""),
+        ("", " (#1", ""),
+        ("x (#", "1", ""),
+        ("Merge pull request '", "' (#1", ""),
+        ("Squashed commit of the following:\n", "\ncommit a\n\n    a\n", ""),
+        ("Squashed commit of the following:\n", "\ncommit a", ""),
+        ("", "Squashed commit of the following:\n\ncommit a\n\n    ", ""),
+    ],
+    ids=lambda text: repr(text[:20]),
+)
+def test_a_mebibyte_of_repeated_text_is_decided_in_time(before: str, unit: str, after: str) -> None:
+    decision = decide(before + unit * (MEBIBYTE // len(unit)) + after)
+    assert decision is not None
+    assert decision.bump == "patch"
+
+
+PIECES = st.sampled_from(
+    [
+        *["feat", "fix", "!", ": x", "(a)", "BREAKING CHANGE:", " none", " x", "Refs: #1"],
+        *["\n", "\n\n", "\r\n", "\0", "    ", "* feat: x", " (#1)", "Merge branch 'x'", "\x1b"],
+        *["```", "<!--", "-->", "<details>", "</details>"],
+        *["Squashed commit of the following:\n", "commit 7d4c37\n"],
+    ]
+)
+TEXTS = st.one_of(st.text(max_size=200), st.lists(PIECES, max_size=20).map("".join))
+
+
+@settings(max_examples=150, deadline=None)
+@given(TEXTS)
+def test_every_text_with_a_message_has_a_bump(text: str) -> None:
+    decision = decide(text)
+    if decision is None:
+        assert not text.replace("\0", "").replace("\ufeff", "").strip()
+    else:
+        assert decision.bump in COMPONENTS
+        assert len(decision.reason) <= MAX_REASON_LENGTH
+        assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in decision.reason)
+
+
+@settings(max_examples=75, deadline=None)
+@given(TEXTS)
+def test_an_additional_chore_never_lowers_the_bump(text: str) -> None:
+    alone = decide(text) or BumpDecision("patch", "")
+    for more in (decide(text + "\0chore: x"), decide("chore: x\0" + text)):
+        assert more is not None
+        assert more.bump == alone.bump
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(TEXTS, min_size=2, max_size=3))
+def test_the_order_of_messages_does_not_change_the_bump(texts: list[str]) -> None:
+    decisions = [decide("\0".join(order)) for order in permutations(texts)]
+    assert len({decision and decision.bump for decision in decisions}) == 1
