@@ -203,8 +203,9 @@ class AlreadyReleased(
 class BodyTooLarge(
     MonotronError, status=413, code="body_too_large", title="Request body too large"
 ):
-    """The body is larger than 64 KiB, or than 1 MiB for commit messages (`bump=auto`).
-    Fix: send only the commits since the last version."""
+    """The body is larger than allowed: 64 KiB, or 1 MiB for commit messages (`bump=auto`) and for
+    all attributes of a token, or 8 KiB for one attribute.
+    Fix: shorten the body. For `bump=auto`, send only the commits since the last version."""
 
 
 class UnsupportedMediaType(

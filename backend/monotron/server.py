@@ -11,9 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
-from tornado.web import Application
 
 from monotron import __version__, logging_setup
 from monotron.auth.accounts import Accounts
@@ -36,7 +34,7 @@ from monotron.store.startup_check import check_store
 from monotron.supervisor import Supervisor
 from monotron.web.access import AccessControl
 from monotron.web.app import make_app
-from monotron.web.handler import Handler
+from monotron.web.connections import ListeningServer
 from monotron.web.lifecycle import StoreProbe
 from monotron.web.services import Services
 
@@ -44,13 +42,6 @@ log = logging.getLogger("monotron")
 
 DRAIN_SECONDS = 20.0
 """Time limit for the requests in flight when the server shuts down."""
-
-IDLE_SECONDS = 30.0
-"""Time limit for a connection without a request, and for the headers of a request to arrive."""
-
-MAX_HEADER_BYTES = 16384
-READ_BYTES = 8192
-MAX_BUFFERED_BYTES = 1 << 20
 
 
 def serve(settings: Settings) -> int:
@@ -87,8 +78,8 @@ async def running(settings: Settings) -> AsyncIterator[str]:
     address, and a root key that only the caller knows. Requests are not logged. Raises
     StartupError if the store or a setting cannot be used.
     """
-    async with _listening(settings, partial(_bind, settings), None) as server:
-        yield server.address
+    async with _listening(settings, partial(_bind, settings), None) as started:
+        yield started.address
 
 
 def _announce(settings: Settings, address: str) -> None:
@@ -118,11 +109,11 @@ async def _serve(
     report_ready: Callable[[str], None],
     supervisor: int | None = None,
 ) -> None:
-    async with _listening(settings, bind, request_log) as server:
-        lifecycle, address = server.services.lifecycle, server.address
+    async with _listening(settings, bind, request_log) as started:
+        lifecycle, address = started.services.lifecycle, started.address
         stop = _stop_signal(supervisor)
         log.info("listening on %s, data in %s", address, describe(settings.store))
-        if server.services.authenticator.open_to_all:
+        if started.services.authenticator.open_to_all:
             log.warning(
                 "no credentials configured: anyone on this machine has full access to %s", address
             )
@@ -135,7 +126,7 @@ async def _serve(
         log.info("shutting down (%d requests in flight)", lifecycle.in_flight)
         lifecycle.leaving = True
         await asyncio.sleep(settings.drain_delay)
-        server.http_server.stop()
+        started.server.stop_listening()
         try:
             await asyncio.wait_for(lifecycle.drain(), DRAIN_SECONDS)
         except TimeoutError:
@@ -144,9 +135,9 @@ async def _serve(
 
 
 @dataclass(frozen=True)
-class _ListeningServer:
+class _Running:
     services: Services
-    http_server: HTTPServer
+    server: ListeningServer
     address: str
 
 
@@ -155,21 +146,20 @@ async def _listening(
     settings: Settings,
     bind: Callable[[], Sequence[socket.socket]],
     request_log: RequestLog | None,
-) -> AsyncIterator[_ListeningServer]:
+) -> AsyncIterator[_Running]:
     """Open the store, build the application and listen; close everything at the end."""
     store = open_store(settings.store)
     executor = StoreExecutor(store.max_concurrency)
     try:
         check_store(store)
         services = await _services(settings, store, executor, request_log)
-        server = http_server(make_app(services))
         sockets = bind()
-        server.add_sockets(sockets)
+        address = _address(sockets)
+        server = ListeningServer(make_app(services), sockets)
         try:
-            yield _ListeningServer(services, server, _address(sockets))
+            yield _Running(services, server, address)
         finally:
-            server.stop()
-            await server.close_all_connections()
+            await server.close()
     finally:
         executor.close()
         store.close()
@@ -231,20 +221,6 @@ async def _authenticator(
     failures = RateLimiter(settings.failures_per_address, "failed sign-ins from this address")
     return Authenticator(
         api_keys, root=root, identities=identities, open_to_all=open_to_all, failures=failures
-    )
-
-
-def http_server(application: Application, *, idle_seconds: float = IDLE_SECONDS) -> HTTPServer:
-    """Create Tornado's server with limits, without compression and forwarding headers."""
-    return HTTPServer(
-        application,
-        xheaders=False,
-        decompress_request=False,
-        idle_connection_timeout=idle_seconds,
-        max_header_size=MAX_HEADER_BYTES,
-        max_body_size=Handler.max_body_bytes,
-        chunk_size=READ_BYTES,
-        max_buffer_size=MAX_BUFFERED_BYTES,
     )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Iterable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from contract.asking import BY, OTHER, SERIES, ask, put, put_any
 from monotron.model.semver import VersionName
 from monotron.model.series import INT64_MAX, Reuse, SeriesKey
 from monotron.runtime import Runtime
+from monotron.services import series as series_module
 from monotron.services.versions import VersionRequest
 from monotron.store import Store, open_store
 from monotron.store.audit import AuditSlice
@@ -205,6 +208,25 @@ class TestConcurrentWrites:
         assert turns > 10
         assert found == []
         assert findings(store) == []
+
+    def test_an_audit_of_a_service_pauses_for_as_long_as_each_slice_took(
+        self, store: Store, small_slices: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pauses: list[float] = []
+
+        async def sleep(seconds: float) -> None:
+            pauses.append(seconds)
+
+        async def scenario() -> int:
+            store.allocate([ask("t", Reuse.ANY, SeriesKey(1, f"s{number}")) for number in range(9)])
+            return len([each async for each in StoreServices(store).series.audit()])
+
+        times = itertools.count(2, 3)  # each slice takes three seconds
+        monkeypatch.setattr(series_module, "time", SimpleNamespace(monotonic=times.__next__))
+        monkeypatch.setattr(series_module, "asyncio", SimpleNamespace(sleep=sleep))
+        count = asyncio.run(scenario())
+        assert count > 1
+        assert pauses == [3] * count
 
 
 class Sqlite:

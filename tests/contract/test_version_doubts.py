@@ -165,6 +165,17 @@ class TestConcurrentChanges:
 
         assert run(store, call) == ["1.3.0-rc.1", "1.3.0", version]
 
+    def test_a_token_with_an_unseen_prerelease_is_not_refused_because_the_series_is_exhausted(
+        self, store: Store
+    ) -> None:
+        async def call(services: Services) -> list[str]:
+            versions = [await services.next("T", RC)]
+            await services.series.advance_to(key("rc-v0.1.0"), INT64_MAX, ANYONE)
+            store.releases.of_token = lambda *_: None  # type: ignore[method-assign]
+            return [*versions, await services.next("T", RC)]
+
+        assert run(store, call) == ["0.1.0-rc.1"] * 2
+
     def test_an_adoption_returns_a_version_that_a_token_gets_concurrently(
         self, store: Store
     ) -> None:
@@ -181,6 +192,22 @@ class TestConcurrentChanges:
         result = run(store, call)
         assert (result.release.token, result.reused, result.latest) == ("T", True, True)
         assert store.high_water_marks([key("patch-v1.2")]) == [58]
+
+    def test_an_adopted_version_below_a_concurrent_one_is_not_the_latest(
+        self, store: Store
+    ) -> None:
+        async def call(services: Services) -> VersionResult:
+            adoption = services.versions._adoption
+
+            def adopt(method: Callable[..., Any], *args: Any) -> Any:
+                result = method(*args)
+                method(VERSION_NAME, Version(2), ANYONE)
+                return result
+
+            replace_once(adoption, "adopt", adopt, with_method=True)
+            return await services.versions.adopt(1, NAME, Version(1, 2, 57), ANYONE)
+
+        assert run(store, call).latest is False
 
     def test_a_series_restarted_before_the_allocation_assigns_no_lower_version(
         self, store: Store

@@ -1,15 +1,16 @@
 """The rules of versions in version_rules.md, and what its notation cannot express."""
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
 
 from contract.version_notation import NAME, Notation, Row, check, rows
-from monotron.errors import InvalidName, ValueWouldFall
+from monotron.errors import InvalidName, MonotronError, ValueWouldFall
 from monotron.model.semver import VersionName, parse_final
-from monotron.model.series import ANYONE, INT64_MAX
-from monotron.services.versions import VersionRequest
+from monotron.model.series import ANYONE, INT64_MAX, SeriesKey
+from monotron.services.versions import VersionRequest, VersionResult, VersionService
 from monotron.store import Store
 from support.services import StoreServices
 
@@ -82,6 +83,23 @@ def test_a_bump_advances_restarted_series_to_the_records(durable_store: Store) -
     assert series_of(durable_store) == expected
 
 
+def test_a_prerelease_advances_a_restarted_series_to_the_records(durable_store: Store) -> None:
+    async def run() -> None:
+        notation = Notation(durable_store)
+        for request in (
+            "x?prerelease=rc",
+            "y?prerelease=rc",
+            "restart rc-v0.0.1",
+            "a?prerelease=rc",
+        ):
+            await notation.prepare(request)
+
+    asyncio.run(run())
+    rows = durable_store.ledger_page(SeriesKey(1, f"{NAME}-rc-v0.0.1"), None, 10)
+    assert rows is not None
+    assert [(row.entry.token, row.entry.value) for row in rows] == [("a", 3), (None, 2)]
+
+
 def test_names_are_compared_exactly(durable_store: Store) -> None:
     names = ["a", "A", "\u00e9", "e\u0301", "\u212b", "\u00c5", "a ", "a/b", "a_", "ab", "a%", "a."]
 
@@ -96,6 +114,31 @@ def test_names_are_compared_exactly(durable_store: Store) -> None:
     asyncio.run(run())
 
 
+def test_releases_record_the_time_in_milliseconds(durable_store: Store) -> None:
+    services = StoreServices(durable_store)
+    versions = VersionService(
+        durable_store, services.series, services.executor, clock=lambda: 1_700_000_000.25
+    )
+
+    async def run() -> list[int | None]:
+        adopted = await versions.adopt(1, NAME, parse_final("1.0.0"), ANYONE)
+        assigned = await versions.next(1, NAME, "a", VersionRequest())
+        return [adopted.release.created_at, assigned.release.created_at]
+
+    assert asyncio.run(run()) == [1_700_000_000_250] * 2
+
+
+def test_an_adopted_version_that_was_counted_manually_does_not_precede_itself(
+    durable_store: Store,
+) -> None:
+    async def run() -> VersionResult:
+        notation = Notation(durable_store)
+        await notation.prepare("major=1")
+        return await notation.result("1.0.0")
+
+    assert asyncio.run(run()).release.previous is None
+
+
 @pytest.mark.parametrize(("series", "beyond"), [("minor-v1", "1.2.0"), ("patch-v1.0", "1.0.2")])
 def test_a_refused_adoption_names_the_manually_counted_version(
     durable_store: Store, series: str, beyond: str
@@ -105,6 +148,28 @@ def test_a_refused_adoption_names_the_manually_counted_version(
         await notation.prepare(f"{series}=2")
         with pytest.raises(ValueWouldFall, match=f"already at {beyond}"):
             await notation.versions.adopt(1, NAME, parse_final("1.0.0"), ANYONE)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("before", "request_", "reason"),
+    [
+        ([], "0.0.0", "Versions start after it"),
+        (["1.4.2"], "1.4.1", "is already at 1.4.2"),
+        (["1.4.2"], "a?line=2", "has no 2.x release"),
+        (["1.4.2", "x?bump=major&prerelease=rc"], "a?line=2", "the highest one is 2.0.0-rc.1"),
+    ],
+)
+def test_a_refused_request_states_the_reason(
+    durable_store: Store, before: list[str], request_: str, reason: str
+) -> None:
+    async def run() -> None:
+        notation = Notation(durable_store)
+        for each in before:
+            await notation.prepare(each)
+        with pytest.raises(MonotronError, match=re.escape(reason)):
+            await notation.result(request_)
 
     asyncio.run(run())
 

@@ -16,6 +16,7 @@ from monotron.services.executor import StoreExecutor
 from monotron.store import open_store
 from monotron.web import app
 from monotron.web.app import make_app
+from monotron.web.connections import ListeningServer
 from monotron.web.services import Services
 
 REQUEST = b"PUT /v1/series/idle/T HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -33,12 +34,11 @@ async def serving() -> AsyncIterator[tuple[Services, int]]:
     store = open_store("sqlite://")
     executor = StoreExecutor(store.max_concurrency)
     services = await composition._services(Settings.load({}, {}), store, executor, None)
-    server = composition.http_server(make_app(services), idle_seconds=IDLE_SECONDS)
     (socket,) = bind_sockets(0, "127.0.0.1")
-    server.add_sockets([socket])
-    yield services, socket.getsockname()[1]
-    server.stop()
-    await server.close_all_connections()
+    port = socket.getsockname()[1]
+    server = ListeningServer(make_app(services), [socket], idle_seconds=IDLE_SECONDS)
+    yield services, port
+    await server.close()
     executor.close()
     store.close()
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from monotron.server import MAX_BUFFERED_BYTES, READ_BYTES
+from monotron.web.connections import MAX_BUFFERED_BYTES, READ_BYTES
 from support.server import Server
 
 PUT = "PUT /v1/series/{}/{} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"

@@ -9,8 +9,7 @@ from functools import partial
 import pytest
 
 from monotron.errors import EntryNotFound, MonotronError, StoreUnavailable
-from monotron.services import batcher as batcher_module
-from monotron.services.batcher import Batcher
+from monotron.services.batcher import MAX_WAITING, WAIT_SECONDS, Batcher
 
 
 class FakeStore:
@@ -50,12 +49,22 @@ def batcher(store: FakeStore, threads: ThreadPoolExecutor) -> "Batcher[str, str]
     return Batcher(store.begin, threads.submit, max_batch_size=3)
 
 
-def test_a_single_request_is_served_at_once(store: FakeStore, batcher: "Batcher[str, str]") -> None:
+def test_a_single_request_is_served_at_once(store: FakeStore, threads: ThreadPoolExecutor) -> None:
+    begun: list[list[str]] = []
+
+    def begin(requests: Sequence[str]) -> Callable[[], list[str | MonotronError]]:
+        begun.append(list(requests))
+        return store.begin(requests)
+
     store.may_answer.set()
 
     async def scenario() -> None:
-        assert await batcher.add("a") == "a"
-        assert await batcher.add("b") == "b"
+        batcher: Batcher[str, str] = Batcher(begin, threads.submit, max_batch_size=3)
+        for each in "ab":
+            future = batcher.add(each)
+            await asyncio.sleep(0)  # one turn of the loop
+            assert begun[-1:] == [[each]]
+            assert await future == each
 
     asyncio.run(scenario())
     assert store.batches == [["a"], ["b"]]
@@ -208,46 +217,53 @@ def test_a_request_that_is_cancelled_while_it_waits_is_not_sent(
     async def scenario() -> None:
         first = batcher.add("a")
         await asyncio.to_thread(store.called.acquire)
-        cancelled = batcher.add("b")
+        cancelled, behind = batcher.add("b"), batcher.add("c")
         cancelled.cancel()
         store.may_answer.set()
         assert await first == "a"
-        assert await batcher.add("c") == "c"
-
-    asyncio.run(scenario())
-    assert store.batches == [["a"], ["c"]]
-
-
-def test_requests_are_refused_when_the_queue_is_full(
-    store: FakeStore, batcher: "Batcher[str, str]", monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(batcher_module, "MAX_WAITING", 2)
-
-    async def scenario() -> None:
-        accepted = [batcher.add(each) for each in "ab"]
-        with pytest.raises(StoreUnavailable) as error:
-            batcher.add("c")
-        assert error.value.applied == "no"
-        store.may_answer.set()
-        assert await asyncio.gather(*accepted) == ["a", "b"]
+        assert await behind == "c"
         assert await batcher.add("d") == "d"
 
     asyncio.run(scenario())
+    assert store.batches == [["a"], ["c"], ["d"]]
+
+
+def test_requests_are_refused_when_the_queue_is_full(
+    store: FakeStore, threads: ThreadPoolExecutor
+) -> None:
+    async def scenario() -> None:
+        batcher: Batcher[str, str] = Batcher(store.begin, threads.submit, max_batch_size=1000)
+        accepted = [batcher.add("a") for _ in range(MAX_WAITING)]
+        with pytest.raises(StoreUnavailable) as error:
+            batcher.add("b")
+        assert error.value.applied == "no"
+        store.may_answer.set()
+        assert await asyncio.gather(*accepted) == ["a"] * MAX_WAITING
+        assert await batcher.add("c") == "c"
+
+    asyncio.run(scenario())
+    full, rest = divmod(MAX_WAITING, 1000)
+    assert [len(batch) for batch in store.batches] == [*[1000] * full, rest, 1]
 
 
 def test_a_request_that_waits_too_long_is_refused_as_not_applied(
     store: FakeStore, batcher: "Batcher[str, str]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scenario() -> None:
+        now = 2.0
+        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
         first = batcher.add("first")
         await asyncio.to_thread(store.called.acquire)
         late = batcher.add("late")
-        monkeypatch.setattr(batcher_module, "WAIT_SECONDS", 0)
+        now += 0.5
+        in_time = batcher.add("in time")
+        now += WAIT_SECONDS
         store.may_answer.set()
         assert await first == "first"
         with pytest.raises(StoreUnavailable) as error:
             await late
         assert error.value.applied == "no"
+        assert await in_time == "in time"
 
     asyncio.run(scenario())
-    assert store.batches == [["first"]]
+    assert store.batches == [["first"], ["in time"]]

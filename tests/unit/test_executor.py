@@ -52,7 +52,8 @@ class TestThreadGroup:
         barrier.wait(10)
         for _ in range(5):
             group.submit(lambda: None)
-        assert len(threads_named("counted")) == 2
+        # A server that ends without closing the group does not wait for its threads.
+        assert [each.daemon for each in threads_named("counted")] == [True] * 2
         group.close()
 
     def test_closing_waits_for_all_submitted_calls(self) -> None:
@@ -138,4 +139,12 @@ class TestStoreExecutor:
 
         executor = StoreExecutor(2)
         asyncio.run(scenario())
+        executor.close()
+
+    def test_a_batch_does_not_wait_for_another_one(self) -> None:
+        both = threading.Barrier(3)
+        executor = StoreExecutor(1)
+        for _ in range(2):
+            executor.submit_batch(both.wait)  # type: ignore[arg-type]  # its result is dropped
+        both.wait(10)
         executor.close()

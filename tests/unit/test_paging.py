@@ -22,3 +22,14 @@ def test_a_page_has_a_cursor_if_another_page_follows(
 
 def test_an_empty_list_is_one_empty_page() -> None:
     assert page_of(lambda _: [], 5, lambda row: row) == ([], None)
+
+
+def test_a_page_reads_one_row_more_than_its_limit() -> None:
+    limits: list[int] = []
+
+    def read(limit: int) -> list[int]:
+        limits.append(limit)
+        return []
+
+    page_of(read, 5, lambda row: row)
+    assert limits == [6]

@@ -1,4 +1,4 @@
-"""Stores: one interface, and one package per engine. Only this module knows which engines exist."""
+"""Stores: one interface, and one package per engine. Only this module maps a URL to an engine."""
 
 from monotron.errors import InvalidSetting
 from monotron.runtime import PRODUCTION, Runtime

@@ -122,5 +122,4 @@ def save(
     transaction.write(_ADD_ENTRIES, _json(entries), now)
 
 
-def _json(rows: Sequence[Sequence[object]]) -> str:
-    return json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
