@@ -23,7 +23,7 @@ from monotron.auth.replay_guard import ReplayGuard
 from monotron.auth.trust_policies import OidcAuthenticator, TrustPolicies
 from monotron.auth.trust_schema import configured_issuers, configured_trusts
 from monotron.config import Settings, is_loopback
-from monotron.errors import StartupError
+from monotron.errors import InvalidSetting, StartupError
 from monotron.logging_setup import RequestLog
 from monotron.services.attributes import AttributeService
 from monotron.services.executor import StoreExecutor
@@ -55,7 +55,7 @@ def serve(settings: Settings) -> int:
         asyncio.run(_serve(settings, partial(_bind, settings), request_log, announce))
         return 0
     if not store_class(settings.store).shareable:
-        raise StartupError(
+        raise InvalidSetting(
             "Several processes cannot share an SQLite file. Use MongoDB, or set --processes 1."
         )
     asyncio.run(_check(settings))
@@ -209,11 +209,11 @@ async def _authenticator(
         try:
             verifier = TokenVerifier(issuers, settings.audience)
         except ValueError as error:
-            raise StartupError(f"{error}.") from None
+            raise InvalidSetting(f"{error}.") from None
         identities = OidcAuthenticator(verifier, policies)
     open_to_all = not (root or identities or await api_keys.any())
     if open_to_all and not is_loopback(settings.listen.host):
-        raise StartupError(
+        raise InvalidSetting(
             f"Refusing to listen on {settings.listen.host}:{settings.listen.port} without "
             "credentials. Set MONOTRON_ROOT_API_KEY and MONOTRON_ROOT_API_SECRET, or listen on "
             "127.0.0.1."

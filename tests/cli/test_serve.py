@@ -17,6 +17,9 @@ CONFIG = "trusts:\n  - issuer: github\n"
         (("--store", "sqlite://x.db"), "invalid SQLite store URL"),
         (("--config", "missing.yml"), "cannot read the config file missing.yml"),
         (("--config", "trusts.yml"), "trusts, item 1: "),
+        (("--processes", "2"), "several processes cannot share an SQLite file"),
+        (("--issuers", "github"), "`issuers` requires `audience`"),
+        (("--listen", "0.0.0.0:0"), "refusing to listen on 0.0.0.0:0 without credentials"),
     ],
     ids=str,
 )
