@@ -43,7 +43,7 @@ class TestBeyondLoopback:
     @pytest.mark.parametrize("listen", [EVERYWHERE, "example.com:3030"])
     def test_a_server_without_credentials_does_not_start(self, listen: str) -> None:
         output = refusal("sqlite://", listen=listen)
-        assert "ended with 1 " in output
+        assert "ended with 2 " in output
         assert "without credentials" in output
         assert "MONOTRON_ROOT_API_KEY" in output
         assert "MONOTRON_ROOT_API_SECRET" in output
