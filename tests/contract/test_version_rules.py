@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from contract.version_notation import NAME, Notation, Row, check, rows
-from monotron.errors import InvalidName, MonotronError, ValueWouldFall
-from monotron.model.semver import VersionName, parse_final
+from monotron.errors import InvalidName, MonotronError, ValueWouldFall, VersionNotFound
+from monotron.model.semver import ZERO_VERSION, VersionName, parse_final
 from monotron.model.series import ANYONE, INT64_MAX, SeriesKey
 from monotron.services.versions import VersionRequest, VersionResult, VersionService
 from monotron.store import Store
@@ -150,6 +150,12 @@ def test_a_refused_adoption_names_the_manually_counted_version(
             await notation.versions.adopt(1, NAME, parse_final("1.0.0"), ANYONE)
 
     asyncio.run(run())
+
+
+def test_a_name_without_versions_has_no_release_0_0_0(durable_store: Store) -> None:
+    versions = StoreServices(durable_store).versions
+    with pytest.raises(VersionNotFound):
+        asyncio.run(versions.at(1, NAME, ZERO_VERSION))
 
 
 @pytest.mark.parametrize(

@@ -127,10 +127,16 @@ class TestStoreExecutor:
 
     def test_probes_and_batches_run_while_all_calls_are_blocked(self) -> None:
         proceed, batch_ran = threading.Event(), threading.Event()
+        started = threading.Semaphore(0)
+
+        def call() -> bool:
+            started.release()
+            return proceed.wait()
 
         async def scenario() -> None:
-            blocked = [asyncio.ensure_future(executor.run(proceed.wait)) for _ in range(3)]
-            await asyncio.sleep(0)
+            blocked = [asyncio.ensure_future(executor.run(call)) for _ in range(3)]
+            for _ in range(2):
+                await asyncio.to_thread(started.acquire)
             assert await executor.probe(lambda: "ready") == "ready"
             executor.submit_batch(batch_ran.set)
             assert batch_ran.wait(10)
