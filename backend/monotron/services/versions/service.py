@@ -242,7 +242,7 @@ class VersionService:
     ) -> Release:
         final = version.finalize_version()
         previous = self._state.previous_release(name, version)
-        if previous is None and plan.initial and plan.initial < final:
+        if previous is None:
             previous = plan.initial
         if previous is None:  # without a record, the series can have been counted directly
             candidates = (plan.base, plan.latest)

@@ -116,6 +116,8 @@ class NameState:
         version = plan.version(value)
         if plan.bump == "final" and version != plan.target:
             return False
+        if plan.initial and version <= plan.initial:
+            return False
         advanced = self._store.entry(plan.series, None)
         if advanced and advanced.value > value:
             return False
