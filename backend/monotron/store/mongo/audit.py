@@ -30,8 +30,8 @@ from monotron.store.mongo.audit_checks import (
     unsealed,
 )
 from monotron.store.mongo.client import Document
-from monotron.store.mongo.ledger import where
 from monotron.store.mongo.scan import HEADS_PER_SLICE, KEY, ROWS_PER_SLICE, CollectionScan
+from monotron.store.mongo.series import where
 
 _IN_ORDER = [(field, ASCENDING) for field in ("account", "key", "generation", "value")]
 
