@@ -75,7 +75,7 @@ class MongoFastForward:
             self._documents.write(raised, self._now(), attempt.session)
             return changes
 
-        return self._transactions.run(raise_heads, self._deadlines.start()) or []
+        return self._transactions.decide(raise_heads, self._deadlines.start())
 
     def _change(self, series: SeriesKey, head: Head, amount: int) -> Change:
         value = saturating_add(head.value, amount)

@@ -134,13 +134,13 @@ class SeriesDocuments:
             for series, of_series in tokens.items()
         ]
         limit = 4 * sum(map(len, tokens.values())) + 64
-        rows = self._entries.find(any_of(conditions), limit=limit, session=session)
+        found = self._entries.find(any_of(conditions), limit=limit, session=session)
+        rows = list(found.hint(_BY_TOKEN))
         known: dict[SeriesKey, dict[str, int]] = {}
-        count = 0
-        for count, row in enumerate(rows.hint(_BY_TOKEN), 1):
+        for row in rows:
             values = known.setdefault(series_of(row), {})
             values[row["token"]] = max(int(row["value"]), values.get(row["token"], 0))
-        if count < limit:
+        if len(rows) < limit:
             return known
         # Some tokens have so many values that the last one may be missing.
         return {

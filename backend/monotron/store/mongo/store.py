@@ -146,7 +146,7 @@ class MongoStore(Store):
         """Allocate in a transaction. Return None if there is nothing to write."""
         while True:
             try:
-                done = self._transactions.run_unless_damaged(
+                done = self._transactions.run(
                     lambda attempt: self._write_once(batch, attempt), deadline
                 )
             except Duplicate as duplicate:
@@ -237,10 +237,7 @@ class MongoStore(Store):
             self._documents.write([change], self._runtime.now_ms(), attempt.session)
             return Allocation(Entry(*series, None, value), reused=False)
 
-        result = self._transactions.run(advance, self._deadlines.start())
-        if isinstance(result, MonotronError):
-            raise result
-        return cast(Allocation, result)
+        return self._transactions.decide(advance, self._deadlines.start())
 
     def delete(self, series: SeriesKey, *, restart: bool) -> None:
         def delete(attempt: Attempt) -> Head:
@@ -253,8 +250,7 @@ class MongoStore(Store):
             return head
 
         self._remembered.forget(series)
-        deleted = self._transactions.run(delete, self._deadlines.start())
-        if deleted and deleted.generation:
+        if self._transactions.decide(delete, self._deadlines.start()).generation:
             self._sweep.later(series)
 
     def series_page(self, account: int, prefix: str, after: str, limit: int) -> list[Entry]:
