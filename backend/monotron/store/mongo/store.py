@@ -16,7 +16,7 @@ The guarantees, and what each rests on (docs/how-it-works.md explains every part
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import pymongo
 from bson import Int64
