@@ -11,7 +11,7 @@ from faults.tier import WHOLE
 from monotron.server import DRAIN_SECONDS
 from monotron.services.batcher import WAIT_SECONDS
 from monotron.store.mongo.store import CALL_SECONDS
-from support.mongod import Standalone
+from support.mongod import ReplicaSet
 from support.server import Server
 
 CALLERS = 100
@@ -23,12 +23,12 @@ LAUNCHER = (str(Path(__file__).with_name("impatient_server.py")), "4", "1")
 
 
 @pytest.fixture
-def standalone() -> Iterator[Standalone]:
-    with Standalone.start() as standalone:
-        yield standalone
+def lone_set() -> Iterator[ReplicaSet]:
+    with ReplicaSet.start(members=1) as replica_set:
+        yield replica_set
 
 
-def test_every_request_is_answered_and_the_server_drains_in_time(standalone: Standalone) -> None:
+def test_every_request_is_answered_and_the_server_drains_in_time(lone_set: ReplicaSet) -> None:
     answers: list[tuple[int, str, str]] = []
 
     def call(server: Server, number: int) -> None:
@@ -38,8 +38,8 @@ def test_every_request_is_answered_and_the_server_drains_in_time(standalone: Sta
             answers.append((response.status, problem["code"], problem["applied"]))
 
     program = ("-m", "monotron") if WHOLE else LAUNCHER
-    with Server(standalone.url("stuck"), program=program) as server:
-        standalone.mongod.pause()
+    with Server(lone_set.url("stuck"), program=program) as server:
+        lone_set.members[0].pause()
         threads = [threading.Thread(target=call, args=(server, n)) for n in range(CALLERS)]
         for thread in threads:
             thread.start()
@@ -52,7 +52,7 @@ def test_every_request_is_answered_and_the_server_drains_in_time(standalone: Sta
         assert time.monotonic() - began < 25
         for thread in threads:
             thread.join()
-        standalone.mongod.resume()
+        lone_set.members[0].resume()
     assert len(answers) == CALLERS
     assert {status for status, _, _ in answers} == {503}
     assert {code for _, code, _ in answers} <= {"store_unavailable", "draining"}

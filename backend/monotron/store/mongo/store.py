@@ -60,6 +60,9 @@ CALL_SECONDS = 15.0
 ATTEMPT_SECONDS = 5.0
 """The time limit of one attempt of a transaction, of one commit, and of one other command."""
 
+CLOSE_SECONDS = 1.0
+"""The time limit for ending the sessions. MongoDB ends them itself after 30 minutes."""
+
 Results = list[Allocation | MonotronError]
 
 
@@ -90,6 +93,7 @@ class MongoStore(Store):
     ) -> None:
         self._client = database.client
         self._runtime = runtime
+        self._timeout = driver.timeout
         self._deadlines = deadlines = Deadlines(
             runtime, driver, seconds=call_seconds, attempt_seconds=attempt_seconds
         )
@@ -163,7 +167,9 @@ class MongoStore(Store):
     ) -> tuple[Results, Sequence[Change]] | None:
         session = attempt.session
         keys = list(batch.requests)
-        remembered = self._remembered.get(keys) if attempt.number == 1 else {}
+        if attempt.number > 1:
+            self._remembered.were_outdated()
+        remembered = self._remembered.get(keys)
         unread = [series for series in keys if series not in remembered]
         heads = remembered | self._documents.heads(unread, session)
         while True:
@@ -317,7 +323,8 @@ class MongoStore(Store):
     def close(self) -> None:
         self._sweep.close()
         self._transactions.close()
-        self._client.close()
+        with self._timeout(CLOSE_SECONDS):
+            self._client.close()
 
 
 class _Batch:
