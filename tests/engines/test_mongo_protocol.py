@@ -21,7 +21,6 @@ from monotron.model.series import Reuse, SeriesKey
 from monotron.store.mongo import MongoStore
 from support.mongod import ReplicaSet
 
-JOURNAL_MS = 5
 TRANSIENT = "TransientTransactionError"
 MANY = [SeriesKey(1, str(number)) for number in range(50)]
 
@@ -81,7 +80,7 @@ class Opener:
 
 @pytest.fixture(scope="module")
 def failing_set() -> Iterator[ReplicaSet]:
-    with ReplicaSet.start(members=1, journal_ms=JOURNAL_MS, fail_points=True) as replica_set:
+    with ReplicaSet.start(members=1, fail_points=True) as replica_set:
         yield replica_set
 
 

@@ -43,7 +43,6 @@ class Deployment:
         *,
         fail_points: bool = False,
         first_group: int | None = None,
-        journal_ms: int | None = None,
         cache_gb: float = 0.25,
         access_control: bool = False,
     ) -> None:
@@ -61,7 +60,6 @@ class Deployment:
                 replica_set,
                 fail_points=fail_points,
                 group=None if first_group is None else first_group + number,
-                journal_ms=journal_ms,
                 cache_gb=cache_gb,
                 key_file=key_file,
             )
@@ -148,7 +146,6 @@ class ReplicaSet(Deployment):
         *,
         fail_points: bool = False,
         first_group: int | None = None,
-        journal_ms: int | None = None,
         cache_gb: float = 0.25,
         access_control: bool = False,
     ) -> Self:
@@ -157,7 +154,6 @@ class ReplicaSet(Deployment):
         *directory*: the parent of its data directory; None for shared memory, if available.
         *fail_points*: enable the fail points of MongoDB.
         *first_group*: the group of the first process; each other process has the next group.
-        *journal_ms*: the interval between writes of the journal; None for MongoDB's default, 100.
         *cache_gb*: the cache of each member.
         *access_control*: require credentials. Create users with `Mongod.command` on the primary.
         """
@@ -167,7 +163,6 @@ class ReplicaSet(Deployment):
             SET_NAME,
             fail_points=fail_points,
             first_group=first_group,
-            journal_ms=journal_ms,
             cache_gb=cache_gb,
             access_control=access_control,
         )
