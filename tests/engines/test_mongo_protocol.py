@@ -449,6 +449,10 @@ class TestDamage:
             assert "contradicts its head" in error.detail
         assert ledger(store, OTHER) == [("b", 1)]
 
+    def test_a_batch_of_the_damaged_series_fails(self, store: MongoStore) -> None:
+        (error,) = store.allocate([ask_any("b")])
+        assert isinstance(error, InternalError)
+
     def test_an_advance_to_an_existing_entry_fails(self, store: MongoStore) -> None:
         with pytest.raises(InternalError) as error:
             store.advance_to(SERIES, 2, BY)

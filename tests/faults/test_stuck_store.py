@@ -11,6 +11,7 @@ from faults.tier import WHOLE
 from monotron.server import DRAIN_SECONDS
 from monotron.services.batcher import WAIT_SECONDS
 from monotron.store.mongo.store import CALL_SECONDS
+from monotron.store.mongo.transactions import ABORT_SECONDS
 from support.mongod import ReplicaSet
 from support.server import Server
 
@@ -59,4 +60,4 @@ def test_every_request_is_answered_and_the_server_drains_in_time(lone_set: Repli
 
 
 def test_a_request_ends_before_the_server_stops_waiting_for_it() -> None:
-    assert WAIT_SECONDS + CALL_SECONDS <= DRAIN_SECONDS
+    assert WAIT_SECONDS + CALL_SECONDS + ABORT_SECONDS <= DRAIN_SECONDS

@@ -76,6 +76,8 @@ class Reads:
 
         Return those that exist, and a time after which majority reads are not stale.
         """
+        if not keys:
+            return [], None
         majority = collection(self._database, name)
         if self._is_only_member:
             found = self.after(None, lambda session: _find(majority, keys, session), deadline)

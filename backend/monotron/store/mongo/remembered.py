@@ -40,10 +40,6 @@ class RememberedHeads:
         """Return no heads for `CONTENTION_SECONDS`."""
         self._unused_until = self._now() + CONTENTION_SECONDS
 
-    def forget(self, series: SeriesKey) -> None:
-        """Forget the head of a series."""
-        self.get([series])
-
     def put(self, changes: Sequence[Change]) -> None:
         """Remember the heads after these changes."""
         with self._lock:

@@ -15,7 +15,7 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
 from monotron.model.allocation import AllocationRequest
-from monotron.model.series import Reuse, SeriesKey
+from monotron.model.series import Entry, LedgerEntry, Reuse, SeriesKey
 from monotron.store.mongo.client import Document, Driver
 from monotron.store.mongo.reads import any_of, collection
 from monotron.store.mongo.transactions import Conflict, Duplicate
@@ -78,13 +78,17 @@ class SeriesDocuments:
 
     def page(
         self, account: int, prefix: str, after: str, limit: int, session: ClientSession
-    ) -> list[tuple[SeriesKey, Head]]:
-        """Read heads of existing series in order of key."""
+    ) -> list[Entry]:
+        """Read the current entries of series in order of key."""
         key = {"$gt": after, "$gte": prefix}
         condition = {"account": account, "key": key, "active": True}
         rows = self._series.find(condition, limit=limit, session=session).sort("key", ASCENDING)
         # Keys with the prefix are adjacent in the order of keys.
-        return [(series_of(row), head_of(row)) for row in rows if row["key"].startswith(prefix)]
+        return [
+            Entry(account, row["key"], row["token"], int(row["value"]))
+            for row in rows
+            if row["key"].startswith(prefix)
+        ]
 
     def rows(
         self,
@@ -188,10 +192,7 @@ class SeriesDocuments:
         Within a generation a value is used once. The filter contains the token as well, so that
         even a head with the right value and another token is not replaced.
         """
-        updates = [
-            ({**where(change.series), **_identity(change.seen)}, {"$set": _fields(change.new)})
-            for change in changes
-        ]
+        updates = [(self._filter(change), {"$set": _fields(change.new)}) for change in changes]
         if len(updates) == 1:
             is_replaced = self._series.find_one_and_update(*updates[0], session=session) is not None
         elif updates:
@@ -202,6 +203,10 @@ class SeriesDocuments:
             is_replaced = True
         if not is_replaced:
             raise Conflict
+
+    def _filter(self, change: Change) -> Document:
+        """Match the series only if its head is the one that was seen."""
+        return {**where(change.series), **_identity(change.seen)}
 
 
 def _first_duplicate(
@@ -244,6 +249,17 @@ def series_of(row: Document) -> SeriesKey:
 def head_of(row: Document) -> Head:
     """Return the content of a document of `series`."""
     return Head(int(row["generation"]), int(row["value"]), row["token"], row["active"])
+
+
+def entry_of(series: SeriesKey, head: Head) -> Entry | None:
+    """Return the current entry, or None if the series does not exist."""
+    return Entry(*series, head.token, head.value) if head.active else None
+
+
+def ledger_entry_of(row: Document) -> LedgerEntry:
+    """Return the content of a document of `entries`."""
+    entry = Entry(*series_of(row), row["token"], int(row["value"]))
+    return LedgerEntry(entry, int(row["created_at"]), row["assigned_by"])
 
 
 def heads_of(keys: Iterable[SeriesKey], rows: Iterable[Document]) -> dict[SeriesKey, Head]:

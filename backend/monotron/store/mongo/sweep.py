@@ -69,9 +69,7 @@ class Sweep:
 
     def generation(self, series: SeriesKey, deadline: Deadline) -> int:
         """Read the current generation of a series."""
-        heads, _ = self._reads.after(
-            None, lambda session: self._documents.heads([series], session), deadline
-        )
+        heads, _ = self._reads.after(None, partial(self._documents.heads, [series]), deadline)
         return heads[series].generation
 
     def _run(self) -> None:

@@ -162,7 +162,7 @@ class Transactions:
                 if not is_conflict(error):
                     deadline.failed(error)
                 elif now() >= search_at:
-                    self.end_orphans(deadline)
+                    self._end_orphans(deadline)
                     search_at = now() + ORPHAN_SECONDS
             deadline.pause(0.0, min(MAX_PAUSE_SECONDS, PAUSE_SECONDS * number))
 
@@ -204,7 +204,7 @@ class Transactions:
                     deadline.failed(error, is_decided=False)
                     deadline.pause(0.01, 0.1)
 
-    def end_orphans(self, deadline: Deadline) -> None:
+    def _end_orphans(self, deadline: Deadline) -> None:
         """Kill the sessions of idle transactions of this database user."""
         own = {"$currentOp": {"allUsers": False, "idleSessions": True}}
         idle = {
