@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from monotron.store.mongo.heads import Head, Sealable
+from monotron.store.mongo.ledger import Ledger
+
 from monotron.errors import MonotronError, StoreUnavailable
 from monotron.model.allocation import AllocationRequest, allocate
 from monotron.model.series import INT64_MAX, Allocation, Entry, Reuse, SeriesKey
 from monotron.store.mongo import MongoStore
-from monotron.store.mongo.heads import Head, Sealable
-from monotron.store.mongo.ledger import Ledger
 from monotron.store.mongo.series import HeadCollection, HeadUpdate
 from monotron.store.sqlite.store import SqliteStore
 from simulation.profile import Emphasis, Profile

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from monotron.store.mongo.heads import MAX_REMEMBERED
+
 from faults.checker import violations
 from monotron.model.allocation import AllocationRequest
 from monotron.model.series import ANYONE, Allocation, Entry, Reuse, SeriesKey
 from monotron.store.interface import Store
 from monotron.store.mongo import MongoStore
 from monotron.store.mongo.client import Driver
-from monotron.store.mongo.heads import MAX_REMEMBERED
 from monotron.store.sqlite.store import SqliteStore
 from simulation import truth
 from simulation.disk import Disk, DiskFaults

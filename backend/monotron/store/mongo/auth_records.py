@@ -5,13 +5,15 @@ from datetime import UTC, datetime
 
 from bson import Int64
 from pymongo import ASCENDING
+from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from monotron.errors import in_doubt
 from monotron.store.interface import AuthRecord, AuthRecordKind, AuthRecords, TokenUses
-from monotron.store.mongo.client import Deadlines, Document
-from monotron.store.mongo.ledger import Sessions, collection
+from monotron.store.mongo.client import Document
+from monotron.store.mongo.deadline import Deadlines
+from monotron.store.mongo.reads import Reads, collection
 
 
 class MongoAuthRecords(AuthRecords):
@@ -20,33 +22,39 @@ class MongoAuthRecords(AuthRecords):
     Bodies are stored as JSON text, so that no user text is a field name.
     """
 
-    def __init__(
-        self, database: "Database[Document]", sessions: Sessions, deadlines: Deadlines
-    ) -> None:
+    def __init__(self, database: "Database[Document]", reads: Reads, deadlines: Deadlines) -> None:
+        self._reads = reads
         self._deadlines = deadlines
-        self._rows = collection(database, "auth_records", sessions.read_concern("majority"))
-        self._current = collection(database, "auth_records", sessions.read_concern("linearizable"))
+        self._rows = collection(database, "auth_records")
         self._rows.create_index([("kind", ASCENDING), ("name", ASCENDING)], unique=True)
         self._rows.create_index([("kind", ASCENDING), ("account", ASCENDING), ("name", ASCENDING)])
 
     def add(self, kind: AuthRecordKind, record: AuthRecord) -> bool:
-        def insert() -> bool:
+        key = {"kind": kind, "name": record.name}
+        deadline = self._deadlines.start()
+
+        def insert(session: ClientSession) -> bool:
             try:
-                self._rows.insert_one({"kind": kind, "name": record.name, **_content(record)})
+                self._rows.insert_one({**key, **_content(record)}, session=session)
             except DuplicateKeyError:
                 return False
             return True
 
+        def find(session: ClientSession) -> Document | None:
+            return self._rows.find_one(key, session=session)
+
         with in_doubt():
+            added, time = self._reads.after(None, insert, deadline)
+            if added:
+                return True
             # After a lost response, the record of the earlier attempt exists.
-            added = self._deadlines.start().persist(insert)
-            return added or self.find(kind, record.name) == record
+            existing, _ = self._reads.after(time, find, deadline)
+        return existing is not None and _record(existing) == record
 
     def find(self, kind: AuthRecordKind, name: str) -> AuthRecord | None:
-        document = self._deadlines.start().persist(
-            lambda: self._current.find_one({"kind": kind, "name": name})
-        )
-        return _record(document) if document else None
+        key = {"kind": kind, "name": name}
+        documents, _ = self._reads.current("auth_records", [key], self._deadlines.start())
+        return _record(documents[0]) if documents else None
 
     def page(
         self, kind: AuthRecordKind, account: int | None, after: str, limit: int
@@ -86,12 +94,10 @@ class MongoAuthRecords(AuthRecords):
 class MongoTokenUses(TokenUses):
     """The collection `token_uses`: one document per identity token."""
 
-    def __init__(
-        self, database: "Database[Document]", sessions: Sessions, deadlines: Deadlines
-    ) -> None:
+    def __init__(self, database: "Database[Document]", reads: Reads, deadlines: Deadlines) -> None:
+        self._reads = reads
         self._deadlines = deadlines
-        self._uses = collection(database, "token_uses", sessions.read_concern("majority"))
-        self._current = collection(database, "token_uses", sessions.read_concern("linearizable"))
+        self._uses = collection(database, "token_uses")
         self._uses.create_index("token", unique=True)
         self._uses.create_index("expires_at", expireAfterSeconds=0)
 
@@ -107,17 +113,19 @@ class MongoTokenUses(TokenUses):
             "$setOnInsert": {"expires_at": datetime.fromtimestamp(expires_at, UTC)},
         }
 
-        def push() -> bool:
+        def push(session: ClientSession) -> bool:
             try:
-                self._uses.update_one(condition, change, upsert=True)
+                self._uses.update_one(condition, change, upsert=True, session=session)
             except DuplicateKeyError:
                 return False  # the operation is already recorded, or the maximum is reached
             return True
 
-        if deadline.persist(push):
-            return True
-        this_use = {"token": token, "operations": operation}
-        return deadline.persist(lambda: self._current.find_one(this_use)) is not None
+        def find(session: ClientSession) -> Document | None:
+            this_use = {"token": token, "operations": operation}
+            return self._uses.find_one(this_use, session=session)
+
+        pushed, time = self._reads.after(None, push, deadline)
+        return pushed or self._reads.after(time, find, deadline)[0] is not None
 
 
 def _content(record: AuthRecord) -> Document:

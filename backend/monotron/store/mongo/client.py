@@ -1,4 +1,4 @@
-"""The connection to MongoDB: connect, check the server, limit time, translate errors once."""
+"""The connection to MongoDB: connect, check the server, and explain why it cannot be used."""
 
 import logging
 import re
@@ -6,11 +6,10 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import pymongo
-from bson import ObjectId
-from pymongo import MongoClient, UpdateMany
+from pymongo import MongoClient, UpdateOne
 from pymongo.database import Database
 from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
 from pymongo.monitoring import (
@@ -20,13 +19,11 @@ from pymongo.monitoring import (
     ServerHeartbeatSucceededEvent,
 )
 
-from monotron.errors import MonotronError, StartupError, StorageFull, StoreUnavailable
-from monotron.runtime import Runtime
+from monotron.errors import StartupError
 
 log = logging.getLogger("monotron.store")
 
 Document: TypeAlias = dict[str, Any]
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +32,17 @@ class Driver:
 
     timeout: Callable[[float], AbstractContextManager[None]] = pymongo.timeout
     """Return a context that limits the driver's calls to a number of seconds."""
-    update_many: Callable[..., UpdateMany] = UpdateMany
+    update_one: Callable[..., UpdateOne] = UpdateOne
+    """Return one update of a bulk write."""
 
 
 PYMONGO = Driver()
 
-MIN_SERVER_VERSION = (4, 4)
-"""Older servers can apply a retried write twice."""
+APP_NAME = "monotron"
+"""The name under which a connection is listed by MongoDB."""
+
+MIN_SERVER_VERSIONS = ((4, 4, 11), (5, 0, 6))
+"""The first usable patch of each release series. Earlier ones can lose or corrupt data."""
 
 START_SECONDS = 15.0
 """How long MongoDB may take to respond when Monotron starts."""
@@ -59,105 +60,14 @@ A connection that starts while the network is interrupted waits until its first 
 retransmitted. Without this timeout, it can wait for 20 s after the network has recovered.
 """
 
-_UNAUTHORIZED = 13
-_AUTHENTICATION_FAILED = 18
+UNAUTHORIZED = 13
+AUTHENTICATION_FAILED = 18
 _NOT_YET_INITIALIZED = 94
-_OUT_OF_DISK_SPACE = 14031
+OUT_OF_DISK_SPACE = 14031
 
 
-class Deadline:
-    """The time limit of one call of the store. Driver errors are retried until it has passed."""
-
-    def __init__(
-        self, runtime: Runtime, driver: Driver, *, seconds: float, attempt_seconds: float
-    ) -> None:
-        self._runtime = runtime
-        self._driver = driver
-        self._started_at = runtime.monotonic()
-        self._seconds = seconds
-        self._attempt_seconds = attempt_seconds
-        self.slept = 0.0
-        """Seconds that the call has waited for other servers on purpose."""
-        self.id = ObjectId(runtime.new_id())
-
-    def elapsed(self) -> float:
-        return self._runtime.monotonic() - self._started_at
-
-    def remaining(self) -> float:
-        return max(0.0, self._seconds - self.elapsed())
-
-    def check(self) -> None:
-        """Raise `StoreUnavailable` if the time limit has passed."""
-        if not self.remaining():
-            raise _unavailable()
-
-    def attempt(self) -> AbstractContextManager[None]:
-        """Return a context that limits the driver's calls to a part of the remaining time."""
-        return self._driver.timeout(max(0.05, min(self._attempt_seconds, self.remaining())))
-
-    def persist(self, call: Callable[[], Result]) -> Result:
-        """Repeat *call*, which must be idempotent, until it succeeds or the time limit passes."""
-        self.check()
-        while True:
-            try:
-                with self.attempt():
-                    return call()
-            except PyMongoError as error:
-                self.failed(error)
-
-    def failed(self, error: PyMongoError) -> None:
-        """Wait a moment if a retry can succeed, otherwise raise the translated error."""
-        permanent = isinstance(error, OperationFailure) and error.code in (
-            _UNAUTHORIZED,
-            _AUTHENTICATION_FAILED,
-            _OUT_OF_DISK_SPACE,
-        )
-        if permanent or self.remaining() <= 0.05:
-            log.error("MongoDB: %s", error)
-            raise translate_error(error) from error
-        log.info("MongoDB operation failed (%s), retrying", type(error).__name__)
-        self._runtime.sleep(self._runtime.uniform(0.01, 0.1))
-
-
-class Deadlines:
-    """Starts the deadline of each call of a store."""
-
-    def __init__(
-        self, runtime: Runtime, driver: Driver, *, seconds: float, attempt_seconds: float
-    ) -> None:
-        self._runtime = runtime
-        self._driver = driver
-        self.seconds = seconds
-        self.attempt_seconds = attempt_seconds
-
-    def start(self, seconds: float | None = None) -> Deadline:
-        """Start a deadline; with *seconds*, one that is shorter than usual."""
-        return Deadline(
-            self._runtime,
-            self._driver,
-            seconds=self.seconds if seconds is None else seconds,
-            attempt_seconds=self.attempt_seconds if seconds is None else seconds,
-        )
-
-
-def translate_error(error: PyMongoError) -> MonotronError:
-    """Translate the driver's error. Its text is omitted, because it may name hosts and users."""
-    if isinstance(error, OperationFailure) and error.code == _OUT_OF_DISK_SPACE:
-        return StorageFull(
-            "The disk of MongoDB is full. Free some space, then retry the same request."
-        )
-    return _unavailable()
-
-
-def _unavailable() -> StoreUnavailable:
-    return StoreUnavailable(
-        "MongoDB did not respond in time, or has no primary. Retry the same request in a "
-        "moment. If it keeps failing, check the server's log for the cause."
-    )
-
-
-def connect(url: str) -> tuple["Database[Document]", bool]:
-    """Connect to the URL's database. Return it, and whether it is replicated.
+def connect(url: str) -> "Database[Document]":
+    """Connect to the URL's database.
 
     Raises `StartupError` if the URL is invalid, or the server is unreachable or unsafe.
     """
@@ -166,8 +76,8 @@ def connect(url: str) -> tuple["Database[Document]", bool]:
     try:
         client: MongoClient[Document] = MongoClient(
             url,
-            appname="monotron",
-            retryWrites=True,
+            appname=APP_NAME,
+            retryWrites=False,  # a transaction is repeated as a whole
             event_listeners=[start_log],
             **_connect_timeout(url),
         )
@@ -185,7 +95,8 @@ def connect(url: str) -> tuple["Database[Document]", bool]:
         ) from error
     try:
         with pymongo.timeout(START_SECONDS):
-            return database, _check(client, name)
+            _check(client, name)
+        return database
     except PyMongoError as error:
         client.close()
         raise unusable(url, error) from error
@@ -244,7 +155,7 @@ def unusable(url: str, error: PyMongoError) -> StartupError:
     log.error("MongoDB: %s", error)
     name = without_secrets(url)
     code = error.code if isinstance(error, OperationFailure) else None
-    if code in (_UNAUTHORIZED, _AUTHENTICATION_FAILED):
+    if code in (UNAUTHORIZED, AUTHENTICATION_FAILED):
         return StartupError(
             f"Not authorized by MongoDB at {name}. Check the user name and password, and grant "
             "the role readWrite on the database."
@@ -264,37 +175,45 @@ def _not_initialized(name: str) -> StartupError:
     )
 
 
-def _check(client: "MongoClient[Document]", name: str) -> bool:
-    """Reject a server that could lose a value. Warn about a server without replication."""
+def _check(client: "MongoClient[Document]", name: str) -> None:
+    """Reject a server that could lose a value, or that has no transactions."""
     hello = client.admin.command("hello")
-    version = tuple(client.server_info()["versionArray"][:2])
-    if version < MIN_SERVER_VERSION:
+    version = tuple(client.server_info()["versionArray"][:3])
+    if not is_supported(version):
         raise StartupError(
-            f"MongoDB at {name} is too old: {'.'.join(map(str, version))}. Use "
-            f"{'.'.join(map(str, MIN_SERVER_VERSION))} or newer. Older versions can apply a "
-            "retried write twice."
+            f"MongoDB at {name} is too old: {_dotted(version)}. Use "
+            f"{' or '.join(map(_dotted, MIN_SERVER_VERSIONS))}, or a newer version. Older versions "
+            "can lose or corrupt data."
         )
     if hello.get("msg") == "isdbgrid":
-        return True  # a sharded cluster: its shards are replica sets
+        return  # a sharded cluster: its shards are replica sets
     if hello.get("isreplicaset"):
         raise _not_initialized(name)
     if "setName" not in hello:
-        log.warning(
-            "MongoDB at %s is a single server without a replica set: lost data cannot be "
-            "recovered, and values may be assigned again. Use a replica set in production.",
-            name,
+        raise StartupError(
+            f"MongoDB at {name} is not a replica set, so it has no transactions. A replica set of "
+            "one member suffices. To convert the server, restart it with `mongod --replSet rs0` "
+            "and its other options, then run `mongosh --eval 'rs.initiate()'` once."
         )
-        return False
     try:
         config = client.admin.command("replSetGetConfig")["config"]
     except OperationFailure:
         log.warning(
             "cannot check the replica set's configuration: not authorized to run replSetGetConfig"
         )
-        return True
+        return
     if not config.get("writeConcernMajorityJournalDefault", True):
         raise StartupError(
             f"The replica set of {name} disables writeConcernMajorityJournalDefault. A power "
             "failure could lose writes that a majority has acknowledged. Set it to true."
         )
-    return True
+
+
+def is_supported(version: tuple[int, ...]) -> bool:
+    """Whether the version is one of `MIN_SERVER_VERSIONS` or a newer one."""
+    minimum = next((each for each in MIN_SERVER_VERSIONS if each[:2] == version[:2]), None)
+    return version >= (minimum or MIN_SERVER_VERSIONS[-1])
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))

@@ -4,6 +4,7 @@ from typing import Any
 
 from bson import Int64, ObjectId
 from pymongo import ASCENDING, DESCENDING
+from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 from semver import Version
@@ -12,8 +13,9 @@ from monotron.errors import in_doubt
 from monotron.model.semver import Release, VersionName, parse_line, sort_key
 from monotron.runtime import Runtime
 from monotron.store.interface import ReleaseStore
-from monotron.store.mongo.client import Deadlines, Document
-from monotron.store.mongo.ledger import Sessions, collection, operation_time
+from monotron.store.mongo.client import Document
+from monotron.store.mongo.deadline import Deadlines
+from monotron.store.mongo.reads import Reads, collection
 
 
 class MongoReleases(ReleaseStore):
@@ -22,15 +24,14 @@ class MongoReleases(ReleaseStore):
     def __init__(
         self,
         database: "Database[Document]",
-        sessions: Sessions,
+        reads: Reads,
         deadlines: Deadlines,
         runtime: Runtime,
     ) -> None:
-        self._sessions = sessions
+        self._reads = reads
         self._deadlines = deadlines
         self._new_id = runtime.new_id
-        self._releases = collection(database, "releases", sessions.read_concern("majority"))
-        self._current = collection(database, "releases", sessions.read_concern("linearizable"))
+        self._releases = collection(database, "releases")
         name = [("account", ASCENDING), ("name", ASCENDING)]
         self._releases.create_index(
             [*name, ("token", ASCENDING), ("label", ASCENDING)], unique=True
@@ -43,19 +44,24 @@ class MongoReleases(ReleaseStore):
         # The id identifies this row, also after a lost response.
         row = {"_id": ObjectId(self._new_id()), **_row(release)}
 
-        def insert() -> bool:
+        def insert(session: ClientSession) -> bool:
             try:
-                self._releases.insert_one(row)
+                self._releases.insert_one(row, session=session)
             except DuplicateKeyError:
                 return False
             return True
 
         with in_doubt():
-            if deadline.persist(insert):
+            inserted, time = self._reads.after(None, insert, deadline)
+            if inserted:
                 return release
-            # Linearizable: the existing row may not be committed yet.
+            # After the failed insert: the existing row may not be committed yet.
             of_token = {**_of(release.name), "token": row["token"], "label": row["label"]}
-            existing = deadline.persist(lambda: self._current.find_one(of_token))
+            existing, _ = self._reads.after(
+                time,
+                lambda session: self._releases.find_one(of_token, session=session),
+                deadline,
+            )
         if existing is None:
             return None
         return release if existing["_id"] == row["_id"] else _release(release.name, existing)
@@ -65,14 +71,15 @@ class MongoReleases(ReleaseStore):
         return self._first(name, condition)
 
     def all_of_token(self, name: VersionName, token: str) -> list[Release]:
-        rows = self._linearizable({**_of(name), "token": token})
+        of_token = {**_of(name), "token": token}
+        rows = self._all({**of_token, "label": ""}, of_token)
         releases = [_release(name, row) for row in rows]
         return sorted(releases, key=lambda release: sort_key(release.version), reverse=True)
 
     def at(self, name: VersionName, version: Version) -> Release | None:
         condition = {**_of(name), "sort_key": sort_key(version)}
-        row = self._deadlines.start().persist(lambda: self._current.find_one(condition))
-        return _release(name, row) if row else None
+        rows, _ = self._reads.current("releases", [condition], self._deadlines.start())
+        return _release(name, rows[0]) if rows else None
 
     def highest(
         self, name: VersionName, key_range: tuple[str, str], *, final: bool | None
@@ -85,8 +92,8 @@ class MongoReleases(ReleaseStore):
 
     def adopted(self, name: VersionName, key_range: tuple[str, str]) -> bool:
         first, end = key_range
-        condition = {"token": None, "sort_key": {"$gte": first, "$lt": end}}
-        return bool(self._linearizable({**_of(name), **condition}, limit=1))
+        condition = {**_of(name), "token": None, "sort_key": {"$gte": first, "$lt": end}}
+        return bool(self._all({**_of(name), "sort_key": first}, condition, limit=1))
 
     def page(self, name: VersionName, below: str, limit: int) -> list[Release]:
         condition = {**_of(name), "sort_key": {"$lt": below}}
@@ -95,16 +102,19 @@ class MongoReleases(ReleaseStore):
         )
         return [_release(name, row) for row in rows]
 
-    def _linearizable(self, condition: Document, limit: int = 0) -> list[Document]:
-        def call() -> list[Document]:
-            with self._sessions.start() as session:
-                self._current.find_one(condition, session=session)
-                seen_at = operation_time(session)
-            # A linearizable read returns one document. Reads after its time are not stale.
-            with self._sessions.start(seen_at) as session:
-                return list(self._releases.find(condition, limit=limit, session=session))
+    def _all(self, unique_key: Document, condition: Document, limit: int = 0) -> list[Document]:
+        """Read all documents that match the condition, not older than this call.
 
-        return self._deadlines.start().persist(call)
+        *unique_key* selects one document of the name, which need not exist.
+        """
+        deadline = self._deadlines.start()
+        _, time = self._reads.current("releases", [unique_key], deadline)
+        rows, _ = self._reads.after(
+            time,
+            lambda session: list(self._releases.find(condition, limit=limit, session=session)),
+            deadline,
+        )
+        return rows
 
     def _first(self, name: VersionName, condition: Document) -> Release | None:
         row = self._deadlines.start().persist(

@@ -5,14 +5,17 @@ from typing import Any, TypeAlias
 
 from bson import Timestamp
 from pymongo import ASCENDING
+from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
 from semver import Version
 
 from monotron.model.series import SeriesKey
 from monotron.store.fast_forward import KnownLines
-from monotron.store.mongo.client import Deadlines, Document
-from monotron.store.mongo.ledger import Sessions, collection, operation_time, where
+from monotron.store.mongo.client import Document
+from monotron.store.mongo.deadline import Deadlines
+from monotron.store.mongo.reads import Reads, collection
+from monotron.store.mongo.series import where
 
 HEADS_PER_SLICE = 100
 ROWS_PER_SLICE = 1000
@@ -26,14 +29,11 @@ Documents: TypeAlias = "Collection[Document]"
 class CollectionScan:
     """The collections of a database, and committed reads of them in order."""
 
-    def __init__(
-        self, database: "Database[Document]", sessions: Sessions, deadlines: Deadlines
-    ) -> None:
-        self._sessions = sessions
+    def __init__(self, database: "Database[Document]", reads: Reads, deadlines: Deadlines) -> None:
+        self._reads = reads
         self._deadlines = deadlines
         self.heads, self.entries, self.attributes, self.releases = (
-            collection(database, name, sessions.read_concern("majority"))
-            for name in ("series", "entries", "attributes", "releases")
+            collection(database, name) for name in ("series", "entries", "attributes", "releases")
         )
 
     def accounts(self) -> list[Any]:
@@ -111,14 +111,11 @@ class CollectionScan:
     ) -> tuple[list[Document], Timestamp | None]:
         """Return committed documents, not older than *now*, and the time of the read."""
 
-        def call() -> tuple[list[Document], Timestamp | None]:
-            with self._sessions.start(now) as session:
-                cursor = documents.find(condition, fields, limit=limit, session=session)
-                if order is not None:
-                    cursor = cursor.sort(order)
-                return list(cursor), operation_time(session)
+        def read(session: ClientSession) -> list[Document]:
+            cursor = documents.find(condition, fields, limit=limit, session=session)
+            return list(cursor if order is None else cursor.sort(order))
 
-        return self._deadlines.start().persist(call)
+        return self._reads.after(now, read, self._deadlines.start())
 
 
 def _sorts_after(value: Any) -> Document:

@@ -1,0 +1,228 @@
+"""Transactions: each is applied exactly once, or not at all.
+
+`run` executes a body in a transaction and commits it with write concern majority and journal.
+
+*Repetition.* Before the first commit is sent, nothing can be applied. Every error of the driver,
+an outdated read and a duplicate key abort the transaction, and the body runs again from fresh
+reads, after a short random pause. Once a commit was sent, only two responses decide it: success, or
+an error with the label `TransientTransactionError`, which means that it was aborted. Every other
+error, labelled or not, repeats the commit. This is safe, because a transaction commits at most
+once. At the deadline, `applied` is `no` before the first commit and `unknown` after it.
+
+*Orphans.* MongoDB does not abort a transaction if its client disappears, and its locks remain for
+`transactionLifetimeLimitSeconds`, 60 s. Three measures free them earlier:
+
+- All attempts use one session. The next transaction of a session aborts its previous one, so a
+  session whose last transaction is undecided is the first to be used again.
+- An abort has its own time limit. Within a time limit that has passed, the driver sends nothing.
+- After a second of conflicts, the sessions of other servers whose transactions have been idle for
+  a second are killed. This is safe: their owners, if they still exist, repeat the transaction.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar, cast
+
+from pymongo import WriteConcern
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.read_concern import ReadConcern
+
+from monotron.errors import InternalError, MonotronError, in_doubt
+from monotron.model.series import SeriesKey
+from monotron.runtime import Runtime
+from monotron.store.mongo.client import APP_NAME, Document, Driver
+from monotron.store.mongo.deadline import Deadline
+
+log = logging.getLogger("monotron.store")
+
+Result = TypeVar("Result")
+
+SNAPSHOT = ReadConcern("snapshot")
+MAJORITY = WriteConcern(w="majority", j=True)
+
+PAUSE_SECONDS = 0.004
+"""The longest pause before the first repetition. Each further attempt adds as much."""
+
+MAX_PAUSE_SECONDS = 0.1
+
+ABORT_SECONDS = 1.0
+"""The time limit of an abort. If it fails, the next transaction of the session aborts this one."""
+
+ORPHAN_SECONDS = 1.0
+"""How long a transaction conflicts before orphans are searched, and how long an orphan is idle."""
+
+TRANSIENT = "TransientTransactionError"
+
+
+class Attempt(NamedTuple):
+    """One execution of a body."""
+
+    session: ClientSession
+    number: int
+    """1 for the first attempt. Later attempts must not use remembered documents."""
+
+
+class Conflict(Exception):
+    """Raised by a body: a document that it read or remembered is outdated."""
+
+
+class Duplicate(Conflict):
+    """Raised by a body: an entry that it inserted already exists, although the head rules it out.
+
+    A duplicate that occurs twice with an unchanged head is damage.
+    """
+
+    def __init__(self, series: SeriesKey, head: object) -> None:
+        super().__init__(series, head)
+        self.series = series
+        self.head = head
+
+    def damage(self) -> InternalError:
+        """Return the error that reports the damage."""
+        log.critical("the ledger of series %r contradicts its head %r", self.series.key, self.head)
+        return InternalError(
+            f"The ledger of {self.series.key!r} contradicts its head. Nothing was assigned, "
+            "because a value could be assigned twice. This is a bug: report it, and run `monotron "
+            "audit`."
+        )
+
+
+class Transactions:
+    """Runs transactions, and keeps their sessions."""
+
+    def __init__(self, database: "Database[Document]", runtime: Runtime, driver: Driver) -> None:
+        self._client = database.client
+        self._runtime = runtime
+        self._driver = driver
+        self._sessions: deque[ClientSession] = deque()
+
+    def decide(
+        self, body: Callable[[Attempt], Result | MonotronError], deadline: Deadline
+    ) -> Result:
+        """Run *body*, commit, and return its result, or raise the error that it returns.
+
+        An error is a decision as well: it is raised after the commit has confirmed what the body
+        read. Raises `InternalError` if the ledger of a series is damaged.
+        """
+        try:
+            result = self.run(body, deadline)
+        except Duplicate as duplicate:
+            raise duplicate.damage() from duplicate
+        if isinstance(result, MonotronError):
+            raise result
+        return cast(Result, result)
+
+    def run(self, body: Callable[[Attempt], Result | None], deadline: Deadline) -> Result | None:
+        """Run *body* until its transaction is committed, and return its result.
+
+        If the result is None, the transaction is aborted: nothing was written, and the reads of
+        the body may be stale. Raises `Duplicate` if the ledger of a series is damaged.
+        """
+        try:
+            session = self._sessions.pop()  # the last one used: its transaction may be undecided
+        except IndexError:
+            session = self._client.start_session(causal_consistency=False)
+        try:
+            return self._run(session, body, deadline)
+        finally:
+            self._sessions.append(session)
+
+    def close(self) -> None:
+        """End all sessions. No transaction may be running."""
+        while self._sessions:
+            self._sessions.pop().end_session()
+
+    def _run(
+        self,
+        session: ClientSession,
+        body: Callable[[Attempt], Result | None],
+        deadline: Deadline,
+    ) -> Result | None:
+        now = self._runtime.monotonic
+        search_at = now() + ORPHAN_SECONDS
+        duplicate: Duplicate | None = None
+        number = 0
+        while True:
+            number += 1
+            deadline.check()
+            try:
+                result = self._execute(session, body, number, deadline)
+                if result is None or self.commit(session, deadline):
+                    return result
+            except Duplicate as found:
+                if duplicate is not None and duplicate.args == found.args:
+                    raise
+                duplicate = found
+            except Conflict:
+                pass
+            except PyMongoError as error:
+                if not is_conflict(error):
+                    deadline.failed(error)
+                elif now() >= search_at:
+                    self._end_orphans(deadline)
+                    search_at = now() + ORPHAN_SECONDS
+            deadline.pause(0.0, min(MAX_PAUSE_SECONDS, PAUSE_SECONDS * number))
+
+    def _execute(
+        self,
+        session: ClientSession,
+        body: Callable[[Attempt], Result | None],
+        number: int,
+        deadline: Deadline,
+    ) -> Result | None:
+        """Run the body. The transaction is open afterwards only if there is a result."""
+        is_complete = False
+        session.start_transaction(read_concern=SNAPSHOT, write_concern=MAJORITY)
+        try:
+            with deadline.attempt():
+                result = body(Attempt(session, number))
+            deadline.check()
+            is_complete = result is not None
+            return result
+        finally:
+            if not is_complete:
+                with self._driver.timeout(ABORT_SECONDS):
+                    session.abort_transaction()
+
+    def commit(self, session: ClientSession, deadline: Deadline) -> bool:
+        """Commit the transaction. Return false if it was aborted.
+
+        Raises errors with `applied` unknown.
+        """
+        with in_doubt():
+            while True:
+                try:
+                    with deadline.attempt():
+                        session.commit_transaction()
+                    return True
+                except PyMongoError as error:
+                    if error.has_error_label(TRANSIENT):
+                        return False
+                    deadline.failed(error, is_decided=False)
+                    deadline.pause(0.01, 0.1)
+
+    def _end_orphans(self, deadline: Deadline) -> None:
+        """Kill the sessions of idle transactions of this database user."""
+        own = {"$currentOp": {"allUsers": False, "idleSessions": True}}
+        idle = {
+            "type": "idleSession",
+            "appName": APP_NAME,
+            "transaction.timeInactiveMicros": {"$gte": int(ORPHAN_SECONDS * 1_000_000)},
+        }
+        try:
+            with deadline.attempt():
+                found = self._client.admin.aggregate([own, {"$match": idle}])
+                sessions = [{"id": operation["lsid"]["id"]} for operation in found]
+                if sessions:
+                    log.warning("aborting %d idle transactions of other servers", len(sessions))
+                    self._client.admin.command({"killSessions": sessions})
+        except PyMongoError as error:
+            log.warning("cannot abort the idle transactions of other servers: %s", error)
+
+
+def is_conflict(error: PyMongoError) -> bool:
+    """Whether another transaction caused the error, so that a repetition can succeed at once."""
+    return isinstance(error, OperationFailure) and error.has_error_label(TRANSIENT)
