@@ -26,6 +26,12 @@ class Emphasis(IntEnum):
     """Old tokens, and outdated reads."""
     REPEATS = 5
     """Tokens that were just requested at another server."""
+    LIMITS = 6
+    """Requests that can use only the next few values, while writes are rolled back."""
+    SWEEPS = 7
+    """Deleted series whose deletion may be rolled back."""
+    RACES = 8
+    """Several callers that request a token at the same time, at several servers."""
 
 
 @dataclass(slots=True)
@@ -42,6 +48,8 @@ class Profile:
     """The probability that each of these three follows a command or a commit."""
     crashes: float
     cuts: float
+    members: int = 3
+    """The members of the replica set. A single one is never outdated."""
     wait_for_sweeps: bool = False
     """Whether the run lasts until the entries of deleted generations are swept."""
 
@@ -72,7 +80,6 @@ class Profile:
                 request_lost=some(0.05),
                 answer_lost=some(0.05),
                 late=some(0.05),
-                half_done=some(0.02),
                 refused=some(0.05),
                 doubtful=some(0.05),
                 full=some(0.02),
@@ -90,6 +97,7 @@ class Profile:
             elections=some(0.04),
             crashes=some(0.03),
             cuts=some(0.01),
+            members=chance.choice((3, 3, 3, 1)),
             wait_for_sweeps=chance.random() < 0.1,
         )
 
@@ -107,7 +115,7 @@ class Profile:
                 pause=0.005,
             ),
             weather=Weather(0.08, 0.1, 0.15, 0.1, 0.1),
-            network=Faults(0.02, 0.03, 0.03, 0.01, 0.02, 0.01, 0.0, 0.3, 0.002),
+            network=Faults(0.02, 0.03, 0.03, 0.02, 0.01, 0.0, 0.3, 0.002),
             disk=DiskFaults(0.005, 0.05, 0.005, 0.002),
             commit_seconds=0.01,
             stalls=0.01,
@@ -139,4 +147,17 @@ class Profile:
             case Emphasis.REPEATS:
                 habits.keys, habits.requests, habits.again = ["CURRENT-0"], 80, 0.6
                 profile.weather = Weather()
+            case Emphasis.LIMITS:
+                habits.keys, habits.requests, habits.limit = ["any-0"], 80, 0.7
+                habits.again, habits.peek = 0.1, 0.0
+                profile.elections, profile.commit_seconds = 0.1, 0.1
+                profile.weather = Weather()
+            case Emphasis.SWEEPS:
+                habits.keys, habits.requests = ["mortal-k", "mortal-r"], 120
+                profile.elections, profile.commit_seconds = 0.1, 0.1
+                profile.weather = Weather()
+            case Emphasis.RACES:
+                habits.keys, habits.requests = ["any-0", "CURRENT-0"], 100
+                habits.again, habits.peek, habits.pause = 0.6, 0.0, 0.001
+                profile.weather, profile.servers = Weather(), 3
         return profile

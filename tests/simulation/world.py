@@ -76,7 +76,7 @@ class World:
         self.now = 0.0
         self.verbose = verbose
         self.current: Task | None = None
-        self.starting: object = None
+        self.starting: Any = None
         """The group of the threads that the code under test starts."""
         self.tasks: dict[Task, None] = {}
         self.errors: list[str] = []

@@ -188,10 +188,7 @@ class SeriesDocuments:
         Within a generation a value is used once. The filter contains the token as well, so that
         even a head with the right value and another token is not replaced.
         """
-        updates = [
-            ({**where(change.series), **_identity(change.seen)}, {"$set": _fields(change.new)})
-            for change in changes
-        ]
+        updates = [(self._filter(change), {"$set": _fields(change.new)}) for change in changes]
         if len(updates) == 1:
             is_replaced = self._series.find_one_and_update(*updates[0], session=session) is not None
         elif updates:
@@ -202,6 +199,10 @@ class SeriesDocuments:
             is_replaced = True
         if not is_replaced:
             raise Conflict
+
+    def _filter(self, change: Change) -> Document:
+        """Match the series only if its head is the one that was seen."""
+        return {**where(change.series), **_identity(change.seen)}
 
 
 def _first_duplicate(
