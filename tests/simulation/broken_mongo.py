@@ -217,8 +217,20 @@ class WithoutToken(FilteredDocuments):
     omitted = ("token",)
 
 
+class CommitErrorIsUnknown(Transactions):
+    def commit(self, session: Any, deadline: Deadline) -> bool:
+        try:
+            with deadline.attempt():
+                session.commit_transaction()
+        except PyMongoError as error:
+            raise StoreUnavailable("The commit failed.").in_doubt() from error
+        return True
+
+
 class MemoryBeforeCommit(MongoStore):
     """A head is remembered before its commit: harmless, because the filter contains the token."""
+
+    transactions_type = CommitErrorIsUnknown
 
     def _write_once(self, batch: Any, attempt: Attempt) -> Any:
         done = super()._write_once(batch, attempt)

@@ -13,7 +13,8 @@ from simulation.scenario import MONGO, SQLITE, Report, Simulation, Stores
 
 ELECTIONS, DOUBT, LIVES = Emphasis.ELECTIONS, Emphasis.DOUBT, Emphasis.LIVES
 ENDS, MEMORY, REPEATS = Emphasis.ENDS, Emphasis.MEMORY, Emphasis.REPEATS
-LIMITS, SWEEPS, RACES = Emphasis.LIMITS, Emphasis.SWEEPS, Emphasis.RACES
+LIMITS, SWEEPS = Emphasis.LIMITS, Emphasis.SWEEPS
+RESTARTS, ROLLBACKS, RACES = Emphasis.RESTARTS, Emphasis.ROLLBACKS, Emphasis.RACES
 
 WORLDS = 20
 """The worlds of a seed. At least one of them must detect a broken store."""
@@ -58,10 +59,10 @@ BROKEN: dict[str, Broken] = {
     "only the current token is known": _mongo(broken_mongo.CurrentTokenOnly, MEMORY),
     "only a window of tokens is known": _mongo(broken_mongo.WindowOfTokens, MEMORY),
     "reads may be stale": _mongo(broken_mongo.StaleReads, MEMORY),
-    "reads have the read concern local": _mongo(broken_mongo.LocalReads, ELECTIONS),
+    "reads have the read concern local": _mongo(broken_mongo.LocalReads, ROLLBACKS),
     "repeats are answered from memory": _mongo(broken_mongo.RepeatsFromMemory, REPEATS),
     "a repeat is answered from an aborted transaction": _mongo(
-        broken_mongo.RepeatsFromAborted, MEMORY
+        broken_mongo.RepeatsFromAborted, ROLLBACKS
     ),
     "a refusal is answered from an aborted transaction": _mongo(
         broken_mongo.RefusalsFromAborted, LIMITS, by_checker=False
@@ -75,9 +76,9 @@ BROKEN: dict[str, Broken] = {
     "a commit is not repeated": _mongo(broken_mongo.CommitNotRepeated, DOUBT),
     "an unknown commit is answered": _mongo(broken_mongo.DoubtIsSuccess, DOUBT),
     "an unknown commit is reported as not applied": _mongo(broken_mongo.DoubtIsNo, DOUBT),
-    "the token is not compared": _mongo(broken_mongo.TokenNotCompared, RACES, by_checker=False),
+    "the token is not compared": _mongo(broken_mongo.TokenNotCompared, ROLLBACKS, by_checker=False),
     "the generation is not compared": _mongo(
-        broken_mongo.GenerationNotCompared, LIVES, by_checker=False
+        broken_mongo.GenerationNotCompared, RESTARTS, by_checker=False
     ),
     "the head is not compared": _mongo(broken_mongo.HeadNotCompared, LIVES, by_checker=False),
     "matches of a bulk command are not counted": _mongo(

@@ -30,7 +30,11 @@ class Emphasis(IntEnum):
     """Requests that can use only the next few values, while writes are rolled back."""
     SWEEPS = 7
     """Deleted series whose deletion may be rolled back."""
-    RACES = 8
+    RESTARTS = 8
+    """A series that restarts at 1 again and again."""
+    ROLLBACKS = 9
+    """A current token that is repeated after another one was rolled back."""
+    RACES = 10
     """Several callers that request a token at the same time, at several servers."""
 
 
@@ -48,6 +52,8 @@ class Profile:
     """The probability that each of these three follows a command or a commit."""
     crashes: float
     cuts: float
+    outages: tuple[float, ...] = (0.01, 0.3, 3.0)
+    """The possible durations of an election in seconds."""
     members: int = 3
     """The members of the replica set. A single one is never outdated."""
     wait_for_sweeps: bool = False
@@ -126,17 +132,17 @@ class Profile:
         habits, network = profile.habits, profile.network
         match Emphasis(seed % len(Emphasis)):
             case Emphasis.ELECTIONS:
-                habits.keys, habits.requests, habits.peek = ["any-0"], 80, 0.6
+                habits.keys, habits.requests, habits.peek = ["any-0"], 160, 0.6
                 profile.elections, profile.commit_seconds = 0.12, 0.1
                 profile.crashes, profile.weather = 0.06, Weather()
             case Emphasis.DOUBT:
                 habits.keys, habits.requests, habits.again = ["CURRENT-0", "any-0"], 100, 0.0
                 profile.weather, profile.servers = Weather(), 3
-                network.answer_lost, network.late = 0.15, 0.1
+                network.answer_lost, network.late, network.doubtful = 0.15, 0.1, 0.1
                 profile.disk.commit = 0.2
             case Emphasis.LIVES:
                 habits.keys, habits.peek = ["mortal-r", "mortal-r", "mortal-k"], 0.0
-                habits.requests = 120
+                habits.requests = 400
                 profile.weather, profile.network = Weather(), Faults()
             case Emphasis.ENDS:
                 habits.keys, habits.births = [EDGE, EDGE, "any-0"], 6
@@ -145,17 +151,32 @@ class Profile:
                 habits.past, habits.again, habits.peek = 150, 0.5, 0.2
                 network.stale = 0.6
             case Emphasis.REPEATS:
-                habits.keys, habits.requests, habits.again = ["CURRENT-0"], 80, 0.6
+                habits.keys, habits.requests, habits.again = ["CURRENT-0"], 160, 0.6
                 profile.weather = Weather()
             case Emphasis.LIMITS:
-                habits.keys, habits.requests, habits.limit = ["any-0"], 80, 0.7
-                habits.again, habits.peek = 0.1, 0.0
-                profile.elections, profile.commit_seconds = 0.1, 0.1
-                profile.weather = Weather()
+                habits.keys, habits.requests, habits.limit = ["any-0"], 200, 0.8
+                habits.again, habits.peek, habits.births = 0.0, 0.0, 0
+                profile.elections, profile.commit_seconds = 0.05, 0.2
+                profile.crashes = profile.cuts = 0.0
+                profile.weather, profile.network, profile.servers = Weather(), Faults(), 3
             case Emphasis.SWEEPS:
-                habits.keys, habits.requests = ["mortal-k", "mortal-r"], 120
-                profile.elections, profile.commit_seconds = 0.1, 0.1
-                profile.weather = Weather()
+                habits.keys, habits.requests, habits.changes = ["mortal-r"], 300, 0.5
+                habits.births, habits.peek, profile.servers = 0, 0.0, 3
+                profile.elections, profile.commit_seconds = 0.1, 0.3
+                profile.crashes, profile.cuts, profile.outages = 0.0, 0.0, (0.01,)
+                profile.weather, profile.network = Weather(), Faults()
+            case Emphasis.RESTARTS:
+                habits.keys, habits.requests = ["mortal-r"], 1000
+                habits.births, habits.peek, profile.servers = 0, 0.0, 2
+                profile.elections = profile.crashes = profile.cuts = 0.0
+                profile.weather, profile.network, profile.callers = Weather(), Faults(), 2
+            case Emphasis.ROLLBACKS:
+                habits.keys, habits.requests = ["CURRENT-0"], 600
+                habits.again, habits.recent, habits.peek, habits.births = 0.7, 1.0, 0.0, 0
+                profile.elections, profile.commit_seconds = 0.1, 0.3
+                profile.crashes = profile.cuts = profile.stalls = 0.0
+                profile.weather, profile.network = Weather(give_up=0.9), Faults()
+                profile.servers, profile.callers, profile.outages = 2, 3, (0.01,)
             case Emphasis.RACES:
                 habits.keys, habits.requests = ["any-0", "CURRENT-0"], 100
                 habits.again, habits.peek, habits.pause = 0.6, 0.0, 0.001

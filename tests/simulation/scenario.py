@@ -180,9 +180,9 @@ class Simulation:
             self._servers[number].crash()
 
     def _elect(self) -> None:
-        if not self._calm:
+        if not self._calm and self._replica.has_primary:
             self._report.happened["elections"] += 1
-            self._replica.elect(self._world.chance.choice((0.01, 0.3, 3.0)))
+            self._replica.elect(self._world.chance.choice(self._profile.outages))
 
     def _cut(self, number: int) -> None:
         if not self._calm:

@@ -51,8 +51,12 @@ class Habits:
     """How many values the first series has already assigned."""
     again: float = 0.25
     """The probability of a token that was requested before."""
+    recent: float = 0.4
+    """The probability that it is one of the last four of its series."""
     limit: float = 0.1
     """The probability that a request can use only the next few values."""
+    changes: float = 0.3
+    """The probability that a series that can be deleted is deleted or advanced."""
     peek: float = 0.1
     pause: float = 0.02
 
@@ -160,14 +164,14 @@ class Caller:
         if chance.random() < traffic.habits.peek:
             self._peek(key)
             return
-        if key.startswith("mortal") and chance.random() < 0.3:
+        if key.startswith("mortal") and chance.random() < traffic.habits.changes:
             self._end_or_raise(key)
             return
         used = traffic.tokens.setdefault(key, [])
         if key.startswith("mortal"):
             self._token = f"m{chance.randrange(2 if key == 'mortal-r' else 4)}"
         elif used and chance.random() < traffic.habits.again:
-            recent = used[-4:] if chance.random() < 0.4 else used
+            recent = used[-4:] if chance.random() < traffic.habits.recent else used
             self._token = chance.choice(recent)
         else:
             self._count += 1
