@@ -22,10 +22,6 @@ GROUPS = {
 }
 """Directories and modules whose tests share servers, those that take longest first."""
 
-JOURNAL_MS = 5
-"""The interval between writes of the journal. Linearizable reads wait for the journal. Secondaries
-would request an earlier write, but a single member has none, and MongoDB's default is 100 ms."""
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that need a mongod, and start with those that take longest."""
@@ -65,7 +61,7 @@ def replica_set() -> Iterator[ReplicaSet]:
 
     Fault tests use three members (faults/conftest.py).
     """
-    with ReplicaSet.start(members=1, journal_ms=JOURNAL_MS) as replica_set:
+    with ReplicaSet.start(members=1) as replica_set:
         yield replica_set
 
 

@@ -1,60 +1,95 @@
-"""A MongoDB store on mongomock, for its logic only."""
+"""A MongoDB store on mongomock, for its logic only: nothing is atomic, and nothing is aborted."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import mongomock
+from pymongo.errors import BulkWriteError
 
-from monotron.model.series import SeriesKey
 from monotron.store.mongo import MongoStore
 from monotron.store.mongo.client import Driver
-from monotron.store.mongo.heads import Head
-from monotron.store.mongo.sealer import Sealer
-
-
-class SealAtOnce(Sealer):
-    """Seals in the thread of the caller: mongomock is not atomic, so nothing runs concurrently."""
-
-    def seal_soon(self, series: SeriesKey, head: Head) -> None:
-        self._seal([(series, head)])
 
 
 class Update(NamedTuple):
-    """`pymongo.UpdateMany`, with public fields."""
+    """`pymongo.UpdateOne`, with public fields."""
 
     filter: dict[str, Any]
     update: dict[str, Any]
-    upsert: bool = False
 
 
-class OneByOne:
-    """A collection without bulk writes: mongomock's do not support those of current PyMongo."""
+class Session:
+    """A session whose transactions have no effect."""
+
+    operation_time = None
+
+    def __init__(self, **_: object) -> None:
+        self.in_transaction = False
+
+    def start_transaction(self, **_: object) -> None:
+        assert not self.in_transaction
+        self.in_transaction = True
+
+    def commit_transaction(self) -> None:
+        assert self.in_transaction
+        self.in_transaction = False
+
+    abort_transaction = commit_transaction
+
+    def end_session(self) -> None:
+        assert not self.in_transaction
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end_session()
+
+
+class Collection:
+    """A collection whose methods accept a session. Others are those of mongomock."""
 
     def __init__(self, collection: Any) -> None:
         self._collection = collection
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._collection, name)
+        method = getattr(self._collection, name)
+
+        def without_session(*args: Any, session: Session | None = None, **kwargs: Any) -> Any:
+            return method(*args, **kwargs)
+
+        return without_session
 
     def bulk_write(self, updates: Sequence[Update], **_: object) -> SimpleNamespace:
-        results = [self._collection.update_many(*update) for update in updates]
-        return SimpleNamespace(
-            matched_count=sum(result.matched_count for result in results),
-            upserted_count=sum(result.upserted_id is not None for result in results),
+        results = [self._collection.update_one(*update) for update in updates]
+        return SimpleNamespace(matched_count=sum(result.matched_count for result in results))
+
+    def insert_many(self, documents: Any, session: Session | None = None) -> None:
+        try:
+            self._collection.insert_many(documents)
+        except mongomock.BulkWriteError as error:
+            raise BulkWriteError(error.details) from error
+
+
+class Database:
+    """A database of one server that is the only member of a replica set."""
+
+    def __init__(self) -> None:
+        self._database = mongomock.MongoClient()["monotron"]
+        hello = {"me": "mock", "hosts": ["mock"]}
+        self.client = SimpleNamespace(
+            admin=SimpleNamespace(command=lambda *_, **__: hello),
+            start_session=Session,
+            close=lambda: None,
         )
 
-
-class MockStore(MongoStore):
-    sealer_type = SealAtOnce
+    def get_collection(self, name: str, **_: object) -> Collection:
+        return Collection(self._database[name])
 
 
 def mongomock_store() -> MongoStore:
-    update_many: Any = Update
-    store = MockStore(
-        mongomock.MongoClient()["monotron"],
-        driver=Driver(update_many=update_many),
-        replicated=False,
-    )
-    store._heads._series = OneByOne(store._heads._series)  # type: ignore[assignment]
-    return store
+    database: Any = Database()
+    timeout: Any = nullcontext
+    update_one: Any = Update
+    return MongoStore(database, driver=Driver(timeout, update_one))

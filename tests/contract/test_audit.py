@@ -459,7 +459,7 @@ def entry(value: Any, **more: Any) -> Callable[[Any], object]:
     def insert(database: Any) -> None:
         head = database.series.find_one(MINE)
         row = {"account": 1, **MINE, "generation": head["generation"], "value": value, "token": "x"}
-        database.entries.insert_one({**row, "created_at": Int64(0), "stamp": ObjectId(), **more})
+        database.entries.insert_one({**row, "created_at": Int64(0), **more})
 
     return insert
 
@@ -495,38 +495,28 @@ IN_MONGODB: list[tuple[str, Ruin, list[str]]] = [
         [f"{WEB} has no entry for 2 to 3, and no advance explains the gap."],
     ),
     (
-        "the entries before the batch",
-        lost(3, 4, 5),
-        [f"{WEB} has no entry for 3 to 4, and no advance explains the gap."],
-    ),
-    (
         "a head that fell",
-        head(value=Int64(3), token="c", batch=["c"]),
+        head(value=Int64(3), token="c"),
         [f"{WEB} is at 3, but its ledger has an entry for 5."],
     ),
     (
         "a head that rose",
-        head(value=Int64(7), token="g", batch=["g"]),
-        [f"{WEB} has no entry for 6, and no advance explains the gap."],
-    ),
-    (
-        "a head below its batch",
-        head(value=Int64(0)),
-        [f"{WEB} is at 0, but its last batch has 1 tokens."],
+        head(value=Int64(7), token="g"),
+        [f"{WEB} is at 7, but its ledger ends with 5."],
     ),
     (
         "another current token",
         head(token="b"),
-        [f"{WEB} has the current token 'b', but its batch has 'e' for 5."],
+        [f"{WEB} has the current token 'b', but its ledger has 'e' for 5."],
     ),
     (
-        "a batch that the ledger contradicts",
-        head(token="x", batch=["x"]),
-        [f"{WEB} has 'x' for 5 in its batch, but 'e' in its ledger."],
+        "an empty ledger",
+        lost(1, 2, 3, 4, 5),
+        [f"{WEB} is at 5, but its ledger is empty."],
     ),
     (
         "an inactive head with a token",
-        head(batch=[]),
+        head(active=False),
         [f"{WEB} is deleted, but has a current token."],
     ),
     (
@@ -557,7 +547,7 @@ IN_MONGODB: list[tuple[str, Ruin, list[str]]] = [
     (
         "a head without a generation",
         head(generation=None),
-        [f"{WEB} has a head without a generation or a stamp."],
+        [f"{WEB} has a head without a generation or a state."],
     ),
     (
         "a value twice",
@@ -624,11 +614,7 @@ def mongo(database_url: str) -> Iterator[tuple[MongoStore, Any]]:
     for token in "abcd":
         put(store, token)
     store.attributes.merge(SERIES, "a", {"x": "1"})
-    store.close()  # and so all of it is sealed, and the next batch begins with the next token
-    store = open_store(database_url)
     put(store, "e")
-    store.close()
-    store = open_store(database_url)
     assert isinstance(store, MongoStore)
     database = store._client.get_default_database()
     yield store, database
@@ -652,13 +638,6 @@ class TestMongoDocuments:
         assert findings(store) == []
         ruin(database)
         assert findings(store) == expected
-
-    def test_an_unsealed_batch_is_not_a_finding(self, mongo: tuple[MongoStore, Any]) -> None:
-        store, database = mongo
-        head(value=Int64(8), token="h", batch=["f", "g", "h"])(database)
-        assert audited(store) == AuditSlice((), series=5, entries=12, releases=3)
-        head(value=Int64(100), token="h", batch=[None, "g", "h"])(database)
-        assert findings(store) == []
 
     def test_ledgers_are_read_along_an_index(self, mongo: tuple[MongoStore, Any]) -> None:
         _, database = mongo

@@ -20,6 +20,7 @@ from monotron.model.semver import Line, Release, VersionName
 from monotron.model.series import ANYONE, INT64_MAX, Allocation, Reuse, SeriesKey
 from monotron.services.versions import VersionRequest, VersionResult
 from monotron.store import Store, open_store
+from monotron.store.mongo import MongoStore
 from support.services import StoreServices
 
 T = TypeVar("T")
@@ -257,7 +258,9 @@ class TestConcurrentChanges:
 
         run(store, prepare)
         versions = StoreServices(store).versions
-        replace_once(store._heads, "read", read, with_method=True)  # type: ignore[attr-defined]
+        assert isinstance(store, MongoStore)
+        store._reads._is_only_member = False  # so that the first head is read alone
+        replace_once(store._reads, "after", read, with_method=True)
         assert str(versions._lookup.latest(VERSION_NAME).release.version) in ("1.2.57", "2.0.0")
         store.close()
 

@@ -18,16 +18,15 @@ def standalone() -> Iterator[Standalone]:
         yield standalone
 
 
-def test_a_server_without_a_replica_set_logs_a_warning(
-    standalone: Standalone,
-) -> None:
-    with Server(standalone.url("alone")) as server:
-        with server.client() as client:
-            for token, value in ("a", 1), ("b", 2), ("a", 1):
-                response = client.request("PUT", f"/v1/series/k/{token}?reuse=any")
-                assert response.json()["value"] == value
-        assert '"level": "warning"' in server.log()
-        assert "a single server without a replica set" in server.log()
+def test_a_server_without_a_replica_set_is_rejected(standalone: Standalone) -> None:
+    with pytest.raises(StartupError) as error:
+        open_store(standalone.url("alone"))
+    assert str(error.value) == (
+        f"MongoDB at mongodb://{standalone.mongod.address}/alone is not a replica set, so it has "
+        "no transactions. A replica set of one member suffices. To convert the server, restart it "
+        "with `mongod --replSet rs0` and its other options, then run `mongosh --eval "
+        "'rs.initiate()'` once."
+    )
 
 
 def test_a_replica_set_logs_no_warning(new_database_url: str) -> None:
@@ -97,9 +96,28 @@ def test_a_replica_set_that_may_lose_majority_writes_is_rejected() -> None:
 def test_an_old_server_is_rejected(
     replica_set: ReplicaSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mongo_client, "MIN_SERVER_VERSION", (6, 1))
-    with pytest.raises(StartupError, match=r"is too old: 6\.0\. Use 6\.1 or newer"):
+    monkeypatch.setattr(mongo_client, "MIN_SERVER_VERSIONS", ((5, 0, 6), (6, 0, 99)))
+    with pytest.raises(StartupError, match=r"is too old: 6\.0\.5\. Use 5\.0\.6 or 6\.0\.99, or a"):
         open_store(replica_set.url("monotron"))
+
+
+@pytest.mark.parametrize(
+    ("version", "supported"),
+    [
+        ((4, 2, 24), False),
+        ((4, 4, 10), False),
+        ((4, 4, 11), True),
+        ((4, 4, 29), True),
+        ((5, 0, 5), False),
+        ((5, 0, 6), True),
+        ((6, 0, 0), True),
+        ((8, 0, 4), True),
+    ],
+)
+def test_versions_with_critical_bugs_are_not_supported(
+    version: tuple[int, ...], supported: bool
+) -> None:
+    assert mongo_client.is_supported(version) is supported
 
 
 def test_a_second_start_continues_with_the_existing_store(new_database_url: str) -> None:
@@ -112,12 +130,15 @@ def test_a_second_start_continues_with_the_existing_store(new_database_url: str)
     second.close()
 
 
+@pytest.mark.parametrize("sign", ["life", "batch"])
 def test_a_database_of_an_unreleased_format_is_rejected(
-    replica_set: ReplicaSet, new_database_url: str
+    replica_set: ReplicaSet, new_database_url: str, sign: str
 ) -> None:
     with replica_set.client() as client:
-        entries = client["new"].entries
-        entries.create_index([(field, 1) for field in ("account", "key", "life", "value")])
+        if sign == "life":
+            client["new"].entries.create_index([("account", 1), ("life", 1)])
+        else:
+            client["new"].series.insert_one({"account": 1, "key": "a", "batch": ["t"]})
     with pytest.raises(StartupError) as error:
         open_store(new_database_url)
     assert str(error.value) == (
@@ -130,6 +151,6 @@ def test_a_database_of_an_unreleased_format_is_rejected(
 def test_the_connection_timeout_is_5_s_unless_the_url_sets_one(
     replica_set: ReplicaSet, options: dict[str, int], seconds: float
 ) -> None:
-    database, _ = mongo_client.connect(replica_set.url("patience", **options))
+    database = mongo_client.connect(replica_set.url("patience", **options))
     with database.client as client:
         assert client.options.pool_options.connect_timeout == seconds

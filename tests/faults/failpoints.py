@@ -18,6 +18,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.errors import AutoReconnect
 from tornado.iostream import IOStream, StreamClosedError
@@ -157,26 +158,21 @@ def _around_sqlite(points: Points) -> None:
 
 
 def _around_mongo(points: Points) -> None:
-    def of(name: str) -> Callable[..., bool]:
-        return lambda collection, *_: collection.name == name
-
-    for method in ("replace_one", "update_one", "bulk_write", "insert_one"):
-        _around(
-            Collection,
-            method,
-            points,
-            before="before the commit",
-            after="after the commit",
-            error=_of_the_network,
-            when=of("series"),
-        )
+    _around(
+        ClientSession,
+        "commit_transaction",
+        points,
+        before="before the commit",
+        after="after the commit",
+        error=_of_the_network,
+    )
     _around(
         Collection,
         "insert_many",
         points,
         before="between the step and its record",
         error=_of_the_network,
-        when=of("entries"),
+        when=lambda collection, *_: collection.name == "entries",
     )
 
 

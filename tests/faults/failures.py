@@ -13,8 +13,6 @@ RETRYABLE = (6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436)
 """The retryable error codes of the retryable writes specification."""
 
 COMMAND = "failCommand"
-APPLIED = "onPrimaryTransactionalWrite"
-"""Applies a write with a transaction number, and disconnects before the response."""
 SILENT = "waitAfterCommandFinishesExecution"
 """Executes a command, and does not respond."""
 SILENT_TIMES = rounds(short=80, whole=300)
@@ -51,12 +49,8 @@ class Failure:
         data = {"failCommands": [command], "appName": "monotron", **self.data}
         if not self.disconnects:
             return [(COMMAND, mode, data)]
-        if command == "update":  # which has no transaction number
-            mode = mode if times is None else {"times": SILENT_TIMES}
-            return [(SILENT, mode, {"commands": [command]})]
-        # The first is executed and disconnected. Its retries are disconnected but not executed.
-        mode = {"skip": 1} if times is None else "off"
-        return [(APPLIED, {"times": 1}, {}), (COMMAND, mode, {**data, "closeConnection": True})]
+        mode = mode if times is None else {"times": SILENT_TIMES}
+        return [(SILENT, mode, {"commands": [command]})]
 
 
 def _with_code(code: int) -> Iterator[Failure]:

@@ -1,6 +1,6 @@
-"""Monotron with shorter time limits on MongoDB, and without the contention window.
+"""Monotron with shorter time limits on MongoDB, and without the time of contention.
 
-So it updates heads from its cache although other servers are running, and loses many updates.
+So it replaces remembered heads although other servers are running, and repeats many transactions.
 
 Run as `python impatient_server.py CALL_SECONDS ATTEMPT_SECONDS serve …`.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 
 from monotron.cli.main import main
-from monotron.store.mongo import series
+from monotron.store.mongo import remembered
 from monotron.store.mongo.store import MongoStore
 
 if __name__ == "__main__":
@@ -18,5 +18,5 @@ if __name__ == "__main__":
         "call_seconds": float(sys.argv.pop(1)),
         "attempt_seconds": float(sys.argv.pop(1)),
     }
-    series.CONTENTION_WINDOW_SECONDS = 0.0
+    remembered.CONTENTION_SECONDS = 0.0
     sys.exit(main())

@@ -52,7 +52,7 @@ def _isolate_values(under: Ordeal, primary: Mongod) -> int:
         _isolate_writes(under.replica_set)
         with suppress(TimeoutError):
             return until(uncommitted, 3, "values on the primary only")
-        # All servers may be waiting for a majority to have the ledger rows of earlier values.
+        # All servers may be waiting for a majority to commit earlier transactions.
         _resume_replication(under.replica_set, primary)
         under.random_moment()
     raise TimeoutError(f"no values on the primary only after {ATTEMPTS} attempts")

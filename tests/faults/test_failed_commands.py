@@ -12,10 +12,10 @@ import pytest
 
 from faults.aftermath import ledger
 from faults.failures import APPLICATIONS, REFUSALS, Failure
-from faults.tier import WHOLE, rounds
+from faults.tier import WHOLE
 from support.credentials import JSON
 from support.http import Client, Response
-from support.member import Mongod, until
+from support.member import Mongod
 from support.mongod import ReplicaSet
 from support.server import Server
 
@@ -23,7 +23,6 @@ IMPATIENT = str(Path(__file__).with_name("impatient_server.py"))
 LAUNCHER = (IMPATIENT, *(("4", "1") if WHOLE else ("2", "0.5")))
 A_WHILE = 3
 """How often in a row a command fails: more often than the driver retries."""
-NOT_SEALED = "background ledger write failed"
 
 _numbers = count(1)
 
@@ -35,8 +34,6 @@ class Place:
     member: Mongod
     one: Client
     other: Client
-    log: Callable[[], str]
-    """What `one` has logged."""
     key: str = ""
 
     def put(self, token: str, *, other: bool = False) -> Response:
@@ -46,14 +43,6 @@ class Place:
     def given(self, *tokens: str, other: bool = False) -> None:
         for token in tokens:
             assert self.put(token, other=other).status == 200
-
-    def sealed(self, values: int) -> None:
-        """Return when the ledger has this many rows of the series, so that no more are written."""
-        until(lambda: self._rows() == values, 10, f"{values} sealed values of {self.key}")
-
-    def _rows(self) -> int:
-        count = {"count": "entries", "query": {"key": self.key}, "$db": "commands"}
-        return int(self.member.command(count)["n"])
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +55,7 @@ def shared() -> Iterator[Place]:
             one.client() as first,
             other.client() as second,
         ):
-            yield Place(replica_set.members[0], first, second, one.log)
+            yield Place(replica_set.members[0], first, second)
 
 
 @pytest.fixture
@@ -85,16 +74,9 @@ class Operation:
 
 
 def _two_values(place: Place) -> None:
+    """The other server remembers an outdated head."""
     place.given("T", other=True)
     place.given("U")
-    place.sealed(2)
-
-
-def _overtaken(place: Place) -> None:
-    """The other server has an outdated cache."""
-    place.given("T", other=True)
-    place.given("U")
-    place.sealed(2)
 
 
 OPERATIONS = {
@@ -103,7 +85,7 @@ OPERATIONS = {
         _two_values, lambda place: place.put("X"), [("X", 3), ("U", 2), ("T", 1)]
     ),
     "overtaken": Operation(
-        _overtaken, lambda place: place.put("X", other=True), [("X", 3), ("U", 2), ("T", 1)]
+        _two_values, lambda place: place.put("X", other=True), [("X", 3), ("U", 2), ("T", 1)]
     ),
     "raise": Operation(
         _two_values,
@@ -118,19 +100,15 @@ OPERATIONS = {
 }
 
 READS = [(operation, "find") for operation in OPERATIONS]
-WRITES = [(operation, "update") for operation in OPERATIONS]
-MARKS = [("overtaken", "findAndModify")]
+WRITES = [(operation, "findAndModify") for operation in OPERATIONS if operation != "new series"]
+INSERTS = [(operation, "insert") for operation in OPERATIONS if operation != "delete"]
+COMMITS = [(operation, "commitTransaction") for operation in OPERATIONS]
 
 CASES = [
     (operation, command, failure)
-    for operation, command in [*READS, *WRITES, *MARKS]
+    for operation, command in [*READS, *WRITES, *INSERTS, *COMMITS]
     for failure in REFUSALS
-] + [
-    (operation, command, failure)
-    for operation, command in [*WRITES, *MARKS]
-    for failure in APPLICATIONS
-    if operation != "overtaken" or command != "update" or not failure.disconnects
-]
+] + [(operation, command, failure) for operation, command in COMMITS for failure in APPLICATIONS]
 LASTING = [
     case
     for case in CASES
@@ -170,13 +148,13 @@ def test_a_lasting_failure_is_reported_and_the_retry_counts_once(
     if response.status != 200:
         problem = response.json()
         assert (response.status, problem["code"]) == (503, "store_unavailable")
-        assert problem["applied"] == ("unknown" if command == "update" else "no")
+        assert problem["applied"] == ("unknown" if command == "commitTransaction" else "no")
     else:  # the server has found the result
         assert failure.applied
     again = request.send(place)
     assert again.status == 200, again
     _assert_once(place, request)
-    if "X" in dict(request.left) and command == "update":
+    if "X" in dict(request.left) and command == "commitTransaction":
         counted_before = again.headers["Monotron-Reused"] == "true"
         assert counted_before == failure.applied
 
@@ -190,23 +168,3 @@ def _assert_once(place: Place, request: Operation) -> None:
     assert ledger(place.one, place.key) == request.left
     seen = response.json()
     assert (seen["token"], seen["value"]) == request.left[0]
-
-
-@pytest.mark.parametrize(
-    "failure",
-    [REFUSALS[1], REFUSALS[-1], *APPLICATIONS[: rounds(short=1, whole=4)]],
-    ids=lambda each: each.name,
-)
-def test_a_failed_background_ledger_write_loses_nothing(place: Place, failure: Failure) -> None:
-    """The next batch waits for the ledger write, and is rejected and not applied if that fails."""
-    before = place.log().count(NOT_SEALED)
-    with failure.on(place.member, "insert", None) as happened:
-        place.given("T")
-        until(lambda: place.log().count(NOT_SEALED) > before, 10, "a failed ledger write")
-        response = place.put("U")
-        if response.status != 200:
-            problem = response.json()
-            assert (response.status, problem["code"]) == (503, "store_unavailable")
-    assert happened[0] > 0
-    place.given("U", "V")
-    assert ledger(place.one, place.key) == [("V", 3), ("U", 2), ("T", 1)]

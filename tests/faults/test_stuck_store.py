@@ -11,7 +11,8 @@ from faults.tier import WHOLE
 from monotron.server import DRAIN_SECONDS
 from monotron.services.batcher import WAIT_SECONDS
 from monotron.store.mongo.store import CALL_SECONDS
-from support.mongod import Standalone
+from monotron.store.mongo.transactions import ABORT_SECONDS
+from support.mongod import ReplicaSet
 from support.server import Server
 
 CALLERS = 100
@@ -23,12 +24,12 @@ LAUNCHER = (str(Path(__file__).with_name("impatient_server.py")), "4", "1")
 
 
 @pytest.fixture
-def standalone() -> Iterator[Standalone]:
-    with Standalone.start() as standalone:
-        yield standalone
+def lone_set() -> Iterator[ReplicaSet]:
+    with ReplicaSet.start(members=1) as replica_set:
+        yield replica_set
 
 
-def test_every_request_is_answered_and_the_server_drains_in_time(standalone: Standalone) -> None:
+def test_every_request_is_answered_and_the_server_drains_in_time(lone_set: ReplicaSet) -> None:
     answers: list[tuple[int, str, str]] = []
 
     def call(server: Server, number: int) -> None:
@@ -38,8 +39,8 @@ def test_every_request_is_answered_and_the_server_drains_in_time(standalone: Sta
             answers.append((response.status, problem["code"], problem["applied"]))
 
     program = ("-m", "monotron") if WHOLE else LAUNCHER
-    with Server(standalone.url("stuck"), program=program) as server:
-        standalone.mongod.pause()
+    with Server(lone_set.url("stuck"), program=program) as server:
+        lone_set.members[0].pause()
         threads = [threading.Thread(target=call, args=(server, n)) for n in range(CALLERS)]
         for thread in threads:
             thread.start()
@@ -52,11 +53,11 @@ def test_every_request_is_answered_and_the_server_drains_in_time(standalone: Sta
         assert time.monotonic() - began < 25
         for thread in threads:
             thread.join()
-        standalone.mongod.resume()
+        lone_set.members[0].resume()
     assert len(answers) == CALLERS
     assert {status for status, _, _ in answers} == {503}
     assert {code for _, code, _ in answers} <= {"store_unavailable", "draining"}
 
 
 def test_a_request_ends_before_the_server_stops_waiting_for_it() -> None:
-    assert WAIT_SECONDS + CALL_SECONDS <= DRAIN_SECONDS
+    assert WAIT_SECONDS + CALL_SECONDS + ABORT_SECONDS <= DRAIN_SECONDS

@@ -262,7 +262,7 @@ def _wrong_results(store: Store, generations: dict[str, truth.Generation]) -> It
     peeked = store.peek([_series(key) for key in generations])
     for (key, generation), entry in zip(generations.items(), peeked, strict=True):
         current = (
-            Entry(ACCOUNT, key, generation.assigned[generation.value], generation.value)
+            Entry(ACCOUNT, key, generation.assigned.get(generation.value), generation.value)
             if generation.exists
             else None
         )

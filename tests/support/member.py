@@ -90,12 +90,12 @@ class Mongod:
         *,
         fail_points: bool = False,
         group: int | None = None,
-        journal_ms: int | None = None,
         cache_gb: float = 0.25,
+        key_file: Path | None = None,
     ) -> None:
         """*fail_points* enables fail_point(). *group* is the group of the process (root only).
 
-        *journal_ms*: the interval between writes of the journal; None for MongoDB's default, 100.
+        *key_file*: the key of a replica set with access control.
         """
         self.dbpath = dbpath
         self.port = free_port()
@@ -103,8 +103,8 @@ class Mongod:
         self.paused = False
         self._replica_set = replica_set
         self._fail_points = fail_points
-        self._journal_ms = journal_ms
         self._cache_gb = cache_gb
+        self._key_file = key_file
         self.group = group
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -128,8 +128,8 @@ class Mongod:
         # fmt: on
         if self._replica_set:
             flags += ["--replSet", self._replica_set, "--oplogSize", "512"]
-        if self._journal_ms is not None:
-            flags += ["--journalCommitInterval", str(self._journal_ms)]
+        if self._key_file is not None:
+            flags += ["--auth", "--keyFile", str(self._key_file)]
         if self._fail_points:
             flags += ["--setParameter", "enableTestCommands=1"]
         self._process = subprocess.Popen(

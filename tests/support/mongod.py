@@ -43,20 +43,25 @@ class Deployment:
         *,
         fail_points: bool = False,
         first_group: int | None = None,
-        journal_ms: int | None = None,
         cache_gb: float = 0.25,
+        access_control: bool = False,
     ) -> None:
         if directory is None and os.access(SHARED_MEMORY, os.W_OK | os.X_OK):
             directory = SHARED_MEMORY
         self.directory = Path(tempfile.mkdtemp(prefix="monotron-mongod-", dir=directory))
+        key_file = None
+        if access_control:
+            key_file = self.directory / "key"
+            key_file.touch(mode=0o600)
+            key_file.write_text("monotron" * 8)
         self.members = [
             Mongod(
                 self.directory / str(number),
                 replica_set,
                 fail_points=fail_points,
                 group=None if first_group is None else first_group + number,
-                journal_ms=journal_ms,
                 cache_gb=cache_gb,
+                key_file=key_file,
             )
             for number in range(members)
         ]
@@ -141,16 +146,16 @@ class ReplicaSet(Deployment):
         *,
         fail_points: bool = False,
         first_group: int | None = None,
-        journal_ms: int | None = None,
         cache_gb: float = 0.25,
+        access_control: bool = False,
     ) -> Self:
         """Start a replica set and wait until it is healthy.
 
         *directory*: the parent of its data directory; None for shared memory, if available.
         *fail_points*: enable the fail points of MongoDB.
         *first_group*: the group of the first process; each other process has the next group.
-        *journal_ms*: the interval between writes of the journal; None for MongoDB's default, 100.
         *cache_gb*: the cache of each member.
+        *access_control*: require credentials. Create users with `Mongod.command` on the primary.
         """
         replica_set = cls(
             directory,
@@ -158,8 +163,8 @@ class ReplicaSet(Deployment):
             SET_NAME,
             fail_points=fail_points,
             first_group=first_group,
-            journal_ms=journal_ms,
             cache_gb=cache_gb,
+            access_control=access_control,
         )
         try:
             replica_set.launch()
@@ -244,5 +249,7 @@ class ReplicaSet(Deployment):
             if response.get("primary") != primary.address:
                 return False
         status = primary.command({"replSetGetStatus": 1})
+        if status.get("codeName") == "Unauthorized":  # with access control
+            return True
         states = [member["stateStr"] for member in status.get("members", [])]
         return sorted(states) == ["PRIMARY"] + ["SECONDARY"] * (len(self.members) - 1)

@@ -100,11 +100,7 @@ class MongoAttributes(AttributeStore):
             self._attributes.find_one_and_update(key, new, upsert=True, session=session)
             return before, after
 
-        result = self._transactions.run(replace, self._deadlines.start())
-        if isinstance(result, MonotronError):
-            raise result
-        assert result is not None
-        return result
+        return self._transactions.decide(replace, self._deadlines.start())
 
 
 def _key(series: SeriesKey, head: Head, token: str) -> Document:

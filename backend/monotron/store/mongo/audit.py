@@ -25,9 +25,7 @@ from monotron.store.mongo.audit_checks import (
     check_end,
     check_row,
     head_contradiction,
-    is_suspect,
     parse_release,
-    unsealed,
 )
 from monotron.store.mongo.client import Document
 from monotron.store.mongo.scan import HEADS_PER_SLICE, KEY, ROWS_PER_SLICE, CollectionScan
@@ -97,9 +95,9 @@ class MongoAudit:
             previous = series
             if wrong:
                 findings.append(series_finding(*series, wrong))
-            elif head["batch"]:
+            elif head["active"]:
                 waiting.append(LedgerRead(head))
-        yield AuditSlice(tuple(findings), series=sum(1 for head in heads if head.get("batch")))
+        yield AuditSlice(tuple(findings), series=sum(bool(head.get("active")) for head in heads))
         read: list[LedgerRead] = []
         while waiting:
             first = waiting[0]
@@ -127,8 +125,8 @@ class MongoAudit:
             for ledger in done:
                 check_end(ledger)
             read += done
-            yield AuditSlice(entries=len(rows) + sum(map(unsealed, done)))
-        yield AuditSlice(tuple(self._confirmed([ledger for ledger in read if is_suspect(ledger)])))
+            yield AuditSlice(entries=len(rows))
+        yield AuditSlice(tuple(self._confirmed([ledger for ledger in read if ledger.is_suspect])))
 
     def _confirmed(self, ledgers: Sequence[LedgerRead]) -> Iterator[str]:
         """Yield the findings that a second read confirms.
@@ -179,8 +177,8 @@ class MongoAudit:
                     1,
                     now,
                 )
-                since = (oldest or [head])[0]["created_at"]
-                state = SeriesState(int(head["value"]), bool(head["batch"]), since)
+                since = oldest[0]["created_at"] if oldest else None
+                state = SeriesState(int(head["value"]), bool(head["active"]), since)
             finding = not_reached(requirement, state)
             findings += [finding] if finding else []
         return findings

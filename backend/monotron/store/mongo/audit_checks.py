@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from bson import Int64, ObjectId
+from bson import Int64
 
 from monotron.model.series import SeriesKey
 from monotron.store.audit import ReleaseRow, gap, release_finding, series_finding
 from monotron.store.mongo.client import Document
+from monotron.store.mongo.series import series_of
 
 
 @dataclass(slots=True)
@@ -17,106 +18,77 @@ class LedgerRead:
     head: Document
     last: Any = None
     """The value of the last row read."""
+    token: Any = None
+    """The token of the last row up to the head."""
     findings: list[str] = field(default_factory=list)
     above: Any = None
     """The value of a row above the head. The head may have advanced since it was read."""
 
     @property
     def series(self) -> SeriesKey:
-        return SeriesKey(self.head["account"], self.head["key"])
+        return series_of(self.head)
 
     @property
-    def first(self) -> int:
-        """The value of the batch's first token."""
-        return int(self.head["value"]) - len(self.head["batch"]) + 1
+    def is_suspect(self) -> bool:
+        """Whether the ledger must be compared with its head again."""
+        return bool(self.findings) or self.above is not None
+
+    def add(self, finding: str | None) -> None:
+        """Add a finding, if there is one."""
+        if finding:
+            self.findings.append(series_finding(*self.series, finding))
 
 
 def head_contradiction(head: Document) -> str | None:
     """The contradiction within a head, or None."""
-    value, batch, token = head.get("value"), head.get("batch"), head.get("token")
+    value, token = head.get("value"), head.get("token")
     if not isinstance(value, Int64) or value < 0:
         return f"is at {value!r} ({type(value).__name__}), which is not a 64-bit integer"
-    if not isinstance(batch, list) or not all(isinstance(each, str | None) for each in batch):
-        return "has a head whose batch is not a list of tokens"
-    if not isinstance(head.get("generation"), ObjectId) or not isinstance(
-        head.get("stamp"), ObjectId
-    ):
-        return "has a head without a generation or a stamp"
-    if len(batch) > value:
-        return f"is at {value}, but its last batch has {len(batch)} tokens"
-    if not batch and token is not None:
+    if not isinstance(head.get("generation"), Int64) or not isinstance(head.get("active"), bool):
+        return "has a head without a generation or a state"
+    if not head["active"] and token is not None:
         return "is deleted, but has a current token"
-    if batch and batch[-1] != token:
-        return f"has the current token {token!r}, but its batch has {batch[-1]!r} for {value}"
-    if isinstance(head.get("assigned_by"), list) and len(head["assigned_by"]) != len(batch):
-        return "has a head that names more or fewer credentials than tokens"
     return None
 
 
 def check_row(ledger: LedgerRead, row: Document) -> None:
-    """Compare a row with the one before it, and with the head's batch."""
+    """Compare a row with the one before it."""
     before, ledger.last = ledger.last, row.get("value")
-    what = _row_contradiction(ledger, row, before)
-    if what:
-        ledger.findings.append(series_finding(*ledger.series, what))
+    ledger.add(_row_contradiction(ledger, row, before))
 
 
 def _row_contradiction(ledger: LedgerRead, row: Document, before: Any) -> str | None:
-    value, token, head = row.get("value"), row.get("token"), ledger.head
+    value, token = row.get("value"), row.get("token")
     if not isinstance(value, Int64) or value < 1:
         return (
             f"has an entry with {value!r} ({type(value).__name__}), which is not a 64-bit integer"
         )
     if not isinstance(token, str | None):
         return f"has an entry for {value} whose token is not a string"
-    if value > head["value"]:
+    if value > ledger.head["value"]:
         ledger.above = value
         return None
-    if value >= ledger.first:
-        batch_token = head["batch"][value - ledger.first]
-        if batch_token != token:
-            return f"has {batch_token!r} for {value} in its batch, but {token!r} in its ledger"
+    ledger.token = token
     if not isinstance(before, int):
         return None  # the first row, or a row that was reported already
     if value == before:
         return f"has two entries for {value}"
-    return (
-        _unexplained_gap(ledger, before, value)
-        if value > before + 1 and token is not None
-        else None
-    )
-
-
-def _unexplained_gap(ledger: LedgerRead, before: int, value: int) -> str | None:
-    """Report rows that are missing between two rows, unless the batch has them unsealed."""
-    end = min(value, ledger.first)
-    if end <= before + 1:
-        return None
-    if value > ledger.first and ledger.head["batch"][0] is None:
-        return None  # the advance that explains the gap is not sealed yet
-    return gap(before, end)
+    return gap(before, value) if value > before + 1 and token is not None else None
 
 
 def check_end(ledger: LedgerRead) -> None:
-    """Report rows missing between the last row and the batch.
-
-    An advance at the start of the batch explains the gap.
-    """
-    last, first = ledger.last, ledger.first
-    is_sound = ledger.above is None and not ledger.findings
-    if is_sound and last is not None and last < first - 1 and ledger.head["batch"][0] is not None:
-        ledger.findings.append(series_finding(*ledger.series, gap(last, first)))
-
-
-def unsealed(ledger: LedgerRead) -> int:
-    """Return how many tokens of the batch are not in the ledger yet."""
-    last = ledger.last if isinstance(ledger.last, int) else 0
-    return max(0, int(ledger.head["value"]) - max(last, ledger.first - 1))
-
-
-def is_suspect(ledger: LedgerRead) -> bool:
-    """Whether the ledger must be compared with its head again."""
-    return bool(ledger.findings) or ledger.above is not None
+    """Compare the last row with the head."""
+    value, token = ledger.head["value"], ledger.head["token"]
+    if ledger.is_suspect:
+        return
+    if ledger.last is None:
+        ledger.add(f"is at {value}, but its ledger is empty")
+    elif ledger.last != value:
+        ledger.add(f"is at {value}, but its ledger ends with {ledger.last}")
+    elif ledger.token != token:
+        ledger.add(
+            f"has the current token {token!r}, but its ledger has {ledger.token!r} for {value}"
+        )
 
 
 def parse_release(row: Document) -> tuple[ReleaseRow, list[str]]:

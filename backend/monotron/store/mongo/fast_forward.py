@@ -4,7 +4,8 @@ One transaction raises many series. If it is interrupted and repeated, some seri
 which leaves a larger gap and has no other effect.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 from monotron.model.series import INT64_MAX, SeriesKey
 from monotron.runtime import Runtime
@@ -18,7 +19,7 @@ MAX_SERIES_PER_TRANSACTION = 100
 
 
 class MongoFastForward:
-    """One fast-forward of all series."""
+    """Raises all series."""
 
     def __init__(
         self,
@@ -27,26 +28,30 @@ class MongoFastForward:
         transactions: Transactions,
         deadlines: Deadlines,
         runtime: Runtime,
-        amount: int,
-        assigned_by: str,
     ) -> None:
-        """*assigned_by* is the credential that the ledger records."""
         self._documents = documents
         self._reads = reads
         self._transactions = transactions
         self._deadlines = deadlines
         self._now = runtime.now_ms
-        self._amount = amount
-        self._assigned_by = assigned_by
 
-    def run(self, keys: Sequence[SeriesKey], lines: KnownLines) -> FastForwarded:
-        """Raise these series, and the component series that *lines* may need."""
+    def run(
+        self, keys: Sequence[SeriesKey], lines: KnownLines, amount: int, assigned_by: str
+    ) -> FastForwarded:
+        """Raise these series, and the component series that *lines* may need.
+
+        *assigned_by* is the credential that the ledger records.
+        """
         components = set(lines.series(self._values))
         all_keys = list(dict.fromkeys([*keys, *sorted(components)]))
         heads: dict[SeriesKey, Head] = {}
         raised = 0
         for start in range(0, len(all_keys), MAX_SERIES_PER_TRANSACTION):
-            changes = self._raise(all_keys[start : start + MAX_SERIES_PER_TRANSACTION], components)
+            amounts = {
+                series: amount + (series in components)
+                for series in all_keys[start : start + MAX_SERIES_PER_TRANSACTION]
+            }
+            changes = self._raise(amounts, assigned_by)
             raised += sum(change.new.value > change.seen.value for change in changes)
             heads |= {change.series: change.new for change in changes}
         exhausted = [series for series, head in heads.items() if head.value == INT64_MAX]
@@ -54,35 +59,31 @@ class MongoFastForward:
 
     def _values(self, series: SeriesKey) -> list[int]:
         deadline = self._deadlines.start()
-        heads, time = self._reads.after(
-            None, lambda session: self._documents.heads([series], session), deadline
-        )
-        rows, _ = self._reads.after(
-            time,
-            lambda session: self._documents.rows(series, heads[series], {}, session),
-            deadline,
-        )
+        heads, time = self._reads.after(None, partial(self._documents.heads, [series]), deadline)
+        ledger = partial(self._documents.rows, series, heads[series], {})
+        rows, _ = self._reads.after(time, ledger, deadline)
         return [int(row["value"]) for row in rows] if heads[series].active else []
 
-    def _raise(self, keys: Sequence[SeriesKey], components: set[SeriesKey]) -> list[Change]:
+    def _raise(self, amounts: Mapping[SeriesKey, int], assigned_by: str) -> list[Change]:
         def raise_heads(attempt: Attempt) -> list[Change]:
-            heads = self._documents.heads(keys, attempt.session)
+            heads = self._documents.heads(list(amounts), attempt.session)
             changes = [
-                self._change(series, heads[series], self._amount + (series in components))
-                for series in keys
+                _change(series, heads[series], amount, assigned_by)
+                for series, amount in amounts.items()
             ]
             raised = [change for change in changes if change.new != change.seen]
             self._documents.write(raised, self._now(), attempt.session)
             return changes
 
-        return self._transactions.run(raise_heads, self._deadlines.start()) or []
+        return self._transactions.decide(raise_heads, self._deadlines.start())
 
-    def _change(self, series: SeriesKey, head: Head, amount: int) -> Change:
-        value = saturating_add(head.value, amount)
-        if value == head.value:
-            return Change(series, head, head)
-        if head.active:
-            entry = NewEntry(value, None, self._assigned_by)
-            return Change(series, head, head.at(value, None), [entry])
-        # A deleted series keeps its generation, and so the attributes of tokens without a value.
-        return Change(series, head, Head(head.generation or 1, value))
+
+def _change(series: SeriesKey, head: Head, amount: int, assigned_by: str) -> Change:
+    value = saturating_add(head.value, amount)
+    if value == head.value:
+        return Change(series, head, head)
+    if head.active:
+        entry = NewEntry(value, None, assigned_by)
+        return Change(series, head, head.at(value, None), [entry])
+    # A deleted series keeps its generation, and so the attributes of tokens without a value.
+    return Change(series, head, Head(head.generation or 1, value))

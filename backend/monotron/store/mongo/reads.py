@@ -56,7 +56,10 @@ class Reads:
     def after(
         self, time: Timestamp | None, read: Callable[[ClientSession], Result], deadline: Deadline
     ) -> tuple[Result, Timestamp | None]:
-        """Read committed documents, not older than *time*. Return them, and the time of the read."""
+        """Read committed documents, not older than *time*. Return them, and the read's time.
+
+        *read* may be repeated after an error.
+        """
 
         def call() -> tuple[Result, Timestamp | None]:
             with self._client.start_session(causal_consistency=True) as session:
@@ -73,6 +76,8 @@ class Reads:
 
         Return those that exist, and a time after which majority reads are not stale.
         """
+        if not keys:
+            return [], None
         majority = collection(self._database, name)
         if self._is_only_member:
             found = self.after(None, lambda session: _find(majority, keys, session), deadline)

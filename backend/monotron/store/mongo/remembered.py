@@ -8,6 +8,10 @@ from monotron.store.mongo.series import Change, Head
 
 MAX_REMEMBERED = 65536
 
+CONTENTION_SECONDS = 10.0
+"""How long no head is remembered after one was outdated: while several servers write the same
+series, a remembered head costs an attempt more often than it saves a read."""
+
 
 class RememberedHeads:
     """Heads up to a maximum number. Those that were not written for the longest time are dropped.
@@ -19,19 +23,22 @@ class RememberedHeads:
         self._maximum = maximum
         self._heads: dict[SeriesKey, Head] = {}
         self._lock = runtime.lock()
+        self._now = runtime.monotonic
+        self._unused_until = 0.0
 
     def get(self, keys: Iterable[SeriesKey]) -> dict[SeriesKey, Head]:
         """Return the remembered heads of these series, and forget them until they are put again."""
         with self._lock:
-            return {
+            found = {
                 series: head
                 for series in keys
                 if (head := self._heads.pop(series, None)) is not None
             }
+        return found if self._now() >= self._unused_until else {}
 
-    def forget(self, series: SeriesKey) -> None:
-        """Forget the head of a series."""
-        self.get([series])
+    def were_outdated(self) -> None:
+        """Return no heads for `CONTENTION_SECONDS`."""
+        self._unused_until = self._now() + CONTENTION_SECONDS
 
     def put(self, changes: Sequence[Change]) -> None:
         """Remember the heads after these changes."""

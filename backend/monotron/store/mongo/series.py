@@ -15,7 +15,7 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
 from monotron.model.allocation import AllocationRequest
-from monotron.model.series import Reuse, SeriesKey
+from monotron.model.series import Entry, LedgerEntry, Reuse, SeriesKey
 from monotron.store.mongo.client import Document, Driver
 from monotron.store.mongo.reads import any_of, collection
 from monotron.store.mongo.transactions import Conflict, Duplicate
@@ -78,13 +78,17 @@ class SeriesDocuments:
 
     def page(
         self, account: int, prefix: str, after: str, limit: int, session: ClientSession
-    ) -> list[tuple[SeriesKey, Head]]:
-        """Read heads of existing series in order of key."""
+    ) -> list[Entry]:
+        """Read the current entries of series in order of key."""
         key = {"$gt": after, "$gte": prefix}
         condition = {"account": account, "key": key, "active": True}
         rows = self._series.find(condition, limit=limit, session=session).sort("key", ASCENDING)
         # Keys with the prefix are adjacent in the order of keys.
-        return [(series_of(row), head_of(row)) for row in rows if row["key"].startswith(prefix)]
+        return [
+            Entry(account, row["key"], row["token"], int(row["value"]))
+            for row in rows
+            if row["key"].startswith(prefix)
+        ]
 
     def rows(
         self,
@@ -134,13 +138,13 @@ class SeriesDocuments:
             for series, of_series in tokens.items()
         ]
         limit = 4 * sum(map(len, tokens.values())) + 64
-        rows = self._entries.find(any_of(conditions), limit=limit, session=session)
+        found = self._entries.find(any_of(conditions), limit=limit, session=session)
+        rows = list(found.hint(_BY_TOKEN))
         known: dict[SeriesKey, dict[str, int]] = {}
-        count = 0
-        for count, row in enumerate(rows.hint(_BY_TOKEN), 1):
+        for row in rows:
             values = known.setdefault(series_of(row), {})
             values[row["token"]] = max(int(row["value"]), values.get(row["token"], 0))
-        if count < limit:
+        if len(rows) < limit:
             return known
         # Some tokens have so many values that the last one may be missing.
         return {
@@ -245,6 +249,17 @@ def series_of(row: Document) -> SeriesKey:
 def head_of(row: Document) -> Head:
     """Return the content of a document of `series`."""
     return Head(int(row["generation"]), int(row["value"]), row["token"], row["active"])
+
+
+def entry_of(series: SeriesKey, head: Head) -> Entry | None:
+    """Return the current entry, or None if the series does not exist."""
+    return Entry(*series, head.token, head.value) if head.active else None
+
+
+def ledger_entry_of(row: Document) -> LedgerEntry:
+    """Return the content of a document of `entries`."""
+    entry = Entry(*series_of(row), row["token"], int(row["value"]))
+    return LedgerEntry(entry, int(row["created_at"]), row["assigned_by"])
 
 
 def heads_of(keys: Iterable[SeriesKey], rows: Iterable[Document]) -> dict[SeriesKey, Head]:

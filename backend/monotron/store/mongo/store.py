@@ -14,9 +14,10 @@ The guarantees, and what each rests on (docs/how-it-works.md explains every part
    concern majority and journal (`transactions.Transactions.commit`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import pymongo
 from bson import Int64
@@ -34,6 +35,7 @@ from monotron.store.interface import Store
 from monotron.store.mongo.attributes import MongoAttributes
 from monotron.store.mongo.audit import MongoAudit
 from monotron.store.mongo.auth_records import MongoAuthRecords, MongoTokenUses
+from monotron.store.mongo.batch import Batch, Results
 from monotron.store.mongo.client import (
     PYMONGO,
     START_SECONDS,
@@ -50,17 +52,27 @@ from monotron.store.mongo.reads import Reads
 from monotron.store.mongo.releases import MongoReleases
 from monotron.store.mongo.remembered import MAX_REMEMBERED, RememberedHeads
 from monotron.store.mongo.scan import CollectionScan
-from monotron.store.mongo.series import Change, Head, NewEntry, SeriesDocuments, heads_of, where
+from monotron.store.mongo.series import (
+    Change,
+    Head,
+    NewEntry,
+    SeriesDocuments,
+    entry_of,
+    heads_of,
+    ledger_entry_of,
+    where,
+)
 from monotron.store.mongo.sweep import Sweep
 from monotron.store.mongo.transactions import Attempt, Duplicate, Transactions
 
-CALL_SECONDS = 15.0
-"""The time limit of one call, including elections."""
+CALL_SECONDS = 14.0
+"""The time limit of one call, including elections. An abort may take `ABORT_SECONDS` more."""
 
 ATTEMPT_SECONDS = 5.0
 """The time limit of one attempt of a transaction, of one commit, and of one other command."""
 
-Results = list[Allocation | MonotronError]
+CLOSE_SECONDS = 1.0
+"""The time limit for ending the sessions. MongoDB ends them itself after 30 minutes."""
 
 
 class MongoStore(Store):
@@ -90,6 +102,7 @@ class MongoStore(Store):
     ) -> None:
         self._client = database.client
         self._runtime = runtime
+        self._timeout = driver.timeout
         self._deadlines = deadlines = Deadlines(
             runtime, driver, seconds=call_seconds, attempt_seconds=attempt_seconds
         )
@@ -131,7 +144,7 @@ class MongoStore(Store):
 
         Either way may find that the other one is needed. The way of the last batch is tried first.
         """
-        batch = _Batch(requests, self.rule)
+        batch = Batch(requests, self.rule)
         deadline = self._deadlines.start()
         results: Results | None = None
         is_repeat = self._expects_repeats
@@ -142,13 +155,11 @@ class MongoStore(Store):
             is_repeat = not is_repeat
         return results
 
-    def _write(self, batch: "_Batch", deadline: Deadline) -> Results | None:
+    def _write(self, batch: Batch, deadline: Deadline) -> Results | None:
         """Allocate in a transaction. Return None if there is nothing to write."""
         while True:
             try:
-                done = self._transactions.run_unless_damaged(
-                    lambda attempt: self._write_once(batch, attempt), deadline
-                )
+                done = self._transactions.run(partial(self._write_once, batch), deadline)
             except Duplicate as duplicate:
                 batch.exclude(duplicate.series, duplicate.damage())
                 continue
@@ -158,12 +169,12 @@ class MongoStore(Store):
             self._remembered.put(changes)
             return results
 
-    def _write_once(
-        self, batch: "_Batch", attempt: Attempt
-    ) -> tuple[Results, Sequence[Change]] | None:
+    def _write_once(self, batch: Batch, attempt: Attempt) -> tuple[Results, list[Change]] | None:
         session = attempt.session
         keys = list(batch.requests)
-        remembered = self._remembered.get(keys) if attempt.number == 1 else {}
+        if attempt.number > 1:
+            self._remembered.were_outdated()
+        remembered = self._remembered.get(keys)
         unread = [series for series in keys if series not in remembered]
         heads = remembered | self._documents.heads(unread, session)
         while True:
@@ -180,14 +191,11 @@ class MongoStore(Store):
         self._documents.write(changes, self._runtime.now_ms(), session)
         return results, changes
 
-    def _repeat(self, batch: "_Batch", deadline: Deadline) -> Results | None:
+    def _repeat(self, batch: Batch, deadline: Deadline) -> Results | None:
         """Answer from reads that are not stale. Return None if a value must be assigned."""
         heads, time = self._current(list(batch.requests), deadline)
-        known, _ = self._reads.after(
-            time,
-            lambda session: self._documents.last_values(heads, batch.all_requests(), session),
-            deadline,
-        )
+        last_values = partial(self._documents.last_values, heads, list(batch.all_requests()))
+        known, _ = self._reads.after(time, last_values, deadline)
         results, changes = batch.decide(heads, known)
         return None if changes else results
 
@@ -201,12 +209,7 @@ class MongoStore(Store):
 
     def peek(self, keys: Sequence[SeriesKey]) -> list[Entry | None]:
         heads, _ = self._current(keys, self._deadlines.start())
-        return [
-            Entry(*series, heads[series].token, heads[series].value)
-            if heads[series].active
-            else None
-            for series in keys
-        ]
+        return [entry_of(series, heads[series]) for series in keys]
 
     def high_water_marks(self, keys: Sequence[SeriesKey]) -> list[int]:
         heads, _ = self._current(keys, self._deadlines.start())
@@ -218,11 +221,8 @@ class MongoStore(Store):
         head = heads[series]
         if not head.active:
             return None
-        value, _ = self._reads.after(
-            time,
-            lambda session: self._documents.last_value(series, head, token, session),
-            deadline,
-        )
+        last_value = partial(self._documents.last_value, series, head, token)
+        value, _ = self._reads.after(time, last_value, deadline)
         return None if value is None else Entry(*series, token, value)
 
     def advance_to(self, series: SeriesKey, value: int, assigned_by: str) -> Allocation:
@@ -237,10 +237,7 @@ class MongoStore(Store):
             self._documents.write([change], self._runtime.now_ms(), attempt.session)
             return Allocation(Entry(*series, None, value), reused=False)
 
-        result = self._transactions.run(advance, self._deadlines.start())
-        if isinstance(result, MonotronError):
-            raise result
-        return cast(Allocation, result)
+        return self._transactions.decide(advance, self._deadlines.start())
 
     def delete(self, series: SeriesKey, *, restart: bool) -> None:
         def delete(attempt: Attempt) -> Head:
@@ -252,43 +249,25 @@ class MongoStore(Store):
                 self._documents.write([change], self._runtime.now_ms(), attempt.session)
             return head
 
-        self._remembered.forget(series)
-        deleted = self._transactions.run(delete, self._deadlines.start())
-        if deleted and deleted.generation:
+        if self._transactions.decide(delete, self._deadlines.start()).generation:
             self._sweep.later(series)
 
     def series_page(self, account: int, prefix: str, after: str, limit: int) -> list[Entry]:
-        page, _ = self._reads.after(
-            None,
-            lambda session: self._documents.page(account, prefix, after, limit, session),
-            self._deadlines.start(),
-        )
-        return [Entry(*series, head.token, head.value) for series, head in page]
+        page = partial(self._documents.page, account, prefix, after, limit)
+        return self._reads.after(None, page, self._deadlines.start())[0]
 
     def ledger_page(
         self, series: SeriesKey, before: int | None, limit: int
     ) -> list[LedgerEntry] | None:
         deadline = self._deadlines.start()
-        heads, time = self._reads.after(
-            None, lambda session: self._documents.heads([series], session), deadline
-        )
+        heads, time = self._reads.after(None, partial(self._documents.heads, [series]), deadline)
         head = heads[series]
         if not head.active:
             return None
         up_to = {"value": {"$lte": Int64(head.value if before is None else before - 1)}}
-        rows, _ = self._reads.after(
-            time,
-            lambda session: self._documents.rows(series, head, up_to, session, limit),
-            deadline,
-        )
-        return [
-            LedgerEntry(
-                Entry(*series, row["token"], int(row["value"])),
-                int(row["created_at"]),
-                row["assigned_by"],
-            )
-            for row in rows
-        ]
+        page = partial(self._documents.rows, series, head, up_to, limit=limit)
+        rows, _ = self._reads.after(time, page, deadline)
+        return [ledger_entry_of(row) for row in rows]
 
     def ping(self) -> None:
         self._deadlines.start(1.5).persist(
@@ -301,16 +280,11 @@ class MongoStore(Store):
     def fast_forward(self, amount: int, assigned_by: str) -> FastForwarded:
         if not amount:
             return FastForwarded(0, ())
+        forward = MongoFastForward(
+            self._documents, self._reads, self._transactions, self._deadlines, self._runtime
+        )
         lines, keys = self._scan.lines_and_series()
-        return MongoFastForward(
-            self._documents,
-            self._reads,
-            self._transactions,
-            self._deadlines,
-            self._runtime,
-            amount,
-            assigned_by,
-        ).run(keys, lines)
+        return forward.run(keys, lines, amount, assigned_by)
 
     def backup(self, target: Path) -> None:
         raise InvalidRequest(
@@ -321,55 +295,5 @@ class MongoStore(Store):
     def close(self) -> None:
         self._sweep.close()
         self._transactions.close()
-        self._client.close()
-
-
-class _Batch:
-    """The requests of a batch by series, and the results of series that cannot be served."""
-
-    def __init__(self, requests: Sequence[AllocationRequest], rule: Callable[..., Any]) -> None:
-        self._rule = rule
-        self._size = len(requests)
-        self._positions: dict[SeriesKey, list[int]] = {}
-        self._excluded: dict[SeriesKey, MonotronError] = {}
-        for position, request in enumerate(requests):
-            self._positions.setdefault(request.series, []).append(position)
-        self.requests = {
-            series: [requests[position] for position in positions]
-            for series, positions in self._positions.items()
-        }
-
-    def all_requests(self) -> Iterator[AllocationRequest]:
-        for requests in self.requests.values():
-            yield from requests
-
-    def exclude(self, series: SeriesKey, error: MonotronError) -> None:
-        """Make the error the result of all requests of this series."""
-        self._excluded[series] = error
-        del self.requests[series]
-
-    def decide(
-        self, heads: Mapping[SeriesKey, Head], known: Mapping[SeriesKey, Mapping[str, int]]
-    ) -> tuple[Results, list[Change]]:
-        """Apply the counting rule to each series. Return all results, and what to write."""
-        results: Results = [None] * self._size  # type: ignore[list-item]
-        changes: list[Change] = []
-        for series, positions in self._positions.items():
-            if series in self._excluded:
-                of_series: Results = [self._excluded[series]] * len(positions)
-                accepted: list[AllocationRequest] = []
-            else:
-                head = heads[series]
-                of_series, accepted = self._rule(
-                    head.value, head.token, known.get(series, {}), self.requests[series]
-                )
-            for position, result in zip(positions, of_series, strict=True):
-                results[position] = result
-            if accepted:
-                entries = [
-                    NewEntry(value, request.token, request.assigned_by)
-                    for value, request in enumerate(accepted, head.value + 1)
-                ]
-                new = head.at(entries[-1].value, entries[-1].token)
-                changes.append(Change(series, head, new, entries))
-        return results, changes
+        with self._timeout(CLOSE_SECONDS):
+            self._client.close()

@@ -1,6 +1,7 @@
 """The background thread that removes the documents of deleted generations."""
 
 import logging
+from functools import partial
 from queue import SimpleQueue
 
 from bson import Int64
@@ -64,13 +65,11 @@ class Sweep:
         generation = self.generation(series, deadline)
         ended = {**where(series), "generation": {"$lt": Int64(generation)}}
         for documents in self._collections:
-            deadline.persist(lambda documents=documents: documents.delete_many(ended))
+            deadline.persist(partial(documents.delete_many, ended))
 
     def generation(self, series: SeriesKey, deadline: Deadline) -> int:
         """Read the current generation of a series."""
-        heads, _ = self._reads.after(
-            None, lambda session: self._documents.heads([series], session), deadline
-        )
+        heads, _ = self._reads.after(None, partial(self._documents.heads, [series]), deadline)
         return heads[series].generation
 
     def _run(self) -> None:

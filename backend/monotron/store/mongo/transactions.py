@@ -22,7 +22,7 @@ once. At the deadline, `applied` is `no` before the first commit and `unknown` a
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar, cast
 
 from pymongo import WriteConcern
 from pymongo.client_session import ClientSession
@@ -30,7 +30,7 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
-from monotron.errors import InternalError, in_doubt
+from monotron.errors import InternalError, MonotronError, in_doubt
 from monotron.model.series import SeriesKey
 from monotron.runtime import Runtime
 from monotron.store.mongo.client import APP_NAME, Document, Driver
@@ -84,8 +84,9 @@ class Duplicate(Conflict):
         """Return the error that reports the damage."""
         log.critical("the ledger of series %r contradicts its head %r", self.series.key, self.head)
         return InternalError(
-            f"The ledger of {self.series.key!r} contradicts its head. Nothing was assigned, because "
-            "a value could be assigned twice. This is a bug: report it, and run `monotron audit`."
+            f"The ledger of {self.series.key!r} contradicts its head. Nothing was assigned, "
+            "because a value could be assigned twice. This is a bug: report it, and run `monotron "
+            "audit`."
         )
 
 
@@ -98,21 +99,28 @@ class Transactions:
         self._driver = driver
         self._sessions: deque[ClientSession] = deque()
 
+    def decide(
+        self, body: Callable[[Attempt], Result | MonotronError], deadline: Deadline
+    ) -> Result:
+        """Run *body*, commit, and return its result, or raise the error that it returns.
+
+        An error is a decision as well: it is raised after the commit has confirmed what the body
+        read. Raises `InternalError` if the ledger of a series is damaged.
+        """
+        try:
+            result = self.run(body, deadline)
+        except Duplicate as duplicate:
+            raise duplicate.damage() from duplicate
+        if isinstance(result, MonotronError):
+            raise result
+        return cast(Result, result)
+
     def run(self, body: Callable[[Attempt], Result | None], deadline: Deadline) -> Result | None:
         """Run *body* until its transaction is committed, and return its result.
 
         If the result is None, the transaction is aborted: nothing was written, and the reads of
-        the body may be stale. Raises `InternalError` if the ledger of a series is damaged.
+        the body may be stale. Raises `Duplicate` if the ledger of a series is damaged.
         """
-        try:
-            return self.run_unless_damaged(body, deadline)
-        except Duplicate as duplicate:
-            raise duplicate.damage() from duplicate
-
-    def run_unless_damaged(
-        self, body: Callable[[Attempt], Result | None], deadline: Deadline
-    ) -> Result | None:
-        """Do what `run` does, but raise `Duplicate`, which names the damaged series."""
         try:
             session = self._sessions.pop()  # the last one used: its transaction may be undecided
         except IndexError:
@@ -153,9 +161,9 @@ class Transactions:
             except PyMongoError as error:
                 if not is_conflict(error):
                     deadline.failed(error)
-            if now() >= search_at:
-                self._end_orphans(deadline)
-                search_at = now() + ORPHAN_SECONDS
+                elif now() >= search_at:
+                    self._end_orphans(deadline)
+                    search_at = now() + ORPHAN_SECONDS
             deadline.pause(0.0, min(MAX_PAUSE_SECONDS, PAUSE_SECONDS * number))
 
     def _execute(

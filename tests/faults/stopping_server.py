@@ -1,0 +1,33 @@
+"""Monotron that stops itself with SIGSTOP between the writes of a transaction and its commit.
+
+Run as `python stopping_server.py COMMITS serve …`: it stops before the commit after COMMITS others.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+
+from pymongo.client_session import ClientSession
+
+from monotron.cli.main import main
+from monotron.store.mongo.deadline import Deadline
+from monotron.store.mongo.store import MongoStore
+from monotron.store.mongo.transactions import Transactions
+
+
+class StoppingTransactions(Transactions):
+    commits = int(sys.argv.pop(1))
+
+    def commit(self, session: ClientSession, deadline: Deadline) -> bool:
+        StoppingTransactions.commits -= 1
+        if StoppingTransactions.commits == -1:
+            # This thread stops at once. With os.kill(), it could continue until another one stops.
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+        return super().commit(session, deadline)
+
+
+if __name__ == "__main__":
+    MongoStore.transactions_type = StoppingTransactions
+    sys.exit(main())
