@@ -14,6 +14,7 @@ from monotron.model.series import Allocation, Reuse, SeriesKey
 from monotron.store.mongo import MongoStore
 from monotron.store.mongo.deadline import Deadline
 from monotron.store.mongo.reads import Reads, any_of, collection
+from monotron.store.mongo.remembered import RememberedHeads
 from monotron.store.mongo.series import Change, Head, SeriesDocuments, heads_of, where
 from monotron.store.mongo.sweep import Sweep
 from monotron.store.mongo.transactions import Attempt, Transactions
@@ -227,10 +228,18 @@ class CommitErrorIsUnknown(Transactions):
         return True
 
 
+class AlwaysRemembered(RememberedHeads):
+    """Remembers heads also while other servers write the same series."""
+
+    def were_outdated(self) -> None:
+        pass
+
+
 class MemoryBeforeCommit(MongoStore):
     """A head is remembered before its commit: harmless, because the filter contains the token."""
 
     transactions_type = CommitErrorIsUnknown
+    remembered_type = AlwaysRemembered
 
     def _write_once(self, batch: Any, attempt: Attempt) -> Any:
         done = super()._write_once(batch, attempt)
@@ -253,6 +262,7 @@ class GenerationNotCompared(MongoStore):
     """The filter does not contain the generation."""
 
     documents_type = WithoutGeneration
+    remembered_type = AlwaysRemembered
 
 
 class WithoutHead(FilteredDocuments):
@@ -263,6 +273,7 @@ class HeadNotCompared(MongoStore):
     """The filter contains the name of the series only."""
 
     documents_type = WithoutHead
+    remembered_type = AlwaysRemembered
 
 
 class EntriesLater(SeriesDocuments):
@@ -344,6 +355,7 @@ class MatchesNotCounted(MongoStore):
     """A bulk command counts as successful if it matched only some of the heads."""
 
     documents_type = UnmatchedDocuments
+    remembered_type = AlwaysRemembered
 
 
 class FloatingSum(MongoStore):
@@ -364,7 +376,7 @@ class OrphansNeverKilled(MongoStore):
 
 
 class FreshSessions(Transactions):
-    def run_unless_damaged(self, body: Callable[[Attempt], Any], deadline: Deadline) -> Any:
+    def run(self, body: Callable[[Attempt], Any], deadline: Deadline) -> Any:
         return self._run(self._client.start_session(causal_consistency=False), body, deadline)
 
 

@@ -87,8 +87,9 @@ class MongoStore(Store):
     transactions_type: ClassVar[type[Transactions]] = Transactions
     reads_type: ClassVar[type[Reads]] = Reads
     sweep_type: ClassVar[type[Sweep]] = Sweep
+    remembered_type: ClassVar[type[RememberedHeads]] = RememberedHeads
     rule: ClassVar[Callable[..., Any]] = staticmethod(allocate)
-    """The counting rule. Tests replace these five attributes in subclasses."""
+    """The counting rule. Tests replace these six attributes in subclasses."""
 
     def __init__(
         self,
@@ -110,7 +111,7 @@ class MongoStore(Store):
         self._transactions = self.transactions_type(database, runtime, driver)
         self._reads = reads = self.reads_type(database)
         self._sweep = self.sweep_type(database, documents, reads, deadlines, runtime)
-        self._remembered = RememberedHeads(max_remembered, runtime)
+        self._remembered = self.remembered_type(max_remembered, runtime)
         self._expects_repeats = False
         self.releases = MongoReleases(database, reads, deadlines, runtime)
         self.auth_records = MongoAuthRecords(database, reads, deadlines)
