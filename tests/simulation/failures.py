@@ -56,7 +56,8 @@ def duplicate_keys(positions: Sequence[int]) -> BulkWriteError:
 
 def write_concern_error(code: int) -> WriteConcernError:
     """Return the error of a write that was applied, and may not be on a majority."""
-    return (WTimeoutError if code == TIMED_OUT else WriteConcernError)("simulated", code, {})
+    kind = WTimeoutError if code in (TIMED_OUT, EXPIRED) else WriteConcernError
+    return kind("simulated", code, {})
 
 
 def not_primary() -> NotPrimaryError:

@@ -5,7 +5,7 @@ MongoDB aborts such a transaction after 60 seconds. Until then, its head is lock
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from faults.history import History
 from simulation.network import Network

@@ -169,7 +169,7 @@ class Network:
         world, chance = self.world, self.world.chance
         task, ticket = world.waiting()
         self._sent()
-        fate = self._fate()
+        fate = self._fate(command)
         if world.verbose:
             world.note(f"{task.group} {command.name} {command.reference or ''} ({fate.value})")
         deadline = min(task.deadline, world.now + DEFAULT_SECONDS)
@@ -191,7 +191,7 @@ class Network:
         world.at(way, self._arrive, _Call(command, fate, task, ticket, deadline))
         return world.wait()
 
-    def _fate(self) -> Fate:
+    def _fate(self, command: Command) -> Fate:
         luck = self.world.chance.random()
         for fate, below in self._fates:
             if luck < below:

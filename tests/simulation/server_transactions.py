@@ -101,7 +101,12 @@ class Transaction:
             self._write(table, versions, document, is_insert=True)
 
     def _write(
-        self, table: Table, versions: Versions, document: Document | None, *, is_insert: bool = False
+        self,
+        table: Table,
+        versions: Versions,
+        document: Document | None,
+        *,
+        is_insert: bool = False,
     ) -> None:
         is_changed = versions.last_index > self.snapshot
         if is_insert and versions.latest is None:

@@ -105,9 +105,7 @@ class Server:
         self._crashed()
         self._world.at(self._world.chance.expovariate(10), self.start)
 
-    def put(
-        self, key: str, token: str, reuse: str, reply: Reply, up_to: int = INT64_MAX
-    ) -> bool:
+    def put(self, key: str, token: str, reuse: str, reply: Reply, up_to: int = INT64_MAX) -> bool:
         """Send a request. Return false if no process is running."""
         process = self.process
         if process is None:

@@ -15,7 +15,7 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
-from simulation.failures import EXPIRED, NOT_PRIMARY, TRANSIENT, UNKNOWN, relabeled
+from simulation.failures import EXPIRED, NOT_PRIMARY, TIMED_OUT, TRANSIENT, UNKNOWN, relabeled
 from simulation.network import Command, Network, Reply
 from simulation.server_transactions import Reference, Transaction
 
@@ -158,7 +158,7 @@ class ClientSession:
         except (ConnectionFailure, WTimeoutError) as error:
             raise relabeled(error, UNKNOWN) from error
         except OperationFailure as error:
-            if error.code not in RETRYABLE and error.code != EXPIRED:
+            if error.code not in (*RETRYABLE, EXPIRED, TIMED_OUT):
                 raise
             raise relabeled(error, UNKNOWN) from error
         finally:
@@ -190,7 +190,9 @@ class ClientSession:
             limit = REPEATED_COMMIT_SECONDS if self._is_repeated else None
             self._is_repeated = True
             try:
-                self._network.call(Command(name, apply, self, reference, writes=True, wait_limit=limit))
+                self._network.call(
+                    Command(name, apply, self, reference, writes=True, wait_limit=limit)
+                )
             except ServerSelectionTimeoutError as error:
                 self.failed(error)
                 raise first or error from None
