@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from monotron.store.mongo import MongoStore
 from monotron.store.sqlite.store import SqliteStore
-from simulation import broken_mongo, broken_sqlite
+from simulation import broken_commits, broken_reads, broken_sqlite, broken_writes
 from simulation.profile import Emphasis, Profile
 from simulation.scenario import MONGO, SQLITE, Report, Simulation, Stores
 
@@ -56,46 +56,50 @@ def _sqlite(store: type[SqliteStore], emphasis: Emphasis, *, by_checker: bool = 
 
 
 BROKEN: dict[str, Broken] = {
-    "only the current token is known": _mongo(broken_mongo.CurrentTokenOnly, MEMORY),
-    "only a window of tokens is known": _mongo(broken_mongo.WindowOfTokens, MEMORY),
-    "reads may be stale": _mongo(broken_mongo.StaleReads, MEMORY),
-    "reads have the read concern local": _mongo(broken_mongo.LocalReads, ROLLBACKS),
-    "repeats are answered from memory": _mongo(broken_mongo.RepeatsFromMemory, REPEATS),
+    "only the current token is known": _mongo(broken_reads.CurrentTokenOnly, MEMORY),
+    "only a window of tokens is known": _mongo(broken_reads.WindowOfTokens, MEMORY),
+    "reads may be stale": _mongo(broken_reads.StaleReads, MEMORY),
+    "reads have the read concern local": _mongo(broken_reads.LocalReads, ROLLBACKS),
+    "repeats are answered from memory": _mongo(broken_reads.RepeatsFromMemory, REPEATS),
     "a repeat is answered from an aborted transaction": _mongo(
-        broken_mongo.RepeatsFromAborted, ROLLBACKS
+        broken_reads.RepeatsFromAborted, ROLLBACKS
     ),
     "a refusal is answered from an aborted transaction": _mongo(
-        broken_mongo.RefusalsFromAborted, LIMITS, by_checker=False
+        broken_reads.RefusalsFromAborted, LIMITS, by_checker=False
     ),
     "acknowledged before a majority has it": Broken(
         MONGO, ELECTIONS, Stores(acknowledge_at_once=True)
     ),
     "a commit error without a label is a failure": _mongo(
-        broken_mongo.UnlabeledErrorIsFailure, DOUBT
+        broken_commits.UnlabeledErrorIsFailure, DOUBT
     ),
-    "a commit is not repeated": _mongo(broken_mongo.CommitNotRepeated, DOUBT),
-    "an unknown commit is answered": _mongo(broken_mongo.DoubtIsSuccess, DOUBT),
-    "an unknown commit is reported as not applied": _mongo(broken_mongo.DoubtIsNo, DOUBT),
-    "the token is not compared": _mongo(broken_mongo.TokenNotCompared, ROLLBACKS, by_checker=False),
+    "a commit is not repeated": _mongo(broken_commits.CommitNotRepeated, DOUBT),
+    "an unknown commit is answered": _mongo(broken_commits.DoubtIsSuccess, DOUBT),
+    "an unknown commit is reported as not applied": _mongo(broken_commits.DoubtIsNo, DOUBT),
+    "the token is not compared": _mongo(
+        broken_writes.TokenNotCompared, ROLLBACKS, by_checker=False
+    ),
     "the generation is not compared": _mongo(
-        broken_mongo.GenerationNotCompared, RESTARTS, by_checker=False
+        broken_writes.GenerationNotCompared, RESTARTS, by_checker=False
     ),
-    "the head is not compared": _mongo(broken_mongo.HeadNotCompared, LIVES, by_checker=False),
+    "the head is not compared": _mongo(broken_writes.HeadNotCompared, LIVES, by_checker=False),
     "matches of a bulk command are not counted": _mongo(
-        broken_mongo.MatchesNotCounted, LIVES, by_checker=False
+        broken_writes.MatchesNotCounted, LIVES, by_checker=False
     ),
-    "entries are inserted outside the transaction": _mongo(broken_mongo.EntriesOutside, MEMORY),
-    "the lookup may be older than the head": _mongo(broken_mongo.LookupNotAfterHead, MEMORY),
-    "a repeated transaction uses previous reads": _mongo(broken_mongo.PreviousReads, RACES),
+    "entries are inserted outside the transaction": _mongo(broken_writes.EntriesOutside, MEMORY),
+    "the lookup may be older than the head": _mongo(broken_reads.LookupNotAfterHead, MEMORY),
+    "a repeated transaction uses previous reads": _mongo(broken_reads.PreviousReads, RACES),
     "a sweep reads an uncommitted generation": _mongo(
-        broken_mongo.SweepByLocalGeneration, SWEEPS, by_checker=False
+        broken_writes.SweepByLocalGeneration, SWEEPS, by_checker=False
     ),
     "a deleted series keeps its generation": _mongo(
-        broken_mongo.GenerationKept, LIVES, by_checker=False
+        broken_writes.GenerationKept, LIVES, by_checker=False
     ),
-    "orphans are never killed": _mongo(broken_mongo.OrphansNeverKilled, REPEATS, by_checker=False),
-    "sessions are not reused": _mongo(broken_mongo.SessionsNotReused, REPEATS, by_checker=False),
-    "a sum becomes a float": _mongo(broken_mongo.FloatingSum, ENDS),
+    "orphans are never killed": _mongo(
+        broken_commits.OrphansNeverKilled, REPEATS, by_checker=False
+    ),
+    "sessions are not reused": _mongo(broken_commits.SessionsNotReused, REPEATS, by_checker=False),
+    "a sum becomes a float": _mongo(broken_writes.FloatingSum, ENDS),
     "a sum becomes a float, in SQLite": _sqlite(
         broken_sqlite.FloatingSumInSqlite, ENDS, by_checker=False
     ),

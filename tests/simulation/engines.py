@@ -14,7 +14,13 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from simulation.driver import Database, UpdateOne
-from simulation.failures import NOT_PRIMARY, not_primary, server_error, write_concern_error
+from simulation.failures import (
+    NOT_PRIMARY,
+    TIMED_OUT,
+    not_primary,
+    server_error,
+    write_concern_error,
+)
 from simulation.network import Command, Fate, Network
 from simulation.replica import Replica
 from simulation.server_transactions import ServerTransactions
@@ -94,6 +100,8 @@ class RealEngine(Engine):
         data: dict[str, Any] = {"failCommands": [command]}
         if wrote:
             data["writeConcernError"] = {"code": code, "errmsg": "injected"}
+            if code == TIMED_OUT:
+                data["writeConcernError"]["errInfo"] = {"wtimeout": True}
         elif code:
             data["errorCode"] = code
         else:

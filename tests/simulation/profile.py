@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from simulation.disk import DiskFaults
+from simulation.habits import Habits, Weather
 from simulation.network import Faults
-from simulation.traffic import EDGE, Habits, Weather
+from simulation.traffic import EDGE
 
 
 class Emphasis(IntEnum):
