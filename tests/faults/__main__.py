@@ -143,7 +143,7 @@ PARTS: dict[str, Callable[[], bool]] = {
     "simulator": simulator,
     "broken": broken,
     "correct": correct,
-    "kills": partial(tests, "test_server_kills.py", "test_primary_kills.py"),
+    "kills": partial(tests, "test_server_kills.py", "test_primary_kills.py", "test_orphans.py"),
     "proxy": partial(tests, "test_network.py"),
     "nginx": nginx,
     "processes": partial(tests, "test_process_kills.py"),
@@ -152,7 +152,12 @@ PARTS: dict[str, Callable[[], bool]] = {
     "commands": partial(tests, "test_failed_commands.py"),
     "drains": partial(tests, "test_rolling_restarts.py"),
     "races": partial(
-        tests, "test_concurrency.py", "test_version_concurrency.py", "test_races.py", "test_aba.py"
+        tests,
+        "test_concurrency.py",
+        "test_version_concurrency.py",
+        "test_races.py",
+        "test_aba.py",
+        "test_shares.py",
     ),
     "cuts": cuts,
     "soak": partial(tests, "test_soak.py"),
