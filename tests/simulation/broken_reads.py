@@ -64,6 +64,17 @@ class LocalReads(MongoStore):
     reads_type = LocalReadConcern
 
 
+class ReadsOfAnyTime(Reads):
+    def after(self, time: Any, *args: Any) -> Any:
+        return super().after(None, *args)
+
+
+class OthersNotAfterFirst(MongoStore):
+    """Majority reads that follow a linearizable one may be older."""
+
+    reads_type = ReadsOfAnyTime
+
+
 class RepeatsFromMemory(MongoStore):
     """A repeated request is answered from the heads that the server remembers."""
 

@@ -13,7 +13,7 @@ from simulation.scenario import MONGO, SQLITE, Report, Simulation, Stores
 
 ELECTIONS, DOUBT, LIVES = Emphasis.ELECTIONS, Emphasis.DOUBT, Emphasis.LIVES
 ENDS, MEMORY, REPEATS = Emphasis.ENDS, Emphasis.MEMORY, Emphasis.REPEATS
-LIMITS, SWEEPS = Emphasis.LIMITS, Emphasis.SWEEPS
+LIMITS, READS, SWEEPS = Emphasis.LIMITS, Emphasis.READS, Emphasis.SWEEPS
 RESTARTS, ROLLBACKS, RACES = Emphasis.RESTARTS, Emphasis.ROLLBACKS, Emphasis.RACES
 
 WORLDS = 20
@@ -59,6 +59,7 @@ BROKEN: dict[str, Broken] = {
     "only the current token is known": _mongo(broken_reads.CurrentTokenOnly, MEMORY),
     "only a window of tokens is known": _mongo(broken_reads.WindowOfTokens, MEMORY),
     "reads may be stale": _mongo(broken_reads.StaleReads, MEMORY),
+    "the other heads may be older than the first": _mongo(broken_reads.OthersNotAfterFirst, READS),
     "reads have the read concern local": _mongo(broken_reads.LocalReads, ROLLBACKS),
     "repeats are answered from memory": _mongo(broken_reads.RepeatsFromMemory, REPEATS),
     "a repeat is answered from an aborted transaction": _mongo(

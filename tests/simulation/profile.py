@@ -35,7 +35,9 @@ class Emphasis(IntEnum):
     """A series that restarts at 1 again and again."""
     ROLLBACKS = 9
     """A current token that is repeated after another one was rolled back."""
-    RACES = 10
+    READS = 10
+    """Several series that are read at the same time."""
+    RACES = 11
     """Several callers that request a token at the same time, at several servers."""
 
 
@@ -178,6 +180,11 @@ class Profile:
                 profile.crashes = profile.cuts = profile.stalls = 0.0
                 profile.weather, profile.network = Weather(give_up=0.9), Faults()
                 profile.servers, profile.callers, profile.outages = 2, 3, (0.01,)
+            case Emphasis.READS:
+                habits.keys, habits.requests = ["any-0", "CURRENT-0", "CURRENT-1"], 400
+                habits.again, habits.peek, habits.births = 0.0, 0.6, 0
+                profile.weather, profile.network = Weather(), Faults(stale=0.8, slow=0.005)
+                profile.servers, profile.crashes = 2, 0.0
             case Emphasis.RACES:
                 habits.keys, habits.requests = ["any-0", "CURRENT-0"], 100
                 habits.again, habits.peek, habits.pause = 0.6, 0.0, 0.001
