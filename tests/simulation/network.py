@@ -123,6 +123,8 @@ class Network:
         self.cut_until = 0.0
         self.acknowledge_at_once = False
         """What a driver with w:1 does, for a deliberately broken store."""
+        self._primary_at = 0.0
+        """When the driver finds a primary, after a response that there is none."""
         self._sent = sent
         self._fates: list[tuple[Fate, float]] = []
 
@@ -175,8 +177,9 @@ class Network:
         deadline = min(task.deadline, world.now + DEFAULT_SECONDS)
         timeout = deadline - world.now
         way = chance.expovariate(1 / self.faults.slow)
-        if world.now < self.cut_until:
-            way += self.cut_until - world.now + chance.uniform(0.0, 0.5)
+        reachable_at = max(self.cut_until, self._primary_at)
+        if world.now < reachable_at:
+            way += reachable_at - world.now + chance.uniform(0.0, 0.5)
         if timeout <= way:
             error: PyMongoError = ServerSelectionTimeoutError("no server")
             world.at(max(0.0, timeout), world.wake, task, ticket, None, error)
@@ -201,7 +204,10 @@ class Network:
     def _arrive(self, call: _Call) -> None:
         """Apply a command on the primary."""
         command, fate = call.command, call.fate
-        refusal = None if self.replica.has_primary else not_primary()
+        refusal = None
+        if not self.replica.has_primary:
+            refusal = not_primary()
+            self._primary_at = self.replica.elected_at
         if fate is Fate.REFUSED:
             refusal = self._refusal(command)
         elif fate is Fate.FULL:

@@ -135,7 +135,7 @@ class Profile:
         habits, network = profile.habits, profile.network
         match Emphasis(seed % len(Emphasis)):
             case Emphasis.ELECTIONS:
-                habits.keys, habits.requests, habits.peek = ["any-0"], 160, 0.6
+                habits.keys, habits.requests, habits.peek = ["any-0"], 80, 0.6
                 profile.elections, profile.commit_seconds = 0.12, 0.1
                 profile.crashes, profile.weather = 0.06, Weather()
             case Emphasis.DOUBT:
@@ -157,7 +157,7 @@ class Profile:
                 habits.keys, habits.requests, habits.again = ["CURRENT-0"], 160, 0.6
                 profile.weather = Weather()
             case Emphasis.LIMITS:
-                habits.keys, habits.requests, habits.limit = ["any-0"], 200, 0.8
+                habits.keys, habits.requests, habits.limit = ["any-0"], 150, 0.8
                 habits.again, habits.peek, habits.births = 0.0, 0.0, 0
                 profile.elections, profile.commit_seconds = 0.05, 0.2
                 profile.crashes = profile.cuts = 0.0
@@ -169,7 +169,7 @@ class Profile:
                 profile.crashes, profile.cuts, profile.outages = 0.0, 0.0, (0.01,)
                 profile.weather, profile.network = Weather(), Faults()
             case Emphasis.RESTARTS:
-                habits.keys, habits.requests = ["mortal-r"], 1000
+                habits.keys, habits.requests = ["mortal-r"], 800
                 habits.births, habits.peek, profile.servers = 0, 0.0, 2
                 profile.elections = profile.crashes = profile.cuts = 0.0
                 profile.weather, profile.network, profile.callers = Weather(), Faults(), 2
