@@ -11,6 +11,7 @@ from monotron.model.series import Allocation, Reuse, SeriesKey
 from monotron.store.mongo import MongoStore
 from monotron.store.mongo.deadline import Deadline
 from monotron.store.mongo.reads import Reads, any_of, collection
+from monotron.store.mongo.remembered import RememberedHeads
 from monotron.store.mongo.series import Change, Head, SeriesDocuments
 from monotron.store.mongo.transactions import Attempt
 
@@ -75,8 +76,17 @@ class OthersNotAfterFirst(MongoStore):
     reads_type = ReadsOfAnyTime
 
 
+class AlwaysRemembered(RememberedHeads):
+    """Remembers heads also while other servers write the same series."""
+
+    def were_outdated(self) -> None:
+        pass
+
+
 class RepeatsFromMemory(MongoStore):
     """A repeated request is answered from the heads that the server remembers."""
+
+    remembered_type = AlwaysRemembered
 
     def _current(self, keys: Any, deadline: Deadline) -> Any:
         series = list(dict.fromkeys(keys))

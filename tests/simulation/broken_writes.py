@@ -11,11 +11,11 @@ from monotron.model.series import SeriesKey
 from monotron.store.mongo import MongoStore
 from monotron.store.mongo.deadline import Deadline
 from monotron.store.mongo.reads import collection
-from monotron.store.mongo.remembered import RememberedHeads
 from monotron.store.mongo.series import Change, Head, SeriesDocuments, heads_of, where
 from monotron.store.mongo.sweep import Sweep
 from monotron.store.mongo.transactions import Attempt
 from simulation.broken_commits import CommitErrorIsUnknown
+from simulation.broken_reads import AlwaysRemembered
 from simulation.broken_sqlite import allocate_without_bound
 
 
@@ -45,13 +45,6 @@ class FilteredDocuments(SeriesDocuments):
 
 class WithoutToken(FilteredDocuments):
     omitted = ("token",)
-
-
-class AlwaysRemembered(RememberedHeads):
-    """Remembers heads also while other servers write the same series."""
-
-    def were_outdated(self) -> None:
-        pass
 
 
 class MemoryBeforeCommit(MongoStore):
