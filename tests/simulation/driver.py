@@ -2,168 +2,275 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from pymongo.errors import BulkWriteError
+from pymongo import ReturnDocument
+from pymongo.errors import ConnectionFailure
 from pymongo.read_concern import ReadConcern
 
-from simulation.network import Network, Outcome, Session
-from simulation.replica import Document
+from simulation.documents import Document, in_order, matches
+from simulation.failures import INVALID_OPTIONS, server_error
+from simulation.network import Command, Network, Reply
+from simulation.server_transactions import OUTSIDE, Transaction
+from simulation.sessions import ClientSession, SessionPool
+
+Result = TypeVar("Result")
+
+LOCK_SECONDS = 0.01
+"""How long a write outside transactions waits before it tries again to lock a document."""
 
 
-class UpdateMany(NamedTuple):
-    """`pymongo.UpdateMany`, with public fields."""
+class UpdateOne(NamedTuple):
+    """`pymongo.UpdateOne`, with public fields."""
 
     filter: Document
     update: Document
-    upsert: bool = False
+
+
+class Client:
+    """The client of one server process."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._pool = SessionPool(network)
+        self.admin = Admin(network)
+
+    @property
+    def with_transactions(self) -> set[int]:
+        """The sessions that this client used for transactions."""
+        return self._pool.with_transactions
+
+    def start_session(self, *, causal_consistency: bool | None = None) -> ClientSession:
+        return ClientSession(self._network, self._pool, causal_consistency=causal_consistency)
+
+    def close(self) -> None:
+        pass
+
+
+class Admin:
+    """The database `admin`."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    def command(self, command: str | Mapping[str, Any], *_: object) -> Document:
+        """Run `ping`, `hello` or `killSessions`."""
+        name = command if isinstance(command, str) else next(iter(command))
+
+        def apply() -> Reply:
+            if not isinstance(command, str) and name == "killSessions":
+                for session in command[name]:
+                    self._network.transactions.kill(session["id"])
+            return Reply({"ok": 1.0, **(self._hello() if name == "hello" else {})})
+
+        if name == "hello" and self._network.world.current is None:
+            return self._hello()  # a server starts: that is not simulated
+        response: Document = self._network.call(Command(name, apply))
+        return response
+
+    def aggregate(self, pipeline: Sequence[Document]) -> Iterator[Document]:
+        """Run `$currentOp`, which lists idle transactions, and `$match`."""
+        operation, match = pipeline
+        assert operation["$currentOp"]["idleSessions"]
+
+        def apply() -> Reply:
+            idle = self._network.transactions.idle()
+            return Reply([each for each in idle if matches(each, match["$match"])])
+
+        return iter(self._network.call(Command("$currentOp", apply)))
+
+    def _hello(self) -> Document:
+        hosts = [f"member-{number}" for number in range(self._network.replica.members)]
+        return {"hosts": hosts, "me": hosts[0], "setName": "simulated"}
 
 
 class Database:
     """The connection of one server to a database."""
 
     def __init__(self, network: Network) -> None:
-        self.client = SimpleNamespace(start_session=Session, close=lambda: None)
+        self.client = Client(network)
         self._network = network
 
-    def get_collection(self, name: str, *, read_concern: ReadConcern, **_: object) -> Collection:
-        return Collection(self._network, name, read_concern.level or "local")
+    def get_collection(
+        self, name: str, *, read_concern: ReadConcern | None = None, **_: object
+    ) -> Collection:
+        level = (read_concern.level if read_concern else None) or "local"
+        return Collection(self._network, name, level)
 
 
 class Collection:
     def __init__(self, network: Network, name: str, level: str) -> None:
         self._network = network
-        self._replica = network.replica
+        self._table = network.replica.table(name)
         self._name = name
         self.level = level
 
     def create_index(self, *_: object, **__: object) -> None:
         pass  # the unique ones are part of the replica set
 
-    def find(self, condition: Document, limit: int = 0, session: Session | None = None) -> Cursor:
+    def find(
+        self,
+        condition: Document,
+        projection: object = None,
+        *,
+        limit: int = 0,
+        session: ClientSession | None = None,
+    ) -> Cursor:
         return Cursor(self, condition, limit, session)
 
-    def find_one(self, condition: Document, session: Session | None = None) -> Document | None:
-        found = self.read(condition, session)
-        return found[0] if found else None
+    def find_one(
+        self, condition: Document, projection: object = None, session: ClientSession | None = None
+    ) -> Document | None:
+        return next(iter(self.find(condition, limit=1, session=session)), None)
 
-    def read(self, condition: Document, session: Session | None) -> list[Document]:
+    def read(
+        self,
+        condition: Document,
+        order: Sequence[tuple[str, int]],
+        limit: int,
+        session: ClientSession | None,
+    ) -> list[Document]:
+        """Read the documents that match the filter."""
+
+        def find(transaction: Transaction) -> list[Document]:
+            found = (document for _, document in transaction.find(self._table, condition))
+            return in_order(found, order, limit)
+
+        if session is not None and session.in_transaction:
+            return self._statement("find", session, find)
         after = session.after if session else 0
+        if after and self.level == "linearizable":
+            raise server_error(INVALID_OPTIONS)
 
-        def run(_: float) -> Outcome | float:
+        def apply() -> Reply | float:
             view = self._view(after)
             if isinstance(view, float):
                 return view
-            if self._name == "entries":
-                find = self._replica.find_rows
-                found = [
-                    row for each in condition.get("$or", [condition]) for row in find(each, view)
-                ]
-            else:
-                heads = (
-                    self._replica.head(each, view) for each in condition.get("$or", [condition])
-                )
-                found = [head for head in heads if head is not None]
-            return found, view if self.level == "linearizable" else None, view
+            documents = find(Transaction(OUTSIDE, view, 0.0))
+            return Reply(documents, view if self.level == "linearizable" else None, view)
 
-        return self._network.call(f"find {self._name} {self.level}", run, session)
+        return self._send(f"find {self._name} {self.level}", apply, session)
 
     def _view(self, after: int) -> int | float:
-        replica, network = self._replica, self._network
+        """Return the index of the last write that a read sees, or the seconds until it can."""
+        replica, network = self._network.replica, self._network
         if self.level != "majority":
             return replica.top
         if after > replica.committed():
             return replica.commit_in(after) + network.faults.slow
-        chance = network.world.chance
-        if network.faults.stale and chance.random() < network.faults.stale:
-            return max(after, replica.committed(chance.expovariate(1.0)))
-        return replica.committed()
+        return max(after, network.stale_index())
 
     def find_one_and_update(
-        self, condition: Document, change: Document, session: Session | None = None, **_: object
+        self,
+        condition: Document,
+        change: Document,
+        *,
+        return_document: bool = ReturnDocument.BEFORE,
+        session: ClientSession | None = None,
     ) -> Document | None:
-        def run(_: float) -> Outcome:
-            updated = self._replica.update(condition, change["$set"])
-            top = self._replica.top
-            return self._replica.head(condition, top) if updated.matched else None, top, top
+        is_after = return_document == ReturnDocument.AFTER
 
-        found: Document | None = self._network.call("find_one_and_update", run, session)
-        return found
+        def update(transaction: Transaction) -> Document | None:
+            updated = transaction.update(self._table, condition, change["$set"])
+            return updated[is_after] if updated else None
+
+        return self._write("find_one_and_update", update, session)
 
     def bulk_write(
-        self, updates: Sequence[UpdateMany], session: Session | None = None, **_: object
+        self,
+        updates: Sequence[UpdateOne],
+        *,
+        ordered: bool = True,
+        session: ClientSession | None = None,
     ) -> SimpleNamespace:
-        def run(most: float) -> Outcome:
+        def update_all(transaction: Transaction) -> SimpleNamespace:
             done = [
-                self._replica.update(update.filter, update.update["$set"], upsert=update.upsert)
-                for position, update in enumerate(updates)
-                if position < most
+                transaction.update(self._table, each.filter, each.update["$set"])
+                for each in updates
             ]
-            result = SimpleNamespace(
-                matched_count=sum(each.matched for each in done),
-                upserted_count=sum(each.upserted for each in done),
-            )
-            return _or_duplicates(result, [each.duplicate for each in done]), *self._written()
+            return SimpleNamespace(matched_count=sum(each is not None for each in done))
 
-        return self._network.call(f"bulk_write of {len(updates)}", run, session, bulk=True)  # type: ignore[no-any-return]
+        return self._write(f"bulk_write of {len(updates)}", update_all, session)
 
     def insert_many(
-        self, rows: Sequence[Document], session: Session | None = None, **_: object
+        self,
+        documents: Sequence[Document],
+        *,
+        ordered: bool = True,
+        session: ClientSession | None = None,
     ) -> None:
-        def run(most: float) -> Outcome:
-            there = [
-                not self._replica.insert(row)
-                for position, row in enumerate(rows)
-                if position < most
-            ]
-            return _or_duplicates(None, there), *self._written()
+        def insert(transaction: Transaction) -> None:
+            transaction.insert(self._table, documents)
 
-        self._network.call(f"insert_many of {len(rows)}", run, session, bulk=True)
+        self._write(f"insert_many of {len(documents)}", insert, session)
 
-    def delete_many(self, condition: Document) -> None:
-        def run(_: float) -> Outcome:
-            if self._name == "entries":
-                self._replica.delete_generation(condition)
-            return None, *self._written()
+    def delete_many(
+        self, condition: Document, *, session: ClientSession | None = None
+    ) -> SimpleNamespace:
+        def delete(transaction: Transaction) -> SimpleNamespace:
+            return SimpleNamespace(deleted_count=transaction.delete(self._table, condition))
 
-        self._network.call(f"delete_many in {self._name}", run)
+        return self._write("delete_many", delete, session)
 
-    def _written(self) -> tuple[int, int]:
-        """A write without changes also waits until what it found is committed."""
-        return self._replica.top, self._replica.top
+    def _write(
+        self, name: str, run: Callable[[Transaction], Result], session: ClientSession | None
+    ) -> Result:
+        if session is not None and session.in_transaction:
+            return self._statement(name, session, run)
+
+        def apply() -> Reply | float:
+            done = self._network.transactions.run_alone(run)
+            return LOCK_SECONDS if done is None else Reply(done[0], done[1], done[1])
+
+        return self._send(f"{name} {self._name}", apply, session, writes=True)
+
+    def _statement(
+        self, name: str, session: ClientSession, run: Callable[[Transaction], Result]
+    ) -> Result:
+        result: Result = session.statement(f"{name} {self._name}", run)
+        return result
+
+    def _send(
+        self,
+        name: str,
+        apply: Callable[[], Reply | float],
+        session: ClientSession | None,
+        *,
+        writes: bool = False,
+    ) -> Any:
+        try:
+            return self._network.call(Command(name, apply, session, writes=writes))
+        except ConnectionFailure as error:
+            if session is not None:
+                session.failed(error)
+            raise
 
 
 class Cursor:
+    """A cursor whose documents are read when it is iterated."""
+
     def __init__(
-        self, collection: Collection, condition: Document, limit: int, session: Session | None
+        self, collection: Collection, condition: Document, limit: int, session: ClientSession | None
     ) -> None:
         self._collection = collection
         self._condition = condition
         self._limit = limit
         self._session = session
-        self._newest = False
+        self._order: list[tuple[str, int]] = []
 
-    def sort(self, field: str, direction: int) -> Cursor:
-        assert (field, direction) == ("value", -1), "not simulated"
-        self._newest = True
+    def sort(self, field: str | Sequence[tuple[str, int]], direction: int = 1) -> Cursor:
+        self._order = [(field, direction)] if isinstance(field, str) else list(field)
+        return self
+
+    def limit(self, limit: int) -> Cursor:
+        self._limit = limit
         return self
 
     def hint(self, _: object) -> Cursor:
         return self
 
     def __iter__(self) -> Iterator[Document]:
-        found = self._collection.read(self._condition, self._session)
-        if self._newest:
-            found.sort(key=lambda row: -int(row["value"]))
-        return iter(found[: self._limit] if self._limit else found)
-
-
-def _or_duplicates(result: object, duplicates: Sequence[bool]) -> object:
-    if not any(duplicates):
-        return result
-    errors = [
-        {"code": 11000, "index": index} for index, duplicate in enumerate(duplicates) if duplicate
-    ]
-    return BulkWriteError({"writeErrors": errors, "writeConcernErrors": []})
+        rows = self._collection.read(self._condition, self._order, self._limit, self._session)
+        return iter(rows)

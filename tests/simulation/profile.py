@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from simulation.disk import DiskFaults
+from simulation.habits import Habits, Weather
 from simulation.network import Faults
-from simulation.traffic import EDGE, Habits, Weather
+from simulation.traffic import EDGE
 
 
 class Emphasis(IntEnum):
@@ -26,6 +27,18 @@ class Emphasis(IntEnum):
     """Old tokens, and outdated reads."""
     REPEATS = 5
     """Tokens that were just requested at another server."""
+    LIMITS = 6
+    """Requests that can use only the next few values, while writes are rolled back."""
+    SWEEPS = 7
+    """Deleted series whose deletion may be rolled back."""
+    RESTARTS = 8
+    """A series that restarts at 1 again and again."""
+    ROLLBACKS = 9
+    """A current token that is repeated after another one was rolled back."""
+    READS = 10
+    """Several series that are read at the same time."""
+    RACES = 11
+    """Several callers that request a token at the same time, at several servers."""
 
 
 @dataclass(slots=True)
@@ -42,6 +55,10 @@ class Profile:
     """The probability that each of these three follows a command or a commit."""
     crashes: float
     cuts: float
+    outages: tuple[float, ...] = (0.01, 0.3, 3.0)
+    """The possible durations of an election in seconds."""
+    members: int = 3
+    """The members of the replica set. A single one is never outdated."""
     wait_for_sweeps: bool = False
     """Whether the run lasts until the entries of deleted generations are swept."""
 
@@ -72,7 +89,6 @@ class Profile:
                 request_lost=some(0.05),
                 answer_lost=some(0.05),
                 late=some(0.05),
-                half_done=some(0.02),
                 refused=some(0.05),
                 doubtful=some(0.05),
                 full=some(0.02),
@@ -90,6 +106,7 @@ class Profile:
             elections=some(0.04),
             crashes=some(0.03),
             cuts=some(0.01),
+            members=chance.choice((3, 3, 3, 1)),
             wait_for_sweeps=chance.random() < 0.1,
         )
 
@@ -107,7 +124,7 @@ class Profile:
                 pause=0.005,
             ),
             weather=Weather(0.08, 0.1, 0.15, 0.1, 0.1),
-            network=Faults(0.02, 0.03, 0.03, 0.01, 0.02, 0.01, 0.0, 0.3, 0.002),
+            network=Faults(0.02, 0.03, 0.03, 0.02, 0.01, 0.0, 0.3, 0.002),
             disk=DiskFaults(0.005, 0.05, 0.005, 0.002),
             commit_seconds=0.01,
             stalls=0.01,
@@ -124,11 +141,11 @@ class Profile:
             case Emphasis.DOUBT:
                 habits.keys, habits.requests, habits.again = ["CURRENT-0", "any-0"], 100, 0.0
                 profile.weather, profile.servers = Weather(), 3
-                network.answer_lost, network.late = 0.15, 0.1
+                network.answer_lost, network.late, network.doubtful = 0.15, 0.1, 0.1
                 profile.disk.commit = 0.2
             case Emphasis.LIVES:
                 habits.keys, habits.peek = ["mortal-r", "mortal-r", "mortal-k"], 0.0
-                habits.requests = 120
+                habits.requests = 400
                 profile.weather, profile.network = Weather(), Faults()
             case Emphasis.ENDS:
                 habits.keys, habits.births = [EDGE, EDGE, "any-0"], 6
@@ -137,6 +154,39 @@ class Profile:
                 habits.past, habits.again, habits.peek = 150, 0.5, 0.2
                 network.stale = 0.6
             case Emphasis.REPEATS:
-                habits.keys, habits.requests, habits.again = ["CURRENT-0"], 80, 0.6
+                habits.keys, habits.requests, habits.again = ["CURRENT-0"], 160, 0.6
                 profile.weather = Weather()
+            case Emphasis.LIMITS:
+                habits.keys, habits.requests, habits.limit = ["any-0"], 150, 0.8
+                habits.again, habits.peek, habits.births = 0.0, 0.0, 0
+                profile.elections, profile.commit_seconds = 0.05, 0.2
+                profile.crashes = profile.cuts = 0.0
+                profile.weather, profile.network, profile.servers = Weather(), Faults(), 3
+            case Emphasis.SWEEPS:
+                habits.keys, habits.requests, habits.changes = ["mortal-r"], 300, 0.5
+                habits.births, habits.peek, profile.servers = 0, 0.0, 3
+                profile.elections, profile.commit_seconds = 0.1, 0.3
+                profile.crashes, profile.cuts, profile.outages = 0.0, 0.0, (0.01,)
+                profile.weather, profile.network = Weather(), Faults()
+            case Emphasis.RESTARTS:
+                habits.keys, habits.requests = ["mortal-r"], 800
+                habits.births, habits.peek, profile.servers = 0, 0.0, 2
+                profile.elections = profile.crashes = profile.cuts = 0.0
+                profile.weather, profile.network, profile.callers = Weather(), Faults(), 2
+            case Emphasis.ROLLBACKS:
+                habits.keys, habits.requests = ["CURRENT-0"], 600
+                habits.again, habits.recent, habits.peek, habits.births = 0.7, 1.0, 0.0, 0
+                profile.elections, profile.commit_seconds = 0.1, 0.3
+                profile.crashes = profile.cuts = profile.stalls = 0.0
+                profile.weather, profile.network = Weather(give_up=0.9), Faults()
+                profile.servers, profile.callers, profile.outages = 2, 3, (0.01,)
+            case Emphasis.READS:
+                habits.keys, habits.requests = ["any-0", "CURRENT-0", "CURRENT-1"], 400
+                habits.again, habits.peek, habits.births = 0.0, 0.6, 0
+                profile.weather, profile.network = Weather(), Faults(stale=0.8, slow=0.005)
+                profile.servers, profile.crashes = 2, 0.0
+            case Emphasis.RACES:
+                habits.keys, habits.requests = ["any-0", "CURRENT-0"], 100
+                habits.again, habits.peek, habits.pause = 0.6, 0.0, 0.001
+                profile.weather, profile.servers = Weather(), 3
         return profile

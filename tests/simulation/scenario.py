@@ -8,23 +8,24 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from monotron.store.mongo.heads import MAX_REMEMBERED
-
 from faults.checker import violations
 from monotron.model.allocation import AllocationRequest
 from monotron.model.series import ANYONE, Allocation, Entry, Reuse, SeriesKey
 from monotron.store.interface import Store
 from monotron.store.mongo import MongoStore
 from monotron.store.mongo.client import Driver
+from monotron.store.mongo.remembered import MAX_REMEMBERED
 from monotron.store.sqlite.store import SqliteStore
-from simulation import truth
+from simulation import replica_truth, truth
 from simulation.disk import Disk, DiskFaults
-from simulation.driver import Database, UpdateMany
+from simulation.driver import Client, Database, UpdateOne
+from simulation.liveness import Abandonment
 from simulation.network import Faults, Network
 from simulation.profile import Profile
 from simulation.replica import Replica
 from simulation.runtime import simulated_runtime, store_logs
-from simulation.servers import ACCOUNT, Server
+from simulation.server_transactions import ServerTransactions
+from simulation.servers import ACCOUNT, Process, Server
 from simulation.traffic import BELOW_THE_EDGE, EDGE, Traffic
 from simulation.world import World
 
@@ -78,8 +79,13 @@ class Simulation:
         self._stores = stores or Stores()
         self._disk = Disk(self._world, DiskFaults(), used=kind == SQLITE)
         self._replica = Replica(
-            self._world, commit_seconds=self._profile.commit_seconds, stalls=self._profile.stalls
+            self._world,
+            commit_seconds=self._profile.commit_seconds,
+            stalls=self._profile.stalls,
+            members=self._profile.members,
         )
+        self._transactions = ServerTransactions(self._replica)
+        self._clients: list[tuple[Process, Client]] = []
         self._networks: list[Network] = []
         self._servers: list[Server] = []
         self._traffic: Traffic
@@ -109,7 +115,9 @@ class Simulation:
         world, profile = self._world, self._profile
         self._disk.committing = partial(self._go_wrong, 0)
         for number in range(profile.servers if self._kind == MONGO else 1):
-            network = Network(world, self._replica, partial(self._go_wrong, number))
+            network = Network(
+                world, self._replica, self._transactions, partial(self._go_wrong, number)
+            )
             network.acknowledge_at_once = self._stores.acknowledge_at_once
             self._networks.append(network)
             opened = partial(self._open, network, number)
@@ -136,11 +144,12 @@ class Simulation:
         runtime = replace(self._runtime, clock=clock)
         if self._kind == MONGO:
             database: Any = Database(network)
-            update_many: Any = UpdateMany
+            update_one: Any = UpdateOne
+            self._clients.append((self._world.starting, database.client))
             return self._stores.mongo(
                 database,
                 runtime=runtime,
-                driver=Driver(network.timeout, update_many),
+                driver=Driver(network.timeout, update_one),
                 max_remembered=self._world.chance.choice((MAX_REMEMBERED, 10)),
             )
         faults, self._disk.faults = self._disk.faults, DiskFaults()
@@ -171,9 +180,9 @@ class Simulation:
             self._servers[number].crash()
 
     def _elect(self) -> None:
-        if not self._calm:
+        if not self._calm and self._replica.has_primary:
             self._report.happened["elections"] += 1
-            self._replica.elect(self._world.chance.choice((0.01, 0.3, 3.0)))
+            self._replica.elect(self._world.chance.choice(self._profile.outages))
 
     def _cut(self, number: int) -> None:
         if not self._calm:
@@ -185,10 +194,27 @@ class Simulation:
         """End all faults, and wait until late messages have arrived."""
         self._calm = True
         self._disk.faults = DiskFaults()
+        self._replica.calm()
+        self._heal()
+        self._world.sleep(15.0)
+        if self._kind == MONGO:
+            self._abandon()
+        self._heal()
+        self._world.sleep(90.0 if self._profile.wait_for_sweeps else 30.0)
+
+    def _heal(self) -> None:
         for network in self._networks:
             network.suffer(Faults())
             network.cut_until = 0.0
-        self._world.sleep(90.0 if self._profile.wait_for_sweeps else 45.0)
+
+    def _abandon(self) -> None:
+        """Let a server disappear in a transaction. The others must not wait for it."""
+        abandonment = Abandonment(self._world, self._servers, self._networks)
+        key = self._world.chance.choice([key for key in self._profile.habits.keys if key != EDGE])
+        history = self._traffic.record(key)
+        abandonment.begin(key, history)
+        self._report.by_truth += abandonment.wait_for_progress(key, history)
+        self._report.happened["abandoned transactions"] += abandonment.happened
 
     # The final check
 
@@ -199,6 +225,8 @@ class Simulation:
         report.by_truth += known.wrong
         for history in (traffic.history, traffic.mortal):
             report.by_truth += known.check_responses(history, BASE)
+        report.by_truth += known.check_refusals(traffic.refusals)
+        report.by_truth += self._unused_sessions()
         store = self._world.chance.choice(self._servers).store
         report.by_truth += _wrong_results(
             store, {key: generations[-1] for key, generations in known.generations.items()}
@@ -210,7 +238,15 @@ class Simulation:
     def _truth(self) -> truth.Truth:
         if self._kind == SQLITE:
             return truth.of_disk(self._disk, self._traffic.restarted)
-        return truth.of_replica(self._world, self._replica, self._traffic.restarted)
+        return replica_truth.of_replica(self._replica, self._traffic.restarted)
+
+    def _unused_sessions(self) -> Iterator[str]:
+        """Yield servers that use more sessions for transactions than they make calls at a time."""
+        for process, client in self._clients:
+            most = 2 + process.max_calls  # a batch, and a call of the scenario
+            if len(client.with_transactions) > most:
+                used = len(client.with_transactions)
+                yield f"{process} used {used} sessions for at most {most} transactions at a time"
 
 
 def _assigned(known: truth.Truth) -> dict[str, tuple[int, dict[int, str | None]]]:
@@ -226,7 +262,7 @@ def _wrong_results(store: Store, generations: dict[str, truth.Generation]) -> It
     peeked = store.peek([_series(key) for key in generations])
     for (key, generation), entry in zip(generations.items(), peeked, strict=True):
         current = (
-            Entry(ACCOUNT, key, generation.assigned[generation.value], generation.value)
+            Entry(ACCOUNT, key, generation.assigned.get(generation.value), generation.value)
             if generation.exists
             else None
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from monotron.model.allocation import AllocationRequest
-from monotron.model.series import ANYONE, Reuse, SeriesKey
+from monotron.model.series import ANYONE, INT64_MAX, Reuse, SeriesKey
 from monotron.runtime import Runtime
 from monotron.services.batcher import Batcher
 from monotron.store.interface import Store
@@ -27,6 +28,9 @@ class Process:
     ) -> None:
         self._name = name
         self.alive = True
+        self._calls = 0
+        self.max_calls = 0
+        """The largest number of calls at a time, besides those of batches."""
         world.starting = self
         self.store = open_store()
         max_batch_size = self.store.max_batch_size
@@ -46,6 +50,16 @@ class Process:
 
     def __str__(self) -> str:
         return self._name
+
+    @contextmanager
+    def call(self) -> Iterator[None]:
+        """Count a call that is not batched."""
+        self._calls += 1
+        self.max_calls = max(self.max_calls, self._calls)
+        try:
+            yield
+        finally:
+            self._calls -= 1
 
 
 class Server:
@@ -91,13 +105,13 @@ class Server:
         self._crashed()
         self._world.at(self._world.chance.expovariate(10), self.start)
 
-    def put(self, key: str, token: str, reuse: str, reply: Reply) -> bool:
+    def put(self, key: str, token: str, reuse: str, reply: Reply, up_to: int = INT64_MAX) -> bool:
         """Send a request. Return false if no process is running."""
         process = self.process
         if process is None:
             return False
         series = SeriesKey(ACCOUNT, key)
-        request = AllocationRequest(series, token, Reuse(reuse), ANYONE)
+        request = AllocationRequest(series, token, Reuse(reuse), ANYONE, up_to)
         self._ask(process, partial(process.allocations.add, request), reply)
         return True
 
@@ -118,7 +132,8 @@ class Server:
 
         def run() -> None:
             try:
-                future.set_result(call(process.store))
+                with process.call():
+                    future.set_result(call(process.store))
             except Exception as error:
                 future.set_exception(error)
 

@@ -8,8 +8,6 @@ and raised sometimes, so its history is not that of one counter.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,41 +16,14 @@ from monotron.errors import InternalError, MonotronError, SeriesExhausted, Value
 from monotron.model.allocation import AllocationRequest
 from monotron.model.series import ANYONE, INT64_MAX, Allocation, Reuse, SeriesKey
 from monotron.store.interface import Store
+from simulation.habits import Habits, Weather
 from simulation.servers import ACCOUNT, Server
 from simulation.threads import Event
+from simulation.truth import Refusal
 from simulation.world import World
 
 EDGE = "edge-0"
 BELOW_THE_EDGE = INT64_MAX - 4
-
-
-@dataclass(slots=True)
-class Weather:
-    """The probability of each fault between callers and servers."""
-
-    request_lost: float = 0.0
-    answer_lost: float = 0.0
-    duplicate: float = 0.0
-    """A copy arrives up to 20 seconds later, at any server."""
-    impatience: float = 0.0
-    """A caller retries while its first request is still running."""
-    give_up: float = 0.0
-
-
-@dataclass(slots=True)
-class Habits:
-    """What callers request."""
-
-    keys: Sequence[str]
-    requests: int
-    births: int
-    """How many new series there are, each with several concurrent callers."""
-    past: int = 0
-    """How many values the first series has already assigned."""
-    again: float = 0.25
-    """The probability of a token that was requested before."""
-    peek: float = 0.1
-    pause: float = 0.02
 
 
 class Traffic:
@@ -68,6 +39,9 @@ class Traffic:
         self.history = History(lambda: world.now)
         self.mortal = History(lambda: world.now)
         self.wrong: list[str] = []
+        self.refusals: list[Refusal] = []
+        self.highest: dict[str, int] = {EDGE: BELOW_THE_EDGE}
+        """The highest value of each series that a caller knows."""
         self.tokens: dict[str, list[str]] = {}
         self.restarted: set[str] = set()
         self.left = habits.requests
@@ -100,6 +74,15 @@ class Traffic:
     def record(self, key: str) -> History:
         return self.mortal if key.startswith("mortal") else self.history
 
+    def advance(self, series: SeriesKey, by: int, store: Store) -> None:
+        """Advance a series by a few values, unless other callers are faster."""
+        value = store.high_water_marks([series])[0] + by
+        called = self.world.now
+        try:
+            store.advance_to(series, value, ANYONE)
+        except ValueWouldFall:
+            self.refusals.append(Refusal(series.key, value + 1, called, self.world.now))
+
     def ended(self) -> None:
         self._callers -= 1
         if not self._callers:
@@ -131,6 +114,7 @@ class Caller:
         self._count = 0
         self._attempt = 0
         self._key = self._token = ""
+        self._up_to = INT64_MAX
 
     def next(self) -> None:
         traffic, chance = self._traffic, self._chance
@@ -145,19 +129,22 @@ class Caller:
         if chance.random() < traffic.habits.peek:
             self._peek(key)
             return
-        if key.startswith("mortal") and chance.random() < 0.3:
+        if key.startswith("mortal") and chance.random() < traffic.habits.changes:
             self._end_or_raise(key)
             return
         used = traffic.tokens.setdefault(key, [])
         if key.startswith("mortal"):
             self._token = f"m{chance.randrange(2 if key == 'mortal-r' else 4)}"
         elif used and chance.random() < traffic.habits.again:
-            recent = used[-4:] if chance.random() < 0.4 else used
+            recent = used[-4:] if chance.random() < traffic.habits.recent else used
             self._token = chance.choice(recent)
         else:
             self._count += 1
             self._token = f"{self._name}.{self._count}"
         used.append(self._token)
+        self._up_to = INT64_MAX
+        if chance.random() < traffic.habits.limit:
+            self._up_to = min(INT64_MAX, traffic.highest.get(key, 0) + chance.randint(1, 2))
         self._ask()
 
     def _ask(self) -> None:
@@ -185,10 +172,10 @@ class Caller:
     def _send(self, put: Put, reply: Any) -> None:
         chance = self._chance
         server = chance.choice(self._traffic.servers)
-        self._world.at(chance.expovariate(300), self._arrive, server, put, reply)
+        self._world.at(chance.expovariate(300), self._arrive, server, put, reply, self._up_to)
 
-    def _arrive(self, server: Server, put: Put, reply: Any) -> None:
-        if not server.put(put.key, put.token, put.reuse, reply):
+    def _arrive(self, server: Server, put: Put, reply: Any, up_to: int) -> None:
+        if not server.put(put.key, put.token, put.reuse, reply, up_to):
             self._traffic.record(put.key).refused(put)
 
     def _answer(self, attempt: int, put: Put, result: Any, error: BaseException | None) -> None:
@@ -204,13 +191,19 @@ class Caller:
         record = traffic.record(put.key)
         self._world.note(f"{self._name} requested {put.key} {put.token}: {result or error!r}")
         if error is None:
-            record.answered(put, self._value(put.key, result.entry.value), result.reused)
+            value = result.entry.value
+            if value > self._up_to and not result.reused:
+                traffic.wrong.append(f"{put.key} assigned {value}, and {self._up_to} was the limit")
+            traffic.highest[put.key] = max(value, traffic.highest.get(put.key, 0))
+            record.answered(put, self._value(put.key, value), result.reused)
             self._rest(self.next)
             return
         if isinstance(error, InternalError) or not isinstance(error, MonotronError):
             traffic.wrong.append(f"{put.key} {put.token}: {error!r}")
         elif error.applied == "no":
             record.refused(put)
+        if isinstance(error, SeriesExhausted):
+            traffic.refusals.append(Refusal(put.key, self._up_to, put.called, self._world.now))
         if isinstance(error, SeriesExhausted | InternalError):
             self._rest(self.next)
         else:
@@ -270,7 +263,7 @@ class Caller:
                 self._traffic.restarted.add(key)
             call: Any = partial(_delete, series, restart)
         else:
-            call = partial(_raise, series, chance.randint(1, 3))
+            call = partial(self._traffic.advance, series, chance.randint(1, 3))
 
         def done(_: object, error: BaseException | None) -> None:
             if isinstance(error, InternalError):
@@ -290,8 +283,3 @@ def reuse_of(key: str) -> str:
 
 def _delete(series: SeriesKey, restart: bool, store: Any) -> None:
     store.delete(series, restart=restart)
-
-
-def _raise(series: SeriesKey, by: int, store: Any) -> None:
-    with suppress(ValueWouldFall):
-        store.advance_to(series, store.high_water_marks([series])[0] + by, ANYONE)

@@ -2,8 +2,7 @@
 
 They are compared with the guarantees of a store: a batch assigns the values above the last one, and
 with `reuse=any` to tokens without a value in this generation. A new generation keeps the high-water
-mark unless a restart was requested. The batch of a head is in the ledger before the head is
-replaced. The rows are also compared with the responses to callers.
+mark unless a restart was requested. The rows are also compared with the responses to callers.
 """
 
 from __future__ import annotations
@@ -11,13 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NamedTuple
 
 from faults.history import History
 from monotron.model.series import INT64_MAX
 from simulation.disk import Disk
-from simulation.replica import Document, DocumentVersions, Replica
-from simulation.world import World
 
 
 @dataclass(slots=True)
@@ -37,6 +34,16 @@ class Generation:
         return {token: value for value, token in self.assigned.items() if token is not None}
 
 
+class Refusal(NamedTuple):
+    """A response that refused a request because the high-water mark is too high."""
+
+    key: str
+    at_least: int
+    """The high-water mark that justifies it."""
+    called: float
+    returned: float
+
+
 class Truth:
     """The generations of all series."""
 
@@ -45,6 +52,8 @@ class Truth:
         self._restarted = restarted
         self._ids: dict[str, object] = {}
         self.generations: dict[str, list[Generation]] = {}
+        self._values: dict[str, list[tuple[float, int]]] = {}
+        """When each series got each high-water mark."""
         self.wrong: list[str] = []
 
     def step(
@@ -59,6 +68,7 @@ class Truth:
     ) -> None:
         """Record a commit that assigned *fresh*, after which the series was at *value*."""
         generations = self.generations.setdefault(key, [])
+        self._values.setdefault(key, []).append((at, value))
         if self._ids.get(key) != generation_id:
             high_water_mark = (
                 value - len(fresh) if not generations and None not in dict(fresh).values() else 0
@@ -94,6 +104,8 @@ class Truth:
                 self.wrong.append(f"{key} assigned {number} again, to {token!r}")
             if token in known and not key.isupper():
                 self.wrong.append(f"{key} assigned another value to {token!r}: {number}")
+            if token is not None and token == generation.assigned.get(generation.value):
+                self.wrong.append(f"{key} assigned {number} to its current token {token!r}")
             known.add(token)
             generation.assigned[number], generation.at[number] = token, at
             generation.value = number
@@ -141,77 +153,18 @@ class Truth:
             ):
                 yield f"{peek.key} returned {peek.token!r} at {value}, which it never assigned"
 
+    def check_refusals(self, refusals: list[Refusal]) -> Iterator[str]:
+        """Yield refusals whose reason was not true at any moment between request and response."""
+        for key, at_least, called, returned in refusals:
+            values = self._values.get(key, [])
+            before = [value for at, value in values if at <= called][-1:]
+            during = [value for at, value in values if called < at <= returned]
+            if all(value < at_least for value in before + during):
+                yield f"{key} was refused at {returned:.6f} because of {at_least}, before it had it"
+
 
 def of_disk(disk: Disk, restarted: set[str]) -> Truth:
     truth = Truth(restarted)
     for row in disk.log:
         truth.step(row.key, row.generation, row.value, row.fresh, row.at, exists=row.is_active)
     return truth
-
-
-def of_replica(world: World, replica: Replica, restarted: set[str]) -> Truth:
-    """Return the truth of the writes to heads that can no longer be rolled back."""
-    truth = Truth(restarted)
-    for (account, key), versions in sorted(replica.heads.items()):
-        before: Document | None = None
-        for index, head in versions:
-            assert head is not None
-            if before is not None and head["stamp"] == before["stamp"]:
-                continue  # only a mark was added
-            if before is not None:
-                truth.wrong += _unsealed(replica, (account, key), before, head, index)
-            _step(truth, key, before, head, replica.applied_at[index])
-            before = head
-        if before is not None:
-            truth.wrong += _ledger_against_head(replica, (account, key), before, truth)
-    return truth
-
-
-def _step(truth: Truth, key: str, before: Document | None, head: Document, at: float) -> None:
-    value, batch = _integer(head["value"]), head["batch"]
-    same = before is not None and before["generation"] == head["generation"]
-    if batch == [None]:
-        fresh: list[tuple[int, str | None]] = [(value, None)]
-    else:
-        first = value - len(batch) + 1
-        above = int(before["value"]) if same and before is not None else first - 1
-        fresh = [(number, token) for number, token in enumerate(batch, first) if number > above]
-        assigned = truth.generations[key][-1].assigned if same else {}
-        for number, token in enumerate(batch, first):
-            if number <= above and assigned.get(number, ...) != token:
-                truth.wrong.append(f"{key} carries {token!r} at {number} in its batch")
-    truth.step(key, head["generation"], value, fresh, at, exists=bool(batch))
-
-
-def _integer(value: Any) -> Any:
-    return int(value) if isinstance(value, int) else value
-
-
-def _unsealed(
-    replica: Replica, name: tuple[int, str], before: Document, head: Document, index: int
-) -> Iterator[str]:
-    """Yield tokens of the replaced batch that are neither in the ledger nor in the new batch."""
-    carried = range(head["value"] - len(head["batch"]) + 1, head["value"] + 1)
-    same = before["generation"] == head["generation"]
-    rows = replica.rows.get((*name, before["generation"]), {})
-    first = before["value"] - len(before["batch"]) + 1
-    for value, token in enumerate(before["batch"], first):
-        if same and value in carried and head["batch"] != [None]:
-            continue
-        if not _was_in_ledger(rows.get(int(value), []), index, token):
-            yield f"{name[1]} replaced {token!r} at {value} before it was in the ledger"
-
-
-def _was_in_ledger(versions: DocumentVersions, index: int, token: str | None) -> bool:
-    return any(at < index and row is not None and row["token"] == token for at, row in versions)
-
-
-def _ledger_against_head(
-    replica: Replica, name: tuple[int, str], head: Document, truth: Truth
-) -> Iterator[str]:
-    """Yield rows of the last generation that contradict its heads."""
-    assigned = truth.generations[name[1]][-1].assigned
-    for value, versions in replica.rows.get((*name, head["generation"]), {}).items():
-        for _, row in versions:
-            if row is not None and assigned.get(value, ...) != row["token"]:
-                yield f"the ledger of {name[1]} has {row['token']!r} at {value}"

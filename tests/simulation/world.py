@@ -76,7 +76,7 @@ class World:
         self.now = 0.0
         self.verbose = verbose
         self.current: Task | None = None
-        self.starting: object = None
+        self.starting: Any = None
         """The group of the threads that the code under test starts."""
         self.tasks: dict[Task, None] = {}
         self.errors: list[str] = []
@@ -103,7 +103,12 @@ class World:
         while self.tasks:
             self._heap.clear()
             self.events = 0
-            self.kill(*{id(task.group): task.group for task in self.tasks}.values())
+            for each in list(self.tasks):
+                each.killed = True
+                if each.worker is None:  # its start was one of the events
+                    del self.tasks[each]
+                else:
+                    self.at(0.0, self.wake, each, each.ticket)
             self.at(1.0, self._resume, main)
             self._run_until(main)
 

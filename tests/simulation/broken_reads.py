@@ -1,0 +1,171 @@
+"""Deliberately broken MongoDB stores: what they answer was not read as it must be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from monotron.errors import MonotronError
+from monotron.model.allocation import AllocationRequest
+from monotron.model.series import Allocation, Reuse, SeriesKey
+from monotron.store.mongo import MongoStore
+from monotron.store.mongo.deadline import Deadline
+from monotron.store.mongo.reads import Reads, any_of, collection
+from monotron.store.mongo.remembered import RememberedHeads
+from monotron.store.mongo.series import Change, Head, SeriesDocuments
+from monotron.store.mongo.transactions import Attempt
+
+
+class CurrentTokenOnly(MongoStore):
+    """Only the current token is known, also if any earlier token may be reused."""
+
+    def allocate(self, requests: Sequence[AllocationRequest]) -> Any:
+        return super().allocate([each._replace(reuse=Reuse.CURRENT) for each in requests])
+
+
+class WindowDocuments(SeriesDocuments):
+    def last_values(self, heads: Mapping[SeriesKey, Head], *args: Any) -> Any:
+        return {
+            series: {
+                token: value for token, value in known.items() if value > heads[series].value - 64
+            }
+            for series, known in super().last_values(heads, *args).items()
+        }
+
+
+class WindowOfTokens(MongoStore):
+    """Only the tokens of the last 64 values are known."""
+
+    documents_type = WindowDocuments
+
+
+class MajorityReads(Reads):
+    level = "majority"
+
+    def current(self, name: str, keys: Sequence[Any], deadline: Deadline) -> Any:
+        documents = collection(self._database, name, self.level)
+        return self.after(
+            None, lambda session: list(documents.find(any_of(keys), session=session)), deadline
+        )
+
+
+class StaleReads(MongoStore):
+    """Reads are committed, and may be outdated."""
+
+    reads_type = MajorityReads
+
+
+class LocalReadConcern(MajorityReads):
+    level = "local"
+
+
+class LocalReads(MongoStore):
+    """Reads need not be committed."""
+
+    reads_type = LocalReadConcern
+
+
+class ReadsOfAnyTime(Reads):
+    def after(self, time: Any, *args: Any) -> Any:
+        return super().after(None, *args)
+
+
+class OthersNotAfterFirst(MongoStore):
+    """Majority reads that follow a linearizable one may be older."""
+
+    reads_type = ReadsOfAnyTime
+
+
+class AlwaysRemembered(RememberedHeads):
+    """Remembers heads also while other servers write the same series."""
+
+    def were_outdated(self) -> None:
+        pass
+
+
+class RepeatsFromMemory(MongoStore):
+    """A repeated request is answered from the heads that the server remembers."""
+
+    remembered_type = AlwaysRemembered
+
+    def _current(self, keys: Any, deadline: Deadline) -> Any:
+        series = list(dict.fromkeys(keys))
+        remembered = self._remembered.get(series)
+        for key, head in remembered.items():
+            self._remembered.put([Change(key, head, head)])
+        if len(remembered) == len(series):
+            return remembered, None
+        return super()._current(series, deadline)
+
+
+class AnsweredEarly(Exception):
+    """The results of a transaction that is then aborted."""
+
+
+class AnswersFromAborted(MongoStore):
+    """Results of this type are answered from a transaction that is not committed."""
+
+    early: type
+
+    def _write_once(self, batch: Any, attempt: Attempt) -> Any:
+        done = super()._write_once(batch, attempt)
+        if done is None:
+            heads = self._documents.heads(list(batch.requests), attempt.session)
+            known = self._documents.last_values(heads, batch.all_requests(), attempt.session)
+            results, _ = batch.decide(heads, known)
+            if all(isinstance(result, self.early) for result in results):
+                raise AnsweredEarly(results)
+        return done
+
+    def _write(self, batch: Any, deadline: Deadline) -> Any:
+        try:
+            return super()._write(batch, deadline)
+        except AnsweredEarly as answer:
+            return answer.args[0]
+
+
+class RefusalsFromAborted(AnswersFromAborted):
+    """A refusal is answered from a transaction that is not committed."""
+
+    early = MonotronError
+
+
+class RepeatsFromAborted(AnswersFromAborted):
+    """A repeated request is answered from a transaction that is not committed."""
+
+    early = Allocation
+
+
+class UnorderedDocuments(SeriesDocuments):
+    def last_values(self, heads: Any, requests: Any, session: Any) -> Any:
+        return super().last_values(heads, requests, None)
+
+
+class LookupNotAfterHead(MongoStore):
+    """The lookup of tokens may be older than the head."""
+
+    documents_type = UnorderedDocuments
+
+
+class MemoizedDocuments(SeriesDocuments):
+    known: Any = None
+
+    def last_values(self, *args: Any) -> Any:
+        if self.known is None:
+            self.known = super().last_values(*args)
+        return self.known
+
+
+class PreviousReads(MongoStore):
+    """A repeated transaction uses the entries that its first attempt has read."""
+
+    documents_type = MemoizedDocuments
+
+    def _write_once(self, batch: Any, attempt: Attempt) -> Any:
+        if attempt.number == 1:
+            self._documents.known = None  # type: ignore[attr-defined]
+        return super()._write_once(batch, attempt)
+
+    def _repeat(self, *args: Any) -> Any:
+        self._documents.known = None  # type: ignore[attr-defined]
+        return super()._repeat(*args)

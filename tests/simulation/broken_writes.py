@@ -1,0 +1,156 @@
+"""Deliberately broken MongoDB stores: heads, entries and generations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bson import Int64
+
+from monotron.model.series import SeriesKey
+from monotron.store.mongo import MongoStore
+from monotron.store.mongo.deadline import Deadline
+from monotron.store.mongo.reads import collection
+from monotron.store.mongo.series import Change, Head, SeriesDocuments, heads_of, where
+from monotron.store.mongo.sweep import Sweep
+from monotron.store.mongo.transactions import Attempt
+from simulation.broken_commits import CommitErrorIsUnknown
+from simulation.broken_reads import AlwaysRemembered
+from simulation.broken_sqlite import allocate_without_bound
+
+
+class LocalSweep(Sweep):
+    def later(self, series: SeriesKey) -> None:
+        self._queue.put((self._now() + 0.01, series))
+
+    def generation(self, series: SeriesKey, deadline: Deadline) -> int:
+        local = collection(self._reads._database, "series", "local")
+        row = deadline.persist(lambda: local.find_one(where(series)))
+        return heads_of([series], [row] if row else [])[series].generation
+
+
+class SweepByLocalGeneration(MongoStore):
+    """The generation up to which entries are removed need not be committed."""
+
+    sweep_type = LocalSweep
+
+
+class FilteredDocuments(SeriesDocuments):
+    omitted: tuple[str, ...] = ()
+
+    def _filter(self, change: Change) -> Any:
+        condition = super()._filter(change)
+        return {name: value for name, value in condition.items() if name not in self.omitted}
+
+
+class WithoutToken(FilteredDocuments):
+    omitted = ("token",)
+
+
+class MemoryBeforeCommit(MongoStore):
+    """A head is remembered before its commit: harmless, because the filter contains the token."""
+
+    transactions_type = CommitErrorIsUnknown
+    remembered_type = AlwaysRemembered
+
+    def _write_once(self, batch: Any, attempt: Attempt) -> Any:
+        done = super()._write_once(batch, attempt)
+        if done is not None:
+            self._remembered.put(done[1])
+        return done
+
+
+class TokenNotCompared(MemoryBeforeCommit):
+    """The filter of a remembered head does not contain the token."""
+
+    documents_type = WithoutToken
+
+
+class WithoutGeneration(FilteredDocuments):
+    omitted = ("generation",)
+
+
+class GenerationNotCompared(MongoStore):
+    """The filter does not contain the generation."""
+
+    documents_type = WithoutGeneration
+    remembered_type = AlwaysRemembered
+
+
+class WithoutHead(FilteredDocuments):
+    omitted = ("generation", "value", "token")
+
+
+class HeadNotCompared(MongoStore):
+    """The filter contains the name of the series only."""
+
+    documents_type = WithoutHead
+    remembered_type = AlwaysRemembered
+
+
+class EntriesLater(SeriesDocuments):
+    def write(self, changes: Sequence[Change], now: int, session: Any) -> None:
+        super().write([change._replace(entries=()) for change in changes], now, session)
+        rows = [
+            {
+                **where(change.series),
+                "generation": Int64(change.new.generation),
+                "value": Int64(entry.value),
+                "token": entry.token,
+                "created_at": Int64(now),
+                "assigned_by": entry.assigned_by,
+            }
+            for change in changes
+            for entry in change.entries
+        ]
+        if rows:
+            self._entries.insert_many(rows)
+
+
+class EntriesOutside(MongoStore):
+    """Entries are inserted without the session of the transaction."""
+
+    documents_type = EntriesLater
+
+
+class UnmatchedDocuments(SeriesDocuments):
+    def _replace(self, changes: Sequence[Change], session: Any) -> None:
+        if len(changes) < 2:
+            super()._replace(changes, session)
+            return
+        commands = [
+            self._driver.update_one(
+                self._filter(change),
+                {"$set": {"value": Int64(change.new.value), "token": change.new.token}},
+            )
+            for change in changes
+        ]
+        self._series.bulk_write(commands, ordered=False, session=session)
+
+
+class MatchesNotCounted(MongoStore):
+    """A bulk command counts as successful if it matched only some of the heads."""
+
+    documents_type = UnmatchedDocuments
+    remembered_type = AlwaysRemembered
+
+
+class FloatingSum(MongoStore):
+    """The value becomes a floating-point number."""
+
+    rule = staticmethod(allocate_without_bound)
+
+
+class GenerationKept(MongoStore):
+    """A deleted series keeps its generation."""
+
+    def delete(self, series: SeriesKey, *, restart: bool) -> None:
+        def delete(attempt: Attempt) -> Head:
+            head = self._documents.heads([series], attempt.session)[series]
+            if head.generation:
+                deleted = Head(head.generation, 0 if restart else head.value)
+                change = Change(series, head, deleted)
+                self._documents.write([change], self._runtime.now_ms(), attempt.session)
+            return head
+
+        self._transactions.run(delete, self._deadlines.start())

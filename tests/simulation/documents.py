@@ -1,0 +1,135 @@
+"""The collections of a simulated MongoDB: versions of documents, unique indexes and filters.
+
+All versions of a document are kept, so that a read can be answered as of any earlier write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import ge, gt, le, lt, ne
+from typing import Any
+
+Document = dict[str, Any]
+SeriesName = tuple[int, str]
+"""The account and the key, which every filter contains: on a cluster they are the shard key."""
+
+COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "$gt": gt,
+    "$gte": ge,
+    "$lt": lt,
+    "$lte": le,
+    "$ne": ne,
+    "$in": lambda actual, values: actual in values,
+    "$exists": lambda actual, exists: (actual is not None) == exists,
+}
+ORDERED = {"$gt", "$gte", "$lt", "$lte"}
+
+
+class Versions:
+    """A document and its history."""
+
+    __slots__ = ("history", "writer")
+
+    def __init__(self) -> None:
+        self.history: list[tuple[int, Document | None]] = []
+        """The index of each write, and its document. None: deleted."""
+        self.writer: object = None
+        """The open transaction that wrote the document."""
+
+    @property
+    def last_index(self) -> int:
+        """The index of the last write, or -1."""
+        return self.history[-1][0] if self.history else -1
+
+    def at(self, view: int) -> Document | None:
+        """Return the document as of the write *view*."""
+        for index, document in reversed(self.history):
+            if index <= view:
+                return document
+        return None
+
+    @property
+    def latest(self) -> Document | None:
+        return self.history[-1][1] if self.history else None
+
+
+class Table:
+    """A collection. Its documents are identified by a unique index."""
+
+    def __init__(self, *fields: str) -> None:
+        """*fields*: the fields of the unique index after account and key."""
+        self._fields = fields
+        self.documents: dict[SeriesName, dict[tuple[Any, ...], Versions]] = {}
+        self._by_token: dict[tuple[Any, ...], dict[Versions, None]] = {}
+
+    def identity(self, document: Mapping[str, Any]) -> Versions:
+        """Return the versions of all documents with this document's unique key."""
+        documents = self.documents.setdefault(_name(document), {})
+        key = tuple([document[field] for field in self._fields])
+        versions = documents.get(key)
+        if versions is None:
+            versions = documents[key] = Versions()
+        return versions
+
+    def index(self, document: Mapping[str, Any], versions: Versions) -> None:
+        """Add a document to the index of tokens. Its versions are never removed from it."""
+        if self._fields:
+            key = (*_name(document), document["generation"], document["token"])
+            self._by_token.setdefault(key, {})[versions] = None
+
+    def candidates(self, condition: Mapping[str, Any]) -> Iterator[Versions]:
+        """Yield all documents that may match the filter."""
+        for each in condition.get("$or", (condition,)):
+            if self._fields and "token" in each and not isinstance(each["generation"], dict):
+                yield from self._of_tokens(each)
+            elif isinstance(each["key"], dict):  # a page of series
+                for (account, _), documents in self.documents.items():
+                    if account == each["account"]:
+                        yield from documents.values()
+            else:
+                yield from self.documents.get(_name(each), {}).values()
+
+    def _of_tokens(self, condition: Mapping[str, Any]) -> Iterator[Versions]:
+        token = condition["token"]
+        for each in token["$in"] if isinstance(token, dict) else (token,):
+            key = (*_name(condition), condition["generation"], each)
+            yield from self._by_token.get(key, ())
+
+
+def matches(document: Mapping[str, Any], condition: Mapping[str, Any]) -> bool:
+    """Return whether the filter matches. Operators that are not simulated raise `KeyError`."""
+    for name, wanted in condition.items():
+        if name == "$or":
+            if not any(matches(document, each) for each in wanted):
+                return False
+        elif isinstance(wanted, dict):
+            actual = _field(document, name)
+            for operator, value in wanted.items():
+                if actual is None and operator in ORDERED:
+                    return False
+                if not COMPARISONS[operator](actual, value):
+                    return False
+        elif _field(document, name) != wanted:
+            return False
+    return True
+
+
+def _field(document: Mapping[str, Any], name: str) -> Any:
+    value: Any = document
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def in_order(
+    documents: Iterable[Document], order: Sequence[tuple[str, int]], limit: int
+) -> list[Document]:
+    """Return the documents sorted by fields, at most *limit* of them (0: all)."""
+    result = list(documents)
+    for field, direction in reversed(order):
+        result.sort(key=lambda document: document[field], reverse=direction < 0)
+    return result[:limit] if limit else result
+
+
+def _name(document: Mapping[str, Any]) -> SeriesName:
+    return document["account"], document["key"]

@@ -1,0 +1,41 @@
+"""What the callers of a simulated world request, and which faults their requests have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Weather:
+    """The probability of each fault between callers and servers."""
+
+    request_lost: float = 0.0
+    answer_lost: float = 0.0
+    duplicate: float = 0.0
+    """A copy arrives up to 20 seconds later, at any server."""
+    impatience: float = 0.0
+    """A caller retries while its first request is still running."""
+    give_up: float = 0.0
+
+
+@dataclass(slots=True)
+class Habits:
+    """What callers request."""
+
+    keys: Sequence[str]
+    requests: int
+    births: int
+    """How many new series there are, each with several concurrent callers."""
+    past: int = 0
+    """How many values the first series has already assigned."""
+    again: float = 0.25
+    """The probability of a token that was requested before."""
+    recent: float = 0.4
+    """The probability that it is one of the last four of its series."""
+    limit: float = 0.1
+    """The probability that a request can use only the next few values."""
+    changes: float = 0.3
+    """The probability that a series that can be deleted is deleted or advanced."""
+    peek: float = 0.1
+    pause: float = 0.02
