@@ -12,9 +12,10 @@ from itertools import chain, islice
 from secrets import token_hex
 from typing import Any, TypeAlias
 
-from bson import Int64, ObjectId
+from bson import Int64
 from pymongo import MongoClient
 
+from monotron.model.series import ANYONE
 from monotron.store import open_store
 
 Document: TypeAlias = dict[str, Any]
@@ -72,14 +73,10 @@ def fill_mongodb(url: str, series: int, entries: int) -> None:
         hot = entries // 10
         spread = (_head(f"spread-{n * STEP % series}", 1) for n in range(series - 1))
         heads = chain([_head("bench-0", hot)], spread)
-        unwritten = entries
         for batch in _batched(heads):
             database["series"].insert_many(batch, ordered=False)
             for rows in _batched(chain.from_iterable(map(_rows, batch))):
-                # The last entries may be missing from the ledger: their heads contain them.
-                if ledger_rows := rows[:unwritten]:
-                    database["entries"].insert_many(ledger_rows, ordered=False)
-                    unwritten -= len(ledger_rows)
+                database["entries"].insert_many(rows, ordered=False)
 
 
 def _batched(documents: Iterable[Document]) -> Iterator[list[Document]]:
@@ -89,29 +86,22 @@ def _batched(documents: Iterable[Document]) -> Iterator[list[Document]]:
 
 
 def _head(key: str, value: int) -> Document:
-    token = token_hex(20)
     return {
         "account": 1,
         "key": key,
-        "generation": ObjectId(),
+        "generation": Int64(1),
         "value": Int64(value),
-        "token": token,
-        "batch": [token],
-        "stamp": ObjectId(),
-        "created_at": Int64(1_600_000_000),
-        "assigned_by": None,
-        "awaited": None,
+        "token": token_hex(20),
+        "active": True,
     }
 
 
 def _rows(head: Document) -> Iterator[Document]:
-    common = {
-        name: head[name] for name in ("account", "key", "generation", "created_at", "assigned_by")
-    }
+    common = {name: head[name] for name in ("account", "key", "generation")}
+    common |= {"created_at": Int64(1_600_000_000), "assigned_by": ANYONE}
     for value in range(1, head["value"] + 1):
-        is_last = value == head["value"]
-        token, stamp = (head["token"], head["stamp"]) if is_last else (token_hex(20), ObjectId())
-        yield {**common, "value": Int64(value), "token": token, "stamp": stamp}
+        token = head["token"] if value == head["value"] else token_hex(20)
+        yield {**common, "value": Int64(value), "token": token}
 
 
 def main() -> None:
