@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from bson import Int64
 from pymongo import MongoClient
 
+from monotron.model.series import ANYONE
 from monotron.store import open_store
 
 Document: TypeAlias = dict[str, Any]
@@ -97,7 +98,7 @@ def _head(key: str, value: int) -> Document:
 
 def _rows(head: Document) -> Iterator[Document]:
     common = {name: head[name] for name in ("account", "key", "generation")}
-    common |= {"created_at": Int64(1_600_000_000), "assigned_by": None}
+    common |= {"created_at": Int64(1_600_000_000), "assigned_by": ANYONE}
     for value in range(1, head["value"] + 1):
         token = head["token"] if value == head["value"] else token_hex(20)
         yield {**common, "value": Int64(value), "token": token}

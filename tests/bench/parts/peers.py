@@ -29,7 +29,7 @@ HOT_GOALS = {
     ("SQLite", "plain HTTP"): 4.0,
     ("MongoDB", "plain HTTP"): 4.0,
 }
-SPREAD_GOALS = {("MongoDB", "plain threads"): 1.2}
+SPREAD_GOALS = {("MongoDB", "plain threads"): 1.5}
 
 
 def run(bench: Bench) -> None:
