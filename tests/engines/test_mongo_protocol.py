@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from bson import Int64
 from pymongo import MongoClient
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent
+from semver import Version
 
 from contract.asking import BY, OTHER, SERIES, ask, ask_any, ledger, put, put_any, value, values
 from monotron.errors import InternalError, SeriesExhausted, StoreUnavailable, ValueWouldFall
 from monotron.model.allocation import AllocationRequest
+from monotron.model.semver import Release, VersionName
 from monotron.model.series import Reuse, SeriesKey
+from monotron.store.auth_interface import AuthRecord
 from monotron.store.mongo import MongoStore
+from monotron.store.mongo.series import DUPLICATE_KEY, SeriesDocuments
+from monotron.store.mongo.transactions import read_concern_of
 from support.mongod import ReplicaSet
 
 TRANSIENT = "TransientTransactionError"
@@ -55,12 +60,14 @@ class Opener:
     replica_set: ReplicaSet
     commands: Commands = field(default_factory=Commands)
     stores: list[MongoStore] = field(default_factory=list)
+    options: dict[str, Any] = field(default_factory=dict)
+    """Further options of the client, as in a URL."""
 
-    def __call__(self, **limits: float) -> MongoStore:
+    def __call__(self, store_type: type[MongoStore] = MongoStore, **limits: float) -> MongoStore:
         client: MongoClient[Any] = self.replica_set.client(
-            appname="monotron", retryWrites=False, event_listeners=[self.commands]
+            appname="monotron", retryWrites=False, event_listeners=[self.commands], **self.options
         )
-        store = MongoStore(client["protocol"], **limits)
+        store = store_type(client["protocol"], **limits)
         self.stores.append(store)
         return store
 
@@ -152,6 +159,21 @@ class TestCommands:
         assert first["readConcern"] == {"level": "snapshot"}
         assert commit["writeConcern"].items() >= {"w": "majority", "j": True}.items()
 
+    def test_the_read_preference_of_the_url_does_not_apply(self, opened: Opener) -> None:
+        opened.options["readPreference"] = "secondaryPreferred"
+        store = opened()
+        assert [put(store, "a"), put(store, "b"), put_any(store, "a")] == [1, 2, 1]
+
+    @pytest.mark.parametrize(
+        ("hello", "level"),
+        [({"msg": "isdbgrid"}, "majority"), ({"setName": "monotron"}, "snapshot")],
+        ids=["sharded cluster", "replica set"],
+    )
+    def test_the_read_concern_of_transactions_depends_on_the_deployment(
+        self, hello: dict[str, Any], level: str
+    ) -> None:
+        assert read_concern_of(hello).level == level
+
     def test_an_advance_and_a_delete_are_transactions_with_the_same_filter(
         self, store: MongoStore, commands: Commands
     ) -> None:
@@ -203,6 +225,30 @@ class TestReads:
         assert head["readConcern"] == {"level": "linearizable"}
         assert entries["readConcern"]["level"] == "majority"
         assert "afterClusterTime" in entries["readConcern"]
+
+    def test_repeats_of_one_batch_belong_to_one_moment(
+        self, opened: Opener, other: MongoStore
+    ) -> None:
+        """Another server assigns a value between the reads of the heads and of the entries."""
+
+        class Interrupted(SeriesDocuments):
+            interruptions: ClassVar[list[Callable[[], object]]] = []
+
+            def last_values(self, *args: Any) -> dict[SeriesKey, dict[str, int]]:
+                while self.interruptions:
+                    self.interruptions.pop()()
+                return super().last_values(*args)
+
+        class InterruptedStore(MongoStore):
+            documents_type = Interrupted
+
+        store = opened(InterruptedStore)
+        put(store, "t")
+        put(store, "a")
+        assert put_any(store, "t") == 1  # the next batch is expected to repeat, too
+        Interrupted.interruptions.append(lambda: put(other, "t"))
+        assert values(store.allocate([ask_any("t"), ask("a")])) == [1, 2]
+        assert put_any(store, "t") == 3
 
     def test_the_heads_of_several_series_are_read_after_a_linearizable_read(
         self, store: MongoStore, commands: Commands
@@ -426,6 +472,33 @@ class TestRepetition:
             ((f"{number}", value) for number, value in enumerate(results["a"])),
             key=lambda entry: entry[1],
         )
+
+
+class TestDuplicates:
+    """A duplicate key of a document that a failover removed is not a decision."""
+
+    def test_a_release_is_added_if_its_duplicate_does_not_exist(
+        self, opened: Opener, store: MongoStore
+    ) -> None:
+        release = Release(VersionName(1, "n"), "a", Version(0, 1, 0), "minor", created_at=0)
+        with opened.failing("insert", 1, errorCode=DUPLICATE_KEY):
+            assert store.releases.add(release) == release
+        assert store.releases.at(release.name, release.version) == release
+
+    def test_a_record_is_added_if_its_duplicate_does_not_exist(
+        self, opened: Opener, store: MongoStore
+    ) -> None:
+        record = AuthRecord("2", 2, {})
+        with opened.failing("insert", 1, errorCode=DUPLICATE_KEY):
+            assert store.auth_records.add("account", record)
+        assert store.auth_records.find("account", "2") == record
+
+    def test_an_identity_token_is_usable_if_its_duplicate_does_not_exist(
+        self, opened: Opener, store: MongoStore
+    ) -> None:
+        with opened.failing("update", 1, errorCode=DUPLICATE_KEY):
+            assert store.token_uses.use("t", "o", max_operations=1, expires_at=2_000_000_000)
+        assert not store.token_uses.use("t", "p", max_operations=1, expires_at=2_000_000_000)
 
 
 class TestDamage:

@@ -44,12 +44,15 @@ class MongoAuthRecords(AuthRecords):
             return self._rows.find_one(key, session=session)
 
         with in_doubt():
-            added, time = self._reads.after(None, insert, deadline)
-            if added:
-                return True
-            # After a lost response, the record of the earlier attempt exists.
-            existing, _ = self._reads.after(time, find, deadline)
-        return existing is not None and _record(existing) == record
+            while True:
+                added, time = self._reads.after(None, insert, deadline)
+                if added:
+                    return True
+                # After a lost response, the record of the earlier attempt exists. None exists if a
+                # failover removed it since.
+                existing, _ = self._reads.after(time, find, deadline)
+                if existing is not None:
+                    return _record(existing) == record
 
     def find(self, kind: AuthRecordKind, name: str) -> AuthRecord | None:
         key = {"kind": kind, "name": name}
@@ -121,11 +124,16 @@ class MongoTokenUses(TokenUses):
             return True
 
         def find(session: ClientSession) -> Document | None:
-            this_use = {"token": token, "operations": operation}
-            return self._uses.find_one(this_use, session=session)
+            return self._uses.find_one({"token": token}, session=session)
 
-        pushed, time = self._reads.after(None, push, deadline)
-        return pushed or self._reads.after(time, find, deadline)[0] is not None
+        with in_doubt():
+            while True:
+                pushed, time = self._reads.after(None, push, deadline)
+                if pushed:
+                    return True
+                uses, _ = self._reads.after(time, find, deadline)
+                if uses is not None:  # otherwise a failover removed them since
+                    return operation in uses["operations"]
 
 
 def _content(record: AuthRecord) -> Document:

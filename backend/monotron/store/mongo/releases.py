@@ -51,20 +51,28 @@ class MongoReleases(ReleaseStore):
                 return False
             return True
 
+        of_token = {**_of(release.name), "token": row["token"], "label": row["label"]}
+        of_version = {**_of(release.name), "sort_key": row["sort_key"]}
+
+        def existing(session: ClientSession) -> list[Document]:
+            either = {"$or": [of_token, of_version]}
+            return list(self._releases.find(either, session=session))
+
         with in_doubt():
-            inserted, time = self._reads.after(None, insert, deadline)
-            if inserted:
-                return release
-            # After the failed insert: the existing row may not be committed yet.
-            of_token = {**_of(release.name), "token": row["token"], "label": row["label"]}
-            existing, _ = self._reads.after(
-                time,
-                lambda session: self._releases.find_one(of_token, session=session),
-                deadline,
-            )
-        if existing is None:
-            return None
-        return release if existing["_id"] == row["_id"] else _release(release.name, existing)
+            while True:
+                inserted, time = self._reads.after(None, insert, deadline)
+                if inserted:
+                    return release
+                # After the failed insert: the existing row may not be committed yet. There is none
+                # if a failover removed it since.
+                rows, _ = self._reads.after(time, existing, deadline)
+                for found in rows:
+                    if found["_id"] == row["_id"]:
+                        return release
+                    if found.items() >= of_token.items():
+                        return _release(release.name, found)
+                if rows:
+                    return None
 
     def of_token(self, name: VersionName, token: str, label: str | None) -> Release | None:
         condition = {"token": token, "label": label or ""}

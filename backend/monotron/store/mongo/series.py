@@ -106,8 +106,9 @@ class SeriesDocuments:
     def last_value(
         self, series: SeriesKey, head: Head, token: str | None, session: ClientSession
     ) -> int | None:
-        """Read the last value of a token in the head's generation."""
-        rows = self.rows(series, head, {"token": token}, session, limit=1)
+        """Read the last value of a token in the head's generation, up to the head's value."""
+        condition = {"token": token, "value": {"$lte": Int64(head.value)}}
+        rows = self.rows(series, head, condition, session, limit=1)
         return int(rows[0]["value"]) if rows else None
 
     def last_values(
@@ -116,7 +117,10 @@ class SeriesDocuments:
         requests: Iterable[AllocationRequest],
         session: ClientSession,
     ) -> dict[SeriesKey, dict[str, int]]:
-        """Read the last value of each token with `Reuse.ANY`."""
+        """Read the last value of each token with `Reuse.ANY`, up to the value of its head.
+
+        Outside a transaction, later entries may exist. They do not belong to the head.
+        """
         tokens: dict[SeriesKey, set[str]] = {}
         for series, token, reuse, *_ in requests:
             if reuse is Reuse.ANY and heads[series].active and token != heads[series].token:
@@ -134,6 +138,7 @@ class SeriesDocuments:
                 **where(series),
                 "generation": Int64(heads[series].generation),
                 "token": {"$in": list(of_series)},
+                "value": {"$lte": Int64(heads[series].value)},
             }
             for series, of_series in tokens.items()
         ]

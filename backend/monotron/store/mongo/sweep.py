@@ -25,7 +25,9 @@ SWEPT = ("entries", "attributes")
 class Sweep:
     """Removes documents of deleted generations, which are never read again.
 
-    If the process ends earlier, they remain until the series is deleted again.
+    A sweep that fails, or takes longer than its time limit, continues after another
+    `SWEEP_AFTER_SECONDS`. If the process ends earlier, the documents remain until the series is
+    deleted again.
     """
 
     def __init__(
@@ -80,4 +82,5 @@ class Sweep:
             try:
                 self.sweep(series)
             except Exception:
-                log.exception("the sweep of a deleted series failed")
+                log.exception("the sweep of a deleted series failed, will be continued later")
+                self.later(series)

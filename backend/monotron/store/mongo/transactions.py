@@ -24,7 +24,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar, cast
 
-from pymongo import WriteConcern
+from pymongo import ReadPreference, WriteConcern
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
@@ -40,7 +40,6 @@ log = logging.getLogger("monotron.store")
 
 Result = TypeVar("Result")
 
-SNAPSHOT = ReadConcern("snapshot")
 MAJORITY = WriteConcern(w="majority", j=True)
 
 PAUSE_SECONDS = 0.004
@@ -55,6 +54,16 @@ ORPHAN_SECONDS = 1.0
 """How long a transaction conflicts before orphans are searched, and how long an orphan is idle."""
 
 TRANSIENT = "TransientTransactionError"
+
+
+def read_concern_of(hello: Document) -> ReadConcern:
+    """Return the read concern of transactions on the server that sent this `hello`.
+
+    A router of a sharded cluster selects the snapshot by the cluster time that it knows, which can
+    be older than a write that another router has acknowledged. With read concern majority, each
+    shard selects its own snapshot, and all documents of a series are in one shard.
+    """
+    return ReadConcern("majority" if hello.get("msg") == "isdbgrid" else "snapshot")
 
 
 class Attempt(NamedTuple):
@@ -98,6 +107,7 @@ class Transactions:
         self._runtime = runtime
         self._driver = driver
         self._sessions: deque[ClientSession] = deque()
+        self._read_concern = read_concern_of(self._client.admin.command("hello"))
 
     def decide(
         self, body: Callable[[Attempt], Result | MonotronError], deadline: Deadline
@@ -105,7 +115,9 @@ class Transactions:
         """Run *body*, commit, and return its result, or raise the error that it returns.
 
         An error is a decision as well: it is raised after the commit has confirmed what the body
-        read. Raises `InternalError` if the ledger of a series is damaged.
+        read. To commit a transaction without writes with an explicit write concern, the primary
+        writes an empty entry to its oplog and waits until a majority has it, which a former primary
+        cannot do. Raises `InternalError` if the ledger of a series is damaged.
         """
         try:
             result = self.run(body, deadline)
@@ -175,7 +187,11 @@ class Transactions:
     ) -> Result | None:
         """Run the body. The transaction is open afterwards only if there is a result."""
         is_complete = False
-        session.start_transaction(read_concern=SNAPSHOT, write_concern=MAJORITY)
+        session.start_transaction(
+            read_concern=self._read_concern,
+            write_concern=MAJORITY,
+            read_preference=ReadPreference.PRIMARY,
+        )
         try:
             with deadline.attempt():
                 result = body(Attempt(session, number))
