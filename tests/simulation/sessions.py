@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from pymongo import ReadPreference
 from pymongo.errors import (
     ConnectionFailure,
     InvalidOperation,
@@ -99,11 +100,18 @@ class ClientSession:
             self._is_ended = True
             self._pool.put(self._server)
 
-    def start_transaction(self, *, read_concern: Any, write_concern: Any) -> None:
+    def start_transaction(
+        self,
+        *,
+        read_concern: Any,
+        write_concern: Any,
+        read_preference: Any = ReadPreference.PRIMARY,
+    ) -> None:
         if self.in_transaction:
             raise InvalidOperation("Transaction already in progress")
         assert read_concern.level == "snapshot", "not simulated"
         assert write_concern.document.get("w") == "majority", "not simulated"
+        assert read_preference == ReadPreference.PRIMARY, "not simulated"
         self._server.number += 1
         self._pool.with_transactions.add(self._server.name)
         self._state = "starting"
