@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -20,9 +21,11 @@ from monotron.errors import InternalError, SeriesExhausted, StoreUnavailable, Va
 from monotron.model.allocation import AllocationRequest
 from monotron.model.semver import Release, VersionName
 from monotron.model.series import Reuse, SeriesKey
+from monotron.runtime import Runtime
 from monotron.store.auth_interface import AuthRecord
 from monotron.store.mongo import MongoStore
 from monotron.store.mongo.series import DUPLICATE_KEY, SeriesDocuments
+from monotron.store.mongo.sweep import Sweep
 from monotron.store.mongo.transactions import read_concern_of
 from support.mongod import ReplicaSet
 
@@ -63,11 +66,11 @@ class Opener:
     options: dict[str, Any] = field(default_factory=dict)
     """Further options of the client, as in a URL."""
 
-    def __call__(self, store_type: type[MongoStore] = MongoStore, **limits: float) -> MongoStore:
+    def __call__(self, store_type: type[MongoStore] = MongoStore, **options: Any) -> MongoStore:
         client: MongoClient[Any] = self.replica_set.client(
             appname="monotron", retryWrites=False, event_listeners=[self.commands], **self.options
         )
-        store = store_type(client["protocol"], **limits)
+        store = store_type(client["protocol"], **options)
         self.stores.append(store)
         return store
 
@@ -547,6 +550,30 @@ class TestSweep:
         assert database.attributes.count_documents({}) == 0
         rows = database.entries.find({}, sort=[("value", 1)])
         assert [(row["generation"], row["value"]) for row in rows] == [(1, 1), (3, 3)]
+
+    def test_a_sweep_that_fails_is_continued(self, opened: Opener) -> None:
+        attempts: SimpleQueue[SeriesKey] = SimpleQueue()
+        errors = [RuntimeError("the first attempt fails")]
+
+        class FailingOnce(Sweep):
+            def sweep(self, series: SeriesKey) -> None:
+                attempts.put(series)
+                if errors:
+                    raise errors.pop()
+
+        class FailingStore(MongoStore):
+            sweep_type = FailingOnce
+
+        class Elapsed(threading.Event):
+            """An event whose time limits have always passed."""
+
+            def wait(self, timeout: float | None = None) -> bool:
+                return self.is_set()
+
+        store = opened(FailingStore, runtime=Runtime(event=Elapsed))
+        put(store, "a")
+        store.delete(SERIES, restart=False)
+        assert [attempts.get(timeout=30) for _ in range(2)] == [SERIES, SERIES]
 
     def test_the_current_generation_is_read_with_majority(
         self, store: MongoStore, commands: Commands

@@ -11,7 +11,7 @@ from monotron.model.series import SeriesKey
 from monotron.store.mongo import MongoStore
 from monotron.store.mongo.deadline import Deadline
 from monotron.store.mongo.reads import collection
-from monotron.store.mongo.series import Change, Head, SeriesDocuments, heads_of, where
+from monotron.store.mongo.series import Change, Head, SeriesDocuments, heads_of, rows_of, where
 from monotron.store.mongo.sweep import Sweep
 from monotron.store.mongo.transactions import Attempt
 from simulation.broken_commits import CommitErrorIsUnknown
@@ -91,18 +91,7 @@ class HeadNotCompared(MongoStore):
 class EntriesLater(SeriesDocuments):
     def write(self, changes: Sequence[Change], now: int, session: Any) -> None:
         super().write([change._replace(entries=()) for change in changes], now, session)
-        rows = [
-            {
-                **where(change.series),
-                "generation": Int64(change.new.generation),
-                "value": Int64(entry.value),
-                "token": entry.token,
-                "created_at": Int64(now),
-                "assigned_by": entry.assigned_by,
-            }
-            for change in changes
-            for entry in change.entries
-        ]
+        rows = rows_of(changes, now)
         if rows:
             self._entries.insert_many(rows)
 

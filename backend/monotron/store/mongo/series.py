@@ -173,18 +173,7 @@ class SeriesDocuments:
             documents = [{**where(each.series), **_fields(each.new)} for each in created]
             if _first_duplicate(self._series, documents, session) is not None:
                 raise Conflict
-        rows = [
-            {
-                **where(change.series),
-                "generation": Int64(change.new.generation),
-                "value": Int64(entry.value),
-                "token": entry.token,
-                "created_at": Int64(now),
-                "assigned_by": entry.assigned_by,
-            }
-            for change in changes
-            for entry in change.entries
-        ]
+        rows = rows_of(changes, now)
         if rows:
             duplicate = _first_duplicate(self._entries, rows, session)
             if duplicate is not None:
@@ -227,6 +216,22 @@ def _first_duplicate(
                 return int(write_error["index"])
         raise
     return None
+
+
+def rows_of(changes: Sequence[Change], now: int) -> list[Document]:
+    """Return the documents of the new entries, created at *now* (milliseconds)."""
+    return [
+        {
+            **where(change.series),
+            "generation": Int64(change.new.generation),
+            "value": Int64(entry.value),
+            "token": entry.token,
+            "created_at": Int64(now),
+            "assigned_by": entry.assigned_by,
+        }
+        for change in changes
+        for entry in change.entries
+    ]
 
 
 def _identity(head: Head) -> Document:
