@@ -5,7 +5,6 @@ The simulator (tests/simulation) passes its own `Runtime`, so that a seed determ
 
 import asyncio
 import random
-import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -21,11 +20,6 @@ def start_thread(run: Callable[[], object], name: str) -> threading.Thread:
     return thread
 
 
-def new_id() -> bytes:
-    """Return a new identifier of 12 bytes: the time in seconds, then 8 random bytes."""
-    return int(time.time()).to_bytes(4, "big") + secrets.token_bytes(8)
-
-
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """The functions that the simulator replaces."""
@@ -36,8 +30,6 @@ class Runtime:
     sleep: Callable[[float], None] = time.sleep
     uniform: Callable[[float, float], float] = random.uniform
     """Return a random number between two bounds. Used to spread retries, not for security."""
-    new_id: Callable[[], bytes] = new_id
-    """Return an identifier of 12 bytes that was never returned before."""
     lock: Callable[[], threading.Lock] = threading.Lock
     event: Callable[[], threading.Event] = threading.Event
     queue: Callable[[], "SimpleQueue[Any]"] = SimpleQueue

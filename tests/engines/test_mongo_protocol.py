@@ -575,14 +575,13 @@ class TestSweep:
         store.delete(SERIES, restart=False)
         assert [attempts.get(timeout=30) for _ in range(2)] == [SERIES, SERIES]
 
-    def test_the_current_generation_is_read_with_majority(
+    def test_the_current_generation_is_read_in_a_committed_transaction(
         self, store: MongoStore, commands: Commands
     ) -> None:
         put(store, "a")
         commands.sent.clear()
         store._sweep.sweep(SERIES)
-        (head,) = commands.of("find")
-        assert head["readConcern"]["level"] == "majority"
+        assert commands.names() == ["find", "commitTransaction", "delete", "delete"]
         assert ledger(store) == [("a", 1)]
 
 

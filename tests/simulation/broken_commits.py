@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from pymongo.client_session import ClientSession
 from pymongo.errors import PyMongoError
 
 from monotron.errors import StoreUnavailable
 from monotron.store.mongo import MongoStore
 from monotron.store.mongo.deadline import Deadline
-from monotron.store.mongo.transactions import Attempt, Transactions
+from monotron.store.mongo.transactions import Transactions
 from simulation.failures import TRANSIENT, UNKNOWN
 
 
@@ -20,14 +21,14 @@ class CommitOnce(Transactions):
     def is_failure(self, error: PyMongoError) -> bool:
         return not error.has_error_label(UNKNOWN)
 
-    def commit(self, session: Any, deadline: Deadline) -> bool:
+    def commit(self, session: Any, deadline: Deadline, *, writes: bool) -> bool:
         try:
             with deadline.attempt():
                 session.commit_transaction()
         except PyMongoError as error:
             if error.has_error_label(TRANSIENT) or self.is_failure(error):
                 return False
-            return super().commit(session, deadline)
+            return super().commit(session, deadline, writes=writes)
         return True
 
 
@@ -49,7 +50,7 @@ class CommitNotRepeated(MongoStore):
 
 
 class CommitErrorIgnored(Transactions):
-    def commit(self, session: Any, deadline: Deadline) -> bool:
+    def commit(self, session: Any, deadline: Deadline, *, writes: bool) -> bool:
         try:
             with deadline.attempt():
                 session.commit_transaction()
@@ -65,7 +66,7 @@ class DoubtIsSuccess(MongoStore):
 
 
 class CommitErrorIsNo(Transactions):
-    def commit(self, session: Any, deadline: Deadline) -> bool:
+    def commit(self, session: Any, deadline: Deadline, *, writes: bool) -> bool:
         try:
             with deadline.attempt():
                 session.commit_transaction()
@@ -83,7 +84,7 @@ class DoubtIsNo(MongoStore):
 
 
 class CommitErrorIsUnknown(Transactions):
-    def commit(self, session: Any, deadline: Deadline) -> bool:
+    def commit(self, session: Any, deadline: Deadline, *, writes: bool) -> bool:
         try:
             with deadline.attempt():
                 session.commit_transaction()
@@ -104,8 +105,11 @@ class OrphansNeverKilled(MongoStore):
 
 
 class FreshSessions(Transactions):
-    def run(self, body: Callable[[Attempt], Any], deadline: Deadline) -> Any:
-        return self._run(self._client.start_session(causal_consistency=False), body, deadline)
+    def run(
+        self, body: Callable[[ClientSession], Any], deadline: Deadline, *, writes: bool = True
+    ) -> Any:
+        session = self._client.start_session(causal_consistency=False)
+        return self._repeat(session, body, deadline, writes=writes)
 
 
 class SessionsNotReused(MongoStore):

@@ -13,7 +13,7 @@ from monotron.store.mongo.deadline import Deadline
 from monotron.store.mongo.reads import Reads, any_of, collection
 from monotron.store.mongo.remembered import RememberedHeads
 from monotron.store.mongo.series import Change, Head, SeriesDocuments
-from monotron.store.mongo.transactions import Attempt
+from monotron.store.mongo.transactions import NothingToWrite
 
 
 class CurrentTokenOnly(MongoStore):
@@ -107,15 +107,16 @@ class AnswersFromAborted(MongoStore):
 
     early: type
 
-    def _write_once(self, batch: Any, attempt: Attempt) -> Any:
-        done = super()._write_once(batch, attempt)
-        if done is None:
-            heads = self._documents.heads(list(batch.requests), attempt.session)
-            known = self._documents.last_values(heads, batch.all_requests(), attempt.session)
+    def _write_once(self, batch: Any, session: Any) -> Any:
+        try:
+            return super()._write_once(batch, session)
+        except NothingToWrite:
+            heads = self._documents.heads(list(batch.requests), session)
+            known = self._documents.last_values(heads, batch.all_requests(), session)
             results, _ = batch.decide(heads, known)
             if all(isinstance(result, self.early) for result in results):
-                raise AnsweredEarly(results)
-        return done
+                raise AnsweredEarly(results) from None
+            raise
 
     def _write(self, batch: Any, deadline: Deadline) -> Any:
         try:
@@ -161,10 +162,9 @@ class PreviousReads(MongoStore):
 
     documents_type = MemoizedDocuments
 
-    def _write_once(self, batch: Any, attempt: Attempt) -> Any:
-        if attempt.number == 1:
-            self._documents.known = None  # type: ignore[attr-defined]
-        return super()._write_once(batch, attempt)
+    def _write(self, *args: Any) -> Any:
+        self._documents.known = None  # type: ignore[attr-defined]
+        return super()._write(*args)
 
     def _repeat(self, *args: Any) -> Any:
         self._documents.known = None  # type: ignore[attr-defined]

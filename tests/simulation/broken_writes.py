@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bson import Int64
+from pymongo.client_session import ClientSession
 
 from monotron.model.series import SeriesKey
 from monotron.store.mongo import MongoStore
@@ -13,19 +14,21 @@ from monotron.store.mongo.deadline import Deadline
 from monotron.store.mongo.reads import collection
 from monotron.store.mongo.series import Change, Head, SeriesDocuments, heads_of, rows_of, where
 from monotron.store.mongo.sweep import Sweep
-from monotron.store.mongo.transactions import Attempt
 from simulation.broken_commits import CommitErrorIsUnknown
 from simulation.broken_reads import AlwaysRemembered
 from simulation.broken_sqlite import allocate_without_bound
 
 
 class LocalSweep(Sweep):
+    def __init__(self, database: Any, *args: Any) -> None:
+        self._local = collection(database, "series", "local")
+        super().__init__(database, *args)
+
     def later(self, series: SeriesKey) -> None:
         self._queue.put((self._now() + 0.01, series))
 
     def generation(self, series: SeriesKey, deadline: Deadline) -> int:
-        local = collection(self._reads._database, "series", "local")
-        row = deadline.persist(lambda: local.find_one(where(series)))
+        row = deadline.persist(lambda: self._local.find_one(where(series)))
         return heads_of([series], [row] if row else [])[series].generation
 
 
@@ -53,11 +56,10 @@ class MemoryBeforeCommit(MongoStore):
     transactions_type = CommitErrorIsUnknown
     remembered_type = AlwaysRemembered
 
-    def _write_once(self, batch: Any, attempt: Attempt) -> Any:
-        done = super()._write_once(batch, attempt)
-        if done is not None:
-            self._remembered.put(done[1])
-        return done
+    def _write_once(self, *args: Any) -> Any:
+        results, changes = super()._write_once(*args)
+        self._remembered.put(changes)
+        return results, changes
 
 
 class TokenNotCompared(MemoryBeforeCommit):
@@ -134,12 +136,12 @@ class GenerationKept(MongoStore):
     """A deleted series keeps its generation."""
 
     def delete(self, series: SeriesKey, *, restart: bool) -> None:
-        def delete(attempt: Attempt) -> Head:
-            head = self._documents.heads([series], attempt.session)[series]
+        def delete(session: ClientSession) -> Head:
+            head = self._documents.heads([series], session)[series]
             if head.generation:
                 deleted = Head(head.generation, 0 if restart else head.value)
                 change = Change(series, head, deleted)
-                self._documents.write([change], self._runtime.now_ms(), attempt.session)
+                self._documents.write([change], self._runtime.now_ms(), session)
             return head
 
         self._transactions.run(delete, self._deadlines.start())

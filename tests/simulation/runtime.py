@@ -1,4 +1,4 @@
-"""The `Runtime` of a simulated world: its clock, randomness, threads and identifiers."""
+"""The `Runtime` of a simulated world: its clock, randomness and threads."""
 
 from __future__ import annotations
 
@@ -29,7 +29,6 @@ def simulated_runtime(world: World) -> Runtime:
         monotonic=lambda: world.now,
         sleep=world.sleep,
         uniform=world.chance.uniform,
-        new_id=_ids(),
         lock=lock,
         event=event,
         queue=queue,
@@ -48,15 +47,3 @@ def store_logs(*, enabled: bool) -> Iterator[None]:
         yield
     finally:
         log.disabled = before
-
-
-def _ids() -> Callable[[], bytes]:
-    """Return a function that counts: the same identifiers again with the same seed."""
-    last = 0
-
-    def new_id() -> bytes:
-        nonlocal last
-        last += 1
-        return last.to_bytes(12, "big")
-
-    return new_id

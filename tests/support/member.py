@@ -219,6 +219,10 @@ class Mongod:
     def pause(self) -> None:
         """Stop the process. Its sockets stay open, without any response."""
         self._signal(signal.SIGSTOP)
+        if self._process is not None and not self.paused:
+            os.waitid(
+                os.P_PID, self._process.pid, os.WSTOPPED
+            )  # until all its threads have stopped
         self.paused = True
 
     def resume(self) -> None:

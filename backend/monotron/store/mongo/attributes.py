@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from bson import Int64
 from pymongo import ASCENDING
+from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from monotron.errors import MonotronError
@@ -16,7 +17,7 @@ from monotron.store.mongo.client import Document
 from monotron.store.mongo.deadline import Deadlines
 from monotron.store.mongo.reads import Reads, collection
 from monotron.store.mongo.series import Change, Head, SeriesDocuments, heads_of, where
-from monotron.store.mongo.transactions import Attempt, Transactions
+from monotron.store.mongo.transactions import Transactions
 
 Attributes: TypeAlias = dict[str, str]
 
@@ -80,8 +81,7 @@ class MongoAttributes(AttributeStore):
     ) -> tuple[Attributes, Attributes]:
         """Replace the attributes in a transaction. Return those before and after it."""
 
-        def replace(attempt: Attempt) -> tuple[Attributes, Attributes] | MonotronError:
-            session = attempt.session
+        def replace(session: ClientSession) -> tuple[Attributes, Attributes] | MonotronError:
             head = self._documents.heads([series], session)[series]
             key = _key(series, head, token)
             before = _content(self._attributes.find_one(key, session=session))

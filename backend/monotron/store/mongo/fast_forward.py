@@ -5,15 +5,15 @@ which leaves a larger gap and has no other effect.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+
+from pymongo.client_session import ClientSession
 
 from monotron.model.series import INT64_MAX, SeriesKey
 from monotron.runtime import Runtime
 from monotron.store.fast_forward import MAX_NAMED_SERIES, FastForwarded, KnownLines, saturating_add
 from monotron.store.mongo.deadline import Deadlines
-from monotron.store.mongo.reads import Reads
 from monotron.store.mongo.series import Change, Head, NewEntry, SeriesDocuments
-from monotron.store.mongo.transactions import Attempt, Transactions
+from monotron.store.mongo.transactions import Transactions
 
 MAX_SERIES_PER_TRANSACTION = 100
 
@@ -24,13 +24,11 @@ class MongoFastForward:
     def __init__(
         self,
         documents: SeriesDocuments,
-        reads: Reads,
         transactions: Transactions,
         deadlines: Deadlines,
         runtime: Runtime,
     ) -> None:
         self._documents = documents
-        self._reads = reads
         self._transactions = transactions
         self._deadlines = deadlines
         self._now = runtime.now_ms
@@ -58,21 +56,22 @@ class MongoFastForward:
         return FastForwarded(raised, tuple(exhausted[:MAX_NAMED_SERIES]))
 
     def _values(self, series: SeriesKey) -> list[int]:
-        deadline = self._deadlines.start()
-        heads, time = self._reads.after(None, partial(self._documents.heads, [series]), deadline)
-        ledger = partial(self._documents.rows, series, heads[series], {})
-        rows, _ = self._reads.after(time, ledger, deadline)
-        return [int(row["value"]) for row in rows] if heads[series].active else []
+        def read(session: ClientSession) -> list[int]:
+            head = self._documents.heads([series], session)[series]
+            rows = self._documents.rows(series, head, {}, session) if head.active else []
+            return [int(row["value"]) for row in rows]
+
+        return self._transactions.read(read, self._deadlines.start())
 
     def _raise(self, amounts: Mapping[SeriesKey, int], assigned_by: str) -> list[Change]:
-        def raise_heads(attempt: Attempt) -> list[Change]:
-            heads = self._documents.heads(list(amounts), attempt.session)
+        def raise_heads(session: ClientSession) -> list[Change]:
+            heads = self._documents.heads(list(amounts), session)
             changes = [
                 _change(series, heads[series], amount, assigned_by)
                 for series, amount in amounts.items()
             ]
             raised = [change for change in changes if change.new != change.seen]
-            self._documents.write(raised, self._now(), attempt.session)
+            self._documents.write(raised, self._now(), session)
             return changes
 
         return self._transactions.decide(raise_heads, self._deadlines.start())

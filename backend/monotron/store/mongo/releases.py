@@ -2,20 +2,18 @@
 
 from typing import Any
 
-from bson import Int64, ObjectId
+from bson import Int64
 from pymongo import ASCENDING, DESCENDING
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError
 from semver import Version
 
-from monotron.errors import in_doubt
 from monotron.model.semver import Release, VersionName, parse_line, sort_key
-from monotron.runtime import Runtime
 from monotron.store.interface import ReleaseStore
 from monotron.store.mongo.client import Document
 from monotron.store.mongo.deadline import Deadlines
 from monotron.store.mongo.reads import Reads, collection
+from monotron.store.mongo.transactions import Transactions
 
 
 class MongoReleases(ReleaseStore):
@@ -25,12 +23,12 @@ class MongoReleases(ReleaseStore):
         self,
         database: "Database[Document]",
         reads: Reads,
+        transactions: Transactions,
         deadlines: Deadlines,
-        runtime: Runtime,
     ) -> None:
         self._reads = reads
+        self._transactions = transactions
         self._deadlines = deadlines
-        self._new_id = runtime.new_id
         self._releases = collection(database, "releases")
         name = [("account", ASCENDING), ("name", ASCENDING)]
         self._releases.create_index(
@@ -40,48 +38,27 @@ class MongoReleases(ReleaseStore):
         self._releases.create_index([*name, ("final", ASCENDING), ("sort_key", ASCENDING)])
 
     def add(self, release: Release) -> Release | None:
-        deadline = self._deadlines.start()
-        # The id identifies this row, also after a lost response.
-        row = {"_id": ObjectId(self._new_id()), **_row(release)}
-
-        def insert(session: ClientSession) -> bool:
-            try:
-                self._releases.insert_one(row, session=session)
-            except DuplicateKeyError:
-                return False
-            return True
-
+        row = _row(release)
         of_token = {**_of(release.name), "token": row["token"], "label": row["label"]}
         of_version = {**_of(release.name), "sort_key": row["sort_key"]}
 
-        def existing(session: ClientSession) -> list[Document]:
-            either = {"$or": [of_token, of_version]}
-            return list(self._releases.find(either, session=session))
+        def insert(session: ClientSession) -> Release | None:
+            found = list(self._releases.find({"$or": [of_token, of_version]}, session=session))
+            if not found:
+                self._releases.insert_one(row, session=session)
+                return release
+            of_this_token = (each for each in found if each.items() >= of_token.items())
+            existing = next(of_this_token, None)
+            return None if existing is None else _release(release.name, existing)
 
-        with in_doubt():
-            while True:
-                inserted, time = self._reads.after(None, insert, deadline)
-                if inserted:
-                    return release
-                # After the failed insert: the existing row may not be committed yet. There is none
-                # if a failover removed it since.
-                rows, _ = self._reads.after(time, existing, deadline)
-                for found in rows:
-                    if found["_id"] == row["_id"]:
-                        return release
-                    if found.items() >= of_token.items():
-                        return _release(release.name, found)
-                if rows:
-                    return None
+        return self._transactions.run(insert, self._deadlines.start())
 
     def of_token(self, name: VersionName, token: str, label: str | None) -> Release | None:
         condition = {"token": token, "label": label or ""}
         return self._first(name, condition)
 
     def all_of_token(self, name: VersionName, token: str) -> list[Release]:
-        of_token = {**_of(name), "token": token}
-        rows = self._all({**of_token, "label": ""}, of_token)
-        releases = [_release(name, row) for row in rows]
+        releases = self._all(name, {"token": token, "label": ""}, {"token": token})
         return sorted(releases, key=lambda release: sort_key(release.version), reverse=True)
 
     def at(self, name: VersionName, version: Version) -> Release | None:
@@ -100,8 +77,8 @@ class MongoReleases(ReleaseStore):
 
     def adopted(self, name: VersionName, key_range: tuple[str, str]) -> bool:
         first, end = key_range
-        condition = {**_of(name), "token": None, "sort_key": {"$gte": first, "$lt": end}}
-        return bool(self._all({**_of(name), "sort_key": first}, condition, limit=1))
+        condition = {"token": None, "sort_key": {"$gte": first, "$lt": end}}
+        return bool(self._all(name, {"sort_key": first}, condition))
 
     def page(self, name: VersionName, below: str, limit: int) -> list[Release]:
         condition = {**_of(name), "sort_key": {"$lt": below}}
@@ -110,19 +87,20 @@ class MongoReleases(ReleaseStore):
         )
         return [_release(name, row) for row in rows]
 
-    def _all(self, unique_key: Document, condition: Document, limit: int = 0) -> list[Document]:
-        """Read all documents that match the condition, not older than this call.
+    def _all(self, name: VersionName, unique_key: Document, condition: Document) -> list[Release]:
+        """Read all releases that match the condition, not older than this call.
 
-        *unique_key* selects one document of the name, which need not exist.
+        *unique_key* selects one release of the name, which need not exist.
         """
         deadline = self._deadlines.start()
-        _, time = self._reads.current("releases", [unique_key], deadline)
+        of_name = _of(name)
+        _, time = self._reads.current("releases", [{**of_name, **unique_key}], deadline)
         rows, _ = self._reads.after(
             time,
-            lambda session: list(self._releases.find(condition, limit=limit, session=session)),
+            lambda session: list(self._releases.find({**of_name, **condition}, session=session)),
             deadline,
         )
-        return rows
+        return [_release(name, row) for row in rows]
 
     def _first(self, name: VersionName, condition: Document) -> Release | None:
         row = self._deadlines.start().persist(

@@ -14,8 +14,9 @@ from monotron.model.series import SeriesKey
 from monotron.store.fast_forward import KnownLines
 from monotron.store.mongo.client import Document
 from monotron.store.mongo.deadline import Deadlines
-from monotron.store.mongo.reads import Reads, collection
+from monotron.store.mongo.reads import collection
 from monotron.store.mongo.series import where
+from monotron.store.mongo.transactions import Transactions
 
 HEADS_PER_SLICE = 100
 ROWS_PER_SLICE = 1000
@@ -29,8 +30,10 @@ Documents: TypeAlias = "Collection[Document]"
 class CollectionScan:
     """The collections of a database, and committed reads of them in order."""
 
-    def __init__(self, database: "Database[Document]", reads: Reads, deadlines: Deadlines) -> None:
-        self._reads = reads
+    def __init__(
+        self, database: "Database[Document]", transactions: Transactions, deadlines: Deadlines
+    ) -> None:
+        self._transactions = transactions
         self._deadlines = deadlines
         self.heads, self.entries, self.attributes, self.releases = (
             collection(database, name) for name in ("series", "entries", "attributes", "releases")
@@ -115,7 +118,7 @@ class CollectionScan:
             cursor = documents.find(condition, fields, limit=limit, session=session)
             return list(cursor if order is None else cursor.sort(order))
 
-        return self._reads.after(now, read, self._deadlines.start())
+        return self._transactions.read(read, self._deadlines.start()), None
 
 
 def _sorts_after(value: Any) -> Document:

@@ -4,7 +4,7 @@ Guarantees rest on the unique indexes of both collections, and on the filter by 
 replaced. docs/how-it-works.md explains them. User text is always a value, never a field name.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from bson import Int64
@@ -125,14 +125,9 @@ class SeriesDocuments:
         for series, token, reuse, *_ in requests:
             if reuse is Reuse.ANY and heads[series].active and token != heads[series].token:
                 tokens.setdefault(series, set()).add(token)
-        return self._last_values(heads, tokens, session) if tokens else {}
-
-    def _last_values(
-        self,
-        heads: Mapping[SeriesKey, Head],
-        tokens: Mapping[SeriesKey, Collection[str]],
-        session: ClientSession,
-    ) -> dict[SeriesKey, dict[str, int]]:
+        known: dict[SeriesKey, dict[str, int]] = {}
+        if not tokens:
+            return known
         conditions = [
             {
                 **where(series),
@@ -145,7 +140,6 @@ class SeriesDocuments:
         limit = 4 * sum(map(len, tokens.values())) + 64
         found = self._entries.find(any_of(conditions), limit=limit, session=session)
         rows = list(found.hint(_BY_TOKEN))
-        known: dict[SeriesKey, dict[str, int]] = {}
         for row in rows:
             values = known.setdefault(series_of(row), {})
             values[row["token"]] = max(int(row["value"]), values.get(row["token"], 0))

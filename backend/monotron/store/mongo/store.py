@@ -14,14 +14,16 @@ The guarantees, and what each rests on (docs/how-it-works.md explains every part
    concern majority and journal (`transactions.Transactions.commit`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pymongo
 from bson import Int64
 from pymongo import ReadPreference
+from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
@@ -63,7 +65,7 @@ from monotron.store.mongo.series import (
     where,
 )
 from monotron.store.mongo.sweep import Sweep
-from monotron.store.mongo.transactions import Attempt, Duplicate, Transactions
+from monotron.store.mongo.transactions import Duplicate, NothingToWrite, Transactions
 
 CALL_SECONDS = 14.0
 """The time limit of one call, including elections. An abort may take `ABORT_SECONDS` more."""
@@ -107,18 +109,18 @@ class MongoStore(Store):
             runtime, driver, seconds=call_seconds, attempt_seconds=attempt_seconds
         )
         self._documents = documents = self.documents_type(database, driver)
-        self._transactions = self.transactions_type(database, runtime, driver)
+        self._transactions = transactions = self.transactions_type(database, runtime, driver)
         self._reads = reads = self.reads_type(database)
-        self._sweep = self.sweep_type(database, documents, reads, deadlines, runtime)
+        self._sweep = self.sweep_type(database, documents, transactions, deadlines, runtime)
         self._remembered = self.remembered_type(max_remembered, runtime)
         self._expects_repeats = False
-        self.releases = MongoReleases(database, reads, deadlines, runtime)
-        self.auth_records = MongoAuthRecords(database, reads, deadlines)
-        self.token_uses = MongoTokenUses(database, reads, deadlines)
+        self.releases = MongoReleases(database, reads, transactions, deadlines)
+        self.auth_records = MongoAuthRecords(database, reads, transactions, deadlines)
+        self.token_uses = MongoTokenUses(database, transactions, deadlines)
         self.attributes: MongoAttributes = MongoAttributes(
-            database, documents, reads, self._transactions, deadlines, runtime
+            database, documents, reads, transactions, deadlines, runtime
         )
-        self._scan = CollectionScan(database, reads, deadlines)
+        self._scan = CollectionScan(database, transactions, deadlines)
 
     @classmethod
     def open(cls, url: str, *, runtime: Runtime) -> "MongoStore":
@@ -157,37 +159,39 @@ class MongoStore(Store):
 
     def _write(self, batch: Batch, deadline: Deadline) -> Results | None:
         """Allocate in a transaction. Return None if there is nothing to write."""
+        attempts = count()
+
+        def write_once(session: ClientSession) -> tuple[Results, list[Change]]:
+            if next(attempts):
+                self._remembered.were_outdated()
+            return self._write_once(batch, session)
+
         while True:
             try:
-                done = self._transactions.run(partial(self._write_once, batch), deadline)
+                results, changes = self._transactions.run(write_once, deadline)
+            except NothingToWrite:
+                return None
             except Duplicate as duplicate:
                 batch.exclude(duplicate.series, duplicate.damage())
-                continue
-            if done is None:
-                return None
-            results, changes = done
-            self._remembered.put(changes)
-            return results
+            else:
+                self._remembered.put(changes)
+                return results
 
-    def _write_once(self, batch: Batch, attempt: Attempt) -> tuple[Results, list[Change]] | None:
-        session = attempt.session
-        keys = list(batch.requests)
-        if attempt.number > 1:
-            self._remembered.were_outdated()
-        remembered = self._remembered.get(keys)
-        unread = [series for series in keys if series not in remembered]
-        heads = remembered | self._documents.heads(unread, session)
-        while True:
+    def _write_once(self, batch: Batch, session: ClientSession) -> tuple[Results, list[Change]]:
+        """Allocate once.
+
+        A remembered head is verified when it is replaced. If one of them is not replaced, all heads
+        are read.
+        """
+        for remembered in (self._remembered.get(batch.requests), {}):
+            unread = [series for series in batch.requests if series not in remembered]
+            heads = remembered | self._documents.heads(unread, session)
             known = self._documents.last_values(heads, batch.all_requests(), session)
             results, changes = batch.decide(heads, known)
-            # A remembered head is verified when it is replaced. Those that are not are read.
-            unverified = remembered.keys() - {change.series for change in changes}
             if not changes:
-                return None
-            if not unverified:
+                raise NothingToWrite
+            if remembered.keys() <= {change.series for change in changes}:
                 break
-            heads |= self._documents.heads(list(unverified), session)
-            remembered = {key: remembered[key] for key in remembered.keys() - unverified}
         self._documents.write(changes, self._runtime.now_ms(), session)
         return results, changes
 
@@ -200,7 +204,7 @@ class MongoStore(Store):
         return None if changes else results
 
     def _current(
-        self, keys: Iterable[SeriesKey], deadline: Deadline
+        self, keys: Sequence[SeriesKey], deadline: Deadline
     ) -> tuple[dict[SeriesKey, Head], Any]:
         """Read the heads as of a moment since this call began, and a time for further reads."""
         series = list(dict.fromkeys(keys))
@@ -226,27 +230,27 @@ class MongoStore(Store):
         return None if value is None else Entry(*series, token, value)
 
     def advance_to(self, series: SeriesKey, value: int, assigned_by: str) -> Allocation:
-        def advance(attempt: Attempt) -> Allocation | MonotronError:
-            head = self._documents.heads([series], attempt.session)[series]
+        def advance(session: ClientSession) -> Allocation | MonotronError:
+            head = self._documents.heads([series], session)[series]
             if value < head.value:
                 return would_decrease(series, head.value, value)
             if value == head.value and head.active:
                 return Allocation(Entry(*series, head.token, value), reused=True)
             entry = NewEntry(value, None, assigned_by)
             change = Change(series, head, head.at(value, None), [entry])
-            self._documents.write([change], self._runtime.now_ms(), attempt.session)
+            self._documents.write([change], self._runtime.now_ms(), session)
             return Allocation(Entry(*series, None, value), reused=False)
 
         return self._transactions.decide(advance, self._deadlines.start())
 
     def delete(self, series: SeriesKey, *, restart: bool) -> None:
-        def delete(attempt: Attempt) -> Head:
+        def delete(session: ClientSession) -> Head:
             """Start another generation, without values. It always does: there may be attributes."""
-            head = self._documents.heads([series], attempt.session)[series]
+            head = self._documents.heads([series], session)[series]
             if head.generation:
                 deleted = Head(head.generation + 1, 0 if restart else head.value)
                 change = Change(series, head, deleted)
-                self._documents.write([change], self._runtime.now_ms(), attempt.session)
+                self._documents.write([change], self._runtime.now_ms(), session)
             return head
 
         if self._transactions.decide(delete, self._deadlines.start()).generation:
@@ -254,20 +258,21 @@ class MongoStore(Store):
 
     def series_page(self, account: int, prefix: str, after: str, limit: int) -> list[Entry]:
         page = partial(self._documents.page, account, prefix, after, limit)
-        return self._reads.after(None, page, self._deadlines.start())[0]
+        return self._transactions.read(page, self._deadlines.start())
 
     def ledger_page(
         self, series: SeriesKey, before: int | None, limit: int
     ) -> list[LedgerEntry] | None:
-        deadline = self._deadlines.start()
-        heads, time = self._reads.after(None, partial(self._documents.heads, [series]), deadline)
-        head = heads[series]
-        if not head.active:
-            return None
-        up_to = {"value": {"$lte": Int64(head.value if before is None else before - 1)}}
-        page = partial(self._documents.rows, series, head, up_to, limit=limit)
-        rows, _ = self._reads.after(time, page, deadline)
-        return [ledger_entry_of(row) for row in rows]
+        below: Document = {} if before is None else {"value": {"$lte": Int64(before - 1)}}
+
+        def read(session: ClientSession) -> list[LedgerEntry] | None:
+            head = self._documents.heads([series], session)[series]
+            if not head.active:
+                return None
+            rows = self._documents.rows(series, head, below, session, limit)
+            return [ledger_entry_of(row) for row in rows]
+
+        return self._transactions.read(read, self._deadlines.start())
 
     def ping(self) -> None:
         self._deadlines.start(1.5).persist(
@@ -281,7 +286,7 @@ class MongoStore(Store):
         if not amount:
             return FastForwarded(0, ())
         forward = MongoFastForward(
-            self._documents, self._reads, self._transactions, self._deadlines, self._runtime
+            self._documents, self._transactions, self._deadlines, self._runtime
         )
         lines, keys = self._scan.lines_and_series()
         return forward.run(keys, lines, amount, assigned_by)

@@ -11,8 +11,9 @@ from monotron.model.series import SeriesKey
 from monotron.runtime import Runtime
 from monotron.store.mongo.client import Document
 from monotron.store.mongo.deadline import Deadline, Deadlines
-from monotron.store.mongo.reads import Reads, collection
+from monotron.store.mongo.reads import collection
 from monotron.store.mongo.series import SeriesDocuments, where
+from monotron.store.mongo.transactions import Transactions
 
 log = logging.getLogger("monotron.store")
 
@@ -34,13 +35,13 @@ class Sweep:
         self,
         database: "Database[Document]",
         documents: SeriesDocuments,
-        reads: Reads,
+        transactions: Transactions,
         deadlines: Deadlines,
         runtime: Runtime,
     ) -> None:
         self._collections = [collection(database, name) for name in SWEPT]
         self._documents = documents
-        self._reads = reads
+        self._transactions = transactions
         self._deadlines = deadlines
         self._now = runtime.monotonic
         self._queue: SimpleQueue[tuple[float, SeriesKey] | None] = runtime.queue()
@@ -60,8 +61,8 @@ class Sweep:
     def sweep(self, series: SeriesKey) -> None:
         """Remove the documents of generations before the current one.
 
-        The current generation is read with majority: a generation that is rolled back later would
-        remove entries of a series that still exists.
+        The current generation is read in a transaction that is committed: a generation that is
+        rolled back later would remove entries of a series that still exists.
         """
         deadline = self._deadlines.start()
         generation = self.generation(series, deadline)
@@ -71,7 +72,7 @@ class Sweep:
 
     def generation(self, series: SeriesKey, deadline: Deadline) -> int:
         """Read the current generation of a series."""
-        heads, _ = self._reads.after(None, partial(self._documents.heads, [series]), deadline)
+        heads = self._transactions.read(partial(self._documents.heads, [series]), deadline)
         return heads[series].generation
 
     def _run(self) -> None:

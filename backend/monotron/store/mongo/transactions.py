@@ -22,7 +22,8 @@ once. At the deadline, `applied` is `no` before the first commit and `unknown` a
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar, cast
+from contextlib import nullcontext
+from typing import TypeVar
 
 from pymongo import ReadPreference, WriteConcern
 from pymongo.client_session import ClientSession
@@ -66,14 +67,6 @@ def read_concern_of(hello: Document) -> ReadConcern:
     return ReadConcern("majority" if hello.get("msg") == "isdbgrid" else "snapshot")
 
 
-class Attempt(NamedTuple):
-    """One execution of a body."""
-
-    session: ClientSession
-    number: int
-    """1 for the first attempt. Later attempts must not use remembered documents."""
-
-
 class Conflict(Exception):
     """Raised by a body: a document that it read or remembered is outdated."""
 
@@ -99,6 +92,10 @@ class Duplicate(Conflict):
         )
 
 
+class NothingToWrite(Exception):
+    """Raised by a body: the transaction is aborted, and what it read may be stale."""
+
+
 class Transactions:
     """Runs transactions, and keeps their sessions."""
 
@@ -110,7 +107,7 @@ class Transactions:
         self._read_concern = read_concern_of(self._client.admin.command("hello"))
 
     def decide(
-        self, body: Callable[[Attempt], Result | MonotronError], deadline: Deadline
+        self, body: Callable[[ClientSession], Result | MonotronError], deadline: Deadline
     ) -> Result:
         """Run *body*, commit, and return its result, or raise the error that it returns.
 
@@ -125,20 +122,28 @@ class Transactions:
             raise duplicate.damage() from duplicate
         if isinstance(result, MonotronError):
             raise result
-        return cast(Result, result)
+        return result
 
-    def run(self, body: Callable[[Attempt], Result | None], deadline: Deadline) -> Result | None:
+    def read(self, body: Callable[[ClientSession], Result], deadline: Deadline) -> Result:
+        """Run *body*, which writes nothing, and return what it read from one committed snapshot.
+
+        Errors have `applied` no. `Reads.current` has the reads that must not be stale.
+        """
+        return self.run(body, deadline, writes=False)
+
+    def run(
+        self, body: Callable[[ClientSession], Result], deadline: Deadline, *, writes: bool = True
+    ) -> Result:
         """Run *body* until its transaction is committed, and return its result.
 
-        If the result is None, the transaction is aborted: nothing was written, and the reads of
-        the body may be stale. Raises `Duplicate` if the ledger of a series is damaged.
+        Raises `Duplicate` if the ledger of a series is damaged.
         """
         try:
             session = self._sessions.pop()  # the last one used: its transaction may be undecided
         except IndexError:
             session = self._client.start_session(causal_consistency=False)
         try:
-            return self._run(session, body, deadline)
+            return self._repeat(session, body, deadline, writes=writes)
         finally:
             self._sessions.append(session)
 
@@ -147,12 +152,14 @@ class Transactions:
         while self._sessions:
             self._sessions.pop().end_session()
 
-    def _run(
+    def _repeat(
         self,
         session: ClientSession,
-        body: Callable[[Attempt], Result | None],
+        body: Callable[[ClientSession], Result],
         deadline: Deadline,
-    ) -> Result | None:
+        *,
+        writes: bool,
+    ) -> Result:
         now = self._runtime.monotonic
         search_at = now() + ORPHAN_SECONDS
         duplicate: Duplicate | None = None
@@ -161,8 +168,8 @@ class Transactions:
             number += 1
             deadline.check()
             try:
-                result = self._execute(session, body, number, deadline)
-                if result is None or self.commit(session, deadline):
+                result = self._execute(session, body, deadline)
+                if self.commit(session, deadline, writes=writes):
                     return result
             except Duplicate as found:
                 if duplicate is not None and duplicate.args == found.args:
@@ -179,14 +186,9 @@ class Transactions:
             deadline.pause(0.0, min(MAX_PAUSE_SECONDS, PAUSE_SECONDS * number))
 
     def _execute(
-        self,
-        session: ClientSession,
-        body: Callable[[Attempt], Result | None],
-        number: int,
-        deadline: Deadline,
-    ) -> Result | None:
-        """Run the body. The transaction is open afterwards only if there is a result."""
-        is_complete = False
+        self, session: ClientSession, body: Callable[[ClientSession], Result], deadline: Deadline
+    ) -> Result:
+        """Run the body. If it fails, abort the transaction."""
         session.start_transaction(
             read_concern=self._read_concern,
             write_concern=MAJORITY,
@@ -194,21 +196,20 @@ class Transactions:
         )
         try:
             with deadline.attempt():
-                result = body(Attempt(session, number))
+                result = body(session)
             deadline.check()
-            is_complete = result is not None
-            return result
-        finally:
-            if not is_complete:
-                with self._driver.timeout(ABORT_SECONDS):
-                    session.abort_transaction()
+        except BaseException:
+            with self._driver.timeout(ABORT_SECONDS):
+                session.abort_transaction()
+            raise
+        return result
 
-    def commit(self, session: ClientSession, deadline: Deadline) -> bool:
+    def commit(self, session: ClientSession, deadline: Deadline, *, writes: bool) -> bool:
         """Commit the transaction. Return false if it was aborted.
 
-        Raises errors with `applied` unknown.
+        Raises errors with `applied` unknown if it *writes*.
         """
-        with in_doubt():
+        with in_doubt() if writes else nullcontext():
             while True:
                 try:
                     with deadline.attempt():
