@@ -20,8 +20,7 @@ from monotron.services import series as series_module
 from monotron.services.versions import VersionRequest
 from monotron.store import Store, open_store
 from monotron.store.audit import AuditSlice
-from monotron.store.mongo import MongoStore, audit
-from monotron.store.mongo import scan as slices
+from monotron.store.mongo import MongoStore, scan
 from monotron.store.sqlite import audit as sqlite_audit
 from monotron.store.sqlite.store import SqliteStore
 from support.services import StoreServices
@@ -70,9 +69,7 @@ def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """So small that tests reach every end of a slice."""
     for name, most in (("SERIES", 5), ("ENTRIES", 7), ("RELEASES", 4)):
         monkeypatch.setattr(sqlite_audit, f"{name}_PER_SLICE", most)
-    for module in (audit, slices):
-        monkeypatch.setattr(module, "HEADS_PER_SLICE", 5)
-        monkeypatch.setattr(module, "ROWS_PER_SLICE", 7)
+    monkeypatch.setattr(scan, "ROWS_PER_PAGE", 5)
 
 
 class TestAHealthyStore:

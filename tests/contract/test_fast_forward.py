@@ -199,7 +199,7 @@ def copy(original: Store, tmp_path: Path) -> Iterator[Callable[[], Store]]:
     yield make
     for store in copies:
         if isinstance(store, MongoStore):
-            store._client.drop_database(store._scan.heads.database.name)
+            store._client.drop_database(store._database.name)
         elif isinstance(store, SqliteStore):
             store.close()
 

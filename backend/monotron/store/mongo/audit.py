@@ -1,202 +1,243 @@
-"""The audit of a MongoDB database, in slices. Each slice is a few committed reads.
+"""The audit of a MongoDB database, in slices.
 
-The store may be in use. So a head is read before its rows, and if its rows seem to contradict it,
-they are compared with the head again. Rows up to a head do not change during its generation.
+A slice is one transaction, whose reads are consistent. So concurrent writes cause no contradictions
+between the rows that it compares. Rows up to a head do not change during its generation.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
-from bson import Timestamp
-from pymongo import ASCENDING
+from bson import Int64
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
 
 from monotron.model.series import SeriesKey
 from monotron.store.audit import (
     AuditSlice,
+    ReleaseRow,
     Requirement,
     SeriesState,
     check_release,
+    gap,
     not_reached,
     release_finding,
     series_finding,
 )
-from monotron.store.mongo.audit_checks import (
-    LedgerRead,
-    check_end,
-    check_row,
-    head_contradiction,
-    parse_release,
-)
 from monotron.store.mongo.client import Document
-from monotron.store.mongo.scan import HEADS_PER_SLICE, KEY, ROWS_PER_SLICE, CollectionScan
+from monotron.store.mongo.deadline import Deadlines
+from monotron.store.mongo.reads import any_of, collection
+from monotron.store.mongo.scan import Documents, Page, Scan, values_of
 from monotron.store.mongo.series import where
+from monotron.store.mongo.transactions import Transactions
 
-_IN_ORDER = [(field, ASCENDING) for field in ("account", "key", "generation", "value")]
+SERIES = ("account", "key")
+LEDGER = (*SERIES, "generation")
+ENTRY = (*LEDGER, "value")
+RELEASE = ("account", "name", "sort_key")
+LABEL = ("account", "name", "token", "label")
 
 
 class MongoAudit:
     """The checks of MongoDB. `monotron.store.audit` has the checks and texts of all stores."""
 
-    def __init__(self, scan: CollectionScan) -> None:
-        self._scan = scan
+    def __init__(
+        self, database: "Database[Document]", transactions: Transactions, deadlines: Deadlines
+    ) -> None:
+        self._scan = Scan(transactions, deadlines)
+        self._heads, self._entries, self._attributes, self._releases = (
+            collection(database, name) for name in ("series", "entries", "attributes", "releases")
+        )
 
     def run(self) -> Iterator[AuditSlice]:
         """Audit the whole database."""
-        for account in self._scan.accounts():
-            yield from self._series(account)
-        yield from self._releases()
-        yield from self._labels()
+        yield from self._scan.pages(self._heads, SERIES, self._check_heads)
+        yield from self._scan.pages(self._entries, ENTRY, self._check_entries)
+        yield from self._scan.pages(self._attributes, SERIES, self._check_attributes, ())
+        yield from self._scan.pages(self._releases, RELEASE, self._check_releases)
+        yield from self._scan.pages(self._releases, LABEL, _check_labels, ())
 
-    def _series(self, account: Any) -> Iterator[AuditSlice]:
-        after: dict[str, Any] = {}
-        while True:
-            heads, seen_at = self._scan.find(
-                self._scan.heads,
-                {"account": account, **({"key": after} if after else {})},
-                [("account", ASCENDING), ("key", ASCENDING)],
-                HEADS_PER_SLICE,
-            )
-            yield self._without_head(account, after, heads, seen_at)
-            yield from self._ledgers(heads, seen_at)
-            if len(heads) < HEADS_PER_SLICE:
-                return
-            after = {"$gt": heads[-1]["key"]}
-
-    def _without_head(
-        self, account: Any, after: dict[str, Any], heads: Sequence[Document], now: Timestamp | None
-    ) -> AuditSlice:
-        """Find entries and attributes of series without a head, between these heads.
-
-        Heads are never removed.
-        """
-        between = {**after, "$nin": [head["key"] for head in heads]}
-        if len(heads) == HEADS_PER_SLICE:
-            between["$lte"] = heads[-1]["key"]
-        findings = []
-        for documents, content in (
-            (self._scan.entries, "entries"),
-            (self._scan.attributes, "attributes"),
-        ):
-            condition = {"account": account, "key": between}
-            rows, _ = self._scan.find(documents, condition, None, HEADS_PER_SLICE, now, KEY)
-            for key in dict.fromkeys(row["key"] for row in rows):
-                series = SeriesKey(account, key)
-                if not self._scan.read_heads([series]):  # the head may have been created since
-                    findings.append(series_finding(account, key, f"has {content}, and no head"))
-        return AuditSlice(tuple(findings))
-
-    def _ledgers(self, heads: Sequence[Document], now: Timestamp | None) -> Iterator[AuditSlice]:
+    def _check_heads(self, page: Page, session: ClientSession) -> AuditSlice:
+        """Check heads, and compare each with the entry of its value."""
         findings: list[str] = []
-        waiting: list[LedgerRead] = []
-        previous = None
-        for head in heads:
-            series = SeriesKey(head["account"], head["key"])
-            wrong = "has two heads" if series == previous else head_contradiction(head)
-            previous = series
+        existing: list[Document] = []
+        for before, head in page:
+            is_duplicate = values_of(before, SERIES) == values_of(head, SERIES)
+            wrong = "has two heads" if is_duplicate else _head_contradiction(head)
             if wrong:
-                findings.append(series_finding(*series, wrong))
+                findings.append(series_finding(*_series(head), wrong))
             elif head["active"]:
-                waiting.append(LedgerRead(head))
-        yield AuditSlice(tuple(findings), series=sum(bool(head.get("active")) for head in heads))
-        read: list[LedgerRead] = []
-        while waiting:
-            first = waiting[0]
-            further = {"value": {"$gt": first.last}} if first.last is not None else {}
-            conditions = [
-                {**where(ledger.series), "generation": ledger.head["generation"], **more}
-                for ledger, more in zip(waiting, [further, *[{}] * len(waiting)], strict=False)
-            ]
-            rows, _ = self._scan.find(
-                self._scan.entries,
-                conditions[0] if len(conditions) == 1 else {"$or": conditions},
-                _IN_ORDER,
-                ROWS_PER_SLICE,
-                now,
-            )
-            at = {(*ledger.series, ledger.head["generation"]): ledger for ledger in waiting}
-            for row in rows:
-                check_row(at[row["account"], row["key"], row["generation"]], row)
-            if len(rows) < ROWS_PER_SLICE:
-                done, waiting = waiting, []
-            else:
-                last = at[rows[-1]["account"], rows[-1]["key"], rows[-1]["generation"]]
-                position = waiting.index(last)
-                done, waiting = waiting[:position], waiting[position:]
-            for ledger in done:
-                check_end(ledger)
-            read += done
-            yield AuditSlice(entries=len(rows))
-        yield AuditSlice(tuple(self._confirmed([ledger for ledger in read if ledger.is_suspect])))
+                existing.append(head)
+        conditions = [{field: head[field] for field in ENTRY} for head in existing]
+        last_rows = {_ledger(row): row for row in self._find(self._entries, conditions, session)}
+        for head in existing:
+            last_row = last_rows.get(_ledger(head)) or self._end_of_ledger(head, -1, session)
+            wrong = _end_contradiction(head, last_row)
+            findings += [series_finding(*_series(head), wrong)] if wrong else []
+        return AuditSlice(tuple(findings), series=sum(bool(head.get("active")) for _, head in page))
 
-    def _confirmed(self, ledgers: Sequence[LedgerRead]) -> Iterator[str]:
-        """Yield the findings that a second read confirms.
-
-        Series may have been deleted or advanced since the first read.
-        """
-        current = self._scan.read_heads([ledger.series for ledger in ledgers])
-        for ledger in ledgers:
-            head = current.get(ledger.series)
-            if head is None or head["generation"] != ledger.head["generation"]:
+    def _check_entries(self, page: Page, session: ClientSession) -> AuditSlice:
+        """Compare each entry with the one before it. Those of old generations are ignored."""
+        heads = self._heads_of((_series(row) for _, row in page), session)
+        existing = {_ledger(head): head for head in heads.values() if _exists(head)}
+        findings = _without_head(page, heads, "entries")
+        above: dict[SeriesKey, str] = {}
+        entries = 0
+        for before, row in page:
+            head = existing.get(_ledger(row))
+            if head is None:
                 continue
-            yield from ledger.findings
-            if ledger.above is not None and ledger.above > head["value"]:
-                what = f"is at {head['value']}, but its ledger has an entry for {ledger.above}"
-                yield series_finding(*ledger.series, what)
+            entries += 1
+            value, last = row.get("value"), head["value"]
+            if isinstance(value, Int64) and value > last:
+                above[_series(row)] = f"is at {last}, but its ledger has an entry for {value}"
+            elif wrong := _row_contradiction(
+                before if _ledger(before) == _ledger(row) else {}, row
+            ):
+                findings.append(series_finding(*_series(row), wrong))
+        findings += [series_finding(*series, wrong) for series, wrong in above.items()]
+        return AuditSlice(tuple(findings), entries=entries)
 
-    def _releases(self) -> Iterator[AuditSlice]:
-        order = ("account", "name", "sort_key")
-        before: Any = None
-        for rows, seen_at in self._scan.pages(self._scan.releases, order):
-            findings: list[str] = []
-            requirements: list[Requirement] = []
-            for row in rows:
-                record, wrong = parse_release(row)
-                sort_key = tuple(row.get(field) for field in order)
-                if sort_key == before:
-                    wrong.append(release_finding(record, "is recorded twice"))
-                before = sort_key
-                more, requirement = check_release(record)
-                findings += [*wrong, *more]
-                requirements += [requirement] if requirement else []
-            findings += self._not_reached(requirements, seen_at)
-            yield AuditSlice(tuple(findings), releases=len(rows))
+    def _check_attributes(self, page: Page, session: ClientSession) -> AuditSlice:
+        heads = self._heads_of((_series(row) for _, row in page), session)
+        return AuditSlice(tuple(_without_head(page, heads, "attributes")))
 
-    def _not_reached(self, requirements: Sequence[Requirement], now: Timestamp | None) -> list[str]:
-        findings = []
-        heads = self._scan.read_heads([requirement.series for requirement in requirements], now)
+    def _check_releases(self, page: Page, session: ClientSession) -> AuditSlice:
+        findings: list[str] = []
+        requirements: list[Requirement] = []
+        for before, row in page:
+            release = _release_of(row)
+            if not isinstance(row.get("created_at"), Int64 | None):
+                what = "has a time that is not a 64-bit integer"
+                findings.append(release_finding(release, what))
+            if values_of(before, RELEASE) == values_of(row, RELEASE):
+                findings.append(release_finding(release, "is recorded twice"))
+            contradictions, requirement = check_release(release)
+            findings += contradictions
+            requirements += [requirement] if requirement else []
+        heads = self._heads_of((requirement.series for requirement in requirements), session)
         for requirement in requirements:
-            head = heads.get(requirement.series)
-            state = None
-            if head is not None:
-                if head["value"] >= requirement.number:
-                    continue
-                oldest, _ = self._scan.find(
-                    self._scan.entries,
-                    {**where(requirement.series), "generation": head["generation"]},
-                    _IN_ORDER,
-                    1,
-                    now,
-                )
-                since = oldest[0]["created_at"] if oldest else None
-                state = SeriesState(int(head["value"]), bool(head["active"]), since)
+            state = self._state(heads.get(requirement.series), requirement.number, session)
             finding = not_reached(requirement, state)
             findings += [finding] if finding else []
-        return findings
+        return AuditSlice(tuple(findings), releases=len(page))
 
-    def _labels(self) -> Iterator[AuditSlice]:
-        """Find tokens with two releases of one pre-release label, in the order of their index."""
-        order = ("account", "name", "token", "label")
-        before: Any = None
-        for rows, _ in self._scan.pages(
-            self._scan.releases, order, dict.fromkeys(order, 1) | {"_id": 0}
-        ):
-            findings = []
-            for row in rows:
-                label = tuple(row.get(field) for field in order)
-                if label == before:
-                    findings.append(
-                        f"The token {row['token']!r} has two releases of {row['name']!r} in "
-                        f"account {row['account']}, both with the label {row['label']!r}."
-                    )
-                before = label
-            yield AuditSlice(tuple(findings))
+    def _state(
+        self, head: Document | None, number: int, session: ClientSession
+    ) -> SeriesState | None:
+        """Return the state of a series. Its oldest entry is read only if it is below *number*."""
+        if head is None:
+            return None
+        if not _exists(head) or head["value"] >= number:
+            return SeriesState(number, is_active=False, since=None)
+        first_row = self._end_of_ledger(head, 1, session)
+        since = first_row["created_at"] if first_row else None
+        return SeriesState(int(head["value"]), is_active=True, since=since)
+
+    def _heads_of(
+        self, series: Iterable[SeriesKey], session: ClientSession
+    ) -> dict[SeriesKey, Document]:
+        """Read the heads of these series."""
+        conditions = [where(each) for each in dict.fromkeys(series)]
+        return {_series(head): head for head in self._find(self._heads, conditions, session)}
+
+    def _find(
+        self, documents: Documents, conditions: list[Document], session: ClientSession
+    ) -> list[Document]:
+        return list(documents.find(any_of(conditions), session=session)) if conditions else []
+
+    def _end_of_ledger(
+        self, head: Document, direction: int, session: ClientSession
+    ) -> Document | None:
+        """Read the first entry of the ledger, or the last one if *direction* is -1."""
+        ledger = {field: head[field] for field in LEDGER}
+        return self._entries.find_one(ledger, sort=[("value", direction)], session=session)
+
+
+def _check_labels(page: Page, session: ClientSession) -> AuditSlice:
+    """Find tokens with two releases of one pre-release label."""
+    return AuditSlice(
+        tuple(
+            f"The token {row['token']!r} has two releases of {row['name']!r} in account "
+            f"{row['account']}, both with the label {row['label']!r}."
+            for before, row in page
+            if before == row
+        )
+    )
+
+
+def _without_head(page: Page, heads: Container[SeriesKey], content: str) -> list[str]:
+    """The findings about series that have no head. Heads are never removed."""
+    return [
+        series_finding(*series, f"has {content}, and no head")
+        for series in dict.fromkeys(_series(row) for _, row in page)
+        if series not in heads
+    ]
+
+
+def _head_contradiction(head: Document) -> str | None:
+    """The contradiction within a head, or None."""
+    value, token = head.get("value"), head.get("token")
+    if not isinstance(value, Int64) or value < 0:
+        return f"is at {value!r} ({type(value).__name__}), which is not a 64-bit integer"
+    if not isinstance(head.get("generation"), Int64) or not isinstance(head.get("active"), bool):
+        return "has a head without a generation or a state"
+    if not head["active"] and token is not None:
+        return "is deleted, but has a current token"
+    return None
+
+
+def _end_contradiction(head: Document, row: Document | None) -> str | None:
+    """The contradiction between a head and the last row of its ledger, or None."""
+    value, token = head["value"], head.get("token")
+    if row is None:
+        return f"is at {value}, but its ledger is empty"
+    if row.get("value") != value:
+        return f"is at {value}, but its ledger ends with {row.get('value')}"
+    if row.get("token") != token:
+        return (
+            f"has the current token {token!r}, but its ledger has {row.get('token')!r} for {value}"
+        )
+    return None
+
+
+def _row_contradiction(before: Document, row: Document) -> str | None:
+    """The contradiction between a row and the one before it in its ledger, or None."""
+    value, token, last = row.get("value"), row.get("token"), before.get("value")
+    if not isinstance(value, Int64) or value < 1:
+        kind = type(value).__name__
+        return f"has an entry with {value!r} ({kind}), which is not a 64-bit integer"
+    if not isinstance(token, str | None):
+        return f"has an entry for {value} whose token is not a string"
+    if not isinstance(last, int):
+        return None  # the first row, or the one before it was reported
+    if value == last:
+        return f"has two entries for {value}"
+    return gap(last, value) if value > last + 1 and token is not None else None
+
+
+def _release_of(row: Document) -> ReleaseRow:
+    created_at = row.get("created_at")
+    is_adopted = row.get("token") is None and row["label"] == row["version"]
+    return ReleaseRow(
+        row["account"],
+        row["name"],
+        row.get("token"),
+        row.get("version", ""),
+        row.get("sort_key", ""),
+        bool(row.get("final")),
+        # An adopted version has its version instead of a label.
+        "" if is_adopted else row["label"],
+        None if created_at is None else int(created_at),
+    )
+
+
+def _series(row: Document) -> SeriesKey:
+    return SeriesKey(row["account"], row["key"])
+
+
+def _ledger(row: Document) -> tuple[Any, ...]:
+    return values_of(row, LEDGER)
+
+
+def _exists(head: Document) -> bool:
+    return _head_contradiction(head) is None and bool(head["active"])

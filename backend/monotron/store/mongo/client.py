@@ -96,6 +96,7 @@ def connect(url: str) -> "Database[Document]":
     try:
         with pymongo.timeout(START_SECONDS):
             _check(client, name)
+            _check_format(database)
         return database
     except PyMongoError as error:
         client.close()
@@ -206,6 +207,20 @@ def _check(client: "MongoClient[Document]", name: str) -> None:
         raise StartupError(
             f"The replica set of {name} disables writeConcernMajorityJournalDefault. A power "
             "failure could lose writes that a majority has acknowledged. Set it to true."
+        )
+
+
+def _check_format(database: "Database[Document]") -> None:
+    """Reject a database of a version before the first release.
+
+    Its heads have a `batch`, or the indexes of its entries contain `life`.
+    """
+    head = database["series"].find_one() or {}
+    indexes = database["entries"].index_information().values()
+    if "batch" in head or any(field == "life" for index in indexes for field, _ in index["key"]):
+        raise StartupError(
+            f"The MongoDB database {database.name} has the format of an unreleased Monotron. This "
+            "version cannot read it. Use another database, or drop this one."
         )
 
 

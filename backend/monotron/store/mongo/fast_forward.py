@@ -4,77 +4,79 @@ One transaction raises many series. If it is interrupted and repeated, some seri
 which leaves a larger gap and has no other effect.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from pymongo.client_session import ClientSession
+from pymongo.database import Database
+from semver import Version
 
 from monotron.model.series import INT64_MAX, SeriesKey
-from monotron.runtime import Runtime
 from monotron.store.fast_forward import MAX_NAMED_SERIES, FastForwarded, KnownLines, saturating_add
+from monotron.store.mongo.client import Document
 from monotron.store.mongo.deadline import Deadlines
-from monotron.store.mongo.series import Change, Head, NewEntry, SeriesDocuments
+from monotron.store.mongo.reads import collection
+from monotron.store.mongo.scan import Scan
+from monotron.store.mongo.series import Change, Head, NewEntry, SeriesDocuments, series_of, where
 from monotron.store.mongo.transactions import Transactions
 
-MAX_SERIES_PER_TRANSACTION = 100
+SERIES_PER_TRANSACTION = 100
 
 
-class MongoFastForward:
-    """Raises all series."""
+def fast_forward(
+    database: "Database[Document]",
+    documents: SeriesDocuments,
+    transactions: Transactions,
+    deadlines: Deadlines,
+    amount: int,
+    assigned_by: str,
+    now: int,
+) -> FastForwarded:
+    """Raise all series. *now* is in milliseconds since the epoch."""
+    existing, components = _series(database, Scan(transactions, deadlines))
 
-    def __init__(
-        self,
-        documents: SeriesDocuments,
-        transactions: Transactions,
-        deadlines: Deadlines,
-        runtime: Runtime,
-    ) -> None:
-        self._documents = documents
-        self._transactions = transactions
-        self._deadlines = deadlines
-        self._now = runtime.now_ms
+    def raise_heads(series: Sequence[SeriesKey], session: ClientSession) -> list[Change]:
+        changes = [
+            _change(each, head, amount + (each in components), assigned_by)
+            for each, head in documents.heads(series, session).items()
+        ]
+        documents.write([change for change in changes if change.new != change.seen], now, session)
+        return changes
 
-    def run(
-        self, keys: Sequence[SeriesKey], lines: KnownLines, amount: int, assigned_by: str
-    ) -> FastForwarded:
-        """Raise these series, and the component series that *lines* may need.
+    keys = sorted(existing | components)
+    raised = 0
+    exhausted: list[SeriesKey] = []
+    for start in range(0, len(keys), SERIES_PER_TRANSACTION):
+        body = partial(raise_heads, keys[start : start + SERIES_PER_TRANSACTION])
+        changes = transactions.decide(body, deadlines.start())
+        raised += sum(change.new.value > change.seen.value for change in changes)
+        exhausted += [change.series for change in changes if change.new.value == INT64_MAX]
+    return FastForwarded(raised, tuple(exhausted[:MAX_NAMED_SERIES]))
 
-        *assigned_by* is the credential that the ledger records.
-        """
-        components = set(lines.series(self._values))
-        all_keys = list(dict.fromkeys([*keys, *sorted(components)]))
-        heads: dict[SeriesKey, Head] = {}
-        raised = 0
-        for start in range(0, len(all_keys), MAX_SERIES_PER_TRANSACTION):
-            amounts = {
-                series: amount + (series in components)
-                for series in all_keys[start : start + MAX_SERIES_PER_TRANSACTION]
-            }
-            changes = self._raise(amounts, assigned_by)
-            raised += sum(change.new.value > change.seen.value for change in changes)
-            heads |= {change.series: change.new for change in changes}
-        exhausted = [series for series, head in heads.items() if head.value == INT64_MAX]
-        return FastForwarded(raised, tuple(exhausted[:MAX_NAMED_SERIES]))
 
-    def _values(self, series: SeriesKey) -> list[int]:
-        def read(session: ClientSession) -> list[int]:
-            head = self._documents.heads([series], session)[series]
-            rows = self._documents.rows(series, head, {}, session) if head.active else []
-            return [int(row["value"]) for row in rows]
+def _series(database: "Database[Document]", scan: Scan) -> tuple[set[SeriesKey], set[SeriesKey]]:
+    """Return all series, and the component series, including those that a known line may need."""
+    heads, entries, releases = (
+        collection(database, name) for name in ("series", "entries", "releases")
+    )
+    generations = {
+        series_of(head): head["generation"]
+        for head in scan.rows(heads, ("account", "key"), ("generation",))
+    }
+    lines = KnownLines()
+    for series in generations:
+        lines.add_series(*series)
+    for release in scan.rows(releases, ("account", "name", "sort_key"), ("version",)):
+        version = Version.parse(release["version"])
+        lines.add_release(release["account"], release["name"], version.major, version.minor)
 
-        return self._transactions.read(read, self._deadlines.start())
+    def values(series: SeriesKey) -> Iterator[int]:
+        if series in generations:
+            ledger = {**where(series), "generation": generations[series]}
+            for row in scan.rows(entries, ("value",), (), ledger):
+                yield int(row["value"])
 
-    def _raise(self, amounts: Mapping[SeriesKey, int], assigned_by: str) -> list[Change]:
-        def raise_heads(session: ClientSession) -> list[Change]:
-            heads = self._documents.heads(list(amounts), session)
-            changes = [
-                _change(series, heads[series], amount, assigned_by)
-                for series, amount in amounts.items()
-            ]
-            raised = [change for change in changes if change.new != change.seen]
-            self._documents.write(raised, self._now(), session)
-            return changes
-
-        return self._transactions.decide(raise_heads, self._deadlines.start())
+    return set(generations), set(lines.series(values))
 
 
 def _change(series: SeriesKey, head: Head, amount: int, assigned_by: str) -> Change:

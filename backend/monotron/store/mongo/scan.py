@@ -1,126 +1,87 @@
-"""Reads a whole MongoDB database in slices. A slice is one committed read of a few documents."""
+"""Reads whole collections in pages, in the order of an index. Each page is one transaction."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import Any, TypeAlias, TypeVar
 
-from bson import Timestamp
 from pymongo import ASCENDING
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
-from pymongo.database import Database
-from semver import Version
 
-from monotron.model.series import SeriesKey
-from monotron.store.fast_forward import KnownLines
 from monotron.store.mongo.client import Document
 from monotron.store.mongo.deadline import Deadlines
-from monotron.store.mongo.reads import collection
-from monotron.store.mongo.series import where
 from monotron.store.mongo.transactions import Transactions
 
-HEADS_PER_SLICE = 100
-ROWS_PER_SLICE = 1000
-
-KEY = {"_id": 0, "account": 1, "key": 1}
-"""The projection to the fields that identify a series."""
-
+Result = TypeVar("Result")
 Documents: TypeAlias = "Collection[Document]"
+Page: TypeAlias = list[tuple[Document, Document]]
+"""Each row of a page, after the row before it. The first row follows an empty document."""
+
+ROWS_PER_PAGE = 1000
 
 
-class CollectionScan:
-    """The collections of a database, and committed reads of them in order."""
+class Scan:
+    """Reads pages."""
 
-    def __init__(
-        self, database: "Database[Document]", transactions: Transactions, deadlines: Deadlines
-    ) -> None:
+    def __init__(self, transactions: Transactions, deadlines: Deadlines) -> None:
         self._transactions = transactions
         self._deadlines = deadlines
-        self.heads, self.entries, self.attributes, self.releases = (
-            collection(database, name) for name in ("series", "entries", "attributes", "releases")
-        )
-
-    def accounts(self) -> list[Any]:
-        """Return all accounts that have documents, in order."""
-        collections = (self.heads, self.entries, self.attributes)
-        return sorted(
-            {account for documents in collections for account in self._distinct(documents)}, key=str
-        )
-
-    def _distinct(self, documents: Documents) -> list[Any]:
-        return self._deadlines.start().persist(lambda: documents.distinct("account"))
-
-    def lines_and_series(self) -> tuple[KnownLines, list[SeriesKey]]:
-        """Return the names that have versions, and the keys of all series."""
-        lines = KnownLines()
-        for rows, _ in self.pages(self.releases, ("account", "name", "sort_key")):
-            for row in rows:
-                version = Version.parse(row["version"])
-                lines.add_release(row["account"], row["name"], version.major, version.minor)
-        keys = []
-        for rows, _ in self.pages(self.heads, ("account", "key"), KEY):
-            keys += [SeriesKey(int(row["account"]), row["key"]) for row in rows]
-        for series in keys:
-            lines.add_series(*series)
-        return lines, keys
 
     def pages(
-        self, documents: Documents, order: Sequence[str], fields: Document | None = None
-    ) -> Iterator[tuple[list[Document], Timestamp | None]]:
-        """Yield all documents in the order of an index, with the time of each read.
-
-        Documents with equal values of *order* are in the same page.
-        """
-        after: list[Any] = []
-        while True:
-            conditions = [
-                dict(zip(order, after[:depth], strict=False))
-                | {order[depth]: _sorts_after(after[depth])}
-                for depth in reversed(range(len(after)))
-            ]
-            condition: Document = {"$or": conditions} if conditions else {}
-            in_order = [(field, ASCENDING) for field in order]
-            rows, seen_at = self.find(documents, condition, in_order, ROWS_PER_SLICE, None, fields)
-            if len(rows) == ROWS_PER_SLICE:
-                last = [rows[-1][field] for field in order]
-                # Documents with equal values stay together, so that duplicates are adjacent.
-                while len(rows) > 1 and [rows[-1][field] for field in order] == last:
-                    rows.pop()
-                after = [rows[-1][field] for field in order]
-                yield rows, seen_at
-            else:
-                yield rows, seen_at
-                return
-
-    def read_heads(
-        self, keys: Sequence[SeriesKey], now: Timestamp | None = None
-    ) -> dict[SeriesKey, Document]:
-        """Return the heads of these series, not older than *now*."""
-        heads: dict[SeriesKey, Document] = {}
-        requested = list(dict.fromkeys(keys))
-        for start in range(0, len(requested), HEADS_PER_SLICE):
-            conditions = [where(series) for series in requested[start : start + HEADS_PER_SLICE]]
-            rows, _ = self.find(self.heads, {"$or": conditions}, None, 0, now)
-            heads |= {SeriesKey(row["account"], row["key"]): row for row in rows}
-        return heads
-
-    def find(
         self,
         documents: Documents,
-        condition: Document,
-        order: list[tuple[str, int]] | None,
-        limit: int,
-        now: Timestamp | None = None,
-        fields: Document | None = None,
-    ) -> tuple[list[Document], Timestamp | None]:
-        """Return committed documents, not older than *now*, and the time of the read."""
+        order: Sequence[str],
+        check: Callable[[Page, ClientSession], Result],
+        fields: Sequence[str] | None = None,
+        condition: Document | None = None,
+    ) -> Iterator[Result]:
+        """Call *check* in the transaction of each page of matching documents. Yield its results.
 
-        def read(session: ClientSession) -> list[Document]:
-            cursor = documents.find(condition, fields, limit=limit, session=session)
-            return list(cursor if order is None else cursor.sort(order))
+        Documents with equal values of *order* are in one page. By default, they have all fields,
+        otherwise *fields* and those of *order*.
+        """
+        projection = None if fields is None else {"_id": 0} | dict.fromkeys((*order, *fields), 1)
+        last: Document = {}
 
-        return self._transactions.read(read, self._deadlines.start()), None
+        def read(session: ClientSession) -> tuple[list[Document], bool, Result]:
+            unread = {**(condition or {}), **(after(last, order) if last else {})}
+            cursor = documents.find(unread, projection, limit=ROWS_PER_PAGE, session=session)
+            rows = list(cursor.sort([(field, ASCENDING) for field in order]))
+            is_end = len(rows) < ROWS_PER_PAGE
+            if not is_end:
+                end = values_of(rows[-1], order)
+                rows = [row for row in rows if values_of(row, order) != end] or rows
+            return rows, is_end, check(list(pairwise([last, *rows])), session)
+
+        is_end = False
+        while not is_end:
+            rows, is_end, result = self._transactions.read(read, self._deadlines.start())
+            yield result
+            last = rows[-1] if rows else last
+
+    def rows(
+        self,
+        documents: Documents,
+        order: Sequence[str],
+        fields: Sequence[str],
+        condition: Document | None = None,
+    ) -> Iterator[Document]:
+        """Yield all matching documents, with the given fields."""
+        for page in self.pages(documents, order, lambda page, _: page, fields, condition):
+            yield from (row for _, row in page)
 
 
-def _sorts_after(value: Any) -> Document:
-    """Match values that sort after *value*. Null sorts first, and `$gt` does not compare it."""
-    return {"$ne": None} if value is None else {"$gt": value}
+def values_of(row: Document, fields: Sequence[str]) -> tuple[Any, ...]:
+    """Return the values of these fields."""
+    return tuple(row.get(field) for field in fields)
+
+
+def after(row: Document, order: Sequence[str]) -> Document:
+    """Match the rows after this one. Null sorts first, and `$gt` does not compare it."""
+    return {
+        "$or": [
+            {each: row.get(each) for each in order[:depth]}
+            | {field: {"$ne": None} if row.get(field) is None else {"$gt": row[field]}}
+            for depth, field in enumerate(order)
+        ]
+    }

@@ -27,7 +27,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from monotron.errors import InvalidRequest, MonotronError, StartupError
+from monotron.errors import InvalidRequest, MonotronError
 from monotron.model.allocation import AllocationRequest, allocate, would_decrease
 from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
 from monotron.runtime import PRODUCTION, Runtime
@@ -48,12 +48,10 @@ from monotron.store.mongo.client import (
     without_secrets,
 )
 from monotron.store.mongo.deadline import Deadline, Deadlines
-from monotron.store.mongo.fast_forward import MongoFastForward
-from monotron.store.mongo.format import check_format
+from monotron.store.mongo.fast_forward import fast_forward
 from monotron.store.mongo.reads import Reads
 from monotron.store.mongo.releases import MongoReleases
 from monotron.store.mongo.remembered import MAX_REMEMBERED, RememberedHeads
-from monotron.store.mongo.scan import CollectionScan
 from monotron.store.mongo.series import (
     Change,
     Head,
@@ -102,6 +100,7 @@ class MongoStore(Store):
         attempt_seconds: float = ATTEMPT_SECONDS,
         max_remembered: int = MAX_REMEMBERED,
     ) -> None:
+        self._database = database
         self._client = database.client
         self._runtime = runtime
         self._timeout = driver.timeout
@@ -120,7 +119,6 @@ class MongoStore(Store):
         self.attributes: MongoAttributes = MongoAttributes(
             database, documents, reads, transactions, deadlines, runtime
         )
-        self._scan = CollectionScan(database, transactions, deadlines)
 
     @classmethod
     def open(cls, url: str, *, runtime: Runtime) -> "MongoStore":
@@ -128,14 +126,10 @@ class MongoStore(Store):
         database = connect(url)
         try:
             with pymongo.timeout(START_SECONDS):
-                check_format(database)
                 return cls(database, runtime=runtime)
         except PyMongoError as error:
             database.client.close()
             raise unusable(url, error) from error
-        except StartupError:
-            database.client.close()
-            raise
 
     @classmethod
     def describe(cls, url: str) -> str:
@@ -280,16 +274,20 @@ class MongoStore(Store):
         )
 
     def audit(self, *, alone: bool = False) -> Iterator[AuditSlice]:
-        return MongoAudit(self._scan).run()
+        return MongoAudit(self._database, self._transactions, self._deadlines).run()
 
     def fast_forward(self, amount: int, assigned_by: str) -> FastForwarded:
         if not amount:
             return FastForwarded(0, ())
-        forward = MongoFastForward(
-            self._documents, self._transactions, self._deadlines, self._runtime
+        return fast_forward(
+            self._database,
+            self._documents,
+            self._transactions,
+            self._deadlines,
+            amount=amount,
+            assigned_by=assigned_by,
+            now=self._runtime.now_ms(),
         )
-        lines, keys = self._scan.lines_and_series()
-        return forward.run(keys, lines, amount, assigned_by)
 
     def backup(self, target: Path) -> None:
         raise InvalidRequest(
