@@ -21,6 +21,7 @@ from monotron.services.versions import VersionRequest
 from monotron.store import Store, open_store
 from monotron.store.audit import AuditSlice
 from monotron.store.mongo import MongoStore, scan
+from monotron.store.mongo import audit as mongo_audit
 from monotron.store.sqlite import audit as sqlite_audit
 from monotron.store.sqlite.store import SqliteStore
 from support.services import StoreServices
@@ -69,7 +70,9 @@ def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """So small that tests reach every end of a slice."""
     for name, most in (("SERIES", 5), ("ENTRIES", 7), ("RELEASES", 4)):
         monkeypatch.setattr(sqlite_audit, f"{name}_PER_SLICE", most)
-    monkeypatch.setattr(scan, "ROWS_PER_PAGE", 5)
+    for name, most in (("HEADS", 5), ("RELEASES", 4)):
+        monkeypatch.setattr(mongo_audit, f"{name}_PER_SLICE", most)
+    monkeypatch.setattr(scan, "ROWS_PER_PAGE", 7)
 
 
 class TestAHealthyStore:
@@ -658,17 +661,63 @@ class TestMongoDocuments:
         ruin(database)
         assert findings(store) == expected
 
-    def test_ledgers_are_read_along_an_index(self, mongo: tuple[MongoStore, Any]) -> None:
-        _, database = mongo
-        order = [(field, 1) for field in ("account", "key", "generation", "value")]
-        conditions = [
-            {"account": 1, "key": row["key"], "generation": row["generation"]}
-            for row in database.series.find()
+    @pytest.mark.parametrize("size", range(2, 7))
+    @pytest.mark.parametrize(
+        ("ruin", "finding"),
+        [
+            (lost(3), "has no entry for 3, and no advance explains the gap."),
+            (twice("entries", {**MINE, "value": 3}, token="x"), "has two entries for 3."),
+        ],
+        ids=["a-gap", "a-value-twice"],
+    )
+    def test_contradictions_between_two_pages_are_found(
+        self,
+        mongo: tuple[MongoStore, Any],
+        monkeypatch: pytest.MonkeyPatch,
+        ruin: Ruin,
+        finding: str,
+        size: int,
+    ) -> None:
+        store, database = mongo
+        monkeypatch.setattr(scan, "ROWS_PER_PAGE", size)
+        assert findings(store) == []
+        ruin(database)
+        assert findings(store) == [f"{WEB} {finding}"]
+
+    def test_labels_are_checked_beyond_a_page_of_adopted_versions(
+        self, mongo: tuple[MongoStore, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store, database = mongo
+        for major in range(4, 8):
+            adopt(store, f"{major}.0.0")
+        monkeypatch.setattr(scan, "ROWS_PER_PAGE", 3)
+        database.releases.drop_indexes()
+        release("0.1.1", token="a")(database)
+        assert findings(store) == [
+            "The token 'a' has two releases of 'shop' in account 1, both with the label ''."
         ]
-        plan = database.entries.find({"$or": conditions}).sort(order).limit(1000).explain()
-        stages = list(_stages(plan["queryPlanner"]["winningPlan"]))
-        assert "SORT_MERGE" in stages
-        assert not {"SORT", "COLLSCAN"} & set(stages)
+
+    @pytest.mark.parametrize(
+        ("collection", "order"),
+        [
+            ("series", mongo_audit.SERIES),
+            ("entries", mongo_audit.ENTRY),
+            ("attributes", mongo_audit.SERIES),
+            ("releases", mongo_audit.RELEASE),
+            ("releases", mongo_audit.LABEL),
+        ],
+    )
+    def test_pages_are_read_along_an_index(
+        self, mongo: tuple[MongoStore, Any], collection: str, order: tuple[str, ...]
+    ) -> None:
+        _, database = mongo
+        row = database[collection].find_one()
+        for condition in {}, scan.after(row, order):
+            found = database[collection].find(condition).sort([(field, 1) for field in order])
+            plan = found.limit(1000).explain()["queryPlanner"]["winningPlan"]
+            stages = set(_stages(plan))
+            assert "IXSCAN" in stages
+            assert not {"SORT", "COLLSCAN"} & stages
 
 
 def _stages(plan: Any) -> Iterable[str]:

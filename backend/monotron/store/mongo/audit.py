@@ -1,7 +1,8 @@
 """The audit of a MongoDB database, in slices.
 
-A slice is one transaction, whose reads are consistent. So concurrent writes cause no contradictions
-between the rows that it compares. Rows up to a head do not change during its generation.
+A slice is one transaction. It reads the documents that it compares in one snapshot, so concurrent
+writes do not cause contradictions. Only the entry before the first one of a slice was read earlier.
+Entries up to the head do not change during a generation.
 """
 
 from collections.abc import Container, Iterable, Iterator
@@ -30,6 +31,10 @@ from monotron.store.mongo.scan import Documents, Page, Scan, values_of
 from monotron.store.mongo.series import where
 from monotron.store.mongo.transactions import Transactions
 
+HEADS_PER_SLICE = 100
+RELEASES_PER_SLICE = 200
+"""Fewer than `ROWS_PER_PAGE`, because each of them may need another read."""
+
 SERIES = ("account", "key")
 LEDGER = (*SERIES, "generation")
 ENTRY = (*LEDGER, "value")
@@ -50,11 +55,12 @@ class MongoAudit:
 
     def run(self) -> Iterator[AuditSlice]:
         """Audit the whole database."""
-        yield from self._scan.pages(self._heads, SERIES, self._check_heads)
-        yield from self._scan.pages(self._entries, ENTRY, self._check_entries)
-        yield from self._scan.pages(self._attributes, SERIES, self._check_attributes, ())
-        yield from self._scan.pages(self._releases, RELEASE, self._check_releases)
-        yield from self._scan.pages(self._releases, LABEL, _check_labels, ())
+        pages = self._scan.pages
+        yield from pages(self._heads, SERIES, self._check_heads, size=HEADS_PER_SLICE)
+        yield from pages(self._entries, ENTRY, self._check_entries)
+        yield from pages(self._attributes, SERIES, self._check_attributes, fields=())
+        yield from pages(self._releases, RELEASE, self._check_releases, size=RELEASES_PER_SLICE)
+        yield from pages(self._releases, LABEL, _check_labels, fields=())
 
     def _check_heads(self, page: Page, session: ClientSession) -> AuditSlice:
         """Check heads, and compare each with the entry of its value."""
@@ -90,10 +96,9 @@ class MongoAudit:
             value, last = row.get("value"), head["value"]
             if isinstance(value, Int64) and value > last:
                 above[_series(row)] = f"is at {last}, but its ledger has an entry for {value}"
-            elif wrong := _row_contradiction(
-                before if _ledger(before) == _ledger(row) else {}, row
-            ):
-                findings.append(series_finding(*_series(row), wrong))
+                continue
+            wrong = _row_contradiction(before if _ledger(before) == _ledger(row) else {}, row)
+            findings += [series_finding(*_series(row), wrong)] if wrong else []
         findings += [series_finding(*series, wrong) for series, wrong in above.items()]
         return AuditSlice(tuple(findings), entries=entries)
 
@@ -115,22 +120,25 @@ class MongoAudit:
             findings += contradictions
             requirements += [requirement] if requirement else []
         heads = self._heads_of((requirement.series for requirement in requirements), session)
+        in_order = sorted(requirements, key=lambda requirement: requirement.number)
+        highest = {requirement.series: requirement.number for requirement in in_order}
+        states = {
+            series: self._state(head, highest[series], session) for series, head in heads.items()
+        }
         for requirement in requirements:
-            state = self._state(heads.get(requirement.series), requirement.number, session)
-            finding = not_reached(requirement, state)
+            finding = not_reached(requirement, states.get(requirement.series))
             findings += [finding] if finding else []
         return AuditSlice(tuple(findings), releases=len(page))
 
-    def _state(
-        self, head: Document | None, number: int, session: ClientSession
-    ) -> SeriesState | None:
-        """Return the state of a series. Its oldest entry is read only if it is below *number*."""
-        if head is None:
-            return None
-        if not _exists(head) or head["value"] >= number:
-            return SeriesState(number, is_active=False, since=None)
-        first_row = self._end_of_ledger(head, 1, session)
-        since = first_row["created_at"] if first_row else None
+    def _state(self, head: Document, highest: int, session: ClientSession) -> SeriesState:
+        """Return the state of a series, with the time of its first entry if it is below *highest*.
+
+        A damaged series, which is another finding, counts as deleted.
+        """
+        if not _exists(head):
+            return SeriesState(0, is_active=False, since=None)
+        first = self._end_of_ledger(head, 1, session) if head["value"] < highest else None
+        since = first["created_at"] if first else None
         return SeriesState(int(head["value"]), is_active=True, since=since)
 
     def _heads_of(

@@ -67,18 +67,14 @@ OUT_OF_DISK_SPACE = 14031
 
 
 def connect(url: str) -> "Database[Document]":
-    """Connect to the URL's database.
-
-    Raises `StartupError` if the URL is invalid, or the server is unreachable or unsafe.
-    """
+    """Return the URL's database. Raises `StartupError` if the URL is invalid."""
     name = without_secrets(url)
-    start_log = _StartLog(name)
     try:
         client: MongoClient[Document] = MongoClient(
             url,
             appname=APP_NAME,
             retryWrites=False,  # a transaction is repeated as a whole
-            event_listeners=[start_log],
+            event_listeners=[_StartLog(name)],
             **_connect_timeout(url),
         )
     except (PyMongoError, ValueError) as error:
@@ -87,25 +83,12 @@ def connect(url: str) -> "Database[Document]":
             "mongodb://HOST/DATABASE."
         ) from error
     try:
-        database = client.get_default_database()
+        return client.get_default_database()
     except ConfigurationError as error:
         client.close()
         raise StartupError(
             f"Invalid store URL {name}: it does not name a database. Write mongodb://HOST/DATABASE."
         ) from error
-    try:
-        with pymongo.timeout(START_SECONDS):
-            _check(client, name)
-            _check_format(database)
-        return database
-    except PyMongoError as error:
-        client.close()
-        raise unusable(url, error) from error
-    except StartupError:
-        client.close()
-        raise
-    finally:
-        start_log.is_waiting = False
 
 
 def _connect_timeout(url: str) -> dict[str, Any]:
@@ -120,12 +103,13 @@ class _StartLog(ServerHeartbeatListener):
         self._name = name
         self._attempts = 0
         self._next = time.monotonic() + LOG_AFTER_SECONDS
-        self.is_waiting = True
+        self._is_waiting = True
 
     def started(self, event: ServerHeartbeatStartedEvent) -> None:
         self._attempts += 1
 
     def succeeded(self, event: ServerHeartbeatSucceededEvent) -> None:
+        self._is_waiting = self._is_waiting and not event.reply.is_writable
         self._log("no primary")
 
     def failed(self, event: ServerHeartbeatFailedEvent) -> None:
@@ -133,7 +117,7 @@ class _StartLog(ServerHeartbeatListener):
 
     def _log(self, cause: str) -> None:
         now = time.monotonic()
-        if self.is_waiting and now >= self._next:
+        if self._is_waiting and now >= self._next:
             self._next = now + LOG_INTERVAL_SECONDS
             message = "waiting for MongoDB at %s (%s), attempt %d"
             log.info(message, self._name, cause, self._attempts)
@@ -151,10 +135,9 @@ def without_secrets(url: str) -> str:
     return re.sub(r"(?<=//).*@", "", url).partition("?")[0]
 
 
-def unusable(url: str, error: PyMongoError) -> StartupError:
+def unusable(name: str, error: PyMongoError) -> StartupError:
     """Explain why MongoDB cannot be used. The driver's text is logged only."""
     log.error("MongoDB: %s", error)
-    name = without_secrets(url)
     code = error.code if isinstance(error, OperationFailure) else None
     if code in (UNAUTHORIZED, AUTHENTICATION_FAILED):
         return StartupError(
@@ -176,8 +159,17 @@ def _not_initialized(name: str) -> StartupError:
     )
 
 
-def _check(client: "MongoClient[Document]", name: str) -> None:
-    """Reject a server that could lose a value, or that has no transactions."""
+def check_database(database: "Database[Document]", name: str) -> None:
+    """Reject a server that could lose a value or has no transactions, and an unreleased format.
+
+    Raises `StartupError`, or the driver's error if the server does not respond.
+    """
+    with pymongo.timeout(START_SECONDS):
+        _check_server(database.client, name)
+        _check_format(database)
+
+
+def _check_server(client: "MongoClient[Document]", name: str) -> None:
     hello = client.admin.command("hello")
     version = tuple(client.server_info()["versionArray"][:3])
     if not is_supported(version):

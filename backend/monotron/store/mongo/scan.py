@@ -32,6 +32,8 @@ class Scan:
         documents: Documents,
         order: Sequence[str],
         check: Callable[[Page, ClientSession], Result],
+        *,
+        size: int | None = None,
         fields: Sequence[str] | None = None,
         condition: Document | None = None,
     ) -> Iterator[Result]:
@@ -41,13 +43,14 @@ class Scan:
         otherwise *fields* and those of *order*.
         """
         projection = None if fields is None else {"_id": 0} | dict.fromkeys((*order, *fields), 1)
+        limit = size or ROWS_PER_PAGE
         last: Document = {}
 
         def read(session: ClientSession) -> tuple[list[Document], bool, Result]:
             unread = {**(condition or {}), **(after(last, order) if last else {})}
-            cursor = documents.find(unread, projection, limit=ROWS_PER_PAGE, session=session)
+            cursor = documents.find(unread, projection, limit=limit, session=session)
             rows = list(cursor.sort([(field, ASCENDING) for field in order]))
-            is_end = len(rows) < ROWS_PER_PAGE
+            is_end = len(rows) < limit
             if not is_end:
                 end = values_of(rows[-1], order)
                 rows = [row for row in rows if values_of(row, order) != end] or rows
@@ -67,7 +70,9 @@ class Scan:
         condition: Document | None = None,
     ) -> Iterator[Document]:
         """Yield all matching documents, with the given fields."""
-        for page in self.pages(documents, order, lambda page, _: page, fields, condition):
+        for page in self.pages(
+            documents, order, lambda page, _: page, fields=fields, condition=condition
+        ):
             yield from (row for _, row in page)
 
 

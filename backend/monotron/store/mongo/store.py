@@ -27,7 +27,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from monotron.errors import InvalidRequest, MonotronError
+from monotron.errors import InvalidRequest, MonotronError, StartupError
 from monotron.model.allocation import AllocationRequest, allocate, would_decrease
 from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
 from monotron.runtime import PRODUCTION, Runtime
@@ -43,6 +43,7 @@ from monotron.store.mongo.client import (
     START_SECONDS,
     Document,
     Driver,
+    check_database,
     connect,
     unusable,
     without_secrets,
@@ -123,13 +124,17 @@ class MongoStore(Store):
     @classmethod
     def open(cls, url: str, *, runtime: Runtime) -> "MongoStore":
         """Connect to the URL's database. Raises `StartupError` if it cannot be used safely."""
-        database = connect(url)
+        database, name = connect(url), without_secrets(url)
         try:
+            check_database(database, name)
             with pymongo.timeout(START_SECONDS):
                 return cls(database, runtime=runtime)
         except PyMongoError as error:
             database.client.close()
-            raise unusable(url, error) from error
+            raise unusable(name, error) from error
+        except StartupError:
+            database.client.close()
+            raise
 
     @classmethod
     def describe(cls, url: str) -> str:
