@@ -62,7 +62,7 @@ def read_concern_of(hello: Document) -> ReadConcern:
 
     A router of a sharded cluster selects the snapshot by the cluster time that it knows, which can
     be older than a write that another router has acknowledged. With read concern majority, each
-    shard selects its own snapshot, and all documents of a series are in one shard.
+    shard selects its own snapshot when it is first used. Heads are read before their entries.
     """
     return ReadConcern("majority" if hello.get("msg") == "isdbgrid" else "snapshot")
 
