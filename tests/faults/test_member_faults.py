@@ -39,7 +39,7 @@ def test_no_read_is_stale_after_a_paused_primary_was_replaced(
                 waiting += _reads_waiting(under, continued)
                 stale += was_stale
                 stopped.append(continued - began)
-                own_set.wait_until_healthy()
+                under.wait_until_healthy()
         report(
             f"{STOPS} primaries paused and replaced, for {min(stopped):.1f} to "
             f"{max(stopped):.1f} s; {waiting} reads were in progress when they continued; their "
@@ -115,7 +115,7 @@ def test_callers_do_not_notice_a_killed_secondary(
             assert own_set.primary() is primary
             killed[victim.address] += 1
             victim.start()
-            own_set.wait_until_healthy()
+            under.wait_until_healthy()
         report(f"{KILLS} secondaries killed; {under.check()}")
         interrupted = under.load.interrupted
     assert sum(count > 0 for count in killed.values()) >= rounds(short=1, whole=2)

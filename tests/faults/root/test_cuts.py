@@ -121,7 +121,7 @@ def test_nothing_is_lost_when_the_network_is_cut(
             took = _seconds_until_ready(under)
             print(f"{kind.__name__} {ways} {seconds:.1f} s: ready after {took:.1f} s")
             slowest = max(slowest, took)
-            own_set.wait_until_healthy()
+            under.wait_until_healthy()
             done[kind.__name__] += 1
         kinds = ", ".join(f"{name.replace('_', ' ')} {times}" for name, times in done.items())
         report(
