@@ -13,6 +13,7 @@ from support.mongod import ReplicaSet
 MONGODB = {"mongod", "mongodb"}
 REPLICA_SETS = {"replica_set", "three_members"}
 GROUPS = {
+    "stores": ("contract/", "engines/", "cli/", "http/test_keys_http.py", "http/test_processes.py"),
     "members": (
         "faults/test_aba.py",
         "faults/test_member_faults.py",
@@ -24,10 +25,9 @@ GROUPS = {
         "faults/test_soak.py",
     ),
     "faults": ("faults/",),
-    "stores": ("contract/", "engines/", "cli/", "http/test_keys_http.py", "http/test_processes.py"),
+    "HTTP": ("http/",),
     "GitLab": ("plugins/gitlab/",),
     "GitHub": ("plugins/github/",),
-    "HTTP": ("http/",),
     "documentation": ("docs/",),
     "unit": ("unit/",),
 }
