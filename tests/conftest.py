@@ -13,7 +13,10 @@ from support.mongod import ReplicaSet
 MONGODB = {"mongod", "mongodb"}
 REPLICA_SETS = {"replica_set", "three_members"}
 GROUPS = {
-    "stores": ("contract/", "engines/", "cli/", "http/test_keys_http.py", "http/test_processes.py"),
+    "stores": (
+        *("contract/", "engines/", "cli/", "http/test_keys_http.py", "http/test_processes.py"),
+        *("http/test_names_http.py", "http/test_administration_http.py"),
+    ),
     "members": (
         "faults/test_aba.py",
         "faults/test_member_faults.py",

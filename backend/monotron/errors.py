@@ -150,7 +150,8 @@ class LineNotFound(
 
 
 class GrantNotFound(MonotronError, status=404, code="grant_not_found", title="API key not found"):
-    """The account has no API key with this id (`mtk_k_…`), or the key was revoked.
+    """The account has no API key with this id (`mtk_k_…`), the key was revoked, or it has rights
+    that the caller lacks. Callers see only what they could have granted.
     Fix: list the API keys with `GET /v1/accounts/{id}/grants`."""
 
 
@@ -162,7 +163,8 @@ class AttributeNotFound(
 
 
 class TrustNotFound(MonotronError, status=404, code="trust_not_found", title="Trust not found"):
-    """The account has no trust policy with this id.
+    """The account has no trust policy with this id, or it has rights that the caller lacks. Callers
+    see only what they could have granted.
     Fix: list them with `GET /v1/accounts/{id}/trusts`. Those from the config file have no id."""
 
 

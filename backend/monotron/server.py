@@ -17,9 +17,11 @@ from monotron import __version__, logging_setup
 from monotron.auth.accounts import Accounts
 from monotron.auth.api_keys import ApiKeys
 from monotron.auth.authenticator import Authenticator, RootKey
+from monotron.auth.events import Events
 from monotron.auth.oidc import Issuer
 from monotron.auth.rate_limit import RateLimiter
 from monotron.auth.replay_guard import ReplayGuard
+from monotron.auth.revocation import Revocation
 from monotron.auth.trust_policies import OidcAuthenticator, TrustPolicies
 from monotron.auth.trust_schema import configured_issuers, configured_trusts
 from monotron.config import Settings, is_loopback
@@ -173,7 +175,7 @@ async def _services(
     api_keys = ApiKeys(store, series, executor)
     issuers = configured_issuers(settings.issuers)
     policies = TrustPolicies(
-        store, series, executor, issuers, configured_trusts(settings.trusts, issuers)
+        store, series, executor, api_keys, issuers, configured_trusts(settings.trusts, issuers)
     )
     authenticator = await _authenticator(settings, issuers, api_keys, policies)
     return Services(
@@ -183,6 +185,8 @@ async def _services(
         accounts=accounts,
         api_keys=api_keys,
         trust_policies=policies,
+        revocation=Revocation(api_keys, policies, authenticator.forget),
+        events=Events(store, executor),
         authenticator=authenticator,
         access_control=AccessControl(
             authenticator,

@@ -20,7 +20,9 @@ from support.terminal import Terminal
 GITHUB = "https://token.actions.githubusercontent.com"
 SERIES = "--scope=read,write:series"
 IDS = ("--repository-id=777", "--owner-id=42")
-KEY_COLUMNS = ["KEY", "SCOPES", "PREFIX", "DESCRIPTION", "EXPIRES", "LAST USED", "CREATED"]
+KEY_COLUMNS = [
+    *("KEY", "SCOPES", "NAMES", "DESCRIPTION", "EXPIRES", "LAST USED", "CREATED", "CREATED BY"),
+]
 
 
 class TestServerAndFile:
@@ -36,10 +38,12 @@ class TestServerAndFile:
         assert re.fullmatch(PATTERN + "\n", run("key", "create", SERIES))
 
     def test_a_new_key_has_the_requested_permissions(self, run: Run) -> None:
-        arguments = ("--scope=read:acl", "--prefix=team-a/", "--description=CI", "--expires=90d")
-        key = json.loads(run("key", "create", SERIES, *arguments, "--output=json"))
+        arguments = ("--scope=read:acl", "--name=team-a/*", "--name=shop", "--expires=90d")
+        arguments = (*arguments, "--description=CI", "--output=json")
+        key = json.loads(run("key", "create", SERIES, *arguments))
         assert (key["account_id"], key["scopes"]) == (1, ["read,write:series", "read:acl"])
-        assert (key["prefix"], key["description"]) == ("team-a/", "CI")
+        assert (key["names"], key["description"]) == (["team-a/*", "shop"], "CI")
+        assert key["created_by"] == "root"
         left = datetime.fromisoformat(key["expires_at"]) - datetime.now(UTC)
         assert timedelta(days=89) < left <= timedelta(days=90)
 
@@ -50,10 +54,11 @@ class TestServerAndFile:
 
     def test_keys_are_listed_without_their_secrets(self, run: Run) -> None:
         account = f"--account={run('account', 'create').strip()}"
-        secret = run("key", "create", SERIES, account, "--prefix=a/", "--description=CI").strip()
+        secret = run("key", "create", SERIES, account, "--name=a/*", "--description=CI").strip()
         head, row = run("key", "list", account).splitlines()
         assert re.split(r"  +", head) == KEY_COLUMNS
-        assert row.split()[:6] == [secret[:14], "read,write:series", "a/", "CI", "-", "-"]
+        assert row.split()[:6] == [secret[:14], "read,write:series", "a/*", "CI", "-", "-"]
+        assert row.endswith(" root")
         document = run("key", "list", account, "--output=json")
         (key,) = json.loads(document)
         assert (key["api_key"]["key"], key["last_used_at"]) == (secret[:14], None)
@@ -65,6 +70,12 @@ class TestServerAndFile:
         assert key_id not in run("key", "list")
         assert "grant_not_found (404)" in run("key", "revoke", key_id, code=1)
 
+    def test_a_key_is_revoked_with_its_descendants(self, run: Run) -> None:
+        key_id = run("key", "create", SERIES)[:14]
+        arguments = ("key", "revoke", key_id, "--with-descendants")
+        assert run(*arguments) == f"Revoked key {key_id} and all that it created.\n"
+        assert "grant_not_found (404)" in run(*arguments, code=1)
+
     def test_a_trust_policy_is_created_listed_and_deleted(self, run: Run) -> None:
         account = f"--account={run('account', 'create').strip()}"
         claims = (
@@ -72,7 +83,7 @@ class TestServerAndFile:
             "--claim=ref=refs/heads/a",
             "--claim=ref=refs/heads/b",
         )
-        more = ("--allow-event=pull_request", "--prefix=shop", "--description=shop")
+        more = ("--allow-event=pull_request", "--name=shop", "--description=shop")
         trust = json.loads(run("trust", "add", "github", account, *claims, *more, "--output=json"))
         assert trust == {
             "id": trust["id"],
@@ -81,12 +92,14 @@ class TestServerAndFile:
             "claims": {"repository_id": "777", "ref": ["refs/heads/a", "refs/heads/b"]},
             "allow_events": ["pull_request"],
             "scopes": ["read,write:series"],
-            "prefix": "shop",
+            "names": ["shop"],
             "description": "shop",
+            "created_by": "root",
         }
         assert json.loads(run("trust", "list", account, "--output=json")) == [trust]
         head, row = run("trust", "list", account).splitlines()
-        assert head.split() == ["TRUST", "ISSUER", "CONDITIONS", "SCOPES", "PREFIX", "DESCRIPTION"]
+        columns = ["TRUST", "ISSUER", "CONDITIONS", "SCOPES", "NAMES", "DESCRIPTION", "CREATED BY"]
+        assert re.split(r"  +", head) == columns
         assert "repository_id 777, ref refs/heads/a or refs/heads/b, also pull_request" in row
         trust_id = str(trust["id"])
         assert run("trust", "delete", trust_id, account) == f"Deleted trust {trust_id}.\n"
@@ -115,10 +128,10 @@ class TestServerAndFile:
 
 
 class TestRunningServer:
-    def test_a_new_key_can_use_the_names_that_start_with_its_prefix(
+    def test_a_new_key_can_use_only_the_names_of_its_patterns(
         self, operator: Terminal, root_server: Server
     ) -> None:
-        secret = operator.run("key", "create", SERIES, "--prefix=team-a/").stdout.strip()
+        secret = operator.run("key", "create", SERIES, "--name=team-a/*").stdout.strip()
         with root_server.client(authorization=bearer(secret)) as client:
             assert client.request("PUT", "/v1/series/team-a%2Fx/t").status == 200
             assert client.request("PUT", "/v1/series/team-b%2Fx/t").status == 403
@@ -192,7 +205,7 @@ class TestEncoding:
         command = ("trust", "github", "a/b", *IDS, "--branch=main", account)
         process = operator.start(*command, PYTHONIOENCODING="ascii")
         assert (process.returncode, process.stderr) == (0, b"")
-        assert rb"branch main \u2192 read,write:series on all names" in process.stdout
+        assert rb"branch main \u2192 read,write:series on names gh:" in process.stdout
 
 
 class TestInvalidUsage:

@@ -98,20 +98,24 @@ class TestStrictReading:
         [
             {"account_id": 2},
             {"scopes": "read:series"},
+            {"names": None},
+            {"names": "*"},
+            {"created_by": None},
             {"description": 1},
             {"api_key": {"id": 1, "key": "mtk_k_AbCdEfGh", "secret": "mtk_k_AbCdEfGh_x"}},
             {"api_key": {"id": 1, "key": "mtk_k_AbCdEfGh", "secret": fresh_key_pair().secret}},
             {"api_key": {"id": 1, "key": "mtk_k_AbCdEfGh"}},
             {"api_key": None},
         ],
-        ids=range(7),
+        ids=range(10),
     )
     def test_an_invalid_document_of_a_new_key_is_rejected(
         self, operator: Terminal, changes: dict[str, Any]
     ) -> None:
         pair = fresh_key_pair()
         key = {"id": 1, "key": pair.name, "secret": pair.secret}
-        document = {"account_id": 1, "api_key": key, "scopes": ["read:series"], **changes}
+        members = {"scopes": ["read:series"], "names": ["*"], "created_by": "root"}
+        document = {"account_id": 1, "api_key": key, **members, **changes}
         with StandIn([Reply.json(document)]) as stand_in:
             operator.url = stand_in.url
             errors = operator.fails(4, "key", "create", SERIES)
@@ -129,7 +133,7 @@ class TestStrictReading:
 
     def test_a_table_has_no_control_characters(self, operator: Terminal) -> None:
         trust = {"id": 1, "account_id": 1, "issuer": "\x1b[31m", "claims": {"sub": "a\nb"}}
-        page = {"trusts": [{**trust, "scopes": ["read:series"]}], "next": None}
+        page = {"trusts": [{**trust, "scopes": ["read:series"], "names": ["a\n*"]}], "next": None}
         with StandIn([Reply.json(page)]) as stand_in:
             operator.url = stand_in.url
             printed = operator.prints("trust", "list")

@@ -69,10 +69,10 @@ class TestJobs:
         assert "Authorization" not in request.headers
 
     def test_the_new_trust_policy_is_described(self, github: GitHub) -> None:
-        process = github.trust("--prefix=gh:acme:", "--scope=read:series")
+        process = github.trust("--name=gh:acme:*", "--scope=read:series")
         assert re.fullmatch(
             r"Created trust \d+ in account \d+: Acme/shop \(id 777\), branch trunk → read:series "
-            r"on names starting with gh:acme:\n",
+            r"on names gh:acme:\*\n",
             process.stdout,
         )
         assert process.stderr == ""

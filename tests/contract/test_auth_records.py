@@ -1,9 +1,12 @@
 """The guarantees of every store for accounts, API keys, trust policies and token uses."""
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import pytest
 
 from monotron.store import Store, open_store
-from monotron.store.auth_interface import AuthRecord
+from monotron.store.auth_interface import AuthRecord, event_name
 
 ROW = AuthRecord("mtk_k_1", 2, {"digest": "abc", "scopes": ["read:series"], "$set": {"a.b": None}})
 
@@ -70,6 +73,56 @@ class TestAuthRecords:
         store = open_store(durable_url)
         assert store.auth_records.find("api_key", ROW.name) == ROW
         store.close()
+
+
+class TestEvents:
+    """The events that are recorded together with a change."""
+
+    def events(self, store: Store) -> list[AuthRecord]:
+        return store.auth_records.page("event", None, "", 1000)
+
+    def test_a_change_and_its_event_are_recorded_together(self, store: Store) -> None:
+        records = store.auth_records
+        assert records.add("api_key", ROW, {"action": "create", "$x": "é"})
+        assert records.remove("api_key", 2, ROW.name, {"action": "delete"})
+        assert self.events(store) == [
+            AuthRecord(event_name(1), 2, {"action": "create", "$x": "é"}),
+            AuthRecord(event_name(2), 2, {"action": "delete"}),
+        ]
+
+    def test_a_call_that_changes_nothing_records_no_event(self, store: Store) -> None:
+        records = store.auth_records
+        assert records.add("api_key", ROW)
+        assert not records.add("api_key", ROW, {"n": 1})
+        assert not records.remove("api_key", 1, ROW.name, {"n": 2})
+        assert not records.remove("api_key", 2, "other", {"n": 3})
+        assert self.events(store) == []
+
+    def test_the_oldest_events_of_an_account_are_deleted_at_the_limit(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for engine in "sqlite", "mongo":
+            monkeypatch.setattr(f"monotron.store.{engine}.auth_records.MAX_EVENTS", 3)
+        add = store.auth_records.add
+        assert add("account", AuthRecord("other", 9, {}), {"n": 0})
+        for number in range(1, 6):
+            assert add("api_key", AuthRecord(str(number), 2, {}), {"n": number})
+        events = self.events(store)
+        assert [(row.name, row.body["n"]) for row in events] == [
+            (event_name(id), id - 1) for id in (1, 4, 5, 6)
+        ]
+
+    def test_concurrent_events_have_consecutive_ids(self, durable_store: Store) -> None:
+        add = partial(durable_store.auth_records.add, "api_key")
+        rows = [AuthRecord(f"{number:02}", number % 3, {}) for number in range(24)]
+        with ThreadPoolExecutor(8) as threads:
+            assert all(threads.map(lambda row: add(row, {"of": row.name}), rows))
+        events = self.events(durable_store)
+        assert [row.name for row in events] == [event_name(id) for id in range(1, 25)]
+        assert sorted(row.body["of"] for row in events) == [row.name for row in rows]
+
+    def test_events_are_ordered_by_number(self) -> None:
+        assert event_name(9) < event_name(10) < event_name(2**63 - 1)
 
 
 class TestUses:

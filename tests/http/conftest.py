@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 
 from support.credentials import UNLIMITED
+from support.mongod import ReplicaSet
 from support.server import ROOT, ROOT_ENV, Client, Response, Server, raw
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -49,6 +50,33 @@ def guarded_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def guarded(guarded_store: Path) -> Iterator[Server]:
     """A server with a root key and without rate limits, which all modules share."""
     with Server(f"sqlite:///{guarded_store}", args=UNLIMITED, env=ROOT_ENV) as server:
+        yield server
+        assert server.running
+    assert "Traceback" not in server.log()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "mongod"])
+def guarded_store_url(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """The URL of an empty store of each kind, for the servers of a module."""
+    if request.param == "mongod":
+        return str(request.getfixturevalue("module_database_url"))
+    return f"sqlite:///{tmp_path_factory.mktemp('store')}/monotron.db"
+
+
+@pytest.fixture(scope="module")
+def module_database_url(replica_set: ReplicaSet) -> Iterator[str]:
+    """The URL of a database that does not exist before the module, and after it."""
+    yield replica_set.url("module")
+    with replica_set.client(w="majority") as client:
+        client.drop_database("module")
+
+
+@pytest.fixture(scope="module")
+def guarded_store_server(guarded_store_url: str) -> Iterator[Server]:
+    """A server of the module with a root key and without rate limits, on each store."""
+    with Server(guarded_store_url, args=UNLIMITED, env=ROOT_ENV) as server:
         yield server
         assert server.running
     assert "Traceback" not in server.log()

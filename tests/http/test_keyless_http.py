@@ -166,15 +166,16 @@ class TestTrusts:
         self, root: Client, tenant: int, issuer: IssuerServer
     ) -> None:
         path = f"/v1/accounts/{tenant}/trusts"
-        created = trust(root, tenant, issuer, prefix="shop-", description="the shop")
+        created = trust(root, tenant, issuer, names=["shop-*"], description="the shop")
         assert created == {
             "id": created["id"],
             "account_id": tenant,
             "issuer": issuer.url,
             "claims": MAIN,
             "scopes": ["read,write:series"],
-            "prefix": "shop-",
+            "names": ["shop-*"],
             "description": "the shop",
+            "created_by": "root",
         }
         assert root.request("GET", path).json() == {"trusts": [created], "next": None}
         assert root.request("GET", f"{path}/{created['id']}").json() == created
@@ -185,6 +186,7 @@ class TestTrusts:
     def test_trusts_of_the_config_file_are_listed_first_without_an_id(self, root: Client) -> None:
         first = root.request("GET", "/v1/accounts/1/trusts").json()["trusts"][0]
         assert (first["id"], first["claims"]) == (None, MAIN)
+        assert (first["names"], first["created_by"]) == (["*"], None)
 
     def test_trusts_are_listed_in_pages(
         self, root: Client, tenant: int, issuer: IssuerServer
@@ -253,7 +255,7 @@ class TestTrusts:
             path = f"/v1/accounts/{account}/series/{fresh_key}/t"
             assert client.request("PUT", path).json()["creator_id"] == account
 
-    def test_trusts_of_one_account_and_prefix_are_combined(
+    def test_trusts_of_one_account_with_the_same_names_are_combined(
         self, root: Client, job: Job, tenant: int, issuer: IssuerServer
     ) -> None:
         claims = {"repository_id": str(1000 + tenant), "ref": "refs/heads/main"}
@@ -262,14 +264,15 @@ class TestTrusts:
         trust(root, tenant, issuer, claims=claims, scopes=["write:series"])
         assert outcome(job(repository_id=str(1000 + tenant)), "/v1/series/k/t")[0] == 200
 
-    def test_a_trust_limits_a_job_to_names_with_its_prefix(
+    def test_a_trust_limits_a_job_to_its_names(
         self, root: Client, job: Job, tenant: int, issuer: IssuerServer
     ) -> None:
         claims = {"repository_id": str(1000 + tenant), "ref": "refs/heads/main"}
-        trust(root, tenant, issuer, claims=claims, prefix="shop-")
+        trust(root, tenant, issuer, claims=claims, names=["shop-*"])
         client = job(repository_id=str(1000 + tenant))
         assert outcome(client, "/v1/versions/shop-web/t")[0] == 200
-        assert outcome(client, "/v1/versions/web/t") == (403, "forbidden")
+        for path in "versions/web/t", "versions/shop/t", "series/shop-major/t":
+            assert outcome(client, f"/v1/{path}") == (403, "forbidden")
 
     @pytest.mark.parametrize(
         ("members", "word"),
@@ -280,7 +283,16 @@ class TestTrusts:
             ({"scopes": []}, "scopes"),
             ({"scopes": ["*:acl"]}, "outlives"),
             ({"scope": ["read:series"]}, "scope"),
-            ({"prefix": 1}, "prefix"),
+            ({"prefix": "shop"}, "Unknown member `prefix`"),
+            ({"created_by": "root"}, "Unknown member `created_by`"),
+            ({"creators": ["root"]}, "Unknown member `creators`"),
+            ({"names": None}, "`names` must be a list"),
+            ({"names": "shop"}, "`names` must be a list"),
+            ({"names": []}, "`names` must be a list"),
+            ({"names": ["a"] * 33}, "`names` must be a list"),
+            ({"names": ["a*b"]}, "Invalid name pattern"),
+            ({"names": ["a" * 257 + "*"]}, "Invalid name pattern"),
+            ({"names": [1]}, "Invalid name pattern"),
             ({"description": 1}, "description"),
             ({"label": "CI"}, "Unknown member `label`"),
             ({"account": 2}, "account"),
@@ -300,13 +312,13 @@ class TestTrusts:
         self, server: Server, root: Client, tenant: int, issuer: IssuerServer
     ) -> None:
         path = f"/v1/accounts/{tenant}/grants"
-        body = {"scopes": ["read:series", "write:acl"], "prefix": "shop-"}
+        body = {"scopes": ["read:series", "write:acl"], "names": ["shop-*"]}
         secret = root.request("POST", path, json.dumps(body)).json()["api_key"]["secret"]
         with server.client(authorization=f"Bearer {secret}") as client:
             for members, status in (
-                ({"scopes": ["read,write:series"], "prefix": "shop-"}, 403),
+                ({"scopes": ["read,write:series"], "names": ["shop-*"]}, 403),
                 ({"scopes": ["read:series"]}, 403),
-                ({"scopes": ["read:series"], "prefix": "shop-x"}, 200),
+                ({"scopes": ["read:series"], "names": ["shop-x"]}, 200),
             ):
                 body = {"issuer": issuer.url, "claims": MAIN, **members}
                 response = client.request("POST", f"/v1/accounts/{tenant}/trusts", json.dumps(body))

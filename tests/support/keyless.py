@@ -24,8 +24,8 @@ RUNNER_SECRET = "secret-of-the-runner"
 
 
 IDS = {
-    "github": ("--repository-id=777", "--owner-id=42", "--prefix=gh:acme:shop"),
-    "gitlab": ("--project-id=20", "--namespace-id=72", "--prefix=gl:acme:shop"),
+    "github": ("--repository-id=777", "--owner-id=42"),
+    "gitlab": ("--project-id=20", "--namespace-id=72"),
 }
 """The options for acme/shop, so that `monotron trust` does not ask GitHub or GitLab for ids."""
 

@@ -8,7 +8,7 @@ from monotron.auth import key_format
 from monotron.auth.api_key_schema import api_key_json, parse_api_key_spec
 from monotron.auth.api_keys import ApiKey
 from monotron.auth.bounded_cache import BoundedCache
-from monotron.auth.principal import ANYONE, ROOT, Principal
+from monotron.auth.principal import ANYONE, MAX_CREATORS, ROOT, Principal
 from monotron.auth.rate_limit import RateLimiter
 from monotron.auth.scopes import (
     ALL,
@@ -20,9 +20,11 @@ from monotron.auth.scopes import (
     parse_scopes,
 )
 from monotron.errors import Forbidden, InvalidRequest, TooManyRequests
+from monotron.model.name_patterns import ALL_NAMES, NamePatterns
 from monotron.web.permissions import requires
 
-TEAM = Principal("key:a", 2, parse_scopes(["read,write:series"]), prefix="team-a/")
+TEAM_NAMES = NamePatterns(("team-a/*", "shop"))
+TEAM = Principal("key:a", 2, parse_scopes(["read,write:series"]), TEAM_NAMES, creators=("root",))
 
 
 class TestScopes:
@@ -102,18 +104,60 @@ class TestPrincipal:
             details.add(refused.value.detail)
         assert len(details) == 1
 
-    def test_a_principal_is_limited_to_names_with_its_prefix(self) -> None:
-        TEAM.require_name("team-a/shop")
-        for name in ("team-a", "team-b/shop", "Team-a/shop", ""):
-            with pytest.raises(Forbidden, match="names that start with 'team-a/'"):
+    def test_a_principal_is_limited_to_its_names(self) -> None:
+        for name in ("team-a/shop", "shop", "team-a/x-major"):
+            TEAM.require_name(name)
+        for name in ("team-a", "team-b/shop", "Team-a/shop", "shop-major", ""):
+            with pytest.raises(Forbidden, match=r"Their names are `team-a/\*`, `shop`\."):
                 TEAM.require_name(name)
 
-    def test_lists_are_limited_to_the_prefix_of_the_principal(self) -> None:
-        assert TEAM.effective_prefix("") == TEAM.effective_prefix("team") == "team-a/"
-        assert TEAM.effective_prefix("team-a/x") == "team-a/x"
-        assert ROOT.effective_prefix("x") == "x"
-        with pytest.raises(Forbidden):
-            TEAM.effective_prefix("team-b/")
+    def test_a_principal_is_limited_to_the_series_of_its_names(self) -> None:
+        for key in ("team-a/shop-minor-v1", "shop", "shop-major"):
+            TEAM.require_key(key)
+        for key in ("team-b/shop", "shop-payments", "shop-payments-major", "shop-minor-v1-major"):
+            with pytest.raises(Forbidden, match="These credentials may not use the name"):
+                TEAM.require_key(key)
+        with pytest.raises(Forbidden, match="may not use the name 'x'"):
+            TEAM.require_key("x-minor-v1")
+
+    def test_many_names_are_not_all_shown(self) -> None:
+        names = NamePatterns(tuple(f"n{number}" for number in range(32)))
+        with pytest.raises(Forbidden) as refused:
+            Principal("key:c", 2, ALL, names).require_name("x")
+        assert "`n7`, …. " in refused.value.detail
+        assert "n8" not in refused.value.detail
+
+    @pytest.mark.parametrize(
+        ("scopes", "names", "word"),
+        [
+            (["read:series"], ["shop"], ""),
+            (["read,write:series"], ["team-a/*", "shop", "team-a/x"], ""),
+            ([], ["shop"], ""),
+            (["*:series"], ["shop"], "delete:series"),
+            (["read:acl"], ["shop"], "read:acl"),
+            (["read:series"], ["*"], "names"),
+            (["read:series"], ["shop*"], "names"),
+            (["read:series"], ["shop", "other"], "names"),
+        ],
+        ids=str,
+    )
+    def test_a_principal_may_grant_at_most_its_own_scopes_and_names(
+        self, scopes: list[str], names: list[str], word: str
+    ) -> None:
+        patterns = NamePatterns(tuple(names))
+        assert TEAM.may_grant(scopes, patterns) is not bool(word)
+        assert ROOT.may_grant(scopes, patterns)
+        if word:
+            with pytest.raises(Forbidden, match=word):
+                TEAM.require_grant(scopes, patterns)
+        else:
+            TEAM.require_grant(scopes, patterns)
+
+    def test_the_lineage_of_a_principal_ends_with_itself_and_is_bounded(self) -> None:
+        assert TEAM.lineage == ("root", "key:a")
+        creators = tuple(str(number) for number in range(MAX_CREATORS))
+        lineage = Principal("key:d", 2, ALL, creators=creators).lineage
+        assert (len(lineage), lineage[0], lineage[-1]) == (MAX_CREATORS, "1", "key:d")
 
     def test_a_caller_in_open_mode_cannot_create_api_keys(self) -> None:
         with pytest.raises(Forbidden, match="MONOTRON_ROOT_API_KEY"):
@@ -160,19 +204,29 @@ class TestApiKeySchema:
             parse_api_key_spec({"scopes": [], "label": "CI"})
 
     def test_an_api_key_survives_storage(self) -> None:
-        api_key = ApiKey(1, 2, "mtk_k_x", "digest", ("*:acl",), 0, "team-a/", "CI", 5, 6)
+        api_key = ApiKey(
+            1, 2, "mtk_k_x", "digest", ("*:acl",), 0, TEAM_NAMES, ("root", "key:a"), "CI", 5, 6
+        )
         assert ApiKey.of(api_key.row()) == api_key
         assert api_key_json(api_key) == {
             "account_id": 2,
             "api_key": {"id": 1, "key": "mtk_k_x"},
             "scopes": ["*:acl"],
+            "names": ["team-a/*", "shop"],
+            "created_by": "key:a",
             "description": "CI",
-            "prefix": "team-a/",
             "expires_at": "1970-01-01T00:00:05Z",
             "created_at": "1970-01-01T00:00:00Z",
             "last_used_at": "1970-01-01T00:00:06Z",
         }
-        assert api_key.principal().scopes == {"read:acl", "write:acl", "delete:acl"}
+        principal = api_key.principal()
+        assert principal.scopes == {"read:acl", "write:acl", "delete:acl"}
+        assert (principal.name, principal.names) == ("key:mtk_k_x", TEAM_NAMES)
+        assert principal.creators == ("root", "key:a")
+
+    def test_an_api_key_without_names_may_use_all(self) -> None:
+        assert parse_api_key_spec({"scopes": []}).names == ALL_NAMES
+        assert parse_api_key_spec([]).names == ALL_NAMES
 
 
 class Clock:

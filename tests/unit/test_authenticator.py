@@ -13,6 +13,7 @@ from monotron.auth.authenticator import CACHE_SECONDS, Authenticator
 from monotron.auth.key_format import digest, new_key
 from monotron.auth.rate_limit import RateLimiter
 from monotron.errors import TooManyRequests, Unauthenticated
+from monotron.model.name_patterns import ALL_NAMES
 
 NAME, SECRET = new_key()
 HEADER = f"Bearer {SECRET}"
@@ -23,7 +24,10 @@ class StoredKeys:
     """The API keys of a store whose responses a test can delay."""
 
     def __init__(self, expires_at: int | None = None) -> None:
-        api_key = ApiKey(1, 1, NAME, digest(SECRET), ("read:series",), 0, expires_at=expires_at)
+        api_key = ApiKey(
+            *(1, 1, NAME, digest(SECRET), ("read:series",), 0, ALL_NAMES, ("root",)),
+            expires_at=expires_at,
+        )
         self.by_name: dict[str, ApiKey] = {NAME: api_key}
         self.responding = asyncio.Event()
         self.responding.set()

@@ -3,6 +3,7 @@
 from contextlib import suppress
 from secrets import token_hex
 
+from monotron.auth.events import event_body
 from monotron.auth.principal import FIRST_ACCOUNT, SYSTEM_ACCOUNT, Principal
 from monotron.errors import ValueWouldFall
 from monotron.model.series import Reuse, SeriesKey
@@ -30,7 +31,9 @@ class Accounts:
             await self._series.advance_to(self._SERIES, FIRST_ACCOUNT, by.name)
         allocation = await self._series.next(self._SERIES, token_hex(16), Reuse.ANY, by.name)
         account = allocation.entry.value
-        await self._executor.run(self._store.auth_records.add, "account", _account_row(account))
+        event = event_body(by, "create", "account", str(account))
+        records = self._store.auth_records
+        await self._executor.run(records.add, "account", _account_row(account), event)
         return account
 
     async def exists(self, account: int) -> bool:

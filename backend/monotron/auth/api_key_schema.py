@@ -7,10 +7,11 @@ from typing import Any
 from monotron.auth.api_keys import ApiKey, ApiKeySpec
 from monotron.auth.scopes import check_scope_list
 from monotron.errors import InvalidRequest, literal
+from monotron.model.name_patterns import ALL_NAMES, parse_name_patterns
 from monotron.model.series import text_member
 from monotron.model.timestamps import rfc3339
 
-_MEMBERS = ("scopes", "description", "expires_at", "prefix")
+_MEMBERS = ("scopes", "description", "expires_at", "names")
 
 
 def parse_api_key_spec(body: object) -> ApiKeySpec:
@@ -27,11 +28,11 @@ def parse_api_key_spec(body: object) -> ApiKeySpec:
     if not isinstance(scopes, list):
         raise InvalidRequest(
             'The body must be a list of scopes, for example ["read,write:series"]. It may also be '
-            "an object with `scopes` and optionally `description`, `expires_at` and `prefix`."
+            "an object with `scopes` and optionally `description`, `expires_at` and `names`."
         )
     return ApiKeySpec(
         check_scope_list(scopes),
-        text_member(members, "prefix") or "",
+        parse_name_patterns(members["names"]) if "names" in members else ALL_NAMES,
         text_member(members, "description"),
         _parse_expiry(members.get("expires_at")),
     )
@@ -63,11 +64,11 @@ def api_key_json(api_key: ApiKey, secret: str | None = None) -> dict[str, Any]:
         "account_id": api_key.account,
         "api_key": key,
         "scopes": list(api_key.scopes),
+        "names": list(api_key.names.texts),
+        "created_by": api_key.creators[-1],
     }
     if api_key.description is not None:
         members["description"] = api_key.description
-    if api_key.prefix:
-        members["prefix"] = api_key.prefix
     if api_key.expires_at is not None:
         members["expires_at"] = rfc3339(api_key.expires_at)
     if secret is None:

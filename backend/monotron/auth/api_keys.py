@@ -1,5 +1,6 @@
 """API keys of accounts: create, find, list and revoke them."""
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -7,13 +8,16 @@ from functools import partial
 from secrets import token_hex
 from typing import Any
 
+from monotron.auth.events import event_body
 from monotron.auth.key_format import digest, new_key
 from monotron.auth.principal import FIRST_ACCOUNT, SYSTEM_ACCOUNT, Principal
-from monotron.auth.scopes import format_scopes, parse_scopes
-from monotron.errors import Forbidden, GrantNotFound, InvalidRequest
+from monotron.auth.scopes import parse_scopes
+from monotron.errors import GrantNotFound, InvalidRequest, Unauthenticated
+from monotron.model.name_patterns import ALL_NAMES, NamePatterns
 from monotron.model.series import Reuse, SeriesKey
+from monotron.model.timestamps import rfc3339
 from monotron.services.executor import StoreExecutor
-from monotron.services.paging import page_of
+from monotron.services.paging import page_of, visible_rows
 from monotron.services.series import SeriesService
 from monotron.store import Store
 from monotron.store.auth_interface import AuthRecord
@@ -30,7 +34,9 @@ class ApiKey:
     scopes: tuple[str, ...]
     """As given when the key was created: `*:acl` is not expanded."""
     created_at: int
-    prefix: str = ""
+    names: NamePatterns
+    creators: tuple[str, ...]
+    """The principals that led to it: the last one created it, the one before created that one."""
     description: str | None = None
     expires_at: int | None = None
     last_used_at: int | None = None
@@ -43,7 +49,8 @@ class ApiKey:
             "digest": self.digest,
             "scopes": list(self.scopes),
             "created_at": self.created_at,
-            "prefix": self.prefix,
+            "names": list(self.names.texts),
+            "creators": list(self.creators),
             "description": self.description,
             "expires_at": self.expires_at,
             "last_used_at": self.last_used_at,
@@ -53,18 +60,43 @@ class ApiKey:
     @classmethod
     def of(cls, row: AuthRecord) -> "ApiKey":
         """The API key of a stored record."""
-        body: dict[str, Any] = {**row.body, "scopes": tuple(row.body["scopes"])}
+        body: dict[str, Any] = {
+            **row.body,
+            "scopes": tuple(row.body["scopes"]),
+            "names": NamePatterns(tuple(row.body["names"])),
+            "creators": tuple(row.body["creators"]),
+        }
         return cls(account=row.account, key=row.name, **body)
 
     def principal(self) -> Principal:
         """The caller that authenticates with this API key."""
         return Principal(
-            f"key:{self.key}",
+            self.principal_name,
             self.account,
             parse_scopes(self.scopes),
-            self.prefix,
+            self.names,
             expires_at=self.expires_at,
+            creators=self.creators,
         )
+
+    @property
+    def principal_name(self) -> str:
+        """The name of the caller that authenticates with this API key."""
+        return principal_name(self.key)
+
+    def granted(self) -> dict[str, Any]:
+        """Its rights, for an event."""
+        expires_at = None if self.expires_at is None else rfc3339(self.expires_at)
+        return {
+            "scopes": list(self.scopes),
+            "names": list(self.names.texts),
+            "expires_at": expires_at,
+        }
+
+
+def principal_name(key: str) -> str:
+    """The name of the principal of an API key."""
+    return f"key:{key}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +104,13 @@ class ApiKeySpec:
     """The requested properties of a new API key."""
 
     scopes: tuple[str, ...]
-    prefix: str = ""
+    names: NamePatterns = ALL_NAMES
     description: str | None = None
     expires_at: int | None = None
 
 
 class ApiKeys:
-    """The API keys of all accounts."""
-
-    _SERIES = SeriesKey(SYSTEM_ACCOUNT, "grants")
+    """The API keys of all accounts. Their ids are the values of a series for each account."""
 
     def __init__(
         self,
@@ -100,8 +130,10 @@ class ApiKeys:
 
         Raises Forbidden if the API key would have more permissions than *by*.
         """
-        _check_permissions(by, account, spec, int(self._clock()))
-        allocation = await self._series.next(self._SERIES, token_hex(16), Reuse.ANY, by.name)
+        _check_spec(account, spec, int(self._clock()))
+        by.require_grant(spec.scopes, spec.names)
+        ids = SeriesKey(SYSTEM_ACCOUNT, f"grants/{account}")
+        allocation = await self._series.next(ids, token_hex(16), Reuse.ANY, by.name)
         name, secret = new_key()
         api_key = ApiKey(
             allocation.entry.value,
@@ -110,35 +142,86 @@ class ApiKeys:
             digest(secret),
             spec.scopes,
             int(self._clock()),
-            spec.prefix,
+            spec.names,
+            by.lineage,
             spec.description,
             spec.expires_at,
         )
-        if not await self._executor.run(self._records.add, "api_key", api_key.row()):
+        event = event_body(by, "create", "api_key", name, api_key.granted())
+        if not await self._executor.run(self._records.add, "api_key", api_key.row(), event):
             return await self.create(by, account, spec)  # the random id is already in use
+        if not await self.still_exists(by):
+            await self.delete(by, api_key)
+            raise creator_revoked()
         return api_key, secret
+
+    async def still_exists(self, by: Principal) -> bool:
+        """Whether *by* is not an API key, or was not revoked.
+
+        If it is checked after a record was added, a revocation with descendants cannot miss it.
+        """
+        prefix, _, key = by.name.partition(":")
+        return prefix != "key" or await self.find(key) is not None
 
     async def find(self, key: str) -> ApiKey | None:
         """The API key with this id, of any account, or None. Used for authentication only."""
         row = await self._executor.run(self._records.find, "api_key", key)
         return ApiKey.of(row) if row else None
 
-    async def of_account(self, account: int, key: str) -> ApiKey:
-        """The API key with this id. Raises GrantNotFound unless the account has it."""
+    async def of_account(self, by: Principal, account: int, key: str) -> ApiKey:
+        """The API key with this id. Raises GrantNotFound unless the account has it.
+
+        Raises the same error if *by* could not have granted its rights.
+        """
         api_key = await self.find(key)
-        if api_key is None or api_key.account != account:
+        if (
+            api_key is None
+            or api_key.account != account
+            or not by.may_grant(api_key.scopes, api_key.names)
+        ):
             raise _not_found(account, key)
         return api_key
 
-    async def page(self, account: int, after: str, limit: int) -> tuple[list[ApiKey], str | None]:
-        """API keys ordered by id, and the *after* of the next page."""
-        read = partial(self._records.page, "api_key", account, after)
+    async def page(
+        self, by: Principal, account: int, after: str, limit: int
+    ) -> tuple[list[ApiKey], str | None]:
+        """API keys ordered by id, and the *after* of the next page.
+
+        It omits API keys whose rights *by* could not have granted.
+        """
+        read = self._visible(by, account, after)
         rows, next_after = await self._executor.run(page_of, read, limit, lambda row: row.name)
         return [ApiKey.of(row) for row in rows], next_after
 
-    async def revoke(self, account: int, key: str) -> None:
-        """Delete the API key. Raises GrantNotFound unless the account has it."""
-        if not await self._executor.run(self._records.remove, "api_key", account, key):
+    async def descendants(self, by: Principal, account: int, creator: str) -> list[ApiKey]:
+        """API keys that the principal *creator* created, or what it created, and so on.
+
+        It omits API keys whose rights *by* could not have granted.
+        """
+        read = self._visible(by, account, "", creator)
+        return [ApiKey.of(row) for row in await self._executor.run(read, sys.maxsize)]
+
+    def _visible(
+        self, by: Principal, account: int, after: str, creator: str | None = None
+    ) -> Callable[[int], list[AuthRecord]]:
+        def is_visible(row: AuthRecord) -> bool:
+            api_key = ApiKey.of(row)
+            is_selected = creator is None or creator in api_key.creators
+            return is_selected and by.may_grant(api_key.scopes, api_key.names)
+
+        read = partial(self._records.page, "api_key", account)
+        return visible_rows(read, after, lambda row: row.name, is_visible)
+
+    async def delete(self, by: Principal, api_key: ApiKey) -> bool:
+        """Revoke an API key. Returns False if it was already revoked."""
+        event = event_body(by, "delete", "api_key", api_key.key, api_key.granted())
+        return await self._executor.run(
+            self._records.remove, "api_key", api_key.account, api_key.key, event
+        )
+
+    async def revoke(self, by: Principal, account: int, key: str) -> None:
+        """Revoke the API key. Raises the errors of `of_account`."""
+        if not await self.delete(by, await self.of_account(by, account, key)):
             raise _not_found(account, key)
 
     async def record_use(self, api_key: ApiKey, at: int) -> None:
@@ -151,7 +234,7 @@ class ApiKeys:
         return bool(await self._executor.run(self._records.page, "api_key", None, "", 1))
 
 
-def _check_permissions(by: Principal, account: int, spec: ApiKeySpec, now: int) -> None:
+def _check_spec(account: int, spec: ApiKeySpec, now: int) -> None:
     scopes = parse_scopes(spec.scopes)
     if account != FIRST_ACCOUNT and any(scope.endswith(":system") for scope in scopes):
         raise InvalidRequest(
@@ -160,25 +243,18 @@ def _check_permissions(by: Principal, account: int, spec: ApiKeySpec, now: int) 
         )
     if spec.expires_at is not None and spec.expires_at <= now:
         raise InvalidRequest("`expires_at` is in the past. Use a later time, or omit it.")
-    if missing := scopes - by.scopes:
-        raise Forbidden(
-            f"These credentials cannot grant scopes that they do not have: "
-            f"{', '.join(format_scopes(missing))}. Request fewer scopes, or use other credentials."
-        )
-    if not spec.prefix.startswith(by.prefix):
-        raise Forbidden(
-            f"These credentials may only use names that start with {by.prefix!r}. The `prefix` "
-            "of the new API key must start with it, too."
-        )
-    if by.expires_at is not None and not (spec.expires_at and spec.expires_at <= by.expires_at):
-        raise Forbidden(
-            "The new API key would outlive these credentials, which expire. Set `expires_at` to "
-            "their expiry or earlier."
-        )
+
+
+def creator_revoked() -> Unauthenticated:
+    """The error of a request whose API key was revoked while it created something."""
+    return Unauthenticated(
+        "This API key was revoked during the request. Nothing was created. Use other credentials."
+    )
 
 
 def _not_found(account: int, key: str) -> GrantNotFound:
     return GrantNotFound(
-        f"Account {account} has no API key {key[:64]!r}: it is unknown or revoked. List API keys "
-        f"with `GET /v1/accounts/{account}/grants`."
+        f"Account {account} has no API key {key[:64]!r} that these credentials can see. It is "
+        "unknown or revoked, or has rights that they lack. List API keys with "
+        f"`GET /v1/accounts/{account}/grants`."
     )

@@ -1,15 +1,24 @@
 """The caller of a request, with its account and permissions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from monotron.auth.scopes import ALL, format_scopes
+from monotron.auth.scopes import ALL, format_scopes, parse_scopes
 from monotron.errors import Forbidden
 from monotron.model import series as model
+from monotron.model.component_keys import name_of_key
+from monotron.model.name_patterns import ALL_NAMES, NamePatterns
 
 FIRST_ACCOUNT = 1
 
 SYSTEM_ACCOUNT = 0
 """Owns the series that Monotron itself uses. No credentials belong to it."""
+
+
+MAX_CREATORS = 1000
+"""The number of creators that an API key or a trust policy remembers, the latest ones."""
+
+MAX_SHOWN_PATTERNS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +29,14 @@ class Principal:
     """For the ledger and the log, at most 128 characters: `root`, `key:mtk_k_AbCdEfGh`, …"""
     account: int
     scopes: frozenset[str]
-    prefix: str = ""
-    """The scopes on series apply only to keys and names that start with this."""
+    names: NamePatterns = ALL_NAMES
+    """The scopes on series apply only to these names and their series."""
     is_root: bool = False
     """Whether it may use every account, not only its own."""
     expires_at: int | None = None
-    """Seconds since the epoch. What the principal creates must not be valid longer."""
+    """Seconds since the epoch. What the principal creates may be valid longer."""
+    creators: tuple[str, ...] = ()
+    """The principals that created its API key: the first one, what that created, and so on."""
     rate_limited: bool = True
     """Whether rate limits apply to its requests."""
     identity: str | None = None
@@ -58,20 +69,49 @@ class Principal:
                 "Omit `/accounts/…` to use their own account."
             )
 
-    def effective_prefix(self, prefix: str) -> str:
-        """The narrower of the principal's prefix and the requested *prefix*. Raises Forbidden."""
-        if self.prefix.startswith(prefix):
-            return self.prefix
-        self.require_name(prefix)
-        return prefix
-
     def require_name(self, name: str) -> None:
-        """Raise Forbidden unless the principal may use the series or version name."""
-        if not name.startswith(self.prefix):
+        """Raise Forbidden unless the principal may use the name."""
+        if not self.names.allows(name):
+            raise self._forbidden_name(name)
+
+    def require_key(self, key: str) -> None:
+        """Raise Forbidden unless the principal may use the name that the series belongs to."""
+        if not self.names.allows_key(key):
+            raise self._forbidden_name(name_of_key(key))
+
+    def require_grant(self, scopes: Sequence[str], names: NamePatterns) -> None:
+        """Raise Forbidden unless the principal may grant these permissions to others."""
+        if missing := parse_scopes(scopes) - self.scopes:
             raise Forbidden(
-                f"These credentials may only use names that start with {self.prefix!r}. Use such "
-                "a name, or other credentials."
+                "These credentials cannot grant scopes that they do not have: "
+                f"{', '.join(format_scopes(missing))}. Request fewer scopes, or use other "
+                "credentials."
             )
+        if not self.names.covers(names):
+            raise Forbidden(
+                f"These credentials cannot grant names that they may not use. {self._own_names()} "
+                "Restrict `names` to these, or use other credentials."
+            )
+
+    def may_grant(self, scopes: Sequence[str], names: NamePatterns) -> bool:
+        """Whether the principal may grant, and therefore list and revoke, these permissions."""
+        return parse_scopes(scopes) <= self.scopes and self.names.covers(names)
+
+    @property
+    def lineage(self) -> tuple[str, ...]:
+        """The creators of what the principal creates."""
+        return (*self.creators, self.name)[-MAX_CREATORS:]
+
+    def _forbidden_name(self, name: str) -> Forbidden:
+        return Forbidden(
+            f"These credentials may not use the name {name!r}. {self._own_names()} Use one of "
+            "these, or other credentials."
+        )
+
+    def _own_names(self) -> str:
+        shown = ", ".join(f"`{text}`" for text in self.names.texts[:MAX_SHOWN_PATTERNS])
+        more = ", …" if len(self.names.texts) > MAX_SHOWN_PATTERNS else ""
+        return f"Their names are {shown}{more}."
 
 
 ANONYMOUS = Principal("", 0, frozenset(), rate_limited=False)

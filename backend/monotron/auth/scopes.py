@@ -14,9 +14,11 @@ SCOPES = {
     "read:account": "read the account",
     "write:account": "reserved",
     "delete:account": "reserved",
-    "read:acl": "list API keys and trust policies, without secrets",
+    "read:acl": "list API keys and trust policies with at most the caller's own permissions, "
+    "without secrets",
     "write:acl": "create API keys and trust policies with at most the caller's own permissions",
-    "delete:acl": "revoke API keys and delete trust policies",
+    "delete:acl": "revoke API keys and delete trust policies with at most the caller's own "
+    "permissions",
     "read:system": "check the store for inconsistencies",
     "write:system": "back up the store",
     "delete:system": "reserved",

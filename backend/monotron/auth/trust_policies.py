@@ -1,5 +1,6 @@
 """Trust policies: which CI jobs may authenticate without a secret, in which account."""
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -8,15 +9,23 @@ from hashlib import sha256
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
+from monotron.auth.api_keys import ApiKeys, creator_revoked
 from monotron.auth.bounded_cache import BoundedCache
+from monotron.auth.events import event_body
 from monotron.auth.oidc import LEEWAY_SECONDS, Identity, Issuer, describe
 from monotron.auth.principal import SYSTEM_ACCOUNT, Principal
-from monotron.auth.scopes import format_scopes, parse_scopes
-from monotron.auth.trust_schema import TrustPolicy, parse_trust_policy
-from monotron.errors import Forbidden, MonotronError, TrustNotFound, Unauthenticated
+from monotron.auth.scopes import parse_scopes
+from monotron.auth.trust_schema import (
+    TrustPolicy,
+    parse_trust_policy,
+    shown_body,
+    stored_trust_policy,
+)
+from monotron.errors import MonotronError, TrustNotFound, Unauthenticated
+from monotron.model.name_patterns import NamePatterns
 from monotron.model.series import Reuse, SeriesKey
 from monotron.services.executor import StoreExecutor
-from monotron.services.paging import page_of
+from monotron.services.paging import page_of, visible_rows
 from monotron.services.series import SeriesService
 from monotron.store import Store
 from monotron.store.auth_interface import AuthRecord
@@ -35,13 +44,12 @@ _ALL = "all"
 class TrustPolicies:
     """The trust policies of all accounts, from the config file and from the store."""
 
-    _SERIES = SeriesKey(SYSTEM_ACCOUNT, "trusts")
-
     def __init__(
         self,
         store: Store,
         series: SeriesService,
         executor: StoreExecutor,
+        api_keys: ApiKeys,
         issuers: Sequence[Issuer] = (),
         configured: Sequence[TrustPolicy] = (),
         *,
@@ -50,6 +58,7 @@ class TrustPolicies:
         self._records = store.auth_records
         self._series = series
         self._executor = executor
+        self._api_keys = api_keys
         self._issuers = issuers
         self._configured = configured
         self._cache: BoundedCache[str, list[TrustPolicy]] = BoundedCache(1, monotonic=monotonic)
@@ -57,44 +66,85 @@ class TrustPolicies:
     async def create(self, by: Principal, account: int, body: object) -> TrustPolicy:
         """Create a trust policy. Raises Forbidden if it would have more permissions than *by*."""
         policy = parse_trust_policy(body, account, self._issuers)
-        _check_permissions(by, policy)
-        allocation = await self._series.next(self._SERIES, token_hex(16), Reuse.ANY, by.name)
+        by.require_grant(policy.scopes, policy.names)
+        ids = SeriesKey(SYSTEM_ACCOUNT, f"trusts/{account}")
+        allocation = await self._series.next(ids, token_hex(16), Reuse.ANY, by.name)
         id = allocation.entry.value
-        await self._executor.run(
-            self._records.add, "trust", AuthRecord(_row_name(id), account, policy.body())
-        )
+        policy = replace(policy, id=id, creators=by.lineage)
+        row = AuthRecord(_row_name(account, id), account, policy.stored_body())
+        event = event_body(by, "create", "trust", str(id), policy.body())
+        await self._executor.run(self._records.add, "trust", row, event)
+        if not await self._api_keys.still_exists(by):
+            await self.delete(by, account, id)
+            raise creator_revoked()
         self._cache.clear()
-        return replace(policy, id=id)
+        return policy
 
     async def page(
-        self, account: int, after: int, limit: int
+        self, by: Principal, account: int, after: int, limit: int
     ) -> tuple[list[tuple[int | None, dict[str, Any]]], int | None]:
         """Ids and bodies, and the *after* of the next page.
 
-        The first page starts with the trust policies of the config file.
+        The first page starts with the trust policies of the config file. It omits trust policies
+        whose rights *by* could not have granted.
         """
-        read = partial(self._records.page, "trust", account, _row_name(after))
-        rows, next_after = await self._executor.run(page_of, read, limit, lambda row: int(row.name))
+        read = self._visible(by, account, _row_name(account, after))
+        rows, next_after = await self._executor.run(page_of, read, limit, _id_of)
         policies: list[tuple[int | None, dict[str, Any]]] = []
         if after == 0:
             policies += [
-                (None, each.body()) for each in self._configured if each.account == account
+                (None, {**each.body(), "created_by": None})
+                for each in self._configured
+                if each.account == account and by.may_grant(each.scopes, each.names)
             ]
-        policies += [(int(row.name), row.body) for row in rows]
+        policies += [(_id_of(row), shown_body(row.body)) for row in rows]
         return policies, next_after
 
-    async def of_account(self, account: int, id: int) -> dict[str, Any]:
-        """The body of a trust policy. Raises TrustNotFound unless the account has it."""
-        row = await self._executor.run(self._records.find, "trust", _row_name(id))
-        if row is None or row.account != account:
-            raise _not_found(account, id)
-        return row.body
+    async def of_account(self, by: Principal, account: int, id: int) -> dict[str, Any]:
+        """The body of a trust policy. Raises TrustNotFound unless the account has it.
 
-    async def delete(self, account: int, id: int) -> None:
-        """Delete a trust policy. Raises TrustNotFound unless the account has it."""
-        if not await self._executor.run(self._records.remove, "trust", account, _row_name(id)):
+        Raises the same error if *by* could not have granted its rights.
+        """
+        return shown_body((await self._find(by, account, id)).body)
+
+    async def delete(self, by: Principal, account: int, id: int) -> None:
+        """Delete a trust policy. Raises the errors of `of_account`."""
+        if not await self.remove(by, await self._find(by, account, id)):
             raise _not_found(account, id)
+
+    async def remove(self, by: Principal, row: AuthRecord) -> bool:
+        """Delete a trust policy. Returns False if it was already deleted."""
+        granted = {name: row.body[name] for name in row.body if name != "creators"}
+        event = event_body(by, "delete", "trust", str(_id_of(row)), granted)
+        removed = await self._executor.run(
+            self._records.remove, "trust", row.account, row.name, event
+        )
         self._cache.clear()
+        return removed
+
+    async def descendants(self, by: Principal, account: int, creator: str) -> list[AuthRecord]:
+        """The records of the trust policies that *creator* created, or what it created, and so on.
+
+        It omits those whose rights *by* could not have granted.
+        """
+        read = self._visible(by, account, "", creator)
+        return await self._executor.run(read, sys.maxsize)
+
+    def _visible(
+        self, by: Principal, account: int, after: str, creator: str | None = None
+    ) -> Callable[[int], list[AuthRecord]]:
+        def is_visible(row: AuthRecord) -> bool:
+            is_selected = creator is None or creator in row.body["creators"]
+            return is_selected and _may_grant(by, row)
+
+        read = partial(self._records.page, "trust", account)
+        return visible_rows(read, after, lambda row: row.name, is_visible)
+
+    async def _find(self, by: Principal, account: int, id: int) -> AuthRecord:
+        row = await self._executor.run(self._records.find, "trust", _row_name(account, id))
+        if row is None or not _may_grant(by, row):
+            raise _not_found(account, id)
+        return row
 
     async def any(self) -> bool:
         """Whether any account has a trust policy."""
@@ -107,7 +157,7 @@ class TrustPolicies:
         no account does.
 
         The scopes of several matching trust policies of an account are combined if they have the
-        same prefix. If they have different prefixes, the first trust policy applies.
+        same names. If they have different names, the first trust policy applies.
         """
         principals: dict[int, Principal] = {}
         mismatches = []
@@ -117,13 +167,13 @@ class TrustPolicies:
                 mismatches.append(mismatch)
                 continue
             earlier = principals.get(policy.account)
-            if earlier is not None and earlier.prefix != policy.prefix:
+            if earlier is not None and earlier.names != policy.names:
                 continue
             principals[policy.account] = Principal(
                 identity.name,
                 policy.account,
                 parse_scopes(policy.scopes) | (earlier.scopes if earlier else frozenset()),
-                policy.prefix,
+                policy.names,
                 expires_at=identity.expires_at,
                 identity=_identity_id(identity),
                 identity_expires_at=identity.expires_at + LEEWAY_SECONDS + 5,
@@ -143,10 +193,10 @@ class TrustPolicies:
             rows = await self._executor.run(self._records.page, "trust", None, after, PAGE_SIZE)
             for row in rows:
                 try:
-                    policy = parse_trust_policy(row.body, row.account, self._issuers)
+                    policy = stored_trust_policy(row.body, row.account, self._issuers)
                 except MonotronError:
                     continue  # its issuer was removed from the settings
-                policies.append(replace(policy, id=int(row.name)))
+                policies.append(replace(policy, id=_id_of(row)))
             if len(rows) < PAGE_SIZE:
                 break
             after = rows[-1].name
@@ -166,22 +216,8 @@ class OidcAuthenticator:
         return await self._policies.principals(await self._verifier.verify(unverified_token))
 
 
-def _check_permissions(by: Principal, policy: TrustPolicy) -> None:
-    if missing := parse_scopes(policy.scopes) - by.scopes:
-        raise Forbidden(
-            f"These credentials cannot grant scopes that they do not have: "
-            f"{', '.join(format_scopes(missing))}. Request fewer scopes, or use other credentials."
-        )
-    if not policy.prefix.startswith(by.prefix):
-        raise Forbidden(
-            f"These credentials may only use names that start with {by.prefix!r}. The `prefix` "
-            "of the trust must start with it, too."
-        )
-    if by.expires_at is not None:
-        raise Forbidden(
-            "The trust would outlive these credentials, which expire. Use credentials that do not "
-            "expire."
-        )
+def _may_grant(by: Principal, row: AuthRecord) -> bool:
+    return by.may_grant(row.body["scopes"], NamePatterns(tuple(row.body["names"])))
 
 
 def _identity_id(identity: Identity) -> str:
@@ -189,13 +225,18 @@ def _identity_id(identity: Identity) -> str:
     return sha256(f"{identity.issuer} {identity.jti}".encode()).hexdigest()
 
 
-def _row_name(id: int) -> str:
-    return f"{id:019d}"
+def _row_name(account: int, id: int) -> str:
+    return f"{account:019d}/{id:019d}"
+
+
+def _id_of(row: AuthRecord) -> int:
+    return int(row.name.rpartition("/")[2])
 
 
 def _not_found(account: int, id: int) -> TrustNotFound:
     return TrustNotFound(
-        f"Account {account} has no trust {id}. List trusts with "
+        f"Account {account} has no trust {id} that these credentials can see. It is unknown or "
+        "deleted, or has rights that they lack. List trusts with "
         f"`GET /v1/accounts/{account}/trusts`. Trusts from the config file have no id and cannot "
         "be deleted here."
     )

@@ -1,16 +1,17 @@
 """The JSON form of trust policies, in requests, in the store and in the config file."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from monotron.auth.oidc import ClaimRule, Issuer, parse_issuer, parse_rule, rule_json
 from monotron.auth.scopes import check_scope_list, parse_scopes
 from monotron.errors import InvalidRequest, InvalidSetting, literal
+from monotron.model.name_patterns import ALL_NAMES, NamePatterns, parse_name_patterns
 from monotron.model.series import text_member
 
 _RULE_MEMBERS = ("issuer", "claims", "allow_events")
-_MEMBERS = (*_RULE_MEMBERS, "scopes", "prefix", "description")
+_MEMBERS = (*_RULE_MEMBERS, "scopes", "names", "description")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,10 @@ class TrustPolicy:
     rule: ClaimRule
     scopes: tuple[str, ...]
     """As given when the trust policy was created."""
-    prefix: str = ""
+    names: NamePatterns = ALL_NAMES
     description: str | None = None
+    creators: tuple[str, ...] = ()
+    """As for API keys. Empty for a trust policy of the config file."""
 
     @property
     def description_in_errors(self) -> str:
@@ -33,12 +36,37 @@ class TrustPolicy:
 
     def body(self) -> dict[str, Any]:
         """The trust policy as JSON, which `parse_trust_policy` reads."""
-        body: dict[str, Any] = {**rule_json(self.rule), "scopes": list(self.scopes)}
-        if self.prefix:
-            body["prefix"] = self.prefix
+        body: dict[str, Any] = {
+            **rule_json(self.rule),
+            "scopes": list(self.scopes),
+            "names": list(self.names.texts),
+        }
         if self.description is not None:
             body["description"] = self.description
         return body
+
+    def stored_body(self) -> dict[str, Any]:
+        """The body of its record, which `stored_trust_policy` reads."""
+        return {**self.body(), "creators": list(self.creators)}
+
+
+def stored_trust_policy(
+    body: Mapping[str, Any], account: int, issuers: Sequence[Issuer]
+) -> TrustPolicy:
+    """The trust policy of a record, without its id. Raises InvalidRequest.
+
+    An issuer that was removed from the settings is the reason.
+    """
+    members = dict(body)
+    creators = tuple(members.pop("creators"))
+    return replace(parse_trust_policy(members, account, issuers), creators=creators)
+
+
+def shown_body(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of a record as a response contains it: with its creator only."""
+    members = dict(body)
+    creators = members.pop("creators")
+    return {**members, "created_by": creators[-1]}
 
 
 def parse_trust_policy(body: object, account: int, issuers: Sequence[Issuer]) -> TrustPolicy:
@@ -61,15 +89,15 @@ def parse_trust_policy(body: object, account: int, issuers: Sequence[Issuer]) ->
     scopes = check_scope_list(scope_texts)
     if any(not scope.endswith(":series") for scope in parse_scopes(scopes)):
         raise InvalidRequest(
-            "A trust can only grant scopes on `series`. Otherwise a job could create an API key "
-            "that outlives it."
+            "A trust can only grant scopes on `series`. Otherwise a job could create an API key, "
+            "which outlives it."
         )
     return TrustPolicy(
         None,
         account,
         rule,
         scopes,
-        text_member(body, "prefix") or "",
+        parse_name_patterns(body["names"]) if "names" in body else ALL_NAMES,
         text_member(body, "description"),
     )
 

@@ -38,11 +38,11 @@ account_option = click.option(
     show_default=True,
     help="Use the account with this id.",
 )
-prefix_option = click.option(
-    "--prefix",
-    metavar="PREFIX",
-    show_default="any name",
-    help="Restrict to names that start with PREFIX.",
+names_help = (
+    "Restrict to this name, or to names that start with PREFIX if it is `PREFIX*`; may be repeated."
+)
+names_option = click.option(
+    "--name", "names", metavar="PATTERN", multiple=True, show_default="all names", help=names_help
 )
 description_option = click.option(
     "--description", metavar="TEXT", help="Add a free text, which lists show."
@@ -162,7 +162,7 @@ key_group = ADMINISTRATION.group("key", "Create, list and revoke API keys.")
     required=True,
     help="Grant this permission, such as `read,write:series`; may be repeated.",
 )
-@prefix_option
+@names_option
 @description_option
 @click.option(
     "--expires",
@@ -177,14 +177,14 @@ def create_key(
     client: AdminClient,
     account: int,
     scopes: tuple[str, ...],
-    prefix: str | None,
+    names: tuple[str, ...],
     description: str | None,
     expires: str | None,
 ) -> CommandOutput:
     """Create an API key and print its secret, once."""
     spec = {
         "scopes": list(scopes),
-        "prefix": prefix,
+        "names": list(names) or None,
         "description": description,
         "expires_at": expires,
     }
@@ -210,8 +210,17 @@ def list_keys(client: AdminClient, account: int) -> CommandOutput:
 
 @admin_command(key_group, "revoke", prints_document=False)
 @click.argument("key", metavar="KEY", type=KEY)
+@click.option(
+    "--with-descendants",
+    is_flag=True,
+    help="Also remove all API keys and trust policies that it created, that these created, and so "
+    "on.",
+)
 @account_option
-def revoke_key(client: AdminClient, account: int, key: str) -> CommandOutput:
+def revoke_key(
+    client: AdminClient, account: int, key: str, *, with_descendants: bool
+) -> CommandOutput:
     """Revoke an API key. KEY is its id, mtk_k_…"""
-    client.revoke_key(account, key)
-    return CommandOutput(f"Revoked key {key}.\n")
+    client.revoke_key(account, key, with_descendants=with_descendants)
+    descendants = " and all that it created" if with_descendants else ""
+    return CommandOutput(f"Revoked key {key}{descendants}.\n")

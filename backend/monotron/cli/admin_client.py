@@ -61,8 +61,9 @@ class AdminClient(Client):
     def keys(self, account: int) -> list[Document]:
         return self._list(f"/v1/accounts/{account}/grants", lambda key: _is_key(key, account))
 
-    def revoke_key(self, account: int, key_id: str) -> None:
-        self._delete(f"/v1/accounts/{account}/grants/{key_id}")
+    def revoke_key(self, account: int, key_id: str, *, with_descendants: bool) -> None:
+        query = "?with_descendants=true" if with_descendants else ""
+        self._delete(f"/v1/accounts/{account}/grants/{key_id}{query}")
 
     def create_trust(self, account: int, spec: Mapping[str, Any]) -> Document:
         def is_valid(document: Document) -> bool:
@@ -131,9 +132,11 @@ def _is_key(document: Document, account: int) -> bool:
         and isinstance(key.get("key"), str)
         and KEY_ID.fullmatch(key["key"]) is not None
         and _are_texts(document.get("scopes"))
+        and _are_texts(document.get("names"))
+        and isinstance(document.get("created_by"), str)
         and all(
             isinstance(document.get(member), str | None)
-            for member in ("prefix", "description", "expires_at", "last_used_at", "created_at")
+            for member in ("description", "expires_at", "last_used_at", "created_at")
         )
     )
 
@@ -153,8 +156,9 @@ def _is_trust(document: Document, account: int) -> bool:
         and all(isinstance(values, str) or _are_texts(values) for values in claims.values())
         and _are_texts(document.get("allow_events", []))
         and _are_texts(document.get("scopes"))
+        and _are_texts(document.get("names"))
         and all(
-            isinstance(document.get(member), str | None) for member in ("prefix", "description")
+            isinstance(document.get(member), str | None) for member in ("created_by", "description")
         )
     )
 

@@ -103,25 +103,28 @@ def accounts_table(accounts: Iterable[Mapping[str, Any]]) -> str:
 
 def keys_table(keys: Iterable[Mapping[str, Any]]) -> str:
     rows: list[Sequence[str]] = [
-        ("KEY", "SCOPES", "PREFIX", "DESCRIPTION", "EXPIRES", "LAST USED", "CREATED")
+        (
+            *("KEY", "SCOPES", "NAMES", "DESCRIPTION"),
+            *("EXPIRES", "LAST USED", "CREATED", "CREATED BY"),
+        )
     ]
     for key in keys:
-        members = ("prefix", "description", "expires_at", "last_used_at", "created_at")
+        members = ("description", "expires_at", "last_used_at", "created_at", "created_by")
         cells = (key.get(member) or EMPTY for member in members)
-        rows.append((key["api_key"]["key"], " ".join(key["scopes"]), *cells))
+        texts = (" ".join(key["scopes"]), " ".join(key["names"]))
+        rows.append((key["api_key"]["key"], *texts, *cells))
     return table(rows)
 
 
 def trusts_table(trusts: Iterable[Mapping[str, Any]]) -> str:
     rows: list[Sequence[str]] = [
-        ("TRUST", "ISSUER", "CONDITIONS", "SCOPES", "PREFIX", "DESCRIPTION")
+        ("TRUST", "ISSUER", "CONDITIONS", "SCOPES", "NAMES", "DESCRIPTION", "CREATED BY")
     ]
     for trust in trusts:
         trust_id = "(config)" if trust["id"] is None else str(trust["id"])
-        cells = (trust.get(member) or EMPTY for member in ("prefix", "description"))
-        rows.append(
-            (trust_id, trust["issuer"], conditions(trust), " ".join(trust["scopes"]), *cells)
-        )
+        cells = (trust.get(member) or EMPTY for member in ("description", "created_by"))
+        texts = (conditions(trust), " ".join(trust["scopes"]), " ".join(trust["names"]))
+        rows.append((trust_id, trust["issuer"], *texts, *cells))
     return table(rows)
 
 
@@ -156,5 +159,5 @@ def conditions(trust: Mapping[str, Any]) -> str:
 
 
 def _names(document: Mapping[str, Any]) -> str:
-    prefix = document.get("prefix")
-    return f"names starting with {prefix}" if prefix else "all names"
+    names: list[str] = document["names"]
+    return "all names" if "*" in names else f"names {' '.join(names)}"

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 import click
 
-from monotron.cli.admin import account_option, description_option, prefix_option
+from monotron.cli.admin import account_option, description_option, names_help, names_option
 from monotron.cli.admin_client import AdminClient
 from monotron.cli.command import Function
-from monotron.cli.forges import JobFilter
+from monotron.cli.forges import JobFilter, Repository
+from monotron.cli.options import fail_usage
 from monotron.cli.output import CommandOutput
 
 DEFAULT_SCOPES = ("read,write:series",)
@@ -22,12 +23,54 @@ class Permissions(NamedTuple):
 
     account: int
     scopes: tuple[str, ...]
-    prefix: str | None
+    names: tuple[str, ...] | None
+    """Empty: all names. None: the repository's own name."""
     description: str | None
+
+    def with_own_names(self, kind: str, repository: Repository) -> Permissions:
+        """These permissions, with the names that the plugins use by default if none was passed."""
+        if self.names is not None:
+            return self
+        name = f"{kind}:{repository.name.replace('/', ':')}"
+        return self._replace(names=(name, f"{name}:*"))
 
 
 def permission_options(function: Function) -> Callable[..., CommandOutput]:
     """Add the options that every trust policy has, and pass them as `Permissions`."""
+    return names_option(_permission_options(function))
+
+
+def repository_permission_options(function: Function) -> Callable[..., CommandOutput]:
+    """Add the options of a trust policy for one repository, and pass them as `Permissions`.
+
+    Without options for names, `names` is None: the repository's own name.
+    """
+
+    @click.option(
+        "--name",
+        "names",
+        metavar="PATTERN",
+        multiple=True,
+        show_default="the repository's own name NAME, and NAME:*",
+        help=names_help,
+    )
+    @click.option("--all-names", is_flag=True, help="Allow all names of the account.")
+    @functools.wraps(function)
+    def call(
+        client: AdminClient, names: tuple[str, ...], *, all_names: bool, **values: Any
+    ) -> CommandOutput:
+        if names and all_names:
+            fail_usage("--name and --all-names cannot be combined")
+        chosen = () if all_names else names or None
+        result: CommandOutput = wrapped(client, names=chosen, **values)
+        return result
+
+    wrapped = _permission_options(function)
+    return call
+
+
+def _permission_options(function: Function) -> Callable[..., CommandOutput]:
+    """Add the options of every trust policy except names, and pass all as `Permissions`."""
 
     @click.option(
         "--scope",
@@ -38,7 +81,6 @@ def permission_options(function: Function) -> Callable[..., CommandOutput]:
         show_default=True,
         help="Grant this permission to the jobs; may be repeated.",
     )
-    @prefix_option
     @description_option
     @account_option
     @functools.wraps(function)
@@ -46,11 +88,11 @@ def permission_options(function: Function) -> Callable[..., CommandOutput]:
         client: AdminClient,
         account: int,
         scopes: tuple[str, ...],
-        prefix: str | None,
+        names: tuple[str, ...] | None,
         description: str | None,
         **values: Any,
     ) -> CommandOutput:
-        permissions = Permissions(account, scopes, prefix, description)
+        permissions = Permissions(account, scopes, names, description)
         result: CommandOutput = function(client, permissions, **values)
         return result
 

@@ -26,7 +26,12 @@ from monotron.cli.forges import (
 )
 from monotron.cli.options import CLAIM, ID, fail_usage
 from monotron.cli.output import CommandOutput
-from monotron.cli.trust_options import Permissions, job_filter_options, permission_options
+from monotron.cli.trust_options import (
+    Permissions,
+    job_filter_options,
+    permission_options,
+    repository_permission_options,
+)
 
 trust_group = ADMINISTRATION.group("trust", "Manage keyless sign-in for CI jobs.")
 
@@ -107,7 +112,7 @@ def delete_trust(client: AdminClient, account: int, trust: int) -> CommandOutput
     show_default=True,
     help="Issuer of GitHub's identity tokens.",
 )
-@permission_options
+@repository_permission_options
 @job_filter_options
 def trust_github(
     client: AdminClient,
@@ -125,6 +130,7 @@ def trust_github(
     if repository is None:
         repository = find_on_github(path, github_api, os.environ, client.retry_policy)
     jobs = jobs.or_default_branch(repository, "GitHub")
+    permissions = permissions.with_own_names("gh", repository)
     return _create(client, permissions, issuer, github_claims(repository, jobs), repository, jobs)
 
 
@@ -152,7 +158,7 @@ def trust_github(
     show_default="the GitLab URL",
     help="Issuer of GitLab's identity tokens.",
 )
-@permission_options
+@repository_permission_options
 @job_filter_options
 def trust_gitlab(
     client: AdminClient,
@@ -172,6 +178,7 @@ def trust_gitlab(
     jobs = jobs.or_default_branch(repository, "GitLab")
     jobs = jobs._replace(protected=jobs.protected or bool(jobs.branch))
     claims = gitlab_claims(repository, jobs, gitlab_url)
+    permissions = permissions.with_own_names("gl", repository)
     return _create(client, permissions, issuer or gitlab_url.rstrip("/"), claims, repository, jobs)
 
 
@@ -199,7 +206,7 @@ def _create(
         "claims": claims,
         "allow_events": events,
         "scopes": list(permissions.scopes),
-        "prefix": permissions.prefix,
+        "names": list(permissions.names or ()) or None,
         "description": permissions.description or default,
     }
     trust = client.create_trust(

@@ -1,5 +1,6 @@
 """The keys of the series that count versions. Each key contains the larger components."""
 
+import re
 from typing import Literal, get_args
 
 from semver import Version
@@ -10,6 +11,10 @@ from monotron.model.series import MAX_LENGTH, SeriesKey
 
 Component = Literal["major", "minor", "patch"]
 COMPONENTS: tuple[Component, ...] = get_args(Component)
+
+_COMPONENT_KEY = re.compile(
+    r"(.+)-(?:major|minor-v[0-9]+|patch-v[0-9]+\.[0-9]+|[^-]+-v[0-9]+\.[0-9]+\.[0-9]+)"
+)
 
 
 def component_key(name: VersionName, component: Component, version: Version) -> SeriesKey:
@@ -34,6 +39,16 @@ def label_key(name: VersionName, label: str, target: Version) -> SeriesKey:
             f"have {len(key)} characters (maximum: {MAX_LENGTH}). Use a shorter name or label."
         )
     return SeriesKey(name.account, key)
+
+
+def name_of_key(key: str) -> str:
+    """The name that the key of a series belongs to: the name for the keys above, else the key.
+
+    Permissions on names apply to it. `a-minor-v1` belongs to `a`, `a-minor-v1-major` to
+    `a-minor-v1`, and `-major` to itself, because a name is not empty.
+    """
+    match = _COMPONENT_KEY.fullmatch(key)
+    return match[1] if match else key
 
 
 def component_value(version: Version, component: Component) -> int:

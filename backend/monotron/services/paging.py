@@ -18,3 +18,28 @@ def page_of(
     rows = read(limit + 1)
     page = list(rows[:limit])
     return page, cursor(page[-1]) if len(rows) > limit else None
+
+
+BATCH_ROWS = 1000
+"""The number of rows that are read at a time if some of them are omitted."""
+
+
+def visible_rows(
+    read: Callable[[Cursor, int], Sequence[Row]],
+    after: Cursor,
+    cursor: Callable[[Row], Cursor],
+    is_visible: Callable[[Row], bool],
+) -> Callable[[int], list[Row]]:
+    """Return a function for `page_of` that reads rows after *after*, and omits invisible ones."""
+
+    def read_visible(count: int) -> list[Row]:
+        rows: list[Row] = []
+        position, size = after, min(count, BATCH_ROWS)
+        while True:
+            batch = read(position, size)
+            rows += filter(is_visible, batch)
+            if len(rows) >= count or len(batch) < size:
+                return rows[:count]
+            position, size = cursor(batch[-1]), BATCH_ROWS
+
+    return read_visible

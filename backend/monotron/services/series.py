@@ -6,14 +6,18 @@ from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 
-from monotron.errors import EntryNotFound, SeriesNotFound
+from monotron.errors import EntryNotFound, InvalidRequest, SeriesNotFound
 from monotron.model.allocation import AllocationRequest
+from monotron.model.name_patterns import NamePatterns
 from monotron.model.series import INT64_MAX, Allocation, Entry, LedgerEntry, Reuse, SeriesKey
 from monotron.services.batcher import Batcher
 from monotron.services.executor import StoreExecutor
-from monotron.services.paging import page_of
+from monotron.services.paging import BATCH_ROWS, page_of
 from monotron.store import Store
 from monotron.store.audit import AuditSlice
+
+MAX_OMITTED_ROWS = 100_000
+"""The number of series of other names that a request for a page may read."""
 
 
 class SeriesService:
@@ -76,11 +80,40 @@ class SeriesService:
         await self._executor.run(self._store.delete, series, restart=restart)
 
     async def page(
-        self, account: int, prefix: str, after: str, limit: int
+        self, account: int, names: NamePatterns, prefix: str, after: str, limit: int
     ) -> tuple[list[Entry], str | None]:
-        """A page of current entries in order of key, and the value of *after* for the next page."""
-        read = partial(self._store.series_page, account, prefix, after)
-        return await self._executor.run(page_of, read, limit, lambda entry: entry.key)
+        """A page of current entries in order of key, and the value of *after* for the next page.
+
+        It contains series that belong to *names*, and whose keys start with *prefix*. Raises
+        InvalidRequest if there are too many others between them.
+        """
+        entries: list[Entry] = []
+        omitted = 0
+        for key_range in names.key_ranges(prefix, after):
+            position = after
+            while len(entries) <= limit:
+                count = BATCH_ROWS if omitted else limit + 1 - len(entries)
+                if key_range.is_single:
+                    count = 1
+                rows = await self._executor.run(
+                    self._store.series_page, account, key_range.prefix, position, count
+                )
+                visible = [
+                    row for row in rows if row.key in key_range and names.allows_key(row.key)
+                ]
+                entries += visible
+                omitted += len(rows) - len(visible)
+                if omitted > MAX_OMITTED_ROWS:
+                    raise InvalidRequest(
+                        "Too many series of other names would have to be read. These credentials "
+                        "may not use them. Pass `prefix`, for example `NAME-patch-v`, to narrow "
+                        "the list."
+                    )
+                if key_range.is_single or len(rows) < count:
+                    break
+                position = rows[-1].key
+        page = entries[:limit]
+        return page, page[-1].key if len(entries) > limit else None
 
     async def ledger(
         self, series: SeriesKey, before: int | None, limit: int

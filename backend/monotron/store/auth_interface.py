@@ -6,11 +6,19 @@
 from abc import ABC, abstractmethod
 from typing import Any, Literal, NamedTuple
 
-AuthRecordKind = Literal["account", "api_key", "trust"]
+AuthRecordKind = Literal["account", "api_key", "trust", "event"]
+
+MAX_EVENTS = 10_000
+"""The number of events that a store keeps for each account, the newest ones."""
+
+
+def event_name(id: int) -> str:
+    """The name of the record of an event. Names have the order of ids."""
+    return f"{id:019d}"
 
 
 class AuthRecord(NamedTuple):
-    """The record of an account, an API key or a trust policy."""
+    """The record of an account, an API key, a trust policy or an event."""
 
     name: str
     """Unique among the records of its kind."""
@@ -20,13 +28,19 @@ class AuthRecord(NamedTuple):
 
 
 class AuthRecords(ABC):
-    """Accounts, API keys and trust policies.
+    """Accounts, API keys and trust policies, and the events that record their changes.
 
     Writes are durable. Reads of one record are linearizable, and pages are read-committed.
+
+    `add` and `remove` accept the body of an *event*, and record it in the same transaction if they
+    change something. The ids of events are 1, 2, 3, …: an event is visible before any event with a
+    higher id. The oldest events of an account with more than `MAX_EVENTS` are deleted.
     """
 
     @abstractmethod
-    def add(self, kind: AuthRecordKind, record: AuthRecord) -> bool:
+    def add(
+        self, kind: AuthRecordKind, record: AuthRecord, event: dict[str, Any] | None = None
+    ) -> bool:
         """Add a record. Returns False, and changes nothing, if its name is taken."""
 
     @abstractmethod
@@ -47,7 +61,9 @@ class AuthRecords(ABC):
         """Replace the record with this name. Returns False if it does not exist."""
 
     @abstractmethod
-    def remove(self, kind: AuthRecordKind, account: int, name: str) -> bool:
+    def remove(
+        self, kind: AuthRecordKind, account: int, name: str, event: dict[str, Any] | None = None
+    ) -> bool:
         """Remove a record. Returns False if the account has no record with this name."""
 
 

@@ -4,7 +4,7 @@ from monotron.auth.api_key_schema import api_key_json, parse_api_key_spec
 from monotron.web.body import json_body
 from monotron.web.handler import ACCOUNT, Handler
 from monotron.web.permissions import ROOT_KEY, requires
-from monotron.web.query import ApiKeysQuery, IdPageQuery, Query
+from monotron.web.query import ApiKeysQuery, IdPageQuery, Query, RevokeQuery
 
 
 class AccountsHandler(Handler):
@@ -50,7 +50,7 @@ class ApiKeysHandler(Handler):
     async def get(self) -> None:
         query = ApiKeysQuery.parse(self.request.query)
         api_keys, next_after = await self.services.api_keys.page(
-            self.account, query.after, query.limit
+            self.principal, self.account, query.after, query.limit
         )
         self.reply_json({"grants": [api_key_json(each) for each in api_keys], "next": next_after})
 
@@ -61,13 +61,15 @@ class ApiKeyHandler(Handler):
     @requires("read:acl")
     async def get(self, key: str) -> None:
         Query.parse(self.request.query)
-        self.reply_json(api_key_json(await self.services.api_keys.of_account(self.account, key)))
+        api_key = await self.services.api_keys.of_account(self.principal, self.account, key)
+        self.reply_json(api_key_json(api_key))
 
     @requires("delete:acl")
     async def delete(self, key: str) -> None:
-        Query.parse(self.request.query)
-        await self.services.api_keys.revoke(self.account, key)
-        self.services.authenticator.forget(key)
+        query = RevokeQuery.parse(self.request.query)
+        await self.services.revocation.revoke(
+            self.principal, self.account, key, with_descendants=query.with_descendants
+        )
 
 
 ROUTES = [

@@ -121,7 +121,7 @@ class Handler(RequestHandler):
     def series_key(self, raw: str) -> SeriesKey:
         """Return the series of a percent-encoded key. Raises InvalidKey or Forbidden."""
         key = parse_key(raw)
-        self.principal.require_name(key)
+        self.principal.require_key(key)
         return SeriesKey(self.account, key)
 
     def format_of(self, query: FormatQuery) -> Format:

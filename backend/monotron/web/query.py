@@ -208,8 +208,15 @@ class ApiKeysQuery(Query):
 
 
 @dataclass(frozen=True)
+class RevokeQuery(Query):
+    """`DELETE /v1/accounts/{id}/grants/{key}`"""
+
+    with_descendants: bool = parameter(_boolean, default=False)
+
+
+@dataclass(frozen=True)
 class IdPageQuery(Query):
-    """`GET /v1/accounts` and `GET /v1/accounts/{id}/trusts`"""
+    """`GET /v1/accounts`, `GET /v1/accounts/{id}/trusts` and `GET /v1/system/events`"""
 
     limit: int = parameter(_limit, 100)
     after: int | None = parameter(_integer)

@@ -83,7 +83,7 @@ class SeriesListHandler(Handler):
     async def get(self) -> None:
         query = SeriesPageQuery.parse(self.request.query)
         entries, next_after = await self.services.series.page(
-            self.account, self.principal.effective_prefix(query.prefix), query.after, query.limit
+            self.account, self.principal.names, query.prefix, query.after, query.limit
         )
         self.reply(series_page(entries, next_after))
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from monotron.auth.accounts import Accounts
 from monotron.auth.api_keys import ApiKeys
 from monotron.auth.authenticator import Authenticator
+from monotron.auth.events import Events
+from monotron.auth.revocation import Revocation
 from monotron.auth.trust_policies import TrustPolicies
 from monotron.logging_setup import RequestLog
 from monotron.services.attributes import AttributeService
@@ -25,6 +27,8 @@ class Services:
     accounts: Accounts
     api_keys: ApiKeys
     trust_policies: TrustPolicies
+    revocation: Revocation
+    events: Events
     authenticator: Authenticator
     access_control: AccessControl
     store_probe: StoreProbe

@@ -1,4 +1,4 @@
-"""The server: API version, probes, backup, audit."""
+"""The server: API version, probes, backup, audit, events."""
 
 import tempfile
 from pathlib import Path
@@ -7,8 +7,8 @@ from monotron.errors import Draining, StoreUnavailable
 from monotron.store.audit import Report
 from monotron.web.formats import Format
 from monotron.web.handler import Handler
-from monotron.web.permissions import NOTHING, requires
-from monotron.web.query import Query
+from monotron.web.permissions import NOTHING, ROOT_KEY, requires
+from monotron.web.query import IdPageQuery, Query
 
 PROBE_SECONDS = 2.0
 """The time limit of the store for a probe."""
@@ -93,10 +93,21 @@ class AuditHandler(Handler):
         self.reply_json(report.document())
 
 
+class EventsHandler(Handler):
+    """`/v1/system/events`: who created or deleted accounts, API keys and trust policies."""
+
+    @requires(ROOT_KEY)
+    async def get(self) -> None:
+        query = IdPageQuery.parse(self.request.query)
+        events, next_after = await self.services.events.page(max(0, query.after or 0), query.limit)
+        self.reply_json({"events": events, "next": None if next_after is None else str(next_after)})
+
+
 ROUTES = [
     (r"/v1", ApiVersionHandler),
     (r"/livez", LiveHandler),
     (r"/readyz", ReadyHandler),
     (r"/v1/system/backup", BackupHandler),
     (r"/v1/system/audit", AuditHandler),
+    (r"/v1/system/events", EventsHandler),
 ]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from monotron.auth.trust_schema import shown_body
 from monotron.errors import PathNotFound
 from monotron.web.body import json_body
 from monotron.web.handler import ACCOUNT, Handler
@@ -18,7 +19,7 @@ class TrustListHandler(Handler):
     async def get(self) -> None:
         query = IdPageQuery.parse(self.request.query)
         policies, next_after = await self.services.trust_policies.page(
-            self.account, max(0, query.after or 0), query.limit
+            self.principal, self.account, max(0, query.after or 0), query.limit
         )
         self.reply_json(
             {
@@ -33,7 +34,8 @@ class TrustListHandler(Handler):
         policy = await self.services.trust_policies.create(
             self.principal, self.account, json_body(self.request, EXAMPLE)
         )
-        self.reply_json(_members(policy.id, self.account, policy.body()))
+        body = shown_body(policy.stored_body())
+        self.reply_json(_members(policy.id, self.account, body))
 
 
 class TrustHandler(Handler):
@@ -43,13 +45,13 @@ class TrustHandler(Handler):
     async def get(self, trust: str) -> None:
         Query.parse(self.request.query)
         id = _parse_id(trust)
-        body = await self.services.trust_policies.of_account(self.account, id)
+        body = await self.services.trust_policies.of_account(self.principal, self.account, id)
         self.reply_json(_members(id, self.account, body))
 
     @requires("delete:acl")
     async def delete(self, trust: str) -> None:
         Query.parse(self.request.query)
-        await self.services.trust_policies.delete(self.account, _parse_id(trust))
+        await self.services.trust_policies.delete(self.principal, self.account, _parse_id(trust))
 
 
 def _members(id: int | None, account: int, body: dict[str, Any]) -> dict[str, Any]:

@@ -107,7 +107,7 @@ class TestApiKeys:
     def test_an_api_key_works_for_its_names_only(
         self, monotron: Keyless, repository: Repository, name: str
     ) -> None:
-        key = monotron.new_key("--scope=read,write:series", f"--prefix={name}")
+        key = monotron.new_key("--scope=read,write:series", f"--name={name}")
         with watched(monotron.server) as (url, processes):
             call = step(url=url, api_key="${{ secrets.KEY }}", name=name)
             other = step("other", url=url, api_key="${{ secrets.KEY }}", name="gh:acme:other")

@@ -83,7 +83,7 @@ def test_an_identity_token_of_an_untrusted_branch_is_refused_with_a_hint(
 
 
 def test_an_api_key_gets_a_number_of_its_name(monotron: Keyless, tmp_path: Path, name: str) -> None:
-    key = monotron.new_key("--scope=read,write:series", f"--prefix={name}")
+    key = monotron.new_key("--scope=read,write:series", f"--name={name}")
     pipeline = TEMPLATE.replace("VERSION", "BUILD_NUMBER")
     repository = Repository(tmp_path / "shop", {".gitlab-ci.yml": pipeline})
     variables = {"MONOTRON_NAME": name, "MONOTRON_MODE": "counter", "MONOTRON_API_KEY": key}
@@ -98,7 +98,7 @@ def test_an_api_key_gets_a_number_of_its_name(monotron: Keyless, tmp_path: Path,
 def test_an_api_key_for_other_names_is_refused_with_a_hint(
     monotron: Keyless, tmp_path: Path, name: str
 ) -> None:
-    key = monotron.new_key("--scope=read,write:series", "--prefix=gl:acme:other")
+    key = monotron.new_key("--scope=read,write:series", "--name=gl:acme:other")
     repository = Repository(tmp_path / "shop", {".gitlab-ci.yml": TEMPLATE})
     variables = {"MONOTRON_URL": monotron.server.url, "MONOTRON_NAME": name}
     run = run_pipeline(repository, {**variables, "MONOTRON_API_KEY": key})

@@ -2,12 +2,14 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 from bson import Int64
-from pymongo import ASCENDING
+from pymongo import ASCENDING, DESCENDING
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
+from monotron.store.auth_interface import MAX_EVENTS, event_name
 from monotron.store.interface import AuthRecord, AuthRecordKind, AuthRecords, TokenUses
 from monotron.store.mongo.client import Document
 from monotron.store.mongo.reads import Reads, collection
@@ -32,13 +34,17 @@ class MongoAuthRecords(AuthRecords):
         self._rows.create_index([("kind", ASCENDING), ("name", ASCENDING)], unique=True)
         self._rows.create_index([("kind", ASCENDING), ("account", ASCENDING), ("name", ASCENDING)])
 
-    def add(self, kind: AuthRecordKind, record: AuthRecord) -> bool:
+    def add(
+        self, kind: AuthRecordKind, record: AuthRecord, event: dict[str, Any] | None = None
+    ) -> bool:
         key = {"kind": kind, "name": record.name}
 
         def insert(session: ClientSession) -> bool:
             if self._rows.find_one(key, session=session) is not None:
                 return False
             self._rows.insert_one({**key, **_content(record)}, session=session)
+            if event is not None:
+                self._add_event(record.account, event, session)
             return True
 
         return self._transactions.run(insert)
@@ -71,13 +77,32 @@ class MongoAuthRecords(AuthRecords):
 
         return self._transactions.run(update)
 
-    def remove(self, kind: AuthRecordKind, account: int, name: str) -> bool:
+    def remove(
+        self, kind: AuthRecordKind, account: int, name: str, event: dict[str, Any] | None = None
+    ) -> bool:
         key = {"kind": kind, "account": account, "name": name}
 
         def delete(session: ClientSession) -> bool:
-            return self._rows.delete_one(key, session=session).deleted_count == 1
+            is_removed = self._rows.delete_one(key, session=session).deleted_count == 1
+            if is_removed and event is not None:
+                self._add_event(account, event, session)
+            return is_removed
 
         return self._transactions.run(delete)
+
+    def _add_event(self, account: int, body: dict[str, Any], session: ClientSession) -> None:
+        """Add an event. If two servers choose the same id, one transaction is repeated."""
+        newest = [("name", DESCENDING)]
+        last = self._rows.find_one({"kind": "event"}, sort=newest, session=session)
+        record = AuthRecord(event_name(int(last["name"]) + 1 if last else 1), account, body)
+        self._rows.insert_one(
+            {"kind": "event", "name": record.name, **_content(record)}, session=session
+        )
+        own = {"kind": "event", "account": account}
+        outdated = self._rows.find_one(own, sort=newest, skip=MAX_EVENTS, session=session)
+        if outdated is not None:
+            older = {"name": {"$lte": outdated["name"]}}
+            self._rows.delete_many({**own, **older}, session=session)
 
 
 class MongoTokenUses(TokenUses):

@@ -3,9 +3,16 @@
 import json
 from typing import Any
 
-from monotron.store.auth_interface import AuthRecord, AuthRecordKind, AuthRecords, TokenUses
+from monotron.store.auth_interface import (
+    MAX_EVENTS,
+    AuthRecord,
+    AuthRecordKind,
+    AuthRecords,
+    TokenUses,
+    event_name,
+)
 from monotron.store.interface import Clock
-from monotron.store.sqlite.file import SqliteFile
+from monotron.store.sqlite.file import SqliteFile, Transaction
 
 
 class SqliteAuthRecords(AuthRecords):
@@ -14,12 +21,14 @@ class SqliteAuthRecords(AuthRecords):
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
 
-    def add(self, kind: AuthRecordKind, record: AuthRecord) -> bool:
-        return self._write(
-            "INSERT INTO auth_records (kind, name, account, body) VALUES (?, ?, ?, ?) "
-            "ON CONFLICT (kind, name) DO NOTHING",
-            *(kind, record.name, record.account, json.dumps(record.body)),
-        )
+    def add(
+        self, kind: AuthRecordKind, record: AuthRecord, event: dict[str, Any] | None = None
+    ) -> bool:
+        with self._file.transaction() as transaction:
+            added = _insert(transaction, kind, record)
+            if added and event is not None:
+                _add_event(transaction, record.account, event)
+        return added
 
     def find(self, kind: AuthRecordKind, name: str) -> AuthRecord | None:
         with self._file.transaction() as transaction:
@@ -42,20 +51,25 @@ class SqliteAuthRecords(AuthRecords):
         return [_record(row) for row in rows]
 
     def replace(self, kind: AuthRecordKind, record: AuthRecord) -> bool:
-        return self._write(
-            "UPDATE auth_records SET account = ?3, body = ?4 WHERE kind = ?1 AND name = ?2",
-            *(kind, record.name, record.account, json.dumps(record.body)),
-        )
-
-    def remove(self, kind: AuthRecordKind, account: int, name: str) -> bool:
-        return self._write(
-            "DELETE FROM auth_records WHERE kind = ? AND account = ? AND name = ?",
-            *(kind, account, name),
-        )
-
-    def _write(self, statement: str, *parameters: object) -> bool:
         with self._file.transaction() as transaction:
-            return transaction.write(statement, *parameters).rowcount == 1
+            changed = transaction.write(
+                "UPDATE auth_records SET account = ?3, body = ?4 WHERE kind = ?1 AND name = ?2",
+                *(kind, record.name, record.account, json.dumps(record.body)),
+            )
+        return changed.rowcount == 1
+
+    def remove(
+        self, kind: AuthRecordKind, account: int, name: str, event: dict[str, Any] | None = None
+    ) -> bool:
+        with self._file.transaction() as transaction:
+            removed = transaction.write(
+                "DELETE FROM auth_records WHERE kind = ? AND account = ? AND name = ?",
+                *(kind, account, name),
+            )
+            is_removed = removed.rowcount == 1
+            if is_removed and event is not None:
+                _add_event(transaction, account, event)
+        return is_removed
 
 
 class SqliteTokenUses(TokenUses):
@@ -86,3 +100,24 @@ class SqliteTokenUses(TokenUses):
 def _record(row: tuple[Any, ...]) -> AuthRecord:
     name, account, body = row
     return AuthRecord(name, account, json.loads(body))
+
+
+def _insert(transaction: Transaction, kind: AuthRecordKind, record: AuthRecord) -> bool:
+    inserted = transaction.write(
+        "INSERT INTO auth_records (kind, name, account, body) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (kind, name) DO NOTHING",
+        *(kind, record.name, record.account, json.dumps(record.body)),
+    )
+    return inserted.rowcount == 1
+
+
+def _add_event(transaction: Transaction, account: int, body: dict[str, Any]) -> None:
+    (last,) = transaction.one("SELECT max(name) FROM auth_records WHERE kind = 'event'")
+    event = AuthRecord(event_name(int(last or 0) + 1), account, body)
+    _insert(transaction, "event", event)
+    transaction.write(
+        "DELETE FROM auth_records WHERE kind = 'event' AND account = ?1 AND name <= ("
+        "SELECT name FROM auth_records WHERE kind = 'event' AND account = ?1 "
+        "ORDER BY name DESC LIMIT 1 OFFSET ?2)",
+        *(account, MAX_EVENTS),
+    )

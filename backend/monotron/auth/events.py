@@ -1,0 +1,54 @@
+"""Events: who created or deleted accounts, API keys and trust policies, and with which rights."""
+
+import time
+from typing import Any, Literal
+
+from monotron.auth.principal import Principal
+from monotron.model.timestamps import rfc3339
+from monotron.services.executor import StoreExecutor
+from monotron.services.paging import page_of
+from monotron.store import Store
+from monotron.store.auth_interface import AuthRecord, event_name
+
+Action = Literal["create", "delete"]
+Subject = Literal["account", "api_key", "trust"]
+
+
+def event_body(
+    by: Principal, action: Action, subject: Subject, id: str, granted: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The body of an event, which the store records together with the change.
+
+    *id* identifies the subject in its account. *granted* contains the rights of an API key or a
+    trust policy, without secrets.
+    """
+    body: dict[str, Any] = {
+        "created_at": int(time.time()),
+        "by": by.name,
+        "action": action,
+        "subject": subject,
+        "subject_id": id,
+    }
+    return body if granted is None else {**body, "granted": granted}
+
+
+class Events:
+    """The events of all accounts, which only the root key may read."""
+
+    def __init__(self, store: Store, executor: StoreExecutor) -> None:
+        self._records = store.auth_records
+        self._executor = executor
+
+    async def page(self, after: int, limit: int) -> tuple[list[dict[str, Any]], int | None]:
+        """Events with ids greater than *after* in order, and the *after* of the next page."""
+
+        def read(count: int) -> list[AuthRecord]:
+            return self._records.page("event", None, event_name(after), count)
+
+        rows, next_after = await self._executor.run(page_of, read, limit, lambda row: int(row.name))
+        return [_event_json(row) for row in rows], next_after
+
+
+def _event_json(row: AuthRecord) -> dict[str, Any]:
+    body = {**row.body, "created_at": rfc3339(row.body["created_at"])}
+    return {"id": int(row.name), "account_id": row.account, **body}
