@@ -188,6 +188,20 @@ class TestTrusts:
         assert (first["id"], first["claims"]) == (None, MAIN)
         assert (first["names"], first["created_by"]) == (["*"], None)
 
+    def test_trusts_of_the_config_file_are_hidden_from_administrators_with_fewer_rights(
+        self, server: Server, root: Client
+    ) -> None:
+        for scopes, names, visible in (
+            (["*:series", "read:acl"], ["*"], True),
+            (["*:series", "read:acl"], ["shop"], False),
+            (["read:series", "read:acl"], ["*"], False),
+        ):
+            body = json.dumps({"scopes": scopes, "names": names})
+            key = root.request("POST", "/v1/accounts/1/grants", body).json()["api_key"]
+            with server.client(authorization=f"Bearer {key['secret']}") as client:
+                listed = client.request("GET", "/v1/accounts/1/trusts").json()["trusts"]
+                assert bool(listed) is visible
+
     def test_trusts_are_listed_in_pages(
         self, root: Client, tenant: int, issuer: IssuerServer
     ) -> None:

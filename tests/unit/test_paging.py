@@ -2,7 +2,8 @@
 
 import pytest
 
-from monotron.services.paging import page_of
+from monotron.services import paging
+from monotron.services.paging import page_of, visible_rows
 
 
 @pytest.mark.parametrize(
@@ -33,3 +34,26 @@ def test_a_page_reads_one_row_more_than_its_limit() -> None:
 
     page_of(read, 5, lambda row: row)
     assert limits == [6]
+
+
+@pytest.mark.parametrize("batch_rows", [1, 2, 3, 100])
+@pytest.mark.parametrize("limit", [1, 2, 5, 100])
+def test_invisible_rows_are_omitted_and_do_not_shorten_a_page(
+    limit: int, batch_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "BATCH_ROWS", batch_rows)
+    stored = list(range(1, 31))
+    visible = [1, 2, 9, 20, 21, 29]
+
+    def read(after: int, count: int) -> list[int]:
+        assert count <= max(batch_rows, limit + 1)
+        return [row for row in stored if row > after][:count]
+
+    listed: list[list[int]] = []
+    after: int | None = 0
+    while after is not None:
+        rows = visible_rows(read, after, lambda row: row, visible.__contains__)
+        page, after = page_of(rows, limit, lambda row: row)
+        listed.append(page)
+    assert [row for page in listed for row in page] == visible
+    assert all(len(page) == limit for page in listed[:-1])
