@@ -320,7 +320,8 @@ class TestDescendants:
         problem(limited.request("DELETE", path), 404, "grant_not_found", applied="no")
 
     @pytest.mark.parametrize(
-        "query", ["?with_descendants", "?with_descendants=1", "?with_descendants=True",
+        "query", ["?with_descendants=", "?with_descendants=true%20", "?limit=1",
+                  "?with_descendants", "?with_descendants=1", "?with_descendants=True",
                   "?descendants=true", "?with_descendants=true&with_descendants=true"],
     )  # fmt: skip
     def test_an_invalid_query_revokes_nothing(

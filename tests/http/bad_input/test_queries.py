@@ -122,6 +122,8 @@ INVALID_QUERIES: list[tuple[str, str, tuple[bytes, ...]]] = [
     ("before=1&before=1", "before", (LEDGER,)),
     ("after=a", "after", but(LIST)),
     ("after=a&after=b", "after", (LIST,)),
+    ("with_descendants=true", "with_descendants", ROUTES),
+    ("names=a", "names", ROUTES),
     ("prefix=a&prefix=b", "prefix", (LIST,)),
     ("prefix=A_", "prefix", but(LIST)),
     ("dotenv_prefix=A_", "dotenv_prefix", ROUTES),

@@ -104,6 +104,6 @@ def test_an_api_key_for_other_names_is_refused_with_a_hint(
     run = run_pipeline(repository, {**variables, "MONOTRON_API_KEY": key})
     assert not run.passed
     assert "error: forbidden (403): " in run.output
-    assert "names that start with 'gl:acme:other'" in run.output
+    assert "Their names are `gl:acme:other`." in run.output
     assert "Set MONOTRON_API_KEY to a key with the scope read,write:series" in run.output
     assert key not in run.output
