@@ -15,7 +15,7 @@ REPLICA_SETS = {"replica_set", "three_members"}
 GROUPS = {
     "stores": (
         *("contract/", "engines/", "cli/", "http/test_keys_http.py", "http/test_processes.py"),
-        *("http/test_names_http.py", "http/test_administration_http.py"),
+        *("http/test_names_http.py", "http/administration/"),
     ),
     "members": (
         "faults/test_aba.py",
