@@ -20,12 +20,12 @@ from monotron.store.mongo.transactions import Transactions
 class StoppingTransactions(Transactions):
     commits = int(sys.argv.pop(1))
 
-    def commit(self, session: ClientSession, deadline: Deadline) -> bool:
+    def commit(self, session: ClientSession, deadline: Deadline, *, writes: bool) -> bool:
         StoppingTransactions.commits -= 1
         if StoppingTransactions.commits == -1:
             # This thread stops at once. With os.kill(), it could continue until another one stops.
             signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
-        return super().commit(session, deadline)
+        return super().commit(session, deadline, writes=writes)
 
 
 if __name__ == "__main__":

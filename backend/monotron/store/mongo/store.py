@@ -16,7 +16,7 @@ The guarantees, and what each rests on (docs/how-it-works.md explains every part
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import cycle
+from itertools import count, cycle
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -63,7 +63,7 @@ from monotron.store.mongo.series import (
     where,
 )
 from monotron.store.mongo.sweep import Sweep
-from monotron.store.mongo.transactions import Conflict, Duplicate, NothingToWrite, Transactions
+from monotron.store.mongo.transactions import Duplicate, NothingToWrite, Transactions
 
 CALL_SECONDS = 14.0
 """The time limit of one call, including elections. An abort may take `ABORT_SECONDS` more."""
@@ -101,9 +101,7 @@ class MongoStore(Store):
         max_remembered: int = MAX_REMEMBERED,
     ) -> None:
         self._database = database
-        self._client = database.client
-        self._runtime = runtime
-        self._timeout = driver.timeout
+        self._client, self._runtime, self._timeout = database.client, runtime, driver.timeout
         self._start_deadline = start_deadline = partial(
             Deadline, runtime, driver, seconds=call_seconds, attempt_seconds=attempt_seconds
         )
@@ -159,18 +157,22 @@ class MongoStore(Store):
 
     def _write(self, batch: Batch, deadline: Deadline) -> Results | None:
         """Allocate in a transaction. Return None if there is nothing to write."""
+        attempts = count()
+
+        def write_once(session: ClientSession) -> tuple[Results, list[Change]]:
+            if next(attempts):  # another server writes the same series
+                self._remembered.were_outdated()
+            return self._write_once(batch, session)
+
         while True:
             try:
-                results, changes = self._transactions.run(
-                    partial(self._write_once, batch), deadline
-                )
+                results, changes = self._transactions.run(write_once, deadline)
+                self._remembered.put(changes)
+                return results
             except NothingToWrite:
                 return None
             except Duplicate as duplicate:
                 batch.exclude(duplicate.series, duplicate.damage())
-            else:
-                self._remembered.put(changes)
-                return results
 
     def _write_once(self, batch: Batch, session: ClientSession) -> tuple[Results, list[Change]]:
         remembered = self._remembered.take(batch.requests)
@@ -181,11 +183,7 @@ class MongoStore(Store):
             results, changes = self._decide(batch, {}, session)
         if not changes:
             raise NothingToWrite
-        try:
-            self._documents.write(changes, self._runtime.now_ms(), session)
-        except Conflict:
-            self._remembered.were_outdated()
-            raise
+        self._documents.write(changes, self._runtime.now_ms(), session)
         return results, changes
 
     def _decide(
@@ -223,10 +221,9 @@ class MongoStore(Store):
     def entry(self, series: SeriesKey, token: str | None) -> Entry | None:
         deadline = self._start_deadline()
         heads, time = self._current([series], deadline)
-        head = heads[series]
-        if not head.active:
+        if not heads[series].active:
             return None
-        last_value = partial(self._documents.last_value, series, head, token)
+        last_value = partial(self._documents.last_value, series, heads[series], token)
         value, _ = self._reads.after(time, last_value, deadline)
         return None if value is None else Entry(*series, token, value)
 
@@ -250,8 +247,9 @@ class MongoStore(Store):
             head = self._documents.heads([series], session)[series]
             if head.generation:
                 deleted = Head(head.generation + 1, 0 if restart else head.value)
-                change = Change(series, head, deleted)
-                self._documents.write([change], self._runtime.now_ms(), session)
+                self._documents.write(
+                    [Change(series, head, deleted)], self._runtime.now_ms(), session
+                )
             return head
 
         if self._transactions.decide(delete).generation:
@@ -285,9 +283,8 @@ class MongoStore(Store):
         return MongoAudit(self._database, self._transactions).run()
 
     def fast_forward(self, amount: int, assigned_by: str) -> FastForwarded:
-        now = self._runtime.now_ms()
         shared = self._database, self._documents, self._transactions
-        return fast_forward(*shared, amount, assigned_by, now)
+        return fast_forward(*shared, amount, assigned_by, self._runtime.now_ms())
 
     def backup(self, target: Path) -> None:
         raise InvalidRequest(
