@@ -13,7 +13,14 @@ from support.mongod import ReplicaSet
 MONGODB = {"mongod", "mongodb"}
 GROUPS = {
     "faults": ("faults/",),
-    "stores": ("contract/", "engines/", "cli/", "http/test_keys_http.py", "http/test_processes.py"),
+    "stores": (
+        "contract/",
+        "engines/",
+        "cli/",
+        "http/test_accounts_of_jobs.py",
+        "http/test_keys_http.py",
+        "http/test_processes.py",
+    ),
     "GitLab": ("plugins/gitlab/",),
     "GitHub": ("plugins/github/",),
     "HTTP": ("http/",),

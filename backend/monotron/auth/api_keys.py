@@ -9,6 +9,7 @@ from typing import Any
 
 from monotron.auth.key_format import digest, new_key
 from monotron.auth.principal import FIRST_ACCOUNT, SYSTEM_ACCOUNT, Principal
+from monotron.auth.quota import Quota
 from monotron.auth.scopes import format_scopes, parse_scopes
 from monotron.errors import Forbidden, GrantNotFound, InvalidRequest
 from monotron.model.series import Reuse, SeriesKey
@@ -88,8 +89,11 @@ class ApiKeys:
         series: SeriesService,
         executor: StoreExecutor,
         *,
+        quota: int = 0,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        """*quota* is the maximum number of API keys per account."""
+        self._quota = Quota("api_key", quota, store, executor)
         self._records = store.auth_records
         self._series = series
         self._executor = executor
@@ -98,9 +102,14 @@ class ApiKeys:
     async def create(self, by: Principal, account: int, spec: ApiKeySpec) -> tuple[ApiKey, str]:
         """Create an API key, and return it with its secret, which is not stored.
 
-        Raises Forbidden if the API key would have more permissions than *by*.
+        Raises Forbidden if the API key would have more permissions than *by*, and QuotaExceeded
+        if the account has the maximum number.
         """
         _check_permissions(by, account, spec, int(self._clock()))
+        async with self._quota.of(account):
+            return await self._create(by, account, spec)
+
+    async def _create(self, by: Principal, account: int, spec: ApiKeySpec) -> tuple[ApiKey, str]:
         allocation = await self._series.next(self._SERIES, token_hex(16), Reuse.ANY, by.name)
         name, secret = new_key()
         api_key = ApiKey(
@@ -115,7 +124,7 @@ class ApiKeys:
             spec.expires_at,
         )
         if not await self._executor.run(self._records.add, "api_key", api_key.row()):
-            return await self.create(by, account, spec)  # the random id is already in use
+            return await self._create(by, account, spec)  # the random id is already in use
         return api_key, secret
 
     async def find(self, key: str) -> ApiKey | None:

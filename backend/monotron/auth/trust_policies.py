@@ -2,15 +2,27 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from monotron.auth.bounded_cache import BoundedCache
-from monotron.auth.oidc import LEEWAY_SECONDS, Identity, Issuer, describe
+from monotron.auth.fresh_cache import FreshCache
+from monotron.auth.oidc import (
+    LEEWAY_SECONDS,
+    Distance,
+    Identity,
+    Issuer,
+    Mismatch,
+    describe,
+    quoted,
+)
+from monotron.auth.policy_index import PolicyIndex
 from monotron.auth.principal import SYSTEM_ACCOUNT, Principal
+from monotron.auth.quota import Quota
 from monotron.auth.scopes import format_scopes, parse_scopes
 from monotron.auth.trust_schema import TrustPolicy, parse_trust_policy
 from monotron.errors import Forbidden, MonotronError, TrustNotFound, Unauthenticated
@@ -21,15 +33,14 @@ from monotron.services.series import SeriesService
 from monotron.store import Store
 from monotron.store.auth_interface import AuthRecord
 
-if TYPE_CHECKING:
-    from monotron.auth.oidc.verifier import TokenVerifier
-
 CACHE_SECONDS = 3.0
 """The maximum time for which a trust policy applies after another process deleted it."""
 
-PAGE_SIZE = 1000
+PAGE_SIZE = 250
+"""The number of trust policies that are parsed without a pause."""
 
-_ALL = "all"
+MAX_CACHED_ACCOUNTS = 1000
+MAX_PARSED = 20_000
 
 
 class TrustPolicies:
@@ -45,26 +56,48 @@ class TrustPolicies:
         issuers: Sequence[Issuer] = (),
         configured: Sequence[TrustPolicy] = (),
         *,
+        quota: int = 0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """*quota* is the maximum number of trust policies in the store per account."""
         self._records = store.auth_records
         self._series = series
         self._executor = executor
         self._issuers = issuers
         self._configured = configured
-        self._cache: BoundedCache[str, list[TrustPolicy]] = BoundedCache(1, monotonic=monotonic)
+        self._quota = Quota("trust", quota, store, executor)
+        self._parsed: BoundedCache[str, tuple[AuthRecord, TrustPolicy | None]] = BoundedCache(
+            MAX_PARSED, monotonic=monotonic
+        )
+        self._indexes: FreshCache[int, PolicyIndex] = FreshCache(
+            self._load_index,
+            max_entries=MAX_CACHED_ACCOUNTS,
+            seconds=CACHE_SECONDS,
+            monotonic=monotonic,
+        )
+        self._accounts: FreshCache[None, tuple[int, ...]] = FreshCache(
+            self._load_accounts, max_entries=1, seconds=CACHE_SECONDS, monotonic=monotonic
+        )
 
     async def create(self, by: Principal, account: int, body: object) -> TrustPolicy:
-        """Create a trust policy. Raises Forbidden if it would have more permissions than *by*."""
+        """Create a trust policy. Raises QuotaExceeded if the account has the maximum number, and
+        Forbidden if the trust policy would have more permissions than *by*."""
         policy = parse_trust_policy(body, account, self._issuers)
         _check_permissions(by, policy)
-        allocation = await self._series.next(self._SERIES, token_hex(16), Reuse.ANY, by.name)
-        id = allocation.entry.value
-        await self._executor.run(
-            self._records.add, "trust", AuthRecord(_row_name(id), account, policy.body())
-        )
-        self._cache.clear()
+        async with self._quota.of(account):
+            await self._mark(account)
+            allocation = await self._series.next(self._SERIES, token_hex(16), Reuse.ANY, by.name)
+            id = allocation.entry.value
+            await self._executor.run(
+                self._records.add, "trust", AuthRecord(_row_name(id), account, policy.body())
+            )
+        self._indexes.forget(account)
         return replace(policy, id=id)
+
+    async def mark_configured(self) -> None:
+        """Record which accounts have trust policies in the config file (see `accounts`)."""
+        for account in {policy.account for policy in self._configured}:
+            await self._mark(account)
 
     async def page(
         self, account: int, after: int, limit: int
@@ -94,76 +127,75 @@ class TrustPolicies:
         """Delete a trust policy. Raises TrustNotFound unless the account has it."""
         if not await self._executor.run(self._records.remove, "trust", account, _row_name(id)):
             raise _not_found(account, id)
-        self._cache.clear()
+        self._indexes.forget(account)
 
-    async def any(self) -> bool:
-        """Whether any account has a trust policy."""
-        if self._configured:
-            return True
-        return bool(await self._executor.run(self._records.page, "trust", None, "", 1))
+    async def accounts(self) -> tuple[int, ...]:
+        """The first two accounts that have, or ever had, trust policies.
 
-    async def principals(self, identity: Identity) -> tuple[Principal, ...]:
-        """The principals of a CI job, one per account that trusts it. Raises Unauthenticated if
-        no account does.
-
-        The scopes of several matching trust policies of an account are combined if they have the
-        same prefix. If they have different prefixes, the first trust policy applies.
+        An account that deleted its trust policies counts, because it may be about to replace them.
+        Otherwise, its jobs would meanwhile belong to another account that trusts them.
         """
-        principals: dict[int, Principal] = {}
+        return await self._accounts.get(None)
+
+    async def principal(self, identity: Identity, account: int) -> Principal:
+        """The principal of a CI job in the account. Raises Unauthenticated if no trust policy of
+        the account matches.
+
+        The scopes of several matching trust policies are combined if they have the same prefix.
+        If they have different prefixes, the first trust policy applies.
+        """
+        principal: Principal | None = None
         mismatches = []
-        for policy in [*self._configured, *await self._all()]:
+        for policy in (await self._indexes.get(account)).candidates(identity):
             mismatch = policy.rule.mismatch(identity, policy.description_in_errors)
             if mismatch is not None:
                 mismatches.append(mismatch)
                 continue
-            earlier = principals.get(policy.account)
-            if earlier is not None and earlier.prefix != policy.prefix:
+            if principal is not None and principal.prefix != policy.prefix:
                 continue
-            principals[policy.account] = Principal(
+            principal = Principal(
                 identity.name,
-                policy.account,
-                parse_scopes(policy.scopes) | (earlier.scopes if earlier else frozenset()),
+                account,
+                parse_scopes(policy.scopes) | (principal.scopes if principal else frozenset()),
                 policy.prefix,
                 expires_at=identity.expires_at,
                 identity=_identity_id(identity),
                 identity_expires_at=identity.expires_at + LEEWAY_SECONDS + 5,
             )
-        if not principals:
-            raise Unauthenticated(describe(mismatches))
-        return tuple(principals.values())
+        if principal is None:
+            raise Unauthenticated(_reasons(mismatches, identity, account))
+        return principal
 
-    async def _all(self) -> list[TrustPolicy]:
-        """All trust policies of the store, at most `CACHE_SECONDS` old."""
-        policies = self._cache.get(_ALL)
-        if policies is not None:
-            return policies
-        policies = []
-        after = ""
-        while True:
-            rows = await self._executor.run(self._records.page, "trust", None, after, PAGE_SIZE)
-            for row in rows:
-                try:
-                    policy = parse_trust_policy(row.body, row.account, self._issuers)
-                except MonotronError:
-                    continue  # its issuer was removed from the settings
-                policies.append(replace(policy, id=int(row.name)))
-            if len(rows) < PAGE_SIZE:
-                break
-            after = rows[-1].name
-        self._cache.put(_ALL, policies, seconds=CACHE_SECONDS)
-        return policies
+    async def _mark(self, account: int) -> None:
+        """Record permanently that the account has, or had, trust policies."""
+        record = AuthRecord(_row_name(account), account, {})
+        await self._executor.run(self._records.add, "trusting_account", record)
+        self._accounts.forget(None)
 
+    async def _load_accounts(self, _: None) -> tuple[int, ...]:
+        rows = await self._executor.run(self._records.page, "trusting_account", None, "", 2)
+        return tuple(row.account for row in rows)
 
-class OidcAuthenticator:
-    """Authenticates CI jobs by their identity tokens."""
+    async def _load_index(self, account: int) -> PolicyIndex:
+        policies = [policy for policy in self._configured if policy.account == account]
+        after: str | None = ""
+        while after is not None:
+            read = partial(self._records.page, "trust", account, after)
+            rows, after = await self._executor.run(page_of, read, PAGE_SIZE, lambda row: row.name)
+            policies += [policy for row in rows if (policy := self._parse(row)) is not None]
+        return PolicyIndex(policies)
 
-    def __init__(self, verifier: "TokenVerifier", policies: TrustPolicies) -> None:
-        self._verifier = verifier
-        self._policies = policies
-
-    async def principals(self, unverified_token: str) -> tuple[Principal, ...]:
-        """One principal for each account that trusts the job. Raises Unauthenticated."""
-        return await self._policies.principals(await self._verifier.verify(unverified_token))
+    def _parse(self, row: AuthRecord) -> TrustPolicy | None:
+        """The trust policy of a record; None if its issuer was removed from the settings."""
+        parsed = self._parsed.get(row.name)
+        if parsed is not None and parsed[0] == row:
+            return parsed[1]
+        policy = None
+        with suppress(MonotronError):
+            policy = parse_trust_policy(row.body, row.account, self._issuers)
+            policy = replace(policy, id=int(row.name))
+        self._parsed.put(row.name, (row, policy))
+        return policy
 
 
 def _check_permissions(by: Principal, policy: TrustPolicy) -> None:
@@ -182,6 +214,19 @@ def _check_permissions(by: Principal, policy: TrustPolicy) -> None:
             "The trust would outlive these credentials, which expire. Use credentials that do not "
             "expire."
         )
+
+
+def _reasons(mismatches: Sequence[Mismatch], identity: Identity, account: int) -> str:
+    """Why no trust policy of the account matches.
+
+    Without a trust policy for the ids of the identity, the text reveals nothing about the account.
+    """
+    mismatches = [mismatch for mismatch in mismatches if mismatch.distance is Distance.CLAIMS]
+    if mismatches:
+        return describe(mismatches)
+    ids = " and ".join(f"`{name}` {quoted(value)}" for name, value in identity.ids.items())
+    subject = f"account {account}" if account > 0 else "the account in the path"
+    return describe([Mismatch(f"No trust of {subject} exists for {ids or 'this issuer'}")])
 
 
 def _identity_id(identity: Identity) -> str:

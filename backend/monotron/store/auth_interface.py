@@ -6,11 +6,12 @@
 from abc import ABC, abstractmethod
 from typing import Any, Literal, NamedTuple
 
-AuthRecordKind = Literal["account", "api_key", "trust"]
+AuthRecordKind = Literal["account", "api_key", "trust", "trusting_account"]
+"""A `trusting_account` is an account that has, or ever had, trust policies."""
 
 
 class AuthRecord(NamedTuple):
-    """The record of an account, an API key or a trust policy."""
+    """A record of one of the kinds."""
 
     name: str
     """Unique among the records of its kind."""
@@ -41,6 +42,10 @@ class AuthRecords(ABC):
 
         *account* None selects the records of all accounts.
         """
+
+    @abstractmethod
+    def count(self, kind: AuthRecordKind, account: int) -> int:
+        """The number of records of the account."""
 
     @abstractmethod
     def replace(self, kind: AuthRecordKind, record: AuthRecord) -> bool:

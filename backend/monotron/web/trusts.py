@@ -1,6 +1,6 @@
 """Trust policies: rules for keyless sign-in from CI."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from monotron.errors import PathNotFound
 from monotron.web.body import json_body
@@ -13,6 +13,8 @@ EXAMPLE = '{"issuer": "…", "claims": {…}, "scopes": ["read,write:series"]}'
 
 class TrustListHandler(Handler):
     """`/v1/accounts/{id}/trusts`: the trust policies of an account."""
+
+    max_body_bytes: ClassVar[int] = 4096
 
     @requires("read:acl")
     async def get(self) -> None:
@@ -33,6 +35,7 @@ class TrustListHandler(Handler):
         policy = await self.services.trust_policies.create(
             self.principal, self.account, json_body(self.request, EXAMPLE)
         )
+        self.services.authenticator.forget_identities()
         self.reply_json(_members(policy.id, self.account, policy.body()))
 
 
@@ -50,6 +53,7 @@ class TrustHandler(Handler):
     async def delete(self, trust: str) -> None:
         Query.parse(self.request.query)
         await self.services.trust_policies.delete(self.account, _parse_id(trust))
+        self.services.authenticator.forget_identities()
 
 
 def _members(id: int | None, account: int, body: dict[str, Any]) -> dict[str, Any]:

@@ -62,6 +62,10 @@ class MongoAuthRecords(AuthRecords):
         )
         return [_record(document) for document in documents]
 
+    def count(self, kind: AuthRecordKind, account: int) -> int:
+        condition = {"kind": kind, "account": account}
+        return self._deadlines.start().persist(lambda: self._rows.count_documents(condition))
+
     def replace(self, kind: AuthRecordKind, record: AuthRecord) -> bool:
         key = {"kind": kind, "name": record.name}
         change = {"$set": _content(record)}
