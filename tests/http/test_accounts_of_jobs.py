@@ -243,7 +243,7 @@ class TestNamedAccount:
             "and `repository_owner_id` '42'."
         )
 
-    def test_a_job_that_has_the_right_ids_is_told_the_claim_that_differs(
+    def test_the_refusal_of_a_job_with_the_right_ids_names_the_claim_that_differs(
         self, tenants: Tenants, problem: Problem
     ) -> None:
         id = tenants.trust(tenants.acme)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from monotron.auth import authenticator
 from monotron.auth import trust_policies as module
 from monotron.auth.oidc import Identity, parse_issuer
 from monotron.auth.oidc.claims import check_claims
@@ -252,6 +253,9 @@ class TestFreshness:
             assert not await scene.matches(1)
 
         run(scenario())
+
+    def test_a_change_in_another_process_applies_to_jobs_within_the_documented_5_s(self) -> None:
+        assert CACHE_SECONDS + authenticator.CACHE_SECONDS <= 5
 
     def test_a_failed_load_is_repeated(self, new_scene: NewScene) -> None:
         async def scenario() -> None:

@@ -33,8 +33,9 @@ from monotron.services.series import SeriesService
 from monotron.store import Store
 from monotron.store.auth_interface import AuthRecord
 
-CACHE_SECONDS = 3.0
-"""The maximum time for which a trust policy applies after another process deleted it."""
+CACHE_SECONDS = 2.0
+"""The maximum age of trust policies that were read from the store. The `Authenticator` keeps its
+results in addition."""
 
 PAGE_SIZE = 250
 """The number of trust policies that are parsed without a pause."""
@@ -168,7 +169,7 @@ class TrustPolicies:
 
     async def _mark(self, account: int) -> None:
         """Record permanently that the account has, or had, trust policies."""
-        record = AuthRecord(_row_name(account), account, {})
+        record = AuthRecord(f"{account:019d}", account, {})
         await self._executor.run(self._records.add, "trusting_account", record)
         self._accounts.forget(None)
 
