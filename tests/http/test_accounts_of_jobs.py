@@ -107,7 +107,8 @@ def configure(issuer: IssuerServer, tmp_path: Path) -> Callable[..., list[str]]:
     def configure(**settings: object) -> list[str]:
         issuers = [{"url": issuer.url, "kind": "github", "allow_private": True}]
         path = tmp_path / "monotron.yml"
-        path.write_text(yaml.safe_dump({"audience": AUDIENCE, "issuers": issuers, **settings}))
+        common = {"audience": AUDIENCE, "issuers": issuers, "failures_per_address": 0}
+        path.write_text(yaml.safe_dump({**common, **settings}))
         return ["--config", str(path)]
 
     return configure
@@ -269,24 +270,22 @@ class TestNamedAccount:
             )
         assert tenants.versions() == [[], []]
 
-    @pytest.mark.parametrize(
-        "id", ["", "0", "01", "+1", "-1", "1.0", "1/", "1/series", "x", "१", "1" + 18 * "0"]
-    )
     def test_an_audience_with_an_invalid_account_is_refused(
-        self, tenants: Tenants, problem: Problem, id: str
+        self, tenants: Tenants, problem: Problem
     ) -> None:
         tenants.trust(tenants.acme)
-        for account in None, tenants.acme:
-            response = tenants.job(account, id)
-            document = problem(response, 401, "unauthenticated", applied="no")
-            assert f"requires '{AUDIENCE}' or '{AUDIENCE}/accounts/ID'" in document["detail"]
+        for id in ("", "0", "01", "+1", "-1", "1.0", "1/", "1/series", "x", "१", "1" + 18 * "0"):
+            for account in None, tenants.acme:
+                response = tenants.job(account, id)
+                document = problem(response, 401, "unauthenticated", applied="no")
+                assert f"requires '{AUDIENCE}' or '{AUDIENCE}/accounts/ID'" in document["detail"]
 
-    @pytest.mark.parametrize("id", ["0", "01", "x", "", "99999999999999999999"])
     def test_an_invalid_account_in_the_path_has_no_policies(
-        self, tenants: Tenants, problem: Problem, id: str
+        self, tenants: Tenants, problem: Problem
     ) -> None:
         tenants.trust(tenants.acme)
-        problem(tenants.job(id), 401, "unauthenticated", applied="no")
+        for id in ("0", "01", "x", "", "99999999999999999999"):
+            problem(tenants.job(id), 401, "unauthenticated", applied="no")
 
 
 class TestConfigFile:
