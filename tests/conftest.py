@@ -7,12 +7,12 @@ import pytest
 from pymongo.database import Database
 from xdist.scheduler import LoadScopeScheduling
 
-from faults.tier import WHOLE
+from faults.tier import WHOLE, rounds
 from support.mongod import ReplicaSet
 
 MONGODB = {"mongod", "mongodb"}
+REPLICA_SETS = {"replica_set", "three_members"}
 GROUPS = {
-    "faults": ("faults/",),
     "stores": (
         "contract/",
         "engines/",
@@ -21,9 +21,20 @@ GROUPS = {
         "http/test_keys_http.py",
         "http/test_processes.py",
     ),
+    "members": (
+        "faults/test_aba.py",
+        "faults/test_member_faults.py",
+        "faults/test_network.py",
+        "faults/test_nginx.py",
+        "faults/test_orphans.py",
+        "faults/test_primary_kills.py",
+        "faults/test_rollbacks.py",
+        "faults/test_soak.py",
+    ),
+    "faults": ("faults/",),
+    "HTTP": ("http/",),
     "GitLab": ("plugins/gitlab/",),
     "GitHub": ("plugins/github/",),
-    "HTTP": ("http/",),
     "documentation": ("docs/",),
     "unit": ("unit/",),
 }
@@ -59,16 +70,16 @@ def _needs_mongod(item: pytest.Item) -> bool:
     callspec = getattr(item, "callspec", None)
     parameters = callspec.params.values() if callspec else ()
     names = {each for each in parameters if type(each) is str}  # the others may not be comparable
-    return bool(MONGODB & names) or "replica_set" in getattr(item, "fixturenames", ())
+    return bool(MONGODB & names or REPLICA_SETS & set(getattr(item, "fixturenames", ())))
 
 
 @pytest.fixture(scope="session")
 def replica_set() -> Iterator[ReplicaSet]:
     """A replica set with one member, which needs half of the CPU time of three.
 
-    Fault tests use three members (faults/conftest.py).
+    Fault tests use three members if members fail (faults/conftest.py), and in the long tier.
     """
-    with ReplicaSet.start(members=1) as replica_set:
+    with ReplicaSet.start(members=rounds(short=1, whole=3)) as replica_set:
         yield replica_set
 
 

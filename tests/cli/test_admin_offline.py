@@ -59,7 +59,10 @@ class TestFile:
         assert errors.startswith("error: monotron.db does not exist (relative to ./)\nhint: ")
         assert list(offline.folder.iterdir()) == []
 
-    def test_the_file_of_a_running_server_is_refused(self, offline: Terminal) -> None:
+    def test_the_file_of_a_running_server_is_refused(
+        self, offline: Terminal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("monotron.store.sqlite.file.LOCK_SECONDS", 0.1)
         with Server(f"sqlite:///{offline.folder}/monotron.db"):
             errors = offline.fails(2, "key", "create", SERIES, STORE)
         assert "monotron.db" in errors

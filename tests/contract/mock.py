@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import nullcontext
 from types import SimpleNamespace
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import mongomock
 from pymongo.errors import BulkWriteError
@@ -23,16 +23,20 @@ class Session:
     """A session whose transactions have no effect."""
 
     operation_time = None
+    current: ClassVar["Session | None"] = None
+    """The session with an open transaction. Every call in the meantime must belong to it."""
 
     def __init__(self, **_: object) -> None:
         self.in_transaction = False
 
     def start_transaction(self, **_: object) -> None:
-        assert not self.in_transaction
+        assert Session.current is None
+        Session.current = self
         self.in_transaction = True
 
     def commit_transaction(self) -> None:
         assert self.in_transaction
+        Session.current = None
         self.in_transaction = False
 
     abort_transaction = commit_transaction
@@ -57,15 +61,20 @@ class Collection:
         method = getattr(self._collection, name)
 
         def without_session(*args: Any, session: Session | None = None, **kwargs: Any) -> Any:
+            assert Session.current in (None, session)
             return method(*args, **kwargs)
 
         return without_session
 
-    def bulk_write(self, updates: Sequence[Update], **_: object) -> SimpleNamespace:
+    def bulk_write(
+        self, updates: Sequence[Update], *, session: Session, **_: object
+    ) -> SimpleNamespace:
+        assert session is Session.current
         results = [self._collection.update_one(*update) for update in updates]
         return SimpleNamespace(matched_count=sum(result.matched_count for result in results))
 
-    def insert_many(self, documents: Any, session: Session | None = None) -> None:
+    def insert_many(self, documents: Any, session: Session) -> None:
+        assert session is Session.current
         try:
             self._collection.insert_many(documents)
         except mongomock.BulkWriteError as error:

@@ -123,6 +123,40 @@ def commands(opened: Opener, store: MongoStore) -> Commands:
     return opened.commands
 
 
+def be_patient(store: MongoStore, other: MongoStore) -> None:
+    """Give a store the time limits of another one."""
+    start = other._start_deadline
+    store._start_deadline = store._transactions.start_deadline = store._reads.start_deadline = start
+
+
+RELEASE = Release(VersionName(1, "n"), "a", Version(0, 1, 0), "minor", created_at=0)
+RECORD = AuthRecord("2", 2, {})
+
+
+def add_release(store: MongoStore) -> bool:
+    return store.releases.add(RELEASE) == RELEASE
+
+
+def add_record(store: MongoStore) -> bool:
+    return store.auth_records.add("account", RECORD)
+
+
+def replace_record(store: MongoStore) -> bool:
+    return store.auth_records.replace("account", RECORD)
+
+
+def remove_record(store: MongoStore) -> bool:
+    return store.auth_records.remove("account", 2, "2")
+
+
+def use_token(store: MongoStore) -> bool:
+    return store.token_uses.use("t", "o", max_operations=1, expires_at=2_000_000_000)
+
+
+OTHER_WRITES = [add_release, add_record, replace_record, remove_record, use_token]
+"""Writes of documents that belong to no series."""
+
+
 class TestCommands:
     """A batch is one transaction, and its filters identify the heads."""
 
@@ -191,6 +225,17 @@ class TestCommands:
             assert_one_transaction(commands)
             (update,) = commands.of("findAndModify")
             assert update["query"] == {"account": 1, "key": SERIES.key, "generation": 1, **head}
+
+    @pytest.mark.parametrize("write", OTHER_WRITES)
+    def test_a_write_of_another_document_is_one_transaction(
+        self, store: MongoStore, commands: Commands, write: Callable[[MongoStore], bool]
+    ) -> None:
+        if write in (replace_record, remove_record):
+            add_record(store)
+        commands.sent.clear()
+        assert write(store)
+        assert commands.names()[-1] == "commitTransaction"
+        assert_one_transaction(commands)
 
     def test_user_text_is_never_a_field_name(self, store: MongoStore, commands: Commands) -> None:
         put_any(store, "$set", SeriesKey(1, "a.b"))
@@ -268,7 +313,7 @@ class TestReads:
     def test_every_series_is_read_linearizably_on_a_sharded_cluster(
         self, store: MongoStore, commands: Commands
     ) -> None:
-        store._reads._is_only_member, store._reads._is_sharded = False, True
+        store._reads._is_only_member, store._reads.is_sharded = False, True
         assert store.peek(MANY[:5]) == [None] * 5
         levels = [each["readConcern"]["level"] for each in commands.of("find")]
         assert levels == ["linearizable"] * 5
@@ -334,7 +379,7 @@ class TestCommits:
         assert error.value.applied == "unknown"
         was_applied = "writeConcernError" in failure
         assert len(ledger(other)) == (2 if was_applied else 1)
-        store._deadlines = other._deadlines
+        be_patient(store, other)
         opened.commands.sent.clear()
         assert put_any(store, "c") == (3 if was_applied else 2)
         # The next transaction of the session has ended the undecided one.
@@ -354,16 +399,42 @@ class TestCommits:
         self, opened: Opener, other: MongoStore
     ) -> None:
         store = opened(call_seconds=0.5)
+        store._transactions._sessions.extend(
+            store._client.start_session(causal_consistency=False) for _ in range(3)
+        )
         with (
             opened.failing("commitTransaction", None, errorCode=11601, errorLabels=[]),
             pytest.raises(StoreUnavailable),
         ):
             put(store, "a")
-        store._deadlines = other._deadlines
+        be_patient(store, other)
         put(store, "b")
         undecided, *_, last = opened.commands.of("commitTransaction")
         assert last["lsid"] == undecided["lsid"]
         assert last["txnNumber"] == undecided["txnNumber"] + 1
+
+    @pytest.mark.parametrize("write", OTHER_WRITES)
+    def test_a_write_of_another_document_is_applied_once_after_a_lost_response(
+        self, opened: Opener, store: MongoStore, write: Callable[[MongoStore], bool]
+    ) -> None:
+        if write in (replace_record, remove_record):
+            add_record(store)
+        with opened.failing("commitTransaction", 3, closeConnection=True):
+            assert write(store)
+
+    @pytest.mark.parametrize("write", OTHER_WRITES)
+    def test_a_write_of_another_document_is_unknown_while_its_commit_is_undecided(
+        self, opened: Opener, other: MongoStore, write: Callable[[MongoStore], bool]
+    ) -> None:
+        store = opened(call_seconds=0.5)
+        if write in (replace_record, remove_record):
+            add_record(other)
+        with (
+            opened.failing("commitTransaction", None, errorCode=91, errorLabels=[]),
+            pytest.raises(StoreUnavailable) as error,
+        ):
+            write(store)
+        assert error.value.applied == "unknown"
 
 
 BODY_FAILURES = [
@@ -397,7 +468,7 @@ class TestRepetition:
             put(store, "b")
         assert error.value.applied == "no"
         assert ledger(other) == [("a", 1)]
-        store._deadlines = other._deadlines
+        be_patient(store, other)
         assert put(store, "c") == 2
 
     def test_a_transaction_is_aborted_after_its_time_limit(self, opened: Opener) -> None:
@@ -480,28 +551,13 @@ class TestRepetition:
 class TestDuplicates:
     """A duplicate key of a document that a failover removed is not a decision."""
 
-    def test_a_release_is_added_if_its_duplicate_does_not_exist(
-        self, opened: Opener, store: MongoStore
+    @pytest.mark.parametrize("write", [add_release, add_record, use_token])
+    def test_a_document_is_written_if_its_duplicate_does_not_exist(
+        self, opened: Opener, store: MongoStore, write: Callable[[MongoStore], bool]
     ) -> None:
-        release = Release(VersionName(1, "n"), "a", Version(0, 1, 0), "minor", created_at=0)
-        with opened.failing("insert", 1, errorCode=DUPLICATE_KEY):
-            assert store.releases.add(release) == release
-        assert store.releases.at(release.name, release.version) == release
-
-    def test_a_record_is_added_if_its_duplicate_does_not_exist(
-        self, opened: Opener, store: MongoStore
-    ) -> None:
-        record = AuthRecord("2", 2, {})
-        with opened.failing("insert", 1, errorCode=DUPLICATE_KEY):
-            assert store.auth_records.add("account", record)
-        assert store.auth_records.find("account", "2") == record
-
-    def test_an_identity_token_is_usable_if_its_duplicate_does_not_exist(
-        self, opened: Opener, store: MongoStore
-    ) -> None:
-        with opened.failing("update", 1, errorCode=DUPLICATE_KEY):
-            assert store.token_uses.use("t", "o", max_operations=1, expires_at=2_000_000_000)
-        assert not store.token_uses.use("t", "p", max_operations=1, expires_at=2_000_000_000)
+        command = "update" if write == use_token else "insert"
+        with opened.failing(command, 1, errorCode=DUPLICATE_KEY):
+            assert write(store)
 
 
 class TestDamage:

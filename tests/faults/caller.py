@@ -73,13 +73,14 @@ class Caller(threading.Thread):
         self.at_gateway = 0
         self.errors: Counter[tuple[str, str]] = Counter()
         self.give_up = False
+        self.pause_seconds = 0.0
         self.error: BaseException | None = None
 
     def run(self) -> None:
         own: list[tuple[str, str]] = []
         number = 0
         try:
-            while not self._stopped.is_set():
+            while not self._stopped.wait(self.pause_seconds):
                 what = self._chance.random()
                 if what < 0.05:
                     url = next(self._turns)

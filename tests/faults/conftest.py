@@ -6,10 +6,8 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pymongo.database import Database
 
 from faults.tier import WHOLE
 from support.mongod import ReplicaSet
@@ -25,22 +23,24 @@ collect_ignore = [] if WHOLE else ["root"]
 
 
 @pytest.fixture(scope="session")
-def replica_set() -> Iterator[ReplicaSet]:
-    """A replica set of three members, which tests may kill, pause and restart."""
+def three_members() -> Iterator[ReplicaSet]:
     with ReplicaSet.start() as replica_set:
         yield replica_set
 
 
 @pytest.fixture
-def own_set(replica_set: ReplicaSet) -> Iterator[ReplicaSet]:
-    """The replica set, which is healthy again after the test."""
-    yield replica_set
-    for member in replica_set.members:
+def own_set(three_members: ReplicaSet) -> Iterator[ReplicaSet]:
+    """A replica set of three members, which tests may kill, pause and restart.
+
+    It is healthy again after the test.
+    """
+    yield three_members
+    for member in three_members.members:
         if member.paused:
             member.resume()
         if not member.running:
             member.start()
-    replica_set.wait_until_healthy()
+    three_members.wait_until_healthy()
 
 
 @pytest.fixture
@@ -48,12 +48,6 @@ def rollback_set() -> Iterator[ReplicaSet]:
     """A new replica set with fail points: after many crashes a rollback takes much longer."""
     with ReplicaSet.start(fail_points=True) as replica_set:
         yield replica_set
-
-
-@pytest.fixture(scope="session")
-def databases(replica_set: ReplicaSet) -> Iterator[Iterator[Database[Any]]]:
-    with replica_set.databases_in_turn() as databases:
-        yield databases
 
 
 @pytest.fixture(params=STORES)

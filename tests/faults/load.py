@@ -85,6 +85,11 @@ class Load:
 
         until(answered, seconds, f"{more} more answers")
 
+    def pause_between_requests(self, seconds: float) -> None:
+        """Let each caller pause between its requests from now on."""
+        for caller in self._callers:
+            caller.pause_seconds = seconds
+
     def finish(self) -> History:
         """Wait until each caller has its value, and end all callers."""
         self._stop.set()

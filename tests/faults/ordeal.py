@@ -16,6 +16,7 @@ from support.mongod import ReplicaSet
 from support.server import Server
 
 KEYS = ["a", "b", "c", "CURRENT"]
+PAUSE_SECONDS = 0.5
 RETRYING = ", retrying"
 """What a server logs when a MongoDB operation failed, which callers need not notice."""
 
@@ -46,8 +47,17 @@ class Ordeal:
 
     def random_moment(self, answers: int = 100) -> None:
         """Wait for some answers and a random time, so that the fault hits a random state."""
+        self.load.pause_between_requests(0)
         self.load.wait_for_answers(answers)
         time.sleep(self.chance.uniform(0.03, 0.25))
+
+    def wait_until_healthy(self) -> None:
+        """Return when all members have recovered. Callers pause until the next random moment.
+
+        Each answer is verified at the end, which takes longer than the answer itself.
+        """
+        self.load.pause_between_requests(PAUSE_SECONDS)
+        self.replica_set.wait_until_healthy()
 
     def kill_server(self) -> None:
         """Crash one of the servers, and return when its replacement is ready."""

@@ -115,6 +115,6 @@ def test_no_value_has_two_tokens_with_both_kinds_of_reuse(
 def test_series_with_concurrent_callers_are_independent(crowd: Crowd, urls: list[str]) -> None:
     for key in ("a", "b"):
         crowd.ask(
-            key, [[(f"{caller}-{number}", "any") for number in range(10)] for caller in range(32)]
+            key, [[(f"{caller}-{number}", "any") for number in range(10)] for caller in range(16)]
         )
     check_aftermath(crowd.history, urls)

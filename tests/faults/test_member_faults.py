@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -36,12 +35,11 @@ def test_no_read_is_stale_after_a_paused_primary_was_replaced(
             with Server(alone) as pinned, Reader(pinned.url, KEYS, under.history):
                 under.load.wait_for_answers(20)
                 began = time.monotonic()
-                would_be_stale = _pause_through_an_election(under, former)
-                woken = time.monotonic()
-                waiting += _reads_waiting(under, woken)
-                stale += would_be_stale
-                stopped.append(woken - began)
-                own_set.wait_until_healthy()
+                was_stale, continued = _pause_through_an_election(under, former)
+                waiting += _reads_waiting(under, continued)
+                stale += was_stale
+                stopped.append(continued - began)
+                under.wait_until_healthy()
         report(
             f"{STOPS} primaries paused and replaced, for {min(stopped):.1f} to "
             f"{max(stopped):.1f} s; {waiting} reads were in progress when they continued; their "
@@ -52,29 +50,30 @@ def test_no_read_is_stale_after_a_paused_primary_was_replaced(
     assert stale >= rounds(short=0, whole=STOPS // 5)
 
 
-def _pause_through_an_election(under: Ordeal, former: Mongod) -> bool:
-    """Pause the primary until another assigns values. Return whether its data was stale."""
-    with ThreadPoolExecutor(1) as pool:
-        former.pause()
+def _pause_through_an_election(under: Ordeal, former: Mongod) -> tuple[bool, float]:
+    """Pause the primary until another assigns values.
+
+    Return whether its data was stale, and the time at which it continued.
+    """
+    former.pause()
+    try:
+        assert under.replica_set.wait_for_primary() is not former
+        acknowledged = under.load.acknowledged
+        under.load.wait_for_answers(100)
+        assert under.load.acknowledged > acknowledged
+        known = _highest_known(under, "a")
+        time.sleep(under.chance.uniform(0, under.chance.uniform(0, MAX_STOP)))
+        connection = former.send(_head(under.database, "a"), seconds=60)
+    finally:
+        continued = time.monotonic()
+        former.resume()
+    # A member that already knows that it must roll back returns nothing, or disconnects.
+    with connection:
         try:
-            assert under.replica_set.wait_for_primary() is not former
-            given = under.load.acknowledged
-            under.load.wait_for_answers(100)
-            assert under.load.acknowledged > given
-            known = _highest_known(under, "a")
-            time.sleep(under.chance.uniform(0, under.chance.uniform(0, MAX_STOP)))
-            asked = pool.submit(_head_at, former, under.database, "a")
-            while not asked.running():
-                time.sleep(0.001)
-            time.sleep(0.05)  # so that the request arrives before the member continues
-        finally:
-            former.resume()
-        # A member that already knows that it must roll back returns nothing, or disconnects.
-        try:
-            answer = asked.result()
+            response = former.receive(connection)
         except ConnectionError:
-            return False
-        return bool(answer["ok"]) and _value(answer) < known
+            return False, continued
+    return bool(response["ok"]) and _value(response) < known, continued
 
 
 def _highest_known(under: Ordeal, key: str) -> int:
@@ -82,18 +81,17 @@ def _highest_known(under: Ordeal, key: str) -> int:
     return max(put.value for put in puts if put.key == key and put.value is not None)
 
 
-def _head_at(member: Mongod, database: str, key: str) -> Document:
-    find = {
+def _head(database: str, key: str) -> Document:
+    return {
         "find": "series",
         "filter": {"key": key},
         "$db": database,
         "$readPreference": {"mode": "secondaryPreferred"},
     }
-    return member.command(find, seconds=60)
 
 
-def _value(answer: Document) -> int:
-    return int(answer["cursor"]["firstBatch"][0]["value"])
+def _value(response: Document) -> int:
+    return int(response["cursor"]["firstBatch"][0]["value"])
 
 
 def _reads_waiting(under: Ordeal, now: float) -> int:
@@ -117,7 +115,7 @@ def test_callers_do_not_notice_a_killed_secondary(
             assert own_set.primary() is primary
             killed[victim.address] += 1
             victim.start()
-            own_set.wait_until_healthy()
+            under.wait_until_healthy()
         report(f"{KILLS} secondaries killed; {under.check()}")
         interrupted = under.load.interrupted
     assert sum(count > 0 for count in killed.values()) >= rounds(short=1, whole=2)

@@ -61,7 +61,7 @@ def test_nothing_is_lost_when_the_primary_is_killed_or_steps_down(
                 assert under.waited(gone, ended) > 0
                 kills += 1
                 former.start()
-            own_set.wait_until_healthy()
+            under.wait_until_healthy()
         statistics = under.check()
         doubts = under.doubts() + under.history.unknown()
         report(f"{kills} kills and {step_downs} step-downs; {statistics}")

@@ -8,28 +8,8 @@ import pytest
 
 from faults.aftermath import check_aftermath
 from faults.crowd import Crowd, at_once
-from faults.load import Load
-from faults.tier import rounds
 from support.mongod import ReplicaSet
 from support.server import Server
-
-ANSWERS = rounds(short=300, whole=800)
-"""The number of responses that the shares of the servers are measured with."""
-
-
-@pytest.mark.timeout(300)
-def test_two_servers_on_one_hot_series_both_make_progress(database_url: str) -> None:
-    """Every caller uses one server, and both servers have the same number of callers."""
-    with Server(database_url) as one, Server(database_url) as other:
-        urls = [one.url, other.url]
-        with Load(urls, ["hot"], callers=32, pinned=True) as load:
-            load.wait_for_answers(ANSWERS // 4)
-            before = [load.answers_of(url) for url in urls]
-            load.wait_for_answers(ANSWERS)
-            answers = [load.answers_of(url) - was for url, was in zip(urls, before, strict=True)]
-            history = load.finish()
-        check_aftermath(history, urls)
-    assert min(answers) >= 0.25 * sum(answers)
 
 
 def test_four_servers_that_start_concurrently_create_one_store(

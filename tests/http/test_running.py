@@ -57,7 +57,9 @@ def test_the_store_is_released_at_the_end_of_the_block(tmp_path: Path) -> None:
     assert asyncio.run(scenario()) == [1, 1]
 
 
-def test_a_store_in_use_is_a_startup_error(tmp_path: Path) -> None:
+def test_a_store_in_use_is_a_startup_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monotron.store.sqlite.file.LOCK_SECONDS", 0.1)
+
     async def scenario() -> None:
         async with running(settings(tmp_path)), running(settings(tmp_path)):
             pass

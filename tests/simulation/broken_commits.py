@@ -106,10 +106,14 @@ class OrphansNeverKilled(MongoStore):
 
 class FreshSessions(Transactions):
     def run(
-        self, body: Callable[[ClientSession], Any], deadline: Deadline, *, writes: bool = True
+        self,
+        body: Callable[[ClientSession], Any],
+        deadline: Deadline | None = None,
+        *,
+        writes: bool = True,
     ) -> Any:
         session = self._client.start_session(causal_consistency=False)
-        return self._repeat(session, body, deadline, writes=writes)
+        return self._repeat(session, body, deadline or self.start_deadline(), writes=writes)
 
 
 class SessionsNotReused(MongoStore):

@@ -42,7 +42,7 @@ class WindowOfTokens(MongoStore):
 class MajorityReads(Reads):
     level = "majority"
 
-    def current(self, name: str, keys: Sequence[Any], deadline: Deadline) -> Any:
+    def current(self, name: str, keys: Sequence[Any], deadline: Deadline | None = None) -> Any:
         documents = collection(self._database, name, self.level)
         return self.after(
             None, lambda session: list(documents.find(any_of(keys), session=session)), deadline
@@ -88,9 +88,9 @@ class RepeatsFromMemory(MongoStore):
 
     remembered_type = AlwaysRemembered
 
-    def _current(self, keys: Any, deadline: Deadline) -> Any:
+    def _current(self, keys: Any, deadline: Deadline | None = None) -> Any:
         series = list(dict.fromkeys(keys))
-        remembered = self._remembered.get(series)
+        remembered = self._remembered.take(series)
         for key, head in remembered.items():
             self._remembered.put([Change(key, head, head)])
         if len(remembered) == len(series):

@@ -144,4 +144,4 @@ class GenerationKept(MongoStore):
                 self._documents.write([change], self._runtime.now_ms(), session)
             return head
 
-        self._transactions.run(delete, self._deadlines.start())
+        self._transactions.run(delete)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import shutil
@@ -9,6 +10,7 @@ import signal
 import socket
 import struct
 import subprocess
+import termios
 import time
 from collections.abc import Callable
 from importlib import metadata
@@ -78,6 +80,12 @@ def until(condition: Callable[[], T | None], seconds: float, event: str) -> T:
             raise TimeoutError(f"not within {seconds} s: {event}")
         time.sleep(POLL_SECONDS)
     return result
+
+
+def _all_acknowledged(connection: socket.socket) -> bool:
+    """Return whether the kernel of the receiver has acknowledged all bytes."""
+    unacknowledged = fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4))
+    return unacknowledged == bytes(4)
 
 
 class Mongod:
@@ -175,12 +183,27 @@ class Mongod:
         The database is admin, unless `$db` names another. Raises OSError without a response.
         This sends OP_MSG without a MongoClient, which has threads and polls only twice a second.
         """
+        with self.send(document, seconds) as connection:
+            return self.receive(connection)
+
+    def send(self, document: Document, seconds: float = 10) -> socket.socket:
+        """Send a command over a new connection, and return it when the command has arrived.
+
+        It also arrives at a paused process, which reads it when it continues.
+        """
         message = b"\0\0\0\0\0" + bson.encode({**document, "$db": document.get("$db", "admin")})
-        with (
-            socket.create_connection(("127.0.0.1", self.port), seconds) as connection,
-            connection.makefile("rb") as stream,
-        ):
+        connection = socket.create_connection(("127.0.0.1", self.port), seconds)
+        try:
             connection.sendall(struct.pack("<iiii", 16 + len(message), 1, 0, 2013) + message)
+            until(lambda: _all_acknowledged(connection), seconds, f"a command at {self.address}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def receive(self, connection: socket.socket) -> Document:
+        """Return the response to a command that send() sent."""
+        with connection.makefile("rb") as stream:
             if len(head := stream.read(16)) < 16:
                 raise ConnectionError(f"mongod {self.address} closed the connection")
             body = stream.read(struct.unpack_from("<i", head)[0] - 16)

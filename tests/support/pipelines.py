@@ -121,8 +121,11 @@ def run_pipeline(
     *,
     args: Sequence[str] = (),
     env: Mapping[str, str] | None = None,
+    check_schema: bool = False,
 ) -> Run:
     """Run the pipeline of the repository. *variables* are the variables of a project.
+
+    *check_schema*: compare the YAML with the schema of GitLab, which takes as long as the pipeline.
 
     To simulate a merge request pipeline, set CI_PIPELINE_SOURCE (default: `push`) and
     CI_MERGE_REQUEST_… in *variables*, because gitlab-ci-local does not set them.
@@ -137,6 +140,7 @@ def run_pipeline(
     command = [str(RUNNER), "--shell-isolation", "--force-shell-executor", "--no-color"]
     command += ["--concurrency", "2", "--home", str(repository.path.parent / "home")]
     command += ["--state-dir", ".gcl"]
+    command += [f"--json-schema-validation={str(check_schema).lower()}"]
     command += ["--ignore-predefined-vars", ",".join(n for n in variables if n.startswith("CI_"))]
     for name, value in variables.items():
         command += ["--variable", f"{name}={value}"]

@@ -60,7 +60,8 @@ def test_the_documented_pipeline_signs_in_with_only_an_identity_token(
         )
         text = re.sub(rf"( url|MONOTRON_URL): {AUDIENCE}", rf"\1: {url}", text)
         repository = Repository(tmp_path / "shop", {".gitlab-ci.yml": text + BUILD})
-        run = run_pipeline(repository, {"MONOTRON_NAME": name, "MONOTRON_ID_TOKEN": token})
+        variables = {"MONOTRON_NAME": name, "MONOTRON_ID_TOKEN": token}
+        run = run_pipeline(repository, variables, check_schema=True)
     assert version(run) == "0.0.1"
     assert "curl" in of_job(processes)
     assert token not in of_job(processes)

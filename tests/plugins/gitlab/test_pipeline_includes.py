@@ -29,7 +29,8 @@ def test_the_template_of_the_readme_takes_five_lines(tmp_path: Path, url: str, n
     assert README[0].count("\n") == 5
     here = re.sub(r"remote: .*", "local: monotron.gitlab-ci.yml", README[0])
     here = here.replace("https://monotron.example.com", url)
-    run = run_pipeline(repository_with(tmp_path, here + BUILD), {"MONOTRON_NAME": name})
+    repository = repository_with(tmp_path, here + BUILD)
+    run = run_pipeline(repository, {"MONOTRON_NAME": name}, check_schema=True)
     assert version(run) == "0.1.0"
 
 
@@ -39,7 +40,8 @@ def test_the_component_of_the_readme_takes_five_lines(tmp_path: Path, url: str, 
         "your-group/monotron/version@1.0.0", "acme/shop/version@$CI_COMMIT_SHA"
     )
     here = here.replace("https://monotron.example.com", url)
-    run = run_pipeline(repository_with(tmp_path, here + BUILD), {"MONOTRON_NAME": name})
+    repository = repository_with(tmp_path, here + BUILD)
+    run = run_pipeline(repository, {"MONOTRON_NAME": name}, check_schema=True)
     assert version(run) == "0.1.0"
 
 
@@ -47,7 +49,7 @@ def test_the_user_can_replace_the_rules(tmp_path: Path, url: str, name: str) -> 
     (rules,) = [block for block in README if "CI_DEFAULT_BRANCH" in block]
     repository = repository_with(tmp_path, TEMPLATE + rules)
     variables = {"MONOTRON_URL": url, "MONOTRON_NAME": name}
-    assert version(run_pipeline(repository, variables)) == "0.0.1"
+    assert version(run_pipeline(repository, variables, check_schema=True)) == "0.0.1"
     repository.git("checkout", "-q", "-b", "feature")
     run = run_pipeline(repository, variables)
     assert run.passed, run.output

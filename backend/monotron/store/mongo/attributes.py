@@ -14,7 +14,6 @@ from monotron.model.series import SeriesKey
 from monotron.runtime import Runtime
 from monotron.store.interface import AttributeStore
 from monotron.store.mongo.client import Document
-from monotron.store.mongo.deadline import Deadlines
 from monotron.store.mongo.reads import Reads, collection
 from monotron.store.mongo.series import Change, Head, SeriesDocuments, heads_of, where
 from monotron.store.mongo.transactions import Transactions
@@ -42,20 +41,18 @@ class MongoAttributes(AttributeStore):
         documents: SeriesDocuments,
         reads: Reads,
         transactions: Transactions,
-        deadlines: Deadlines,
         runtime: Runtime,
     ) -> None:
         self._documents = documents
         self._reads = reads
         self._transactions = transactions
-        self._deadlines = deadlines
         self._now = runtime.now_ms
         self._attributes = collection(database, "attributes")
         index = [(field, ASCENDING) for field in ("account", "key", "generation", "token")]
         self._attributes.create_index(index, unique=True)
 
     def all(self, series: SeriesKey, token: str) -> Attributes:
-        deadline = self._deadlines.start()
+        deadline = self._reads.start_deadline()
         rows, _ = self._reads.current("series", [where(series)], deadline)
         key = _key(series, heads_of([series], rows)[series], token)
         documents, _ = self._reads.current("attributes", [key], deadline)
@@ -100,7 +97,7 @@ class MongoAttributes(AttributeStore):
             self._attributes.find_one_and_update(key, new, upsert=True, session=session)
             return before, after
 
-        return self._transactions.decide(replace, self._deadlines.start())
+        return self._transactions.decide(replace)
 
 
 def _key(series: SeriesKey, head: Head, token: str) -> Document:

@@ -6,6 +6,7 @@ Entries up to the head do not change during a generation.
 """
 
 from collections.abc import Container, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from bson import Int64
@@ -25,9 +26,8 @@ from monotron.store.audit import (
     series_finding,
 )
 from monotron.store.mongo.client import Document
-from monotron.store.mongo.deadline import Deadlines
 from monotron.store.mongo.reads import any_of, collection
-from monotron.store.mongo.scan import Documents, Page, Scan, values_of
+from monotron.store.mongo.scan import Documents, Page, pages, values_of
 from monotron.store.mongo.series import where
 from monotron.store.mongo.transactions import Transactions
 
@@ -45,22 +45,20 @@ LABEL = ("account", "name", "token", "label")
 class MongoAudit:
     """The checks of MongoDB. `monotron.store.audit` has the checks and texts of all stores."""
 
-    def __init__(
-        self, database: "Database[Document]", transactions: Transactions, deadlines: Deadlines
-    ) -> None:
-        self._scan = Scan(transactions, deadlines)
+    def __init__(self, database: "Database[Document]", transactions: Transactions) -> None:
+        self._transactions = transactions
         self._heads, self._entries, self._attributes, self._releases = (
             collection(database, name) for name in ("series", "entries", "attributes", "releases")
         )
 
     def run(self) -> Iterator[AuditSlice]:
         """Audit the whole database."""
-        pages = self._scan.pages
-        yield from pages(self._heads, SERIES, self._check_heads, size=HEADS_PER_SLICE)
-        yield from pages(self._entries, ENTRY, self._check_entries)
-        yield from pages(self._attributes, SERIES, self._check_attributes, fields=())
-        yield from pages(self._releases, RELEASE, self._check_releases, size=RELEASES_PER_SLICE)
-        yield from pages(self._releases, LABEL, _check_labels, fields=())
+        read = partial(pages, self._transactions)
+        yield from read(self._heads, SERIES, self._check_heads, size=HEADS_PER_SLICE)
+        yield from read(self._entries, ENTRY, self._check_entries)
+        yield from read(self._attributes, SERIES, self._check_attributes, fields=())
+        yield from read(self._releases, RELEASE, self._check_releases, size=RELEASES_PER_SLICE)
+        yield from read(self._releases, LABEL, _check_labels, fields=())
 
     def _check_heads(self, page: Page, session: ClientSession) -> AuditSlice:
         """Check heads, and compare each with the entry of its value."""

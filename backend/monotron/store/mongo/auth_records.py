@@ -10,7 +10,6 @@ from pymongo.database import Database
 
 from monotron.store.interface import AuthRecord, AuthRecordKind, AuthRecords, TokenUses
 from monotron.store.mongo.client import Document
-from monotron.store.mongo.deadline import Deadlines
 from monotron.store.mongo.reads import Reads, collection
 from monotron.store.mongo.transactions import Transactions
 
@@ -26,11 +25,9 @@ class MongoAuthRecords(AuthRecords):
         database: "Database[Document]",
         reads: Reads,
         transactions: Transactions,
-        deadlines: Deadlines,
     ) -> None:
         self._reads = reads
         self._transactions = transactions
-        self._deadlines = deadlines
         self._rows = collection(database, "auth_records")
         self._rows.create_index([("kind", ASCENDING), ("name", ASCENDING)], unique=True)
         self._rows.create_index([("kind", ASCENDING), ("account", ASCENDING), ("name", ASCENDING)])
@@ -44,11 +41,11 @@ class MongoAuthRecords(AuthRecords):
             self._rows.insert_one({**key, **_content(record)}, session=session)
             return True
 
-        return self._transactions.run(insert, self._deadlines.start())
+        return self._transactions.run(insert)
 
     def find(self, kind: AuthRecordKind, name: str) -> AuthRecord | None:
         key = {"kind": kind, "name": name}
-        documents, _ = self._reads.current("auth_records", [key], self._deadlines.start())
+        documents, _ = self._reads.current("auth_records", [key])
         return _record(documents[0]) if documents else None
 
     def page(
@@ -57,14 +54,20 @@ class MongoAuthRecords(AuthRecords):
         condition: Document = {"kind": kind, "name": {"$gt": after}}
         if account is not None:
             condition["account"] = account
-        documents = self._deadlines.start().persist(
-            lambda: list(self._rows.find(condition).sort("name", ASCENDING).limit(limit))
+        documents, _ = self._reads.after(
+            None,
+            lambda session: list(
+                self._rows.find(condition, session=session).sort("name", ASCENDING).limit(limit)
+            ),
         )
         return [_record(document) for document in documents]
 
     def count(self, kind: AuthRecordKind, account: int) -> int:
         condition = {"kind": kind, "account": account}
-        return self._deadlines.start().persist(lambda: self._rows.count_documents(condition))
+        count, _ = self._reads.after(
+            None, lambda session: int(self._rows.count_documents(condition, session=session))
+        )
+        return count
 
     def replace(self, kind: AuthRecordKind, record: AuthRecord) -> bool:
         key = {"kind": kind, "name": record.name}
@@ -73,7 +76,7 @@ class MongoAuthRecords(AuthRecords):
         def update(session: ClientSession) -> bool:
             return self._rows.update_one(key, change, session=session).matched_count == 1
 
-        return self._transactions.run(update, self._deadlines.start())
+        return self._transactions.run(update)
 
     def remove(self, kind: AuthRecordKind, account: int, name: str) -> bool:
         key = {"kind": kind, "account": account, "name": name}
@@ -81,17 +84,14 @@ class MongoAuthRecords(AuthRecords):
         def delete(session: ClientSession) -> bool:
             return self._rows.delete_one(key, session=session).deleted_count == 1
 
-        return self._transactions.run(delete, self._deadlines.start())
+        return self._transactions.run(delete)
 
 
 class MongoTokenUses(TokenUses):
     """The collection `token_uses`: one document per identity token."""
 
-    def __init__(
-        self, database: "Database[Document]", transactions: Transactions, deadlines: Deadlines
-    ) -> None:
+    def __init__(self, database: "Database[Document]", transactions: Transactions) -> None:
         self._transactions = transactions
-        self._deadlines = deadlines
         self._uses = collection(database, "token_uses")
         self._uses.create_index("token", unique=True)
         self._uses.create_index("expires_at", expireAfterSeconds=0)
@@ -112,7 +112,7 @@ class MongoTokenUses(TokenUses):
             self._uses.update_one(key, change, upsert=True, session=session)
             return True
 
-        return self._transactions.run(push, self._deadlines.start())
+        return self._transactions.run(push)
 
 
 def _content(record: AuthRecord) -> Document:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from pymongo.errors import OperationFailure, PyMongoError
 
@@ -17,6 +17,8 @@ from monotron.store.mongo.client import (
 )
 
 log = logging.getLogger("monotron.store")
+
+SHORTEST_ATTEMPT_SECONDS = 0.05
 
 Result = TypeVar("Result")
 
@@ -42,7 +44,9 @@ class Deadline:
 
     def attempt(self) -> AbstractContextManager[None]:
         """Return a context that limits the driver's calls to a part of the remaining time."""
-        return self._driver.timeout(max(0.05, min(self._attempt_seconds, self.remaining())))
+        return self._driver.timeout(
+            max(SHORTEST_ATTEMPT_SECONDS, min(self._attempt_seconds, self.remaining()))
+        )
 
     def persist(self, call: Callable[[], Result]) -> Result:
         """Repeat *call*, which must be idempotent, until it succeeds or the time limit passes."""
@@ -66,7 +70,7 @@ class Deadline:
             and isinstance(error, OperationFailure)
             and error.code in (UNAUTHORIZED, AUTHENTICATION_FAILED, OUT_OF_DISK_SPACE)
         )
-        if permanent or self.remaining() <= 0.05:
+        if permanent or self.remaining() <= SHORTEST_ATTEMPT_SECONDS:
             log.error("MongoDB: %s", error)
             raise translate_error(error) from error
         log.info("MongoDB operation failed (%s), retrying", type(error).__name__)
@@ -76,25 +80,8 @@ class Deadline:
         self._runtime.sleep(self._runtime.uniform(shortest, longest))
 
 
-class Deadlines:
-    """Starts the deadline of each call of a store."""
-
-    def __init__(
-        self, runtime: Runtime, driver: Driver, *, seconds: float, attempt_seconds: float
-    ) -> None:
-        self._runtime = runtime
-        self._driver = driver
-        self._seconds = seconds
-        self._attempt_seconds = attempt_seconds
-
-    def start(self, seconds: float | None = None) -> Deadline:
-        """Start a deadline; with *seconds*, one that is shorter than usual."""
-        return Deadline(
-            self._runtime,
-            self._driver,
-            seconds=self._seconds if seconds is None else seconds,
-            attempt_seconds=self._attempt_seconds if seconds is None else seconds,
-        )
+StartDeadline: TypeAlias = Callable[[], Deadline]
+"""Starts the time limit of a call."""
 
 
 def translate_error(error: PyMongoError) -> MonotronError:

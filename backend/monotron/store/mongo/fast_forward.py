@@ -14,9 +14,8 @@ from semver import Version
 from monotron.model.series import INT64_MAX, SeriesKey
 from monotron.store.fast_forward import MAX_NAMED_SERIES, FastForwarded, KnownLines, saturating_add
 from monotron.store.mongo.client import Document
-from monotron.store.mongo.deadline import Deadlines
 from monotron.store.mongo.reads import collection
-from monotron.store.mongo.scan import Scan
+from monotron.store.mongo.scan import rows
 from monotron.store.mongo.series import Change, Head, NewEntry, SeriesDocuments, series_of, where
 from monotron.store.mongo.transactions import Transactions
 
@@ -27,13 +26,14 @@ def fast_forward(
     database: "Database[Document]",
     documents: SeriesDocuments,
     transactions: Transactions,
-    deadlines: Deadlines,
     amount: int,
     assigned_by: str,
     now: int,
 ) -> FastForwarded:
     """Raise all series. *now* is in milliseconds since the epoch."""
-    existing, components = _series(database, Scan(transactions, deadlines))
+    if not amount:
+        return FastForwarded(0, ())
+    existing, components = _series(database, transactions)
 
     def raise_heads(series: Sequence[SeriesKey], session: ClientSession) -> list[Change]:
         changes = [
@@ -48,32 +48,34 @@ def fast_forward(
     exhausted: list[SeriesKey] = []
     for start in range(0, len(keys), SERIES_PER_TRANSACTION):
         body = partial(raise_heads, keys[start : start + SERIES_PER_TRANSACTION])
-        changes = transactions.decide(body, deadlines.start())
+        changes = transactions.decide(body)
         raised += sum(change.new.value > change.seen.value for change in changes)
         exhausted += [change.series for change in changes if change.new.value == INT64_MAX]
     return FastForwarded(raised, tuple(exhausted[:MAX_NAMED_SERIES]))
 
 
-def _series(database: "Database[Document]", scan: Scan) -> tuple[set[SeriesKey], set[SeriesKey]]:
+def _series(
+    database: "Database[Document]", transactions: Transactions
+) -> tuple[set[SeriesKey], set[SeriesKey]]:
     """Return all series, and the component series, including those that a known line may need."""
     heads, entries, releases = (
         collection(database, name) for name in ("series", "entries", "releases")
     )
     generations = {
         series_of(head): head["generation"]
-        for head in scan.rows(heads, ("account", "key"), ("generation",))
+        for head in rows(transactions, heads, ("account", "key"), ("generation",))
     }
     lines = KnownLines()
     for series in generations:
         lines.add_series(*series)
-    for release in scan.rows(releases, ("account", "name", "sort_key"), ("version",)):
+    for release in rows(transactions, releases, ("account", "name", "sort_key"), ("version",)):
         version = Version.parse(release["version"])
         lines.add_release(release["account"], release["name"], version.major, version.minor)
 
     def values(series: SeriesKey) -> Iterator[int]:
         if series in generations:
             ledger = {**where(series), "generation": generations[series]}
-            for row in scan.rows(entries, ("value",), (), ledger):
+            for row in rows(transactions, entries, ("value",), (), ledger):
                 yield int(row["value"])
 
     return set(generations), set(lines.series(values))

@@ -23,7 +23,7 @@ from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 
 from monotron.store.mongo.client import Document
-from monotron.store.mongo.deadline import Deadline
+from monotron.store.mongo.deadline import Deadline, StartDeadline
 
 Result = TypeVar("Result")
 
@@ -46,15 +46,19 @@ def collection(
 class Reads:
     """Sessions for reads, and current reads of documents."""
 
-    def __init__(self, database: "Database[Document]") -> None:
+    def __init__(self, database: "Database[Document]", start_deadline: StartDeadline) -> None:
+        self.start_deadline = start_deadline
         self._database = database
         self._client = database.client
         hello = self._client.admin.command("hello")
-        self._is_sharded = hello.get("msg") == "isdbgrid"
+        self.is_sharded = hello.get("msg") == "isdbgrid"
         self._is_only_member = _is_only_member(hello)
 
     def after(
-        self, time: Timestamp | None, read: Callable[[ClientSession], Result], deadline: Deadline
+        self,
+        time: Timestamp | None,
+        read: Callable[[ClientSession], Result],
+        deadline: Deadline | None = None,
     ) -> tuple[Result, Timestamp | None]:
         """Read committed documents, not older than *time*. Return them, and the read's time.
 
@@ -67,10 +71,10 @@ class Reads:
                     session.advance_operation_time(time)
                 return read(session), session.operation_time
 
-        return deadline.persist(call)
+        return (deadline or self.start_deadline()).persist(call)
 
     def current(
-        self, name: str, keys: Sequence[Document], deadline: Deadline
+        self, name: str, keys: Sequence[Document], deadline: Deadline | None = None
     ) -> tuple[list[Document], Timestamp | None]:
         """Read the documents with these unique keys: each as of a moment since this call began.
 
@@ -78,6 +82,7 @@ class Reads:
         """
         if not keys:
             return [], None
+        deadline = deadline or self.start_deadline()
         majority = collection(self._database, name)
         if self._is_only_member:
             found = self.after(None, lambda session: _find(majority, keys, session), deadline)
@@ -86,11 +91,11 @@ class Reads:
             if self._is_only_member:
                 return found
         linearizable = collection(self._database, name, "linearizable")
-        alone = keys if self._is_sharded else keys[:1]
-        reads = [self._linearizable(linearizable, key, deadline) for key in alone]
+        first = keys if self.is_sharded else keys[:1]
+        reads = [self._linearizable(linearizable, key, deadline) for key in first]
         documents = [document for document, _ in reads if document is not None]
         time = max((time for _, time in reads if time is not None), default=None)
-        others = keys[len(alone) :]
+        others = keys[len(first) :]
         if others:
             more, time = self.after(
                 time, lambda session: _find(majority, others, session), deadline
@@ -120,4 +125,4 @@ def _find(
 
 
 def _is_only_member(hello: Document) -> bool:
-    return hello.get("hosts") == [hello.get("me")]
+    return "setName" in hello and hello["hosts"] == [hello["me"]]

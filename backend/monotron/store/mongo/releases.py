@@ -11,7 +11,6 @@ from semver import Version
 from monotron.model.semver import Release, VersionName, parse_line, sort_key
 from monotron.store.interface import ReleaseStore
 from monotron.store.mongo.client import Document
-from monotron.store.mongo.deadline import Deadlines
 from monotron.store.mongo.reads import Reads, collection
 from monotron.store.mongo.transactions import Transactions
 
@@ -24,11 +23,9 @@ class MongoReleases(ReleaseStore):
         database: "Database[Document]",
         reads: Reads,
         transactions: Transactions,
-        deadlines: Deadlines,
     ) -> None:
         self._reads = reads
         self._transactions = transactions
-        self._deadlines = deadlines
         self._releases = collection(database, "releases")
         name = [("account", ASCENDING), ("name", ASCENDING)]
         self._releases.create_index(
@@ -51,7 +48,7 @@ class MongoReleases(ReleaseStore):
             existing = next(of_this_token, None)
             return None if existing is None else _release(release.name, existing)
 
-        return self._transactions.run(insert, self._deadlines.start())
+        return self._transactions.run(insert)
 
     def of_token(self, name: VersionName, token: str, label: str | None) -> Release | None:
         condition = {"token": token, "label": label or ""}
@@ -63,7 +60,7 @@ class MongoReleases(ReleaseStore):
 
     def at(self, name: VersionName, version: Version) -> Release | None:
         condition = {**_of(name), "sort_key": sort_key(version)}
-        rows, _ = self._reads.current("releases", [condition], self._deadlines.start())
+        rows, _ = self._reads.current("releases", [condition])
         return _release(name, rows[0]) if rows else None
 
     def highest(
@@ -82,8 +79,13 @@ class MongoReleases(ReleaseStore):
 
     def page(self, name: VersionName, below: str, limit: int) -> list[Release]:
         condition = {**_of(name), "sort_key": {"$lt": below}}
-        rows = self._deadlines.start().persist(
-            lambda: list(self._releases.find(condition).sort("sort_key", DESCENDING).limit(limit))
+        rows, _ = self._reads.after(
+            None,
+            lambda session: list(
+                self._releases.find(condition, session=session)
+                .sort("sort_key", DESCENDING)
+                .limit(limit)
+            ),
         )
         return [_release(name, row) for row in rows]
 
@@ -92,7 +94,7 @@ class MongoReleases(ReleaseStore):
 
         *unique_key* selects one release of the name, which need not exist.
         """
-        deadline = self._deadlines.start()
+        deadline = self._reads.start_deadline()
         of_name = _of(name)
         _, time = self._reads.current("releases", [{**of_name, **unique_key}], deadline)
         rows, _ = self._reads.after(
@@ -103,10 +105,11 @@ class MongoReleases(ReleaseStore):
         return [_release(name, row) for row in rows]
 
     def _first(self, name: VersionName, condition: Document) -> Release | None:
-        row = self._deadlines.start().persist(
-            lambda: self._releases.find_one(
-                {**_of(name), **condition}, sort=[("sort_key", DESCENDING)]
-            )
+        row, _ = self._reads.after(
+            None,
+            lambda session: self._releases.find_one(
+                {**_of(name), **condition}, sort=[("sort_key", DESCENDING)], session=session
+            ),
         )
         return _release(name, row) if row else None
 

@@ -26,8 +26,8 @@ class RememberedHeads:
         self._now = runtime.monotonic
         self._unused_until = 0.0
 
-    def get(self, keys: Iterable[SeriesKey]) -> dict[SeriesKey, Head]:
-        """Return the remembered heads of these series, and forget them until they are put again."""
+    def take(self, keys: Iterable[SeriesKey]) -> dict[SeriesKey, Head]:
+        """Forget the heads of these series, and return those that were remembered."""
         with self._lock:
             found = {
                 series: head

@@ -9,7 +9,6 @@ from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 
 from monotron.store.mongo.client import Document
-from monotron.store.mongo.deadline import Deadlines
 from monotron.store.mongo.transactions import Transactions
 
 Result = TypeVar("Result")
@@ -20,60 +19,54 @@ Page: TypeAlias = list[tuple[Document, Document]]
 ROWS_PER_PAGE = 1000
 
 
-class Scan:
-    """Reads pages."""
+def pages(
+    transactions: Transactions,
+    documents: Documents,
+    order: Sequence[str],
+    check: Callable[[Page, ClientSession], Result],
+    *,
+    size: int | None = None,
+    fields: Sequence[str] | None = None,
+    condition: Document | None = None,
+) -> Iterator[Result]:
+    """Call *check* in the transaction of each page of matching documents. Yield its results.
 
-    def __init__(self, transactions: Transactions, deadlines: Deadlines) -> None:
-        self._transactions = transactions
-        self._deadlines = deadlines
+    Documents with equal values of *order* are in one page. By default, they have all fields,
+    otherwise *fields* and those of *order*.
+    """
+    projection = None if fields is None else {"_id": 0} | dict.fromkeys((*order, *fields), 1)
+    limit = size or ROWS_PER_PAGE
+    last: Document = {}
 
-    def pages(
-        self,
-        documents: Documents,
-        order: Sequence[str],
-        check: Callable[[Page, ClientSession], Result],
-        *,
-        size: int | None = None,
-        fields: Sequence[str] | None = None,
-        condition: Document | None = None,
-    ) -> Iterator[Result]:
-        """Call *check* in the transaction of each page of matching documents. Yield its results.
+    def read(session: ClientSession) -> tuple[list[Document], bool, Result]:
+        unread = {**(condition or {}), **(after(last, order) if last else {})}
+        cursor = documents.find(unread, projection, limit=limit, session=session)
+        rows = list(cursor.sort([(field, ASCENDING) for field in order]))
+        is_end = len(rows) < limit
+        if not is_end:
+            end = values_of(rows[-1], order)
+            rows = [row for row in rows if values_of(row, order) != end] or rows
+        return rows, is_end, check(list(pairwise([last, *rows])), session)
 
-        Documents with equal values of *order* are in one page. By default, they have all fields,
-        otherwise *fields* and those of *order*.
-        """
-        projection = None if fields is None else {"_id": 0} | dict.fromkeys((*order, *fields), 1)
-        limit = size or ROWS_PER_PAGE
-        last: Document = {}
+    is_end = False
+    while not is_end:
+        rows, is_end, result = transactions.read(read)
+        yield result
+        last = rows[-1] if rows else last
 
-        def read(session: ClientSession) -> tuple[list[Document], bool, Result]:
-            unread = {**(condition or {}), **(after(last, order) if last else {})}
-            cursor = documents.find(unread, projection, limit=limit, session=session)
-            rows = list(cursor.sort([(field, ASCENDING) for field in order]))
-            is_end = len(rows) < limit
-            if not is_end:
-                end = values_of(rows[-1], order)
-                rows = [row for row in rows if values_of(row, order) != end] or rows
-            return rows, is_end, check(list(pairwise([last, *rows])), session)
 
-        is_end = False
-        while not is_end:
-            rows, is_end, result = self._transactions.read(read, self._deadlines.start())
-            yield result
-            last = rows[-1] if rows else last
-
-    def rows(
-        self,
-        documents: Documents,
-        order: Sequence[str],
-        fields: Sequence[str],
-        condition: Document | None = None,
-    ) -> Iterator[Document]:
-        """Yield all matching documents, with the given fields."""
-        for page in self.pages(
-            documents, order, lambda page, _: page, fields=fields, condition=condition
-        ):
-            yield from (row for _, row in page)
+def rows(
+    transactions: Transactions,
+    documents: Documents,
+    order: Sequence[str],
+    fields: Sequence[str],
+    condition: Document | None = None,
+) -> Iterator[Document]:
+    """Yield all matching documents, with the given fields."""
+    for page in pages(
+        transactions, documents, order, lambda page, _: page, fields=fields, condition=condition
+    ):
+        yield from (row for _, row in page)
 
 
 def values_of(row: Document, fields: Sequence[str]) -> tuple[Any, ...]:

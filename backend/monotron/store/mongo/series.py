@@ -137,6 +137,7 @@ class SeriesDocuments:
             }
             for series, of_series in tokens.items()
         ]
+        # Most tokens have one value, or few.
         limit = 4 * sum(map(len, tokens.values())) + 64
         found = self._entries.find(any_of(conditions), limit=limit, session=session)
         rows = list(found.hint(_BY_TOKEN))
@@ -180,15 +181,15 @@ class SeriesDocuments:
         Within a generation a value is used once. The filter contains the token as well, so that
         even a head with the right value and another token is not replaced.
         """
+        if not changes:
+            return
         updates = [(self._filter(change), {"$set": _fields(change.new)}) for change in changes]
         if len(updates) == 1:
             is_replaced = self._series.find_one_and_update(*updates[0], session=session) is not None
-        elif updates:
+        else:
             commands = [self._driver.update_one(*update) for update in updates]
             result = self._series.bulk_write(commands, ordered=False, session=session)
             is_replaced = result.matched_count == len(updates)
-        else:
-            is_replaced = True
         if not is_replaced:
             raise Conflict
 

@@ -6,23 +6,22 @@ The guarantees, and what each rests on (docs/how-it-works.md explains every part
    alone prevents that a value is assigned twice. Across generations, and for the order of values,
    it is the write conflict on the head: `series.write` replaces a head only if generation, value
    and token are those that the values were computed from.
-2. *Repeatable.* The entries of tokens are read in the snapshot in which the head is replaced. A
-   batch that only repeats is answered from reads that are neither stale nor rolled back
-   (`reads.Reads.current`).
+2. *Repeatable.* The entries of tokens are read in the snapshot in which the head is replaced: a
+   remembered head is in it, or its filter fails. A batch that only repeats is answered from reads
+   that are neither stale nor rolled back (`reads.Reads.current`).
 3. *No skipped values.* Heads and entries are written in one transaction, together or not at all.
 4. *Durable before answered.* Results are returned after the commit was acknowledged with write
    concern majority and journal (`transactions.Transactions.commit`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import count
+from itertools import cycle
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pymongo
 from bson import Int64
-from pymongo import ReadPreference
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
@@ -48,7 +47,7 @@ from monotron.store.mongo.client import (
     unusable,
     without_secrets,
 )
-from monotron.store.mongo.deadline import Deadline, Deadlines
+from monotron.store.mongo.deadline import Deadline
 from monotron.store.mongo.fast_forward import fast_forward
 from monotron.store.mongo.reads import Reads
 from monotron.store.mongo.releases import MongoReleases
@@ -64,7 +63,7 @@ from monotron.store.mongo.series import (
     where,
 )
 from monotron.store.mongo.sweep import Sweep
-from monotron.store.mongo.transactions import Duplicate, NothingToWrite, Transactions
+from monotron.store.mongo.transactions import Conflict, Duplicate, NothingToWrite, Transactions
 
 CALL_SECONDS = 14.0
 """The time limit of one call, including elections. An abort may take `ABORT_SECONDS` more."""
@@ -105,21 +104,21 @@ class MongoStore(Store):
         self._client = database.client
         self._runtime = runtime
         self._timeout = driver.timeout
-        self._deadlines = deadlines = Deadlines(
-            runtime, driver, seconds=call_seconds, attempt_seconds=attempt_seconds
+        self._start_deadline = start_deadline = partial(
+            Deadline, runtime, driver, seconds=call_seconds, attempt_seconds=attempt_seconds
         )
         self._documents = documents = self.documents_type(database, driver)
-        self._transactions = transactions = self.transactions_type(database, runtime, driver)
-        self._reads = reads = self.reads_type(database)
-        self._sweep = self.sweep_type(database, documents, transactions, deadlines, runtime)
-        self._remembered = self.remembered_type(max_remembered, runtime)
+        transactions = self.transactions_type(database, runtime, driver, start_deadline)
+        self._transactions = transactions
+        self._reads = reads = self.reads_type(database, start_deadline)
+        self._sweep = self.sweep_type(database, documents, transactions, runtime)
+        # Each shard selects its own snapshot, so behind a router, heads are read before entries.
+        self._remembered = self.remembered_type(0 if reads.is_sharded else max_remembered, runtime)
         self._expects_repeats = False
-        self.releases = MongoReleases(database, reads, transactions, deadlines)
-        self.auth_records = MongoAuthRecords(database, reads, transactions, deadlines)
-        self.token_uses = MongoTokenUses(database, transactions, deadlines)
-        self.attributes: MongoAttributes = MongoAttributes(
-            database, documents, reads, transactions, deadlines, runtime
-        )
+        self.releases = MongoReleases(database, reads, transactions)
+        self.auth_records = MongoAuthRecords(database, reads, transactions)
+        self.token_uses = MongoTokenUses(database, transactions)
+        self.attributes = MongoAttributes(database, documents, reads, transactions, runtime)
 
     @classmethod
     def open(cls, url: str, *, runtime: Runtime) -> "MongoStore":
@@ -146,28 +145,25 @@ class MongoStore(Store):
         Either way may find that the other one is needed. The way of the last batch is tried first.
         """
         batch = Batch(requests, self.rule)
-        deadline = self._deadlines.start()
-        results: Results | None = None
-        is_repeat = self._expects_repeats
-        while results is None:
+        deadline = self._start_deadline()
+        ways = cycle((self._write, self._repeat))
+        if self._expects_repeats:
+            next(ways)
+        while True:
             deadline.check()
-            results = self._repeat(batch, deadline) if is_repeat else self._write(batch, deadline)
-            self._expects_repeats = is_repeat
-            is_repeat = not is_repeat
-        return results
+            way = next(ways)
+            results = way(batch, deadline)
+            if results is not None:
+                self._expects_repeats = way == self._repeat
+                return results
 
     def _write(self, batch: Batch, deadline: Deadline) -> Results | None:
         """Allocate in a transaction. Return None if there is nothing to write."""
-        attempts = count()
-
-        def write_once(session: ClientSession) -> tuple[Results, list[Change]]:
-            if next(attempts):
-                self._remembered.were_outdated()
-            return self._write_once(batch, session)
-
         while True:
             try:
-                results, changes = self._transactions.run(write_once, deadline)
+                results, changes = self._transactions.run(
+                    partial(self._write_once, batch), deadline
+                )
             except NothingToWrite:
                 return None
             except Duplicate as duplicate:
@@ -177,22 +173,29 @@ class MongoStore(Store):
                 return results
 
     def _write_once(self, batch: Batch, session: ClientSession) -> tuple[Results, list[Change]]:
-        """Allocate once.
-
-        A remembered head is verified when it is replaced. If one of them is not replaced, all heads
-        are read.
-        """
-        for remembered in (self._remembered.get(batch.requests), {}):
-            unread = [series for series in batch.requests if series not in remembered]
-            heads = remembered | self._documents.heads(unread, session)
-            known = self._documents.last_values(heads, batch.all_requests(), session)
-            results, changes = batch.decide(heads, known)
-            if not changes:
-                raise NothingToWrite
-            if remembered.keys() <= {change.series for change in changes}:
-                break
-        self._documents.write(changes, self._runtime.now_ms(), session)
+        remembered = self._remembered.take(batch.requests)
+        results, changes = self._decide(batch, remembered, session)
+        replaced = {change.series for change in changes}
+        if changes and not remembered.keys() <= replaced:
+            # A remembered head is verified only by its replacement.
+            results, changes = self._decide(batch, {}, session)
+        if not changes:
+            raise NothingToWrite
+        try:
+            self._documents.write(changes, self._runtime.now_ms(), session)
+        except Conflict:
+            self._remembered.were_outdated()
+            raise
         return results, changes
+
+    def _decide(
+        self, batch: Batch, remembered: Mapping[SeriesKey, Head], session: ClientSession
+    ) -> tuple[Results, list[Change]]:
+        """Read what is not remembered, and apply the counting rule."""
+        unread = [series for series in batch.requests if series not in remembered]
+        heads = {**remembered, **self._documents.heads(unread, session)}
+        known = self._documents.last_values(heads, batch.all_requests(), session)
+        return batch.decide(heads, known)
 
     def _repeat(self, batch: Batch, deadline: Deadline) -> Results | None:
         """Answer from reads that are not stale. Return None if a value must be assigned."""
@@ -203,23 +206,22 @@ class MongoStore(Store):
         return None if changes else results
 
     def _current(
-        self, keys: Sequence[SeriesKey], deadline: Deadline
+        self, keys: Sequence[SeriesKey], deadline: Deadline | None = None
     ) -> tuple[dict[SeriesKey, Head], Any]:
         """Read the heads as of a moment since this call began, and a time for further reads."""
-        series = list(dict.fromkeys(keys))
-        rows, time = self._reads.current("series", [where(each) for each in series], deadline)
-        return heads_of(series, rows), time
+        rows, time = self._reads.current("series", [where(each) for each in keys], deadline)
+        return heads_of(keys, rows), time
 
     def peek(self, keys: Sequence[SeriesKey]) -> list[Entry | None]:
-        heads, _ = self._current(keys, self._deadlines.start())
+        heads, _ = self._current(keys)
         return [entry_of(series, heads[series]) for series in keys]
 
     def high_water_marks(self, keys: Sequence[SeriesKey]) -> list[int]:
-        heads, _ = self._current(keys, self._deadlines.start())
+        heads, _ = self._current(keys)
         return [heads[series].value for series in keys]
 
     def entry(self, series: SeriesKey, token: str | None) -> Entry | None:
-        deadline = self._deadlines.start()
+        deadline = self._start_deadline()
         heads, time = self._current([series], deadline)
         head = heads[series]
         if not head.active:
@@ -240,7 +242,7 @@ class MongoStore(Store):
             self._documents.write([change], self._runtime.now_ms(), session)
             return Allocation(Entry(*series, None, value), reused=False)
 
-        return self._transactions.decide(advance, self._deadlines.start())
+        return self._transactions.decide(advance)
 
     def delete(self, series: SeriesKey, *, restart: bool) -> None:
         def delete(session: ClientSession) -> Head:
@@ -252,47 +254,40 @@ class MongoStore(Store):
                 self._documents.write([change], self._runtime.now_ms(), session)
             return head
 
-        if self._transactions.decide(delete, self._deadlines.start()).generation:
+        if self._transactions.decide(delete).generation:
             self._sweep.later(series)
 
     def series_page(self, account: int, prefix: str, after: str, limit: int) -> list[Entry]:
         page = partial(self._documents.page, account, prefix, after, limit)
-        return self._transactions.read(page, self._deadlines.start())
+        return self._reads.after(None, page)[0]
 
     def ledger_page(
         self, series: SeriesKey, before: int | None, limit: int
     ) -> list[LedgerEntry] | None:
-        below: Document = {} if before is None else {"value": {"$lte": Int64(before - 1)}}
-
-        def read(session: ClientSession) -> list[LedgerEntry] | None:
-            head = self._documents.heads([series], session)[series]
-            if not head.active:
-                return None
-            rows = self._documents.rows(series, head, below, session, limit)
-            return [ledger_entry_of(row) for row in rows]
-
-        return self._transactions.read(read, self._deadlines.start())
+        deadline = self._start_deadline()
+        heads, time = self._reads.after(None, partial(self._documents.heads, [series]), deadline)
+        head = heads[series]
+        if not head.active:
+            return None
+        up_to = {"value": {"$lte": Int64(head.value if before is None else before - 1)}}
+        page = partial(self._documents.rows, series, head, up_to, limit=limit)
+        rows, _ = self._reads.after(time, page, deadline)
+        return [ledger_entry_of(row) for row in rows]
 
     def ping(self) -> None:
-        self._deadlines.start(1.5).persist(
-            lambda: self._client.admin.command("ping", read_preference=ReadPreference.PRIMARY)
+        self._start_deadline(seconds=1.5).persist(
+            lambda: self._client.admin.command(
+                "ping", read_preference=pymongo.ReadPreference.PRIMARY
+            )
         )
 
     def audit(self, *, alone: bool = False) -> Iterator[AuditSlice]:
-        return MongoAudit(self._database, self._transactions, self._deadlines).run()
+        return MongoAudit(self._database, self._transactions).run()
 
     def fast_forward(self, amount: int, assigned_by: str) -> FastForwarded:
-        if not amount:
-            return FastForwarded(0, ())
-        return fast_forward(
-            self._database,
-            self._documents,
-            self._transactions,
-            self._deadlines,
-            amount=amount,
-            assigned_by=assigned_by,
-            now=self._runtime.now_ms(),
-        )
+        now = self._runtime.now_ms()
+        shared = self._database, self._documents, self._transactions
+        return fast_forward(*shared, amount, assigned_by, now)
 
     def backup(self, target: Path) -> None:
         raise InvalidRequest(

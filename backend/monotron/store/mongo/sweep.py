@@ -10,7 +10,7 @@ from pymongo.database import Database
 from monotron.model.series import SeriesKey
 from monotron.runtime import Runtime
 from monotron.store.mongo.client import Document
-from monotron.store.mongo.deadline import Deadline, Deadlines
+from monotron.store.mongo.deadline import Deadline
 from monotron.store.mongo.reads import collection
 from monotron.store.mongo.series import SeriesDocuments, where
 from monotron.store.mongo.transactions import Transactions
@@ -36,13 +36,11 @@ class Sweep:
         database: "Database[Document]",
         documents: SeriesDocuments,
         transactions: Transactions,
-        deadlines: Deadlines,
         runtime: Runtime,
     ) -> None:
         self._collections = [collection(database, name) for name in SWEPT]
         self._documents = documents
         self._transactions = transactions
-        self._deadlines = deadlines
         self._now = runtime.monotonic
         self._queue: SimpleQueue[tuple[float, SeriesKey] | None] = runtime.queue()
         self._closing = runtime.event()
@@ -64,7 +62,7 @@ class Sweep:
         The current generation is read in a transaction that is committed: a generation that is
         rolled back later would remove entries of a series that still exists.
         """
-        deadline = self._deadlines.start()
+        deadline = self._transactions.start_deadline()
         generation = self.generation(series, deadline)
         ended = {**where(series), "generation": {"$lt": Int64(generation)}}
         for documents in self._collections:

@@ -7,13 +7,13 @@ an outdated read and a duplicate key abort the transaction, and the body runs ag
 reads, after a short random pause. Once a commit was sent, only two responses decide it: success, or
 an error with the label `TransientTransactionError`, which means that it was aborted. Every other
 error, labelled or not, repeats the commit. This is safe, because a transaction commits at most
-once. At the deadline, `applied` is `no` before the first commit and `unknown` after it.
+once. At the deadline, `applied` is `unknown` while a commit is undecided, otherwise `no`.
 
 *Orphans.* MongoDB does not abort a transaction if its client disappears, and its locks remain for
 `transactionLifetimeLimitSeconds`, 60 s. Three measures free them earlier:
 
 - All attempts use one session. The next transaction of a session aborts its previous one, so a
-  session whose last transaction is undecided is the first to be used again.
+  session whose last transaction is undecided is used next.
 - An abort has its own time limit. Within a time limit that has passed, the driver sends nothing.
 - After a second of conflicts, the sessions of other servers whose transactions have been idle for
   a second are killed. This is safe: their owners, if they still exist, repeat the transaction.
@@ -35,7 +35,7 @@ from monotron.errors import InternalError, MonotronError, in_doubt
 from monotron.model.series import SeriesKey
 from monotron.runtime import Runtime
 from monotron.store.mongo.client import APP_NAME, Document, Driver
-from monotron.store.mongo.deadline import Deadline
+from monotron.store.mongo.deadline import Deadline, StartDeadline
 
 log = logging.getLogger("monotron.store")
 
@@ -99,53 +99,66 @@ class NothingToWrite(Exception):
 class Transactions:
     """Runs transactions, and keeps their sessions."""
 
-    def __init__(self, database: "Database[Document]", runtime: Runtime, driver: Driver) -> None:
+    def __init__(
+        self,
+        database: "Database[Document]",
+        runtime: Runtime,
+        driver: Driver,
+        start_deadline: StartDeadline,
+    ) -> None:
         self._client = database.client
+        self.start_deadline = start_deadline
         self._runtime = runtime
         self._driver = driver
         self._sessions: deque[ClientSession] = deque()
         self._read_concern = read_concern_of(self._client.admin.command("hello"))
 
-    def decide(
-        self, body: Callable[[ClientSession], Result | MonotronError], deadline: Deadline
-    ) -> Result:
+    def decide(self, body: Callable[[ClientSession], Result | MonotronError]) -> Result:
         """Run *body*, commit, and return its result, or raise the error that it returns.
 
         An error is a decision as well: it is raised after the commit has confirmed what the body
-        read. To commit a transaction without writes with an explicit write concern, the primary
-        writes an empty entry to its oplog and waits until a majority has it, which a former primary
-        cannot do. Raises `InternalError` if the ledger of a series is damaged.
+        read: to commit a transaction without writes, the primary writes an empty entry to its oplog
+        and waits until a majority has it. Raises `InternalError` if a ledger is damaged.
         """
         try:
-            result = self.run(body, deadline)
+            result = self.run(body)
         except Duplicate as duplicate:
             raise duplicate.damage() from duplicate
         if isinstance(result, MonotronError):
             raise result
         return result
 
-    def read(self, body: Callable[[ClientSession], Result], deadline: Deadline) -> Result:
-        """Run *body*, which writes nothing, and return what it read from one committed snapshot.
+    def read(
+        self, body: Callable[[ClientSession], Result], deadline: Deadline | None = None
+    ) -> Result:
+        """Run *body*, which writes nothing, and return what it read: it is committed.
 
         Errors have `applied` no. `Reads.current` has the reads that must not be stale.
         """
         return self.run(body, deadline, writes=False)
 
     def run(
-        self, body: Callable[[ClientSession], Result], deadline: Deadline, *, writes: bool = True
+        self,
+        body: Callable[[ClientSession], Result],
+        deadline: Deadline | None = None,
+        *,
+        writes: bool = True,
     ) -> Result:
         """Run *body* until its transaction is committed, and return its result.
 
         Raises `Duplicate` if the ledger of a series is damaged.
         """
         try:
-            session = self._sessions.pop()  # the last one used: its transaction may be undecided
+            session = self._sessions.pop()
         except IndexError:
             session = self._client.start_session(causal_consistency=False)
         try:
-            return self._repeat(session, body, deadline, writes=writes)
-        finally:
-            self._sessions.append(session)
+            result = self._repeat(session, body, deadline or self.start_deadline(), writes=writes)
+        except BaseException:
+            self._sessions.append(session)  # its transaction may be undecided: it is the next one
+            raise
+        self._sessions.appendleft(session)
+        return result
 
     def close(self) -> None:
         """End all sessions. No transaction may be running."""
@@ -172,6 +185,7 @@ class Transactions:
                 if self.commit(session, deadline, writes=writes):
                     return result
             except Duplicate as found:
+                # Once may be an error of the server. Twice from the same head is the ledger.
                 if duplicate is not None and duplicate.args == found.args:
                     raise
                 duplicate = found
@@ -216,9 +230,11 @@ class Transactions:
                         session.commit_transaction()
                     return True
                 except PyMongoError as error:
+                    # The driver adds the label to the connection errors of statements, and removes
+                    # it from those of commits.
                     if error.has_error_label(TRANSIENT):
                         return False
-                    deadline.failed(error, is_decided=False)
+                    deadline.failed(error, is_decided=not writes)
                     deadline.pause(0.01, 0.1)
 
     def _end_orphans(self, deadline: Deadline) -> None:
