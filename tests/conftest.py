@@ -14,8 +14,14 @@ MONGODB = {"mongod", "mongodb"}
 REPLICA_SETS = {"replica_set", "three_members"}
 GROUPS = {
     "stores": (
-        *("contract/", "engines/", "cli/", "http/test_keys_http.py", "http/test_processes.py"),
-        *("http/test_names_http.py", "http/administration/"),
+        "contract/",
+        "engines/",
+        "cli/",
+        "http/test_accounts_of_jobs.py",
+        "http/test_keys_http.py",
+        "http/test_names_http.py",
+        "http/test_processes.py",
+        "http/administration/",
     ),
     "members": (
         "faults/test_aba.py",

@@ -20,7 +20,7 @@ MAX_PORT = 65535
 MAX_DRAIN_DELAY_SECONDS = 5
 MAX_PROCESSES = 256
 MAX_LIMIT = 10**9 - 1
-"""The maximum of the rate limits and of `operations_per_identity`."""
+"""The maximum of the rate limits, of the quotas and of `operations_per_identity`."""
 
 LISTS = ("issuers", "trusts")
 """Settings that may be lists in the config file. `monotron.auth` validates their items."""
@@ -125,11 +125,20 @@ def _issuers(text: str) -> tuple[str, ...]:
     return words
 
 
+def _boolean(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return text == "true"
+
+
 _limit = _integer(0, MAX_LIMIT, "must be an integer, or 0 for unlimited")
 _processes = _integer(1, MAX_PROCESSES, f"must be an integer from 1 to {MAX_PROCESSES}")
 _store = _text(r"(?s)[a-z+]+://.*", "must be the URL of a store, for example sqlite:///monotron.db")
 _log_format = _text("auto|text|json", "must be auto, text or json")
-_audience = _text("[!-~]{0,256}", "must be one URL, for example https://monotron.example.com")
+_audience = _text(
+    r"(https?://[!-~]{0,247}[!-.0-~])?",
+    "must be a URL without a slash at the end, for example https://monotron.example.com",
+)
 _credential = _text(
     "[!-9;-~]{0,256}", "must be 1 to 256 printable ASCII characters without spaces and colons"
 )
@@ -179,6 +188,11 @@ class Settings:
         _Row("", "URL[,URL…]", _issuers),
         "Trust these identity token issuers: github, gitlab.com, or https URLs.",
     ]
+    require_account: Annotated[
+        bool,
+        _Row("false", "true|false", _boolean),
+        "Reject CI identity tokens if neither the path nor the audience names an account.",
+    ]
     requests_per_key: Annotated[
         int,
         _Row("600", "NUMBER", _limit),
@@ -199,6 +213,16 @@ class Settings:
         _Row("100", "NUMBER", _limit),
         "Allow one identity token to write this number of paths. 0 is unlimited.",
     ]
+    api_keys_per_account: Annotated[
+        int,
+        _Row("1000", "NUMBER", _limit),
+        "Allow this number of API keys per account. 0 is unlimited.",
+    ]
+    trust_policies_per_account: Annotated[
+        int,
+        _Row("1000", "NUMBER", _limit),
+        "Allow this number of trust policies per account. 0 is unlimited.",
+    ]
     trusts: tuple[Any, ...] = ()
     """Trust policies. Only the config file can contain them."""
     warnings: tuple[str, ...] = ()
@@ -217,7 +241,7 @@ class Settings:
             if name.startswith(ENVIRONMENT_PREFIX)
         }
         config = flags.get("config") or variables.get("config")
-        from_file = read_config_file(config, [*names, "trusts"], LISTS) if config else {}
+        from_file = read_config_file(config, [*names, "trusts"], LISTS, BOOLEANS) if config else {}
         values: dict[str, Any] = {}
         for setting in SETTINGS:
             name = setting.name
@@ -246,6 +270,8 @@ SETTINGS = tuple(
     for row, help in [get_args(hint)[1:]]
 )
 """The table of all settings, made from the fields of `Settings`."""
+
+BOOLEANS = tuple(setting.name for setting in SETTINGS if setting.parse is _boolean)
 
 
 def _parse(setting: Setting, source: str | None, value: Any) -> Any:

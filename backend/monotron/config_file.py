@@ -11,11 +11,12 @@ from monotron.errors import InvalidSetting
 
 
 def read_config_file(
-    path: str, names: Collection[str], lists: Collection[str]
+    path: str, names: Collection[str], lists: Collection[str], booleans: Collection[str]
 ) -> dict[str, str | list[Any]]:
     """Read a config file. Returns texts by setting name, and lists for names in *lists*.
 
-    Raises InvalidSetting if the file is invalid, or if it contains a name that is not in *names*.
+    Names in *booleans* may have YAML's `true` and `false`. Raises InvalidSetting if the file is
+    invalid, or if it contains a name that is not in *names*.
     """
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
@@ -31,7 +32,7 @@ def read_config_file(
     if not isinstance(content, dict):
         raise InvalidSetting(f"{path} must be a mapping, for example `listen: 127.0.0.1:3030`.")
     return {
-        _checked_name(path, name, names): _value(path, name, value, lists)
+        _checked_name(path, name, names): _value(path, name, value, lists, booleans)
         for name, value in content.items()
     }
 
@@ -44,9 +45,13 @@ def _checked_name(path: str, name: object, names: Collection[str]) -> str:
     raise InvalidSetting(f"{path}: unknown setting {str(name)[:64]!r}. {hint}")
 
 
-def _value(path: str, name: str, value: object, lists: Collection[str]) -> str | list[Any]:
+def _value(
+    path: str, name: str, value: object, lists: Collection[str], booleans: Collection[str]
+) -> str | list[Any]:
     if name in lists and isinstance(value, list):
         return value
+    if name in booleans and isinstance(value, bool):
+        return "true" if value else "false"
     if name == "trusts":
         raise InvalidSetting(f"{path}: trusts must be a list of mappings.")
     if isinstance(value, bool) or not isinstance(value, str | int | float):

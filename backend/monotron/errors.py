@@ -202,11 +202,25 @@ class AlreadyReleased(
     Fix: create a pre-release of the next version and promote that, or use `bump=patch`."""
 
 
+class AmbiguousAccount(
+    MonotronError, status=409, code="ambiguous_account", title="Account not named"
+):
+    """The identity token is valid, but neither the path nor its audience names an account. Several
+    accounts of this server have, or had, trust policies, or it sets `require_account`.
+    Fix: use a path that starts with `/v1/accounts/{id}`, or request an identity token with the
+    audience `{audience}/accounts/{id}`. See [security.md](security.md#several-tenants)."""
+
+
+class QuotaExceeded(MonotronError, status=409, code="quota_exceeded", title="Quota exceeded"):
+    """The account already has the maximum number of API keys or trust policies.
+    Fix: delete those that are not used, or ask the operator to raise the setting in `detail`."""
+
+
 class BodyTooLarge(
     MonotronError, status=413, code="body_too_large", title="Request body too large"
 ):
     """The body is larger than allowed: 64 KiB, or 1 MiB for commit messages (`bump=auto`) and for
-    all attributes of a token, or 8 KiB for one attribute.
+    all attributes of a token, 8 KiB for one attribute, or 4 KiB for a trust policy.
     Fix: shorten the body. For `bump=auto`, send only the commits since the last version."""
 
 

@@ -19,10 +19,11 @@ from monotron.auth.api_keys import ApiKeys
 from monotron.auth.authenticator import Authenticator, RootKey
 from monotron.auth.events import Events
 from monotron.auth.oidc import Issuer
+from monotron.auth.oidc_authenticator import OidcAuthenticator
 from monotron.auth.rate_limit import RateLimiter
 from monotron.auth.replay_guard import ReplayGuard
 from monotron.auth.revocation import Revocation
-from monotron.auth.trust_policies import OidcAuthenticator, TrustPolicies
+from monotron.auth.trust_policies import TrustPolicies
 from monotron.auth.trust_schema import configured_issuers, configured_trusts
 from monotron.config import Settings, is_loopback
 from monotron.errors import InvalidSetting, StartupError
@@ -172,11 +173,18 @@ async def _services(
 ) -> Services:
     series = SeriesService(store, executor)
     accounts = Accounts(store, series, executor)
-    api_keys = ApiKeys(store, series, executor)
+    api_keys = ApiKeys(store, series, executor, quota=settings.api_keys_per_account)
     issuers = configured_issuers(settings.issuers)
     policies = TrustPolicies(
-        store, series, executor, api_keys, issuers, configured_trusts(settings.trusts, issuers)
+        store,
+        series,
+        executor,
+        api_keys,
+        issuers,
+        configured_trusts(settings.trusts, issuers),
+        quota=settings.trust_policies_per_account,
     )
+    await policies.matcher.mark_configured()
     authenticator = await _authenticator(settings, issuers, api_keys, policies)
     return Services(
         series=series,
@@ -185,7 +193,9 @@ async def _services(
         accounts=accounts,
         api_keys=api_keys,
         trust_policies=policies,
-        revocation=Revocation(api_keys, policies, authenticator.forget),
+        revocation=Revocation(
+            api_keys, policies, authenticator.forget, authenticator.forget_identities
+        ),
         events=Events(store, executor),
         authenticator=authenticator,
         access_control=AccessControl(
@@ -214,7 +224,9 @@ async def _authenticator(
             verifier = TokenVerifier(issuers, settings.audience)
         except ValueError as error:
             raise InvalidSetting(f"{error}.") from None
-        identities = OidcAuthenticator(verifier, policies)
+        identities = OidcAuthenticator(
+            verifier, policies.matcher, require_account=settings.require_account
+        )
     open_to_all = not (root or identities or await api_keys.any())
     if open_to_all and not is_loopback(settings.listen.host):
         raise InvalidSetting(

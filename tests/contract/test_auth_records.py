@@ -41,6 +41,15 @@ class TestAuthRecords:
         assert names(page("api_key", None, "", 2)) == ["$", "B"]
         assert page("api_key", 3, "", 10) == []
 
+    def test_the_records_of_an_account_are_counted(self, store: Store) -> None:
+        for name, account in (("a", 1), ("b", 2), ("c", 2)):
+            store.auth_records.add("trust", AuthRecord(name, account, {}))
+            store.auth_records.add("trust", AuthRecord(name, account, {}))
+        store.auth_records.add("api_key", AuthRecord("a", 1, {}))
+        assert [store.auth_records.count("trust", account) for account in (1, 2, 3)] == [1, 2, 0]
+        store.auth_records.remove("trust", 2, "b")
+        assert store.auth_records.count("trust", 2) == 1
+
     def test_only_an_existing_record_is_replaced(self, store: Store) -> None:
         assert not store.auth_records.replace("api_key", ROW)
         assert store.auth_records.find("api_key", ROW.name) is None

@@ -11,6 +11,7 @@ import pytest
 from monotron.auth.api_keys import ApiKey
 from monotron.auth.authenticator import CACHE_SECONDS, Authenticator
 from monotron.auth.key_format import digest, new_key
+from monotron.auth.principal import Principal
 from monotron.auth.rate_limit import RateLimiter
 from monotron.errors import TooManyRequests, Unauthenticated
 from monotron.model.name_patterns import ALL_NAMES
@@ -50,15 +51,17 @@ class Scene:
         self.now = 1000.0
         self.stored_keys = StoredKeys(expires_at)
         api_keys: Any = self.stored_keys
+        self.identities: Any = Identities()
         self.authenticator = Authenticator(
             api_keys,
+            identities=self.identities,
             failures=RateLimiter(failures, "", clock=lambda: self.now),
             clock=lambda: self.now,
             monotonic=lambda: self.now,
         )
 
     async def check(self, header: str | None = HEADER) -> str:
-        (principal,) = await self.authenticator.check(header, ADDRESS)
+        principal = await self.authenticator.check(header, None, ADDRESS)
         return principal.name
 
     def revoke(self) -> None:
@@ -70,15 +73,87 @@ def run(scenario: Coroutine[Any, Any, None]) -> None:
     asyncio.run(asyncio.wait_for(scenario, 10))
 
 
+TOKEN = "Bearer eyJhbGciOiJSUzI1NiJ9.e30.c2ln"
+"""A header with an identity token, whose content does not matter here."""
+
+
+class Identities:
+    """Accepts every identity token, in the account of the path or in account 1."""
+
+    def __init__(self) -> None:
+        self.verified: list[int | None] = []
+        self.responding = asyncio.Event()
+        self.responding.set()
+
+    async def principal(self, unverified_token: str, account: int | None) -> Principal:
+        self.verified.append(account)
+        await self.responding.wait()
+        return Principal("job", account or 1, frozenset(), identity="id", expires_at=2000)
+
+
+def test_an_identity_token_is_verified_for_each_account_of_a_path() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        for account in None, 2, 3, 2, None:
+            known = scene.authenticator.known(TOKEN, account)
+            principal = await scene.authenticator.check(TOKEN, account, ADDRESS)
+            assert principal.account == (account or 1)
+            assert known in (None, principal)
+            assert scene.authenticator.known(TOKEN, account) == principal
+        assert scene.authenticator.known(TOKEN, 4) is None
+
+    run(scenario())
+
+
+def test_concurrent_requests_for_different_accounts_do_not_share_a_verification() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        scene.identities.responding.clear()
+        checks = [
+            asyncio.create_task(scene.authenticator.check(TOKEN, account, ADDRESS))
+            for account in (2, 3, 2)
+        ]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        scene.identities.responding.set()
+        assert [each.account for each in await asyncio.gather(*checks)] == [2, 3, 2]
+        assert scene.identities.verified == [2, 3]
+
+    run(scenario())
+
+
+def test_an_api_key_is_cached_once_for_all_accounts() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        principal = await scene.authenticator.check(HEADER, 2, ADDRESS)
+        assert principal.account == 1
+        for account in None, 1, 3:
+            assert scene.authenticator.known(HEADER, account) == principal
+
+    run(scenario())
+
+
+def test_identity_tokens_are_verified_again_after_a_change_of_trust_policies() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        await scene.authenticator.check(TOKEN, 2, ADDRESS)
+        await scene.check()
+        scene.authenticator.forget_identities()
+        assert scene.authenticator.known(TOKEN, 2) is None
+        assert scene.authenticator.known(HEADER, None)
+
+    run(scenario())
+
+
 def test_a_valid_key_is_cached_for_a_few_seconds() -> None:
     async def scenario() -> None:
         scene = Scene()
-        assert scene.authenticator.known(HEADER) is None
+        assert scene.authenticator.known(HEADER, None) is None
         assert await scene.check() == f"key:{NAME}"
         scene.now += CACHE_SECONDS - 0.1
-        assert scene.authenticator.known(HEADER)
+        assert scene.authenticator.known(HEADER, None)
         scene.now += 0.1
-        assert scene.authenticator.known(HEADER) is None
+        assert scene.authenticator.known(HEADER, None) is None
 
     run(scenario())
 
@@ -88,9 +163,9 @@ def test_a_key_is_not_cached_beyond_its_expiry() -> None:
         scene = Scene(expires_at=1001)
         assert await scene.check()
         scene.now = 1000.9
-        assert scene.authenticator.known(HEADER)
+        assert scene.authenticator.known(HEADER, None)
         scene.now = 1001.0
-        assert scene.authenticator.known(HEADER) is None
+        assert scene.authenticator.known(HEADER, None) is None
         with pytest.raises(Unauthenticated, match="expired"):
             await scene.check()
 
@@ -104,7 +179,7 @@ def test_an_invalid_key_is_never_cached() -> None:
             for _ in range(2):
                 with pytest.raises(Unauthenticated):
                     await scene.check(header)
-            assert scene.authenticator.known(header) is None
+            assert scene.authenticator.known(header, None) is None
 
     run(scenario())
 
@@ -133,7 +208,7 @@ def test_a_key_that_is_revoked_during_its_lookup_is_not_cached() -> None:
         scene.revoke()
         scene.stored_keys.responding.set()
         await earlier  # it was sent before the revocation
-        assert scene.authenticator.known(HEADER) is None
+        assert scene.authenticator.known(HEADER, None) is None
 
     run(scenario())
 

@@ -49,12 +49,15 @@ INVALID = {
     "processes": ["0", "-1", "257", "two", ""],
     "root_api_key": ["a b", "a:b", "é"],
     "root_api_secret": ["a b", "a:b", "x" * 257],
-    "audience": ["a b", "é"],
+    "audience": ["a b", "é", "monotron", "https://", "https://m.example.com/", "https://é"],
     "issuers": ["http://gitlab.example.com", "gitlab", "github,https://"],
+    "require_account": ["True", "yes", "1", ""],
     "requests_per_key": ["-1", "many", "1.5", ""],
     "requests_per_account": ["-1", "1e3"],
     "failures_per_address": ["-1", "x"],
     "operations_per_identity": ["-1", "x"],
+    "api_keys_per_account": ["-1", "x", ""],
+    "trust_policies_per_account": ["-1", "x", "1e3"],
 }
 
 
@@ -88,6 +91,33 @@ def test_the_host_of_an_address_may_be_omitted(
     assert Settings.load({"listen": text}, {}).listen == address
     config.write_text(f"listen: {text!r}\n")
     assert Settings.load({"config": str(config)}, {}).listen == address
+
+
+@pytest.mark.parametrize("text", ["true", "false"])
+def test_a_boolean_setting_is_accepted_from_every_source(config: Path, text: str) -> None:
+    for yaml in text, f"'{text}'":
+        config.write_text(f"require_account: {yaml}\n")
+        settings = Settings.load({"config": str(config)}, {})
+        assert settings.require_account is (text == "true")
+    for settings in (
+        Settings.load({"require_account": text}, {}),
+        Settings.load({}, {"MONOTRON_REQUIRE_ACCOUNT": text}),
+    ):
+        assert settings.require_account is (text == "true")
+
+
+def test_an_account_is_not_required_by_default() -> None:
+    assert Settings.load({}, {}).require_account is False
+
+
+@pytest.mark.parametrize("name", ["listen", "root_api_secret", "log_format", "requests_per_key"])
+@pytest.mark.parametrize("value", ["true", "no"])
+def test_a_boolean_is_refused_as_the_value_of_another_setting(
+    config: Path, name: str, value: str
+) -> None:
+    config.write_text(f"{name}: {value}\n")
+    with pytest.raises(StartupError, match=f"{name} must be a plain value"):
+        Settings.load({"config": str(config)}, {})
 
 
 def test_a_port_in_the_config_file_may_be_a_number(config: Path) -> None:

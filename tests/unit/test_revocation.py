@@ -33,7 +33,12 @@ class Site:
         self.api_keys = ApiKeys(*basis)
         self.trusts = TrustPolicies(*basis, self.api_keys, [parse_issuer("github")])
         self.forgotten: list[str] = []
-        self.revocation = Revocation(self.api_keys, self.trusts, self.forgotten.append)
+        self.revocation = Revocation(
+            self.api_keys,
+            self.trusts,
+            self.forgotten.append,
+            lambda: self.forgotten.append("identities"),
+        )
         self.close = services.close
 
     async def new_key(self, by: Principal) -> Principal:
@@ -88,6 +93,17 @@ def test_keys_that_are_created_during_the_revocation_do_not_remain() -> None:
         results = await asyncio.gather(*descents, return_exceptions=True)
         assert {type(each) for each in results} <= {Unauthenticated, type(None)}
         assert site.names("api_key") == site.names("trust") == []
+
+    run(scenario)
+
+
+def test_identity_tokens_are_verified_again_after_trust_policies_were_deleted() -> None:
+    async def scenario(site: Site) -> None:
+        parent = await site.new_key(ROOT)
+        await site.trusts.create(parent, 1, TRUST)
+        await site.revocation.revoke(ROOT, 1, id_of(parent), with_descendants=True)
+        assert site.names("trust") == []
+        assert site.forgotten == [id_of(parent), "identities"]
 
     run(scenario)
 

@@ -519,6 +519,16 @@ VECTORS = [
     hub("the issuer as audience", INVALID, "audience", aud=GITHUB),
     hub("an empty audience", INVALID, "audience ''", aud=""),
     hub("no audience", INVALID, "no `aud`", aud=...),
+    hub("our audience and an account", ACCEPTED, aud=f"{AUDIENCE}/accounts/3"),
+    *(
+        hub(f"our audience and the account {id!r}", INVALID, "accounts/ID", aud=audience)
+        for id in ("", "0", "01", "+1", "-1", "x", "1.0", "1 ", "1/", "1#", "١", "1" + 18 * "0")
+        for audience in [f"{AUDIENCE}/accounts/{id}"]
+    ),
+    hub("an account of another server", INVALID, "accounts/ID", aud="https://a.b/accounts/3"),
+    hub("an account in a list", INVALID, "audience", aud=[f"{AUDIENCE}/accounts/3"]),
+    hub("an account after a slash", INVALID, "audience", aud=f"{AUDIENCE}//accounts/3"),
+    hub("an account in capitals", INVALID, "audience", aud=f"{AUDIENCE}/ACCOUNTS/3"),
     # Times
     hub("expired, within the leeway", ACCEPTED, iat=NOW - 300, exp=NOW - LEEWAY_SECONDS + 1),
     hub("expired", INVALID, "expired", exp=NOW - LEEWAY_SECONDS, iat=NOW - 300),
@@ -627,6 +637,16 @@ class TestIdentity:
             assert part not in repr(vars(identity))
         assert "acme" in repr(identity)
         assert "octocat" not in repr(identity)
+
+    def test_an_identity_has_the_account_of_its_audience(self) -> None:
+        assert verify(signed(github())).account is None
+        assert verify(signed(github(aud=f"{AUDIENCE}/accounts/3"))).account == 3
+
+    def test_an_identity_has_the_ids_that_are_strings(self) -> None:
+        ids = {"repository_id": "777", "repository_owner_id": "42"}
+        assert verify(signed(github())).ids == ids
+        assert verify(signed(github(repository_id=777, repository_owner_id=...))).ids == {}
+        assert verify(signed(gitlab())).ids == {"project_id": "20", "namespace_id": "72"}
 
     def test_the_claims_of_an_identity_are_read_only(self) -> None:
         identity = verify(signed(github()))

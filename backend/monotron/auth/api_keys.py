@@ -11,6 +11,7 @@ from typing import Any
 from monotron.auth.events import event_body
 from monotron.auth.key_format import digest, new_key
 from monotron.auth.principal import FIRST_ACCOUNT, SYSTEM_ACCOUNT, Principal
+from monotron.auth.quota import Quota
 from monotron.auth.scopes import parse_scopes
 from monotron.errors import GrantNotFound, InvalidRequest, Unauthenticated
 from monotron.model.name_patterns import ALL_NAMES, NamePatterns
@@ -118,8 +119,11 @@ class ApiKeys:
         series: SeriesService,
         executor: StoreExecutor,
         *,
+        quota: int = 0,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        """*quota* is the maximum number of API keys per account."""
+        self._quota = Quota("api_key", quota, store, executor)
         self._records = store.auth_records
         self._series = series
         self._executor = executor
@@ -128,10 +132,15 @@ class ApiKeys:
     async def create(self, by: Principal, account: int, spec: ApiKeySpec) -> tuple[ApiKey, str]:
         """Create an API key, and return it with its secret, which is not stored.
 
-        Raises Forbidden if the API key would have more permissions than *by*.
+        Raises Forbidden if the API key would have more permissions than *by*, and QuotaExceeded
+        if the account has the maximum number.
         """
         _check_spec(account, spec, int(self._clock()))
         by.require_grant(spec.scopes, spec.names)
+        async with self._quota.of(account):
+            return await self._create(by, account, spec)
+
+    async def _create(self, by: Principal, account: int, spec: ApiKeySpec) -> tuple[ApiKey, str]:
         ids = SeriesKey(SYSTEM_ACCOUNT, f"grants/{account}")
         allocation = await self._series.next(ids, token_hex(16), Reuse.ANY, by.name)
         name, secret = new_key()
@@ -149,7 +158,7 @@ class ApiKeys:
         )
         event = event_body(by, "create", "api_key", name, api_key.granted())
         if not await self._executor.run(self._records.add, "api_key", api_key.row(), event):
-            return await self.create(by, account, spec)  # the random id is already in use
+            return await self._create(by, account, spec)  # the random id is already in use
         if not await self.still_exists(by):
             await self.delete(by, api_key)
             raise creator_revoked()

@@ -1,4 +1,4 @@
-"""Authentication: from an Authorization header to principals, with a cache of a few seconds."""
+"""Authentication: from an Authorization header to a principal, with a cache of a few seconds."""
 
 import asyncio
 import base64
@@ -8,15 +8,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TypeAlias
 
 from monotron.auth.api_keys import ApiKey, ApiKeys
 from monotron.auth.bounded_cache import BoundedCache
 from monotron.auth.key_format import constant_time_equals, digest, key_id_of
 from monotron.auth.oidc import looks_like_identity_token
+from monotron.auth.oidc_authenticator import OidcAuthenticator
 from monotron.auth.principal import ANYONE, ROOT, Principal
 from monotron.auth.rate_limit import RateLimiter
-from monotron.auth.trust_policies import OidcAuthenticator
 from monotron.errors import Unauthenticated
 
 log = logging.getLogger("monotron.auth")
@@ -27,9 +26,6 @@ CACHE_SECONDS = 3.0
 MAX_CACHED = 10_000
 
 HOUR_SECONDS = 3600
-
-Principals: TypeAlias = tuple[Principal, ...]
-"""The caller, once for each account. Several accounts may trust the same CI job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +57,25 @@ class Authenticator:
         self.open_to_all = open_to_all
         self._failures = failures
         self._clock = clock
-        self._cache: BoundedCache[bytes, Principals] = BoundedCache(MAX_CACHED, monotonic=monotonic)
-        self._verifications: dict[bytes, asyncio.Task[Principals]] = {}
-        self._revocations = 0
+        self._cache: BoundedCache[bytes, Principal] = BoundedCache(MAX_CACHED, monotonic=monotonic)
+        self._verifications: dict[bytes, asyncio.Task[Principal]] = {}
+        self._changes = 0
         self._background: set[asyncio.Task[None]] = set()
 
-    def known(self, header: str | None) -> Principals | None:
-        """The principals of the header, if they can be determined without waiting."""
+    def known(self, header: str | None, account: int | None) -> Principal | None:
+        """The principal of the header, if it can be determined without waiting.
+
+        *account* is the account in the path, on which the principal of an identity token depends;
+        None if the path names none.
+        """
         if self.open_to_all:
-            return _ANYONE
+            return ANYONE
         if header is None:
             return None
-        return self._cache.get(_fingerprint(header))
+        return self._cache.get(_fingerprint(header, account))
 
-    async def check(self, header: str | None, address: str) -> Principals:
-        """The principals of the header. Raises Unauthenticated.
+    async def check(self, header: str | None, account: int | None, address: str) -> Principal:
+        """The principal of the header. Raises Unauthenticated, or AmbiguousAccount.
 
         Raises TooManyRequests after many failures from the address. Valid credentials are never
         limited, so a stranger cannot lock out others at the same address. A missing header does
@@ -88,10 +88,10 @@ class Authenticator:
                 "headers, such as `X-API-Key`, are not supported."
             )
         try:
-            fingerprint = _fingerprint(header)
+            fingerprint = _fingerprint(header, account)
             task = self._verifications.get(fingerprint)
             if task is None:
-                task = asyncio.create_task(self._verify(header, fingerprint))
+                task = asyncio.create_task(self._verify(header, account, fingerprint))
                 self._verifications[fingerprint] = task
                 task.add_done_callback(lambda done: self._verified(fingerprint, done))
             return await asyncio.shield(task)
@@ -102,15 +102,22 @@ class Authenticator:
     def forget(self, key: str) -> None:
         """Stop accepting an API key that was revoked in this process."""
         name = f"key:{key}"
-        self._cache.discard(lambda principals: any(each.name == name for each in principals))
-        # A pending verification may have read the API key before it was revoked. New requests
-        # must not wait for it, and its result must not be cached.
-        self._verifications.clear()
-        self._revocations += 1
+        self._forget(lambda principal: principal.name == name)
 
-    async def _verify(self, header: str, fingerprint: bytes) -> Principals:
+    def forget_identities(self) -> None:
+        """Verify identity tokens again, because trust policies were changed in this process."""
+        self._forget(lambda principal: principal.identity is not None)
+
+    def _forget(self, is_outdated: Callable[[Principal], bool]) -> None:
+        self._cache.discard(is_outdated)
+        # A pending verification may have read the store before the change. New requests must not
+        # wait for it, and its result must not be cached.
+        self._verifications.clear()
+        self._changes += 1
+
+    async def _verify(self, header: str, account: int | None, fingerprint: bytes) -> Principal:
         key, secret = _parse(header)
-        revocations = self._revocations
+        changes = self._changes
         if not key and looks_like_identity_token(secret):
             if self._identities is None:
                 raise Unauthenticated(
@@ -118,29 +125,29 @@ class Authenticator:
                     "key's secret as `Authorization: Bearer SECRET`, or ask the operator to set "
                     "`issuers` and `audience`."
                 )
-            principals = await self._identities.principals(secret)
+            principal = await self._identities.principal(secret, account)
         else:
-            principals = self._root_principal(key, secret) or await self._of_key(key, secret)
-        if revocations == self._revocations:
-            now = self._clock()
-            expiries = [each.expires_at for each in principals if each.expires_at is not None]
-            seconds = min([CACHE_SECONDS, *(expiry - now for expiry in expiries)])
-            self._cache.put(fingerprint, principals, seconds=seconds)
-        return principals
+            principal = self._root_principal(key, secret) or await self._of_key(key, secret)
+        if changes == self._changes:
+            seconds = CACHE_SECONDS
+            if principal.expires_at is not None:
+                seconds = min(seconds, principal.expires_at - self._clock())
+            self._cache.put(fingerprint, principal, seconds=seconds)
+        return principal
 
-    def _verified(self, fingerprint: bytes, task: "asyncio.Task[Principals]") -> None:
+    def _verified(self, fingerprint: bytes, task: "asyncio.Task[Principal]") -> None:
         if self._verifications.get(fingerprint) is task:
             del self._verifications[fingerprint]
 
-    def _root_principal(self, key: str, secret: str) -> Principals | None:
+    def _root_principal(self, key: str, secret: str) -> Principal | None:
         root = self._root
         if root is None:
             return None
         # Both are compared in any case, so that the time does not reveal which one is wrong.
         is_root = constant_time_equals(key, root.key) & constant_time_equals(secret, root.secret)
-        return (ROOT,) if is_root else None
+        return ROOT if is_root else None
 
-    async def _of_key(self, key: str, unverified_secret: str) -> Principals:
+    async def _of_key(self, key: str, unverified_secret: str) -> Principal:
         if key_id_of(unverified_secret) != key:
             raise _invalid_credentials()
         api_key = await self._api_keys.find(key)
@@ -152,7 +159,7 @@ class Authenticator:
         if api_key.expires_at is not None and api_key.expires_at <= now:
             raise Unauthenticated("This API key has expired. Create a new one.")
         self._record_use(api_key, now)
-        return (api_key.principal(),)
+        return api_key.principal()
 
     def _record_use(self, api_key: ApiKey, now: int) -> None:
         """Store the hour of the last use in the background."""
@@ -196,9 +203,13 @@ def _parse(header: str) -> tuple[str, str]:
     return key, secret
 
 
-def _fingerprint(header: str) -> bytes:
-    """A hash of credentials, because the cache must not hold secrets."""
-    return sha256(header.encode("utf-8", "surrogateescape")).digest()
+def _fingerprint(header: str, account: int | None) -> bytes:
+    """A hash of credentials, because the cache must not hold secrets.
+
+    It includes the account if the header may contain an identity token.
+    """
+    text = f"{account} {header}" if "eyJ" in header else header
+    return sha256(text.encode("utf-8", "surrogateescape")).digest()
 
 
 def _invalid_credentials() -> Unauthenticated:
@@ -206,6 +217,3 @@ def _invalid_credentials() -> Unauthenticated:
         "Invalid credentials: the key is mistyped, revoked or unknown. Send an API key's secret as "
         "`Authorization: Bearer SECRET` (it starts with `mtk_k_`)."
     )
-
-
-_ANYONE: Principals = (ANYONE,)

@@ -45,6 +45,6 @@ class BoundedCache(Generic[Key, Value]):
         for key in [key for key, (value, _) in self._entries.items() if predicate(value)]:
             del self._entries[key]
 
-    def clear(self) -> None:
-        """Remove everything."""
-        self._entries.clear()
+    def remove(self, key: Key) -> None:
+        """Remove the value of *key*, if it is stored."""
+        self._entries.pop(key, None)

@@ -12,12 +12,18 @@ class Revocation:
     """Revokes API keys. Each stops working in this process at once."""
 
     def __init__(
-        self, api_keys: ApiKeys, trust_policies: TrustPolicies, forget: Callable[[str], None]
+        self,
+        api_keys: ApiKeys,
+        trust_policies: TrustPolicies,
+        forget: Callable[[str], None],
+        forget_identities: Callable[[], None],
     ) -> None:
-        """*forget* removes an API key from the cache of authentications."""
+        """*forget* and *forget_identities* remove an API key, or all identity tokens, from the
+        cache of authentications."""
         self._api_keys = api_keys
         self._trust_policies = trust_policies
         self._forget = forget
+        self._forget_identities = forget_identities
 
     async def revoke(
         self, by: Principal, account: int, key: str, *, with_descendants: bool
@@ -53,3 +59,5 @@ class Revocation:
                 self._forget(api_key.key)
             for policy in policies:
                 await self._trust_policies.remove(by, policy)
+            if policies:
+                self._forget_identities()

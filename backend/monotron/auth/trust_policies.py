@@ -5,23 +5,17 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from hashlib import sha256
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from monotron.auth.api_keys import ApiKeys, creator_revoked
-from monotron.auth.bounded_cache import BoundedCache
 from monotron.auth.events import event_body
-from monotron.auth.oidc import LEEWAY_SECONDS, Identity, Issuer, describe
+from monotron.auth.oidc import Issuer
+from monotron.auth.policy_matcher import PolicyMatcher
 from monotron.auth.principal import SYSTEM_ACCOUNT, Principal
-from monotron.auth.scopes import parse_scopes
-from monotron.auth.trust_schema import (
-    TrustPolicy,
-    parse_trust_policy,
-    shown_body,
-    stored_trust_policy,
-)
-from monotron.errors import MonotronError, TrustNotFound, Unauthenticated
+from monotron.auth.quota import Quota
+from monotron.auth.trust_schema import TrustPolicy, id_of, parse_trust_policy, shown_body
+from monotron.errors import TrustNotFound
 from monotron.model.name_patterns import NamePatterns
 from monotron.model.series import Reuse, SeriesKey
 from monotron.services.executor import StoreExecutor
@@ -29,16 +23,6 @@ from monotron.services.paging import page_of, visible_rows
 from monotron.services.series import SeriesService
 from monotron.store import Store
 from monotron.store.auth_interface import AuthRecord
-
-if TYPE_CHECKING:
-    from monotron.auth.oidc.verifier import TokenVerifier
-
-CACHE_SECONDS = 3.0
-"""The maximum time for which a trust policy applies after another process deleted it."""
-
-PAGE_SIZE = 1000
-
-_ALL = "all"
 
 
 class TrustPolicies:
@@ -53,31 +37,37 @@ class TrustPolicies:
         issuers: Sequence[Issuer] = (),
         configured: Sequence[TrustPolicy] = (),
         *,
+        quota: int = 0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """*quota* is the maximum number of trust policies in the store per account."""
         self._records = store.auth_records
         self._series = series
         self._executor = executor
         self._api_keys = api_keys
         self._issuers = issuers
         self._configured = configured
-        self._cache: BoundedCache[str, list[TrustPolicy]] = BoundedCache(1, monotonic=monotonic)
+        self._quota = Quota("trust", quota, store, executor)
+        self.matcher = PolicyMatcher(store, executor, issuers, configured, monotonic=monotonic)
 
     async def create(self, by: Principal, account: int, body: object) -> TrustPolicy:
-        """Create a trust policy. Raises Forbidden if it would have more permissions than *by*."""
+        """Create a trust policy. Raises QuotaExceeded if the account has the maximum number, and
+        Forbidden if the trust policy would have more permissions than *by*."""
         policy = parse_trust_policy(body, account, self._issuers)
         by.require_grant(policy.scopes, policy.names)
-        ids = SeriesKey(SYSTEM_ACCOUNT, f"trusts/{account}")
-        allocation = await self._series.next(ids, token_hex(16), Reuse.ANY, by.name)
-        id = allocation.entry.value
-        policy = replace(policy, id=id, creators=by.lineage)
-        row = AuthRecord(_row_name(account, id), account, policy.stored_body())
-        event = event_body(by, "create", "trust", str(id), policy.body())
-        await self._executor.run(self._records.add, "trust", row, event)
+        async with self._quota.of(account):
+            await self.matcher.mark(account)
+            ids = SeriesKey(SYSTEM_ACCOUNT, f"trusts/{account}")
+            allocation = await self._series.next(ids, token_hex(16), Reuse.ANY, by.name)
+            id = allocation.entry.value
+            policy = replace(policy, id=id, creators=by.lineage)
+            row = AuthRecord(_row_name(account, id), account, policy.stored_body())
+            event = event_body(by, "create", "trust", str(id), policy.body())
+            await self._executor.run(self._records.add, "trust", row, event)
+        self.matcher.forget(account)
         if not await self._api_keys.still_exists(by):
             await self.delete(by, account, id)
             raise creator_revoked()
-        self._cache.clear()
         return policy
 
     async def page(
@@ -89,7 +79,7 @@ class TrustPolicies:
         whose rights *by* could not have granted.
         """
         read = self._visible(by, account, _row_name(account, after))
-        rows, next_after = await self._executor.run(page_of, read, limit, _id_of)
+        rows, next_after = await self._executor.run(page_of, read, limit, id_of)
         policies: list[tuple[int | None, dict[str, Any]]] = []
         if after == 0:
             policies += [
@@ -97,7 +87,7 @@ class TrustPolicies:
                 for each in self._configured
                 if each.account == account and by.may_grant(each.scopes, each.names)
             ]
-        policies += [(_id_of(row), shown_body(row.body)) for row in rows]
+        policies += [(id_of(row), shown_body(row.body)) for row in rows]
         return policies, next_after
 
     async def of_account(self, by: Principal, account: int, id: int) -> dict[str, Any]:
@@ -115,11 +105,11 @@ class TrustPolicies:
     async def remove(self, by: Principal, row: AuthRecord) -> bool:
         """Delete a trust policy. Returns False if it was already deleted."""
         granted = {name: row.body[name] for name in row.body if name != "creators"}
-        event = event_body(by, "delete", "trust", str(_id_of(row)), granted)
+        event = event_body(by, "delete", "trust", str(id_of(row)), granted)
         removed = await self._executor.run(
             self._records.remove, "trust", row.account, row.name, event
         )
-        self._cache.clear()
+        self.matcher.forget(row.account)
         return removed
 
     async def descendants(self, by: Principal, account: int, creator: str) -> list[AuthRecord]:
@@ -146,91 +136,13 @@ class TrustPolicies:
             raise _not_found(account, id)
         return row
 
-    async def any(self) -> bool:
-        """Whether any account has a trust policy."""
-        if self._configured:
-            return True
-        return bool(await self._executor.run(self._records.page, "trust", None, "", 1))
-
-    async def principals(self, identity: Identity) -> tuple[Principal, ...]:
-        """The principals of a CI job, one per account that trusts it. Raises Unauthenticated if
-        no account does.
-
-        The scopes of several matching trust policies of an account are combined if they have the
-        same names. If they have different names, the first trust policy applies.
-        """
-        principals: dict[int, Principal] = {}
-        mismatches = []
-        for policy in [*self._configured, *await self._all()]:
-            mismatch = policy.rule.mismatch(identity, policy.description_in_errors)
-            if mismatch is not None:
-                mismatches.append(mismatch)
-                continue
-            earlier = principals.get(policy.account)
-            if earlier is not None and earlier.names != policy.names:
-                continue
-            principals[policy.account] = Principal(
-                identity.name,
-                policy.account,
-                parse_scopes(policy.scopes) | (earlier.scopes if earlier else frozenset()),
-                policy.names,
-                expires_at=identity.expires_at,
-                identity=_identity_id(identity),
-                identity_expires_at=identity.expires_at + LEEWAY_SECONDS + 5,
-            )
-        if not principals:
-            raise Unauthenticated(describe(mismatches))
-        return tuple(principals.values())
-
-    async def _all(self) -> list[TrustPolicy]:
-        """All trust policies of the store, at most `CACHE_SECONDS` old."""
-        policies = self._cache.get(_ALL)
-        if policies is not None:
-            return policies
-        policies = []
-        after = ""
-        while True:
-            rows = await self._executor.run(self._records.page, "trust", None, after, PAGE_SIZE)
-            for row in rows:
-                try:
-                    policy = stored_trust_policy(row.body, row.account, self._issuers)
-                except MonotronError:
-                    continue  # its issuer was removed from the settings
-                policies.append(replace(policy, id=_id_of(row)))
-            if len(rows) < PAGE_SIZE:
-                break
-            after = rows[-1].name
-        self._cache.put(_ALL, policies, seconds=CACHE_SECONDS)
-        return policies
-
-
-class OidcAuthenticator:
-    """Authenticates CI jobs by their identity tokens."""
-
-    def __init__(self, verifier: "TokenVerifier", policies: TrustPolicies) -> None:
-        self._verifier = verifier
-        self._policies = policies
-
-    async def principals(self, unverified_token: str) -> tuple[Principal, ...]:
-        """One principal for each account that trusts the job. Raises Unauthenticated."""
-        return await self._policies.principals(await self._verifier.verify(unverified_token))
-
 
 def _may_grant(by: Principal, row: AuthRecord) -> bool:
     return by.may_grant(row.body["scopes"], NamePatterns(tuple(row.body["names"])))
 
 
-def _identity_id(identity: Identity) -> str:
-    """The key under which the uses of an identity token are stored."""
-    return sha256(f"{identity.issuer} {identity.jti}".encode()).hexdigest()
-
-
 def _row_name(account: int, id: int) -> str:
     return f"{account:019d}/{id:019d}"
-
-
-def _id_of(row: AuthRecord) -> int:
-    return int(row.name.rpartition("/")[2])
 
 
 def _not_found(account: int, id: int) -> TrustNotFound:

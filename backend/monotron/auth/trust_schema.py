@@ -9,6 +9,7 @@ from monotron.auth.scopes import check_scope_list, parse_scopes
 from monotron.errors import InvalidRequest, InvalidSetting, literal
 from monotron.model.name_patterns import ALL_NAMES, NamePatterns, parse_name_patterns
 from monotron.model.series import text_member
+from monotron.store.auth_interface import AuthRecord
 
 _RULE_MEMBERS = ("issuer", "claims", "allow_events")
 _MEMBERS = (*_RULE_MEMBERS, "scopes", "names", "description")
@@ -100,6 +101,11 @@ def parse_trust_policy(body: object, account: int, issuers: Sequence[Issuer]) ->
         parse_name_patterns(body["names"]) if "names" in body else ALL_NAMES,
         text_member(body, "description"),
     )
+
+
+def id_of(row: AuthRecord) -> int:
+    """The id of the trust policy of a record."""
+    return int(row.name.rpartition("/")[2])
 
 
 def configured_issuers(settings: Sequence[object]) -> list[Issuer]:

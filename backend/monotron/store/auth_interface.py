@@ -6,7 +6,8 @@
 from abc import ABC, abstractmethod
 from typing import Any, Literal, NamedTuple
 
-AuthRecordKind = Literal["account", "api_key", "trust", "event"]
+AuthRecordKind = Literal["account", "api_key", "trust", "trusting_account", "event"]
+"""A `trusting_account` is an account that has, or ever had, trust policies."""
 
 MAX_EVENTS = 10_000
 """The number of events that a store keeps for each account, the newest ones."""
@@ -18,7 +19,7 @@ def event_name(id: int) -> str:
 
 
 class AuthRecord(NamedTuple):
-    """The record of an account, an API key, a trust policy or an event."""
+    """A record of one of the kinds."""
 
     name: str
     """Unique among the records of its kind."""
@@ -55,6 +56,10 @@ class AuthRecords(ABC):
 
         *account* None selects the records of all accounts.
         """
+
+    @abstractmethod
+    def count(self, kind: AuthRecordKind, account: int) -> int:
+        """The number of records of the account."""
 
     @abstractmethod
     def replace(self, kind: AuthRecordKind, record: AuthRecord) -> bool:

@@ -9,7 +9,7 @@ from tornado.httputil import HTTPServerRequest
 
 from monotron import errors
 from monotron.auth.accounts import Accounts
-from monotron.auth.authenticator import Authenticator, Principals
+from monotron.auth.authenticator import Authenticator
 from monotron.auth.principal import ANONYMOUS, Principal
 from monotron.auth.rate_limit import RateLimiter
 from monotron.auth.replay_guard import ReplayGuard
@@ -73,26 +73,28 @@ class AccessControl:
     def authenticate(
         self, request: HTTPServerRequest, account_text: str | None
     ) -> Access | Awaitable[Access]:
-        """Find out who sent the request. Raises Unauthenticated or TooManyRequests.
+        """Find out who sent the request. Raises Unauthenticated, AmbiguousAccount or
+        TooManyRequests.
 
         *account_text* is the account in the path; None means the sender's own.
         """
+        account = None if account_text is None else _parse_account(account_text)
         headers = request.headers
         header = None
         if "Authorization" in headers:
             header = headers["Authorization"]
-        principals = self._authenticator.known(header)
-        if principals is None:
-            return self._verify(request, header, account_text)
-        return _select(principals, account_text)
+        principal = self._authenticator.known(header, account)
+        if principal is None:
+            return self._verify(request, header, account)
+        return Access(principal, principal.account if account is None else account)
 
     async def _verify(
-        self, request: HTTPServerRequest, header: str | None, account_text: str | None
+        self, request: HTTPServerRequest, header: str | None, account: int | None
     ) -> Access:
         if len(request.headers.get_list("Authorization")) > 1:
             raise errors.InvalidRequest("Duplicate `Authorization` header. Send one.")
-        principals = await self._authenticator.check(header, request.remote_ip or "")
-        return _select(principals, account_text)
+        principal = await self._authenticator.check(header, account, request.remote_ip or "")
+        return Access(principal, principal.account if account is None else account)
 
     def authorize(
         self, access: Access, request: HTTPServerRequest, required_scope: Callable[[], str]
@@ -136,15 +138,6 @@ class AccessControl:
         if self._replay_guard.is_known(identity, operation):
             return None
         return self._replay_guard.bind(access.principal, operation)
-
-
-def _select(principals: Principals, account_text: str | None) -> Access:
-    """Select the principal for the account in the path; a CI job can have several."""
-    if account_text is None:
-        return Access(principals[0], principals[0].account)
-    account = _parse_account(account_text)
-    principal = next((each for each in principals if each.account == account), principals[0])
-    return Access(principal, account)
 
 
 def _parse_account(text: str) -> int:

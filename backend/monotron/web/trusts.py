@@ -1,6 +1,6 @@
 """Trust policies: rules for keyless sign-in from CI."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from monotron.auth.trust_schema import shown_body
 from monotron.errors import PathNotFound
@@ -14,6 +14,8 @@ EXAMPLE = '{"issuer": "…", "claims": {…}, "scopes": ["read,write:series"]}'
 
 class TrustListHandler(Handler):
     """`/v1/accounts/{id}/trusts`: the trust policies of an account."""
+
+    max_body_bytes: ClassVar[int] = 4096
 
     @requires("read:acl")
     async def get(self) -> None:
@@ -34,6 +36,7 @@ class TrustListHandler(Handler):
         policy = await self.services.trust_policies.create(
             self.principal, self.account, json_body(self.request, EXAMPLE)
         )
+        self.services.authenticator.forget_identities()
         body = shown_body(policy.stored_body())
         self.reply_json(_members(policy.id, self.account, body))
 
@@ -52,6 +55,7 @@ class TrustHandler(Handler):
     async def delete(self, trust: str) -> None:
         Query.parse(self.request.query)
         await self.services.trust_policies.delete(self.principal, self.account, _parse_id(trust))
+        self.services.authenticator.forget_identities()
 
 
 def _members(id: int | None, account: int, body: dict[str, Any]) -> dict[str, Any]:

@@ -1,24 +1,27 @@
 """OpenID Connect: verifies the identity tokens of CI jobs, which their platform signs.
 
 `verifier.TokenVerifier` verifies a token and returns its `Identity`. A `ClaimRule` decides whether
-this identity matches. This package has no knowledge of accounts, scopes, HTTP handlers or stores.
+this identity matches. This package has no knowledge of scopes, HTTP handlers or stores.
 """
 
-from monotron.auth.oidc.claims import LEEWAY_SECONDS, Identity
+from monotron.auth.oidc.claims import LEEWAY_SECONDS, Identity, account_audience, quoted
 from monotron.auth.oidc.issuers import Issuer, parse_issuer
 from monotron.auth.oidc.jwt_parsing import looks_like_identity_token
 from monotron.auth.oidc.rule_schema import parse_rule, rule_json
-from monotron.auth.oidc.rules import ClaimRule, Mismatch, describe
+from monotron.auth.oidc.rules import ClaimRule, Distance, Mismatch, describe
 
 __all__ = [
     "LEEWAY_SECONDS",
     "ClaimRule",
+    "Distance",
     "Identity",
     "Issuer",
     "Mismatch",
+    "account_audience",
     "describe",
     "looks_like_identity_token",
     "parse_issuer",
     "parse_rule",
+    "quoted",
     "rule_json",
 ]

@@ -48,6 +48,12 @@ class Identity:
     name: str
     """For ledger and log: up to 120 of `[A-Za-z0-9._:/@+-]`. Never used for decisions."""
 
+    account: int | None = None
+    """The account that the audience names; None if it names none."""
+
+    ids: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The claims that identify the owner permanently (`Provider.required_ids`)."""
+
 
 _quoting = Repr()
 _quoting.maxlevel = 2
@@ -71,24 +77,46 @@ def check_claims(claims: Mapping[str, Any], issuer: Issuer, audience: str, now: 
         raise Unauthenticated(
             "The identity token names another issuer than its signature. Request a new token."
         )
-    if not isinstance(claims["aud"], str) or claims["aud"] != audience:
-        raise Unauthenticated(
-            f"The identity token has the audience {quoted(claims['aud'])}, but this server "
-            f"requires {quoted(audience)}. Request one for that audience: add `&audience=…` to the "
-            "request URL (GitHub), or set `aud:` under `id_tokens:` (GitLab)."
-        )
+    account = _audience_account(claims["aud"], audience)
     jti = claims["jti"]
     if not isinstance(jti, str) or not re.fullmatch(r"[!-~]{1,256}", jti):
         raise Unauthenticated(
             "The identity token's `jti` is invalid. It must be a string of 1 to 256 printable "
             "ASCII characters. Configure its issuer to set a unique one in every token."
         )
+    provider = PROVIDERS[issuer.kind]
     return Identity(
         issuer=issuer.url,
         claims=MappingProxyType(dict(claims)),
         jti=jti,
-        expires_at=_check_times(claims, PROVIDERS[issuer.kind].max_age_seconds, now),
+        expires_at=_check_times(claims, provider.max_age_seconds, now),
         name=_name(claims, issuer),
+        account=account,
+        ids={
+            name: claims[name]
+            for name in sorted(provider.required_ids)
+            if isinstance(claims.get(name), str)
+        },
+    )
+
+
+def account_audience(audience: str, account: object) -> str:
+    """The audience of identity tokens that are valid in one account only."""
+    return f"{audience}/accounts/{account}"
+
+
+def _audience_account(value: object, audience: str) -> int | None:
+    """The account that the audience *value* names; None if it is the server's *audience*."""
+    if value == audience:
+        return None
+    id = re.fullmatch(r"[1-9][0-9]{0,17}", value.rpartition("/")[2]) if type(value) is str else None
+    if id is not None and value == account_audience(audience, id[0]):
+        return int(id[0])
+    raise Unauthenticated(
+        f"The identity token has the audience {quoted(value)}, but this server requires "
+        f"{quoted(audience)} or {quoted(account_audience(audience, 'ID'))}. Request one for that "
+        "audience: add `&audience=…` to the request URL (GitHub), or set `aud:` under "
+        "`id_tokens:` (GitLab)."
     )
 
 

@@ -47,7 +47,7 @@ class TokenVerifier:
             raise ValueError(
                 "`issuers` requires `audience`: set MONOTRON_AUDIENCE to this server's public URL"
             )
-        self._audience = audience
+        self.audience = audience
         self._clock = clock
         self._issuers: dict[str, tuple[Issuer, JwksCache]] = {}
         for issuer in issuers:
@@ -69,7 +69,7 @@ class TokenVerifier:
             claims = read_object(signed)
         except (PyJWTError, ValueError) as error:
             raise _rejected("invalid signature") from error
-        return check_claims(claims, issuer, self._audience, self._clock())
+        return check_claims(claims, issuer, self.audience, self._clock())
 
     async def _signer(self, unverified_token: str) -> tuple[Issuer, PyJWK]:
         """The configured issuer that the token names, and its key that the token names.

@@ -68,6 +68,13 @@ class MongoAuthRecords(AuthRecords):
         )
         return [_record(document) for document in documents]
 
+    def count(self, kind: AuthRecordKind, account: int) -> int:
+        condition = {"kind": kind, "account": account}
+        count, _ = self._reads.after(
+            None, lambda session: int(self._rows.count_documents(condition, session=session))
+        )
+        return count
+
     def replace(self, kind: AuthRecordKind, record: AuthRecord) -> bool:
         key = {"kind": kind, "name": record.name}
         change = {"$set": _content(record)}

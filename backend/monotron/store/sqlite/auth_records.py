@@ -41,14 +41,27 @@ class SqliteAuthRecords(AuthRecords):
     def page(
         self, kind: AuthRecordKind, account: int | None, after: str, limit: int
     ) -> list[AuthRecord]:
-        with self._file.transaction() as transaction:
-            rows = transaction.execute(
+        # Two statements: an optional condition would prevent the use of the index by account.
+        if account is None:
+            statement = (
                 "SELECT name, account, body FROM auth_records "
-                "WHERE kind = ?1 AND account = coalesce(?2, account) AND name > ?3 "
-                "ORDER BY name LIMIT ?4",
-                (kind, account, after, limit),
-            ).fetchall()
+                "WHERE kind = ?1 AND name > ?3 ORDER BY name LIMIT ?4"
+            )
+        else:
+            statement = (
+                "SELECT name, account, body FROM auth_records "
+                "WHERE kind = ?1 AND account = ?2 AND name > ?3 ORDER BY name LIMIT ?4"
+            )
+        with self._file.transaction() as transaction:
+            rows = transaction.execute(statement, (kind, account, after, limit)).fetchall()
         return [_record(row) for row in rows]
+
+    def count(self, kind: AuthRecordKind, account: int) -> int:
+        with self._file.transaction() as transaction:
+            row = transaction.one(
+                "SELECT count(*) FROM auth_records WHERE kind = ? AND account = ?", *(kind, account)
+            )
+        return int(row[0])
 
     def replace(self, kind: AuthRecordKind, record: AuthRecord) -> bool:
         with self._file.transaction() as transaction:

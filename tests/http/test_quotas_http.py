@@ -1,0 +1,131 @@
+"""Quotas: how many API keys and trust policies an account can have."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from support.credentials import JSON, new_account, new_grant
+from support.server import ROOT, ROOT_ENV, Client, Response, Server
+
+Problem = Callable[..., dict[str, Any]]
+
+QUOTA = 3
+ISSUERS = {"MONOTRON_ISSUERS": "github", "MONOTRON_AUDIENCE": "https://m.example.com"}
+BODIES: dict[str, object] = {
+    "grants": ["read:series"],
+    "trusts": {
+        "issuer": "github",
+        "claims": {"repository_id": "777", "ref": "refs/heads/main"},
+        "scopes": ["read:series"],
+    },
+}
+SETTINGS = {"grants": "api_keys_per_account", "trusts": "trust_policies_per_account"}
+NOUNS = {"grants": "API keys", "trusts": "trust policies"}
+
+each_kind = pytest.mark.parametrize("kind", BODIES)
+
+
+@pytest.fixture(scope="module")
+def limited() -> Iterator[Server]:
+    quotas = {f"MONOTRON_{name.upper()}": str(QUOTA) for name in SETTINGS.values()}
+    with Server("sqlite://", env={**ROOT_ENV, **ISSUERS, **quotas}) as server:
+        yield server
+
+
+@pytest.fixture
+def root(limited: Server) -> Iterator[Client]:
+    with limited.client(authorization=ROOT) as client:
+        yield client
+
+
+@pytest.fixture
+def account(root: Client) -> int:
+    return new_account(root)
+
+
+def create(client: Client, account: int, kind: str) -> Response:
+    return client.request("POST", f"/v1/accounts/{account}/{kind}", json.dumps(BODIES[kind]), JSON)
+
+
+def listed(client: Client, account: int, kind: str) -> list[Any]:
+    items: list[Any] = client.request("GET", f"/v1/accounts/{account}/{kind}").json()[kind]
+    return items
+
+
+@each_kind
+def test_a_full_account_is_refused_and_unchanged(
+    root: Client, account: int, problem: Problem, kind: str
+) -> None:
+    for _ in range(QUOTA):
+        assert create(root, account, kind).status == 200
+    before = listed(root, account, kind)
+    document = problem(create(root, account, kind), 409, "quota_exceeded", applied="no")
+    assert document["detail"] == (
+        f"Account {account} has {QUOTA} {NOUNS[kind]}, and {QUOTA} are allowed. Delete "
+        f"{NOUNS[kind]} that are not used, or ask the operator to raise `{SETTINGS[kind]}`."
+    )
+    assert listed(root, account, kind) == before
+
+
+@each_kind
+def test_a_refused_request_uses_no_id(root: Client, account: int, kind: str) -> None:
+    def id_of(response: Response) -> int:
+        document = response.json()
+        id: int = document["api_key"]["id"] if kind == "grants" else document["id"]
+        return id
+
+    ids = [id_of(create(root, account, kind)) for _ in range(QUOTA)]
+    assert create(root, account, kind).status == 409
+    assert id_of(create(root, new_account(root), kind)) == ids[-1] + 1
+
+
+@each_kind
+def test_each_account_has_its_own_quota(root: Client, account: int, kind: str) -> None:
+    other = new_account(root)
+    for _ in range(QUOTA):
+        assert create(root, account, kind).status == 200
+    assert create(root, account, kind).status == 409
+    assert create(root, other, kind).status == 200
+
+
+@each_kind
+def test_a_deletion_makes_room(root: Client, account: int, kind: str) -> None:
+    for _ in range(QUOTA):
+        assert create(root, account, kind).status == 200
+    first = listed(root, account, kind)[0]
+    id = first["api_key"]["key"] if kind == "grants" else first["id"]
+    assert root.request("DELETE", f"/v1/accounts/{account}/{kind}/{id}").status == 200
+    assert create(root, account, kind).status == 200
+    assert create(root, account, kind).status == 409
+
+
+@each_kind
+def test_concurrent_requests_do_not_exceed_the_quota(
+    limited: Server, root: Client, account: int, kind: str
+) -> None:
+    def create_one(_: int) -> int:
+        with limited.client(authorization=ROOT) as client:
+            return create(client, account, kind).status
+
+    with ThreadPoolExecutor(12) as threads:
+        statuses = sorted(threads.map(create_one, range(12)))
+    assert statuses == QUOTA * [200] + (12 - QUOTA) * [409]
+    assert len(listed(root, account, kind)) == QUOTA
+
+
+@each_kind
+def test_an_invalid_or_forbidden_request_is_refused_for_that_reason_in_a_full_account(
+    limited: Server, root: Client, account: int, problem: Problem, kind: str
+) -> None:
+    secret = new_grant(root, account, "write:acl")["api_key"]["secret"]
+    while create(root, account, kind).status == 200:
+        pass
+    path = f"/v1/accounts/{account}/{kind}"
+    problem(root.request("POST", path, "{}", JSON), 400, "invalid_request", applied="no")
+    with limited.client(authorization=f"Bearer {secret}") as client:
+        problem(create(client, account, kind), 403, "forbidden", applied="no")
