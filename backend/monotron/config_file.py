@@ -1,31 +1,62 @@
 """Reads the config file: a YAML mapping of setting names to plain values."""
 
+import os
+import re
+import stat
 from collections.abc import Collection
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from monotron.errors import InvalidSetting
 
+_URL_WITH_PASSWORD = re.compile(r"://[^/?]*:[^/?]*@|password=", re.IGNORECASE)
+
 
 def read_config_file(
-    path: str, names: Collection[str], lists: Collection[str]
+    path: str, names: Collection[str], lists: Collection[str], secrets: Collection[str]
 ) -> dict[str, str | list[Any]]:
     """Read a config file. Returns texts by setting name, and lists for names in *lists*.
 
-    Raises InvalidSetting if the file is invalid, or if it contains a name that is not in *names*.
+    Raises InvalidSetting if the file is invalid, if it contains a name that is not in *names*, or
+    if it contains one of *secrets* or a URL with a password, and every user can read it.
     """
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        with open(path, encoding="utf-8") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            text = file.read()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise InvalidSetting(f"Cannot read the config file {path}: {reason}.") from error
+    settings = _checked_settings(path, _parse(path, text), names, lists)
+    if mode & stat.S_IROTH:
+        for name, value in settings.items():
+            if name in secrets or _URL_WITH_PASSWORD.search(str(value)):
+                raise InvalidSetting(
+                    f"{path}: {name} is a secret, but every user can read the file. Run "
+                    f"`chmod o-r {path}`, and replace the secret."
+                )
+    return settings
+
+
+def _parse(path: str, text: str) -> object:
+    try:
+        return yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         location = f" (line {mark.line + 1})" if mark else ""
         raise InvalidSetting(f"{path} is not valid YAML{location}.") from error
+    except (ValueError, RecursionError) as error:
+        # PyYAML does not translate them: an impossible date, a number with thousands of digits.
+        raise InvalidSetting(
+            f"{path} has an invalid date or number, or is too deep to be read."
+        ) from error
+
+
+def _checked_settings(
+    path: str, content: object, names: Collection[str], lists: Collection[str]
+) -> dict[str, str | list[Any]]:
     if content is None:
         return {}
     if not isinstance(content, dict):

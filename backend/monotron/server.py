@@ -1,6 +1,7 @@
 """The composition root: settings → store → services → application → listen → drain."""
 
 import asyncio
+import errno
 import gc
 import logging
 import signal
@@ -18,11 +19,12 @@ from monotron.auth.accounts import Accounts
 from monotron.auth.api_keys import ApiKeys
 from monotron.auth.authenticator import Authenticator, RootKey
 from monotron.auth.oidc import Issuer
+from monotron.auth.open_mode import check_open_mode
 from monotron.auth.rate_limit import RateLimiter
 from monotron.auth.replay_guard import ReplayGuard
 from monotron.auth.trust_policies import OidcAuthenticator, TrustPolicies
 from monotron.auth.trust_schema import configured_issuers, configured_trusts
-from monotron.config import Settings, is_loopback
+from monotron.config import Settings
 from monotron.errors import InvalidSetting, StartupError
 from monotron.logging_setup import RequestLog
 from monotron.services.attributes import AttributeService
@@ -176,6 +178,8 @@ async def _services(
         store, series, executor, issuers, configured_trusts(settings.trusts, issuers)
     )
     authenticator = await _authenticator(settings, issuers, api_keys, policies)
+    if authenticator.open_to_all:
+        await check_open_mode(settings, store, executor)
     return Services(
         series=series,
         versions=VersionService(store, series, executor),
@@ -199,7 +203,7 @@ async def _services(
 async def _authenticator(
     settings: Settings, issuers: Sequence[Issuer], api_keys: ApiKeys, policies: TrustPolicies
 ) -> Authenticator:
-    """Configure authentication. Without credentials, the server is open, on loopback only."""
+    """Configure authentication. Without credentials, the server is open."""
     root = identities = None
     if settings.root_api_key:
         root = RootKey(settings.root_api_key, settings.root_api_secret)
@@ -211,13 +215,7 @@ async def _authenticator(
         except ValueError as error:
             raise InvalidSetting(f"{error}.") from None
         identities = OidcAuthenticator(verifier, policies)
-    open_to_all = not (root or identities or await api_keys.any())
-    if open_to_all and not is_loopback(settings.listen.host):
-        raise InvalidSetting(
-            f"Refusing to listen on {settings.listen.host}:{settings.listen.port} without "
-            "credentials. Set MONOTRON_ROOT_API_KEY and MONOTRON_ROOT_API_SECRET, or listen on "
-            "127.0.0.1."
-        )
+    open_to_all = not (root or identities or await api_keys.any_valid())
     failures = RateLimiter(settings.failures_per_address, "failed sign-ins from this address")
     return Authenticator(
         api_keys, root=root, identities=identities, open_to_all=open_to_all, failures=failures
@@ -229,7 +227,9 @@ def _bind(settings: Settings) -> list[socket.socket]:
     try:
         return bind_sockets(port, host, backlog=1024)
     except OSError as error:
-        raise StartupError(
+        # Another address is necessary, unless a process that will end uses this one.
+        kind = StartupError if error.errno == errno.EADDRINUSE else InvalidSetting
+        raise kind(
             f"Cannot listen on {host}:{port}: {error.strerror}. Set another address with --listen. "
             "Port 0 selects a free port."
         ) from error

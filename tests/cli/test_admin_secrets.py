@@ -46,7 +46,7 @@ class TestSecrets:
         first, second = (request.headers["Authorization"] for request in stand_in.requests)
         assert (first, second) == (ROOT_KEY, "Bearer mtk_k_canary")
         assert b"create" in processes
-        for secret in ("correct-horse", first.partition(" ")[2], "mtk_k_canary"):
+        for secret in ("correct-horse-battery", first.partition(" ")[2], "mtk_k_canary"):
             assert secret.encode() not in processes
             assert secret not in errors
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from secrets import token_hex
-from typing import Any
+from typing import Any, Literal
 
 from monotron.auth.key_format import digest, new_key
 from monotron.auth.principal import FIRST_ACCOUNT, SYSTEM_ACCOUNT, Principal
@@ -17,6 +17,11 @@ from monotron.services.paging import page_of
 from monotron.services.series import SeriesService
 from monotron.store import Store
 from monotron.store.auth_interface import AuthRecord
+
+PAGE_SIZE = 1000
+
+DEFAULT_LIFETIME_SECONDS = 365 * 24 * 3600
+"""The time until a new API key expires, unless its expiry is requested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,8 @@ class ApiKeySpec:
     scopes: tuple[str, ...]
     prefix: str = ""
     description: str | None = None
-    expires_at: int | None = None
+    expires_at: int | Literal["default"] | None = "default"
+    """Seconds since the epoch; None for never; by default after `DEFAULT_LIFETIME_SECONDS`."""
 
 
 class ApiKeys:
@@ -100,7 +106,11 @@ class ApiKeys:
 
         Raises Forbidden if the API key would have more permissions than *by*.
         """
-        _check_permissions(by, account, spec, int(self._clock()))
+        now = int(self._clock())
+        expires_at = spec.expires_at
+        if expires_at == "default":
+            expires_at = now + DEFAULT_LIFETIME_SECONDS
+        _check_permissions(by, account, spec, expires_at, now)
         allocation = await self._series.next(self._SERIES, token_hex(16), Reuse.ANY, by.name)
         name, secret = new_key()
         api_key = ApiKey(
@@ -109,10 +119,10 @@ class ApiKeys:
             name,
             digest(secret),
             spec.scopes,
-            int(self._clock()),
+            now,
             spec.prefix,
             spec.description,
-            spec.expires_at,
+            expires_at,
         )
         if not await self._executor.run(self._records.add, "api_key", api_key.row()):
             return await self.create(by, account, spec)  # the random id is already in use
@@ -146,19 +156,29 @@ class ApiKeys:
         row = replace(api_key, last_used_at=at).row()
         await self._executor.run(self._records.replace, "api_key", row)
 
-    async def any(self) -> bool:
-        """Whether any account has an API key."""
-        return bool(await self._executor.run(self._records.page, "api_key", None, "", 1))
+    async def any_valid(self) -> bool:
+        """Whether any account has an API key that has not expired."""
+        now, after = int(self._clock()), ""
+        while True:
+            rows = await self._executor.run(self._records.page, "api_key", None, after, PAGE_SIZE)
+            api_keys = [ApiKey.of(row) for row in rows]
+            if any(each.expires_at is None or each.expires_at > now for each in api_keys):
+                return True
+            if len(rows) < PAGE_SIZE:
+                return False
+            after = rows[-1].name
 
 
-def _check_permissions(by: Principal, account: int, spec: ApiKeySpec, now: int) -> None:
+def _check_permissions(
+    by: Principal, account: int, spec: ApiKeySpec, expires_at: int | None, now: int
+) -> None:
     scopes = parse_scopes(spec.scopes)
     if account != FIRST_ACCOUNT and any(scope.endswith(":system") for scope in scopes):
         raise InvalidRequest(
             f"Only API keys of account {FIRST_ACCOUNT} can have scopes on `system`. They apply to "
             "all accounts. Omit these scopes, or use that account."
         )
-    if spec.expires_at is not None and spec.expires_at <= now:
+    if expires_at is not None and expires_at <= now:
         raise InvalidRequest("`expires_at` is in the past. Use a later time, or omit it.")
     if missing := scopes - by.scopes:
         raise Forbidden(
@@ -169,11 +189,6 @@ def _check_permissions(by: Principal, account: int, spec: ApiKeySpec, now: int) 
         raise Forbidden(
             f"These credentials may only use names that start with {by.prefix!r}. The `prefix` "
             "of the new API key must start with it, too."
-        )
-    if by.expires_at is not None and not (spec.expires_at and spec.expires_at <= by.expires_at):
-        raise Forbidden(
-            "The new API key would outlive these credentials, which expire. Set `expires_at` to "
-            "their expiry or earlier."
         )
 
 

@@ -25,7 +25,7 @@ class Principal:
     is_root: bool = False
     """Whether it may use every account, not only its own."""
     expires_at: int | None = None
-    """Seconds since the epoch. What the principal creates must not be valid longer."""
+    """Seconds since the epoch. What the principal creates may be valid longer."""
     rate_limited: bool = True
     """Whether rate limits apply to its requests."""
     identity: str | None = None

@@ -177,11 +177,6 @@ def _check_permissions(by: Principal, policy: TrustPolicy) -> None:
             f"These credentials may only use names that start with {by.prefix!r}. The `prefix` "
             "of the trust must start with it, too."
         )
-    if by.expires_at is not None:
-        raise Forbidden(
-            "The trust would outlive these credentials, which expire. Use credentials that do not "
-            "expire."
-        )
 
 
 def _identity_id(identity: Identity) -> str:
