@@ -57,9 +57,10 @@ class TestSecrets:
         for output_format in ("text", "json"):
             process = operator.run("key", "create", SERIES, f"--output={output_format}", *store)
             (secret,) = set(re.findall(PATTERN, process.stdout))
-            assert f"Created key {secret[:14]} in account 1 (read,write:series; all names). " in (
-                process.stderr
+            created = (
+                f"Created key {secret[:14]} in account 1 (read,write:series; all names; expires "
             )
+            assert created in process.stderr
             assert secret not in process.stderr + root_server.log()
 
     def test_a_secret_that_cannot_be_written_must_be_revoked(self, operator: Terminal) -> None:
