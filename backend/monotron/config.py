@@ -7,17 +7,16 @@ source, but not the value, which may contain a password.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
-from monotron.config_file import read_config_file
+from monotron import setting_parsers
+from monotron.config_file import ConfigFileSchema, read_config_file
 from monotron.errors import InvalidSetting
+from monotron.listen_address import Address, parse_address
 
 ENVIRONMENT_PREFIX = "MONOTRON_"
 
-MAX_PORT = 65535
-MAX_DRAIN_DELAY_SECONDS = 5
 MAX_PROCESSES = 256
 MAX_LIMIT = 10**9 - 1
 """The maximum of the rate limits, of the quotas and of `operations_per_identity`."""
@@ -28,15 +27,14 @@ LISTS = ("issuers", "trusts")
 _CLIENT_VARIABLES = {"url", "api_key"}
 """Variables of the client commands. The server ignores them without a warning."""
 
-_SERVICE_LINK = re.compile(r"(^|_)(port|service)(_|$)")
-"""Variables that Kubernetes and Docker set for a service named monotron: MONOTRON_PORT_3030_TCP."""
+_SERVICE_LINK = re.compile(r"(^|_)(port|service)(_|$)|^name$|^env_")
+"""Variables that Kubernetes and Docker set for a service whose name starts with monotron, such as
+MONOTRON_PORT_3030_TCP."""
 
+CREDENTIALS = ("root_api_key", "root_api_secret", "issuers", "audience", "trusts")
+"""A server with one of these settings must not be open, not even if its value is empty."""
 
-class Address(NamedTuple):
-    """An address to listen on. Port 0 selects a free port."""
-
-    host: str
-    port: int
+MIN_ROOT_SECRET_LENGTH = 20
 
 
 class Setting(NamedTuple):
@@ -70,77 +68,25 @@ class _Row(NamedTuple):
     secret: bool = False
 
 
-def is_loopback(host: str) -> bool:
-    """Whether the host always refers to this machine (for `localhost`: RFC 6761 §6.3)."""
-    name = host.lower().rstrip(".")
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(name.removeprefix("[").removesuffix("]")).is_loopback
-    except ValueError:
-        return False
-
-
-def _address(text: str) -> Address:
-    host, _, port = text.rpartition(":")
-    if not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > MAX_PORT:
-        raise ValueError(
-            f"must be HOST:PORT, :PORT or PORT with a port from 0 to {MAX_PORT}, for example "
-            "127.0.0.1:3030"
-        )
-    return Address(host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port))
-
-
-def _text(pattern: str, requirement: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise ValueError(requirement)
-        return text
-
-    return parse
-
-
-def _integer(minimum: int, maximum: int, requirement: str) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", text) or not minimum <= int(text) <= maximum:
-            raise ValueError(requirement)
-        return int(text)
-
-    return parse
-
-
-def _drain_delay(text: str) -> float:
-    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) or float(text) > MAX_DRAIN_DELAY_SECONDS:
-        raise ValueError(f"must be a number of seconds from 0 to {MAX_DRAIN_DELAY_SECONDS}")
-    return float(text)
-
-
-def _issuers(text: str) -> tuple[str, ...]:
-    words = tuple(word.strip() for word in text.split(",") if word.strip())
-    if not all(re.fullmatch(r"github|gitlab\.com|https://\S+", word) for word in words):
-        raise ValueError(
-            "must be URLs separated by commas, for example https://gitlab.example.com, or the "
-            "short names github and gitlab.com"
-        )
-    return words
-
-
-def _boolean(text: str) -> bool:
-    if text not in ("true", "false"):
-        raise ValueError("must be true or false")
-    return text == "true"
-
-
-_limit = _integer(0, MAX_LIMIT, "must be an integer, or 0 for unlimited")
-_processes = _integer(1, MAX_PROCESSES, f"must be an integer from 1 to {MAX_PROCESSES}")
-_store = _text(r"(?s)[a-z+]+://.*", "must be the URL of a store, for example sqlite:///monotron.db")
-_log_format = _text("auto|text|json", "must be auto, text or json")
-_audience = _text(
+_limit = setting_parsers.integer(0, MAX_LIMIT, "must be an integer, or 0 for unlimited")
+_processes = setting_parsers.integer(
+    1, MAX_PROCESSES, f"must be an integer from 1 to {MAX_PROCESSES}"
+)
+_store = setting_parsers.text(
+    r"[a-z+]+://[^\0]*", "must be the URL of a store, for example sqlite:///monotron.db"
+)
+_log_format = setting_parsers.text("auto|text|json", "must be auto, text or json")
+_audience = setting_parsers.text(
     r"(https?://[!-~]{0,247}[!-.0-~])?",
     "must be a URL without a slash at the end, for example https://monotron.example.com",
 )
-_credential = _text(
-    "[!-9;-~]{0,256}", "must be 1 to 256 printable ASCII characters without spaces and colons"
+_root_key = setting_parsers.text(
+    "[!-9;-~]{1,256}", "must be 1 to 256 printable ASCII characters without spaces and colons"
+)
+_root_secret = setting_parsers.text(
+    f"[!-9;-~]{{{MIN_ROOT_SECRET_LENGTH},256}}",
+    f"must be {MIN_ROOT_SECRET_LENGTH} to 256 printable ASCII characters without spaces and "
+    "colons. Generate one with `monotron root-secret`",
 )
 
 
@@ -150,7 +96,7 @@ class Settings:
 
     listen: Annotated[
         Address,
-        _Row("127.0.0.1:3030", "HOST:PORT", _address),
+        _Row("127.0.0.1:3030", "HOST:PORT", parse_address),
         "Listen on this address. HOST defaults to 127.0.0.1, and port 0 selects a free port.",
     ]
     store: Annotated[
@@ -165,7 +111,7 @@ class Settings:
     ]
     drain_delay: Annotated[
         float,
-        _Row("0", "SECONDS", _drain_delay),
+        _Row("0", "SECONDS", setting_parsers.drain_delay),
         "Continue to serve for SECONDS after SIGTERM while /readyz reports 503, so that a load "
         "balancer notices.",
     ]
@@ -174,9 +120,9 @@ class Settings:
         _Row("1", "NUMBER", _processes),
         "Run this number of processes, which share the address. Requires MongoDB if above 1.",
     ]
-    root_api_key: Annotated[str, _Row("", "KEY", _credential, secret=True), "Id of the root key."]
+    root_api_key: Annotated[str, _Row("", "KEY", _root_key, secret=True), "Id of the root key."]
     root_api_secret: Annotated[
-        str, _Row("", "SECRET", _credential, secret=True), "Secret of the root key."
+        str, _Row("", "SECRET", _root_secret, secret=True), "Secret of the root key."
     ] = field(repr=False)
     audience: Annotated[
         str,
@@ -185,12 +131,12 @@ class Settings:
     ]
     issuers: Annotated[
         tuple[Any, ...],
-        _Row("", "URL[,URL…]", _issuers),
+        _Row("", "URL[,URL…]", setting_parsers.issuers),
         "Trust these identity token issuers: github, gitlab.com, or https URLs.",
     ]
     require_account: Annotated[
         bool,
-        _Row("false", "true|false", _boolean),
+        _Row("false", "true|false", setting_parsers.boolean),
         "Reject CI identity tokens if neither the path nor the audience names an account.",
     ]
     requests_per_key: Annotated[
@@ -225,6 +171,8 @@ class Settings:
     ]
     trusts: tuple[Any, ...] = ()
     """Trust policies. Only the config file can contain them."""
+    credential_sources: tuple[str, ...] = ()
+    """Where each of `CREDENTIALS` is set, if it is."""
     warnings: tuple[str, ...] = ()
     """Log lines about unknown variables."""
 
@@ -234,15 +182,15 @@ class Settings:
 
         Raises InvalidSetting if a setting is invalid.
         """
-        names = [setting.name for setting in SETTINGS]
         variables = {
             name.removeprefix(ENVIRONMENT_PREFIX).lower(): value
             for name, value in environ.items()
             if name.startswith(ENVIRONMENT_PREFIX)
         }
-        config = flags.get("config") or variables.get("config")
-        from_file = read_config_file(config, [*names, "trusts"], LISTS, BOOLEANS) if config else {}
+        config = _config_path(flags, variables)
+        from_file = read_config_file(config, CONFIG_FILE_SCHEMA) if config else {}
         values: dict[str, Any] = {}
+        credential_sources = [f"{config}: trusts"] if "trusts" in from_file else []
         for setting in SETTINGS:
             name = setting.name
             for source, texts in (
@@ -250,17 +198,25 @@ class Settings:
                 (setting.variable, variables),
                 (f"{setting.variable}_FILE", _read_variable_file(setting, variables)),
                 (f"{config}: {name}", from_file),
-                ("default", {name: setting.default}),
             ):
                 if name in texts:
                     values[name] = _parse(setting, source, texts[name])
+                    if name in CREDENTIALS:
+                        credential_sources.append(str(source))
                     break
+            else:
+                values[name] = "" if setting.secret else setting.parse(setting.default)
         if bool(values["root_api_key"]) != bool(values["root_api_secret"]):
             raise InvalidSetting(
                 "MONOTRON_ROOT_API_KEY and MONOTRON_ROOT_API_SECRET must be set together."
             )
         trusts = from_file.get("trusts", ())
-        return cls(**values, trusts=tuple(trusts), warnings=_warnings(variables))
+        return cls(
+            **values,
+            trusts=tuple(trusts),
+            credential_sources=tuple(credential_sources),
+            warnings=_warnings(variables),
+        )
 
 
 SETTINGS = tuple(
@@ -271,12 +227,30 @@ SETTINGS = tuple(
 )
 """The table of all settings, made from the fields of `Settings`."""
 
-BOOLEANS = tuple(setting.name for setting in SETTINGS if setting.parse is _boolean)
+CONFIG_FILE_SCHEMA = ConfigFileSchema(
+    names=(*(setting.name for setting in SETTINGS), "trusts"),
+    lists=LISTS,
+    booleans=tuple(
+        setting.name for setting in SETTINGS if setting.parse is setting_parsers.boolean
+    ),
+    secrets=tuple(setting.name for setting in SETTINGS if setting.secret),
+)
+
+
+def _config_path(flags: Mapping[str, str], variables: Mapping[str, str]) -> str | None:
+    for source, texts in (("--config", flags), ("MONOTRON_CONFIG", variables)):
+        if "config" in texts:
+            if not texts["config"]:
+                raise InvalidSetting(f"{source} is empty. Pass the path of a file, or omit it.")
+            return texts["config"]
+    return None
 
 
 def _parse(setting: Setting, source: str | None, value: Any) -> Any:
     if isinstance(value, list):
         return tuple(value)
+    if setting.secret and not value:
+        raise InvalidSetting(f"{source} is empty. Set a value, or remove it.")
     try:
         return setting.parse(value)
     except ValueError as error:
@@ -300,12 +274,20 @@ def _read_variable_file(setting: Setting, variables: Mapping[str, str]) -> dict[
     Empty if that variable is not set.
     """
     path = variables.get(f"{setting.name}_file")
-    if not path:
+    if path is None:
         return {}
+    variable = f"{setting.variable}_FILE"
+    if not path:
+        raise InvalidSetting(f"{variable} is empty. Set the path of a file, or remove it.")
     try:
-        return {setting.name: Path(path).read_text(encoding="utf-8").strip()}
+        text = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidSetting(
-            f"{setting.variable}_FILE names a file that cannot be read. Check its path and "
-            "permissions, and that it is UTF-8."
+            f"{variable} names a file that cannot be read. Check its path and permissions, and "
+            "that it is UTF-8."
         ) from error
+    if not text:
+        raise InvalidSetting(
+            f"{variable} names an empty file. Write the value to it, or remove the variable."
+        )
+    return {setting.name: text}

@@ -94,8 +94,7 @@ class InvalidRequest(MonotronError, status=400, code="invalid_request", title="I
 
 class InvalidHost(MonotronError, status=400, code="invalid_host", title="Host header not allowed"):
     """Without credentials, the server only answers requests for `localhost`, names that end in
-    `.localhost`, and loopback addresses, as a protection against DNS rebinding. A `POST` from a web
-    page of another host is always rejected.
+    `.localhost`, and loopback addresses, as a protection against DNS rebinding.
     Fix: use `http://127.0.0.1:3030`, or set a root key to serve other host names."""
 
 
@@ -119,8 +118,11 @@ class TokenReplayed(
 
 class Forbidden(MonotronError, status=403, code="forbidden", title="Permission denied"):
     """The credentials are valid, but lack the required scope, belong to another account, or may
-    not use this name. The response does not reveal whether the resource exists.
-    Fix: `detail` names the scope. An administrator of the account can create an API key with it."""
+    not use this name. The response does not reveal whether the resource exists. Also: a web page of
+    another host caused the request (`Origin`, `Sec-Fetch-Site`), or the server has no credentials
+    and the request came through a proxy (`Forwarded`, `X-Forwarded-…`, `X-Real-IP`, `Via`).
+    Fix: `detail` names the scope. An administrator of the account can create an API key with it.
+    Behind a proxy, set a root key."""
 
 
 class SeriesNotFound(MonotronError, status=404, code="series_not_found", title="Series not found"):
@@ -266,7 +268,8 @@ class TooManyRequests(
     MonotronError, status=429, code="too_many_requests", title="Rate limit exceeded"
 ):
     """This API key, this account, or failed authentication from this address exceeds the number of
-    requests allowed per minute.
+    requests allowed per minute. Valid API keys and identity tokens are not limited by failed
+    authentication, but the root key is, unless it was valid within the last hour.
     Fix: wait for `Retry-After` seconds, then repeat the request. The operator can raise the limits,
     see [configuration.md](configuration.md)."""
 

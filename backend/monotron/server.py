@@ -1,6 +1,7 @@
 """The composition root: settings → store → services → application → listen → drain."""
 
 import asyncio
+import errno
 import gc
 import logging
 import signal
@@ -20,12 +21,13 @@ from monotron.auth.authenticator import Authenticator, RootKey
 from monotron.auth.events import Events
 from monotron.auth.oidc import Issuer
 from monotron.auth.oidc_authenticator import OidcAuthenticator
+from monotron.auth.open_mode import check_open_mode
 from monotron.auth.rate_limit import RateLimiter
 from monotron.auth.replay_guard import ReplayGuard
 from monotron.auth.revocation import Revocation
 from monotron.auth.trust_policies import TrustPolicies
 from monotron.auth.trust_schema import configured_issuers, configured_trusts
-from monotron.config import Settings, is_loopback
+from monotron.config import Settings
 from monotron.errors import InvalidSetting, StartupError
 from monotron.logging_setup import RequestLog
 from monotron.services.attributes import AttributeService
@@ -184,8 +186,10 @@ async def _services(
         configured_trusts(settings.trusts, issuers),
         quota=settings.trust_policies_per_account,
     )
-    await policies.matcher.mark_configured()
     authenticator = await _authenticator(settings, issuers, api_keys, policies)
+    if authenticator.open_to_all:
+        await check_open_mode(settings, store, executor)
+    await policies.matcher.mark_configured()
     return Services(
         series=series,
         versions=VersionService(store, series, executor),
@@ -213,7 +217,7 @@ async def _services(
 async def _authenticator(
     settings: Settings, issuers: Sequence[Issuer], api_keys: ApiKeys, policies: TrustPolicies
 ) -> Authenticator:
-    """Configure authentication. Without credentials, the server is open, on loopback only."""
+    """Configure authentication. Without credentials, the server is open."""
     root = identities = None
     if settings.root_api_key:
         root = RootKey(settings.root_api_key, settings.root_api_secret)
@@ -227,13 +231,7 @@ async def _authenticator(
         identities = OidcAuthenticator(
             verifier, policies.matcher, require_account=settings.require_account
         )
-    open_to_all = not (root or identities or await api_keys.any())
-    if open_to_all and not is_loopback(settings.listen.host):
-        raise InvalidSetting(
-            f"Refusing to listen on {settings.listen.host}:{settings.listen.port} without "
-            "credentials. Set MONOTRON_ROOT_API_KEY and MONOTRON_ROOT_API_SECRET, or listen on "
-            "127.0.0.1."
-        )
+    open_to_all = not (root or identities or await api_keys.any_valid())
     failures = RateLimiter(settings.failures_per_address, "failed sign-ins from this address")
     return Authenticator(
         api_keys, root=root, identities=identities, open_to_all=open_to_all, failures=failures
@@ -245,7 +243,9 @@ def _bind(settings: Settings) -> list[socket.socket]:
     try:
         return bind_sockets(port, host, backlog=1024)
     except OSError as error:
-        raise StartupError(
+        # Another address is necessary, unless a process that will end uses this one.
+        kind = StartupError if error.errno == errno.EADDRINUSE else InvalidSetting
+        raise kind(
             f"Cannot listen on {host}:{port}: {error.strerror}. Set another address with --listen. "
             "Port 0 selects a free port."
         ) from error

@@ -70,7 +70,7 @@ def account(root: Client) -> str:
 @pytest.fixture
 def operator(root_server: Server, tmp_path: Path) -> Terminal:
     """A folder with the URL and the root key of the server with a root key."""
-    return Terminal(tmp_path, root_server.url, MONOTRON_API_KEY="root:correct-horse")
+    return Terminal(tmp_path, root_server.url, MONOTRON_API_KEY="root:correct-horse-battery")
 
 
 Run = Callable[..., str]

@@ -47,6 +47,13 @@ class TestServerAndFile:
         left = datetime.fromisoformat(key["expires_at"]) - datetime.now(UTC)
         assert timedelta(days=89) < left <= timedelta(days=90)
 
+    def test_a_key_expires_after_a_year_unless_it_never_expires(self, run: Run) -> None:
+        key = json.loads(run("key", "create", SERIES, "--output=json"))
+        left = datetime.fromisoformat(key["expires_at"]) - datetime.now(UTC)
+        assert timedelta(days=364) < left <= timedelta(days=365)
+        key = json.loads(run("key", "create", SERIES, "--expires=never", "--output=json"))
+        assert "expires_at" not in key
+
     def test_a_key_can_expire_at_a_time(self, run: Run) -> None:
         arguments = ("--expires=2999-01-31T01:00:00+01:00", "--output=json")
         key = json.loads(run("key", "create", SERIES, *arguments))
@@ -57,7 +64,10 @@ class TestServerAndFile:
         secret = run("key", "create", SERIES, account, "--name=a/*", "--description=CI").strip()
         head, row = run("key", "list", account).splitlines()
         assert re.split(r"  +", head) == KEY_COLUMNS
-        assert row.split()[:6] == [secret[:14], "read,write:series", "a/*", "CI", "-", "-"]
+        cells = row.split()
+        assert cells[:4] == [secret[:14], "read,write:series", "a/*", "CI"]
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", cells[4])
+        assert cells[5] == "-"
         assert row.endswith(" root")
         document = run("key", "list", account, "--output=json")
         (key,) = json.loads(document)
@@ -179,7 +189,7 @@ class TestRunningServer:
         config.write_text(yaml.safe_dump({"trusts": [trust]}))
         arguments = ["--config", str(config)]
         with Server("sqlite://", args=arguments, env={**ROOT_ENV, **ISSUERS}) as server:
-            operator = Terminal(tmp_path, server.url, MONOTRON_API_KEY="root:correct-horse")
+            operator = Terminal(tmp_path, server.url, MONOTRON_API_KEY="root:correct-horse-battery")
             listed = operator.prints("trust", "list")
         assert listed.splitlines()[1].startswith("(config)")
 
@@ -187,7 +197,7 @@ class TestRunningServer:
         self, replica_set: ReplicaSet, tmp_path: Path
     ) -> None:
         with Server(replica_set.url("operating"), env={**ROOT_ENV, **ISSUERS}) as server:
-            operator = Terminal(tmp_path, server.url, MONOTRON_API_KEY="root:correct-horse")
+            operator = Terminal(tmp_path, server.url, MONOTRON_API_KEY="root:correct-horse-battery")
             account = f"--account={operator.prints('account', 'create').strip()}"
             secret = operator.run("key", "create", SERIES, account).stdout.strip()
             operator.prints("trust", "github", "a/b", *IDS, "--branch=main", account)

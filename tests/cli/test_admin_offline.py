@@ -142,7 +142,7 @@ class TestSettings:
         assert note not in offline.run(*arguments, STORE, **ISSUERS).stderr
 
     def test_the_root_key_of_the_settings_does_not_matter(self, offline: Terminal) -> None:
-        root = {"MONOTRON_ROOT_API_KEY": "admin", "MONOTRON_ROOT_API_SECRET": "other"}
+        root = {"MONOTRON_ROOT_API_KEY": "admin", "MONOTRON_ROOT_API_SECRET": 20 * "x"}
         assert offline.run("account", "create", STORE, **root).stdout == "2\n"
 
 

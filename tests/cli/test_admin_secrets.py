@@ -46,7 +46,7 @@ class TestSecrets:
         first, second = (request.headers["Authorization"] for request in stand_in.requests)
         assert (first, second) == (ROOT_KEY, "Bearer mtk_k_canary")
         assert b"create" in processes
-        for secret in ("correct-horse", first.partition(" ")[2], "mtk_k_canary"):
+        for secret in ("correct-horse-battery", first.partition(" ")[2], "mtk_k_canary"):
             assert secret.encode() not in processes
             assert secret not in errors
 
@@ -57,9 +57,10 @@ class TestSecrets:
         for output_format in ("text", "json"):
             process = operator.run("key", "create", SERIES, f"--output={output_format}", *store)
             (secret,) = set(re.findall(PATTERN, process.stdout))
-            assert f"Created key {secret[:14]} in account 1 (read,write:series; all names). " in (
-                process.stderr
+            created = (
+                f"Created key {secret[:14]} in account 1 (read,write:series; all names; expires "
             )
+            assert created in process.stderr
             assert secret not in process.stderr + root_server.log()
 
     def test_a_secret_that_cannot_be_written_must_be_revoked(self, operator: Terminal) -> None:

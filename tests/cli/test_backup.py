@@ -11,6 +11,8 @@ from support.server import Client, Server
 from support.stand_in import HANG_UP, Reply, StandIn
 from support.terminal import Terminal
 
+NO_CREDENTIALS = "0 API keys, 0 trust policies"
+
 
 def count(client: Client) -> None:
     for token in "abc":
@@ -37,7 +39,10 @@ def test_a_backup_of_a_running_server_has_all_rows(offline: Terminal) -> None:
         assert client.request("DELETE", "/v1/series/deleted").status == 200
         printed = offline.prints("backup", "copy.db", "--url", server.url)
     kibibytes = f"{copy.stat().st_size / 1024:.0f}"
-    assert printed == f"Backed up to copy.db ({kibibytes} KiB, 4 series, 1 name, checked)\n"
+    assert (
+        printed
+        == f"Backed up to copy.db ({kibibytes} KiB, 4 series, 1 name, {NO_CREDENTIALS}, checked)\n"
+    )
     assert tables(copy) == tables(file)
     assert copy.stat().st_mode & 0o777 == 0o600
 

@@ -19,11 +19,15 @@ RESTORE = ("restore", "backup.db", "--store", "sqlite:///new.db")
 
 @pytest.fixture
 def backup(offline: Terminal) -> Path:
-    """A backup of a store with three entries, an attribute and an account."""
+    """A backup of a store with three entries, an attribute, an account and
+    credentials."""
     store = open_store(f"sqlite:///{offline.folder}/original.db")
     store.allocate([ask(token) for token in "abc"])
     store.attributes.merge(SERIES, "a", {"branch": "main"})
     store.auth_records.add("account", AuthRecord("2", 2, {}))
+    store.auth_records.add("api_key", AuthRecord("mtk_k_00000000", 2, {}))
+    store.auth_records.add("trust", AuthRecord("1", 1, {}))
+    store.auth_records.add("trust", AuthRecord("2", 2, {}))
     store.backup(offline.folder / "backup.db")
     store.close()
     return offline.folder / "backup.db"
@@ -34,7 +38,10 @@ class TestRestore:
         self, backup: Path, offline: Terminal
     ) -> None:
         printed = offline.prints(*RESTORE, "--fast-forward", "1000")
-        assert printed == "Restored new.db from backup.db: 1 series, 0 names; all raised by 1000\n"
+        assert printed == (
+            "Restored new.db from backup.db: 1 series, 0 names, "
+            "1 API key, 2 trust policies; all raised by 1000\n"
+        )
         assert sorted(each.name for each in offline.folder.iterdir()) == [
             "backup.db",
             "new.db",

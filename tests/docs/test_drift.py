@@ -179,6 +179,7 @@ class TestSettings:
     def test_the_example_of_a_config_file_is_valid_and_complete(self, tmp_path: Path) -> None:
         (example,) = re.findall(r"```yaml\n(.*?)```", page("docs/configuration.md"), re.DOTALL)
         file = tmp_path / "monotron.yml"
+        file.touch(0o600)
         file.write_text(example)
         Settings.load({"config": str(file)}, {})
         assert re.findall(r"^(\w+):", example, re.MULTILINE) == [

@@ -1,13 +1,12 @@
-"""A newer version of Monotron on the same store: rows with fields unknown to this version.
+"""A newer version of Monotron on the same database: documents with fields unknown to this version.
 
-There is no older release yet. tests/engines/test_sqlite_store.py tests files of other schemas.
+There is no older release yet. SQLite files of other schemas are refused: see
+tests/engines/test_sqlite_store.py and tests/engines/test_sqlite_security.py.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
-from pathlib import Path
 from secrets import randbits
 
 from faults.aftermath import check_aftermath
@@ -43,17 +42,3 @@ def test_documents_with_fields_of_a_newer_server_are_supported(
         check_aftermath(history, [one.url, other.url])
     report(f"seed {seed}: {changed} documents with a new field; {load.acknowledged} answers")
     assert changed > TIMES * len(KEYS)
-
-
-def test_a_file_with_a_column_of_a_newer_server_is_supported(tmp_path: Path) -> None:
-    file = tmp_path / "monotron.db"
-    with Server(f"sqlite:///{file}"):
-        pass
-    with sqlite3.connect(file) as connection:
-        for table in ("series", "entries"):
-            connection.execute(f"ALTER TABLE {table} ADD COLUMN newer TEXT DEFAULT 'x'")
-    connection.close()
-    with Server(f"sqlite:///{file}") as server, Load([server.url], KEYS, callers=4) as load:
-        load.wait_for_answers(50)
-        history = load.finish()
-        check_aftermath(history, [server.url])

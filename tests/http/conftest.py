@@ -177,6 +177,9 @@ def check_headers(response: Response) -> None:
     assert response.headers["Cache-Control"] == "no-store"
     assert REQUEST_ID.fullmatch(response.headers["X-Request-Id"])
     assert response.headers["Server"] is None
+    assert response.headers.get_all("X-Content-Type-Options") == ["nosniff"]
+    assert response.headers.get_all("Referrer-Policy") == ["no-referrer"]
+    assert response.headers.get_all("Cross-Origin-Resource-Policy") == ["same-origin"]
 
 
 def parse_responses(received: bytes, request: bytes) -> list[Response]:

@@ -51,7 +51,9 @@ class TestNewApiKey:
         assert response.status == 200
         assert response.headers["Content-Type"] == "application/json"
         grant = response.json()
-        assert list(grant) == ["account_id", "api_key", "scopes", "names", "created_by"]
+        assert list(grant) == [
+            *("account_id", "api_key", "scopes", "names", "created_by", "expires_at")
+        ]
         assert list(grant["api_key"]) == ["id", "key", "secret"]
         assert grant["account_id"] == account
         assert type(grant["api_key"]["id"]) is int
@@ -169,7 +171,7 @@ class TestNewApiKey:
     ) -> None:
         path = f"/v1/accounts/{account}/grants"
         response = root.request("POST", path, '["read:series"]', {**JSON, "Origin": origin})
-        problem(response, 400, "invalid_host", applied="no")
+        problem(response, 403, "forbidden", applied="no")
         assert root.request("GET", path).json()["grants"] == []
 
 

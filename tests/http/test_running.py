@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from monotron.config import Address, Settings
+from monotron.config import Settings
 from monotron.errors import StartupError
+from monotron.listen_address import Address
 from monotron.server import running
 from support.http import Client, Response, basic
 
-ROOT = basic("root", "correct-horse")
+ROOT = basic("root", "correct-horse-battery")
 
 
 def settings(path: Path) -> Settings:
@@ -22,7 +23,7 @@ def settings(path: Path) -> Settings:
         loaded,
         listen=Address("127.0.0.1", 0),
         root_api_key="root",
-        root_api_secret="correct-horse",
+        root_api_secret="correct-horse-battery",
     )
 
 

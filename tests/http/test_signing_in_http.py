@@ -21,6 +21,8 @@ from support.server import ROOT, ROOT_ENV, Client, Response, Server, basic
 Problem = Callable[..., dict[str, Any]]
 Send = Callable[[bytes], list[Response]]
 
+ROOT_SECRET = ROOT_ENV["MONOTRON_ROOT_API_SECRET"]
+
 
 @pytest.fixture(scope="module")
 def grant(guarded: Server) -> dict[str, Any]:
@@ -80,17 +82,17 @@ MALFORMED = [
     "Token SECRET", "Bearer=SECRET", "BearerSECRET", "Bearer,SECRET", "Bearer SECRET,",
     "Bearer\tSECRET", "Bearer SEC RET", "Bearer Bearer SECRET", 'Bearer "SECRET"', "Bearer KEY",
     "Bearer KEY:", "Bearer :SECRET", "Bearer SECRET:KEY", "Bearer KEY:KEY", "Bearer SECRET:SECRET",
-    "Bearer root:", "Bearer :", "Bearer ::", "Bearer root:correct-horse:", "Bearer correct-horse",
-    "Bearer root:root", "Bearer Root:correct-horse", "Bearer SECRET, Bearer SECRET", "Negotiate x",
+    "Bearer root:", "Bearer :", "Bearer ::", f"Bearer root:{ROOT_SECRET}:", f"Bearer {ROOT_SECRET}",
+    "Bearer root:root", f"Bearer Root:{ROOT_SECRET}", "Bearer SECRET, Bearer SECRET", "Negotiate x",
     "Basic SECRET", "Basic KEY:SECRET", "Basic !!!!", "Basic a", "Basic ====", "Bearer é",
     "Bearer ✨", "Bearer $ne", 'Bearer {"$gt": ""}', "Bearer ' OR 1=1 --", "Bearer SECRET\x85",
     "Bearer \xa0SECRET", "Bearer " + 8192 * "x", "Bearer " + "mtk_k_" + 8 * "0" + "_" + 36 * "0",
     "Bearer e30.e30.e30", "Basic " + b64(b"\xff\xfe:\xff"), "Basic " + b64(6000 * "x"),
     *("Basic " + b64(text) for text in (
-        "root", ":", "", "::", "root:", ":correct-horse", "root:correct-horse\x00", "\nroot:x",
-        "root:correct-horse\n", " root:correct-horse", "root :correct-horse", "root:" + 99 * "é",
+        "root", ":", "", "::", "root:", f":{ROOT_SECRET}", f"root:{ROOT_SECRET}\x00", "\nroot:x",
+        f"root:{ROOT_SECRET}\n", f" root:{ROOT_SECRET}", f"root :{ROOT_SECRET}", "root:" + 99 * "é",
     )),
-    "Basic " + b64("root:correct-horse")[:-2], "Basic " + b64("root:correct-horse") + " x",
+    "Basic " + b64(f"root:{ROOT_SECRET}")[:-2], "Basic " + b64(f"root:{ROOT_SECRET}") + " x",
 ]  # fmt: skip
 """SECRET is replaced by the secret of an API key, KEY by its name."""
 
@@ -207,7 +209,7 @@ class TestInvalidCredentials:
             "a revoked key as Basic": basic(revoked["key"], revoked["secret"]),
             "no key": "Bearer x",
             "a wrong root secret": basic("root", "wrong"),
-            "a wrong root key": basic("toor", "correct-horse"),
+            "a wrong root key": basic("toor", ROOT_SECRET),
         }
 
     def test_all_invalid_credentials_have_the_same_response(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +11,11 @@ from typing import Any
 
 import pytest
 
+from monotron.auth.api_keys import ApiKey
+from monotron.model.allocation import AllocationRequest
+from monotron.model.name_patterns import ALL_NAMES
+from monotron.model.series import Reuse, SeriesKey
+from monotron.store import open_store
 from support.credentials import JSON, UNLIMITED, bearer, new_account, new_key
 from support.server import ROOT, ROOT_ENV, Client, Server, raw
 
@@ -50,6 +56,13 @@ class TestBeyondLoopback:
         assert "127.0.0.1" in output
         assert "Traceback" not in output
 
+    @pytest.mark.parametrize("listen", ["192.0.2.1:0", "nowhere.invalid:3030"])
+    def test_an_address_of_another_machine_is_an_invalid_setting(self, listen: str) -> None:
+        output = refusal("sqlite://", listen=listen, env=ROOT_ENV)
+        assert "ended with 2 " in output
+        assert "--listen" in output
+        assert "Traceback" not in output
+
     def test_a_root_key_from_the_environment_is_enough(self) -> None:
         with Server("sqlite://", listen=EVERYWHERE, env=ROOT_ENV) as server:
             assert requires_credentials(server)
@@ -58,6 +71,7 @@ class TestBeyondLoopback:
 
     def test_a_root_key_from_the_config_file_is_enough(self, tmp_path: Path) -> None:
         config = tmp_path / "monotron.yml"
+        config.touch(0o600)
         config.write_text(f"root_api_key: root\nroot_api_secret: {SECRET}\n")
         with Server("sqlite://", listen=EVERYWHERE, args=["--config", str(config)]) as server:
             assert requires_credentials(server)
@@ -126,13 +140,12 @@ class TestApiKeysInTheStore:
             assert requires_credentials(server)
             assert "no credentials" not in server.log()
 
-    def test_credentials_are_required_until_the_last_api_key_is_revoked(
-        self, store_url: str
-    ) -> None:
+    def test_a_store_without_usable_api_keys_is_never_open(self, store_url: str) -> None:
         with (
             Server(store_url, env=ROOT_ENV) as server,
             server.client(authorization=ROOT) as root,
         ):
+            new_key(root, 1, "*:series")
             revoke_all(root, 1)
             account = new_account(root)
             new_key(root, account, "*:series")
@@ -143,8 +156,97 @@ class TestApiKeysInTheStore:
             server.client(authorization=ROOT) as root,
         ):
             revoke_all(root, account)
-        with Server(store_url) as server:
-            assert not requires_credentials(server)
+        check_hint(refusal(store_url, listen="127.0.0.1:0"))
+        with Server(store_url, env=ROOT_ENV) as server:
+            assert accepts_root_key(server)
+
+    def test_a_store_with_expired_api_keys_only_is_never_open(self, store_url: str) -> None:
+        store = open_store(store_url)
+        store.allocate([AllocationRequest(SeriesKey(0, "grants/1"), "T", Reuse.ANY, "root")])
+        for number in range(3):
+            name = f"mtk_k_0000000{number}"
+            expired = ApiKey(
+                *(number, 1, name, "", ("*:series",), 0, ALL_NAMES, ("root",)), expires_at=1000
+            )
+            store.auth_records.add("api_key", expired.row())
+        store.close()
+        check_hint(refusal(store_url, listen="127.0.0.1:0"))
+
+    def test_a_store_that_contained_a_trust_policy_is_never_open(self, store_url: str) -> None:
+        issuers = {"MONOTRON_ISSUERS": "github", "MONOTRON_AUDIENCE": "https://m.example.com"}
+        with (
+            Server(store_url, env={**ROOT_ENV, **issuers}) as server,
+            server.client(authorization=ROOT) as root,
+        ):
+            path, claims = "/v1/accounts/1/trusts", {"repository_id": "7", "ref": "refs/heads/main"}
+            body = {"issuer": "github", "claims": claims, "scopes": ["read:series"]}
+            created = root.request("POST", path, json.dumps(body), JSON).json()
+            assert root.request("DELETE", f"{path}/{created['id']}").status == 200
+        check_hint(refusal(store_url, listen="127.0.0.1:0"))
+
+    def test_a_store_without_credentials_is_open_again_after_a_restart(
+        self, store_url: str
+    ) -> None:
+        with Server(store_url, env=ROOT_ENV) as server, server.client(authorization=ROOT) as root:
+            assert root.request("PUT", "/v1/series/k/T").status == 200
+            new_account(root)
+        for _ in range(2):
+            with Server(store_url) as server:
+                assert not requires_credentials(server)
+
+
+def check_hint(output: str) -> None:
+    """The server ended with 2, and the error states what to do."""
+    assert "ended with 2 " in output
+    assert "The server would give everyone full access" in output
+    assert "MONOTRON_ROOT_API_KEY" in output
+    assert "`monotron root-secret`" in output
+    assert "Traceback" not in output
+
+
+class TestIncompleteCredentials:
+    @pytest.mark.parametrize(
+        "env",
+        [
+            {"MONOTRON_ISSUERS": ""},
+            {"MONOTRON_AUDIENCE": ""},
+            {"MONOTRON_AUDIENCE": "https://monotron.example.com"},
+            {"MONOTRON_ISSUERS": "", "MONOTRON_AUDIENCE": ""},
+        ],
+        ids=str,
+    )
+    def test_empty_or_incomplete_credentials_never_open_a_server(self, env: dict[str, str]) -> None:
+        output = refusal("sqlite://", listen="127.0.0.1:0", env=env)
+        check_hint(output)
+        assert all(name in output for name in env)
+        with Server("sqlite://", env={**ROOT_ENV, **env}) as server:
+            assert accepts_root_key(server)
+
+    @pytest.mark.parametrize("content", ["trusts: []", "issuers: []", "issuers: ''"])
+    def test_empty_lists_in_the_config_file_never_open_a_server(
+        self, content: str, tmp_path: Path
+    ) -> None:
+        config = tmp_path / "monotron.yml"
+        config.write_text(f"{content}\n")
+        output = refusal("sqlite://", env={"MONOTRON_CONFIG": str(config)})
+        check_hint(output)
+        assert content.partition(":")[0] in output
+
+    @pytest.mark.parametrize("name", ROOT_ENV)
+    @pytest.mark.parametrize("source", ["variable", "file", "path"])
+    def test_an_empty_credential_never_opens_a_server(
+        self, name: str, source: str, tmp_path: Path
+    ) -> None:
+        (tmp_path / "empty").touch()
+        empty = {
+            "variable": {name: ""},
+            "file": {f"{name}_FILE": str(tmp_path / "empty")},
+            "path": {f"{name}_FILE": ""},
+        }[source]
+        output = refusal("sqlite://", listen="127.0.0.1:0", env=empty)
+        assert "ended with 2 " in output
+        assert name in output
+        assert "empty" in output
 
 
 class TestRootKey:
@@ -167,9 +269,18 @@ class TestRootKey:
         with pytest.raises(RuntimeError, match=r"ended with 2 [\s\S]*--root-api-secret"):
             Server("sqlite://", args=["--root-api-secret", "x"])
 
-    def test_an_empty_root_key_is_ignored(self) -> None:
-        output = refusal("sqlite://", env=dict.fromkeys(ROOT_ENV, ""))
-        assert "without credentials" in output
+    @pytest.mark.parametrize("length", [1, 19])
+    def test_a_short_root_secret_is_an_error_with_a_hint(self, length: int) -> None:
+        secret = length * "x"
+        output = refusal("sqlite://", env={**ROOT_ENV, "MONOTRON_ROOT_API_SECRET": secret})
+        assert "ended with 2 " in output
+        assert "MONOTRON_ROOT_API_SECRET must be 20 to 256 printable ASCII characters" in output
+        assert "`monotron root-secret`" in output
+
+    def test_a_root_secret_of_20_characters_is_enough(self) -> None:
+        secret = 20 * "x"
+        with Server("sqlite://", env={**ROOT_ENV, "MONOTRON_ROOT_API_SECRET": secret}) as server:
+            assert requires_credentials(server)
 
     def test_a_root_key_requires_credentials_on_loopback_too(self, guarded: Server) -> None:
         assert requires_credentials(guarded)

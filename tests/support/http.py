@@ -51,6 +51,8 @@ class Client:
         self._always = {"Authorization": authorization} if authorization else {}
         address = urlsplit(url)
         assert address.hostname is not None
+        self.authority = address.netloc
+        """The value of the `Host` header."""
         self._connection = _UncheckedConnection(address.hostname, address.port, timeout=timeout)
 
     def request(

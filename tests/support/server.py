@@ -19,10 +19,10 @@ from support.stoppable import Stoppable
 
 __all__ = ["ROOT", "ROOT_ENV", "Client", "Response", "Server", "basic", "raw"]
 
-ROOT_ENV = {"MONOTRON_ROOT_API_KEY": "root", "MONOTRON_ROOT_API_SECRET": "correct-horse"}
+ROOT_ENV = {"MONOTRON_ROOT_API_KEY": "root", "MONOTRON_ROOT_API_SECRET": "correct-horse-battery"}
 """The environment of a server with a root key."""
 
-ROOT = basic("root", "correct-horse")
+ROOT = basic("root", "correct-horse-battery")
 """The Authorization header of the root key."""
 
 READY = re.compile(r"^Monotron \S+ listening on (http://.+:(\d+))$", re.MULTILINE)

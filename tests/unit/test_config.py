@@ -1,17 +1,21 @@
 """Settings: their sources and precedence, and the errors of invalid ones."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from monotron.config import SETTINGS, Settings, is_loopback
+from monotron.config import SETTINGS, Settings
 from monotron.errors import StartupError
+from monotron.listen_address import is_loopback
 from monotron.store import describe, open_store
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    return tmp_path / "monotron.yml"
+    file = tmp_path / "monotron.yml"
+    file.touch(0o600)
+    return file
 
 
 def test_the_defaults_apply_without_any_source() -> None:
@@ -41,14 +45,34 @@ def test_an_empty_config_file_sets_nothing(config: Path) -> None:
     assert Settings.load({"config": str(config)}, {}) == Settings.load({}, {})
 
 
+def test_an_empty_path_of_the_config_file_is_an_error() -> None:
+    with pytest.raises(StartupError, match=r"^--config is empty"):
+        Settings.load({"config": ""}, {})
+    with pytest.raises(StartupError, match=r"^MONOTRON_CONFIG is empty"):
+        Settings.load({}, {"MONOTRON_CONFIG": ""})
+
+
 INVALID = {
-    "listen": ["127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:x", "127.0.0.1:-1", "", "localhost"],
-    "store": ["monotron.db", "sqlite:x", ""],
+    "listen": [
+        *("127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:x", "127.0.0.1:-1", "", "localhost"),
+        *(
+            "a..b:1",
+            f"{64 * 'x'}:1",
+            f"{127 * 'x.'}x:1",
+            "é:1",
+            "a b:1",
+            "[:1",
+            "]:1",
+            "[x]:1",
+            "::1",
+        ),
+    ],
+    "store": ["monotron.db", "sqlite:x", "", "sqlite:///a\0b"],
     "log_format": ["xml", ""],
     "drain_delay": ["-1", "soon", "5.5", "nan", "1e0"],
     "processes": ["0", "-1", "257", "two", ""],
     "root_api_key": ["a b", "a:b", "é"],
-    "root_api_secret": ["a b", "a:b", "x" * 257],
+    "root_api_secret": ["x", "x" * 19, " " * 20, ":" * 20, "é" * 20, "x" * 257],
     "audience": ["a b", "é", "monotron", "https://", "https://m.example.com/", "https://é"],
     "issuers": ["http://gitlab.example.com", "gitlab", "github,https://"],
     "require_account": ["True", "yes", "1", ""],
@@ -61,6 +85,10 @@ INVALID = {
 }
 
 
+def test_every_setting_has_invalid_values() -> None:
+    assert INVALID.keys() == {setting.name for setting in SETTINGS}
+
+
 @pytest.mark.parametrize(("name", "value"), [(n, v) for n, each in INVALID.items() for v in each])
 def test_an_invalid_value_is_refused_with_the_setting_and_its_source(
     config: Path, name: str, value: str
@@ -71,7 +99,7 @@ def test_an_invalid_value_is_refused_with_the_setting_and_its_source(
             Settings.load({name: value}, {})
     with pytest.raises(StartupError, match=f"^{setting.variable} must"):
         Settings.load({}, {setting.variable: value})
-    config.write_text(f"{name}: {value!r}\n")
+    config.write_text(json.dumps({name: value}))
     with pytest.raises(StartupError, match=f"^{config}: {name} must"):
         Settings.load({"config": str(config)}, {})
 
@@ -125,13 +153,14 @@ def test_a_port_in_the_config_file_may_be_a_number(config: Path) -> None:
     assert Settings.load({"config": str(config)}, {}).listen == ("127.0.0.1", 8080)
 
 
-ROOT = {"MONOTRON_ROOT_API_KEY": "root", "MONOTRON_ROOT_API_SECRET": "hunter4"}
+SECRET = "hunter4-hunter4-hunter4"
+ROOT = {"MONOTRON_ROOT_API_KEY": "root", "MONOTRON_ROOT_API_SECRET": SECRET}
 
 
 def test_secrets_have_no_flag_and_are_not_in_the_repr() -> None:
     settings = Settings.load({}, ROOT)
-    assert (settings.root_api_key, settings.root_api_secret) == ("root", "hunter4")
-    assert "hunter4" not in repr(settings)
+    assert (settings.root_api_key, settings.root_api_secret) == ("root", SECRET)
+    assert SECRET not in repr(settings)
     secret = [setting.name for setting in SETTINGS if setting.flag is None]
     assert secret == ["root_api_key", "root_api_secret"]
 
@@ -141,7 +170,7 @@ def test_an_incomplete_root_key_is_an_error(missing: str) -> None:
     half = {name: value for name, value in ROOT.items() if name != missing}
     with pytest.raises(StartupError, match="must be set together") as error:
         Settings.load({}, half)
-    assert "hunter4" not in str(error.value)
+    assert SECRET not in str(error.value)
 
 
 @pytest.mark.parametrize("secret", ["hunter 2", "hunter:2", "hunteré", "hunter" * 50])
@@ -153,10 +182,10 @@ def test_an_invalid_secret_is_not_shown(secret: str) -> None:
 
 def test_a_mounted_file_may_contain_any_setting(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
-    secret.write_text("hunter4\n")
+    secret.write_text(f"{SECRET}\n")
     environ = {"MONOTRON_ROOT_API_KEY": "root", "MONOTRON_ROOT_API_SECRET_FILE": str(secret)}
     settings = Settings.load({}, environ)
-    assert settings.root_api_secret == "hunter4"
+    assert settings.root_api_secret == SECRET
     assert settings.warnings == ()
 
 
@@ -193,6 +222,9 @@ def test_trusts_are_a_list_in_the_config_file(config: Path) -> None:
         ("listen: true", "listen must be a plain value"),
         ("listen: {", r"is not valid YAML \(line 2\)"),
         ("listen: !!python/object:os.system {}", "is not valid YAML"),
+        ("listen: 2026-99-99", "has an invalid date or number"),
+        (f"requests_per_key: {5000 * '1'}", "has an invalid date or number"),
+        (5000 * "[", "is too deep"),
     ],
 )
 def test_an_invalid_config_file_is_refused_with_the_reason(
@@ -221,6 +253,14 @@ def test_an_unknown_variable_is_ignored_with_a_warning() -> None:
     [
         "PORT",
         "PORT_3030_TCP",
+        "PORT_3030_TCP_PROTO",
+        "PORT_3030_TCP_PORT",
+        "LISTEN_PORT",
+        "LISTEN_SERVICE_HOST",
+        "STORE_SERVICE_PORT_FILE",
+        "ROOT_API_KEY_SERVICE_HOST",
+        "NAME",
+        "ENV_PYTHON_VERSION",
         "PORT_3030_TCP_ADDR",
         "SERVICE_HOST",
         "SERVICE_PORT_HTTP",

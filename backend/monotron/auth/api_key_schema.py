@@ -34,12 +34,12 @@ def parse_api_key_spec(body: object) -> ApiKeySpec:
         check_scope_list(scopes),
         parse_name_patterns(members["names"]) if "names" in members else ALL_NAMES,
         text_member(members, "description"),
-        _parse_expiry(members.get("expires_at")),
+        _parse_expiry(members["expires_at"]) if "expires_at" in members else "default",
     )
 
 
 def _parse_expiry(value: object) -> int | None:
-    """Seconds since the epoch, from an RFC 3339 time with a time zone."""
+    """Seconds since the epoch, from an RFC 3339 time with a time zone; None for never."""
     if value is None:
         return None
     try:
@@ -51,7 +51,8 @@ def _parse_expiry(value: object) -> int | None:
         return int(time.astimezone(UTC).timestamp())  # an OverflowError after the year 9999 in UTC
     except (ValueError, OverflowError):
         raise InvalidRequest(
-            "`expires_at` must be a time with a time zone, for example 2027-01-31T00:00:00Z."
+            "`expires_at` must be a time with a time zone, for example 2027-01-31T00:00:00Z, or "
+            "null for never."
         ) from None
 
 

@@ -2,11 +2,11 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from secrets import token_hex
-from typing import Any
+from typing import Any, Literal
 
 from monotron.auth.events import event_body
 from monotron.auth.key_format import digest, new_key
@@ -22,6 +22,11 @@ from monotron.services.paging import page_of, visible_rows
 from monotron.services.series import SeriesService
 from monotron.store import Store
 from monotron.store.auth_interface import AuthRecord
+
+PAGE_SIZE = 1000
+
+DEFAULT_LIFETIME_SECONDS = 365 * 24 * 3600
+"""The time until a new API key expires, unless its expiry is requested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +112,8 @@ class ApiKeySpec:
     scopes: tuple[str, ...]
     names: NamePatterns = ALL_NAMES
     description: str | None = None
-    expires_at: int | None = None
+    expires_at: int | Literal["default"] | None = "default"
+    """Seconds since the epoch; None for never; by default after `DEFAULT_LIFETIME_SECONDS`."""
 
 
 class ApiKeys:
@@ -135,12 +141,18 @@ class ApiKeys:
         Raises Forbidden if the API key would have more permissions than *by*, and QuotaExceeded
         if the account has the maximum number.
         """
-        _check_spec(account, spec, int(self._clock()))
+        now = int(self._clock())
+        expires_at = spec.expires_at
+        if expires_at == "default":
+            expires_at = now + DEFAULT_LIFETIME_SECONDS
+        _check_spec(account, spec.scopes, expires_at, now)
         by.require_grant(spec.scopes, spec.names)
         async with self._quota.of(account):
-            return await self._create(by, account, spec)
+            return await self._create(by, account, spec, expires_at)
 
-    async def _create(self, by: Principal, account: int, spec: ApiKeySpec) -> tuple[ApiKey, str]:
+    async def _create(
+        self, by: Principal, account: int, spec: ApiKeySpec, expires_at: int | None
+    ) -> tuple[ApiKey, str]:
         ids = SeriesKey(SYSTEM_ACCOUNT, f"grants/{account}")
         allocation = await self._series.next(ids, token_hex(16), Reuse.ANY, by.name)
         name, secret = new_key()
@@ -154,11 +166,13 @@ class ApiKeys:
             spec.names,
             by.lineage,
             spec.description,
-            spec.expires_at,
+            expires_at,
         )
         event = event_body(by, "create", "api_key", name, api_key.granted())
         if not await self._executor.run(self._records.add, "api_key", api_key.row(), event):
-            return await self._create(by, account, spec)  # the random id is already in use
+            return await self._create(
+                by, account, spec, expires_at
+            )  # the random id is already in use
         if not await self.still_exists(by):
             await self.delete(by, api_key)
             raise creator_revoked()
@@ -238,19 +252,27 @@ class ApiKeys:
         row = replace(api_key, last_used_at=at).row()
         await self._executor.run(self._records.replace, "api_key", row)
 
-    async def any(self) -> bool:
-        """Whether any account has an API key."""
-        return bool(await self._executor.run(self._records.page, "api_key", None, "", 1))
+    async def any_valid(self) -> bool:
+        """Whether any account has an API key that has not expired."""
+        now, after = int(self._clock()), ""
+        while True:
+            rows = await self._executor.run(self._records.page, "api_key", None, after, PAGE_SIZE)
+            api_keys = [ApiKey.of(row) for row in rows]
+            if any(each.expires_at is None or each.expires_at > now for each in api_keys):
+                return True
+            if len(rows) < PAGE_SIZE:
+                return False
+            after = rows[-1].name
 
 
-def _check_spec(account: int, spec: ApiKeySpec, now: int) -> None:
-    scopes = parse_scopes(spec.scopes)
+def _check_spec(account: int, scope_texts: Sequence[str], expires_at: int | None, now: int) -> None:
+    scopes = parse_scopes(scope_texts)
     if account != FIRST_ACCOUNT and any(scope.endswith(":system") for scope in scopes):
         raise InvalidRequest(
             f"Only API keys of account {FIRST_ACCOUNT} can have scopes on `system`. They apply to "
             "all accounts. Omit these scopes, or use that account."
         )
-    if spec.expires_at is not None and spec.expires_at <= now:
+    if expires_at is not None and expires_at <= now:
         raise InvalidRequest("`expires_at` is in the past. Use a later time, or omit it.")
 
 

@@ -58,6 +58,10 @@ class Authenticator:
         self._failures = failures
         self._clock = clock
         self._cache: BoundedCache[bytes, Principal] = BoundedCache(MAX_CACHED, monotonic=monotonic)
+        self._recent_roots: BoundedCache[tuple[str, bytes], bool] = BoundedCache(
+            MAX_CACHED, monotonic=monotonic
+        )
+        """Addresses that sent valid root credentials, with a hash of the credentials."""
         self._verifications: dict[bytes, asyncio.Task[Principal]] = {}
         self._changes = 0
         self._background: set[asyncio.Task[None]] = set()
@@ -77,9 +81,11 @@ class Authenticator:
     async def check(self, header: str | None, account: int | None, address: str) -> Principal:
         """The principal of the header. Raises Unauthenticated, or AmbiguousAccount.
 
-        Raises TooManyRequests after many failures from the address. Valid credentials are never
-        limited, so a stranger cannot lock out others at the same address. A missing header does
-        not count as a failure, because many clients send credentials only after a 401.
+        Raises TooManyRequests after many failures from the address. Valid API keys and identity
+        tokens are never limited, so a stranger cannot lock out others at the same address. Root
+        credentials are then limited, unless they were valid within the last hour: operators choose
+        their secret, so it may be guessed. A missing header does not count as a failure, because
+        many clients send credentials only after a 401.
         """
         if header is None:
             raise Unauthenticated(
@@ -88,10 +94,13 @@ class Authenticator:
                 "headers, such as `X-API-Key`, are not supported."
             )
         try:
+            credentials = _parse(header)
+            if self._are_of_root(credentials, address):
+                return ROOT
             fingerprint = _fingerprint(header, account)
             task = self._verifications.get(fingerprint)
             if task is None:
-                task = asyncio.create_task(self._verify(header, account, fingerprint))
+                task = asyncio.create_task(self._verify(credentials, account, fingerprint))
                 self._verifications[fingerprint] = task
                 task.add_done_callback(lambda done: self._verified(fingerprint, done))
             return await asyncio.shield(task)
@@ -115,8 +124,10 @@ class Authenticator:
         self._verifications.clear()
         self._changes += 1
 
-    async def _verify(self, header: str, account: int | None, fingerprint: bytes) -> Principal:
-        key, secret = _parse(header)
+    async def _verify(
+        self, credentials: tuple[str, str], account: int | None, fingerprint: bytes
+    ) -> Principal:
+        key, secret = credentials
         changes = self._changes
         if not key and looks_like_identity_token(secret):
             if self._identities is None:
@@ -127,7 +138,7 @@ class Authenticator:
                 )
             principal = await self._identities.principal(secret, account)
         else:
-            principal = self._root_principal(key, secret) or await self._of_key(key, secret)
+            principal = await self._of_key(key, secret)
         if changes == self._changes:
             seconds = CACHE_SECONDS
             if principal.expires_at is not None:
@@ -139,13 +150,20 @@ class Authenticator:
         if self._verifications.get(fingerprint) is task:
             del self._verifications[fingerprint]
 
-    def _root_principal(self, key: str, secret: str) -> Principal | None:
+    def _are_of_root(self, credentials: tuple[str, str], address: str) -> bool:
+        """Whether they are those of the root key; False without a comparison beyond the limit."""
         root = self._root
         if root is None:
-            return None
+            return False
+        key, secret = credentials
+        use = address, _fingerprint(f"{key}:{secret}", None)
+        if self._failures.is_exceeded(address) and use not in self._recent_roots:
+            return False
         # Both are compared in any case, so that the time does not reveal which one is wrong.
         is_root = constant_time_equals(key, root.key) & constant_time_equals(secret, root.secret)
-        return ROOT if is_root else None
+        if is_root:
+            self._recent_roots.put(use, True, seconds=HOUR_SECONDS)
+        return is_root
 
     async def _of_key(self, key: str, unverified_secret: str) -> Principal:
         if key_id_of(unverified_secret) != key:

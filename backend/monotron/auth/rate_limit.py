@@ -37,19 +37,28 @@ class RateLimiter:
         self._clock = clock
         self._full_at: BoundedCache[str, float] = BoundedCache(max_buckets, monotonic=clock)
 
+    def is_exceeded(self, name: str) -> bool:
+        """Whether `count` would raise TooManyRequests now."""
+        now = self._clock()
+        return self._wait_seconds(max(now, self._full_at.get(name) or now), now) > _ROUNDING_SECONDS
+
     def count(self, name: str) -> None:
         """Count one request. Raises TooManyRequests above the limit, without counting it."""
         if not self._per_minute:
             return
         now = self._clock()
-        full_at = max(now, self._full_at.get(name) or now) + self._interval_seconds
-        wait_seconds = full_at - now - PERIOD_SECONDS
+        full_at = max(now, self._full_at.get(name) or now)
+        wait_seconds = self._wait_seconds(full_at, now)
         if wait_seconds > _ROUNDING_SECONDS:
-            self._full_at.put(name, full_at - self._interval_seconds)
+            self._full_at.put(name, full_at)
             retry_after = max(1, math.ceil(wait_seconds))
             raise TooManyRequests(
                 f"Too many {self._subject} (limit: {self._per_minute} per minute). Retry in "
                 f"{retry_after} s.",
                 retry_after=retry_after,
             )
-        self._full_at.put(name, full_at)
+        self._full_at.put(name, full_at + self._interval_seconds)
+
+    def _wait_seconds(self, full_at: float, now: float) -> float:
+        """How long a request must wait whose bucket is full at *full_at*."""
+        return full_at + self._interval_seconds - now - PERIOD_SECONDS

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from secrets import token_urlsafe
 from typing import Any
 
 import click
@@ -18,6 +19,7 @@ from monotron.cli.options import (
     EXPIRY,
     ID,
     KEY,
+    NEVER,
     credential,
     fail_usage,
     output_option,
@@ -133,6 +135,12 @@ def _offline_client(
         yield client, notes
 
 
+@ADMINISTRATION.command("root-secret")
+def root_secret() -> CommandOutput:
+    """Generate a secret for MONOTRON_ROOT_API_SECRET and print it."""
+    return CommandOutput(f"{token_urlsafe(32)}\n")
+
+
 account_group = ADMINISTRATION.group("account", "Create and list accounts.")
 
 
@@ -166,11 +174,11 @@ key_group = ADMINISTRATION.group("key", "Create, list and revoke API keys.")
 @description_option
 @click.option(
     "--expires",
-    metavar="90d|TIME",
+    metavar="90d|TIME|never",
     type=EXPIRY,
-    show_default="never",
+    show_default="365d",
     help="Let the API key expire after this time, or at it, such as `90d`, `12h` or "
-    "`2027-01-31T00:00:00Z`.",
+    "`2027-01-31T00:00:00Z`, or `never`.",
 )
 @account_option
 def create_key(
@@ -182,15 +190,11 @@ def create_key(
     expires: str | None,
 ) -> CommandOutput:
     """Create an API key and print its secret, once."""
-    spec = {
-        "scopes": list(scopes),
-        "names": list(names) or None,
-        "description": description,
-        "expires_at": expires,
-    }
-    key = client.create_key(
-        account, {name: value for name, value in spec.items() if value is not None}
-    )
+    options = {"names": list(names) or None, "description": description, "expires_at": expires}
+    spec: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    if expires == NEVER:
+        spec["expires_at"] = None
+    key = client.create_key(account, {"scopes": list(scopes), **spec})
     key_id, secret = key["api_key"]["key"], key["api_key"]["secret"]
     return CommandOutput(
         f"{secret}\n",

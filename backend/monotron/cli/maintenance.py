@@ -25,7 +25,7 @@ from monotron.model.series import INT64_MAX
 from monotron.store import Store, open_store
 from monotron.store.audit import MAX_FINDINGS, Report
 from monotron.store.fast_forward import FastForwarded
-from monotron.store.sqlite.file import sync_directory
+from monotron.store.sqlite.disk_files import sync_directory
 from monotron.store.sqlite.schema import BackupContents, check_backup
 from monotron_ci.client import Client
 from monotron_ci.errors import Failure, NoResponse
@@ -184,8 +184,12 @@ def _audit_by_server(client: Client) -> dict[str, Any]:
 
 
 def contents_text(contents: BackupContents) -> str:
-    """`5 series, 2 names`."""
-    return f"{contents.series} series, {count_text(contents.names, 'name')}"
+    """`5 series, 2 names, 1 API key, 0 trust policies`."""
+    policies = "trust policy" if contents.trust_policies == 1 else "trust policies"
+    return (
+        f"{contents.series} series, {count_text(contents.names, 'name')}, "
+        f"{count_text(contents.api_keys, 'API key')}, {contents.trust_policies} {policies}"
+    )
 
 
 def _backup_store(store: Store, file: Path) -> BackupContents:

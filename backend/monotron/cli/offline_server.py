@@ -13,8 +13,9 @@ from secrets import token_urlsafe
 from monotron.auth.oidc import parse_issuer
 from monotron.auth.trust_schema import configured_issuers
 from monotron.cli.store_file import check_exists, sqlite_path
-from monotron.config import Address, Settings
+from monotron.config import Settings
 from monotron.errors import StartupError
+from monotron.listen_address import Address
 from monotron_ci.credential import Credential
 from monotron_ci.errors import Failure
 

@@ -77,15 +77,23 @@ def _claim(text: str) -> tuple[str, str]:
     return name, value
 
 
+NEVER = "never"
+
+
 def _expiry(text: str) -> str:
-    """The time in *text*, or the one that is *text* days or hours from now. Raises ValueError."""
+    """The time in *text*, or the one that is *text* days or hours from now, or `NEVER`.
+
+    Raises ValueError.
+    """
+    if text == NEVER:
+        return text
     match = re.fullmatch(r"([1-9][0-9]{0,4})([dh])", text)
     if match is None:
         if re.match(r"[0-9]{4}-", text):
             return text
         raise ValueError(
-            "must be a number of days or hours, such as 90d, or a time, such as "
-            "2027-01-31T00:00:00Z"
+            "must be a number of days or hours, such as 90d, a time, such as "
+            "2027-01-31T00:00:00Z, or never"
         )
     hours = int(match[1]) * (24 if match[2] == "d" else 1)
     return f"{datetime.now(UTC) + timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}"
@@ -94,7 +102,7 @@ def _expiry(text: str) -> str:
 ID = Checked("id", _id)
 KEY = Checked("key", _key_id)
 CLAIM = Checked("name=value", _claim)
-EXPIRY = Checked("90d|time", _expiry)
+EXPIRY = Checked("90d|time|never", _expiry)
 
 url_option = click.option(
     "--url",

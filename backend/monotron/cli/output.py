@@ -130,7 +130,7 @@ def trusts_table(trusts: Iterable[Mapping[str, Any]]) -> str:
 
 def describe_key(key: Mapping[str, Any]) -> str:
     """Everything about a new API key except its secret."""
-    expires = f"; expires {key['expires_at']}" if key.get("expires_at") else ""
+    expires = f"; expires {key['expires_at']}" if key.get("expires_at") else "; never expires"
     return (
         f"Created key {key['api_key']['key']} in account {key['account_id']} "
         f"({' '.join(key['scopes'])}; {_names(key)}{expires}). "

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from monotron.errors import StartupError, StoreUnavailable
 from monotron.store import Store, open_store, store_class
-from monotron.store.sqlite.file import sync_directory
+from monotron.store.sqlite.disk_files import sync_directory
 from monotron_ci.errors import Failure
 
 

@@ -13,7 +13,7 @@ from monotron.auth.authenticator import Authenticator
 from monotron.auth.principal import ANONYMOUS, Principal
 from monotron.auth.rate_limit import RateLimiter
 from monotron.auth.replay_guard import ReplayGuard
-from monotron.web.hosts import is_loopback_host
+from monotron.web.origin import check_local, check_page
 from monotron.web.permissions import ROOT_KEY
 
 UNKNOWN_ACCOUNT = -1
@@ -53,22 +53,10 @@ class AccessControl:
         self._per_account = per_account
 
     def check_origin(self, request: HTTPServerRequest) -> None:
-        """Reject requests that a web page of another host could send. Raises InvalidHost."""
-        open_to_all = self._authenticator.open_to_all
-        if open_to_all and not is_loopback_host(request.host):
-            raise errors.InvalidHost(
-                "Without credentials this server only answers requests for localhost. This "
-                "protects against DNS rebinding. Use http://127.0.0.1, or set a root key to serve "
-                "other host names."
-            )
-        if request.method == "POST" and "Origin" in request.headers:
-            # Browsers send POST to other hosts without a preflight, and no other writing method.
-            host = request.headers["Origin"].rpartition("/")[2]
-            if host != request.host and not (open_to_all and is_loopback_host(host)):
-                raise errors.InvalidHost(
-                    "This request was sent by a web page of another host. Send it from a script or "
-                    "a terminal."
-                )
+        """Reject requests of proxies and of other hosts' pages. Raises InvalidHost or Forbidden."""
+        if self._authenticator.open_to_all:
+            check_local(request)
+        check_page(request)
 
     def authenticate(
         self, request: HTTPServerRequest, account_text: str | None

@@ -51,7 +51,6 @@ class TokenAttributeHandler(Handler):
         Query.parse(self.request.query)
         series, token = self.series_key(key), parse_token(token)
         text = await self.services.attributes.one(series, token, parse_attribute_name(name))
-        self.set_header("X-Content-Type-Options", "nosniff")  # the text is the caller's
         self.reply(text, Format.TEXT)
 
     @requires("write:series")

@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Awaitable
-from itertools import count
+from secrets import token_hex
 from types import TracebackType
 from typing import Any, ClassVar, cast
 
@@ -15,6 +15,7 @@ from monotron.auth.principal import Principal
 from monotron.model.series import SeriesKey, parse_key
 from monotron.web.access import NO_ACCESS, Access
 from monotron.web.formats import TEXT_TYPE, Format, json_text, preferred_format
+from monotron.web.key_expiry import KEY_EXPIRES, announced_expiry
 from monotron.web.permissions import NOTHING, declared_scope
 from monotron.web.problem import CONTENT_TYPE, as_monotron_error, problem
 from monotron.web.query import FormatQuery
@@ -35,7 +36,6 @@ CHALLENGE = 'Bearer realm="monotron", Basic realm="monotron", charset="UTF-8"'
 """The supported authentication schemes (RFC 6750 §3, RFC 7617 §2.1)."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_request_numbers = count(1)
 
 
 class Handler(RequestHandler):
@@ -45,6 +45,7 @@ class Handler(RequestHandler):
     principal: Principal = NO_ACCESS.principal
     account: int = NO_ACCESS.account
     request_id = ""
+    _key_expires: str | None = None
     assigned = ""
     """The value or version that a write assigned, for the log."""
     served_while_draining: ClassVar[bool] = False
@@ -70,13 +71,18 @@ class Handler(RequestHandler):
         self.clear_header("Server")
         self.set_header("Content-Type", "application/json")
         self.set_header("Cache-Control", "no-store")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Referrer-Policy", "no-referrer")
+        self.set_header("Cross-Origin-Resource-Policy", "same-origin")
+        if self._key_expires is not None:
+            self.set_header(KEY_EXPIRES, self._key_expires)
         self.set_header("X-Request-Id", self.request_id)
 
     def _new_request_id(self) -> str:
         headers = self.request.headers
         if "X-Request-Id" in headers and _REQUEST_ID.fullmatch(headers["X-Request-Id"]):
             return headers["X-Request-Id"]
-        return f"{self.services.lifecycle.process_id}-{next(_request_numbers):x}"
+        return f"{self.services.lifecycle.process_id}-{token_hex(8)}"
 
     def prepare(self) -> Awaitable[None] | None:
         if len(list(self.request.headers.get_all())) > MAX_HEADERS:
@@ -87,12 +93,12 @@ class Handler(RequestHandler):
             raise errors.Draining(
                 "The server is shutting down. Repeat the same request in a moment."
             )
+        access_control = self.services.access_control
+        access_control.check_origin(self.request)
         scope = declared_scope(type(self), self.request.method or "")
         if scope is None:
             raise HTTPError(405)
         self._declared_scope = scope
-        access_control = self.services.access_control
-        access_control.check_origin(self.request)
         if scope is NOTHING:
             return None
         access = access_control.authenticate(self.request, self._account_text)
@@ -105,6 +111,9 @@ class Handler(RequestHandler):
 
     def _authorize(self, access: Access) -> Awaitable[None] | None:
         self.principal, self.account = access.principal, access.account
+        self._key_expires = announced_expiry(access.principal)
+        if self._key_expires is not None:
+            self.set_header(KEY_EXPIRES, self._key_expires)
         return self.services.access_control.authorize(access, self.request, self.required_scope)
 
     def required_scope(self) -> str:

@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-from monotron.config import is_loopback
+from monotron.listen_address import is_loopback
 
 
 @lru_cache(maxsize=256)

@@ -46,7 +46,7 @@ def test_a_host_other_than_loopback_is_refused(
     for route in ROUTES:
         method, _, path = series.insert_key(route).partition(b" ")
         body = ADVANCE_BODY if route == ADVANCE else b""
-        # Headers of a browser on a page of that host, and of a proxy.
+        # Headers of a browser on a page of that host, and of a proxy: the Host is checked first.
         headers = (
             b"Origin: http://" + host,
             b"X-Forwarded-Host: localhost",

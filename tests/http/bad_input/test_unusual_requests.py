@@ -65,10 +65,6 @@ def test_pipelined_requests_with_bodies_are_answered_in_order(
 @pytest.mark.parametrize(
     "header",
     [
-        b"X-Forwarded-For: 10.0.0.1",
-        b"X-Real-Ip: nonsense",
-        b"X-Forwarded-Proto: gopher",
-        b"X-Forwarded-Host: example.com",
         b"Authorization: Basic !!!",
         b"Authorization: \xff\xfe",
         b"Cookie: " + b"a=" * 2000,
@@ -80,7 +76,6 @@ def test_pipelined_requests_with_bodies_are_answered_in_order(
         b"Expect: nonsense",
         b"Accept-Encoding: gzip, br",
         b"Accept-Language: \xff",
-        b"Origin: http://example.com",
         b"TE: trailers",
     ],
     ids=lambda header: header.decode("latin-1")[:40],

@@ -3,15 +3,17 @@
 import logging
 import re
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
+from urllib.parse import unquote
 
 import pymongo
 from pymongo import MongoClient, UpdateOne
 from pymongo.database import Database
-from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.monitoring import (
     ServerHeartbeatFailedEvent,
     ServerHeartbeatListener,
@@ -19,7 +21,7 @@ from pymongo.monitoring import (
     ServerHeartbeatSucceededEvent,
 )
 
-from monotron.errors import StartupError
+from monotron.errors import InvalidSetting, StartupError
 
 log = logging.getLogger("monotron.store")
 
@@ -40,6 +42,9 @@ PYMONGO = Driver()
 
 APP_NAME = "monotron"
 """The name under which a connection is listed by MongoDB."""
+
+_DATABASE_NAME = re.compile(r"""[^/\\. "$*<>:|?\0]{1,63}""")
+"""The names that MongoDB accepts on all platforms."""
 
 MIN_SERVER_VERSIONS = ((4, 4, 11), (5, 0, 6))
 """The first usable patch of each release series. Earlier ones can lose or corrupt data."""
@@ -67,28 +72,28 @@ OUT_OF_DISK_SPACE = 14031
 
 
 def connect(url: str) -> "Database[Document]":
-    """Return the URL's database. Raises `StartupError` if the URL is invalid."""
+    """Return the URL's database. Raises `InvalidSetting` if the URL is invalid."""
     name = without_secrets(url)
-    try:
-        client: MongoClient[Document] = MongoClient(
-            url,
-            appname=APP_NAME,
-            retryWrites=False,  # a transaction is repeated as a whole
-            event_listeners=[_StartLog(name)],
-            **_connect_timeout(url),
-        )
-    except (PyMongoError, ValueError) as error:
-        raise StartupError(
-            f"Invalid store URL {name}: MongoDB's driver cannot parse it. Write "
-            "mongodb://HOST/DATABASE."
-        ) from error
-    try:
-        return client.get_default_database()
-    except ConfigurationError as error:
-        client.close()
-        raise StartupError(
+    if not _DATABASE_NAME.fullmatch(unquote(name.partition("://")[2].partition("/")[2])):
+        raise InvalidSetting(
             f"Invalid store URL {name}: it does not name a database. Write mongodb://HOST/DATABASE."
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # about an unknown or invalid option
+            client: MongoClient[Document] = MongoClient(
+                url,
+                appname=APP_NAME,
+                retryWrites=False,  # a transaction is repeated as a whole
+                event_listeners=[_StartLog(name)],
+                **_connect_timeout(url),
+            )
+    except (PyMongoError, ValueError, UserWarning) as error:
+        raise InvalidSetting(
+            f"Invalid store URL {name}: MongoDB's driver does not accept it. Write "
+            "mongodb://HOST/DATABASE, and check the options."
         ) from error
+    return client.get_default_database()
 
 
 def _connect_timeout(url: str) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from monotron.errors import Applied, StartupError, StoreUnavailable
+from monotron.errors import Applied, InvalidSetting, StartupError, StoreUnavailable
 from monotron.runtime import PRODUCTION, Runtime
+from monotron.store.sqlite.disk_files import create_private, rewrite_log, sync_directory
 from monotron.store.sqlite.errors import storage_full, translate_error
 from monotron.store.sqlite.schema import create_or_check
 
@@ -156,6 +157,7 @@ class SqliteFile:
 
     def backup(self, target: Path) -> None:
         """Write a consistent copy to the new file *target*. Blocks all other transactions."""
+        create_private(str(target))
         with self._lock:
             copy = sqlite3.connect(target)
             try:
@@ -178,7 +180,7 @@ class SqliteFile:
     def _reopen(self) -> None:
         try:
             if not self._closed:
-                _rewrite_log(f"{self._path}-wal")  # before it is read or checkpointed
+                rewrite_log(f"{self._path}-wal")  # before it is read or checkpointed
                 self._connection.close()
                 self._closed = True
             self._connection = self._connect()
@@ -201,6 +203,8 @@ class SqliteFile:
                 "MongoDB."
             )
         is_new = self._path != IN_MEMORY and not os.path.exists(self._path)
+        if is_new:
+            create_private(self._path)
         deadline = self._runtime.monotonic() + LOCK_SECONDS
         while True:
             try:
@@ -217,9 +221,11 @@ class SqliteFile:
                         "file. Stop the other process, or use another file."
                     ) from error
                 else:
-                    raise StartupError(
-                        f"SQLite cannot use {self._path}: {error}. Check the path and its "
-                        "permissions, or use another file."
+                    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+                    kind = InvalidSetting if code == sqlite3.SQLITE_CANTOPEN else StartupError
+                    raise kind(
+                        f"SQLite cannot use the store {self._path}: {error}. Check the path and "
+                        "its permissions, or use another file."
                     ) from error
         if is_new:
             sync_directory(self._path)
@@ -245,6 +251,7 @@ class SqliteFile:
             "locking_mode": ("EXCLUSIVE", "exclusive"),
             "journal_mode": ("MEMORY", "memory") if in_memory else ("WAL", "wal"),
             "synchronous": ("FULL", 2),
+            "trusted_schema": ("OFF", 0),
             "cache_size": (-32000, -32000),
             # A commit does a checkpoint at 32 MB if `checkpoint_if_due` was always blocked.
             "wal_autocheckpoint": (8000, 8000),
@@ -261,38 +268,6 @@ class SqliteFile:
                 )
         connection.execute("BEGIN IMMEDIATE")  # acquires the exclusive lock permanently
         if not in_memory:
-            _rewrite_log(f"{self._path}-wal")
+            rewrite_log(f"{self._path}-wal")
         create_or_check(connection, self._path)
         connection.execute("COMMIT")
-
-
-def _rewrite_log(path: str) -> None:
-    """Rewrite the log with its own content, and sync it. The caller holds the lock.
-
-    After a failed sync, the kernel keeps the unwritten pages in memory and marks them as clean.
-    The next process would read them as committed, and no later sync would write them.
-    """
-    if not os.path.exists(path):
-        return
-    try:
-        log_file = os.open(path, os.O_RDWR)
-        try:
-            position = 0
-            while chunk := os.pread(log_file, 1 << 20, position):
-                position += os.pwrite(log_file, chunk, position)
-            os.fsync(log_file)
-        finally:
-            os.close(log_file)
-    except OSError as error:
-        raise StartupError(
-            f"The log {path} cannot be written: {error.strerror}. Check the disk and permissions."
-        ) from error
-
-
-def sync_directory(path: str) -> None:
-    """Sync the directory of a file, which makes the name of a new file durable."""
-    directory = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

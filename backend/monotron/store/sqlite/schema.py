@@ -79,7 +79,9 @@ CREATE INDEX token_uses_by_expiry ON token_uses (expires_at);
 
 _COUNT_CONTENTS = """
 SELECT (SELECT count(*) FROM series WHERE is_active AND account > 0),
-    (SELECT count(*) FROM (SELECT DISTINCT account, name FROM releases))
+    (SELECT count(*) FROM (SELECT DISTINCT account, name FROM releases)),
+    (SELECT count(*) FROM auth_records WHERE kind = 'api_key'),
+    (SELECT count(*) FROM auth_records WHERE kind = 'trust')
 """
 
 
@@ -87,13 +89,12 @@ def create_or_check(connection: sqlite3.Connection, path: str) -> None:
     """Create the tables of an empty file, or check the format of a file with tables.
 
     The caller has begun a transaction. Raises `StartupError` if the file belongs to another program
-    or to another version.
+    or to another version, or if its tables were modified.
     """
     application_id, version = _format(connection)
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if not tables:
-        for statement in SCHEMA.split(";\n"):
-            connection.execute(statement)
+        _create(connection)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         return
@@ -103,6 +104,7 @@ def create_or_check(connection: sqlite3.Connection, path: str) -> None:
             "let Monotron create one."
         )
     _check_version(version, path)
+    _check_tables(connection, path)
 
 
 class BackupContents(NamedTuple):
@@ -112,6 +114,10 @@ class BackupContents(NamedTuple):
     """The number of series of all accounts, without deleted ones and that of the startup check."""
     names: int
     """The number of names that have recorded versions."""
+    api_keys: int
+    """The number of API keys of all accounts, including expired ones."""
+    trust_policies: int
+    """The number of trust policies of all accounts."""
 
 
 def check_backup(path: str, name: str) -> BackupContents:
@@ -126,6 +132,8 @@ def check_backup(path: str, name: str) -> BackupContents:
             if application_id != APPLICATION_ID or not version:
                 raise StartupError(f"{name} is not a backup of a Monotron store. Use another file.")
             _check_version(version, name)
+            connection.execute("PRAGMA trusted_schema = OFF")
+            _check_tables(connection, name)
             lines = connection.execute("PRAGMA integrity_check").fetchall()
             if lines != [("ok",)]:
                 raise StartupError(
@@ -136,6 +144,33 @@ def check_backup(path: str, name: str) -> BackupContents:
         raise StartupError(
             f"The backup {name} cannot be read: {error}. Use another one."
         ) from error
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    for statement in SCHEMA.split(";\n"):
+        connection.execute(statement)
+
+
+def _check_tables(connection: sqlite3.Connection, name: str) -> None:
+    """Raise `StartupError` unless the file has exactly the expected tables and indexes.
+
+    A trigger, a view or another definition of a table could change what the statements of this
+    program read and write.
+    """
+    with closing(sqlite3.connect(":memory:")) as expected:
+        _create(expected)
+        differences = _objects(connection) ^ _objects(expected)
+    if differences:
+        kind, object_name, *_ = min(differences)
+        raise StartupError(
+            f"{name} has unexpected or modified tables: see the {kind} {object_name[:64]!r}. "
+            "Someone may have manipulated the file. Use a backup from a trusted place."
+        )
+
+
+def _objects(connection: sqlite3.Connection) -> set[tuple[str, str, str, str]]:
+    rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema").fetchall()
+    return {(str(kind), str(name), str(table), str(sql)) for kind, name, table, sql in rows}
 
 
 def _format(connection: sqlite3.Connection) -> tuple[int, int]:

@@ -1,0 +1,53 @@
+"""Parsers of the texts of settings. Their ValueErrors state the requirement."""
+
+import re
+from collections.abc import Callable
+
+MAX_DRAIN_DELAY_SECONDS = 5
+
+
+def text(pattern: str, requirement: str) -> Callable[[str], str]:
+    """A parser of texts that match the pattern completely."""
+
+    def parse(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(requirement)
+        return value
+
+    return parse
+
+
+def integer(minimum: int, maximum: int, requirement: str) -> Callable[[str], int]:
+    """A parser of integers from *minimum* to *maximum*."""
+
+    def parse(value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", value) or not minimum <= int(value) <= maximum:
+            raise ValueError(requirement)
+        return int(value)
+
+    return parse
+
+
+def boolean(value: str) -> bool:
+    """`true` or `false`."""
+    if value not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return value == "true"
+
+
+def drain_delay(value: str) -> float:
+    """A number of seconds."""
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", value) or float(value) > MAX_DRAIN_DELAY_SECONDS:
+        raise ValueError(f"must be a number of seconds from 0 to {MAX_DRAIN_DELAY_SECONDS}")
+    return float(value)
+
+
+def issuers(value: str) -> tuple[str, ...]:
+    """URLs and short names of issuers."""
+    words = tuple(word.strip() for word in value.split(",") if word.strip())
+    if not all(re.fullmatch(r"github|gitlab\.com|https://\S+", word) for word in words):
+        raise ValueError(
+            "must be URLs separated by commas, for example https://gitlab.example.com, or the "
+            "short names github and gitlab.com"
+        )
+    return words
