@@ -32,6 +32,7 @@ from monotron.services.versions import VersionService
 from monotron.store import Store, describe, open_store, store_class
 from monotron.store.startup_check import check_store
 from monotron.supervisor import Supervisor
+from monotron.web.acceptor import raise_descriptor_limit
 from monotron.web.access import AccessControl
 from monotron.web.app import make_app
 from monotron.web.connections import ListeningServer
@@ -49,6 +50,7 @@ def serve(settings: Settings) -> int:
     log_format = logging_setup.set_up(settings.log_format)
     for warning in settings.warnings:
         log.warning(warning)
+    raise_descriptor_limit()
     request_log = RequestLog(log_format, sys.stderr)
     announce = partial(_announce, settings)
     if settings.processes == 1:
