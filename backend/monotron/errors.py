@@ -250,7 +250,7 @@ class TooManyRequests(
     MonotronError, status=429, code="too_many_requests", title="Rate limit exceeded"
 ):
     """This API key, this account, or failed authentication from this address exceeds the number of
-    requests allowed per minute.
+    requests allowed per minute. Or another backup is running, and only one may run at a time.
     Fix: wait for `Retry-After` seconds, then repeat the request. The operator can raise the limits,
     see [configuration.md](configuration.md)."""
 
