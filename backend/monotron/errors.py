@@ -108,6 +108,11 @@ class Unauthenticated(
     Fix: send the secret of an API key as `Authorization: Bearer SECRET`, or as Basic `key:secret`.
     If an identity token has a valid signature, `detail` names the check that failed."""
 
+    def __init__(self, detail: str, *, reason: str = "", applied: Applied = "no") -> None:
+        """*reason* is for the log, without personal data [default: the first sentence]."""
+        super().__init__(detail, applied=applied)
+        self.reason = reason or detail.partition(". ")[0]
+
 
 class TokenReplayed(
     MonotronError, status=401, code="token_replayed", title="Identity token already used"

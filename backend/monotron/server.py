@@ -25,6 +25,7 @@ from monotron.auth.trust_schema import configured_issuers, configured_trusts
 from monotron.config import Settings, is_loopback
 from monotron.errors import InvalidSetting, StartupError
 from monotron.logging_setup import RequestLog
+from monotron.redaction import register_secret
 from monotron.services.attributes import AttributeService
 from monotron.services.executor import StoreExecutor
 from monotron.services.series import SeriesService
@@ -133,6 +134,7 @@ async def _serve(
             await asyncio.wait_for(lifecycle.drain(), DRAIN_SECONDS)
         except TimeoutError:
             log.error("%d requests still in flight after %g s", lifecycle.in_flight, DRAIN_SECONDS)
+    request_log.close()
     log.info("stopped")
 
 
@@ -204,6 +206,7 @@ async def _authenticator(
     """Configure authentication. Without credentials, the server is open, on loopback only."""
     root = identities = None
     if settings.root_api_key:
+        register_secret(settings.root_api_secret)
         root = RootKey(settings.root_api_key, settings.root_api_secret)
     if issuers:
         from monotron.auth.oidc.verifier import TokenVerifier  # imported on demand: needs PyJWT

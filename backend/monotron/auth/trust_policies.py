@@ -9,11 +9,11 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from monotron.auth.bounded_cache import BoundedCache
-from monotron.auth.oidc import LEEWAY_SECONDS, Identity, Issuer, describe
+from monotron.auth.oidc import LEEWAY_SECONDS, Identity, Issuer, describe, no_match
 from monotron.auth.principal import SYSTEM_ACCOUNT, Principal
 from monotron.auth.scopes import format_scopes, parse_scopes
 from monotron.auth.trust_schema import TrustPolicy, parse_trust_policy
-from monotron.errors import Forbidden, MonotronError, TrustNotFound, Unauthenticated
+from monotron.errors import Forbidden, MonotronError, TrustNotFound
 from monotron.model.series import Reuse, SeriesKey
 from monotron.services.executor import StoreExecutor
 from monotron.services.paging import page_of
@@ -129,7 +129,7 @@ class TrustPolicies:
                 identity_expires_at=identity.expires_at + LEEWAY_SECONDS + 5,
             )
         if not principals:
-            raise Unauthenticated(describe(mismatches))
+            raise no_match(describe(mismatches), identity, mismatches)
         return tuple(principals.values())
 
     async def _all(self) -> list[TrustPolicy]:

@@ -107,8 +107,9 @@ class MonotronApplication(Application):
         delegate = super().get_handler_delegate(request, target_class, *args, **kwargs)
         if (limit if length is None else length) <= MAX_ANONYMOUS_BODY_BYTES:
             return ReceivingBody(self._services.lifecycle, delegate)
+        account_text = kwargs.get("target_kwargs", {}).get("account_text")
         return LargeBody(
-            lambda: self._services.access_control.authenticate(request, None),
+            lambda: self._services.access_control.authenticate(request, account_text),
             lambda: ReceivingBody(self._services.lifecycle, delegate),
             lambda error: self._rejection(request, error),
         )
@@ -129,6 +130,7 @@ class MonotronApplication(Application):
             handler.request_id,
             handler.principal.name,
             handler.assigned,
+            handler.rejection_reason,
         )
 
 

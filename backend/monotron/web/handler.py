@@ -13,6 +13,7 @@ from tornado.web import HTTPError, RequestHandler
 from monotron import errors
 from monotron.auth.principal import Principal
 from monotron.model.series import SeriesKey, parse_key
+from monotron.redaction import redact
 from monotron.web.access import NO_ACCESS, Access
 from monotron.web.formats import TEXT_TYPE, Format, json_text, preferred_format
 from monotron.web.permissions import NOTHING, declared_scope
@@ -47,6 +48,8 @@ class Handler(RequestHandler):
     request_id = ""
     assigned = ""
     """The value or version that a write assigned, for the log."""
+    rejection_reason = ""
+    """Why the sign-in was rejected, for the log."""
     served_while_draining: ClassVar[bool] = False
     max_body_bytes: ClassVar[int] = 65536
 
@@ -74,8 +77,10 @@ class Handler(RequestHandler):
 
     def _new_request_id(self) -> str:
         headers = self.request.headers
-        if "X-Request-Id" in headers and _REQUEST_ID.fullmatch(headers["X-Request-Id"]):
-            return headers["X-Request-Id"]
+        if "X-Request-Id" in headers:
+            request_id = headers["X-Request-Id"]
+            if _REQUEST_ID.fullmatch(request_id) and redact(request_id) == request_id:
+                return request_id
         return f"{self.services.lifecycle.process_id}-{next(_request_numbers):x}"
 
     def prepare(self) -> Awaitable[None] | None:
@@ -162,6 +167,8 @@ class Handler(RequestHandler):
         error = as_monotron_error(cause, writes=self.writes)
         self.set_status(error.status)
         self.set_header("Content-Type", CONTENT_TYPE)
+        if isinstance(error, errors.Unauthenticated):
+            self.rejection_reason = error.reason
         if error.status == 401:
             self.set_header("WWW-Authenticate", CHALLENGE)
         if error.retry_after is not None:
