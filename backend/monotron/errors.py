@@ -255,7 +255,8 @@ class TooManyRequests(
     MonotronError, status=429, code="too_many_requests", title="Rate limit exceeded"
 ):
     """This API key, this account, or failed authentication from this address exceeds the number of
-    requests allowed per minute. Or another backup is running, and only one may run at a time.
+    requests allowed per minute. Or this API key has too many requests in progress. Or another
+    backup is running, and only one may run at a time.
     Fix: wait for `Retry-After` seconds, then repeat the request. The operator can raise the limits,
     see [configuration.md](configuration.md)."""
 

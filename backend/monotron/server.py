@@ -17,8 +17,9 @@ from monotron import __version__, logging_setup
 from monotron.auth.accounts import Accounts
 from monotron.auth.api_keys import ApiKeys
 from monotron.auth.authenticator import Authenticator, RootKey
+from monotron.auth.concurrency import ConcurrencyLimiter
 from monotron.auth.oidc import Issuer
-from monotron.auth.rate_limit import RateLimiter
+from monotron.auth.rate_limit import RateLimiter, share_of_account
 from monotron.auth.replay_guard import ReplayGuard
 from monotron.auth.trust_policies import OidcAuthenticator, TrustPolicies
 from monotron.auth.trust_schema import configured_issuers, configured_trusts
@@ -192,8 +193,12 @@ async def _services(
             authenticator,
             accounts,
             ReplayGuard(store, executor, settings.operations_per_identity),
-            RateLimiter(settings.requests_per_key, "requests with these credentials"),
+            RateLimiter(
+                share_of_account(settings.requests_per_key, settings.requests_per_account),
+                "requests with these credentials",
+            ),
             RateLimiter(settings.requests_per_account, "requests for this account"),
+            ConcurrencyLimiter(settings.concurrent_requests_per_key),
         ),
         store_probe=StoreProbe(series.ping),
         request_log=request_log,

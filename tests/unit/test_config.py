@@ -53,6 +53,7 @@ INVALID = {
     "issuers": ["http://gitlab.example.com", "gitlab", "github,https://"],
     "requests_per_key": ["-1", "many", "1.5", ""],
     "requests_per_account": ["-1", "1e3"],
+    "concurrent_requests_per_key": ["-1", "1.5", "many", ""],
     "failures_per_address": ["-1", "x"],
     "operations_per_identity": ["-1", "x"],
 }

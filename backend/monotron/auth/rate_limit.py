@@ -53,3 +53,11 @@ class RateLimiter:
                 retry_after=retry_after,
             )
         self._full_at.put(name, full_at)
+
+
+def share_of_account(requests_per_key: int, requests_per_account: int) -> int:
+    """The limit of one principal: at most half of the limit of its account. 0 is unlimited."""
+    if not requests_per_account:
+        return requests_per_key
+    half = max(1, requests_per_account // 2)
+    return min(requests_per_key, half) if requests_per_key else half

@@ -127,6 +127,7 @@ class TrustPolicies:
                 expires_at=identity.expires_at,
                 identity=_identity_id(identity),
                 identity_expires_at=identity.expires_at + LEEWAY_SECONDS + 5,
+                rate_limit_key=policy.rate_limit_key(identity),
             )
         if not principals:
             raise no_match(describe(mismatches), identity, mismatches)

@@ -2,7 +2,8 @@
 
 import re
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
+from functools import partial
 from typing import Any, cast
 
 from tornado.http1connection import HTTP1Connection
@@ -19,6 +20,7 @@ from tornado.web import Application, RequestHandler
 
 from monotron.errors import MonotronError
 from monotron.web import accounts, attributes, series, system, trusts, versions
+from monotron.web.access import Access
 from monotron.web.body import CONSUMED_CONTENT_TYPE
 from monotron.web.fallback import RejectedBodyHandler, UnknownPathHandler, body_too_large
 from monotron.web.handler import Handler
@@ -104,15 +106,29 @@ class MonotronApplication(Application):
             connection.set_max_body_size(length)
             return self._rejection(request, body_too_large(limit))
         connection.set_max_body_size(limit)
-        delegate = super().get_handler_delegate(request, target_class, *args, **kwargs)
         if (limit if length is None else length) <= MAX_ANONYMOUS_BODY_BYTES:
+            delegate = super().get_handler_delegate(request, target_class, *args, **kwargs)
             return ReceivingBody(self._services.lifecycle, delegate)
-        account_text = kwargs.get("target_kwargs", {}).get("account_text")
         return LargeBody(
-            lambda: self._services.access_control.authenticate(request, account_text),
-            lambda: ReceivingBody(self._services.lifecycle, delegate),
-            lambda error: self._rejection(request, error),
+            self._services.access_control,
+            request,
+            kwargs.get("target_kwargs", {}).get("account_text"),
+            partial(self._admitted, request, target_class, kwargs),
+            partial(self._rejection, request),
         )
+
+    def _admitted(
+        self,
+        request: HTTPServerRequest,
+        target_class: type[RequestHandler],
+        kwargs: Mapping[str, Any],
+        access: Access,
+    ) -> HTTPMessageDelegate:
+        target_kwargs = {**kwargs.get("target_kwargs", {}), "admitted": access}
+        delegate = super().get_handler_delegate(
+            request, target_class, **{**kwargs, "target_kwargs": target_kwargs}
+        )
+        return ReceivingBody(self._services.lifecycle, delegate)
 
     def _rejection(self, request: HTTPServerRequest, error: MonotronError) -> HTTPMessageDelegate:
         return super().get_handler_delegate(request, RejectedBodyHandler, {"error": error})

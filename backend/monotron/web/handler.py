@@ -53,12 +53,21 @@ class Handler(RequestHandler):
     served_while_draining: ClassVar[bool] = False
     max_body_bytes: ClassVar[int] = 65536
 
-    def initialize(self, account_text: str | None = None) -> None:
-        """*account_text* is the account in the path; None if the path contains none."""
+    _admitted: Access | None = None
+    """The access of a request that was admitted, and has not left yet."""
+
+    def initialize(self, account_text: str | None = None, admitted: Access | None = None) -> None:
+        """*account_text* is the account in the path; None if the path contains none.
+
+        *admitted*: the access of a request that was admitted before its body arrived.
+        """
         self._account_text = account_text
+        self._admitted = admitted
         self.services.lifecycle.request_started()
 
     def on_finish(self) -> None:
+        if self._admitted is not None:
+            self.services.access_control.leave(self._admitted.principal)
         self.services.lifecycle.request_finished()
 
     @property
@@ -100,11 +109,28 @@ class Handler(RequestHandler):
         access_control.check_origin(self.request)
         if scope is NOTHING:
             return None
+        if self._admitted is not None:
+            return self._authorize(self._admitted)
         access = access_control.authenticate(self.request, self._account_text)
-        return self._authorize(access) if isinstance(access, Access) else self._wait_for(access)
+        return self._admit(access) if isinstance(access, Access) else self._wait_for(access)
 
     async def _wait_for(self, access: Awaitable[Access]) -> None:
-        authorized = self._authorize(await access)
+        authorized = self._admit(await access)
+        if authorized is not None:
+            await authorized
+
+    def _admit(self, access: Access) -> Awaitable[None] | None:
+        self.principal, self.account = access.principal, access.account
+        waiting = self.services.access_control.admit(access.principal)
+        if waiting is not None:
+            return self._authorize_later(waiting, access)
+        self._admitted = access
+        return self._authorize(access)
+
+    async def _authorize_later(self, waiting: Awaitable[None], access: Access) -> None:
+        await waiting
+        self._admitted = access
+        authorized = self._authorize(access)
         if authorized is not None:
             await authorized
 

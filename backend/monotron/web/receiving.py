@@ -6,11 +6,13 @@ from collections.abc import Awaitable, Callable
 from tornado.httputil import (
     HTTPHeaders,
     HTTPMessageDelegate,
+    HTTPServerRequest,
     RequestStartLine,
     ResponseStartLine,
 )
 
 from monotron.errors import MonotronError
+from monotron.web.access import Access, AccessControl
 from monotron.web.lifecycle import Lifecycle
 
 NO_DELEGATE = HTTPMessageDelegate()
@@ -51,43 +53,59 @@ class ReceivingBody(HTTPMessageDelegate):
 
 
 class LargeBody(HTTPMessageDelegate):
-    """Reads the body of a request only if its credentials are valid."""
+    """Reads the body of a request only if the request is authenticated and admitted."""
 
     def __init__(
         self,
-        authenticate: Callable[[], object],
-        accept: Callable[[], HTTPMessageDelegate],
+        access_control: AccessControl,
+        request: HTTPServerRequest,
+        account_text: str | None,
+        accept: Callable[[Access], HTTPMessageDelegate],
         reject: Callable[[MonotronError], HTTPMessageDelegate],
     ) -> None:
-        """*authenticate* raises MonotronError, or returns an awaitable that may raise it.
+        """*accept* and *reject* return the delegate for the rest of the request.
 
-        *accept* and *reject* return the delegate for the rest of the request.
+        After the whole body, the delegate from *accept* is responsible for the admitted request.
         """
-        self._authenticate = authenticate
+        self._access_control = access_control
+        self._request = request
+        self._account_text = account_text
         self._accept = accept
         self._reject = reject
         self._delegate = NO_DELEGATE
+        self._admitted: Access | None = None
 
     async def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> None:
         try:
-            access = self._authenticate()
-            if isinstance(access, Awaitable):
-                await access
+            access = await self._admit()
         except MonotronError as error:
             self._delegate = self._reject(error)
         else:
-            self._delegate = self._accept()
+            self._admitted = access
+            self._delegate = self._accept(access)
         received = self._delegate.headers_received(start_line, headers)
         if received is not None:
             await received
+
+    async def _admit(self) -> Access:
+        access = self._access_control.authenticate(self._request, self._account_text)
+        if not isinstance(access, Access):
+            access = await access
+        waiting = self._access_control.admit(access.principal)
+        if waiting is not None:
+            await waiting
+        return access
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         return self._delegate.data_received(chunk)
 
     def finish(self) -> None:
+        self._admitted = None
         self._delegate.finish()
 
     def on_connection_close(self) -> None:
+        if self._admitted is not None:
+            self._access_control.leave(self._admitted.principal)
         self._delegate.on_connection_close()
