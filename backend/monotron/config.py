@@ -149,6 +149,12 @@ class Settings:
         _Row("6000", "NUMBER", _limit),
         "Allow this number of requests per minute per account. 0 is unlimited.",
     ]
+    concurrent_requests_per_key: Annotated[
+        int,
+        _Row("16", "NUMBER", _limit),
+        "Run this number of requests at a time per API key or repository. Others wait for up to "
+        "5 s. 0 is unlimited.",
+    ]
     failures_per_address: Annotated[
         int,
         _Row("20", "NUMBER", _limit),

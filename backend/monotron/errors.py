@@ -107,6 +107,11 @@ class Unauthenticated(
     Fix: send the secret of an API key as `Authorization: Bearer SECRET`, or as Basic `key:secret`.
     If an identity token has a valid signature, `detail` names the check that failed."""
 
+    def __init__(self, detail: str, *, reason: str = "", applied: Applied = "no") -> None:
+        """*reason* is for the log, without personal data [default: the first sentence]."""
+        super().__init__(detail, applied=applied)
+        self.reason = reason or detail.partition(". ")[0]
+
 
 class TokenReplayed(
     MonotronError, status=401, code="token_replayed", title="Identity token already used"
@@ -268,8 +273,9 @@ class TooManyRequests(
     MonotronError, status=429, code="too_many_requests", title="Rate limit exceeded"
 ):
     """This API key, this account, or failed authentication from this address exceeds the number of
-    requests allowed per minute. Valid API keys and identity tokens are not limited by failed
-    authentication, but the root key is, unless it was valid within the last hour.
+    requests allowed per minute. Or this API key has too many requests in progress. Or another
+    backup is running, and only one may run at a time. Valid API keys and identity tokens are not
+    limited by failed authentication, but the root key is, unless it was valid within the last hour.
     Fix: wait for `Retry-After` seconds, then repeat the request. The operator can raise the limits,
     see [configuration.md](configuration.md)."""
 

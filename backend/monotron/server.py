@@ -18,11 +18,12 @@ from monotron import __version__, logging_setup
 from monotron.auth.accounts import Accounts
 from monotron.auth.api_keys import ApiKeys
 from monotron.auth.authenticator import Authenticator, RootKey
+from monotron.auth.concurrency import ConcurrencyLimiter
 from monotron.auth.events import Events
 from monotron.auth.oidc import Issuer
 from monotron.auth.oidc_authenticator import OidcAuthenticator
 from monotron.auth.open_mode import check_open_mode
-from monotron.auth.rate_limit import RateLimiter
+from monotron.auth.rate_limit import RateLimiter, share_of_account
 from monotron.auth.replay_guard import ReplayGuard
 from monotron.auth.revocation import Revocation
 from monotron.auth.trust_policies import TrustPolicies
@@ -30,6 +31,7 @@ from monotron.auth.trust_schema import configured_issuers, configured_trusts
 from monotron.config import Settings
 from monotron.errors import InvalidSetting, StartupError
 from monotron.logging_setup import RequestLog
+from monotron.redaction import register_secret
 from monotron.services.attributes import AttributeService
 from monotron.services.executor import StoreExecutor
 from monotron.services.series import SeriesService
@@ -37,6 +39,7 @@ from monotron.services.versions import VersionService
 from monotron.store import Store, describe, open_store, store_class
 from monotron.store.startup_check import check_store
 from monotron.supervisor import Supervisor
+from monotron.web.acceptor import raise_descriptor_limit
 from monotron.web.access import AccessControl
 from monotron.web.app import make_app
 from monotron.web.connections import ListeningServer
@@ -54,6 +57,7 @@ def serve(settings: Settings) -> int:
     log_format = logging_setup.set_up(settings.log_format)
     for warning in settings.warnings:
         log.warning(warning)
+    raise_descriptor_limit()
     request_log = RequestLog(log_format, sys.stderr)
     announce = partial(_announce, settings)
     if settings.processes == 1:
@@ -136,6 +140,7 @@ async def _serve(
             await asyncio.wait_for(lifecycle.drain(), DRAIN_SECONDS)
         except TimeoutError:
             log.error("%d requests still in flight after %g s", lifecycle.in_flight, DRAIN_SECONDS)
+    request_log.close()
     log.info("stopped")
 
 
@@ -206,8 +211,12 @@ async def _services(
             authenticator,
             accounts,
             ReplayGuard(store, executor, settings.operations_per_identity),
-            RateLimiter(settings.requests_per_key, "requests with these credentials"),
+            RateLimiter(
+                share_of_account(settings.requests_per_key, settings.requests_per_account),
+                "requests with these credentials",
+            ),
             RateLimiter(settings.requests_per_account, "requests for this account"),
+            ConcurrencyLimiter(settings.concurrent_requests_per_key),
         ),
         store_probe=StoreProbe(series.ping),
         request_log=request_log,
@@ -220,6 +229,7 @@ async def _authenticator(
     """Configure authentication. Without credentials, the server is open."""
     root = identities = None
     if settings.root_api_key:
+        register_secret(settings.root_api_secret)
         root = RootKey(settings.root_api_key, settings.root_api_secret)
     if issuers:
         from monotron.auth.oidc.verifier import TokenVerifier  # imported on demand: needs PyJWT

@@ -18,7 +18,12 @@ from support.server import ROOT, ROOT_ENV, Server
 
 CLAIMS = {"repository_id": "777", "repository_owner_id": "42", "ref": "refs/heads/main"}
 SCOPES = ["read,write:series"]
-NO_LIMITS = {"requests_per_key": 0, "requests_per_account": 0, "operations_per_identity": 0}
+NO_LIMITS = {
+    "requests_per_key": 0,
+    "requests_per_account": 0,
+    "concurrent_requests_per_key": 0,
+    "operations_per_identity": 0,
+}
 VERIFICATIONS = 200
 
 

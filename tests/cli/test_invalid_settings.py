@@ -28,6 +28,7 @@ INVALID = {
     "require_account": ["yes", ""],
     "requests_per_key": ["-1"],
     "requests_per_account": ["x"],
+    "concurrent_requests_per_key": ["-1"],
     "failures_per_address": ["1.5"],
     "operations_per_identity": ["1e3"],
     "api_keys_per_account": ["-1"],

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
-from tornado.netutil import bind_sockets
 
-from monotron import server as composition
-from monotron.config import Settings
 from monotron.model.series import Allocation, Entry
-from monotron.services.executor import StoreExecutor
-from monotron.store import open_store
 from monotron.web import app
-from monotron.web.app import make_app
-from monotron.web.connections import ListeningServer
-from monotron.web.services import Services
+from support.in_process import serving
 
 REQUEST = b"PUT /v1/series/idle/T HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 IDLE_SECONDS = 0.05
@@ -26,21 +17,6 @@ IDLE_SECONDS = 0.05
 @pytest.fixture(autouse=True)
 def _short_body_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "BODY_SECONDS", IDLE_SECONDS)
-
-
-@asynccontextmanager
-async def serving() -> AsyncIterator[tuple[Services, int]]:
-    """Serve an empty store with short timeouts, and return its port."""
-    store = open_store("sqlite://")
-    executor = StoreExecutor(store.max_concurrency)
-    services = await composition._services(Settings.load({}, {}), store, executor, None)
-    (socket,) = bind_sockets(0, "127.0.0.1")
-    port = socket.getsockname()[1]
-    server = ListeningServer(make_app(services), [socket], idle_seconds=IDLE_SECONDS)
-    yield services, port
-    await server.close()
-    executor.close()
-    store.close()
 
 
 @pytest.mark.parametrize(
@@ -56,7 +32,7 @@ async def serving() -> AsyncIterator[tuple[Services, int]]:
 )
 def test_a_connection_without_a_complete_request_is_closed(sent: bytes) -> None:
     async def scenario() -> bytes:
-        async with serving() as (_, port):
+        async with serving(idle_seconds=IDLE_SECONDS) as (_, port):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(sent)
             received = await reader.read()  # until the server closes the connection
@@ -68,7 +44,7 @@ def test_a_connection_without_a_complete_request_is_closed(sent: bytes) -> None:
 
 def test_a_slow_request_is_not_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> bytes:
-        async with serving() as (services, port):
+        async with serving(idle_seconds=IDLE_SECONDS) as (services, port):
             allocation: asyncio.Future[Allocation] = asyncio.get_running_loop().create_future()
             called = asyncio.Event()
 

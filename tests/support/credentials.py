@@ -12,6 +12,7 @@ JSON = {"Content-Type": "application/json"}
 UNLIMITED = (
     "--requests-per-key=0",
     "--requests-per-account=0",
+    "--concurrent-requests-per-key=0",
     "--failures-per-address=0",
 )
 """Flags of a server without rate limits."""

@@ -239,11 +239,12 @@ class TestMismatch:
     def test_a_mismatch_names_the_claim_and_the_accepted_values(self) -> None:
         one = rule(repository_id="777", environment="release")
         assert one.mismatch(identity(github(environment="staging")), "trust 1") == Mismatch(
-            "`environment` is 'staging', but trust 1 requires 'release'"
+            "`environment` is 'staging', but trust 1 requires 'release'", claim="environment"
         )
         many = rule(repository_id="777", environment=["a", "b", "c", "d"])
         assert many.mismatch(identity(github()), "trust 2") == Mismatch(
-            "The token has no `environment`, but trust 2 requires 'a' or 'b' or 'c', …"
+            "The token has no `environment`, but trust 2 requires 'a' or 'b' or 'c', …",
+            claim="environment",
         )
 
     @pytest.mark.parametrize("changes", [{"repository_id": "999"}, {"repository_id": ...}])

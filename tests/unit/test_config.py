@@ -78,6 +78,7 @@ INVALID = {
     "require_account": ["True", "yes", "1", ""],
     "requests_per_key": ["-1", "many", "1.5", ""],
     "requests_per_account": ["-1", "1e3"],
+    "concurrent_requests_per_key": ["-1", "1.5", "many", ""],
     "failures_per_address": ["-1", "x"],
     "operations_per_identity": ["-1", "x"],
     "api_keys_per_account": ["-1", "x", ""],

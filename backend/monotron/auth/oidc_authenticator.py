@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from monotron.auth.oidc import account_audience, describe, quoted
+from monotron.auth.oidc import Identity, account_audience, describe, no_match, quoted
 from monotron.auth.policy_matcher import PolicyMatcher
 from monotron.auth.principal import Principal
 from monotron.errors import AmbiguousAccount, Unauthenticated
@@ -39,13 +39,15 @@ class OidcAuthenticator:
             raise Unauthenticated(
                 f"The identity token is for account {identity.account}, but the path names another "
                 f"one. Use `/v1/accounts/{identity.account}/…`, or request a token with another "
-                "audience."
+                "audience.",
+                reason=f"{identity.name}: the token is for account {identity.account}, the path "
+                "names another one",
             )
         if account is None:
-            account = await self._only_account()
+            account = await self._only_account(identity)
         return await self._matcher.principal(identity, account)
 
-    async def _only_account(self) -> int:
+    async def _only_account(self, identity: Identity) -> int:
         """The only account with trust policies. Raises AmbiguousAccount if there are several."""
         accounts = await self._matcher.accounts()
         if self._require_account or len(accounts) > 1:
@@ -56,5 +58,5 @@ class OidcAuthenticator:
                 f"{quoted(audience)}. An administrator of your account knows its ID."
             )
         if not accounts:
-            raise Unauthenticated(describe([]))
+            raise no_match(describe([]), identity, [])
         return accounts[0]

@@ -16,13 +16,14 @@ from monotron.auth.oidc import (
     Issuer,
     Mismatch,
     describe,
+    no_match,
     quoted,
 )
 from monotron.auth.policy_index import PolicyIndex
 from monotron.auth.principal import Principal
 from monotron.auth.scopes import parse_scopes
 from monotron.auth.trust_schema import TrustPolicy, id_of, stored_trust_policy
-from monotron.errors import MonotronError, Unauthenticated
+from monotron.errors import MonotronError
 from monotron.services.executor import StoreExecutor
 from monotron.services.paging import page_of
 from monotron.store import Store
@@ -115,9 +116,10 @@ class PolicyMatcher:
                 expires_at=identity.expires_at,
                 identity=_identity_id(identity),
                 identity_expires_at=identity.expires_at + LEEWAY_SECONDS + 5,
+                rate_limit_key=policy.rate_limit_key(identity),
             )
         if principal is None:
-            raise Unauthenticated(_reasons(mismatches, identity, account))
+            raise no_match(_reasons(mismatches, identity, account), identity, mismatches)
         return principal
 
     async def _load_accounts(self, _: None) -> tuple[int, ...]:

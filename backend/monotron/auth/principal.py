@@ -42,8 +42,14 @@ class Principal:
     identity: str | None = None
     """The id of its identity token, which may be used for few operations only."""
     identity_expires_at: int = 0
+    rate_limit_key: str = ""
+    """Principals with the same key share their limits [default: the name]."""
     hint: str = "Use other credentials, or ask an administrator."
     """What to do about a missing permission."""
+
+    def __post_init__(self) -> None:
+        if not self.rate_limit_key:
+            object.__setattr__(self, "rate_limit_key", self.name)
 
     def require(self, scope: str) -> None:
         """Raise Forbidden unless the principal has the scope."""

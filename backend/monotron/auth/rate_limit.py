@@ -62,3 +62,11 @@ class RateLimiter:
     def _wait_seconds(self, full_at: float, now: float) -> float:
         """How long a request must wait whose bucket is full at *full_at*."""
         return full_at + self._interval_seconds - now - PERIOD_SECONDS
+
+
+def share_of_account(requests_per_key: int, requests_per_account: int) -> int:
+    """The limit of one principal: at most half of the limit of its account. 0 is unlimited."""
+    if not requests_per_account:
+        return requests_per_key
+    half = max(1, requests_per_account // 2)
+    return min(requests_per_key, half) if requests_per_key else half

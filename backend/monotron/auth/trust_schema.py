@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any
 
-from monotron.auth.oidc import ClaimRule, Issuer, parse_issuer, parse_rule, rule_json
+from monotron.auth.oidc import ClaimRule, Identity, Issuer, parse_issuer, parse_rule, rule_json
+from monotron.auth.oidc.providers import PROVIDERS
 from monotron.auth.scopes import check_scope_list, parse_scopes
 from monotron.errors import InvalidRequest, InvalidSetting, literal
 from monotron.model.name_patterns import ALL_NAMES, NamePatterns, parse_name_patterns
@@ -34,6 +36,12 @@ class TrustPolicy:
     def description_in_errors(self) -> str:
         """How errors refer to this trust policy: `trust 3`."""
         return "a trust in the config file" if self.id is None else f"trust {self.id}"
+
+    def rate_limit_key(self, identity: Identity) -> str:
+        """The jobs that share their rate limit: those of one repository, in all its runs."""
+        repository = identity.claims.get(PROVIDERS[self.rule.kind].repository_claim)
+        subject = f"{self.account} {self.description_in_errors} {repository}"
+        return f"trust:{sha256(subject.encode(errors='surrogatepass')).hexdigest()}"
 
     def body(self) -> dict[str, Any]:
         """The trust policy as JSON, which `parse_trust_policy` reads."""

@@ -10,6 +10,7 @@ from tornado.httputil import HTTPServerRequest
 from monotron import errors
 from monotron.auth.accounts import Accounts
 from monotron.auth.authenticator import Authenticator
+from monotron.auth.concurrency import ConcurrencyLimiter
 from monotron.auth.principal import ANONYMOUS, Principal
 from monotron.auth.rate_limit import RateLimiter
 from monotron.auth.replay_guard import ReplayGuard
@@ -45,12 +46,14 @@ class AccessControl:
         replay_guard: ReplayGuard,
         per_key: RateLimiter,
         per_account: RateLimiter,
+        concurrency: ConcurrencyLimiter,
     ) -> None:
         self._authenticator = authenticator
         self._accounts = accounts
         self._replay_guard = replay_guard
         self._per_key = per_key
         self._per_account = per_account
+        self._concurrency = concurrency
 
     def check_origin(self, request: HTTPServerRequest) -> None:
         """Reject requests of proxies and of other hosts' pages. Raises InvalidHost or Forbidden."""
@@ -84,18 +87,33 @@ class AccessControl:
         principal = await self._authenticator.check(header, account, request.remote_ip or "")
         return Access(principal, principal.account if account is None else account)
 
+    def admit(self, principal: Principal) -> Awaitable[None] | None:
+        """Count a request, and wait until few others of the principal are running.
+
+        The result must be awaited unless it is None. Raises TooManyRequests. If it does not raise,
+        call `leave` when the request has been answered.
+        """
+        if not principal.rate_limited:
+            return None
+        # Forbidden requests count, too.
+        self._per_key.count(principal.rate_limit_key)
+        self._per_account.count(str(principal.account))
+        return self._concurrency.enter(principal.rate_limit_key)
+
+    def leave(self, principal: Principal) -> None:
+        """End a request that was admitted."""
+        if principal.rate_limited:
+            self._concurrency.leave(principal.rate_limit_key)
+
     def authorize(
         self, access: Access, request: HTTPServerRequest, required_scope: Callable[[], str]
     ) -> Awaitable[None] | None:
-        """Check limits, account, scope and replay; the result must be awaited unless it is None.
+        """Check account, scope and replay; the result must be awaited unless it is None.
 
-        Raises TooManyRequests, Forbidden, PathNotFound, TokenReplayed, or an error of
+        Raises Forbidden, PathNotFound, TokenReplayed, or an error of
         *required_scope*.
         """
         principal, account = access.principal, access.account
-        if principal.rate_limited:  # forbidden requests count, too
-            self._per_key.count(principal.name)
-            self._per_account.count(str(principal.account))
         principal.require_account(account)
         scope = required_scope()
         if scope is ROOT_KEY:

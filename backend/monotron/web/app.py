@@ -2,7 +2,8 @@
 
 import re
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
+from functools import partial
 from typing import Any, cast
 
 from tornado.http1connection import HTTP1Connection
@@ -17,11 +18,13 @@ from tornado.httputil import (
 from tornado.routing import Matcher, Rule
 from tornado.web import Application, RequestHandler
 
+from monotron.errors import MonotronError
 from monotron.web import accounts, attributes, series, system, trusts, versions
+from monotron.web.access import Access
 from monotron.web.body import CONSUMED_CONTENT_TYPE
-from monotron.web.fallback import BodyTooLargeHandler, UnknownPathHandler
+from monotron.web.fallback import RejectedBodyHandler, UnknownPathHandler, body_too_large
 from monotron.web.handler import Handler
-from monotron.web.lifecycle import Lifecycle
+from monotron.web.receiving import NO_DELEGATE, LargeBody, ReceivingBody, announced_length
 from monotron.web.services import Services
 
 ROUTES = [
@@ -35,6 +38,9 @@ ROUTES = [
 
 BODY_SECONDS = 10.0
 """Time limit for a whole body to arrive."""
+
+MAX_ANONYMOUS_BODY_BYTES = 65536
+"""Larger bodies, and those of unknown size, are read only after authentication."""
 
 
 def make_app(services: Services) -> Application:
@@ -90,20 +96,42 @@ class MonotronApplication(Application):
         if "Content-Type" in headers:
             headers[CONSUMED_CONTENT_TYPE] = headers["Content-Type"]
             del headers["Content-Type"]
-        length = headers.get("Content-Length")
-        if length == "0" or (length is None and "Transfer-Encoding" not in headers):
+        length = announced_length(headers)
+        if length == 0 or not ("Content-Length" in headers or "Transfer-Encoding" in headers):
             return super().get_handler_delegate(request, target_class, *args, **kwargs)
         connection = cast(HTTP1Connection, request.connection)
         connection.set_body_timeout(BODY_SECONDS)
         limit = cast(type[Handler], target_class).max_body_bytes
-        if length is not None and length.isdecimal() and int(length) > limit:
-            connection.set_max_body_size(int(length))
-            return super().get_handler_delegate(
-                request, BodyTooLargeHandler, {"limit_bytes": limit}
-            )
+        if length is not None and length > limit:
+            connection.set_max_body_size(length)
+            return self._rejection(request, body_too_large(limit))
         connection.set_max_body_size(limit)
-        delegate = super().get_handler_delegate(request, target_class, *args, **kwargs)
-        return _ReceivingBody(self._services.lifecycle, delegate)
+        if (limit if length is None else length) <= MAX_ANONYMOUS_BODY_BYTES:
+            delegate = super().get_handler_delegate(request, target_class, *args, **kwargs)
+            return ReceivingBody(self._services.lifecycle, delegate)
+        return LargeBody(
+            self._services.access_control,
+            request,
+            kwargs.get("target_kwargs", {}).get("account_text"),
+            partial(self._admitted, request, target_class, kwargs),
+            partial(self._rejection, request),
+        )
+
+    def _admitted(
+        self,
+        request: HTTPServerRequest,
+        target_class: type[RequestHandler],
+        kwargs: Mapping[str, Any],
+        access: Access,
+    ) -> HTTPMessageDelegate:
+        target_kwargs = {**kwargs.get("target_kwargs", {}), "admitted": access}
+        delegate = super().get_handler_delegate(
+            request, target_class, **{**kwargs, "target_kwargs": target_kwargs}
+        )
+        return ReceivingBody(self._services.lifecycle, delegate)
+
+    def _rejection(self, request: HTTPServerRequest, error: MonotronError) -> HTTPMessageDelegate:
+        return super().get_handler_delegate(request, RejectedBodyHandler, {"error": error})
 
     def log_request(self, handler: RequestHandler) -> None:
         if self._services.request_log is None:
@@ -118,11 +146,8 @@ class MonotronApplication(Application):
             handler.request_id,
             handler.principal.name,
             handler.assigned,
+            handler.rejection_reason,
         )
-
-
-_NO_DELEGATE = HTTPMessageDelegate()
-"""The delegate before the headers have arrived. It does nothing."""
 
 
 class _Request(HTTPMessageDelegate):
@@ -137,7 +162,7 @@ class _Request(HTTPMessageDelegate):
         self._application = application
         self._server = server
         self._connection = connection
-        self._delegate = _NO_DELEGATE
+        self._delegate = NO_DELEGATE
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
@@ -162,28 +187,3 @@ class _Request(HTTPMessageDelegate):
 
     def on_connection_close(self) -> None:
         self._delegate.on_connection_close()
-
-
-class _ReceivingBody(HTTPMessageDelegate):
-    """Counts a request as in flight while its body arrives: it has no handler until then."""
-
-    def __init__(self, lifecycle: Lifecycle, delegate: HTTPMessageDelegate) -> None:
-        self._lifecycle = lifecycle
-        self._delegate = delegate
-        lifecycle.request_started()
-
-    def headers_received(
-        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
-    ) -> Awaitable[None] | None:
-        return self._delegate.headers_received(start_line, headers)
-
-    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
-        return self._delegate.data_received(chunk)
-
-    def finish(self) -> None:
-        self._delegate.finish()
-        self._lifecycle.request_finished()
-
-    def on_connection_close(self) -> None:
-        self._delegate.on_connection_close()
-        self._lifecycle.request_finished()

@@ -1,18 +1,22 @@
 """The HTTP server: Tornado's, with limits, and with the option TCP_NODELAY on its connections."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Iterable
 from socket import socket
 from typing import Any
 
 from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream
-from tornado.netutil import add_accept_handler
 from tornado.web import Application
 
+from monotron.web.acceptor import Acceptor, max_connections
 from monotron.web.handler import Handler
 
 IDLE_SECONDS = 30.0
 """Time limit for a connection without a request, and for the headers of a request to arrive."""
+
+SEND_SECONDS = 30.0
+"""Time limit for a client to receive what was written: a response, or a part of a backup."""
 
 MAX_HEADER_BYTES = 16384
 READ_BYTES = 8192
@@ -28,8 +32,14 @@ class ListeningServer:
         listeners: Iterable[socket],
         *,
         idle_seconds: float = IDLE_SECONDS,
+        send_seconds: float = SEND_SECONDS,
+        connections: int | None = None,
     ) -> None:
-        """Start accepting connections, without compression and forwarding headers."""
+        """Start accepting connections, without compression and forwarding headers.
+
+        *connections*: the maximum number of open connections; None: as many as the descriptor limit
+        allows.
+        """
         self._server = HTTPServer(
             application,
             xheaders=False,
@@ -39,22 +49,16 @@ class ListeningServer:
             max_body_size=Handler.max_body_bytes,
             chunk_size=READ_BYTES,
         )
-        self._listeners = [
-            (listener, add_accept_handler(listener, self._serve)) for listener in listeners
-        ]
+        self._send_seconds = send_seconds
+        self._acceptor = Acceptor(listeners, self._serve, connections or max_connections())
 
     def _serve(self, connection: socket, address: Any) -> None:
-        stream = NoDelayStream(
-            connection, max_buffer_size=MAX_BUFFERED_BYTES, read_chunk_size=READ_BYTES
-        )
+        stream = ClientStream(connection, self._send_seconds, self._acceptor.connection_closed)
         self._server.handle_stream(stream, address)
 
     def stop_listening(self) -> None:
         """Close the listening sockets. Connections stay open."""
-        while self._listeners:
-            listener, remove_handler = self._listeners.pop()
-            remove_handler()
-            listener.close()
+        self._acceptor.stop()
 
     async def close(self) -> None:
         """Close the listening sockets and all connections."""
@@ -62,19 +66,44 @@ class ListeningServer:
         await self._server.close_all_connections()
 
 
-class NoDelayStream(IOStream):
-    """A stream with the option TCP_NODELAY, which is set once.
+class ClientStream(IOStream):
+    """A stream that is closed if the client does not receive within a time limit what was written.
 
-    Tornado sets the option after each response and clears it for the next one, so that several
-    small writes share a packet. Monotron writes a response at once. So the two system calls per
-    response would have no effect (docs/reports/2026-11-28-public-tornado.md).
+    Its option TCP_NODELAY is set once. Tornado sets the option after each response and clears it
+    for the next one, so that several small writes share a packet. Monotron writes a response at
+    once. So the two system calls per response would have no effect
+    (docs/reports/2026-11-28-public-tornado.md).
     """
 
-    def __init__(self, connection: socket, *, max_buffer_size: int, read_chunk_size: int) -> None:
-        super().__init__(
-            connection, max_buffer_size=max_buffer_size, read_chunk_size=read_chunk_size
-        )
+    def __init__(
+        self, connection: socket, send_seconds: float, report_closed: Callable[[], None]
+    ) -> None:
+        """*report_closed* is called when the connection is closed."""
+        super().__init__(connection, max_buffer_size=MAX_BUFFERED_BYTES, read_chunk_size=READ_BYTES)
         super().set_nodelay(True)
+        self._send_seconds = send_seconds
+        self._report_closed = report_closed
+        self._timeout: asyncio.TimerHandle | None = None
 
     def set_nodelay(self, value: bool) -> None:
         """Do nothing: the option stays set."""
+
+    def write(self, data: bytes | memoryview) -> "asyncio.Future[None]":
+        """Write the data. The time limit starts if the client does not receive it at once."""
+        future = super().write(data)
+        if self.writing():
+            if self._timeout is None:
+                loop = asyncio.get_running_loop()
+                self._timeout = loop.call_later(self._send_seconds, self.close)
+            future.add_done_callback(self._written)
+        return future
+
+    def _written(self, _: "asyncio.Future[None]") -> None:
+        if self._timeout is not None and not self.writing():
+            self._timeout.cancel()
+            self._timeout = None
+
+    def close_fd(self) -> None:
+        """Close the socket. Called once by the base class."""
+        super().close_fd()
+        self._report_closed()

@@ -1,4 +1,4 @@
-"""Handlers for requests that no other handler accepts: unknown paths and large bodies."""
+"""Handlers for requests that no other handler accepts: unknown paths and rejected bodies."""
 
 import asyncio
 import re
@@ -10,6 +10,7 @@ from tornado.web import stream_request_body
 from monotron import errors
 from monotron.web.handler import Handler
 from monotron.web.permissions import NOTHING, requires
+from monotron.web.receiving import announced_length
 
 _UNENCODED_SLASH = re.compile(r"(/v1(?:/accounts/[^/]*)?/(?:series|versions)/)(.+)/([^/]+)")
 
@@ -35,18 +36,18 @@ class UnknownPathHandler(Handler):
 
 
 @stream_request_body
-class BodyTooLargeHandler(Handler):
-    """Replaces the handler of a request that announces a larger body than the handler accepts.
+class RejectedBodyHandler(Handler):
+    """Replaces the handler of a request whose body is rejected before it is read.
 
     A body of moderate size is read and discarded first, for at most a second: a client that is
     still writing when the connection closes may lose the response.
     """
 
-    def initialize(
-        self, account_text: str | None = None, limit_bytes: int = Handler.max_body_bytes
+    def initialize(  # type: ignore[override]  # only the application creates this handler
+        self, error: errors.MonotronError
     ) -> None:
-        """Reject bodies of more than *limit_bytes*. Not counted as in flight: no work is lost."""
-        self._limit_bytes = limit_bytes
+        """Respond with *error*. Not counted as in flight: no work is lost."""
+        self._error = error
         self._answered = False
 
     def on_finish(self) -> None:
@@ -55,7 +56,7 @@ class BodyTooLargeHandler(Handler):
     def prepare(self) -> None:
         super().prepare()
         headers = self.request.headers
-        if "Expect" in headers or int(headers["Content-Length"]) > MAX_DISCARDED_BYTES:
+        if "Expect" in headers or (announced_length(headers) or 0) > MAX_DISCARDED_BYTES:
             self._reject()
         asyncio.get_running_loop().call_later(DISCARD_SECONDS, self._reject_if_waiting)
 
@@ -63,16 +64,21 @@ class BodyTooLargeHandler(Handler):
         """Discard the chunk."""
 
     def _reject(self, *_: str) -> NoReturn:
-        raise errors.BodyTooLarge(
-            f"The body is larger than {self._limit_bytes} bytes. Send a smaller one. With "
-            "bump=auto, the commits since the last version are enough."
-        )
+        raise self._error
 
     def _reject_if_waiting(self) -> None:
         if not self._answered:
             try:
                 self._reject()
-            except errors.BodyTooLarge:
-                self.send_error(413, exc_info=sys.exc_info())
+            except errors.MonotronError:
+                self.send_error(self._error.status, exc_info=sys.exc_info())
 
     get = put = post = delete = patch = requires(NOTHING)(_reject)
+
+
+def body_too_large(limit_bytes: int) -> errors.BodyTooLarge:
+    """Return the error for a request that announces a larger body than its handler accepts."""
+    return errors.BodyTooLarge(
+        f"The body is larger than {limit_bytes} bytes. Send a smaller one. With bump=auto, the "
+        "commits since the last version are enough."
+    )

@@ -13,6 +13,7 @@ from tornado.web import HTTPError, RequestHandler
 from monotron import errors
 from monotron.auth.principal import Principal
 from monotron.model.series import SeriesKey, parse_key
+from monotron.redaction import redact
 from monotron.web.access import NO_ACCESS, Access
 from monotron.web.formats import TEXT_TYPE, Format, json_text, preferred_format
 from monotron.web.key_expiry import KEY_EXPIRES, announced_expiry
@@ -48,15 +49,26 @@ class Handler(RequestHandler):
     _key_expires: str | None = None
     assigned = ""
     """The value or version that a write assigned, for the log."""
+    rejection_reason = ""
+    """Why the sign-in was rejected, for the log."""
     served_while_draining: ClassVar[bool] = False
     max_body_bytes: ClassVar[int] = 65536
 
-    def initialize(self, account_text: str | None = None) -> None:
-        """*account_text* is the account in the path; None if the path contains none."""
+    _admitted: Access | None = None
+    """The access of a request that was admitted, and has not left yet."""
+
+    def initialize(self, account_text: str | None = None, admitted: Access | None = None) -> None:
+        """*account_text* is the account in the path; None if the path contains none.
+
+        *admitted*: the access of a request that was admitted before its body arrived.
+        """
         self._account_text = account_text
+        self._admitted = admitted
         self.services.lifecycle.request_started()
 
     def on_finish(self) -> None:
+        if self._admitted is not None:
+            self.services.access_control.leave(self._admitted.principal)
         self.services.lifecycle.request_finished()
 
     @property
@@ -80,8 +92,10 @@ class Handler(RequestHandler):
 
     def _new_request_id(self) -> str:
         headers = self.request.headers
-        if "X-Request-Id" in headers and _REQUEST_ID.fullmatch(headers["X-Request-Id"]):
-            return headers["X-Request-Id"]
+        if "X-Request-Id" in headers:
+            request_id = headers["X-Request-Id"]
+            if _REQUEST_ID.fullmatch(request_id) and redact(request_id) == request_id:
+                return request_id
         return f"{self.services.lifecycle.process_id}-{token_hex(8)}"
 
     def prepare(self) -> Awaitable[None] | None:
@@ -101,11 +115,28 @@ class Handler(RequestHandler):
         self._declared_scope = scope
         if scope is NOTHING:
             return None
+        if self._admitted is not None:
+            return self._authorize(self._admitted)
         access = access_control.authenticate(self.request, self._account_text)
-        return self._authorize(access) if isinstance(access, Access) else self._wait_for(access)
+        return self._admit(access) if isinstance(access, Access) else self._wait_for(access)
 
     async def _wait_for(self, access: Awaitable[Access]) -> None:
-        authorized = self._authorize(await access)
+        authorized = self._admit(await access)
+        if authorized is not None:
+            await authorized
+
+    def _admit(self, access: Access) -> Awaitable[None] | None:
+        self.principal, self.account = access.principal, access.account
+        waiting = self.services.access_control.admit(access.principal)
+        if waiting is not None:
+            return self._authorize_later(waiting, access)
+        self._admitted = access
+        return self._authorize(access)
+
+    async def _authorize_later(self, waiting: Awaitable[None], access: Access) -> None:
+        await waiting
+        self._admitted = access
+        authorized = self._authorize(access)
         if authorized is not None:
             await authorized
 
@@ -171,6 +202,8 @@ class Handler(RequestHandler):
         error = as_monotron_error(cause, writes=self.writes)
         self.set_status(error.status)
         self.set_header("Content-Type", CONTENT_TYPE)
+        if isinstance(error, errors.Unauthenticated):
+            self.rejection_reason = error.reason
         if error.status == 401:
             self.set_header("WWW-Authenticate", CHALLENGE)
         if error.retry_after is not None:

@@ -1,7 +1,8 @@
-"""The states of a server process (serving, leaving, draining), and the probe of its store."""
+"""The states of a server process (serving, leaving, draining), its backups, and its probe."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from secrets import token_hex
 
 
@@ -45,3 +46,13 @@ class StoreProbe:
         if self._task is None or self._task.done():
             self._task = asyncio.ensure_future(self._ping())
         await asyncio.wait_for(asyncio.shield(self._task), timeout)
+
+
+@dataclass
+class Backups:
+    """The limits of backups: one at a time, and a time limit for its client."""
+
+    max_seconds: float = 3600.0
+    """Time limit for a client to receive a backup."""
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a copy is made and sent."""

@@ -14,7 +14,7 @@ from monotron.services.attributes import AttributeService
 from monotron.services.series import SeriesService
 from monotron.services.versions import VersionService
 from monotron.web.access import AccessControl
-from monotron.web.lifecycle import Lifecycle, StoreProbe
+from monotron.web.lifecycle import Backups, Lifecycle, StoreProbe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,3 +37,4 @@ class Services:
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
     audit_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held during an audit: one at a time."""
+    backups: Backups = field(default_factory=Backups)

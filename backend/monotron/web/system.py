@@ -1,10 +1,8 @@
-"""The server: API version, probes, backup, audit, events."""
-
-import tempfile
-from pathlib import Path
+"""The server: API version, probes, audit, events; the backup is in `monotron.web.backup`."""
 
 from monotron.errors import Draining, StoreUnavailable
 from monotron.store.audit import Report
+from monotron.web.backup import BackupHandler
 from monotron.web.formats import Format
 from monotron.web.handler import Handler
 from monotron.web.permissions import NOTHING, ROOT_KEY, requires
@@ -12,8 +10,6 @@ from monotron.web.query import IdPageQuery, Query
 
 PROBE_SECONDS = 2.0
 """The time limit of the store for a probe."""
-
-CHUNK_BYTES = 1 << 18
 
 
 class ApiVersionHandler(Handler):
@@ -51,23 +47,6 @@ class ReadyHandler(Handler):
                 f"The store did not respond within {PROBE_SECONDS:g} s. Retry later."
             ) from None
         self.reply("ready\n", Format.TEXT)
-
-
-class BackupHandler(Handler):
-    """`/v1/system/backup`: a consistent copy of the embedded store, as one SQLite file."""
-
-    @requires("write:system")
-    async def post(self) -> None:
-        Query.parse(self.request.query)
-        with tempfile.TemporaryDirectory(prefix="monotron-backup-") as folder:
-            copy = Path(folder, "monotron.db")
-            await self.services.series.backup(copy)
-            self.set_header("Content-Type", "application/vnd.sqlite3")
-            self.set_header("Content-Length", str(copy.stat().st_size))
-            with copy.open("rb") as file:
-                while chunk := file.read(CHUNK_BYTES):
-                    self.write(chunk)
-                    await self.flush()
 
 
 class AuditHandler(Handler):

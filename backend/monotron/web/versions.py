@@ -50,6 +50,7 @@ class TokenVersionHandler(VersionsHandler):
             parse_token(token),
             query.version_request(self.principal.name),
             self.request.body,
+            self.principal.rate_limit_key,
         )
         self.reply_version(result, query, assigned=not query.dry_run)
 

@@ -7,6 +7,7 @@ this identity matches. This package has no knowledge of scopes, HTTP handlers or
 from monotron.auth.oidc.claims import LEEWAY_SECONDS, Identity, account_audience, quoted
 from monotron.auth.oidc.issuers import Issuer, parse_issuer
 from monotron.auth.oidc.jwt_parsing import looks_like_identity_token
+from monotron.auth.oidc.rejection import no_match
 from monotron.auth.oidc.rule_schema import parse_rule, rule_json
 from monotron.auth.oidc.rules import ClaimRule, Distance, Mismatch, describe
 
@@ -20,6 +21,7 @@ __all__ = [
     "account_audience",
     "describe",
     "looks_like_identity_token",
+    "no_match",
     "parse_issuer",
     "parse_rule",
     "quoted",

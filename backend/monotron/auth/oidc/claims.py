@@ -90,7 +90,7 @@ def check_claims(claims: Mapping[str, Any], issuer: Issuer, audience: str, now: 
         claims=MappingProxyType(dict(claims)),
         jti=jti,
         expires_at=_check_times(claims, provider.max_age_seconds, now),
-        name=_name(claims, issuer),
+        name=name_of(claims, issuer),
         account=account,
         ids={
             name: claims[name]
@@ -166,7 +166,7 @@ def _duration(seconds: int) -> str:
     return f"{seconds // 3600} hours" if seconds < 10**9 else "more than 30 years"
 
 
-def _name(claims: Mapping[str, Any], issuer: Issuer) -> str:
+def name_of(claims: Mapping[str, Any], issuer: Issuer) -> str:
     """`github:acme/shop:1234567890`. A long name is cut in the middle, to keep the run."""
     subject, run = (claims.get(claim) for claim in PROVIDERS[issuer.kind].name_claims)
     end = f":{_plain(run)[:_MAX_RUN_CHARACTERS]}" if isinstance(run, str) and run else ""

@@ -75,6 +75,9 @@ class Provider:
     max_age_seconds: int | None = None
     """The time after `iat` for which a token is accepted, if it is shorter than up to `exp`."""
 
+    repository_claim: str = "sub"
+    """The claim that identifies the repository permanently. Its jobs share their rate limit."""
+
     name_claims: tuple[str, str] = ("sub", "")
     """The claims for the name in ledger and log: the subject, and its run."""
 
@@ -155,6 +158,7 @@ PROVIDERS: Mapping[str, Provider] = {
         ),
         forbidden_events=frozenset({"pull_request_target"}),
         max_age_seconds=15 * MINUTE_SECONDS,
+        repository_claim="repository_id",
         name_claims=("repository", "run_id"),
     ),
     "gitlab": Provider(
@@ -210,6 +214,7 @@ PROVIDERS: Mapping[str, Provider] = {
         # In pipelines of merge requests from forks, project_* is the fork since GitLab 18.2.2, and
         # job_project_* the project in which the job ran (gitlab-org/gitlab 563038).
         duplicate_ids={"job_project_id": "project_id", "job_namespace_id": "namespace_id"},
+        repository_claim="project_id",
         name_claims=("project_path", "pipeline_id"),
     ),
     "other": Provider(required_ids=frozenset({"sub"}), allows_any_claim=True),

@@ -32,6 +32,8 @@ class Mismatch(NamedTuple):
 
     reason: str
     distance: Distance = Distance.CLAIMS
+    claim: str | None = None
+    """The claim that differs, for the log: a value can be personal data, a claim's name cannot."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,12 @@ class ClaimRule:
         others = [name for name in self.claims if name not in provider.required_ids]
         for name in ids:
             if reason := self._wrong_id(provider, name, claims):
-                return Mismatch(reason, Distance.IDS)
+                return Mismatch(reason, Distance.IDS, name)
         if reason := self._wrong_event(provider, claims, policy):
-            return Mismatch(reason)
+            return Mismatch(reason, claim=provider.event_claim)
         for name in others:
             if reason := self._wrong_claim(provider, name, claims, policy):
-                return Mismatch(reason)
+                return Mismatch(reason, claim=name)
         return None
 
     def _wrong_id(self, provider: Provider, name: str, claims: Mapping[str, Any]) -> str:

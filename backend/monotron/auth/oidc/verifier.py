@@ -1,19 +1,16 @@
 """Verifies identity tokens. Imported only if issuers are configured, because it needs PyJWT."""
 
-import logging
 import time
 from collections.abc import Callable, Iterable
 
 from jwt import PyJWK, PyJWS, PyJWTError
 
-from monotron.auth.oidc.claims import Identity, check_claims, quoted
+from monotron.auth.oidc.claims import Identity, check_claims, name_of, quoted
 from monotron.auth.oidc.discovery import Fetch, fetch_keys
 from monotron.auth.oidc.issuers import Issuer
 from monotron.auth.oidc.jwks import JwksCache
 from monotron.auth.oidc.jwt_parsing import MalformedToken, read_object, read_unverified
 from monotron.errors import Unauthenticated
-
-log = logging.getLogger("monotron.auth")
 
 NOT_ACCEPTED = (
     "Identity token rejected. It is malformed, from an issuer that this server does not trust, or "
@@ -69,7 +66,11 @@ class TokenVerifier:
             claims = read_object(signed)
         except (PyJWTError, ValueError) as error:
             raise _rejected("invalid signature") from error
-        return check_claims(claims, issuer, self.audience, self._clock())
+        try:
+            return check_claims(claims, issuer, self.audience, self._clock())
+        except Unauthenticated as error:
+            error.reason = f"{name_of(claims, issuer)}: {error.reason}"
+            raise
 
     async def _signer(self, unverified_token: str) -> tuple[Issuer, PyJWK]:
         """The configured issuer that the token names, and its key that the token names.
@@ -97,6 +98,5 @@ class TokenVerifier:
 
 
 def _rejected(reason: str) -> Unauthenticated:
-    """The error for a token that is not verified. The reason is for the operator only."""
-    log.info("rejected an identity token (%s)", reason)
-    return Unauthenticated(NOT_ACCEPTED)
+    """The error for a token that is not verified. The reason is for the log only."""
+    return Unauthenticated(NOT_ACCEPTED, reason=f"identity token: {reason}")

@@ -20,7 +20,8 @@ from monotron.services.series import SeriesService
 from monotron.services.versions.adoption import Adoption
 from monotron.services.versions.conflicts import check_conflict
 from monotron.services.versions.lookup import VersionLookup
-from monotron.services.versions.planner import Planner, decide
+from monotron.services.versions.messages import MessageParser
+from monotron.services.versions.planner import Planner
 from monotron.services.versions.state import NameState
 from monotron.services.versions.types import Plan, VersionRequest, VersionResult
 from monotron.store import Store
@@ -50,18 +51,25 @@ class VersionService:
         self._lookup = VersionLookup(store, self._state)
         self._adoption = Adoption(store, self._state, clock)
         self._planner = Planner(store, self._state, self._adoption)
+        self._messages = MessageParser()
 
     async def next(
-        self, account: int, name: str, token: str, request: VersionRequest, text: bytes = b""
+        self,
+        account: int,
+        name: str,
+        token: str,
+        request: VersionRequest,
+        text: bytes = b"",
+        caller: str = "",
     ) -> VersionResult:
         """Return the version of the token. A token without a version is assigned the next one.
 
         *text* contains commit messages. It is read only for `bump=auto`, and only if the token has
-        no version.
+        no version. Texts of one *caller* are read one after the other.
         """
         version_name = VersionName(account, name)
         try:
-            return await self._next(version_name, token, request, text)
+            return await self._next(version_name, token, request, text, caller)
         except (TokenTaken, StoreUnavailable, StorageFull):
             raise
         except MonotronError:
@@ -109,14 +117,14 @@ class VersionService:
         )
 
     async def _next(
-        self, name: VersionName, token: str, request: VersionRequest, text: bytes
+        self, name: VersionName, token: str, request: VersionRequest, text: bytes, caller: str
     ) -> VersionResult:
         decision = None
         if request.bump == "auto":
             existing = await self._executor.run(self._existing, name, token, request)
             if existing is not None:
                 return existing
-            decision = await asyncio.to_thread(decide, text)
+            decision = await self._messages.parse(text, caller)
         has_written = False
         for _ in range(MAX_ATTEMPTS):
             try:

@@ -1,0 +1,297 @@
+"""Clients that do not read, many connections, and large bodies of strangers are limited."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from monotron.web import acceptor, connections, fallback
+from monotron.web.connections import ClientStream
+from support.in_process import serving
+from support.server import ROOT, ROOT_ENV, Server
+
+HOST = "Host: 127.0.0.1\r\n"
+LARGE = 65537
+
+
+@pytest.fixture
+def closed(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Set when the server closes a connection."""
+    event = asyncio.Event()
+    close_fd = ClientStream.close_fd
+
+    def close(stream: ClientStream) -> None:
+        close_fd(stream)
+        event.set()
+
+    monkeypatch.setattr(ClientStream, "close_fd", close)
+    return event
+
+
+@pytest.fixture
+def unread() -> Iterator[socket.socket]:
+    """A socket that receives only a few bytes before it is read."""
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.setblocking(False)
+        yield connection
+
+
+class Clock:
+    """Advances the time of the running event loop."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        loop = asyncio.get_running_loop()
+        real_time = loop.time
+        self._seconds = 0.0
+        monkeypatch.setattr(loop, "time", lambda: real_time() + self._seconds)
+
+    def advance(self, seconds: float) -> None:
+        self._seconds += seconds
+
+
+async def turns() -> None:
+    """Let the event loop run everything that is due."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def receive_all(stream: ClientStream, client: socket.socket, size: int) -> None:
+    loop = asyncio.get_running_loop()
+    while size:
+        size -= len(await loop.sock_recv(client, size))
+    await turns()
+
+
+def test_a_client_that_reads_nothing_is_disconnected(
+    closed: asyncio.Event, unread: socket.socket
+) -> None:
+    async def scenario() -> None:
+        async with serving(send_seconds=0.05) as (_, port):
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(unread, ("127.0.0.1", port))
+            request = f"GET /v1/series/{'x' * 4000} HTTP/1.1\r\n{HOST}\r\n"
+            writing = loop.create_task(loop.sock_sendall(unread, request.encode() * 10_000))
+            await closed.wait()
+            writing.cancel()
+
+    asyncio.run(asyncio.wait_for(scenario(), 30))
+
+
+def test_the_time_limit_starts_again_with_each_part_that_was_received(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So a backup may take longer than the time limit, and a response may not."""
+    part = bytes(1 << 22)
+
+    async def scenario() -> list[bool]:
+        clock = Clock(monkeypatch)
+        server_side, client = socket.socketpair()
+        client.setblocking(False)
+        is_closed = asyncio.Event()
+        stream = ClientStream(server_side, 30, is_closed.set)
+        closed = []
+        for seconds in (20, 20):
+            stream.write(part)
+            clock.advance(seconds)
+            await turns()
+            closed.append(stream.closed())
+            await receive_all(stream, client, len(part))
+        stream.write(part)
+        for _ in range(2):
+            stream.write(part)
+            clock.advance(20)
+            await turns()
+        await is_closed.wait()
+        client.close()
+        return closed
+
+    assert asyncio.run(scenario()) == [False, False]
+
+
+def test_a_client_that_receives_a_response_in_time_stays_connected(
+    closed: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        async with serving() as (_, port):
+            clock = Clock(monkeypatch)
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            for _ in range(3):
+                writer.write(f"GET /v1 HTTP/1.1\r\n{HOST}\r\n".encode())
+                await reader.readuntil(b"API v1\n")
+                clock.advance(connections.SEND_SECONDS - 5)
+                await turns()
+                assert not closed.is_set()
+            writer.close()
+
+    asyncio.run(scenario())
+
+
+class TestManyConnections:
+    def test_the_next_connection_waits_until_another_one_is_closed(self) -> None:
+        async def scenario() -> None:
+            async with serving(connections=2) as (_, port):
+                opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(4)]
+                for _, writer in opened:
+                    writer.write(f"GET /v1 HTTP/1.1\r\n{HOST}\r\n".encode())
+                for reader, _ in opened[:2]:
+                    assert b"API v1" in await reader.readuntil(b"API v1\n")
+                waiting = [asyncio.ensure_future(r.readuntil(b"API v1\n")) for r, _ in opened[2:]]
+                await turns()
+                assert not any(each.done() for each in waiting)
+                opened[0][1].close()
+                await waiting[0]
+                assert not waiting[1].done()
+                opened[1][1].close()
+                await waiting[1]
+                for _, writer in opened[2:]:
+                    writer.close()
+
+        asyncio.run(asyncio.wait_for(scenario(), 30))
+
+    def test_a_paused_server_can_be_stopped(self) -> None:
+        async def scenario() -> None:
+            async with serving(connections=1) as (_, port):
+                opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+                opened[0][1].write(f"GET /v1 HTTP/1.1\r\n{HOST}\r\n".encode())
+                await opened[0][0].readuntil(b"API v1\n")
+            for _, writer in opened:
+                writer.close()
+
+        asyncio.run(asyncio.wait_for(scenario(), 30))
+
+    def test_the_maximum_is_logged_once_per_minute(self, caplog: pytest.LogCaptureFixture) -> None:
+        now = 1000.0
+
+        async def scenario() -> None:
+            nonlocal now
+            accepting = acceptor.Acceptor([], lambda *_: None, 1, monotonic=lambda: now)
+            with socket.socket() as connection:
+                for number, seconds in ((1, 0), (1, 59), (2, 1), (2, 30)):
+                    now += seconds
+                    accepting._accept(connection, None)
+                    accepting.connection_closed()
+                    assert len(caplog.records) == number
+
+        asyncio.run(scenario())
+        assert "Raise the limit of open files" in caplog.text
+
+    def test_a_server_with_few_descriptors_survives_more_connections(self) -> None:
+        program = (
+            "import resource, sys; from monotron.cli.main import main; "
+            "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)); sys.exit(main())"
+        )
+        with Server("sqlite://", program=("-c", program)) as server:
+            with server.client() as first:
+                assert first.request("PUT", "/v1/series/k/1").json()["value"] == 1
+                with ExitStack() as stack:
+                    for _ in range(100):
+                        stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+                    assert first.request("PUT", "/v1/series/k/2").json()["value"] == 2
+                with server.client() as another:
+                    assert another.request("PUT", "/v1/series/k/3").json()["value"] == 3
+            assert "48 connections are open, which is the maximum" in server.log()
+            assert "Too many open files" not in server.log()
+
+    @pytest.mark.parametrize(
+        ("descriptors", "expected"), [(64, 48), (1024, 768), (16384, 16128), (1 << 20, 16128)]
+    )
+    def test_connections_leave_descriptors_for_the_store(
+        self, monkeypatch: pytest.MonkeyPatch, descriptors: int, expected: int
+    ) -> None:
+        monkeypatch.setattr(acceptor.resource, "getrlimit", lambda _: (descriptors, descriptors))
+        assert acceptor.max_connections() == expected
+
+    @pytest.mark.parametrize(
+        ("soft", "hard", "expected"),
+        [(1024, 4096, 4096), (1024, 1 << 20, 16384), (1 << 17, 1 << 20, None)],
+    )
+    def test_the_soft_limit_is_raised_but_never_lowered(
+        self, monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, expected: int | None
+    ) -> None:
+        limits = []
+        monkeypatch.setattr(acceptor.resource, "getrlimit", lambda _: (soft, hard))
+        monkeypatch.setattr(acceptor.resource, "setrlimit", lambda _, limit: limits.append(limit))
+        acceptor.raise_descriptor_limit()
+        assert limits == ([] if expected is None else [(expected, hard)])
+
+
+class TestLargeBodies:
+    """Bodies above 64 KiB are read only after authentication."""
+
+    PUT = f"PUT /v1/versions/app/T?bump=auto HTTP/1.1\r\n{HOST}"
+    SIZES = (f"Content-Length: {LARGE}\r\n", "Transfer-Encoding: chunked\r\n")
+
+    @staticmethod
+    def exchange(*parts: str, is_response_expected_early: bool) -> bytes:
+        """Send the parts, the last one after the response if it is expected early."""
+
+        async def scenario() -> bytes:
+            async with serving(env=ROOT_ENV) as (services, port):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                *first, last = parts
+                writer.write("".join(first).encode())
+                if not is_response_expected_early:
+                    writer.write(last.encode())
+                response = await reader.readuntil(b"}\n")
+                writer.close()
+                assert services.lifecycle.in_flight == 0
+                return response
+
+        return asyncio.run(asyncio.wait_for(scenario(), 30))
+
+    @pytest.mark.parametrize("size", SIZES)
+    @pytest.mark.parametrize("credentials", ["", "Authorization: Bearer wrong\r\n"])
+    def test_a_body_without_valid_credentials_is_not_awaited(
+        self, monkeypatch: pytest.MonkeyPatch, size: str, credentials: str
+    ) -> None:
+        monkeypatch.setattr(fallback, "DISCARD_SECONDS", 0.01)
+        head = f"{self.PUT}{size}{credentials}\r\n"
+        response = self.exchange(head, "", is_response_expected_early=True)
+        assert response.startswith(b"HTTP/1.1 401 ")
+        assert b"www-authenticate" in response.lower()
+
+    def test_a_client_that_waits_for_100_continue_is_refused_at_once(self) -> None:
+        head = f"{self.PUT}{self.SIZES[0]}Expect: 100-continue\r\n\r\n"
+        response = self.exchange(head, "", is_response_expected_early=True)
+        assert response.startswith(b"HTTP/1.1 401 ")
+
+    def test_a_client_that_sends_the_whole_body_gets_the_reason(self) -> None:
+        body = "x" * LARGE
+        response = self.exchange(
+            f"{self.PUT}{self.SIZES[0]}\r\n", body, is_response_expected_early=False
+        )
+        assert response.startswith(b"HTTP/1.1 401 ")
+
+    @pytest.mark.parametrize(
+        "sent",
+        [
+            f"{SIZES[0]}Authorization: {ROOT}\r\n\r\nfeat: a\n\n{'x' * (LARGE - 9)}",
+            f"{SIZES[1]}Authorization: {ROOT}\r\n\r\n7\r\nfeat: a\r\n0\r\n\r\n",
+        ],
+        ids=["fixed", "chunked"],
+    )
+    def test_a_body_with_valid_credentials_is_read(self, sent: str) -> None:
+        response = self.exchange(self.PUT, sent, is_response_expected_early=False)
+        assert b'"version": "0.1.0"' in response
+
+    @pytest.mark.parametrize("length", ["9" * 5000, "5, 6", "-1", "0x10", "1_0"])
+    @pytest.mark.parametrize("path", ["series/a/T", "versions/app/T?bump=auto"])
+    def test_an_invalid_length_is_refused(
+        self, length: str, path: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async def scenario() -> bytes:
+            async with serving(env=ROOT_ENV) as (_, port):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                head = f"PUT /v1/{path} HTTP/1.1\r\n{HOST}Authorization: {ROOT}\r\n"
+                writer.write(f"{head}Content-Length: {length}\r\n\r\n".encode())
+                response = await reader.read()
+                writer.close()
+                return response
+
+        assert asyncio.run(scenario()).startswith(b"HTTP/1.1 400 ")
+        assert not caplog.records
