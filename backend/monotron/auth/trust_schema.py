@@ -4,13 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from monotron.auth.oidc import ClaimRule, Issuer, parse_issuer, parse_rule, rule_json
+from monotron.auth.oidc import (
+    RULE_MEMBERS,
+    ClaimRule,
+    Issuer,
+    parse_issuer,
+    parse_rule,
+    rule_json,
+)
 from monotron.auth.scopes import check_scope_list, parse_scopes
 from monotron.errors import InvalidRequest, InvalidSetting, literal
 from monotron.model.series import text_member
 
-_RULE_MEMBERS = ("issuer", "claims", "allow_events")
-_MEMBERS = (*_RULE_MEMBERS, "scopes", "prefix", "description")
+_MEMBERS = (*RULE_MEMBERS, "scopes", "prefix", "description")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ def parse_trust_policy(body: object, account: int, issuers: Sequence[Issuer]) ->
                 f"Unknown member {literal(member)} of a trust. Allowed: "
                 f"{', '.join(f'`{name}`' for name in _MEMBERS)}."
             )
-    rule = parse_rule({name: body[name] for name in _RULE_MEMBERS if name in body}, issuers)
+    rule = parse_rule({name: body[name] for name in RULE_MEMBERS if name in body}, issuers)
     scope_texts = body.get("scopes")
     if not isinstance(scope_texts, list) or not scope_texts:
         raise InvalidRequest(

@@ -152,6 +152,7 @@ def _is_trust(document: Document, account: int) -> bool:
         and isinstance(claims, dict)
         and all(isinstance(values, str) or _are_texts(values) for values in claims.values())
         and _are_texts(document.get("allow_events", []))
+        and isinstance(document.get("accept_unprotected", False), bool)
         and _are_texts(document.get("scopes"))
         and all(
             isinstance(document.get(member), str | None) for member in ("prefix", "description")

@@ -14,7 +14,9 @@ from monotron.web.handler import Handler
 IDLE_SECONDS = 30.0
 """Time limit for a connection without a request, and for the headers of a request to arrive."""
 
-MAX_HEADER_BYTES = 16384
+MAX_HEADER_BYTES = 32768
+"""Twice the maximum of an identity token, which is sent in a header."""
+
 READ_BYTES = 8192
 MAX_BUFFERED_BYTES = 1 << 20
 

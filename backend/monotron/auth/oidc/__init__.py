@@ -7,11 +7,12 @@ this identity matches. This package has no knowledge of accounts, scopes, HTTP h
 from monotron.auth.oidc.claims import LEEWAY_SECONDS, Identity
 from monotron.auth.oidc.issuers import Issuer, parse_issuer
 from monotron.auth.oidc.jwt_parsing import looks_like_identity_token
-from monotron.auth.oidc.rule_schema import parse_rule, rule_json
+from monotron.auth.oidc.rule_schema import RULE_MEMBERS, parse_rule, rule_json
 from monotron.auth.oidc.rules import ClaimRule, Mismatch, describe
 
 __all__ = [
     "LEEWAY_SECONDS",
+    "RULE_MEMBERS",
     "ClaimRule",
     "Identity",
     "Issuer",
