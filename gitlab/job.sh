@@ -64,21 +64,34 @@ dotenv_prefix=${MONOTRON_INPUT_DOTENV_PREFIX:-${MONOTRON_DOTENV_PREFIX:-MONOTRON
 semrel=${MONOTRON_INPUT_SEMREL:-${MONOTRON_SEMREL:-false}}
 
 merge_request=false
-if [ "${CI_PIPELINE_SOURCE:-}" = merge_request_event ] || [ -n "${CI_MERGE_REQUEST_IID:-}" ]; then
-  merge_request=true # the second condition covers child pipelines, which have a different source
-fi
-dry_run=${dry_run:-$merge_request}
+case ${CI_PIPELINE_SOURCE:-} in merge_request_event | external_pull_request_event) merge_request=true ;; esac
+# Child pipelines have a different source.
+[ -z "${CI_MERGE_REQUEST_IID:-}${CI_EXTERNAL_PULL_REQUEST_IID:-}" ] || merge_request=true
 bump=$(printf '%s' "$bump" | tr '[:upper:]' '[:lower:]')
 
 # Only options that this script itself interprets are checked here. The server validates all others.
 check MONOTRON_MODE "$mode" 'semver|counter' 'semver or counter'
-check MONOTRON_DRY_RUN "$dry_run" 'true|false' 'true or false'
+check MONOTRON_DRY_RUN "${dry_run:-true}" 'true|false' 'true or false'
 check MONOTRON_SEMREL "$semrel" 'true|false' 'true or false'
 check MONOTRON_TIMEOUT "$timeout" '[1-9][0-9]{0,3}' 'a number of seconds from 1 to 9999'
 check MONOTRON_RETRIES "$retries" '0|[1-9][0-9]?' 'a number from 0 to 99'
 check MONOTRON_TAG_PREFIX "$tag_prefix" '([0-9A-Za-z_@][0-9A-Za-z._/+@-]{0,99})?' 'letters, digits and . _ / + @ -, such as v or api/v'
 check MONOTRON_DOTENV_PREFIX "$dotenv_prefix" '[A-Za-z_][A-Za-z0-9_]{0,63}' 'a prefix of variable names, such as MONOTRON_'
 [ "$mode:$semrel" != counter:true ] || fail 'MONOTRON_SEMREL requires MONOTRON_MODE semver.'
+
+# Before the merge, a merge request gets a preview or a pre-release, but never a final version. In a merge train,
+# its commit is a temporary one, which gets a preview only.
+if [ "$merge_request:$mode" = true:semver ]; then
+  if [ -z "$prerelease" ] || [ "${CI_MERGE_REQUEST_EVENT_TYPE:-}" = merge_train ]; then
+    if [ "$dry_run" = false ] && [ "$bump" != none ]; then
+      printf 'Preview only: a merge request never gets a final version.\n'
+    fi
+    dry_run=true
+  fi
+else
+  dry_run=${dry_run:-$merge_request}
+fi
+dry_run=${dry_run:-false}
 
 while [ "${url%/}" != "$url" ]; do url=${url%/}; done
 url_hint='Set only scheme, host, port and path, without credentials, query or fragment:

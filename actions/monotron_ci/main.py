@@ -61,6 +61,8 @@ class _ActionRun:
         self._event = read_event(environ)
         self._name = self._inputs.name or self._event.default_name
         self._token = self._inputs.idempotency_token or self._default_token()
+        self._preview_note = "preview, nothing was assigned"
+        self._restrict_to_origin()
         self._policy = RetryPolicy(
             self._inputs.timeout,
             self._inputs.retries,
@@ -76,7 +78,7 @@ class _ActionRun:
             values, reason = self._version(client)
         outputs.lines(values)  # validates the outputs before the tag is created
         tag_failure: Failure | None = None
-        note = "preview, nothing was assigned" if inputs.dry_run else ""
+        note = self._preview_note if inputs.dry_run else ""
         if inputs.create_tag and values["changed"] == "true":
             try:
                 note = self._create_tag(values["version"])
@@ -89,6 +91,38 @@ class _ActionRun:
         if tag_failure:
             raise tag_failure
         print(f"Monotron: {values['version'] or values['value']}")
+
+    def _restrict_to_origin(self) -> None:
+        """Preview a final version, and reject a tag, unless the commit is merged."""
+        inputs, origin = self._inputs, self._event.origin
+        if inputs.mode == "counter" or inputs.bump == "none":
+            return
+        if origin.unmerged and not (origin.is_open and inputs.prerelease):
+            self._inputs = inputs._replace(dry_run=True)
+            self._preview_note += f": {origin.unmerged} never gets a final version"
+            workflow_commands.log(f"Preview only: {origin.unmerged} never gets a final version.")
+        elif inputs.create_tag and not inputs.dry_run:
+            self._check_taggable()
+
+    def _check_taggable(self) -> None:
+        """Raise Failure unless the version belongs to a commit of this repository."""
+        from monotron_ci.tags import is_hash
+
+        origin = self._event.origin
+        if not origin.is_taggable:
+            what = origin.unmerged or "this event"
+            raise Failure(
+                f"`create-tag` cannot tag the commit of {what}. Only commits that were pushed "
+                "to this repository, as a branch or tag, or merged into it are tagged.",
+                "Create tags for pushes only:\n\n"
+                "with:\n  create-tag: ${{ github.event_name == 'push' }}",
+            )
+        if is_hash(self._token) and self._token != self._event.commit:
+            raise Failure(
+                "`create-tag` tags only the commit of the event. `idempotency-token` is another "
+                "commit, which may not be part of this repository.",
+                "Remove `idempotency-token`, or create the tag with git.",
+            )
 
     def _number(self, client: Client) -> dict[str, str]:
         """The outputs in counter mode."""
@@ -144,13 +178,12 @@ class _ActionRun:
                 f"{PERMISSION}\n\nwith:\n  github-token: ${{{{ github.token }}}}",
             )
         tags = Tags(event.api_url, event.repository, inputs.github_token, self._policy)
-        commit = self._token if is_hash(self._token) else event.commit
-        if not is_hash(commit):
+        if not is_hash(event.commit):
             raise Failure(
                 "This event has no commit that can be tagged.",
-                "with:\n  idempotency-token: …   # the full hash of a commit",
+                "Run the workflow on push, or remove `create-tag`.",
             )
-        created = tags.create(inputs.tag_prefix, version, commit)
+        created = tags.create(inputs.tag_prefix, version, event.commit)
         return "the tag was created" if created else "the tag already existed"
 
     def _file(self, variable: str) -> str:
