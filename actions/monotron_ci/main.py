@@ -28,7 +28,7 @@ def run(environ: Mapping[str, str]) -> int:
             workflow_commands.mask(raw.get(name, ""))
         _ActionRun(environ, raw).run()
     except Failure as failure:
-        failure.hint = failure.hint or hint(failure.code, keyless="audience" in raw)
+        failure.hint = failure.hint or hint(failure.code, keyless=_is_keyless(raw, environ))
         workflow_commands.error("Monotron", str(failure))
         return 1
     except Exception as error:  # only its type and place are shown: its text may contain secrets
@@ -39,6 +39,11 @@ def run(environ: Mapping[str, str]) -> int:
         )
         return 1
     return 0
+
+
+def _is_keyless(raw: Mapping[str, str], environ: Mapping[str, str]) -> bool:
+    """Whether the job signs in with an identity token: without an API key, if it can get one."""
+    return "api-key" not in raw and ("audience" in raw or "ACTIONS_ID_TOKEN_REQUEST_URL" in environ)
 
 
 def _place(error: Exception) -> str:
@@ -58,6 +63,7 @@ class _ActionRun:
     def __init__(self, environ: Mapping[str, str], raw: Mapping[str, str]) -> None:
         self._environ = environ
         self._inputs = parse_inputs(raw, environ.get("MONOTRON_ACTION", "version"))
+        self._is_keyless = _is_keyless(raw, environ)
         self._event = read_event(environ)
         self._name = self._inputs.name or self._event.default_name
         self._token = self._inputs.idempotency_token or self._default_token()
@@ -71,7 +77,15 @@ class _ActionRun:
 
     def run(self) -> None:
         inputs = self._inputs
-        client = Client(inputs.url, self._credential(), self._policy)
+        client = Client(
+            inputs.url,
+            self._credential(),
+            self._policy,
+            account=inputs.account,
+            warn=lambda text: workflow_commands.warning(
+                "Monotron", f"{text[0].upper()}{text[1:]}."
+            ),
+        )
         if inputs.mode == "counter":
             values, reason = self._number(client), ""
         else:
@@ -161,11 +175,13 @@ class _ActionRun:
         return token
 
     def _credential(self) -> Credential | None:
-        if not self._inputs.audience:
-            return self._inputs.api_key
-        from monotron_ci.oidc_token import request_token
+        inputs = self._inputs
+        if not self._is_keyless:
+            return inputs.api_key
+        from monotron_ci.oidc_token import audience_of, request_token
 
-        return request_token(self._inputs.audience, self._environ, self._policy)
+        audience = audience_of(inputs.audience or inputs.url, inputs.account)
+        return request_token(audience, self._environ, self._policy)
 
     def _create_tag(self, version: str) -> str:
         """Create the tag of the version. Returns a note for the summary."""

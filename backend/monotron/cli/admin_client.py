@@ -37,9 +37,10 @@ class AdminClient(Client):
         url_source: str,
         known_issuers: frozenset[str] | None = None,
         page_size: int = PAGE_SIZE,
+        warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         """*known_issuers*: those in the settings of a stopped server; None if the server runs."""
-        super().__init__(url, credential, retry_policy, url_source)
+        super().__init__(url, credential, retry_policy, url_source, warn=warn)
         self.known_issuers = known_issuers
         self.retry_policy = retry_policy
         self._page_size = page_size

@@ -40,6 +40,7 @@ def test_a_commit_gets_its_version_in_every_shell(
         "MONOTRON_IS_LATEST": "true",
         "MONOTRON_REUSED": "false",
         "MONOTRON_DOCKER_TAG": "0.0.1",
+        "MONOTRON_CREATOR_ID": "1",
     }
 
 
@@ -148,7 +149,7 @@ def test_bump_none_reads_the_latest_version_and_assigns_none(project: Project) -
         "MONOTRON_IS_LATEST": "false",
         "MONOTRON_REUSED": "false",
     }
-    assert len(no_version) == 12
+    assert len(no_version) == 13
     project.version("a")
     assert project.version("b", MONOTRON_BUMP="none") == "0.0.1"
     assert project.version("b") == "0.0.2"
@@ -180,6 +181,7 @@ def test_a_pipeline_gets_a_number_and_keeps_it(project: Project) -> None:
         "MONOTRON_VALUE": "1",
         "MONOTRON_BUILD_NUMBER": "1",
         "MONOTRON_REUSED": "false",
+        "MONOTRON_CREATOR_ID": "1",
     }
     assert project.report(CI_PIPELINE_ID="8", **COUNTER)["MONOTRON_VALUE"] == "2"
     repeated = project.report("other", **COUNTER)
