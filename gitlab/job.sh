@@ -44,6 +44,7 @@ path_segment() { # name or token, value, variable that sets it
 
 # An input of the component takes precedence over the variable, and the variable over the default.
 url=${MONOTRON_INPUT_URL:-${MONOTRON_URL:-}}
+account=${MONOTRON_INPUT_ACCOUNT:-${MONOTRON_ACCOUNT:-}}
 name=${MONOTRON_INPUT_NAME:-${MONOTRON_NAME:-}}
 mode=${MONOTRON_INPUT_MODE:-${MONOTRON_MODE:-semver}}
 bump=${MONOTRON_INPUT_BUMP:-${MONOTRON_BUMP:-patch}}
@@ -64,21 +65,35 @@ dotenv_prefix=${MONOTRON_INPUT_DOTENV_PREFIX:-${MONOTRON_DOTENV_PREFIX:-MONOTRON
 semrel=${MONOTRON_INPUT_SEMREL:-${MONOTRON_SEMREL:-false}}
 
 merge_request=false
-if [ "${CI_PIPELINE_SOURCE:-}" = merge_request_event ] || [ -n "${CI_MERGE_REQUEST_IID:-}" ]; then
-  merge_request=true # the second condition covers child pipelines, which have a different source
-fi
-dry_run=${dry_run:-$merge_request}
+case ${CI_PIPELINE_SOURCE:-} in merge_request_event | external_pull_request_event) merge_request=true ;; esac
+# Child pipelines have a different source.
+[ -z "${CI_MERGE_REQUEST_IID:-}${CI_EXTERNAL_PULL_REQUEST_IID:-}" ] || merge_request=true
 bump=$(printf '%s' "$bump" | tr '[:upper:]' '[:lower:]')
 
 # Only options that this script itself interprets are checked here. The server validates all others.
 check MONOTRON_MODE "$mode" 'semver|counter' 'semver or counter'
-check MONOTRON_DRY_RUN "$dry_run" 'true|false' 'true or false'
+check MONOTRON_DRY_RUN "${dry_run:-true}" 'true|false' 'true or false'
 check MONOTRON_SEMREL "$semrel" 'true|false' 'true or false'
+check MONOTRON_ACCOUNT "${account:-1}" '[1-9][0-9]{0,18}' 'the id of an account, a positive number'
 check MONOTRON_TIMEOUT "$timeout" '[1-9][0-9]{0,3}' 'a number of seconds from 1 to 9999'
 check MONOTRON_RETRIES "$retries" '0|[1-9][0-9]?' 'a number from 0 to 99'
 check MONOTRON_TAG_PREFIX "$tag_prefix" '([0-9A-Za-z_@][0-9A-Za-z._/+@-]{0,99})?' 'letters, digits and . _ / + @ -, such as v or api/v'
 check MONOTRON_DOTENV_PREFIX "$dotenv_prefix" '[A-Za-z_][A-Za-z0-9_]{0,63}' 'a prefix of variable names, such as MONOTRON_'
 [ "$mode:$semrel" != counter:true ] || fail 'MONOTRON_SEMREL requires MONOTRON_MODE semver.'
+
+# Before the merge, a merge request gets a preview or a pre-release, but never a final version. In a merge train,
+# its commit is a temporary one, which gets a preview only.
+if [ "$merge_request:$mode" = true:semver ]; then
+  if [ -z "$prerelease" ] || [ "${CI_MERGE_REQUEST_EVENT_TYPE:-}" = merge_train ]; then
+    if [ "$dry_run" = false ] && [ "$bump" != none ]; then
+      printf 'Preview only: a merge request never gets a final version.\n'
+    fi
+    dry_run=true
+  fi
+else
+  dry_run=${dry_run:-$merge_request}
+fi
+dry_run=${dry_run:-false}
 
 while [ "${url%/}" != "$url" ]; do url=${url%/}; done
 url_hint='Set only scheme, host, port and path, without credentials, query or fragment:
@@ -94,6 +109,7 @@ matches "$url" "https://([0-9A-Za-z._-]+|\[[0-9A-Fa-f:.]+])$port_and_path" ||
 if [ -z "$name" ] && [ -n "${CI_PROJECT_PATH:-}" ]; then
   name=gl:$(printf '%s' "$CI_PROJECT_PATH" | tr / :) # some proxies reject an encoded slash
 fi
+api=/v1${account:+/accounts/$account}
 name_segment=$(path_segment name "$name" MONOTRON_NAME)
 if [ -z "$token" ] && [ "$bump" != none ]; then
   if [ "$mode" = counter ]; then # one number per pipeline
@@ -154,6 +170,7 @@ request() { # method, path, more arguments for curl. $code is empty if the respo
   method=$1 target=$url$2 code='' exit_code=0
   shift 2
   : >"$work/body"
+  : >"$work/headers" # of all attempts
   seconds_left=$((end - $(date +%s)))
   [ "$seconds_left" -gt 0 ] || seconds_left=1
   case $url in http:*) set -- --noproxy '*' "$@" ;; esac # unencrypted requests stay on this machine
@@ -161,7 +178,7 @@ request() { # method, path, more arguments for curl. $code is empty if the respo
   result=$(limited curl --disable --globoff --no-progress-meter --proto '=https,http' \
     --retry "$retries" --retry-all-errors --retry-max-time "$seconds_left" \
     --max-time "$((seconds_left < 20 ? seconds_left : 20))" --max-filesize 65536 --user-agent monotron-gitlab \
-    --header "@$work/header" --request "$method" "$@" --output "$work/body" \
+    --header "@$work/header" --request "$method" "$@" --output "$work/body" --dump-header "$work/headers" \
     --write-out '%{http_code} %{content_type}' -- "$target" 2>"$work/errors") || exit_code=$?
   case $exit_code in
     0) ;;
@@ -169,6 +186,7 @@ request() { # method, path, more arguments for curl. $code is empty if the respo
     124 | 143) fail "No response from $url within $timeout seconds. $(printable "$(grep Problem "$work/errors" | tail -n 1)")" 'Check that the server is running, or increase MONOTRON_TIMEOUT. Retrying is safe: run the job again.' ;;
     *) fail "No response from $url: $(printable "$(tail -n 1 "$work/errors")")" 'Check MONOTRON_URL and that the server is running. Retrying is safe: run the job again.' ;;
   esac
+  expires=$(sed -nE 's/^[Mm]onotron-[Kk]ey-[Ee]xpires: *([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)[[:space:]]*$/\1/p' "$work/headers" | tail -n 1)
   status=${result%% *} type=${result#* }
   type=${type%%;*}
   case $status:$type in
@@ -188,17 +206,21 @@ fail_with_problem() { # the server's own explanation, and what to change in the 
   hint=
   case $code in
     unauthenticated)
-      hint='Add the API key as the masked variable MONOTRON_API_KEY in Settings > CI/CD > Variables. Protected variables exist on protected branches and tags only. Or sign in without a stored secret:
+      hint="Add the API key as the masked variable MONOTRON_API_KEY in Settings > CI/CD > Variables. Protected variables exist on protected branches and tags only. Or sign in without a stored secret:
 
 monotron-version:
   id_tokens:
     MONOTRON_ID_TOKEN:
-      aud: …'
+      aud: $url"
       [ -n "${MONOTRON_API_KEY:-}" ] || [ -z "${MONOTRON_ID_TOKEN:-}" ] || hint="Add a trust policy for this job, or run the job only on branches that have one:
 
 monotron trust gitlab $(printable "${CI_PROJECT_PATH:-GROUP/PROJECT}") --branch …"
       ;;
     forbidden) hint='Set MONOTRON_API_KEY to a key with the scope read,write:series for this name.' ;;
+    ambiguous_account) hint='Set the id of your account:
+
+variables:
+  MONOTRON_ACCOUNT: "1"' ;;
     token_taken) hint='To accept the version that this commit already has:
 
 variables:
@@ -215,6 +237,12 @@ read_value() { # name, expression: sets $value to the value of the only line wit
   [ "$(grep -c "^$dotenv_prefix$1=" "$work/body")" = 1 ] || unexpected "not exactly one line $dotenv_prefix$1"
   value=$(sed -n "s/^$dotenv_prefix$1=//p" "$work/body")
   matches "$value" "$2" || unexpected "an invalid value of $dotenv_prefix$1"
+}
+
+read_creator() { # checks that the response belongs to the account, if it is set
+  read_value CREATOR_ID '[1-9][0-9]{0,18}'
+  [ "$value" = "${account:-$value}" ] ||
+    fail "The response belongs to account $value, not to account $account." 'Check that MONOTRON_URL is the URL of your Monotron server, and that no proxy changes the paths of requests.'
 }
 
 check_lines() { # minimum number of lines; a newer server may send more variables, which are ignored
@@ -234,10 +262,12 @@ read_entry() { # method, path: sets $number and $reused, to 0 and false if nothi
   request "$1" "$2?$query"
   case $1:$code in
     *:) ;;
-    GET:series_not_found | GET:entry_not_found) number=0 reused=false; return ;;
+    GET:series_not_found | GET:entry_not_found) number=0 reused=false creator=; return ;;
     *) fail_with_problem ;;
   esac
-  check_lines 3
+  check_lines 4
+  read_creator
+  creator=$value
   read_value REUSED 'true|false'
   reused=$value
   read_value VALUE '[1-9][0-9]{0,18}'
@@ -246,7 +276,7 @@ read_entry() { # method, path: sets $number and $reused, to 0 and false if nothi
 }
 
 number_of_pipeline() { # counter mode: writes the variables and the line for the log
-  series=/v1/series/$name_segment
+  series=$api/series/$name_segment
   if [ "$bump" = none ]; then
     read_entry GET "$series$token_segment"
     note='. Nothing was assigned.'
@@ -265,6 +295,7 @@ number_of_pipeline() { # counter mode: writes the variables and the line for the
   output VALUE "$number"
   output BUILD_NUMBER "$number"
   output REUSED "$reused"
+  output CREATOR_ID "$creator"
   printf 'Monotron: %s%s\n' "$number" "$note"
 }
 
@@ -281,7 +312,7 @@ bump_by_label() { # bump, labels that select it: applies if the merge request ha
 }
 
 request_version() { # sends the request for the version, and sets $reason and $note for the log
-  path=/v1/versions/$name_segment
+  path=$api/versions/$name_segment
   if [ "$bump" = none ]; then
     reason='latest version' note='. Nothing was assigned.'
     [ -z "$token_segment" ] || reason='version of the token'
@@ -324,6 +355,7 @@ PREVIOUS_VERSION - ($semver)?
 IS_LATEST false true|false
 REUSED false true|false
 DOCKER_TAG - [0-9A-Za-z._-]+
+CREATOR_ID - [1-9][0-9]{0,18}
 FIELDS
 }
 
@@ -338,6 +370,7 @@ output_version() { # checks that each variable matches its pattern and that all 
   while read -r field _ pattern; do
     read_value "$field" "$pattern"
     case $field in
+      CREATOR_ID) read_creator ;;
       VERSION) version=$value parts= ;;
       TAG) [ "$value" = "v$version" ] || unexpected 'a tag of another version'; value=$tag_prefix$version ;;
       MAJOR | MINOR | PATCH) parts=${parts:+$parts.}$value ;;
@@ -388,5 +421,6 @@ case $mode in
   counter) number_of_pipeline ;;
   semver) version_of_commit ;;
 esac
+[ -z "$expires" ] || printf 'warning: The API key expires at %s. Create a new one with "monotron key create", and replace MONOTRON_API_KEY.\n' "$expires" >&2
 cat "$work/env" >monotron.env
 cat monotron.env

@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Callable, TypeVar
 from urllib.parse import quote, urlencode
 
 from monotron_ci import __version__
 from monotron_ci.credential import Credential, authorization
 from monotron_ci.errors import Failure
+from monotron_ci.expiry import expiry_warning
 from monotron_ci.http import HttpResponse, RetryPolicy, open_once, send
 from monotron_ci.responses import (
     INT64_MAX,
     NO_VERSION,
     SeriesEntry,
     VersionInfo,
+    check_account,
     failure_of,
     foreign_response,
     parse_entry,
@@ -39,29 +41,34 @@ class Client:
         credential: Credential | None,
         policy: RetryPolicy,
         url_source: str = "`url`",
+        account: int | None = None,
+        warn: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """*url_source* is the setting with the URL, for errors. Raises Failure unless *url* is
-        an https:// URL, or an http:// URL on loopback.
+        """*url_source* is the setting with the URL, for errors. *account* is the account to use
+        instead of that of the credential. *warn* is called with a sentence if the API key expires
+        soon.
+
+        Raises Failure unless *url* is an https:// URL, or an http:// URL on loopback.
         """
         self.url = checked_url(url, url_source)
         self._url_source = url_source
         self._credential = credential
         self._policy = policy
+        self._account = account
+        self._warn = warn
 
     def next(self, key: str, token: str) -> SeriesEntry:
         """The entry of the token. Assigns the next value to a token without an entry."""
-        path = f"/v1/series/{_quote(key)}/{_quote(token)}?reuse=any"
-        response = self.request("PUT", path)
+        response = self.request("PUT", f"{self._path('series', key, token)}?reuse=any")
         reused = (response.headers.get("Monotron-Reused") or "").strip() == "true"
-        entry = self._expect(response, parse_entry(response.json(), key, reused))
+        entry = self._entry(response, key, reused)
         return self._expect(response, entry if entry.token == token else None)
 
     def peek(self, key: str, token: str | None = None) -> SeriesEntry:
         """The current entry of the series, or that of *token*. Its value is 0 if there is none."""
-        path = f"/v1/series/{_quote(key)}" + (f"/{_quote(token)}" if token is not None else "")
+        path = self._path("series", key, *([token] if token is not None else []))
         try:
-            response = self.request("GET", path)
-            return self._expect(response, parse_entry(response.json(), key, reused=True))
+            return self._entry(self.request("GET", path), key, reused=True)
         except Failure as failure:
             if failure.code in ("series_not_found", "entry_not_found"):
                 return SeriesEntry(key, None, 0, reused=False)
@@ -88,34 +95,37 @@ class Client:
 
         *messages*: the commit messages for `bump=auto`, separated by NUL.
         """
-        path = f"/v1/versions/{_quote(name)}/{_quote(token)}"
+        path = self._path("versions", name, token)
         body = messages.encode("utf-8", errors="replace") if messages is not None else None
         response = self.request("PUT", _with_query(path, query), body)
-        version = self._expect(response, parse_version(response.json(), name))
+        version = self._version(response, name)
         return self._expect(response, version if version.token == token else None)
 
     def find(self, name: str, token: str = "") -> VersionInfo:
         """The latest final version, or the version of *token*. 0.0.0 if there is none."""
-        path = f"/v1/versions/{_quote(name)}" + (f"/{_quote(token)}" if token else "")
+        path = self._path("versions", name, *([token] if token else []))
         return self._find(path, name) or NO_VERSION._replace(name=name)
 
     def release(self, name: str, version: str) -> VersionInfo | None:
         """The release of a version, or None if there is no record of it."""
-        return self._find(f"/v1/releases/{_quote(name)}/{version}", name)
+        return self._find(self._path("releases", name, version), name)
 
     def adopt(self, name: str, version: str) -> VersionInfo:
         """Continue from a version that was released without Monotron."""
         body = json.dumps({"version": version}).encode()
-        response = self.request("PUT", f"/v1/versions/{_quote(name)}", body, "application/json")
-        return self._expect(response, parse_version(response.json(), name))
+        path = self._path("versions", name)
+        return self._version(self.request("PUT", path, body, "application/json"), name)
 
     def releases(
         self, name: str, limit: int, before: str = ""
     ) -> tuple[list[VersionInfo], str | None]:
         """A page of releases, the highest version first, and the start of the next page."""
         query = {"limit": str(limit), **({"before": before} if before else {})}
-        response = self.request("GET", _with_query(f"/v1/releases/{_quote(name)}", query))
-        return self._expect(response, parse_page(response.json(), name))
+        response = self.request("GET", _with_query(self._path("releases", name), query))
+        page = self._expect(response, parse_page(response.json(), name))
+        for version in page[0]:
+            check_account(version.document, self._account, self.url)
+        return page
 
     def stream(self, method: str, path: str, seconds: float) -> Any:
         """The response with status 200 to a long request, which the caller reads and closes.
@@ -123,6 +133,7 @@ class Client:
         It is requested once, and may pause for *seconds* between two bytes.
         """
         response = open_once(self._build_request(method, path), seconds)
+        self._warn_of_expiry(response.headers)
         if response.status == 200:
             return response
         with response:
@@ -131,8 +142,7 @@ class Client:
 
     def _find(self, path: str, name: str) -> VersionInfo | None:
         try:
-            response = self.request("GET", path)
-            return self._expect(response, parse_version(response.json(), name))
+            return self._version(self.request("GET", path), name)
         except Failure as failure:
             if failure.code == "version_not_found":
                 return None
@@ -153,6 +163,7 @@ class Client:
         """
         request = self._build_request(method, path, body, media_type)
         response = send(request, self._policy if retry else self._policy.once())
+        self._warn_of_expiry(response.headers)
         if response.status == 200:
             return response
         raise self._failure(response)
@@ -168,6 +179,27 @@ class Client:
         if self._credential is not None:
             request.add_unredirected_header("Authorization", authorization(self._credential))
         return request
+
+    def _path(self, *segments: str) -> str:
+        """The path of a resource in the account."""
+        account = [] if self._account is None else ["accounts", str(self._account)]
+        return "/".join(["/v1", *account, *map(_quote, segments)])
+
+    def _entry(self, response: HttpResponse, key: str, reused: bool) -> SeriesEntry:
+        entry = self._expect(response, parse_entry(response.json(), key, reused))
+        check_account(entry.document, self._account, self.url)
+        return entry
+
+    def _version(self, response: HttpResponse, name: str) -> VersionInfo:
+        version = self._expect(response, parse_version(response.json(), name))
+        check_account(version.document, self._account, self.url)
+        return version
+
+    def _warn_of_expiry(self, headers: Mapping[str, str]) -> None:
+        """Warn once if the API key expires soon."""
+        if warning := expiry_warning(headers):
+            self._warn(warning)
+            self._warn = lambda _: None
 
     def _expect(self, response: HttpResponse, parsed: _Parsed | None) -> _Parsed:
         """Return *parsed*, the content of *response*. Raises NoResponse if it is None."""

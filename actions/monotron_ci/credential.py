@@ -6,7 +6,7 @@ import re
 
 from monotron_ci.errors import Failure
 
-_CREDENTIAL = re.compile(r"[\x21-\x7e]{1,8192}")
+_CREDENTIAL = re.compile(r"[\x21-\x7e]{1,16384}")
 
 
 class Credential(str):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from monotron_ci.errors import Failure
+from monotron_ci.origin import Origin, read_origin
 
 
 class Event(NamedTuple):
@@ -32,6 +33,7 @@ class Event(NamedTuple):
     """The messages of the pushed commits, or the title of the pull request, which becomes the
     message of a squash commit."""
     api_url: str
+    origin: Origin
 
     @property
     def default_name(self) -> str:
@@ -50,7 +52,10 @@ class Event(NamedTuple):
 
 
 def read_event(environ: Mapping[str, str]) -> Event:
-    """The event of this job. Raises Failure if its payload cannot be read."""
+    """The event of this job.
+
+    Raises Failure if its payload cannot be read, or if a stranger may control the event.
+    """
     payload = _payload(environ.get("GITHUB_EVENT_PATH", ""))
     pull_request = _dict(payload.get("pull_request"))
     return Event(
@@ -62,6 +67,7 @@ def read_event(environ: Mapping[str, str]) -> Event:
         labels=tuple(_texts(pull_request.get("labels"), "name")),
         messages=tuple(_messages(payload, pull_request)),
         api_url=environ.get("GITHUB_API_URL") or "https://api.github.com",
+        origin=read_origin(payload, environ),
     )
 
 

@@ -15,6 +15,7 @@ _HINTS = {
     "line_not_found": "Set the line of an existing release, `MAJOR` or `MAJOR.MINOR`:\n\n"
     "with:\n  line: 1.2",
     "already_released": "Create a new pre-release, or set `bump: patch`.",
+    "ambiguous_account": "Set the id of your account:\n\nwith:\n  account: 1",
     "token_replayed": "Re-run the job to get a new identity token.",
     "too_many_requests": "Re-run the job later, or ask the operator to raise the rate limit.",
 }

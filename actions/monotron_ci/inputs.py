@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from monotron_ci.credential import Credential, parse_credential
 from monotron_ci.errors import Failure
-from monotron_ci.responses import VERSION
+from monotron_ci.responses import INT64_MAX, VERSION
 from monotron_ci.urls import checked_url
 
 MODES = ("semver", "counter")
@@ -37,6 +37,7 @@ class Inputs(NamedTuple):
     url: str
     api_key: Credential | None = None
     audience: str = ""
+    account: int | None = None
     name: str = ""
     mode: str = "semver"
     bump: str = "patch"
@@ -146,6 +147,12 @@ def _boolean(name: str, text: str) -> bool:
     return text.lower() == "true"
 
 
+def _account(name: str, text: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]{0,18}", text) or int(text) > INT64_MAX:
+        raise _invalid(name, text, "the id of an account, a positive integer", "1")
+    return int(text)
+
+
 def _integer(minimum: int, maximum: int) -> Any:
     def parse(name: str, text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,6}", text) or not minimum <= int(text) <= maximum:
@@ -200,6 +207,7 @@ def _credential(name: str, text: str) -> Credential:
 _PARSERS: dict[str, Any] = {
     "api-key": _credential,
     "audience": _text,
+    "account": _account,
     "name": _text,
     "mode": _one_of(*MODES),
     "bump": _bump,

@@ -28,7 +28,7 @@ def run(environ: Mapping[str, str]) -> int:
             workflow_commands.mask(raw.get(name, ""))
         _ActionRun(environ, raw).run()
     except Failure as failure:
-        failure.hint = failure.hint or hint(failure.code, keyless="audience" in raw)
+        failure.hint = failure.hint or hint(failure.code, keyless=_is_keyless(raw, environ))
         workflow_commands.error("Monotron", str(failure))
         return 1
     except Exception as error:  # only its type and place are shown: its text may contain secrets
@@ -39,6 +39,11 @@ def run(environ: Mapping[str, str]) -> int:
         )
         return 1
     return 0
+
+
+def _is_keyless(raw: Mapping[str, str], environ: Mapping[str, str]) -> bool:
+    """Whether the job signs in with an identity token: without an API key, if it can get one."""
+    return "api-key" not in raw and ("audience" in raw or "ACTIONS_ID_TOKEN_REQUEST_URL" in environ)
 
 
 def _place(error: Exception) -> str:
@@ -58,9 +63,12 @@ class _ActionRun:
     def __init__(self, environ: Mapping[str, str], raw: Mapping[str, str]) -> None:
         self._environ = environ
         self._inputs = parse_inputs(raw, environ.get("MONOTRON_ACTION", "version"))
+        self._is_keyless = _is_keyless(raw, environ)
         self._event = read_event(environ)
         self._name = self._inputs.name or self._event.default_name
         self._token = self._inputs.idempotency_token or self._default_token()
+        self._preview_note = "preview, nothing was assigned"
+        self._restrict_to_origin()
         self._policy = RetryPolicy(
             self._inputs.timeout,
             self._inputs.retries,
@@ -69,14 +77,22 @@ class _ActionRun:
 
     def run(self) -> None:
         inputs = self._inputs
-        client = Client(inputs.url, self._credential(), self._policy)
+        client = Client(
+            inputs.url,
+            self._credential(),
+            self._policy,
+            account=inputs.account,
+            warn=lambda text: workflow_commands.warning(
+                "Monotron", f"{text[0].upper()}{text[1:]}."
+            ),
+        )
         if inputs.mode == "counter":
             values, reason = self._number(client), ""
         else:
             values, reason = self._version(client)
         outputs.lines(values)  # validates the outputs before the tag is created
         tag_failure: Failure | None = None
-        note = "preview, nothing was assigned" if inputs.dry_run else ""
+        note = self._preview_note if inputs.dry_run else ""
         if inputs.create_tag and values["changed"] == "true":
             try:
                 note = self._create_tag(values["version"])
@@ -89,6 +105,38 @@ class _ActionRun:
         if tag_failure:
             raise tag_failure
         print(f"Monotron: {values['version'] or values['value']}")
+
+    def _restrict_to_origin(self) -> None:
+        """Preview a final version, and reject a tag, unless the commit is merged."""
+        inputs, origin = self._inputs, self._event.origin
+        if inputs.mode == "counter" or inputs.bump == "none":
+            return
+        if origin.unmerged and not (origin.is_open and inputs.prerelease):
+            self._inputs = inputs._replace(dry_run=True)
+            self._preview_note += f": {origin.unmerged} never gets a final version"
+            workflow_commands.log(f"Preview only: {origin.unmerged} never gets a final version.")
+        elif inputs.create_tag and not inputs.dry_run:
+            self._check_taggable()
+
+    def _check_taggable(self) -> None:
+        """Raise Failure unless the version belongs to a commit of this repository."""
+        from monotron_ci.tags import is_hash
+
+        origin = self._event.origin
+        if not origin.is_taggable:
+            what = origin.unmerged or "this event"
+            raise Failure(
+                f"`create-tag` cannot tag the commit of {what}. Only commits that were pushed "
+                "to this repository, as a branch or tag, or merged into it are tagged.",
+                "Create tags for pushes only:\n\n"
+                "with:\n  create-tag: ${{ github.event_name == 'push' }}",
+            )
+        if is_hash(self._token) and self._token != self._event.commit:
+            raise Failure(
+                "`create-tag` tags only the commit of the event. `idempotency-token` is another "
+                "commit, which may not be part of this repository.",
+                "Remove `idempotency-token`, or create the tag with git.",
+            )
 
     def _number(self, client: Client) -> dict[str, str]:
         """The outputs in counter mode."""
@@ -127,11 +175,13 @@ class _ActionRun:
         return token
 
     def _credential(self) -> Credential | None:
-        if not self._inputs.audience:
-            return self._inputs.api_key
-        from monotron_ci.oidc_token import request_token
+        inputs = self._inputs
+        if not self._is_keyless:
+            return inputs.api_key
+        from monotron_ci.oidc_token import audience_of, request_token
 
-        return request_token(self._inputs.audience, self._environ, self._policy)
+        audience = audience_of(inputs.audience or inputs.url, inputs.account)
+        return request_token(audience, self._environ, self._policy)
 
     def _create_tag(self, version: str) -> str:
         """Create the tag of the version. Returns a note for the summary."""
@@ -144,13 +194,12 @@ class _ActionRun:
                 f"{PERMISSION}\n\nwith:\n  github-token: ${{{{ github.token }}}}",
             )
         tags = Tags(event.api_url, event.repository, inputs.github_token, self._policy)
-        commit = self._token if is_hash(self._token) else event.commit
-        if not is_hash(commit):
+        if not is_hash(event.commit):
             raise Failure(
                 "This event has no commit that can be tagged.",
-                "with:\n  idempotency-token: …   # the full hash of a commit",
+                "Run the workflow on push, or remove `create-tag`.",
             )
-        created = tags.create(inputs.tag_prefix, version, commit)
+        created = tags.create(inputs.tag_prefix, version, event.commit)
         return "the tag was created" if created else "the tag already existed"
 
     def _file(self, variable: str) -> str:

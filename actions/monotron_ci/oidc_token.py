@@ -20,6 +20,12 @@ _PERMISSION = """permissions:
   id-token: write"""
 
 
+def audience_of(audience: str, account: int | None) -> str:
+    """The audience to request. With an account, the identity token is valid in it only."""
+    suffix = "" if account is None else f"/accounts/{account}"
+    return audience if audience.endswith(suffix) else f"{audience}{suffix}"
+
+
 def request_token(audience: str, environ: Mapping[str, str], policy: RetryPolicy) -> Credential:
     """Request an identity token for *audience* from GitHub, and mask it.
 

@@ -45,10 +45,16 @@ DOTENV: Mapping[str, str] = {
     "IS_LATEST": "is_latest",
     "REUSED": "reused",
     "DOCKER_TAG": "docker_tag",
+    "CREATOR_ID": "creator_id",
 }
 """The variables of a version in the service's dotenv format, and the outputs they contain."""
 
-DOTENV_OF_NUMBERS = {"VALUE": "value", "BUILD_NUMBER": "build_number", "REUSED": "reused"}
+DOTENV_OF_NUMBERS: Mapping[str, str] = {
+    "VALUE": "value",
+    "BUILD_NUMBER": "build_number",
+    "REUSED": "reused",
+    "CREATOR_ID": "creator_id",
+}
 
 
 def of_version(version: VersionInfo, *, tag_prefix: str, changed: bool) -> dict[str, str]:
@@ -89,10 +95,17 @@ def write(path: str, outputs: Mapping[str, str]) -> None:
         file.write(lines(outputs))
 
 
-def dotenv(outputs: Mapping[str, str]) -> str:
-    """The outputs in the service's dotenv format. Raises Failure as `lines` does."""
+def dotenv(outputs: Mapping[str, str], creator_id: object) -> str:
+    """The outputs and *creator_id*, the account, in the service's dotenv format.
+
+    *creator_id* is omitted unless it is an integer.
+
+    Raises Failure as `lines` does.
+    """
     lines(outputs)
-    values = {**outputs, "metadata": outputs["version"].partition("+")[2]}
+    owner = str(creator_id) if type(creator_id) is int else ""
+    metadata = outputs["version"].partition("+")[2]
+    values = {**outputs, "metadata": metadata, "creator_id": owner}
     names = DOTENV if outputs["version"] else DOTENV_OF_NUMBERS
     return "".join(f"MONOTRON_{name}={values[output]}\n" for name, output in names.items())
 

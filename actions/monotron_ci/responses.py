@@ -96,6 +96,18 @@ def parse_page(document: object, name: str) -> tuple[list[VersionInfo], str | No
     return [version for version in versions if version is not None], start
 
 
+def check_account(document: Mapping[str, Any], account: int | None, url: str) -> None:
+    """Raise NoResponse unless an entry or version belongs to *account*, if that is set."""
+    owner = document.get("creator_id")
+    if account is not None and owner != account:
+        shown = f"account {owner}" if _is_number(owner) else "an unknown account"
+        raise NoResponse(
+            f"The response belongs to {shown}, not to account {account}.",
+            f"Check that {url} is the URL of your Monotron server, and that no proxy changes the "
+            "paths of requests.",
+        )
+
+
 def failure_of(
     response: HttpResponse, url: str, url_source: str, credential: str | None
 ) -> Failure:

@@ -19,6 +19,11 @@ def error(title: str, text: str) -> None:
     _command(f"error title={_escape_property(title)}", replace_control_characters(text))
 
 
+def warning(title: str, text: str) -> None:
+    """Add a warning annotation to the page of the run."""
+    _command(f"warning title={_escape_property(title)}", replace_control_characters(text))
+
+
 def log(text: str) -> None:
     """Write one line to the log of the step, without an annotation."""
     print(escape_commands(text), flush=True)

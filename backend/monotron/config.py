@@ -24,7 +24,7 @@ MAX_LIMIT = 10**9 - 1
 LISTS = ("issuers", "trusts")
 """Settings that may be lists in the config file. `monotron.auth` validates their items."""
 
-_CLIENT_VARIABLES = {"url", "api_key"}
+_CLIENT_VARIABLES = {"url", "api_key", "account"}
 """Variables of the client commands. The server ignores them without a warning."""
 
 _SERVICE_LINK = re.compile(r"(^|_)(port|service)(_|$)|^name$|^env_")

@@ -31,7 +31,7 @@ def version(**members: object) -> dict[str, object]:
 
 
 class TestHostileResponses:
-    @pytest.mark.parametrize("member", ["metadata", "tag"])
+    @pytest.mark.parametrize("member", ["metadata", "tag", "creator_id"])
     def test_a_member_cannot_add_a_line(self, member: str, terminal: Terminal) -> None:
         with StandIn([Reply.json(version(**{member: "x\nPATH=/evil"}))]) as stand_in:
             terminal.url = stand_in.url

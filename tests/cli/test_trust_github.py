@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from monotron.cli.forges import GITHUB_API_URL, github_path
+from monotron.cli.forges import GITHUB_API_URL, github_issuer, github_path
 from monotron_ci.errors import Failure
 from support.stand_in import Reply, StandIn
 from support.terminal import Terminal
@@ -39,6 +39,7 @@ class GitHub:
         with StandIn([response or repository()]) as stand_in:
             api = f"--github-api={stand_in.url}"
             command = ("trust", "github", "acme/shop", api, self.account, "--retries=0")
+            command += ("--issuer=github",)
             process = self.operator.run(*command, *arguments, **{"GITHUB_TOKEN": "", **env})
         self.requests = stand_in.requests
         return process
@@ -78,19 +79,14 @@ class TestJobs:
         assert process.stderr == ""
 
     @pytest.mark.parametrize(
-        ("arguments", "claims", "warning"),
+        ("arguments", "claims"),
         [
-            (["--branch=a/b"], {"ref": "refs/heads/a/b"}, ""),
-            (["--protected"], {"ref_protected": "true"}, ""),
+            (["--branch=a/b"], {"ref": "refs/heads/a/b"}),
+            (["--protected"], {"ref_protected": "true"}),
+            (["--environment=release", "--accept-unprotected"], {"environment": "release"}),
             (
-                ["--environment=release"],
-                {"environment": "release"},
-                "warning: anyone who can run a job in environment `release` will be trusted",
-            ),
-            (
-                ["--workflow=release.yml"],
-                {"workflow": "Acme/shop/.github/workflows/release.yml"},
-                "warning: anyone who can push a branch of Acme/shop can change release.yml",
+                ["--environment=release", "--protected"],
+                {"environment": "release", "ref_protected": "true"},
             ),
             (
                 ["--workflow=.github/workflows/release.yml", "--branch=main"],
@@ -98,22 +94,33 @@ class TestJobs:
                     "workflow": "Acme/shop/.github/workflows/release.yml",
                     "ref": "refs/heads/main",
                 },
-                "",
             ),
             (
                 ["--workflow=acme/ci/.github/workflows/release.yml", "--protected"],
                 {"workflow": "acme/ci/.github/workflows/release.yml", "ref_protected": "true"},
-                "",
             ),
         ],
         ids=lambda each: " ".join(each) if isinstance(each, list) else "",
     )
     def test_the_trusted_jobs_can_be_restricted(
-        self, github: GitHub, arguments: list[str], claims: dict[str, str], warning: str
+        self, github: GitHub, arguments: list[str], claims: dict[str, str]
     ) -> None:
         assert github.claims(*arguments) == {**SHOP, **claims}
-        assert github.notes.startswith(warning)
-        assert bool(warning) == bool(github.notes)
+        assert github.notes == ""
+
+    @pytest.mark.parametrize(
+        ("argument", "message"),
+        [
+            ("--environment=release", "set `accept_unprotected` to true"),
+            ("--workflow=release.yml", "every branch has its own copy of the file"),
+        ],
+    )
+    def test_jobs_that_anyone_with_a_branch_can_run_are_not_trusted(
+        self, github: GitHub, argument: str, message: str
+    ) -> None:
+        process = github.trust(argument)
+        assert (process.returncode, process.stdout) == (1, "")
+        assert message in process.stderr
 
     def test_the_description_is_the_name_of_the_repository(self, github: GitHub) -> None:
         trust = json.loads(github.trust("--output=json").stdout)
@@ -171,6 +178,27 @@ class TestLookup:
         assert "canary" not in process.stderr
         listed = github.operator.prints("trust", "list", github.account, "--output=json")
         assert json.loads(listed) == []
+
+
+class TestIssuer:
+    @pytest.mark.parametrize(
+        ("api", "issuer"),
+        [
+            (GITHUB_API_URL, "github"),
+            ("https://api.acme.ghe.com", "https://token.actions.acme.ghe.com"),
+            ("https://git.example.com/api/v3", "https://git.example.com/_services/token"),
+            ("https://git.example.com:8443/api/v3", "https://git.example.com:8443/_services/token"),
+        ],
+    )
+    def test_the_default_issuer_belongs_to_the_api(self, api: str, issuer: str) -> None:
+        assert github_issuer(api) == issuer
+
+    def test_ids_of_another_github_are_never_trusted_on_github_com(
+        self, operator: Terminal
+    ) -> None:
+        api = "--github-api=https://git.example.com/api/v3"
+        errors = operator.fails(1, "trust", "github", "a/b", *IDS, "--branch=main", api)
+        assert "Untrusted `issuer` 'https://git.example.com/_services/token'" in errors
 
 
 class TestName:

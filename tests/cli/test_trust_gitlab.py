@@ -63,7 +63,9 @@ def test_the_default_is_the_protected_default_branch_of_the_project_with_these_i
 
 def test_the_trusted_jobs_can_be_restricted(gitlab: GitLab) -> None:
     assert gitlab.claims("--protected") == {**CLAIMS, "ref_protected": "true"}
-    assert gitlab.claims("--environment=live") == {**CLAIMS, "environment": "live"}
+    live = {**CLAIMS, "environment": "live"}
+    assert gitlab.claims("--environment=live", "--accept-unprotected") == live
+    assert gitlab.claims("--environment=live", "--protected") == {**live, "ref_protected": "true"}
     branch = {"ref": "next", "ref_type": "branch", "ref_protected": "true"}
     claims = gitlab.claims("--branch=next", "--workflow=.gitlab-ci.yml")
     workflow = f"127.0.0.1:{gitlab.port}/acme/tools/shop//.gitlab-ci.yml"

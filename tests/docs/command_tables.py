@@ -19,7 +19,7 @@ from monotron.cli.main import program
 PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 
 ADMINISTRATION = ("account", "store", "config")
-COMMON = ("output_format", "url", "timeout", "retries")
+COMMON = ("output_format", "url", "account", "timeout", "retries")
 
 _TABLE = re.compile(r"(?s)(<!-- table: ([\w -]+) -->\n).*?(<!-- /table -->)")
 

@@ -242,6 +242,50 @@ def test_all_recipes_share_one_idiom() -> None:
         ]
 
 
+def with_account() -> str:
+    """The recipe that names an account."""
+    (text,) = re.findall(r"^```sh\n(ACCOUNT=.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+    return str(text)
+
+
+class TestAccount:
+    def test_the_recipe_with_an_account_gets_the_version(
+        self, server: Server, machine: Machine
+    ) -> None:
+        for _ in range(2):
+            process = machine.run(with_account(), server.url)
+            assert (process.returncode, process.stderr) == (0, b"")
+            assert process.stdout == b"MONOTRON_VERSION=0.1.0\n"
+
+    def test_the_recipe_with_an_account_refuses_the_version_of_another_one(
+        self, machine: Machine
+    ) -> None:
+        for creator in ("2", "11", "1;id", ""):
+            text = f"MONOTRON_VERSION=0.1.0\nMONOTRON_CREATOR_ID={creator}\n"
+            with StandIn([Reply(200, text.encode())]) as stand_in:
+                process = machine.run(with_account(), stand_in.url)
+            assert (process.returncode != 0, process.stdout) == (True, b""), creator
+            path = f"/v1/accounts/1/versions/shop/{COMMIT}?bump=minor&format=dotenv"
+            assert [request.path for request in stand_in.requests] == [path]
+
+    def test_the_recipe_with_an_account_outputs_only_a_version(self, machine: Machine) -> None:
+        hostile = Reply(200, b"MONOTRON_VERSION=1.0.0;id\nMONOTRON_CREATOR_ID=1\n")
+        for reply in (*FOREIGN.values(), hostile):
+            with StandIn([reply]) as stand_in:
+                process = machine.run(with_account(), stand_in.url)
+            assert (process.returncode != 0, process.stdout) == (True, b""), reply
+
+    def test_the_recipe_with_an_account_shows_an_ambiguous_account_without_a_retry(
+        self, machine: Machine
+    ) -> None:
+        refusal = Reply.problem(409, "ambiguous_account", "Several accounts. Name yours.")
+        with StandIn([refusal]) as stand_in:
+            process = machine.run(with_account(), stand_in.url)
+        assert process.returncode != 0
+        assert b"Several accounts. Name yours." in process.stderr
+        assert len(stand_in.requests) == 1
+
+
 def test_a_request_to_a_busy_server_is_repeated(machine: Machine) -> None:
     busy = Reply.problem(503, "store_unavailable", "Wait.", Retry_After="1")
     with StandIn([busy, Reply(200, b"0.1.0\n")]) as stand_in:

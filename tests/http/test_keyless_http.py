@@ -20,6 +20,7 @@ from support.server import ROOT, ROOT_ENV, Client, Server
 SHOP = {"repository_id": "777", "repository_owner_id": "42"}
 MAIN = {**SHOP, "ref": "refs/heads/main"}
 SERIES = {"scopes": ["read,write:series"]}
+FILE = "acme/shop/.github/workflows/release.yml"
 
 Job = Callable[..., Client]
 
@@ -292,12 +293,33 @@ class TestTrusts:
         for path in "versions/web/t", "versions/shop/t", "series/shop-major/t":
             assert outcome(client, f"/v1/{path}") == (403, "forbidden")
 
+    def test_an_unprotected_environment_must_be_accepted(
+        self, root: Client, job: Job, tenant: int, issuer: IssuerServer
+    ) -> None:
+        claims = {"repository_id": str(1000 + tenant), "environment": "release"}
+        created = trust(root, tenant, issuer, claims=claims, accept_unprotected=True)
+        assert created["accept_unprotected"] is True
+        assert root.request("GET", f"/v1/accounts/{tenant}/trusts").json()["trusts"] == [created]
+        client = job(repository_id=str(1000 + tenant), environment="release", ref="refs/heads/x")
+        assert outcome(client, "/v1/versions/web/t") == (200, "")
+
+    def test_an_identity_token_may_have_16_kib(self, job: Job, fresh_key: str) -> None:
+        for length, expected in ((11_500, (200, "")), (12_500, (401, "unauthenticated"))):
+            client = job(repo_property_team="x" * (length - 1000))
+            assert outcome(client, f"/v1/series/{fresh_key}/t") == expected
+
     @pytest.mark.parametrize(
         ("members", "word"),
         [
             ({"issuer": "github"}, "issuer"),
             ({"claims": {"repository": "acme/shop", "ref": "refs/heads/main"}}, "repository_id"),
             ({"claims": SHOP}, "claims"),
+            ({"claims": {**SHOP, "environment": "release"}}, "set `accept_unprotected` to true"),
+            ({"claims": {**SHOP, "workflow": FILE}}, "every branch has its own copy"),
+            ({"claims": {"repository_owner_id": "42", "ref": "refs/heads/main"}}, "create this"),
+            ({"accept_unprotected": True}, "`accept_unprotected` requires `claims.environment`"),
+            ({"accept_unprotected": "true"}, "`accept_unprotected` must be true or false"),
+            ({"accept_unprotected": None}, "`accept_unprotected` must be true or false"),
             ({"scopes": []}, "scopes"),
             ({"scopes": ["*:acl"]}, "outlives"),
             ({"scope": ["read:series"]}, "scope"),
@@ -413,6 +435,19 @@ def test_a_server_with_an_invalid_trust_in_its_config_file_does_not_start(config
     wrong.write_text(yaml.safe_dump(content))
     with pytest.raises(RuntimeError, match="trusts, item 2: Untrusted `issuer`"):
         Server("sqlite://", args=["--config", str(wrong)])
+
+
+def test_a_trust_in_the_config_file_that_anyone_can_satisfy_is_refused(config: Path) -> None:
+    content = yaml.safe_load(config.read_text())
+    claims = {**SHOP, "environment": "release"}
+    content["trusts"].append({**content["trusts"][0], "claims": claims})
+    wrong = config.with_name("open-trust.yml")
+    wrong.write_text(yaml.safe_dump(content))
+    with pytest.raises(RuntimeError, match="trusts, item 2: A trust must also restrict where"):
+        Server("sqlite://", args=["--config", str(wrong)])
+    content["trusts"][1]["accept_unprotected"] = True
+    wrong.write_text(yaml.safe_dump(content))
+    Server("sqlite://", args=["--config", str(wrong)]).stop()
 
 
 def test_a_server_with_issuers_requires_credentials(config: Path) -> None:

@@ -34,9 +34,15 @@ ISSUERS = [
 ]
 
 
-def rule(issuer: str = "github", events: Any = None, **claims: Any) -> ClaimRule:
+def rule(
+    issuer: str = "github", events: Any = None, unprotected: Any = None, **claims: Any
+) -> ClaimRule:
     body: dict[str, Any] = {"issuer": issuer, "claims": claims}
-    return parse_rule(body if events is None else {**body, "allow_events": events}, ISSUERS)
+    if events is not None:
+        body["allow_events"] = events
+    if unprotected is not None:
+        body["accept_unprotected"] = unprotected
+    return parse_rule(body, ISSUERS)
 
 
 def identity(claims: dict[str, Any]) -> Identity:
@@ -44,12 +50,18 @@ def identity(claims: dict[str, Any]) -> Identity:
 
 
 MAIN = {"repository_id": "777", "ref": "refs/heads/main"}
-LAB = {"project_id": "20", "ref": "main"}
+LAB = {"project_id": "20", "ref": "main", "ref_protected": "true"}
+FILE = "acme/shop/.github/workflows/release.yml"
+LAB_FILE = "gitlab.com/acme/shop//.gitlab-ci.yml"
 
 
 class TestJson:
     def test_a_claim_may_have_one_value_or_a_list(self) -> None:
-        parsed = rule(repository_id="777", environment=["release", "staging", "release"])
+        parsed = rule(
+            unprotected=True,
+            repository_id="777",
+            environment=["release", "staging", "release"],
+        )
         assert parsed.issuer == GITHUB
         assert parsed.kind == "github"
         assert parsed.claims == {"repository_id": ("777",), "environment": ("release", "staging")}
@@ -59,7 +71,8 @@ class TestJson:
         "parsed",
         [
             rule(**MAIN),
-            rule(repository_id=["1", "2"], environment="release", events=["pull_request"]),
+            rule(repository_id=["1", "2"], ref_protected="true", events=["pull_request"]),
+            rule(repository_id="1", environment="release", unprotected=True),
             rule("gitlab.com", **LAB),
             rule(GITLAB, namespace_id="72", ref_protected="true"),
             rule(OTHER, sub="me", cluster=["east", "west"]),
@@ -71,11 +84,14 @@ class TestJson:
     def test_the_json_of_a_rule_omits_what_is_not_set(self) -> None:
         assert rule_json(rule(**MAIN)) == {"issuer": GITHUB, "claims": MAIN}
         assert rule_json(rule(**MAIN, events=["pull_request"]))["allow_events"] == ["pull_request"]
+        release = rule(unprotected=True, repository_id="1", environment="release")
+        assert rule_json(release)["accept_unprotected"] is True
 
     def test_a_gitlab_ref_without_a_type_is_a_branch(self) -> None:
         assert rule("gitlab.com", **LAB).claims["ref_type"] == ("branch",)
         assert rule("gitlab.com", **LAB, ref_type="tag").claims["ref_type"] == ("tag",)
-        assert "ref_type" not in rule("gitlab.com", project_id="1", ref_path="refs/heads/a").claims
+        path = {"project_id": "1", "ref_path": "refs/heads/a", "ref_protected": "true"}
+        assert "ref_type" not in rule("gitlab.com", **path).claims
 
 
 INVALID: list[tuple[Any, str]] = [
@@ -90,6 +106,7 @@ INVALID: list[tuple[Any, str]] = [
     ({"issuer": "github", "claims": {}}, "`claims` must be an object"),
     ({"issuer": "github", "claims": list(MAIN)}, "`claims` must be an object"),
     ({"issuer": "github", "claims": {f"c{n}": "1" for n in range(17)}}, "1 to 16"),
+    ({"issuer": "github", "claims": MAIN, "accept_unprotected": None}, "must be true or false"),
     ({"issuer": "github", "claims": MAIN, "allow_events": "push"}, "`allow_events` must be a list"),
     ({"issuer": "github", "claims": MAIN, "allow_events": [1]}, "is not a valid event name"),
     ({"issuer": "github", "claims": MAIN, "allow_events": ["*"]}, "is not a valid event name"),
@@ -101,22 +118,27 @@ INVALID_CLAIMS: list[tuple[str, dict[str, Any], str]] = [
     (
         "github",
         {"repository_id": "1"},
-        "`claims`: environment, ref, ref_protected, workflow",
+        '`claims`: `job_workflow_ref`, `ref`, `ref_protected: "true"`.',
     ),
-    ("github", {"repository_id": "1", "ref_type": "branch"}, "`claims`: environment"),
-    ("github", {"repository_id": "1", "ref_protected": "false"}, "`claims`: environment"),
+    ("github", {"repository_id": "1", "ref_type": "branch"}, "`claims`: `job_workflow_ref`"),
+    ("github", {"repository_id": "1", "ref_protected": "false"}, "`claims`: `job_workflow_ref`"),
     ("github", {"repository_id": "1", "ref_protected": ["true", "false"]}, "anyone who can push"),
     ("github", {"actor_id": "1", "ref": "refs/heads/main"}, "owner of a token"),
     ("gitlab.com", {"ref": "main"}, "at least one of: namespace_id, project_id"),
-    ("gitlab.com", {"project_id": "1"}, "`claims`: environment, ref"),
-    ("gitlab.com", {"project_id": "1", "environment_protected": "true"}, "`claims`: environment"),
+    (
+        "gitlab.com",
+        {"project_id": "1"},
+        '`claims`: `environment_protected: "true"`, `ref_protected: "true"`. '
+        '`environment_protected` is always "false" in GitLab CE.',
+    ),
+    ("gitlab.com", {"project_id": "1", "ref_type": "branch"}, "anyone who can push a branch"),
     (OTHER, {"cluster": "east"}, "at least one of: sub"),
     # Names
     ("github", {**MAIN, "repository": "acme/shop"}, "repository_id or repository_owner_id"),
     ("github", {**MAIN, "repository_owner": "acme"}, "repository_owner_id"),
     ("github", {**MAIN, "sub": "repo:acme/shop:ref:refs/heads/main"}, "repository_id"),
     ("github", {**MAIN, "actor": "octocat"}, "actor_id"),
-    ("github", {**MAIN, "job_workflow_ref": "a/b/.github/workflows/c.yml@d"}, "Use workflow"),
+    ("github", {**MAIN, "workflow_ref": f"{FILE}@refs/heads/main"}, "Use workflow"),
     ("github", {**MAIN, "head_ref": "main"}, "author of a pull request"),
     ("gitlab.com", {**LAB, "project_path": "acme/shop"}, "project_id"),
     ("gitlab.com", {**LAB, "namespace_path": "acme"}, "namespace_id"),
@@ -165,6 +187,18 @@ INVALID_CLAIMS: list[tuple[str, dict[str, Any], str]] = [
         {**MAIN, "workflow": "a/b/.github/workflows/c.yml@refs/heads/main"},
         "a file without an @",
     ),
+    *(
+        ("github", {**MAIN, "job_workflow_ref": value}, "a file and a complete ref or hash")
+        for value in (
+            FILE,
+            f"{FILE}@",
+            f"{FILE}@main",
+            f"{FILE}@refs/pull/5/merge",
+            f"{FILE}@{'a' * 7}",
+            f"{FILE}@{'A' * 40}",
+            "release.yml@refs/heads/main",
+        )
+    ),
     ("gitlab.com", {**LAB, "ref": "refs/heads/main"}, "use ref_path"),
     ("gitlab.com", {**LAB, "ref_path": "main"}, "refs/heads/main"),
     ("gitlab.com", {**LAB, "workflow": ".gitlab-ci.yml"}, "a file without an @"),
@@ -182,6 +216,129 @@ INVALID_EVENTS = [
     ("gitlab.com", LAB, ["push"], "pipeline_source"),
     (OTHER, {"sub": "me"}, ["pull_request"], "is not supported for this issuer"),
 ]
+
+
+OWNER = {"repository_owner_id": "42"}
+SHOP = {"repository_id": "777"}
+PROJECT = {"project_id": "20"}
+GROUP = {"namespace_id": "72"}
+RELEASE = {"environment": "release"}
+PROTECTED = {"ref_protected": "true"}
+PINNED = {"job_workflow_ref": [f"{FILE}@refs/tags/v1", f"{FILE}@{'a' * 40}"]}
+
+ANYONE: list[tuple[str, dict[str, Any], str]] = [
+    # Any branch has its own copy of the file.
+    ("github", {**SHOP, "workflow": FILE}, "`workflow` does not, because every branch"),
+    ("github", {**OWNER, "workflow": FILE}, "`workflow` does not, because every branch"),
+    ("gitlab.com", {**PROJECT, "workflow": LAB_FILE}, "`workflow` does not, because every"),
+    # The environment may be unprotected.
+    ("github", {**SHOP, **RELEASE}, "set `accept_unprotected` to true"),
+    ("github", {**SHOP, **RELEASE, "workflow": FILE}, "`environment` does not, because the token"),
+    ("github", {**SHOP, **RELEASE, "ref_protected": "false"}, "`environment` does not"),
+    ("gitlab.com", {**PROJECT, **RELEASE}, "set `accept_unprotected` to true"),
+    ("gitlab.com", {**PROJECT, **RELEASE, "environment_protected": "false"}, "`environment` does"),
+    ("gitlab.com", {**PROJECT, **RELEASE, "ref": "main"}, "`environment` does not, because any"),
+    # Anyone who can push can create or change an unprotected ref.
+    ("gitlab.com", {**PROJECT, "ref": "main"}, "`ref` does not, because anyone who can push"),
+    ("gitlab.com", {**PROJECT, "ref": "v1", "ref_type": "tag"}, "`ref` does not"),
+    ("gitlab.com", {**PROJECT, "ref_path": "refs/heads/main"}, "`ref_path` does not"),
+    ("gitlab.com", {**PROJECT, "ref": "main", "ref_protected": "false"}, "`ref` does not"),
+    ("gitlab.com", {**GROUP, "ref": "main"}, '"false" in GitLab CE'),
+    # Anyone who can create a repository of the owner chooses its refs.
+    ("github", {**OWNER, "ref": "refs/heads/main"}, "list of accepted values of `repository_id`"),
+    ("github", {**OWNER, "ref": "refs/heads/main", "workflow": FILE}, "`ref` does not"),
+    (
+        "github",
+        {**OWNER, "ref": "refs/heads/main", **RELEASE},
+        '`job_workflow_ref`, `ref_protected: "true"`, a list',
+    ),
+]
+"""Claims that anyone who can push a branch, or create a repository of the owner, can satisfy."""
+
+RESTRICTED: list[tuple[str, dict[str, Any]]] = [
+    ("github", {**SHOP, "ref": "refs/heads/main"}),
+    ("github", {**SHOP, "ref": "refs/heads/main", **RELEASE, "workflow": FILE}),
+    ("github", {**SHOP, **PROTECTED}),
+    ("github", {**SHOP, **PINNED}),
+    ("github", {**OWNER, **PROTECTED}),
+    ("github", {**OWNER, **PINNED}),
+    ("github", {**OWNER, **PINNED, "ref": "refs/heads/main"}),
+    ("github", {**OWNER, "repository_id": ["1", "2"], "ref": "refs/heads/main"}),
+    ("gitlab.com", {**PROJECT, **PROTECTED}),
+    ("gitlab.com", {**PROJECT, **PROTECTED, "ref": "main"}),
+    ("gitlab.com", {**PROJECT, **PROTECTED, "workflow": LAB_FILE}),
+    ("gitlab.com", {**PROJECT, **PROTECTED, **RELEASE}),
+    ("gitlab.com", {**PROJECT, **RELEASE, "environment_protected": "true"}),
+    ("gitlab.com", {**GROUP, **PROTECTED, "ref_path": "refs/heads/main"}),
+]
+"""Claims that restrict where a job runs."""
+
+
+class TestRestrictions:
+    @pytest.mark.parametrize(("issuer", "claims", "word"), ANYONE)
+    def test_claims_that_anyone_with_a_branch_can_satisfy_are_refused_with_the_reason(
+        self, issuer: str, claims: dict[str, Any], word: str
+    ) -> None:
+        with pytest.raises(InvalidRequest) as caught:
+            rule(issuer, **claims)
+        assert caught.value.detail.startswith("A trust must also restrict where the job runs. ")
+        assert word in caught.value.detail
+
+    @pytest.mark.parametrize(("issuer", "claims", "word"), ANYONE)
+    def test_a_stored_rule_that_anyone_can_satisfy_matches_no_job(
+        self, issuer: str, claims: dict[str, Any], word: str
+    ) -> None:
+        kind, own = ("github", github()) if issuer == "github" else ("gitlab", gitlab())
+        values = {name: (value,) for name, value in claims.items()}
+        job = identity({**own, **{name: value for name, (value,) in values.items()}})
+        mismatch = ClaimRule(own["iss"], kind, values).mismatch(job)
+        assert mismatch is not None
+        assert "not restrictive enough" in mismatch.reason
+
+    @pytest.mark.parametrize(("issuer", "claims"), RESTRICTED)
+    def test_claims_that_restrict_where_a_job_runs_are_accepted(
+        self, issuer: str, claims: dict[str, Any]
+    ) -> None:
+        assert rule(issuer, **claims).accept_unprotected is False
+
+    @pytest.mark.parametrize("issuer", ["github", "gitlab.com"])
+    def test_an_unprotected_environment_is_accepted_on_request(self, issuer: str) -> None:
+        ids = SHOP if issuer == "github" else PROJECT
+        accepted = rule(issuer, unprotected=True, **ids, **RELEASE)
+        job = github(**RELEASE) if issuer == "github" else gitlab(**RELEASE)
+        assert accepted.mismatch(identity(job)) is None
+        with pytest.raises(InvalidRequest):
+            rule(issuer, unprotected=False, **ids, **RELEASE)
+
+    @pytest.mark.parametrize(
+        ("issuer", "claims"),
+        [
+            ("github", {**SHOP, "workflow": FILE}),
+            ("github", {**OWNER, "ref": "refs/heads/main"}),
+            ("github", MAIN),
+            ("gitlab.com", {**PROJECT, "ref": "main"}),
+            (OTHER, {"sub": "me"}),
+        ],
+    )
+    def test_only_an_environment_can_be_accepted_unprotected(
+        self, issuer: str, claims: dict[str, Any]
+    ) -> None:
+        with pytest.raises(InvalidRequest, match="`accept_unprotected` requires"):
+            rule(issuer, unprotected=True, **claims)
+
+    @pytest.mark.parametrize("value", ["true", 1, 0, [], {}, "", ["environment"]])
+    def test_accept_unprotected_is_a_boolean(self, value: Any) -> None:
+        with pytest.raises(InvalidRequest, match="`accept_unprotected` must be true or false"):
+            rule(unprotected=value, **SHOP, **RELEASE)
+
+    @pytest.mark.parametrize("event", ["merge_group", "pull_request"])
+    def test_jobs_before_a_merge_match_only_rules_that_allow_their_event(self, event: str) -> None:
+        job = identity(github(event_name=event))
+        assert rule(**MAIN).mismatch(job) == Mismatch(
+            f"`event_name` is '{event}', but the trust does not list it in `allow_events`",
+            claim="event_name",
+        )
+        assert rule(**MAIN, events=[event]).mismatch(job) is None
 
 
 class TestInvalidRules:
@@ -237,11 +394,11 @@ class TestMismatch:
     """The table in test_token_verifier.py has more cases."""
 
     def test_a_mismatch_names_the_claim_and_the_accepted_values(self) -> None:
-        one = rule(repository_id="777", environment="release")
+        one = rule(unprotected=True, repository_id="777", environment="release")
         assert one.mismatch(identity(github(environment="staging")), "trust 1") == Mismatch(
             "`environment` is 'staging', but trust 1 requires 'release'", claim="environment"
         )
-        many = rule(repository_id="777", environment=["a", "b", "c", "d"])
+        many = rule(unprotected=True, repository_id="777", environment=["a", "b", "c", "d"])
         assert many.mismatch(identity(github()), "trust 2") == Mismatch(
             "The token has no `environment`, but trust 2 requires 'a' or 'b' or 'c', …",
             claim="environment",
@@ -249,7 +406,12 @@ class TestMismatch:
 
     @pytest.mark.parametrize("changes", [{"repository_id": "999"}, {"repository_id": ...}])
     def test_an_identity_with_other_ids_learns_nothing_about_the_rule(self, changes: Any) -> None:
-        secret = rule(repository_id="777", environment="secret-name", events=["issue_comment"])
+        secret = rule(
+            events=["issue_comment"],
+            unprotected=True,
+            repository_id="777",
+            environment="secret-name",
+        )
         for event in ("push", "pull_request", "pull_request_target"):
             claims = github(**changes, environment="mine", event_name=event)
             mismatch = secret.mismatch(identity(claims), "trust 1")
@@ -265,7 +427,7 @@ class TestMismatch:
         assert required.mismatch(identity(github(repository_id="2"))) is not None
 
     def test_the_kelvin_sign_does_not_match_a_k(self) -> None:
-        required = rule(repository_id="777", environment="kiosk")
+        required = rule(unprotected=True, repository_id="777", environment="kiosk")
         assert required.mismatch(identity(github(environment="KIOSK"))) is None
         assert required.mismatch(identity(github(environment="\u212aiosk"))) is not None
         assert required.mismatch(identity(github(environment="\ud800"))) is not None
@@ -283,7 +445,9 @@ class TestMismatch:
         evil = github(
             workflow=path, job_workflow_ref=path.replace("release", "x") + "@refs/heads/main"
         )
-        assert rule(repository_id="777", workflow=path).mismatch(identity(evil)) is not None
+        required = rule(**MAIN, workflow=path)
+        assert required.mismatch(identity(github())) is None
+        assert required.mismatch(identity(evil)) is not None
 
     @pytest.mark.parametrize(
         "claims", [{}, {"repository_id": ("777",)}, {"ref": ("refs/heads/main",)}]
@@ -342,6 +506,7 @@ class TestTables:
         groups = [
             provider.required_ids,
             provider.location_claims,
+            frozenset(provider.weak_claims),
             provider.optional_claims,
             frozenset(provider.rejected_claims),
         ]
@@ -351,7 +516,10 @@ class TestTables:
     @pytest.mark.parametrize("kind", PROVIDERS)
     def test_formats_and_exceptions_refer_to_claims_of_rules(self, kind: str) -> None:
         provider = PROVIDERS[kind]
-        allowed = provider.required_ids | provider.location_claims | provider.optional_claims
+        allowed = provider.allowed_claims
+        assert provider.claims_of_id.keys() <= provider.location_claims
+        assert {id for id, _ in provider.claims_of_id.values()} <= provider.required_ids
+        assert provider.unprotected_claims <= provider.weak_claims.keys()
         assert provider.formats.keys() <= allowed
         assert provider.case_insensitive <= allowed
         assert set(provider.duplicate_ids.values()) <= provider.required_ids
@@ -365,6 +533,38 @@ class TestIssuers:
         assert parse_issuer("github") == parse_issuer({"url": "github"}) == Issuer(GITHUB, "github")
         assert parse_issuer("gitlab.com") == Issuer(GITLAB, "gitlab")
         assert parse_issuer(GITLAB) == Issuer(GITLAB, "gitlab")
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            f"{GITHUB}/acme-corp",
+            "https://token.actions.acme.ghe.com",
+            "https://git.example.com/_services/token",
+            "https://git.example.com:8443/_services/token",
+        ],
+    )
+    def test_every_issuer_of_github_has_its_kind(self, url: str) -> None:
+        assert parse_issuer(url) == parse_issuer({"url": url}) == Issuer(url, "github")
+        assert parse_issuer(url).short_name == f"github@{url.removeprefix('https://')}"
+        with pytest.raises(ValueError, match="`kind` must be github or omitted"):
+            parse_issuer({"url": url, "kind": "other"})
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            f"{GITHUB}/acme/shop",
+            f"{GITHUB}/",
+            f"{GITHUB}.evil.example",
+            "https://token.actions.acme.evil.ghe.com",
+            "https://token.actions.acme.ghe.com.evil.example",
+            "https://token.actions.ghe.com",
+            "https://git.example.com/acme/_services/token",
+            "https://git.example.com/_services/token/",
+        ],
+    )
+    def test_a_similar_issuer_has_no_kind(self, url: str) -> None:
+        with pytest.raises(ValueError, match="`kind` must be github, gitlab or other"):
+            parse_issuer(url)
 
     def test_other_issuers_have_a_kind(self, tmp_path: Path) -> None:
         ca_file = write_ca(trustme.CA(), tmp_path)

@@ -267,6 +267,7 @@ def test_an_unknown_variable_is_ignored_with_a_warning() -> None:
         "SERVICE_PORT_HTTP",
         "URL",
         "API_KEY",
+        "ACCOUNT",
     ],
 )
 def test_a_variable_of_the_orchestrator_or_of_the_client_causes_no_warning(name: str) -> None:

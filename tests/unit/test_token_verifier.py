@@ -110,25 +110,56 @@ MAIN = {
         "ref_protected": "true",
     },
 }
-RELEASE = {"issuer": "github", "claims": {"repository_id": "777", "environment": ["release"]}}
+RELEASE = {
+    "issuer": "github",
+    "claims": {"repository_id": "777", "environment": ["release"]},
+    "accept_unprotected": True,
+}
 FILE = {
     "issuer": "github",
-    "claims": {"repository_id": "777", "workflow": "acme/shop/.github/workflows/release.yml"},
+    "claims": {
+        "repository_id": "777",
+        "workflow": "acme/shop/.github/workflows/release.yml",
+        "ref": ["refs/heads/main", "refs/pull/5/merge"],
+    },
 }
+SHARED_FILE = "acme/ci/.github/workflows/release.yml"
+SHARED_HASH = "b" * 40
+SHARED = {
+    "issuer": "github",
+    "claims": {
+        "repository_owner_id": "42",
+        "job_workflow_ref": [f"{SHARED_FILE}@refs/tags/v1", f"{SHARED_FILE}@{SHARED_HASH}"],
+    },
+}
+QUEUE = {**MAIN, "claims": {"repository_id": "777", "ref_protected": "true"}}
+QUEUE_TOO = {**QUEUE, "allow_events": ["merge_group"]}
 OWNER = {"issuer": "github", "claims": {"repository_owner_id": "42", "ref_protected": "true"}}
 TAG = {"issuer": "github", "claims": {"repository_id": "777", "ref": "refs/tags/v1.2.3"}}
 FILE_AND_PULLS = {**FILE, "allow_events": ["pull_request", "workflow_run"]}
 LAB = {"issuer": GITLAB, "claims": {"project_id": "20", "ref": "main", "ref_protected": "true"}}
 LAB_GROUP = {"issuer": GITLAB, "claims": {"namespace_id": "72", "ref_protected": "true"}}
-LAB_RELEASE = {"issuer": GITLAB, "claims": {"project_id": "20", "environment": "release"}}
+LAB_RELEASE = {
+    "issuer": GITLAB,
+    "claims": {"project_id": "20", "environment": "release"},
+    "accept_unprotected": True,
+}
+LAB_PROTECTED_RELEASE = {
+    "issuer": GITLAB,
+    "claims": {"project_id": "20", "environment": "release", "environment_protected": "true"},
+}
 LAB_FILE = {
     "issuer": GITLAB,
-    "claims": {"project_id": "20", "workflow": "gitlab.com/acme/shop//.gitlab-ci.yml"},
+    "claims": {
+        "project_id": "20",
+        "workflow": "gitlab.com/acme/shop//.gitlab-ci.yml",
+        "ref_protected": "true",
+    },
 }
 LAB_MERGE = {**LAB_FILE, "allow_events": ["merge_request_event"]}
 FORK_OF_ITS_OWN = {
     "issuer": GITLAB,
-    "claims": {"project_id": "666", "ref": "main"},
+    "claims": {"project_id": "666", "ref": "main", "ref_protected": "true"},
     "allow_events": ["merge_request_event"],
 }
 OWN_LAB = {"issuer": SELF_MANAGED, "claims": {"project_id": "20", "ref_protected": "true"}}
@@ -206,7 +237,19 @@ VECTORS = [
         job_workflow_ref=f"acme/shop/.github/workflows/release.yml@{SHA}",
     ),
     hub("another repository of the same owner", ACCEPTED, rule=OWNER, repository_id="778"),
+    *(
+        hub(
+            f"a shared workflow at {ref[:10]}",
+            ACCEPTED,
+            rule=SHARED,
+            job_workflow_ref=f"{SHARED_FILE}@{ref}",
+            repository_id="778",
+        )
+        for ref in ("refs/tags/v1", SHARED_HASH)
+    ),
+    hub("a merge queue that the rule allows", ACCEPTED, rule=QUEUE_TOO, event_name="merge_group"),
     pull("a pull request that the rule allows", ACCEPTED, rule=FILE_AND_PULLS),
+    hub("a token of more than 15,000 characters", ACCEPTED, padding="x" * 10_500),
     Vector("github: ES256", lambda: by("elliptic", github()), ACCEPTED),
     Vector("github: no typ", lambda: signed(github(), typ=None), ACCEPTED),
     lab("push to main", ACCEPTED, "gitlab:acme/shop:574"),
@@ -216,6 +259,13 @@ VECTORS = [
         "any protected branch of the group", ACCEPTED, rule=LAB_GROUP, ref="stable", project_id="9"
     ),
     lab("an environment", ACCEPTED, rule=LAB_RELEASE, environment="release"),
+    lab(
+        "a protected environment",
+        ACCEPTED,
+        rule=LAB_PROTECTED_RELEASE,
+        environment="release",
+        environment_protected="true",
+    ),
     lab("the pipeline's file at the branch", ACCEPTED, rule=LAB_FILE),
     lab(
         "the pipeline's file at the commit",
@@ -351,6 +401,25 @@ VECTORS = [
         ref_protected="false",
     ),
     hub("ref_protected as a boolean", NO_MATCH, "`ref_protected` is True", ref_protected=True),
+    *(
+        hub(
+            f"a shared workflow at {ref[:15]}",
+            NO_MATCH,
+            "`job_workflow_ref`",
+            rule=SHARED,
+            job_workflow_ref=f"{SHARED_FILE}@{ref}",
+        )
+        for ref in ("refs/heads/main", "refs/tags/v2", "c" * 40)
+    ),
+    hub("a merge queue", NO_MATCH, "'merge_group'", rule=QUEUE, event_name="merge_group"),
+    lab(
+        "an unprotected environment",
+        NO_MATCH,
+        "`environment_protected` is 'false'",
+        rule=LAB_PROTECTED_RELEASE,
+        environment="release",
+        environment_protected="false",
+    ),
     hub("no environment", NO_MATCH, "no `environment`", rule=RELEASE),
     hub("another environment", NO_MATCH, "'staging'", rule=RELEASE, environment="staging"),
     hub(
@@ -490,7 +559,7 @@ VECTORS = [
     odd("a newline at the end", lambda: signed(github()) + "\n"),
     odd("a character outside base64url", lambda: signed(github()).replace(".", ".+", 1)),
     odd("digits of another script", lambda: signed(github())[:-1] + "٣"),
-    odd("over 8 KiB", lambda: signed(github(padding="x" * 8192))),
+    odd("over 16 KiB", lambda: signed(github(padding="x" * 16384))),
     odd(
         "iss twice",
         lambda: raw(with_member_twice(github(iss="https://evil.example"), "iss", GITHUB)),
@@ -723,4 +792,4 @@ class TestLooksLikeIdentityToken:
     )
     def test_another_text_is_not_recognized_as_an_identity_token(self, text: str) -> None:
         assert not looks_like_identity_token(text)
-        assert not looks_like_identity_token("eyJ" + "a" * 8192 + ".a.a")
+        assert not looks_like_identity_token("eyJ" + "a" * 16384 + ".a.a")

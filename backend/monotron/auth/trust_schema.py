@@ -5,7 +5,15 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
-from monotron.auth.oidc import ClaimRule, Identity, Issuer, parse_issuer, parse_rule, rule_json
+from monotron.auth.oidc import (
+    RULE_MEMBERS,
+    ClaimRule,
+    Identity,
+    Issuer,
+    parse_issuer,
+    parse_rule,
+    rule_json,
+)
 from monotron.auth.oidc.providers import PROVIDERS
 from monotron.auth.scopes import check_scope_list, parse_scopes
 from monotron.errors import InvalidRequest, InvalidSetting, literal
@@ -13,8 +21,7 @@ from monotron.model.name_patterns import ALL_NAMES, NamePatterns, parse_name_pat
 from monotron.model.series import text_member
 from monotron.store.auth_interface import AuthRecord
 
-_RULE_MEMBERS = ("issuer", "claims", "allow_events")
-_MEMBERS = (*_RULE_MEMBERS, "scopes", "names", "description")
+_MEMBERS = (*RULE_MEMBERS, "scopes", "names", "description")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,7 @@ def parse_trust_policy(body: object, account: int, issuers: Sequence[Issuer]) ->
                 f"Unknown member {literal(member)} of a trust. Allowed: "
                 f"{', '.join(f'`{name}`' for name in _MEMBERS)}."
             )
-    rule = parse_rule({name: body[name] for name in _RULE_MEMBERS if name in body}, issuers)
+    rule = parse_rule({name: body[name] for name in RULE_MEMBERS if name in body}, issuers)
     scope_texts = body.get("scopes")
     if not isinstance(scope_texts, list) or not scope_texts:
         raise InvalidRequest(

@@ -20,6 +20,7 @@ from monotron.cli.options import (
     ID,
     KEY,
     NEVER,
+    URL_SOURCE,
     credential,
     fail_usage,
     output_option,
@@ -28,7 +29,7 @@ from monotron.cli.options import (
     retry_policy,
     url_option,
 )
-from monotron.cli.output import CommandOutput
+from monotron.cli.output import CommandOutput, print_warning
 from monotron_ci.errors import Failure
 from monotron_ci.http import RetryPolicy
 
@@ -36,6 +37,8 @@ account_option = click.option(
     "--account",
     metavar="ID",
     type=ID,
+    envvar="MONOTRON_ACCOUNT",
+    show_envvar=True,
     default=1,
     show_default=True,
     help="Use the account with this id.",
@@ -99,7 +102,7 @@ def _with_admin_client(function: Function, creates: bool) -> Callable[..., Comma
                 return replace(result, notes=(*result.notes, *notes))
         if passed(ctx, "config"):
             fail_usage("--config requires --store")
-        client = AdminClient(url, credential(), policy, "--url or MONOTRON_URL")
+        client = AdminClient(url, credential(), policy, URL_SOURCE, warn=print_warning)
         return _with_hints(function, client, values)
 
     return call

@@ -37,9 +37,10 @@ class AdminClient(Client):
         url_source: str,
         known_issuers: frozenset[str] | None = None,
         page_size: int = PAGE_SIZE,
+        warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         """*known_issuers*: those in the settings of a stopped server; None if the server runs."""
-        super().__init__(url, credential, retry_policy, url_source)
+        super().__init__(url, credential, retry_policy, url_source, warn=warn)
         self.known_issuers = known_issuers
         self.retry_policy = retry_policy
         self._page_size = page_size
@@ -155,6 +156,7 @@ def _is_trust(document: Document, account: int) -> bool:
         and isinstance(claims, dict)
         and all(isinstance(values, str) or _are_texts(values) for values in claims.values())
         and _are_texts(document.get("allow_events", []))
+        and isinstance(document.get("accept_unprotected", False), bool)
         and _are_texts(document.get("scopes"))
         and _are_texts(document.get("names"))
         and all(

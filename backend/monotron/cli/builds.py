@@ -258,11 +258,13 @@ def _messages_since_previous(
 
 def _entry_output(entry: SeriesEntry) -> CommandOutput:
     values = outputs.of_entry(entry, changed=True)
-    dotenv, github = outputs.dotenv(values), outputs.lines(values)
+    dotenv = outputs.dotenv(values, entry.document.get("creator_id"))
+    github = outputs.lines(values)
     return CommandOutput(f"{entry.value}\n", entry.document, dotenv, github)
 
 
 def _version_output(info: VersionInfo, prefix: str, *, changed: bool) -> CommandOutput:
     values = outputs.of_version(info, tag_prefix=prefix, changed=changed)
-    dotenv, github = outputs.dotenv(values), outputs.lines(values)
+    dotenv = outputs.dotenv(values, info.document.get("creator_id"))
+    github = outputs.lines(values)
     return CommandOutput(f"{info.version}\n", info.document, dotenv, github)

@@ -54,21 +54,6 @@ class JobFilter(NamedTuple):
             )
         return JobFilter(branch=repository.default_branch)
 
-    def warnings(self, name: str) -> list[str]:
-        """Warnings for the repository *name* if the filter trusts more jobs than it seems to."""
-        if self.branch or self.protected:
-            return []
-        if self.environment:
-            return [
-                "warning: anyone who can run a job in environment "
-                f"`{self.environment}` will be trusted. Protect the environment, or add --branch "
-                "or --protected."
-            ]
-        return [
-            f"warning: anyone who can push a branch of {name} can change {self.workflow} there. "
-            "Add --branch, --environment or --protected."
-        ]
-
     def __str__(self) -> str:
         protected = "protected " if self.protected else ""
         parts = [f"{protected}branch {self.branch}"] if self.branch else []
@@ -85,6 +70,19 @@ def github_path(text: str, api_url: str) -> str:
     if not re.fullmatch(rf"{_SEGMENT}/{_SEGMENT}", path):
         raise Failure(f"not a repository name: {_shown(text)} (expected OWNER/REPO)")
     return path
+
+
+def github_issuer(api_url: str) -> str:
+    """The issuer of the GitHub with this API URL: GitHub.com, *.ghe.com, or an own server.
+
+    https://docs.github.com/en/actions/reference/security/oidc
+    """
+    host = urlsplit(api_url).netloc
+    if api_url.rstrip("/") == GITHUB_API_URL:
+        return "github"
+    if host.startswith("api.") and host.endswith(".ghe.com"):
+        return f"https://token.actions.{host.removeprefix('api.')}"
+    return f"https://{host}/_services/token"
 
 
 def gitlab_path(text: str, gitlab_url: str) -> str:

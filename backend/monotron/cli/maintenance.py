@@ -13,7 +13,14 @@ from typing import Any
 import click
 
 from monotron.cli.command import MAINTENANCE, Function
-from monotron.cli.options import credential, fail_usage, integer, passed, url_option
+from monotron.cli.options import (
+    URL_SOURCE,
+    credential,
+    fail_usage,
+    integer,
+    passed,
+    url_option,
+)
 from monotron.cli.output import CommandOutput, count_text, print_warning, size_text
 from monotron.cli.store_file import (
     new_file,
@@ -151,7 +158,7 @@ def fast_forward(increase: int, store: str) -> CommandOutput:
 
 
 def _client(url: str) -> Client:
-    return Client(url, credential(), RetryPolicy(), "--url or MONOTRON_URL")
+    return Client(url, credential(), RetryPolicy(), URL_SOURCE, warn=print_warning)
 
 
 def _reject_url_with_store() -> None:

@@ -114,6 +114,18 @@ url_option = click.option(
     help="Server URL.",
 )
 
+URL_SOURCE = "--url or MONOTRON_URL"
+
+account_option = click.option(
+    "--account",
+    metavar="ID",
+    type=ID,
+    envvar="MONOTRON_ACCOUNT",
+    show_envvar=True,
+    show_default="that of the API key",
+    help="Use the account with this id, and check that the response belongs to it.",
+)
+
 
 def retry_options(function: Function) -> Function:
     """Add `--timeout` and `--retries`."""
@@ -136,14 +148,19 @@ def retry_options(function: Function) -> Function:
 
 
 def client_options(function: Callable[..., CommandOutput]) -> Callable[..., CommandOutput]:
-    """Add `--url`, `--timeout` and `--retries`, and pass the `Client` that they describe."""
+    """Add `--url`, `--account`, `--timeout` and `--retries`, and pass the `Client` that they
+    describe.
+    """
 
     @functools.wraps(function)
-    def call(url: str, timeout: int, retries: int, **arguments: Any) -> CommandOutput:
-        client = Client(url, credential(), retry_policy(timeout, retries), "--url or MONOTRON_URL")
+    def call(
+        url: str, account: int | None, timeout: int, retries: int, **arguments: Any
+    ) -> CommandOutput:
+        policy = retry_policy(timeout, retries)
+        client = Client(url, credential(), policy, URL_SOURCE, account=account, warn=print_warning)
         return function(client, **arguments)
 
-    return url_option(retry_options(call))
+    return url_option(account_option(retry_options(call)))
 
 
 def output_option(*formats: str) -> Callable[[Function], Callable[..., CommandOutput]]:

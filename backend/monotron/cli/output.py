@@ -155,6 +155,8 @@ def conditions(trust: Mapping[str, Any]) -> str:
     ]
     if events := trust.get("allow_events"):
         parts.append(f"also {' or '.join(events)}")
+    if trust.get("accept_unprotected"):
+        parts.append("also unprotected")
     return ", ".join(parts)
 
 

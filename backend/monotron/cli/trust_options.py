@@ -99,6 +99,14 @@ def _permission_options(function: Function) -> Callable[..., CommandOutput]:
     return call
 
 
+accept_unprotected_option = click.option(
+    "--accept-unprotected",
+    is_flag=True,
+    help="Accept an environment that is the only restriction: anyone who can run a job in it is "
+    "trusted.",
+)
+
+
 def job_filter_options(function: Function) -> Callable[..., CommandOutput]:
     """Add the options that restrict the trusted jobs of a repository, passed as `JobFilter`."""
 
@@ -111,14 +119,14 @@ def job_filter_options(function: Function) -> Callable[..., CommandOutput]:
     @click.option(
         "--environment",
         metavar="NAME",
-        help="Trust jobs of this environment. Protect it: anyone who can run a job in it is "
-        "trusted.",
+        help="Trust jobs of this environment. Requires `--branch`, `--protected` or "
+        "`--accept-unprotected`.",
     )
     @click.option(
         "--workflow",
         metavar="FILE",
-        help="Trust jobs of this workflow file, such as `release.yml`. Add another restriction: "
-        "every branch has its own copy.",
+        help="Trust jobs of this workflow file, such as `release.yml`. Requires another "
+        "restriction, because every branch has its own copy.",
     )
     @click.option("--protected", is_flag=True, help="Trust jobs of every protected branch and tag.")
     @functools.wraps(function)

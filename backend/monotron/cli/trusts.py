@@ -20,6 +20,7 @@ from monotron.cli.forges import (
     find_on_github,
     find_on_gitlab,
     github_claims,
+    github_issuer,
     github_path,
     gitlab_claims,
     gitlab_path,
@@ -28,6 +29,7 @@ from monotron.cli.options import CLAIM, ID, fail_usage
 from monotron.cli.output import CommandOutput
 from monotron.cli.trust_options import (
     Permissions,
+    accept_unprotected_option,
     job_filter_options,
     permission_options,
     repository_permission_options,
@@ -62,6 +64,7 @@ def list_trusts(client: AdminClient, account: int) -> CommandOutput:
     multiple=True,
     help="Additionally accept this event, such as `pull_request`; may be repeated.",
 )
+@accept_unprotected_option
 @permission_options
 def add_trust(
     client: AdminClient,
@@ -69,6 +72,7 @@ def add_trust(
     issuer: str,
     claims: tuple[tuple[str, str], ...],
     events: tuple[str, ...],
+    accept_unprotected: bool,
 ) -> CommandOutput:
     """Trust jobs with certain claims.
 
@@ -77,7 +81,9 @@ def add_trust(
     values: dict[str, list[str]] = {}
     for name, value in claims:
         values.setdefault(name, []).append(value)
-    return _create(client, permissions, issuer, values, events=list(events) or None)
+    return _create(
+        client, permissions, issuer, values, accept_unprotected, events=list(events) or None
+    )
 
 
 @admin_command(trust_group, "delete", prints_document=False)
@@ -108,10 +114,10 @@ def delete_trust(client: AdminClient, account: int, trust: int) -> CommandOutput
 @click.option(
     "--issuer",
     metavar="ISSUER",
-    default="github",
-    show_default=True,
+    show_default="that of `--github-api`",
     help="Issuer of GitHub's identity tokens.",
 )
+@accept_unprotected_option
 @repository_permission_options
 @job_filter_options
 def trust_github(
@@ -122,7 +128,8 @@ def trust_github(
     repository_id: int | None,
     owner_id: int | None,
     github_api: str,
-    issuer: str,
+    issuer: str | None,
+    accept_unprotected: bool,
 ) -> CommandOutput:
     """Trust the jobs of a GitHub repository. OWNER/REPO can also be its URL."""
     path = github_path(name, github_api)
@@ -131,7 +138,9 @@ def trust_github(
         repository = find_on_github(path, github_api, os.environ, client.retry_policy)
     jobs = jobs.or_default_branch(repository, "GitHub")
     permissions = permissions.with_own_names("gh", repository)
-    return _create(client, permissions, issuer, github_claims(repository, jobs), repository, jobs)
+    issuer = issuer or github_issuer(github_api)
+    claims = github_claims(repository, jobs)
+    return _create(client, permissions, issuer, claims, accept_unprotected, repository, jobs)
 
 
 @admin_command(trust_group, "gitlab", creates=True)
@@ -158,6 +167,7 @@ def trust_github(
     show_default="the GitLab URL",
     help="Issuer of GitLab's identity tokens.",
 )
+@accept_unprotected_option
 @repository_permission_options
 @job_filter_options
 def trust_gitlab(
@@ -169,6 +179,7 @@ def trust_gitlab(
     namespace_id: int | None,
     gitlab_url: str,
     issuer: str | None,
+    accept_unprotected: bool,
 ) -> CommandOutput:
     """Trust the jobs of a GitLab project. GROUP/PROJECT can also be its URL."""
     path = gitlab_path(project, gitlab_url)
@@ -179,7 +190,8 @@ def trust_gitlab(
     jobs = jobs._replace(protected=jobs.protected or bool(jobs.branch))
     claims = gitlab_claims(repository, jobs, gitlab_url)
     permissions = permissions.with_own_names("gl", repository)
-    return _create(client, permissions, issuer or gitlab_url.rstrip("/"), claims, repository, jobs)
+    issuer = issuer or gitlab_url.rstrip("/")
+    return _create(client, permissions, issuer, claims, accept_unprotected, repository, jobs)
 
 
 def _with_ids(path: str, id: int | None, owner_id: int | None, options: str) -> Repository | None:
@@ -196,6 +208,7 @@ def _create(
     permissions: Permissions,
     issuer: str,
     claims: Mapping[str, Any],
+    accept_unprotected: bool,
     repository: Repository | None = None,
     jobs: JobFilter | None = None,
     events: list[str] | None = None,
@@ -205,6 +218,7 @@ def _create(
         "issuer": issuer,
         "claims": claims,
         "allow_events": events,
+        "accept_unprotected": accept_unprotected or None,
         "scopes": list(permissions.scopes),
         "names": list(permissions.names or ()) or None,
         "description": permissions.description or default,
@@ -212,7 +226,7 @@ def _create(
     trust = client.create_trust(
         permissions.account, {name: value for name, value in spec.items() if value is not None}
     )
-    notes = list(jobs.warnings(repository.name)) if repository and jobs else []
+    notes = []
     if client.known_issuers is not None and trust["issuer"] not in client.known_issuers:
         notes.append(
             f"note: a server accepts identity tokens of {trust['issuer']} after its settings "

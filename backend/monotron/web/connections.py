@@ -18,7 +18,9 @@ IDLE_SECONDS = 30.0
 SEND_SECONDS = 30.0
 """Time limit for a client to receive what was written: a response, or a part of a backup."""
 
-MAX_HEADER_BYTES = 16384
+MAX_HEADER_BYTES = 32768
+"""Twice the maximum of an identity token, which is sent in a header."""
+
 READ_BYTES = 8192
 MAX_BUFFERED_BYTES = 1 << 20
 

@@ -54,7 +54,12 @@ def entry_text(entry: Entry, reused: bool, format: Format, dotenv_prefix: str) -
         return _entry_json(entry) + "\n"
     if format is Format.TEXT:
         return f"{entry.value}\n"
-    variables = {"VALUE": entry.value, "BUILD_NUMBER": entry.value, "REUSED": reused}
+    variables = {
+        "VALUE": entry.value,
+        "BUILD_NUMBER": entry.value,
+        "REUSED": reused,
+        "CREATOR_ID": entry.account,
+    }
     return _dotenv(variables, dotenv_prefix)
 
 
@@ -67,6 +72,7 @@ def version_text(result: VersionResult, format: Format, dotenv_prefix: str) -> s
         return f"{members['version']}\n"
     variables = {name: members[member] for name, member in _VERSION_VARIABLES.items()}
     variables["DOCKER_TAG"] = str(members["version"]).replace("+", "_")
+    variables["CREATOR_ID"] = members["creator_id"]
     return _dotenv(variables, dotenv_prefix)
 
 

@@ -103,7 +103,8 @@ def test_a_text_response_has_the_reused_header(client: Client, fresh_key: str) -
         (
             "dotenv",
             "application/json",
-            "MONOTRON_VALUE=1\nMONOTRON_BUILD_NUMBER=1\nMONOTRON_REUSED=true\n",
+            "MONOTRON_VALUE=1\nMONOTRON_BUILD_NUMBER=1\nMONOTRON_REUSED=true\n"
+            "MONOTRON_CREATOR_ID=1\n",
         ),
     ],
 )
@@ -121,6 +122,7 @@ def test_dotenv_contains_value_build_number_and_reused(client: Client, fresh_key
         response = put(client, fresh_key, "T", "?format=dotenv")
         assert response.text == (
             f"MONOTRON_VALUE=1\nMONOTRON_BUILD_NUMBER=1\nMONOTRON_REUSED={reused}\n"
+            "MONOTRON_CREATOR_ID=1\n"
         )
         assert response.headers["Content-Type"].split(";")[0] == "text/plain"
         assert response.headers["Monotron-Reused"] == reused
@@ -132,6 +134,7 @@ def test_dotenv_of_a_get_states_reused(client: Client, fresh_key: str) -> None:
         response = client.request("GET", f"/v1/series/{fresh_key}{end}?format=dotenv")
         assert response.text == (
             f"MONOTRON_VALUE={value}\nMONOTRON_BUILD_NUMBER={value}\nMONOTRON_REUSED=true\n"
+            "MONOTRON_CREATOR_ID=1\n"
         )
 
 
@@ -141,6 +144,7 @@ def test_dotenv_of_advancing_states_whether_the_value_is_reused(
     for reused in ("false", "true"):
         assert advance_to(client, fresh_key, 41, "?format=dotenv").text == (
             f"MONOTRON_VALUE=41\nMONOTRON_BUILD_NUMBER=41\nMONOTRON_REUSED={reused}\n"
+            "MONOTRON_CREATOR_ID=1\n"
         )
 
 
@@ -149,7 +153,8 @@ def test_the_dotenv_prefix_changes_the_variable_names(
     client: Client, fresh_key: str, prefix: str
 ) -> None:
     response = put(client, fresh_key, "T", f"?format=dotenv&dotenv_prefix={prefix}")
-    assert response.text == f"{prefix}VALUE=1\n{prefix}BUILD_NUMBER=1\n{prefix}REUSED=false\n"
+    names = ("VALUE=1", "BUILD_NUMBER=1", "REUSED=false", "CREATOR_ID=1")
+    assert response.text == "".join(f"{prefix}{name}\n" for name in names)
 
 
 @pytest.mark.parametrize("format", ["text/plain", "application/json", "image/png"])

@@ -159,6 +159,7 @@ class TestFormats:
                 "MONOTRON_IS_LATEST=true\n"
                 f"MONOTRON_REUSED={reused}\n"
                 "MONOTRON_DOCKER_TAG=1.3.0\n"
+                "MONOTRON_CREATOR_ID=1\n"
             )
             assert response.headers["Content-Type"].split(";")[0] == "text/plain"
             assert response.headers["Monotron-Reused"] == reused
@@ -178,6 +179,7 @@ class TestFormats:
             "CI_IS_LATEST=false\n"
             "CI_REUSED=false\n"
             "CI_DOCKER_TAG=2.0.0-rc.1_sha.7d4c379\n"
+            "CI_CREATOR_ID=1\n"
         )
 
     def test_dotenv_of_an_adopted_version_leaves_unknown_values_empty(
@@ -197,6 +199,7 @@ class TestFormats:
                 "MONOTRON_IS_LATEST=true\n"
                 f"MONOTRON_REUSED={reused}\n"
                 "MONOTRON_DOCKER_TAG=1.4.2\n"
+                "MONOTRON_CREATOR_ID=1\n"
             )
 
     def test_dotenv_of_a_get_is_reused(self, client: Client, name: str) -> None:
@@ -236,7 +239,7 @@ class TestFormats:
         for method, path, body in self.entry_routes(name):
             query = f"{path}&format=dotenv&dotenv_prefix={prefix}".replace("?&", "?")
             found = client.request(method, query, body).text.splitlines()
-            assert len(found) == 12
+            assert len(found) == 13
             assert found[0] == f"{prefix}VERSION=1.3.0", path
             assert all(line.startswith(prefix) for line in found), path
 
@@ -266,7 +269,7 @@ class TestFormats:
         messages = f"feat: {text}".encode()
         dotenv = put(client, f"{new_name}$(x)'", f"{segment(token)}?{query}", messages).text
         lines = dict(line.split("=") for line in dotenv.splitlines())
-        assert len(lines) == 12
+        assert len(lines) == 13
         for name, value in lines.items():
             assert name.startswith(prefix)
             assert re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)

@@ -31,6 +31,7 @@ class ActionStep:
                 "MONOTRON_INPUTS": json.dumps({**defaults, **inputs}),
                 "GITHUB_EVENT_NAME": "push",
                 "GITHUB_EVENT_PATH": str(event),
+                "GITHUB_REF": "refs/heads/main",
                 "GITHUB_OUTPUT": str(self.folder / "output"),
                 "GITHUB_REPOSITORY": "acme/shop",
                 "GITHUB_REPOSITORY_ID": "4711",

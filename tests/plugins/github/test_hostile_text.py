@@ -50,8 +50,10 @@ class TestStep:
     def check(self, step: ActionStep, printed: str, text: str) -> None:
         names = [line.partition("=")[0] for line in step.output_lines]
         assert names in ([], list(outputs.GRAMMAR)), text
+        preview = "Preview only: an open pull request never gets a final version."
         for line in printed.splitlines():
-            assert re.match(r"::(add-mask|error title=Monotron)::|Monotron: [0-9.]+$", line), text
+            command = re.match(r"::(add-mask|error title=Monotron)::|Monotron: [0-9.]+$", line)
+            assert command or line == preview, text
         assert "\x1b" not in printed, text
         assert not list(step.folder.rglob("pwned")), text
         assert step.outputs.get("version", "0.0.1") != "9.9.9", text

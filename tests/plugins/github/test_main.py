@@ -23,6 +23,11 @@ def pull_request(**members: object) -> dict[str, object]:
     return {"pull_request": {"head": {"sha": HEAD}, **members}}
 
 
+def workflow_run(**members: object) -> dict[str, object]:
+    """A run of another workflow for a commit of this repository."""
+    return {"workflow_run": {"event": "push", "head_repository": {"id": 4711}, **members}}
+
+
 class TestDefaults:
     def test_all_attempts_of_a_run_get_the_same_number(self, step: ActionStep) -> None:
         for attempt in ("1", "2"):
@@ -59,7 +64,7 @@ class TestEvents:
         [
             ({"head_commit": {"message": "feat: a"}}, "0.1.0"),
             ({"merge_group": {"head_commit": {"message": "feat: a"}}}, "0.1.0"),
-            ({"workflow_run": {"head_commit": {"message": "feat: a"}}}, "0.1.0"),
+            (workflow_run(head_commit={"message": "feat: a"}), "0.1.0"),
             ({"commits": [{"message": "fix: a"}, {"message": "feat: b"}]}, "0.1.0"),
             ({"commits": [], "head_commit": {"message": "fix: a"}}, "0.0.1"),
         ],
@@ -76,15 +81,14 @@ class TestEvents:
         ("kind", "event", "commit"),
         [
             ("pull_request", pull_request(), HEAD),
-            ("pull_request_target", pull_request(), HEAD),
             ("pull_request", pull_request(merge_commit_sha=MERGED), HEAD),
             ("pull_request", pull_request(merged=True, merge_commit_sha=MERGED), MERGED),
             ("pull_request", pull_request(merged=False, merge_commit_sha=MERGED), HEAD),
-            ("workflow_run", {"workflow_run": {"head_sha": HEAD}}, HEAD),
+            ("workflow_run", workflow_run(head_sha=HEAD), HEAD),
             ("schedule", {"schedule": "0 4 * * *"}, COMMIT),
             ("workflow_dispatch", {"inputs": None}, COMMIT),
         ],
-        ids=["open", "target", "mergeable", "merged", "closed", "workflow_run", "cron", "manual"],
+        ids=["open", "mergeable", "merged", "closed", "workflow_run", "cron", "manual"],
     )
     def test_the_commit_of_the_event_gets_the_version(
         self, kind: str, event: dict[str, object], commit: str, step: ActionStep
@@ -98,7 +102,7 @@ class TestEvents:
     ) -> None:
         versions = []
         for sha, message in (("a" * 40, "feat: a"), ("b" * 40, "fix: b")):
-            step.event = {"workflow_run": {"head_sha": sha, "head_commit": {"message": message}}}
+            step.event = workflow_run(head_sha=sha, head_commit={"message": message})
             assert step.run({"bump": "auto"}, GITHUB_EVENT_NAME="workflow_run") == 0
             versions.append(step.outputs["version"])
         assert versions == ["0.1.0", "0.1.1"]
@@ -138,7 +142,8 @@ class TestBumps:
 
     def test_changed_labels_do_not_change_the_version_of_a_commit(self, step: ActionStep) -> None:
         for labels, reused in ((["minor"], "false"), (["major"], "true"), ([], "true")):
-            step.event = pull_request(labels=[{"name": label} for label in labels])
+            merged = {"merged": True, "merge_commit_sha": MERGED}
+            step.event = pull_request(labels=[{"name": label} for label in labels], **merged)
             assert step.run({"bump": "auto"}) == 0
             assert (step.outputs["version"], step.outputs["reused"]) == ("0.1.0", reused)
 

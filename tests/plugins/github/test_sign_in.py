@@ -67,7 +67,13 @@ class TestIdentityTokens:
         )
         (lines,) = re.findall(r"^   ```yaml\n(.*?)^   ```$", page, re.DOTALL | re.MULTILINE)
         jobs = textwrap.dedent(lines).replace(f" url: {AUDIENCE}", f" url: {monotron.server.url}")
-        with token_endpoint(lambda audience: monotron.token(github(aud=audience))) as (env, _):
+
+        def token(audience: str) -> str:
+            # The default audience is the URL, which the test has replaced by a local one.
+            assert audience == monotron.server.url
+            return monotron.token(github(aud=AUDIENCE))
+
+        with token_endpoint(token) as (env, _):
             env = {**env, "GITHUB_REPOSITORY": "acme/shop"}
             run = repository.run(f"on: [push]\n{jobs}", env=env)
         assert run.succeeded, run.output

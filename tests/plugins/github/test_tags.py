@@ -29,13 +29,21 @@ class TestCreation:
         assert request.headers["Authorization"] == "Bearer ghs_secret"
         assert "the tag was created" in step.summary
 
-    @pytest.mark.parametrize(("token", "commit"), [(HEAD, HEAD), ("nightly", COMMIT)])
-    def test_the_tag_points_to_the_token_if_it_is_a_commit(
-        self, token: str, commit: str, step: ActionStep
-    ) -> None:
+    @pytest.mark.parametrize("token", [COMMIT, "nightly"])
+    def test_the_tag_points_to_the_commit_of_the_event(self, token: str, step: ActionStep) -> None:
         with StandIn([Reply.json({}, 201)]) as github:
             assert run(step, github, **{"idempotency-token": token}) == 0
-        assert json.loads(github.requests[0].body)["sha"] == commit
+        assert json.loads(github.requests[0].body)["sha"] == COMMIT
+
+    def test_another_commit_is_not_tagged_and_gets_no_version(
+        self, step: ActionStep, capsys: Output
+    ) -> None:
+        with StandIn([]) as github:
+            assert run(step, github, **{"idempotency-token": HEAD}) == 1
+        assert github.requests == []
+        assert "`create-tag` tags only the commit of the event." in capsys.readouterr().out
+        assert step.run({"bump": "none"}) == 0
+        assert step.outputs["version"] == "0.0.0"
 
 
 class TestExistingTags:

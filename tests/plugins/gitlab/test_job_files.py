@@ -113,6 +113,13 @@ def test_the_default_inputs_of_the_component_match_the_template() -> None:
     assert component_job["id_tokens"] == {"MONOTRON_ID_TOKEN": {"aud": "$[[ inputs.audience ]]"}}
 
 
+def test_the_default_audience_of_the_component_is_the_url_of_the_server() -> None:
+    inputs, component_job = component()
+    assert inputs["audience"]["default"] == "$MONOTRON_INPUT_URL"
+    assert component_job["variables"]["MONOTRON_INPUT_URL"] == "$[[ inputs.url ]]"
+    assert inputs["url"]["default"] == "$MONOTRON_URL"
+
+
 def test_an_input_sets_the_variable_that_the_script_reads_first() -> None:
     inputs, component_job = component()
     variables = dict(component_job["variables"])
@@ -170,10 +177,11 @@ def test_the_readme_lists_each_input_with_its_variable_and_default() -> None:
             continue
         assert word(row[1]) == variable(name)
         assert row[-1], name
-        if name in ("name", "idempotency-token", "dry-run"):
+        if name in ("name", "idempotency-token", "dry-run", "account"):
             assert defaults[variable(name)] == ""  # the script computes the default
         else:
-            assert word(row[2]) == defaults[variable(name)], name
+            default = inputs["url"]["default"] if name == "url" else defaults[variable(name)]
+            assert word(row[2]) == default, name
 
 
 def test_the_readme_lists_the_variables_of_later_jobs() -> None:

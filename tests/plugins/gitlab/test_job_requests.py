@@ -40,6 +40,7 @@ def test_a_commit_gets_its_version_in_every_shell(
         "MONOTRON_IS_LATEST": "true",
         "MONOTRON_REUSED": "false",
         "MONOTRON_DOCKER_TAG": "0.0.1",
+        "MONOTRON_CREATOR_ID": "1",
     }
 
 
@@ -148,7 +149,7 @@ def test_bump_none_reads_the_latest_version_and_assigns_none(project: Project) -
         "MONOTRON_IS_LATEST": "false",
         "MONOTRON_REUSED": "false",
     }
-    assert len(no_version) == 12
+    assert len(no_version) == 13
     project.version("a")
     assert project.version("b", MONOTRON_BUMP="none") == "0.0.1"
     assert project.version("b") == "0.0.2"
@@ -180,6 +181,7 @@ def test_a_pipeline_gets_a_number_and_keeps_it(project: Project) -> None:
         "MONOTRON_VALUE": "1",
         "MONOTRON_BUILD_NUMBER": "1",
         "MONOTRON_REUSED": "false",
+        "MONOTRON_CREATOR_ID": "1",
     }
     assert project.report(CI_PIPELINE_ID="8", **COUNTER)["MONOTRON_VALUE"] == "2"
     repeated = project.report("other", **COUNTER)
@@ -226,9 +228,54 @@ def test_a_child_pipeline_of_a_merge_request_previews_its_version(project: Proje
     assert project.version("b", MONOTRON_BUMP="none") == "0.0.0"
 
 
-def test_a_merge_request_with_dry_run_false_gets_a_version(project: Project) -> None:
-    project.version(CI_PIPELINE_SOURCE="merge_request_event", MONOTRON_DRY_RUN="false")
-    assert project.version("b", MONOTRON_BUMP="none") == "0.0.1"
+MERGE_REQUESTS = {
+    "merge request": {"CI_PIPELINE_SOURCE": "merge_request_event"},
+    "child pipeline": {"CI_PIPELINE_SOURCE": "parent_pipeline", "CI_MERGE_REQUEST_IID": "4"},
+    "external": {"CI_PIPELINE_SOURCE": "external_pull_request_event"},
+    "child of external": {"CI_EXTERNAL_PULL_REQUEST_IID": "4"},
+}
+TRAIN = {"CI_MERGE_REQUEST_IID": "4", "CI_MERGE_REQUEST_EVENT_TYPE": "merge_train"}
+
+
+@pytest.mark.parametrize("variables", [*MERGE_REQUESTS.values(), TRAIN], ids=str)
+@pytest.mark.parametrize("dry_run", ["", "false", "true"])
+def test_a_merge_request_never_gets_a_final_version(
+    project: Project, variables: dict[str, str], dry_run: str
+) -> None:
+    for bump in ("minor", "auto"):
+        options = {"MONOTRON_BUMP": bump, "CI_COMMIT_MESSAGE": "feat: a", **variables}
+        run = project.run("a", MONOTRON_DRY_RUN=dry_run, **options)
+        assert run.passed, run.output
+        assert dotenv(project.directory)["MONOTRON_VERSION"] == "0.1.0"
+        assert "Preview: nothing was assigned." in run.output
+        explained = "Preview only: a merge request never gets a final version." in run.output
+        assert explained == (dry_run == "false")
+    assert project.version("b", MONOTRON_BUMP="none") == "0.0.0"
+
+
+@pytest.mark.parametrize("variables", MERGE_REQUESTS.values(), ids=MERGE_REQUESTS)
+def test_a_merge_request_gets_a_pre_release(project: Project, variables: dict[str, str]) -> None:
+    options = {"MONOTRON_PRERELEASE": "mr", **variables}
+    assert project.version("a", MONOTRON_DRY_RUN="true", **options) == "0.0.1-mr.1"
+    assert project.version("b", **options) == "0.0.1-mr.1"
+    assert project.version("c", **options) == "0.0.1-mr.2"
+    assert project.version("c", MONOTRON_BUMP="final", **variables) == "0.0.1"
+    assert project.version("d", MONOTRON_BUMP="none") == "0.0.0"
+
+
+def test_a_merge_train_gets_no_pre_release(project: Project) -> None:
+    for commit in ("a", "b"):
+        options = {"MONOTRON_PRERELEASE": "mr", "MONOTRON_DRY_RUN": "false", **TRAIN}
+        assert project.version(commit, **options) == "0.0.1-mr.1"
+
+
+def test_a_merge_request_with_dry_run_false_gets_a_number(project: Project) -> None:
+    merge_request = {"CI_PIPELINE_SOURCE": "merge_request_event", **COUNTER}
+    assert project.report(**merge_request)["MONOTRON_VALUE"] == "1"
+    assert project.report(**COUNTER, MONOTRON_BUMP="none")["MONOTRON_VALUE"] == "0"
+    number = project.report(**merge_request, MONOTRON_DRY_RUN="false")
+    assert number["MONOTRON_VALUE"] == "1"
+    assert project.report(**COUNTER, MONOTRON_BUMP="none")["MONOTRON_VALUE"] == "1"
 
 
 def test_the_token_of_a_merged_result_is_the_commit_of_the_source_branch(tmp_path: Path) -> None:

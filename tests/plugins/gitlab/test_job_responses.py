@@ -76,6 +76,7 @@ def test_an_option_of_a_bump_is_refused_with_bump_none(project: Project) -> None
     [
         (problem(401, "unauthenticated"), "the masked variable MONOTRON_API_KEY"),
         (problem(403, "forbidden"), "read,write:series"),
+        (problem(409, "ambiguous_account"), 'variables:\n  MONOTRON_ACCOUNT: "1"'),
         (problem(422, "token_taken"), "MONOTRON_ON_CONFLICT: reuse"),
         (problem(507, "storage_full"), "error: storage_full (507): It failed. Do this.\n"),
         (problem(404, "not_found", 'a "b" \\ ü\x1b[31m\n::x'), 'not_found (404): a "b" \\'),
@@ -83,7 +84,7 @@ def test_an_option_of_a_bump_is_refused_with_bump_none(project: Project) -> None
         (html_response(404), "status 404 with content type 'text/html'"),
         (html_response(302, Location="https://elsewhere.example.com/"), "redirects to another URL"),
         (html_response(308, Location="/v2"), "redirects to another URL"),
-        (Reply(200, b"", {"Content-Type": "text/plain"}), "fewer than 12 lines"),
+        (Reply(200, b"", {"Content-Type": "text/plain"}), "fewer than 13 lines"),
         (Reply(200, VERSION_LINES.encode()), "status 200 with content type ''"),
         (Reply(204), "status 204"),
     ],
@@ -125,6 +126,9 @@ def test_a_response_that_is_not_a_version_fails_the_job_with_a_hint(
         ("MONOTRON_REUSED=false\n", "MONOTRON_REUSED=\n"),
         ("MONOTRON_DOCKER_TAG=1.3.0\n", "MONOTRON_DOCKER_TAG=1.3.1\n"),
         ("MONOTRON_DOCKER_TAG=1.3.0\n", "MONOTRON_DOCKER_TAG=1.3.0\nMONOTRON_X=\t\n"),
+        ("MONOTRON_CREATOR_ID=1\n", ""),
+        ("MONOTRON_CREATOR_ID=1\n", "MONOTRON_CREATOR_ID=0\n"),
+        ("MONOTRON_CREATOR_ID=1\n", "MONOTRON_CREATOR_ID=1;id\n"),
         ("MONOTRON_", "OTHER_"),
     ],
 )
@@ -146,6 +150,7 @@ def test_an_invalid_line_of_a_version_does_not_become_a_variable(
         NUMBER_LINES.replace("BUILD_NUMBER=42", "BUILD_NUMBER=43"),
         NUMBER_LINES.replace("42", "-1"),
         NUMBER_LINES.replace("false", ""),
+        NUMBER_LINES.replace("CREATOR_ID=1", "CREATOR_ID="),
         VERSION_LINES,
     ],
 )

@@ -8,11 +8,12 @@ from monotron.auth.oidc.claims import LEEWAY_SECONDS, Identity, account_audience
 from monotron.auth.oidc.issuers import Issuer, parse_issuer
 from monotron.auth.oidc.jwt_parsing import looks_like_identity_token
 from monotron.auth.oidc.rejection import no_match
-from monotron.auth.oidc.rule_schema import parse_rule, rule_json
+from monotron.auth.oidc.rule_schema import RULE_MEMBERS, parse_rule, rule_json
 from monotron.auth.oidc.rules import ClaimRule, Distance, Mismatch, describe
 
 __all__ = [
     "LEEWAY_SECONDS",
+    "RULE_MEMBERS",
     "ClaimRule",
     "Distance",
     "Identity",

@@ -16,6 +16,13 @@ ISSUER_NAMES = {"github": GITHUB, "gitlab.com": GITLAB}
 """Short names of the two public issuers."""
 
 _PUBLIC_KINDS = {GITHUB: "github", GITLAB: "gitlab"}
+_GITHUB_URL = re.compile(
+    rf"{re.escape(GITHUB)}(/[A-Za-z0-9-]+)?"  # with the slug of an enterprise
+    r"|https://token\.actions\.[A-Za-z0-9-]+\.ghe\.com"
+    r"|https?://[^/]+/_services/token"  # GitHub Enterprise Server
+)
+"""https://docs.github.com/en/actions/reference/security/oidc"""
+
 _MEMBERS = ("url", "kind", "jwks_url", "allow_private", "ca_file")
 
 
@@ -101,15 +108,20 @@ def _names() -> str:
     return " or ".join(ISSUER_NAMES)
 
 
+def _known_kind(url: str) -> str | None:
+    return "github" if _GITHUB_URL.fullmatch(url) else _PUBLIC_KINDS.get(url)
+
+
 def _parse_kind(url: str, value: object) -> str:
-    kind = _PUBLIC_KINDS.get(url) if value is None else value
+    known = _known_kind(url)
+    kind = known if value is None else value
     if not isinstance(kind, str) or kind not in PROVIDERS:
         raise ValueError(
             f"`kind` must be github, gitlab or other (for {url}). Use gitlab for a self-managed "
-            "GitLab, github for GitHub Enterprise"
+            "GitLab"
         )
-    if _PUBLIC_KINDS.get(url, kind) != kind:
-        raise ValueError(f"`kind` must be {_PUBLIC_KINDS[url]} or omitted (for {url})")
+    if known not in (None, kind):
+        raise ValueError(f"`kind` must be {known} or omitted (for {url})")
     return kind
 
 

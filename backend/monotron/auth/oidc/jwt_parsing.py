@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 from monotron.model import strict_json
 from monotron.model.strict_json import InvalidJson
 
-MAX_TOKEN_CHARACTERS = 8192
-"""GitHub's tokens have about 1,500 characters, GitLab's about 2,000."""
+MAX_TOKEN_CHARACTERS = 16384
+"""GitHub's tokens have about 1,500 characters, GitLab's about 2,000. Custom properties of a
+repository (GitHub) and the groups of a user (GitLab) make them longer."""
 
 # `eyJ` is `{"`. The signature may be empty: such a token claims to need none, and is rejected.
 _COMPACT = re.compile(r"eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")

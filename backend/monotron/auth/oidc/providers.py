@@ -35,13 +35,28 @@ class Workflow:
 
 @dataclass(frozen=True)
 class Provider:
-    """A platform. A rule needs one of *required_ids* and, if there are any, *location_claims*."""
+    """A platform. A rule needs one of *required_ids* and, if there are any, *location_claims*.
+
+    `restrictions.py` describes the exceptions.
+    """
 
     required_ids: frozenset[str]
     """Claims that identify the owner permanently. Numbers, as strings."""
 
     location_claims: frozenset[str] = frozenset()
     """Claims that restrict where a job runs, to places that not everyone who can push can use."""
+
+    claims_of_id: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Location claims that restrict a job only together with this id claim, with the reason."""
+
+    weak_claims: Mapping[str, str] = field(default_factory=dict)
+    """Claims that seem to restrict where a job runs but do not, with the reason."""
+
+    unprotected_claims: frozenset[str] = frozenset()
+    """Weak claims that are sufficient for a rule with `accept_unprotected`."""
+
+    note: str = ""
+    """A sentence that an error adds to the list of location claims."""
 
     optional_claims: frozenset[str] = frozenset()
     """Claims that may restrict a rule further."""
@@ -81,6 +96,11 @@ class Provider:
     name_claims: tuple[str, str] = ("sub", "")
     """The claims for the name in ledger and log: the subject, and its run."""
 
+    @property
+    def allowed_claims(self) -> frozenset[str]:
+        """The claims that a rule may use."""
+        return self.required_ids.union(self.location_claims, self.weak_claims, self.optional_claims)
+
 
 _ID = ClaimFormat(r"[1-9][0-9]{0,19}", 'a number as a string, such as "123"')
 _BOOLEAN = ClaimFormat(r"true|false", 'the string "true" or "false"')
@@ -96,12 +116,25 @@ _USE_PROJECT_ID = (
 )
 _SUB = "Its format differs between projects, and it contains names. "
 _USE_WORKFLOW = "Use workflow, with the path before the @. The part after it is always checked"
+_COPIES = "every branch has its own copy of the file"
+_UNPROTECTED_REF = "anyone who can push can create or change an unprotected ref"
 _PULL_REQUEST = "The author of a pull request chooses it: use ref or environment"
 
 PROVIDERS: Mapping[str, Provider] = {
     "github": Provider(
         required_ids=frozenset({"repository_id", "repository_owner_id"}),
-        location_claims=frozenset({"workflow", "environment", "ref", "ref_protected"}),
+        location_claims=frozenset({"job_workflow_ref", "ref", "ref_protected"}),
+        claims_of_id={
+            "ref": (
+                "repository_id",
+                "anyone who can create a repository of the owner can create this ref there",
+            )
+        },
+        weak_claims={
+            "environment": "the token does not state whether the environment is protected",
+            "workflow": _COPIES,
+        },
+        unprotected_claims=frozenset({"environment"}),
         optional_claims=frozenset(
             {
                 "actor_id",
@@ -118,8 +151,8 @@ PROVIDERS: Mapping[str, Provider] = {
             "sub": _SUB + _USE_REPOSITORY_ID,
             "actor": _NAMES_CHANGE + "actor_id",
             "enterprise": _NAMES_CHANGE + "enterprise_id",
-            "job_workflow_ref": _USE_WORKFLOW,
-            "workflow_ref": _USE_WORKFLOW,
+            "workflow_ref": "Use workflow or job_workflow_ref, which name the file that contains "
+            "the job",
             "base_ref": _PULL_REQUEST,
             "head_ref": _PULL_REQUEST,
         },
@@ -134,6 +167,12 @@ PROVIDERS: Mapping[str, Provider] = {
             ),
             "ref_type": _REF_TYPE,
             "ref_protected": _BOOLEAN,
+            "job_workflow_ref": ClaimFormat(
+                r"[^/@\s]+/[^/@\s]+/\.github/workflows/[^/@\s]+\.ya?ml"
+                r"@(refs/(heads|tags)/[^\s]+|[0-9a-f]{40}|[0-9a-f]{64})",
+                "a file and a complete ref or hash, such as "
+                "acme/ci/.github/workflows/release.yml@refs/tags/v1",
+            ),
             "workflow": ClaimFormat(
                 r"[^/@\s]+/[^/@\s]+/\.github/workflows/[^/@\s]+\.ya?ml",
                 "a file without an @, such as acme/shop/.github/workflows/release.yml",
@@ -142,13 +181,13 @@ PROVIDERS: Mapping[str, Provider] = {
         workflow=Workflow("job_workflow_ref", ("ref", "sha")),
         case_insensitive=frozenset({"environment"}),
         event_claim="event_name",
-        # Not issue_comment, workflow_run, pull_request_review and similar events, which strangers
-        # can cause: they run the default branch's workflow, but often on code of the stranger.
+        # Not merge_group, which runs before the merge, like pull_request. Not issue_comment,
+        # workflow_run, pull_request_review and similar events, which strangers can cause: they run
+        # the default branch's workflow, but often on code of the stranger.
         default_events=frozenset(
             {
                 "create",
                 "deployment",
-                "merge_group",
                 "push",
                 "release",
                 "repository_dispatch",
@@ -163,10 +202,17 @@ PROVIDERS: Mapping[str, Provider] = {
     ),
     "gitlab": Provider(
         required_ids=frozenset({"project_id", "namespace_id"}),
-        location_claims=frozenset({"workflow", "environment", "ref", "ref_path", "ref_protected"}),
+        location_claims=frozenset({"environment_protected", "ref_protected"}),
+        weak_claims={
+            "environment": "any branch can use an unprotected environment",
+            "ref": _UNPROTECTED_REF,
+            "ref_path": _UNPROTECTED_REF,
+            "workflow": _COPIES,
+        },
+        unprotected_claims=frozenset({"environment"}),
+        note='`environment_protected` is always "false" in GitLab CE.',
         optional_claims=frozenset(
             {
-                "environment_protected",
                 "pipeline_source",
                 "project_visibility",
                 "ref_type",

@@ -8,23 +8,24 @@ from typing import Any
 from monotron.auth.oidc.claims import REQUIRED_CLAIMS, quoted
 from monotron.auth.oidc.issuers import ISSUER_NAMES, Issuer
 from monotron.auth.oidc.providers import PROVIDERS, ClaimFormat, Provider
-from monotron.auth.oidc.rules import ClaimRule, is_restrictive
+from monotron.auth.oidc.restrictions import missing_restriction
+from monotron.auth.oidc.rules import ClaimRule
 from monotron.errors import InvalidRequest, literal
 
 MAX_CLAIMS = 16
 MAX_VALUES = 32
 MAX_VALUE_CHARACTERS = 512
 
-_MEMBERS = ("issuer", "claims", "allow_events")
+RULE_MEMBERS = ("issuer", "claims", "allow_events", "accept_unprotected")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,99}")
 _EVENT = re.compile(r"[a-z][a-z_]{0,49}")
 
 
 def parse_rule(body: object, issuers: Iterable[Issuer]) -> ClaimRule:
-    """A rule from its JSON form with these members, of which `allow_events` is optional:
+    """A rule from its JSON form with these members, of which the last two are optional:
 
         {"issuer": "github", "claims": {"repository_id": "123", "environment": ["release"]},
-         "allow_events": ["pull_request"]}
+         "allow_events": ["pull_request"], "accept_unprotected": true}
 
     `issuer` is the URL of one of the *issuers*, or its short name. A claim has one string or a
     list of strings. Raises InvalidRequest, which names the invalid member.
@@ -32,10 +33,10 @@ def parse_rule(body: object, issuers: Iterable[Issuer]) -> ClaimRule:
     if not isinstance(body, Mapping):
         raise InvalidRequest("A rule must be an object with `issuer` and `claims`.")
     for member in body:
-        if member not in _MEMBERS:
+        if member not in RULE_MEMBERS:
             raise InvalidRequest(
-                f"Unknown member {literal(member)} of a rule. Allowed: `issuer`, `claims` and "
-                "`allow_events`."
+                f"Unknown member {literal(member)} of a rule. Allowed: "
+                f"{', '.join(f'`{name}`' for name in RULE_MEMBERS)}."
             )
     issuer = _find_issuer(body.get("issuer"), issuers)
     provider = PROVIDERS[issuer.kind]
@@ -45,14 +46,13 @@ def parse_rule(body: object, issuers: Iterable[Issuer]) -> ClaimRule:
             f"`claims` must contain at least one of: {_list(provider.required_ids)}. No other "
             "claim identifies the owner of a token permanently."
         )
-    if not is_restrictive(provider, claims):
-        raise InvalidRequest(
-            "A trust must also restrict where the job runs. Add at least one of these to "
-            f"`claims`: {_list(provider.location_claims)} (a …_protected claim only as "
-            '"true"). Otherwise anyone who can push a branch could authenticate.'
-        )
+    accept_unprotected = _parse_accept_unprotected(
+        provider, claims, body.get("accept_unprotected", False)
+    )
+    if problem := missing_restriction(provider, claims, accept_unprotected=accept_unprotected):
+        raise InvalidRequest(problem)
     events = _parse_events(provider, body.get("allow_events", []))
-    return ClaimRule(issuer.url, issuer.kind, MappingProxyType(claims), events)
+    return ClaimRule(issuer.url, issuer.kind, MappingProxyType(claims), events, accept_unprotected)
 
 
 def rule_json(rule: ClaimRule) -> dict[str, Any]:
@@ -62,7 +62,8 @@ def rule_json(rule: ClaimRule) -> dict[str, Any]:
         for name, values in rule.claims.items()
     }
     events = {"allow_events": list(rule.allowed_events)} if rule.allowed_events else {}
-    return {"issuer": rule.issuer, "claims": claims, **events}
+    unprotected = {"accept_unprotected": True} if rule.accept_unprotected else {}
+    return {"issuer": rule.issuer, "claims": claims, **events, **unprotected}
 
 
 def _find_issuer(name: object, issuers: Iterable[Issuer]) -> Issuer:
@@ -92,6 +93,20 @@ def _parse_claims(kind: str, body: object) -> dict[str, tuple[str, ...]]:
         # A branch and a tag may have the same name, and they are protected separately.
         claims["ref_type"] = ("branch",)
     return claims
+
+
+def _parse_accept_unprotected(
+    provider: Provider, claims: Mapping[str, tuple[str, ...]], value: object
+) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidRequest("`accept_unprotected` must be true or false.")
+    if value and not provider.unprotected_claims & claims.keys():
+        names = ", ".join(f"`claims.{name}`" for name in sorted(provider.unprotected_claims))
+        raise InvalidRequest(
+            f"`accept_unprotected` requires {names or 'an issuer of CI jobs'}. It accepts that "
+            "the environment may be unprotected. Remove it."
+        )
+    return value
 
 
 def _parse_events(provider: Provider, body: object) -> tuple[str, ...]:
@@ -133,9 +148,9 @@ def _check_name(provider: Provider, name: object) -> None:
         raise InvalidRequest(
             f"`claims.{name}` cannot be used in a trust. {provider.rejected_claims[name]}."
         )
-    allowed = provider.required_ids | provider.location_claims | provider.optional_claims
-    if name not in allowed and not provider.allows_any_claim:
-        raise InvalidRequest(f"Unknown claim `claims.{name}`. Allowed: {_list(allowed)}.")
+    if name not in provider.allowed_claims and not provider.allows_any_claim:
+        allowed = _list(provider.allowed_claims)
+        raise InvalidRequest(f"Unknown claim `claims.{name}`. Allowed: {allowed}.")
 
 
 def _parse_values(name: str, body: object, format: ClaimFormat | None) -> tuple[str, ...]:

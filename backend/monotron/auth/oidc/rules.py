@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from monotron.auth.oidc.claims import Identity, quoted
 from monotron.auth.oidc.providers import PROVIDERS, Provider
+from monotron.auth.oidc.restrictions import missing_restriction
 
 MAX_REASONS = 3
 
@@ -52,13 +53,18 @@ class ClaimRule:
     allowed_events: tuple[str, ...] = ()
     """Events to accept in addition to the provider's default events."""
 
+    accept_unprotected: bool = False
+    """Whether an environment suffices, although any branch may be able to use it."""
+
     def mismatch(self, identity: Identity, policy: str = "the trust") -> Mismatch | None:
         """Why the identity does not match; None if it does. *policy* names the rule's owner."""
         provider, claims = PROVIDERS[self.kind], identity.claims
         if identity.issuer != self.issuer:
             reason = f"No trust exists for the issuer {quoted(identity.issuer)}"
             return Mismatch(reason, Distance.ISSUER)
-        if not self.claims or not is_restrictive(provider, self.claims):
+        if not provider.required_ids & self.claims.keys() or missing_restriction(
+            provider, self.claims, accept_unprotected=self.accept_unprotected
+        ):
             return Mismatch(f"The rule of {policy} is not restrictive enough to match any job")
         ids = [name for name in self.claims if name in provider.required_ids]
         others = [name for name in self.claims if name not in provider.required_ids]
@@ -139,18 +145,6 @@ def describe(mismatches: Iterable[Mismatch]) -> str:
     more = len(reasons) - MAX_REASONS
     rest = [f"{more} more reasons are not shown"] if more > 0 else []
     return f"No trust matches this job. {'. '.join(reasons[:MAX_REASONS] + rest)}."
-
-
-def is_restrictive(provider: Provider, claims: Mapping[str, tuple[str, ...]]) -> bool:
-    """Whether the claims restrict both who and where. `ref_protected: false` restricts nothing."""
-    if not provider.required_ids & claims.keys():
-        return False
-    locations = {
-        name
-        for name in provider.location_claims & claims.keys()
-        if not name.endswith("_protected") or claims[name] == ("true",)
-    }
-    return bool(locations) or not provider.location_claims
 
 
 def _is_one_of(value: object, accepted: tuple[str, ...]) -> bool:
