@@ -6,58 +6,12 @@ neither a secret nor a message of the storage engine. `applied` states whether t
 have happened (`no` or `unknown`); the same request may be repeated in both cases.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import ClassVar, Literal, Self
-
-Applied = Literal["no", "unknown"]
+from monotron.error_base import Applied as Applied
+from monotron.error_base import MonotronError as MonotronError
+from monotron.error_base import in_doubt as in_doubt
+from monotron.error_base import literal as literal
 
 RETRY_AFTER_SECONDS = 1
-
-
-class MonotronError(Exception):
-    """Base class. Only subclasses are raised."""
-
-    code: ClassVar[str]
-    status: ClassVar[int]
-    title: ClassVar[str]
-    retry_after: int | None = None
-    """Seconds until a repeated request may succeed; None if waiting does not help."""
-
-    def __init_subclass__(cls, *, status: int, code: str, title: str) -> None:
-        cls.status, cls.code, cls.title = status, code, title
-
-    def __init__(self, detail: str, *, applied: Applied = "no") -> None:
-        super().__init__(detail)
-        self.detail = detail
-        self.applied = applied
-
-    def in_doubt(self) -> Self:
-        """Return a copy of the error with `applied` set to `unknown`.
-
-        A copy, because the requests of a batch share one error object.
-        """
-        copy = type(self).__new__(type(self), *self.args)
-        copy.__dict__ |= self.__dict__ | {"applied": "unknown"}
-        return copy
-
-    def members(self) -> dict[str, str]:
-        """Additional members of the problem document, by name."""
-        return {}
-
-
-@contextmanager
-def in_doubt() -> Iterator[None]:
-    """Mark every error raised in the block as `applied: unknown`."""
-    try:
-        yield
-    except MonotronError as error:
-        raise error.in_doubt() from error
-
-
-def literal(text: object) -> str:
-    """A text of the caller that should be a literal of the API, for a detail: on one line."""
-    return f"`{repr(str(text)[:64])[1:-1]}`"
 
 
 class InvalidKey(MonotronError, status=400, code="invalid_key", title="Invalid series key"):

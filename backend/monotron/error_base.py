@@ -1,0 +1,52 @@
+"""What all errors of requests have in common. `monotron.errors` is the table of them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar, Literal, Self
+
+Applied = Literal["no", "unknown"]
+
+
+class MonotronError(Exception):
+    """Base class. Only subclasses are raised."""
+
+    code: ClassVar[str]
+    status: ClassVar[int]
+    title: ClassVar[str]
+    retry_after: int | None = None
+    """Seconds until a repeated request may succeed; None if waiting does not help."""
+
+    def __init_subclass__(cls, *, status: int, code: str, title: str) -> None:
+        cls.status, cls.code, cls.title = status, code, title
+
+    def __init__(self, detail: str, *, applied: Applied = "no") -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.applied = applied
+
+    def in_doubt(self) -> Self:
+        """Return a copy of the error with `applied` set to `unknown`.
+
+        A copy, because the requests of a batch share one error object.
+        """
+        copy = type(self).__new__(type(self), *self.args)
+        copy.__dict__ |= self.__dict__ | {"applied": "unknown"}
+        return copy
+
+    def members(self) -> dict[str, str]:
+        """Additional members of the problem document, by name."""
+        return {}
+
+
+@contextmanager
+def in_doubt() -> Iterator[None]:
+    """Mark every error raised in the block as `applied: unknown`."""
+    try:
+        yield
+    except MonotronError as error:
+        raise error.in_doubt() from error
+
+
+def literal(text: object) -> str:
+    """A text of the caller that should be a literal of the API, for a detail: on one line."""
+    return f"`{repr(str(text)[:64])[1:-1]}`"
