@@ -69,11 +69,12 @@ def test_a_second_backup_is_refused_until_the_first_one_is_sent(
             assert (first.status, second.status) == (200, 429)
             assert b"\r\nRetry-After: " in second.head
             assert await first.body(SIZE) == bytes(SIZE)
-            await ended(server)
+            assert not server.services.backups.lock.locked()
             third = await Backup.start(server.port)
             assert third.status == 200
             for each in (first, second, third):
                 each.disconnect()
+            await ended(server)
 
     run(scenario)
 
@@ -89,6 +90,7 @@ def test_a_client_that_disconnects_ends_its_backup(
             again = await Backup.start(server.port)
             assert again.status == 200
             again.disconnect()
+            await ended(server)
 
     run(scenario)
     assert not caplog.records
@@ -144,5 +146,6 @@ def test_other_requests_are_answered_while_the_file_is_read(
             assert (await backup).status == 200
             (await backup).disconnect()
             writer.close()
+            await ended(server)
 
     run(scenario)

@@ -45,14 +45,19 @@ class BackupHandler(Handler):
                 await self._send(copy, backups.max_seconds)
 
     async def _send(self, copy: Path, max_seconds: float) -> None:
-        """Send the file. Disconnect the client if this takes too long."""
+        """Send the file. Disconnect the client if this takes too long.
+
+        The last part is written, but not sent: a client that received the complete response can
+        start the next backup at once.
+        """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + max_seconds
         self.set_header("Content-Type", "application/vnd.sqlite3")
         self.set_header("Content-Length", str(copy.stat().st_size))
         await self.flush()
         with open_copy(copy) as file:
-            while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
+            chunk = await asyncio.to_thread(file.read, CHUNK_BYTES)
+            while chunk:
                 if loop.time() >= deadline:
                     log.error(
                         "the backup of request %s was stopped: its client did not receive it "
@@ -63,7 +68,9 @@ class BackupHandler(Handler):
                     cast(HTTP1Connection, self.request.connection).close()
                     return
                 self.write(chunk)
-                await self.flush()
+                chunk = await asyncio.to_thread(file.read, CHUNK_BYTES)
+                if chunk:
+                    await self.flush()
 
 
 def open_copy(path: Path) -> BinaryIO:
