@@ -300,7 +300,8 @@ class TestTrusts:
         created = trust(root, tenant, issuer, claims=claims, accept_unprotected=True)
         assert created["accept_unprotected"] is True
         assert root.request("GET", f"/v1/accounts/{tenant}/trusts").json()["trusts"] == [created]
-        client = job(repository_id=str(1000 + tenant), environment="release", ref="refs/heads/x")
+        claims = {**claims, "ref": "refs/heads/x"}
+        client = job(account=tenant, **claims)
         assert outcome(client, "/v1/versions/web/t") == (200, "")
 
     def test_an_identity_token_may_have_16_kib(self, job: Job, fresh_key: str) -> None:
@@ -367,7 +368,7 @@ class TestTrusts:
     def test_a_trust_of_more_than_4_kib_is_refused(
         self, root: Client, tenant: int, issuer: IssuerServer
     ) -> None:
-        claims = {**SHOP, "environment": "x" * 400}
+        claims = {**SHOP, "ref": "refs/heads/main", "environment": "x" * 400}
         events = [f"event_{'x' * 40}" for _ in range(32)]
         body = {"issuer": issuer.url, "claims": claims, "allow_events": events, **SERIES}
         path = f"/v1/accounts/{tenant}/trusts"

@@ -13,7 +13,7 @@ import pytest
 from support.claims import github
 from support.credentials import bearer, new_key
 from support.encodings import ENCODINGS, Encode
-from support.keyless import Keyless, keyless
+from support.keyless import Keyless, keyless_for_main
 from support.server import ROOT, ROOT_ENV, Response, Server
 
 ROOT_SECRET = ROOT_ENV["MONOTRON_ROOT_API_SECRET"]
@@ -28,17 +28,7 @@ def logging_server() -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def trusting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keyless]:
     """A server that trusts the branch main of acme/shop."""
-    with keyless("github", tmp_path_factory.mktemp("trusting")) as monotron:
-        monotron.operator.prints(
-            "trust",
-            "github",
-            "acme/shop",
-            "--branch=main",
-            "--repository-id=777",
-            "--owner-id=42",
-            "--prefix=gh:acme:shop",
-            f"--issuer={monotron.issuer.url}",
-        )
+    with keyless_for_main("github", tmp_path_factory.mktemp("trusting")) as monotron:
         yield monotron
 
 
@@ -123,11 +113,15 @@ class TestRejectedSignIns:
             ),
             (
                 {"repository_id": "778"},
-                ": no trust policy for this project matches (different: repository_id)",
+                ": no trust policy for this project matches",
+            ),
+            (
+                {"repository_owner_id": "43"},
+                ": no trust policy for this project matches (different: repository_owner_id)",
             ),
             ({"aud": "https://alice.example.com"}, None),
         ],
-        ids=["another branch", "another repository", "another audience"],
+        ids=["another branch", "another repository", "another owner", "another audience"],
     )
     def test_a_rejected_job_is_logged_with_issuer_and_project_only(
         self, trusting: Keyless, claims: dict[str, str], reason: str | None

@@ -16,13 +16,12 @@ from monotron.auth.oidc import (
     ClaimRule,
     Identity,
     Issuer,
-    describe,
     parse_issuer,
     parse_rule,
     rule_json,
 )
 from monotron.auth.oidc.providers import PROVIDERS
-from monotron.auth.oidc.rules import Distance, Mismatch
+from monotron.auth.oidc.rules import Distance, Mismatch, describe
 from monotron.errors import InvalidRequest
 from support.claims import GITHUB, GITLAB, NOW, OTHER, github, gitlab, other
 from support.issuer import write_ca

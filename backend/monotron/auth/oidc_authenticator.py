@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from monotron.auth.oidc import Identity, account_audience, describe, no_match, quoted
+from monotron.auth.oidc import Identity, account_audience, no_match, quoted
 from monotron.auth.policy_matcher import PolicyMatcher
 from monotron.auth.principal import Principal
 from monotron.errors import AmbiguousAccount, Unauthenticated
@@ -58,5 +58,5 @@ class OidcAuthenticator:
                 f"{quoted(audience)}. An administrator of your account knows its ID."
             )
         if not accounts:
-            raise no_match(describe([]), identity, [])
+            raise no_match(identity, [])
         return accounts[0]

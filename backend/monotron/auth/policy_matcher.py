@@ -15,7 +15,6 @@ from monotron.auth.oidc import (
     Identity,
     Issuer,
     Mismatch,
-    describe,
     no_match,
     quoted,
 )
@@ -119,7 +118,7 @@ class PolicyMatcher:
                 rate_limit_key=policy.rate_limit_key(identity),
             )
         if principal is None:
-            raise no_match(_reasons(mismatches, identity, account), identity, mismatches)
+            raise no_match(identity, _reasons(mismatches, identity, account))
         return principal
 
     async def _load_accounts(self, _: None) -> tuple[int, ...]:
@@ -148,17 +147,20 @@ class PolicyMatcher:
         return policy
 
 
-def _reasons(mismatches: Sequence[Mismatch], identity: Identity, account: int) -> str:
+def _reasons(
+    mismatches: Sequence[Mismatch], identity: Identity, account: int
+) -> Sequence[Mismatch]:
     """Why no trust policy of the account matches.
 
-    Without a trust policy for the ids of the identity, the text reveals nothing about the account.
+    Without a trust policy for the ids of the identity, it reveals nothing about the account.
     """
-    mismatches = [mismatch for mismatch in mismatches if mismatch.distance is Distance.CLAIMS]
-    if mismatches:
-        return describe(mismatches)
+    if any(mismatch.distance is Distance.CLAIMS for mismatch in mismatches):
+        return mismatches
     ids = " and ".join(f"`{name}` {quoted(value)}" for name, value in identity.ids.items())
     subject = f"account {account}" if account > 0 else "the account in the path"
-    return describe([Mismatch(f"No trust of {subject} exists for {ids or 'this issuer'}")])
+    reason = f"No trust of {subject} exists for {ids or 'this issuer'}"
+    distance = Distance.IDS if ids else Distance.ISSUER
+    return [each._replace(reason=reason) for each in mismatches] or [Mismatch(reason, distance)]
 
 
 def _identity_id(identity: Identity) -> str:

@@ -44,7 +44,9 @@ class TestEvents:
         self, root: Client, last: int, administrator: Administrators, account: int
     ) -> None:
         admin = administrator(EVERYTHING)
-        key = admin.create("grants", WITHIN_LIMITED).json()["api_key"]
+        grant = admin.create("grants", WITHIN_LIMITED).json()
+        key = grant["api_key"]
+        own = root.request("GET", f"/v1/accounts/{account}/grants/{admin.id}").json()
         admin.create("trusts", WITHIN_LIMITED)
         assert admin.request("DELETE", "trusts/1").status == 200
         assert admin.request("DELETE", f"grants/{key['key']}").status == 200
@@ -55,7 +57,11 @@ class TestEvents:
             del event["id"]
         by = {"account_id": account, "by": f"key:{admin.id}"}
         granted = {"scopes": ["read:series"], "names": ["shop"]}
-        key_event = {"subject": "api_key", "granted": {**granted, "expires_at": None}, **by}
+        key_event = {
+            "subject": "api_key",
+            "granted": {**granted, "expires_at": grant["expires_at"]},
+            **by,
+        }
         issuer = "https://token.actions.githubusercontent.com"
         trust = {"issuer": issuer, "claims": MAIN, **granted}
         trust_event = {"subject": "trust", "subject_id": "1", "granted": trust, **by}
@@ -76,7 +82,7 @@ class TestEvents:
                 "granted": {
                     "scopes": list(EVERYTHING.scopes),
                     "names": ["*"],
-                    "expires_at": None,
+                    "expires_at": own["expires_at"],
                 },
             },
             {"action": "create", "subject_id": key["key"], **key_event},

@@ -9,7 +9,7 @@ from monotron.auth.oidc.issuers import Issuer, parse_issuer
 from monotron.auth.oidc.jwt_parsing import looks_like_identity_token
 from monotron.auth.oidc.rejection import no_match
 from monotron.auth.oidc.rule_schema import RULE_MEMBERS, parse_rule, rule_json
-from monotron.auth.oidc.rules import ClaimRule, Distance, Mismatch, describe
+from monotron.auth.oidc.rules import ClaimRule, Distance, Mismatch
 
 __all__ = [
     "LEEWAY_SECONDS",
@@ -20,7 +20,6 @@ __all__ = [
     "Issuer",
     "Mismatch",
     "account_audience",
-    "describe",
     "looks_like_identity_token",
     "no_match",
     "parse_issuer",

@@ -7,14 +7,14 @@ data.
 from collections.abc import Iterable
 
 from monotron.auth.oidc.claims import Identity
-from monotron.auth.oidc.rules import MAX_REASONS, Distance, Mismatch
+from monotron.auth.oidc.rules import MAX_REASONS, Distance, Mismatch, describe
 from monotron.errors import Unauthenticated
 
 
-def no_match(detail: str, identity: Identity, mismatches: Iterable[Mismatch]) -> Unauthenticated:
+def no_match(identity: Identity, mismatches: Iterable[Mismatch]) -> Unauthenticated:
     """Return the error for an identity that no trust policy matches.
 
-    *detail* is for the caller. The reason for the log names the claims that differ.
+    The detail is for the caller. The reason for the log names the claims that differ.
     """
     mismatches = list(mismatches)
     nearest = min((mismatch.distance for mismatch in mismatches), default=Distance.ISSUER)
@@ -24,5 +24,6 @@ def no_match(detail: str, identity: Identity, mismatches: Iterable[Mismatch]) ->
     subject = ("with these claims", "for this project", "for this issuer")[nearest]
     different = f" (different: {', '.join(list(claims)[:MAX_REASONS])})" if claims else ""
     return Unauthenticated(
-        detail, reason=f"{identity.name}: no trust policy {subject} matches{different}"
+        describe(mismatches),
+        reason=f"{identity.name}: no trust policy {subject} matches{different}",
     )
