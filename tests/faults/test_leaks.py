@@ -102,7 +102,7 @@ def test_requests_leave_nothing_behind(tmp_path: Path, report: Callable[[str], N
             ask_many(client, WARM_UP, names, chance)
             before = settled(server)
             ask_many(client, REQUESTS, names, chance)
-        after = settled(server)
+        after = settled(server, at_most=before.descriptors)
         with Load([server.url], ["a", "CURRENT"], callers=4, seed=seed) as load:
             load.wait_for_answers(50)
             history = load.finish()
@@ -147,13 +147,17 @@ def ask_many(
         assert ask(client, name) in statuses, (ask, name)
 
 
-def settled(server: Server) -> Resources:
-    """Return the resources after broken connections were noticed."""
+def settled(server: Server, at_most: int | None = None) -> Resources:
+    """Return the resources after broken connections were noticed.
+
+    *at_most*: the number of descriptors that remain then.
+    """
     looks = [Resources(server)]
 
     def steady() -> bool:
         looks.append(Resources(server))
-        return looks[-1].descriptors == looks[-2].descriptors
+        descriptors = looks[-1].descriptors
+        return descriptors == looks[-2].descriptors and (at_most is None or descriptors <= at_most)
 
     until(steady, 30, "a steady number of descriptors")
     return looks[-1]

@@ -60,6 +60,10 @@ class Replica:
         """Return the index up to which everything was committed *ago* seconds before."""
         return bisect_right(self._committed_at, self.world.now - ago) - 1
 
+    def committed_at(self, index: int) -> float:
+        """Return when a majority had the write."""
+        return self._committed_at[index]
+
     def commit_in(self, index: int) -> float:
         """Return the seconds until a majority has it, if the primary stays in office."""
         return max(0.0, self._committed_at[index] - self.world.now)

@@ -36,6 +36,7 @@ def of_replica(replica: Replica, restarted: set[str]) -> Truth:
                     [(_integer(entry["value"]), entry["token"]) for entry in fresh],
                     replica.applied_at[index],
                     exists=head["active"],
+                    committed_at=replica.committed_at(index),
                 )
                 before = head
             truth.wrong += _removed(replica, name, versions)

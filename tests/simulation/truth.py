@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import inf
 from typing import NamedTuple
 
 from faults.history import History
@@ -52,8 +53,8 @@ class Truth:
         self._restarted = restarted
         self._ids: dict[str, object] = {}
         self.generations: dict[str, list[Generation]] = {}
-        self._values: dict[str, list[tuple[float, int]]] = {}
-        """When each series got each high-water mark."""
+        self._values: dict[str, list[tuple[float, float, int]]] = {}
+        """When each high-water mark of a series was applied and committed, and the mark."""
         self.wrong: list[str] = []
 
     def step(
@@ -65,10 +66,15 @@ class Truth:
         at: float,
         *,
         exists: bool,
+        committed_at: float | None = None,
     ) -> None:
-        """Record a commit that assigned *fresh*, after which the series was at *value*."""
+        """Record a commit that assigned *fresh*, after which the series was at *value*.
+
+        *at*: when it was applied. *committed_at*: when a majority had it, if that was later.
+        """
         generations = self.generations.setdefault(key, [])
-        self._values.setdefault(key, []).append((at, value))
+        committed = at if committed_at is None else committed_at
+        self._values.setdefault(key, []).append((at, committed, value))
         if self._ids.get(key) != generation_id:
             high_water_mark = (
                 value - len(fresh) if not generations and None not in dict(fresh).values() else 0
@@ -157,9 +163,15 @@ class Truth:
         """Yield refusals whose reason was not true at any moment between request and response."""
         for key, at_least, called, returned in refusals:
             values = self._values.get(key, [])
-            before = [value for at, value in values if at <= called][-1:]
-            during = [value for at, value in values if called < at <= returned]
-            if all(value < at_least for value in before + during):
+            # A mark can be read once it is applied, and until the next one is committed: only then
+            # can anyone know of the next one.
+            replaced_at = [committed for _, committed, _ in values[1:]] + [inf]
+            visible = [
+                value
+                for (applied, _, value), end in zip(values, replaced_at, strict=False)
+                if applied <= returned and called < end
+            ]
+            if all(value < at_least for value in visible):
                 yield f"{key} was refused at {returned:.6f} because of {at_least}, before it had it"
 
 
