@@ -32,12 +32,12 @@ REPLACED = [
     "A test sees to it.",
     "held against one another",
     "It is of no use.",
+    "There is no default.",
 ]
 """At least one sentence for each rule."""
 
 ACCEPTED = [
-    "There is no such table.",
-    "There is none.",
+    "None if there is none, or if there is no such table.",
     "If the token has none, the next one is assigned.",
     "The lock is no longer held.",
     "Choose N no larger than necessary.",

@@ -1,6 +1,6 @@
 """A newer version of Monotron on the same database: documents with fields unknown to this version.
 
-There is no older release yet. SQLite files of other schemas are refused: see
+No older release exists yet. SQLite files of other schemas are refused: see
 tests/engines/test_sqlite_store.py and tests/engines/test_sqlite_security.py.
 """
 

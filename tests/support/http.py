@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import Message
 from http.client import HTTPConnection, IncompleteRead
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
+
+from support.stoppable import Stoppable
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class _UncheckedConnection(HTTPConnection):
         return request.encode()
 
 
-class Client:
+class Client(Stoppable):
     """One keep-alive connection to one server; not for several threads at once."""
 
     def __init__(self, url: str, timeout: float = 30, authorization: str | None = None) -> None:
@@ -95,15 +96,7 @@ class Client:
         """Disconnect. The next request connects again."""
         self._connection.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def stop(self) -> None:
         self.close()
 
 

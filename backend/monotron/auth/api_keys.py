@@ -170,9 +170,8 @@ class ApiKeys:
         )
         event = event_body(by, "create", "api_key", name, api_key.granted())
         if not await self._executor.run(self._records.add, "api_key", api_key.row(), event):
-            return await self._create(
-                by, account, spec, expires_at
-            )  # the random id is already in use
+            # The random id is already in use.
+            return await self._create(by, account, spec, expires_at)
         if not await self.still_exists(by):
             await self.delete(by, api_key)
             raise creator_revoked()

@@ -7,13 +7,14 @@ import random
 import socket
 import struct
 import threading
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 from weakref import WeakSet
+
+from support.stoppable import Stoppable
 
 T = TypeVar("T")
 
@@ -65,7 +66,7 @@ class Deck:
         return self._left.pop()
 
 
-class Proxy(ABC):
+class Proxy(Stoppable):
     """Forwards connections in `serve` until it is closed."""
 
     def __init__(self, port: int, seed: object) -> None:
@@ -151,13 +152,5 @@ class Proxy(ABC):
             line.abort()
         await asyncio.sleep(0)  # closed connections end one turn later
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def stop(self) -> None:
         self.close()

@@ -1,7 +1,7 @@
 """Claim rules: whether a verified identity matches, and the reason if it does not.
 
-A rule lists the accepted values of each claim. There are no wildcards: of two rules that look
-alike, the one with a wildcard is the one that a stranger can satisfy.
+A rule lists the accepted values of each claim. Wildcards are not supported: of two rules
+that look alike, the one with a wildcard is the one that a stranger can satisfy.
 """
 
 from collections.abc import Iterable, Mapping

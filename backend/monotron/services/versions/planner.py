@@ -114,9 +114,9 @@ class Planner:
         line = None if target else request.line
         start = self.starting_point(name, request._replace(line=line, initial=None))
         if target is None:
-            scope = f"on line {request.line} of" if request.line else "of"
+            line_text = f" on line {request.line}" if request.line else ""
             raise InvalidBump(
-                f"There is no pre-release {scope} {name.name!r} to promote. Create a pre-release "
+                f"{name.name!r} has no pre-release{line_text} to promote. Create a pre-release "
                 "first, or use bump=major, bump=minor or bump=patch."
             )
         component: Component = "patch" if target.patch else "minor" if target.minor else "major"

@@ -125,4 +125,4 @@ def _find(
 
 
 def _is_only_member(hello: Document) -> bool:
-    return "setName" in hello and hello["hosts"] == [hello["me"]]
+    return "setName" in hello and hello.get("hosts") == [hello.get("me")]
