@@ -66,10 +66,11 @@ def test_every_response_announces_an_expiry_within_30_days(
     assert root.request("GET", "/v1/series").headers[HEADER] is None
 
 
-@pytest.mark.parametrize("expires_at", [None, "2999-01-31T00:00:00Z", later(days=31)])
+@pytest.mark.parametrize("days", [None, 31, 300_000], ids=str)
 def test_no_response_announces_a_later_expiry(
-    expires_at: str | None, root: Client, stranger: Client
+    days: int | None, root: Client, stranger: Client
 ) -> None:
+    expires_at = None if days is None else later(days=days)
     secret = new_key(root, new_account(root), "*:series", expires_at=expires_at)
     key = {"Authorization": bearer(secret)}
     for path, status in ("/v1/series", 200), ("/v1/series/missing", 404):
