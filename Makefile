@@ -3,12 +3,13 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 LOCK := .ci/requirements.txt
 RUNNERS := gitlab-ci-local@4.73.0
+AUDIT := pip-audit==2.10.1
 PACKAGES := curl rsync busybox nginx-light gcc libc6-dev
 
 # Tests start hundreds of processes. Each of them would compile every module that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run check test bench faults lint format gitlab docs lock setup-runners clean
+.PHONY: help run check test bench faults lint format gitlab docs lock audit setup-runners clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -55,6 +56,12 @@ lock: .venv/bin/pip ## Update the lock file of CI, .ci/requirements.txt
 	$(BIN)/pip-compile --quiet --strip-extras --extra test --all-build-deps --allow-unsafe \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 		--no-header --output-file $(LOCK) pyproject.toml
+
+# --strict: a package that cannot be looked up is a failure, not a success.
+audit: ## Search the lock file for packages with known vulnerabilities (needs a network)
+	$(PYTHON) -m venv .venv/audit
+	.venv/audit/bin/pip --disable-pip-version-check --quiet install $(AUDIT)
+	.venv/audit/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r $(LOCK)
 
 clean: ## Remove the virtual environment and caches
 	rm -rf .venv .hypothesis .*_cache

@@ -33,6 +33,14 @@ def name(request: pytest.FixtureRequest) -> str:
     return f"gh:acme:shop:{request.node.name}"
 
 
+def readme_workflows(url: str) -> tuple[str, str]:
+    """The workflow with an identity token, and the step with an API key, for a local server."""
+    page = section((ROOT / "README.md").read_text(), "## In a GitHub workflow")
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    token, key = (block.replace(f" url: {AUDIENCE}", f" url: {url}") for block in blocks)
+    return token, key
+
+
 class TestIdentityTokens:
     def test_a_trusted_job_gets_a_version_and_a_number_without_a_stored_secret(
         self, monotron: Keyless, repository: Repository, name: str
@@ -59,6 +67,19 @@ class TestIdentityTokens:
             assert token not in run.unmasked
             assert token not in "".join(processes)
 
+    def test_the_first_workflow_of_the_readme_signs_in(
+        self, monotron: Keyless, repository: Repository
+    ) -> None:
+        (jobs, _) = readme_workflows(monotron.server.url)
+        assert "permissions:\n      id-token: write" in jobs
+        with token_endpoint(lambda audience: monotron.token(github(aud=audience))) as (env, tokens):
+            env = {**env, "GITHUB_REPOSITORY": "acme/shop"}
+            run = repository.run(f"on: [push]\n{jobs}", env=env)
+        assert run.succeeded, run.output
+        assert len(tokens) == 1
+        (line,) = [line for line in run.printed if line.startswith("Monotron: ")]
+        assert re.fullmatch(r"Monotron: 0\.[1-9]\d*\.0", line)
+
     def test_the_workflow_in_the_documentation_of_keyless_sign_in_runs(
         self, monotron: Keyless, repository: Repository
     ) -> None:
@@ -77,7 +98,8 @@ class TestIdentityTokens:
             env = {**env, "GITHUB_REPOSITORY": "acme/shop"}
             run = repository.run(f"on: [push]\n{jobs}", env=env)
         assert run.succeeded, run.output
-        assert "Monotron: 0.0.1" in run.printed
+        (line,) = [line for line in run.printed if line.startswith("Monotron: ")]
+        assert re.fullmatch(r"Monotron: 0\.\d+\.[1-9]\d*", line)
 
     def test_a_job_of_an_untrusted_branch_gets_the_failed_check_and_a_hint(
         self, monotron: Keyless, repository: Repository, name: str
@@ -110,6 +132,19 @@ class TestIdentityTokens:
 
 
 class TestApiKeys:
+    def test_the_step_of_the_readme_with_an_api_key_gets_a_version(
+        self, monotron: Keyless, repository: Repository
+    ) -> None:
+        (_, lines) = readme_workflows(monotron.server.url)
+        key = monotron.new_key("--scope=read,write:series", "--name=gh:acme:other")
+        run = repository.run(
+            workflow(lines + expect(version="0.0.1")),
+            secrets={"MONOTRON_API_KEY": key},
+            env={"GITHUB_REPOSITORY": "acme/other"},
+        )
+        expected(run)
+        assert key not in run.unmasked
+
     def test_an_api_key_works_for_its_names_only(
         self, monotron: Keyless, repository: Repository, name: str
     ) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from docs.test_drift import section
 from monotron_ci.outputs import GRAMMAR
 from support.server import Client, Server
 from support.stand_in import HANG_UP, ReceivedRequest, Reply, StandIn
@@ -120,17 +119,6 @@ class TestVersions:
 
 
 class TestDocumentation:
-    def test_the_five_lines_of_the_readme_are_sufficient(
-        self, server: Server, client: Client, repository: Repository
-    ) -> None:
-        page = section((ROOT / "README.md").read_text(), "## In a GitHub workflow")
-        lines = re.findall(r"^```yaml\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)[0]
-        assert len(lines.splitlines()) == 5
-        client.request("PUT", "/v1/versions/gh:acme:five", '{"version": "1.2.57"}')
-        lines = lines.replace("https://monotron.example.com", server.url)
-        text = workflow(lines + expect(version="1.3.0", previous_version="1.2.57"))
-        expected(repository.run(text, env={"GITHUB_REPOSITORY": "acme/five"}))
-
     @pytest.mark.parametrize("number", [0, 1, 2])
     def test_the_workflows_in_the_documentation_of_the_action_run(
         self, number: int, server: Server, repository: Repository

@@ -68,6 +68,20 @@ def test_the_documented_pipeline_signs_in_with_only_an_identity_token(
     assert token not in run.output
 
 
+def test_the_pipeline_of_the_readme_signs_in_with_only_an_identity_token(
+    monotron: Keyless, tmp_path: Path, name: str
+) -> None:
+    page = section((ROOT / "README.md").read_text(), "## In a GitLab pipeline")
+    (text,) = re.findall(r"^```yaml\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    assert text.count(AUDIENCE) == 2
+    text = re.sub(r"remote: .*", "local: monotron.gitlab-ci.yml", text)
+    text = text.replace(f"MONOTRON_URL: {AUDIENCE}", f"MONOTRON_URL: {monotron.server.url}")
+    repository = Repository(tmp_path / "shop", {".gitlab-ci.yml": text + BUILD})
+    variables = {"MONOTRON_NAME": name, "MONOTRON_ID_TOKEN": monotron.token(gitlab())}
+    run = run_pipeline(repository, variables, check_schema=True)
+    assert version(run) in ("0.0.1", "0.1.0"), run.output
+
+
 def test_an_identity_token_of_an_untrusted_branch_is_refused_with_a_hint(
     monotron: Keyless, tmp_path: Path, name: str
 ) -> None:
