@@ -100,6 +100,11 @@ ACCEPTED: list[tuple[str, tuple[str, ...], dict[str, Any]]] = [
     ),
     ("jenkins", (JOB,), {"sub": JOB}),
     ("jenkins", (JOB[:-1], JOB.replace("main", "v1")), {"sub": [JOB, JOB.replace("main", "v1")]}),
+    (
+        "jenkins",
+        (JOB, "--claim=is_release=true", "--claim=level=-7", "--claim=stage=a=b", "--claim=n=07"),
+        {"sub": JOB, "is_release": True, "level": -7, "stage": "a=b", "n": "07"},
+    ),
 ]
 
 REFUSED_BY_SERVER = [
@@ -114,6 +119,8 @@ REFUSED_BY_SERVER = [
     ("bitbucket", ("--branch=*", UNPROTECTED), "wildcards"),
     ("azure", ("--branch=refs/pull/5/merge",), "a complete ref"),
     ("jenkins", (JOB.replace("main", "PR-5"),), "does not build pull requests"),
+    ("jenkins", (JOB, "--claim=iss=x"), "is always checked"),
+    ("jenkins", (JOB, "--claim=n=9999999999999999"), "an integer must be between"),
     ("jenkins", ("https://jenkins.example.com/",), "the complete URL of a job"),
     ("jenkins", (JOB, "--issuer=https://evil.example/oidc"), "Untrusted `issuer`"),
 ]
@@ -123,6 +130,9 @@ INVALID_USAGE = [
     ("azure", (), "--branch"),
     ("azure", ("--branch=main", "--pipeline-id=0"), "--pipeline-id"),
     ("jenkins", (), "JOB_URL"),
+    ("jenkins", (JOB, "--claim=stage"), "--claim"),
+    ("jenkins", (JOB, "--claim=a=1", "--claim=a=2"), "a is passed twice"),
+    ("jenkins", (JOB, "--claim=sub=x"), "sub is passed twice"),
 ]
 
 

@@ -187,6 +187,10 @@ CIRCLECI_VECTORS = [
         "other contexts", circleci(context_ids=[uuid("8")]), NO_MATCH, "does not contain"
     )._replace(rule="circleci context"),
     CiVector("no context", circleci(context_ids=[]), NO_MATCH, "[]", "circleci context"),
+    CiVector("a context as a member", circleci(context_ids={CONTEXT: 1}), NO_MATCH)._replace(
+        rule="circleci context"
+    ),
+    CiVector("contexts as a number", circleci(context_ids=7), NO_MATCH, "", "circleci context"),
     CiVector("a context as text", circleci(context_ids=CONTEXT), NO_MATCH, "", "circleci context"),
     CiVector(
         "nested contexts", circleci(context_ids=[[CONTEXT]]), NO_MATCH, "", "circleci context"

@@ -11,6 +11,7 @@ import click
 from monotron.cli.admin import admin_command
 from monotron.cli.admin_client import AdminClient
 from monotron.cli.command import Function
+from monotron.cli.options import CLAIM, fail_usage
 from monotron.cli.output import CommandOutput
 from monotron.cli.trust_options import Permissions, explicit_permission_options
 from monotron.cli.trusts import create_policy, trust_group
@@ -20,7 +21,7 @@ BUILDKITE_URL = "https://agent.buildkite.com"
 BITBUCKET_URL = "https://api.bitbucket.org/2.0/workspaces"
 AZURE_URL = "https://vstoken.dev.azure.com"
 
-Claims = dict[str, str | list[str]]
+Claims = dict[str, str | int | list[str]]
 
 
 def _id_option(name: str, help: str, *, required: bool = True) -> Callable[[Function], Function]:
@@ -45,6 +46,13 @@ _accept_option = click.option(
 
 def _ref(branch: str) -> str:
     return branch if branch.startswith("refs/") else f"refs/heads/{branch}"
+
+
+def _typed(text: str) -> str | int:
+    """A boolean or an integer, like the types of claim templates; otherwise the text itself."""
+    if text in ("true", "false"):
+        return text == "true"
+    return int(text) if re.fullmatch(r"-?(0|[1-9][0-9]{0,15})", text) else text
 
 
 def _in_braces(id: UUID) -> str:
@@ -213,13 +221,30 @@ def trust_azure(
     required=True,
     help="Issuer of the credential: the URL of Jenkins, followed by `oidc`.",
 )
+@click.option(
+    "--claim",
+    "templates",
+    metavar="NAME=VALUE",
+    type=CLAIM,
+    multiple=True,
+    help="Also require this claim template; may be repeated. VALUE is true, false, an integer or "
+    "text.",
+)
 @explicit_permission_options
 def trust_jenkins(
-    client: AdminClient, permissions: Permissions, jobs: tuple[str, ...], issuer: str
+    client: AdminClient,
+    permissions: Permissions,
+    jobs: tuple[str, ...],
+    issuer: str,
+    templates: tuple[tuple[str, str], ...],
 ) -> CommandOutput:
     """Trust the builds of Jenkins jobs. JOB_URL is their variable `JOB_URL`.
 
     Each branch of a multibranch pipeline is a job.
     """
     claims: Claims = {"sub": [f"{job.rstrip('/')}/" for job in jobs]}
+    for name, text in templates:
+        if name in claims:
+            fail_usage(f"{name} is passed twice")
+        claims[name] = _typed(text)
     return create_policy(client, permissions, issuer, claims, accept_unprotected=False)

@@ -71,9 +71,9 @@ def check_claims(
             "The identity token names another issuer than its signature. Request a new token."
         )
     for name, invariant in provider.invariants.items():
-        if not invariant.is_satisfied(claims[name]):
+        if not invariant.is_satisfied(claims.get(name)):
             raise Unauthenticated(
-                f"The identity token's `{name}` is {quoted(claims[name])}. {invariant.error}."
+                f"The identity token's `{name}` is {quoted(claims.get(name))}. {invariant.error}."
             )
     return Identity(
         issuer=issuer.url,
