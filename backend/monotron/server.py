@@ -57,6 +57,14 @@ def serve(settings: Settings) -> int:
     log_format = logging_setup.set_up(settings.log_format)
     for warning in settings.warnings:
         log.warning(warning)
+    for issuer in configured_issuers(settings.issuers):
+        if issuer.audience is not None:
+            log.warning(
+                "tokens of the issuer %s have the audience %s for every service: each one is "
+                "accepted for one path, but a service that receives one can use it here first",
+                issuer.url,
+                issuer.audience,
+            )
     raise_descriptor_limit()
     request_log = RequestLog(log_format, sys.stderr)
     announce = partial(_announce, settings)

@@ -60,6 +60,10 @@ def test_an_invalid_setting_ends_the_server_with_2_and_its_name(
     [
         *("listen: 2026-99-99", f"processes: {5000 * '1'}", 9999 * "[", "listen: {", "x: 1", "- x"),
         *("issuers: [1]", "issuers: [{url: 7}]", "issuers: [{url: github, kind: 2026-01-01}]"),
+        "issuers: [{url: https://vstoken.dev.azure.com/1}]",
+        "issuers: [{url: https://vstoken.dev.azure.com/1, audience: https://a.example}]",
+        "issuers: [{url: https://agent.buildkite.com, audience: https://a.example}]",
+        "issuers: [{url: https://agent.buildkite.com, kind: other}]",
         *("trusts: [1]", "trusts: [{account: 1}]", "trusts: [{account: 1, 2026-01-01: 1}]"),
         *("trusts: [{account: 1, issuer: github, claims: {1: 2}}]", "trusts: {}"),
         *("trusts: [{account: 1, issuer: github, claims: {ref: [[]]}, scopes: [1]}]",),

@@ -1,14 +1,14 @@
 """Write the tables of docs/commands.md: `make docs`.
 
 Each table is between two comments, `<!-- table: NAME -->` and `<!-- /table -->`. NAME is
-`commands`, `administration` or `common` for options that several commands share, or a command,
-whose other options are listed.
+`commands`, `administration` or `common` for options that several commands share, a command, whose
+other options are listed, or `ci trust` for the subcommands of `trust` for other CI systems.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -19,6 +19,7 @@ from monotron.cli.main import program
 PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 
 ADMINISTRATION = ("account", "store", "config")
+CI_SYSTEMS = ("circleci", "buildkite", "bitbucket", "azure", "jenkins")
 COMMON = ("output_format", "url", "account", "timeout", "retries")
 
 _TABLE = re.compile(r"(?s)(<!-- table: ([\w -]+) -->\n).*?(<!-- /table -->)")
@@ -41,18 +42,28 @@ def leaves(command: click.Command) -> Iterator[click.Command]:
 def documented_options(name: str) -> list[click.Option]:
     """The options of a table, each once."""
     if name == "administration":
-        return _options(program.commands["key"], ADMINISTRATION)
+        return _options(leaves(program.commands["key"]), ADMINISTRATION)
     if name == "common":
-        return _options(program.commands["version"], COMMON)
+        return _options([program.commands["version"]], COMMON)
     command = program.commands[name]
     shared = set(SHARED) - ({"store"} if command in MAINTENANCE.commands else set())
-    return [each for each in _options(command) if each.name not in shared]
+    ci_commands = _ci_commands() if name == "trust" else []
+    used = [leaf for leaf in leaves(command) if leaf not in ci_commands]
+    return [each for each in _options(used) if each.name not in shared]
 
 
-def _options(command: click.Command, names: tuple[str, ...] | None = None) -> list[click.Option]:
+def _ci_commands() -> list[click.Command]:
+    trust = program.commands["trust"]
+    assert isinstance(trust, click.Group)
+    return [trust.commands[name] for name in CI_SYSTEMS]
+
+
+def _options(
+    commands: Iterable[click.Command], names: tuple[str, ...] | None = None
+) -> list[click.Option]:
     options = {
         (option.opts[0], option.help): option
-        for leaf in leaves(command)
+        for leaf in commands
         for option in leaf.params
         if isinstance(option, click.Option) and (names is None or option.name in names)
     }
@@ -67,7 +78,24 @@ def _table(name: str) -> str:
             for command in section.commands
         ]
         return _rows(("command", "purpose"), rows)
+    if name == "ci trust":
+        return _rows(("option", "effect"), list(_ci_rows()))
     return _rows(("option", "effect"), [_row(option) for option in documented_options(name)])
+
+
+def _ci_rows() -> Iterator[tuple[str, str]]:
+    """The options of each CI system, after a row with the command, and then those that all have."""
+    commands = _ci_commands()
+    used = {
+        command.name: [_row(each) for each in _options([command]) if each.name not in SHARED]
+        for command in commands
+    }
+    common = [row for row in used["jenkins"] if all(row in rows for rows in used.values())]
+    for name, rows in used.items():
+        yield f"`monotron trust {name}`", ""
+        yield from (row for row in rows if row not in common)
+    yield "all of these commands", ""
+    yield from common
 
 
 def _row(option: click.Option) -> tuple[str, str]:

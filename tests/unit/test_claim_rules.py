@@ -562,7 +562,7 @@ class TestIssuers:
         ],
     )
     def test_a_similar_issuer_has_no_kind(self, url: str) -> None:
-        with pytest.raises(ValueError, match="`kind` must be github, gitlab or other"):
+        with pytest.raises(ValueError, match="`kind` must be one of github, gitlab, "):
             parse_issuer(url)
 
     def test_other_issuers_have_a_kind(self, tmp_path: Path) -> None:
@@ -585,13 +585,16 @@ class TestIssuers:
             ({"url": 7}, "`url` must be a URL"),
             (
                 {"url": OTHER},
-                r"`kind` must be github, gitlab or other \(for https://ci.example.net/\)",
+                r"`kind` must be one of .* \(for https://ci.example.net/\)",
             ),
-            ({"url": OTHER, "kind": "google"}, "`kind` must be github, gitlab or other"),
-            ({"url": OTHER, "kind": ["other"]}, "`kind` must be github, gitlab or other"),
+            ({"url": OTHER, "kind": "google"}, "`kind` must be one of github, gitlab, "),
+            ({"url": OTHER, "kind": ["other"]}, "`kind` must be one of github, gitlab, "),
             ({"url": GITHUB, "kind": "other"}, "`kind` must be github or omitted"),
             ({"url": GITLAB, "kind": "github"}, "`kind` must be gitlab or omitted"),
-            ({"url": OTHER, "kind": "other", "audience": "x"}, "unknown member 'audience'"),
+            (
+                {"url": OTHER, "kind": "other", "audience": "x"},
+                "`audience` is not a member of an issuer of kind other",
+            ),
             ({"url": "http://a.example", "kind": "other"}, "`url` must start with https://"),
             ({"url": "file:///etc/passwd", "kind": "other"}, "`url` must start with https://"),
             ({"url": "file:///x", "kind": "other", "allow_private": True}, "must start"),

@@ -167,7 +167,7 @@ class TestFetches:
             release.set()
             return await second
 
-        assert asyncio.run(cancel_one()).jti
+        assert asyncio.run(cancel_one()).token_id
         assert server.fetches == 1
 
 

@@ -710,7 +710,7 @@ class TestIdentity:
         token = signed(github())
         identity = verify(token)
         assert identity.issuer == GITHUB
-        assert identity.jti == github()["jti"]
+        assert identity.token_id == github()["jti"]
         assert identity.expires_at == NOW + 290
         assert dict(identity.claims) == github()
         for part in token.split("."):

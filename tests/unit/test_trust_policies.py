@@ -34,7 +34,7 @@ def body(repository: int = 777, **members: Any) -> dict[str, Any]:
 
 
 def identity(**changes: Any) -> Identity:
-    return check_claims(github(**changes), ISSUERS[0], AUDIENCE, NOW)
+    return check_claims(github(**changes), ISSUERS[0], AUDIENCE, NOW, "")
 
 
 def stored(account: int, id: int, members: dict[str, Any]) -> AuthRecord:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from monotron.auth.oidc import Identity
+from monotron.auth.oidc.provider import ClaimValue
 from monotron.auth.oidc.providers import PROVIDERS
 from monotron.auth.trust_schema import TrustPolicy
 
@@ -15,7 +16,7 @@ class PolicyIndex:
     """
 
     def __init__(self, policies: Iterable[TrustPolicy]) -> None:
-        self._policies: dict[tuple[str, str, str], list[TrustPolicy]] = defaultdict(list)
+        self._policies: dict[tuple[str, str, ClaimValue], list[TrustPolicy]] = defaultdict(list)
         for policy in policies:
             rule = policy.rule
             required_ids = PROVIDERS[rule.kind].required_ids

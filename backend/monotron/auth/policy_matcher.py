@@ -115,6 +115,7 @@ class PolicyMatcher:
                 expires_at=identity.expires_at,
                 identity=_identity_id(identity),
                 identity_expires_at=identity.expires_at + LEEWAY_SECONDS + 5,
+                max_operations=1 if identity.is_single_use else None,
                 rate_limit_key=policy.rate_limit_key(identity),
             )
         if principal is None:
@@ -165,4 +166,4 @@ def _reasons(
 
 def _identity_id(identity: Identity) -> str:
     """The key under which the uses of an identity token are stored."""
-    return sha256(f"{identity.issuer} {identity.jti}".encode()).hexdigest()
+    return sha256(f"{identity.issuer} {identity.token_id}".encode()).hexdigest()

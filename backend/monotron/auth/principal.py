@@ -42,6 +42,9 @@ class Principal:
     identity: str | None = None
     """The id of its identity token, which may be used for few operations only."""
     identity_expires_at: int = 0
+    max_operations: int | None = None
+    """How many operations its identity token may be used for, including reads. None: the setting
+    applies, and reads do not count."""
     rate_limit_key: str = ""
     """Principals with the same key share their limits [default: the name]."""
     hint: str = "Use other credentials, or ask an administrator."

@@ -13,8 +13,9 @@ MAX_REMEMBERED = 100_000
 class ReplayGuard:
     """Allows a number of different operations per identity token, each any number of times.
 
-    An operation is a write to one path. A repeated operation does not count again, because the
-    response to the first request may have been lost.
+    An operation is a write to one path, and for a principal with `max_operations` also a read. A
+    repeated operation does not count again, because the response to the first request may have
+    been lost.
     """
 
     def __init__(self, store: Store, executor: StoreExecutor, max_operations: int) -> None:
@@ -24,10 +25,12 @@ class ReplayGuard:
         self._max_operations = max_operations
         self._allowed: BoundedCache[tuple[str, str], bool] = BoundedCache(MAX_REMEMBERED)
 
-    @property
-    def has_limit(self) -> bool:
-        """Whether there is a limit."""
-        return self._max_operations > 0
+    def counts(self, principal: Principal, *, is_read: bool) -> bool:
+        """Whether the principal's identity token can be used for a limited number of operations
+        of this type."""
+        if principal.identity is None:
+            return False
+        return principal.max_operations is not None or (self._max_operations > 0 and not is_read)
 
     def is_known(self, identity: str, operation: str) -> bool:
         """Whether the operation is a repetition, according to the memory of this process."""
@@ -38,17 +41,18 @@ class ReplayGuard:
         identity = principal.identity
         if identity is None or self.is_known(identity, operation):
             return
+        max_operations = principal.max_operations or self._max_operations
         allowed = await self._executor.run(
             self._uses.use,
             identity,
             operation,
-            max_operations=self._max_operations,
+            max_operations=max_operations,
             expires_at=principal.identity_expires_at,
         )
         if not allowed:
+            operations = "1 path" if max_operations == 1 else f"{max_operations} operations"
             raise TokenReplayed(
-                f"This identity token has reached its limit of {self._max_operations} operations. "
-                "An identity token is issued for one job. Request a new one, for example by "
-                "re-running the job."
+                f"This identity token has reached its limit of {operations}. An identity token is "
+                "issued for one job. Request a new one, for example by re-running the job."
             )
         self._allowed.put((identity, operation), True)

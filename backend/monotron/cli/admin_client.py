@@ -154,7 +154,7 @@ def _is_trust(document: Document, account: int) -> bool:
         and (document.get("id") is None or _is_id(document["id"]))
         and isinstance(document.get("issuer"), str)
         and isinstance(claims, dict)
-        and all(isinstance(values, str) or _are_texts(values) for values in claims.values())
+        and all(map(_are_claim_values, claims.values()))
         and _are_texts(document.get("allow_events", []))
         and isinstance(document.get("accept_unprotected", False), bool)
         and _are_texts(document.get("scopes"))
@@ -163,6 +163,11 @@ def _is_trust(document: Document, account: int) -> bool:
             isinstance(document.get(member), str | None) for member in ("created_by", "description")
         )
     )
+
+
+def _are_claim_values(value: object) -> bool:
+    values = value if isinstance(value, list) else [value]
+    return all(isinstance(each, str | int | None) for each in values)
 
 
 def _are_texts(value: object) -> bool:

@@ -15,7 +15,13 @@ from monotron import __version__
 from monotron.cli import serve  # noqa: F401 - adds its command, the first one of its section
 
 # isort: split
-from monotron.cli import admin, builds, maintenance, trusts  # noqa: F401 - add their commands
+from monotron.cli import (  # noqa: F401 - add their commands
+    admin,
+    builds,
+    ci_trusts,
+    maintenance,
+    trusts,
+)
 from monotron.cli.command import (
     ADMINISTRATION,
     BUILDS,

@@ -149,15 +149,18 @@ def describe_trust(trust: Mapping[str, Any], subject: str | None) -> str:
 
 def conditions(trust: Mapping[str, Any]) -> str:
     """`repository_id 777, ref refs/heads/main or refs/heads/next`."""
-    parts = [
-        f"{claim} {values if isinstance(values, str) else ' or '.join(values)}"
-        for claim, values in trust["claims"].items()
-    ]
+    parts = [f"{claim} {' or '.join(_values(values))}" for claim, values in trust["claims"].items()]
     if events := trust.get("allow_events"):
         parts.append(f"also {' or '.join(events)}")
     if trust.get("accept_unprotected"):
         parts.append("also unprotected")
     return ", ".join(parts)
+
+
+def _values(values: object) -> list[str]:
+    """The accepted values of a claim; those that are not text as JSON."""
+    several = values if isinstance(values, list) else [values]
+    return [value if isinstance(value, str) else json.dumps(value) for value in several]
 
 
 def _names(document: Mapping[str, Any]) -> str:

@@ -69,6 +69,33 @@ def repository_permission_options(function: Function) -> Callable[..., CommandOu
     return call
 
 
+def explicit_permission_options(function: Function) -> Callable[..., CommandOutput]:
+    """Add the options that every trust policy has, and pass them as `Permissions`.
+
+    Either names, or all names, must be passed.
+    """
+    wrapped = _permission_options(function)
+
+    @click.option(
+        "--name",
+        "names",
+        metavar="PATTERN",
+        multiple=True,
+        help=f"{names_help} Required, unless `--all-names` is passed.",
+    )
+    @click.option("--all-names", is_flag=True, help="Allow all names of the account.")
+    @functools.wraps(wrapped)
+    def call(
+        client: AdminClient, names: tuple[str, ...], *, all_names: bool, **values: Any
+    ) -> CommandOutput:
+        if bool(names) == all_names:
+            fail_usage("pass either --name or --all-names")
+        result: CommandOutput = wrapped(client, names=names, **values)
+        return result
+
+    return call
+
+
 def _permission_options(function: Function) -> Callable[..., CommandOutput]:
     """Add the options of every trust policy except names, and pass all as `Permissions`."""
 

@@ -81,7 +81,7 @@ def add_trust(
     values: dict[str, list[str]] = {}
     for name, value in claims:
         values.setdefault(name, []).append(value)
-    return _create(
+    return create_policy(
         client, permissions, issuer, values, accept_unprotected, events=list(events) or None
     )
 
@@ -140,7 +140,7 @@ def trust_github(
     permissions = permissions.with_own_names("gh", repository)
     issuer = issuer or github_issuer(github_api)
     claims = github_claims(repository, jobs)
-    return _create(client, permissions, issuer, claims, accept_unprotected, repository, jobs)
+    return create_policy(client, permissions, issuer, claims, accept_unprotected, repository, jobs)
 
 
 @admin_command(trust_group, "gitlab", creates=True)
@@ -191,7 +191,7 @@ def trust_gitlab(
     claims = gitlab_claims(repository, jobs, gitlab_url)
     permissions = permissions.with_own_names("gl", repository)
     issuer = issuer or gitlab_url.rstrip("/")
-    return _create(client, permissions, issuer, claims, accept_unprotected, repository, jobs)
+    return create_policy(client, permissions, issuer, claims, accept_unprotected, repository, jobs)
 
 
 def _with_ids(path: str, id: int | None, owner_id: int | None, options: str) -> Repository | None:
@@ -203,7 +203,7 @@ def _with_ids(path: str, id: int | None, owner_id: int | None, options: str) -> 
     return None
 
 
-def _create(
+def create_policy(
     client: AdminClient,
     permissions: Permissions,
     issuer: str,
@@ -213,6 +213,7 @@ def _create(
     jobs: JobFilter | None = None,
     events: list[str] | None = None,
 ) -> CommandOutput:
+    """Create a trust policy, and describe it as the result of a command."""
     default = repository.name if repository else None
     spec = {
         "issuer": issuer,

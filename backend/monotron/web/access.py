@@ -122,11 +122,8 @@ class AccessControl:
             principal.require(scope)
         if account != principal.account:
             return self._check_account(account)
-        if (
-            principal.identity is not None
-            and self._replay_guard.has_limit
-            and scope != "read:series"
-        ):
+        is_read = scope == "read:series"
+        if principal.identity is not None and self._replay_guard.counts(principal, is_read=is_read):
             return self._bind_identity(access, principal.identity, request.path)
         return None
 

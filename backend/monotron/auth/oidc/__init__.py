@@ -4,7 +4,8 @@
 this identity matches. This package has no knowledge of scopes, HTTP handlers or stores.
 """
 
-from monotron.auth.oidc.claims import LEEWAY_SECONDS, Identity, account_audience, quoted
+from monotron.auth.oidc.audiences import account_audience, quoted
+from monotron.auth.oidc.claims import LEEWAY_SECONDS, Identity
 from monotron.auth.oidc.issuers import Issuer, parse_issuer
 from monotron.auth.oidc.jwt_parsing import looks_like_identity_token
 from monotron.auth.oidc.rejection import no_match

@@ -7,11 +7,12 @@ read by the holder of a token that a trusted issuer has signed.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from reprlib import Repr
 from types import MappingProxyType
 from typing import Any
 
+from monotron.auth.oidc.audiences import account_of, quoted
 from monotron.auth.oidc.issuers import Issuer
+from monotron.auth.oidc.provider import Provider
 from monotron.auth.oidc.providers import PROVIDERS
 from monotron.errors import Unauthenticated
 
@@ -20,8 +21,6 @@ LEEWAY_SECONDS = 30
 
 MAX_LIFETIME_SECONDS = 24 * 3600
 """The maximum time between `iat` and `exp`."""
-
-REQUIRED_CLAIMS = ("iss", "aud", "exp", "iat", "nbf", "jti")
 
 _MAX_NAME_CHARACTERS = 120
 _MAX_ISSUER_CHARACTERS = 50
@@ -39,8 +38,8 @@ class Identity:
     claims: Mapping[str, Any] = field(repr=False)
     """All claims, verified. They contain personal data, so they must not be logged."""
 
-    jti: str
-    """Unique among the tokens of the issuer."""
+    token_id: str
+    """Unique among the tokens of the issuer: `jti`, or a hash of the signed part of the token."""
 
     expires_at: int
     """Seconds since the epoch. The token is accepted up to `LEEWAY_SECONDS` longer."""
@@ -54,76 +53,67 @@ class Identity:
     ids: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The claims that identify the owner permanently (`Provider.required_ids`)."""
 
-
-_quoting = Repr()
-_quoting.maxlevel = 2
-_quoting.maxstring = _quoting.maxlong = _quoting.maxother = 100
+    is_single_use: bool = False
+    """Whether the token may be used for one path only (`Provider.is_single_use`)."""
 
 
-def quoted(value: object) -> str:
-    """A claim's value for an error: in quotes, shortened and printable."""
-    return _quoting.repr(value)
+def check_claims(
+    claims: Mapping[str, Any], issuer: Issuer, audience: str, now: float, signed_hash: str
+) -> Identity:
+    """The identity of a token with these verified claims. Raises Unauthenticated.
 
-
-def check_claims(claims: Mapping[str, Any], issuer: Issuer, audience: str, now: float) -> Identity:
-    """The identity of a token with these verified claims. Raises Unauthenticated."""
-    for name in REQUIRED_CLAIMS:
-        if claims.get(name) is None:
-            raise Unauthenticated(
-                f"The identity token has no `{name}`. Configure its issuer to include the claims "
-                f"{', '.join(REQUIRED_CLAIMS)}."
-            )
+    *signed_hash* is a hash of what the signature covers. It identifies a token without `jti`.
+    """
+    provider = PROVIDERS[issuer.kind]
+    _check_presence(claims, provider)
     if claims["iss"] != issuer.url:
         raise Unauthenticated(
             "The identity token names another issuer than its signature. Request a new token."
         )
-    account = _audience_account(claims["aud"], audience)
+    for name, invariant in provider.invariants.items():
+        if not invariant.is_satisfied(claims.get(name)):
+            raise Unauthenticated(
+                f"The identity token's `{name}` is {quoted(claims.get(name))}. {invariant.error}."
+            )
+    return Identity(
+        issuer=issuer.url,
+        claims=MappingProxyType(dict(claims)),
+        account=account_of(claims, provider, issuer.audience or audience),
+        token_id=_jti(claims) if "jti" in provider.required_claims else signed_hash,
+        expires_at=_check_times(claims, provider.max_age_seconds, now),
+        name=name_of(claims, issuer),
+        ids={
+            name: claims[name]
+            for name in sorted(provider.required_ids)
+            if isinstance(claims.get(name), str)
+        },
+        is_single_use=provider.is_single_use,
+    )
+
+
+def _check_presence(claims: Mapping[str, Any], provider: Provider) -> None:
+    for name in provider.required_claims:
+        if claims.get(name) is None:
+            required = f"include the claims {', '.join(provider.required_claims)}"
+            hint = provider.missing_claim_hint or f"Configure its issuer to {required}."
+            raise Unauthenticated(f"The identity token has no `{name}`. {hint}")
+
+
+def _jti(claims: Mapping[str, Any]) -> str:
     jti = claims["jti"]
     if not isinstance(jti, str) or not re.fullmatch(r"[!-~]{1,256}", jti):
         raise Unauthenticated(
             "The identity token's `jti` is invalid. It must be a string of 1 to 256 printable "
             "ASCII characters. Configure its issuer to set a unique one in every token."
         )
-    provider = PROVIDERS[issuer.kind]
-    return Identity(
-        issuer=issuer.url,
-        claims=MappingProxyType(dict(claims)),
-        jti=jti,
-        expires_at=_check_times(claims, provider.max_age_seconds, now),
-        name=name_of(claims, issuer),
-        account=account,
-        ids={
-            name: claims[name]
-            for name in sorted(provider.required_ids)
-            if isinstance(claims.get(name), str)
-        },
-    )
-
-
-def account_audience(audience: str, account: object) -> str:
-    """The audience of identity tokens that are valid in one account only."""
-    return f"{audience}/accounts/{account}"
-
-
-def _audience_account(value: object, audience: str) -> int | None:
-    """The account that the audience *value* names; None if it is the server's *audience*."""
-    if value == audience:
-        return None
-    id = re.fullmatch(r"[1-9][0-9]{0,17}", value.rpartition("/")[2]) if type(value) is str else None
-    if id is not None and value == account_audience(audience, id[0]):
-        return int(id[0])
-    raise Unauthenticated(
-        f"The identity token has the audience {quoted(value)}, but this server requires "
-        f"{quoted(audience)} or {quoted(account_audience(audience, 'ID'))}. Request one for that "
-        "audience: add `&audience=…` to the request URL (GitHub), or set `aud:` under "
-        "`id_tokens:` (GitLab)."
-    )
+    return jti
 
 
 def _check_times(claims: Mapping[str, Any], max_age_seconds: int | None, time: float) -> int:
     """The expiry. All times are integers: PyJWT would also accept strings and fractions."""
     now = int(time)  # subtracting an integer of 400 digits from a float is an OverflowError
-    for name in ("exp", "iat", "nbf"):
+    starts = [name for name in ("iat", "nbf") if name in claims]
+    for name in ("exp", *starts):
         if type(claims[name]) is not int:  # a bool is an int to isinstance
             raise Unauthenticated(
                 f"The identity token's `{name}` must be an integer: seconds since the epoch. "
@@ -131,13 +121,13 @@ def _check_times(claims: Mapping[str, Any], max_age_seconds: int | None, time: f
             )
     exp: int = claims["exp"]
     iat: int = claims["iat"]
-    nbf: int = claims["nbf"]
     if not 0 < exp - iat <= MAX_LIFETIME_SECONDS:
         raise Unauthenticated(
             "The token's `exp` must be at most 24 h after its `iat`. Configure its issuer to "
             "create identity tokens with a shorter lifetime."
         )
-    for name, start in (("iat", iat), ("nbf", nbf)):
+    for name in starts:
+        start = claims[name]
         if start > now + LEEWAY_SECONDS:
             raise Unauthenticated(
                 f"The identity token is not valid yet: `{name}` is {_duration(start - now)} in the "
@@ -169,6 +159,7 @@ def _duration(seconds: int) -> str:
 def name_of(claims: Mapping[str, Any], issuer: Issuer) -> str:
     """`github:acme/shop:1234567890`. A long name is cut in the middle, to keep the run."""
     subject, run = (claims.get(claim) for claim in PROVIDERS[issuer.kind].name_claims)
+    run = str(run) if type(run) is int else run
     end = f":{_plain(run)[:_MAX_RUN_CHARACTERS]}" if isinstance(run, str) and run else ""
     issuer_name = _plain(issuer.short_name)[:_MAX_ISSUER_CHARACTERS]
     middle = _plain(subject) if isinstance(subject, str) else "-"

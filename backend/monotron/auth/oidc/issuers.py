@@ -16,14 +16,19 @@ ISSUER_NAMES = {"github": GITHUB, "gitlab.com": GITLAB}
 """Short names of the two public issuers."""
 
 _PUBLIC_KINDS = {GITHUB: "github", GITLAB: "gitlab"}
-_GITHUB_URL = re.compile(
-    rf"{re.escape(GITHUB)}(/[A-Za-z0-9-]+)?"  # with the slug of an enterprise
+_KNOWN_URLS = {
+    # https://docs.github.com/en/actions/reference/security/oidc
+    "github": rf"{re.escape(GITHUB)}(/[A-Za-z0-9-]+)?"  # with the slug of an enterprise
     r"|https://token\.actions\.[A-Za-z0-9-]+\.ghe\.com"
-    r"|https?://[^/]+/_services/token"  # GitHub Enterprise Server
-)
-"""https://docs.github.com/en/actions/reference/security/oidc"""
+    r"|https?://[^/]+/_services/token",  # GitHub Enterprise Server
+    "circleci": r"https://oidc\.circleci\.com(/org/[^/]+)?",
+    "buildkite": r"https://agent\.buildkite\.com",
+    "bitbucket": r"https://api\.bitbucket\.org/2\.0/workspaces/[^/]+/pipelines-config/identity/oidc",
+    "azure": r"https://vstoken\.dev\.azure\.com/[^/]+",
+}
+"""The URLs of the issuers of a kind. Self-managed issuers have other ones."""
 
-_MEMBERS = ("url", "kind", "jwks_url", "allow_private", "ca_file")
+_MEMBERS = ("url", "kind", "jwks_url", "allow_private", "ca_file", "audience")
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,9 @@ class Issuer:
 
     ca_file: Path | None = None
     """Certificates to trust for this issuer instead of the system's."""
+
+    audience: str | None = None
+    """The audience of its tokens instead of the server's, if it is fixed (`Provider`)."""
 
     @property
     def short_name(self) -> str:
@@ -80,7 +88,9 @@ def parse_issuer(value: object) -> Issuer:
     if jwks_url is not None:
         split_url(jwks_url, "jwks_url", allow_http=allow_private)
     kind = _parse_kind(url, value.get("kind"))
-    return Issuer(url, kind, jwks_url, allow_private, _parse_ca_file(value.get("ca_file")))
+    ca_file = _parse_ca_file(value.get("ca_file"))
+    audience = _parse_audience(kind, value.get("audience"))
+    return Issuer(url, kind, jwks_url, allow_private, ca_file, audience)
 
 
 def split_url(url: object, member: str, *, allow_http: bool) -> SplitResult:
@@ -109,7 +119,10 @@ def _names() -> str:
 
 
 def _known_kind(url: str) -> str | None:
-    return "github" if _GITHUB_URL.fullmatch(url) else _PUBLIC_KINDS.get(url)
+    for kind, pattern in _KNOWN_URLS.items():
+        if re.fullmatch(pattern, url):
+            return kind
+    return _PUBLIC_KINDS.get(url)
 
 
 def _parse_kind(url: str, value: object) -> str:
@@ -117,12 +130,27 @@ def _parse_kind(url: str, value: object) -> str:
     kind = known if value is None else value
     if not isinstance(kind, str) or kind not in PROVIDERS:
         raise ValueError(
-            f"`kind` must be github, gitlab or other (for {url}). Use gitlab for a self-managed "
-            "GitLab"
+            f"`kind` must be one of {', '.join(PROVIDERS)} (for {url}). Use gitlab for a "
+            "self-managed GitLab"
         )
     if known not in (None, kind):
         raise ValueError(f"`kind` must be {known} or omitted (for {url})")
     return kind
+
+
+def _parse_audience(kind: str, value: object) -> str | None:
+    fixed = PROVIDERS[kind].fixed_audience
+    if value == fixed:
+        return fixed
+    if fixed is None:
+        raise ValueError(
+            f"`audience` is not a member of an issuer of kind {kind}. Its tokens have the audience "
+            "in the setting `audience` of the server"
+        )
+    raise ValueError(
+        f"`audience` must be {fixed} for an issuer of kind {kind}. All services share this "
+        "audience, so that another service could use a token that it received"
+    )
 
 
 def _parse_ca_file(value: object) -> Path | None:

@@ -4,103 +4,14 @@ What is not in a table is rejected: a claim that a platform adds later grants no
 that it adds later is not accepted until a rule names it.
 
 Sources: docs.github.com/en/actions/reference/security/oidc and
-docs.gitlab.com/ci/secrets/id_token_authentication.
+docs.gitlab.com/ci/secrets/id_token_authentication. `ci_providers.py` contains the tables of other
+CI systems.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
-MINUTE_SECONDS = 60
-
-
-class ClaimFormat(NamedTuple):
-    """The format of a claim's value in a rule; *description* completes "must be …"."""
-
-    pattern: str
-    description: str
-
-
-@dataclass(frozen=True)
-class Workflow:
-    """The claim that names the file of a pipeline's steps as `FILE@REF`.
-
-    REF must be the value of one of the claims *refs* of the same token. Without this check, the
-    file of another branch would be accepted (PyPI checks this, too).
-    """
-
-    claim: str
-    refs: tuple[str, str]
-
-
-@dataclass(frozen=True)
-class Provider:
-    """A platform. A rule needs one of *required_ids* and, if there are any, *location_claims*.
-
-    `restrictions.py` describes the exceptions.
-    """
-
-    required_ids: frozenset[str]
-    """Claims that identify the owner permanently. Numbers, as strings."""
-
-    location_claims: frozenset[str] = frozenset()
-    """Claims that restrict where a job runs, to places that not everyone who can push can use."""
-
-    claims_of_id: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """Location claims that restrict a job only together with this id claim, with the reason."""
-
-    weak_claims: Mapping[str, str] = field(default_factory=dict)
-    """Claims that seem to restrict where a job runs but do not, with the reason."""
-
-    unprotected_claims: frozenset[str] = frozenset()
-    """Weak claims that are sufficient for a rule with `accept_unprotected`."""
-
-    note: str = ""
-    """A sentence that an error adds to the list of location claims."""
-
-    optional_claims: frozenset[str] = frozenset()
-    """Claims that may restrict a rule further."""
-
-    allows_any_claim: bool = False
-    """Whether a rule may use any other claim: only the operator knows what the claims of an
-    unknown issuer mean."""
-
-    rejected_claims: Mapping[str, str] = field(default_factory=dict)
-    """Claims that seem to identify the owner but do not, with what to use instead."""
-
-    formats: Mapping[str, ClaimFormat] = field(default_factory=dict)
-    """The formats of values by claim."""
-
-    workflow: Workflow | None = None
-    case_insensitive: frozenset[str] = frozenset()
-    """Claims whose case the platform ignores."""
-
-    event_claim: str | None = None
-    """The claim that states why the job runs. Every token must have it."""
-
-    default_events: frozenset[str] = frozenset()
-    """Events that run code of someone with write access. A rule must allow all others."""
-
-    forbidden_events: frozenset[str] = frozenset()
-    """Events that no rule can allow."""
-
-    duplicate_ids: Mapping[str, str] = field(default_factory=dict)
-    """Claims that must satisfy the rule of another claim, too, if a token has them."""
-
-    max_age_seconds: int | None = None
-    """The time after `iat` for which a token is accepted, if it is shorter than up to `exp`."""
-
-    repository_claim: str = "sub"
-    """The claim that identifies the repository permanently. Its jobs share their rate limit."""
-
-    name_claims: tuple[str, str] = ("sub", "")
-    """The claims for the name in ledger and log: the subject, and its run."""
-
-    @property
-    def allowed_claims(self) -> frozenset[str]:
-        """The claims that a rule may use."""
-        return self.required_ids.union(self.location_claims, self.weak_claims, self.optional_claims)
-
+from monotron.auth.oidc.ci_providers import CI_PROVIDERS
+from monotron.auth.oidc.provider import MINUTE_SECONDS, ClaimFormat, Provider, Workflow
 
 _ID = ClaimFormat(r"[1-9][0-9]{0,19}", 'a number as a string, such as "123"')
 _BOOLEAN = ClaimFormat(r"true|false", 'the string "true" or "false"')
@@ -122,6 +33,7 @@ _PULL_REQUEST = "The author of a pull request chooses it: use ref or environment
 
 PROVIDERS: Mapping[str, Provider] = {
     "github": Provider(
+        audience_hint="Add `&audience=…` to the request URL.",
         required_ids=frozenset({"repository_id", "repository_owner_id"}),
         location_claims=frozenset({"job_workflow_ref", "ref", "ref_protected"}),
         claims_of_id={
@@ -201,6 +113,7 @@ PROVIDERS: Mapping[str, Provider] = {
         name_claims=("repository", "run_id"),
     ),
     "gitlab": Provider(
+        audience_hint="Set `aud:` under `id_tokens:`.",
         required_ids=frozenset({"project_id", "namespace_id"}),
         location_claims=frozenset({"environment_protected", "ref_protected"}),
         weak_claims={
@@ -263,6 +176,11 @@ PROVIDERS: Mapping[str, Provider] = {
         repository_claim="project_id",
         name_claims=("project_path", "pipeline_id"),
     ),
-    "other": Provider(required_ids=frozenset({"sub"}), allows_any_claim=True),
+    **CI_PROVIDERS,
+    "other": Provider(
+        audience_hint="Set it where the token is issued.",
+        required_ids=frozenset({"sub"}),
+        allows_any_claim=True,
+    ),
 }
 """The platforms by the `kind` of an issuer."""

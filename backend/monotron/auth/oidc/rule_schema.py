@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from monotron.auth.oidc.claims import REQUIRED_CLAIMS, quoted
+from monotron.auth.oidc.audiences import quoted
 from monotron.auth.oidc.issuers import ISSUER_NAMES, Issuer
-from monotron.auth.oidc.providers import PROVIDERS, ClaimFormat, Provider
+from monotron.auth.oidc.provider import STANDARD_CLAIMS, ClaimValue, Provider
+from monotron.auth.oidc.providers import PROVIDERS
 from monotron.auth.oidc.restrictions import missing_restriction
 from monotron.auth.oidc.rules import ClaimRule
 from monotron.errors import InvalidRequest, literal
@@ -15,6 +16,8 @@ from monotron.errors import InvalidRequest, literal
 MAX_CLAIMS = 16
 MAX_VALUES = 32
 MAX_VALUE_CHARACTERS = 512
+MAX_INTEGER = 2**53 - 1
+"""The largest integer that every JSON parser reads exactly (RFC 8259 §6)."""
 
 RULE_MEMBERS = ("issuer", "claims", "allow_events", "accept_unprotected")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,99}")
@@ -27,8 +30,9 @@ def parse_rule(body: object, issuers: Iterable[Issuer]) -> ClaimRule:
         {"issuer": "github", "claims": {"repository_id": "123", "environment": ["release"]},
          "allow_events": ["pull_request"], "accept_unprotected": true}
 
-    `issuer` is the URL of one of the *issuers*, or its short name. A claim has one string or a
-    list of strings. Raises InvalidRequest, which names the invalid member.
+    `issuer` is the URL of one of the *issuers*, or its short name. A claim has one value or a list
+    of values, which are strings unless the provider has other `types`. Raises InvalidRequest, which
+    names the invalid member.
     """
     if not isinstance(body, Mapping):
         raise InvalidRequest("A rule must be an object with `issuer` and `claims`.")
@@ -78,17 +82,17 @@ def _find_issuer(name: object, issuers: Iterable[Issuer]) -> Issuer:
     return issuer
 
 
-def _parse_claims(kind: str, body: object) -> dict[str, tuple[str, ...]]:
+def _parse_claims(kind: str, body: object) -> dict[str, tuple[ClaimValue, ...]]:
     if not isinstance(body, Mapping) or not 1 <= len(body) <= MAX_CLAIMS:
         raise InvalidRequest(
             f"`claims` must be an object with 1 to {MAX_CLAIMS} claims. It maps each claim to "
             'accepted values, for example {"ref_protected": "true"}.'
         )
     provider = PROVIDERS[kind]
-    claims: dict[str, tuple[str, ...]] = {}
+    claims: dict[str, tuple[ClaimValue, ...]] = {}
     for name, values in body.items():
         _check_name(provider, name)
-        claims[name] = _parse_values(name, values, provider.formats.get(name))
+        claims[name] = _parse_values(name, values, provider)
     if kind == "gitlab" and "ref" in claims and not claims.keys() & {"ref_type", "ref_path"}:
         # A branch and a tag may have the same name, and they are protected separately.
         claims["ref_type"] = ("branch",)
@@ -96,15 +100,15 @@ def _parse_claims(kind: str, body: object) -> dict[str, tuple[str, ...]]:
 
 
 def _parse_accept_unprotected(
-    provider: Provider, claims: Mapping[str, tuple[str, ...]], value: object
+    provider: Provider, claims: Mapping[str, tuple[ClaimValue, ...]], value: object
 ) -> bool:
     if not isinstance(value, bool):
         raise InvalidRequest("`accept_unprotected` must be true or false.")
     if value and not provider.unprotected_claims & claims.keys():
-        names = ", ".join(f"`claims.{name}`" for name in sorted(provider.unprotected_claims))
+        names = " or ".join(f"`claims.{name}`" for name in sorted(provider.unprotected_claims))
         raise InvalidRequest(
-            f"`accept_unprotected` requires {names or 'an issuer of CI jobs'}. It accepts that "
-            "the environment may be unprotected. Remove it."
+            f"`accept_unprotected` requires {names or 'an issuer with unprotected claims'}. It "
+            "accepts that anyone who can push may satisfy that claim. Remove it."
         )
     return value
 
@@ -142,7 +146,7 @@ def _parse_events(provider: Provider, body: object) -> tuple[str, ...]:
 def _check_name(provider: Provider, name: object) -> None:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InvalidRequest(f"`claims`: {quoted(name)} is not a valid claim name.")
-    if name in REQUIRED_CLAIMS:
+    if name in STANDARD_CLAIMS or name in provider.invariants.keys() - provider.rejected_claims:
         raise InvalidRequest(f"`claims.{name}` is always checked. Remove it.")
     if name in provider.rejected_claims:
         raise InvalidRequest(
@@ -153,32 +157,58 @@ def _check_name(provider: Provider, name: object) -> None:
         raise InvalidRequest(f"Unknown claim `claims.{name}`. Allowed: {allowed}.")
 
 
-def _parse_values(name: str, body: object, format: ClaimFormat | None) -> tuple[str, ...]:
-    values = [body] if isinstance(body, str) else body
-    if not isinstance(values, list | tuple) or not 1 <= len(values) <= MAX_VALUES:
-        raise InvalidRequest(
-            f"`claims.{name}` must be a string or a list of 1 to {MAX_VALUES} strings. Write "
-            'numbers and booleans as strings, too: "123", "true".'
-        )
+def _parse_values(name: str, body: object, provider: Provider) -> tuple[ClaimValue, ...]:
+    types = provider.types_of(name)
+    values = body if isinstance(body, list | tuple) else [body]
+    if not 1 <= len(values) <= MAX_VALUES or isinstance(values[0], Mapping):
+        raise _invalid_value(name, types)
     for value in values:
-        if not isinstance(value, str):
+        if type(value) is str and {str, list} & {*types}:
+            _check_text(name, value, provider)
+        elif type(value) not in types or type(value) is list:
+            if values is body and types == (str,):
+                raise InvalidRequest(
+                    f"`claims.{name}`: {quoted(value)} must be a string, as in the token. Put it "
+                    "in quotes."
+                )
+            raise _invalid_value(name, types)
+        elif type(value) is int and abs(value) > MAX_INTEGER:
             raise InvalidRequest(
-                f"`claims.{name}`: {quoted(value)} must be a string, as in the token. Put it in "
-                "quotes."
+                f"`claims.{name}`: an integer must be between -{MAX_INTEGER} and {MAX_INTEGER}."
             )
-        if not value or len(value) > MAX_VALUE_CHARACTERS or not value.isprintable():
-            raise InvalidRequest(
-                f"`claims.{name}`: a value must have 1 to {MAX_VALUE_CHARACTERS} printable "
-                "characters."
-            )
-        if "*" in value:
-            raise InvalidRequest(
-                f"`claims.{name}`: wildcards such as {quoted(value)} are not supported. List the "
-                "accepted values."
-            )
-        if format is not None and not re.fullmatch(format.pattern, value):
-            raise InvalidRequest(f"`claims.{name}`: {quoted(value)} must be {format.description}.")
-    return tuple(dict.fromkeys(values))
+    # `True == 1` in Python.
+    distinct: dict[tuple[type, object], Any] = {(type(value), value): value for value in values}
+    return tuple(distinct.values())
+
+
+_TYPE_NAMES = {str: "a string", list: "a string", int: "an integer", bool: "true, false"}
+
+
+def _invalid_value(name: str, types: tuple[type, ...]) -> InvalidRequest:
+    names = [_TYPE_NAMES.get(each, "null") for each in types]
+    one = " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    if types == (str,):
+        hint = 'Write numbers and booleans as strings, too: "123", "true".'
+        one_or_list = f"{one} or a list of 1 to {MAX_VALUES} strings"
+    else:
+        hint = "Use the type that the claim has in the token."
+        one_or_list = f"{one}, or a list of 1 to {MAX_VALUES} of these"
+    return InvalidRequest(f"`claims.{name}` must be {one_or_list}. {hint}")
+
+
+def _check_text(name: str, text: str, provider: Provider) -> None:
+    if not text or len(text) > MAX_VALUE_CHARACTERS or not text.isprintable():
+        raise InvalidRequest(
+            f"`claims.{name}`: a value must have 1 to {MAX_VALUE_CHARACTERS} printable characters."
+        )
+    if "*" in text:
+        raise InvalidRequest(
+            f"`claims.{name}`: wildcards such as {quoted(text)} are not supported. List the "
+            "accepted values."
+        )
+    format = provider.formats.get(name)
+    if format is not None and not re.fullmatch(format.pattern, text):
+        raise InvalidRequest(f"`claims.{name}`: {quoted(text)} must be {format.description}.")
 
 
 def _list(names: Iterable[str]) -> str:

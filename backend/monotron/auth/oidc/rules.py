@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NamedTuple
 
-from monotron.auth.oidc.claims import Identity, quoted
-from monotron.auth.oidc.providers import PROVIDERS, Provider
+from monotron.auth.oidc.audiences import quoted
+from monotron.auth.oidc.claims import Identity
+from monotron.auth.oidc.provider import ClaimValue, Provider
+from monotron.auth.oidc.providers import PROVIDERS
 from monotron.auth.oidc.restrictions import missing_restriction
 
 MAX_REASONS = 3
@@ -47,14 +49,14 @@ class ClaimRule:
     kind: str
     """The issuer's kind, a key of `PROVIDERS`."""
 
-    claims: Mapping[str, tuple[str, ...]]
+    claims: Mapping[str, tuple[ClaimValue, ...]]
     """The accepted values by claim."""
 
     allowed_events: tuple[str, ...] = ()
     """Events to accept in addition to the provider's default events."""
 
     accept_unprotected: bool = False
-    """Whether an environment suffices, although any branch may be able to use it."""
+    """Whether a claim such as an environment suffices, although any branch may satisfy it."""
 
     def mismatch(self, identity: Identity, policy: str = "the trust") -> Mismatch | None:
         """Why the identity does not match; None if it does. *policy* names the rule's owner."""
@@ -123,8 +125,12 @@ class ClaimRule:
             return f"The token has no `{name}`, but {policy} requires {_either(accepted)}"
         value = claims[name]
         if name in provider.case_insensitive and isinstance(value, str):
-            if _is_one_of(_lower(value), tuple(map(_lower, accepted))):
+            if _lower(value) in [_lower(each) for each in accepted if isinstance(each, str)]:
                 return ""
+        elif list in provider.types_of(name):
+            if isinstance(value, list) and any(_is_one_of(each, accepted) for each in value):
+                return ""
+            return f"`{name}` {quoted(value)} does not contain {_either(accepted)} of {policy}"
         elif _is_one_of(value, accepted):
             return ""
         return f"`{name}` is {quoted(value)}, but {policy} requires {_either(accepted)}"
@@ -147,9 +153,9 @@ def describe(mismatches: Iterable[Mismatch]) -> str:
     return f"No trust matches this job. {'. '.join(reasons[:MAX_REASONS] + rest)}."
 
 
-def _is_one_of(value: object, accepted: tuple[str, ...]) -> bool:
-    """Only a string equals a string: `false` is not "false", and 1 is not "1"."""
-    return isinstance(value, str) and value in accepted
+def _is_one_of(value: object, accepted: Iterable[ClaimValue]) -> bool:
+    """Values of different types differ: `false` is not "false", and 1 is neither "1" nor `true`."""
+    return any(type(value) is type(each) and value == each for each in accepted)
 
 
 def _is_filled(value: object) -> bool:
@@ -161,6 +167,6 @@ def _lower(text: str) -> str:
     return text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
 
 
-def _either(accepted: tuple[str, ...]) -> str:
+def _either(accepted: tuple[ClaimValue, ...]) -> str:
     shown = " or ".join(quoted(value) for value in accepted[:3])
     return shown + (", …" if len(accepted) > 3 else "")

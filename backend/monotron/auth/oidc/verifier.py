@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Callable, Iterable
+from hashlib import sha256
 
 from jwt import PyJWK, PyJWS, PyJWTError
 
-from monotron.auth.oidc.claims import Identity, check_claims, name_of, quoted
+from monotron.auth.oidc.audiences import quoted
+from monotron.auth.oidc.claims import Identity, check_claims, name_of
 from monotron.auth.oidc.discovery import Fetch, fetch_keys
 from monotron.auth.oidc.issuers import Issuer
 from monotron.auth.oidc.jwks import JwksCache
@@ -67,7 +69,9 @@ class TokenVerifier:
         except (PyJWTError, ValueError) as error:
             raise _rejected("invalid signature") from error
         try:
-            return check_claims(claims, issuer, self.audience, self._clock())
+            return check_claims(
+                claims, issuer, self.audience, self._clock(), _signed_hash(unverified_token)
+            )
         except Unauthenticated as error:
             error.reason = f"{name_of(claims, issuer)}: {error.reason}"
             raise
@@ -95,6 +99,12 @@ class TokenVerifier:
         if key is None or key.algorithm_name != alg:
             raise _rejected(f"{issuer.url} has no key with this `kid` and `alg`")
         return issuer, key
+
+
+def _signed_hash(token: str) -> str:
+    """A hash of what the signature covers. The signature itself does not identify a token: for
+    ECDSA, anyone can compute a second valid one."""
+    return sha256(token.rpartition(".")[0].encode()).hexdigest()
 
 
 def _rejected(reason: str) -> Unauthenticated:
