@@ -191,7 +191,7 @@ async def _services(
         configured_trusts(settings.trusts, issuers),
         quota=settings.trust_policies_per_account,
     )
-    authenticator = await _authenticator(settings, issuers, api_keys, policies)
+    authenticator = await _authenticator(settings, issuers, accounts, api_keys, policies)
     if authenticator.open_to_all:
         await check_open_mode(settings, store, executor)
     await policies.matcher.mark_configured()
@@ -224,7 +224,11 @@ async def _services(
 
 
 async def _authenticator(
-    settings: Settings, issuers: Sequence[Issuer], api_keys: ApiKeys, policies: TrustPolicies
+    settings: Settings,
+    issuers: Sequence[Issuer],
+    accounts: Accounts,
+    api_keys: ApiKeys,
+    policies: TrustPolicies,
 ) -> Authenticator:
     """Configure authentication. Without credentials, the server is open."""
     root = identities = None
@@ -244,7 +248,12 @@ async def _authenticator(
     open_to_all = not (root or identities or await api_keys.any_valid())
     failures = RateLimiter(settings.failures_per_address, "failed sign-ins from this address")
     return Authenticator(
-        api_keys, root=root, identities=identities, open_to_all=open_to_all, failures=failures
+        api_keys,
+        accounts.is_disabled,
+        root=root,
+        identities=identities,
+        open_to_all=open_to_all,
+        failures=failures,
     )
 
 

@@ -226,6 +226,54 @@ class TestOnlyAccountWithPolicies:
         assert "`monotron trust github OWNER/REPO`" in document["detail"]
 
 
+class TestDisabledAccount:
+    def disable(self, tenants: Tenants, account: int, *, disabled: bool = True) -> None:
+        body = json.dumps({"disabled": disabled})
+        response = tenants.root.request("PATCH", f"/v1/accounts/{account}", body, JSON)
+        assert response.status == 200, response
+
+    def test_the_jobs_of_a_disabled_account_are_refused_until_it_is_enabled(
+        self, tenants: Tenants, problem: Problem
+    ) -> None:
+        tenants.trust(tenants.acme)
+        token = tenants.token()
+        path = "/v1/versions/shop/T?bump=minor"
+        assert tenants.send(f"{path}&dry_run=true", token).status == 200
+        self.disable(tenants, tenants.acme)
+        for response in (
+            tenants.send(path, token),
+            tenants.send(f"{path}&dry_run=true", token),
+            tenants.send("/v1/whoami", token, "GET"),
+            tenants.job(),
+            tenants.job(tenants.acme),
+            tenants.job(audience=tenants.acme),
+        ):
+            applied = "no" if "applied" in response.json() else None
+            document = problem(response, 403, "forbidden", applied=applied)
+            assert document["detail"].startswith(f"Account {tenants.acme} is disabled")
+        assert tenants.versions() == [[], []]
+        self.disable(tenants, tenants.acme, disabled=False)
+        assert tenants.send(path, token).json()["version"] == "0.1.0"
+
+    def test_its_jobs_do_not_move_to_another_account_that_trusts_them(
+        self, tenants: Tenants, problem: Problem
+    ) -> None:
+        tenants.trust_in_order("acme")
+        self.disable(tenants, tenants.acme)
+        assert is_ambiguous(problem, tenants.job())
+        assert tenants.job(tenants.mallory).json()["creator_id"] == tenants.mallory
+
+    def test_whoami_shows_a_job_and_is_not_an_operation_of_its_token(
+        self, tenants: Tenants
+    ) -> None:
+        tenants.trust(tenants.acme)
+        document = tenants.send("/v1/whoami", tenants.token(), "GET").json()
+        assert document["account"] == {"id": tenants.acme, "name": None}
+        assert document["scopes"] == ["read,write:series"]
+        assert document["names"] == ["*"]
+        assert document["expires_at"].endswith("Z")
+
+
 class TestNamedAccount:
     def test_the_refusal_does_not_reveal_whether_the_account_exists_or_has_policies(
         self, tenants: Tenants, problem: Problem

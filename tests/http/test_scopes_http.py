@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from monotron.auth.scopes import ALL, SCOPES
-from monotron.web.permissions import NOTHING, ROOT_KEY
+from monotron.web.permissions import ANY_CREDENTIAL, NOTHING, ROOT_KEY
 from support.credentials import JSON, bearer, new_grant, new_key
 from support.routes import Call, calls, handler_of
 from support.server import ROOT, Client, Response, Server
@@ -78,7 +78,7 @@ def applied(call: Call) -> str | None:
 class TestRoutes:
     def test_every_verb_declares_what_it_requires(self) -> None:
         for call in CALLS:
-            assert call.needs in (*SCOPES, NOTHING, ROOT_KEY), call
+            assert call.needs in (*SCOPES, NOTHING, ANY_CREDENTIAL, ROOT_KEY), call
 
     def test_the_generated_paths_match_their_routes(self) -> None:
         for call in CALLS:
@@ -93,7 +93,7 @@ class TestRoutes:
             operation = of_verb.get(call.verb, "delete")
             if "/attrs" in call.template and call.writes:
                 operation = "write"  # also to remove one
-            if call.needs is not ROOT_KEY:
+            if call.needs not in (ROOT_KEY, ANY_CREDENTIAL):
                 assert (call.needs or "").partition(":")[0] == operation, call
 
 
@@ -105,7 +105,7 @@ class TestSingleScope:
         parts = populated(root)
         for scope, secret in secrets.items():
             response = ask(stranger, call, parts, secret)
-            if call.needs in (scope, NOTHING):
+            if call.needs in (scope, NOTHING, ANY_CREDENTIAL):
                 assert response.status not in (401, 403, 405), (scope, response)
                 assert response.status < 500, (scope, response)
             elif call.verb == "HEAD":

@@ -21,7 +21,7 @@ from monotron.services.executor import StoreExecutor
 from monotron.services.paging import page_of, visible_rows
 from monotron.services.series import SeriesService
 from monotron.store import Store
-from monotron.store.auth_interface import AuthRecord
+from monotron.store.auth_interface import AuthRecord, RecordChange
 
 PAGE_SIZE = 1000
 
@@ -247,9 +247,10 @@ class ApiKeys:
             raise _not_found(account, key)
 
     async def record_use(self, api_key: ApiKey, at: int) -> None:
-        """Store the time of the last use."""
-        row = replace(api_key, last_used_at=at).row()
-        await self._executor.run(self._records.replace, "api_key", row)
+        """Store the time of the last use, unless the API key was changed meanwhile."""
+        used = replace(api_key, last_used_at=at)
+        change = RecordChange("api_key", api_key.row(), used.row())
+        await self._executor.run(self._records.change, [change])
 
     async def any_valid(self) -> bool:
         """Whether any account has an API key that has not expired."""

@@ -1,4 +1,4 @@
-"""Commands for administrators: accounts and API keys, of a server or in its stopped file."""
+"""Commands for administrators: API keys, of a server or in its stopped file."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from typing import Any
 import click
 
 from monotron.cli import output
+from monotron.cli.account_names import account_id
 from monotron.cli.admin_client import AdminClient
 from monotron.cli.command import ADMINISTRATION, Function, Group
 from monotron.cli.options import (
+    ACCOUNT,
     EXPIRY,
-    ID,
     KEY,
     NEVER,
     URL_SOURCE,
@@ -35,13 +36,13 @@ from monotron_ci.http import RetryPolicy
 
 account_option = click.option(
     "--account",
-    metavar="ID",
-    type=ID,
+    metavar="ACCOUNT",
+    type=ACCOUNT,
     envvar="MONOTRON_ACCOUNT",
     show_envvar=True,
     default=1,
     show_default=True,
-    help="Use the account with this id.",
+    help="Use the account with this id or name.",
 )
 names_help = (
     "Restrict to this name, or to names that start with PREFIX if it is `PREFIX*`; may be repeated."
@@ -98,7 +99,7 @@ def _with_admin_client(function: Function, creates: bool) -> Callable[..., Comma
             if passed(ctx, "url"):
                 fail_usage("--url and --store cannot be combined")
             with _offline_client(store, config, policy, creates) as (client, notes):
-                result: CommandOutput = function(client, **values)
+                result = _with_account_id(function, client, values)
                 return replace(result, notes=(*result.notes, *notes))
         if passed(ctx, "config"):
             fail_usage("--config requires --store")
@@ -118,11 +119,21 @@ def _with_hints(function: Function, client: AdminClient, values: dict[str, Any])
             f", or to an API key of account {values['account']} (--account) with scopes on acl"
         )
     try:
-        result: CommandOutput = function(client, **values)
-        return result
+        return _with_account_id(function, client, values)
     except Failure as failure:
         failure.hint = failure.hint or hints.get(failure.code, "")
         raise
+
+
+def _with_account_id(
+    function: Function, client: AdminClient, values: dict[str, Any]
+) -> CommandOutput:
+    """Call the function with the id of the account if `account` is a name."""
+    account = values.get("account")
+    if isinstance(account, str):
+        values = {**values, "account": account_id(client, account)}
+    result: CommandOutput = function(client, **values)
+    return result
 
 
 @contextmanager
@@ -142,23 +153,6 @@ def _offline_client(
 def root_secret() -> CommandOutput:
     """Generate a secret for MONOTRON_ROOT_API_SECRET and print it."""
     return CommandOutput(f"{token_urlsafe(32)}\n")
-
-
-account_group = ADMINISTRATION.group("account", "Create and list accounts.")
-
-
-@admin_command(account_group, "create", creates=True)
-def create_account(client: AdminClient) -> CommandOutput:
-    """Create an account and print its id."""
-    account = client.create_account()
-    return CommandOutput(f"{account['id']}\n", account)
-
-
-@admin_command(account_group, "list")
-def list_accounts(client: AdminClient) -> CommandOutput:
-    """List all accounts."""
-    accounts = client.accounts()
-    return CommandOutput(output.accounts_table(accounts), accounts)
 
 
 key_group = ADMINISTRATION.group("key", "Create, list and revoke API keys.")
