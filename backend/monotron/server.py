@@ -26,6 +26,7 @@ from monotron.auth.open_mode import check_open_mode
 from monotron.auth.rate_limit import RateLimiter, share_of_account
 from monotron.auth.replay_guard import ReplayGuard
 from monotron.auth.revocation import Revocation
+from monotron.auth.rotation import Rotation
 from monotron.auth.trust_policies import TrustPolicies
 from monotron.auth.trust_schema import configured_issuers, configured_trusts
 from monotron.config import Settings
@@ -205,6 +206,7 @@ async def _services(
         revocation=Revocation(
             api_keys, policies, authenticator.forget, authenticator.forget_identities
         ),
+        rotation=Rotation(store, api_keys, executor, authenticator.forget),
         events=Events(store, executor),
         authenticator=authenticator,
         access_control=AccessControl(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from uuid import uuid4
 
 import pytest
 
 from cli.conftest import Run
+from monotron.auth.key_format import PATTERN
 from support.credentials import new_account, new_key
 from support.server import Client
 from support.stand_in import Reply, StandIn
@@ -57,6 +59,29 @@ class TestServerAndFile:
     @pytest.mark.parametrize("name", ["", "7", "A", "-a", "a_b", "a" * 65])
     def test_an_invalid_name_is_refused_before_a_request(self, name: str, run: Run) -> None:
         assert "--name" in run("account", "create", f"--name={name}", code=2)
+
+
+class TestRotation:
+    def test_the_secret_of_the_successor_is_printed(self, run: Run, acme: str) -> None:
+        run("account", "create", f"--name={acme}")
+        account = f"--account={acme}"
+        old = run("key", "create", SERIES, account, "--name=shop").strip()
+        new = run("key", "rotate", old[:14], account, "--overlap=12h").strip()
+        assert re.fullmatch(PATTERN, new)
+        keys = {
+            each["api_key"]["key"]: each
+            for each in json.loads(run("key", "list", account, "--output=json"))
+        }
+        assert set(keys) == {old[:14], new[:14]}
+        assert keys[old[:14]]["expires_at"] < keys[new[:14]]["expires_at"]
+        assert keys[new[:14]]["names"] == ["shop"]
+        document = json.loads(run("key", "rotate", new, account, "--output=json"))
+        assert document["replaces"]["api_key"]["key"] == new[:14]
+
+    @pytest.mark.parametrize("overlap", ["7", "-1d", "x", "100000d", "1w", ""])
+    def test_an_invalid_overlap_is_refused(self, overlap: str, terminal: Terminal) -> None:
+        errors = terminal.fails(2, "key", "rotate", "mtk_k_00000000", f"--overlap={overlap}")
+        assert "must be a number of days or hours, such as 7d or 12h" in errors
 
 
 class TestResolution:

@@ -10,7 +10,7 @@ from monotron.services.paging import page_of
 from monotron.store import Store
 from monotron.store.auth_interface import AuthRecord, event_name
 
-Action = Literal["create", "update", "delete"]
+Action = Literal["create", "update", "rotate", "delete"]
 Subject = Literal["account", "api_key", "trust"]
 
 

@@ -18,6 +18,7 @@ from monotron.cli.admin_client import AdminClient
 from monotron.cli.command import ADMINISTRATION, Function, Group
 from monotron.cli.options import (
     ACCOUNT,
+    DURATION,
     EXPIRY,
     KEY,
     NEVER,
@@ -155,7 +156,7 @@ def root_secret() -> CommandOutput:
     return CommandOutput(f"{token_urlsafe(32)}\n")
 
 
-key_group = ADMINISTRATION.group("key", "Create, list and revoke API keys.")
+key_group = ADMINISTRATION.group("key", "Create, list, rotate and revoke API keys.")
 
 
 @admin_command(key_group, "create", creates=True)
@@ -207,6 +208,36 @@ def list_keys(client: AdminClient, account: int) -> CommandOutput:
     """List the API keys of an account, without secrets."""
     keys = client.keys(account)
     return CommandOutput(output.keys_table(keys), keys)
+
+
+@admin_command(key_group, "rotate")
+@click.argument("key", metavar="KEY", type=KEY)
+@click.option(
+    "--overlap",
+    metavar="7d",
+    type=DURATION,
+    default="7d",
+    show_default=True,
+    help="Let the old API key expire after this number of days or hours, and not later than "
+    "before. With `0h`, it stops working at once.",
+)
+@account_option
+def rotate_key(client: AdminClient, account: int, key: str, overlap: int) -> CommandOutput:
+    """Replace an API key by a new one with the same rights, and print its secret, once.
+
+    KEY is the id of the old one, mtk_k_…
+    """
+    new = client.rotate_key(account, key, overlap)
+    new_id = new["api_key"]["key"]
+    return CommandOutput(
+        f"{new['api_key']['secret']}\n",
+        new,
+        notes=(
+            output.describe_key(new),
+            f"The old key {key} expires {new['replaces']['expires_at']}.",
+        ),
+        recovery=f"the secret of {new_id} is lost: revoke the key, and rotate {key} again",
+    )
 
 
 @admin_command(key_group, "revoke", prints_document=False)

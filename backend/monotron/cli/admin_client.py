@@ -70,6 +70,22 @@ class AdminClient(Client):
     def keys(self, account: int) -> list[Document]:
         return self._list(f"/v1/accounts/{account}/grants", lambda key: _is_key(key, account))
 
+    def rotate_key(self, account: int, key_id: str, overlap_seconds: int) -> Document:
+        """A new API key with its secret, and in `replaces` the old one."""
+
+        def is_valid(document: Document) -> bool:
+            old = document.get("replaces")
+            return (
+                _is_key(document, account)
+                and _has_secret(document["api_key"])
+                and isinstance(old, dict)
+                and _is_key(old, account)
+                and old["api_key"]["key"] == key_id
+            )
+
+        path = f"/v1/accounts/{account}/grants/{key_id}/rotate"
+        return self._create(path, {"overlap_seconds": overlap_seconds}, is_valid)
+
     def revoke_key(self, account: int, key_id: str, *, with_descendants: bool) -> None:
         query = "?with_descendants=true" if with_descendants else ""
         self._delete(f"/v1/accounts/{account}/grants/{key_id}{query}")

@@ -97,6 +97,16 @@ def _claim(text: str) -> tuple[str, str]:
 
 NEVER = "never"
 
+_DURATION = re.compile(r"(0|[1-9][0-9]{0,4})([dh])")
+
+
+def _duration(text: str) -> int:
+    """The seconds of a number of days or hours. Raises ValueError."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError("must be a number of days or hours, such as 7d or 12h")
+    return int(match[1]) * (24 if match[2] == "d" else 1) * 3600
+
 
 def _expiry(text: str) -> str:
     """The time in *text*, or the one that is *text* days or hours from now, or `NEVER`.
@@ -122,6 +132,7 @@ ACCOUNT = Checked("account", _account)
 ACCOUNT_NAME = Checked("name", _account_name)
 KEY = Checked("key", _key_id)
 CLAIM = Checked("name=value", _claim)
+DURATION = Checked("7d", _duration)
 EXPIRY = Checked("90d|time|never", _expiry)
 
 url_option = click.option(

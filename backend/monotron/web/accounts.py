@@ -6,7 +6,7 @@ from monotron.auth.accounts import (
     parse_account_change,
     parse_new_account,
 )
-from monotron.auth.api_key_schema import api_key_json, parse_api_key_spec
+from monotron.auth.api_key_schema import api_key_json, parse_api_key_spec, parse_overlap
 from monotron.auth.scopes import format_scopes
 from monotron.model.timestamps import rfc3339
 from monotron.web.body import json_body, json_object
@@ -97,6 +97,20 @@ class ApiKeyHandler(Handler):
         )
 
 
+class RotationHandler(Handler):
+    """`/v1/accounts/{id}/grants/{key}/rotate`: the replacement of an API key."""
+
+    @requires("write:acl")
+    async def post(self, key: str) -> None:
+        self.principal.require("delete:acl")  # because it shortens the life of the old one
+        Query.parse(self.request.query)
+        seconds = parse_overlap(json_object(self.request, '{"overlap_seconds": 604800}'))
+        new, secret, old = await self.services.rotation.rotate(
+            self.principal, self.account, key, seconds
+        )
+        self.reply_json({**api_key_json(new, secret), "replaces": api_key_json(old)})
+
+
 class WhoamiHandler(Handler):
     """`/v1/whoami`: the account and the permissions of the caller."""
 
@@ -122,4 +136,5 @@ ROUTES = [
     (ACCOUNT, AccountHandler),
     (ACCOUNT + r"/grants", ApiKeysHandler),
     (ACCOUNT + r"/grants/([^/]*)", ApiKeyHandler),
+    (ACCOUNT + r"/grants/([^/]*)/rotate", RotationHandler),
 ]
