@@ -19,6 +19,7 @@ from monotron.auth.accounts import Accounts
 from monotron.auth.api_keys import ApiKeys
 from monotron.auth.authenticator import Authenticator, RootKey
 from monotron.auth.concurrency import ConcurrencyLimiter
+from monotron.auth.configured_accounts import check_configured_accounts
 from monotron.auth.events import Events
 from monotron.auth.oidc import Issuer
 from monotron.auth.oidc_authenticator import OidcAuthenticator
@@ -183,13 +184,16 @@ async def _services(
     accounts = Accounts(store, series, executor)
     api_keys = ApiKeys(store, series, executor, quota=settings.api_keys_per_account)
     issuers = configured_issuers(settings.issuers)
+    configured = configured_trusts(settings.trusts, issuers)
+    if not settings.is_offline:
+        await check_configured_accounts(configured, accounts)
     policies = TrustPolicies(
         store,
         series,
         executor,
         api_keys,
         issuers,
-        configured_trusts(settings.trusts, issuers),
+        configured,
         quota=settings.trust_policies_per_account,
     )
     authenticator = await _authenticator(settings, issuers, accounts, api_keys, policies)
