@@ -59,14 +59,14 @@ class Client:
 
     def next(self, key: str, token: str) -> SeriesEntry:
         """The entry of the token. Assigns the next value to a token without an entry."""
-        response = self.request("PUT", f"{self._path('series', key, token)}?reuse=any")
+        response = self.request("PUT", f"{self.path('series', key, token)}?reuse=any")
         reused = (response.headers.get("Monotron-Reused") or "").strip() == "true"
         entry = self._entry(response, key, reused)
         return self._expect(response, entry if entry.token == token else None)
 
     def peek(self, key: str, token: str | None = None) -> SeriesEntry:
         """The current entry of the series, or that of *token*. Its value is 0 if there is none."""
-        path = self._path("series", key, *([token] if token is not None else []))
+        path = self.path("series", key, *([token] if token is not None else []))
         try:
             return self._entry(self.request("GET", path), key, reused=True)
         except Failure as failure:
@@ -95,7 +95,7 @@ class Client:
 
         *messages*: the commit messages for `bump=auto`, separated by NUL.
         """
-        path = self._path("versions", name, token)
+        path = self.path("versions", name, token)
         body = messages.encode("utf-8", errors="replace") if messages is not None else None
         response = self.request("PUT", _with_query(path, query), body)
         version = self._version(response, name)
@@ -103,17 +103,17 @@ class Client:
 
     def find(self, name: str, token: str = "") -> VersionInfo:
         """The latest final version, or the version of *token*. 0.0.0 if there is none."""
-        path = self._path("versions", name, *([token] if token else []))
+        path = self.path("versions", name, *([token] if token else []))
         return self._find(path, name) or NO_VERSION._replace(name=name)
 
     def release(self, name: str, version: str) -> VersionInfo | None:
         """The release of a version, or None if there is no record of it."""
-        return self._find(self._path("releases", name, version), name)
+        return self._find(self.path("releases", name, version), name)
 
     def adopt(self, name: str, version: str) -> VersionInfo:
         """Continue from a version that was released without Monotron."""
         body = json.dumps({"version": version}).encode()
-        path = self._path("versions", name)
+        path = self.path("versions", name)
         return self._version(self.request("PUT", path, body, "application/json"), name)
 
     def releases(
@@ -121,7 +121,7 @@ class Client:
     ) -> tuple[list[VersionInfo], str | None]:
         """A page of releases, the highest version first, and the start of the next page."""
         query = {"limit": str(limit), **({"before": before} if before else {})}
-        response = self.request("GET", _with_query(self._path("releases", name), query))
+        response = self.request("GET", _with_query(self.path("releases", name), query))
         page = self._expect(response, parse_page(response.json(), name))
         for version in page[0]:
             check_account(version.document, self._account, self.url)
@@ -180,7 +180,7 @@ class Client:
             request.add_unredirected_header("Authorization", authorization(self._credential))
         return request
 
-    def _path(self, *segments: str) -> str:
+    def path(self, *segments: str) -> str:
         """The path of a resource in the account."""
         account = [] if self._account is None else ["accounts", str(self._account)]
         return "/".join(["/v1", *account, *map(_quote, segments)])

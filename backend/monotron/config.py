@@ -179,6 +179,7 @@ class Settings:
     """Trust policies. Only the config file can contain them."""
     credential_sources: tuple[str, ...] = ()
     """Where each of `CREDENTIALS` is set, if it is."""
+    is_offline: bool = False  # a command works on the file of a stopped server
     warnings: tuple[str, ...] = ()
     """Log lines about unknown variables."""
 
@@ -216,10 +217,9 @@ class Settings:
             raise InvalidSetting(
                 "MONOTRON_ROOT_API_KEY and MONOTRON_ROOT_API_SECRET must be set together."
             )
-        trusts = from_file.get("trusts", ())
         return cls(
             **values,
-            trusts=tuple(trusts),
+            trusts=tuple(from_file.get("trusts", ())),
             credential_sources=tuple(credential_sources),
             warnings=_warnings(variables),
         )

@@ -77,9 +77,10 @@ class TokenReplayed(
 
 class Forbidden(MonotronError, status=403, code="forbidden", title="Permission denied"):
     """The credentials are valid, but lack the required scope, belong to another account, or may
-    not use this name. The response does not reveal whether the resource exists. Also: a web page of
-    another host caused the request (`Origin`, `Sec-Fetch-Site`), or the server has no credentials
-    and the request came through a proxy (`Forwarded`, `X-Forwarded-…`, `X-Real-IP`, `Via`).
+    not use this name. The response does not reveal whether the resource exists. Also: the account
+    is disabled, a web page of another host caused the request (`Origin`, `Sec-Fetch-Site`), or the
+    server has no credentials and the request came through a proxy (`Forwarded`, `X-Forwarded-…`,
+    `X-Real-IP`, `Via`).
     Fix: `detail` names the scope. An administrator of the account can create an API key with it.
     Behind a proxy, set a root key."""
 
@@ -170,6 +171,14 @@ class AmbiguousAccount(
     accounts of this server have, or had, trust policies, or it sets `require_account`.
     Fix: use a path that starts with `/v1/accounts/{id}`, or request an identity token with the
     audience `{audience}/accounts/{id}`. See [security.md](security.md#several-tenants)."""
+
+
+class AccountNameTaken(
+    MonotronError, status=409, code="account_name_taken", title="Account name already in use"
+):
+    """Another account has this name. Names of accounts are unique.
+    Fix: use another name, or rename the other account first. `GET /v1/accounts?name=NAME` shows
+    which account has a name."""
 
 
 class QuotaExceeded(MonotronError, status=409, code="quota_exceeded", title="Quota exceeded"):

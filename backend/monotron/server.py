@@ -19,6 +19,7 @@ from monotron.auth.accounts import Accounts
 from monotron.auth.api_keys import ApiKeys
 from monotron.auth.authenticator import Authenticator, RootKey
 from monotron.auth.concurrency import ConcurrencyLimiter
+from monotron.auth.configured_accounts import check_configured_accounts
 from monotron.auth.events import Events
 from monotron.auth.oidc import Issuer
 from monotron.auth.oidc_authenticator import OidcAuthenticator
@@ -26,6 +27,7 @@ from monotron.auth.open_mode import check_open_mode
 from monotron.auth.rate_limit import RateLimiter, share_of_account
 from monotron.auth.replay_guard import ReplayGuard
 from monotron.auth.revocation import Revocation
+from monotron.auth.rotation import Rotation
 from monotron.auth.trust_policies import TrustPolicies
 from monotron.auth.trust_schema import configured_issuers, configured_trusts
 from monotron.config import Settings
@@ -190,16 +192,19 @@ async def _services(
     accounts = Accounts(store, series, executor)
     api_keys = ApiKeys(store, series, executor, quota=settings.api_keys_per_account)
     issuers = configured_issuers(settings.issuers)
+    configured = configured_trusts(settings.trusts, issuers)
+    if not settings.is_offline:
+        await check_configured_accounts(configured, accounts)
     policies = TrustPolicies(
         store,
         series,
         executor,
         api_keys,
         issuers,
-        configured_trusts(settings.trusts, issuers),
+        configured,
         quota=settings.trust_policies_per_account,
     )
-    authenticator = await _authenticator(settings, issuers, api_keys, policies)
+    authenticator = await _authenticator(settings, issuers, accounts, api_keys, policies)
     if authenticator.open_to_all:
         await check_open_mode(settings, store, executor)
     await policies.matcher.mark_configured()
@@ -213,6 +218,7 @@ async def _services(
         revocation=Revocation(
             api_keys, policies, authenticator.forget, authenticator.forget_identities
         ),
+        rotation=Rotation(store, api_keys, executor, authenticator.forget),
         events=Events(store, executor),
         authenticator=authenticator,
         access_control=AccessControl(
@@ -232,7 +238,11 @@ async def _services(
 
 
 async def _authenticator(
-    settings: Settings, issuers: Sequence[Issuer], api_keys: ApiKeys, policies: TrustPolicies
+    settings: Settings,
+    issuers: Sequence[Issuer],
+    accounts: Accounts,
+    api_keys: ApiKeys,
+    policies: TrustPolicies,
 ) -> Authenticator:
     """Configure authentication. Without credentials, the server is open."""
     root = identities = None
@@ -252,7 +262,12 @@ async def _authenticator(
     open_to_all = not (root or identities or await api_keys.any_valid())
     failures = RateLimiter(settings.failures_per_address, "failed sign-ins from this address")
     return Authenticator(
-        api_keys, root=root, identities=identities, open_to_all=open_to_all, failures=failures
+        api_keys,
+        accounts.is_disabled,
+        root=root,
+        identities=identities,
+        open_to_all=open_to_all,
+        failures=failures,
     )
 
 

@@ -56,11 +56,11 @@ class TestBuilds:
         assert "ambiguous_account (409): Several accounts. Name yours" in errors
         assert len(stand_in.requests) == 1
 
-    @pytest.mark.parametrize("account", ["0", "-1", "acme", "1.5", "9" * 19, "1" * 20])
+    @pytest.mark.parametrize("account", ["0", "-1", "Acme", "1.5", "9" * 19, "1" * 20])
     def test_an_invalid_account_is_refused(self, account: str, terminal: Terminal) -> None:
         for arguments, env in (((f"--account={account}",), ""), ((), account)):
             errors = terminal.fails(2, "next", "web", "a", *arguments, MONOTRON_ACCOUNT=env)
-            assert "must be a positive integer" in errors
+            assert "must be the id of an account, or its name, such as acme" in errors
 
 
 class TestAdministration:

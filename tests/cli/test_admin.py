@@ -29,9 +29,10 @@ class TestServerAndFile:
     def test_an_account_is_created_and_listed(self, run: Run) -> None:
         account_id = run("account", "create").strip()
         head, *listed = run("account", "list").splitlines()
-        assert head == "ACCOUNT"
-        assert {"1", account_id} <= set(listed)
-        assert {"id": int(account_id)} in json.loads(run("account", "list", "--output=json"))
+        assert head.split() == ["ACCOUNT", "NAME", "STATUS"]
+        assert {"1", account_id} <= {row.split()[0] for row in listed}
+        unnamed = {"id": int(account_id), "name": None, "disabled": False}
+        assert unnamed in json.loads(run("account", "list", "--output=json"))
         assert json.loads(run("account", "create", "--output=json"))["id"] > int(account_id)
 
     def test_the_secret_of_a_new_key_is_printed_and_nothing_else(self, run: Run) -> None:
@@ -224,7 +225,7 @@ class TestInvalidUsage:
         [
             (("key", "create"), "missing option '--scope'"),
             (("key", "create", SERIES, "--expires=soon"), "such as 90d"),
-            (("key", "create", SERIES, "--account=0"), "must be a positive integer"),
+            (("key", "create", SERIES, "--account=0"), "must be the id of an account"),
             (("key", "list", "--url=http://a.example.com"), "https"),
             (
                 ("key", "list", "--url=http://127.0.0.1", "--store=sqlite:///x"),

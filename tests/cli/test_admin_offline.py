@@ -117,6 +117,16 @@ class TestSettings:
         listed = offline.prints("trust", "list", STORE, "--config=monotron.yml").splitlines()
         assert [row.split()[:2] for row in listed[1:]] == [["(config)", issuer], ["1", issuer]]
 
+    def test_an_account_that_a_trust_policy_of_the_config_file_names_can_be_created(
+        self, offline: Terminal
+    ) -> None:
+        claims = {"repository_id": "777", "ref": "refs/heads/main"}
+        trust = {"account": 2, "issuer": "github", "claims": claims, "scopes": ["read:series"]}
+        settings = {"issuers": ["github"], "audience": "https://m.example.com", "trusts": [trust]}
+        (offline.folder / "monotron.yml").write_text(yaml.safe_dump(settings))
+        process = offline.run("account", "create", STORE, "--config=monotron.yml")
+        assert (process.returncode, process.stdout) == (0, "2\n")
+
     def test_an_invalid_config_file_is_refused(self, offline: Terminal) -> None:
         offline.run("account", "create", STORE)
         (offline.folder / "monotron.yml").write_text("nonsense: 1")

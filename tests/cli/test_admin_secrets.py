@@ -19,6 +19,8 @@ from support.terminal import Terminal
 
 SERIES = "--scope=read,write:series"
 
+ACCOUNT = {"id": 1, "name": None, "disabled": False}
+
 
 class TestSecrets:
     def test_the_credential_is_a_header_and_not_in_the_process_list(
@@ -127,7 +129,7 @@ class TestStrictReading:
     def test_pages_that_repeat_end_with_an_error(
         self, operator: Terminal, following: object
     ) -> None:
-        with StandIn([Reply.json({"accounts": [{"id": 1}], "next": following})]) as stand_in:
+        with StandIn([Reply.json({"accounts": [ACCOUNT], "next": following})]) as stand_in:
             operator.url = stand_in.url
             operator.fails(4, "account", "list")
         assert len(stand_in.requests) <= 2
@@ -162,9 +164,12 @@ class TestRetries:
         assert "hint: it may have been created nevertheless; list what exists" in errors
 
     def test_a_list_request_is_retried(self, operator: Terminal) -> None:
-        page = Reply.json({"accounts": [{"id": 1}], "next": None})
+        page = Reply.json({"accounts": [ACCOUNT], "next": None})
         with StandIn([Reply.problem(503, "draining", "Soon."), page]) as stand_in:
             operator.url = stand_in.url
             process = operator.run("account", "list")
-        assert (process.returncode, process.stdout) == (0, "ACCOUNT\n1\n")
+        assert (process.returncode, process.stdout) == (
+            0,
+            "ACCOUNT  NAME  STATUS\n1        -     enabled\n",
+        )
         assert json.dumps(process.stderr).count("retrying") == 1

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from monotron.store import Store, open_store
-from monotron.store.auth_interface import AuthRecord, event_name
+from monotron.store.auth_interface import AuthRecord, RecordChange, event_name
 
 ROW = AuthRecord("mtk_k_1", 2, {"digest": "abc", "scopes": ["read:series"], "$set": {"a.b": None}})
 
@@ -50,13 +50,96 @@ class TestAuthRecords:
         store.auth_records.remove("trust", 2, "b")
         assert store.auth_records.count("trust", 2) == 1
 
-    def test_only_an_existing_record_is_replaced(self, store: Store) -> None:
-        assert not store.auth_records.replace("api_key", ROW)
-        assert store.auth_records.find("api_key", ROW.name) is None
+    def test_an_unchanged_record_is_replaced(self, store: Store) -> None:
         store.auth_records.add("api_key", ROW)
-        new = ROW._replace(body={"used": 1})
-        assert store.auth_records.replace("api_key", new)
+        new = ROW._replace(account=3, body={"used": 1})
+        assert store.auth_records.change([RecordChange("api_key", ROW, new)])
         assert store.auth_records.find("api_key", ROW.name) == new
+        assert names(store.auth_records.page("api_key", 2, "", 10)) == []
+        assert names(store.auth_records.page("api_key", 3, "", 10)) == [ROW.name]
+
+    def test_changes_add_replace_and_remove_records_together(self, store: Store) -> None:
+        records = store.auth_records
+        old_name, new_name = (AuthRecord(name, 2, {}) for name in ("old", "new"))
+        account = AuthRecord("2", 2, {"name": "old"})
+        renamed = account._replace(body={"name": "new"})
+        assert records.change(
+            [RecordChange("account", None, account), RecordChange("account_name", None, old_name)]
+        )
+        changes = [
+            RecordChange("account", account, renamed),
+            RecordChange("account_name", old_name, None),
+            RecordChange("account_name", None, new_name),
+        ]
+        assert records.change(changes)
+        assert records.find("account", "2") == renamed
+        assert records.page("account_name", None, "", 10) == [new_name]
+        assert not records.change(changes)
+
+    @pytest.mark.parametrize(
+        "refused",
+        [
+            RecordChange("trust", ROW, ROW),
+            RecordChange("api_key", None, ROW),
+            RecordChange("api_key", ROW._replace(account=1), ROW),
+            RecordChange("api_key", ROW._replace(body={}), None),
+            RecordChange("api_key", ROW._replace(name="missing"), None),
+        ],
+        ids=["missing", "taken", "another-account", "another-body", "missing-removed"],
+    )
+    def test_one_unexpected_record_prevents_all_changes(
+        self, refused: RecordChange, store: Store
+    ) -> None:
+        records = store.auth_records
+        other = AuthRecord("other", 2, {})
+        records.add("api_key", ROW)
+        records.add("account", other)
+        changes = [
+            RecordChange("account", other, None),
+            RecordChange("account_name", None, other),
+            refused,
+        ]
+        for order in changes, changes[::-1]:
+            assert not records.change(order, {"n": 1})
+        assert records.find("api_key", ROW.name) == ROW
+        assert records.find("account", other.name) == other
+        assert records.find("account_name", other.name) is None
+        assert records.page("event", None, "", 10) == []
+
+    def test_concurrent_changes_of_one_record_are_not_lost(self, durable_store: Store) -> None:
+        records = durable_store.auth_records
+        counter = AuthRecord("counter", 2, {"n": 0})
+        records.add("account", counter)
+
+        def increase(_: int) -> None:
+            while True:
+                before = records.find("account", "counter")
+                assert before is not None
+                after = before._replace(body={"n": before.body["n"] + 1})
+                if records.change([RecordChange("account", before, after)]):
+                    return
+
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(increase, range(24)))
+        assert records.find("account", "counter") == counter._replace(body={"n": 24})
+
+    def test_only_one_of_several_accounts_gets_a_name(self, durable_store: Store) -> None:
+        def claim(account: int) -> bool:
+            name = AuthRecord("acme", account, {})
+            row = AuthRecord(f"{account:02}", account, {"name": "acme"})
+            changes = [
+                RecordChange("account", None, row),
+                RecordChange("account_name", None, name),
+            ]
+            return durable_store.auth_records.change(changes, {"n": account})
+
+        with ThreadPoolExecutor(8) as threads:
+            claimed = list(threads.map(claim, range(16)))
+        assert claimed.count(True) == 1
+        records = durable_store.auth_records
+        winner = claimed.index(True)
+        for kind in "account", "account_name", "event":
+            assert [row.account for row in records.page(kind, None, "", 100)] == [winner]
 
     def test_a_record_is_removed_by_its_own_account_only(self, store: Store) -> None:
         store.auth_records.add("api_key", ROW)
@@ -93,10 +176,13 @@ class TestEvents:
     def test_a_change_and_its_event_are_recorded_together(self, store: Store) -> None:
         records = store.auth_records
         assert records.add("api_key", ROW, {"action": "create", "$x": "é"})
+        other = ROW._replace(body={})
+        assert records.change([RecordChange("api_key", ROW, other)], {"action": "update"})
         assert records.remove("api_key", 2, ROW.name, {"action": "delete"})
         assert self.events(store) == [
             AuthRecord(event_name(1), 2, {"action": "create", "$x": "é"}),
-            AuthRecord(event_name(2), 2, {"action": "delete"}),
+            AuthRecord(event_name(2), 2, {"action": "update"}),
+            AuthRecord(event_name(3), 2, {"action": "delete"}),
         ]
 
     def test_a_call_that_changes_nothing_records_no_event(self, store: Store) -> None:

@@ -22,7 +22,7 @@ from monotron.model.allocation import AllocationRequest
 from monotron.model.semver import Release, VersionName
 from monotron.model.series import Reuse, SeriesKey
 from monotron.runtime import Runtime
-from monotron.store.auth_interface import AuthRecord
+from monotron.store.auth_interface import AuthRecord, RecordChange
 from monotron.store.mongo import MongoStore
 from monotron.store.mongo.series import DUPLICATE_KEY, SeriesDocuments
 from monotron.store.mongo.sweep import Sweep
@@ -141,8 +141,10 @@ def add_record(store: MongoStore) -> bool:
     return store.auth_records.add("account", RECORD)
 
 
-def replace_record(store: MongoStore) -> bool:
-    return store.auth_records.replace("account", RECORD)
+def change_record(store: MongoStore) -> bool:
+    named = RECORD._replace(body={"name": "acme"})
+    reservation = RecordChange("account_name", None, AuthRecord("acme", 2, {}))
+    return store.auth_records.change([RecordChange("account", RECORD, named), reservation])
 
 
 def remove_record(store: MongoStore) -> bool:
@@ -153,7 +155,7 @@ def use_token(store: MongoStore) -> bool:
     return store.token_uses.use("t", "o", max_operations=1, expires_at=2_000_000_000)
 
 
-OTHER_WRITES = [add_release, add_record, replace_record, remove_record, use_token]
+OTHER_WRITES = [add_release, add_record, change_record, remove_record, use_token]
 """Writes of documents that belong to no series."""
 
 
@@ -230,7 +232,7 @@ class TestCommands:
     def test_a_write_of_another_document_is_one_transaction(
         self, store: MongoStore, commands: Commands, write: Callable[[MongoStore], bool]
     ) -> None:
-        if write in (replace_record, remove_record):
+        if write in (change_record, remove_record):
             add_record(store)
         commands.sent.clear()
         assert write(store)
@@ -417,7 +419,7 @@ class TestCommits:
     def test_a_write_of_another_document_is_applied_once_after_a_lost_response(
         self, opened: Opener, store: MongoStore, write: Callable[[MongoStore], bool]
     ) -> None:
-        if write in (replace_record, remove_record):
+        if write in (change_record, remove_record):
             add_record(store)
         with opened.failing("commitTransaction", 3, closeConnection=True):
             assert write(store)
@@ -427,7 +429,7 @@ class TestCommits:
         self, opened: Opener, other: MongoStore, write: Callable[[MongoStore], bool]
     ) -> None:
         store = opened(call_seconds=0.5)
-        if write in (replace_record, remove_record):
+        if write in (change_record, remove_record):
             add_record(other)
         with (
             opened.failing("commitTransaction", None, errorCode=91, errorLabels=[]),

@@ -37,12 +37,18 @@ both_orders = pytest.mark.parametrize("first", ["acme", "mallory"])
 class Tenants:
     """A server with the accounts of Acme and Mallory, and an issuer of identity tokens."""
 
-    def __init__(self, server: Server, root: Client, issuer: IssuerServer) -> None:
+    def __init__(
+        self,
+        server: Server,
+        root: Client,
+        issuer: IssuerServer,
+        accounts: tuple[int, int] | None = None,
+    ) -> None:
+        """*accounts* are those of Acme and Mallory; they are created unless they exist."""
         self.server = server
         self.root = root
         self.issuer = issuer
-        self.acme = new_account(root)
-        self.mallory = new_account(root)
+        self.acme, self.mallory = accounts or (new_account(root), new_account(root))
 
     def trust(self, account: int, claims: dict[str, str] | None = None) -> int:
         """Create a trust policy, for acme/shop unless there are other *claims*."""
@@ -226,6 +232,54 @@ class TestOnlyAccountWithPolicies:
         assert "`monotron trust github OWNER/REPO`" in document["detail"]
 
 
+class TestDisabledAccount:
+    def disable(self, tenants: Tenants, account: int, *, disabled: bool = True) -> None:
+        body = json.dumps({"disabled": disabled})
+        response = tenants.root.request("PATCH", f"/v1/accounts/{account}", body, JSON)
+        assert response.status == 200, response
+
+    def test_the_jobs_of_a_disabled_account_are_refused_until_it_is_enabled(
+        self, tenants: Tenants, problem: Problem
+    ) -> None:
+        tenants.trust(tenants.acme)
+        token = tenants.token()
+        path = "/v1/versions/shop/T?bump=minor"
+        assert tenants.send(f"{path}&dry_run=true", token).status == 200
+        self.disable(tenants, tenants.acme)
+        for response in (
+            tenants.send(path, token),
+            tenants.send(f"{path}&dry_run=true", token),
+            tenants.send("/v1/whoami", token, "GET"),
+            tenants.job(),
+            tenants.job(tenants.acme),
+            tenants.job(audience=tenants.acme),
+        ):
+            applied = "no" if "applied" in response.json() else None
+            document = problem(response, 403, "forbidden", applied=applied)
+            assert document["detail"].startswith(f"Account {tenants.acme} is disabled")
+        assert tenants.versions() == [[], []]
+        self.disable(tenants, tenants.acme, disabled=False)
+        assert tenants.send(path, token).json()["version"] == "0.1.0"
+
+    def test_its_jobs_do_not_move_to_another_account_that_trusts_them(
+        self, tenants: Tenants, problem: Problem
+    ) -> None:
+        tenants.trust_in_order("acme")
+        self.disable(tenants, tenants.acme)
+        assert is_ambiguous(problem, tenants.job())
+        assert tenants.job(tenants.mallory).json()["creator_id"] == tenants.mallory
+
+    def test_whoami_shows_a_job_and_is_not_an_operation_of_its_token(
+        self, tenants: Tenants
+    ) -> None:
+        tenants.trust(tenants.acme)
+        document = tenants.send("/v1/whoami", tenants.token(), "GET").json()
+        assert document["account"] == {"id": tenants.acme, "name": None}
+        assert document["scopes"] == ["read,write:series"]
+        assert document["names"] == ["*"]
+        assert document["expires_at"].endswith("Z")
+
+
 class TestNamedAccount:
     def test_the_refusal_does_not_reveal_whether_the_account_exists_or_has_policies(
         self, tenants: Tenants, problem: Problem
@@ -289,6 +343,44 @@ class TestNamedAccount:
 
 
 class TestConfigFile:
+    @pytest.fixture
+    def accounts(self, store: str) -> tuple[int, int]:
+        """The accounts of Acme and Mallory, in the store of a stopped server."""
+        with (
+            Server(store, env=ROOT_ENV) as server,
+            server.client(authorization=ROOT) as root,
+        ):
+            return new_account(root), new_account(root)
+
+    @pytest.mark.parametrize("account", [2, 999_999_999_999])
+    def test_a_policy_of_an_account_that_does_not_exist_is_an_invalid_setting(
+        self, store: str, issuer: IssuerServer, configure: Callable[..., list[str]], account: int
+    ) -> None:
+        policy = {"issuer": issuer.url, "claims": SHOP, "scopes": SCOPES}
+        trusts = [{"account": 1, **policy}, {"account": account, **policy}]
+        with pytest.raises(RuntimeError, match="ended with 2 before it was ready") as refused:
+            Server(store, args=configure(trusts=trusts), env=ROOT_ENV)
+        assert f"trusts, item 2: `account` {account} does not exist." in str(refused.value)
+
+    def test_the_jobs_of_a_disabled_account_are_refused_for_policies_of_the_config_file(
+        self,
+        store: str,
+        issuer: IssuerServer,
+        configure: Callable[..., list[str]],
+        problem: Problem,
+        accounts: tuple[int, int],
+    ) -> None:
+        policy = {"account": accounts[0], "issuer": issuer.url, "claims": SHOP, "scopes": SCOPES}
+        with (
+            Server(store, env=ROOT_ENV, args=configure(trusts=[policy])) as server,
+            server.client(authorization=ROOT) as root,
+        ):
+            tenants = Tenants(server, root, issuer, accounts)
+            assert tenants.job().status == 200
+            body = json.dumps({"disabled": True})
+            assert root.request("PATCH", f"/v1/accounts/{accounts[0]}", body, JSON).status == 200
+            problem(tenants.job(), 403, "forbidden", applied="no")
+
     @pytest.mark.parametrize("configured", ["acme", "mallory"])
     def test_policies_of_the_config_file_count_like_those_of_the_store(
         self,
@@ -297,16 +389,16 @@ class TestConfigFile:
         configure: Callable[..., list[str]],
         problem: Problem,
         configured: str,
+        accounts: tuple[int, int],
     ) -> None:
-        # The new accounts have the ids 2 and 3.
+        assert accounts == (2, 3)
         owner = {"acme": 2, "mallory": 3}[configured]
         policy = {"account": owner, "issuer": issuer.url, "claims": SHOP, "scopes": SCOPES}
         with (
             Server(store, env=ROOT_ENV, args=configure(trusts=[policy])) as server,
             server.client(authorization=ROOT) as root,
         ):
-            tenants = Tenants(server, root, issuer)
-            assert (tenants.acme, tenants.mallory) == (2, 3)
+            tenants = Tenants(server, root, issuer, accounts)
             assert tenants.job().json()["creator_id"] == owner
             tenants.trust(5 - owner)
             assert is_ambiguous(problem, tenants.job())
@@ -325,16 +417,17 @@ class TestConfigFile:
         issuer: IssuerServer,
         configure: Callable[..., list[str]],
         problem: Problem,
+        accounts: tuple[int, int],
     ) -> None:
         policy = {"issuer": issuer.url, "claims": SHOP, "scopes": SCOPES}
-        trusts = [{"account": account, **policy} for account in (3, 2)]
+        trusts = [{"account": account, **policy} for account in accounts[::-1]]
         with (
             Server(store, env=ROOT_ENV, args=configure(trusts=trusts)) as server,
             server.client(authorization=ROOT) as root,
         ):
-            tenants = Tenants(server, root, issuer)
+            tenants = Tenants(server, root, issuer, accounts)
             assert is_ambiguous(problem, tenants.job())
-            for account in 2, 3:
+            for account in accounts:
                 assert tenants.job(account).json()["creator_id"] == account
 
     @pytest.mark.parametrize("store", ["sqlite"], indirect=True)

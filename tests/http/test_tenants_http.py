@@ -252,7 +252,8 @@ class TestRootKey:
                 response = root.request("PUT", f"{path}/series/shop/{token}")
                 assert response.json()["creator_id"] == tenant.account
             assert root.request("PUT", f"{path}/versions/shop/T?bump=major").status == 200
-            assert root.request("GET", path).json() == {"id": tenant.account}
+            account = {"id": tenant.account, "name": None, "disabled": False}
+            assert root.request("GET", path).json() == account
             assert tenant.get("series/shop")["value"] == number + 1
             assert tenant.get("versions/shop")["version"] == "1.0.0"
 

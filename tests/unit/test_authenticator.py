@@ -50,10 +50,12 @@ class Scene:
     def __init__(self, *, expires_at: int | None = None, failures: int = 0) -> None:
         self.now = 1000.0
         self.stored_keys = StoredKeys(expires_at)
+        self.disabled: set[int] = set()
         api_keys: Any = self.stored_keys
         self.identities: Any = Identities()
         self.authenticator = Authenticator(
             api_keys,
+            self.is_disabled,
             identities=self.identities,
             failures=RateLimiter(failures, "", clock=lambda: self.now),
             clock=lambda: self.now,
@@ -63,6 +65,9 @@ class Scene:
     async def check(self, header: str | None = HEADER) -> str:
         principal = await self.authenticator.check(header, None, ADDRESS)
         return principal.name
+
+    async def is_disabled(self, account: int) -> bool:
+        return account in self.disabled
 
     def revoke(self) -> None:
         del self.stored_keys.by_name[NAME]
@@ -89,6 +94,31 @@ class Identities:
         self.verified.append(account)
         await self.responding.wait()
         return Principal("job", account or 1, frozenset(), identity="id", expires_at=2000)
+
+
+@pytest.mark.parametrize("header", [HEADER, TOKEN], ids=["API key", "identity token"])
+def test_a_disabled_account_is_noticed_when_it_is_forgotten_or_the_cache_expires(
+    header: str,
+) -> None:
+    async def scenario() -> None:
+        scene = Scene()
+
+        async def is_disabled() -> bool:
+            known = scene.authenticator.known(header, None)
+            return (known or await scene.authenticator.check(header, None, ADDRESS)).is_disabled
+
+        assert not await is_disabled()
+        scene.disabled.add(1)
+        assert not await is_disabled()
+        scene.authenticator.forget_account(2)
+        assert not await is_disabled()
+        scene.authenticator.forget_account(1)
+        assert await is_disabled()
+        scene.disabled.clear()
+        scene.now += CACHE_SECONDS
+        assert not await is_disabled()
+
+    run(scenario())
 
 
 def test_an_identity_token_is_verified_for_each_account_of_a_path() -> None:

@@ -21,7 +21,7 @@ from monotron.errors import MonotronError, QuotaExceeded, Unauthenticated
 from monotron.services.executor import StoreExecutor
 from monotron.services.series import SeriesService
 from monotron.store import Store, open_store
-from monotron.store.auth_interface import AuthRecord, AuthRecords
+from monotron.store.auth_interface import AuthRecord, AuthRecords, RecordChange
 from support.claims import AUDIENCE, NOW, github
 
 ISSUERS = [parse_issuer("github"), parse_issuer("gitlab.com")]
@@ -186,7 +186,9 @@ class TestCost:
             assert await scene.matches(1)
             assert created.id is not None
             record = stored(1, created.id, body(778))
-            assert scene.store.auth_records.replace("trust", record)
+            former = scene.store.auth_records.find("trust", record.name)
+            change = RecordChange("trust", former, record)
+            assert scene.store.auth_records.change([change])
             scene.now += CACHE_SECONDS
             assert not await scene.matches(1)
             assert await scene.matches(1, repository_id="778")

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from monotron.auth.api_keys import ApiKey, ApiKeySpec
+from monotron.auth.rotation import MAX_OVERLAP_SECONDS
 from monotron.auth.scopes import check_scope_list
 from monotron.errors import InvalidRequest, literal
 from monotron.model.name_patterns import ALL_NAMES, parse_name_patterns
@@ -54,6 +55,20 @@ def _parse_expiry(value: object) -> int | None:
             "`expires_at` must be a time with a time zone, for example 2027-01-31T00:00:00Z, or "
             "null for never."
         ) from None
+
+
+def parse_overlap(body: dict[str, Any]) -> int:
+    """The seconds for which a rotated API key stays valid. Raises InvalidRequest."""
+    for name in body:
+        if name != "overlap_seconds":
+            raise InvalidRequest(f"Unknown member {literal(name)}. Allowed: `overlap_seconds`.")
+    seconds = body.get("overlap_seconds")
+    if type(seconds) is not int or not 0 <= seconds <= MAX_OVERLAP_SECONDS:
+        raise InvalidRequest(
+            f"`overlap_seconds` must be an integer from 0 to {MAX_OVERLAP_SECONDS}, for example "
+            "604800 for 7 days. With 0, the old API key stops working at once."
+        )
+    return seconds
 
 
 def api_key_json(api_key: ApiKey, secret: str | None = None) -> dict[str, Any]:

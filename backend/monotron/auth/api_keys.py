@@ -21,7 +21,7 @@ from monotron.services.executor import StoreExecutor
 from monotron.services.paging import page_of, visible_rows
 from monotron.services.series import SeriesService
 from monotron.store import Store
-from monotron.store.auth_interface import AuthRecord
+from monotron.store.auth_interface import AuthRecord, RecordChange
 
 PAGE_SIZE = 1000
 
@@ -129,7 +129,7 @@ class ApiKeys:
         clock: Callable[[], float] = time.time,
     ) -> None:
         """*quota* is the maximum number of API keys per account."""
-        self._quota = Quota("api_key", quota, store, executor)
+        self.quota = Quota("api_key", quota, store, executor)
         self._records = store.auth_records
         self._series = series
         self._executor = executor
@@ -147,17 +147,15 @@ class ApiKeys:
             expires_at = now + DEFAULT_LIFETIME_SECONDS
         _check_spec(account, spec.scopes, expires_at, now)
         by.require_grant(spec.scopes, spec.names)
-        async with self._quota.of(account):
+        async with self.quota.of(account):
             return await self._create(by, account, spec, expires_at)
 
     async def _create(
         self, by: Principal, account: int, spec: ApiKeySpec, expires_at: int | None
     ) -> tuple[ApiKey, str]:
-        ids = SeriesKey(SYSTEM_ACCOUNT, f"grants/{account}")
-        allocation = await self._series.next(ids, token_hex(16), Reuse.ANY, by.name)
         name, secret = new_key()
         api_key = ApiKey(
-            allocation.entry.value,
+            await self.next_id(by, account),
             account,
             name,
             digest(secret),
@@ -176,6 +174,12 @@ class ApiKeys:
             await self.delete(by, api_key)
             raise creator_revoked()
         return api_key, secret
+
+    async def next_id(self, by: Principal, account: int) -> int:
+        """The number of the next API key of the account."""
+        ids = SeriesKey(SYSTEM_ACCOUNT, f"grants/{account}")
+        allocation = await self._series.next(ids, token_hex(16), Reuse.ANY, by.name)
+        return allocation.entry.value
 
     async def still_exists(self, by: Principal) -> bool:
         """Whether *by* is not an API key, or was not revoked.
@@ -247,9 +251,10 @@ class ApiKeys:
             raise _not_found(account, key)
 
     async def record_use(self, api_key: ApiKey, at: int) -> None:
-        """Store the time of the last use."""
-        row = replace(api_key, last_used_at=at).row()
-        await self._executor.run(self._records.replace, "api_key", row)
+        """Store the time of the last use, unless the API key was changed meanwhile."""
+        used = replace(api_key, last_used_at=at)
+        change = RecordChange("api_key", api_key.row(), used.row())
+        await self._executor.run(self._records.change, [change])
 
     async def any_valid(self) -> bool:
         """Whether any account has an API key that has not expired."""

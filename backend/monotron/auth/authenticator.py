@@ -5,8 +5,8 @@ import base64
 import binascii
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from monotron.auth.api_keys import ApiKey, ApiKeys
@@ -42,6 +42,7 @@ class Authenticator:
     def __init__(
         self,
         api_keys: ApiKeys,
+        is_disabled: Callable[[int], Awaitable[bool]],
         *,
         root: RootKey | None = None,
         identities: OidcAuthenticator | None = None,
@@ -50,8 +51,10 @@ class Authenticator:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """*failures* limits invalid credentials per client address."""
+        """*is_disabled* returns whether an account is disabled. *failures* limits invalid
+        credentials per client address."""
         self._api_keys = api_keys
+        self._is_disabled = is_disabled
         self._root = root
         self._identities = identities
         self.open_to_all = open_to_all
@@ -117,6 +120,10 @@ class Authenticator:
         """Verify identity tokens again, because trust policies were changed in this process."""
         self._forget(lambda principal: principal.identity is not None)
 
+    def forget_account(self, account: int) -> None:
+        """Verify the credentials of an account again, because it was changed in this process."""
+        self._forget(lambda principal: principal.account == account)
+
     def _forget(self, is_outdated: Callable[[Principal], bool]) -> None:
         self._cache.discard(is_outdated)
         # A pending verification may have read the store before the change. New requests must not
@@ -139,6 +146,8 @@ class Authenticator:
             principal = await self._identities.principal(secret, account)
         else:
             principal = await self._of_key(key, secret)
+        if await self._is_disabled(principal.account):
+            principal = replace(principal, is_disabled=True)
         if changes == self._changes:
             seconds = CACHE_SECONDS
             if principal.expires_at is not None:

@@ -1,4 +1,4 @@
-"""Events: who created or deleted accounts, API keys and trust policies, and with which rights."""
+"""Events: who changed accounts, API keys and trust policies, and with which rights."""
 
 import time
 from typing import Any, Literal
@@ -10,17 +10,22 @@ from monotron.services.paging import page_of
 from monotron.store import Store
 from monotron.store.auth_interface import AuthRecord, event_name
 
-Action = Literal["create", "delete"]
+Action = Literal["create", "update", "rotate", "delete"]
 Subject = Literal["account", "api_key", "trust"]
 
 
 def event_body(
-    by: Principal, action: Action, subject: Subject, id: str, granted: dict[str, Any] | None = None
+    by: Principal,
+    action: Action,
+    subject: Subject,
+    id: str,
+    granted: dict[str, Any] | None = None,
+    **details: object,
 ) -> dict[str, Any]:
     """The body of an event, which the store records together with the change.
 
     *id* identifies the subject in its account. *granted* contains the rights of an API key or a
-    trust policy, without secrets.
+    trust policy, without secrets. *details* are further members.
     """
     body: dict[str, Any] = {
         "created_at": int(time.time()),
@@ -28,6 +33,7 @@ def event_body(
         "action": action,
         "subject": subject,
         "subject_id": id,
+        **details,
     }
     return body if granted is None else {**body, "granted": granted}
 

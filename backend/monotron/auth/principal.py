@@ -31,6 +31,8 @@ class Principal:
     scopes: frozenset[str]
     names: NamePatterns = ALL_NAMES
     """The scopes on series apply only to these names and their series."""
+    is_disabled: bool = False
+    """Whether its account is disabled, so that it may do nothing."""
     is_root: bool = False
     """Whether it may use every account, not only its own."""
     expires_at: int | None = None
@@ -53,6 +55,14 @@ class Principal:
     def __post_init__(self) -> None:
         if not self.rate_limit_key:
             object.__setattr__(self, "rate_limit_key", self.name)
+
+    def require_enabled(self) -> None:
+        """Raise Forbidden if the account of the principal is disabled."""
+        if self.is_disabled:
+            raise Forbidden(
+                f"Account {self.account} is disabled, and so are all of its credentials. Nothing "
+                "was deleted. Ask the operator to enable it."
+            )
 
     def require(self, scope: str) -> None:
         """Raise Forbidden unless the principal has the scope."""

@@ -1,4 +1,4 @@
-"""Commands for administrators: accounts and API keys, of a server or in its stopped file."""
+"""Commands for administrators: API keys, of a server or in its stopped file."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from typing import Any
 import click
 
 from monotron.cli import output
+from monotron.cli.account_names import account_id
 from monotron.cli.admin_client import AdminClient
 from monotron.cli.command import ADMINISTRATION, Function, Group
 from monotron.cli.options import (
+    ACCOUNT,
+    DURATION,
     EXPIRY,
-    ID,
     KEY,
     NEVER,
     URL_SOURCE,
@@ -35,13 +37,13 @@ from monotron_ci.http import RetryPolicy
 
 account_option = click.option(
     "--account",
-    metavar="ID",
-    type=ID,
+    metavar="ACCOUNT",
+    type=ACCOUNT,
     envvar="MONOTRON_ACCOUNT",
     show_envvar=True,
     default=1,
     show_default=True,
-    help="Use the account with this id.",
+    help="Use the account with this id or name.",
 )
 names_help = (
     "Restrict to this name, or to names that start with PREFIX if it is `PREFIX*`; may be repeated."
@@ -98,7 +100,7 @@ def _with_admin_client(function: Function, creates: bool) -> Callable[..., Comma
             if passed(ctx, "url"):
                 fail_usage("--url and --store cannot be combined")
             with _offline_client(store, config, policy, creates) as (client, notes):
-                result: CommandOutput = function(client, **values)
+                result = _with_account_id(function, client, values)
                 return replace(result, notes=(*result.notes, *notes))
         if passed(ctx, "config"):
             fail_usage("--config requires --store")
@@ -118,11 +120,21 @@ def _with_hints(function: Function, client: AdminClient, values: dict[str, Any])
             f", or to an API key of account {values['account']} (--account) with scopes on acl"
         )
     try:
-        result: CommandOutput = function(client, **values)
-        return result
+        return _with_account_id(function, client, values)
     except Failure as failure:
         failure.hint = failure.hint or hints.get(failure.code, "")
         raise
+
+
+def _with_account_id(
+    function: Function, client: AdminClient, values: dict[str, Any]
+) -> CommandOutput:
+    """Call the function with the id of the account if `account` is a name."""
+    account = values.get("account")
+    if isinstance(account, str):
+        values = {**values, "account": account_id(client, account)}
+    result: CommandOutput = function(client, **values)
+    return result
 
 
 @contextmanager
@@ -144,24 +156,7 @@ def root_secret() -> CommandOutput:
     return CommandOutput(f"{token_urlsafe(32)}\n")
 
 
-account_group = ADMINISTRATION.group("account", "Create and list accounts.")
-
-
-@admin_command(account_group, "create", creates=True)
-def create_account(client: AdminClient) -> CommandOutput:
-    """Create an account and print its id."""
-    account = client.create_account()
-    return CommandOutput(f"{account['id']}\n", account)
-
-
-@admin_command(account_group, "list")
-def list_accounts(client: AdminClient) -> CommandOutput:
-    """List all accounts."""
-    accounts = client.accounts()
-    return CommandOutput(output.accounts_table(accounts), accounts)
-
-
-key_group = ADMINISTRATION.group("key", "Create, list and revoke API keys.")
+key_group = ADMINISTRATION.group("key", "Create, list, rotate and revoke API keys.")
 
 
 @admin_command(key_group, "create", creates=True)
@@ -213,6 +208,36 @@ def list_keys(client: AdminClient, account: int) -> CommandOutput:
     """List the API keys of an account, without secrets."""
     keys = client.keys(account)
     return CommandOutput(output.keys_table(keys), keys)
+
+
+@admin_command(key_group, "rotate")
+@click.argument("key", metavar="KEY", type=KEY)
+@click.option(
+    "--overlap",
+    metavar="7d",
+    type=DURATION,
+    default="7d",
+    show_default=True,
+    help="Let the old API key expire after this number of days or hours, and not later than "
+    "before. With `0h`, it stops working at once.",
+)
+@account_option
+def rotate_key(client: AdminClient, account: int, key: str, overlap: int) -> CommandOutput:
+    """Replace an API key by a new one with the same rights, and print its secret, once.
+
+    KEY is the id of the old one, mtk_k_…
+    """
+    new = client.rotate_key(account, key, overlap)
+    new_id = new["api_key"]["key"]
+    return CommandOutput(
+        f"{new['api_key']['secret']}\n",
+        new,
+        notes=(
+            output.describe_key(new),
+            f"The old key {key} expires {new['replaces']['expires_at']}.",
+        ),
+        recovery=f"the secret of {new_id} is lost: revoke the key, and rotate {key} again",
+    )
 
 
 @admin_command(key_group, "revoke", prints_document=False)

@@ -12,7 +12,7 @@ from monotron.cli.options import KEY_ID
 from monotron_ci.client import Client
 from monotron_ci.credential import Credential
 from monotron_ci.errors import NoResponse
-from monotron_ci.http import RetryPolicy
+from monotron_ci.http import HttpResponse, RetryPolicy
 from monotron_ci.responses import INT64_MAX
 
 PAGE_SIZE = 100
@@ -45,8 +45,16 @@ class AdminClient(Client):
         self.retry_policy = retry_policy
         self._page_size = page_size
 
-    def create_account(self) -> Document:
-        return self._create("/v1/accounts", None, _is_account)
+    def create_account(self, name: str | None = None) -> Document:
+        return self._create("/v1/accounts", {"name": name} if name else None, _is_account)
+
+    def account(self, account: int) -> Document:
+        return self._checked_account(self.request("GET", f"/v1/accounts/{account}"), account)
+
+    def change_account(self, account: int, change: Mapping[str, Any]) -> Document:
+        body = json.dumps(change).encode()
+        path = f"/v1/accounts/{account}"
+        return self._checked_account(self.request("PATCH", path, body, "application/json"), account)
 
     def accounts(self) -> list[Document]:
         return self._list("/v1/accounts", _is_account)
@@ -61,6 +69,22 @@ class AdminClient(Client):
 
     def keys(self, account: int) -> list[Document]:
         return self._list(f"/v1/accounts/{account}/grants", lambda key: _is_key(key, account))
+
+    def rotate_key(self, account: int, key_id: str, overlap_seconds: int) -> Document:
+        """A new API key with its secret, and in `replaces` the old one."""
+
+        def is_valid(document: Document) -> bool:
+            old = document.get("replaces")
+            return (
+                _is_key(document, account)
+                and _has_secret(document["api_key"])
+                and isinstance(old, dict)
+                and _is_key(old, account)
+                and old["api_key"]["key"] == key_id
+            )
+
+        path = f"/v1/accounts/{account}/grants/{key_id}/rotate"
+        return self._create(path, {"overlap_seconds": overlap_seconds}, is_valid)
 
     def revoke_key(self, account: int, key_id: str, *, with_descendants: bool) -> None:
         query = "?with_descendants=true" if with_descendants else ""
@@ -78,6 +102,14 @@ class AdminClient(Client):
 
     def delete_trust(self, account: int, trust_id: int) -> None:
         self._delete(f"/v1/accounts/{account}/trusts/{trust_id}")
+
+    def _checked_account(self, response: HttpResponse, account: int) -> Document:
+        document = response.json()
+        if not isinstance(document, dict) or not _is_account(document):
+            raise self.foreign_response(response)
+        if document["id"] != account:
+            raise self.foreign_response(response)
+        return document
 
     def _create(self, path: str, spec: Mapping[str, Any] | None, is_valid: IsValid) -> Document:
         body = None if spec is None else json.dumps(spec).encode()
@@ -121,7 +153,11 @@ class AdminClient(Client):
 
 
 def _is_account(document: Document) -> bool:
-    return _is_id(document.get("id"))
+    return (
+        _is_id(document.get("id"))
+        and isinstance(document.get("name"), str | None)
+        and isinstance(document.get("disabled"), bool)
+    )
 
 
 def _is_key(document: Document, account: int) -> bool:

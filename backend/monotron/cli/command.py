@@ -22,7 +22,7 @@ class LeafCommand(click.Command):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.params.sort(key=lambda each: SHARED.index(each.name) + 1 if each.name in SHARED else 0)
+        self.params.sort(key=_place)
 
 
 class Group(click.Group):
@@ -127,6 +127,13 @@ def describe_usage_error(error: click.UsageError) -> tuple[str, str]:
         text = error.format_message().rstrip(".")
         text = f"{text[:1].lower()}{text[1:]}"
     return text, f"run '{path} --help' for usage"
+
+
+def _place(parameter: click.Parameter) -> int:
+    """The place of a parameter in the help. Arguments keep their order."""
+    if isinstance(parameter, click.Argument) or parameter.name not in SHARED:
+        return 0
+    return SHARED.index(parameter.name) + 1
 
 
 def _rows(commands: Any) -> list[tuple[str, str]]:

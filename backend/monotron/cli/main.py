@@ -16,6 +16,7 @@ from monotron.cli import serve  # noqa: F401 - adds its command, the first one o
 
 # isort: split
 from monotron.cli import (  # noqa: F401 - add their commands
+    accounts,
     admin,
     builds,
     ci_trusts,
@@ -67,7 +68,7 @@ program = click.version_option(__version__, prog_name="monotron", message="%(pro
             "MONOTRON_URL": f"Server URL  [default: {DEFAULT_URL}]",
             "MONOTRON_API_KEY": "Secret of an API key, or KEY:SECRET of the root key. There is "
             "no option, because all users of a machine can see command lines.",
-            "MONOTRON_ACCOUNT": "Id of the account to use.",
+            "MONOTRON_ACCOUNT": "Id or name of the account to use.",
             "MONOTRON_STORE": "Store URL of `serve`, and of --store without a URL.",
         },
         {int(code): text for code, text in EXIT_CODES.items()},

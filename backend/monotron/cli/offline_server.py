@@ -77,6 +77,7 @@ def _offline_settings(
     return replace(
         settings,
         store=store,
+        is_offline=True,
         listen=Address("127.0.0.1", 0),
         root_api_key=ROOT_KEY,
         root_api_secret=secret,

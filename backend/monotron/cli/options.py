@@ -12,8 +12,10 @@ from typing import Any, NoReturn
 
 import click
 
+from monotron.cli.account_names import account_id
 from monotron.cli.command import Function
 from monotron.cli.output import CommandOutput, print_warning
+from monotron.model.account_names import ACCOUNT_NAME_RULE, is_account_name
 from monotron_ci.client import Client
 from monotron_ci.credential import Credential, parse_credential
 from monotron_ci.http import RetryPolicy
@@ -60,6 +62,22 @@ def _id(text: str) -> int:
     return int(text)
 
 
+def _account(text: str) -> int | str:
+    """An id, or the name of an account. Raises ValueError."""
+    if is_account_name(text):
+        return text
+    try:
+        return _id(text)
+    except ValueError:
+        raise ValueError("must be the id of an account, or its name, such as acme") from None
+
+
+def _account_name(text: str) -> str:
+    if not is_account_name(text):
+        raise ValueError(f"must have {ACCOUNT_NAME_RULE}")
+    return text
+
+
 def _key_id(text: str) -> str:
     """The id of an API key, from the id or from the complete secret. Raises ValueError."""
     match = re.fullmatch(rf"({KEY_ID.pattern})(_.*)?", text)
@@ -78,6 +96,16 @@ def _claim(text: str) -> tuple[str, str]:
 
 
 NEVER = "never"
+
+_DURATION = re.compile(r"(0|[1-9][0-9]{0,4})([dh])")
+
+
+def _duration(text: str) -> int:
+    """The seconds of a number of days or hours. Raises ValueError."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError("must be a number of days or hours, such as 7d or 12h")
+    return int(match[1]) * (24 if match[2] == "d" else 1) * 3600
 
 
 def _expiry(text: str) -> str:
@@ -100,8 +128,11 @@ def _expiry(text: str) -> str:
 
 
 ID = Checked("id", _id)
+ACCOUNT = Checked("account", _account)
+ACCOUNT_NAME = Checked("name", _account_name)
 KEY = Checked("key", _key_id)
 CLAIM = Checked("name=value", _claim)
+DURATION = Checked("7d", _duration)
 EXPIRY = Checked("90d|time|never", _expiry)
 
 url_option = click.option(
@@ -118,12 +149,12 @@ URL_SOURCE = "--url or MONOTRON_URL"
 
 account_option = click.option(
     "--account",
-    metavar="ID",
-    type=ID,
+    metavar="ACCOUNT",
+    type=ACCOUNT,
     envvar="MONOTRON_ACCOUNT",
     show_envvar=True,
     show_default="that of the API key",
-    help="Use the account with this id, and check that the response belongs to it.",
+    help="Use the account with this id or name, and check that the response belongs to it.",
 )
 
 
@@ -154,9 +185,11 @@ def client_options(function: Callable[..., CommandOutput]) -> Callable[..., Comm
 
     @functools.wraps(function)
     def call(
-        url: str, account: int | None, timeout: int, retries: int, **arguments: Any
+        url: str, account: int | str | None, timeout: int, retries: int, **arguments: Any
     ) -> CommandOutput:
         policy = retry_policy(timeout, retries)
+        if isinstance(account, str):
+            account = account_id(Client(url, credential(), policy, URL_SOURCE), account)
         client = Client(url, credential(), policy, URL_SOURCE, account=account, warn=print_warning)
         return function(client, **arguments)
 

@@ -98,7 +98,30 @@ def count_text(count: int, noun: str) -> str:
 
 
 def accounts_table(accounts: Iterable[Mapping[str, Any]]) -> str:
-    return table([("ACCOUNT",), *((str(each["id"]),) for each in accounts)])
+    rows = [(str(each["id"]), each["name"] or EMPTY, _status(each)) for each in accounts]
+    return table([("ACCOUNT", "NAME", "STATUS"), *rows])
+
+
+def describe_account(account: Mapping[str, Any]) -> str:
+    """One line about an account: `Account 2: acme, enabled`."""
+    return f"Account {account['id']}: {account['name'] or 'without a name'}, {_status(account)}\n"
+
+
+def describe_caller(caller: Mapping[str, Any]) -> str:
+    """The response of `whoami`, one member per line."""
+    account = caller["account"]
+    rows = [
+        ("account", f"{account['id']} {account['name'] or ''}".rstrip()),
+        ("principal", caller["principal"]),
+        ("scopes", " ".join(caller["scopes"]) or EMPTY),
+        ("names", " ".join(caller["names"])),
+        ("expires", caller["expires_at"] or "never"),
+    ]
+    return table(rows)
+
+
+def _status(account: Mapping[str, Any]) -> str:
+    return "disabled" if account["disabled"] else "enabled"
 
 
 def keys_table(keys: Iterable[Mapping[str, Any]]) -> str:

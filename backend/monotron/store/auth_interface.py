@@ -4,10 +4,12 @@
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-AuthRecordKind = Literal["account", "api_key", "trust", "trusting_account", "event"]
-"""A `trusting_account` is an account that has, or ever had, trust policies."""
+AuthRecordKind = Literal["account", "account_name", "api_key", "trust", "trusting_account", "event"]
+"""An `account_name` reserves the name of an account. A `trusting_account` is an account that has,
+or ever had, trust policies."""
 
 MAX_EVENTS = 10_000
 """The number of events that a store keeps for each account, the newest ones."""
@@ -28,14 +30,33 @@ class AuthRecord(NamedTuple):
     """A JSON object."""
 
 
+class RecordChange(NamedTuple):
+    """A change of one record, under the condition that it is unchanged since it was read."""
+
+    kind: AuthRecordKind
+    before: AuthRecord | None
+    """The record that must exist. None: no record may have the name of *after*."""
+    after: AuthRecord | None
+    """The record that replaces it, with the same name. None: the record is removed."""
+
+    @property
+    def record(self) -> AuthRecord:
+        """One of the two records, for the name, and for the account that the change belongs to."""
+        record = self.after or self.before
+        if record is None:
+            raise ValueError("a change requires a record")
+        return record
+
+
 class AuthRecords(ABC):
     """Accounts, API keys and trust policies, and the events that record their changes.
 
     Writes are durable. Reads of one record are linearizable, and pages are read-committed.
 
-    `add` and `remove` accept the body of an *event*, and record it in the same transaction if they
-    change something. The ids of events are 1, 2, 3, …: an event is visible before any event with a
-    higher id. The oldest events of an account with more than `MAX_EVENTS` are deleted.
+    `add`, `change` and `remove` accept the body of an *event*, and record it in the same
+    transaction if they change something. The ids of events are 1, 2, 3, …: an event is visible
+    before any event with a higher id. The oldest events of an account with more than `MAX_EVENTS`
+    are deleted.
     """
 
     @abstractmethod
@@ -62,8 +83,12 @@ class AuthRecords(ABC):
         """The number of records of the account."""
 
     @abstractmethod
-    def replace(self, kind: AuthRecordKind, record: AuthRecord) -> bool:
-        """Replace the record with this name. Returns False if it does not exist."""
+    def change(self, changes: Sequence[RecordChange], event: dict[str, Any] | None = None) -> bool:
+        """Make all changes in one transaction. *event* belongs to the account of the first one.
+
+        Returns False, and changes nothing, if one of the records is not as the change expects it.
+        No two changes have the same kind and name.
+        """
 
     @abstractmethod
     def remove(

@@ -25,7 +25,13 @@ from monotron.model.semver import Release, VersionName
 from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
 from monotron.runtime import Runtime
 from monotron.store.audit import AuditSlice
-from monotron.store.auth_interface import AuthRecord, AuthRecordKind, AuthRecords, TokenUses
+from monotron.store.auth_interface import (
+    AuthRecord,
+    AuthRecordKind,
+    AuthRecords,
+    RecordChange,
+    TokenUses,
+)
 from monotron.store.fast_forward import FastForwarded
 
 __all__ = [
@@ -34,6 +40,7 @@ __all__ = [
     "AuthRecordKind",
     "AuthRecords",
     "Clock",
+    "RecordChange",
     "ReleaseStore",
     "Store",
     "TokenUses",

@@ -15,7 +15,7 @@ from monotron.auth.principal import ANONYMOUS, Principal
 from monotron.auth.rate_limit import RateLimiter
 from monotron.auth.replay_guard import ReplayGuard
 from monotron.web.origin import check_local, check_page
-from monotron.web.permissions import ROOT_KEY
+from monotron.web.permissions import ANY_CREDENTIAL, ROOT_KEY
 
 UNKNOWN_ACCOUNT = -1
 """The account of a path that names none, or an invalid one."""
@@ -114,15 +114,16 @@ class AccessControl:
         *required_scope*.
         """
         principal, account = access.principal, access.account
+        principal.require_enabled()
         principal.require_account(account)
         scope = required_scope()
         if scope is ROOT_KEY:
             principal.require_root()
-        else:
+        elif scope is not ANY_CREDENTIAL:
             principal.require(scope)
         if account != principal.account:
             return self._check_account(account)
-        is_read = scope == "read:series"
+        is_read = scope in ("read:series", ANY_CREDENTIAL)
         if principal.identity is not None and self._replay_guard.counts(principal, is_read=is_read):
             return self._bind_identity(access, principal.identity, request.path)
         return None

@@ -1,10 +1,18 @@
 """Accounts and their API keys."""
 
-from monotron.auth.api_key_schema import api_key_json, parse_api_key_spec
-from monotron.web.body import json_body
-from monotron.web.handler import ACCOUNT, Handler
-from monotron.web.permissions import ROOT_KEY, requires
-from monotron.web.query import ApiKeysQuery, IdPageQuery, Query, RevokeQuery
+from monotron.auth.accounts import (
+    Account,
+    account_json,
+    parse_account_change,
+    parse_new_account,
+)
+from monotron.auth.api_key_schema import api_key_json, parse_api_key_spec, parse_overlap
+from monotron.auth.scopes import format_scopes
+from monotron.model.timestamps import rfc3339
+from monotron.web.body import json_body, json_object
+from monotron.web.handler import ACCOUNT, ANY_ACCOUNT, Handler
+from monotron.web.permissions import ANY_CREDENTIAL, ROOT_KEY, requires
+from monotron.web.query import AccountsQuery, ApiKeysQuery, Query, RevokeQuery
 
 
 class AccountsHandler(Handler):
@@ -13,18 +21,27 @@ class AccountsHandler(Handler):
     @requires(ROOT_KEY)
     async def post(self) -> None:
         Query.parse(self.request.query)
-        self.reply_json({"id": await self.services.accounts.create(self.principal)})
+        body = json_object(self.request, '{"name": "acme"}') if self.request.body else {}
+        name = parse_new_account(body)
+        account = await self.services.accounts.create(self.principal, name)
+        self.reply_json(account_json(account))
 
     @requires(ROOT_KEY)
     async def get(self) -> None:
-        query = IdPageQuery.parse(self.request.query)
-        ids, next_after = await self.services.accounts.page(query.after or 0, query.limit)
+        query = AccountsQuery.parse(self.request.query)
+        accounts, next_after = await self._page(query)
         self.reply_json(
             {
-                "accounts": [{"id": id} for id in ids],
+                "accounts": [account_json(account) for account in accounts],
                 "next": None if next_after is None else str(next_after),
             }
         )
+
+    async def _page(self, query: AccountsQuery) -> tuple[list[Account], int | None]:
+        if query.name is None:
+            return await self.services.accounts.page(query.after or 0, query.limit)
+        account = await self.services.accounts.named(query.name)
+        return ([] if account is None else [account]), None
 
 
 class AccountHandler(Handler):
@@ -33,7 +50,15 @@ class AccountHandler(Handler):
     @requires("read:account")
     async def get(self) -> None:
         Query.parse(self.request.query)
-        self.reply_json({"id": self.account})
+        self.reply_json(account_json(await self.services.accounts.get(self.account)))
+
+    @requires(ROOT_KEY)
+    async def patch(self) -> None:
+        Query.parse(self.request.query)
+        change = parse_account_change(json_object(self.request, '{"name": "acme"}'))
+        account = await self.services.accounts.change(self.principal, self.account, change)
+        self.services.authenticator.forget_account(self.account)
+        self.reply_json(account_json(account))
 
 
 class ApiKeysHandler(Handler):
@@ -72,9 +97,44 @@ class ApiKeyHandler(Handler):
         )
 
 
+class RotationHandler(Handler):
+    """`/v1/accounts/{id}/grants/{key}/rotate`: the replacement of an API key."""
+
+    @requires("write:acl")
+    async def post(self, key: str) -> None:
+        self.principal.require("delete:acl")  # because it shortens the life of the old one
+        Query.parse(self.request.query)
+        seconds = parse_overlap(json_object(self.request, '{"overlap_seconds": 604800}'))
+        new, secret, old = await self.services.rotation.rotate(
+            self.principal, self.account, key, seconds
+        )
+        self.reply_json({**api_key_json(new, secret), "replaces": api_key_json(old)})
+
+
+class WhoamiHandler(Handler):
+    """`/v1/whoami`: the account and the permissions of the caller."""
+
+    @requires(ANY_CREDENTIAL)
+    async def get(self) -> None:
+        Query.parse(self.request.query)
+        account = await self.services.accounts.get(self.account)
+        expires_at = self.principal.expires_at
+        self.reply_json(
+            {
+                "account": {"id": account.id, "name": account.name},
+                "principal": self.principal.name,
+                "scopes": format_scopes(self.principal.scopes),
+                "names": list(self.principal.names.texts),
+                "expires_at": None if expires_at is None else rfc3339(expires_at),
+            }
+        )
+
+
 ROUTES = [
+    (ANY_ACCOUNT + r"/whoami", WhoamiHandler),
     (r"/v1/accounts", AccountsHandler),
     (ACCOUNT, AccountHandler),
     (ACCOUNT + r"/grants", ApiKeysHandler),
     (ACCOUNT + r"/grants/([^/]*)", ApiKeyHandler),
+    (ACCOUNT + r"/grants/([^/]*)/rotate", RotationHandler),
 ]

@@ -213,7 +213,7 @@ class Handler(RequestHandler):
         self.finish(problem(error, writes=self.writes))
 
     def _method_not_allowed(self) -> errors.MethodNotAllowed:
-        verbs = ("GET", "PUT", "POST", "DELETE")
+        verbs = ("GET", "PUT", "POST", "PATCH", "DELETE")
         supported = [verb for verb in verbs if declared_scope(type(self), verb) is not None]
         allowed = ", ".join(["GET", "HEAD", *supported[1:]] if "GET" in supported else supported)
         self.set_header("Allow", allowed)

@@ -216,10 +216,23 @@ class RevokeQuery(Query):
 
 @dataclass(frozen=True)
 class IdPageQuery(Query):
-    """`GET /v1/accounts`, `GET /v1/accounts/{id}/trusts` and `GET /v1/system/events`"""
+    """`GET /v1/accounts/{id}/trusts` and `GET /v1/system/events`"""
 
     limit: int = parameter(_limit, 100)
     after: int | None = parameter(_integer)
+
+
+@dataclass(frozen=True)
+class AccountsQuery(IdPageQuery):
+    """`GET /v1/accounts`"""
+
+    name: str | None = parameter(_name)
+
+    def __post_init__(self) -> None:
+        if self.name is not None and self.after is not None:
+            raise InvalidRequest(
+                "`name` cannot be combined with `after`. At most one account has a name."
+            )
 
 
 @lru_cache(maxsize=1024)

@@ -8,6 +8,7 @@ from monotron.auth.api_keys import ApiKeys
 from monotron.auth.authenticator import Authenticator
 from monotron.auth.events import Events
 from monotron.auth.revocation import Revocation
+from monotron.auth.rotation import Rotation
 from monotron.auth.trust_policies import TrustPolicies
 from monotron.logging_setup import RequestLog
 from monotron.services.attributes import AttributeService
@@ -28,6 +29,7 @@ class Services:
     api_keys: ApiKeys
     trust_policies: TrustPolicies
     revocation: Revocation
+    rotation: Rotation
     events: Events
     authenticator: Authenticator
     access_control: AccessControl

@@ -72,6 +72,7 @@ class TestEvents:
                 "action": "create",
                 "subject": "account",
                 "subject_id": str(account),
+                "after": {"name": None, "disabled": False},
             },
             {
                 "account_id": account,

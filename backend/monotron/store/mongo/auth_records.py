@@ -1,6 +1,7 @@
 """Accounts, API keys, trust policies and uses of identity tokens in MongoDB."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,13 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from monotron.store.auth_interface import MAX_EVENTS, event_name
-from monotron.store.interface import AuthRecord, AuthRecordKind, AuthRecords, TokenUses
+from monotron.store.interface import (
+    AuthRecord,
+    AuthRecordKind,
+    AuthRecords,
+    RecordChange,
+    TokenUses,
+)
 from monotron.store.mongo.client import Document
 from monotron.store.mongo.reads import Reads, collection
 from monotron.store.mongo.transactions import Transactions
@@ -75,14 +82,30 @@ class MongoAuthRecords(AuthRecords):
         )
         return count
 
-    def replace(self, kind: AuthRecordKind, record: AuthRecord) -> bool:
-        key = {"kind": kind, "name": record.name}
-        change = {"$set": _content(record)}
+    def change(self, changes: Sequence[RecordChange], event: dict[str, Any] | None = None) -> bool:
+        def write(session: ClientSession) -> bool:
+            if not all(self._is_expected(each, session) for each in changes):
+                return False
+            for each in changes:
+                self._write(each, session)
+            if event is not None:
+                self._add_event(changes[0].record.account, event, session)
+            return True
 
-        def update(session: ClientSession) -> bool:
-            return self._rows.update_one(key, change, session=session).matched_count == 1
+        return self._transactions.run(write)
 
-        return self._transactions.run(update)
+    def _is_expected(self, change: RecordChange, session: ClientSession) -> bool:
+        document = self._rows.find_one(_key(change), session=session)
+        return (None if document is None else _record(document)) == change.before
+
+    def _write(self, change: RecordChange, session: ClientSession) -> None:
+        key = _key(change)
+        if change.after is None:
+            self._rows.delete_one(key, session=session)
+        elif change.before is None:
+            self._rows.insert_one({**key, **_content(change.after)}, session=session)
+        else:
+            self._rows.update_one(key, {"$set": _content(change.after)}, session=session)
 
     def remove(
         self, kind: AuthRecordKind, account: int, name: str, event: dict[str, Any] | None = None
@@ -138,6 +161,10 @@ class MongoTokenUses(TokenUses):
             return True
 
         return self._transactions.run(push)
+
+
+def _key(change: RecordChange) -> Document:
+    return {"kind": change.kind, "name": change.record.name}
 
 
 def _content(record: AuthRecord) -> Document:

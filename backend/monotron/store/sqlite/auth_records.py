@@ -1,6 +1,7 @@
 """Accounts, API keys, trust policies, and the uses of identity tokens in an SQLite file."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from monotron.store.auth_interface import (
@@ -8,6 +9,7 @@ from monotron.store.auth_interface import (
     AuthRecord,
     AuthRecordKind,
     AuthRecords,
+    RecordChange,
     TokenUses,
     event_name,
 )
@@ -32,11 +34,7 @@ class SqliteAuthRecords(AuthRecords):
 
     def find(self, kind: AuthRecordKind, name: str) -> AuthRecord | None:
         with self._file.transaction() as transaction:
-            row = transaction.one(
-                "SELECT name, account, body FROM auth_records WHERE kind = ? AND name = ?",
-                *(kind, name),
-            )
-        return _record(row) if row else None
+            return _find(transaction, kind, name)
 
     def page(
         self, kind: AuthRecordKind, account: int | None, after: str, limit: int
@@ -63,13 +61,19 @@ class SqliteAuthRecords(AuthRecords):
             )
         return int(row[0])
 
-    def replace(self, kind: AuthRecordKind, record: AuthRecord) -> bool:
+    def change(self, changes: Sequence[RecordChange], event: dict[str, Any] | None = None) -> bool:
         with self._file.transaction() as transaction:
-            changed = transaction.write(
-                "UPDATE auth_records SET account = ?3, body = ?4 WHERE kind = ?1 AND name = ?2",
-                *(kind, record.name, record.account, json.dumps(record.body)),
-            )
-        return changed.rowcount == 1
+            if any(
+                _find(transaction, each.kind, each.record.name) != each.before for each in changes
+            ):
+                return False
+            for each in changes:
+                _delete(transaction, each.kind, each.record.name)
+                if each.after is not None:
+                    _insert(transaction, each.kind, each.after)
+            if event is not None:
+                _add_event(transaction, changes[0].record.account, event)
+        return True
 
     def remove(
         self, kind: AuthRecordKind, account: int, name: str, event: dict[str, Any] | None = None
@@ -113,6 +117,17 @@ class SqliteTokenUses(TokenUses):
 def _record(row: tuple[Any, ...]) -> AuthRecord:
     name, account, body = row
     return AuthRecord(name, account, json.loads(body))
+
+
+def _find(transaction: Transaction, kind: AuthRecordKind, name: str) -> AuthRecord | None:
+    row = transaction.one(
+        "SELECT name, account, body FROM auth_records WHERE kind = ? AND name = ?", *(kind, name)
+    )
+    return _record(row) if row else None
+
+
+def _delete(transaction: Transaction, kind: AuthRecordKind, name: str) -> None:
+    transaction.write("DELETE FROM auth_records WHERE kind = ? AND name = ?", *(kind, name))
 
 
 def _insert(transaction: Transaction, kind: AuthRecordKind, record: AuthRecord) -> bool:

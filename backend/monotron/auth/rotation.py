@@ -1,0 +1,108 @@
+"""The rotation of API keys: a new secret with the same rights, while the old one still works."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from monotron.auth.api_keys import ApiKey, ApiKeys, creator_revoked
+from monotron.auth.events import event_body
+from monotron.auth.key_format import digest, new_key
+from monotron.auth.principal import MAX_CREATORS, Principal
+from monotron.errors import StoreUnavailable
+from monotron.model.timestamps import rfc3339
+from monotron.services.executor import StoreExecutor
+from monotron.store import Store
+from monotron.store.auth_interface import RecordChange
+
+MAX_OVERLAP_SECONDS = 365 * 24 * 3600
+
+MAX_ATTEMPTS = 20
+"""Attempts to replace an API key whose last use is being recorded."""
+
+
+class Rotation:
+    """Replaces API keys. An old one expires in this process at once, if there is no overlap."""
+
+    def __init__(
+        self,
+        store: Store,
+        api_keys: ApiKeys,
+        executor: StoreExecutor,
+        forget: Callable[[str], None],
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """*forget* removes an API key from the cache of authentications."""
+        self._records = store.auth_records
+        self._api_keys = api_keys
+        self._executor = executor
+        self._forget = forget
+        self._clock = clock
+
+    async def rotate(
+        self, by: Principal, account: int, key: str, overlap_seconds: int
+    ) -> tuple[ApiKey, str, ApiKey]:
+        """Create a successor of the API key, which expires after the overlap, but not later than
+        before. Returns the new API key, its secret, and the old one.
+
+        Both change in one transaction. Raises GrantNotFound like `ApiKeys.of_account`, and
+        QuotaExceeded.
+        """
+        async with self._api_keys.quota.of(account):
+            for _ in range(MAX_ATTEMPTS):
+                old = await self._api_keys.of_account(by, account, key)
+                new, secret = await self._successor(by, old)
+                expiring = self._expiring(old, overlap_seconds)
+                changes = [
+                    RecordChange("api_key", None, new.row()),
+                    RecordChange("api_key", old.row(), expiring.row()),
+                ]
+                if await self._executor.run(
+                    self._records.change, changes, _event(by, new, expiring)
+                ):
+                    break
+            else:
+                raise StoreUnavailable(f"API key {key} is being changed. Repeat the request.")
+        self._forget(key)
+        if not await self._api_keys.still_exists(by):
+            await self._api_keys.delete(by, new)
+            raise creator_revoked()
+        return new, secret, expiring
+
+    async def _successor(self, by: Principal, old: ApiKey) -> tuple[ApiKey, str]:
+        now = int(self._clock())
+        lifetime = None if old.expires_at is None else old.expires_at - old.created_at
+        key, secret = new_key()
+        new = replace(
+            old,
+            id=await self._api_keys.next_id(by, old.account),
+            key=key,
+            digest=digest(secret),
+            created_at=now,
+            creators=_creators(by, old),
+            expires_at=None if lifetime is None else now + lifetime,
+            last_used_at=None,
+        )
+        return new, secret
+
+    def _expiring(self, old: ApiKey, overlap_seconds: int) -> ApiKey:
+        end = int(self._clock()) + overlap_seconds
+        return replace(old, expires_at=end if old.expires_at is None else min(end, old.expires_at))
+
+
+def _creators(by: Principal, old: ApiKey) -> tuple[str, ...]:
+    """Those of the old API key and of the caller: revoking any with its descendants removes it."""
+    own = by.lineage
+    return (*(each for each in old.creators if each not in own), *own)[-MAX_CREATORS:]
+
+
+def _event(by: Principal, new: ApiKey, old: ApiKey) -> dict[str, object]:
+    expires_at = None if old.expires_at is None else rfc3339(old.expires_at)
+    return event_body(
+        by,
+        "rotate",
+        "api_key",
+        new.key,
+        new.granted(),
+        replaces={"key": old.key, "expires_at": expires_at},
+    )

@@ -1,0 +1,125 @@
+"""A rotation that meets other changes of the same API key."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import pytest
+
+from monotron.auth.api_keys import ApiKeys, ApiKeySpec
+from monotron.auth.principal import ROOT
+from monotron.auth.rotation import Rotation
+from monotron.errors import GrantNotFound, QuotaExceeded, Unauthenticated
+from monotron.store import open_store
+from monotron.store.auth_interface import RecordChange
+from support.services import StoreServices
+
+NOW = 1_700_000_000
+SPEC = ApiKeySpec(("*:series", "*:acl"))
+
+
+class Site:
+    """API keys on a store in memory, with a clock that stands still."""
+
+    def __init__(self, quota: int = 0) -> None:
+        self.store = open_store("sqlite://")
+        services = StoreServices(self.store)
+        basis = (self.store, services.series, services.executor)
+        self.forgotten: list[str] = []
+        self.api_keys = ApiKeys(*basis, quota=quota, clock=lambda: NOW)
+        self.rotation = Rotation(
+            self.store,
+            self.api_keys,
+            services.executor,
+            self.forgotten.append,
+            clock=lambda: NOW,
+        )
+        self.close = services.close
+
+    def keys(self) -> list[str]:
+        return [row.name for row in self.store.auth_records.page("api_key", None, "", 100)]
+
+    def before_the_change(self, do: Callable[[], object]) -> None:
+        """Call *do* once, after the rotation has read the API key."""
+        records: Any = self.store.auth_records
+        change = records.change
+
+        def interrupted(changes: Sequence[RecordChange], event: Any = None) -> bool:
+            records.change = change
+            do()
+            return bool(change(changes, event))
+
+        records.change = interrupted
+
+
+def run(scenario: Callable[[Site], Coroutine[Any, Any, None]], quota: int = 0) -> None:
+    site = Site(quota)
+    try:
+        asyncio.run(scenario(site))
+    finally:
+        site.close()
+        site.store.close()
+
+
+def test_an_outdated_record_of_a_use_does_not_extend_the_old_key() -> None:
+    async def scenario(site: Site) -> None:
+        old, _ = await site.api_keys.create(ROOT, 1, SPEC)
+        await site.rotation.rotate(ROOT, 1, old.key, 60)
+        await site.api_keys.record_use(old, NOW)
+        stored = await site.api_keys.find(old.key)
+        assert stored is not None
+        assert stored.expires_at == NOW + 60
+        assert site.forgotten == [old.key]
+
+    run(scenario)
+
+
+def test_a_rotation_keeps_a_use_that_was_recorded_meanwhile() -> None:
+    async def scenario(site: Site) -> None:
+        old, _ = await site.api_keys.create(ROOT, 1, SPEC)
+        used = old.row()._replace(body={**old.row().body, "last_used_at": NOW})
+        change = RecordChange("api_key", old.row(), used)
+        site.before_the_change(lambda: site.store.auth_records.change([change]))
+        new, _, expiring = await site.rotation.rotate(ROOT, 1, old.key, 60)
+        assert (expiring.last_used_at, expiring.expires_at) == (NOW, NOW + 60)
+        assert site.keys() == sorted([old.key, new.key])
+        assert new.last_used_at is None
+
+    run(scenario)
+
+
+def test_a_key_that_is_revoked_meanwhile_has_no_successor() -> None:
+    async def scenario(site: Site) -> None:
+        old, _ = await site.api_keys.create(ROOT, 1, SPEC)
+        site.before_the_change(lambda: site.store.auth_records.remove("api_key", 1, old.key))
+        with pytest.raises(GrantNotFound):
+            await site.rotation.rotate(ROOT, 1, old.key, 60)
+        assert site.keys() == []
+
+    run(scenario)
+
+
+def test_a_caller_that_is_revoked_meanwhile_keeps_no_successor() -> None:
+    async def scenario(site: Site) -> None:
+        old, _ = await site.api_keys.create(ROOT, 1, SPEC)
+        caller, _ = await site.api_keys.create(ROOT, 1, SPEC)
+        site.before_the_change(lambda: site.store.auth_records.remove("api_key", 1, caller.key))
+        with pytest.raises(Unauthenticated, match="revoked during the request"):
+            await site.rotation.rotate(caller.principal(), 1, old.key, 60)
+        assert site.keys() == [old.key]
+
+    run(scenario)
+
+
+def test_a_successor_counts_towards_the_quota() -> None:
+    async def scenario(site: Site) -> None:
+        old, _ = await site.api_keys.create(ROOT, 1, SPEC)
+        with pytest.raises(QuotaExceeded):
+            await site.rotation.rotate(ROOT, 1, old.key, 60)
+        stored = await site.api_keys.find(old.key)
+        assert stored is not None
+        assert stored.expires_at == old.expires_at
+
+    run(scenario, quota=1)
