@@ -72,17 +72,6 @@ _limit = setting_parsers.integer(0, MAX_LIMIT, "must be an integer, or 0 for unl
 _processes = setting_parsers.integer(
     1, MAX_PROCESSES, f"must be an integer from 1 to {MAX_PROCESSES}"
 )
-_store = setting_parsers.text(
-    r"[a-z+]+://[^\0]*", "must be the URL of a store, for example sqlite:///monotron.db"
-)
-_log_format = setting_parsers.text("auto|text|json", "must be auto, text or json")
-_audience = setting_parsers.text(
-    r"(https?://[!-~]{0,247}[!-.0-~])?",
-    "must be a URL without a slash at the end, for example https://monotron.example.com",
-)
-_root_key = setting_parsers.text(
-    "[!-9;-~]{1,256}", "must be 1 to 256 printable ASCII characters without spaces and colons"
-)
 _root_secret = setting_parsers.text(
     f"[!-9;-~]{{{MIN_ROOT_SECRET_LENGTH},256}}",
     f"must be {MIN_ROOT_SECRET_LENGTH} to 256 printable ASCII characters without spaces and "
@@ -101,12 +90,12 @@ class Settings:
     ]
     store: Annotated[
         str,
-        _Row("sqlite:///monotron.db", "URL", _store),
+        _Row("sqlite:///monotron.db", "URL", setting_parsers.store),
         "Use the store at this URL, such as sqlite:///FILE or mongodb://HOST[,HOST…]/DATABASE.",
     ] = field(repr=False)
     log_format: Annotated[
         str,
-        _Row("auto", "FORMAT", _log_format),
+        _Row("auto", "FORMAT", setting_parsers.log_format),
         "Write the log as text, json, or auto (text on a terminal, otherwise json).",
     ]
     drain_delay: Annotated[
@@ -120,13 +109,15 @@ class Settings:
         _Row("1", "NUMBER", _processes),
         "Run this number of processes, which share the address. Requires MongoDB if above 1.",
     ]
-    root_api_key: Annotated[str, _Row("", "KEY", _root_key, secret=True), "Id of the root key."]
+    root_api_key: Annotated[
+        str, _Row("", "KEY", setting_parsers.root_key, secret=True), "Id of the root key."
+    ]
     root_api_secret: Annotated[
         str, _Row("", "SECRET", _root_secret, secret=True), "Secret of the root key."
     ] = field(repr=False)
     audience: Annotated[
         str,
-        _Row("", "URL", _audience),
+        _Row("", "URL", setting_parsers.audience),
         "Require this audience in CI identity tokens: this server's public URL.",
     ]
     issuers: Annotated[
@@ -174,6 +165,16 @@ class Settings:
         int,
         _Row("1000", "NUMBER", _limit),
         "Allow this number of trust policies per account. 0 is unlimited.",
+    ]
+    series_per_account: Annotated[
+        int,
+        _Row("1000000", "NUMBER", _limit),
+        "Allow this number of series per account. 0 is unlimited.",
+    ]
+    attribute_bytes_per_account: Annotated[
+        int,
+        _Row("100000000", "BYTES", _limit),
+        "Allow this number of bytes of attributes per account. 0 is unlimited.",
     ]
     trusts: tuple[Any, ...] = ()
     """Trust policies. Only the config file can contain them."""

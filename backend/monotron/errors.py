@@ -182,7 +182,8 @@ class AccountNameTaken(
 
 
 class QuotaExceeded(MonotronError, status=409, code="quota_exceeded", title="Quota exceeded"):
-    """The account already has the maximum number of API keys or trust policies.
+    """The account already has the maximum number of API keys, trust policies, series or bytes of
+    attributes. Values of existing series are not limited.
     Fix: delete those that are not used, or ask the operator to raise the setting in `detail`."""
 
 

@@ -33,6 +33,7 @@ from monotron.auth.trust_schema import configured_issuers, configured_trusts
 from monotron.config import Settings
 from monotron.errors import InvalidSetting, StartupError
 from monotron.logging_setup import RequestLog
+from monotron.model.quotas import Quotas
 from monotron.redaction import register_secret
 from monotron.services.attributes import AttributeService
 from monotron.services.executor import StoreExecutor
@@ -112,7 +113,7 @@ def _announce(settings: Settings, address: str) -> None:
 
 async def _check(settings: Settings) -> None:
     """Raise the StartupError that each of several processes would raise, once."""
-    store = open_store(settings.store)
+    store = _open_store(settings)
     executor = StoreExecutor(store.max_concurrency)
     try:
         await _services(settings, store, executor, None)
@@ -168,7 +169,7 @@ async def _listening(
     request_log: RequestLog | None,
 ) -> AsyncIterator[_Running]:
     """Open the store, build the application and listen; close everything at the end."""
-    store = open_store(settings.store)
+    store = _open_store(settings)
     executor = StoreExecutor(store.max_concurrency)
     try:
         check_store(store)
@@ -183,6 +184,11 @@ async def _listening(
     finally:
         executor.close()
         store.close()
+
+
+def _open_store(settings: Settings) -> Store:
+    quotas = Quotas(settings.series_per_account, settings.attribute_bytes_per_account)
+    return open_store(settings.store, quotas=quotas)
 
 
 async def _services(

@@ -51,3 +51,14 @@ def issuers(value: str) -> tuple[str, ...]:
             "short names github and gitlab.com"
         )
     return words
+
+
+store = text(r"[a-z+]+://[^\0]*", "must be the URL of a store, for example sqlite:///monotron.db")
+log_format = text("auto|text|json", "must be auto, text or json")
+audience = text(
+    r"(https?://[!-~]{0,247}[!-.0-~])?",
+    "must be a URL without a slash at the end, for example https://monotron.example.com",
+)
+root_key = text(
+    "[!-9;-~]{1,256}", "must be 1 to 256 printable ASCII characters without spaces and colons"
+)

@@ -338,7 +338,7 @@ IN_SQLITE: list[tuple[str, list[str], list[str]]] = [
     ),
     (
         "a series twice",
-        ["LAX series", f"INSERT INTO series SELECT 99, 1, key, 0, NULL, 0 FROM series LIMIT 1"],  # noqa: F541
+        ["LAX series", "INSERT INTO series SELECT 99, 1, key, 0, NULL, 0, 0 FROM series LIMIT 1"],
         [f"{WEB} has 2 heads.", f"{WEB} has 2 heads."],
     ),
     (

@@ -241,7 +241,7 @@ class TestCommands:
 
     def test_user_text_is_never_a_field_name(self, store: MongoStore, commands: Commands) -> None:
         put_any(store, "$set", SeriesKey(1, "a.b"))
-        (insert,) = commands.of("insert")[-1:]
+        (insert,) = [each for each in commands.of("insert") if each["insert"] == "entries"]
         (row,) = insert["documents"]
         assert row.keys() == {
             *("_id", "account", "key", "generation", "value", "token", "created_at", "assigned_by")

@@ -1,4 +1,4 @@
-"""Quotas: how many API keys and trust policies an account can have."""
+"""Quotas: how many API keys, trust policies, series and attributes an account can have."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ each_kind = pytest.mark.parametrize("kind", BODIES)
 
 @pytest.fixture(scope="module")
 def limited() -> Iterator[Server]:
-    quotas = {f"MONOTRON_{name.upper()}": str(QUOTA) for name in SETTINGS.values()}
+    settings = [*SETTINGS.values(), "series_per_account"]
+    quotas = {f"MONOTRON_{name.upper()}": str(QUOTA) for name in settings}
+    quotas["MONOTRON_ATTRIBUTE_BYTES_PER_ACCOUNT"] = "100"
     with Server("sqlite://", env={**ROOT_ENV, **ISSUERS, **quotas}) as server:
         yield server
 
@@ -132,3 +134,28 @@ def test_an_invalid_or_forbidden_request_is_refused_for_that_reason_in_a_full_ac
     problem(root.request("POST", path, "{}", JSON), 400, "invalid_request", applied="no")
     with limited.client(authorization=f"Bearer {secret}") as client:
         problem(create(client, account, kind), 403, "forbidden", applied="no")
+
+
+def test_a_full_account_gets_no_series_and_no_version(
+    root: Client, account: int, problem: Problem
+) -> None:
+    path = f"/v1/accounts/{account}"
+    for number in range(QUOTA):
+        assert root.request("PUT", f"{path}/series/s{number}/t").status == 200
+    new = root.request("PUT", f"{path}/series/new/t")
+    document = problem(new, 409, "quota_exceeded", applied="no")
+    assert document["detail"].startswith(f"Account {account} has {QUOTA} series, and {QUOTA} are")
+    version = root.request("PUT", f"{path}/versions/shop/t?bump=minor")
+    problem(version, 409, "quota_exceeded", applied="no")
+    assert root.request("PUT", f"{path}/series/s0/u").json()["value"] == 2
+    assert root.request("DELETE", f"{path}/series/s1").status in (200, 204)
+    assert root.request("PUT", f"{path}/series/new/t").json()["value"] == 1
+
+
+def test_a_full_account_gets_no_attributes(root: Client, account: int, problem: Problem) -> None:
+    path = f"/v1/accounts/{account}/tokens/s/t/attrs"
+    assert root.request("PUT", f"{path}/n", "x" * 98).status == 200
+    refused = root.request("PUT", f"{path}/m", "")
+    document = problem(refused, 409, "quota_exceeded", applied="no")
+    assert "attribute_bytes_per_account" in document["detail"]
+    assert root.request("PUT", f"{path}/n", "x" * 97).status == 200

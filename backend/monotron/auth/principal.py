@@ -8,11 +8,9 @@ from monotron.errors import Forbidden
 from monotron.model import series as model
 from monotron.model.component_keys import name_of_key
 from monotron.model.name_patterns import ALL_NAMES, NamePatterns
+from monotron.model.series import SYSTEM_ACCOUNT as SYSTEM_ACCOUNT
 
 FIRST_ACCOUNT = 1
-
-SYSTEM_ACCOUNT = 0
-"""Owns the series that Monotron itself uses. No credentials belong to it."""
 
 
 MAX_CREATORS = 1000

@@ -34,6 +34,10 @@ class Reuse(Enum):
     """No token. Versions use it if the value that a token already has is unusable."""
 
 
+SYSTEM_ACCOUNT = 0
+"""Owns the series that Monotron itself uses. No credentials belong to it."""
+
+
 class SeriesKey(NamedTuple):
     """A series: its account, and its key, which is unique in the account."""
 

@@ -1,6 +1,7 @@
 """Stores: one interface, and one package per engine. Only this module maps a URL to an engine."""
 
 from monotron.errors import InvalidSetting
+from monotron.model.quotas import UNLIMITED, Quotas
 from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.interface import Store
 
@@ -28,9 +29,9 @@ def store_class(url: str) -> type[Store]:
     )
 
 
-def open_store(url: str, *, runtime: Runtime = PRODUCTION) -> Store:
+def open_store(url: str, *, runtime: Runtime = PRODUCTION, quotas: Quotas = UNLIMITED) -> Store:
     """Open the store of a URL. Raises InvalidSetting."""
-    return store_class(url).open(url, runtime=runtime)
+    return store_class(url).open(url, runtime=runtime, quotas=quotas)
 
 
 def describe(url: str) -> str:

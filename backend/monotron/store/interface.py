@@ -21,6 +21,7 @@ from semver import Version
 
 from monotron.errors import MonotronError
 from monotron.model.allocation import AllocationRequest
+from monotron.model.quotas import UNLIMITED, Quotas
 from monotron.model.semver import Release, VersionName
 from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
 from monotron.runtime import Runtime
@@ -114,8 +115,8 @@ class AttributeStore(ABC):
     def merge(self, series: SeriesKey, token: str, attributes: Mapping[str, str]) -> dict[str, str]:
         """Set these attributes durably, keep the others, and return all.
 
-        Atomic. Raises `InvalidRequest` and changes nothing if the token would have more than
-        `MAX_ATTRIBUTES` attributes.
+        Atomic. Changes nothing and raises `InvalidRequest` if the token would have more than
+        `MAX_ATTRIBUTES` attributes, or `QuotaExceeded` if those of the account would be too large.
         """
 
     @abstractmethod
@@ -146,8 +147,11 @@ class Store(ABC):
 
     @classmethod
     @abstractmethod
-    def open(cls, url: str, *, runtime: Runtime) -> "Store":
-        """Open the store of a URL. Raises `StartupError` if it cannot be used."""
+    def open(cls, url: str, *, runtime: Runtime, quotas: Quotas = UNLIMITED) -> "Store":
+        """Open the store of a URL. Raises `StartupError` if it cannot be used.
+
+        The usage of accounts is always counted. *quotas* limit what is written from now on.
+        """
 
     @classmethod
     @abstractmethod
@@ -170,8 +174,9 @@ class Store(ABC):
         generation.
 
         An error that affects one series is returned in place of the results of its requests:
-        `SeriesExhausted` if no value up to `up_to` is left. An error that affects all requests is
-        raised. For each series, the call is atomic.
+        `SeriesExhausted` if no value up to `up_to` is left, and `QuotaExceeded` if the account may
+        not have another series. An error that affects all requests is raised. For each series, the
+        call is atomic.
         """
 
     def begin_allocate(
@@ -211,7 +216,7 @@ class Store(ABC):
 
         The ledger gets an entry with the token None, which becomes the current token. If the series
         is at *value* already, nothing changes, and `reused` is True. Raises `ValueWouldFall` if the
-        high-water mark is higher.
+        high-water mark is higher, and `QuotaExceeded` if the account may not have another series.
         """
 
     @abstractmethod

@@ -10,6 +10,7 @@ from pymongo.database import Database
 
 from monotron.errors import MonotronError
 from monotron.model.attributes import merge_attributes
+from monotron.model.quotas import Quotas, size_of_attributes
 from monotron.model.series import SeriesKey
 from monotron.runtime import Runtime
 from monotron.store.interface import AttributeStore
@@ -17,6 +18,7 @@ from monotron.store.mongo.client import Document
 from monotron.store.mongo.reads import Reads, collection
 from monotron.store.mongo.series import Change, Head, SeriesDocuments, heads_of, where
 from monotron.store.mongo.transactions import Transactions
+from monotron.store.mongo.usage import MongoUsage, attribute_counters
 
 Attributes: TypeAlias = dict[str, str]
 
@@ -27,9 +29,10 @@ class MongoAttributes(AttributeStore):
     `{account, key, generation, token, attributes: [{name, value}, …]}`.
 
     A write is a transaction that reads the head of the series for its generation, and replaces one
-    document. Concurrent writes of a document conflict. A concurrent DELETE does not: it starts
-    another generation, and the write counts as earlier than the DELETE, because it began before the
-    DELETE returned. A write that commits after the sweep of its generation is never read.
+    document. Concurrent writes of a document conflict, and so do those that change the bytes of
+    one account. A concurrent DELETE may not: it starts another generation, and the write counts as
+    earlier than the DELETE, because it began before the DELETE returned. A write that commits after
+    the sweep of its generation is never read.
 
     Attributes of a series without a head create it, as a deleted series at 0. The first value keeps
     its generation.
@@ -39,11 +42,15 @@ class MongoAttributes(AttributeStore):
         self,
         database: "Database[Document]",
         documents: SeriesDocuments,
+        usage: MongoUsage,
+        quotas: Quotas,
         reads: Reads,
         transactions: Transactions,
         runtime: Runtime,
     ) -> None:
         self._documents = documents
+        self._usage = usage
+        self._quotas = quotas
         self._reads = reads
         self._transactions = transactions
         self._now = runtime.now_ms
@@ -84,10 +91,16 @@ class MongoAttributes(AttributeStore):
             before = _content(self._attributes.find_one(key, session=session))
             try:
                 after = change(before)
-            except MonotronError as error:
-                return error
+            except MonotronError as invalid:
+                return invalid
             if after == before:
                 return before, after
+            counters = attribute_counters(series)
+            used = self._usage.read(counters, session)
+            grown = size_of_attributes(token, after) - size_of_attributes(token, before)
+            before_all = used.get(counters[0], 0)
+            if error := self._quotas.check_attributes(series.account, before_all, grown):
+                return error
             if not head.generation:
                 created = Change(series, head, Head(generation=1))
                 self._documents.write([created], self._now(), session)
@@ -95,6 +108,8 @@ class MongoAttributes(AttributeStore):
             pairs = [{"name": name, "value": value} for name, value in after.items()]
             new = {"$set": {"attributes": pairs}}
             self._attributes.find_one_and_update(key, new, upsert=True, session=session)
+            # Last, so that the counters of the account are locked for the shortest time.
+            self._usage.add(used, dict.fromkeys(counters, grown), session)
             return before, after
 
         return self._transactions.decide(replace)

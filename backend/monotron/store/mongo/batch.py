@@ -5,17 +5,26 @@ from typing import Any, TypeAlias
 
 from monotron.errors import MonotronError
 from monotron.model.allocation import AllocationRequest
+from monotron.model.quotas import UNLIMITED, CreatedSeries, Quotas
 from monotron.model.series import Allocation, SeriesKey
 from monotron.store.mongo.series import Change, Head, NewEntry
 
 Results: TypeAlias = list[Allocation | MonotronError]
 
+NOTHING_USED: Mapping[int, int] = {}
+
 
 class Batch:
     """The requests of a batch by series, and the results of series that cannot be served."""
 
-    def __init__(self, requests: Sequence[AllocationRequest], rule: Callable[..., Any]) -> None:
+    def __init__(
+        self,
+        requests: Sequence[AllocationRequest],
+        rule: Callable[..., Any],
+        quotas: Quotas = UNLIMITED,
+    ) -> None:
         self._rule = rule
+        self._quotas = quotas
         self._size = len(requests)
         self._positions: dict[SeriesKey, list[int]] = {}
         self._excluded: dict[SeriesKey, MonotronError] = {}
@@ -36,9 +45,16 @@ class Batch:
         del self.requests[series]
 
     def decide(
-        self, heads: Mapping[SeriesKey, Head], known: Mapping[SeriesKey, Mapping[str, int]]
+        self,
+        heads: Mapping[SeriesKey, Head],
+        known: Mapping[SeriesKey, Mapping[str, int]],
+        used: Mapping[int, int] = NOTHING_USED,
     ) -> tuple[Results, list[Change]]:
-        """Apply the counting rule to each series. Return all results, and what to write."""
+        """Apply the counting rule to each series. Return all results, and what to write.
+
+        *used* is the number of series of each account with one.
+        """
+        created = CreatedSeries(self._quotas, lambda account: used.get(account, 0))
         results: Results = [None] * self._size  # type: ignore[list-item]
         changes: list[Change] = []
         for series, positions in self._positions.items():
@@ -50,6 +66,9 @@ class Batch:
                 of_series, accepted = self._rule(
                     head.value, head.token, known.get(series, {}), self.requests[series]
                 )
+                is_new = bool(accepted) and not head.active
+                if is_new and (error := created.add(series.account)):
+                    of_series, accepted = [error] * len(positions), []
             for position, result in zip(positions, of_series, strict=True):
                 results[position] = result
             if accepted:

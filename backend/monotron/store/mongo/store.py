@@ -26,8 +26,9 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from monotron.errors import InvalidRequest, MonotronError, StartupError
-from monotron.model.allocation import AllocationRequest, allocate, would_decrease
+from monotron.errors import InvalidRequest, StartupError
+from monotron.model.allocation import AllocationRequest, allocate
+from monotron.model.quotas import UNLIMITED, Quotas
 from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
 from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.audit import AuditSlice
@@ -37,6 +38,7 @@ from monotron.store.mongo.attributes import MongoAttributes
 from monotron.store.mongo.audit import MongoAudit
 from monotron.store.mongo.auth_records import MongoAuthRecords, MongoTokenUses
 from monotron.store.mongo.batch import Batch, Results
+from monotron.store.mongo.changes import SeriesChanges
 from monotron.store.mongo.client import (
     PYMONGO,
     START_SECONDS,
@@ -55,7 +57,6 @@ from monotron.store.mongo.remembered import MAX_REMEMBERED, RememberedHeads
 from monotron.store.mongo.series import (
     Change,
     Head,
-    NewEntry,
     SeriesDocuments,
     entry_of,
     heads_of,
@@ -64,6 +65,7 @@ from monotron.store.mongo.series import (
 )
 from monotron.store.mongo.sweep import Sweep
 from monotron.store.mongo.transactions import Duplicate, NothingToWrite, Transactions
+from monotron.store.mongo.usage import MongoUsage
 
 CALL_SECONDS = 14.0
 """The time limit of one call, including elections. An abort may take `ABORT_SECONDS` more."""
@@ -99,6 +101,7 @@ class MongoStore(Store):
         call_seconds: float = CALL_SECONDS,
         attempt_seconds: float = ATTEMPT_SECONDS,
         max_remembered: int = MAX_REMEMBERED,
+        quotas: Quotas = UNLIMITED,
     ) -> None:
         self._database = database
         self._client, self._runtime, self._timeout = database.client, runtime, driver.timeout
@@ -116,16 +119,21 @@ class MongoStore(Store):
         self.releases = MongoReleases(database, reads, transactions)
         self.auth_records = MongoAuthRecords(database, reads, transactions)
         self.token_uses = MongoTokenUses(database, transactions)
-        self.attributes = MongoAttributes(database, documents, reads, transactions, runtime)
+        usage = MongoUsage(database, driver)
+        self._changes = SeriesChanges(documents, usage, quotas, runtime.now_ms)
+        self._quotas = quotas
+        self.attributes = MongoAttributes(
+            database, documents, usage, quotas, reads, transactions, runtime
+        )
 
     @classmethod
-    def open(cls, url: str, *, runtime: Runtime) -> "MongoStore":
+    def open(cls, url: str, *, runtime: Runtime, quotas: Quotas = UNLIMITED) -> "MongoStore":
         """Connect to the URL's database. Raises `StartupError` if it cannot be used safely."""
         database, name = connect(url), without_secrets(url)
         try:
             check_database(database, name)
             with pymongo.timeout(START_SECONDS):
-                return cls(database, runtime=runtime)
+                return cls(database, runtime=runtime, quotas=quotas)
         except PyMongoError as error:
             database.client.close()
             raise unusable(name, error) from error
@@ -142,7 +150,7 @@ class MongoStore(Store):
 
         Either way may find that the other one is needed. The way of the last batch is tried first.
         """
-        batch = Batch(requests, self.rule)
+        batch = Batch(requests, self.rule, self._quotas)
         deadline = self._start_deadline()
         ways = cycle((self._write, self._repeat))
         if self._expects_repeats:
@@ -176,24 +184,29 @@ class MongoStore(Store):
 
     def _write_once(self, batch: Batch, session: ClientSession) -> tuple[Results, list[Change]]:
         remembered = self._remembered.take(batch.requests)
-        results, changes = self._decide(batch, remembered, session)
+        results, changes, used = self._decide(batch, remembered, session)
         replaced = {change.series for change in changes}
-        if changes and not remembered.keys() <= replaced:
+        if (changes or used) and not remembered.keys() <= replaced:
             # A remembered head is verified only by its replacement.
-            results, changes = self._decide(batch, {}, session)
-        if not changes:
+            results, changes, used = self._decide(batch, {}, session)
+        if not (changes or used):  # without changes, `used` has made the batch fail
             raise NothingToWrite
-        self._documents.write(changes, self._runtime.now_ms(), session)
+        self._changes.write(changes, used, session)
         return results, changes
 
     def _decide(
         self, batch: Batch, remembered: Mapping[SeriesKey, Head], session: ClientSession
-    ) -> tuple[Results, list[Change]]:
-        """Read what is not remembered, and apply the counting rule."""
+    ) -> tuple[Results, list[Change], dict[int, int]]:
+        """Read what is not remembered, and apply the counting rule and the quotas.
+
+        Also return the number of series of the accounts that create some.
+        """
         unread = [series for series in batch.requests if series not in remembered]
         heads = {**remembered, **self._documents.heads(unread, session)}
         known = self._documents.last_values(heads, batch.all_requests(), session)
-        return batch.decide(heads, known)
+        results, changes = batch.decide(heads, known)
+        used = self._changes.used(changes, session)
+        return *(batch.decide(heads, known, used) if used else (results, changes)), used
 
     def _repeat(self, batch: Batch, deadline: Deadline) -> Results | None:
         """Answer from reads that are not stale. Return None if a value must be assigned."""
@@ -228,29 +241,11 @@ class MongoStore(Store):
         return None if value is None else Entry(*series, token, value)
 
     def advance_to(self, series: SeriesKey, value: int, assigned_by: str) -> Allocation:
-        def advance(session: ClientSession) -> Allocation | MonotronError:
-            head = self._documents.heads([series], session)[series]
-            if value < head.value:
-                return would_decrease(series, head.value, value)
-            if value == head.value and head.active:
-                return Allocation(Entry(*series, head.token, value), reused=True)
-            entry = NewEntry(value, None, assigned_by)
-            change = Change(series, head, head.at(value, None), [entry])
-            self._documents.write([change], self._runtime.now_ms(), session)
-            return Allocation(Entry(*series, None, value), reused=False)
-
-        return self._transactions.decide(advance)
+        return self._transactions.decide(partial(self._changes.advance, series, value, assigned_by))
 
     def delete(self, series: SeriesKey, *, restart: bool) -> None:
         def delete(session: ClientSession) -> Head:
-            """Start another generation, without values. It always does: there may be attributes."""
-            head = self._documents.heads([series], session)[series]
-            if head.generation:
-                deleted = Head(head.generation + 1, 0 if restart else head.value)
-                self._documents.write(
-                    [Change(series, head, deleted)], self._runtime.now_ms(), session
-                )
-            return head
+            return self._changes.delete(series, restart=restart, session=session)
 
         if self._transactions.decide(delete).generation:
             self._sweep.later(series)

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 
 from monotron.model.attributes import merge_attributes
+from monotron.model.quotas import Quotas, size_of_attributes
 from monotron.model.series import SeriesKey
 from monotron.store.interface import AttributeStore
 from monotron.store.sqlite.file import SqliteFile, Transaction
+from monotron.store.sqlite.usage import add_usage, used_attribute_bytes
 
 _GENERATION = "SELECT generation FROM series WHERE account = ? AND key = ?"
 # The new series is inactive, with the high-water mark 0. Its first value keeps the generation.
@@ -18,10 +20,8 @@ _SET = """
 INSERT INTO attributes (generation, token, name, value) VALUES (?, ?, ?, ?)
 ON CONFLICT (generation, token, name) DO UPDATE SET value = excluded.value
 """
-_REMOVE = """
-DELETE FROM attributes
-WHERE generation = (SELECT generation FROM series WHERE account = ? AND key = ?) AND token = ?
-"""
+_REMOVE = "DELETE FROM attributes WHERE generation = ? AND token = ? AND name = ?"
+_GROW = "UPDATE series SET attribute_bytes = attribute_bytes + ? WHERE generation = ?"
 _DELETE_SOME = """
 DELETE FROM attributes
 WHERE rowid IN (SELECT rowid FROM attributes WHERE generation = ? LIMIT 64)
@@ -36,8 +36,9 @@ class SqliteAttributes(AttributeStore):
     its attributes belong to the new generation.
     """
 
-    def __init__(self, file: SqliteFile) -> None:
+    def __init__(self, file: SqliteFile, quotas: Quotas) -> None:
         self._file = file
+        self._quotas = quotas
 
     def all(self, series: SeriesKey, token: str) -> dict[str, str]:
         with self._file.transaction() as transaction:
@@ -51,20 +52,38 @@ class SqliteAttributes(AttributeStore):
             result = merge_attributes(current, attributes)
             if result == current:
                 return current
+            grown = size_of_attributes(token, result) - size_of_attributes(token, current)
+            used = used_attribute_bytes(transaction, series.account)
+            if error := self._quotas.check_attributes(series.account, used, grown):
+                raise error
             if row is None:
                 transaction.write(_NEW_SERIES, *series)
                 row = transaction.one(_GENERATION, *series)
             for name, value in attributes.items():
                 transaction.write(_SET, row[0], token, name, value)
+            _grow(transaction, series, row[0], grown)
         return result
 
     def remove(self, series: SeriesKey, token: str, name: str | None) -> bool:
         with self._file.transaction() as transaction:
-            if name is None:
-                removed = transaction.write(_REMOVE, *series, token)
-            else:
-                removed = transaction.write(f"{_REMOVE} AND name = ?", *series, token, name)
-        return removed.rowcount > 0
+            row = transaction.one(_GENERATION, *series)
+            current = _all(transaction, row[0], token) if row else {}
+            removed = {
+                each: value for each, value in current.items() if name is None or each == name
+            }
+            if not removed:
+                return False
+            for each in removed:
+                transaction.write(_REMOVE, row[0], token, each)
+            _grow(transaction, series, row[0], -size_of_attributes(token, removed))
+        return True
+
+
+def free_attributes(transaction: Transaction, series: SeriesKey, generation: int) -> None:
+    """Subtract the attributes of a generation that ends from the usage of the account."""
+    row = transaction.one("SELECT attribute_bytes FROM series WHERE generation = ?", generation)
+    if row and row[0]:
+        _grow(transaction, series, generation, -row[0])
 
 
 def has_attributes(transaction: Transaction, generation: int) -> bool:
@@ -78,6 +97,13 @@ def has_attributes(transaction: Transaction, generation: int) -> bool:
 def delete_some_attributes(transaction: Transaction, generation: int) -> int:
     """Delete a few rows of a deleted generation, and return their number."""
     return transaction.write(_DELETE_SOME, generation).rowcount
+
+
+def _grow(transaction: Transaction, series: SeriesKey, generation: int, added: int) -> None:
+    """Add to the bytes of the series and of its account."""
+    if added:
+        transaction.write(_GROW, added, generation)
+        add_usage(transaction, series.account, attribute_bytes=added)
 
 
 def _all(transaction: Transaction, generation: int, token: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ from monotron.errors import StartupError
 
 APPLICATION_ID = 0x6D6E7472  # "mntr", which identifies the file, also for `file`
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """The version of the tables, stored as `user_version`. Files of other versions are refused."""
 
 # Generations are unique in the file: rows of `series` are never removed, so the highest generation
@@ -21,6 +21,7 @@ CREATE TABLE series (
     value      INTEGER NOT NULL CHECK (value BETWEEN 0 AND 9223372036854775807),
     token      TEXT,
     is_active  INTEGER NOT NULL CHECK (is_active IN (0, 1)),
+    attribute_bytes INTEGER NOT NULL DEFAULT 0,
     UNIQUE (account, key)
 ) STRICT;
 CREATE TABLE entries (
@@ -38,6 +39,11 @@ CREATE TABLE attributes (
     name       TEXT    NOT NULL,
     value      TEXT    NOT NULL,
     UNIQUE (generation, token, name)
+) STRICT;
+CREATE TABLE usage (
+    account         INTEGER PRIMARY KEY,
+    series          INTEGER NOT NULL,
+    attribute_bytes INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE deleted_generations (generation INTEGER PRIMARY KEY) STRICT;
 CREATE TABLE releases (

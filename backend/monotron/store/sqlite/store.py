@@ -5,11 +5,13 @@ One connection, one transaction per batch, fsynced before it is answered.
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from monotron.errors import InvalidSetting, MonotronError
 from monotron.model.allocation import AllocationRequest, allocate, would_decrease
+from monotron.model.quotas import UNLIMITED, CreatedSeries, Quotas
 from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
 from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.audit import AuditSlice
@@ -18,6 +20,7 @@ from monotron.store.interface import Store
 from monotron.store.sqlite.attributes import (
     SqliteAttributes,
     delete_some_attributes,
+    free_attributes,
     has_attributes,
 )
 from monotron.store.sqlite.audit import audit
@@ -36,6 +39,7 @@ from monotron.store.sqlite.statements import (
     read_heads_and_values,
     save,
 )
+from monotron.store.sqlite.usage import add_usage, used_series
 
 _DELETE_SOME_ENTRIES = """
 DELETE FROM entries
@@ -55,21 +59,27 @@ class SqliteStore(Store):
     """The counting rule. The simulator replaces it in a broken store."""
 
     def __init__(
-        self, path: str, *, runtime: Runtime = PRODUCTION, connect: Connect = sqlite3.connect
+        self,
+        path: str,
+        *,
+        runtime: Runtime = PRODUCTION,
+        connect: Connect = sqlite3.connect,
+        quotas: Quotas = UNLIMITED,
     ) -> None:
         """*connect* opens the file. The simulator passes the function of its simulated disk."""
         self._file = SqliteFile(path, runtime=runtime, connect=connect)
         self.releases = SqliteReleases(self._file)
         self.auth_records = SqliteAuthRecords(self._file)
         self.token_uses = SqliteTokenUses(self._file, runtime.clock)
-        self.attributes = SqliteAttributes(self._file)
+        self.attributes = SqliteAttributes(self._file, quotas)
         self._runtime = runtime
+        self._quotas = quotas
         self._may_have_deleted_generations = True
 
     @classmethod
-    def open(cls, url: str, *, runtime: Runtime) -> "SqliteStore":
+    def open(cls, url: str, *, runtime: Runtime, quotas: Quotas = UNLIMITED) -> "SqliteStore":
         """Open `sqlite://` (in memory), `sqlite:///relative` or `sqlite:////absolute`."""
-        return cls(path_of(url), runtime=runtime)
+        return cls(path_of(url), runtime=runtime, quotas=quotas)
 
     @classmethod
     def describe(cls, url: str) -> str:
@@ -115,7 +125,8 @@ class SqliteStore(Store):
         results: list[Allocation | MonotronError] = [None] * len(requests)  # type: ignore[list-item]
         new_heads: list[NewHead] = []
         new_entries: list[NewEntry] = []
-        created = 0
+        generation = 0
+        created = CreatedSeries(self._quotas, partial(used_series, transaction))
         heads, values = read_heads_and_values(transaction, requests)
         for series, positions in positions_by_series.items():
             head = heads.get(series, NO_HEAD)
@@ -125,19 +136,23 @@ class SqliteStore(Store):
                 values.get(series, {}),
                 [requests[position] for position in positions],
             )
+            is_new = bool(accepted) and not head.is_active
+            if is_new and (error := created.add(series.account)):
+                series_results, accepted = [error] * len(positions), []
             for position, result in zip(positions, series_results, strict=True):
                 results[position] = result
             if not accepted:
                 continue
-            generation = head.generation
-            if not generation:
-                created = created + 1 if created else next_generation(transaction)
-                generation = created
+            if not head.generation:
+                generation = generation + 1 if generation else next_generation(transaction)
+            of_series = head.generation or generation
             for value, request in enumerate(accepted, head.value + 1):
-                new_entries.append(NewEntry(generation, value, request.token, request.assigned_by))
-            new_heads.append(NewHead(generation, *series, value, request.token))
+                new_entries.append(NewEntry(of_series, value, request.token, request.assigned_by))
+            new_heads.append(NewHead(of_series, *series, value, request.token))
         if new_entries:
             save(transaction, new_heads, new_entries, self._now())
+            for account, number in created.by_account.items():
+                add_usage(transaction, account, series=number)
             self._delete_some_rows(transaction)
         return results
 
@@ -174,6 +189,11 @@ class SqliteStore(Store):
                 raise would_decrease(series, head.value, value)
             if value == head.value and head.is_active:
                 return Allocation(Entry(*series, head.token, value), reused=True)
+            if not head.is_active:
+                used = used_series(transaction, series.account)
+                if error := self._quotas.check_series(series.account, used):
+                    raise error
+                add_usage(transaction, series.account, series=1)
             generation = head.generation or next_generation(transaction)
             new_head = NewHead(generation, *series, value, None)
             new_entry = NewEntry(generation, value, None, assigned_by)
@@ -190,6 +210,8 @@ class SqliteStore(Store):
                 and not has_attributes(transaction, head.generation)
             ):
                 return
+            free_attributes(transaction, series, head.generation)
+            add_usage(transaction, series.account, series=-head.is_active)
             transaction.write(
                 "UPDATE series SET generation = ?, value = ?, token = NULL, is_active = 0 "
                 "WHERE generation = ?",
