@@ -1,4 +1,4 @@
-"""The composition root: settings → store → services → application → listen → drain."""
+"""Startup and shutdown: settings → store → services → application → listen → drain."""
 
 import asyncio
 import errno
@@ -15,38 +15,19 @@ from functools import partial
 from tornado.netutil import bind_sockets
 
 from monotron import __version__, logging_setup
-from monotron.auth.accounts import Accounts
-from monotron.auth.api_keys import ApiKeys
-from monotron.auth.authenticator import Authenticator, RootKey
-from monotron.auth.concurrency import ConcurrencyLimiter
-from monotron.auth.configured_accounts import check_configured_accounts
-from monotron.auth.events import Events
-from monotron.auth.oidc import Issuer
-from monotron.auth.oidc_authenticator import OidcAuthenticator
-from monotron.auth.open_mode import check_open_mode
-from monotron.auth.rate_limit import RateLimiter, share_of_account
-from monotron.auth.replay_guard import ReplayGuard
-from monotron.auth.revocation import Revocation
-from monotron.auth.rotation import Rotation
-from monotron.auth.trust_policies import TrustPolicies
-from monotron.auth.trust_schema import configured_issuers, configured_trusts
+from monotron.auth.trust_schema import configured_issuers
+from monotron.composition import build_services
 from monotron.config import Settings
 from monotron.errors import InvalidSetting, StartupError
 from monotron.logging_setup import RequestLog
 from monotron.model.quotas import Quotas
-from monotron.redaction import register_secret
-from monotron.services.attributes import AttributeService
 from monotron.services.executor import StoreExecutor
-from monotron.services.series import SeriesService
-from monotron.services.versions import VersionService
 from monotron.store import Store, describe, open_store, store_class
 from monotron.store.startup_check import check_store
 from monotron.supervisor import Supervisor
 from monotron.web.acceptor import raise_descriptor_limit
-from monotron.web.access import AccessControl
 from monotron.web.app import make_app
 from monotron.web.connections import ListeningServer
-from monotron.web.lifecycle import StoreProbe
 from monotron.web.services import Services
 
 log = logging.getLogger("monotron")
@@ -116,7 +97,7 @@ async def _check(settings: Settings) -> None:
     store = _open_store(settings)
     executor = StoreExecutor(store.max_concurrency)
     try:
-        await _services(settings, store, executor, None)
+        await build_services(settings, store, executor, None)
     finally:
         executor.close()
         store.close()
@@ -173,7 +154,7 @@ async def _listening(
     executor = StoreExecutor(store.max_concurrency)
     try:
         check_store(store)
-        services = await _services(settings, store, executor, request_log)
+        services = await build_services(settings, store, executor, request_log)
         sockets = bind()
         address = _address(sockets)
         server = ListeningServer(make_app(services), sockets)
@@ -189,92 +170,6 @@ async def _listening(
 def _open_store(settings: Settings) -> Store:
     quotas = Quotas(settings.series_per_account, settings.attribute_bytes_per_account)
     return open_store(settings.store, quotas=quotas)
-
-
-async def _services(
-    settings: Settings, store: Store, executor: StoreExecutor, request_log: RequestLog | None
-) -> Services:
-    series = SeriesService(store, executor)
-    accounts = Accounts(store, series, executor)
-    api_keys = ApiKeys(store, series, executor, quota=settings.api_keys_per_account)
-    issuers = configured_issuers(settings.issuers)
-    configured = configured_trusts(settings.trusts, issuers)
-    if not settings.is_offline:
-        await check_configured_accounts(configured, accounts)
-    policies = TrustPolicies(
-        store,
-        series,
-        executor,
-        api_keys,
-        issuers,
-        configured,
-        quota=settings.trust_policies_per_account,
-    )
-    authenticator = await _authenticator(settings, issuers, accounts, api_keys, policies)
-    if authenticator.open_to_all:
-        await check_open_mode(settings, store, executor)
-    await policies.matcher.mark_configured()
-    return Services(
-        series=series,
-        versions=VersionService(store, series, executor),
-        attributes=AttributeService(store, executor),
-        accounts=accounts,
-        api_keys=api_keys,
-        trust_policies=policies,
-        revocation=Revocation(
-            api_keys, policies, authenticator.forget, authenticator.forget_identities
-        ),
-        rotation=Rotation(store, api_keys, executor, authenticator.forget),
-        events=Events(store, executor),
-        authenticator=authenticator,
-        access_control=AccessControl(
-            authenticator,
-            accounts,
-            ReplayGuard(store, executor, settings.operations_per_identity),
-            RateLimiter(
-                share_of_account(settings.requests_per_key, settings.requests_per_account),
-                "requests with these credentials",
-            ),
-            RateLimiter(settings.requests_per_account, "requests for this account"),
-            ConcurrencyLimiter(settings.concurrent_requests_per_key),
-        ),
-        store_probe=StoreProbe(series.ping),
-        request_log=request_log,
-    )
-
-
-async def _authenticator(
-    settings: Settings,
-    issuers: Sequence[Issuer],
-    accounts: Accounts,
-    api_keys: ApiKeys,
-    policies: TrustPolicies,
-) -> Authenticator:
-    """Configure authentication. Without credentials, the server is open."""
-    root = identities = None
-    if settings.root_api_key:
-        register_secret(settings.root_api_secret)
-        root = RootKey(settings.root_api_key, settings.root_api_secret)
-    if issuers:
-        from monotron.auth.oidc.verifier import TokenVerifier  # imported on demand: needs PyJWT
-
-        try:
-            verifier = TokenVerifier(issuers, settings.audience)
-        except ValueError as error:
-            raise InvalidSetting(f"{error}.") from None
-        identities = OidcAuthenticator(
-            verifier, policies.matcher, require_account=settings.require_account
-        )
-    open_to_all = not (root or identities or await api_keys.any_valid())
-    failures = RateLimiter(settings.failures_per_address, "failed sign-ins from this address")
-    return Authenticator(
-        api_keys,
-        accounts.is_disabled,
-        root=root,
-        identities=identities,
-        open_to_all=open_to_all,
-        failures=failures,
-    )
 
 
 def _bind(settings: Settings) -> list[socket.socket]:

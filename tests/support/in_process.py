@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from tornado.netutil import bind_sockets
 
-from monotron import server as composition
+from monotron.composition import build_services
 from monotron.config import Settings
 from monotron.logging_setup import RequestLog
 from monotron.services.executor import StoreExecutor
@@ -31,7 +31,7 @@ async def serving(
     store = open_store("sqlite://")
     executor = StoreExecutor(store.max_concurrency)
     settings = Settings.load({}, env or {})
-    services = await composition._services(settings, store, executor, request_log)
+    services = await build_services(settings, store, executor, request_log)
     (socket,) = bind_sockets(0, "127.0.0.1")
     port = socket.getsockname()[1]
     server = ListeningServer(make_app(services), [socket], **limits)
