@@ -114,6 +114,7 @@ async def _serve(
         lifecycle, address = started.services.lifecycle, started.address
         stop = _stop_signal(supervisor)
         log.info("listening on %s, data in %s", address, describe(settings.store))
+        log.info("API keys in the store: %d, trust policies: %d", *started.credentials)
         if started.services.authenticator.open_to_all:
             log.warning(
                 "no credentials configured: anyone on this machine has full access to %s", address
@@ -141,6 +142,8 @@ class _Running:
     services: Services
     server: ListeningServer
     address: str
+    credentials: tuple[int, int]
+    """The numbers of API keys and trust policies in the store."""
 
 
 @asynccontextmanager
@@ -157,9 +160,12 @@ async def _listening(
         services = await build_services(settings, store, executor, request_log)
         sockets = bind()
         address = _address(sockets)
+        count = store.auth_records.count
+        api_keys = await executor.run(count, "api_key", None)
+        policies = await executor.run(count, "trust", None)
         server = ListeningServer(make_app(services), sockets)
         try:
-            yield _Running(services, server, address)
+            yield _Running(services, server, address, (api_keys, policies))
         finally:
             await server.close()
     finally:

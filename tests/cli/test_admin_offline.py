@@ -36,6 +36,7 @@ class TestFile:
                 assert client.request("PUT", "/v1/series/x/b").status == 401
             with Client(local, authorization=bearer(secret)) as client:
                 assert client.request("PUT", "/v1/series/x/b").json()["value"] == 2
+            assert "API keys in the store: 1, trust policies: 0" in server.log()
 
     def test_a_create_command_creates_the_file_with_a_note(self, offline: Terminal) -> None:
         assert "Created monotron.db.\n" in offline.run("key", "create", SERIES, STORE).stderr

@@ -47,6 +47,7 @@ class TestAuthRecords:
             store.auth_records.add("trust", AuthRecord(name, account, {}))
         store.auth_records.add("api_key", AuthRecord("a", 1, {}))
         assert [store.auth_records.count("trust", account) for account in (1, 2, 3)] == [1, 2, 0]
+        assert store.auth_records.count("trust", None) == 3
         store.auth_records.remove("trust", 2, "b")
         assert store.auth_records.count("trust", 2) == 1
 

@@ -79,8 +79,8 @@ class AuthRecords(ABC):
         """
 
     @abstractmethod
-    def count(self, kind: AuthRecordKind, account: int) -> int:
-        """The number of records of the account."""
+    def count(self, kind: AuthRecordKind, account: int | None) -> int:
+        """The number of records of the account. *account* None selects all accounts."""
 
     @abstractmethod
     def change(self, changes: Sequence[RecordChange], event: dict[str, Any] | None = None) -> bool:

@@ -75,8 +75,10 @@ class MongoAuthRecords(AuthRecords):
         )
         return [_record(document) for document in documents]
 
-    def count(self, kind: AuthRecordKind, account: int) -> int:
-        condition = {"kind": kind, "account": account}
+    def count(self, kind: AuthRecordKind, account: int | None) -> int:
+        condition: dict[str, Any] = {"kind": kind}
+        if account is not None:
+            condition["account"] = account
         count, _ = self._reads.after(
             None, lambda session: int(self._rows.count_documents(condition, session=session))
         )

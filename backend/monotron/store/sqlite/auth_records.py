@@ -54,11 +54,13 @@ class SqliteAuthRecords(AuthRecords):
             rows = transaction.execute(statement, (kind, account, after, limit)).fetchall()
         return [_record(row) for row in rows]
 
-    def count(self, kind: AuthRecordKind, account: int) -> int:
+    def count(self, kind: AuthRecordKind, account: int | None) -> int:
+        sql = "SELECT count(*) FROM auth_records WHERE kind = ?"
         with self._file.transaction() as transaction:
-            row = transaction.one(
-                "SELECT count(*) FROM auth_records WHERE kind = ? AND account = ?", *(kind, account)
-            )
+            if account is None:
+                row = transaction.one(sql, kind)
+            else:
+                row = transaction.one(f"{sql} AND account = ?", kind, account)
         return int(row[0])
 
     def change(self, changes: Sequence[RecordChange], event: dict[str, Any] | None = None) -> bool:
