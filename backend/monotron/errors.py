@@ -173,6 +173,15 @@ class AmbiguousAccount(
     audience `{audience}/accounts/{id}`. See [security.md](security.md#several-tenants)."""
 
 
+class RepositoryRenamed(
+    MonotronError, status=409, code="repository_renamed", title="Repository renamed"
+):
+    """The trust policy derives names from the path of the repository. This repository was renamed
+    or moved after its first job, and its versions have the name of the earlier path.
+    Fix: create a trust policy of this repository that allows the earlier name, and set the input
+    `name` to it. See [security.md](security.md#organizations-and-groups)."""
+
+
 class AccountNameTaken(
     MonotronError, status=409, code="account_name_taken", title="Account name already in use"
 ):

@@ -8,6 +8,7 @@ from functools import partial
 from hashlib import sha256
 
 from monotron.auth.bounded_cache import BoundedCache
+from monotron.auth.derived_names import RepositoryBindings, derived_names
 from monotron.auth.fresh_cache import FreshCache
 from monotron.auth.oidc import (
     LEEWAY_SECONDS,
@@ -23,6 +24,7 @@ from monotron.auth.principal import Principal
 from monotron.auth.scopes import parse_scopes
 from monotron.auth.trust_schema import TrustPolicy, id_of, stored_trust_policy
 from monotron.errors import MonotronError
+from monotron.model.name_patterns import NamePatterns
 from monotron.services.executor import StoreExecutor
 from monotron.services.paging import page_of
 from monotron.store import Store
@@ -55,6 +57,7 @@ class PolicyMatcher:
         self._executor = executor
         self._issuers = issuers
         self._configured = configured
+        self._bindings = RepositoryBindings(store, executor)
         self._parsed: BoundedCache[str, tuple[AuthRecord, TrustPolicy | None]] = BoundedCache(
             MAX_PARSED, monotonic=monotonic
         )
@@ -93,25 +96,29 @@ class PolicyMatcher:
 
     async def principal(self, identity: Identity, account: int) -> Principal:
         """The principal of a CI job in the account. Raises Unauthenticated if no trust policy of
-        the account matches.
+        the account matches, and the errors of `RepositoryBindings.bind`.
 
         The scopes of several matching trust policies are combined if they have the same names.
-        If they have different names, the first trust policy applies.
+        If they have different names, the first trust policy applies. Those that derive names come
+        last, so that other trust policies can make exceptions for a repository.
         """
         principal: Principal | None = None
         mismatches = []
-        for policy in (await self._indexes.get(account)).candidates(identity):
-            mismatch = policy.rule.mismatch(identity, policy.description_in_errors)
-            if mismatch is not None:
-                mismatches.append(mismatch)
+        candidates = (await self._indexes.get(account)).candidates(identity)
+        for policy in sorted(candidates, key=lambda policy: policy.derives_names):
+            names = _names(policy, identity)
+            if isinstance(names, Mismatch):
+                mismatches.append(names)
                 continue
-            if principal is not None and principal.names != policy.names:
+            if principal is not None and principal.names != names:
                 continue
+            if policy.derives_names:
+                await self._bindings.bind(account, identity, policy.rule.kind, names)
             principal = Principal(
                 identity.name,
                 account,
                 parse_scopes(policy.scopes) | (principal.scopes if principal else frozenset()),
-                policy.names,
+                names,
                 expires_at=identity.expires_at,
                 identity=_identity_id(identity),
                 identity_expires_at=identity.expires_at + LEEWAY_SECONDS + 5,
@@ -146,6 +153,14 @@ class PolicyMatcher:
             policy = replace(policy, id=id_of(row))
         self._parsed.put(row.name, (row, policy))
         return policy
+
+
+def _names(policy: TrustPolicy, identity: Identity) -> NamePatterns | Mismatch:
+    """The names that the trust policy allows the job, or why it does not match."""
+    mismatch = policy.rule.mismatch(identity, policy.description_in_errors)
+    if mismatch is not None:
+        return mismatch
+    return derived_names(policy, identity) if policy.derives_names else policy.names
 
 
 def _reasons(

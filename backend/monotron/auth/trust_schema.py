@@ -21,7 +21,10 @@ from monotron.model.name_patterns import ALL_NAMES, NamePatterns, parse_name_pat
 from monotron.model.series import text_member
 from monotron.store.auth_interface import AuthRecord
 
-_MEMBERS = (*RULE_MEMBERS, "scopes", "names", "description")
+_MEMBERS = (*RULE_MEMBERS, "scopes", "names", "names_from", "description")
+
+NAMES_FROM = "repository"
+"""The only value of `names_from`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class TrustPolicy:
     scopes: tuple[str, ...]
     """As given when the trust policy was created."""
     names: NamePatterns = ALL_NAMES
+    derives_names: bool = False
+    """Whether a job may only use the names of its own repository, among *names*."""
     description: str | None = None
     creators: tuple[str, ...] = ()
     """As for API keys. Empty for a trust policy of the config file."""
@@ -57,6 +62,8 @@ class TrustPolicy:
             "scopes": list(self.scopes),
             "names": list(self.names.texts),
         }
+        if self.derives_names:
+            body["names_from"] = NAMES_FROM
         if self.description is not None:
             body["description"] = self.description
         return body
@@ -108,14 +115,29 @@ def parse_trust_policy(body: object, account: int, issuers: Sequence[Issuer]) ->
             "A trust can only grant scopes on `series`. Otherwise a job could create an API key, "
             "which outlives it."
         )
+    derives_names = "names_from" in body
+    names = _derivable_names(rule, body["names_from"]) if derives_names else ALL_NAMES
+    if "names" in body:
+        names = parse_name_patterns(body["names"])
     return TrustPolicy(
-        None,
-        account,
-        rule,
-        scopes,
-        parse_name_patterns(body["names"]) if "names" in body else ALL_NAMES,
-        text_member(body, "description"),
+        None, account, rule, scopes, names, derives_names, text_member(body, "description")
     )
+
+
+def _derivable_names(rule: ClaimRule, value: object) -> NamePatterns:
+    """All names that jobs of the rule's issuer can derive."""
+    prefix = PROVIDERS[rule.kind].name_prefix
+    if value != NAMES_FROM:
+        raise InvalidRequest(
+            f'Invalid `names_from` {literal(value)}. Use "{NAMES_FROM}": each job may use the '
+            "names of its own repository."
+        )
+    if not prefix:
+        raise InvalidRequest(
+            "`names_from` is supported for GitHub and GitLab only. Other issuers do not state the "
+            "path of a repository reliably. Use `names`."
+        )
+    return NamePatterns((f"{prefix}*",))
 
 
 def id_of(row: AuthRecord) -> int:

@@ -117,10 +117,7 @@ def find_on_github(
 ) -> Repository:
     """Look up OWNER/REPO with GitHub's API. Raises Failure if it is not there."""
     url = f"{checked_url(api_url, '--github-api')}/repos/{name}"
-    headers = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
-    if token := environ.get("GITHUB_TOKEN"):
-        headers["Authorization"] = f"Bearer {parse_credential(token, 'GITHUB_TOKEN')}"
-    response = _get(url, headers, retry_policy)
+    response = _get(url, _github_headers(environ), retry_policy)
     ids = "--repository-id and --owner-id"
     document = _document(response, name, "GitHub", "GITHUB_TOKEN", ids)
     return _repository(document, name, "full_name", document.get("owner"))
@@ -131,13 +128,49 @@ def find_on_gitlab(
 ) -> Repository:
     """Look up GROUP/…/PROJECT with GitLab's API. Raises Failure if it is not there."""
     url = f"{checked_url(gitlab_url, '--gitlab-url')}/api/v4/projects/{quote(name, safe='')}"
-    headers = {"Accept": "application/json"}
-    if token := environ.get("GITLAB_TOKEN"):
-        headers["PRIVATE-TOKEN"] = parse_credential(token, "GITLAB_TOKEN")
-    response = _get(url, headers, retry_policy)
+    response = _get(url, _gitlab_headers(environ), retry_policy)
     ids = "--project-id and --namespace-id"
     document = _document(response, name, "GitLab", "GITLAB_TOKEN", ids)
     return _repository(document, name, "path_with_namespace", document.get("namespace"))
+
+
+def find_github_owner(
+    name: str, api_url: str, environ: Mapping[str, str], retry_policy: RetryPolicy
+) -> Repository:
+    """Look up the id of an organization or user with GitHub's API. Raises Failure."""
+    if not re.fullmatch(_SEGMENT, name):
+        raise Failure(f"not the name of an organization or user: {_shown(name)}")
+    url = f"{checked_url(api_url, '--github-api')}/users/{name}"
+    response = _get(url, _github_headers(environ), retry_policy)
+    document = _document(response, name, "GitHub", "GITHUB_TOKEN", "--owner-id")
+    return _repository(document, name, "login", document)
+
+
+def find_gitlab_group(
+    name: str, gitlab_url: str, environ: Mapping[str, str], retry_policy: RetryPolicy
+) -> Repository:
+    """Look up the id of a group with GitLab's API. Raises Failure."""
+    if not re.fullmatch(rf"{_SEGMENT}(/{_SEGMENT})*", name):
+        raise Failure(f"not the path of a group: {_shown(name)} (expected GROUP or GROUP/SUBGROUP)")
+    base = checked_url(gitlab_url, "--gitlab-url")
+    url = f"{base}/api/v4/groups/{quote(name, safe='')}?with_projects=false"
+    response = _get(url, _gitlab_headers(environ), retry_policy)
+    document = _document(response, name, "GitLab", "GITLAB_TOKEN", "--namespace-id")
+    return _repository(document, name, "full_path", document)
+
+
+def _github_headers(environ: Mapping[str, str]) -> dict[str, str]:
+    headers = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
+    if token := environ.get("GITHUB_TOKEN"):
+        headers["Authorization"] = f"Bearer {parse_credential(token, 'GITHUB_TOKEN')}"
+    return headers
+
+
+def _gitlab_headers(environ: Mapping[str, str]) -> dict[str, str]:
+    headers = {"Accept": "application/json"}
+    if token := environ.get("GITLAB_TOKEN"):
+        headers["PRIVATE-TOKEN"] = parse_credential(token, "GITLAB_TOKEN")
+    return headers
 
 
 def github_claims(repository: Repository, jobs: JobFilter) -> dict[str, str]:

@@ -21,6 +21,7 @@ from monotron.cli import (  # noqa: F401 - add their commands
     builds,
     ci_trusts,
     maintenance,
+    organization_trusts,
     trusts,
 )
 from monotron.cli.command import (

@@ -146,7 +146,8 @@ def trusts_table(trusts: Iterable[Mapping[str, Any]]) -> str:
     for trust in trusts:
         trust_id = "(config)" if trust["id"] is None else str(trust["id"])
         cells = (trust.get(member) or EMPTY for member in ("description", "created_by"))
-        texts = (conditions(trust), " ".join(trust["scopes"]), " ".join(trust["names"]))
+        names = " ".join(trust["names"]) + (" (own)" if trust.get("names_from") else "")
+        texts = (conditions(trust), " ".join(trust["scopes"]), names)
         rows.append((trust_id, trust["issuer"], *texts, *cells))
     return table(rows)
 
@@ -188,4 +189,6 @@ def _values(values: object) -> list[str]:
 
 def _names(document: Mapping[str, Any]) -> str:
     names: list[str] = document["names"]
+    if document.get("names_from"):
+        return f"each repository's own names, within {' '.join(names)}"
     return "all names" if "*" in names else f"names {' '.join(names)}"

@@ -96,6 +96,18 @@ def explicit_permission_options(function: Function) -> Callable[..., CommandOutp
     return call
 
 
+def own_names_permission_options(function: Function) -> Callable[..., CommandOutput]:
+    """Add the options of a trust policy that allows each repository its own names."""
+    wrapped = _permission_options(function)
+
+    @functools.wraps(wrapped)
+    def call(client: AdminClient, **values: Any) -> CommandOutput:
+        result: CommandOutput = wrapped(client, names=None, **values)
+        return result
+
+    return call
+
+
 def _permission_options(function: Function) -> Callable[..., CommandOutput]:
     """Add the options of every trust policy except names, and pass all as `Permissions`."""
 

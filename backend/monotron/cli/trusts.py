@@ -212,8 +212,13 @@ def create_policy(
     repository: Repository | None = None,
     jobs: JobFilter | None = None,
     events: list[str] | None = None,
+    *,
+    own_names: bool = False,
 ) -> CommandOutput:
-    """Create a trust policy, and describe it as the result of a command."""
+    """Create a trust policy, and describe it as the result of a command.
+
+    With *own_names*, each job may only use the names of its own repository.
+    """
     default = repository.name if repository else None
     spec = {
         "issuer": issuer,
@@ -222,6 +227,7 @@ def create_policy(
         "accept_unprotected": accept_unprotected or None,
         "scopes": list(permissions.scopes),
         "names": list(permissions.names or ()) or None,
+        "names_from": "repository" if own_names else None,
         "description": permissions.description or default,
     }
     trust = client.create_trust(

@@ -7,9 +7,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-AuthRecordKind = Literal["account", "account_name", "api_key", "trust", "trusting_account", "event"]
+AuthRecordKind = Literal[
+    "account", "account_name", "api_key", "trust", "trusting_account", "binding", "event"
+]
 """An `account_name` reserves the name of an account. A `trusting_account` is an account that has,
-or ever had, trust policies."""
+or ever had, trust policies. A `binding` states which repository a derived name belongs to."""
 
 MAX_EVENTS = 10_000
 """The number of events that a store keeps for each account, the newest ones."""

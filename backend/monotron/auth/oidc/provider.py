@@ -147,6 +147,13 @@ class Provider:
     repository_claim: str = "sub"
     """The claim that identifies the repository permanently. Its jobs share their rate limit."""
 
+    path_claim: str = ""
+    """The claim with the path of the repository, from which names can be derived. Empty if the
+    platform is not supported."""
+
+    name_prefix: str = ""
+    """The start of derived names, as in the names that the plugins use by default."""
+
     name_claims: tuple[str, str] = ("sub", "")
     """The claims for the name in ledger and log: the subject, and its run."""
 

@@ -110,6 +110,8 @@ PROVIDERS: Mapping[str, Provider] = {
         forbidden_events=frozenset({"pull_request_target"}),
         max_age_seconds=15 * MINUTE_SECONDS,
         repository_claim="repository_id",
+        path_claim="repository",
+        name_prefix="gh:",
         name_claims=("repository", "run_id"),
     ),
     "gitlab": Provider(
@@ -174,6 +176,8 @@ PROVIDERS: Mapping[str, Provider] = {
         # job_project_* the project in which the job ran (gitlab-org/gitlab 563038).
         duplicate_ids={"job_project_id": "project_id", "job_namespace_id": "namespace_id"},
         repository_claim="project_id",
+        path_claim="project_path",
+        name_prefix="gl:",
         name_claims=("project_path", "pipeline_id"),
     ),
     **CI_PROVIDERS,

@@ -1,0 +1,111 @@
+"""Names that follow from the repository of a CI job, for trust policies of a whole organization.
+
+The first job of a repository binds the derived name to the repository's permanent id. Otherwise, a
+new repository with the path of an earlier one would continue its versions, and a renamed one
+would start again at the first version.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from monotron.auth.bounded_cache import BoundedCache
+from monotron.auth.oidc import Identity, Mismatch, quoted
+from monotron.auth.oidc.providers import PROVIDERS
+from monotron.auth.trust_schema import TrustPolicy
+from monotron.errors import Forbidden, RepositoryRenamed
+from monotron.model.name_patterns import NamePatterns
+from monotron.services.executor import StoreExecutor
+from monotron.store import Store
+from monotron.store.auth_interface import AuthRecord, RecordChange
+
+MAX_CACHED = 20_000
+MAX_PATH_CHARACTERS = 180
+"""The limit for a path, so that names below the derived one have at most 200 characters."""
+
+_PATH = re.compile(r"[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)+")
+"""It contains neither `:` nor `*`, so different paths have different names."""
+
+
+def derived_names(policy: TrustPolicy, identity: Identity) -> NamePatterns | Mismatch:
+    """The names of the job: `gh:acme:shop` and `gh:acme:shop:*` for the repository acme/shop.
+
+    A Mismatch if the trust policy does not allow them, or if the token lacks a valid path.
+    """
+    provider = PROVIDERS[policy.rule.kind]
+    path = identity.claims.get(provider.path_claim)
+    if not isinstance(path, str) or len(path) > MAX_PATH_CHARACTERS or not _PATH.fullmatch(path):
+        reason = f"No name can be derived from `{provider.path_claim}` {quoted(path)}"
+        return Mismatch(reason, claim=provider.path_claim)
+    name = f"{provider.name_prefix}{path.replace('/', ':')}"
+    names = NamePatterns((name, f"{name}:*"))
+    if not policy.names.covers(names):
+        reason = f"{policy.description_in_errors} does not allow the derived name {quoted(name)}"
+        return Mismatch(reason[0].upper() + reason[1:], claim=provider.path_claim)
+    return names
+
+
+class RepositoryBindings:
+    """Which repository a derived name belongs to, per account, permanently."""
+
+    def __init__(self, store: Store, executor: StoreExecutor) -> None:
+        self._records = store.auth_records
+        self._executor = executor
+        self._bound: BoundedCache[tuple[int, str, str], bool] = BoundedCache(MAX_CACHED)
+
+    async def bind(self, account: int, identity: Identity, kind: str, names: NamePatterns) -> None:
+        """Bind the derived *names* to the repository of the identity, unless they are bound to it.
+
+        Raises Forbidden if they belong to another repository, and RepositoryRenamed if the
+        repository has other names. Atomic: of two repositories with equal names, one gets them.
+        """
+        name = names.texts[0]
+        id = str(identity.claims.get(PROVIDERS[kind].repository_claim))
+        repository = f"{identity.issuer} {id}"
+        key = (account, name, repository)
+        if key not in self._bound:
+            await self._executor.run(self._bind, account, name, repository)
+            self._bound.put(key, True)
+
+    def _bind(self, account: int, name: str, repository: str) -> None:
+        body = {"name": name, "repository": repository}
+        by_name = AuthRecord(f"{account:019d} name {name}", account, body)
+        by_repository = AuthRecord(f"{account:019d} repository {repository}", account, body)
+        while True:
+            for owner in _enclosing(name):
+                found = self._records.find("binding", f"{account:019d} name {owner}")
+                if found is not None and found.body["repository"] != repository:
+                    raise _taken(name, owner, found.body)
+            found = self._records.find("binding", by_repository.name)
+            if found is not None:
+                if found.body["name"] == name:
+                    return
+                raise _renamed(found.body, name)
+            changes = [RecordChange("binding", None, row) for row in (by_name, by_repository)]
+            if self._records.change(changes):
+                return
+
+
+def _enclosing(name: str) -> Iterator[str]:
+    """The name, and the names whose `:*` contains it: `gl:a:b` for `gl:a:b:c`."""
+    parts = name.split(":")
+    for count in range(len(parts), 2, -1):
+        yield ":".join(parts[:count])
+
+
+def _taken(name: str, owner: str, body: dict[str, Any]) -> Forbidden:
+    id = body["repository"].rpartition(" ")[2]
+    return Forbidden(
+        f"The name {name!r} belongs to another repository. {owner!r} was first used by the "
+        f"repository with the id {id}. To continue its versions in this repository, ask an "
+        "administrator to create a trust policy for this repository with the names that it may "
+        "use."
+    )
+
+
+def _renamed(body: dict[str, Any], name: str) -> RepositoryRenamed:
+    return RepositoryRenamed(
+        f"The repository was renamed. Its versions have the name {body['name']!r}, and its "
+        f"path is now that of {name!r}. To continue them, ask an administrator for a trust policy "
+        f"of this repository that allows {body['name']!r}, and set the input `name` to it."
+    )
