@@ -70,6 +70,14 @@ class TestGitLab:
             "ref_protected": "true",
         }
 
+    def test_a_repeated_command_finds_the_existing_policy(
+        self, operator: Terminal, account: str
+    ) -> None:
+        command = ("trust", "gitlab-group", "acme", "--namespace-id=72", account)
+        created, found = (operator.run(*command).stdout for _ in range(2))
+        assert created.startswith("Created trust 1 ")
+        assert found == created.replace("Created", "Found existing")
+
     def test_a_list_marks_own_names(self, operator: Terminal, account: str) -> None:
         created(operator, "gitlab-group", "acme", "--namespace-id=72", account, "--output=json")
         assert "gl:* (own)" in operator.run("trust", "list", account).stdout

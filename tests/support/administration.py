@@ -37,8 +37,8 @@ class Administrator:
         text = None if body is None else json.dumps(body)
         return self._client.request(verb, f"{self.path}/{path}", text, self._headers)
 
-    def create(self, kind: str, rights: Rights) -> Any:
-        body: dict[str, Any] = {"scopes": rights.scopes, "names": rights.names}
+    def create(self, kind: str, rights: Rights, **members: object) -> Any:
+        body: dict[str, Any] = {"scopes": rights.scopes, "names": rights.names, **members}
         if kind == "trusts":
             body |= {"issuer": "github", "claims": MAIN}
         return self.request("POST", kind, body)

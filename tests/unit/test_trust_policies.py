@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import pytest
@@ -70,6 +72,7 @@ class Scene:
 
     def __init__(self, store: Store, parsed: list[object], **options: Any) -> None:
         self.now = 1000.0
+        self.numbers = count()
         self.parsed = parsed
         """The bodies that were parsed."""
         self.store = store
@@ -95,7 +98,13 @@ class Scene:
             self.store.auth_records.add("trusting_account", record)
 
     async def create(self, account: int, repository: int = 777, **members: Any) -> TrustPolicy:
-        return await self.policies.create(ROOT, account, body(repository, **members))
+        """Create a trust policy, which equals no other one."""
+        description = str(next(self.numbers))
+        members = {"description": description, **members}
+        policy, _ = await self.policies.create(ROOT, account, body(repository, **members))
+        self.records.pages = 0
+        self.records.was_read.clear()
+        return policy
 
     async def matches(self, account: int, **changes: Any) -> bool:
         try:
@@ -339,6 +348,50 @@ class TestAccounts:
             with pytest.raises(MonotronError):
                 await scene.create(1, **members)
             assert await scene.policies.matcher.accounts() == ()
+
+        run(scenario())
+
+
+class TestRepetition:
+    def test_the_same_policy_is_created_once(self, new_scene: NewScene) -> None:
+        async def scenario() -> None:
+            create = new_scene(quota=2).policies.create
+            results = await asyncio.gather(*(create(ROOT, 1, body()) for _ in range(5)))
+            assert sorted(reused for _, reused in results) == [False, True, True, True, True]
+            assert {policy.id for policy, _ in results} == {1}
+            assert (await create(ROOT, 2, body()))[1] is False
+
+        run(scenario())
+
+    @pytest.mark.parametrize(
+        "members",
+        [
+            {"scopes": ["write:series"]},
+            {"names": ["shop"]},
+            {"description": "main"},
+            {"claims": {"repository_id": "777", "ref": ["refs/heads/main", "refs/heads/next"]}},
+            {"allow_events": ["pull_request"]},
+        ],
+        ids=str,
+    )
+    def test_a_different_policy_is_created(
+        self, new_scene: NewScene, members: dict[str, Any]
+    ) -> None:
+        async def scenario() -> None:
+            create = new_scene().policies.create
+            await create(ROOT, 1, body())
+            policy, reused = await create(ROOT, 1, body(**members))
+            assert (policy.id, reused) == (2, False)
+
+        run(scenario())
+
+    def test_the_policy_of_another_creator_is_not_reused(self, new_scene: NewScene) -> None:
+        async def scenario() -> None:
+            create = new_scene().policies.create
+            await create(ROOT, 1, body())
+            other = replace(ROOT, name="other")
+            assert (await create(other, 1, body()))[1] is False
+            assert (await create(other, 1, body()))[1] is True
 
         run(scenario())
 

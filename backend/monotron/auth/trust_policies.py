@@ -1,8 +1,10 @@
 """Trust policies: which CI jobs may authenticate without a secret, in which account."""
 
+import asyncio
+import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from secrets import token_hex
@@ -48,13 +50,31 @@ class TrustPolicies:
         self._issuers = issuers
         self._configured = configured
         self._quota = Quota("trust", quota, store, executor)
+        self._creation = asyncio.Lock()
         self.matcher = PolicyMatcher(store, executor, issuers, configured, monotonic=monotonic)
 
-    async def create(self, by: Principal, account: int, body: object) -> TrustPolicy:
-        """Create a trust policy. Raises QuotaExceeded if the account has the maximum number, and
-        Forbidden if the trust policy would have more permissions than *by*."""
+    async def create(self, by: Principal, account: int, body: object) -> tuple[TrustPolicy, bool]:
+        """Create a trust policy, unless *by* has created the same one in the account.
+
+        Returns the trust policy, and whether it existed. That of another creator is not returned,
+        because it is deleted with its creator's API key. Raises QuotaExceeded if the account has
+        the maximum number, and Forbidden if it would have more permissions than *by*. Servers that
+        create equal trust policies at the same moment can create both.
+        """
         policy = parse_trust_policy(body, account, self._issuers)
         by.require_grant(policy.scopes, policy.names)
+        async with self._creation:
+            existing = await self._executor.run(self._equal, replace(policy, creators=by.lineage))
+            if existing is not None:
+                return existing, True
+            policy = await self._create(by, policy)
+        if not await self._api_keys.still_exists(by):
+            await self.delete(by, account, policy.id or 0)
+            raise creator_revoked()
+        return policy, False
+
+    async def _create(self, by: Principal, policy: TrustPolicy) -> TrustPolicy:
+        account = policy.account
         async with self._quota.of(account):
             await self.matcher.mark(account)
             ids = SeriesKey(SYSTEM_ACCOUNT, f"trusts/{account}")
@@ -65,10 +85,15 @@ class TrustPolicies:
             event = event_body(by, "create", "trust", str(id), policy.body())
             await self._executor.run(self._records.add, "trust", row, event)
         self.matcher.forget(account)
-        if not await self._api_keys.still_exists(by):
-            await self.delete(by, account, id)
-            raise creator_revoked()
         return policy
+
+    def _equal(self, policy: TrustPolicy) -> TrustPolicy | None:
+        """The stored trust policy of the account with the same body, or None."""
+        body = _canonical(policy.stored_body())
+        for row in self._records.page("trust", policy.account, "", sys.maxsize):
+            if _canonical(row.body) == body:
+                return replace(policy, id=id_of(row))
+        return None
 
     async def page(
         self, by: Principal, account: int, after: int, limit: int
@@ -139,6 +164,11 @@ class TrustPolicies:
 
 def _may_grant(by: Principal, row: AuthRecord) -> bool:
     return by.may_grant(row.body["scopes"], NamePatterns(tuple(row.body["names"])))
+
+
+def _canonical(body: Mapping[str, Any]) -> str:
+    """JSON that is equal for equal bodies. In Python, `True == 1` would make more of them equal."""
+    return json.dumps(body, sort_keys=True)
 
 
 def _row_name(account: int, id: int) -> str:

@@ -90,11 +90,15 @@ class AdminClient(Client):
         query = "?with_descendants=true" if with_descendants else ""
         self._delete(f"/v1/accounts/{account}/grants/{key_id}{query}")
 
-    def create_trust(self, account: int, spec: Mapping[str, Any]) -> Document:
+    def create_trust(self, account: int, spec: Mapping[str, Any]) -> tuple[Document, bool]:
+        """The trust policy, and whether it existed before."""
+
         def is_valid(document: Document) -> bool:
             return _is_trust(document, account) and document["id"] is not None
 
-        return self._create(f"/v1/accounts/{account}/trusts", spec, is_valid)
+        response = self._post(f"/v1/accounts/{account}/trusts", spec, is_valid)
+        document: Document = response.json()
+        return document, response.headers.get("Monotron-Reused") == "true"
 
     def trusts(self, account: int) -> list[Document]:
         """The trust policies of an account. Those of the config file come first, without an id."""
@@ -112,6 +116,11 @@ class AdminClient(Client):
         return document
 
     def _create(self, path: str, spec: Mapping[str, Any] | None, is_valid: IsValid) -> Document:
+        document: Document = self._post(path, spec, is_valid).json()
+        return document
+
+    def _post(self, path: str, spec: Mapping[str, Any] | None, is_valid: IsValid) -> HttpResponse:
+        """The response, whose document is valid."""
         body = None if spec is None else json.dumps(spec).encode()
         try:
             response = self.request("POST", path, body, "application/json", retry=False)
@@ -124,7 +133,7 @@ class AdminClient(Client):
                 "it may have been created nevertheless; list what exists before you retry",
                 code=failure.code,
             ) from None
-        return document
+        return response
 
     def _list(self, path: str, is_valid: IsValid) -> list[Document]:
         name = path.rpartition("/")[2]

@@ -162,11 +162,15 @@ def describe_key(key: Mapping[str, Any]) -> str:
     )
 
 
-def describe_trust(trust: Mapping[str, Any], subject: str | None) -> str:
-    """A new trust policy for the jobs of *subject*, or for those that its claims describe."""
+def describe_trust(trust: Mapping[str, Any], subject: str | None, *, reused: bool) -> str:
+    """A trust policy for the jobs of *subject*, or for those that its claims describe.
+
+    *reused*: it existed before the command.
+    """
+    verb = "Found existing" if reused else "Created"
     jobs = subject or f"{trust['issuer']}, {conditions(trust)}"
     return (
-        f"Created trust {trust['id']} in account {trust['account_id']}: {jobs} → "
+        f"{verb} trust {trust['id']} in account {trust['account_id']}: {jobs} → "
         f"{' '.join(trust['scopes'])} on {_names(trust)}\n"
     )
 

@@ -230,7 +230,7 @@ def create_policy(
         "names_from": "repository" if own_names else None,
         "description": permissions.description or default,
     }
-    trust = client.create_trust(
+    trust, reused = client.create_trust(
         permissions.account, {name: value for name, value in spec.items() if value is not None}
     )
     notes = []
@@ -240,4 +240,5 @@ def create_policy(
             "`issuers` and `audience` are set"
         )
     subject = f"{repository.name} (id {repository.id}), {jobs}" if repository else None
-    return CommandOutput(output.describe_trust(trust, subject), trust, notes=tuple(notes))
+    text = output.describe_trust(trust, subject, reused=reused)
+    return CommandOutput(text, trust, notes=tuple(notes))

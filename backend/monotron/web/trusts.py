@@ -33,10 +33,11 @@ class TrustListHandler(Handler):
     @requires("write:acl")
     async def post(self) -> None:
         Query.parse(self.request.query)
-        policy = await self.services.trust_policies.create(
+        policy, reused = await self.services.trust_policies.create(
             self.principal, self.account, json_body(self.request, EXAMPLE)
         )
         self.services.authenticator.forget_identities()
+        self.set_header("Monotron-Reused", "true" if reused else "false")
         body = shown_body(policy.stored_body())
         self.reply_json(_members(policy.id, self.account, body))
 

@@ -47,8 +47,8 @@ class TestCreators:
             other_account,
             new_grant(root, other_account, *EVERYTHING.scopes)["api_key"],
         )
-        for admin in first, other, first:
-            admin.create("trusts", WITHIN_LIMITED)
+        for number, admin in enumerate((first, other, first)):
+            admin.create("trusts", WITHIN_LIMITED, description=str(number))
             admin.create("grants", WITHIN_LIMITED)
         for admin, trusts, keys in (first, [1, 2], [1, 2, 3]), (other, [1], [1, 2]):
             listed = admin.request("GET", "trusts").json()["trusts"]
@@ -58,7 +58,7 @@ class TestCreators:
         assert first.request("DELETE", "trusts/2").status == 200
         assert other.request("GET", "trusts/2").status == 404
         assert other.request("GET", "trusts/1").status == 200
-        assert first.create("trusts", WITHIN_LIMITED).json()["id"] == 3
+        assert first.create("trusts", WITHIN_LIMITED, description="3").json()["id"] == 3
 
 
 class TestDescendants:
