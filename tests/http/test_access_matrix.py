@@ -185,7 +185,7 @@ def deviations(world: AccessWorld, name: str, sent: list[Case]) -> list[str]:
             world.populate(case.account, case.name)
         response = world.send(case, row, "".join(query[1:]))
         if problem := unexpected(case, response):
-            path = world.path(case.call, case.account, case.name)
+            path = world.path(case)
             found.append(f"{case.caller.description}: {case.call.verb} {path}: {problem}")
     if sent and sent[0].call.verb == "DELETE":
         for account, each in itertools.product((1, world.acme, world.mallory), NAMES):

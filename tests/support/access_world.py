@@ -73,9 +73,14 @@ class AccessWorld:
         text = row.body.format(name=name, number=next(self._numbers), issuer=self.issuer.url)
         return text or None
 
-    def path(self, call: Call, account: int, name: str) -> str:
+    def path(self, case: Case) -> str:
+        """The path of a request. If it should be refused, a write has a new token: only then it
+        would change something."""
+        call, account, name = case.call, case.account, case.name
+        is_new = case.expected >= 400 and call.verb == "PUT"
+        token = f"T{next(self._numbers)}" if is_new else "T"
         words = ("series", "entries", "versions", "releases", "tokens")
-        tokens = dict.fromkeys(("series_2", "versions_2", "tokens_2"), "T")
+        tokens = dict.fromkeys(("series_2", "versions_2", "tokens_2"), token)
         fixed = {"accounts": account, "releases_2": "0.0.1", "attrs": "branch"}
         ids = self._ids.get((account, name)) or self._ids[self.acme, name]
         return call.path(**{**dict.fromkeys(words, name), **tokens, **fixed, **ids})
@@ -85,7 +90,7 @@ class AccessWorld:
         if case.caller.authorization is not None:
             headers["Authorization"] = case.caller.authorization
         body = self.body(row, case.name) if case.call.writes else None
-        path = self.path(case.call, case.account, case.name) + query
+        path = self.path(case) + query
         return self.stranger.request(case.call.verb, path, body, headers)
 
     def _callers(self) -> Iterator[Caller]:
