@@ -17,6 +17,7 @@ GROUPS = {
         "contract/",
         "engines/",
         "cli/",
+        "http/test_access_matrix.py",
         "http/test_accounts_of_jobs.py",
         "http/test_keys_http.py",
         "http/test_names_http.py",

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import yaml
 
 from support.claims import AUDIENCE
+from support.credentials import JSON, new_account
 from support.issuer import IssuerServer
-from support.server import ROOT_ENV, Server
+from support.server import ROOT, ROOT_ENV, Server
 from support.stand_in import ReceivedRequest, Reply, StandIn
 from support.terminal import Terminal
 
@@ -47,6 +49,12 @@ class Keyless:
         """Create an API key of account 1, and return its secret."""
         return self.operator.run("key", "create", *arguments).stdout.strip()
 
+    def versions(self, account: str, name: str) -> list[str]:
+        """The versions of the name in an account, newest first."""
+        with self.server.client(authorization=ROOT) as root:
+            page = root.request("GET", f"/v1/accounts/{account}/releases/{name}").json()
+        return [release["version"] for release in page["releases"]]
+
 
 @contextmanager
 def keyless(kind: str, folder: Path, **env: str) -> Iterator[Keyless]:
@@ -68,6 +76,31 @@ def keyless_for_main(kind: str, folder: Path) -> Iterator[Keyless]:
         options = ("--branch=main", *IDS[kind], issuer)
         monotron.operator.prints("trust", kind, "acme/shop", *options)
         yield monotron
+
+
+class TwoTenants(NamedTuple):
+    """The ids of two accounts."""
+
+    acme: str
+    mallory: str
+
+
+@contextmanager
+def two_tenants(kind: str, folder: Path, name: str) -> Iterator[tuple[Keyless, TwoTenants]]:
+    """Start Monotron with two accounts that trust the branch main of acme/shop.
+
+    Both have versions of the *name*, Acme 1.4.2 and Mallory 7.0.0.
+    """
+    with keyless(kind, folder) as monotron:
+        options = ("--branch=main", *IDS[kind], f"--issuer={monotron.issuer.url}", f"--name={name}")
+        with monotron.server.client(authorization=ROOT) as root:
+            ids = [new_account(root), new_account(root)]
+            for id, version in zip(ids, ("1.4.2", "7.0.0"), strict=True):
+                monotron.operator.prints("trust", kind, "acme/shop", *options, f"--account={id}")
+                path = f"/v1/accounts/{id}/versions/{name}"
+                response = root.request("PUT", path, json.dumps({"version": version}), JSON)
+                assert response.status == 200, response
+        yield monotron, TwoTenants(*map(str, ids))
 
 
 @contextmanager
