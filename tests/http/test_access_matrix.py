@@ -19,7 +19,17 @@ import yaml
 from tornado.web import Application
 
 from monotron.web.app import ROUTES, make_app
-from support.access_table import NAMES, PUBLIC, ROOT_KEY, ROWS, USABLE, Row, calls_of, row_name
+from support.access_table import (
+    ANY_CREDENTIAL,
+    NAMES,
+    PUBLIC,
+    ROOT_KEY,
+    ROWS,
+    USABLE,
+    Row,
+    calls_of,
+    row_name,
+)
 from support.access_world import AccessWorld, Case
 from support.callers import Caller
 from support.claims import AUDIENCE
@@ -97,6 +107,10 @@ def expected_status(
     held = caller.held.get(account or caller.account or 0)
     if held is None:
         return caller.elsewhere
+    if row.needs == ANY_CREDENTIAL:
+        return permitted
+    if row.also_needs is not None and row.also_needs not in held.scopes:
+        return 403
     if row.needs == ROOT_KEY or row.needs not in held.scopes:
         return 403
     if row.grants is not None and row.grants not in held.scopes:
@@ -181,16 +195,21 @@ def deviations(world: AccessWorld, name: str, sent: list[Case]) -> list[str]:
     row, query = ROWS[name], name.partition("?")
     found = []
     for case in sent:
-        if case.call.verb == "DELETE" and case.expected == 200:
+        if case.expected == 200 and removes_something(case.call):
             world.populate(case.account, case.name)
         response = world.send(case, row, "".join(query[1:]))
         if problem := unexpected(case, response):
             path = world.path(case)
             found.append(f"{case.caller.description}: {case.call.verb} {path}: {problem}")
-    if sent and sent[0].call.verb == "DELETE":
+    if sent and removes_something(sent[0].call):
         for account, each in itertools.product((1, world.acme, world.mallory), NAMES):
             world.populate(account, each)
     return found
+
+
+def removes_something(call: Call) -> bool:
+    """Whether a permitted request deletes something, or replaces an API key."""
+    return call.verb == "DELETE" or call.template.endswith("/rotate")
 
 
 def unexpected(case: Case, response: Response) -> str:

@@ -13,6 +13,7 @@ from support.routes import Call, calls
 
 PUBLIC = "no credentials"
 ROOT_KEY = "the root key"
+ANY_CREDENTIAL = "any credentials"
 
 Subject = Literal["key", "name", "names"]
 """What name patterns apply to: the name of the path's series, the version name of the path, or the
@@ -36,12 +37,14 @@ class Row:
     """What a request requires."""
 
     needs: str
-    """A scope, `PUBLIC` or `ROOT_KEY`."""
+    """A scope, `PUBLIC`, `ANY_CREDENTIAL` or `ROOT_KEY`."""
     subject: Subject | None = None
     refusal: int = 403
     """The status if the name patterns, or the scopes to grant, do not permit the request."""
     grants: str | None = None
     """A scope that the API key or trust policy has, which the caller must have as well."""
+    also_needs: str | None = None
+    """A second scope."""
     body: str = ""
     """`{name}` is replaced by the name, and `{number}` by a higher number than before."""
     mongodb: int = 200
@@ -86,6 +89,8 @@ ROWS: dict[str, Row] = {
     "GET /v1/accounts": Row(ROOT_KEY),
     "POST /v1/accounts": Row(ROOT_KEY),
     f"GET {_A}": Row("read:account"),
+    f"PATCH {_A}": Row(ROOT_KEY, body='{{"disabled": false}}'),
+    f"GET {_A}/whoami": Row(ANY_CREDENTIAL),
     f"GET {_A}/grants": Row("read:acl"),
     f"POST {_A}/grants": Row(
         "write:acl",
@@ -97,6 +102,14 @@ ROWS: dict[str, Row] = {
     f"DELETE {_A}/grants/{{grants}}": Row("delete:acl", "names", refusal=404, grants="read:series"),
     f"DELETE {_A}/grants/{{grants}}?with_descendants=true": Row(
         "delete:acl", "names", refusal=404, grants="read:series"
+    ),
+    f"POST {_A}/grants/{{grants}}/rotate": Row(
+        "write:acl",
+        "names",
+        also_needs="delete:acl",
+        refusal=404,
+        grants="read:series",
+        body='{{"overlap_seconds": 0}}',
     ),
     f"GET {_A}/trusts": Row("read:acl"),
     f"POST {_A}/trusts": Row("write:acl", "names", grants="read:series", body=_TRUST),
