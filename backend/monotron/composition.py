@@ -1,6 +1,7 @@
 """The construction of services and authentication from the settings."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from monotron.auth.accounts import Accounts
 from monotron.auth.api_keys import ApiKeys
@@ -15,6 +16,7 @@ from monotron.auth.rate_limit import RateLimiter, share_of_account
 from monotron.auth.replay_guard import ReplayGuard
 from monotron.auth.revocation import Revocation
 from monotron.auth.rotation import Rotation
+from monotron.auth.sign_in_report import SignInReports
 from monotron.auth.trust_policies import TrustPolicies
 from monotron.auth.trust_schema import configured_issuers, configured_trusts
 from monotron.config import Settings
@@ -29,6 +31,9 @@ from monotron.store import Store
 from monotron.web.access import AccessControl
 from monotron.web.lifecycle import StoreProbe
 from monotron.web.services import Services
+
+if TYPE_CHECKING:
+    from monotron.auth.oidc.verifier import TokenVerifier
 
 
 async def build_services(
@@ -50,7 +55,8 @@ async def build_services(
         configured,
         quota=settings.trust_policies_per_account,
     )
-    authenticator = await _authenticator(settings, issuers, accounts, api_keys, policies)
+    verifier = _verifier(settings, issuers)
+    authenticator = await _authenticator(settings, verifier, accounts, api_keys, policies)
     if authenticator.open_to_all:
         await check_open_mode(settings, store, executor)
     await policies.matcher.mark_configured()
@@ -61,6 +67,7 @@ async def build_services(
         accounts=accounts,
         api_keys=api_keys,
         trust_policies=policies,
+        sign_in_reports=SignInReports(verifier, policies.matcher, accounts.is_disabled),
         revocation=Revocation(
             api_keys, policies, authenticator.forget, authenticator.forget_identities
         ),
@@ -83,9 +90,21 @@ async def build_services(
     )
 
 
+def _verifier(settings: Settings, issuers: Sequence[Issuer]) -> "TokenVerifier | None":
+    """The verifier of identity tokens; None if the server trusts no issuers."""
+    if not issuers:
+        return None
+    from monotron.auth.oidc.verifier import TokenVerifier  # imported on demand: needs PyJWT
+
+    try:
+        return TokenVerifier(issuers, settings.audience)
+    except ValueError as error:
+        raise InvalidSetting(f"{error}.") from None
+
+
 async def _authenticator(
     settings: Settings,
-    issuers: Sequence[Issuer],
+    verifier: "TokenVerifier | None",
     accounts: Accounts,
     api_keys: ApiKeys,
     policies: TrustPolicies,
@@ -95,13 +114,7 @@ async def _authenticator(
     if settings.root_api_key:
         register_secret(settings.root_api_secret)
         root = RootKey(settings.root_api_key, settings.root_api_secret)
-    if issuers:
-        from monotron.auth.oidc.verifier import TokenVerifier  # imported on demand: needs PyJWT
-
-        try:
-            verifier = TokenVerifier(issuers, settings.audience)
-        except ValueError as error:
-            raise InvalidSetting(f"{error}.") from None
+    if verifier is not None:
         identities = OidcAuthenticator(
             verifier, policies.matcher, require_account=settings.require_account
         )

@@ -99,6 +99,15 @@ class TestRejectedSignIns:
         reason = line_of(logging_server, response)["reason"]
         assert reason == "Invalid credentials: the key is mistyped, revoked or unknown"
 
+    def test_the_reason_of_a_limit_is_logged(self) -> None:
+        args = ["--log-format=json", "--failures-per-address=1"]
+        with Server("sqlite://", env=ROOT_ENV, args=args) as server, server.client() as stranger:
+            headers = {"Authorization": "Bearer wrong"}
+            statuses = [stranger.request("GET", "/v1/series", headers=headers) for _ in range(2)]
+            assert [response.status for response in statuses] == [401, 429]
+            reason = line_of(server, statuses[1])["reason"]
+        assert reason == "Too many failed sign-ins from this address (limit: 1 per minute)"
+
     def test_an_accepted_sign_in_has_no_reason(self, logging_server: Server) -> None:
         with logging_server.client(authorization=ROOT) as root:
             response = root.request("GET", "/v1/series")

@@ -113,6 +113,7 @@ ROWS: dict[str, Row] = {
     ),
     f"GET {_A}/trusts": Row("read:acl"),
     f"POST {_A}/trusts": Row("write:acl", "names", grants="read:series", body=_TRUST),
+    f"POST {_A}/trusts/test": Row("read:acl", body='{{"id_token": "e30.e30.e30"}}'),
     f"GET {_A}/trusts/{{trusts}}": Row("read:acl", "names", refusal=404, grants="read:series"),
     f"DELETE {_A}/trusts/{{trusts}}": Row("delete:acl", "names", refusal=404, grants="read:series"),
     "POST /v1/system/backup": Row("write:system", mongodb=400),

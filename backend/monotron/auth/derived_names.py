@@ -53,21 +53,31 @@ class RepositoryBindings:
         self._executor = executor
         self._bound: BoundedCache[tuple[int, str, str], bool] = BoundedCache(MAX_CACHED)
 
-    async def bind(self, account: int, identity: Identity, kind: str, names: NamePatterns) -> None:
+    async def bind(
+        self,
+        account: int,
+        identity: Identity,
+        kind: str,
+        names: NamePatterns,
+        *,
+        is_report: bool = False,
+    ) -> None:
         """Bind the derived *names* to the repository of the identity, unless they are bound to it.
 
-        Raises Forbidden if they belong to another repository, and RepositoryRenamed if the
-        repository has other names. Atomic: of two repositories with equal names, one gets them.
+        A report changes nothing. Raises Forbidden if they belong to another repository, and
+        RepositoryRenamed if the repository has other names. Atomic: of two repositories with equal
+        names, one gets them.
         """
         name = names.texts[0]
         id = str(identity.claims.get(PROVIDERS[kind].repository_claim))
         repository = f"{identity.issuer} {id}"
         key = (account, name, repository)
         if key not in self._bound:
-            await self._executor.run(self._bind, account, name, repository)
-            self._bound.put(key, True)
+            await self._executor.run(self._bind, account, name, repository, is_report)
+            if not is_report:
+                self._bound.put(key, True)
 
-    def _bind(self, account: int, name: str, repository: str) -> None:
+    def _bind(self, account: int, name: str, repository: str, is_report: bool) -> None:
         body = {"name": name, "repository": repository}
         by_name = AuthRecord(f"{account:019d} name {name}", account, body)
         by_repository = AuthRecord(f"{account:019d} repository {repository}", account, body)
@@ -82,7 +92,7 @@ class RepositoryBindings:
                     return
                 raise _renamed(found.body, name)
             changes = [RecordChange("binding", None, row) for row in (by_name, by_repository)]
-            if self._records.change(changes):
+            if is_report or self._records.change(changes):
                 return
 
 

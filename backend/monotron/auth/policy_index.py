@@ -16,8 +16,9 @@ class PolicyIndex:
     """
 
     def __init__(self, policies: Iterable[TrustPolicy]) -> None:
+        self.policies = list(policies)
         self._policies: dict[tuple[str, str, ClaimValue], list[TrustPolicy]] = defaultdict(list)
-        for policy in policies:
+        for policy in self.policies:
             rule = policy.rule
             required_ids = PROVIDERS[rule.kind].required_ids
             for name in [name for name in rule.claims if name in required_ids][:1]:

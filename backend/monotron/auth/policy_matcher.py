@@ -102,18 +102,46 @@ class PolicyMatcher:
         If they have different names, the first trust policy applies. Those that derive names come
         last, so that other trust policies can make exceptions for a repository.
         """
+        candidates = (await self._indexes.get(account)).candidates(identity)
+        return await self.decide(candidates, identity, account)
+
+    async def all_policies(self, account: int) -> list[TrustPolicy]:
+        """The trust policies of the account."""
+        return (await self._indexes.get(account)).policies
+
+    def compare(
+        self, policies: Sequence[TrustPolicy], identity: Identity
+    ) -> list[tuple[TrustPolicy, NamePatterns | Mismatch]]:
+        """The names that each trust policy allows the job, or why it does not match.
+
+        Trust policies that derive names come last.
+        """
+        ordered = sorted(policies, key=lambda policy: policy.derives_names)
+        return [(policy, _names(policy, identity)) for policy in ordered]
+
+    async def decide(
+        self,
+        policies: Sequence[TrustPolicy],
+        identity: Identity,
+        account: int,
+        *,
+        is_report: bool = False,
+    ) -> Principal:
+        """The principal if only these trust policies of the account apply.
+
+        A report binds no name to a repository. Raises the errors of `principal`.
+        """
         principal: Principal | None = None
         mismatches = []
-        candidates = (await self._indexes.get(account)).candidates(identity)
-        for policy in sorted(candidates, key=lambda policy: policy.derives_names):
-            names = _names(policy, identity)
+        for policy, names in self.compare(policies, identity):
             if isinstance(names, Mismatch):
                 mismatches.append(names)
                 continue
             if principal is not None and principal.names != names:
                 continue
             if policy.derives_names:
-                await self._bindings.bind(account, identity, policy.rule.kind, names)
+                kind = policy.rule.kind
+                await self._bindings.bind(account, identity, kind, names, is_report=is_report)
             principal = Principal(
                 identity.name,
                 account,

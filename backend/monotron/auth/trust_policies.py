@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from secrets import token_hex
@@ -65,13 +66,13 @@ class TrustPolicies:
         by.require_grant(policy.scopes, policy.names)
         async with self._creation:
             existing = await self._executor.run(self._equal, replace(policy, creators=by.lineage))
-            if existing is not None:
-                return existing, True
-            policy = await self._create(by, policy)
+            policy = existing or await self._create(by, policy)
         if not await self._api_keys.still_exists(by):
-            await self.delete(by, account, policy.id or 0)
+            if existing is None:
+                with suppress(TrustNotFound):  # deleted with the other descendants of *by*
+                    await self.delete(by, account, policy.id or 0)
             raise creator_revoked()
-        return policy, False
+        return policy, existing is not None
 
     async def _create(self, by: Principal, policy: TrustPolicy) -> TrustPolicy:
         account = policy.account

@@ -104,6 +104,15 @@ class AdminClient(Client):
         """The trust policies of an account. Those of the config file come first, without an id."""
         return self._list(f"/v1/accounts/{account}/trusts", lambda each: _is_trust(each, account))
 
+    def test_sign_in(self, account: int, token: str) -> Document:
+        """Whether the account accepts an identity token, and how it compares with the policies."""
+
+        def is_valid(document: Document) -> bool:
+            trusts = document.get("trusts")
+            return isinstance(document.get("accepted"), bool) and isinstance(trusts, list)
+
+        return self._create(f"/v1/accounts/{account}/trusts/test", {"id_token": token}, is_valid)
+
     def delete_trust(self, account: int, trust_id: int) -> None:
         self._delete(f"/v1/accounts/{account}/trusts/{trust_id}")
 

@@ -175,6 +175,21 @@ def describe_trust(trust: Mapping[str, Any], subject: str | None, *, reused: boo
     )
 
 
+def sign_in_report(report: Mapping[str, Any]) -> str:
+    """Whether an identity token is accepted, and how it compares with each trust policy."""
+    if report["accepted"]:
+        names = _names(report)
+        first = f"accepted: {report['principal']} gets {' '.join(report['scopes'])} on {names}"
+    else:
+        first = f"rejected: {report['reason']}"
+    lines = [
+        f"  {'config file' if each['id'] is None else 'trust ' + str(each['id'])}: "
+        f"{each['reason'] or 'matches'}"
+        for each in report["trusts"]
+    ]
+    return "\n".join([first, *lines, ""])
+
+
 def conditions(trust: Mapping[str, Any]) -> str:
     """`repository_id 777, ref refs/heads/main or refs/heads/next`."""
     parts = [f"{claim} {' or '.join(_values(values))}" for claim, values in trust["claims"].items()]

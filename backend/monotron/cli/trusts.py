@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,6 +35,7 @@ from monotron.cli.trust_options import (
     permission_options,
     repository_permission_options,
 )
+from monotron_ci.credential import parse_credential
 
 trust_group = ADMINISTRATION.group("trust", "Manage keyless sign-in for CI jobs.")
 
@@ -93,6 +95,23 @@ def delete_trust(client: AdminClient, account: int, trust: int) -> CommandOutput
     """Delete a trust policy. TRUST is its id."""
     client.delete_trust(account, trust)
     return CommandOutput(f"Deleted trust {trust}.\n")
+
+
+@admin_command(trust_group, "test")
+@click.argument("token", metavar="[TOKEN]", envvar="MONOTRON_ID_TOKEN", required=False)
+@account_option
+def test_token(client: AdminClient, account: int, token: str | None) -> CommandOutput:
+    """Show whether an account accepts an identity token, and why.
+
+    TOKEN is the identity token, by default the one in MONOTRON_ID_TOKEN. Pass - to read it from
+    standard input: other users of the machine can see arguments. The token is not used up.
+    """
+    if token == "-":  # noqa: S105 - not a secret
+        token = sys.stdin.read()
+    if not token:
+        fail_usage("pass TOKEN, or set MONOTRON_ID_TOKEN")
+    report = client.test_sign_in(account, parse_credential(token, "TOKEN"))
+    return CommandOutput(output.sign_in_report(report), report, failed=not report["accepted"])
 
 
 @admin_command(trust_group, "github", creates=True)

@@ -204,6 +204,8 @@ class Handler(RequestHandler):
         self.set_header("Content-Type", CONTENT_TYPE)
         if isinstance(error, errors.Unauthenticated):
             self.rejection_reason = error.reason
+        elif isinstance(error, errors.TooManyRequests | errors.RepositoryRenamed):
+            self.rejection_reason = error.detail.partition(". ")[0]
         if error.status == 401:
             self.set_header("WWW-Authenticate", CHALLENGE)
         if error.retry_after is not None:

@@ -9,6 +9,7 @@ from monotron.auth.authenticator import Authenticator
 from monotron.auth.events import Events
 from monotron.auth.revocation import Revocation
 from monotron.auth.rotation import Rotation
+from monotron.auth.sign_in_report import SignInReports
 from monotron.auth.trust_policies import TrustPolicies
 from monotron.logging_setup import RequestLog
 from monotron.services.attributes import AttributeService
@@ -28,6 +29,7 @@ class Services:
     accounts: Accounts
     api_keys: ApiKeys
     trust_policies: TrustPolicies
+    sign_in_reports: SignInReports
     revocation: Revocation
     rotation: Rotation
     events: Events

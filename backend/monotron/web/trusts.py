@@ -42,6 +42,20 @@ class TrustListHandler(Handler):
         self.reply_json(_members(policy.id, self.account, body))
 
 
+class SignInReportHandler(Handler):
+    """`/v1/accounts/{id}/trusts/test`: whether a job with an identity token could sign in."""
+
+    max_body_bytes: ClassVar[int] = 20 * 1024
+
+    @requires("read:acl")
+    async def post(self) -> None:
+        Query.parse(self.request.query)
+        report = await self.services.sign_in_reports.report(
+            self.principal, self.account, json_body(self.request, '{"id_token": "…"}')
+        )
+        self.reply_json(report)
+
+
 class TrustHandler(Handler):
     """`/v1/accounts/{id}/trusts/{trust}`: one trust policy."""
 
@@ -72,5 +86,6 @@ def _parse_id(text: str) -> int:
 
 ROUTES = [
     (ACCOUNT + r"/trusts", TrustListHandler),
+    (ACCOUNT + r"/trusts/test", SignInReportHandler),
     (ACCOUNT + r"/trusts/([^/]*)", TrustHandler),
 ]
