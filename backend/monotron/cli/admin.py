@@ -15,7 +15,7 @@ import click
 from monotron.cli import output
 from monotron.cli.account_names import account_id
 from monotron.cli.admin_client import AdminClient
-from monotron.cli.command import ADMINISTRATION, Function, Group
+from monotron.cli.command import ADMINISTRATION, Function, Group, Section
 from monotron.cli.options import (
     ACCOUNT,
     DURATION,
@@ -57,7 +57,7 @@ description_option = click.option(
 
 
 def admin_command(
-    group: Group, name: str, *, creates: bool = False, prints_document: bool = True
+    group: Group | Section, name: str, *, creates: bool = False, prints_document: bool = True
 ) -> Callable[[Callable[..., CommandOutput]], click.Command]:
     """Add a command to *group*. The function gets an `AdminClient` and the values of its options.
 

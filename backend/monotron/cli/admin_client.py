@@ -45,6 +45,14 @@ class AdminClient(Client):
         self.retry_policy = retry_policy
         self._page_size = page_size
 
+    def caller(self) -> Document:
+        """The account and the permissions of the credentials."""
+        response = self.request("GET", "/v1/whoami")
+        document = response.json()
+        if not isinstance(document, dict) or not _is_caller(document):
+            raise self.foreign_response(response)
+        return document
+
     def create_account(self, name: str | None = None) -> Document:
         return self._create("/v1/accounts", {"name": name} if name else None, _is_account)
 
@@ -168,6 +176,18 @@ class AdminClient(Client):
         response = self.request("DELETE", path)
         if response.body:  # a login page responds 200, too
             raise self.foreign_response(response)
+
+
+def _is_caller(document: Document) -> bool:
+    account = document.get("account")
+    return (
+        isinstance(account, dict)
+        and _is_id(account.get("id"))
+        and isinstance(account.get("name"), str | None)
+        and isinstance(document.get("principal"), str)
+        and _are_texts(document.get("scopes"))
+        and _are_texts(document.get("names"))
+    )
 
 
 def _is_account(document: Document) -> bool:

@@ -24,6 +24,11 @@ from monotron.cli import (  # noqa: F401 - add their commands
     organization_trusts,
     trusts,
 )
+
+# isort: split
+from monotron.cli import apply  # noqa: F401 - adds its command, the last one of its section
+
+# isort: split
 from monotron.cli.command import (
     ADMINISTRATION,
     BUILDS,

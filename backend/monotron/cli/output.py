@@ -157,7 +157,7 @@ def describe_key(key: Mapping[str, Any]) -> str:
     expires = f"; expires {key['expires_at']}" if key.get("expires_at") else "; never expires"
     return (
         f"Created key {key['api_key']['key']} in account {key['account_id']} "
-        f"({' '.join(key['scopes'])}; {_names(key)}{expires}). "
+        f"({' '.join(key['scopes'])}; {names_text(key)}{expires}). "
         "The secret is printed once, to stdout."
     )
 
@@ -171,7 +171,7 @@ def describe_trust(trust: Mapping[str, Any], subject: str | None, *, reused: boo
     jobs = subject or f"{trust['issuer']}, {conditions(trust)}"
     return (
         f"{verb} trust {trust['id']} in account {trust['account_id']}: {jobs} → "
-        f"{' '.join(trust['scopes'])} on {_names(trust)}\n"
+        f"{' '.join(trust['scopes'])} on {names_text(trust)}\n"
     )
 
 
@@ -206,7 +206,8 @@ def _values(values: object) -> list[str]:
     return [value if isinstance(value, str) else json.dumps(value) for value in several]
 
 
-def _names(document: Mapping[str, Any]) -> str:
+def names_text(document: Mapping[str, Any]) -> str:
+    """The names of an API key or a trust policy, such as `names shop team-a/*`."""
     names: list[str] = document["names"]
     if document.get("names_from"):
         return f"each repository's own names, within {' '.join(names)}"
