@@ -178,7 +178,7 @@ def describe_trust(trust: Mapping[str, Any], subject: str | None, *, reused: boo
 def sign_in_report(report: Mapping[str, Any]) -> str:
     """Whether an identity token is accepted, and how it compares with each trust policy."""
     if report["accepted"]:
-        names = _names(report)
+        names = names_text(report)
         first = f"accepted: {report['principal']} gets {' '.join(report['scopes'])} on {names}"
     else:
         first = f"rejected: {report['reason']}"
