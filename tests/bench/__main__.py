@@ -10,6 +10,7 @@ peers         Redis, etcd, PostgreSQL and plain MongoDB updates, compared with t
 action        a step of a workflow, compared with the imports that it needs
 tools         a step of a workflow, compared with tools that read the git history
 credentials   requests with an API key, with an identity token
+shares        requests beside the load of another account, or of a stranger
 memory        memory after many requests
 growth        full stores, compared with empty ones
 profile       py-spy's top ten functions of the server under load; runs only if it is named
@@ -25,7 +26,17 @@ from pathlib import Path
 from bench.measuring import Bench
 from bench.processes import ConstantServer, disk_folder
 
-PARTS = ("sqlite", "mongodb", "peers", "action", "tools", "credentials", "memory", "growth")
+PARTS = (
+    "sqlite",
+    "mongodb",
+    "peers",
+    "action",
+    "tools",
+    "credentials",
+    "shares",
+    "memory",
+    "growth",
+)
 ON_DEMAND = ("profile",)
 
 

@@ -18,7 +18,7 @@ def run(bench: Bench) -> None:
         authentication.server(issuer, f"sqlite:///{bench.folder}/closed.db") as server,
     ):
         for name, authorization, goal in (
-            ("an API key", authentication.api_key(server), 0.9),
+            ("an API key", authentication.api_key(server), 0.95),
             ("an identity token seen before", authentication.identity_token(issuer), 0.85),
         ):
             target = replace(HOT, headers={"Authorization": authorization})
