@@ -15,6 +15,8 @@ class MonotronError(Exception):
     title: ClassVar[str]
     retry_after: int | None = None
     """Seconds until a repeated request may succeed; None if waiting does not help."""
+    reason: str = ""
+    """Why a sign-in was rejected, for the log, without personal data. Empty for other errors."""
 
     def __init_subclass__(cls, *, status: int, code: str, title: str) -> None:
         cls.status, cls.code, cls.title = status, code, title

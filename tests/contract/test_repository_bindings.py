@@ -72,6 +72,23 @@ def test_a_name_below_that_of_another_repository_is_refused(store: Store) -> Non
     bind(store, 1, 778, "gl:a:bc")
 
 
+def test_a_name_above_that_of_another_repository_is_refused(store: Store) -> None:
+    bind(store, 1, 777, "gl:a:b:c:d")
+    for name in "gl:a:b", "gl:a:b:c":
+        with pytest.raises(Forbidden, match=r"'gl:a:b:c:d' was first used by the .* id 777\."):
+            bind(store, 1, 778, name)
+    bind(store, 1, 778, "gl:a:b:c:e")
+    bind(store, 1, 779, "gl:a:b:f")
+    bind(store, 2, 778, "gl:a:b")
+
+
+def test_of_overlapping_names_used_at_once_one_remains(durable_store: Store) -> None:
+    names = ("gl:a:b", "gl:a:b:c", "gl:a:b:c:d")
+    results = bind_all(durable_store, [(1, id % 3, names[id % 3]) for id in range(15)])
+    assert len({id % 3 for id, result in enumerate(results) if result is None}) == 1
+    assert all(isinstance(each, Forbidden) for each in results if each is not None)
+
+
 def test_of_several_first_uses_one_gets_the_name(durable_store: Store) -> None:
     results = bind_all(durable_store, [(1, id % 4, "gh:acme:shop") for id in range(16)])
     winners = {id % 4 for id, result in enumerate(results) if result is None}

@@ -67,6 +67,18 @@ def trust(root: Client, monotron: Keyless, account: int, **members: Any) -> dict
     return created
 
 
+def trust_repository(root: Client, monotron: Keyless, account: int, id: str, *names: str) -> None:
+    """Create a trust policy for one repository that does not derive names."""
+    body = {
+        "issuer": monotron.issuer.url,
+        "claims": {**ORGANIZATION, "repository_id": id},
+        "scopes": ["read,write:series"],
+        "names": names,
+    }
+    path = f"/v1/accounts/{account}/trusts"
+    assert root.request("POST", path, json.dumps(body), JSON).status == 200
+
+
 def version(client: Client, name: str) -> int:
     return client.request("PUT", f"/v1/versions/{name}/T").status
 
@@ -99,16 +111,43 @@ def test_a_renamed_repository_continues_with_a_trust_policy_of_its_own(
     response = job("acme/store").request("PUT", "/v1/versions/gh:acme:store/U")
     assert (response.status, response.json()["code"]) == (409, "repository_renamed")
     assert "'gh:acme:shop'" in response.json()["detail"]
-    body = {
-        "issuer": monotron.issuer.url,
-        "claims": {**ORGANIZATION, "repository_id": "777"},
-        "scopes": ["read,write:series"],
-        "names": ["gh:acme:shop"],
-    }
-    path = f"/v1/accounts/{account}/trusts"
-    assert root.request("POST", path, json.dumps(body), JSON).status == 200
+    trust_repository(root, monotron, account, "777", "gh:acme:shop")
     assert version(job("acme/store"), "gh:acme:shop") == 200
     assert version(job("acme/store"), "gh:acme:store") == 403
+
+
+def test_a_new_repository_with_an_old_path_gets_a_name_from_a_trust_policy_of_its_own(
+    job: Job, root: Client, monotron: Keyless, account: int
+) -> None:
+    """The default names of `monotron trust github` equal the derived ones."""
+    assert version(job(), "gh:acme:shop") == 200
+    assert version(job(id="999"), "gh:acme:shop") == 403
+    trust_repository(root, monotron, account, "999", "gh:acme:shop", "gh:acme:shop:*")
+    assert version(job(id="999"), "gh:acme:shop") == 200
+    assert version(job(id="888"), "gh:acme:shop") == 403
+
+
+def test_the_name_of_a_repository_with_its_own_trust_policy_is_bound(
+    job: Job, root: Client, monotron: Keyless, account: int
+) -> None:
+    trust_repository(root, monotron, account, "777", "gh:acme:shop", "gh:acme:shop:*")
+    assert version(job(), "gh:acme:shop") == 200
+    assert version(job(id="999"), "gh:acme:shop") == 403
+
+
+def test_the_reason_of_a_refused_repository_is_logged(job: Job, monotron: Keyless) -> None:
+    assert version(job(), "gh:acme:shop") == 200
+    for path, repository, status, reason in (
+        ("acme/shop", "999", 403, "the derived name 'gh:acme:shop' belongs to another repository"),
+        ("acme/store", "777", 409, "The repository was renamed"),
+    ):
+        response = job(path, repository).request("PUT", "/v1/versions/gh:acme:shop/U")
+        assert response.status == status
+        with monotron.server.client() as client:  # earlier lines have been written then
+            assert client.request("GET", "/livez").status == 200
+        id = response.headers["X-Request-Id"]
+        (line,) = [line for line in monotron.server.log().splitlines() if id in line]
+        assert json.loads(line)["reason"] == reason
 
 
 def test_a_response_shows_that_names_are_derived(root: Client, monotron: Keyless) -> None:

@@ -79,6 +79,14 @@ def test_no_name_follows_from_an_invalid_path(path: object) -> None:
     assert isinstance(names_of_github(path), Mismatch)
 
 
+@pytest.mark.parametrize("id", [..., None, 777, True, "", "0", "777\n", "7 7", "٧"], ids=ascii)
+def test_no_name_follows_without_the_id_of_the_repository(id: object) -> None:
+    claims = github(repository="acme/shop", repository_id=id)
+    names = derived_names(policy(GITHUB), check_claims(claims, ISSUERS[0], AUDIENCE, NOW, ""))
+    assert isinstance(names, Mismatch)
+    assert names.reason.startswith("No repository is identified by `repository_id` ")
+
+
 def test_names_restrict_the_derived_ones() -> None:
     assert isinstance(names_of_github("acme/shop", names=["gh:acme:*"]), NamePatterns)
     for names in (["gh:other:*"], ["gh:acme:shop"], ["gh:acme:sho"]):

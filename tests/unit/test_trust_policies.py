@@ -363,6 +363,21 @@ class TestRepetition:
 
         run(scenario())
 
+    def test_the_order_of_values_does_not_matter(self, new_scene: NewScene) -> None:
+        async def scenario() -> None:
+            create = new_scene().policies.create
+            refs = ["refs/heads/main", "refs/heads/next"]
+            first = body(scopes=["read,write:series"], names=["a", "b"])
+            first["claims"] = {"repository_id": "777", "ref": refs}
+            first["allow_events"] = ["merge_group", "pull_request"]
+            again = body(scopes=["write:series", "read:series"], names=["b", "a"])
+            again["claims"] = {"ref": refs[::-1], "repository_id": ["777"]}
+            again["allow_events"] = first["allow_events"][::-1]
+            created, _ = await create(ROOT, 1, first)
+            assert await create(ROOT, 1, again) == (created, True)
+
+        run(scenario())
+
     @pytest.mark.parametrize(
         "members",
         [
@@ -371,6 +386,7 @@ class TestRepetition:
             {"description": "main"},
             {"claims": {"repository_id": "777", "ref": ["refs/heads/main", "refs/heads/next"]}},
             {"allow_events": ["pull_request"]},
+            {"names_from": "repository"},
         ],
         ids=str,
     )

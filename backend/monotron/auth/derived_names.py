@@ -26,13 +26,20 @@ MAX_PATH_CHARACTERS = 180
 _PATH = re.compile(r"[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)+")
 """It contains neither `:` nor `*`, so different paths have different names."""
 
+_REPOSITORY_ID = re.compile(r"[1-9][0-9]{0,19}")
+
 
 def derived_names(policy: TrustPolicy, identity: Identity) -> NamePatterns | Mismatch:
     """The names of the job: `gh:acme:shop` and `gh:acme:shop:*` for the repository acme/shop.
 
-    A Mismatch if the trust policy does not allow them, or if the token lacks a valid path.
+    A Mismatch if the trust policy does not allow them, or if the token lacks a valid path or the
+    id of the repository.
     """
     provider = PROVIDERS[policy.rule.kind]
+    id = identity.claims.get(provider.repository_claim)
+    if not isinstance(id, str) or not _REPOSITORY_ID.fullmatch(id):
+        reason = f"No repository is identified by `{provider.repository_claim}` {quoted(id)}"
+        return Mismatch(reason, claim=provider.repository_claim)
     path = identity.claims.get(provider.path_claim)
     if not isinstance(path, str) or len(path) > MAX_PATH_CHARACTERS or not _PATH.fullmatch(path):
         reason = f"No name can be derived from `{provider.path_claim}` {quoted(path)}"
@@ -69,8 +76,7 @@ class RepositoryBindings:
         names, one gets them.
         """
         name = names.texts[0]
-        id = str(identity.claims.get(PROVIDERS[kind].repository_claim))
-        repository = f"{identity.issuer} {id}"
+        repository = f"{identity.issuer} {identity.claims[PROVIDERS[kind].repository_claim]}"
         key = (account, name, repository)
         if key not in self._bound:
             await self._executor.run(self._bind, account, name, repository, is_report)
@@ -79,19 +85,25 @@ class RepositoryBindings:
 
     def _bind(self, account: int, name: str, repository: str, is_report: bool) -> None:
         body = {"name": name, "repository": repository}
-        by_name = AuthRecord(f"{account:019d} name {name}", account, body)
         by_repository = AuthRecord(f"{account:019d} repository {repository}", account, body)
         while True:
-            for owner in _enclosing(name):
-                found = self._records.find("binding", f"{account:019d} name {owner}")
-                if found is not None and found.body["repository"] != repository:
-                    raise _taken(name, owner, found.body)
+            added = []
+            for outer in _enclosing(name):
+                row = AuthRecord(f"{account:019d} name {outer}", account, body)
+                found = self._records.find("binding", row.name)
+                if found is None:
+                    added.append(row)
+                elif found.body["repository"] != repository and (
+                    # Otherwise, the record reserves an enclosing name for a group of repositories.
+                    outer == name or found.body["name"] == outer
+                ):
+                    raise _taken(name, found.body)
             found = self._records.find("binding", by_repository.name)
             if found is not None:
                 if found.body["name"] == name:
                     return
                 raise _renamed(found.body, name)
-            changes = [RecordChange("binding", None, row) for row in (by_name, by_repository)]
+            changes = [RecordChange("binding", None, row) for row in (*added, by_repository)]
             if is_report or self._records.change(changes):
                 return
 
@@ -103,14 +115,16 @@ def _enclosing(name: str) -> Iterator[str]:
         yield ":".join(parts[:count])
 
 
-def _taken(name: str, owner: str, body: dict[str, Any]) -> Forbidden:
+def _taken(name: str, body: dict[str, Any]) -> Forbidden:
     id = body["repository"].rpartition(" ")[2]
-    return Forbidden(
-        f"The name {name!r} belongs to another repository. {owner!r} was first used by the "
+    error = Forbidden(
+        f"The name {name!r} belongs to another repository. {body['name']!r} was first used by the "
         f"repository with the id {id}. To continue its versions in this repository, ask an "
         "administrator to create a trust policy for this repository with the names that it may "
         "use."
     )
+    error.reason = f"the derived name {name!r} belongs to another repository"
+    return error
 
 
 def _renamed(body: dict[str, Any], name: str) -> RepositoryRenamed:

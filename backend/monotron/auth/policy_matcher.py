@@ -23,7 +23,7 @@ from monotron.auth.policy_index import PolicyIndex
 from monotron.auth.principal import Principal
 from monotron.auth.scopes import parse_scopes
 from monotron.auth.trust_schema import TrustPolicy, id_of, stored_trust_policy
-from monotron.errors import MonotronError
+from monotron.errors import Forbidden, MonotronError, RepositoryRenamed
 from monotron.model.name_patterns import NamePatterns
 from monotron.services.executor import StoreExecutor
 from monotron.services.paging import page_of
@@ -141,7 +141,12 @@ class PolicyMatcher:
                 continue
             if policy.derives_names:
                 kind = policy.rule.kind
-                await self._bindings.bind(account, identity, kind, names, is_report=is_report)
+                try:
+                    await self._bindings.bind(account, identity, kind, names, is_report=is_report)
+                except (Forbidden, RepositoryRenamed):
+                    if principal is None:
+                        raise
+                    continue  # another trust policy is the exception that the error proposes
             principal = Principal(
                 identity.name,
                 account,

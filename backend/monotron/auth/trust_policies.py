@@ -17,7 +17,14 @@ from monotron.auth.oidc import Issuer
 from monotron.auth.policy_matcher import PolicyMatcher
 from monotron.auth.principal import SYSTEM_ACCOUNT, Principal
 from monotron.auth.quota import Quota
-from monotron.auth.trust_schema import TrustPolicy, id_of, parse_trust_policy, shown_body
+from monotron.auth.scopes import parse_scopes
+from monotron.auth.trust_schema import (
+    TrustPolicy,
+    id_of,
+    parse_trust_policy,
+    shown_body,
+    stored_trust_policy,
+)
 from monotron.errors import TrustNotFound
 from monotron.model.name_patterns import NamePatterns
 from monotron.model.series import Reuse, SeriesKey
@@ -57,7 +64,8 @@ class TrustPolicies:
     async def create(self, by: Principal, account: int, body: object) -> tuple[TrustPolicy, bool]:
         """Create a trust policy, unless *by* has created the same one in the account.
 
-        Returns the trust policy, and whether it existed. That of another creator is not returned,
+        Returns the trust policy, and whether it existed. The order of scopes, names and values does
+        not matter. That of another creator is not returned,
         because it is deleted with its creator's API key. Raises QuotaExceeded if the account has
         the maximum number, and Forbidden if it would have more permissions than *by*. Servers that
         create equal trust policies at the same moment can create both.
@@ -89,11 +97,12 @@ class TrustPolicies:
         return policy
 
     def _equal(self, policy: TrustPolicy) -> TrustPolicy | None:
-        """The stored trust policy of the account with the same body, or None."""
+        """The stored trust policy of the account with the same creators and effect, or None."""
         body = _canonical(policy.stored_body())
         for row in self._records.page("trust", policy.account, "", sys.maxsize):
             if _canonical(row.body) == body:
-                return replace(policy, id=id_of(row))
+                stored = stored_trust_policy(row.body, row.account, self._issuers)
+                return replace(stored, id=id_of(row))
         return None
 
     async def page(
@@ -168,8 +177,16 @@ def _may_grant(by: Principal, row: AuthRecord) -> bool:
 
 
 def _canonical(body: Mapping[str, Any]) -> str:
-    """JSON that is equal for equal bodies. In Python, `True == 1` would make more of them equal."""
-    return json.dumps(body, sort_keys=True)
+    """A text that is equal for bodies with equal creators and effect."""
+    claims = {name: _sorted(values) for name, values in body["claims"].items()}
+    lists = {name: _sorted(body[name]) for name in ("names", "allow_events") if name in body}
+    scopes = sorted(parse_scopes(body["scopes"]))
+    # In Python, `True == 1` would make more bodies equal.
+    return json.dumps({**body, **lists, "claims": claims, "scopes": scopes}, sort_keys=True)
+
+
+def _sorted(values: object) -> object:
+    return sorted(map(json.dumps, values)) if isinstance(values, list) else values
 
 
 def _row_name(account: int, id: int) -> str:

@@ -202,9 +202,8 @@ class Handler(RequestHandler):
         error = as_monotron_error(cause, writes=self.writes)
         self.set_status(error.status)
         self.set_header("Content-Type", CONTENT_TYPE)
-        if isinstance(error, errors.Unauthenticated):
-            self.rejection_reason = error.reason
-        elif isinstance(error, errors.TooManyRequests | errors.RepositoryRenamed):
+        self.rejection_reason = error.reason
+        if isinstance(error, errors.TooManyRequests | errors.RepositoryRenamed):
             self.rejection_reason = error.detail.partition(". ")[0]
         if error.status == 401:
             self.set_header("WWW-Authenticate", CHALLENGE)
