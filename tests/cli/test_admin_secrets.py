@@ -125,6 +125,44 @@ class TestStrictReading:
         assert "not a Monotron response" in errors
         assert pair.secret not in errors
 
+    def test_a_report_about_an_identity_token_has_no_control_characters(
+        self, operator: Terminal
+    ) -> None:
+        trusts = [{"id": 1, "matches": False, "reason": "a\x1b[2J\nb"}]
+        document = {"accepted": False, "reason": "a\x1b[31m\nb", "trusts": trusts}
+        with StandIn([Reply.json(document)]) as stand_in:
+            operator.url = stand_in.url
+            printed = operator.run("trust", "test", MONOTRON_ID_TOKEN="e30.e30.a").stdout
+        assert len(printed.splitlines()) == 2
+        assert "\x1b" not in printed
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"accepted": "true"},
+            {"accepted": None},
+            {"principal": None},
+            {"names": "*"},
+            {"scopes": [1]},
+            {"reason": 1},
+            {"trusts": None},
+            {"trusts": ["1"]},
+            {"trusts": [{"id": 0, "matches": True, "reason": None}]},
+            {"trusts": [{"id": 1, "matches": 1, "reason": None}]},
+        ],
+        ids=range(10),
+    )
+    def test_an_invalid_report_about_an_identity_token_is_rejected(
+        self, operator: Terminal, changes: dict[str, Any]
+    ) -> None:
+        rights = {"principal": "github:a/b:1", "scopes": ["read:series"], "names": ["*"]}
+        document = {"accepted": True, "reason": None, "trusts": [], **rights, **changes}
+        with StandIn([Reply.json(document)]) as stand_in:
+            operator.url = stand_in.url
+            errors = operator.fails(4, "trust", "test", MONOTRON_ID_TOKEN="e30.e30.canary")
+        assert "not a Monotron response" in errors
+        assert "canary" not in errors
+
     @pytest.mark.parametrize("following", ["1", 5, ""])
     def test_pages_that_repeat_end_with_an_error(
         self, operator: Terminal, following: object
@@ -162,6 +200,14 @@ class TestRetries:
             errors = operator.fails(4, *arguments)
         assert len(stand_in.requests) == 1
         assert "hint: it may have been created nevertheless; list what exists" in errors
+
+    def test_a_test_of_an_identity_token_is_retried(self, operator: Terminal) -> None:
+        report = Reply.json({"accepted": False, "reason": "No.", "trusts": []})
+        with StandIn([Reply.problem(503, "draining", "Soon."), report]) as stand_in:
+            operator.url = stand_in.url
+            process = operator.run("trust", "test", "-", stdin=b"e30.e30.canary")
+        assert (process.returncode, process.stdout) == (1, "rejected: No.\n")
+        assert "canary" not in process.stderr
 
     def test_a_list_request_is_retried(self, operator: Terminal) -> None:
         page = Reply.json({"accounts": [ACCOUNT], "next": None})

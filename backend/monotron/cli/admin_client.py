@@ -114,12 +114,13 @@ class AdminClient(Client):
 
     def test_sign_in(self, account: int, token: str) -> Document:
         """Whether the account accepts an identity token, and how it compares with the policies."""
-
-        def is_valid(document: Document) -> bool:
-            trusts = document.get("trusts")
-            return isinstance(document.get("accepted"), bool) and isinstance(trusts, list)
-
-        return self._create(f"/v1/accounts/{account}/trusts/test", {"id_token": token}, is_valid)
+        body = json.dumps({"id_token": token}).encode()
+        path = f"/v1/accounts/{account}/trusts/test"
+        response = self.request("POST", path, body, "application/json")
+        document = response.json()
+        if not isinstance(document, dict) or not _is_report(document):
+            raise self.foreign_response(response)
+        return document
 
     def delete_trust(self, account: int, trust_id: int) -> None:
         self._delete(f"/v1/accounts/{account}/trusts/{trust_id}")
@@ -235,6 +236,27 @@ def _is_trust(document: Document, account: int) -> bool:
         and _are_texts(document.get("names"))
         and all(
             isinstance(document.get(member), str | None) for member in ("created_by", "description")
+        )
+    )
+
+
+def _is_report(document: Document) -> bool:
+    trusts = document.get("trusts")
+    rights = (
+        isinstance(document.get("principal"), str)
+        and _are_texts(document.get("scopes"))
+        and _are_texts(document.get("names"))
+    )
+    return (
+        (rights if document.get("accepted") is True else document.get("accepted") is False)
+        and isinstance(document.get("reason"), str | None)
+        and isinstance(trusts, list)
+        and all(
+            isinstance(each, dict)
+            and (each.get("id") is None or _is_id(each["id"]))
+            and isinstance(each.get("matches"), bool)
+            and isinstance(each.get("reason"), str | None)
+            for each in trusts
         )
     )
 

@@ -181,13 +181,14 @@ def sign_in_report(report: Mapping[str, Any]) -> str:
         names = names_text(report)
         first = f"accepted: {report['principal']} gets {' '.join(report['scopes'])} on {names}"
     else:
-        first = f"rejected: {report['reason']}"
+        first = f"rejected: {report.get('reason')}"
     lines = [
-        f"  {'config file' if each['id'] is None else 'trust ' + str(each['id'])}: "
-        f"{each['reason'] or 'matches'}"
+        f"  {'config file' if each.get('id') is None else 'trust ' + str(each['id'])}: "
+        f"{'matches' if each['matches'] else each.get('reason')}"
         for each in report["trusts"]
     ]
-    return "\n".join([first, *lines, ""])
+    cleaned = [replace_control_characters(line).replace("\n", " ") for line in (first, *lines)]
+    return "\n".join([*cleaned, ""])
 
 
 def conditions(trust: Mapping[str, Any]) -> str:
