@@ -187,7 +187,8 @@ def sign_in_report(report: Mapping[str, Any]) -> str:
         f"{'matches' if each['matches'] else each.get('reason')}"
         for each in report["trusts"]
     ]
-    return "\n".join([*map(replace_control_characters, [first, *lines]), ""])
+    cleaned = [replace_control_characters(line).replace("\n", " ") for line in (first, *lines)]
+    return "\n".join([*cleaned, ""])
 
 
 def conditions(trust: Mapping[str, Any]) -> str:
