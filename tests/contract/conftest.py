@@ -7,6 +7,8 @@ import pytest
 
 from contract.mock import mongomock_store
 from monotron.store import Store, open_store
+from support.mongod import ReplicaSet
+from support.shared_client import SharedClient
 
 DURABLE_STORES = ["sqlite-file", "mongod"]
 SAMPLED_STORES = ["sqlite-memory", "mongomock"]
@@ -28,7 +30,21 @@ def make_store(kind: str, request: pytest.FixtureRequest) -> Store:
         return open_store("sqlite://")
     if kind == "mongomock":
         return mongomock_store()
-    return open_store(store_url(kind, request))
+    return open_durable(store_url(kind, request), request)
+
+
+def open_durable(url: str, request: pytest.FixtureRequest) -> Store:
+    if url.startswith("mongodb"):
+        client: SharedClient = request.getfixturevalue("shared_client")
+        return client.store(url)
+    return open_store(url)
+
+
+@pytest.fixture(scope="session")
+def shared_client(replica_set: ReplicaSet) -> Iterator[SharedClient]:
+    """The connection of all stores that a test does not open itself."""
+    with SharedClient.connected(replica_set.url("")) as client:
+        yield client
 
 
 def store_url(kind: str, request: pytest.FixtureRequest) -> str:
@@ -51,7 +67,7 @@ def durable_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def durable_store(durable_url: str) -> Iterator[Store]:
-    store = open_store(durable_url)
+def durable_store(durable_url: str, request: pytest.FixtureRequest) -> Iterator[Store]:
+    store = open_durable(durable_url, request)
     yield store
     store.close()

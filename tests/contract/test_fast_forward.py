@@ -185,7 +185,7 @@ def copy(original: Store, tmp_path: Path) -> Iterator[Callable[[], Store]]:
 
     def make() -> Store:
         if isinstance(original, MongoStore):
-            database = original._client.get_default_database()
+            database = original._database
             other = original._client[f"{database.name}-copy{len(copies)}"]
             for name in database.list_collection_names():
                 if documents := list(database[name].find()):
