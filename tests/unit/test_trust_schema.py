@@ -47,6 +47,17 @@ def test_invalid_names_in_the_config_file_are_refused_with_the_setting(names: ob
         configured_trusts([{"account": 1, **BODY}, {"account": 1, **BODY, "names": names}], ISSUERS)
 
 
+def test_a_trust_policy_of_the_config_file_can_derive_names() -> None:
+    organization = {"repository_owner_id": "42", "ref_protected": "true"}
+    body = {"account": 1, **BODY, "claims": organization, "names_from": "repository"}
+    (policy,) = configured_trusts([body], ISSUERS)
+    assert policy.derives_names
+    with pytest.raises(InvalidSetting, match=r"trusts, item 1: Invalid `names_from` `owner`"):
+        configured_trusts([{**body, "names_from": "owner"}], ISSUERS)
+    with pytest.raises(InvalidSetting, match=r"trusts, item 1: A trust must also restrict where"):
+        configured_trusts([{**body, "claims": {"repository_owner_id": "42"}}], ISSUERS)
+
+
 def test_names_in_the_config_file_are_kept() -> None:
     (policy,) = configured_trusts([{"account": 1, **BODY, "names": ["shop"]}], ISSUERS)
     assert policy.names.texts == ("shop",)
