@@ -97,6 +97,8 @@ def failing_set() -> Iterator[ReplicaSet]:
 @pytest.fixture
 def opened(failing_set: ReplicaSet) -> Iterator[Opener]:
     with failing_set.client(w="majority") as client:
+        # An undecided transaction of the previous test would keep its locks for a minute.
+        client.admin.command("killAllSessions", [])
         for name in client["protocol"].list_collection_names():
             client["protocol"][name].delete_many({})
         opener = Opener(failing_set)
