@@ -17,8 +17,15 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 from semver import Version
 
 from contract.asking import BY, OTHER, SERIES, ask, ask_any, ledger, put, put_any, value, values
-from monotron.errors import InternalError, SeriesExhausted, StoreUnavailable, ValueWouldFall
+from monotron.errors import (
+    InternalError,
+    QuotaExceeded,
+    SeriesExhausted,
+    StoreUnavailable,
+    ValueWouldFall,
+)
 from monotron.model.allocation import AllocationRequest
+from monotron.model.quotas import Quotas
 from monotron.model.semver import Release, VersionName
 from monotron.model.series import Reuse, SeriesKey
 from monotron.runtime import Runtime
@@ -277,6 +284,22 @@ class TestReads:
         assert head["readConcern"] == {"level": "linearizable"}
         assert entries["readConcern"]["level"] == "majority"
         assert "afterClusterTime" in entries["readConcern"]
+
+    def test_a_repeat_beside_a_refused_series_is_answered_from_a_linearizable_read(
+        self, opened: Opener
+    ) -> None:
+        """The transaction that confirms the refusal writes nothing, so its reads may be stale."""
+        store = opened(quotas=Quotas(series=1))
+        put(store, "a")
+        store._reads._is_only_member = False
+        opened.commands.sent.clear()
+        repeated, refused = store.allocate([ask_any("a"), ask_any("a", OTHER)])
+        assert value(repeated) == 1
+        assert isinstance(refused, QuotaExceeded)
+        head = opened.commands.of("find")[-1]
+        assert head["filter"] == {"account": 1, "key": SERIES.key}
+        assert head["readConcern"] == {"level": "linearizable"}
+        assert len(opened.commands.of("commitTransaction")) == 1
 
     def test_repeats_of_one_batch_belong_to_one_moment(
         self, opened: Opener, other: MongoStore

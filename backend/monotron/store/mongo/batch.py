@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from monotron.errors import MonotronError
+from monotron.errors import MonotronError, QuotaExceeded
 from monotron.model.allocation import AllocationRequest
 from monotron.model.quotas import UNLIMITED, CreatedSeries, Quotas
 from monotron.model.series import Allocation, SeriesKey
@@ -43,6 +43,13 @@ class Batch:
         """Make the error the result of all requests of this series."""
         self._excluded[series] = error
         del self.requests[series]
+
+    def exclude_refused(self, results: Results) -> None:
+        """Exclude the series that a quota refused in these results of `decide`."""
+        for series in list(self.requests):
+            result = results[self._positions[series][0]]
+            if isinstance(result, QuotaExceeded):
+                self.exclude(series, result)
 
     def decide(
         self,

@@ -175,12 +175,17 @@ class MongoStore(Store):
         while True:
             try:
                 results, changes = self._transactions.run(write_once, deadline)
-                self._remembered.put(changes)
-                return results
             except NothingToWrite:
                 return None
             except Duplicate as duplicate:
                 batch.exclude(duplicate.series, duplicate.damage())
+            else:
+                self._remembered.put(changes)
+                if changes:
+                    return results
+                # The commit confirms refusals. What the transaction read for repeats may be stale.
+                batch.exclude_refused(results)
+                return None
 
     def _write_once(self, batch: Batch, session: ClientSession) -> tuple[Results, list[Change]]:
         remembered = self._remembered.take(batch.requests)
@@ -189,7 +194,7 @@ class MongoStore(Store):
         if (changes or used) and not remembered.keys() <= replaced:
             # A remembered head is verified only by its replacement.
             results, changes, used = self._decide(batch, {}, session)
-        if not (changes or used):  # without changes, `used` has made the batch fail
+        if not (changes or used):  # without changes, `used` has made the quota refuse series
             raise NothingToWrite
         self._changes.write(changes, used, session)
         return results, changes
