@@ -296,7 +296,7 @@ def test_a_reopened_store_contains_the_attributes(reopened: Store) -> None:
     assert reopened.attributes.all(SERIES, "a") == {}
 
 
-def at_once(*calls: Callable[[], Any]) -> list[Any]:
+def concurrently(*calls: Callable[[], Any]) -> list[Any]:
     """The results of calls that start at the same moment."""
     barrier = Barrier(len(calls))
 
@@ -329,7 +329,7 @@ class TestRaces:
                 assert {f"{number}-{done}" for done in range(each + 1)} <= answer.keys()
             return answer
 
-        answers = at_once(*(lambda n=number: merge(n) for number in range(8)))  # type: ignore[misc]
+        answers = concurrently(*(lambda n=number: merge(n) for number in range(8)))  # type: ignore[misc]
         found = stores[0].attributes.all(SERIES, "a")
         assert found.keys() == {f"{number}-{each}" for number in range(8) for each in range(8)}
         assert found in answers
@@ -344,7 +344,7 @@ class TestRaces:
                 return False
             return True
 
-        kept = at_once(*(lambda n=number: merge(n) for number in range(10)))  # type: ignore[misc]
+        kept = concurrently(*(lambda n=number: merge(n) for number in range(10)))  # type: ignore[misc]
         assert sum(kept) == MAX_ATTRIBUTES // 9
         expected = [many(9, f"{number}-") for number in range(10) if kept[number]]
         assert stores[-1].attributes.all(SERIES, "a") == {
@@ -356,7 +356,7 @@ class TestRaces:
     ) -> None:
         for turn in range(15):
             series = SeriesKey(1, f"series-{turn}")
-            value, given = at_once(
+            value, given = concurrently(
                 lambda series=series: put(stores[0], "a", series=series),  # type: ignore[misc]
                 lambda series=series: stores[-1].attributes.merge(series, "a", {"x": "1"}),  # type: ignore[misc]
             )
@@ -373,7 +373,7 @@ class TestRaces:
             if counted:
                 put(stores[0], f"t{turn}")
             stores[0].attributes.merge(SERIES, "a", {"before": "1"})
-            _, answer = at_once(
+            _, answer = concurrently(
                 lambda: stores[0].delete(SERIES, restart=False),
                 lambda turn=turn: stores[-1].attributes.merge(SERIES, "a", {"x": str(turn)}),  # type: ignore[misc]
             )

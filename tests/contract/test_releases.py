@@ -503,7 +503,7 @@ class TestHighWaterMarks:
         assert store.series_page(1, "", "", 10) == []
         assert put(store, "a") == 1
 
-    def test_every_allocation_changes_the_high_water_mark_at_once(self, store: Store) -> None:
+    def test_every_allocation_changes_the_high_water_mark_immediately(self, store: Store) -> None:
         for value in range(1, 20):
             assert put(store, f"token-{value}") == value
             assert store.high_water_marks([SERIES, OTHER]) == [value, 0]

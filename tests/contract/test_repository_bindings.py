@@ -25,7 +25,7 @@ def job(repository: int) -> Identity:
 
 
 def bind_all(store: Store, jobs: Sequence[tuple[int, int, str]]) -> list[BaseException | None]:
-    """Bind for several servers at once: (account, repository, name). Returns their results."""
+    """Bind (account, repository, name) on several servers concurrently. Returns their results."""
 
     async def scenario() -> list[Any]:
         executor = StoreExecutor(8)
@@ -82,7 +82,7 @@ def test_a_name_above_that_of_another_repository_is_refused(store: Store) -> Non
     bind(store, 2, 778, "gl:a:b")
 
 
-def test_of_overlapping_names_used_at_once_one_remains(durable_store: Store) -> None:
+def test_of_overlapping_names_used_together_one_remains(durable_store: Store) -> None:
     names = ("gl:a:b", "gl:a:b:c", "gl:a:b:c:d")
     results = bind_all(durable_store, [(1, id % 3, names[id % 3]) for id in range(15)])
     assert len({id % 3 for id, result in enumerate(results) if result is None}) == 1

@@ -44,6 +44,7 @@ PHRASES = {
     r"sees? to it": "ensure, verify",
     r"against one another": "compare",
     r"of no use": "unusable, not needed",
+    r"at once": "immediately, together, at the same time",
 }
 GAP = r"(?:[\s_]|#)+"
 """Between words: spaces, line breaks within comments, and the underscores of identifiers."""

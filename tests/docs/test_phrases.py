@@ -32,6 +32,7 @@ REPLACED = [
     "A test sees to it.",
     "held against one another",
     "It is of no use.",
+    "It stops at once.",
     "There is no default.",
 ]
 """At least one sentence for each rule."""

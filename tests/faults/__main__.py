@@ -1,4 +1,4 @@
-"""Run the long tier of the fault tests: `python -m faults [--at-once N] [PART …]`.
+"""Run the long tier of the fault tests: `python -m faults [--concurrency N] [PART …]`.
 
 Without PART all parts run, N of them concurrently [default: 2].
 
@@ -177,7 +177,7 @@ def main() -> int:
     )
     parser.add_argument("parts", nargs="*", metavar="PART")
     parser.add_argument(
-        "--at-once",
+        "--concurrency",
         type=int,
         default=2,
         metavar="N",
@@ -192,7 +192,7 @@ def main() -> int:
         print(f"== {parts[0]}", flush=True)
         passed = [PARTS[parts[0]]()]
     else:
-        with ThreadPoolExecutor(arguments.at_once) as pool:
+        with ThreadPoolExecutor(arguments.concurrency) as pool:
             passed = list(pool.map(_buffered, parts))
     failed = [part for part, each in zip(parts, passed, strict=True) if not each]
     print(f"== {' '.join(parts)}: {time.monotonic() - began:.0f} s")

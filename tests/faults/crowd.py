@@ -15,7 +15,7 @@ from support.http import Client
 T = TypeVar("T")
 
 
-def at_once(calls: Sequence[Callable[[], T]], *, jitter: float = 0.0) -> list[T]:
+def concurrently(calls: Sequence[Callable[[], T]], *, jitter: float = 0.0) -> list[T]:
     """Run the *calls* concurrently, each on its own thread. Return their results in order.
 
     They start up to *jitter* seconds apart, so that some start while others are running.
@@ -46,7 +46,7 @@ class Crowd:
             url = self._urls[number % len(self._urls)]
             return lambda: self._ask_in_order(url, key, lists[number])
 
-        return at_once([caller(number) for number in range(len(lists))])
+        return concurrently([caller(number) for number in range(len(lists))])
 
     def put(self, key: str, token: str, reuse: str = "any") -> int:
         """Send one PUT, and return its value."""

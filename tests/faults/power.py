@@ -2,7 +2,7 @@
 
 Synced data survives. Each sector written since then may have its old content, its new content, or
 zeros if the file grew. Of the files created or removed since the last sync of their folder, the
-first few changes survive. A failed sync keeps or loses each of its sectors at once: the kernel
+first few changes survive. A failed sync keeps or loses each of its sectors together: the kernel
 marks them as written, so that no later sync writes them.
 """
 

@@ -23,7 +23,7 @@ class StoppingTransactions(Transactions):
     def commit(self, session: ClientSession, deadline: Deadline, *, writes: bool) -> bool:
         StoppingTransactions.commits -= 1
         if StoppingTransactions.commits == -1:
-            # This thread stops at once. With os.kill(), it could continue until another one stops.
+            # Stops this thread immediately. With os.kill(), it could continue until another stops.
             signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
         return super().commit(session, deadline, writes=writes)
 

@@ -124,7 +124,7 @@ def test_requests_leave_nothing_behind(tmp_path: Path, report: Callable[[str], N
 
 
 @pytest.mark.timeout(100)
-def test_a_closed_connection_is_released_at_once() -> None:
+def test_a_closed_connection_is_released_immediately() -> None:
     """It is not kept until the idle timeout, because most callers send one request."""
     names = (f"t{number}" for number in itertools.count())
     with Server("sqlite://") as server:

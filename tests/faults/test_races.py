@@ -18,7 +18,7 @@ import pytest
 
 from faults.aftermath import check_aftermath, ledger
 from faults.checker import violations
-from faults.crowd import at_once
+from faults.crowd import concurrently
 from faults.history import History
 from faults.load import Load
 from faults.tier import limit, rounds
@@ -74,8 +74,8 @@ def test_tokens_keep_their_values_in_any_order_of_repeats(
     for first in range(0, ORDERS, AT_ONCE):
         numbers = range(first, min(first + AT_ONCE, ORDERS))
         orders = [_Order(f"order-{n}", urls, history, f"{seed} {n}") for n in numbers]
-        at_once([caller for order in orders for caller in order.callers()])
-        at_once([order.close for order in orders])
+        concurrently([caller for order in orders for caller in order.callers()])
+        concurrently([order.close for order in orders])
     assert violations(history) == []
     report(
         f"seed {seed}: {ORDERS} orders of {len(history.puts)} requests, {history.unknown()} lost "

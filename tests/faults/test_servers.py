@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from faults.aftermath import check_aftermath
-from faults.crowd import Crowd, at_once
+from faults.crowd import Crowd, concurrently
 from support.mongod import ReplicaSet
 from support.server import Server
 
@@ -17,7 +17,7 @@ def test_four_servers_that_start_concurrently_create_one_store(
 ) -> None:
     servers: list[Server] = []
     try:
-        at_once([lambda: servers.append(Server(new_database_url))] * 4)
+        concurrently([lambda: servers.append(Server(new_database_url))] * 4)
         crowd = Crowd([server.url for server in servers])
         values = crowd.ask("key", [[(f"token-{number}", "any")] for number in range(16)])
         assert sorted(value for [value] in values) == list(range(1, 17))

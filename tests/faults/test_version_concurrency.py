@@ -9,7 +9,7 @@ from itertools import groupby
 import pytest
 from semver import Version
 
-from faults.crowd import at_once
+from faults.crowd import concurrently
 from faults.tier import rounds
 from support.server import Client, Response, Server
 
@@ -61,7 +61,7 @@ def together(
         return lambda: send(url, "PUT", f"versions/{name}/{request}")
 
     calls = [caller(number, request) for number, request in enumerate(requests)]
-    return at_once(calls, jitter=jitter)
+    return concurrently(calls, jitter=jitter)
 
 
 def versions_of(responses: Sequence[Response]) -> list[Version]:
@@ -173,7 +173,7 @@ def test_an_adoption_concurrent_with_a_bump_skips_no_version(
         lambda: adopt(urls[-1], name, "1.2.58"),
         lambda: send(urls[0], "PUT", f"versions/{name}/T"),
     ]
-    adopted, response = at_once(calls, jitter=JITTER_SECONDS / 3)
+    adopted, response = concurrently(calls, jitter=JITTER_SECONDS / 3)
     assert adopted.status == 200 or adopted.json()["code"] == "value_would_fall"
     assert versions_of([response])[0] in (Version(1, 2, 58), Version(1, 2, 59))
     assert (
@@ -193,7 +193,7 @@ def test_an_adoption_among_bumps_never_combines_a_new_major_with_an_old_patch(
         lambda n=n, bump=bump: send(urls[n % len(urls)], "PUT", f"versions/{name}/t{n}?bump={bump}")  # type: ignore[misc]
         for n, bump in enumerate(bumps)
     ]
-    adopted, *responses = at_once([lambda: adopt(urls[-1], name, "2.3.4"), *calls])
+    adopted, *responses = concurrently([lambda: adopt(urls[-1], name, "2.3.4"), *calls])
     assert adopted.status == 200
     for version in versions_of(responses):
         assert version < Version(2) or version > Version(2, 3, 4)
@@ -225,7 +225,7 @@ def test_a_restarted_series_never_repeats_a_version_under_load(urls: list[str], 
         url = urls[number % len(urls)]
         return lambda: [send(url, "PUT", f"versions/{name}/{number}-{each}") for each in range(5)]
 
-    restarts, *responses = at_once([restart, *(caller(number) for number in range(8))])
+    restarts, *responses = concurrently([restart, *(caller(number) for number in range(8))])
     assert {response.status for response in restarts} == {200}
     assigned = [version for each in responses for version in versions_of(each)]
     assert len(set(assigned)) == 40

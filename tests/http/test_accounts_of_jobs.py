@@ -189,7 +189,7 @@ class TestSeveralAccountsWithPolicies:
         assert tenants.job(tenants.acme).json()["creator_id"] == tenants.acme
         assert tenants.versions() == [["0.1.0"], []]
 
-    def test_a_token_that_was_accepted_before_becomes_ambiguous_at_once(
+    def test_a_token_that_was_accepted_before_becomes_ambiguous_immediately(
         self, tenants: Tenants, problem: Problem
     ) -> None:
         tenants.trust(tenants.mallory)

@@ -242,7 +242,7 @@ class TestApiKeys:
 
 
 class TestRevocation:
-    def test_a_revoked_key_stops_working_at_once(
+    def test_a_revoked_key_stops_working_immediately(
         self, root: Client, stranger: Client, account: int, problem: Problem
     ) -> None:
         key = new_grant(root, account, "*:series", "*:acl")["api_key"]

@@ -61,7 +61,7 @@ class TestLargeBodies:
         response = self.exchange(head, "", is_response_expected_early=True, env={})
         assert response.startswith(b"HTTP/1.1 403 ")
 
-    def test_a_client_that_waits_for_100_continue_is_refused_at_once(self) -> None:
+    def test_a_client_that_waits_for_100_continue_is_refused_immediately(self) -> None:
         head = f"{self.PUT}{self.SIZES[0]}Expect: 100-continue\r\n\r\n"
         response = self.exchange(head, "", is_response_expected_early=True)
         assert response.startswith(b"HTTP/1.1 401 ")

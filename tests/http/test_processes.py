@@ -46,7 +46,7 @@ def is_zombie_or_gone(pid: int) -> bool:
 
 
 def wait_for_end(pid: int) -> None:
-    """Wait with a pidfd; return at once if the process has ended already."""
+    """Wait with a pidfd; return immediately if the process has ended already."""
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:

@@ -46,7 +46,7 @@ class ReplyBeforeCommit(SqliteStore):
     """The response is sent before the commit has returned, and whatever its result is."""
 
     def begin_allocate(self, requests: Sequence[AllocationRequest]) -> Callable[[], Any]:
-        transaction = self._file.begin_at_once()
+        transaction = self._file.begin_immediately()
         if transaction is None:
             return partial(self.allocate, requests)
         with transaction.rolled_back_on_error():

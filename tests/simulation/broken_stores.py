@@ -69,7 +69,7 @@ BROKEN: dict[str, Broken] = {
         broken_reads.RefusalsFromAborted, LIMITS, by_checker=False
     ),
     "acknowledged before a majority has it": Broken(
-        MONGO, ELECTIONS, Stores(acknowledge_at_once=True)
+        MONGO, ELECTIONS, Stores(acknowledge_immediately=True)
     ),
     "a commit error without a label is a failure": _mongo(
         broken_commits.UnlabeledErrorIsFailure, DOUBT

@@ -121,7 +121,7 @@ class Network:
         self.transactions = transactions
         self.faults = Faults()
         self.cut_until = 0.0
-        self.acknowledge_at_once = False
+        self.acknowledge_immediately = False
         """What a driver with w:1 does, for a deliberately broken store."""
         self._primary_at = 0.0
         """When the driver finds a primary, after a response that there is none."""
@@ -230,7 +230,7 @@ class Network:
     def _respond(self, call: _Call, reply: Reply) -> None:
         """Wait for a majority, then send the response."""
         world, chance, fate = self.world, self.world.chance, call.fate
-        wait_for = None if self.acknowledge_at_once else reply.wait_for
+        wait_for = None if self.acknowledge_immediately else reply.wait_for
         if fate is Fate.DOUBTFUL and call.command.writes and wait_for is not None:
             # It does not wait any longer, and its write may still be rolled back.
             reply, wait_for = Reply(self._doubtful(reply)), None

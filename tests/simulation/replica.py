@@ -1,6 +1,6 @@
 """A replica set of MongoDB as its clients see it: one primary, a majority, and elections.
 
-Every write has an index, which is its cluster time, and is applied on the primary at once. All
+Every write has an index, which is its cluster time, and is applied on the primary immediately. All
 writes of a transaction have one index. A write is committed on a majority some time later, in the
 order of the indexes. An election keeps what was committed and a random prefix of the rest.
 Everything after the prefix is rolled back.

@@ -39,7 +39,7 @@ class Stores:
 
     sqlite: type[SqliteStore] = SqliteStore
     mongo: type[MongoStore] = MongoStore
-    acknowledge_at_once: bool = False
+    acknowledge_immediately: bool = False
     """Whether writes are acknowledged before they are committed."""
 
 
@@ -118,7 +118,7 @@ class Simulation:
             network = Network(
                 world, self._replica, self._transactions, partial(self._go_wrong, number)
             )
-            network.acknowledge_at_once = self._stores.acknowledge_at_once
+            network.acknowledge_immediately = self._stores.acknowledge_immediately
             self._networks.append(network)
             opened = partial(self._open, network, number)
             crashed = self._disk.lose_power if self._kind == SQLITE else int

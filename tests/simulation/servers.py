@@ -95,7 +95,7 @@ class Server:
             self.process = Process(self._world, self._runtime, name, self._open_store)
 
     def crash(self) -> None:
-        """End the process at once, and start another one after a while."""
+        """End the process immediately, and start another one after a while."""
         process, self.process = self.process, None
         if process is None:
             return

@@ -45,7 +45,7 @@ class _UncheckedConnection(HTTPConnection):
 
 
 class Client(Stoppable):
-    """One keep-alive connection to one server; not for several threads at once."""
+    """One keep-alive connection to one server; not for several threads at the same time."""
 
     def __init__(self, url: str, timeout: float = 30, authorization: str | None = None) -> None:
         """Send *authorization*, if any, as the Authorization header of every request."""

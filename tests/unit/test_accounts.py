@@ -38,7 +38,7 @@ def run(scenario: Callable[[Servers], Coroutine[Any, Any, None]]) -> None:
         servers.store.close()
 
 
-def test_a_server_notices_at_once_that_it_disabled_an_account_and_others_soon() -> None:
+def test_a_server_notices_immediately_that_it_disabled_an_account_and_others_soon() -> None:
     async def scenario(servers: Servers) -> None:
         id = (await servers.here.create(ROOT)).id
         both = servers.here, servers.elsewhere

@@ -49,7 +49,9 @@ def batcher(store: FakeStore, threads: ThreadPoolExecutor) -> "Batcher[str, str]
     return Batcher(store.begin, threads.submit, max_batch_size=3)
 
 
-def test_a_single_request_is_served_at_once(store: FakeStore, threads: ThreadPoolExecutor) -> None:
+def test_a_single_request_is_served_immediately(
+    store: FakeStore, threads: ThreadPoolExecutor
+) -> None:
     begun: list[list[str]] = []
 
     def begin(requests: Sequence[str]) -> Callable[[], list[str | MonotronError]]:

@@ -115,7 +115,7 @@ class TestFetches:
         assert all(isinstance(each, Identity) for each in outcomes)
         assert verifier.server.fetches == 1
 
-    def test_a_new_key_is_fetched_at_once_for_all_its_tokens(self, verifier: Verifier) -> None:
+    def test_a_new_key_is_fetched_immediately_for_all_its_tokens(self, verifier: Verifier) -> None:
         verifier.verify(verifier.server.signers[0])
         token = verifier.server.rotate().token(verifier.claims())
         outcomes = verifier.verify_all([token] * 10)

@@ -231,7 +231,7 @@ class TestCost:
 
 
 class TestFreshness:
-    def test_a_change_in_this_process_applies_at_once(self, new_scene: NewScene) -> None:
+    def test_a_change_in_this_process_applies_immediately(self, new_scene: NewScene) -> None:
         async def scenario() -> None:
             scene = new_scene()
             assert not await scene.matches(1)

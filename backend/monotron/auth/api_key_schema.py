@@ -66,7 +66,7 @@ def parse_overlap(body: dict[str, Any]) -> int:
     if type(seconds) is not int or not 0 <= seconds <= MAX_OVERLAP_SECONDS:
         raise InvalidRequest(
             f"`overlap_seconds` must be an integer from 0 to {MAX_OVERLAP_SECONDS}, for example "
-            "604800 for 7 days. With 0, the old API key stops working at once."
+            "604800 for 7 days. With 0, the old API key stops working immediately."
         )
     return seconds
 

@@ -16,7 +16,7 @@ _ROUNDING_SECONDS = 1e-6
 
 
 class RateLimiter:
-    """Allows *per_minute* requests per name, at once or spread over the minute; 0 is unlimited.
+    """Allows *per_minute* requests per name, together or spread over the minute; 0 is unlimited.
 
     Stores one number per name, the time at which its bucket is full again (GCRA). If there are
     too many names, those with the oldest requests are forgotten.

@@ -9,7 +9,7 @@ from monotron.errors import GrantNotFound
 
 
 class Revocation:
-    """Revokes API keys. Each stops working in this process at once."""
+    """Revokes API keys. Each stops working in this process immediately."""
 
     def __init__(
         self,

@@ -21,7 +21,7 @@ MAX_ATTEMPTS = 20
 
 
 class Rotation:
-    """Replaces API keys. An old one expires in this process at once, if there is no overlap."""
+    """Replaces API keys. Without an overlap, this process rejects the old one immediately."""
 
     def __init__(
         self,

@@ -65,10 +65,10 @@ class TrustPolicies:
         """Create a trust policy, unless *by* has created the same one in the account.
 
         Returns the trust policy, and whether it existed. The order of scopes, names and values does
-        not matter. That of another creator is not returned,
-        because it is deleted with its creator's API key. Raises QuotaExceeded if the account has
-        the maximum number, and Forbidden if it would have more permissions than *by*. Servers that
-        create equal trust policies at the same moment can create both.
+        not matter. A trust policy of another creator is not returned, because it is deleted with
+        its creator's API key. Servers that create equal trust policies at the same moment can
+        create both. Raises QuotaExceeded if the account has the maximum number, and Forbidden if
+        the trust policy would have more permissions than *by*.
         """
         policy = parse_trust_policy(body, account, self._issuers)
         by.require_grant(policy.scopes, policy.names)

@@ -219,7 +219,7 @@ def list_keys(client: AdminClient, account: int) -> CommandOutput:
     default="7d",
     show_default=True,
     help="Let the old API key expire after this number of days or hours, and not later than "
-    "before. With `0h`, it stops working at once.",
+    "before. With `0h`, it stops working immediately.",
 )
 @account_option
 def rotate_key(client: AdminClient, account: int, key: str, overlap: int) -> CommandOutput:

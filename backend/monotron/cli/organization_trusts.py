@@ -9,8 +9,6 @@ import click
 from monotron.cli.admin import admin_command
 from monotron.cli.admin_client import AdminClient
 from monotron.cli.forges import (
-    GITHUB_API_URL,
-    GITLAB_URL,
     JobFilter,
     Repository,
     find_github_owner,
@@ -20,7 +18,12 @@ from monotron.cli.forges import (
 )
 from monotron.cli.options import ID, fail_usage
 from monotron.cli.output import CommandOutput
-from monotron.cli.trust_options import Permissions, own_names_permission_options
+from monotron.cli.trust_options import (
+    Permissions,
+    github_options,
+    gitlab_options,
+    own_names_permission_options,
+)
 from monotron.cli.trusts import create_policy, trust_group
 
 
@@ -34,19 +37,7 @@ from monotron.cli.trusts import create_policy, trust_group
     help="Trust jobs that are defined in this reusable workflow, such as "
     "`acme/ci/.github/workflows/release.yml@refs/tags/v1`.",
 )
-@click.option(
-    "--github-api",
-    metavar="URL",
-    default=GITHUB_API_URL,
-    show_default=True,
-    help="GitHub API base URL (for GitHub Enterprise).",
-)
-@click.option(
-    "--issuer",
-    metavar="ISSUER",
-    show_default="that of `--github-api`",
-    help="Issuer of GitHub's identity tokens.",
-)
+@github_options
 @own_names_permission_options
 def trust_github_org(
     client: AdminClient,
@@ -93,19 +84,7 @@ def trust_github_org(
     show_default="all protected branches and tags",
     help="Trust jobs of BRANCH, which must be protected.",
 )
-@click.option(
-    "--gitlab-url",
-    metavar="URL",
-    default=GITLAB_URL,
-    show_default=True,
-    help="URL of a self-managed GitLab.",
-)
-@click.option(
-    "--issuer",
-    metavar="ISSUER",
-    show_default="the GitLab URL",
-    help="Issuer of GitLab's identity tokens.",
-)
+@gitlab_options
 @own_names_permission_options
 def trust_gitlab_group(
     client: AdminClient,

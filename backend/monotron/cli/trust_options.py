@@ -11,7 +11,7 @@ import click
 from monotron.cli.admin import account_option, description_option, names_help, names_option
 from monotron.cli.admin_client import AdminClient
 from monotron.cli.command import Function
-from monotron.cli.forges import JobFilter, Repository
+from monotron.cli.forges import GITHUB_API_URL, GITLAB_URL, JobFilter, Repository
 from monotron.cli.options import fail_usage
 from monotron.cli.output import CommandOutput
 
@@ -144,6 +144,42 @@ accept_unprotected_option = click.option(
     help="Accept an environment that is the only restriction: anyone who can run a job in it is "
     "trusted.",
 )
+
+
+def github_options(function: Function) -> Function:
+    """Add the options that select a GitHub server."""
+    add_api = click.option(
+        "--github-api",
+        metavar="URL",
+        default=GITHUB_API_URL,
+        show_default=True,
+        help="GitHub API base URL (for GitHub Enterprise).",
+    )
+    add_issuer = click.option(
+        "--issuer",
+        metavar="ISSUER",
+        show_default="that of `--github-api`",
+        help="Issuer of GitHub's identity tokens.",
+    )
+    return add_api(add_issuer(function))
+
+
+def gitlab_options(function: Function) -> Function:
+    """Add the options that select a GitLab server."""
+    add_url = click.option(
+        "--gitlab-url",
+        metavar="URL",
+        default=GITLAB_URL,
+        show_default=True,
+        help="URL of a self-managed GitLab.",
+    )
+    add_issuer = click.option(
+        "--issuer",
+        metavar="ISSUER",
+        show_default="the GitLab URL",
+        help="Issuer of GitLab's identity tokens.",
+    )
+    return add_url(add_issuer(function))
 
 
 def job_filter_options(function: Function) -> Callable[..., CommandOutput]:

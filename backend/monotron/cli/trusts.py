@@ -14,8 +14,6 @@ from monotron.cli.admin import account_option, admin_command
 from monotron.cli.admin_client import AdminClient
 from monotron.cli.command import ADMINISTRATION
 from monotron.cli.forges import (
-    GITHUB_API_URL,
-    GITLAB_URL,
     JobFilter,
     Repository,
     find_on_github,
@@ -31,6 +29,8 @@ from monotron.cli.output import CommandOutput
 from monotron.cli.trust_options import (
     Permissions,
     accept_unprotected_option,
+    github_options,
+    gitlab_options,
     job_filter_options,
     permission_options,
     repository_permission_options,
@@ -123,19 +123,7 @@ def test_token(client: AdminClient, account: int, token: str | None) -> CommandO
     help="Repository id; with `--owner-id`, skips the GitHub lookup.",
 )
 @click.option("--owner-id", metavar="ID", type=ID, help="Id of the owner, with `--repository-id`.")
-@click.option(
-    "--github-api",
-    metavar="URL",
-    default=GITHUB_API_URL,
-    show_default=True,
-    help="GitHub API base URL (for GitHub Enterprise).",
-)
-@click.option(
-    "--issuer",
-    metavar="ISSUER",
-    show_default="that of `--github-api`",
-    help="Issuer of GitHub's identity tokens.",
-)
+@github_options
 @accept_unprotected_option
 @repository_permission_options
 @job_filter_options
@@ -173,19 +161,7 @@ def trust_github(
 @click.option(
     "--namespace-id", metavar="ID", type=ID, help="Id of the namespace, with `--project-id`."
 )
-@click.option(
-    "--gitlab-url",
-    metavar="URL",
-    default=GITLAB_URL,
-    show_default=True,
-    help="URL of a self-managed GitLab.",
-)
-@click.option(
-    "--issuer",
-    metavar="ISSUER",
-    show_default="the GitLab URL",
-    help="Issuer of GitLab's identity tokens.",
-)
+@gitlab_options
 @accept_unprotected_option
 @repository_permission_options
 @job_filter_options

@@ -1,6 +1,6 @@
 """Group commit: requests that arrive during a store call form the next batch.
 
-A batcher has at most one call in progress. A request that arrives alone is served at once, and
+A batcher has at most one call in progress. A request that arrives alone is served immediately, and
 under load one fsync, or one round trip, serves many requests. Figures:
 docs/decisions/0008-lanes-that-wait-for-company.md.
 """

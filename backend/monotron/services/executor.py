@@ -52,7 +52,7 @@ class StoreExecutor:
             self._free.release()
 
     async def probe(self, call: Callable[[], Result]) -> Result:
-        """Run a call at once, even if the maximum number of other calls is running."""
+        """Run a call immediately, even if the maximum number of other calls is running."""
         return await self._calls.run(call)
 
     def submit_batch(self, call: Callable[[], None]) -> None:

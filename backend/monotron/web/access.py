@@ -36,7 +36,7 @@ NO_ACCESS = Access(ANONYMOUS, UNKNOWN_ACCOUNT)
 class AccessControl:
     """Authenticates and authorizes each request before its verb runs.
 
-    Methods return a plain value instead of an awaitable if the result is known at once.
+    Methods return a plain value instead of an awaitable if the result is known immediately.
     """
 
     def __init__(

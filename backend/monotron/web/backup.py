@@ -48,7 +48,7 @@ class BackupHandler(Handler):
         """Send the file. Disconnect the client if this takes too long.
 
         The last part is written, but not sent: a client that received the complete response can
-        start the next backup at once.
+        start the next backup immediately.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + max_seconds

@@ -72,8 +72,8 @@ class ClientStream(IOStream):
     """A stream that is closed if the client does not receive within a time limit what was written.
 
     Its option TCP_NODELAY is set once. Tornado sets the option after each response and clears it
-    for the next one, so that several small writes share a packet. Monotron writes a response at
-    once. So the two system calls per response would have no effect
+    for the next one, so that several small writes share a packet. Monotron writes each response in
+    one piece. So the two system calls per response would have no effect
     (docs/reports/2026-11-28-public-tornado.md).
     """
 
@@ -91,7 +91,7 @@ class ClientStream(IOStream):
         """Do nothing: the option stays set."""
 
     def write(self, data: bytes | memoryview) -> "asyncio.Future[None]":
-        """Write the data. The time limit starts if the client does not receive it at once."""
+        """Write the data. The time limit starts if the client does not receive it immediately."""
         future = super().write(data)
         if self.writing():
             if self._timeout is None:

@@ -98,7 +98,7 @@ class Proxy(Stoppable):
         return line
 
     async def passing(self) -> None:
-        """Return at once, or after the silence."""
+        """Return immediately, or after the silence."""
         await self._passing.wait()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

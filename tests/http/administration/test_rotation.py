@@ -76,7 +76,7 @@ class TestRotation:
         assert "expires_at" not in new
         assert time_left(new["replaces"]) <= timedelta(days=7)
 
-    def test_without_an_overlap_the_old_key_stops_working_at_once(
+    def test_without_an_overlap_the_old_key_stops_working_immediately(
         self, root: Client, account: int, stranger: Client
     ) -> None:
         old = new_grant(root, account, "read:series")["api_key"]

@@ -200,7 +200,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class TestTls:
-    def test_an_untrusted_certificate_fails_at_once_and_the_hint_solves_it(
+    def test_an_untrusted_certificate_fails_immediately_and_the_hint_solves_it(
         self, certificate: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

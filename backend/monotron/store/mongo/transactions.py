@@ -257,5 +257,5 @@ class Transactions:
 
 
 def is_conflict(error: PyMongoError) -> bool:
-    """Whether another transaction caused the error, so that a repetition can succeed at once."""
+    """Whether another transaction caused the error, so that an immediate repetition may succeed."""
     return isinstance(error, OperationFailure) and error.has_error_label(TRANSIENT)

@@ -98,7 +98,7 @@ class SqliteFile:
         transaction.commit()
         self.checkpoint_if_due()
 
-    def begin_at_once(self) -> Transaction | None:
+    def begin_immediately(self) -> Transaction | None:
         """Begin a transaction without blocking.
 
         Returns None if another transaction is in progress, or if the file must be reopened first.

@@ -97,7 +97,7 @@ class SqliteStore(Store):
         # Statements take microseconds. On a thread, they would compete for the interpreter lock,
         # which delays the event loop longer than running them here. So only the commit, which
         # waits for the disk, runs on a thread (docs/decisions/0004-commit-on-a-thread.md).
-        transaction = self._file.begin_at_once()
+        transaction = self._file.begin_immediately()
         if transaction is None:
             return super().begin_allocate(requests)
         with transaction.rolled_back_on_error():
