@@ -70,7 +70,9 @@ class Repository:
 
     def git(self, *args: str) -> str:
         """Run git, and return its output."""
-        command = ["git", "-c", "user.name=A", "-c", "user.email=a@example.com", *args]
+        # Otherwise, two repositories that are created in one second can have the same commit.
+        identity = ("-c", f"user.name={self.path}", "-c", "user.email=a@example.com")
+        command = ["git", *identity, *args]
         process = subprocess.run(
             command,
             cwd=self.path,

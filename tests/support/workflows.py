@@ -88,7 +88,8 @@ class Repository:
         self.commit("first")
 
     def git(self, *arguments: str) -> str:
-        identity = ("-c", "user.name=A", "-c", "user.email=a@example.com")
+        # Otherwise, two repositories that are created in one second have the same commit.
+        identity = ("-c", f"user.name={self.folder}", "-c", "user.email=a@example.com")
         process = subprocess.run(
             ["git", *identity, *arguments], cwd=self.folder, capture_output=True, check=True
         )
