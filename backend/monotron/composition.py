@@ -62,7 +62,7 @@ async def build_services(
     await policies.matcher.mark_configured()
     return Services(
         series=series,
-        versions=VersionService(store, series, executor),
+        versions=VersionService(store, executor),
         attributes=AttributeService(store, executor),
         accounts=accounts,
         api_keys=api_keys,

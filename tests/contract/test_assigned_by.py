@@ -11,7 +11,8 @@ from semver import Version
 from contract.asking import credentials_of, put_any
 from monotron.model.semver import Line, VersionName
 from monotron.model.series import SeriesKey
-from monotron.services.versions import VersionRequest, VersionService
+from monotron.model.versions.requests import VersionRequest
+from monotron.services.versions import VersionService
 from monotron.store import Store
 from support.services import StoreServices
 

@@ -15,9 +15,9 @@ from semver import Version
 from contract.asking import BY, OTHER, SERIES, ask, put, put_any
 from monotron.model.semver import VersionName
 from monotron.model.series import INT64_MAX, Reuse, SeriesKey
+from monotron.model.versions.requests import VersionRequest
 from monotron.runtime import Runtime
 from monotron.services import series as series_module
-from monotron.services.versions import VersionRequest
 from monotron.store import Store, open_store
 from monotron.store.audit import AuditSlice
 from monotron.store.mongo import MongoStore, scan

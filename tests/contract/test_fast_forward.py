@@ -16,7 +16,7 @@ from contract.test_audit import assign_versions, findings
 from monotron.errors import MonotronError, SeriesExhausted
 from monotron.model.semver import parse_line
 from monotron.model.series import INT64_MAX, SeriesKey
-from monotron.services.versions import VersionRequest
+from monotron.model.versions.requests import VersionRequest
 from monotron.store import Store, open_store
 from monotron.store.mongo import MongoStore
 from monotron.store.sqlite.store import SqliteStore

@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from monotron.services.versions.types import Plan
 from semver import Version
 
 from contract.version_machines import NAME, ModelHost, accounts, numbers, requests, run, tokens
@@ -22,8 +23,7 @@ from monotron.errors import MonotronError
 from monotron.model.allocation import AllocationRequest
 from monotron.model.semver import Release, VersionName
 from monotron.model.series import ANYONE, INT64_MAX, Reuse, SeriesKey
-from monotron.services.versions import VersionRequest, VersionResult
-from monotron.services.versions.types import Plan
+from monotron.model.versions.requests import VersionRequest, VersionResult
 from monotron.store import open_store
 
 SUFFIXES = ["major", *(f"minor-v{major}" for major in range(3))]

@@ -18,7 +18,7 @@ from monotron.model import conventional_commits as commits
 from monotron.model.allocation import AllocationRequest
 from monotron.model.semver import Line, Release, VersionName
 from monotron.model.series import ANYONE, INT64_MAX, Allocation, Reuse, SeriesKey
-from monotron.services.versions import VersionRequest, VersionResult
+from monotron.model.versions.requests import VersionRequest, VersionResult
 from monotron.store import Store, open_store
 from monotron.store.mongo import MongoStore
 from support.services import StoreServices

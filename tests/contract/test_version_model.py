@@ -28,7 +28,7 @@ from contract.version_model import (
 )
 from monotron.model.semver import VersionName, pre_release
 from monotron.model.series import ANYONE
-from monotron.services.versions import VersionResult
+from monotron.model.versions.requests import VersionResult
 from monotron.store import open_store
 
 

@@ -5,12 +5,13 @@ import re
 from pathlib import Path
 
 import pytest
+from semver import Version
 
 from contract.version_notation import NAME, Notation, Row, check, rows
 from monotron.errors import InvalidName, MonotronError, ValueWouldFall, VersionNotFound
-from monotron.model.semver import ZERO_VERSION, VersionName, parse_final
+from monotron.model.semver import VersionName, parse_final
 from monotron.model.series import ANYONE, INT64_MAX, SeriesKey
-from monotron.services.versions import VersionRequest, VersionResult, VersionService
+from monotron.model.versions.requests import VersionRequest, VersionResult
 from monotron.store import Store
 from support.services import StoreServices
 
@@ -72,17 +73,6 @@ def test_each_version_is_an_entry_of_one_series(durable_store: Store) -> None:
     asyncio.run(run())
 
 
-def test_a_bump_advances_restarted_series_to_the_records(durable_store: Store) -> None:
-    async def run() -> None:
-        notation = Notation(durable_store)
-        for request in ("2.3.0", "restart major", "restart minor-v2", "a"):
-            await notation.prepare(request)
-
-    asyncio.run(run())
-    expected = {"major": (None, 2), "minor-v2": (None, 3), "patch-v2.3": ("a", 1)}
-    assert series_of(durable_store) == expected
-
-
 def test_a_prerelease_advances_a_restarted_series_to_the_records(durable_store: Store) -> None:
     async def run() -> None:
         notation = Notation(durable_store)
@@ -114,20 +104,6 @@ def test_names_are_compared_exactly(durable_store: Store) -> None:
     asyncio.run(run())
 
 
-def test_releases_record_the_time_in_milliseconds(durable_store: Store) -> None:
-    services = StoreServices(durable_store)
-    versions = VersionService(
-        durable_store, services.series, services.executor, clock=lambda: 1_700_000_000.25
-    )
-
-    async def run() -> list[int | None]:
-        adopted = await versions.adopt(1, NAME, parse_final("1.0.0"), ANYONE)
-        assigned = await versions.next(1, NAME, "a", VersionRequest())
-        return [adopted.release.created_at, assigned.release.created_at]
-
-    assert asyncio.run(run()) == [1_700_000_000_250] * 2
-
-
 def test_an_adopted_version_that_was_counted_manually_does_not_precede_itself(
     durable_store: Store,
 ) -> None:
@@ -155,7 +131,7 @@ def test_a_refused_adoption_names_the_manually_counted_version(
 def test_a_name_without_versions_has_no_release_0_0_0(durable_store: Store) -> None:
     versions = StoreServices(durable_store).versions
     with pytest.raises(VersionNotFound):
-        asyncio.run(versions.at(1, NAME, ZERO_VERSION))
+        asyncio.run(versions.at(1, NAME, Version(0)))
 
 
 @pytest.mark.parametrize(

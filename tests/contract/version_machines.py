@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 from contract.version_model import TEXTS, Parameters
 from monotron.errors import MonotronError
 from monotron.model.series import INT64_MAX
-from monotron.services.versions import VersionResult
+from monotron.model.versions.requests import VersionResult
 from monotron.store import Store
 from support.services import StoreServices
 

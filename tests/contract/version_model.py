@@ -9,7 +9,7 @@ from semver import Version
 
 from monotron.model.semver import Line
 from monotron.model.series import INT64_MAX
-from monotron.services.versions import VersionRequest, VersionResult
+from monotron.model.versions.requests import VersionRequest, VersionResult
 
 Number = tuple[int, int, int]
 LineNumber = tuple[int, ...]

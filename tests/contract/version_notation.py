@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 from monotron.errors import MonotronError
 from monotron.model.semver import VersionName, parse_final, parse_line
 from monotron.model.series import ANYONE, Reuse, SeriesKey
-from monotron.services.versions import VersionRequest, VersionResult
+from monotron.model.versions.requests import VersionRequest, VersionResult
 from monotron.store import Store
 from support.services import StoreServices
 
@@ -133,7 +133,7 @@ def describe(result: VersionResult) -> str:
     previous = f", previous `{release.previous}`" if release.previous else ""
     reused = ", reused" if result.reused else ""
     latest = "" if result.latest else ", not latest"
-    return f"`{release.version}{metadata}`{previous}{reused}{latest}"
+    return f"`{release.version_text}{metadata}`{previous}{reused}{latest}"
 
 
 async def check(row: Row, store: Store) -> None:
@@ -154,4 +154,4 @@ async def check(row: Row, store: Store) -> None:
     assert previews in ([], [response])
     if "previous" not in row.response:
         response = re.sub(r", previous `[^`]*`", "", response)
-    assert response == row.response
+    assert response == row.response, response

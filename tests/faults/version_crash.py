@@ -15,13 +15,14 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any, Literal, TypeVar
 
+from monotron.services.versions.state import NameState
 from semver import Version
 
 from monotron.errors import MonotronError
 from monotron.model.semver import VersionName, parse_final
 from monotron.model.series import ANYONE
-from monotron.services.versions import VersionRequest, VersionService
-from monotron.services.versions.state import NameState
+from monotron.model.versions.requests import VersionRequest
+from monotron.services.versions import VersionService
 from monotron.store import Store, open_store
 from monotron.store.mongo.releases import MongoReleases
 from monotron.store.sqlite.releases import SqliteReleases

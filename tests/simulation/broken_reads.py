@@ -7,12 +7,12 @@ from typing import Any
 
 from monotron.errors import MonotronError
 from monotron.model.allocation import AllocationRequest
-from monotron.model.series import Allocation, Reuse, SeriesKey
+from monotron.model.series import Allocation, Reuse, SeriesHead, SeriesKey
 from monotron.store.mongo import MongoStore
 from monotron.store.mongo.deadline import Deadline
 from monotron.store.mongo.reads import Reads, any_of, collection
 from monotron.store.mongo.remembered import RememberedHeads
-from monotron.store.mongo.series import Change, Head, SeriesDocuments
+from monotron.store.mongo.series import Change, SeriesDocuments
 from monotron.store.mongo.transactions import NothingToWrite
 
 
@@ -24,7 +24,7 @@ class CurrentTokenOnly(MongoStore):
 
 
 class WindowDocuments(SeriesDocuments):
-    def last_values(self, heads: Mapping[SeriesKey, Head], *args: Any) -> Any:
+    def last_values(self, heads: Mapping[SeriesKey, SeriesHead], *args: Any) -> Any:
         return {
             series: {
                 token: value for token, value in known.items() if value > heads[series].value - 64

@@ -8,11 +8,11 @@ from typing import Any
 from bson import Int64
 from pymongo.client_session import ClientSession
 
-from monotron.model.series import SeriesKey
+from monotron.model.series import SeriesHead, SeriesKey
 from monotron.store.mongo import MongoStore
 from monotron.store.mongo.deadline import Deadline
 from monotron.store.mongo.reads import collection
-from monotron.store.mongo.series import Change, Head, SeriesDocuments, heads_of, rows_of, where
+from monotron.store.mongo.series import Change, SeriesDocuments, heads_of, rows_of, where
 from monotron.store.mongo.sweep import Sweep
 from simulation.broken_commits import CommitErrorIsUnknown
 from simulation.broken_reads import AlwaysRemembered
@@ -136,10 +136,10 @@ class GenerationKept(MongoStore):
     """A deleted series keeps its generation."""
 
     def delete(self, series: SeriesKey, *, restart: bool) -> None:
-        def delete(session: ClientSession) -> Head:
+        def delete(session: ClientSession) -> SeriesHead:
             head = self._documents.heads([series], session)[series]
             if head.generation:
-                deleted = Head(head.generation, 0 if restart else head.value)
+                deleted = SeriesHead(head.generation, 0 if restart else head.value)
                 change = Change(series, head, deleted)
                 self._documents.write([change], self._runtime.now_ms(), session)
             return head

@@ -12,7 +12,7 @@ class StoreServices:
     def __init__(self, store: Store) -> None:
         self.executor = StoreExecutor(store.max_concurrency)
         self.series = SeriesService(store, self.executor)
-        self.versions = VersionService(store, self.series, self.executor)
+        self.versions = VersionService(store, self.executor)
 
     def close(self) -> None:
         self.executor.close()

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Coroutine
 from typing import Any
 
 import pytest
+from monotron.services.versions.messages import MAX_THREADS, MessageParser
 
 from monotron.auth import concurrency
 from monotron.auth.concurrency import ConcurrencyLimiter
@@ -15,7 +16,6 @@ from monotron.auth.principal import FIRST_ACCOUNT, Principal
 from monotron.auth.rate_limit import share_of_account
 from monotron.errors import InvalidBump, TooManyRequests
 from monotron.model.conventional_commits import BumpDecision
-from monotron.services.versions.messages import MAX_THREADS, MessageParser
 
 
 def run(scenario: Coroutine[Any, Any, None]) -> None:

@@ -3,10 +3,8 @@
 import re
 from typing import Literal, get_args
 
-from semver import Version
-
 from monotron.errors import InvalidName
-from monotron.model.semver import VersionName
+from monotron.model.semver import Final, VersionName
 from monotron.model.series import MAX_LENGTH, SeriesKey
 
 Component = Literal["major", "minor", "patch"]
@@ -17,7 +15,7 @@ _COMPONENT_KEY = re.compile(
 )
 
 
-def component_key(name: VersionName, component: Component, version: Version) -> SeriesKey:
+def component_key(name: VersionName, component: Component, version: Final) -> SeriesKey:
     """The series that counts a component of versions with the larger components of *version*."""
     suffix = {
         "major": "",
@@ -27,7 +25,7 @@ def component_key(name: VersionName, component: Component, version: Version) -> 
     return SeriesKey(name.account, f"{name.name}-{component}{suffix}")
 
 
-def label_key(name: VersionName, label: str, target: Version) -> SeriesKey:
+def label_key(name: VersionName, label: str, target: Final) -> SeriesKey:
     """The series that counts the pre-releases of a target with a label.
 
     Raises `InvalidName` if the key would be too long.
@@ -51,6 +49,6 @@ def name_of_key(key: str) -> str:
     return match[1] if match else key
 
 
-def component_value(version: Version, component: Component) -> int:
+def component_value(version: Final, component: Component) -> int:
     """The number of the component in the version: the patch of 1.4.2 is 2."""
     return int(getattr(version, component))

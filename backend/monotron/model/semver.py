@@ -17,8 +17,6 @@ MAX_NAME_LENGTH = 200
 MAX_VERSION_LENGTH = 256
 """The maximum length of a version, in characters. Assigned versions are shorter."""
 
-ZERO_VERSION = Version(0, 0, 0)
-"""The version before the first one. It is never assigned."""
 
 _DIGITS = len(str(INT64_MAX))
 _LABEL = re.compile(r"(?=[0-9]*[A-Za-z])[0-9A-Za-z]{1,20}")
@@ -33,6 +31,36 @@ class VersionName(NamedTuple):
     name: str
 
 
+class Final(NamedTuple):
+    """A final version. Tuples are compared much faster than a `semver.Version`."""
+
+    major: int
+    minor: int
+    patch: int
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}.{self.patch}"
+
+    @classmethod
+    def of(cls, version: Version) -> "Final":
+        """The version without its pre-release part: the target of a pre-release."""
+        return cls(version.major, version.minor, version.patch)
+
+    @property
+    def sort_key(self) -> str:
+        """The sort key of the version. All its pre-releases sort below it."""
+        return f"{self.prefix}~"
+
+    @property
+    def prefix(self) -> str:
+        """What the sort keys of the version and of all its pre-releases start with."""
+        return f"{self.major:0{_DIGITS}d}.{self.minor:0{_DIGITS}d}.{self.patch:0{_DIGITS}d}."
+
+
+ZERO_VERSION = Final(0, 0, 0)
+"""The version before the first one. It is never assigned."""
+
+
 class Line(NamedTuple):
     """A release line: the versions of one major version, or of one minor version of it."""
 
@@ -42,9 +70,24 @@ class Line(NamedTuple):
     def __str__(self) -> str:
         return f"{self.major}" if self.minor is None else f"{self.major}.{self.minor}"
 
-    def covers(self, version: Version) -> bool:
+    def covers(self, version: Version | Final) -> bool:
         """Whether the version belongs to the line."""
         return self.major == version.major and self.minor in (None, version.minor)
+
+
+class Withdrawal(NamedTuple):
+    """When, by whom and why a version was withdrawn."""
+
+    at: int
+    """Milliseconds since the epoch, UTC."""
+    by: str
+    """The name of the principal."""
+    reason: str
+    """At most 500 characters."""
+    ignore_commits: bool = False
+    """Whether `bump=auto` does not read the commits of the version again."""
+    replaced: bool = False
+    """Whether its token has a new version, so that the withdrawal cannot be reversed."""
 
 
 class Release(NamedTuple):
@@ -56,28 +99,58 @@ class Release(NamedTuple):
 
     name: VersionName
     token: str | None
-    version: Version
-    """Without build metadata, which is not part of a version's identity."""
+    target: Final
+    """The version, without build metadata. For a pre-release: the version that it precedes."""
+    label: str | None = None
+    """The pre-release label, or None for a final version."""
+    number: int = 0
+    """The number of the pre-release."""
     bump: str | None = None
     line: Line | None = None
     metadata: str | None = None
-    previous: Version | None = None
+    previous: Final | None = None
     """The highest final version below this one when it was created."""
+    previous_token: str | None = None
+    """The token of the previous version. None if it has none."""
     reason: str | None = None
     created_at: int | None = None
     """Milliseconds since the epoch, UTC."""
     assigned_by: str | None = None
     """The name of the principal, or None if it is unknown."""
+    attempt: int = 1
+    """1, and one more for each withdrawn version that the token had before with this label."""
+    base: str | None = None
+    """The parameter `base` of the request: the version that it assumed to be the newest."""
+    withdrawn: Withdrawal | None = None
 
     @property
-    def label(self) -> str | None:
-        """The pre-release label, or None for a final version."""
-        return label_and_number(self.version)[0]
+    def version(self) -> Version:
+        """The version, without build metadata, which is not part of its identity."""
+        if self.label is None:
+            return Version(*self.target)
+        return Version(*self.target, f"{self.label}.{self.number}")
 
+    @property
+    def pre_release(self) -> str | None:
+        """The pre-release part of the version: `rc.2`."""
+        return None if self.label is None else f"{self.label}.{self.number}"
 
-def pre_release(target: Version, label: str, number: int) -> Version:
-    """The pre-release of a target with this label and number: `1.3.0` → `1.3.0-rc.2`."""
-    return Version(target.major, target.minor, target.patch, f"{label}.{number}")
+    @property
+    def version_text(self) -> str:
+        """The version, without build metadata."""
+        return f"{self.target}" if self.label is None else f"{self.target}-{self.pre_release}"
+
+    @property
+    def full_text(self) -> str:
+        """The version with its build metadata."""
+        return self.version_text + (f"+{self.metadata}" if self.metadata else "")
+
+    @property
+    def sort_key(self) -> str:
+        """The sort key of the version."""
+        if self.label is None:
+            return self.target.sort_key
+        return self.target.prefix + label_sort_key(self.label, self.number)
 
 
 def label_and_number(version: Version) -> tuple[str | None, int]:
@@ -102,10 +175,19 @@ def sort_key(version: Version) -> str:
     return ".".join([*parts, "~" if pre is None else _pre_release_sort_key(*pre.split("."))])
 
 
+def label_sort_key(label: str, number: int) -> str:
+    """The part of a sort key that a pre-release adds to that of its target."""
+    return f"{_label_prefix(label)}{number:0{_DIGITS}d}"
+
+
+def _label_prefix(label: str) -> str:
+    return label.replace("-", "/") + "."  # `/` sorts above `.` and below digits and letters
+
+
 def _pre_release_sort_key(label: str, *identifiers: str) -> str:
     if label.isdigit():
         return ""  # sorts below every label
-    label = label.replace("-", "/")  # `/` sorts above `.` and below letters
+    label = label.replace("-", "/")
     if not identifiers:
         return label
     number, *more = identifiers
@@ -115,7 +197,7 @@ def _pre_release_sort_key(label: str, *identifiers: str) -> str:
 
 
 def sort_key_range(
-    line: Line | None = None, target: Version | None = None, label: str | None = None
+    line: Line | None = None, target: Final | None = None, label: str | None = None
 ) -> tuple[str, str]:
     """The range of sort keys of all versions of *line*: start (inclusive) and end (exclusive).
 
@@ -123,8 +205,7 @@ def sort_key_range(
     arguments, the range of all versions.
     """
     if target is not None:
-        parts = [f"{part:0{_DIGITS}d}" for part in (target.major, target.minor, target.patch)]
-        start = f"{'.'.join(parts)}.{label}."
+        start = target.prefix + _label_prefix(label or "")
     elif line is not None:
         start = "".join(f"{part:0{_DIGITS}d}." for part in line if part is not None)
     else:
@@ -173,7 +254,7 @@ def parse_version(text: str) -> Version:
     return version
 
 
-def parse_final(text: str) -> Version:
+def parse_final(text: str) -> Final:
     """Parse a final version. Raises `InvalidVersion` if it is invalid or a pre-release."""
     version = parse_version(text)
     if version.prerelease is not None:
@@ -181,7 +262,7 @@ def parse_final(text: str) -> Version:
             f"{text[:64]!r} is a pre-release, but a final version is required. Use the last final "
             "version before it."
         )
-    return version
+    return Final.of(version)
 
 
 def parse_label(text: str) -> str:

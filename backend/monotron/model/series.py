@@ -57,6 +57,23 @@ class Entry(NamedTuple):
     value: int
 
 
+class SeriesHead(NamedTuple):
+    """The state of a series."""
+
+    generation: int = 0
+    """Identifies the lifetime of the series. 0 if nothing is stored about the series."""
+    value: int = 0
+    """The high-water mark, also of a deleted series."""
+    token: str | None = None
+    """The current token. None if the series was deleted, or advanced to its value."""
+    active: bool = False
+    """Whether the series exists: it has entries in this generation."""
+
+    def at(self, value: int, token: str | None) -> "SeriesHead":
+        """The head after *value* was assigned to *token*."""
+        return SeriesHead(self.generation or 1, value, token, active=True)
+
+
 class Allocation(NamedTuple):
     """The result of an `AllocationRequest`."""
 

@@ -6,7 +6,7 @@ from semver import Version
 
 from monotron.errors import InvalidName
 from monotron.model.component_keys import Component, component_key, component_value, label_key
-from monotron.model.semver import VersionName, label_and_number, sort_key
+from monotron.model.semver import Final, VersionName, label_and_number, sort_key
 from monotron.model.series import INT64_MAX, SeriesKey
 
 MAX_FINDINGS = 1000
@@ -68,7 +68,6 @@ class ReleaseRow(NamedTuple):
     token: str | None
     version: str
     sort_key: str
-    final: bool
     label: str
     """The pre-release label, or an empty text."""
     created_at: int | None
@@ -127,9 +126,8 @@ def check_release(release: ReleaseRow) -> tuple[list[str], Requirement | None]:
     if sort_key(version) != release.sort_key:
         what = f"has the sort key {release.sort_key!r} of another version"
         findings.append(release_finding(release, what))
-    if (label is None) != bool(release.final) or (label or "") != release.label:
-        kind = "final" if release.final else "a pre-release"
-        what = f"is recorded as {kind} with the label {release.label!r}"
+    if (label or "") != release.label:
+        what = f"is recorded with the label {release.label!r}"
         findings.append(release_finding(release, what))
     if max(version.major, version.minor, version.patch, number) > INT64_MAX:
         findings.append(release_finding(release, f"has a number above {INT64_MAX}"))
@@ -138,13 +136,13 @@ def check_release(release: ReleaseRow) -> tuple[list[str], Requirement | None]:
     name = VersionName(release.account, release.name)
     if label is not None:
         try:
-            series = label_key(name, label, version.finalize_version())
+            series = label_key(name, label, Final.of(version))
         except InvalidName:
             return [*findings, release_finding(release, "has a name too long for its series")], None
         return findings, Requirement(series, number, release)
     component: Component = "patch" if version.patch else "minor" if version.minor else "major"
-    series = component_key(name, component, version)
-    return findings, Requirement(series, component_value(version, component), release)
+    series = component_key(name, component, Final.of(version))
+    return findings, Requirement(series, component_value(Final.of(version), component), release)
 
 
 def not_reached(requirement: Requirement, state: SeriesState | None) -> str | None:

@@ -13,10 +13,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from semver import Version
-
 from monotron.model.component_keys import component_key
-from monotron.model.semver import ZERO_VERSION, Line, VersionName, parse_line
+from monotron.model.semver import ZERO_VERSION, Final, Line, VersionName, parse_line
 from monotron.model.series import INT64_MAX, SeriesKey
 
 _COMPONENT = re.compile(r"(?s:(.+))-(?:minor-v([0-9]+)|patch-v([0-9]+\.[0-9]+))")
@@ -70,12 +68,12 @@ class KnownLines:
             of_major = component_key(name, "major", ZERO_VERSION)
             yield of_major
             for major in {line.major for line in lines} | set(values(of_major)):
-                of_minor = component_key(name, "minor", Version(major))
+                of_minor = component_key(name, "minor", Final(major, 0, 0))
                 yield of_minor
                 minors = {line.minor for line in lines if line.major == major}
                 for minor in minors | {0} | set(values(of_minor)):
                     if minor is not None:
-                        yield component_key(name, "patch", Version(major, minor))
+                        yield component_key(name, "patch", Final(major, minor, 0))
 
 
 def saturating_add(value: int, amount: int) -> int:

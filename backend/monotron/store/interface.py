@@ -17,13 +17,13 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from semver import Version
-
 from monotron.errors import MonotronError
 from monotron.model.allocation import AllocationRequest
 from monotron.model.quotas import UNLIMITED, Quotas
 from monotron.model.semver import Release, VersionName
 from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
+from monotron.model.versions.batch import Results
+from monotron.model.versions.requests import Request
 from monotron.runtime import Runtime
 from monotron.store.audit import AuditSlice
 from monotron.store.auth_interface import (
@@ -52,47 +52,32 @@ Clock = Callable[[], float]
 
 
 class ReleaseStore(ABC):
-    """The releases of all names.
+    """The versions of all names.
 
-    A version of a name has at most one release. A token has at most one final release per name,
-    and at most one release per name and pre-release label. All reads are committed. A
-    *linearizable* read includes every write that was answered before it started.
+    A version of a name has at most one release. A token has at most one release of a name that was
+    not withdrawn, per pre-release label and for final versions. A withdrawn version is never
+    assigned again. If a final version was answered before a request begins that requests another
+    one, without a line, then the new one is higher, unless the former was withdrawn meanwhile.
     """
 
     @abstractmethod
-    def add(self, release: Release) -> Release | None:
-        """Record a release durably, unless its token or its version has one.
+    def decide(self, requests: Sequence[Request]) -> Results:
+        """Decide about requests, as if each had arrived alone, in this order.
 
-        Returns *release* if it was recorded now, or by an earlier attempt of the same call. Returns
-        the existing release if the token already has one with this label. Returns None if another
-        token has the version.
+        `model.versions.rules.decide` defines the result of each request, and what is written for
+        it: values of series and records, together or not at all. The call is one transaction, and
+        everything that a result states was true at some moment since the call began. An error that
+        affects one request is returned in place of its result. An error that affects all requests
+        is raised.
         """
 
-    @abstractmethod
-    def of_token(self, name: VersionName, token: str, label: str | None) -> Release | None:
-        """The release of the token with this label, or None. A label of None: its final release."""
+    def begin_decide(self, requests: Sequence[Request]) -> Callable[[], Results]:
+        """Begin `decide` without blocking, and return a callable that finishes it.
 
-    @abstractmethod
-    def all_of_token(self, name: VersionName, token: str) -> list[Release]:
-        """All releases of the token, the highest version first. Linearizable."""
-
-    @abstractmethod
-    def at(self, name: VersionName, version: Version) -> Release | None:
-        """The release of a version, or None. Linearizable."""
-
-    @abstractmethod
-    def highest(
-        self, name: VersionName, key_range: tuple[str, str], *, final: bool | None
-    ) -> Release | None:
-        """The release with the highest version in a range of sort keys, or None.
-
-        *key_range*, a result of `model.semver.sort_key_range`, includes its start and excludes its
-        end. *final* selects final versions (True), pre-releases (False), or both (None).
+        The callable blocks, may run on another thread, and must be called. Before it has returned,
+        nothing is durable.
         """
-
-    @abstractmethod
-    def adopted(self, name: VersionName, key_range: tuple[str, str]) -> bool:
-        """Whether a version in this range of sort keys was adopted. Linearizable."""
+        return partial(self.decide, requests)
 
     @abstractmethod
     def page(self, name: VersionName, below: str, limit: int) -> list[Release]:

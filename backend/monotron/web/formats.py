@@ -9,7 +9,7 @@ from json.encoder import encode_basestring
 
 from monotron.model.series import Entry, LedgerEntry
 from monotron.model.timestamps import rfc3339_from_ms
-from monotron.services.versions import VersionResult
+from monotron.model.versions.requests import VersionResult
 
 TEXT_TYPE = "text/plain; charset=utf-8"
 
@@ -88,12 +88,12 @@ def ledger_page(rows: Sequence[LedgerEntry], next_before: int | None, *, assigne
     return f'{{"entries": [{items}], "next": {json.dumps(next_before)}}}\n'
 
 
-def releases_page(results: Sequence[VersionResult], next_before: object | None) -> str:
+def releases_page(results: Sequence[VersionResult], next_before: str | None) -> str:
     """Write a page of releases."""
     return json_text(
         {
             "releases": [_version_members(result) for result in results],
-            "next": None if next_before is None else str(next_before),
+            "next": next_before,
         }
     )
 
@@ -118,18 +118,17 @@ def _ledger_entry_json(row: LedgerEntry, *, assigned_by: bool) -> str:
 def _version_members(result: VersionResult) -> dict[str, object]:
     """Return the members of a version, in the order of the contract."""
     release = result.release
-    version = release.version
-    full = f"{version}+{release.metadata}" if release.metadata else str(version)
+    target, full = release.target, release.full_text
     return {
         "creator_id": release.name.account,
         "name": release.name.name,
         "token": release.token,
         "version": full,
         "tag": f"v{full}",
-        "major": version.major,
-        "minor": version.minor,
-        "patch": version.patch,
-        "prerelease": version.prerelease,
+        "major": target.major,
+        "minor": target.minor,
+        "patch": target.patch,
+        "prerelease": release.pre_release,
         "metadata": release.metadata,
         "bump": release.bump,
         "previous": None if release.previous is None else str(release.previous),

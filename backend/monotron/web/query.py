@@ -14,6 +14,7 @@ from semver import Version
 
 from monotron.errors import InvalidBump, InvalidRequest, literal
 from monotron.model.semver import (
+    Final,
     Line,
     parse_final,
     parse_label,
@@ -22,7 +23,7 @@ from monotron.model.semver import (
     parse_version,
 )
 from monotron.model.series import INT64_MAX, MAX_LENGTH, Reuse, percent_decode
-from monotron.services.versions import BUMPS, Bump, VersionRequest
+from monotron.model.versions.requests import BUMPS, Bump, VersionRequest
 from monotron.web.formats import Format
 
 DEFAULT_DOTENV_PREFIX = "MONOTRON_"
@@ -157,7 +158,7 @@ class NextVersionQuery(FormatQuery):
     prerelease: str | None = parameter(parse_label)
     line: Line | None = parameter(parse_line)
     metadata: str | None = parameter(parse_metadata)
-    initial: Version | None = parameter(parse_final)
+    initial: Final | None = parameter(parse_final)
     initial_development: bool = parameter(_boolean, default=True)
     on_conflict: str = parameter(one_of(fail="fail", reuse="reuse"), "fail")
     dry_run: bool = parameter(_boolean, default=False)

@@ -5,7 +5,7 @@ from typing import ClassVar
 from monotron.errors import InvalidRequest, InvalidVersion
 from monotron.model.semver import parse_final, parse_name, parse_version
 from monotron.model.series import parse_token, percent_decode
-from monotron.services.versions import VersionResult
+from monotron.model.versions.requests import VersionResult
 from monotron.web.body import json_object
 from monotron.web.formats import releases_page, version_text
 from monotron.web.handler import ANY_ACCOUNT, Handler
@@ -27,7 +27,7 @@ class VersionsHandler(Handler):
     ) -> None:
         format = self.format_of(query)
         if self.writes:
-            self.note_assignment(result.release.version if assigned else "", result.reused)
+            self.note_assignment(result.release.version_text if assigned else "", result.reused)
         self.reply(version_text(result, format, query.variable_prefix), format)
 
 

@@ -11,12 +11,12 @@ from pymongo.database import Database
 from monotron.errors import MonotronError
 from monotron.model.attributes import merge_attributes
 from monotron.model.quotas import Quotas, size_of_attributes
-from monotron.model.series import SeriesKey
+from monotron.model.series import SeriesHead, SeriesKey
 from monotron.runtime import Runtime
 from monotron.store.interface import AttributeStore
 from monotron.store.mongo.client import Document
 from monotron.store.mongo.reads import Reads, collection
-from monotron.store.mongo.series import Change, Head, SeriesDocuments, heads_of, where
+from monotron.store.mongo.series import Change, SeriesDocuments, heads_of, where
 from monotron.store.mongo.transactions import Transactions
 from monotron.store.mongo.usage import MongoUsage, attribute_counters
 
@@ -102,7 +102,7 @@ class MongoAttributes(AttributeStore):
             if error := self._quotas.check_attributes(series.account, before_all, grown):
                 return error
             if not head.generation:
-                created = Change(series, head, Head(generation=1))
+                created = Change(series, head, SeriesHead(generation=1))
                 self._documents.write([created], self._now(), session)
                 key = _key(series, created.new, token)
             pairs = [{"name": name, "value": value} for name, value in after.items()]
@@ -115,7 +115,7 @@ class MongoAttributes(AttributeStore):
         return self._transactions.decide(replace)
 
 
-def _key(series: SeriesKey, head: Head, token: str) -> Document:
+def _key(series: SeriesKey, head: SeriesHead, token: str) -> Document:
     return {**where(series), "generation": Int64(head.generation), "token": token}
 
 

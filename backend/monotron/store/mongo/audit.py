@@ -223,16 +223,13 @@ def _row_contradiction(before: Document, row: Document) -> str | None:
 
 def _release_of(row: Document) -> ReleaseRow:
     created_at = row.get("created_at")
-    is_adopted = row.get("token") is None and row["label"] == row["version"]
     return ReleaseRow(
         row["account"],
         row["name"],
         row.get("token"),
         row.get("version", ""),
         row.get("sort_key", ""),
-        bool(row.get("final")),
-        # An adopted version has its version instead of a label.
-        "" if is_adopted else row["label"],
+        row["label"],
         None if created_at is None else int(created_at),
     )
 

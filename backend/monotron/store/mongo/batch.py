@@ -6,8 +6,8 @@ from typing import Any, TypeAlias
 from monotron.errors import MonotronError, QuotaExceeded
 from monotron.model.allocation import AllocationRequest
 from monotron.model.quotas import UNLIMITED, CreatedSeries, Quotas
-from monotron.model.series import Allocation, SeriesKey
-from monotron.store.mongo.series import Change, Head, NewEntry
+from monotron.model.series import Allocation, SeriesHead, SeriesKey
+from monotron.store.mongo.series import Change, NewEntry
 
 Results: TypeAlias = list[Allocation | MonotronError]
 
@@ -53,7 +53,7 @@ class Batch:
 
     def decide(
         self,
-        heads: Mapping[SeriesKey, Head],
+        heads: Mapping[SeriesKey, SeriesHead],
         known: Mapping[SeriesKey, Mapping[str, int]],
         used: Mapping[int, int] = NOTHING_USED,
     ) -> tuple[Results, list[Change]]:

@@ -8,8 +8,8 @@ from pymongo.client_session import ClientSession
 from monotron.errors import MonotronError
 from monotron.model.allocation import would_decrease
 from monotron.model.quotas import Quotas
-from monotron.model.series import Allocation, Entry, SeriesKey
-from monotron.store.mongo.series import Change, Head, NewEntry, SeriesDocuments
+from monotron.model.series import Allocation, Entry, SeriesHead, SeriesKey
+from monotron.store.mongo.series import Change, NewEntry, SeriesDocuments
 from monotron.store.mongo.usage import MongoUsage, attribute_counters, series_counter
 
 
@@ -67,11 +67,11 @@ class SeriesChanges:
         self.write(changes, used, session)
         return Allocation(Entry(*series, None, value), reused=False)
 
-    def delete(self, series: SeriesKey, *, restart: bool, session: ClientSession) -> Head:
+    def delete(self, series: SeriesKey, *, restart: bool, session: ClientSession) -> SeriesHead:
         """Start another generation, without values. It always does: there may be attributes."""
         head = self._documents.heads([series], session)[series]
         if head.generation:
-            deleted = Head(head.generation + 1, 0 if restart else head.value)
+            deleted = SeriesHead(head.generation + 1, 0 if restart else head.value)
             changes = [Change(series, head, deleted)]
             self.write(changes, self.used(changes, session), session)
             self._free_attributes(series, session)

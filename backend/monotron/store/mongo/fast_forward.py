@@ -11,12 +11,12 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from semver import Version
 
-from monotron.model.series import INT64_MAX, SeriesKey
+from monotron.model.series import INT64_MAX, SeriesHead, SeriesKey
 from monotron.store.fast_forward import MAX_NAMED_SERIES, FastForwarded, KnownLines, saturating_add
 from monotron.store.mongo.client import Document
 from monotron.store.mongo.reads import collection
 from monotron.store.mongo.scan import rows
-from monotron.store.mongo.series import Change, Head, NewEntry, SeriesDocuments, series_of, where
+from monotron.store.mongo.series import Change, NewEntry, SeriesDocuments, series_of, where
 from monotron.store.mongo.transactions import Transactions
 
 SERIES_PER_TRANSACTION = 100
@@ -81,7 +81,7 @@ def _series(
     return set(generations), set(lines.series(values))
 
 
-def _change(series: SeriesKey, head: Head, amount: int, assigned_by: str) -> Change:
+def _change(series: SeriesKey, head: SeriesHead, amount: int, assigned_by: str) -> Change:
     value = saturating_add(head.value, amount)
     if value == head.value:
         return Change(series, head, head)
@@ -89,4 +89,4 @@ def _change(series: SeriesKey, head: Head, amount: int, assigned_by: str) -> Cha
         entry = NewEntry(value, None, assigned_by)
         return Change(series, head, head.at(value, None), [entry])
     # A deleted series keeps its generation, and so the attributes of tokens without a value.
-    return Change(series, head, Head(head.generation or 1, value))
+    return Change(series, head, SeriesHead(head.generation or 1, value))

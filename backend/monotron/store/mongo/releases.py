@@ -1,84 +1,142 @@
-"""Releases in MongoDB: the collection `releases`. Documents are inserted and never changed."""
+"""Versions in MongoDB: a batch of requests is decided and written in one transaction.
 
-from typing import Any
+`names` contains one document for each name, its summary, unique by `(account, name)`. Every
+transaction that writes versions of a name replaces it, with the revision that it has read in the
+filter. So decisions about one name are serial: the second one repeats its transaction. `releases`
+contains the records.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, ClassVar
 
 from bson import Int64
 from pymongo import ASCENDING, DESCENDING
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
-from semver import Version
 
-from monotron.model.semver import Release, VersionName, parse_line, sort_key
+from monotron.model.quotas import Quotas
+from monotron.model.semver import Release, VersionName
+from monotron.model.versions.batch import Results, decide_all
+from monotron.model.versions.changes import Writes
+from monotron.model.versions.facts import NameSummary
+from monotron.model.versions.requests import Request
+from monotron.model.versions.rules import decide
+from monotron.model.versions.state import State
+from monotron.runtime import Runtime
 from monotron.store.interface import ReleaseStore
-from monotron.store.mongo.client import Document
+from monotron.store.mongo.changes import SeriesChanges
+from monotron.store.mongo.client import Document, Driver
 from monotron.store.mongo.reads import Reads, collection
-from monotron.store.mongo.transactions import Transactions
+from monotron.store.mongo.series import Change, NewEntry, SeriesDocuments, first_duplicate
+from monotron.store.mongo.transactions import Conflict, Transactions
+from monotron.store.mongo.usage import MongoUsage
+from monotron.store.mongo.version_facts import FactReader, of_name, release_of_row
+from monotron.store.release_fields import fields_of
+
+_NAME = [("account", ASCENDING), ("name", ASCENDING)]
 
 
 class MongoReleases(ReleaseStore):
-    """A release is identified by token and pre-release label, and by sort key. Both are unique."""
+    """The collections `names` and `releases`."""
+
+    rule: ClassVar[Callable[..., Any]] = staticmethod(decide)
+    """The rule of versions. The simulator replaces it in a broken store."""
 
     def __init__(
         self,
         database: "Database[Document]",
+        documents: SeriesDocuments,
+        usage: MongoUsage,
+        changes: SeriesChanges,
         reads: Reads,
         transactions: Transactions,
+        driver: Driver,
+        runtime: Runtime,
+        quotas: Quotas,
     ) -> None:
+        self._reader = partial(FactReader, database, documents, usage)
+        self._changes = changes
         self._reads = reads
         self._transactions = transactions
+        self._driver = driver
+        self._runtime = runtime
+        self._quotas = quotas
+        self._names = collection(database, "names")
         self._releases = collection(database, "releases")
-        name = [("account", ASCENDING), ("name", ASCENDING)]
+        self._names.create_index(_NAME, unique=True)
+        self._releases.create_index([*_NAME, ("sort_key", ASCENDING)], unique=True)
         self._releases.create_index(
-            [*name, ("token", ASCENDING), ("label", ASCENDING)], unique=True
+            [*_NAME, ("token", ASCENDING), ("label", ASCENDING), ("attempt", ASCENDING)],
+            unique=True,
+            partialFilterExpression={"token": {"$type": "string"}},
         )
-        self._releases.create_index([*name, ("sort_key", ASCENDING)], unique=True)
-        self._releases.create_index([*name, ("final", ASCENDING), ("sort_key", ASCENDING)])
+        self._releases.create_index(
+            [*_NAME, ("label", ASCENDING), ("is_withdrawn", ASCENDING), ("sort_key", ASCENDING)]
+        )
+        self._releases.create_index(
+            [*_NAME, ("is_withdrawn", ASCENDING), ("sort_key", ASCENDING)],
+            partialFilterExpression={"is_final": False},
+        )
 
-    def add(self, release: Release) -> Release | None:
-        row = _row(release)
-        of_token = {**_of(release.name), "token": row["token"], "label": row["label"]}
-        of_version = {**_of(release.name), "sort_key": row["sort_key"]}
+    def decide(self, requests: Sequence[Request]) -> Results:
+        return self._transactions.decide(partial(self._decide, requests))
 
-        def insert(session: ClientSession) -> Release | None:
-            found = list(self._releases.find({"$or": [of_token, of_version]}, session=session))
-            if not found:
-                self._releases.insert_one(row, session=session)
-                return release
-            of_this_token = (each for each in found if each.items() >= of_token.items())
-            existing = next(of_this_token, None)
-            return None if existing is None else _release(release.name, existing)
+    def _decide(self, requests: Sequence[Request], session: ClientSession) -> Results:
+        reader = self._reader(session)
+        state = State(self._runtime.now_ms(), self._quotas)
+        results = decide_all(state, requests, reader.read, type(self).rule)
+        if state.change:
+            self._write(state.writes(), reader.used, state.now, session)
+        return results
 
-        return self._transactions.run(insert)
+    def _write(
+        self, writes: Writes, used: dict[int, int], now: int, session: ClientSession
+    ) -> None:
+        self._replace_summaries(writes.summaries, session)
+        changes = [
+            Change(
+                each.series,
+                each.seen,
+                each.new,
+                [NewEntry(entry.value, entry.token, entry.assigned_by) for entry in each.entries],
+            )
+            for each in writes.heads
+        ]
+        if changes:
+            self._changes.write(changes, used, session)
+        rows = [_row(release) for release in writes.records]
+        if rows and first_duplicate(self._releases, rows, session) is not None:
+            raise Conflict
+        for release in writes.replaced:
+            key = {**of_name(release.name), "sort_key": release.sort_key}
+            self._releases.update_one(key, {"$set": _withdrawal(release)}, session=session)
 
-    def of_token(self, name: VersionName, token: str, label: str | None) -> Release | None:
-        condition = {"token": token, "label": label or ""}
-        return self._first(name, condition)
-
-    def all_of_token(self, name: VersionName, token: str) -> list[Release]:
-        releases = self._all(name, {"token": token, "label": ""}, {"token": token})
-        return sorted(releases, key=lambda release: sort_key(release.version), reverse=True)
-
-    def at(self, name: VersionName, version: Version) -> Release | None:
-        condition = {**_of(name), "sort_key": sort_key(version)}
-        rows, _ = self._reads.current("releases", [condition])
-        return _release(name, rows[0]) if rows else None
-
-    def highest(
-        self, name: VersionName, key_range: tuple[str, str], *, final: bool | None
-    ) -> Release | None:
-        first, end = key_range
-        condition: Document = {"sort_key": {"$gte": first, "$lt": end}}
-        if final is not None:
-            condition["final"] = final
-        return self._first(name, condition)
-
-    def adopted(self, name: VersionName, key_range: tuple[str, str]) -> bool:
-        first, end = key_range
-        condition = {"token": None, "sort_key": {"$gte": first, "$lt": end}}
-        return bool(self._all(name, {"sort_key": first}, condition))
+    def _replace_summaries(
+        self,
+        summaries: Sequence[tuple[VersionName, NameSummary, NameSummary]],
+        session: ClientSession,
+    ) -> None:
+        """Replace each summary, if it is still the one that was seen. Raises `Conflict`."""
+        created = [
+            {**of_name(name), **_summary(new)} for name, seen, new in summaries if not seen.revision
+        ]
+        if created and first_duplicate(self._names, created, session) is not None:
+            raise Conflict
+        updates = [
+            self._driver.update_one(
+                {**of_name(name), "revision": Int64(seen.revision)}, {"$set": _summary(new)}
+            )
+            for name, seen, new in summaries
+            if seen.revision
+        ]
+        if updates:
+            result = self._names.bulk_write(updates, ordered=False, session=session)
+            if result.matched_count != len(updates):
+                raise Conflict
 
     def page(self, name: VersionName, below: str, limit: int) -> list[Release]:
-        condition = {**_of(name), "sort_key": {"$lt": below}}
+        condition = {**of_name(name), "sort_key": {"$lt": below}}
         rows, _ = self._reads.after(
             None,
             lambda session: list(
@@ -87,67 +145,29 @@ class MongoReleases(ReleaseStore):
                 .limit(limit)
             ),
         )
-        return [_release(name, row) for row in rows]
-
-    def _all(self, name: VersionName, unique_key: Document, condition: Document) -> list[Release]:
-        """Read all releases that match the condition, not older than this call.
-
-        *unique_key* selects one release of the name, which need not exist.
-        """
-        deadline = self._reads.start_deadline()
-        of_name = _of(name)
-        _, time = self._reads.current("releases", [{**of_name, **unique_key}], deadline)
-        rows, _ = self._reads.after(
-            time,
-            lambda session: list(self._releases.find({**of_name, **condition}, session=session)),
-            deadline,
-        )
-        return [_release(name, row) for row in rows]
-
-    def _first(self, name: VersionName, condition: Document) -> Release | None:
-        row, _ = self._reads.after(
-            None,
-            lambda session: self._releases.find_one(
-                {**_of(name), **condition}, sort=[("sort_key", DESCENDING)], session=session
-            ),
-        )
-        return _release(name, row) if row else None
+        return [release_of_row(row) for row in rows]
 
 
-def _of(name: VersionName) -> Document:
-    return {"account": name.account, "name": name.name}
-
-
-def _row(release: Release) -> Document:
+def _summary(summary: NameSummary) -> Document:
     return {
-        **_of(release.name),
-        "token": release.token,
-        # Adopted versions have no token. They are distinguished by their version, which is never a
-        # pre-release label.
-        "label": str(release.version) if release.token is None else release.label or "",
-        "sort_key": sort_key(release.version),
-        "final": release.label is None,
-        "version": str(release.version),
-        "bump": release.bump,
-        "line": None if release.line is None else str(release.line),
-        "metadata": release.metadata,
-        "previous": None if release.previous is None else str(release.previous),
-        "reason": release.reason,
-        "created_at": None if release.created_at is None else Int64(release.created_at),
-        "assigned_by": release.assigned_by,
+        "revision": Int64(summary.revision),
+        "releases": Int64(summary.releases),
+        "withdrawn": Int64(summary.withdrawn),
+        "newest": None if summary.newest is None else str(summary.newest),
+        "newest_token": summary.newest_token,
     }
 
 
-def _release(name: VersionName, row: dict[str, Any]) -> Release:
-    return Release(
-        name,
-        row["token"],
-        Version.parse(row["version"]),
-        row["bump"],
-        parse_line(row["line"]) if row["line"] else None,
-        row["metadata"],
-        Version.parse(row["previous"]) if row["previous"] else None,
-        row["reason"],
-        None if row["created_at"] is None else int(row["created_at"]),
-        row.get("assigned_by"),
-    )
+def _row(release: Release) -> Document:
+    fields = fields_of(release)._asdict()
+    fields["created_at"] = Int64(release.created_at or 0)
+    fields["is_final"] = release.label is None
+    return {**of_name(release.name), **fields, **_withdrawal(release)}
+
+
+def _withdrawal(release: Release) -> Document:
+    withdrawn = release.withdrawn
+    return {
+        "is_withdrawn": withdrawn is not None,
+        "withdrawn": None if withdrawn is None else withdrawn._asdict(),
+    }

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from monotron.model.series import SeriesKey
+from monotron.model.series import SeriesHead, SeriesKey
 from monotron.runtime import Runtime
-from monotron.store.mongo.series import Change, Head
+from monotron.store.mongo.series import Change
 
 MAX_REMEMBERED = 65536
 
@@ -21,12 +21,12 @@ class RememberedHeads:
 
     def __init__(self, maximum: int, runtime: Runtime) -> None:
         self._maximum = maximum
-        self._heads: dict[SeriesKey, Head] = {}
+        self._heads: dict[SeriesKey, SeriesHead] = {}
         self._lock = runtime.lock()
         self._now = runtime.monotonic
         self._unused_until = 0.0
 
-    def take(self, keys: Iterable[SeriesKey]) -> dict[SeriesKey, Head]:
+    def take(self, keys: Iterable[SeriesKey]) -> dict[SeriesKey, SeriesHead]:
         """Forget the heads of these series, and return those that were remembered."""
         with self._lock:
             found = {

@@ -4,7 +4,7 @@ Guarantees rest on the unique indexes of both collections, and on the filter by 
 replaced. docs/how-it-works.md explains them. User text is always a value, never a field name.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from bson import Int64
@@ -15,7 +15,7 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
 from monotron.model.allocation import AllocationRequest
-from monotron.model.series import Entry, LedgerEntry, Reuse, SeriesKey
+from monotron.model.series import Entry, LedgerEntry, Reuse, SeriesHead, SeriesKey
 from monotron.store.mongo.client import Document, Driver
 from monotron.store.mongo.reads import any_of, collection
 from monotron.store.mongo.transactions import Conflict, Duplicate
@@ -25,22 +25,6 @@ DUPLICATE_KEY = 11000
 _SERIES = [("account", ASCENDING), ("key", ASCENDING)]
 _BY_VALUE = [*_SERIES, ("generation", ASCENDING), ("value", ASCENDING)]
 _BY_TOKEN = [*_SERIES, ("generation", ASCENDING), ("token", ASCENDING), ("value", DESCENDING)]
-
-
-class Head(NamedTuple):
-    """The state of a series."""
-
-    generation: int = 0
-    """Identifies the lifetime of the series. 0 if the series has no document yet."""
-    value: int = 0
-    """The high-water mark, also of a deleted series."""
-    token: str | None = None
-    active: bool = False
-    """Whether the series exists: it has entries in this generation."""
-
-    def at(self, value: int, token: str | None) -> "Head":
-        """Return the head after *value* was assigned to *token*."""
-        return Head(self.generation or 1, value, token, active=True)
 
 
 class NewEntry(NamedTuple):
@@ -55,8 +39,8 @@ class Change(NamedTuple):
     """Replaces the head that was seen by a new one, and adds entries to the ledger."""
 
     series: SeriesKey
-    seen: Head
-    new: Head
+    seen: SeriesHead
+    new: SeriesHead
     entries: Sequence[NewEntry] = ()
 
 
@@ -71,7 +55,9 @@ class SeriesDocuments:
         self._entries.create_index(_BY_VALUE, unique=True)
         self._entries.create_index(_BY_TOKEN)
 
-    def heads(self, keys: Sequence[SeriesKey], session: ClientSession) -> dict[SeriesKey, Head]:
+    def heads(
+        self, keys: Sequence[SeriesKey], session: ClientSession
+    ) -> dict[SeriesKey, SeriesHead]:
         """Read the heads of these series."""
         condition = any_of([where(series) for series in keys])
         return heads_of(keys, self._series.find(condition, session=session)) if keys else {}
@@ -93,7 +79,7 @@ class SeriesDocuments:
     def rows(
         self,
         series: SeriesKey,
-        head: Head,
+        head: SeriesHead,
         condition: Document,
         session: ClientSession,
         limit: int = 0,
@@ -104,7 +90,7 @@ class SeriesDocuments:
         return list(rows.sort("value", DESCENDING))
 
     def last_value(
-        self, series: SeriesKey, head: Head, token: str | None, session: ClientSession
+        self, series: SeriesKey, head: SeriesHead, token: str | None, session: ClientSession
     ) -> int | None:
         """Read the last value of a token in the head's generation, up to the head's value."""
         condition = {"token": token, "value": {"$lte": Int64(head.value)}}
@@ -113,7 +99,7 @@ class SeriesDocuments:
 
     def last_values(
         self,
-        heads: Mapping[SeriesKey, Head],
+        heads: Mapping[SeriesKey, SeriesHead],
         requests: Iterable[AllocationRequest],
         session: ClientSession,
     ) -> dict[SeriesKey, dict[str, int]]:
@@ -125,6 +111,15 @@ class SeriesDocuments:
         for series, token, reuse, *_ in requests:
             if reuse is Reuse.ANY and heads[series].active and token != heads[series].token:
                 tokens.setdefault(series, set()).add(token)
+        return self.last_values_of(heads, tokens, session)
+
+    def last_values_of(
+        self,
+        heads: Mapping[SeriesKey, SeriesHead],
+        tokens: Mapping[SeriesKey, Collection[str]],
+        session: ClientSession,
+    ) -> dict[SeriesKey, dict[str, int]]:
+        """Read the last value of each of these tokens, up to the value of the head."""
         known: dict[SeriesKey, dict[str, int]] = {}
         if not tokens:
             return known
@@ -166,11 +161,11 @@ class SeriesDocuments:
         created = [change for change in changes if not change.seen.generation]
         if created:
             documents = [{**where(each.series), **_fields(each.new)} for each in created]
-            if _first_duplicate(self._series, documents, session) is not None:
+            if first_duplicate(self._series, documents, session) is not None:
                 raise Conflict
         rows = rows_of(changes, now)
         if rows:
-            duplicate = _first_duplicate(self._entries, rows, session)
+            duplicate = first_duplicate(self._entries, rows, session)
             if duplicate is not None:
                 series = series_of(rows[duplicate])
                 raise Duplicate(series, {each.series: each.seen for each in changes}[series])
@@ -198,7 +193,7 @@ class SeriesDocuments:
         return {**where(change.series), **_identity(change.seen)}
 
 
-def _first_duplicate(
+def first_duplicate(
     documents: "driver.Collection[Document]", rows: Sequence[Document], session: ClientSession
 ) -> int | None:
     """Insert the rows. Return the position of a row that exists already, or None."""
@@ -229,7 +224,7 @@ def rows_of(changes: Sequence[Change], now: int) -> list[Document]:
     ]
 
 
-def _identity(head: Head) -> Document:
+def _identity(head: SeriesHead) -> Document:
     return {
         "generation": Int64(head.generation),
         "value": Int64(head.value),
@@ -237,7 +232,7 @@ def _identity(head: Head) -> Document:
     }
 
 
-def _fields(head: Head) -> Document:
+def _fields(head: SeriesHead) -> Document:
     return {**_identity(head), "active": head.active}
 
 
@@ -251,12 +246,12 @@ def series_of(row: Document) -> SeriesKey:
     return SeriesKey(int(row["account"]), row["key"])
 
 
-def head_of(row: Document) -> Head:
+def head_of(row: Document) -> SeriesHead:
     """Return the content of a document of `series`."""
-    return Head(int(row["generation"]), int(row["value"]), row["token"], row["active"])
+    return SeriesHead(int(row["generation"]), int(row["value"]), row["token"], row["active"])
 
 
-def entry_of(series: SeriesKey, head: Head) -> Entry | None:
+def entry_of(series: SeriesKey, head: SeriesHead) -> Entry | None:
     """Return the current entry, or None if the series does not exist."""
     return Entry(*series, head.token, head.value) if head.active else None
 
@@ -267,7 +262,7 @@ def ledger_entry_of(row: Document) -> LedgerEntry:
     return LedgerEntry(entry, int(row["created_at"]), row["assigned_by"])
 
 
-def heads_of(keys: Iterable[SeriesKey], rows: Iterable[Document]) -> dict[SeriesKey, Head]:
+def heads_of(keys: Iterable[SeriesKey], rows: Iterable[Document]) -> dict[SeriesKey, SeriesHead]:
     """Return the head of each of these series."""
     found = {series_of(row): head_of(row) for row in rows}
-    return {series: found.get(series, Head()) for series in keys}
+    return {series: found.get(series, SeriesHead()) for series in keys}

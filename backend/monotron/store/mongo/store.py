@@ -29,7 +29,7 @@ from pymongo.errors import PyMongoError
 from monotron.errors import InvalidRequest, StartupError
 from monotron.model.allocation import AllocationRequest, allocate
 from monotron.model.quotas import UNLIMITED, Quotas
-from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
+from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesHead, SeriesKey
 from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.audit import AuditSlice
 from monotron.store.fast_forward import FastForwarded
@@ -56,7 +56,6 @@ from monotron.store.mongo.releases import MongoReleases
 from monotron.store.mongo.remembered import MAX_REMEMBERED, RememberedHeads
 from monotron.store.mongo.series import (
     Change,
-    Head,
     SeriesDocuments,
     entry_of,
     heads_of,
@@ -116,12 +115,22 @@ class MongoStore(Store):
         # Each shard selects its own snapshot, so behind a router, heads are read before entries.
         self._remembered = self.remembered_type(0 if reads.is_sharded else max_remembered, runtime)
         self._expects_repeats = False
-        self.releases = MongoReleases(database, reads, transactions)
         self.auth_records = MongoAuthRecords(database, reads, transactions)
         self.token_uses = MongoTokenUses(database, transactions)
         usage = MongoUsage(database, driver)
         self._changes = SeriesChanges(documents, usage, quotas, runtime.now_ms)
         self._quotas = quotas
+        self.releases = MongoReleases(
+            database,
+            documents,
+            usage,
+            self._changes,
+            reads,
+            transactions,
+            driver,
+            runtime,
+            quotas,
+        )
         self.attributes = MongoAttributes(
             database, documents, usage, quotas, reads, transactions, runtime
         )
@@ -200,7 +209,7 @@ class MongoStore(Store):
         return results, changes
 
     def _decide(
-        self, batch: Batch, remembered: Mapping[SeriesKey, Head], session: ClientSession
+        self, batch: Batch, remembered: Mapping[SeriesKey, SeriesHead], session: ClientSession
     ) -> tuple[Results, list[Change], dict[int, int]]:
         """Read what is not remembered, and apply the counting rule and the quotas.
 
@@ -223,7 +232,7 @@ class MongoStore(Store):
 
     def _current(
         self, keys: Sequence[SeriesKey], deadline: Deadline | None = None
-    ) -> tuple[dict[SeriesKey, Head], Any]:
+    ) -> tuple[dict[SeriesKey, SeriesHead], Any]:
         """Read the heads as of a moment since this call began, and a time for further reads."""
         rows, time = self._reads.current("series", [where(each) for each in keys], deadline)
         return heads_of(keys, rows), time
@@ -249,7 +258,7 @@ class MongoStore(Store):
         return self._transactions.decide(partial(self._changes.advance, series, value, assigned_by))
 
     def delete(self, series: SeriesKey, *, restart: bool) -> None:
-        def delete(session: ClientSession) -> Head:
+        def delete(session: ClientSession) -> SeriesHead:
             return self._changes.delete(series, restart=restart, session=session)
 
         if self._transactions.decide(delete).generation:

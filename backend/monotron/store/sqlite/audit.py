@@ -103,7 +103,7 @@ WITH slice AS MATERIALIZED (
     SELECT rowid AS number, * FROM releases WHERE rowid > ?1 ORDER BY rowid LIMIT ?2
 )
 SELECT max(number), json_group_array(json_array(
-    account, name, token, version, sort_key, final, label, created_at,
+    account, name, token, version, sort_key, label, created_at,
     (SELECT count(*) FROM releases AS other WHERE other.account = slice.account
      AND other.name = slice.name AND other.sort_key = slice.sort_key),
     (SELECT count(*) FROM releases AS other WHERE other.account = slice.account

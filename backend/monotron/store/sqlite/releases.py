@@ -1,117 +1,118 @@
-"""The releases in an SQLite file."""
+"""Versions in an SQLite file: a batch of requests is decided and written in one transaction."""
 
-from typing import Any
+import json
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, ClassVar
 
-from semver import Version
-
-from monotron.model.semver import Line, Release, VersionName, parse_line, sort_key
+from monotron.model.quotas import Quotas
+from monotron.model.semver import Release, VersionName
+from monotron.model.versions.batch import Results, decide_all
+from monotron.model.versions.changes import Writes
+from monotron.model.versions.requests import Request
+from monotron.model.versions.rules import decide
+from monotron.model.versions.state import State
+from monotron.runtime import Runtime
 from monotron.store.interface import ReleaseStore
+from monotron.store.release_fields import ReleaseFields, fields_of
 from monotron.store.sqlite.file import SqliteFile, Transaction
+from monotron.store.sqlite.statements import NewEntry, NewHead, next_generation, save
+from monotron.store.sqlite.usage import add_usage
+from monotron.store.sqlite.version_facts import read_facts, read_page
 
-_OF_NAME = """
-SELECT token, version, bump, line, metadata, previous, reason, created_at, assigned_by FROM releases
-WHERE account = ? AND name = ? AND"""
-_ADD = """
-INSERT INTO releases (account, name, label, sort_key, final, token, version, bump, line, metadata,
-                      previous, reason, created_at, assigned_by)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+_COLUMNS = ReleaseFields._fields
+_ADD = f"""
+INSERT INTO releases (account, name, {", ".join(_COLUMNS)})
+SELECT {", ".join(f"value ->> {position}" for position in range(len(_COLUMNS) + 2))}
+FROM json_each(?)
+"""
+_SAVE_SUMMARIES = """
+INSERT INTO names (account, name, revision, releases, withdrawn, newest, newest_token)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
+FROM json_each(?) WHERE true
+ON CONFLICT (account, name) DO UPDATE
+SET revision = excluded.revision, releases = excluded.releases, withdrawn = excluded.withdrawn,
+    newest = excluded.newest, newest_token = excluded.newest_token
+"""
+_REPLACE = """
+UPDATE releases SET withdrawn = ? WHERE account = ? AND name = ? AND sort_key = ?
 """
 
 
 class SqliteReleases(ReleaseStore):
-    """The table `releases`."""
+    """The tables `names` and `releases`."""
 
-    def __init__(self, file: SqliteFile) -> None:
+    rule: ClassVar[Callable[..., Any]] = staticmethod(decide)
+    """The rule of versions. The simulator replaces it in a broken store."""
+
+    def __init__(self, file: SqliteFile, runtime: Runtime, quotas: Quotas) -> None:
         self._file = file
+        self._runtime = runtime
+        self._quotas = quotas
 
-    def add(self, release: Release) -> Release | None:
+    def decide(self, requests: Sequence[Request]) -> Results:
         with self._file.transaction() as transaction:
-            if release.token is not None:
-                existing = _of_token(transaction, release.name, release.token, release.label)
-                if existing is not None:
-                    return existing
-            existing = _at(transaction, release.name, release.version)
-            if existing is not None:
-                return existing if existing.token == release.token else None
-            transaction.write(
-                _ADD,
-                *release.name,
-                release.label or "",
-                sort_key(release.version),
-                release.label is None,
-                release.token,
-                str(release.version),
-                release.bump,
-                _text(release.line),
-                release.metadata,
-                _text(release.previous),
-                release.reason,
-                release.created_at,
-                release.assigned_by,
-            )
-        return release
+            return self._decide(transaction, requests)
 
-    def of_token(self, name: VersionName, token: str, label: str | None) -> Release | None:
-        with self._file.transaction() as transaction:
-            return _of_token(transaction, name, token, label)
+    def begin_decide(self, requests: Sequence[Request]) -> Callable[[], Results]:
+        # As for allocations, only the commit runs on a thread.
+        transaction = self._file.begin_immediately()
+        if transaction is None:
+            return super().begin_decide(requests)
+        with transaction.rolled_back_on_error():
+            results = self._decide(transaction, requests)
 
-    def all_of_token(self, name: VersionName, token: str) -> list[Release]:
-        return self._list(name, "token = ? ORDER BY sort_key DESC", token)
+        def finish() -> Results:
+            transaction.commit()
+            return results
 
-    def at(self, name: VersionName, version: Version) -> Release | None:
-        with self._file.transaction() as transaction:
-            return _at(transaction, name, version)
-
-    def highest(
-        self, name: VersionName, key_range: tuple[str, str], *, final: bool | None
-    ) -> Release | None:
-        condition = "sort_key >= ? AND sort_key < ? ORDER BY sort_key DESC LIMIT 1"
-        if final is None:
-            releases = self._list(name, condition, *key_range)
-        else:
-            releases = self._list(name, f"final = ? AND {condition}", final, *key_range)
-        return releases[0] if releases else None
-
-    def adopted(self, name: VersionName, key_range: tuple[str, str]) -> bool:
-        condition = "token IS NULL AND sort_key >= ? AND sort_key < ? LIMIT 1"
-        return bool(self._list(name, condition, *key_range))
+        return finish
 
     def page(self, name: VersionName, below: str, limit: int) -> list[Release]:
-        return self._list(name, "sort_key < ? ORDER BY sort_key DESC LIMIT ?", below, limit)
-
-    def _list(self, name: VersionName, condition: str, *parameters: object) -> list[Release]:
         with self._file.transaction() as transaction:
-            rows = transaction.execute(f"{_OF_NAME} {condition}", (*name, *parameters)).fetchall()
-        return [_release(name, row) for row in rows]
+            return read_page(transaction, name, below, limit)
+
+    def _decide(self, transaction: Transaction, requests: Sequence[Request]) -> Results:
+        state = State(self._runtime.now_ms(), self._quotas)
+        results = decide_all(state, requests, partial(read_facts, transaction), type(self).rule)
+        if state.change:
+            _write(transaction, state.writes(), state.now)
+        return results
 
 
-def _of_token(
-    transaction: Transaction, name: VersionName, token: str, label: str | None
-) -> Release | None:
-    row = transaction.one(f"{_OF_NAME} token = ? AND label = ?", *name, token, label or "")
-    return _release(name, row) if row else None
+def _write(transaction: Transaction, writes: Writes, now: int) -> None:
+    """Write the changes of a batch, made at *now* (milliseconds)."""
+    generation = next_generation(transaction)
+    heads: list[NewHead] = []
+    entries: list[NewEntry] = []
+    for series, seen, new, of_series in writes.heads:
+        of_head = seen.generation
+        if not of_head:
+            of_head, generation = generation, generation + 1
+        heads.append(NewHead(of_head, *series, new.value, new.token))
+        entries += [
+            NewEntry(of_head, each.value, each.token, each.assigned_by) for each in of_series
+        ]
+    save(transaction, heads, entries, now)
+    for account, number in writes.created.items():
+        add_usage(transaction, account, series=number)
+    records = [(*each.name, *_row(each)) for each in writes.records]
+    transaction.write(_ADD, _json(records))
+    for release in writes.replaced:
+        transaction.write(_REPLACE, _row(release)[-1], *release.name, release.sort_key)
+    summaries = [
+        (*name, *new[:3], _text(new.newest), new.newest_token) for name, _, new in writes.summaries
+    ]
+    transaction.write(_SAVE_SUMMARIES, _json(summaries))
 
 
-def _at(transaction: Transaction, name: VersionName, version: Version) -> Release | None:
-    row = transaction.one(f"{_OF_NAME} sort_key = ?", *name, sort_key(version))
-    return _release(name, row) if row else None
+def _row(release: Release) -> list[object]:
+    *columns, withdrawn = fields_of(release)
+    return [*columns, None if withdrawn is None else _json(withdrawn)]
 
 
-def _release(name: VersionName, row: tuple[Any, ...]) -> Release:
-    token, version, bump, line, metadata, previous, reason, created_at, assigned_by = row
-    return Release(
-        name,
-        token,
-        Version.parse(version),
-        bump,
-        parse_line(line) if line else None,
-        metadata,
-        Version.parse(previous) if previous else None,
-        reason,
-        created_at,
-        assigned_by,
-    )
-
-
-def _text(value: Line | Version | None) -> str | None:
+def _text(value: object) -> str | None:
     return None if value is None else str(value)
+
+
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

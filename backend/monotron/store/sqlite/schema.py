@@ -8,7 +8,7 @@ from monotron.errors import StartupError
 
 APPLICATION_ID = 0x6D6E7472  # "mntr", which identifies the file, also for `file`
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 """The version of the tables, stored as `user_version`. Files of other versions are refused."""
 
 # Generations are unique in the file: rows of `series` are never removed, so the highest generation
@@ -46,25 +46,43 @@ CREATE TABLE usage (
     attribute_bytes INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE deleted_generations (generation INTEGER PRIMARY KEY) STRICT;
+CREATE TABLE names (
+    account      INTEGER NOT NULL,
+    name         TEXT    NOT NULL,
+    revision     INTEGER NOT NULL,
+    releases     INTEGER NOT NULL,
+    withdrawn    INTEGER NOT NULL,
+    newest       TEXT,
+    newest_token TEXT,
+    PRIMARY KEY (account, name)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE releases (
-    account     INTEGER NOT NULL,
-    name        TEXT    NOT NULL,
-    token       TEXT,
-    label       TEXT    NOT NULL,
-    sort_key    TEXT    NOT NULL,
-    final       INTEGER NOT NULL CHECK (final IN (0, 1)),
-    version     TEXT    NOT NULL,
-    bump        TEXT,
-    line        TEXT,
-    metadata    TEXT,
-    previous    TEXT,
-    reason      TEXT,
-    created_at  INTEGER NOT NULL,
-    assigned_by TEXT,
-    UNIQUE (account, name, token, label),
+    account        INTEGER NOT NULL,
+    name           TEXT    NOT NULL,
+    token          TEXT,
+    label          TEXT    NOT NULL,
+    sort_key       TEXT    NOT NULL,
+    version        TEXT    NOT NULL,
+    bump           TEXT,
+    line           TEXT,
+    metadata       TEXT,
+    previous       TEXT,
+    previous_token TEXT,
+    reason         TEXT,
+    created_at     INTEGER NOT NULL,
+    assigned_by    TEXT,
+    attempt        INTEGER NOT NULL,
+    base           TEXT,
+    withdrawn      TEXT,
     UNIQUE (account, name, sort_key)
 ) STRICT;
-CREATE INDEX releases_by_kind ON releases (account, name, final, sort_key);
+CREATE UNIQUE INDEX releases_by_token ON releases (account, name, token, label, attempt)
+    WHERE token IS NOT NULL;
+CREATE INDEX releases_by_label ON releases (account, name, label, sort_key) WHERE withdrawn IS NULL;
+CREATE INDEX withdrawn_releases ON releases (account, name, label, sort_key)
+    WHERE withdrawn IS NOT NULL;
+CREATE INDEX pre_releases ON releases (account, name, sort_key)
+    WHERE label <> '' AND withdrawn IS NULL;
 CREATE TABLE auth_records (
     kind    TEXT    NOT NULL,
     name    TEXT    NOT NULL,

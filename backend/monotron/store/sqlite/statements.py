@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from monotron.model.allocation import AllocationRequest
-from monotron.model.series import Reuse, SeriesKey
+from monotron.model.series import Reuse, SeriesHead, SeriesKey
 from monotron.store.sqlite.file import Transaction
 
 _READ_HEADS = """
@@ -41,18 +41,7 @@ SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, ?2 FROM json_each(?1)
 """
 
 
-class SqliteHead(NamedTuple):
-    """The state of a series. An inactive one was deleted, or never had a value."""
-
-    generation: int
-    """0 if the series has no row."""
-    value: int
-    """The high-water mark."""
-    token: str | None
-    is_active: bool
-
-
-NO_HEAD = SqliteHead(0, 0, None, False)
+NO_HEAD = SeriesHead()
 
 
 class NewHead(NamedTuple):
@@ -74,26 +63,26 @@ class NewEntry(NamedTuple):
     assigned_by: str
 
 
-def read_heads(transaction: Transaction, keys: Iterable[SeriesKey]) -> dict[SeriesKey, SqliteHead]:
+def read_heads(transaction: Transaction, keys: Iterable[SeriesKey]) -> dict[SeriesKey, SeriesHead]:
     """The heads of the series that have a row."""
     requested = list(keys)
     (rows,) = transaction.one(_READ_HEADS, _json(requested))
     return {
-        requested[position]: SqliteHead(generation, value, token, bool(is_active))
+        requested[position]: SeriesHead(generation, value, token, bool(is_active))
         for position, generation, value, token, is_active in json.loads(rows)
     }
 
 
-def read_head(transaction: Transaction, series: SeriesKey) -> SqliteHead:
+def read_head(transaction: Transaction, series: SeriesKey) -> SeriesHead:
     """The head of one series, or `NO_HEAD`."""
     return read_heads(transaction, [series]).get(series, NO_HEAD)
 
 
 def read_heads_and_values(
     transaction: Transaction, requests: Sequence[AllocationRequest]
-) -> tuple[dict[SeriesKey, SqliteHead], dict[SeriesKey, dict[str, int]]]:
+) -> tuple[dict[SeriesKey, SeriesHead], dict[SeriesKey, dict[str, int]]]:
     """The heads, and the last value of each token that is requested with `Reuse.ANY`."""
-    heads: dict[SeriesKey, SqliteHead] = {}
+    heads: dict[SeriesKey, SeriesHead] = {}
     values: dict[SeriesKey, dict[str, int]] = {}
     requested = [
         (*request.series, request.token if request.reuse is Reuse.ANY else None)
@@ -102,7 +91,7 @@ def read_heads_and_values(
     (rows,) = transaction.one(_READ_HEADS_AND_VALUES, _json(requested))
     for position, generation, value, token, is_active, token_value in json.loads(rows):
         request = requests[position]
-        heads[request.series] = SqliteHead(generation, value, token, bool(is_active))
+        heads[request.series] = SeriesHead(generation, value, token, bool(is_active))
         if token_value is not None:
             values.setdefault(request.series, {})[request.token] = token_value
     return heads, values

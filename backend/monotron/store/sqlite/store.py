@@ -68,7 +68,7 @@ class SqliteStore(Store):
     ) -> None:
         """*connect* opens the file. The simulator passes the function of its simulated disk."""
         self._file = SqliteFile(path, runtime=runtime, connect=connect)
-        self.releases = SqliteReleases(self._file)
+        self.releases = SqliteReleases(self._file, runtime, quotas)
         self.auth_records = SqliteAuthRecords(self._file)
         self.token_uses = SqliteTokenUses(self._file, runtime.clock)
         self.attributes = SqliteAttributes(self._file, quotas)
@@ -136,7 +136,7 @@ class SqliteStore(Store):
                 values.get(series, {}),
                 [requests[position] for position in positions],
             )
-            is_new = bool(accepted) and not head.is_active
+            is_new = bool(accepted) and not head.active
             if is_new and (error := created.add(series.account)):
                 series_results, accepted = [error] * len(positions), []
             for position, result in zip(positions, series_results, strict=True):
@@ -161,7 +161,7 @@ class SqliteStore(Store):
             heads = read_heads(transaction, dict.fromkeys(keys))
         return [
             Entry(*key, head.token, head.value)
-            if (head := heads.get(key)) and head.is_active
+            if (head := heads.get(key)) and head.active
             else None
             for key in keys
         ]
@@ -187,9 +187,9 @@ class SqliteStore(Store):
             head = read_head(transaction, series)
             if value < head.value:
                 raise would_decrease(series, head.value, value)
-            if value == head.value and head.is_active:
+            if value == head.value and head.active:
                 return Allocation(Entry(*series, head.token, value), reused=True)
-            if not head.is_active:
+            if not head.active:
                 used = used_series(transaction, series.account)
                 if error := self._quotas.check_series(series.account, used):
                     raise error
@@ -205,13 +205,13 @@ class SqliteStore(Store):
             head = read_head(transaction, series)
             high_water_mark = 0 if restart else head.value
             if (
-                not head.is_active
+                not head.active
                 and high_water_mark == head.value
                 and not has_attributes(transaction, head.generation)
             ):
                 return
             free_attributes(transaction, series, head.generation)
-            add_usage(transaction, series.account, series=-head.is_active)
+            add_usage(transaction, series.account, series=-head.active)
             transaction.write(
                 "UPDATE series SET generation = ?, value = ?, token = NULL, is_active = 0 "
                 "WHERE generation = ?",
@@ -238,7 +238,7 @@ class SqliteStore(Store):
     ) -> list[LedgerEntry] | None:
         with self._file.transaction() as transaction:
             head = read_head(transaction, series)
-            if not head.is_active:
+            if not head.active:
                 return None
             rows = transaction.execute(
                 "SELECT token, value, created_at, assigned_by FROM entries "

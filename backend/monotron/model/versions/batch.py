@@ -1,0 +1,102 @@
+"""Decides about the requests of a batch, each on top of the earlier ones."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from monotron.errors import MonotronError
+from monotron.model.component_keys import COMPONENTS
+from monotron.model.semver import ZERO_VERSION, Final
+from monotron.model.versions.facts import (
+    Fact,
+    HeadOf,
+    LastValueOf,
+    Missing,
+    RecordsOf,
+    SummaryOf,
+    component_head,
+)
+from monotron.model.versions.requests import Assign, Decision, GetOfToken, Request, VersionResult
+from monotron.model.versions.rules import decide
+from monotron.model.versions.state import State
+
+Results: TypeAlias = list[VersionResult | MonotronError]
+
+Read: TypeAlias = Callable[[Iterable[Fact[Any]]], Mapping[Fact[Any], Any]]
+"""Reads facts in the transaction of the batch."""
+
+MAX_LOOKAHEADS = 4
+"""How often the facts that later requests need are read together with those of the first one."""
+
+
+def decide_all(
+    state: State,
+    requests: Sequence[Request],
+    read: Read,
+    rule: Callable[[State, Request], Decision] = decide,
+) -> Results:
+    """Decide about the requests in order of arrival, and apply their changes to the state.
+
+    An error of one request is its result. *read* is called few times: what all requests need is
+    read together.
+    """
+    state.load(read(_first_facts(requests)))
+    state.load(read(_likely_facts(state, requests)))
+    results: Results = []
+    lookaheads = 0
+    for position, request in enumerate(requests):
+        while True:
+            try:
+                decision = rule(state, request)
+                state.apply(decision.change)
+                results.append(decision.result)
+            except MonotronError as error:
+                results.append(error)
+            except Missing as missing:
+                facts = missing.facts
+                if lookaheads < MAX_LOOKAHEADS:
+                    lookaheads += 1
+                    for later in requests[position + 1 :]:
+                        facts |= _missing(state, later, rule)
+                state.load(read(facts))
+                continue
+            break
+    return results
+
+
+def _first_facts(requests: Iterable[Request]) -> set[Fact[Any]]:
+    """The facts that every request needs."""
+    facts: set[Fact[Any]] = set()
+    for request in requests:
+        facts.add(SummaryOf(request.name))
+        if isinstance(request, Assign | GetOfToken):
+            facts.add(RecordsOf(request.name, request.token))
+    return facts
+
+
+def _likely_facts(state: State, requests: Iterable[Request]) -> set[Fact[Any]]:
+    """Facts that most requests need. Which ones has no influence on the results."""
+    facts: set[Fact[Any]] = set()
+    for request in requests:
+        base = state.get(SummaryOf(request.name)).newest or ZERO_VERSION
+        line = Final(base.major, base.minor, 0)
+        heads: dict[str, HeadOf] = {
+            component: component_head(request.name, component, line) for component in COMPONENTS
+        }
+        facts.update(heads.values())
+        if isinstance(request, Assign) and not state.get(RecordsOf(request.name, request.token)):
+            bump = request.commits.bump if request.commits else request.parameters.bump
+            if head := heads.get(bump):
+                facts.add(LastValueOf(head.series, request.token))
+    return facts
+
+
+def _missing(
+    state: State, request: Request, rule: Callable[[State, Request], Decision]
+) -> frozenset[Fact[Any]]:
+    try:
+        rule(state, request)
+    except Missing as missing:
+        return missing.facts
+    except MonotronError:
+        pass
+    return frozenset()

@@ -1,0 +1,151 @@
+"""The facts that the rules of versions depend on. Each is a small read of a store.
+
+A rule asks `State.get` for a fact. If the store has not read it yet, `Missing` is raised, the store
+reads it, and the rule runs again. So a rule needs no I/O, and a store reads no more than necessary.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from monotron.model.component_keys import Component, component_key
+from monotron.model.semver import Final, Release, VersionName
+from monotron.model.series import SeriesHead, SeriesKey
+
+Value = TypeVar("Value", covariant=True)
+
+
+ANY_LABEL = "*"
+"""Selects all pre-releases, where a label is expected. It is not a label itself."""
+
+
+class Fact(Generic[Value]):
+    """Identifies a fact. `Value` is the type of what a store reads for it."""
+
+    __slots__ = ()
+
+
+class NameSummary(NamedTuple):
+    """What is stored once for each name, and changes with its records."""
+
+    revision: int = 0
+    """Increases with each change, so that two decisions about a name are serial."""
+    releases: int = 0
+    """The number of records."""
+    withdrawn: int = 0
+    """The number of records of withdrawn versions."""
+    newest: Final | None = None
+    """The highest final version in the records that was not withdrawn."""
+    newest_token: str | None = None
+    """The token of this version. None if it was adopted."""
+
+    @property
+    def has_versions(self) -> bool:
+        """Whether there is a version, or a pre-release, that was not withdrawn."""
+        return self.releases > self.withdrawn
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryOf(Fact[NameSummary]):
+    """The summary of a name."""
+
+    name: VersionName
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsOf(Fact[tuple[Release, ...]]):
+    """All records of a token, withdrawn ones included."""
+
+    name: VersionName
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordAt(Fact[Release | None]):
+    """The record of a version, withdrawn or not."""
+
+    name: VersionName
+    sort_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class HighestRecord(Fact[Release | None]):
+    """The record with the highest version among those with a label, in a range of sort keys."""
+
+    name: VersionName
+    start: str
+    end: str
+    """The range includes its start and excludes its end."""
+    label: str | None = None
+    """None: final versions. `ANY_LABEL`: all pre-releases."""
+    withdrawn: bool = False
+    """Whether withdrawn versions are selected, instead of all others."""
+
+    def selects(self, release: Release, key: str) -> bool:
+        """Whether the release, which belongs to the name, is in the range."""
+        label = self.label
+        return (
+            (release.label is not None if label == ANY_LABEL else release.label == label)
+            and (release.withdrawn is not None) is self.withdrawn
+            and self.start <= key < self.end
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLabels(Fact[tuple[Release, ...]]):
+    """For each label, the highest pre-release in a range of sort keys that was not withdrawn."""
+
+    name: VersionName
+    start: str
+    end: str
+
+    def selects(self, release: Release, key: str) -> bool:
+        """Whether the release, which belongs to the name, is in the range."""
+        return (
+            release.label is not None and release.withdrawn is None and self.start <= key < self.end
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class HeadOf(Fact[SeriesHead]):
+    """The head of a series."""
+
+    series: SeriesKey
+
+
+@lru_cache(maxsize=4096)
+def component_head(name: VersionName, component: Component, version: Final) -> HeadOf:
+    """The head of the series that counts a component, with the larger components of *version*."""
+    return HeadOf(component_key(name, component, version))
+
+
+@dataclass(frozen=True, slots=True)
+class LastValueOf(Fact[int | None]):
+    """The last value of a token in a series. With the token None, that of the last advance."""
+
+    series: SeriesKey
+    token: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenAt(Fact[str | None]):
+    """The token that a value of a series was assigned to. None for an advance or a gap."""
+
+    series: SeriesKey
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesUsed(Fact[int]):
+    """The number of series of an account."""
+
+    account: int
+
+
+class Missing(Exception):
+    """Raised by a rule: these facts must be read first."""
+
+    def __init__(self, facts: Iterable[Fact[Any]]) -> None:
+        super().__init__()
+        self.facts = frozenset(facts)

@@ -1,0 +1,188 @@
+"""Reads the facts that a batch of requests for versions depends on: one statement for each kind."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from monotron.model.semver import Release, VersionName
+from monotron.model.versions.facts import (
+    ANY_LABEL,
+    Fact,
+    HeadOf,
+    HighestRecord,
+    LastValueOf,
+    NameSummary,
+    OpenLabels,
+    RecordAt,
+    RecordsOf,
+    SeriesUsed,
+    SummaryOf,
+    TokenAt,
+)
+from monotron.store.release_fields import ReleaseFields, final_of, release_of
+from monotron.store.sqlite.file import Transaction
+from monotron.store.sqlite.statements import NO_HEAD, read_heads
+from monotron.store.sqlite.usage import used_series
+
+_COLUMNS = ", ".join(
+    "json(withdrawn)" if column == "withdrawn" else f"releases.{column}"
+    for column in ReleaseFields._fields
+)
+_SUMMARIES = """
+SELECT json_group_array(json_array(requested.key, revision, releases, withdrawn, newest,
+                                   newest_token))
+FROM json_each(?) AS requested
+JOIN names ON names.account = requested.value ->> 0 AND names.name = requested.value ->> 1
+"""
+_RECORDS_OF = f"""
+SELECT json_group_array(json_array(requested.key, {_COLUMNS}))
+FROM json_each(?) AS requested
+JOIN releases ON releases.account = requested.value ->> 0
+    AND releases.name = requested.value ->> 1 AND releases.token = requested.value ->> 2
+"""
+_LAST_VALUES = """
+SELECT json_group_array(json_array(requested.key, (
+    SELECT entries.value FROM entries
+    WHERE entries.generation = series.generation AND entries.token IS requested.value ->> 2
+    ORDER BY entries.value DESC LIMIT 1)))
+FROM json_each(?) AS requested
+JOIN series ON series.account = requested.value ->> 0 AND series.key = requested.value ->> 1
+"""
+_RECORD_AT = f"""
+SELECT json_array({_COLUMNS}) FROM releases WHERE account = ? AND name = ? AND sort_key = ?
+"""
+_HIGHEST = f"""
+SELECT json_array({_COLUMNS}) FROM releases
+WHERE account = ? AND name = ? AND sort_key >= ? AND sort_key < ?
+"""
+_PAGE = f"""
+SELECT json_array({_COLUMNS}) FROM releases
+WHERE account = ? AND name = ? AND sort_key < ? ORDER BY sort_key DESC LIMIT ?
+"""
+_OPEN_LABELS = f"""
+SELECT json_array({_COLUMNS}, max(sort_key)) FROM releases
+WHERE account = ? AND name = ? AND sort_key >= ? AND sort_key < ?
+    AND label <> '' AND withdrawn IS NULL
+GROUP BY label
+"""
+_ENTRY = """
+SELECT entries.token FROM series JOIN entries USING (generation)
+WHERE account = ? AND key = ? AND entries.value = ?
+"""
+
+
+def read_facts(transaction: Transaction, facts: Iterable[Fact[Any]]) -> Mapping[Fact[Any], Any]:
+    """The values of the facts, as of this transaction."""
+    by_kind: dict[type[Fact[Any]], list[Any]] = defaultdict(list)
+    for fact in facts:
+        by_kind[type(fact)].append(fact)
+    found: dict[Fact[Any], Any] = {}
+    for kind, of_kind in by_kind.items():
+        found |= _READERS[kind](transaction, of_kind)
+    return found
+
+
+def read_page(transaction: Transaction, name: VersionName, below: str, limit: int) -> list[Release]:
+    """At most *limit* releases with lower sort keys than *below*, the highest version first."""
+    rows = transaction.execute(_PAGE, (*name, below, limit)).fetchall()
+    return [_release(name, json.loads(row)) for (row,) in rows]
+
+
+def _summaries(transaction: Transaction, facts: list[SummaryOf]) -> dict[Fact[Any], Any]:
+    found: dict[Fact[Any], Any] = dict.fromkeys(facts, NameSummary())
+    for position, revision, releases, withdrawn, newest, token in _rows(
+        transaction, _SUMMARIES, [f.name for f in facts]
+    ):
+        found[facts[position]] = NameSummary(revision, releases, withdrawn, final_of(newest), token)
+    return found
+
+
+def _records_of(transaction: Transaction, facts: list[RecordsOf]) -> dict[Fact[Any], Any]:
+    found: dict[Fact[Any], Any] = dict.fromkeys(facts, ())
+    requested = [(*fact.name, fact.token) for fact in facts]
+    for position, *columns in _rows(transaction, _RECORDS_OF, requested):
+        fact = facts[position]
+        found[fact] = (*found[fact], _release(fact.name, columns))
+    return found
+
+
+def _last_values(transaction: Transaction, facts: list[LastValueOf]) -> dict[Fact[Any], Any]:
+    found: dict[Fact[Any], Any] = dict.fromkeys(facts)
+    requested = [(*fact.series, fact.token) for fact in facts]
+    for position, value in _rows(transaction, _LAST_VALUES, requested):
+        found[facts[position]] = value
+    return found
+
+
+def _heads(transaction: Transaction, facts: list[HeadOf]) -> dict[Fact[Any], Any]:
+    heads = read_heads(transaction, [fact.series for fact in facts])
+    return {fact: heads.get(fact.series, NO_HEAD) for fact in facts}
+
+
+def _records_at(transaction: Transaction, facts: list[RecordAt]) -> dict[Fact[Any], Any]:
+    found: dict[Fact[Any], Any] = {}
+    for fact in facts:
+        row = transaction.one(_RECORD_AT, *fact.name, fact.sort_key)
+        found[fact] = _release(fact.name, json.loads(row[0])) if row else None
+    return found
+
+
+def _highest(transaction: Transaction, facts: list[HighestRecord]) -> dict[Fact[Any], Any]:
+    found: dict[Fact[Any], Any] = {}
+    for fact in facts:
+        parameters: list[object] = [*fact.name, fact.start, fact.end]
+        if fact.label == ANY_LABEL:
+            condition = "label <> ''"
+        else:
+            condition = "label = ?"
+            parameters.append(fact.label or "")
+        state = "IS NOT NULL" if fact.withdrawn else "IS NULL"
+        row = transaction.one(
+            f"{_HIGHEST} AND {condition} AND withdrawn {state} ORDER BY sort_key DESC LIMIT 1",
+            *parameters,
+        )
+        found[fact] = _release(fact.name, json.loads(row[0])) if row else None
+    return found
+
+
+def _open_labels(transaction: Transaction, facts: list[OpenLabels]) -> dict[Fact[Any], Any]:
+    found: dict[Fact[Any], Any] = {}
+    for fact in facts:
+        rows = transaction.execute(_OPEN_LABELS, (*fact.name, fact.start, fact.end)).fetchall()
+        found[fact] = tuple(_release(fact.name, json.loads(row)[:-1]) for (row,) in rows)
+    return found
+
+
+def _tokens_at(transaction: Transaction, facts: list[TokenAt]) -> dict[Fact[Any], Any]:
+    found: dict[Fact[Any], Any] = {}
+    for fact in facts:
+        row = transaction.one(_ENTRY, *fact.series, fact.value)
+        found[fact] = row[0] if row else None
+    return found
+
+
+def _series_used(transaction: Transaction, facts: list[SeriesUsed]) -> dict[Fact[Any], Any]:
+    return {fact: used_series(transaction, fact.account) for fact in facts}
+
+
+def _release(name: VersionName, columns: Iterable[Any]) -> Release:
+    return release_of(name, ReleaseFields(*columns))
+
+
+def _rows(transaction: Transaction, statement: str, requested: object) -> list[list[Any]]:
+    (rows,) = transaction.one(statement, json.dumps(requested, ensure_ascii=False))
+    return list(json.loads(rows))
+
+
+_READERS: dict[type[Fact[Any]], Any] = {
+    SummaryOf: _summaries,
+    RecordsOf: _records_of,
+    RecordAt: _records_at,
+    HighestRecord: _highest,
+    OpenLabels: _open_labels,
+    HeadOf: _heads,
+    LastValueOf: _last_values,
+    TokenAt: _tokens_at,
+    SeriesUsed: _series_used,
+}
