@@ -24,7 +24,7 @@ check: lint ## Run linters, type checks, unit tests and the store contract on SQ
 
 # pytest comes last: its closing line is the last line of the output.
 test: lint .venv/.installed-runners ## Run everything that gates a merge, with real databases and runners
-	$(BIN)/pytest -n 3 --no-loadscope-reorder
+	$(BIN)/pytest -n 4 --no-loadscope-reorder
 
 bench faults: .venv/.installed-test
 	PYTHONPATH=tests $(BIN)/python -m $@ $(PARTS)
