@@ -21,7 +21,7 @@ ZERO_VERSION = Version(0, 0, 0)
 """The version before the first one. It is never assigned."""
 
 _DIGITS = len(str(INT64_MAX))
-_LABEL = re.compile(r"(?=[0-9]*[A-Za-z])[0-9A-Za-z]{1,20}")
+_LABEL = re.compile(r"(?=[0-9]*[A-Za-z-])[0-9A-Za-z-]{1,40}")
 _METADATA = re.compile(r"[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*")
 _LINE = re.compile(r"(0|[1-9][0-9]{0,18})(?:\.(0|[1-9][0-9]{0,18}))?")
 
@@ -105,13 +105,18 @@ def sort_key(version: Version) -> str:
 def _pre_release_sort_key(label: str, *identifiers: str) -> str:
     if label.isdigit():
         return ""  # sorts below every label
-    label = label.replace("-", "/")  # `/` sorts above `.` and below letters
+    label = _sortable(label)
     if not identifiers:
         return label
     number, *more = identifiers
     if not number.isdigit() or len(number) > _DIGITS:
         return f"{label}.~"  # sorts above every assigned number
     return f"{label}.{int(number):0{_DIGITS}d}" + ("." if more else "")
+
+
+def _sortable(label: str) -> str:
+    """The label in a sort key. `/` sorts above `.`, which ends a label, and below digits."""
+    return label.replace("-", "/")
 
 
 def sort_key_range(
@@ -122,9 +127,9 @@ def sort_key_range(
     With *target* and *label*, the range of the pre-releases of the target with this label. Without
     arguments, the range of all versions.
     """
-    if target is not None:
+    if target is not None and label is not None:
         parts = [f"{part:0{_DIGITS}d}" for part in (target.major, target.minor, target.patch)]
-        start = f"{'.'.join(parts)}.{label}."
+        start = f"{'.'.join(parts)}.{_sortable(label)}."
     elif line is not None:
         start = "".join(f"{part:0{_DIGITS}d}." for part in line if part is not None)
     else:
@@ -188,7 +193,7 @@ def parse_label(text: str) -> str:
     """Parse a pre-release label. Raises `ValueError` with the expected form if it is invalid."""
     if not _LABEL.fullmatch(text):
         raise ValueError(
-            "1 to 20 letters and digits, at least one of them a letter, for example rc"
+            "1 to 40 letters, digits and hyphens, not only digits, for example rc or feature-login"
         )
     return text
 
