@@ -132,7 +132,8 @@ class DisturbedVersions(RuleBasedStateMachine):
         """The series whose value the release has."""
         major, minor, _ = release.version.to_tuple()[:3]
         if release.label:
-            return self.series(f"{release.label}-v{release.version.finalize_version()}")
+            label = release.label.replace("-", ".")
+            return self.series(f"{label}-v{release.version.finalize_version()}")
         suffixes = ("major", f"minor-v{major}", f"patch-v{major}.{minor}")
         return self.series(suffixes[component_of(release)])
 
