@@ -251,6 +251,12 @@ class InvalidBump(MonotronError, status=422, code="invalid_bump", title="Invalid
     Fix: see `detail`."""
 
 
+class NoSpelling(MonotronError, status=422, code="no_spelling", title="No such spelling"):
+    """The version cannot be written in the requested `spelling`, because the package manager has no
+    such pre-releases. docs/versions.md lists the labels of each spelling.
+    Fix: use another label for pre-releases, or another spelling."""
+
+
 class TooManyRequests(
     MonotronError, status=429, code="too_many_requests", title="Rate limit exceeded"
 ):

@@ -16,7 +16,13 @@ from urllib.parse import parse_qsl
 
 from monotron.errors import MonotronError
 from monotron.model.calendar_versions import parse_calendar
-from monotron.model.semver import VersionName, parse_final, parse_line, parse_version
+from monotron.model.semver import (
+    VersionName,
+    parse_final,
+    parse_line,
+    parse_version,
+    sort_key_range,
+)
 from monotron.model.series import ANYONE, Reuse, SeriesKey
 from monotron.model.versions.requests import VersionRequest, VersionResult
 from monotron.store import Store
@@ -143,7 +149,9 @@ class Notation:
         store = self.store
         series = store.series_page(self.account, f"{NAME}-", "", 1000)
         keys = [SeriesKey(self.account, entry.key) for entry in series]
-        releases = store.releases.page(VersionName(self.account, NAME), "\x7f", 1000)
+        releases = store.releases.page(
+            VersionName(self.account, NAME), sort_key_range(), None, 1000
+        )
         return [releases, series, *(store.ledger_page(key, 1 << 63, 1000) for key in keys)]
 
 
@@ -153,7 +161,7 @@ def describe(result: VersionResult) -> str:
     metadata = f"+{release.metadata}" if release.metadata else ""
     previous = f", previous `{release.previous}`" if release.previous else ""
     reused = ", reused" if result.reused else ""
-    latest = "" if result.latest else ", not latest"
+    latest = "" if result.latest.overall else ", not latest"
     return f"`{release.version_text}{metadata}`{previous}{reused}{latest}"
 
 

@@ -80,8 +80,21 @@ class ReleaseStore(ABC):
         return partial(self.decide, requests)
 
     @abstractmethod
-    def page(self, name: VersionName, below: str, limit: int) -> list[Release]:
-        """At most *limit* releases with lower sort keys than *below*, the highest version first."""
+    def page(
+        self, name: VersionName, key_range: tuple[str, str], label: str | None, limit: int
+    ) -> list[Release]:
+        """At most *limit* releases in a range of sort keys, the highest version first.
+
+        *key_range*, a result of `model.semver.sort_key_range`, includes its start and excludes its
+        end. With *label*, only releases with this label; with an empty one, only final versions.
+        """
+
+    @abstractmethod
+    def names(self, account: int, prefix: str, after: str, limit: int) -> list[str]:
+        """At most *limit* names that start with *prefix* and follow *after*.
+
+        Those that have a recorded final version, in order of the code points.
+        """
 
 
 class AttributeStore(ABC):

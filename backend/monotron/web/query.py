@@ -12,7 +12,8 @@ from typing import Any, Self, cast
 
 from semver import Version
 
-from monotron.errors import InvalidBump, InvalidRequest, literal
+from monotron.errors import InvalidBump, InvalidRequest, OutOfLine, literal
+from monotron.model.calendar_versions import CalendarFormat, parse_calendar
 from monotron.model.semver import (
     Final,
     Line,
@@ -23,6 +24,7 @@ from monotron.model.semver import (
     parse_version,
 )
 from monotron.model.series import INT64_MAX, MAX_LENGTH, Reuse, percent_decode
+from monotron.model.spellings import Spellings
 from monotron.model.versions.requests import BUMPS, Bump, VersionRequest
 from monotron.web.formats import Format
 
@@ -77,9 +79,17 @@ def _bump(text: str) -> Bump:
             return bump
     raise InvalidBump(
         f"Unknown bump {literal(text)}.{_did_you_mean(text.lower(), BUMPS)} Use `major`, "
-        "`minor` or `patch`, `final` to promote a pre-release, or `auto` to decide from commit "
-        "messages."
+        "`minor` or `patch`, `final` to promote a pre-release, `auto` to decide from commit "
+        "messages, or `calendar` to derive the version from the date."
     )
+
+
+def _label_or_empty(text: str) -> str:
+    """Parse the label of a filter. Final versions have the empty label."""
+    try:
+        return parse_label(text) if text else text
+    except ValueError as error:
+        raise ValueError(f"empty, or {error}") from None
 
 
 _boolean = one_of(true=True, false=False)
@@ -151,34 +161,67 @@ class LedgerQuery(Query):
 
 
 @dataclass(frozen=True)
-class NextVersionQuery(FormatQuery):
+class VersionQuery(FormatQuery):
+    """The query of endpoints that return one version."""
+
+    spelling: str | None = parameter(one_of(**{name: name for name in Spellings._fields}))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.spelling is not None and self.format is not Format.TEXT:
+            raise InvalidRequest(
+                "`spelling` requires `format=text`. Add that parameter, or read the member "
+                "`spellings` of the JSON answer."
+            )
+
+
+@dataclass(frozen=True)
+class NextVersionQuery(VersionQuery):
     """`PUT /v1/versions/{name}/{token}`"""
 
-    bump: Bump = parameter(_bump, "patch")
+    bump: Bump | None = parameter(_bump)
     prerelease: str | None = parameter(parse_label)
     line: Line | None = parameter(parse_line)
+    version: Final | None = parameter(parse_final)
+    calendar: CalendarFormat | None = parameter(parse_calendar)
     metadata: str | None = parameter(parse_metadata)
     initial: Final | None = parameter(parse_final)
     initial_development: bool = parameter(_boolean, default=True)
     on_conflict: str = parameter(one_of(fail="fail", reuse="reuse"), "fail")
+    on_withdrawn: str = parameter(one_of(fail="fail", new="new"), "fail")
     dry_run: bool = parameter(_boolean, default=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.bump == "final" and self.prerelease is not None:
-            raise InvalidBump(
-                "`bump=final` cannot be combined with `prerelease`. Omit one of the two."
+        if self.version is not None:
+            for name in ("bump", "line", "prerelease", "initial", "calendar"):
+                if getattr(self, name) is not None:
+                    raise InvalidRequest(
+                        f"`version` cannot be combined with `{name}`. It assigns exactly this "
+                        "version. Omit one of the two."
+                    )
+        if self.calendar is not None and self.bump != "calendar":
+            raise InvalidRequest("`calendar` requires `bump=calendar`. Add that parameter.")
+        if self.bump == "calendar" and self.line is not None:
+            raise OutOfLine(
+                "`bump=calendar` cannot be combined with `line`. The date determines the line. "
+                "Omit `line`."
             )
 
     def version_request(self, assigned_by: str) -> VersionRequest:
         """Return the request of a caller with the credential *assigned_by*."""
+        bump = "exact" if self.version is not None else self.bump or "patch"
         return VersionRequest(
-            bump=self.bump,
-            label=self.prerelease,
+            bump=bump,
+            label=None if bump == "final" else self.prerelease,
+            promote=self.prerelease if bump == "final" else None,
             line=self.line,
             metadata=self.metadata,
+            version=self.version,
+            calendar=self.calendar or CalendarFormat.YEAR_MONTH,
             initial=self.initial,
             reuse_on_conflict=self.on_conflict == "reuse",
+            new_if_withdrawn=self.on_withdrawn == "new",
             initial_development=self.initial_development,
             dry_run=self.dry_run,
             assigned_by=assigned_by,
@@ -186,10 +229,26 @@ class NextVersionQuery(FormatQuery):
 
 
 @dataclass(frozen=True)
-class TokenVersionQuery(FormatQuery):
+class TokenVersionQuery(VersionQuery):
     """`GET /v1/versions/{name}/{token}`"""
 
     prerelease: str | None = parameter(parse_label)
+
+
+@dataclass(frozen=True)
+class NewestVersionQuery(VersionQuery):
+    """`GET /v1/versions/{name}`"""
+
+    line: Line | None = parameter(parse_line)
+
+
+@dataclass(frozen=True)
+class NamesQuery(Query):
+    """`GET /v1/versions`"""
+
+    prefix: str = parameter(_name, "")
+    limit: int = parameter(_limit, 100)
+    after: str = parameter(_name, "")
 
 
 @dataclass(frozen=True)
@@ -198,6 +257,8 @@ class ReleasesQuery(Query):
 
     limit: int = parameter(_limit, 100)
     before: Version | None = parameter(parse_version)
+    line: Line | None = parameter(parse_line)
+    label: str | None = parameter(_label_or_empty)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,14 @@ from monotron.model.versions.counting import advances_to
 from monotron.model.versions.facts import RecordAt
 from monotron.model.versions.lookup import highest_of_its_line, previous_of, reused
 from monotron.model.versions.newest import newest
-from monotron.model.versions.requests import Adopt, Assign, Assigned, Decision, VersionResult
+from monotron.model.versions.requests import (
+    LATEST,
+    Adopt,
+    Assign,
+    Assigned,
+    Decision,
+    VersionResult,
+)
 from monotron.model.versions.state import State
 
 
@@ -27,7 +34,7 @@ def adopt(state: State, request: Adopt) -> Decision:
     if record is not None and record.withdrawn is None:
         return Decision(reused(state, record)._replace(changed=True))
     change = adoption(state, name, version, assigned_by)
-    result = VersionResult(change.records[0], latest=True, reused=False, changed=True)
+    result = VersionResult(change.records[0], latest=LATEST, reused=False, changed=True)
     return Decision(result, change)
 
 

@@ -7,7 +7,7 @@ from monotron.model.versions.calendar import calendar_release
 from monotron.model.versions.changes import Change
 from monotron.model.versions.conflicts import check_repeat, withdrawn_token
 from monotron.model.versions.facts import RecordsOf
-from monotron.model.versions.lookup import has_versions, is_latest, previous_of, reused
+from monotron.model.versions.lookup import has_versions, latest_of, previous_of, reused
 from monotron.model.versions.newest import newest
 from monotron.model.versions.promotion import promote
 from monotron.model.versions.requests import Assign, Decision, VersionResult
@@ -72,6 +72,6 @@ def _new(state: State, request: Assign, attempt: int) -> Decision:
         assigned_by=parameters.assigned_by,
         attempt=attempt,
     )
-    latest = is_latest(state, release)
+    latest = latest_of(state, release)
     result = VersionResult(release, latest, reused=False, changed=True, notes=notes)
     return Decision(result, Change(entries=entries, records=(release,)))

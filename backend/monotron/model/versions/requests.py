@@ -78,9 +78,10 @@ class Reverse(NamedTuple):
 
 
 class GetNewest(NamedTuple):
-    """Look up the newest final version."""
+    """Look up the newest final version, of a line if given."""
 
     name: VersionName
+    line: Line | None = None
 
 
 class GetOfToken(NamedTuple):
@@ -104,12 +105,26 @@ class GetRelease(NamedTuple):
 Request: TypeAlias = Assign | Adopt | Withdraw | Reverse | GetNewest | GetOfToken | GetRelease
 
 
+class Latest(NamedTuple):
+    """Whether a version is the highest final version, at some moment during the request."""
+
+    overall: bool = False
+    """Of its name."""
+    in_major: bool = False
+    """Of its major line: 1.8.4 beside 1.9.0 is not."""
+    in_minor: bool = False
+    """Of its minor line: 1.8.4 beside 1.9.0 is."""
+
+
+NOT_LATEST = Latest()
+LATEST = Latest(overall=True, in_major=True, in_minor=True)
+
+
 class VersionResult(NamedTuple):
     """The result of a request."""
 
     release: Release
-    latest: bool
-    """Whether it is the highest final version of its name."""
+    latest: Latest
     reused: bool
     """Whether the release existed before the request."""
     changed: bool = False

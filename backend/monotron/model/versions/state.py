@@ -164,8 +164,7 @@ class State:
         of_token = RecordsOf(name, after.token)
         if of_token in self._facts:
             self._facts[of_token] = tuple(
-                after if each.sort_key == after.sort_key else each
-                for each in self._facts[of_token]
+                after if each.sort_key == after.sort_key else each for each in self._facts[of_token]
             )
 
 

@@ -36,6 +36,10 @@ ON CONFLICT (account, name) DO UPDATE
 SET revision = excluded.revision, releases = excluded.releases, withdrawn = excluded.withdrawn,
     newest = excluded.newest, newest_token = excluded.newest_token
 """
+_NAMES = """
+SELECT name FROM names
+WHERE account = ? AND name > ? AND name >= ? AND newest IS NOT NULL ORDER BY name LIMIT ?
+"""
 _REPLACE = """
 UPDATE releases SET withdrawn = ? WHERE account = ? AND name = ? AND sort_key = ?
 """
@@ -77,9 +81,17 @@ class SqliteReleases(ReleaseStore):
 
         return finish
 
-    def page(self, name: VersionName, below: str, limit: int) -> list[Release]:
+    def page(
+        self, name: VersionName, key_range: tuple[str, str], label: str | None, limit: int
+    ) -> list[Release]:
         with self._file.transaction() as transaction:
-            return read_page(transaction, name, below, limit)
+            return read_page(transaction, name, key_range, label, limit)
+
+    def names(self, account: int, prefix: str, after: str, limit: int) -> list[str]:
+        with self._file.transaction() as transaction:
+            rows = transaction.execute(_NAMES, (account, after, prefix, limit)).fetchall()
+        # In order, the names with the prefix are adjacent, and the first row has one of them.
+        return [name for (name,) in rows if name.startswith(prefix)]
 
     def _decide(self, transaction: Transaction, requests: Sequence[Request]) -> Results:
         state = State(self._runtime.now_ms(), self._quotas)
