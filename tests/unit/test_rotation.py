@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from monotron.auth import principal
 from monotron.auth.api_keys import ApiKeys, ApiKeySpec
 from monotron.auth.principal import ROOT
 from monotron.auth.rotation import Rotation
@@ -123,3 +124,19 @@ def test_a_successor_counts_towards_the_quota() -> None:
         assert stored.expires_at == old.expires_at
 
     run(scenario, quota=1)
+
+
+def test_a_successor_does_not_forget_a_creator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(principal, "MAX_CREATORS", 2)
+
+    async def scenario(site: Site) -> None:
+        first, _ = await site.api_keys.create(ROOT, 1, SPEC)
+        second, _, _ = await site.rotation.rotate(first.principal(), 1, first.key, 60)
+        assert second.creators == ("root", first.principal_name)
+        with pytest.raises(QuotaExceeded, match="more than 2 creators"):
+            await site.rotation.rotate(second.principal(), 1, second.key, 60)
+        stored = await site.api_keys.find(second.key)
+        assert stored == second
+        assert site.keys() == sorted([first.key, second.key])
+
+    run(scenario)
