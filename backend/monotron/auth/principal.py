@@ -12,7 +12,6 @@ from monotron.model.series import SYSTEM_ACCOUNT as SYSTEM_ACCOUNT
 
 FIRST_ACCOUNT = 1
 
-
 MAX_CREATORS = 1000
 """The maximum number of creators of an API key or a trust policy. All are stored, so a revocation
 with descendants finds everything that an API key led to."""
