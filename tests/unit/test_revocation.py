@@ -13,6 +13,7 @@ from monotron.auth.principal import ROOT, Principal
 from monotron.auth.revocation import Revocation
 from monotron.auth.trust_policies import TrustPolicies
 from monotron.errors import GrantNotFound, QuotaExceeded, Unauthenticated
+from monotron.model.name_patterns import NamePatterns
 from monotron.store import open_store
 from support.services import StoreServices
 
@@ -114,6 +115,24 @@ def test_a_chain_of_keys_ends_before_a_key_forgets_its_first_creator(
         await site.revocation.revoke(ROOT, 1, id_of(second), with_descendants=False)
         await site.revocation.revoke(ROOT, 1, id_of(first), with_descendants=True)
         assert site.names("api_key") == site.names("trust") == []
+
+    run(scenario)
+
+
+def test_a_caller_that_cannot_revoke_a_key_does_not_remove_its_descendants() -> None:
+    async def scenario(site: Site) -> None:
+        parent = await site.new_key(ROOT)
+        spec = ApiKeySpec(SPEC.scopes, NamePatterns(("shop",)))
+        lesser, sibling = [
+            (await site.api_keys.create(parent, 1, spec))[0].principal() for _ in range(2)
+        ]
+        for _ in range(2):
+            with pytest.raises(GrantNotFound):
+                await site.revocation.revoke(lesser, 1, id_of(parent), with_descendants=True)
+        assert site.names("api_key") == sorted(map(id_of, (parent, lesser, sibling)))
+        await site.revocation.revoke(ROOT, 1, id_of(parent), with_descendants=False)
+        await site.revocation.revoke(lesser, 1, id_of(parent), with_descendants=True)
+        assert site.names("api_key") == []
 
     run(scenario)
 
