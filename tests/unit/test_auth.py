@@ -212,7 +212,7 @@ class TestApiKeySchema:
 
     def test_an_api_key_survives_storage(self) -> None:
         api_key = ApiKey(
-            1, 2, "mtk_k_x", "digest", ("*:acl",), 0, TEAM_NAMES, ("root", "key:a"), "CI", 5, 6
+            1, 2, "mtk_k_x", "digest", ("*:acl",), 0, TEAM_NAMES, ("root", "key:a"), "CI", 5, 5, 6
         )
         assert ApiKey.of(api_key.row()) == api_key
         assert api_key_json(api_key) == {

@@ -64,6 +64,23 @@ def run(scenario: Callable[[Site], Coroutine[Any, Any, None]], quota: int = 0) -
         site.store.close()
 
 
+@pytest.mark.parametrize("expires_at", [None, NOW + 1000], ids=["never", "1000 s"])
+def test_a_key_that_is_rotated_again_has_a_successor_with_the_original_lifetime(
+    expires_at: int | None,
+) -> None:
+    async def scenario(site: Site) -> None:
+        spec = ApiKeySpec(SPEC.scopes, expires_at=expires_at)
+        old, _ = await site.api_keys.create(ROOT, 1, spec)
+        for overlap in 60, 0, 60:  # after the secret of a successor was lost
+            new, _, expiring = await site.rotation.rotate(ROOT, 1, old.key, overlap)
+            assert new.expires_at == expires_at
+            assert expiring.expires_at in (NOW + 60, NOW)
+        last, _, _ = await site.rotation.rotate(ROOT, 1, new.key, 60)
+        assert last.expires_at == expires_at
+
+    run(scenario)
+
+
 def test_an_outdated_record_of_a_use_does_not_extend_the_old_key() -> None:
     async def scenario(site: Site) -> None:
         old, _ = await site.api_keys.create(ROOT, 1, SPEC)

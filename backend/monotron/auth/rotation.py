@@ -72,7 +72,6 @@ class Rotation:
     async def _successor(self, by: Principal, old: ApiKey) -> tuple[ApiKey, str]:
         creators = _creators(by, old)
         now = int(self._clock())
-        lifetime = None if old.expires_at is None else old.expires_at - old.created_at
         key, secret = new_key()
         new = replace(
             old,
@@ -81,7 +80,7 @@ class Rotation:
             digest=digest(secret),
             created_at=now,
             creators=creators,
-            expires_at=None if lifetime is None else now + lifetime,
+            expires_at=None if old.lifetime_seconds is None else now + old.lifetime_seconds,
             last_used_at=None,
         )
         return new, secret
