@@ -88,6 +88,13 @@ class TestSeries:
             limited.advance_to(D, 5, "someone")
         assert limited.high_water_marks([D]) == [0]
 
+    def test_the_existing_series_of_an_account_are_counted(self, limited: Store) -> None:
+        assert limited.series_count(1) == 0
+        values(limited, A, B, C, D, OTHER)
+        assert [limited.series_count(account) for account in (1, 2, 3)] == [3, 1, 0]
+        limited.delete(A, restart=False)
+        assert limited.series_count(1) == 2
+
     def test_each_account_has_its_own_quota(self, limited: Store) -> None:
         values(limited, A, B, C)
         assert values(limited, D, OTHER) == [None, 1]

@@ -135,6 +135,7 @@ class Store(ABC):
     auth_records: AuthRecords
     token_uses: TokenUses
     attributes: AttributeStore
+    quotas: Quotas
 
     shareable: ClassVar[bool]
     """Whether several processes may use one store at the same time."""
@@ -202,6 +203,10 @@ class Store(ABC):
     @abstractmethod
     def high_water_marks(self, keys: Sequence[SeriesKey]) -> list[int]:
         """The last value of each series, also if it was deleted. 0 if it never had a value."""
+
+    @abstractmethod
+    def series_count(self, account: int) -> int:
+        """The number of series of the account, without deleted ones."""
 
     @abstractmethod
     def entry(self, series: SeriesKey, token: str | None) -> Entry | None:

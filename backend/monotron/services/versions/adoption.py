@@ -21,7 +21,7 @@ class Adoption:
         """Adopt the version. Returns its release, and whether the release existed before.
 
         Raises `ValueWouldFall` if the name has a higher version, if its series have values above
-        the version, or if the version is 0.0.0.
+        the version, or if the version is 0.0.0. Raises `QuotaExceeded` like `check`.
         """
         while True:
             existing = self._releases.at(name, version)
@@ -32,7 +32,7 @@ class Adoption:
                 # An earlier adoption may have crashed before it advanced the series.
                 self._state.advance_all_to(name, version, assigned_by)
                 return existing, True
-            self.check_manual_values(name, version)
+            self.check(name, version)
             # The release is recorded first. From then on, no token can get a version below it.
             release = self._release(name, version, latest, assigned_by)
             recorded = self._releases.add(release)
@@ -55,10 +55,12 @@ class Adoption:
             assigned_by=assigned_by,
         )
 
-    def check_manual_values(self, name: VersionName, version: Version) -> None:
-        """Raise `ValueWouldFall` if the series already have values above this version.
+    def check(self, name: VersionName, version: Version) -> None:
+        """Check that a version without a record can be adopted, before it is recorded.
 
-        For example, 1.2.0 cannot be adopted if the series of 1.x was advanced to 5 manually.
+        Raises `ValueWouldFall` if the series already have values above this version. For example,
+        1.2.0 cannot be adopted if the series of 1.x was advanced to 5 manually. Raises
+        `QuotaExceeded` if the account may not have its series.
         """
         beyond = self._state.manually_counted_beyond(name, version)
         if version < beyond:
@@ -66,6 +68,7 @@ class Adoption:
                 f"The series of {name.name!r} are already at {beyond}. They were advanced "
                 f"manually, so {version} cannot be adopted. Adopt {beyond} or later."
             )
+        self._state.check_quota(name, version)
 
 
 def _would_fall(name: VersionName, version: Version, latest: Version) -> ValueWouldFall:

@@ -157,7 +157,7 @@ class Planner:
     def starting_point(self, name: VersionName, request: VersionRequest) -> StartingPoint:
         """Read the state that a bump starts from.
 
-        Raises `LineNotFound`, or `ValueWouldFall` if `initial` cannot be adopted.
+        Raises `LineNotFound`, or the errors of `Adoption.check` if `initial` cannot be adopted.
         """
         initial = self._initial(name, request)
         latest, lagging = self._state.latest_and_lagging(name, initial)
@@ -172,7 +172,7 @@ class Planner:
         if request.initial in (None, ZERO_VERSION) or self._state.has_versions(name):
             return None
         try:
-            self._adoption.check_manual_values(name, request.initial)
+            self._adoption.check(name, request.initial)
         except ValueWouldFall:
             # A concurrent request may have created the values.
             if self._state.has_versions(name):

@@ -174,11 +174,30 @@ class NameState:
 
         The patch is advanced first, so that no reader sees a new major version with an old patch.
         """
-        for component in reversed(COMPONENTS):
-            if value := component_value(version, component):  # a series starts at 1
-                self.advance_to(component_key(name, component, version), value, assigned_by)
+        for series, value in _values_of(name, version):
+            self.advance_to(series, value, assigned_by)
+
+    def check_quota(self, name: VersionName, version: Version) -> None:
+        """Raise `QuotaExceeded` if the account may not have the series of the version."""
+        quotas = self._store.quotas
+        if not quotas.series:
+            return
+        series = [series for series, _ in _values_of(name, version)]
+        missing = self._store.peek(series).count(None)
+        used = self._store.series_count(name.account)
+        if missing and (error := quotas.check_series(name.account, used, missing)):
+            raise error
 
     def advance_to(self, series: SeriesKey, value: int, assigned_by: str) -> None:
         """Advance the series to at least *value*."""
         with suppress(ValueWouldFall):  # a concurrent request advanced it further
             self._store.advance_to(series, value, assigned_by)
+
+
+def _values_of(name: VersionName, version: Version) -> list[tuple[SeriesKey, int]]:
+    """The series of a version and their values, the patch first. A component of 0 has no series."""
+    return [
+        (component_key(name, component, version), value)
+        for component in reversed(COMPONENTS)
+        if (value := component_value(version, component))
+    ]

@@ -37,6 +37,11 @@ class SeriesChanges:
         found = self._usage.read(counters, session)
         return {counter.account: number for counter, number in found.items()}
 
+    def series_count(self, account: int, session: ClientSession) -> int:
+        """Read the number of series of the account."""
+        counter = series_counter(account)
+        return self._usage.read([counter], session).get(counter, 0)
+
     def write(
         self, changes: Sequence[Change], used: dict[int, int], session: ClientSession
     ) -> None:
@@ -67,7 +72,7 @@ class SeriesChanges:
         self.write(changes, used, session)
         return Allocation(Entry(*series, None, value), reused=False)
 
-    def delete(self, series: SeriesKey, *, restart: bool, session: ClientSession) -> Head:
+    def delete(self, series: SeriesKey, session: ClientSession, *, restart: bool) -> Head:
         """Start another generation, without values. It always does: there may be attributes."""
         head = self._documents.heads([series], session)[series]
         if head.generation:

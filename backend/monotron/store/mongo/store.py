@@ -121,7 +121,7 @@ class MongoStore(Store):
         self.token_uses = MongoTokenUses(database, transactions)
         usage = MongoUsage(database, driver)
         self._changes = SeriesChanges(documents, usage, quotas, runtime.now_ms)
-        self._quotas = quotas
+        self.quotas = quotas
         self.attributes = MongoAttributes(
             database, documents, usage, quotas, reads, transactions, runtime
         )
@@ -150,7 +150,7 @@ class MongoStore(Store):
 
         Either way may find that the other one is needed. The way of the last batch is tried first.
         """
-        batch = Batch(requests, self.rule, self._quotas)
+        batch = Batch(requests, self.rule, self.quotas)
         deadline = self._start_deadline()
         ways = cycle((self._write, self._repeat))
         if self._expects_repeats:
@@ -236,6 +236,9 @@ class MongoStore(Store):
         heads, _ = self._current(keys)
         return [heads[series].value for series in keys]
 
+    def series_count(self, account: int) -> int:
+        return self._reads.after(None, partial(self._changes.series_count, account))[0]
+
     def entry(self, series: SeriesKey, token: str | None) -> Entry | None:
         deadline = self._start_deadline()
         heads, time = self._current([series], deadline)
@@ -249,9 +252,7 @@ class MongoStore(Store):
         return self._transactions.decide(partial(self._changes.advance, series, value, assigned_by))
 
     def delete(self, series: SeriesKey, *, restart: bool) -> None:
-        def delete(session: ClientSession) -> Head:
-            return self._changes.delete(series, restart=restart, session=session)
-
+        delete = partial(self._changes.delete, series, restart=restart)
         if self._transactions.decide(delete).generation:
             self._sweep.later(series)
 

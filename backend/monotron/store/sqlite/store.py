@@ -39,7 +39,7 @@ from monotron.store.sqlite.statements import (
     read_heads_and_values,
     save,
 )
-from monotron.store.sqlite.usage import add_usage, used_series
+from monotron.store.sqlite.usage import add_series, add_usage, used_series
 
 _DELETE_SOME_ENTRIES = """
 DELETE FROM entries
@@ -73,7 +73,7 @@ class SqliteStore(Store):
         self.token_uses = SqliteTokenUses(self._file, runtime.clock)
         self.attributes = SqliteAttributes(self._file, quotas)
         self._runtime = runtime
-        self._quotas = quotas
+        self.quotas = quotas
         self._may_have_deleted_generations = True
 
     @classmethod
@@ -126,7 +126,7 @@ class SqliteStore(Store):
         new_heads: list[NewHead] = []
         new_entries: list[NewEntry] = []
         generation = 0
-        created = CreatedSeries(self._quotas, partial(used_series, transaction))
+        created = CreatedSeries(self.quotas, partial(used_series, transaction))
         heads, values = read_heads_and_values(transaction, requests)
         for series, positions in positions_by_series.items():
             head = heads.get(series, NO_HEAD)
@@ -171,6 +171,10 @@ class SqliteStore(Store):
             heads = read_heads(transaction, keys)
         return [heads.get(key, NO_HEAD).value for key in keys]
 
+    def series_count(self, account: int) -> int:
+        with self._file.transaction() as transaction:
+            return used_series(transaction, account)
+
     def entry(self, series: SeriesKey, token: str | None) -> Entry | None:
         with self._file.transaction() as transaction:
             row = transaction.one(
@@ -190,10 +194,7 @@ class SqliteStore(Store):
             if value == head.value and head.is_active:
                 return Allocation(Entry(*series, head.token, value), reused=True)
             if not head.is_active:
-                used = used_series(transaction, series.account)
-                if error := self._quotas.check_series(series.account, used):
-                    raise error
-                add_usage(transaction, series.account, series=1)
+                add_series(transaction, series.account, self.quotas)
             generation = head.generation or next_generation(transaction)
             new_head = NewHead(generation, *series, value, None)
             new_entry = NewEntry(generation, value, None, assigned_by)
