@@ -201,8 +201,10 @@ class AccountNameTaken(
 
 class QuotaExceeded(MonotronError, status=409, code="quota_exceeded", title="Quota exceeded"):
     """The account already has the maximum number of API keys, trust policies, series or bytes of
-    attributes. Values of existing series are not limited.
-    Fix: delete those that are not used, or ask the operator to raise the setting in `detail`."""
+    attributes, or the API key or trust policy would have more than 1,000 creators. Values of
+    existing series are not limited.
+    Fix: delete those that are not used, or ask the operator to raise the setting in `detail`. For
+    too many creators, use the root key or an API key that was not created by so many others."""
 
 
 class BodyTooLarge(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from monotron.auth import principal
 from monotron.auth.api_keys import ApiKeys, ApiKeySpec
 from monotron.auth.principal import ROOT
 from monotron.auth.rotation import Rotation
@@ -61,6 +62,23 @@ def run(scenario: Callable[[Site], Coroutine[Any, Any, None]], quota: int = 0) -
     finally:
         site.close()
         site.store.close()
+
+
+@pytest.mark.parametrize("expires_at", [None, NOW + 1000], ids=["never", "1000 s"])
+def test_a_key_that_is_rotated_again_has_a_successor_with_the_original_lifetime(
+    expires_at: int | None,
+) -> None:
+    async def scenario(site: Site) -> None:
+        spec = ApiKeySpec(SPEC.scopes, expires_at=expires_at)
+        old, _ = await site.api_keys.create(ROOT, 1, spec)
+        for overlap in 60, 0, 60:  # after the secret of a successor was lost
+            new, _, expiring = await site.rotation.rotate(ROOT, 1, old.key, overlap)
+            assert new.expires_at == expires_at
+            assert expiring.expires_at in (NOW + 60, NOW)
+        last, _, _ = await site.rotation.rotate(ROOT, 1, new.key, 60)
+        assert last.expires_at == expires_at
+
+    run(scenario)
 
 
 def test_an_outdated_record_of_a_use_does_not_extend_the_old_key() -> None:
@@ -123,3 +141,19 @@ def test_a_successor_counts_towards_the_quota() -> None:
         assert stored.expires_at == old.expires_at
 
     run(scenario, quota=1)
+
+
+def test_a_successor_does_not_forget_a_creator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(principal, "MAX_CREATORS", 2)
+
+    async def scenario(site: Site) -> None:
+        first, _ = await site.api_keys.create(ROOT, 1, SPEC)
+        second, _, _ = await site.rotation.rotate(first.principal(), 1, first.key, 60)
+        assert second.creators == ("root", first.principal_name)
+        with pytest.raises(QuotaExceeded, match="more than 2 creators"):
+            await site.rotation.rotate(second.principal(), 1, second.key, 60)
+        stored = await site.api_keys.find(second.key)
+        assert stored == second
+        assert site.keys() == sorted([first.key, second.key])
+
+    run(scenario)

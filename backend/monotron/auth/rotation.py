@@ -7,7 +7,7 @@ from dataclasses import replace
 from monotron.auth.api_keys import ApiKey, ApiKeys, creator_revoked
 from monotron.auth.events import event_body
 from monotron.auth.key_format import digest, new_key
-from monotron.auth.principal import MAX_CREATORS, Principal
+from monotron.auth.principal import Principal, check_creators
 from monotron.errors import StoreUnavailable
 from monotron.model.timestamps import rfc3339
 from monotron.services.executor import StoreExecutor
@@ -70,8 +70,8 @@ class Rotation:
         return new, secret, expiring
 
     async def _successor(self, by: Principal, old: ApiKey) -> tuple[ApiKey, str]:
+        creators = _creators(by, old)
         now = int(self._clock())
-        lifetime = None if old.expires_at is None else old.expires_at - old.created_at
         key, secret = new_key()
         new = replace(
             old,
@@ -79,8 +79,8 @@ class Rotation:
             key=key,
             digest=digest(secret),
             created_at=now,
-            creators=_creators(by, old),
-            expires_at=None if lifetime is None else now + lifetime,
+            creators=creators,
+            expires_at=None if old.lifetime_seconds is None else now + old.lifetime_seconds,
             last_used_at=None,
         )
         return new, secret
@@ -93,7 +93,9 @@ class Rotation:
 def _creators(by: Principal, old: ApiKey) -> tuple[str, ...]:
     """Those of the old API key and of the caller: revoking any with its descendants removes it."""
     own = by.lineage
-    return (*(each for each in old.creators if each not in own), *own)[-MAX_CREATORS:]
+    creators = (*(each for each in old.creators if each not in own), *own)
+    check_creators(creators)
+    return creators
 
 
 def _event(by: Principal, new: ApiKey, old: ApiKey) -> dict[str, object]:

@@ -82,7 +82,7 @@ class State:
         """Raise `QuotaExceeded` if the account may not create the series of the change."""
         for account, number in self._created(change).items():
             used = self.get(SeriesUsed(account))
-            error = self._quotas.check_series(account, used + number - 1)
+            error = self._quotas.check_series(account, used, number)
             if error is not None:
                 raise error
 

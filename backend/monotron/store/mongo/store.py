@@ -259,9 +259,7 @@ class MongoStore(Store):
         return self._transactions.decide(partial(self._changes.advance, series, value, assigned_by))
 
     def delete(self, series: SeriesKey, *, restart: bool) -> None:
-        def delete(session: ClientSession) -> SeriesHead:
-            return self._changes.delete(series, restart=restart, session=session)
-
+        delete = partial(self._changes.delete, series, restart=restart)
         if self._transactions.decide(delete).generation:
             self._sweep.later(series)
 

@@ -39,7 +39,7 @@ from monotron.store.sqlite.statements import (
     read_heads_and_values,
     save,
 )
-from monotron.store.sqlite.usage import add_usage, used_series
+from monotron.store.sqlite.usage import add_series, add_usage, used_series
 
 _DELETE_SOME_ENTRIES = """
 DELETE FROM entries
@@ -190,10 +190,7 @@ class SqliteStore(Store):
             if value == head.value and head.active:
                 return Allocation(Entry(*series, head.token, value), reused=True)
             if not head.active:
-                used = used_series(transaction, series.account)
-                if error := self._quotas.check_series(series.account, used):
-                    raise error
-                add_usage(transaction, series.account, series=1)
+                add_series(transaction, series.account, self._quotas)
             generation = head.generation or next_generation(transaction)
             new_head = NewHead(generation, *series, value, None)
             new_entry = NewEntry(generation, value, None, assigned_by)
