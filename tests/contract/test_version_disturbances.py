@@ -146,7 +146,7 @@ class DisturbedVersions(RuleBasedStateMachine):
         """The series whose number the release has."""
         major, minor, _ = release.target
         if release.label:
-            return self.series(f"{release.label}-v{release.target}")
+            return self.series(f"{release.label.replace('-', '.')}-v{release.target}")
         suffixes = ("major", f"minor-v{major}", f"patch-v{major}.{minor}")
         return self.series(suffixes[component_of(release)])
 

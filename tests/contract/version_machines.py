@@ -59,7 +59,7 @@ small = st.integers(0, 3)
 numbers = st.tuples(small, small, small) | st.sampled_from(
     [(0, 9, 9), (1, 2, 57), (2, INT64_MAX - 1, 0), (2, 0, INT64_MAX), (INT64_MAX, 1, INT64_MAX - 1)]
 )
-labels = st.sampled_from(["rc", "RC", "beta", "major", "1a"])
+labels = st.sampled_from(["rc", "rc-1", "-rc", "RC", "beta", "major", "1a"])
 lines = st.one_of(
     st.none(),
     st.none(),

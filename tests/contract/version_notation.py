@@ -36,7 +36,11 @@ class Row(NamedTuple):
 
 
 def rows(text: str) -> list[Row]:
-    """The rows of all tables whose first column is `before`."""
+    """The rows of all tables whose first column is `before`.
+
+    Only the table of spellings, whose first column is `version`, has other rows.
+    """
+    text = re.sub(r"^\| version \|.*\n(?:\|.*\n)+", "", text, flags=re.MULTILINE)
     result = []
     for table in re.findall(r"^\| before \|.*\n\| ---.*\n((?:\|.*\n)+)", text, re.MULTILINE):
         for line in table.splitlines():
