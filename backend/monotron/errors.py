@@ -164,6 +164,15 @@ class AlreadyReleased(
     Fix: create a pre-release of the next version and promote that, or use `bump=patch`."""
 
 
+class VersionWithdrawn(
+    MonotronError, status=409, code="version_withdrawn", title="Version was withdrawn"
+):
+    """The version of the token was withdrawn, or the requested version was. A withdrawn version is
+    never assigned again.
+    Fix: build a new commit, or add `on_withdrawn=new`: the token gets a new version. To use the
+    withdrawn version again, reverse the withdrawal."""
+
+
 class AmbiguousAccount(
     MonotronError, status=409, code="ambiguous_account", title="Account not named"
 ):

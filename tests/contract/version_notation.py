@@ -4,7 +4,8 @@ A row has what happened before, a request, perhaps the body of it, and the respo
 
 - `1.2.57` adopts that version, and `a?bump=minor` requests a version for the token `a`;
 - `minor-v1=3` advances that series of the name to 3, and `minor-v1/a` assigns a value to `a`;
-- `restart minor-v1` deletes the series, so that it starts at 1 again.
+- `restart minor-v1` deletes the series, so that it starts at 1 again;
+- `withdraw 1.3.0` withdraws that version, and `reverse 1.3.0` reverses it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from monotron.errors import MonotronError
-from monotron.model.semver import VersionName, parse_final, parse_line
+from monotron.model.calendar_versions import parse_calendar
+from monotron.model.semver import VersionName, parse_final, parse_line, parse_version
 from monotron.model.series import ANYONE, Reuse, SeriesKey
 from monotron.model.versions.requests import VersionRequest, VersionResult
 from monotron.store import Store
@@ -58,9 +60,16 @@ def code(*cells: str) -> list[str]:
 
 def parse_request(query: str) -> VersionRequest:
     parameters = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
+    version = parse_final(parameters.pop("version")) if "version" in parameters else None
+    bump = parameters.pop("bump", "patch" if version is None else "exact")
+    label = parameters.pop("prerelease", None)
     request = VersionRequest(
-        bump=parameters.pop("bump", "patch"),  # type: ignore[arg-type]
-        label=parameters.pop("prerelease", None),
+        bump=bump,  # type: ignore[arg-type]
+        label=None if bump == "final" else label,
+        promote=label if bump == "final" else None,
+        version=version,
+        calendar=parse_calendar(parameters.pop("calendar", "YYYY.M")),
+        new_if_withdrawn=parameters.pop("on_withdrawn", "fail") == "new",
         line=parse_line(parameters.pop("line")) if "line" in parameters else None,
         metadata=parameters.pop("metadata", None),
         initial=parse_final(parameters.pop("initial")) if "initial" in parameters else None,
@@ -86,7 +95,15 @@ class Notation:
 
     async def prepare(self, request: str) -> None:
         """Carry out a request, or a change of a series."""
-        if request.startswith("restart "):
+        if request.startswith("withdraw "):
+            version = parse_version(request.partition(" ")[2])
+            await self.versions.withdraw(
+                self.account, NAME, version, "wrong", ignore_commits=False, by=ANYONE
+            )
+        elif request.startswith("reverse "):
+            version = parse_version(request.partition(" ")[2])
+            await self.versions.reverse_withdrawal(self.account, NAME, version, ANYONE)
+        elif request.startswith("restart "):
             await self.series.delete(self.key(request.partition(" ")[2]), restart=True)
         elif match := re.fullmatch(r"([\w.-]+)([=/])(\w+)", request):
             suffix, operator, operand = match.groups()

@@ -7,7 +7,7 @@ from weakref import WeakValueDictionary
 
 from semver import Version
 
-from monotron.errors import VersionNotFound
+from monotron.errors import MonotronError, VersionNotFound
 from monotron.model.conventional_commits import BumpDecision, decide
 from monotron.model.semver import Final, Release, VersionName, sort_key, sort_key_range
 from monotron.model.versions.requests import (
@@ -17,8 +17,10 @@ from monotron.model.versions.requests import (
     GetOfToken,
     GetRelease,
     Request,
+    Reverse,
     VersionRequest,
     VersionResult,
+    Withdraw,
 )
 from monotron.services.batcher import Batcher
 from monotron.services.executor import StoreExecutor, ThreadGroup
@@ -68,6 +70,26 @@ class VersionService:
         """Record an existing version, so that the next one continues from it."""
         return await self._requests.add(Adopt(VersionName(account, name), version, assigned_by))
 
+    async def withdraw(
+        self,
+        account: int,
+        name: str,
+        version: Version,
+        reason: str,
+        *,
+        ignore_commits: bool,
+        by: str,
+    ) -> VersionResult:
+        """Withdraw a version: it is never assigned again, and does not count any more."""
+        of = VersionName(account, name)
+        return await self._alone(Withdraw(of, version, reason, ignore_commits, by))
+
+    async def reverse_withdrawal(
+        self, account: int, name: str, version: Version, by: str
+    ) -> VersionResult:
+        """Reverse a withdrawal."""
+        return await self._alone(Reverse(VersionName(account, name), version, by))
+
     async def latest(self, account: int, name: str) -> VersionResult:
         """The highest final version. If it has no record, it is inferred from the series."""
         return await self._requests.add(GetNewest(VersionName(account, name)))
@@ -83,8 +105,7 @@ class VersionService:
 
     async def at(self, account: int, name: str, version: Version) -> VersionResult:
         """The release of this version."""
-        request = GetRelease(VersionName(account, name), sort_key(version), str(version))
-        return await self._requests.add(request)
+        return await self._requests.add(GetRelease(VersionName(account, name), version))
 
     async def page(
         self, account: int, name: str, before: Version | None, limit: int
@@ -105,6 +126,13 @@ class VersionService:
         ]
         has_more = len(releases) > limit
         return results, results[-1].release.version_text if has_more else None
+
+    async def _alone(self, request: Request) -> VersionResult:
+        """The result of a request that must not share a call with others."""
+        (result,) = await self._executor.run(self._releases.decide, [request])
+        if isinstance(result, MonotronError):
+            raise result
+        return result
 
 
 def _is_same(release: Release, newest: Release | None) -> bool:

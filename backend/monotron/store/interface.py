@@ -68,7 +68,7 @@ class ReleaseStore(ABC):
         it: values of series and records, together or not at all. The call is one transaction, and
         everything that a result states was true at some moment since the call began. An error that
         affects one request is returned in place of its result. An error that affects all requests
-        is raised.
+        is raised. A withdrawal, and its reversal, is the only request of its call.
         """
 
     def begin_decide(self, requests: Sequence[Request]) -> Callable[[], Results]:

@@ -64,7 +64,7 @@ class Writes(NamedTuple):
     records: Sequence[Release]
     replaced: Sequence[Release]
     """Records whose withdrawal changes."""
-    restarts: Sequence[tuple[SeriesKey, int]]
-    """Series that get a new generation, and the value that they continue after."""
+    restarts: Sequence[tuple[SeriesKey, SeriesHead, int]]
+    """Series that get a new generation: the head seen, and the value that they continue after."""
     summaries: Sequence[tuple[VersionName, NameSummary, NameSummary]]
     """The summary of each name that changes: as seen, and the new one."""

@@ -149,3 +149,19 @@ class Missing(Exception):
     def __init__(self, facts: Iterable[Fact[Any]]) -> None:
         super().__init__()
         self.facts = frozenset(facts)
+
+
+@dataclass(frozen=True, slots=True)
+class ValueBefore(Fact[int | None]):
+    """The highest value below another one in the ledger of a series."""
+
+    series: SeriesKey
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreTime(Fact[int]):
+    """The clock of the store, in milliseconds since the epoch, UTC. It determines a calendar date.
+
+    Several servers share it.
+    """

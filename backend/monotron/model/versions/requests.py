@@ -2,13 +2,17 @@
 
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
-from monotron.model.conventional_commits import BumpDecision
-from monotron.model.semver import Final, Line, Release, VersionName
-from monotron.model.series import ANYONE
-from monotron.model.versions.changes import Change
+from semver import Version
 
-Bump = Literal["major", "minor", "patch", "final", "auto"]
-BUMPS: tuple[Bump, ...] = get_args(Bump)
+from monotron.model.calendar_versions import CalendarFormat
+from monotron.model.conventional_commits import BumpDecision
+from monotron.model.semver import ZERO_VERSION, Final, Line, Release, VersionName
+from monotron.model.series import ANYONE
+from monotron.model.versions.changes import Change, NewEntry
+
+Bump = Literal["major", "minor", "patch", "final", "auto", "calendar", "exact"]
+BUMPS: tuple[Bump, ...] = get_args(Bump)[:-1]
+"""The values of the parameter `bump`. The parameter `version` requests `exact`."""
 
 
 class VersionRequest(NamedTuple):
@@ -20,9 +24,15 @@ class VersionRequest(NamedTuple):
     """The pre-release label to promote, for `bump=final`. None: whichever exists."""
     line: Line | None = None
     metadata: str | None = None
+    version: Final | None = None
+    """The version to assign, for `bump=exact`."""
+    calendar: CalendarFormat = CalendarFormat.YEAR_MONTH
+    """How the date determines the version, for `bump=calendar`."""
     initial: Final | None = None
     """The version to adopt before the bump if the name has no version."""
     reuse_on_conflict: bool = False
+    new_if_withdrawn: bool = False
+    """Whether a token whose version was withdrawn gets a new one."""
     initial_development: bool = True
     """Whether a breaking change of 0.x is a minor bump."""
     dry_run: bool = False
@@ -49,6 +59,24 @@ class Adopt(NamedTuple):
     assigned_by: str
 
 
+class Withdraw(NamedTuple):
+    """Withdraw a version."""
+
+    name: VersionName
+    version: Version
+    reason: str
+    ignore_commits: bool
+    by: str
+
+
+class Reverse(NamedTuple):
+    """Reverse a withdrawal."""
+
+    name: VersionName
+    version: Version
+    by: str
+
+
 class GetNewest(NamedTuple):
     """Look up the newest final version."""
 
@@ -67,15 +95,13 @@ class GetOfToken(NamedTuple):
 
 
 class GetRelease(NamedTuple):
-    """Look up the release of a version, which is identified by its sort key."""
+    """Look up the release of a version."""
 
     name: VersionName
-    sort_key: str
-    text: str
-    """The version, for messages."""
+    version: Version
 
 
-Request: TypeAlias = Assign | Adopt | GetNewest | GetOfToken | GetRelease
+Request: TypeAlias = Assign | Adopt | Withdraw | Reverse | GetNewest | GetOfToken | GetRelease
 
 
 class VersionResult(NamedTuple):
@@ -86,6 +112,20 @@ class VersionResult(NamedTuple):
     """Whether it is the highest final version of its name."""
     reused: bool
     """Whether the release existed before the request."""
+    changed: bool = False
+    """Whether the request assigns this version to the caller: false for look-ups."""
+    notes: tuple[str, ...] = ()
+    """What the caller should know, one sentence each."""
+
+
+class Assigned(NamedTuple):
+    """A new release without what does not depend on its bump, and the entries of its number."""
+
+    release: Release
+    entries: tuple[NewEntry, ...]
+    base: Final = ZERO_VERSION
+    """The version that was incremented."""
+    notes: tuple[str, ...] = ()
 
 
 class Decision(NamedTuple):

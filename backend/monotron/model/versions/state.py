@@ -118,7 +118,10 @@ class State:
             created=Counter(head.series.account for head in heads if not head.seen.active),
             records=self.change.records,
             replaced=[after for _, after in self.change.replaced],
-            restarts=self.change.restarts,
+            restarts=[
+                (series, self.as_read(HeadOf(series)), value)
+                for series, value in self.change.restarts
+            ],
             summaries=[
                 (name, self.as_read(SummaryOf(name)), self._next_summary(name)) for name in names
             ],
@@ -156,10 +159,13 @@ class State:
     def _replace(self, after: Release) -> None:
         name = after.name
         self._facts[RecordAt(name, after.sort_key)] = after
-        if after.token is not None:
-            of_token = RecordsOf(name, after.token)
+        if after.token is None:
+            return
+        of_token = RecordsOf(name, after.token)
+        if of_token in self._facts:
             self._facts[of_token] = tuple(
-                after if each.sort_key == after.sort_key else each for each in self.get(of_token)
+                after if each.sort_key == after.sort_key else each
+                for each in self._facts[of_token]
             )
 
 

@@ -17,6 +17,7 @@ from pymongo.database import Database
 
 from monotron.model.quotas import Quotas
 from monotron.model.semver import Release, VersionName
+from monotron.model.series import SeriesKey
 from monotron.model.versions.batch import Results, decide_all
 from monotron.model.versions.changes import Writes
 from monotron.model.versions.facts import NameSummary
@@ -29,6 +30,7 @@ from monotron.store.mongo.changes import SeriesChanges
 from monotron.store.mongo.client import Document, Driver
 from monotron.store.mongo.reads import Reads, collection
 from monotron.store.mongo.series import Change, NewEntry, SeriesDocuments, first_duplicate
+from monotron.store.mongo.sweep import Sweep
 from monotron.store.mongo.transactions import Conflict, Transactions
 from monotron.store.mongo.usage import MongoUsage
 from monotron.store.mongo.version_facts import FactReader, of_name, release_of_row
@@ -49,6 +51,7 @@ class MongoReleases(ReleaseStore):
         documents: SeriesDocuments,
         usage: MongoUsage,
         changes: SeriesChanges,
+        sweep: Sweep,
         reads: Reads,
         transactions: Transactions,
         driver: Driver,
@@ -57,6 +60,7 @@ class MongoReleases(ReleaseStore):
     ) -> None:
         self._reader = partial(FactReader, database, documents, usage)
         self._changes = changes
+        self._sweep = sweep
         self._reads = reads
         self._transactions = transactions
         self._driver = driver
@@ -80,15 +84,23 @@ class MongoReleases(ReleaseStore):
         )
 
     def decide(self, requests: Sequence[Request]) -> Results:
-        return self._transactions.decide(partial(self._decide, requests))
+        results, restarted = self._transactions.decide(partial(self._decide, requests))
+        for series in restarted:
+            self._sweep.later(series)
+        return results
 
-    def _decide(self, requests: Sequence[Request], session: ClientSession) -> Results:
+    def _decide(
+        self, requests: Sequence[Request], session: ClientSession
+    ) -> tuple[Results, list[SeriesKey]]:
+        """The results, and the series that begin a new generation."""
         reader = self._reader(session)
         state = State(self._runtime.now_ms(), self._quotas)
         results = decide_all(state, requests, reader.read, type(self).rule)
-        if state.change:
-            self._write(state.writes(), reader.used, state.now, session)
-        return results
+        if not state.change:
+            return results, []
+        writes = state.writes()
+        self._write(writes, reader.used, state.now, session)
+        return results, [series for series, _, _ in writes.restarts]
 
     def _write(
         self, writes: Writes, used: dict[int, int], now: int, session: ClientSession
@@ -105,6 +117,8 @@ class MongoReleases(ReleaseStore):
         ]
         if changes:
             self._changes.write(changes, used, session)
+        for restart in writes.restarts:
+            self._changes.restart(*restart, session)
         rows = [_row(release) for release in writes.records]
         if rows and first_duplicate(self._releases, rows, session) is not None:
             raise Conflict

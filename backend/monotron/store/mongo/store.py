@@ -125,6 +125,7 @@ class MongoStore(Store):
             documents,
             usage,
             self._changes,
+            self._sweep,
             reads,
             transactions,
             driver,

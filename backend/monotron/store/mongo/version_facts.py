@@ -22,8 +22,10 @@ from monotron.model.versions.facts import (
     RecordAt,
     RecordsOf,
     SeriesUsed,
+    StoreTime,
     SummaryOf,
     TokenAt,
+    ValueBefore,
 )
 from monotron.store.mongo.client import Document
 from monotron.store.mongo.reads import any_of, collection
@@ -178,6 +180,22 @@ class FactReader:
             found[fact] = row["token"] if row else None
         return found
 
+    def _values_before(self, facts: list[ValueBefore]) -> dict[Fact[Any], Any]:
+        heads = self._heads_of(fact.series for fact in facts)
+        found: dict[Fact[Any], Any] = {}
+        for fact in facts:
+            below = {"value": {"$lt": Int64(fact.value)}}
+            head = heads[fact.series]
+            rows = self._documents.rows(fact.series, head, below, self._session, limit=1)
+            found[fact] = int(rows[0]["value"]) if rows else None
+        return found
+
+    def _store_time(self, facts: list[StoreTime]) -> dict[Fact[Any], Any]:
+        """The cluster time, which all servers share. Something was read in the session before."""
+        time = self._session.operation_time
+        seconds = time.time if time else 0
+        return dict.fromkeys(facts, seconds * 1000)
+
     def _series_used(self, facts: list[SeriesUsed]) -> dict[Fact[Any], Any]:
         counters = self._usage.read([series_counter(f.account) for f in facts], self._session)
         self.used |= {counter.account: number for counter, number in counters.items()}
@@ -193,6 +211,8 @@ _READERS: dict[type[Fact[Any]], Any] = {
     HighestRecord: FactReader._highest,
     OpenLabels: FactReader._open_labels,
     TokenAt: FactReader._tokens_at,
+    ValueBefore: FactReader._values_before,
+    StoreTime: FactReader._store_time,
     SeriesUsed: FactReader._series_used,
 }
 """In the order of reading: on a sharded cluster, summaries are read before what they summarize, and

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from monotron.model.quotas import Quotas
 from monotron.model.semver import Release, VersionName
+from monotron.model.series import SeriesHead, SeriesKey
 from monotron.model.versions.batch import Results, decide_all
 from monotron.model.versions.changes import Writes
+from monotron.model.versions.facts import StoreTime
 from monotron.model.versions.requests import Request
 from monotron.model.versions.rules import decide
 from monotron.model.versions.state import State
@@ -39,14 +41,21 @@ UPDATE releases SET withdrawn = ? WHERE account = ? AND name = ? AND sort_key = 
 """
 
 
+Restart: TypeAlias = Callable[[Transaction, SeriesKey, SeriesHead, int], None]
+"""Begins a new generation of a series, which continues after a value."""
+
+
 class SqliteReleases(ReleaseStore):
     """The tables `names` and `releases`."""
 
     rule: ClassVar[Callable[..., Any]] = staticmethod(decide)
     """The rule of versions. The simulator replaces it in a broken store."""
 
-    def __init__(self, file: SqliteFile, runtime: Runtime, quotas: Quotas) -> None:
+    def __init__(
+        self, file: SqliteFile, runtime: Runtime, quotas: Quotas, restart: Restart
+    ) -> None:
         self._file = file
+        self._restart = restart
         self._runtime = runtime
         self._quotas = quotas
 
@@ -74,9 +83,13 @@ class SqliteReleases(ReleaseStore):
 
     def _decide(self, transaction: Transaction, requests: Sequence[Request]) -> Results:
         state = State(self._runtime.now_ms(), self._quotas)
+        state.load({StoreTime(): state.now})
         results = decide_all(state, requests, partial(read_facts, transaction), type(self).rule)
         if state.change:
-            _write(transaction, state.writes(), state.now)
+            writes = state.writes()
+            _write(transaction, writes, state.now)
+            for restart in writes.restarts:
+                self._restart(transaction, *restart)
         return results
 
 

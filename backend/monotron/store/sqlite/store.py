@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from monotron.errors import InvalidSetting, MonotronError
 from monotron.model.allocation import AllocationRequest, allocate, would_decrease
 from monotron.model.quotas import UNLIMITED, CreatedSeries, Quotas
-from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
+from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesHead, SeriesKey
 from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.audit import AuditSlice
 from monotron.store.fast_forward import FastForwarded
@@ -68,7 +68,7 @@ class SqliteStore(Store):
     ) -> None:
         """*connect* opens the file. The simulator passes the function of its simulated disk."""
         self._file = SqliteFile(path, runtime=runtime, connect=connect)
-        self.releases = SqliteReleases(self._file, runtime, quotas)
+        self.releases = SqliteReleases(self._file, runtime, quotas, self._restart)
         self.auth_records = SqliteAuthRecords(self._file)
         self.token_uses = SqliteTokenUses(self._file, runtime.clock)
         self.attributes = SqliteAttributes(self._file, quotas)
@@ -210,17 +210,7 @@ class SqliteStore(Store):
                 and not has_attributes(transaction, head.generation)
             ):
                 return
-            free_attributes(transaction, series, head.generation)
-            add_usage(transaction, series.account, series=-head.active)
-            transaction.write(
-                "UPDATE series SET generation = ?, value = ?, token = NULL, is_active = 0 "
-                "WHERE generation = ?",
-                next_generation(transaction),
-                high_water_mark,
-                head.generation,
-            )
-            transaction.write("INSERT INTO deleted_generations VALUES (?)", head.generation)
-            self._may_have_deleted_generations = True
+            self._restart(transaction, series, head, high_water_mark)
             self._delete_some_rows(transaction)
 
     def series_page(self, account: int, prefix: str, after: str, limit: int) -> list[Entry]:
@@ -268,6 +258,22 @@ class SqliteStore(Store):
 
     def close(self) -> None:
         self._file.close()
+
+    def _restart(
+        self, transaction: Transaction, series: SeriesKey, head: SeriesHead, value: int
+    ) -> None:
+        """Begin a new generation, which continues after *value*."""
+        free_attributes(transaction, series, head.generation)
+        add_usage(transaction, series.account, series=-head.active)
+        transaction.write(
+            "UPDATE series SET generation = ?, value = ?, token = NULL, is_active = 0 "
+            "WHERE generation = ?",
+            next_generation(transaction),
+            value,
+            head.generation,
+        )
+        transaction.write("INSERT INTO deleted_generations VALUES (?)", head.generation)
+        self._may_have_deleted_generations = True
 
     def _delete_some_rows(self, transaction: Transaction) -> None:
         """Delete a few rows of a deleted generation, to spread the cost over many writes."""

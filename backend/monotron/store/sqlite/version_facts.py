@@ -19,6 +19,7 @@ from monotron.model.versions.facts import (
     SeriesUsed,
     SummaryOf,
     TokenAt,
+    ValueBefore,
 )
 from monotron.store.release_fields import ReleaseFields, final_of, release_of
 from monotron.store.sqlite.file import Transaction
@@ -65,6 +66,10 @@ SELECT json_array({_COLUMNS}, max(sort_key)) FROM releases
 WHERE account = ? AND name = ? AND sort_key >= ? AND sort_key < ?
     AND label <> '' AND withdrawn IS NULL
 GROUP BY label
+"""
+_VALUE_BEFORE = """
+SELECT max(entries.value) FROM series JOIN entries USING (generation)
+WHERE account = ? AND key = ? AND entries.value < ?
 """
 _ENTRY = """
 SELECT entries.token FROM series JOIN entries USING (generation)
@@ -162,6 +167,10 @@ def _tokens_at(transaction: Transaction, facts: list[TokenAt]) -> dict[Fact[Any]
     return found
 
 
+def _values_before(transaction: Transaction, facts: list[ValueBefore]) -> dict[Fact[Any], Any]:
+    return {fact: transaction.one(_VALUE_BEFORE, *fact.series, fact.value)[0] for fact in facts}
+
+
 def _series_used(transaction: Transaction, facts: list[SeriesUsed]) -> dict[Fact[Any], Any]:
     return {fact: used_series(transaction, fact.account) for fact in facts}
 
@@ -184,5 +193,6 @@ _READERS: dict[type[Fact[Any]], Any] = {
     HeadOf: _heads,
     LastValueOf: _last_values,
     TokenAt: _tokens_at,
+    ValueBefore: _values_before,
     SeriesUsed: _series_used,
 }
