@@ -76,6 +76,7 @@ def requests(draw: st.DrawFn) -> Parameters:
     return Parameters(
         bump,
         None if bump == "final" else draw(st.none() | labels),
+        draw(st.none() | labels) if bump == "final" else None,
         line,
         draw(st.sampled_from([None, None, "sha.1", "x-y"])),
         draw(st.none() | numbers),

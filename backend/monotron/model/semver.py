@@ -111,7 +111,7 @@ class Release(NamedTuple):
     previous: Final | None = None
     """The highest final version below this one when it was created."""
     previous_token: str | None = None
-    """The token of the previous version. None if it has none."""
+    """The token of the previous version. None if that was adopted."""
     reason: str | None = None
     created_at: int | None = None
     """Milliseconds since the epoch, UTC."""
