@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -31,11 +32,23 @@ def closed(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     return event
 
 
+BUFFER_BYTES = 4096
+
+
 @pytest.fixture
-def unread() -> Iterator[socket.socket]:
-    """A socket that receives only a few bytes before it is read."""
+def unread(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """A socket that receives only a few bytes before it is read. The server has small buffers."""
+    create = ClientStream.__init__
+
+    def create_with_small_buffer(
+        stream: ClientStream, connection: socket.socket, *arguments: Any
+    ) -> None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
+        create(stream, connection, *arguments)
+
+    monkeypatch.setattr(ClientStream, "__init__", create_with_small_buffer)
     with socket.socket() as connection:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
         connection.setblocking(False)
         yield connection
 
