@@ -36,8 +36,12 @@ class Row(NamedTuple):
 
 
 def rows(text: str) -> list[Row]:
-    """The rows of all tables whose first column is `before`."""
+    """The rows of all tables whose first column is `before`.
+
+    Tables of messages are executed by tests/unit/conventional_commits/test_documented_messages.py.
+    """
     result = []
+    text = re.sub(r"^\| messages \|(?:.*\|\n)+", "", text, flags=re.MULTILINE)
     for table in re.findall(r"^\| before \|.*\n\| ---.*\n((?:\|.*\n)+)", text, re.MULTILINE):
         for line in table.splitlines():
             before, request, *body, response = re.split(r" *\| *", line.strip("|").strip(" "))

@@ -14,7 +14,7 @@ from monotron.auth.concurrency import ConcurrencyLimiter
 from monotron.auth.principal import FIRST_ACCOUNT, Principal
 from monotron.auth.rate_limit import share_of_account
 from monotron.errors import InvalidBump, TooManyRequests
-from monotron.model.conventional_commits import BumpDecision
+from monotron.model.conventional_commits import CommitDecision
 from monotron.services.versions.messages import MAX_THREADS, MessageParser
 
 
@@ -102,14 +102,14 @@ class Parser:
         self._finished: set[bytes] = set()
         self.messages = MessageParser(self._parse)
 
-    def _parse(self, text: bytes) -> BumpDecision:
+    def _parse(self, text: bytes) -> CommitDecision:
         with self._changed:
             self.started.append(text)
             self._changed.notify_all()
             assert self._changed.wait_for(lambda: text in self._finished, 30)
         if not text:
             raise InvalidBump("no message")
-        return BumpDecision("minor", text.decode())
+        return CommitDecision("minor", text.decode())
 
     async def wait_for(self, number: int) -> None:
         """Wait until this number of texts have been started."""

@@ -53,7 +53,7 @@ class Planner:
         name: VersionName,
         token: str,
         request: VersionRequest,
-        decision: commits.BumpDecision | None,
+        decision: commits.CommitDecision | None,
     ) -> Plan | None:
         """Plan a final version or a pre-release by bump=major, minor or patch.
 
@@ -214,7 +214,7 @@ def _allowed(line: Line | None) -> tuple[Component, ...]:
     return ("minor", "patch") if line.minor is None else ("patch",)
 
 
-def decide(text: bytes) -> commits.BumpDecision:
+def decide(text: bytes) -> commits.CommitDecision:
     """The bump that commit messages require. Raises `InvalidBump` if there is no message."""
     decision = commits.decide(text.decode("utf-8", errors="replace"))
     if decision is None:
@@ -223,7 +223,7 @@ def decide(text: bytes) -> commits.BumpDecision:
             "for example git log --format=%B%x00 LAST..HEAD | curl --data-binary @- …, or use "
             "bump=major, bump=minor or bump=patch."
         )
-    return decision
+    return decision if decision.bump else decision._replace(bump="patch")
 
 
 def _already_released(name: VersionName, target: Version) -> AlreadyReleased:

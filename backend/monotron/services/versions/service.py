@@ -12,7 +12,7 @@ from monotron.errors import (
     StoreUnavailable,
     TokenTaken,
 )
-from monotron.model.conventional_commits import BumpDecision
+from monotron.model.conventional_commits import CommitDecision
 from monotron.model.semver import ZERO_VERSION, Release, VersionName
 from monotron.model.series import INT64_MAX, Allocation, Reuse
 from monotron.services.executor import StoreExecutor
@@ -158,7 +158,7 @@ class VersionService:
         name: VersionName,
         token: str,
         request: VersionRequest,
-        decision: BumpDecision | None,
+        decision: CommitDecision | None,
     ) -> VersionResult | Plan | None:
         """The existing version of the token, or a plan. None if the caller must plan again."""
         existing = self._existing(name, token, request)
