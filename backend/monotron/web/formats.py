@@ -8,7 +8,7 @@ from functools import lru_cache
 from json.encoder import encode_basestring
 
 from monotron.errors import NoSpelling
-from monotron.model.semver import Withdrawal
+from monotron.model.semver import ZERO_VERSION, Withdrawal
 from monotron.model.series import Entry, LedgerEntry
 from monotron.model.spellings import spellings
 from monotron.model.timestamps import rfc3339_from_ms
@@ -76,9 +76,10 @@ def version_text(
     if format is Format.JSON:
         return json_text(members)
     variables = {name: members[member] for name, member in _VERSION_VARIABLES.items()}
-    variables["DOCKER_TAG"] = str(members["version"]).replace("+", "_")
+    variables["DOCKER_TAG"] = str(members["version"] or "").replace("+", "_")
+    spelled = spellings(result.release) if members["version"] else None
     for name in ("pep440", "deb", "rpm", "maven"):
-        variables[name.upper()] = getattr(spellings(result.release), name)
+        variables[name.upper()] = getattr(spelled, name, None)
     variables["CREATOR_ID"] = members["creator_id"]
     return _dotenv(variables, dotenv_prefix)
 
@@ -144,16 +145,18 @@ def _ledger_entry_json(row: LedgerEntry, *, assigned_by: bool) -> str:
 def _version_members(result: VersionResult) -> dict[str, object]:
     """Return the members of a version, in the order of the contract."""
     release = result.release
-    target, full = release.target, release.full_text
+    # 0.0.0 is never assigned. It stands for no version at all.
+    target = None if release.target == ZERO_VERSION else release.target
+    full = release.full_text if target else None
     return {
         "creator_id": release.name.account,
         "name": release.name.name,
         "token": release.token,
         "version": full,
-        "tag": f"v{full}",
-        "major": target.major,
-        "minor": target.minor,
-        "patch": target.patch,
+        "tag": f"v{full}" if full else None,
+        "major": target and target.major,
+        "minor": target and target.minor,
+        "patch": target and target.patch,
         "prerelease": release.pre_release,
         "metadata": release.metadata,
         "bump": release.bump,
@@ -169,7 +172,7 @@ def _version_members(result: VersionResult) -> dict[str, object]:
         "previous_tag": None if release.previous is None else f"v{release.previous}",
         "latest_in_major": result.latest.in_major,
         "latest_in_minor": result.latest.in_minor,
-        "spellings": spellings(release)._asdict(),
+        "spellings": spellings(release)._asdict() if target else None,
     }
 
 

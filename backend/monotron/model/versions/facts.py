@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from monotron.model.component_keys import Component, component_key
-from monotron.model.semver import Final, Release, VersionName
+from monotron.model.semver import Final, Line, Release, VersionName
 from monotron.model.series import SeriesHead, SeriesKey
 
 Value = TypeVar("Value", covariant=True)
@@ -105,6 +105,15 @@ class OpenLabels(Fact[tuple[Release, ...]]):
         return (
             release.label is not None and release.withdrawn is None and self.start <= key < self.end
         )
+
+
+@dataclass(frozen=True, slots=True)
+class BaseUses(Fact[int]):
+    """The number of final versions of a line, or without one, whose request had this base."""
+
+    name: VersionName
+    line: Line | None
+    base: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from monotron.model.semver import Release, VersionName
 from monotron.model.series import SeriesKey
 from monotron.model.versions.changes import Change, NewEntry, NewHead, Writes
 from monotron.model.versions.facts import (
+    BaseUses,
     Fact,
     HeadOf,
     HighestRecord,
@@ -146,6 +147,8 @@ class State:
             self._facts[of_token] = (*self.get(of_token), release)
         for fact in self._ranges.get(name, ()):
             self._facts[fact] = _merged(fact, self._facts[fact], release, key)
+        if release.base is not None:
+            self._facts[BaseUses(name, release.line, release.base)] = release.base_use
         self._added.setdefault(name, []).append((release, key))
         summary = self.get(SummaryOf(name))._replace(
             releases=self.get(SummaryOf(name)).releases + 1

@@ -85,6 +85,11 @@ class MongoReleases(ReleaseStore):
             partialFilterExpression={"token": {"$type": "string"}},
         )
         self._releases.create_index(
+            [*_NAME, ("line", ASCENDING), ("base", ASCENDING), ("base_use", ASCENDING)],
+            unique=True,
+            partialFilterExpression={"base": {"$type": "string"}},
+        )
+        self._releases.create_index(
             [*_NAME, ("label", ASCENDING), ("is_withdrawn", ASCENDING), ("sort_key", ASCENDING)]
         )
         self._releases.create_index(
