@@ -168,8 +168,9 @@ class Store(ABC):
         The last value of a token is reused, and nothing changes, in two cases: `reuse` is `CURRENT`
         and the token is the current one of the series, or `reuse` is `ANY` and the series has an
         entry for the token in this generation. Otherwise the token is assigned the high-water mark
-        plus one, and becomes the current token. A value is never assigned to two tokens of a
-        generation.
+        plus one, and becomes the current token. If the series does not exist, it is advanced to
+        `initial` of the request first, if that is higher. A value is never assigned to two tokens
+        of a generation.
 
         An error that affects one series is returned in place of the results of its requests:
         `SeriesExhausted` if no value up to `up_to` is left, and `QuotaExceeded` if the account may

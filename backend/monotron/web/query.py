@@ -61,6 +61,12 @@ def _integer(text: str) -> int:
     return int(text)
 
 
+def _initial_value(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,19}", text) or int(text) > INT64_MAX:
+        raise ValueError(f"an integer from 0 to {INT64_MAX}")
+    return int(text)
+
+
 def _limit(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= 1000:
         raise ValueError("an integer from 1 to 1000")
@@ -154,6 +160,7 @@ class NextValueQuery(FormatQuery):
     """`PUT /v1/series/{key}/{token}`"""
 
     reuse: Reuse = parameter(one_of(current=Reuse.CURRENT, any=Reuse.ANY), Reuse.CURRENT)
+    initial: int = parameter(_initial_value, 0)
 
 
 @dataclass(frozen=True)
