@@ -49,7 +49,8 @@ class SeriesService:
     ) -> "asyncio.Future[Allocation]":
         """The value of the token: a new one, or the one that *reuse* selects.
 
-        A series that does not exist yet starts after *initial*. *assigned_by* is the name of the principal. The ledger stores it with a new value.
+        A series that does not exist yet starts after *initial*. *assigned_by* is the name of the
+        principal. The ledger stores it with a new value.
         """
         return self._allocations.add(
             AllocationRequest(series, token, reuse, assigned_by, initial=initial)

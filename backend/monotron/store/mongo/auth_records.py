@@ -106,6 +106,9 @@ class MongoAuthRecords(AuthRecords):
             self._rows.delete_one(key, session=session)
         elif change.before is None:
             self._rows.insert_one({**key, **_content(change.after)}, session=session)
+        elif change.before == change.after:
+            # MongoDB would not write an equal document, so a concurrent removal would not conflict.
+            self._rows.update_one(key, {"$inc": {"times_required": 1}}, session=session)
         else:
             self._rows.update_one(key, {"$set": _content(change.after)}, session=session)
 

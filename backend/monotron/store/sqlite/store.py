@@ -27,6 +27,7 @@ from monotron.store.sqlite.audit import audit
 from monotron.store.sqlite.auth_records import SqliteAuthRecords, SqliteTokenUses
 from monotron.store.sqlite.fast_forward import fast_forward
 from monotron.store.sqlite.file import IN_MEMORY, Connect, SqliteFile, Transaction
+from monotron.store.sqlite.local_disk import MOUNT_TABLE
 from monotron.store.sqlite.releases import SqliteReleases
 from monotron.store.sqlite.schema import SCHEMA_VERSION
 from monotron.store.sqlite.statements import (
@@ -65,9 +66,10 @@ class SqliteStore(Store):
         runtime: Runtime = PRODUCTION,
         connect: Connect = sqlite3.connect,
         quotas: Quotas = UNLIMITED,
+        mount_table: Path = MOUNT_TABLE,
     ) -> None:
         """*connect* opens the file. The simulator passes the function of its simulated disk."""
-        self._file = SqliteFile(path, runtime=runtime, connect=connect)
+        self._file = SqliteFile(path, runtime=runtime, connect=connect, mount_table=mount_table)
         self.releases = SqliteReleases(self._file, runtime, quotas, self._restart)
         self.auth_records = SqliteAuthRecords(self._file)
         self.token_uses = SqliteTokenUses(self._file, runtime.clock)
