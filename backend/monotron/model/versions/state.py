@@ -150,13 +150,12 @@ class State:
         if release.base is not None:
             self._facts[BaseUses(name, release.line, release.base)] = release.base_use
         self._added.setdefault(name, []).append((release, key))
-        summary = self.get(SummaryOf(name))._replace(
-            releases=self.get(SummaryOf(name)).releases + 1
-        )
+        revision, releases, withdrawn, newest, token = self.get(SummaryOf(name))
         if release.withdrawn:
-            summary = summary._replace(withdrawn=summary.withdrawn + 1)
-        elif release.label is None and (summary.newest is None or release.target > summary.newest):
-            summary = summary._replace(newest=release.target, newest_token=release.token)
+            withdrawn += 1
+        elif release.label is None and (newest is None or release.target > newest):
+            newest, token = release.target, release.token
+        summary = NameSummary(revision, releases + 1, withdrawn, newest, token)
         self._facts[SummaryOf(name)] = summary
 
     def _replace(self, after: Release) -> None:
