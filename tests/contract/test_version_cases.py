@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from contract.version_notation import Notation
+from contract.version_notation import NAME, Notation
 from monotron.errors import BaseOutdated
 from monotron.model.spellings import spellings
 from monotron.store import Store
@@ -129,3 +129,22 @@ def test_a_pre_release_has_spellings_for_package_managers(durable_store: Store) 
 
     expected = ("1.3.0rc1", "1.3.0~rc.1", "1.3.0~rc.1", "1.3.0-rc.1", "1.3.0-rc.1")
     assert asyncio.run(run()) == expected
+
+
+def test_a_withdrawal_and_its_reversal_are_events_of_the_account(durable_store: Store) -> None:
+    async def run() -> None:
+        notation = Notation(durable_store)
+        for request in ("2.0.0", "withdraw 2.0.0", "withdraw 2.0.0", "reverse 2.0.0"):
+            await notation.prepare(request)
+
+    asyncio.run(run())
+    events = durable_store.auth_records.page("event", None, "", 10)
+    shown = [
+        (event.account, *(event.body.get(name) for name in ("by", "action", "subject", "reason")))
+        for event in events
+    ]
+    assert shown == [
+        (1, "anyone", "withdraw", "release", "wrong"),
+        (1, "anyone", "restore", "release", None),
+    ]
+    assert {event.body["subject_id"] for event in events} == {f"{NAME}/2.0.0"}

@@ -123,6 +123,7 @@ class State:
                 (series, self.as_read(HeadOf(series)), value)
                 for series, value in self.change.restarts
             ],
+            events=self.change.events,
             summaries=[
                 (name, self.as_read(SummaryOf(name)), self._next_summary(name)) for name in names
             ],

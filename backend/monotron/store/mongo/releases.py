@@ -42,6 +42,9 @@ from monotron.store.mongo.usage import MongoUsage
 from monotron.store.mongo.version_facts import FactReader, of_name, release_of_row
 from monotron.store.release_fields import fields_of
 
+AddEvent = Callable[[int, dict[str, Any], ClientSession], None]
+"""Adds an event of an account in a transaction."""
+
 Lookup = GetNewest | GetOfToken | GetRelease
 
 _NAME = [("account", ASCENDING), ("name", ASCENDING)]
@@ -60,6 +63,7 @@ class MongoReleases(ReleaseStore):
         usage: MongoUsage,
         changes: SeriesChanges,
         sweep: Sweep,
+        add_event: AddEvent,
         reads: Reads,
         transactions: Transactions,
         driver: Driver,
@@ -69,6 +73,7 @@ class MongoReleases(ReleaseStore):
         self._reader = partial(FactReader, database, documents, usage)
         self._changes = changes
         self._sweep = sweep
+        self._add_event = add_event
         self._reads = reads
         self._transactions = transactions
         self._driver = driver
@@ -162,6 +167,8 @@ class MongoReleases(ReleaseStore):
         ]
         if changes:
             self._changes.write(changes, used, session)
+        for event in writes.events:
+            self._add_event(event.name.account, event.body(), session)
         for restart in writes.restarts:
             self._changes.restart(*restart, session)
         rows = [_row(release) for release in writes.records]

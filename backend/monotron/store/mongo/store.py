@@ -115,7 +115,7 @@ class MongoStore(Store):
         # Each shard selects its own snapshot, so behind a router, heads are read before entries.
         self._remembered = self.remembered_type(0 if reads.is_sharded else max_remembered, runtime)
         self._expects_repeats = False
-        self.auth_records = MongoAuthRecords(database, reads, transactions)
+        self.auth_records = auth_records = MongoAuthRecords(database, reads, transactions)
         self.token_uses = MongoTokenUses(database, transactions)
         usage = MongoUsage(database, driver)
         self._changes = SeriesChanges(documents, usage, quotas, runtime.now_ms)
@@ -126,6 +126,7 @@ class MongoStore(Store):
             usage,
             self._changes,
             self._sweep,
+            auth_records.add_event,
             reads,
             transactions,
             driver,
