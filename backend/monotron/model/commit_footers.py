@@ -57,7 +57,7 @@ NO_FOOTERS = Footers()
 
 def parse_footers(header: str, body: str, *, strict: bool = False) -> Footers:
     """Parse the footers in the body. The header can be one, too."""
-    lines = [header] if _CANDIDATE.match(header) else []
+    lines = [header] if header[:1] in "BRr*" and _CANDIDATE.match(header) else []
     if body and ("BREAKING" in body or "release-as" in body.lower()):
         lines += _footer_lines(body, strict=strict)
     if not lines:

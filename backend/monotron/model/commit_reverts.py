@@ -34,12 +34,10 @@ def request_number(header: str) -> str:
     return match[0] if match else ""
 
 
-def parse_subject(header: str) -> Subject:
-    """The subject of a header, and how often it is reverted."""
+def parse_revert(header: str) -> Subject | None:
+    """The subject of a revert, and how often it is reverted. None for another header."""
     levels = 0
-    if '"' not in header and "revert" not in header.lower():
-        return Subject(levels, header)
-    while levels < MAX_LEVELS:
+    while levels < MAX_LEVELS and ('"' in header or "revert" in header.lower()):
         line = without_decoration(header.removesuffix(request_number(header)))
         if match := _QUOTED.fullmatch(line):
             levels += 2 if match["verb"].lower() == "reapply" else 1
@@ -48,7 +46,7 @@ def parse_subject(header: str) -> Subject:
         else:
             break
         header = match["subject"]
-    return Subject(levels, header)
+    return Subject(levels, header) if levels else None
 
 
 class RevertPairs:
