@@ -6,6 +6,7 @@ A paragraph contains either footers or prose: its first line decides. The runnin
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from semver import Version
@@ -32,6 +33,9 @@ _VALUE_BELOW_TOKEN = re.compile(
     re.MULTILINE,
 )
 """A footer whose value starts below its token, and is not a footer, heading, rule or checkbox."""
+
+MAX_EXAMINED = 1000
+"""The number of footers of one commit that are searched for a version."""
 
 _EMPTY_VALUES = {"", "no", "none", "n/a"}
 _DECORATION = " `*_().-–—"
@@ -65,7 +69,11 @@ def parse_footers(header: str, body: str, *, strict: bool = False) -> Footers:
     is_breaking = _STRICT_BREAKING.match if strict else is_breaking_footer
     return Footers(
         next((line for line in lines if is_breaking(line)), ""),
-        tuple(item for line in lines if (item := _release_as(line))),
+        tuple(
+            item
+            for line in islice(dict.fromkeys(lines), MAX_EXAMINED)
+            if (item := _release_as(line))
+        ),
     )
 
 

@@ -59,14 +59,18 @@ class RevertPairs:
 
     def add_revert(self, revert: int, subject: Subject) -> None:
         """Cancel the next message that *subject* reverts."""
-        target = subject._replace(levels=subject.levels - 1)
+        target = Subject(subject.levels - 1, subject.text)
         self._waiting.setdefault(target, []).append(revert)
 
     def cancels(self, subject: Subject) -> bool:
         """Whether a newer revert cancels the message with this subject."""
+        if not self._waiting:
+            return False
         bare = subject.text.removesuffix(request_number(subject.text))
-        for candidate in (subject, subject._replace(text=bare)):
+        for candidate in (subject, Subject(subject.levels, bare)):
             if reverts := self._waiting.get(candidate):
                 self.paired.add(reverts.pop())
+                if not reverts:
+                    del self._waiting[candidate]
                 return True
         return False

@@ -6,6 +6,7 @@ their commits, and `commit_notes` reports text that resembles a marker.
 """
 
 import re
+from collections.abc import Iterable, Iterator
 from itertools import count, islice
 from typing import NamedTuple
 
@@ -120,7 +121,7 @@ def decide(text: str, rules: CommitRules = DEFAULT_RULES) -> CommitDecision | No
     )
 
 
-def _significant(texts: list[str], rules: CommitRules) -> list[_Message]:
+def _significant(texts: list[str], rules: CommitRules) -> Iterable[_Message]:
     """The messages that can change the decision, without those that a newer revert cancels.
 
     Repetitions are dropped, unless there are reverts. Of the simple messages of one kind, only the
@@ -177,7 +178,7 @@ def _has_marker(header: str, body: str) -> bool:
     )
 
 
-def _without_reverted(messages: list[_Message]) -> list[_Message]:
+def _without_reverted(messages: list[_Message]) -> Iterator[_Message]:
     """The messages and listed commits that no newer revert cancels."""
     pairs, numbers = RevertPairs(), count()
     remaining: list[tuple[_Message, list[tuple[int, _Commit]]]] = []
@@ -196,14 +197,14 @@ def _without_reverted(messages: list[_Message]) -> list[_Message]:
                 pairs.add_revert(number, commit.reverts)
             commits.append((number, commit))
         remaining.append((message, commits))
-    return [
-        message._replace(
-            commits=tuple(
-                commit._replace(is_paired=number in pairs.paired) for number, commit in commits
-            )
+    for message, commits in remaining:
+        yield _Message(
+            message.first_line,
+            tuple(
+                commit._replace(is_paired=True) if number in pairs.paired else commit
+                for number, commit in commits
+            ),
         )
-        for message, commits in remaining
-    ]
 
 
 def _subject(commit: _Commit) -> Subject:
