@@ -16,9 +16,16 @@ from urllib.parse import parse_qsl
 
 from monotron.errors import MonotronError
 from monotron.model.calendar_versions import parse_calendar
+from monotron.model.conventional_commits import decide
 from monotron.model.semver import VersionName, parse_final, parse_line, parse_version
 from monotron.model.series import ANYONE, Reuse, SeriesKey
-from monotron.model.versions.requests import VersionRequest, VersionResult
+from monotron.model.versions.requests import (
+    Adopt,
+    Assign,
+    Request,
+    VersionRequest,
+    VersionResult,
+)
 from monotron.store import Store
 from support.services import StoreServices
 
@@ -79,6 +86,17 @@ def parse_request(query: str) -> VersionRequest:
     )
     assert not parameters
     return request
+
+
+def store_request(account: int, request: str, messages: str = "") -> Request:
+    """A request for a version, or an adoption, as a store receives it."""
+    name = VersionName(account, NAME)
+    if request[0].isdigit():
+        return Adopt(name, parse_final(request), ANYONE)
+    token, _, query = request.partition("?")
+    parameters = parse_request(query)
+    commits = decide(messages) if parameters.bump == "auto" else None
+    return Assign(name, token, parameters, commits)
 
 
 class Notation:
