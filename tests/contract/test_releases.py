@@ -471,9 +471,9 @@ class TestDecide:
             assign("a", "minor"),
             adopt("0.0.0"),
             GetOfToken(SHOP, "b", None),
-            GetRelease(SHOP, Final(0, 0, 2).sort_key, "0.0.2"),
+            GetRelease(SHOP, Version(0, 0, 2)),
             assign("b"),
-            GetRelease(SHOP, Final(0, 0, 2).sort_key, "0.0.2"),
+            GetRelease(SHOP, Version(0, 0, 2)),
         ]
         assert decide(store, *batch) == words("""
             version_not_found invalid_bump line_not_found 0.0.1 token_taken value_would_fall

@@ -63,6 +63,7 @@ class ExpectedResult(NamedTuple):
     record: ModelRelease
     latest: bool
     reused: bool
+    changed: bool = False
 
 
 ErrorCodes = set[str]
@@ -88,9 +89,11 @@ class Model:
             return finals[-1]
         return ZERO if line is None else None
 
-    def result(self, record: ModelRelease, *, reused: bool) -> ExpectedResult:
+    def result(
+        self, record: ModelRelease, *, reused: bool, changed: bool = False
+    ) -> ExpectedResult:
         latest = record.label is None and record.number == self.finals()[-1]
-        return ExpectedResult(record, latest, reused)
+        return ExpectedResult(record, latest, reused, changed)
 
     def next(
         self, token: str, parameters: Parameters, *, dry_run: bool = False
@@ -100,7 +103,7 @@ class Model:
                 same = (release.bump, release.line) == (parameters.bump, parameters.line)
                 if not (same or parameters.bump == "auto" or parameters.reuse):
                     return {"token_taken"}
-                return self.result(release, reused=True)
+                return self.result(release, reused=True, changed=True)
         before = list(self.records)
         if parameters.initial not in (None, ZERO) and not self.records:
             self.records.append(ModelRelease(parameters.initial, None))
@@ -110,7 +113,7 @@ class Model:
             self.records = before
             return outcome
         self.records.append(outcome)
-        expected = self.result(outcome, reused=False)
+        expected = self.result(outcome, reused=False, changed=True)
         if dry_run:
             self.records = before
         return expected
@@ -214,9 +217,9 @@ class Model:
             return {"value_would_fall"}
         for release in self.records:
             if (release.number, release.label) == (number, None):
-                return self.result(release, reused=True)
+                return self.result(release, reused=True, changed=True)
         self.records.append(record := self.after_previous(ModelRelease(number, None)))
-        return self.result(record, reused=False)
+        return self.result(record, reused=False, changed=True)
 
     def of_token(self, token: str, label: str | None) -> ExpectedResult | ErrorCodes:
         mine = [
@@ -285,6 +288,7 @@ def view(result: VersionResult) -> View:
         release.reason,
         result.latest,
         result.reused,
+        result.changed,
     )
 
 
@@ -301,4 +305,5 @@ def expected_view(expected: ExpectedResult) -> View:
         record.reason,
         expected.latest,
         expected.reused,
+        expected.changed,
     )
