@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from contract.asking import credentials_of, put_any
-from monotron.model.semver import Final, Line, VersionName, parse_final
+from monotron.model.semver import Final, Line, VersionName, parse_final, sort_key_range
 from monotron.model.series import SeriesKey
 from monotron.model.versions.requests import VersionRequest
 from monotron.services.versions import VersionService
@@ -44,7 +44,8 @@ def adopt(version: str, assigned_by: str) -> Ask:
 
 
 def records(store: Store) -> dict[str, str | None]:
-    return {str(each.version): each.assigned_by for each in store.releases.page(PRODUCT, "~", 100)}
+    page = store.releases.page(PRODUCT, sort_key_range(), None, 100)
+    return {each.version_text: each.assigned_by for each in page}
 
 
 def series(store: Store, scope: str) -> list[tuple[str | None, str | None]]:

@@ -18,7 +18,7 @@ from contract.version_model import (
     view,
 )
 from monotron.model.allocation import AllocationRequest
-from monotron.model.semver import ZERO_VERSION, Final, Release, VersionName
+from monotron.model.semver import ZERO_VERSION, Final, Release, VersionName, sort_key_range
 from monotron.model.series import ANYONE, INT64_MAX, Reuse, SeriesKey
 from monotron.model.versions.requests import VersionRequest, VersionResult
 from monotron.store import open_store
@@ -107,7 +107,9 @@ class DisturbedVersions(RuleBasedStateMachine):
             self.check_refusal(result, token, parameters, latest)
             return
         release, token_and_label = result.release, (token, parameters.label)
-        assert result.latest == (parameters.label is None and release.target == self.latest())
+        assert result.latest.overall == (
+            parameters.label is None and release.target == self.latest()
+        )
         if result.reused:
             assert self.releases[token_and_label] == release
             return
@@ -258,7 +260,7 @@ class DisturbedVersions(RuleBasedStateMachine):
         release = result.release
         assert version >= latest
         assert release.target == version == self.latest()
-        assert result.latest
+        assert result.latest.overall
         assert result.reused == (version.sort_key in self.records)
         if not result.reused:
             self.check_previous(release)
@@ -275,8 +277,8 @@ class DisturbedVersions(RuleBasedStateMachine):
             assert version.sort_key not in self.records
             assert version == ZERO_VERSION or version != self.latest()
         else:
-            assert result.latest == (version == self.latest())
-            assert result.latest or version.sort_key in self.records
+            assert result.latest.overall == (version == self.latest())
+            assert result.latest.overall or version.sort_key in self.records
 
     @rule(random=st.randoms(use_true_random=False))
     def repeat(self, random: Any) -> None:
@@ -317,7 +319,7 @@ class DisturbedVersions(RuleBasedStateMachine):
 
     @invariant()
     def the_records_are_the_assigned_versions(self) -> None:
-        page = self.host.store.releases.page(self.name, "\x7f", 1000)
+        page = self.host.store.releases.page(self.name, sort_key_range(), None, 1000)
         assert [each.sort_key for each in page] == sorted(self.records, reverse=True)
         assert [each.token for each in page] == [self.records[each.sort_key].token for each in page]
         if finals := self.finals():

@@ -61,7 +61,8 @@ class ModelRelease:
 
 class ExpectedResult(NamedTuple):
     record: ModelRelease
-    latest: bool
+    latest: tuple[bool, bool, bool]
+    """Of its name, of its major line, and of its minor line."""
     reused: bool
     changed: bool = False
 
@@ -92,7 +93,10 @@ class Model:
     def result(
         self, record: ModelRelease, *, reused: bool, changed: bool = False
     ) -> ExpectedResult:
-        latest = record.label is None and record.number == self.finals()[-1]
+        lines = (None, record.number[:1], record.number[:2])
+        latest = tuple(
+            record.label is None and record.number == self.finals(line)[-1] for line in lines
+        )
         return ExpectedResult(record, latest, reused, changed)
 
     def next(

@@ -16,8 +16,17 @@ from urllib.parse import parse_qsl
 
 from monotron.errors import MonotronError
 from monotron.model.calendar_versions import parse_calendar
+from monotron.model.commit_rules import CommitRules
 from monotron.model.conventional_commits import decide
-from monotron.model.semver import VersionName, parse_final, parse_line, parse_version
+from monotron.model.semver import (
+    ZERO_VERSION,
+    Final,
+    VersionName,
+    parse_final,
+    parse_line,
+    parse_version,
+    sort_key_range,
+)
 from monotron.model.series import ANYONE, Reuse, SeriesKey
 from monotron.model.versions.requests import (
     Adopt,
@@ -47,10 +56,12 @@ class Row(NamedTuple):
 def rows(text: str) -> list[Row]:
     """The rows of all tables whose first column is `before`.
 
-    Only the table of spellings, whose first column is `version`, has other rows.
+    The other rows are those of the table of spellings, whose first column is `version`, and those
+    of messages (tests/unit/conventional_commits/test_documented_messages.py).
     """
     text = re.sub(r"^\| version \|.*\n(?:\|.*\n)+", "", text, flags=re.MULTILINE)
     result = []
+    text = re.sub(r"^\| messages \|(?:.*\|\n)+", "", text, flags=re.MULTILINE)
     for table in re.findall(r"^\| before \|.*\n\| ---.*\n((?:\|.*\n)+)", text, re.MULTILINE):
         for line in table.splitlines():
             before, request, *body, response = re.split(r" *\| *", line.strip("|").strip(" "))
@@ -82,6 +93,8 @@ def parse_request(query: str) -> VersionRequest:
         initial=parse_final(parameters.pop("initial")) if "initial" in parameters else None,
         reuse_on_conflict=parameters.pop("on_conflict", "fail") == "reuse",
         initial_development=parameters.pop("initial_development", "true") == "true",
+        commit_rules=commit_rules(parameters),
+        base=base(parameters.pop("base", None)),
         dry_run=parameters.pop("dry_run", "false") == "true",
     )
     assert not parameters
@@ -95,8 +108,26 @@ def store_request(account: int, request: str, messages: str = "") -> Request:
         return Adopt(name, parse_final(request), ANYONE)
     token, _, query = request.partition("?")
     parameters = parse_request(query)
-    commits = decide(messages) if parameters.bump == "auto" else None
+    is_auto = parameters.bump == "auto"
+    commits = decide(messages, parameters.commit_rules) if is_auto else None
     return Assign(name, token, parameters, commits)
+
+
+def commit_rules(parameters: dict[str, str]) -> CommitRules:
+    """Remove the parameters that affect how commits are read."""
+    minor_types = parameters.pop("minor_types", "feat")
+    skip_types = parameters.pop("skip_types", "")
+    return CommitRules(
+        skip_types=frozenset(skip_types.split(",")) if skip_types else frozenset(),
+        minor_types=frozenset(minor_types.split(",")),
+        strict=parameters.pop("commits", "lenient") == "strict",
+    )
+
+
+def base(text: str | None) -> Final | None:
+    if text == "none":
+        return ZERO_VERSION
+    return None if text is None else parse_final(text)
 
 
 class Notation:
@@ -161,17 +192,22 @@ class Notation:
         store = self.store
         series = store.series_page(self.account, f"{NAME}-", "", 1000)
         keys = [SeriesKey(self.account, entry.key) for entry in series]
-        releases = store.releases.page(VersionName(self.account, NAME), "\x7f", 1000)
+        releases = store.releases.page(
+            VersionName(self.account, NAME), sort_key_range(), None, 1000
+        )
         return [releases, series, *(store.ledger_page(key, 1 << 63, 1000) for key in keys)]
 
 
 def describe(result: VersionResult) -> str:
     """A result as a table contains it, with everything that the table can express."""
     release = result.release
+    if not result.changed:
+        version = "" if release.target == ZERO_VERSION else f" `{release.version_text}`"
+        return f"no release{version}"
     metadata = f"+{release.metadata}" if release.metadata else ""
     previous = f", previous `{release.previous}`" if release.previous else ""
     reused = ", reused" if result.reused else ""
-    latest = "" if result.latest else ", not latest"
+    latest = "" if result.latest.overall else ", not latest"
     return f"`{release.version_text}{metadata}`{previous}{reused}{latest}"
 
 

@@ -13,7 +13,14 @@ from monotron.model.versions.counting import advances_to
 from monotron.model.versions.facts import RecordAt
 from monotron.model.versions.lookup import highest_of_its_line, previous_of, reused
 from monotron.model.versions.newest import newest
-from monotron.model.versions.requests import Adopt, Assign, Assigned, Decision, VersionResult
+from monotron.model.versions.requests import (
+    LATEST,
+    Adopt,
+    Assign,
+    Assigned,
+    Decision,
+    VersionResult,
+)
 from monotron.model.versions.state import State
 
 
@@ -27,7 +34,7 @@ def adopt(state: State, request: Adopt) -> Decision:
     if record is not None and record.withdrawn is None:
         return Decision(reused(state, record)._replace(changed=True))
     change = adoption(state, name, version, assigned_by)
-    result = VersionResult(change.records[0], latest=True, reused=False, changed=True)
+    result = VersionResult(change.records[0], latest=LATEST, reused=False, changed=True)
     return Decision(result, change)
 
 
@@ -72,4 +79,15 @@ def exact_version(state: State, request: Assign) -> Assigned:
     if version <= highest:
         raise not_above(name, version, highest)
     release = Release(name, token, version, bump="exact")
-    return Assigned(release, advances_to(state, name, version, parameters.assigned_by), highest)
+    return adopted_exactly(state, request, release, highest)
+
+
+def is_above_its_line(state: State, name: VersionName, version: Final) -> bool:
+    """Whether the version is higher than every version of its line, as an exact version must be."""
+    return version > highest_of_its_line(state, name, version)
+
+
+def adopted_exactly(state: State, request: Assign, release: Release, base: Final) -> Assigned:
+    """Assign exactly this version. The series are advanced to it."""
+    by = request.parameters.assigned_by
+    return Assigned(release, advances_to(state, request.name, release.target, by), base)

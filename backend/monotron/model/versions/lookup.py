@@ -3,23 +3,60 @@
 from semver import Version
 
 from monotron.errors import VersionNotFound
-from monotron.model.semver import ZERO_VERSION, Final, Line, Release, VersionName, sort_key
+from monotron.model.semver import (
+    ZERO_VERSION,
+    Final,
+    Line,
+    Release,
+    VersionName,
+    sort_key,
+    sort_key_range,
+)
 from monotron.model.versions.facts import HighestRecord, RecordAt, RecordsOf, SummaryOf
 from monotron.model.versions.newest import line_not_found, newest, newest_of_line
-from monotron.model.versions.requests import GetOfToken, GetRelease, VersionResult
+from monotron.model.versions.requests import (
+    LATEST,
+    NOT_LATEST,
+    GetNewest,
+    GetOfToken,
+    GetRelease,
+    Latest,
+    VersionResult,
+)
 from monotron.model.versions.state import State
 
 
-def newest_release(state: State, name: VersionName) -> VersionResult:
-    """The newest final version. Raises `VersionNotFound` if there is none."""
-    version = newest(state, name)
+def newest_release(state: State, request: GetNewest) -> VersionResult:
+    """The newest final version. Raises `VersionNotFound` or `LineNotFound` if there is none."""
+    name, line = request
+    version = base_of(state, name, line)
     if version == ZERO_VERSION:
         raise VersionNotFound(
             f"{name.name!r} has no versions yet. The first PUT /v1/versions/NAME/COMMIT creates "
             "one."
         )
-    record = state.get(RecordAt(name, version.sort_key))
-    return VersionResult(record or _inferred(state, name, version), latest=True, reused=True)
+    result = reused(state, with_record(state, name, version))
+    return result._replace(auto_after=_auto_after(state, result.release, line))
+
+
+def _auto_after(state: State, newest: Release, line: Line | None) -> str | None:
+    """The token after which `bump=auto` reads commits.
+
+    That of the newest version, or of a later one that was withdrawn without counting its commits.
+    """
+    if state.get(SummaryOf(newest.name)).withdrawn:
+        start, end = sort_key_range(line)
+        start = max(start, newest.sort_key)
+        while record := state.get(HighestRecord(newest.name, start, end, withdrawn=True)):
+            if record.withdrawn and record.withdrawn.ignore_commits and record.token:
+                return record.token
+            end = record.sort_key
+    return newest.token
+
+
+def with_record(state: State, name: VersionName, version: Final) -> Release:
+    """The record of a version, or what the series show if it has none."""
+    return state.get(RecordAt(name, version.sort_key)) or _inferred(state, name, version)
 
 
 def release_of_token(state: State, request: GetOfToken) -> VersionResult:
@@ -48,7 +85,7 @@ def release_at(state: State, request: GetRelease) -> VersionResult:
         return reused(state, record)
     highest = newest(state, name)
     if highest.sort_key == key and highest != ZERO_VERSION:
-        return VersionResult(_inferred(state, name, highest), latest=True, reused=True)
+        return reused(state, _inferred(state, name, highest))
     raise release_not_found(name, version)
 
 
@@ -62,14 +99,21 @@ def release_not_found(name: VersionName, version: Version) -> VersionNotFound:
 
 def reused(state: State, release: Release) -> VersionResult:
     """The result of a request whose release is already recorded."""
-    return VersionResult(release, is_latest(state, release), reused=True)
+    return VersionResult(release, latest_of(state, release), reused=True)
 
 
-def is_latest(state: State, release: Release) -> bool:
-    """Whether the release is, or will be, the newest final version of its name."""
+def latest_of(state: State, release: Release) -> Latest:
+    """Whether the release is, or will be, the newest final version of its name and its lines."""
     if release.label is not None or release.withdrawn is not None:
-        return False
-    return newest(state, release.name, also=release.target) == release.target
+        return NOT_LATEST
+    name, version = release.name, release.target
+    if newest(state, name, also=version) == version:
+        return LATEST
+    in_major, in_minor = (
+        newest_of_line(state, name, line, also=version) == version
+        for line in (Line(version.major), Line(version.major, version.minor))
+    )
+    return Latest(overall=False, in_major=in_major, in_minor=in_minor)
 
 
 def _inferred(state: State, name: VersionName, version: Final) -> Release:

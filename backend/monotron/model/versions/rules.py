@@ -38,7 +38,7 @@ def _decide(state: State, request: Request) -> Decision:
         case Reverse():
             return reverse(state, request)
         case GetNewest():
-            return Decision(newest_release(state, request.name))
+            return Decision(newest_release(state, request))
         case GetOfToken():
             return Decision(release_of_token(state, request))
         case GetRelease():

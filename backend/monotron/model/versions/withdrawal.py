@@ -15,7 +15,7 @@ from monotron.model.semver import (
     sort_key_range,
 )
 from monotron.model.series import SeriesKey
-from monotron.model.versions.changes import Change
+from monotron.model.versions.changes import Change, ReleaseEvent
 from monotron.model.versions.counting import advances_to
 from monotron.model.versions.facts import (
     HeadOf,
@@ -27,9 +27,9 @@ from monotron.model.versions.facts import (
     TokenAt,
     ValueBefore,
 )
-from monotron.model.versions.lookup import is_latest, previous_of, release_not_found
+from monotron.model.versions.lookup import latest_of, previous_of, release_not_found
 from monotron.model.versions.newest import newest
-from monotron.model.versions.requests import Decision, Reverse, VersionResult, Withdraw
+from monotron.model.versions.requests import NOT_LATEST, Decision, Reverse, VersionResult, Withdraw
 from monotron.model.versions.state import State
 
 
@@ -38,7 +38,7 @@ def withdraw(state: State, request: Withdraw) -> Decision:
     name, version, reason, ignore_commits, by = request
     record = state.get(RecordAt(name, sort_key(version)))
     if record is not None and record.withdrawn is not None:
-        return Decision(VersionResult(record, latest=False, reused=True))
+        return Decision(VersionResult(record, NOT_LATEST, reused=True, changed=True))
     withdrawal = Withdrawal(state.now, by, reason, ignore_commits)
     if record is None:
         record = _counted(state, name, version)._replace(
@@ -49,9 +49,11 @@ def withdraw(state: State, request: Withdraw) -> Decision:
         before, record = record, record._replace(withdrawn=withdrawal)
         summary = _without(state, before)
         change = Change(replaced=((before, record),), summaries=((name, summary),))
+    event = ReleaseEvent(name, record.version_text, "withdraw", by, state.now, reason)
+    change = change.then(Change(events=(event,)))
     if record.label is None:
         change = change.then(Change(restarts=_restarts(state, name, record.target)))
-    return Decision(VersionResult(record, latest=False, reused=False, changed=True), change)
+    return Decision(VersionResult(record, NOT_LATEST, reused=False, changed=True), change)
 
 
 def reverse(state: State, request: Reverse) -> Decision:
@@ -61,7 +63,7 @@ def reverse(state: State, request: Reverse) -> Decision:
     if record is None:
         raise release_not_found(name, version)
     if record.withdrawn is None:
-        return Decision(VersionResult(record, is_latest(state, record), reused=True))
+        return Decision(VersionResult(record, latest_of(state, record), reused=True, changed=True))
     if record.withdrawn.replaced:
         raise TokenTaken(
             f"The withdrawal of {record.version_text} of {name.name!r} cannot be reversed. Its "
@@ -71,11 +73,15 @@ def reverse(state: State, request: Reverse) -> Decision:
             bump=str(record.bump),
         )
     after = record._replace(withdrawn=None)
-    change = Change(replaced=((record, after),), summaries=((name, _with(state, after)),))
+    change = Change(
+        replaced=((record, after),),
+        summaries=((name, _with(state, after)),),
+        events=(ReleaseEvent(name, after.version_text, "restore", by, state.now),),
+    )
     if record.label is None:
         entries = advances_to(state, name, record.target, by)
         change = change.then(Change(entries=entries))
-    result = VersionResult(after, is_latest(state, after), reused=False, changed=True)
+    result = VersionResult(after, latest_of(state, after), reused=False, changed=True)
     return Decision(result, change)
 
 

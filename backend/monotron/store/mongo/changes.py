@@ -67,7 +67,7 @@ class SeriesChanges:
         self.write(changes, used, session)
         return Allocation(Entry(*series, None, value), reused=False)
 
-    def delete(self, series: SeriesKey, *, restart: bool, session: ClientSession) -> SeriesHead:
+    def delete(self, series: SeriesKey, session: ClientSession, *, restart: bool) -> SeriesHead:
         """Start another generation, without values. It always does: there may be attributes."""
         head = self._documents.heads([series], session)[series]
         if head.generation:

@@ -17,6 +17,7 @@ from monotron.model.versions.state import State
 from monotron.runtime import Runtime
 from monotron.store.interface import ReleaseStore
 from monotron.store.release_fields import ReleaseFields, fields_of
+from monotron.store.sqlite.auth_records import add_event
 from monotron.store.sqlite.file import SqliteFile, Transaction
 from monotron.store.sqlite.statements import NewEntry, NewHead, next_generation, save
 from monotron.store.sqlite.usage import add_usage
@@ -35,6 +36,10 @@ FROM json_each(?) WHERE true
 ON CONFLICT (account, name) DO UPDATE
 SET revision = excluded.revision, releases = excluded.releases, withdrawn = excluded.withdrawn,
     newest = excluded.newest, newest_token = excluded.newest_token
+"""
+_NAMES = """
+SELECT name FROM names
+WHERE account = ? AND name > ? AND name >= ? AND newest IS NOT NULL ORDER BY name LIMIT ?
 """
 _REPLACE = """
 UPDATE releases SET withdrawn = ? WHERE account = ? AND name = ? AND sort_key = ?
@@ -77,9 +82,17 @@ class SqliteReleases(ReleaseStore):
 
         return finish
 
-    def page(self, name: VersionName, below: str, limit: int) -> list[Release]:
+    def page(
+        self, name: VersionName, key_range: tuple[str, str], label: str | None, limit: int
+    ) -> list[Release]:
         with self._file.transaction() as transaction:
-            return read_page(transaction, name, below, limit)
+            return read_page(transaction, name, key_range, label, limit)
+
+    def names(self, account: int, prefix: str, after: str, limit: int) -> list[str]:
+        with self._file.transaction() as transaction:
+            rows = transaction.execute(_NAMES, (account, after, prefix, limit)).fetchall()
+        # In order, the names with the prefix are adjacent, and the first row has one of them.
+        return [name for (name,) in rows if name.startswith(prefix)]
 
     def _decide(self, transaction: Transaction, requests: Sequence[Request]) -> Results:
         state = State(self._runtime.now_ms(), self._quotas)
@@ -88,6 +101,8 @@ class SqliteReleases(ReleaseStore):
         if state.change:
             writes = state.writes()
             _write(transaction, writes, state.now)
+            for event in writes.events:
+                add_event(transaction, event.name.account, event.body())
             for restart in writes.restarts:
                 self._restart(transaction, *restart)
         return results
