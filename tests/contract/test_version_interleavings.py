@@ -22,6 +22,9 @@ from monotron.store import Store, open_store
 from monotron.store.mongo import MongoStore
 from support.mongod import ReplicaSet
 
+READS = {"find", "aggregate"}
+WRITES = {"insert", "update", "findAndModify", "delete"}
+
 accounts = count(1)
 
 # What happened before, and one request of each kind that can be concurrent then.
@@ -71,8 +74,10 @@ class Interrupter(CommandListener):
     def started(self, event: CommandStartedEvent) -> None:
         if self._interrupt is None:
             return
-        if event.command_name not in ("find", "aggregate"):
+        if event.command_name in WRITES:
             self._reads_left = -1  # its locks would let the second request wait
+        if event.command_name not in READS:
+            return
         if self._reads_left == 0:
             interrupt, self._interrupt = self._interrupt, None
             # On another thread, because the time limits of pymongo belong to a thread.
