@@ -43,6 +43,8 @@ class MongoReleases(ReleaseStore):
     rule: ClassVar[Callable[..., Any]] = staticmethod(decide)
     """The rule of versions. The simulator replaces it in a broken store."""
 
+    reader_type: ClassVar[type[FactReader]] = FactReader
+
     def __init__(
         self,
         database: "Database[Document]",
@@ -55,7 +57,7 @@ class MongoReleases(ReleaseStore):
         runtime: Runtime,
         quotas: Quotas,
     ) -> None:
-        self._reader = partial(FactReader, database, documents, usage)
+        self._reader = partial(self.reader_type, database, documents, usage)
         self._changes = changes
         self._reads = reads
         self._transactions = transactions
