@@ -25,6 +25,8 @@ def test_the_guarantees_hold_in_every_simulated_world(first: int) -> None:
     assert not failed, "\n".join(describe(report) for report in failed)
     for event, at_least in {
         "values assigned": 5_000,
+        "versions assigned": 1_000,
+        "versions in doubt": 1_000,
         "attempts in doubt": 500,
         "late copies": 250,
         "crashes": 100,

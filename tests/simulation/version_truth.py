@@ -253,7 +253,7 @@ class _Replay:
                 last = self._snapshots[index]
             elif at > call.returned:
                 yield f"{version} was answered before it was recorded"
-        elif not result.reused:
+        elif not result.reused and release.previous != call.request.parameters.initial:
             yield from self._of_previous(release, first, last)
         if release.label is None:
             also = release.target
