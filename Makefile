@@ -24,7 +24,7 @@ check: lint ## Run linters, type checks, unit tests and the store contract on SQ
 
 # pytest comes last: its closing line is the last line of the output.
 test: lint .venv/.installed-runners ## Run everything that gates a merge, with real databases and runners
-	$(BIN)/pytest -n 3 --no-loadscope-reorder
+	$(BIN)/pytest -n 4 --no-loadscope-reorder
 
 bench faults: .venv/.installed-test
 	PYTHONPATH=tests $(BIN)/python -m $@ $(PARTS)
@@ -88,7 +88,7 @@ endif
 
 .venv/.installed-runners: .venv/.installed-test Makefile
 	@command -v npm >/dev/null || { echo "make test needs Node.js 20 with npm. Install it, then retry." >&2; exit 1; }
-	@missing=; for tool in curl rsync busybox nginx cc; do \
+	@missing=; for tool in curl rsync busybox nginx dpkg cc; do \
 		PATH="$$PATH:/usr/sbin" command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory setup-runners; \
 	elif [ -n "$$missing" ]; then \

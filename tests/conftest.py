@@ -1,5 +1,6 @@
 """What all tests share: real replica sets, and which tests run in one process to share a server."""
 
+import gc
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,8 +14,8 @@ from support.mongod import ReplicaSet
 MONGODB = {"mongod", "mongodb"}
 REPLICA_SETS = {"replica_set", "three_members"}
 GROUPS = {
-    "stores": (
-        "contract/",
+    "contract": ("contract/",),
+    "MongoDB": (
         "engines/",
         "cli/",
         "http/test_access_matrix.py",
@@ -51,6 +52,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.mongod)
     order = [*GROUPS, None]
     items.sort(key=lambda item: order.index(_group(item.nodeid)))
+
+
+def pytest_collection_finish() -> None:
+    """Exclude the thousands of collected tests from garbage collection: they live until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -211,7 +211,9 @@ _PARSERS: dict[str, Any] = {
     "name": _text,
     "mode": _one_of(*MODES),
     "bump": _bump,
-    "prerelease": _matching(r"[0-9A-Za-z]{1,20}", "a label of letters and digits", "rc"),
+    "prerelease": _matching(
+        r"[0-9A-Za-z-]{1,40}", "a label of letters, digits and hyphens", "feature-login"
+    ),
     "line": _matching(r"[0-9]+(\.[0-9]+)?", "a maintenance line", "1.2"),
     "initial-version": _version,
     "on-conflict": _one_of("fail", "reuse"),

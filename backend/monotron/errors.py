@@ -164,6 +164,31 @@ class AlreadyReleased(
     Fix: create a pre-release of the next version and promote that, or use `bump=patch`."""
 
 
+class VersionWithdrawn(
+    MonotronError, status=409, code="version_withdrawn", title="Version was withdrawn"
+):
+    """The version of the token was withdrawn, or the requested version was. A withdrawn version is
+    never assigned again.
+    Fix: build a new commit, or add `on_withdrawn=new`: the token gets a new version. To use the
+    withdrawn version again, reverse the withdrawal."""
+
+
+class BaseOutdated(
+    MonotronError, status=409, code="base_outdated", title="Newer version than base"
+):
+    """`base` is not the newest final version (of the line). Another build was assigned a version
+    since the caller read its commits. The members `version` and `token` contain the newest one.
+    Fix: read the commits since that version, and send it as `base`."""
+
+    def __init__(self, detail: str, *, version: str | None, token: str | None) -> None:
+        super().__init__(detail)
+        self.version = version
+        self.token = token
+
+    def members(self) -> dict[str, str | None]:
+        return {"version": self.version, "token": self.token}
+
+
 class AmbiguousAccount(
     MonotronError, status=409, code="ambiguous_account", title="Account not named"
 ):
@@ -192,8 +217,10 @@ class AccountNameTaken(
 
 class QuotaExceeded(MonotronError, status=409, code="quota_exceeded", title="Quota exceeded"):
     """The account already has the maximum number of API keys, trust policies, series or bytes of
-    attributes. Values of existing series are not limited.
-    Fix: delete those that are not used, or ask the operator to raise the setting in `detail`."""
+    attributes, or the API key or trust policy would have more than 1,000 creators. Values of
+    existing series are not limited.
+    Fix: delete those that are not used, or ask the operator to raise the setting in `detail`. For
+    too many creators, use the root key or an API key that was not created by so many others."""
 
 
 class BodyTooLarge(
@@ -240,6 +267,12 @@ class InvalidBump(MonotronError, status=422, code="invalid_bump", title="Invalid
     """`bump` is unknown; it is `final` without a pre-release to promote, or together with
     `prerelease`; or it is `auto` without commit messages in the body.
     Fix: see `detail`."""
+
+
+class NoSpelling(MonotronError, status=422, code="no_spelling", title="No such spelling"):
+    """The version cannot be written in the requested `spelling`, because the package manager has no
+    such pre-releases. docs/versions.md lists the labels of each spelling.
+    Fix: use another label for pre-releases, or another spelling."""
 
 
 class TooManyRequests(

@@ -19,8 +19,9 @@ MAX_DECODINGS = 5
 
 HIDDEN = "***"
 
-_API_KEY = re.compile(r"(mtk_[a-z]_[0-9A-Za-z]{8}_)[0-9A-Za-z]+")
-_IDENTITY_TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)
+# They contain `%`, so that a secret is removed completely if only its end is percent-encoded.
+_API_KEY = re.compile(r"(mtk_[a-z]_[0-9A-Za-z]{8}_)[0-9A-Za-z%]+")
+_IDENTITY_TOKEN = re.compile(r"eyJ[\w%-]+\.[\w%-]+\.[\w%-]*", re.ASCII)
 
 
 def _base64_forms(data: bytes) -> set[str]:
@@ -34,7 +35,7 @@ def _base64_forms(data: bytes) -> set[str]:
 
 
 _ENCODED = {
-    start: re.compile(rf"{re.escape(start)}[A-Za-z0-9+/=_-]*")
+    start: re.compile(rf"{re.escape(start)}[A-Za-z0-9+/=_%-]*")
     for part in (b"mtk_k_", b".eyJ")  # the second part of an identity token contains its claims
     for start in (*_base64_forms(part), part.hex(), part.hex().upper())
 }

@@ -1,13 +1,11 @@
-"""Versions keep their guarantees if their series are changed directly and servers crash."""
+"""Versions keep their guarantees if their series are counted, advanced and deleted directly."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from monotron.services.versions.types import Plan
-from semver import Version
 
 from contract.version_machines import NAME, ModelHost, accounts, numbers, requests, run, tokens
 from contract.version_model import (
@@ -19,9 +17,8 @@ from contract.version_model import (
     version_request,
     view,
 )
-from monotron.errors import MonotronError
 from monotron.model.allocation import AllocationRequest
-from monotron.model.semver import Release, VersionName
+from monotron.model.semver import ZERO_VERSION, Final, Release, VersionName
 from monotron.model.series import ANYONE, INT64_MAX, Reuse, SeriesKey
 from monotron.model.versions.requests import VersionRequest, VersionResult
 from monotron.store import open_store
@@ -30,6 +27,8 @@ SUFFIXES = ["major", *(f"minor-v{major}" for major in range(3))]
 SUFFIXES += [f"patch-v{major}.{minor}" for major in range(3) for minor in range(4)]
 SUFFIXES += ["rc-v0.0.1", "rc-v0.1.0", "rc-v1.0.0", "rc-v1.1.0"]
 suffixes = st.sampled_from(SUFFIXES)
+counting_tokens = st.sampled_from(["h1", "h2", "h3"])
+"""Tokens that are also assigned numbers directly in the series."""
 
 REFUSALS = {
     "token_taken",
@@ -41,17 +40,24 @@ REFUSALS = {
 }
 
 
-class Crash(Exception):
-    """The server crashed."""
+class SeriesBefore(NamedTuple):
+    """A series before a request."""
+
+    value: int
+    of_token: int
+    """The last number of the token of the request; 0 without one."""
+    advance: int
+    """The value of the last advance; 0 if there was none."""
 
 
 class DisturbedVersions(RuleBasedStateMachine):
-    """Series are counted, advanced and deleted directly, and servers crash.
+    """Series are counted, advanced and deleted directly.
 
-    A token keeps one version per label permanently. A version is assigned once, and each version
-    follows those before it. One exception: a token whose value was allocated before a crash can
-    get a version below the latest, unless a later version was adopted since. A dry run always
-    returns the next result.
+    A token keeps one version per label permanently, a version is assigned once, and it has a number
+    of its token. The number is the next one of the series, or the one that the token was assigned
+    directly: only if it is higher than every recorded version of the series, and no advance came
+    later. So each version is higher than the recorded ones. A dry run always returns the next
+    result.
     """
 
     host: ModelHost
@@ -60,65 +66,62 @@ class DisturbedVersions(RuleBasedStateMachine):
         super().__init__()
         self.account = next(accounts)
         self.releases: dict[tuple[str, str | None], Release] = {}
-        self.versions: dict[Version, str | None] = {}
-        self.interrupted: set[tuple[str, SeriesKey]] = set()
-        """Tokens that may have a value of a series without a record."""
+        self.records: dict[str, Release] = {}
+        """All records, by their sort keys."""
 
     def series(self, suffix: str) -> SeriesKey:
         return SeriesKey(self.account, f"{NAME}-{suffix}")
 
-    @rule(suffix=suffixes, token=st.sampled_from(["h1", "h2", "h3"]), reuse=st.sampled_from(Reuse))
+    @rule(suffix=suffixes, token=counting_tokens, reuse=st.sampled_from(Reuse))
     def count_directly(self, suffix: str, token: str, reuse: Reuse) -> None:
         self.host.store.allocate([AllocationRequest(self.series(suffix), token, reuse, ANYONE)])
 
     @rule(suffix=suffixes, by=st.integers(1, 4))
     def advance_directly(self, suffix: str, by: int) -> None:
-        (high_water_mark,) = self.host.store.high_water_marks([self.series(suffix)])
-        self.host.store.advance_to(
-            self.series(suffix), min(high_water_mark + by, INT64_MAX), ANYONE
-        )
+        value = self.high_water_mark(suffix)
+        self.host.store.advance_to(self.series(suffix), min(value + by, INT64_MAX), ANYONE)
 
     @rule(suffix=suffixes, restart=st.booleans())
     def delete_directly(self, suffix: str, restart: bool) -> None:
         self.host.store.delete(self.series(suffix), restart=restart)
 
     @rule(
-        token=tokens, parameters=requests(), text=st.sampled_from(["fix: a", "feat: b", "feat!: c"])
+        token=tokens | counting_tokens,
+        parameters=requests(),
+        text=st.sampled_from(["fix: a", "feat: b", "feat!: c"]),
     )
     def next(self, token: str, parameters: Parameters, text: str) -> None:
         latest = self.latest()
         expected = self.put(token, parameters, text, dry_run=True)
+        before = None
+        if not isinstance(expected, str) and not expected.reused:
+            before = self.read_series(expected.release)
         result = self.put(token, parameters, text)
         assert result == expected if isinstance(expected, str) else view(expected) == view(result)
         if isinstance(result, str):
-            if result == "value_would_fall":
-                assert parameters.initial
-                assert latest is None
-                assert Version(*parameters.initial) < self.beyond(Version(*parameters.initial))
-                return
-            assert result in REFUSALS
-            if result == "token_taken":
-                assert (token, parameters.label) in self.releases
+            self.check_refusal(result, token, parameters, latest)
             return
         release, token_and_label = result.release, (token, parameters.label)
-        assert result.latest == (parameters.label is None and release.version == self.latest())
+        assert result.latest == (parameters.label is None and release.target == self.latest())
         if result.reused:
             assert self.releases[token_and_label] == release
             return
-        if not latest and not self.versions and parameters.initial and parameters.initial != ZERO:
-            latest = Version(*parameters.initial)
-            self.versions[latest] = None
+        adopts = not self.records and latest == ZERO_VERSION
+        if adopts and parameters.initial not in (None, ZERO):
+            latest = Final(*parameters.initial)
+            adopted = Release(release.name, None, latest)
+            self.records[adopted.sort_key] = adopted
         assert token_and_label not in self.releases
-        assert release.version not in self.versions
+        assert release.sort_key not in self.records
         assert (release.token, release.label) == token_and_label
         assert (release.line, release.metadata) == (line_of(parameters.line), parameters.metadata)
         assert release.bump == parameters.bump or parameters.bump == "auto"
-        if (token, self.series_of(release)) in self.interrupted:
-            self.check_value_from_before_a_crash(release)
-        else:
-            self.check_successor(release, latest or Version(0))
+        self.check_previous(release)
+        self.check_successor(release, latest, parameters)
+        assert before is not None
+        self.check_number(release, before, latest)
         self.releases[token_and_label] = release
-        self.versions[release.version] = token
+        self.records[release.sort_key] = release
 
     def put(
         self, token: str, parameters: Parameters, text: str, *, dry_run: bool = False
@@ -128,121 +131,139 @@ class DisturbedVersions(RuleBasedStateMachine):
             self.host.versions.next(self.account, NAME, token, request, text.encode())
         )
 
-    def series_of(self, release: Release) -> SeriesKey:
-        """The series whose value the release has."""
-        major, minor, _ = release.version.to_tuple()[:3]
+    def check_refusal(self, code: str, token: str, parameters: Parameters, latest: Final) -> None:
+        if code == "value_would_fall":
+            assert parameters.initial
+            assert latest == ZERO_VERSION
+            initial = Final(*parameters.initial)
+            assert initial < self.beyond(initial)
+            return
+        assert code in REFUSALS
+        if code == "token_taken":
+            assert (token, parameters.label) in self.releases
+
+    def key_of(self, release: Release) -> SeriesKey:
+        """The series whose number the release has."""
+        major, minor, _ = release.target
         if release.label:
-            return self.series(f"{release.label}-v{release.version.finalize_version()}")
+            return self.series(f"{release.label.replace('-', '.')}-v{release.target}")
         suffixes = ("major", f"minor-v{major}", f"patch-v{major}.{minor}")
         return self.series(suffixes[component_of(release)])
 
-    def check_value_from_before_a_crash(self, release: Release) -> None:
-        """The release is higher than all adopted versions that its series counts."""
-        self.check_previous(release)
-        if release.label:
-            assert release.version.finalize_version() not in self.versions
+    def read_series(self, release: Release) -> SeriesBefore:
+        """The series of the release, before the release is assigned."""
+        series, store = self.key_of(release), self.host.store
+        entries = [store.entry(series, token) for token in (release.token, None)]
+        (value,) = store.high_water_marks([series])
+        return SeriesBefore(value, *(entry.value if entry else 0 for entry in entries))
+
+    def check_number(self, release: Release, before: SeriesBefore, latest: Final) -> None:
+        """The number belongs to the token, and no number is skipped."""
+        store, series = self.host.store, self.key_of(release)
+        part = component_of(release)
+        number = release.number if release.label else release.target[part]
+        entry = store.entry(series, release.token)
+        assert entry is not None
+        assert entry.value == number
+        assert store.high_water_marks([series]) == [max(before.value, number)]
+        parents = () if release.label else release.target[:part]
+        recorded = [
+            each.number if release.label else each.target[part]
+            for each in self.records.values()
+            if each.label == release.label
+            and (each.target == release.target if release.label else each.target[:part] == parents)
+        ]
+        if release.bump == "final":
             return
-        parts = release.version.to_tuple()
-        above = parts[: component_of(release)]
-        for version, token in self.versions.items():
-            if token is None and version.to_tuple()[: len(above)] == above:
-                assert version < release.version
+        if number == before.of_token:
+            assert number > before.advance
+            assert all(number > each for each in recorded)
+            return
+        # An adoption by `initial` advances the series before.
+        base = latest[part] if latest[:part] == parents and not release.label else 0
+        assert number == max(before.value, base, *recorded, 0) + 1
 
     def check_previous(self, release: Release) -> None:
         """The previous version is the highest lower final version that is recorded."""
-        target = release.version.finalize_version()
-        finals = [each for each in self.versions if each.prerelease is None and each < target]
+        finals = [each for each in self.finals() if each.target < release.target]
         if finals:
-            assert release.previous == max(finals)
+            highest = max(finals, key=lambda each: each.target)
+            assert release.previous == highest.target
+            assert release.previous_token == highest.token
         else:  # the series were counted directly
-            assert release.previous is None or release.previous < target
+            assert release.previous is None or release.previous < release.target
+            assert release.previous_token is None
 
-    def check_successor(self, release: Release, latest: Version) -> None:
-        version = release.version
-        target = version.finalize_version()
-        finals = [each for each in self.versions if each.prerelease is None]
-        prereleases = [each for each in self.versions if each.prerelease is not None]
+    def check_successor(self, release: Release, latest: Final, parameters: Parameters) -> None:
+        """The version is higher than those that it must follow, and has the right components."""
+        target, line = release.target, release.line
+        finals = [each.target for each in self.finals()]
         assert target not in finals
-        self.check_previous(release)
         if release.bump == "final":
-            assert target in [each.finalize_version() for each in prereleases]
+            pre_releases = [each for each in self.records.values() if each.label]
+            if parameters.promote:
+                pre_releases = [each for each in pre_releases if each.label == parameters.promote]
+            assert target in [each.target for each in pre_releases]
+            of_line = [each for each in finals if each[:2] == target[:2]]
+            assert target > max(
+                of_line
+                or [each for each in finals if each[:1] == target[:1]]
+                or [*finals, ZERO_VERSION]
+            )
             return
-        if release.label:
-            same = [
-                int(str(each.prerelease).split(".")[1])
-                for each in prereleases
-                if each.finalize_version() == target
-                and str(each.prerelease).startswith(f"{release.label}.")
-            ]
-            assert int(str(version.prerelease).split(".")[1]) > max(same, default=0)
+        assert line is None or line.covers(target)
+        assert target > max((each for each in finals if covered(line, each)), default=ZERO_VERSION)
+        channel = [
+            each
+            for each in self.records.values()
+            if release.label and each.label == release.label and covered(line, each.target)
+        ]
+        assert all(each.sort_key < release.sort_key for each in channel)
         assert release.bump in COMPONENTS
         part = COMPONENTS.index(release.bump)
-        parts = target.to_tuple()[:3]
-        assert parts[part] > 0
-        assert parts[part + 1 :] == ZERO[part + 1 :]
-        if release.line is None:
-            assert target > max([latest, *finals])
-            assert target == latest.next_version(release.bump)
-        else:
-            assert release.line.covers(target)
-            assert all(each.to_tuple()[:3] < parts for each in finals if release.line.covers(each))
-
-    @rule(token=tokens, parameters=requests())
-    def next_and_crash_before_the_record(self, token: str, parameters: Parameters) -> None:
-        """A value is allocated, and the server crashes before it records the version."""
-        versions = self.host.versions
-
-        def record(plan: Plan, *_: object) -> None:
-            self.interrupted.add((token, plan.series))
-            raise Crash
-
-        versions._record = record  # type: ignore[assignment, method-assign]
-        try:
-            self.host.run(
-                versions.next(
-                    self.account,
-                    NAME,
-                    token,
-                    version_request(parameters._replace(initial=None)),
-                    b"feat: a",
-                )
-            )
-        except MonotronError as error:
-            code = error.code
-            assert code in REFUSALS
-        except Crash:
-            pass
-        finally:
-            del versions._record
+        bumped = Final(*(*target[: part + 1], *ZERO[part + 1 :]))
+        open_targets = [each.target for each in channel]
+        if target in open_targets:
+            return
+        assert target == bumped
+        assert target[part] > 0
+        if line is None and release.label:
+            assert target == successor(latest, part)
+        elif line is None:
+            # Higher than the latest version, unless the token has a lower number already.
+            assert target[:part] == latest[:part]
 
     @rule(number=numbers)
     def adopt(self, number: Number) -> None:
-        version = Version(*number)
+        version = Final(*number)
         latest = self.latest()
         result = self.host.outcome(self.host.versions.adopt(self.account, NAME, version, ANYONE))
         if isinstance(result, str):
             assert result == "value_would_fall"
-            assert version < max(latest or Version(0, 0, 1), self.beyond(version))
+            assert version < max(latest, Final(0, 0, 1), self.beyond(version))
             return
-        assert not latest or version >= latest
-        assert result.release.version == version == self.latest()
+        release = result.release
+        assert version >= latest
+        assert release.target == version == self.latest()
         assert result.latest
-        assert result.reused == (version in self.versions)
+        assert result.reused == (version.sort_key in self.records)
         if not result.reused:
-            self.check_previous(result.release)
-        assert self.versions.setdefault(version, None) == result.release.token
+            self.check_previous(release)
+        assert self.records.setdefault(version.sort_key, release).token == release.token
 
     @rule(number=numbers)
     def at(self, number: Number) -> None:
-        version = Version(*number)
-        result = self.host.outcome(self.host.versions.at(self.account, NAME, version))
+        version = Final(*number)
+        result = self.host.outcome(
+            self.host.versions.at(self.account, NAME, Release(self.name, None, version).version)
+        )
         if isinstance(result, str):
             assert result == "version_not_found"
-            assert version not in self.versions
-            assert version != self.latest()
+            assert version.sort_key not in self.records
+            assert version == ZERO_VERSION or version != self.latest()
         else:
             assert result.latest == (version == self.latest())
-            assert result.latest or version in self.versions
+            assert result.latest or version.sort_key in self.records
 
     @rule(random=st.randoms(use_true_random=False))
     def repeat(self, random: Any) -> None:
@@ -258,38 +279,50 @@ class DisturbedVersions(RuleBasedStateMachine):
         if label is None:
             assert self.host.run(versions.of_token(self.account, NAME, token, None)) == result
 
-    def latest(self) -> Version | None:
+    @property
+    def name(self) -> VersionName:
+        return VersionName(self.account, NAME)
+
+    def latest(self) -> Final:
         result = self.host.outcome(self.host.versions.latest(self.account, NAME))
-        return None if isinstance(result, str) else result.release.version
+        return ZERO_VERSION if isinstance(result, str) else result.release.target
 
-    def beyond(self, version: Version) -> Version:
+    def finals(self) -> list[Release]:
+        return [each for each in self.records.values() if each.label is None]
+
+    def high_water_mark(self, suffix: str) -> int:
+        return self.host.store.high_water_marks([self.series(suffix)])[0]
+
+    def beyond(self, version: Final) -> Final:
         """The latest version if the series were advanced to exactly this version."""
-
-        def high_water_mark(suffix: str) -> int:
-            return self.host.store.high_water_marks([self.series(suffix)])[0]
-
-        minor = max(version.minor, high_water_mark(f"minor-v{version.major}"))
-        patch = high_water_mark(f"patch-v{version.major}.{minor}")
+        minor = max(version.minor, self.high_water_mark(f"minor-v{version.major}"))
+        patch = self.high_water_mark(f"patch-v{version.major}.{minor}")
         least = version.patch if minor == version.minor else 0
-        return Version(version.major, minor, max(least, patch))
+        return Final(version.major, minor, max(least, patch))
 
     @invariant()
     def the_records_are_the_assigned_versions(self) -> None:
-        page = self.host.store.releases.page(VersionName(self.account, NAME), "\x7f", 1000)
-        assert [each.version for each in page] == sorted(self.versions, reverse=True)
-        assert {each.version: each.token for each in page} == self.versions
-        if finals := [each for each in self.versions if each.prerelease is None]:
-            latest = self.latest()
-            assert latest is not None
-            assert latest >= max(finals)
+        page = self.host.store.releases.page(self.name, "\x7f", 1000)
+        assert [each.sort_key for each in page] == sorted(self.records, reverse=True)
+        assert [each.token for each in page] == [self.records[each.sort_key].token for each in page]
+        if finals := self.finals():
+            assert self.latest() >= max(each.target for each in finals)
 
 
 def component_of(release: Release) -> int:
     """The index of the counted component; for a promotion, the one that its target bumps."""
     if release.bump in COMPONENTS:
         return COMPONENTS.index(release.bump)
-    _, minor, patch = release.version.to_tuple()[:3]
+    _, minor, patch = release.target
     return 2 if patch else 1 if minor else 0
+
+
+def covered(line: Any, version: Final) -> bool:
+    return line is None or line.covers(version)
+
+
+def successor(version: Final, part: int) -> Final:
+    return Final(*(*version[:part], version[part] + 1, *ZERO[part + 1 :]))
 
 
 def test_versions_keep_their_guarantees_on_sqlite() -> None:

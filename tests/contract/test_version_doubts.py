@@ -248,9 +248,9 @@ class TestConcurrentChanges:
     ) -> None:
         read: list[str] = []
 
-        def decide(text: str) -> commits.BumpDecision | None:
+        def decide(text: str) -> commits.CommitDecision | None:
             read.append(text)
-            return commits.BumpDecision("minor", text)
+            return commits.CommitDecision("minor", text)
 
         monkeypatch.setattr("monotron.services.versions.planner.commits.decide", decide)
 

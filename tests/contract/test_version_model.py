@@ -26,7 +26,7 @@ from contract.version_model import (
     version_request,
     view,
 )
-from monotron.model.semver import VersionName, pre_release
+from monotron.model.semver import Final, VersionName
 from monotron.model.series import ANYONE
 from monotron.model.versions.requests import VersionResult
 from monotron.store import open_store
@@ -73,7 +73,7 @@ class UndisturbedVersions(RuleBasedStateMachine):
     @rule(number=numbers)
     def adopt(self, number: Number) -> None:
         expected = self.model.adopt(number)
-        call = self.host.versions.adopt(self.account, NAME, Version(*number), ANYONE)
+        call = self.host.versions.adopt(self.account, NAME, Final(*number), ANYONE)
         self.check(self.host.outcome(call), expected)
 
     @rule(token=tokens, label=st.none() | labels)
@@ -83,7 +83,7 @@ class UndisturbedVersions(RuleBasedStateMachine):
 
     @rule(number=numbers, pre=st.none() | st.tuples(labels, st.integers(1, 2)))
     def at(self, number: Number, pre: tuple[str, int] | None) -> None:
-        version = Version(*number) if pre is None else pre_release(Version(*number), *pre)
+        version = Version(*number, None if pre is None else "{}.{}".format(*pre))
         call = self.host.versions.at(self.account, NAME, version)
         self.check(self.host.outcome(call), self.model.at(str(version)))
 
@@ -94,7 +94,7 @@ class UndisturbedVersions(RuleBasedStateMachine):
             return
         before: Version | None = None
         for begin in range(0, len(page), limit):
-            results, before = self.host.run(
+            results, next_page = self.host.run(
                 self.host.versions.page(self.account, NAME, before, limit)
             )
             expected = page[begin : begin + limit]
@@ -102,8 +102,8 @@ class UndisturbedVersions(RuleBasedStateMachine):
                 expected_view(each) for each in expected
             ]
             last = begin + limit >= len(page)
-            assert before == (None if last else results[-1].release.version)
-        assert before is None
+            assert next_page == (None if last else results[-1].release.version_text)
+            before = results[-1].release.version
 
     @invariant()
     def the_records_and_the_latest_match_the_model(self) -> None:

@@ -59,7 +59,7 @@ small = st.integers(0, 3)
 numbers = st.tuples(small, small, small) | st.sampled_from(
     [(0, 9, 9), (1, 2, 57), (2, INT64_MAX - 1, 0), (2, 0, INT64_MAX), (INT64_MAX, 1, INT64_MAX - 1)]
 )
-labels = st.sampled_from(["rc", "RC", "beta", "major", "1a"])
+labels = st.sampled_from(["rc", "rc-1", "-rc", "RC", "beta", "major", "1a"])
 lines = st.one_of(
     st.none(),
     st.none(),
@@ -76,6 +76,7 @@ def requests(draw: st.DrawFn) -> Parameters:
     return Parameters(
         bump,
         None if bump == "final" else draw(st.none() | labels),
+        draw(st.none() | labels) if bump == "final" else None,
         line,
         draw(st.sampled_from([None, None, "sha.1", "x-y"])),
         draw(st.none() | numbers),

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from semver import Version
-
-from monotron.model.semver import Line
+from monotron.model.semver import Final, Line
 from monotron.model.series import INT64_MAX
 from monotron.model.versions.requests import VersionRequest, VersionResult
 
@@ -33,6 +31,7 @@ class Parameters(NamedTuple):
 
     bump: str = "patch"
     label: str | None = None
+    promote: str | None = None
     line: LineNumber | None = None
     metadata: str | None = None
     initial: Number | None = None
@@ -51,6 +50,7 @@ class ModelRelease:
     line: LineNumber | None = None
     metadata: str | None = None
     previous: Number | None = None
+    previous_token: str | None = None
     reason: str | None = None
 
     @property
@@ -102,25 +102,24 @@ class Model:
                     return {"token_taken"}
                 return self.result(release, reused=True)
         before = list(self.records)
-        outcome = (
-            self.promote(token, parameters)
-            if parameters.bump == "final"
-            else self.bump(token, parameters)
-        )
-        if isinstance(outcome, ModelRelease):
-            self.records.append(outcome)
-            expected = self.result(outcome, reused=False)
-        if isinstance(outcome, set) or dry_run:
+        if parameters.initial not in (None, ZERO) and not self.records:
+            self.records.append(ModelRelease(parameters.initial, None))
+        decide = self.promote if parameters.bump == "final" else self.bump
+        outcome = decide(token, parameters)
+        if isinstance(outcome, set):
             self.records = before
-        return expected if isinstance(outcome, ModelRelease) else outcome
+            return outcome
+        self.records.append(outcome)
+        expected = self.result(outcome, reused=False)
+        if dry_run:
+            self.records = before
+        return expected
 
     def bump(self, token: str, parameters: Parameters) -> ModelRelease | ErrorCodes:
         codes: ErrorCodes = set()
         bump = parameters.bump if parameters.bump != "auto" else TEXTS[parameters.text]
         if bump is None:
             return {"invalid_bump"}
-        if parameters.initial and not self.records and parameters.initial != ZERO:
-            self.records.append(ModelRelease(parameters.initial, None))
         newest = self.highest(parameters.line)
         if newest is None:
             codes.add("line_not_found")
@@ -140,43 +139,73 @@ class Model:
         if newest[part] == INT64_MAX:
             return {"series_exhausted"}
         target = (*newest[:part], newest[part] + 1, *ZERO[part + 1 :])
-        count = 1 + max(
-            (
-                each.count
-                for each in self.records
-                if (each.number, each.label) == (target, parameters.label)
-            ),
-            default=0,
-        )
-        return ModelRelease(
+        release = ModelRelease(
             target,
             token,
-            parameters.label,
-            count if parameters.label else 0,
-            bump,
-            parameters.line,
-            parameters.metadata,
-            self.below(target),
-            REASONS[parameters.text] if parameters.bump == "auto" else None,
+            bump=bump,
+            line=parameters.line,
+            metadata=parameters.metadata,
+            reason=REASONS[parameters.text] if parameters.bump == "auto" else None,
         )
+        if parameters.label:
+            channel = [
+                each for each in self.within(parameters.line) if each.label == parameters.label
+            ]
+            # A channel never goes backwards, until its target is released.
+            target = max([target, *(each.number for each in channel if each.number > newest)])
+            counts = [each.count for each in channel if each.number == target]
+            release = replace(
+                release, number=target, label=parameters.label, count=max(counts, default=0) + 1
+            )
+        return self.after_previous(release)
 
     def promote(self, token: str, parameters: Parameters) -> ModelRelease | ErrorCodes:
-        candidates = [each for each in self.within(parameters.line) if each.label]
-        own = [each for each in candidates if each.token == token]
+        candidates = [
+            each
+            for each in self.within(parameters.line)
+            if each.label and parameters.promote in (None, each.label)
+        ]
+        newest = self.highest(parameters.line)
         if not candidates:
-            return {"line_not_found"} if self.highest(parameters.line) is None else {"invalid_bump"}
-        target = max(own or candidates, key=lambda each: each.precedence).number
-        part = 2 if target[2] else 1 if target[1] else 0
-        same_series = self.finals(target[:part])
-        if target in same_series or any(each[part] >= target[part] for each in same_series):
+            return {"line_not_found"} if newest is None else {"invalid_bump"}
+        own = [each for each in candidates if each.token == token]
+        targets_of_labels: dict[str | None, Number] = {}
+        for each in own or [each for each in candidates if each.number > (newest or ZERO)]:
+            highest = targets_of_labels.get(each.label, ZERO)
+            targets_of_labels[each.label] = max(highest, each.number)
+        if len(set(targets_of_labels.values())) > 1:
+            return {"invalid_bump"}
+        # If no pre-release is open, the newest one explains the refusal.
+        target = (
+            max(targets_of_labels.values(), default=None)
+            or max(candidates, key=lambda each: each.precedence).number
+        )
+        if target <= self.highest_of_its_line(target):
             return {"already_released"}
-        below = self.below(target)
-        return ModelRelease(
-            target, token, None, 0, "final", parameters.line, parameters.metadata, previous=below
+        return self.after_previous(
+            ModelRelease(
+                target,
+                token,
+                bump="final",
+                line=parameters.line,
+                metadata=parameters.metadata,
+            )
         )
 
-    def below(self, number: Number) -> Number | None:
-        return max((each for each in self.finals() if each < number), default=None)
+    def highest_of_its_line(self, number: Number) -> Number:
+        """The highest version of the minor line, or else of the major line, or else of the name."""
+        finals = self.finals(number[:2]) or self.finals(number[:1]) or self.finals()
+        return max(finals, default=ZERO)
+
+    def after_previous(self, release: ModelRelease) -> ModelRelease:
+        """The release with the highest final version below it, and the token of that version."""
+        below = [
+            each for each in self.records if each.label is None and each.number < release.number
+        ]
+        if not below:
+            return release
+        previous = max(below, key=lambda each: each.number)
+        return replace(release, previous=previous.number, previous_token=previous.token)
 
     def adopt(self, number: Number) -> ExpectedResult | ErrorCodes:
         newest = self.highest()
@@ -186,7 +215,7 @@ class Model:
         for release in self.records:
             if (release.number, release.label) == (number, None):
                 return self.result(release, reused=True)
-        self.records.append(record := ModelRelease(number, None, previous=self.below(number)))
+        self.records.append(record := self.after_previous(ModelRelease(number, None)))
         return self.result(record, reused=False)
 
     def of_token(self, token: str, label: str | None) -> ExpectedResult | ErrorCodes:
@@ -229,9 +258,10 @@ def version_request(parameters: Parameters, *, dry_run: bool = False) -> Version
     return VersionRequest(
         bump=parameters.bump,  # type: ignore[arg-type]
         label=parameters.label,
+        promote=parameters.promote,
         line=line_of(parameters.line),
         metadata=parameters.metadata,
-        initial=None if parameters.initial is None else Version(*parameters.initial),
+        initial=None if parameters.initial is None else Final(*parameters.initial),
         reuse_on_conflict=parameters.reuse,
         initial_development=parameters.development,
         dry_run=dry_run,
@@ -246,11 +276,12 @@ def view(result: VersionResult) -> View:
     release = result.release
     return (
         release.token,
-        str(release.version),
+        release.version_text,
         release.bump,
         release.line,
         release.metadata,
         None if release.previous is None else str(release.previous),
+        release.previous_token,
         release.reason,
         result.latest,
         result.reused,
@@ -266,6 +297,7 @@ def expected_view(expected: ExpectedResult) -> View:
         line_of(record.line),
         record.metadata,
         text(record.previous),
+        record.previous_token,
         record.reason,
         expected.latest,
         expected.reused,

@@ -4,7 +4,8 @@ A row has what happened before, a request, perhaps the body of it, and the respo
 
 - `1.2.57` adopts that version, and `a?bump=minor` requests a version for the token `a`;
 - `minor-v1=3` advances that series of the name to 3, and `minor-v1/a` assigns a value to `a`;
-- `restart minor-v1` deletes the series, so that it starts at 1 again.
+- `restart minor-v1` deletes the series, so that it starts at 1 again;
+- `withdraw 1.3.0` withdraws that version, and `reverse 1.3.0` reverses it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,17 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from monotron.errors import MonotronError
-from monotron.model.semver import VersionName, parse_final, parse_line
+from monotron.model.calendar_versions import parse_calendar
+from monotron.model.commit_rules import CommitRules
+from monotron.model.semver import (
+    ZERO_VERSION,
+    Final,
+    VersionName,
+    parse_final,
+    parse_line,
+    parse_version,
+    sort_key_range,
+)
 from monotron.model.series import ANYONE, Reuse, SeriesKey
 from monotron.model.versions.requests import VersionRequest, VersionResult
 from monotron.store import Store
@@ -36,8 +47,14 @@ class Row(NamedTuple):
 
 
 def rows(text: str) -> list[Row]:
-    """The rows of all tables whose first column is `before`."""
+    """The rows of all tables whose first column is `before`.
+
+    The other rows are those of the table of spellings, whose first column is `version`, and those
+    of messages (tests/unit/conventional_commits/test_documented_messages.py).
+    """
+    text = re.sub(r"^\| version \|.*\n(?:\|.*\n)+", "", text, flags=re.MULTILINE)
     result = []
+    text = re.sub(r"^\| messages \|(?:.*\|\n)+", "", text, flags=re.MULTILINE)
     for table in re.findall(r"^\| before \|.*\n\| ---.*\n((?:\|.*\n)+)", text, re.MULTILINE):
         for line in table.splitlines():
             before, request, *body, response = re.split(r" *\| *", line.strip("|").strip(" "))
@@ -54,18 +71,44 @@ def code(*cells: str) -> list[str]:
 
 def parse_request(query: str) -> VersionRequest:
     parameters = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
+    version = parse_final(parameters.pop("version")) if "version" in parameters else None
+    bump = parameters.pop("bump", "patch" if version is None else "exact")
+    label = parameters.pop("prerelease", None)
     request = VersionRequest(
-        bump=parameters.pop("bump", "patch"),  # type: ignore[arg-type]
-        label=parameters.pop("prerelease", None),
+        bump=bump,  # type: ignore[arg-type]
+        label=None if bump == "final" else label,
+        promote=label if bump == "final" else None,
+        version=version,
+        calendar=parse_calendar(parameters.pop("calendar", "YYYY.M")),
+        new_if_withdrawn=parameters.pop("on_withdrawn", "fail") == "new",
         line=parse_line(parameters.pop("line")) if "line" in parameters else None,
         metadata=parameters.pop("metadata", None),
         initial=parse_final(parameters.pop("initial")) if "initial" in parameters else None,
         reuse_on_conflict=parameters.pop("on_conflict", "fail") == "reuse",
         initial_development=parameters.pop("initial_development", "true") == "true",
+        commit_rules=commit_rules(parameters),
+        base=base(parameters.pop("base", None)),
         dry_run=parameters.pop("dry_run", "false") == "true",
     )
     assert not parameters
     return request
+
+
+def commit_rules(parameters: dict[str, str]) -> CommitRules:
+    """Remove the parameters that affect how commits are read."""
+    minor_types = parameters.pop("minor_types", "feat")
+    skip_types = parameters.pop("skip_types", "")
+    return CommitRules(
+        skip_types=frozenset(skip_types.split(",")) if skip_types else frozenset(),
+        minor_types=frozenset(minor_types.split(",")),
+        strict=parameters.pop("commits", "lenient") == "strict",
+    )
+
+
+def base(text: str | None) -> Final | None:
+    if text == "none":
+        return ZERO_VERSION
+    return None if text is None else parse_final(text)
 
 
 class Notation:
@@ -82,7 +125,15 @@ class Notation:
 
     async def prepare(self, request: str) -> None:
         """Carry out a request, or a change of a series."""
-        if request.startswith("restart "):
+        if request.startswith("withdraw "):
+            version = parse_version(request.partition(" ")[2])
+            await self.versions.withdraw(
+                self.account, NAME, version, "wrong", ignore_commits=False, by=ANYONE
+            )
+        elif request.startswith("reverse "):
+            version = parse_version(request.partition(" ")[2])
+            await self.versions.reverse_withdrawal(self.account, NAME, version, ANYONE)
+        elif request.startswith("restart "):
             await self.series.delete(self.key(request.partition(" ")[2]), restart=True)
         elif match := re.fullmatch(r"([\w.-]+)([=/])(\w+)", request):
             suffix, operator, operand = match.groups()
@@ -122,17 +173,22 @@ class Notation:
         store = self.store
         series = store.series_page(self.account, f"{NAME}-", "", 1000)
         keys = [SeriesKey(self.account, entry.key) for entry in series]
-        releases = store.releases.page(VersionName(self.account, NAME), "\x7f", 1000)
+        releases = store.releases.page(
+            VersionName(self.account, NAME), sort_key_range(), None, 1000
+        )
         return [releases, series, *(store.ledger_page(key, 1 << 63, 1000) for key in keys)]
 
 
 def describe(result: VersionResult) -> str:
     """A result as a table contains it, with everything that the table can express."""
     release = result.release
+    if not result.changed:
+        version = "" if release.target == ZERO_VERSION else f" `{release.version_text}`"
+        return f"no release{version}"
     metadata = f"+{release.metadata}" if release.metadata else ""
     previous = f", previous `{release.previous}`" if release.previous else ""
     reused = ", reused" if result.reused else ""
-    latest = "" if result.latest else ", not latest"
+    latest = "" if result.latest.overall else ", not latest"
     return f"`{release.version_text}{metadata}`{previous}{reused}{latest}"
 
 

@@ -99,7 +99,7 @@ class VersionClient:
         return result.code if isinstance(result, MonotronError) else result.release.version_text
 
     def stored(self) -> Stored:
-        releases = self._store.releases.page(NAME, sort_key_range()[1], 1000)
+        releases = self._store.releases.page(NAME, sort_key_range(), None, 1000)
         return Stored(
             {release.version_text: release.token for release in releases},
             self._store.series_page(NAME.account, NAME.name, "", 1000),

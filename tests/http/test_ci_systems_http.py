@@ -163,6 +163,15 @@ def test_a_token_of_azure_can_be_used_for_one_path_only(job: CiJob, fresh_key: s
     assert outcome(reader, f"{path}/b?bump=minor") == (401, "token_replayed")
 
 
+def test_a_path_with_and_without_the_account_is_one_path(job: CiJob, fresh_key: str) -> None:
+    path = f"versions/{fresh_key}/commit?bump=minor"
+    short_first, long_first = job("azure"), job("azure")
+    for prefix in ("/v1", "/v1/accounts/1", "/v1"):
+        assert outcome(short_first, f"{prefix}/{path}") == (200, "")
+    for prefix in ("/v1/accounts/1", "/v1", "/v1/accounts/1"):
+        assert outcome(long_first, f"{prefix}/{path}") == (200, "")
+
+
 @pytest.mark.parametrize("kind", ["circleci", "jenkins"])
 def test_an_audience_with_an_account_is_valid_in_this_account_only(
     kind: str, job: CiJob, fresh_key: str

@@ -158,6 +158,30 @@ def test_a_full_account_gets_no_series_and_no_version(
     assert root.request("PUT", f"{path}/series/new/t").json()["value"] == 1
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("versions/shop", {"version": "1.2.3"}),
+        ("versions/shop/t?bump=minor&initial=3.4.5", None),
+    ],
+    ids=["adoption", "initial version"],
+)
+def test_a_version_that_needs_too_many_series_is_not_adopted(
+    root: Client, account: int, problem: Problem, path: str, body: object
+) -> None:
+    base = f"/v1/accounts/{account}"
+    for number in range(QUOTA - 2):  # a version has three series
+        assert root.request("PUT", f"{base}/series/s{number}/t").status == 200
+    content = (None, {}) if body is None else (json.dumps(body), JSON)
+    for _ in range(2):
+        response = root.request("PUT", f"{base}/{path}", *content)
+        problem(response, 409, "quota_exceeded", applied="no")
+    problem(root.request("GET", f"{base}/versions/shop"), 404, "version_not_found")
+    problem(root.request("GET", f"{base}/releases/shop"), 404, "version_not_found")
+    assert root.request("DELETE", f"{base}/series/s0").status == 200
+    assert root.request("PUT", f"{base}/{path}", *content).status == 200
+
+
 def test_a_full_account_gets_no_attributes(root: Client, account: int, problem: Problem) -> None:
     path = f"/v1/accounts/{account}/tokens/s/t/attrs"
     assert root.request("PUT", f"{path}/n", "x" * 98).status == 200

@@ -24,7 +24,9 @@ from monotron.model.versions.requests import Decision, Request
 from monotron.model.versions.rules import decide
 from monotron.model.versions.state import State
 from monotron.store.mongo import MongoStore
-from monotron.store.mongo.releases import MongoReleases
+from monotron.store.mongo.releases import MongoReleases, _row
+from monotron.store.mongo.series import first_duplicate
+from monotron.store.mongo.transactions import Conflict
 from monotron.store.mongo.version_facts import FactReader, of_name
 from monotron.store.sqlite.releases import SqliteReleases
 from monotron.store.sqlite.store import SqliteStore
@@ -100,7 +102,7 @@ class DeferredRecords(MongoReleases):
             self._transactions.run(partial(self._insert, rows))
         return results
 
-    def _decide(self, requests: Any, session: Any) -> Results:
+    def _decide(self, requests: Any, session: Any) -> Any:
         self.later = ()
         return super()._decide(requests, session)
 
@@ -109,7 +111,9 @@ class DeferredRecords(MongoReleases):
         super()._write(writes._replace(records=()), *args)
 
     def _insert(self, releases: Sequence[Release], session: Any) -> None:
-        super()._write(Writes((), {}, releases, (), (), ()), {}, 0, session)
+        rows = [_row(release) for release in releases]
+        if first_duplicate(self._releases, rows, session) is not None:
+            raise Conflict
 
 
 class RecordsAfterCommit(MongoStore):
@@ -152,13 +156,17 @@ class NewestNotUpdated(MongoStore):
 
 class StaleDecisions(MongoReleases):
     def decide(self, requests: Sequence[Request]) -> Results:
+        results = self._look_up(requests)
+        return super().decide(requests) if results is None else results
+
+    def _look_up(self, requests: Sequence[Request]) -> Results | None:
         state = State(self._runtime.now_ms(), self._quotas)
 
         def read(session: Any) -> Results:
             return decide_all(state, requests, self._reader(session).read)
 
         results, _ = self._reads.after(None, read)
-        return super().decide(requests) if state.change else results
+        return None if state.change else results
 
 
 class UnwrittenMayBeStale(MongoStore):

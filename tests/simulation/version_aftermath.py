@@ -17,7 +17,7 @@ def wrong_results(store: Store, name: VersionName, commits: Sequence[Commit]) ->
         key=lambda record: record.sort_key,
         reverse=True,
     )
-    page = store.releases.page(name, sort_key_range()[1], 1000)
+    page = store.releases.page(name, sort_key_range(), None, 1000)
     if page != records:
         yield f"the records of {name.name} are {records}, and a server returns {page}"
     newest = final_newest(name, commits)
@@ -38,5 +38,9 @@ def wrong_results(store: Store, name: VersionName, commits: Sequence[Commit]) ->
     repeated = [record for record in records if record.token is not None]
     for record, result in zip(repeated, results[1:], strict=True):
         is_newest = record.label is None and record.target == newest
-        if result != VersionResult(record, is_newest, reused=True):
+        if (
+            not isinstance(result, VersionResult)
+            or (result.release, result.reused) != (record, True)
+            or result.latest.overall != is_newest
+        ):
             yield f"{record} was repeated, and a server returns {result}"

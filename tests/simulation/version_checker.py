@@ -81,8 +81,8 @@ class _Check:
         for call, result in self._answers:
             release = result.release
             began = self._began(call, result)
-            if is_plain(release) or result.latest:
-                asked = call.called if result.latest else began
+            if is_plain(release) or result.latest.overall:
+                asked = call.called if result.latest.overall else began
                 newest = self._newest_before(asked)
                 if newest is not None and not self._may_follow(release, result, newest):
                     yield f"{release.version_text} was answered as the newest after {newest}"

@@ -259,10 +259,10 @@ class _Replay:
             also = release.target
             is_latest = first.newest(self._name, also) == also
             is_not = last.newest(self._name, also) > also
-            if (result.latest and not is_latest) or (not result.latest and not is_not):
+            if not (is_latest if result.latest.overall else is_not):
                 newest = first.newest(self._name), last.newest(self._name)
-                yield f"{version} was answered with latest={result.latest} beside {newest}"
-        if isinstance(call.request, GetNewest) and not result.latest:
+                yield f"{version} was answered with {result.latest} beside {newest}"
+        if isinstance(call.request, GetNewest) and not result.latest.overall:
             yield f"{version} was answered as the newest, without latest"
 
     def _of_count(self, call: Call, count: Count) -> Iterator[str]:

@@ -71,6 +71,7 @@ ROWS: dict[str, Row] = {
     f"GET {_SERIES}/{{series_2}}": Row("read:series", "key"),
     f"PUT {_SERIES}/{{series_2}}": Row("write:series", "key"),
     f"GET {_A}/entries/{{entries}}": Row("read:series", "key"),
+    f"GET {_A}/versions": Row("read:series"),
     f"GET {_VERSIONS}": Row("read:series", "name"),
     f"PUT {_VERSIONS}": Row("write:series", "name", body='{{"version": "{number}.0.0"}}'),
     f"GET {_VERSIONS}/{{versions_2}}": Row("read:series", "name"),
@@ -80,6 +81,10 @@ ROWS: dict[str, Row] = {
     f"PUT {_VERSIONS}/{{versions_2}}?dry_run=false": Row("write:series", "name"),
     f"GET {_A}/releases/{{releases}}": Row("read:series", "name"),
     f"GET {_A}/releases/{{releases}}/{{releases_2}}": Row("read:series", "name"),
+    f"PUT {_A}/releases/{{releases}}/{{releases_2}}/withdrawal": Row(
+        "delete:series", "name", body='{{"reason": "wrong"}}'
+    ),
+    f"DELETE {_A}/releases/{{releases}}/{{releases_2}}/withdrawal": Row("delete:series", "name"),
     f"GET {_ATTRIBUTES}": Row("read:series", "key"),
     f"PUT {_ATTRIBUTES}": Row("write:series", "key", body='{{"branch": "main"}}'),
     f"DELETE {_ATTRIBUTES}": Row("write:series", "key"),

@@ -19,7 +19,7 @@ from monotron.auth.scopes import (
     format_scopes,
     parse_scopes,
 )
-from monotron.errors import Forbidden, InvalidRequest, TooManyRequests
+from monotron.errors import Forbidden, InvalidRequest, QuotaExceeded, TooManyRequests
 from monotron.model.name_patterns import ALL_NAMES, NamePatterns
 from monotron.web.permissions import requires
 
@@ -153,11 +153,18 @@ class TestPrincipal:
         else:
             TEAM.require_grant(scopes, patterns)
 
-    def test_the_lineage_of_a_principal_ends_with_itself_and_is_bounded(self) -> None:
+    def test_the_lineage_of_a_principal_ends_with_itself(self) -> None:
         assert TEAM.lineage == ("root", "key:a")
-        creators = tuple(str(number) for number in range(MAX_CREATORS))
-        lineage = Principal("key:d", 2, ALL, creators=creators).lineage
-        assert (len(lineage), lineage[0], lineage[-1]) == (MAX_CREATORS, "1", "key:d")
+
+    @pytest.mark.parametrize("own", [0, 1, 2], ids=["one less", "exactly", "one more"])
+    def test_what_a_principal_creates_has_a_maximum_number_of_creators(self, own: int) -> None:
+        creators = tuple(str(number) for number in range(MAX_CREATORS - 2 + own))
+        last = Principal("key:d", 2, ALL, creators=creators)
+        if own == 2:
+            with pytest.raises(QuotaExceeded, match="more than 1000 creators"):
+                last.require_grant(["read:series"], ALL_NAMES)
+        else:
+            last.require_grant(["read:series"], ALL_NAMES)
 
     def test_a_caller_in_open_mode_cannot_create_api_keys(self) -> None:
         with pytest.raises(Forbidden, match="MONOTRON_ROOT_API_KEY"):
@@ -205,7 +212,7 @@ class TestApiKeySchema:
 
     def test_an_api_key_survives_storage(self) -> None:
         api_key = ApiKey(
-            1, 2, "mtk_k_x", "digest", ("*:acl",), 0, TEAM_NAMES, ("root", "key:a"), "CI", 5, 6
+            1, 2, "mtk_k_x", "digest", ("*:acl",), 0, TEAM_NAMES, ("root", "key:a"), "CI", 5, 5, 6
         )
         assert ApiKey.of(api_key.row()) == api_key
         assert api_key_json(api_key) == {

@@ -15,6 +15,7 @@ from monotron.auth.principal import Principal
 from monotron.auth.rate_limit import RateLimiter
 from monotron.errors import TooManyRequests, Unauthenticated
 from monotron.model.name_patterns import ALL_NAMES
+from support.http import basic
 
 NAME, SECRET = new_key()
 HEADER = f"Bearer {SECRET}"
@@ -81,6 +82,10 @@ def run(scenario: Coroutine[Any, Any, None]) -> None:
 TOKEN = "Bearer eyJhbGciOiJSUzI1NiJ9.e30.c2ln"
 """A header with an identity token, whose content does not matter here."""
 
+each_scheme = pytest.mark.parametrize(
+    "header", [TOKEN, basic("", TOKEN.partition(" ")[2])], ids=["Bearer", "Basic"]
+)
+
 
 class Identities:
     """Accepts every identity token, in the account of the path or in account 1."""
@@ -121,26 +126,30 @@ def test_a_disabled_account_is_noticed_when_it_is_forgotten_or_the_cache_expires
     run(scenario())
 
 
-def test_an_identity_token_is_verified_for_each_account_of_a_path() -> None:
+@each_scheme
+def test_an_identity_token_is_verified_for_each_account_of_a_path(header: str) -> None:
     async def scenario() -> None:
         scene = Scene()
         for account in None, 2, 3, 2, None:
-            known = scene.authenticator.known(TOKEN, account)
-            principal = await scene.authenticator.check(TOKEN, account, ADDRESS)
+            known = scene.authenticator.known(header, account)
+            principal = await scene.authenticator.check(header, account, ADDRESS)
             assert principal.account == (account or 1)
             assert known in (None, principal)
-            assert scene.authenticator.known(TOKEN, account) == principal
-        assert scene.authenticator.known(TOKEN, 4) is None
+            assert scene.authenticator.known(header, account) == principal
+        assert scene.authenticator.known(header, 4) is None
 
     run(scenario())
 
 
-def test_concurrent_requests_for_different_accounts_do_not_share_a_verification() -> None:
+@each_scheme
+def test_concurrent_requests_for_different_accounts_do_not_share_a_verification(
+    header: str,
+) -> None:
     async def scenario() -> None:
         scene = Scene()
         scene.identities.responding.clear()
         checks = [
-            asyncio.create_task(scene.authenticator.check(TOKEN, account, ADDRESS))
+            asyncio.create_task(scene.authenticator.check(header, account, ADDRESS))
             for account in (2, 3, 2)
         ]
         await asyncio.sleep(0)

@@ -8,14 +8,17 @@ from collections.abc import Awaitable, Coroutine
 from typing import Any
 
 import pytest
-from monotron.services.versions.messages import MAX_THREADS, MessageParser
 
 from monotron.auth import concurrency
 from monotron.auth.concurrency import ConcurrencyLimiter
 from monotron.auth.principal import FIRST_ACCOUNT, Principal
 from monotron.auth.rate_limit import share_of_account
-from monotron.errors import InvalidBump, TooManyRequests
-from monotron.model.conventional_commits import BumpDecision
+from monotron.errors import TooManyRequests
+from monotron.model.commit_rules import CommitRules
+from monotron.model.conventional_commits import CommitDecision
+from monotron.services.versions import MAX_PARSER_THREADS, MessageParser
+
+RULES = CommitRules()
 
 
 def run(scenario: Coroutine[Any, Any, None]) -> None:
@@ -97,19 +100,19 @@ class Parser:
     """A parser whose texts are read until `finish` is called, and the callers being read."""
 
     def __init__(self) -> None:
-        self.started: list[bytes] = []
+        self.started: list[str] = []
         self._changed = threading.Condition()
-        self._finished: set[bytes] = set()
+        self._finished: set[str] = set()
         self.messages = MessageParser(self._parse)
 
-    def _parse(self, text: bytes) -> BumpDecision:
+    def _parse(self, text: str, rules: CommitRules) -> CommitDecision:
         with self._changed:
             self.started.append(text)
             self._changed.notify_all()
             assert self._changed.wait_for(lambda: text in self._finished, 30)
-        if not text:
-            raise InvalidBump("no message")
-        return BumpDecision("minor", text.decode())
+        if text == "bad":
+            raise ValueError(text)
+        return CommitDecision("minor", text)
 
     async def wait_for(self, number: int) -> None:
         """Wait until this number of texts have been started."""
@@ -120,7 +123,7 @@ class Parser:
 
         await asyncio.to_thread(wait)
 
-    def finish(self, *texts: bytes) -> None:
+    def finish(self, *texts: str) -> None:
         with self._changed:
             self._finished.update(texts)
             self._changed.notify_all()
@@ -131,36 +134,48 @@ class TestMessageParser:
         async def scenario() -> None:
             parser = Parser()
             texts = [(b"a1", "a"), (b"a2", "a"), (b"b1", "b")]
-            results = [asyncio.ensure_future(parser.messages.parse(*each)) for each in texts]
+            results = [
+                asyncio.ensure_future(parser.messages.parse(text, RULES, caller))
+                for text, caller in texts
+            ]
             await parser.wait_for(2)
-            assert sorted(parser.started) == [b"a1", b"b1"]
-            parser.finish(b"b1", b"a1")
+            assert sorted(parser.started) == ["a1", "b1"]
+            parser.finish("b1", "a1")
             await parser.wait_for(3)
-            parser.finish(b"a2")
-            assert [(await each).reason for each in results] == ["a1", "a2", "b1"]
+            parser.finish("a2")
+            assert [await each for each in results] == [
+                CommitDecision("minor", text) for text in ("a1", "a2", "b1")
+            ]
 
         run(scenario())
 
     def test_two_texts_are_parsed_at_a_time(self) -> None:
         async def scenario() -> None:
             parser = Parser()
-            texts = [bytes([number]) for number in b"abcd"]
-            parses = [parser.messages.parse(text, text.decode()) for text in texts]
+            parses = [parser.messages.parse(text.encode(), RULES, text) for text in "abcd"]
             results = [asyncio.ensure_future(each) for each in parses]
-            await parser.wait_for(MAX_THREADS)
-            assert len(parser.started) == MAX_THREADS == 2
-            parser.finish(*texts)
+            await parser.wait_for(MAX_PARSER_THREADS)
+            assert len(parser.started) == MAX_PARSER_THREADS == 2
+            parser.finish(*"abcd")
             await asyncio.gather(*results)
 
         run(scenario())
 
-    def test_an_invalid_text_does_not_block_the_next_one(self) -> None:
+    def test_an_error_of_one_text_does_not_block_the_next_one(self) -> None:
         async def scenario() -> None:
             parser = Parser()
-            parser.finish(b"", b"x")
-            with pytest.raises(InvalidBump):
-                await parser.messages.parse(b"", "a")
-            assert (await parser.messages.parse(b"x", "a")).reason == "x"
+            parser.finish("bad", "x")
+            with pytest.raises(ValueError, match="bad"):
+                await parser.messages.parse(b"bad", RULES, "a")
+            assert await parser.messages.parse(b"x", RULES, "a") == CommitDecision("minor", "x")
+
+        run(scenario())
+
+    def test_an_empty_text_is_not_parsed(self) -> None:
+        async def scenario() -> None:
+            parser = Parser()
+            assert await parser.messages.parse(b"", RULES, "a") is None
+            assert parser.started == []
 
         run(scenario())
 

@@ -15,7 +15,7 @@ from monotron.model.name_patterns import (
     NamePatterns,
     parse_name_patterns,
 )
-from monotron.model.semver import VersionName
+from monotron.model.semver import VersionName, parse_label
 
 NAME_OF_KEY = {
     # component series belong to the name before the suffix
@@ -27,6 +27,9 @@ NAME_OF_KEY = {
     "shop-Beta2-v0.0.0": "shop",
     "shop-minor-v1.2.3": "shop",  # the label `minor`
     "shop-major-v1.2.3": "shop",
+    "shop-feature.login-v1.2.3": "shop",  # the label `feature-login`
+    "shop-minor.v1-v1.2.3": "shop",  # the label `minor-v1`
+    "shop-.-v1.2.3": "shop",  # the label `-`
     "gh:acme:shop-patch-v1.2": "gh:acme:shop",
     "team-a/shop-major": "team-a/shop",
     "é🙂-major": "é🙂",
@@ -41,6 +44,9 @@ NAME_OF_KEY = {
     "a-b-c-v1.2.3": "a-b",
     "a--major": "a-",
     "a--rc-v1.2.3": "a-",
+    "a--.rc-v1.2.3": "a-",
+    "a-b-.rc-v1.2.3": "a-b",
+    "a-b.-rc-v1.2.3": "a-b.",
     "--major": "-",
     "*-major": "*",
     # any other key is its own name
@@ -78,6 +84,11 @@ names = st.text(alphabet="a-1.v*mjr\U0001f642", min_size=1, max_size=20) | st.sa
     sorted(NAME_OF_KEY)
 )
 numbers = st.integers(0, 12)
+targets = st.builds(Version, numbers, numbers, numbers)
+labels = (
+    st.text(alphabet="a-1v", min_size=1, max_size=5).filter(lambda text: not text.isdigit())
+    | st.sampled_from(["rc", "major", "minor-v1", "patch-v1", "-v1", "rc-v1", "a-rc", "x" * 40])
+).map(parse_label)
 patterns = st.builds(lambda text, end: text.replace("*", "")[:12] + end, names, st.just("*")) | (
     names.map(lambda text: text.replace("*", "") or "a")
 )
@@ -91,15 +102,38 @@ class TestNameOfKey:
     def test_a_key_belongs_to_a_name(self, key: str, name: str) -> None:
         assert name_of_key(key) == name
 
-    @given(name=names, major=numbers, minor=numbers, patch=numbers, label=st.sampled_from("abv1"))
+    @given(name=names, version=targets, label=labels)
     def test_every_series_of_a_version_belongs_to_its_name(
-        self, name: str, major: int, minor: int, patch: int, label: str
+        self, name: str, version: Version, label: str
     ) -> None:
-        version = Version(major, minor, patch)
         owner = VersionName(1, name)
         keys = [component_key(owner, component, version) for component in COMPONENTS]
         for series in (*keys, label_key(owner, label, version)):
             assert name_of_key(series.key) == name
+            assert NamePatterns((name,)).allows_key(series.key)
+
+    @given(data=st.data(), first=st.tuples(names, labels, targets))
+    def test_a_key_belongs_to_one_name_label_and_target(
+        self, data: st.DataObject, first: tuple[str, str, Version]
+    ) -> None:
+        name, label, target = first
+        similar_names = names | st.sampled_from([name, f"{name}-{label}", f"{name}-"])
+        similar_labels = labels | st.sampled_from([label, label[::-1], label.swapcase()])
+        second = data.draw(
+            st.tuples(similar_names, similar_labels, targets | st.just(target)), "second"
+        )
+        keys = [label_key(VersionName(1, name), *rest) for name, *rest in (first, second)]
+        assert (keys[0] == keys[1]) == (first == second)
+
+    @given(name=names, label=labels, target=targets, other=names, version=targets)
+    def test_a_label_never_shares_the_key_of_a_component(
+        self, name: str, label: str, target: Version, other: str, version: Version
+    ) -> None:
+        key = label_key(VersionName(1, name), label, target)
+        for owner in (name, other, f"{name}-{label}"):
+            for component in COMPONENTS:
+                for each in (version, target):
+                    assert component_key(VersionName(1, owner), component, each) != key
 
     def test_a_long_hostile_key_is_decided_quickly(self) -> None:
         for part in "-", "-1", "-minor-v", "-v1.1.1", "-a-v1.1.1x":

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from monotron.auth import principal
 from monotron.auth.api_keys import ApiKeys, ApiKeySpec
 from monotron.auth.oidc import parse_issuer
 from monotron.auth.principal import ROOT, Principal
 from monotron.auth.revocation import Revocation
 from monotron.auth.trust_policies import TrustPolicies
-from monotron.errors import GrantNotFound, Unauthenticated
+from monotron.errors import GrantNotFound, QuotaExceeded, Unauthenticated
+from monotron.model.name_patterns import NamePatterns
 from monotron.store import open_store
 from support.services import StoreServices
 
@@ -58,8 +60,8 @@ def run(scenario: Callable[[Site], Coroutine[Any, Any, None]]) -> None:
         site.store.close()
 
 
-def id_of(principal: Principal) -> str:
-    return principal.name.removeprefix("key:")
+def id_of(owner: Principal) -> str:
+    return owner.name.removeprefix("key:")
 
 
 def test_a_revoked_key_creates_nothing() -> None:
@@ -93,6 +95,44 @@ def test_keys_that_are_created_during_the_revocation_do_not_remain() -> None:
         results = await asyncio.gather(*descents, return_exceptions=True)
         assert {type(each) for each in results} <= {Unauthenticated, type(None)}
         assert site.names("api_key") == site.names("trust") == []
+
+    run(scenario)
+
+
+def test_a_chain_of_keys_ends_before_a_key_forgets_its_first_creator(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(principal, "MAX_CREATORS", 3)
+
+    async def scenario(site: Site) -> None:
+        first = await site.new_key(ROOT)
+        second = await site.new_key(first)
+        last = await site.new_key(second)
+        with pytest.raises(QuotaExceeded, match="more than 3 creators"):
+            await site.api_keys.create(last, 1, SPEC)
+        with pytest.raises(QuotaExceeded, match="more than 3 creators"):
+            await site.trusts.create(last, 1, TRUST)
+        await site.revocation.revoke(ROOT, 1, id_of(second), with_descendants=False)
+        await site.revocation.revoke(ROOT, 1, id_of(first), with_descendants=True)
+        assert site.names("api_key") == site.names("trust") == []
+
+    run(scenario)
+
+
+def test_a_caller_that_cannot_revoke_a_key_does_not_remove_its_descendants() -> None:
+    async def scenario(site: Site) -> None:
+        parent = await site.new_key(ROOT)
+        spec = ApiKeySpec(SPEC.scopes, NamePatterns(("shop",)))
+        lesser, sibling = [
+            (await site.api_keys.create(parent, 1, spec))[0].principal() for _ in range(2)
+        ]
+        for _ in range(2):
+            with pytest.raises(GrantNotFound):
+                await site.revocation.revoke(lesser, 1, id_of(parent), with_descendants=True)
+        assert site.names("api_key") == sorted(map(id_of, (parent, lesser, sibling)))
+        await site.revocation.revoke(ROOT, 1, id_of(parent), with_descendants=False)
+        await site.revocation.revoke(lesser, 1, id_of(parent), with_descendants=True)
+        assert site.names("api_key") == []
 
     run(scenario)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from monotron.auth import principal
 from monotron.auth.api_keys import ApiKeys, ApiKeySpec
 from monotron.auth.principal import ROOT
 from monotron.auth.rotation import Rotation
@@ -63,6 +64,23 @@ def run(scenario: Callable[[Site], Coroutine[Any, Any, None]], quota: int = 0) -
         site.store.close()
 
 
+@pytest.mark.parametrize("expires_at", [None, NOW + 1000], ids=["never", "1000 s"])
+def test_a_key_that_is_rotated_again_has_a_successor_with_the_original_lifetime(
+    expires_at: int | None,
+) -> None:
+    async def scenario(site: Site) -> None:
+        spec = ApiKeySpec(SPEC.scopes, expires_at=expires_at)
+        old, _ = await site.api_keys.create(ROOT, 1, spec)
+        for overlap in 60, 0, 60:  # after the secret of a successor was lost
+            new, _, expiring = await site.rotation.rotate(ROOT, 1, old.key, overlap)
+            assert new.expires_at == expires_at
+            assert expiring.expires_at in (NOW + 60, NOW)
+        last, _, _ = await site.rotation.rotate(ROOT, 1, new.key, 60)
+        assert last.expires_at == expires_at
+
+    run(scenario)
+
+
 def test_an_outdated_record_of_a_use_does_not_extend_the_old_key() -> None:
     async def scenario(site: Site) -> None:
         old, _ = await site.api_keys.create(ROOT, 1, SPEC)
@@ -109,6 +127,34 @@ def test_a_caller_that_is_revoked_meanwhile_keeps_no_successor() -> None:
         with pytest.raises(Unauthenticated, match="revoked during the request"):
             await site.rotation.rotate(caller.principal(), 1, old.key, 60)
         assert site.keys() == [old.key]
+        assert await site.api_keys.find(old.key) == old
+
+    run(scenario)
+
+
+def test_a_key_that_is_revoked_while_it_rotates_itself_has_no_successor() -> None:
+    async def scenario(site: Site) -> None:
+        old, _ = await site.api_keys.create(ROOT, 1, SPEC)
+        site.before_the_change(lambda: site.store.auth_records.remove("api_key", 1, old.key))
+        with pytest.raises(Unauthenticated, match="revoked during the request"):
+            await site.rotation.rotate(old.principal(), 1, old.key, 60)
+        assert site.keys() == []
+
+    run(scenario)
+
+
+def test_a_use_of_the_caller_that_is_recorded_meanwhile_does_not_prevent_a_rotation() -> None:
+    async def scenario(site: Site) -> None:
+        old, _ = await site.api_keys.create(ROOT, 1, SPEC)
+        caller, _ = await site.api_keys.create(ROOT, 1, SPEC)
+        used = caller.row()._replace(body={**caller.row().body, "last_used_at": NOW})
+        change = RecordChange("api_key", caller.row(), used)
+        site.before_the_change(lambda: site.store.auth_records.change([change]))
+        new, _, _ = await site.rotation.rotate(caller.principal(), 1, old.key, 60)
+        assert site.keys() == sorted([old.key, caller.key, new.key])
+        stored = await site.api_keys.find(caller.key)
+        assert stored is not None
+        assert stored.last_used_at == NOW
 
     run(scenario)
 
@@ -123,3 +169,19 @@ def test_a_successor_counts_towards_the_quota() -> None:
         assert stored.expires_at == old.expires_at
 
     run(scenario, quota=1)
+
+
+def test_a_successor_does_not_forget_a_creator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(principal, "MAX_CREATORS", 2)
+
+    async def scenario(site: Site) -> None:
+        first, _ = await site.api_keys.create(ROOT, 1, SPEC)
+        second, _, _ = await site.rotation.rotate(first.principal(), 1, first.key, 60)
+        assert second.creators == ("root", first.principal_name)
+        with pytest.raises(QuotaExceeded, match="more than 2 creators"):
+            await site.rotation.rotate(second.principal(), 1, second.key, 60)
+        stored = await site.api_keys.find(second.key)
+        assert stored == second
+        assert site.keys() == sorted([first.key, second.key])
+
+    run(scenario)

@@ -45,6 +45,8 @@ class ApiKey:
     """The principals that led to it: the last one created it, the one before created that one."""
     description: str | None = None
     expires_at: int | None = None
+    lifetime_seconds: int | None = None
+    """The time until its original expiry; None for never. A rotation changes only `expires_at`."""
     last_used_at: int | None = None
     """Rounded down to the hour."""
 
@@ -59,6 +61,7 @@ class ApiKey:
             "creators": list(self.creators),
             "description": self.description,
             "expires_at": self.expires_at,
+            "lifetime_seconds": self.lifetime_seconds,
             "last_used_at": self.last_used_at,
         }
         return AuthRecord(self.key, self.account, body)
@@ -154,17 +157,19 @@ class ApiKeys:
         self, by: Principal, account: int, spec: ApiKeySpec, expires_at: int | None
     ) -> tuple[ApiKey, str]:
         name, secret = new_key()
+        now = int(self._clock())
         api_key = ApiKey(
             await self.next_id(by, account),
             account,
             name,
             digest(secret),
             spec.scopes,
-            int(self._clock()),
+            now,
             spec.names,
             by.lineage,
             spec.description,
             expires_at,
+            None if expires_at is None else expires_at - now,
         )
         event = event_body(by, "create", "api_key", name, api_key.granted())
         if not await self._executor.run(self._records.add, "api_key", api_key.row(), event):

@@ -233,9 +233,10 @@ def _parse(header: str) -> tuple[str, str]:
 def _fingerprint(header: str, account: int | None) -> bytes:
     """A hash of credentials, because the cache must not hold secrets.
 
-    It includes the account if the header may contain an identity token.
+    It includes the account unless the header has the usual form of an API key: the header may
+    contain an identity token, also in base64.
     """
-    text = f"{account} {header}" if "eyJ" in header else header
+    text = header if header.startswith("Bearer mtk_") else f"{account} {header}"
     return sha256(text.encode("utf-8", "surrogateescape")).digest()
 
 

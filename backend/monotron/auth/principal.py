@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from monotron.auth.scopes import ALL, format_scopes, parse_scopes
-from monotron.errors import Forbidden
+from monotron.errors import Forbidden, QuotaExceeded
 from monotron.model import series as model
 from monotron.model.component_keys import name_of_key
 from monotron.model.name_patterns import ALL_NAMES, NamePatterns
@@ -12,9 +12,9 @@ from monotron.model.series import SYSTEM_ACCOUNT as SYSTEM_ACCOUNT
 
 FIRST_ACCOUNT = 1
 
-
 MAX_CREATORS = 1000
-"""The number of creators that an API key or a trust policy remembers, the latest ones."""
+"""The maximum number of creators of an API key or a trust policy. All are stored, so a revocation
+with descendants finds everything that an API key led to."""
 
 MAX_SHOWN_PATTERNS = 8
 
@@ -47,6 +47,8 @@ class Principal:
     applies, and reads do not count."""
     rate_limit_key: str = ""
     """Principals with the same key share their limits [default: the name]."""
+    subject: str = "These credentials"
+    """The start of sentences about its permissions."""
     hint: str = "Use other credentials, or ask an administrator."
     """What to do about a missing permission."""
 
@@ -66,7 +68,7 @@ class Principal:
         """Raise Forbidden unless the principal has the scope."""
         if scope not in self.scopes:
             held = ", ".join(f"`{each}`" for each in format_scopes(self.scopes)) or "no scopes"
-            raise Forbidden(f"Missing scope `{scope}`. These credentials have {held}. {self.hint}")
+            raise Forbidden(f"Missing scope `{scope}`. {self.subject} have {held}. {self.hint}")
 
     def require_root(self) -> None:
         """Raise Forbidden unless the principal is the root key."""
@@ -82,7 +84,7 @@ class Principal:
         """
         if account != self.account and not self.is_root:
             raise Forbidden(
-                f"These credentials belong to account {self.account} and cannot use another one. "
+                f"{self.subject} belong to account {self.account} and cannot use another one. "
                 "Omit `/accounts/…` to use their own account."
             )
 
@@ -97,7 +99,10 @@ class Principal:
             raise self._forbidden_name(name_of_key(key))
 
     def require_grant(self, scopes: Sequence[str], names: NamePatterns) -> None:
-        """Raise Forbidden unless the principal may grant these permissions to others."""
+        """Raise Forbidden unless the principal may grant these permissions to others.
+
+        Raises QuotaExceeded if what it creates would have too many creators.
+        """
         if missing := parse_scopes(scopes) - self.scopes:
             raise Forbidden(
                 "These credentials cannot grant scopes that they do not have: "
@@ -109,6 +114,7 @@ class Principal:
                 f"These credentials cannot grant names that they may not use. {self._own_names()} "
                 "Restrict `names` to these, or use other credentials."
             )
+        check_creators(self.lineage)
 
     def may_grant(self, scopes: Sequence[str], names: NamePatterns) -> bool:
         """Whether the principal may grant, and therefore list and revoke, these permissions."""
@@ -117,7 +123,7 @@ class Principal:
     @property
     def lineage(self) -> tuple[str, ...]:
         """The creators of what the principal creates."""
-        return (*self.creators, self.name)[-MAX_CREATORS:]
+        return (*self.creators, self.name)
 
     def _forbidden_name(self, name: str) -> Forbidden:
         return Forbidden(
@@ -131,6 +137,16 @@ class Principal:
         return f"Their names are {shown}{more}."
 
 
+def check_creators(creators: Sequence[str]) -> None:
+    """Raise QuotaExceeded if an API key or a trust policy may not have so many creators."""
+    if len(creators) > MAX_CREATORS:
+        raise QuotaExceeded(
+            f"This API key or trust policy would have more than {MAX_CREATORS} creators. Its "
+            "creator, the creator of that one, and so on are counted. Create it with the root "
+            "key, or with an API key that has fewer creators."
+        )
+
+
 ANONYMOUS = Principal("", 0, frozenset(), rate_limited=False)
 """The caller before authentication, and of paths that require none."""
 
@@ -141,6 +157,7 @@ ANYONE = Principal(
     FIRST_ACCOUNT,
     frozenset(scope for scope in ALL if not scope.endswith(":acl")),
     rate_limited=False,
+    subject="Requests without credentials",
     hint="This server has no credentials. Start it with MONOTRON_ROOT_API_KEY and "
     "MONOTRON_ROOT_API_SECRET, and send them with the request.",
 )

@@ -31,12 +31,15 @@ class Revocation:
         """Revoke the API key, and with *with_descendants* what it created, and so on.
 
         With descendants, the API key itself may be revoked already. Raises GrantNotFound if *by*
-        can see neither it nor a descendant.
+        cannot see the API key, and if nothing is left to remove.
         """
         not_found = None
         try:
             await self._api_keys.revoke(by, account, key)
         except GrantNotFound as error:
+            # An API key with rights that *by* lacks would continue to work.
+            if not with_descendants or await self._api_keys.find(key) is not None:
+                raise
             not_found = error
         else:
             self._forget(key)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from monotron.auth.api_keys import ApiKey, ApiKeys, creator_revoked
 from monotron.auth.events import event_body
 from monotron.auth.key_format import digest, new_key
-from monotron.auth.principal import MAX_CREATORS, Principal
+from monotron.auth.principal import Principal, check_creators
 from monotron.errors import StoreUnavailable
 from monotron.model.timestamps import rfc3339
 from monotron.services.executor import StoreExecutor
@@ -45,17 +45,19 @@ class Rotation:
         """Create a successor of the API key, which expires after the overlap, but not later than
         before. Returns the new API key, its secret, and the old one.
 
-        Both change in one transaction. Raises GrantNotFound like `ApiKeys.of_account`, and
-        QuotaExceeded.
+        Both change in one transaction, if *by* is not revoked. Raises Unauthenticated if it is,
+        GrantNotFound like `ApiKeys.of_account`, and QuotaExceeded.
         """
         async with self._api_keys.quota.of(account):
             for _ in range(MAX_ATTEMPTS):
+                required = await self._required(by, key)
                 old = await self._api_keys.of_account(by, account, key)
                 new, secret = await self._successor(by, old)
                 expiring = self._expiring(old, overlap_seconds)
                 changes = [
                     RecordChange("api_key", None, new.row()),
                     RecordChange("api_key", old.row(), expiring.row()),
+                    *required,
                 ]
                 if await self._executor.run(
                     self._records.change, changes, _event(by, new, expiring)
@@ -64,14 +66,22 @@ class Rotation:
             else:
                 raise StoreUnavailable(f"API key {key} is being changed. Repeat the request.")
         self._forget(key)
-        if not await self._api_keys.still_exists(by):
-            await self._api_keys.delete(by, new)
-            raise creator_revoked()
         return new, secret, expiring
 
+    async def _required(self, by: Principal, rotated: str) -> list[RecordChange]:
+        """The condition that *by* is not revoked meanwhile. Raises Unauthenticated if it already
+        is. The change of the API key *rotated* contains its own condition."""
+        prefix, _, key = by.name.partition(":")
+        if prefix != "key":
+            return []
+        caller = await self._api_keys.find(key)
+        if caller is None:
+            raise creator_revoked()
+        return [] if key == rotated else [RecordChange("api_key", caller.row(), caller.row())]
+
     async def _successor(self, by: Principal, old: ApiKey) -> tuple[ApiKey, str]:
+        creators = _creators(by, old)
         now = int(self._clock())
-        lifetime = None if old.expires_at is None else old.expires_at - old.created_at
         key, secret = new_key()
         new = replace(
             old,
@@ -79,8 +89,8 @@ class Rotation:
             key=key,
             digest=digest(secret),
             created_at=now,
-            creators=_creators(by, old),
-            expires_at=None if lifetime is None else now + lifetime,
+            creators=creators,
+            expires_at=None if old.lifetime_seconds is None else now + old.lifetime_seconds,
             last_used_at=None,
         )
         return new, secret
@@ -93,7 +103,9 @@ class Rotation:
 def _creators(by: Principal, old: ApiKey) -> tuple[str, ...]:
     """Those of the old API key and of the caller: revoking any with its descendants removes it."""
     own = by.lineage
-    return (*(each for each in old.creators if each not in own), *own)[-MAX_CREATORS:]
+    creators = (*(each for each in old.creators if each not in own), *own)
+    check_creators(creators)
+    return creators
 
 
 def _event(by: Principal, new: ApiKey, old: ApiKey) -> dict[str, object]:

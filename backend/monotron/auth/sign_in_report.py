@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from monotron.auth.oidc import Identity, Mismatch
+from monotron.auth.oidc.jwt_parsing import MAX_TOKEN_CHARACTERS
 from monotron.auth.policy_matcher import PolicyMatcher
 from monotron.auth.principal import Principal
 from monotron.auth.scopes import format_scopes
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 MAX_POLICIES = 20
 """The number of trust policies in a report, those that are nearest to the token."""
-
-MAX_TOKEN_CHARACTERS = 16 * 1024
 
 
 class SignInReports:

@@ -28,9 +28,12 @@ def component_key(name: VersionName, component: Component, version: Final) -> Se
 def label_key(name: VersionName, label: str, target: Final) -> SeriesKey:
     """The series that counts the pre-releases of a target with a label.
 
+    Hyphens of the label are dots in the key, so that the key belongs to one name: the label
+    `feature-login` of `shop` has the key `shop-feature.login-v1.3.0`.
+
     Raises `InvalidName` if the key would be too long.
     """
-    key = f"{name.name}-{label}-v{target}"
+    key = f"{name.name}-{label.replace('-', '.')}-v{target}"
     if len(key) > MAX_LENGTH:
         raise InvalidName(
             f"The name is too long for pre-releases of {target}. The key of their series would "

@@ -1,179 +1,201 @@
-"""Conventional Commits 1.0.0: the bump that commit messages require. Pure: no I/O.
+"""Conventional Commits: the bump that commit messages request. Pure: no I/O.
 
-The running time is linear in the length of the text: a fixed number of passes, with patterns that
-start at the beginning of a line or at a fixed word, and never backtrack.
+The running time is linear in the length of the text. `commit_texts` splits it into messages and
+commits, `commit_headers` and `commit_footers` read a commit, `commit_reverts` pairs reverts with
+their commits, and `commit_notes` reports text that resembles a marker.
 """
 
 import re
 from collections.abc import Iterator
+from itertools import count, islice
 from typing import NamedTuple
 
+from monotron.model.commit_footers import Footers, ReleaseAs, parse_footers
+from monotron.model.commit_headers import Header, parse_header
+from monotron.model.commit_notes import MAX_CANDIDATES, MAX_NOTE_LENGTH, MAX_NOTES, notes_on
+from monotron.model.commit_reverts import RevertPairs, Subject, parse_subject
+from monotron.model.commit_rules import DEFAULT_RULES, CommitRules
+from monotron.model.commit_texts import CommitText, read_literally, read_message, split_messages
 from monotron.model.component_keys import Component
+from monotron.model.printable_lines import printable_line
+from monotron.model.semver import Final
+
+__all__ = ["MAX_NOTES", "MAX_NOTE_LENGTH", "CommitDecision", "CommitRules", "ReleaseAs", "decide"]
 
 MAX_REASON_LENGTH = 200
 """The maximum length of a reason, in Unicode characters."""
 
-_RANK: dict[Component, int] = {"patch": 0, "minor": 1, "major": 2}
+MAX_RELEASE_AS = 10
 
-_HEADER = re.compile(r"(?P<type>[\w-]+)(?:\([^()]+\))?(?P<breaking>!)?: .")
-_FOOTER = re.compile(r"(?:BREAKING CHANGE|[\w-]+)(?:: | #)")
-_BREAKING = re.compile(r"BREAKING[ -]CHANGE: (.+)")
-_EMPTY_VALUES = {"", "no", "none", "n/a"}
-_DECORATION = " `*_().-–—"
+_RANK: dict[Component | None, int] = {None: -1, "patch": 0, "minor": 1, "major": 2}
 
-_VALUE_BELOW_TOKEN = re.compile(
-    r"^(BREAKING[ -]CHANGE:)\n++(?!(?:BREAKING CHANGE|[\w-]+)(?::[ \n]|:\Z| #)|#{1,6} |---"
-    r"|[-*+] \[[ xX]\]|\(cherry picked from |See merge request )[ \t]*",
-    re.MULTILINE,
-)
-"""A footer whose value starts below its token, and is not a footer, heading, rule or checkbox."""
-
-_HEADING_OR_RULE = re.compile(r"#{1,6} |(?:-{3,}|_{3,}|\*{3,})$")
-"""A heading or a horizontal rule of Markdown. The next line starts a paragraph."""
-
-_DELIMITER = re.compile(
-    r"^ {0,3}(?P<fence>`{3,}+(?=[^`\n]*$)|~{3,}+)(?P<info>.*)|<!--|-->|<details|</details>",
-    re.MULTILINE,
-)
-_CLOSERS = {"<!--": "-->", "<details": "</details>"}
-
-_MERGE = re.compile(r"Merge (?:pull request #[0-9]|(?:remote-tracking )?branch )|Merged in ")
-_TRAILER = re.compile(r"[\w-]+-by: ", re.IGNORECASE)
-_REQUEST_TITLE = re.compile(
-    r"(?:Merged PR [0-9]+: |Pull request #[0-9]+: )(?P<title>.+)"
-    r"|Merge pull request '(?P<quoted>.+)' \(#[0-9]+\) from "
-)
-"""Headers of merge commits by Azure and Bitbucket Data Center, and by Gitea and Forgejo."""
-
-_REQUEST_NUMBER = re.compile(r" \((?:pull request )?#[0-9]+\)$")
-_BULLET = re.compile(
-    r"^\* (?=[a-z][a-z0-9_-]*(?:\([^()\n]+\))?!?: .|BREAKING[ -]CHANGE: .)", re.MULTILINE
-)
-_SQUASHED = re.compile(r"^Squashed commit of the following:$", re.MULTILINE)
-_COMMIT = re.compile(r"^commit [0-9a-f]+\n", re.MULTILINE)
-
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_SKIP_MARKER = re.compile(r"\[(?:skip|no) release\]", re.IGNORECASE)
+_SKIP_LINE = re.compile(rf"^[ \t]*+{_SKIP_MARKER.pattern}$", re.IGNORECASE | re.MULTILINE)
 
 
-class BumpDecision(NamedTuple):
-    """A bump, and the line of a message that requires it.
+class CommitDecision(NamedTuple):
+    """What the commit messages in a text request.
 
     A breaking change is always major here. The caller handles versions before 1.0.0.
     """
 
-    bump: Component
+    bump: Component | None
+    """None if no commit requests a version."""
     reason: str
-    """The line: at most `MAX_REASON_LENGTH` characters, without control characters."""
+    """The line that requests the bump, or a sentence why no commit requests a version.
 
-
-def decide(text: str) -> BumpDecision | None:
-    """The highest bump that a message in *text* requires, with the first such line as the reason.
-
-    NUL separates messages, as in `git log --format=%B%x00`. Returns None if *text* contains no
-    message.
+    At most `MAX_REASON_LENGTH` characters, without control characters.
     """
-    claims = (claim for message in _messages(text) for claim in _claims(message))
-    best = max(claims, key=lambda claim: _RANK[claim.bump], default=None)
-    if best is None:
+    release_as: tuple[ReleaseAs, ...] = ()
+    """Versions that `Release-As` footers request, newest first: at most `MAX_RELEASE_AS`."""
+    notes: tuple[str, ...] = ()
+    """Lines that resemble a marker, but were not used: at most `MAX_NOTES`."""
+    messages: int = 1
+    """The number of messages."""
+
+
+class _Commit(NamedTuple):
+    text: CommitText
+    header: Header
+    footers: Footers
+    subject: Subject
+    is_skipped: bool
+    """Whether the commit contains `[skip release]`."""
+    is_paired: bool = False
+    """Whether the commit is a revert that cancels another one."""
+
+
+class _Message(NamedTuple):
+    first_line: str
+    commits: tuple[_Commit, ...]
+    """The message's own commit, then the commits that it lists, newest first."""
+
+
+class _Claim(NamedTuple):
+    bump: Component | None
+    line: str
+    obstacle: str = ""
+    """Why the commit requests no version."""
+
+
+def decide(text: str, rules: CommitRules = DEFAULT_RULES) -> CommitDecision | None:
+    """The highest bump that a commit in *text* requests, with the newest such line as the reason.
+
+    NUL separates messages, as in `git log --format=%B%x00`. The newest message is the first one.
+    Returns None if *text* contains no message.
+    """
+    texts = split_messages(text)
+    if not texts:
         return None
-    reason = _UNPRINTABLE.sub(" ", best.reason).strip()
-    return BumpDecision(best.bump, reason[:MAX_REASON_LENGTH].rstrip())
+    rules = rules.in_lower_case()
+    parsed = {text: _parse(text, strict=rules.strict) for text in dict.fromkeys(texts)}
+    messages = list(parsed.values())  # repetitions change nothing, unless there are reverts
+    if any(commit.subject.levels for message in messages for commit in message.commits):
+        messages = _without_reverted([parsed[text] for text in texts])
+    claims = [[_claim(commit, rules) for commit in message.commits] for message in messages]
+    best = max((claim for group in claims for claim in group), key=_rank)
+    reason = best.line
+    if best.bump is None:
+        reason = f"No commit requests a version. The newest {best.obstacle}: {best.line}"
+    bumps = [max(group, key=_rank).bump for group in claims]
+    counted = [
+        (commit, bump)
+        for message, bump in zip(messages, bumps, strict=True)
+        for commit in message.commits
+        if not commit.is_skipped
+    ]
+    release_as: dict[Final, ReleaseAs] = {}
+    for commit, _ in counted:
+        for item in commit.footers.release_as:
+            release_as.setdefault(item.version, item)
+    notes = (note for commit, bump in counted for note in _notes(commit, bump, rules))
+    return CommitDecision(
+        best.bump,
+        printable_line(reason, MAX_REASON_LENGTH),
+        tuple(release_as.values())[:MAX_RELEASE_AS],
+        tuple(islice(dict.fromkeys(islice(notes, MAX_CANDIDATES)), MAX_NOTES)),
+        len(texts),
+    )
 
 
-def _messages(text: str) -> Iterator[str]:
-    """The messages in *text* that are not blank, without white space at the ends of lines."""
-    text = text.replace("\ufeff", "").replace("\r\n", "\n").replace("\r", "\n")
-    for message in text.split("\0"):
-        if message := message.strip():
-            yield from _unsquash(_trim(message))
+def _parse(text: str, *, strict: bool) -> _Message:
+    message = read_literally(text) if strict else read_message(text)
+    is_skipped = _has_marker(message.first_line, message.body)
+    commits = tuple(
+        _parse_commit(commit, is_skipped=is_skipped, strict=strict)
+        for commit in (message.own, *message.listed)
+    )
+    return _Message(message.first_line, commits)
 
 
-def _trim(text: str) -> str:
-    return "\n".join([line.rstrip() for line in text.split("\n")]) if "\n" in text else text
+def _parse_commit(text: CommitText, *, is_skipped: bool, strict: bool) -> _Commit:
+    header, body = text
+    return _Commit(
+        text,
+        parse_header(header, strict=strict),
+        parse_footers(header, body, strict=strict),
+        Subject(0, header) if strict else parse_subject(header),
+        is_skipped or _has_marker(header, body),
+    )
 
 
-def _unsquash(message: str) -> Iterator[str]:
-    """The message, then each commit message that `git merge --squash` listed in it."""
-    squashed = _SQUASHED.search(message)
-    if not squashed:
-        yield message
-        return
-    own_text, *blocks = _COMMIT.split(message[squashed.end() :])
-    logs = [block.partition("\n\n")[2].split("\n") for block in blocks]  # below their metadata
-    rest = "\n".join(line for log in logs for line in log if not line.startswith("    "))
-    yield message[: squashed.end()] + own_text + rest
-    for log in logs:
-        lines = (line[4:] for line in log if not line or line.startswith("    "))
-        if commit := "\n".join(lines).strip():
-            yield commit
+def _has_marker(header: str, body: str) -> bool:
+    """Whether a marker is in the header, or on a line of its own in the body."""
+    return bool(
+        ("[" in header and _SKIP_MARKER.search(header)) or ("[" in body and _SKIP_LINE.search(body))
+    )
 
 
-def _claims(message: str) -> Iterator[BumpDecision]:
-    """The bumps that the message and the commits listed in it by a squash merge require."""
-    first, _, rest = message.partition("\n")
-    header, body = _header(first, rest)
-    body = _trim(_visible(body)) if body else ""
-    squash = _REQUEST_NUMBER.search(first) or "\nSee merge request " in rest
-    own_body, *squashed = _BULLET.split(body) if squash else [body]
-    yield from _claims_of_one(header, own_body)
-    for commit in squashed:
-        yield from _claims_of_one(*commit.split("\n", 1))
+def _without_reverted(messages: list[_Message]) -> list[_Message]:
+    """The messages and listed commits that no newer revert cancels."""
+    pairs, numbers = RevertPairs(), count()
+    remaining: list[tuple[_Message, list[tuple[int, _Commit]]]] = []
+    for message in messages:
+        own = message.commits[0]
+        if pairs.cancels(own.subject) or pairs.cancels(Subject(0, message.first_line)):
+            continue  # with everything that it lists
+        commits = []
+        for number, commit in zip(numbers, message.commits, strict=False):
+            is_own = commit is own
+            if not is_own and pairs.cancels(commit.subject):
+                continue
+            if commit.subject.levels:
+                if not is_own and commit.subject == own.subject:
+                    continue  # the message is a squash of this revert
+                pairs.add_revert(number, commit.subject)
+            commits.append((number, commit))
+        remaining.append((message, commits))
+    return [
+        message._replace(
+            commits=tuple(
+                commit._replace(is_paired=number in pairs.paired) for number, commit in commits
+            )
+        )
+        for message, commits in remaining
+    ]
 
 
-def _header(first: str, rest: str) -> tuple[str, str]:
-    """The header and the body. In a merge commit, the title of the request is the header."""
-    if titled := _REQUEST_TITLE.match(first):
-        return titled["title"] or titled["quoted"], rest
-    if _MERGE.match(first):
-        title, _, body = rest.lstrip("\n").partition("\n")
-        if _HEADER.match(title) and not _TRAILER.match(title):
-            return title, body
-    return first, rest
+def _claim(commit: _Commit, rules: CommitRules) -> _Claim:
+    line, header = commit.text.header, commit.header
+    if commit.is_skipped:
+        return _Claim(None, line, "contains [skip release] or [no release]")
+    if header.is_breaking:
+        return _Claim("major", line)
+    if commit.footers.breaking:
+        return _Claim("major", commit.footers.breaking)
+    if commit.is_paired:
+        return _Claim(None, line, "is a revert")
+    type = header.type or ("revert" if commit.subject.levels else "")
+    if type in rules.skip_types:
+        return _Claim(None, line, f"has the skipped type {type}")
+    return _Claim("minor" if header.is_feature or type in rules.minor_types else "patch", line)
 
 
-def _claims_of_one(header: str, body: str = "") -> Iterator[BumpDecision]:
-    """The bump of the header, then one per breaking change in the footers (items 8 to 12)."""
-    yield BumpDecision(_bump(header), header)
-    if "BREAKING" not in body:
-        return
-    starts_paragraph, in_footers = True, False
-    for line in _VALUE_BELOW_TOKEN.sub(r"\1 ", body).split("\n"):
-        if not line or _HEADING_OR_RULE.match(line):
-            starts_paragraph = True
-            continue
-        if starts_paragraph:  # a paragraph contains either footers or prose
-            starts_paragraph, in_footers = False, bool(_FOOTER.match(line))
-        if in_footers and _breaks(line):
-            yield BumpDecision("major", line)
+def _rank(claim: _Claim) -> int:
+    return _RANK[claim.bump]
 
 
-def _bump(header: str) -> Component:
-    """The bump of a header; patch if it is not conventional (items 1, 2, 4, 5, 13 to 15)."""
-    match = _HEADER.match(header)
-    if (match and match["breaking"]) or _breaks(header):
-        return "major"
-    return "minor" if match and match["type"].lower() == "feat" else "patch"
-
-
-def _breaks(line: str) -> bool:
-    """Whether the line is a BREAKING CHANGE with a value, not "none" (items 12, 15, 16)."""
-    match = _BREAKING.match(line)
-    return match is not None and match[1].strip(_DECORATION).lower() not in _EMPTY_VALUES
-
-
-def _visible(body: str) -> str:
-    """The body without code fences, HTML comments and `<details>` that are closed."""
-    last = {
-        mark[0].lstrip()[:3]: mark.start() for mark in _DELIMITER.finditer(body) if not mark["info"]
-    }
-    kept, start, opened, closer = list[str](), 0, 0, ""
-    for mark in _DELIMITER.finditer(body):
-        if closer:
-            if mark[0].lstrip().startswith(closer) and not mark["info"]:
-                kept.append(body[start:opened])
-                start, closer = mark.end(), ""
-            continue
-        expected_closer = mark["fence"] or _CLOSERS.get(mark[0], "")
-        if last.get(expected_closer[:3], -1) > mark.start():
-            opened, closer = mark.start(), expected_closer
-    return "".join([*kept, body[start:]])
+def _notes(commit: _Commit, bump: Component | None, rules: CommitRules) -> Iterator[str]:
+    if commit.subject.levels:
+        return iter(())
+    return notes_on(commit.text, commit.header, commit.footers, bump, rules)

@@ -15,13 +15,14 @@ class Quotas(NamedTuple):
     attribute_bytes: int = 0
     """The sum of `size_of_attributes` of all tokens, in all series that were not deleted since."""
 
-    def check_series(self, account: int, used: int) -> QuotaExceeded | None:
-        """Return the error if an account with this number of series may not create another one."""
-        if not self.series or used < self.series or account == SYSTEM_ACCOUNT:
+    def check_series(self, account: int, used: int, added: int = 1) -> QuotaExceeded | None:
+        """Return the error if an account with *used* series may not create *added* ones."""
+        if not self.series or used + added <= self.series or account == SYSTEM_ACCOUNT:
             return None
+        needed = f", and {added} more are needed" if added > 1 else ""
         return QuotaExceeded(
-            f"Account {account} has {used} series, and {self.series} are allowed. Delete series "
-            "that are not used, or ask the operator to raise `series_per_account`."
+            f"Account {account} has {used} series, and {self.series} are allowed{needed}. Delete "
+            "series that are not used, or ask the operator to raise `series_per_account`."
         )
 
     def check_attributes(self, account: int, used: int, added: int) -> QuotaExceeded | None:

@@ -19,7 +19,7 @@ MAX_VERSION_LENGTH = 256
 
 
 _DIGITS = len(str(INT64_MAX))
-_LABEL = re.compile(r"(?=[0-9]*[A-Za-z])[0-9A-Za-z]{1,20}")
+_LABEL = re.compile(r"(?=[0-9]*[A-Za-z-])[0-9A-Za-z-]{1,40}")
 _METADATA = re.compile(r"[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*")
 _LINE = re.compile(r"(0|[1-9][0-9]{0,18})(?:\.(0|[1-9][0-9]{0,18}))?")
 
@@ -111,7 +111,7 @@ class Release(NamedTuple):
     previous: Final | None = None
     """The highest final version below this one when it was created."""
     previous_token: str | None = None
-    """The token of the previous version. None if it has none."""
+    """The token of the previous version. None if that was adopted."""
     reason: str | None = None
     created_at: int | None = None
     """Milliseconds since the epoch, UTC."""
@@ -121,6 +121,8 @@ class Release(NamedTuple):
     """1, and one more for each withdrawn version that the token had before with this label."""
     base: str | None = None
     """The parameter `base` of the request: the version that it assumed to be the newest."""
+    base_use: int = 0
+    """1, and one more for each earlier version of the line with this base."""
     withdrawn: Withdrawal | None = None
 
     @property
@@ -177,23 +179,24 @@ def sort_key(version: Version) -> str:
 
 def label_sort_key(label: str, number: int) -> str:
     """The part of a sort key that a pre-release adds to that of its target."""
-    return f"{_label_prefix(label)}{number:0{_DIGITS}d}"
-
-
-def _label_prefix(label: str) -> str:
-    return label.replace("-", "/") + "."  # `/` sorts above `.` and below digits and letters
+    return f"{_sortable(label)}.{number:0{_DIGITS}d}"
 
 
 def _pre_release_sort_key(label: str, *identifiers: str) -> str:
     if label.isdigit():
         return ""  # sorts below every label
-    label = label.replace("-", "/")
+    label = _sortable(label)
     if not identifiers:
         return label
     number, *more = identifiers
     if not number.isdigit() or len(number) > _DIGITS:
         return f"{label}.~"  # sorts above every assigned number
     return f"{label}.{int(number):0{_DIGITS}d}" + ("." if more else "")
+
+
+def _sortable(label: str) -> str:
+    """The label in a sort key. `/` sorts above `.`, which ends a label, and below digits."""
+    return label.replace("-", "/")
 
 
 def sort_key_range(
@@ -204,8 +207,8 @@ def sort_key_range(
     With *target* and *label*, the range of the pre-releases of the target with this label. Without
     arguments, the range of all versions.
     """
-    if target is not None:
-        start = target.prefix + _label_prefix(label or "")
+    if target is not None and label is not None:
+        start = f"{target.prefix}{_sortable(label)}."
     elif line is not None:
         start = "".join(f"{part:0{_DIGITS}d}." for part in line if part is not None)
     else:
@@ -269,7 +272,7 @@ def parse_label(text: str) -> str:
     """Parse a pre-release label. Raises `ValueError` with the expected form if it is invalid."""
     if not _LABEL.fullmatch(text):
         raise ValueError(
-            "1 to 20 letters and digits, at least one of them a letter, for example rc"
+            "1 to 40 letters, digits and hyphens, not only digits, for example rc or feature-login"
         )
     return text
 

@@ -68,7 +68,7 @@ class ReleaseStore(ABC):
         it: values of series and records, together or not at all. The call is one transaction, and
         everything that a result states was true at some moment since the call began. An error that
         affects one request is returned in place of its result. An error that affects all requests
-        is raised.
+        is raised. A withdrawal, and its reversal, is the only request of its call.
         """
 
     def begin_decide(self, requests: Sequence[Request]) -> Callable[[], Results]:
@@ -80,8 +80,21 @@ class ReleaseStore(ABC):
         return partial(self.decide, requests)
 
     @abstractmethod
-    def page(self, name: VersionName, below: str, limit: int) -> list[Release]:
-        """At most *limit* releases with lower sort keys than *below*, the highest version first."""
+    def page(
+        self, name: VersionName, key_range: tuple[str, str], label: str | None, limit: int
+    ) -> list[Release]:
+        """At most *limit* releases in a range of sort keys, the highest version first.
+
+        *key_range*, a result of `model.semver.sort_key_range`, includes its start and excludes its
+        end. With *label*, only releases with this label; with an empty one, only final versions.
+        """
+
+    @abstractmethod
+    def names(self, account: int, prefix: str, after: str, limit: int) -> list[str]:
+        """At most *limit* names that start with *prefix* and follow *after*.
+
+        Those that have a recorded final version, in order of the code points.
+        """
 
 
 class AttributeStore(ABC):
@@ -155,8 +168,9 @@ class Store(ABC):
         The last value of a token is reused, and nothing changes, in two cases: `reuse` is `CURRENT`
         and the token is the current one of the series, or `reuse` is `ANY` and the series has an
         entry for the token in this generation. Otherwise the token is assigned the high-water mark
-        plus one, and becomes the current token. A value is never assigned to two tokens of a
-        generation.
+        plus one, and becomes the current token. If the series does not exist, it is advanced to
+        `initial` of the request first, if that is higher. A value is never assigned to two tokens
+        of a generation.
 
         An error that affects one series is returned in place of the results of its requests:
         `SeriesExhausted` if no value up to `up_to` is left, and `QuotaExceeded` if the account may

@@ -110,8 +110,7 @@ class AccessControl:
     ) -> Awaitable[None] | None:
         """Check account, scope and replay; the result must be awaited unless it is None.
 
-        Raises Forbidden, PathNotFound, TokenReplayed, or an error of
-        *required_scope*.
+        Raises Forbidden, PathNotFound, TokenReplayed, or an error of *required_scope*.
         """
         principal, account = access.principal, access.account
         principal.require_enabled()
@@ -136,8 +135,11 @@ class AccessControl:
             )
 
     def _bind_identity(self, access: Access, identity: str, path: str) -> Awaitable[None] | None:
-        """Bind an identity token to the resource that it writes to."""
-        resource = path.removeprefix(f"/v1/accounts/{access.account}")
+        """Bind an identity token to the resource that it writes to, or reads.
+
+        A path that names the account is the resource of the path that names none.
+        """
+        resource = path.removeprefix("/v1").removeprefix(f"/accounts/{access.account}")
         operation = sha256(f"{access.account} {resource}".encode()).hexdigest()[:32]
         if self._replay_guard.is_known(identity, operation):
             return None

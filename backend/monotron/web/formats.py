@@ -7,7 +7,10 @@ from enum import Enum
 from functools import lru_cache
 from json.encoder import encode_basestring
 
+from monotron.errors import NoSpelling
+from monotron.model.semver import ZERO_VERSION, Withdrawal
 from monotron.model.series import Entry, LedgerEntry
+from monotron.model.spellings import spellings
 from monotron.model.timestamps import rfc3339_from_ms
 from monotron.model.versions.requests import VersionResult
 
@@ -63,17 +66,34 @@ def entry_text(entry: Entry, reused: bool, format: Format, dotenv_prefix: str) -
     return _dotenv(variables, dotenv_prefix)
 
 
-def version_text(result: VersionResult, format: Format, dotenv_prefix: str) -> str:
-    """Write a version in the requested format."""
+def version_text(
+    result: VersionResult, format: Format, dotenv_prefix: str, spelling: str | None = None
+) -> str:
+    """Write a version in the requested format. Raises `NoSpelling` if it has no such spelling."""
+    if format is Format.TEXT:
+        return f"{_spelled(result, spelling)}\n"
     members = _version_members(result)
     if format is Format.JSON:
         return json_text(members)
-    if format is Format.TEXT:
-        return f"{members['version']}\n"
     variables = {name: members[member] for name, member in _VERSION_VARIABLES.items()}
-    variables["DOCKER_TAG"] = str(members["version"]).replace("+", "_")
+    variables["DOCKER_TAG"] = str(members["version"] or "").replace("+", "_")
+    spelled = spellings(result.release) if members["version"] else None
+    for name in ("pep440", "deb", "rpm", "maven"):
+        variables[name.upper()] = getattr(spelled, name, None)
     variables["CREATOR_ID"] = members["creator_id"]
     return _dotenv(variables, dotenv_prefix)
+
+
+def _spelled(result: VersionResult, spelling: str | None) -> str:
+    text: str | None = result.release.full_text
+    if spelling is not None:
+        text = getattr(spellings(result.release), spelling)
+    if text is None:
+        raise NoSpelling(
+            f"Version {result.release.version_text} cannot be written for {spelling}. Use another "
+            "label, or another spelling."
+        )
+    return text
 
 
 def series_page(entries: Sequence[Entry], next_after: str | None) -> str:
@@ -98,6 +118,13 @@ def releases_page(results: Sequence[VersionResult], next_before: str | None) -> 
     )
 
 
+def versions_page(results: Sequence[VersionResult], next_after: str | None) -> str:
+    """Write a page of the newest versions of names."""
+    return json_text(
+        {"versions": [_version_members(result) for result in results], "next": next_after}
+    )
+
+
 def _entry_json(entry: Entry) -> str:
     """Write the four members of an entry, in the order of the contract."""
     account, key, token, value = entry
@@ -118,24 +145,44 @@ def _ledger_entry_json(row: LedgerEntry, *, assigned_by: bool) -> str:
 def _version_members(result: VersionResult) -> dict[str, object]:
     """Return the members of a version, in the order of the contract."""
     release = result.release
-    target, full = release.target, release.full_text
+    # 0.0.0 is never assigned. It stands for no version at all.
+    target = None if release.target == ZERO_VERSION else release.target
+    full = release.full_text if target else None
     return {
         "creator_id": release.name.account,
         "name": release.name.name,
         "token": release.token,
         "version": full,
-        "tag": f"v{full}",
-        "major": target.major,
-        "minor": target.minor,
-        "patch": target.patch,
+        "tag": f"v{full}" if full else None,
+        "major": target and target.major,
+        "minor": target and target.minor,
+        "patch": target and target.patch,
         "prerelease": release.pre_release,
         "metadata": release.metadata,
         "bump": release.bump,
         "previous": None if release.previous is None else str(release.previous),
-        "latest": result.latest,
+        "latest": result.latest.overall,
         "reused": result.reused,
         "reason": release.reason,
         "created_at": None if release.created_at is None else rfc3339_from_ms(release.created_at),
+        "changed": result.changed,
+        "notes": list(result.notes),
+        "withdrawn": _withdrawal_members(release.withdrawn),
+        "previous_token": release.previous_token,
+        "previous_tag": None if release.previous is None else f"v{release.previous}",
+        "latest_in_major": result.latest.in_major,
+        "latest_in_minor": result.latest.in_minor,
+        "spellings": spellings(release)._asdict() if target else None,
+    }
+
+
+def _withdrawal_members(withdrawal: Withdrawal | None) -> dict[str, object] | None:
+    if withdrawal is None:
+        return None
+    return {
+        "at": rfc3339_from_ms(withdrawal.at),
+        "by": withdrawal.by,
+        "reason": withdrawal.reason,
     }
 
 
@@ -151,6 +198,10 @@ _VERSION_VARIABLES = {
     "PREVIOUS_VERSION": "previous",
     "IS_LATEST": "latest",
     "REUSED": "reused",
+    "CHANGED": "changed",
+    "PREVIOUS_TAG": "previous_tag",
+    "LATEST_IN_MAJOR": "latest_in_major",
+    "LATEST_IN_MINOR": "latest_in_minor",
 }
 """Dotenv variables and the members that they contain."""
 

@@ -1,16 +1,28 @@
 """Versions and lists of releases."""
 
+from collections.abc import Mapping
 from typing import ClassVar
+
+from semver import Version
 
 from monotron.errors import InvalidRequest, InvalidVersion
 from monotron.model.semver import parse_final, parse_name, parse_version
-from monotron.model.series import parse_token, percent_decode
+from monotron.model.series import has_control, parse_token, percent_decode
 from monotron.model.versions.requests import VersionResult
 from monotron.web.body import json_object
-from monotron.web.formats import releases_page, version_text
+from monotron.web.formats import Format, releases_page, version_text, versions_page
 from monotron.web.handler import ANY_ACCOUNT, Handler
 from monotron.web.permissions import requires
-from monotron.web.query import FormatQuery, NextVersionQuery, ReleasesQuery, TokenVersionQuery
+from monotron.web.query import (
+    NamesQuery,
+    NewestVersionQuery,
+    NextVersionQuery,
+    ReleasesQuery,
+    TokenVersionQuery,
+    VersionQuery,
+)
+
+MAX_WITHDRAWAL_REASON = 500
 
 
 class VersionsHandler(Handler):
@@ -23,12 +35,17 @@ class VersionsHandler(Handler):
         return name
 
     def reply_version(
-        self, result: VersionResult, query: FormatQuery, *, assigned: bool = True
+        self, result: VersionResult, query: VersionQuery, *, assigned: bool = True
     ) -> None:
         format = self.format_of(query)
         if self.writes:
+            assigned = assigned and result.changed
             self.note_assignment(result.release.version_text if assigned else "", result.reused)
-        self.reply(version_text(result, format, query.variable_prefix), format)
+            if format is Format.TEXT and not result.changed:
+                self.reply("\n", format)  # so that no script publishes an old version again
+                return
+        text = version_text(result, format, query.variable_prefix, query.spelling)
+        self.reply(text, format)
 
 
 class TokenVersionHandler(VersionsHandler):
@@ -68,13 +85,15 @@ class LatestVersionHandler(VersionsHandler):
 
     @requires("read:series")
     async def get(self, name: str) -> None:
-        query = FormatQuery.parse(self.request.query)
-        result = await self.services.versions.latest(self.account, self.version_name(name))
+        query = NewestVersionQuery.parse(self.request.query)
+        result = await self.services.versions.latest(
+            self.account, self.version_name(name), query.line
+        )
         self.reply_version(result, query)
 
     @requires("write:series")
     async def put(self, name: str) -> None:
-        query = FormatQuery.parse(self.request.query)
+        query = VersionQuery.parse(self.request.query)
         parsed = self.version_name(name)
         body = json_object(self.request, '{"version": "1.4.2"}')
         if body.keys() != {"version"} or not isinstance(body["version"], str):
@@ -85,16 +104,79 @@ class LatestVersionHandler(VersionsHandler):
         self.reply_version(result, query)
 
 
+class VersionListHandler(Handler):
+    """`/v1/versions`: the newest version of each name, ordered by name."""
+
+    @requires("read:series")
+    async def get(self) -> None:
+        query = NamesQuery.parse(self.request.query)
+        results, next_after = await self.services.versions.names(
+            self.account, self.principal.names, query.prefix, query.after, query.limit
+        )
+        self.reply(versions_page(results, next_after))
+
+
 class ReleaseHandler(VersionsHandler):
     """`/v1/releases/{name}/{version}`: the release of a version, with its token."""
 
     @requires("read:series")
     async def get(self, name: str, version: str) -> None:
-        query = FormatQuery.parse(self.request.query)
+        query = VersionQuery.parse(self.request.query)
         parsed = self.version_name(name)
-        text = percent_decode(version, "version", InvalidVersion)
-        result = await self.services.versions.at(self.account, parsed, parse_version(text))
+        result = await self.services.versions.at(self.account, parsed, _version(version))
         self.reply_version(result, query)
+
+
+class WithdrawalHandler(VersionsHandler):
+    """`/v1/releases/{name}/{version}/withdrawal`: withdraws a version, and reverses this."""
+
+    @requires("delete:series")
+    async def put(self, name: str, version: str) -> None:
+        query = VersionQuery.parse(self.request.query)
+        parsed = self.version_name(name)
+        reason, ignore_commits = _withdrawal(json_object(self.request, '{"reason": "…"}'))
+        result = await self.services.versions.withdraw(
+            self.account,
+            parsed,
+            _version(version),
+            reason,
+            ignore_commits=ignore_commits,
+            by=self.principal.name,
+        )
+        self.reply_version(result, query)
+
+    @requires("delete:series")
+    async def delete(self, name: str, version: str) -> None:
+        query = VersionQuery.parse(self.request.query)
+        result = await self.services.versions.reverse_withdrawal(
+            self.account, self.version_name(name), _version(version), self.principal.name
+        )
+        self.reply_version(result, query)
+
+
+def _version(raw: str) -> Version:
+    """The version of a path. Raises `InvalidVersion`."""
+    return parse_version(percent_decode(raw, "version", InvalidVersion))
+
+
+def _withdrawal(body: Mapping[str, object]) -> tuple[str, bool]:
+    """The reason of a withdrawal, and whether its commits are ignored. Raises `InvalidRequest`."""
+    reason, commits = body.get("reason"), body.get("commits", "count")
+    if not body.keys() <= {"reason", "commits"} or commits not in ("count", "ignore"):
+        raise InvalidRequest(
+            'The body must be `{"reason": "…"}`, perhaps with `"commits": "ignore"`: then '
+            "`bump=auto` does not read the commits of this version again."
+        )
+    if (
+        not isinstance(reason, str)
+        or not 1 <= len(reason.strip()) <= MAX_WITHDRAWAL_REASON
+        or has_control(reason)
+    ):
+        raise InvalidRequest(
+            f"`reason` must be a text of 1 to {MAX_WITHDRAWAL_REASON} characters without control "
+            "characters. It is shown with the version."
+        )
+    return reason.strip(), commits == "ignore"
 
 
 class ReleasesHandler(VersionsHandler):
@@ -104,7 +186,12 @@ class ReleasesHandler(VersionsHandler):
     async def get(self, name: str) -> None:
         query = ReleasesQuery.parse(self.request.query)
         results, next_before = await self.services.versions.page(
-            self.account, self.version_name(name), query.before, query.limit
+            self.account,
+            self.version_name(name),
+            query.before,
+            query.limit,
+            line=query.line,
+            label=query.label,
         )
         self.reply(releases_page(results, next_before))
 
@@ -112,6 +199,8 @@ class ReleasesHandler(VersionsHandler):
 ROUTES = [
     (ANY_ACCOUNT + r"/versions/([^/]*)/([^/]*)", TokenVersionHandler),
     (ANY_ACCOUNT + r"/versions/([^/]*)", LatestVersionHandler),
+    (ANY_ACCOUNT + r"/versions", VersionListHandler),
+    (ANY_ACCOUNT + r"/releases/([^/]*)/([^/]*)/withdrawal", WithdrawalHandler),
     (ANY_ACCOUNT + r"/releases/([^/]*)/([^/]*)", ReleaseHandler),
     (ANY_ACCOUNT + r"/releases/([^/]*)", ReleasesHandler),
 ]

@@ -113,16 +113,28 @@ class TestDescendants:
     def test_descendants_with_more_rights_than_the_administrator_are_kept(
         self, family: list[Administrator], administrator: Administrators, problem: Problem
     ) -> None:
-        parent = family[0]
+        parent, *_, other = family
         within = parent.new(WITHIN_LIMITED)
         limited = administrator(LIMITED)
-        before = parent.ids("grants")
-        assert parent.ids("trusts") == {"1", "2", "3"}
+        assert other.request("DELETE", f"grants/{parent.id}").status == 200
+        before = other.ids("grants")
+        assert other.ids("trusts") == {"1", "2", "3"}
         path = f"grants/{parent.id}?with_descendants=true"
         assert limited.request("DELETE", path).status == 200
-        assert parent.ids("grants") == before - {within.id}
-        assert parent.ids("trusts") == set()
+        assert other.ids("grants") == before - {within.id}
+        assert other.ids("trusts") == set()
         problem(limited.request("DELETE", path), 404, "grant_not_found", applied="no")
+
+    def test_nothing_is_removed_if_the_administrator_cannot_revoke_the_key(
+        self, family: list[Administrator], administrator: Administrators, problem: Problem
+    ) -> None:
+        parent = family[0]
+        parent.new(WITHIN_LIMITED)
+        limited = administrator(LIMITED)
+        before = parent.ids("grants"), parent.ids("trusts")
+        path = f"grants/{parent.id}?with_descendants=true"
+        problem(limited.request("DELETE", path), 404, "grant_not_found", applied="no")
+        assert (parent.ids("grants"), parent.ids("trusts")) == before
 
     @pytest.mark.parametrize(
         "query", ["?with_descendants=", "?with_descendants=true%20", "?limit=1",

@@ -71,7 +71,7 @@ class TestNames:
         self, client: Client, new_name: str, problem: Problem, character: str
     ) -> None:
         name = new_name.ljust(200, character)
-        label = "y" * 20
+        label = "y" * 40
         requests = ["a", "b?bump=minor", "c?bump=major", f"d?prerelease={label}", "e?line=0.1"]
         versions = ["0.0.1", "0.1.0", "1.0.0", f"1.0.1-{label}.1", "0.1.1"]
         assert outcomes(client, name, *requests) == versions

@@ -40,19 +40,19 @@ class TestPrerelease:
 
     @pytest.mark.parametrize(
         "label",
-        ["RC", "1a2"],
+        ["RC", "1a2", "feature-login", "-"],
     )
-    def test_a_label_has_letters_and_digits_with_one_letter(
+    def test_a_label_has_letters_digits_and_hyphens_but_not_only_digits(
         self, client: Client, name: str, label: str
     ) -> None:
         document = assign(client, name, f"T?prerelease={label}")
         assert document["version"] == f"1.2.58-{label}.1"
         assert document["prerelease"] == f"{label}.1"
-        assert series_of(client, name)[f"{label}-v1.2.58"] == ("T", 1)
+        assert series_of(client, name)[f"{label.replace('-', '.')}-v1.2.58"] == ("T", 1)
 
     @pytest.mark.parametrize(
         "label",
-        ["1", "rc.1", "rc%20", "%C3%A9", "x" * 21],
+        ["1", "rc.1", "rc%20", "%C3%A9", "x" * 41],
     )
     def test_an_invalid_label_is_rejected(
         self, client: Client, name: str, problem: Problem, label: str

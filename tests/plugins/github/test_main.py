@@ -147,10 +147,11 @@ class TestBumps:
             assert step.run({"bump": "auto"}) == 0
             assert (step.outputs["version"], step.outputs["reused"]) == ("0.1.0", reused)
 
-    def test_a_pre_release_is_promoted_later(self, step: ActionStep) -> None:
-        assert step.run({"bump": "major", "prerelease": "rc"}) == 0
-        assert (step.outputs["version"], step.outputs["is_latest"]) == ("1.0.0-rc.1", "false")
-        assert step.outputs["prerelease"] == "rc.1"
+    @pytest.mark.parametrize("label", ["rc", "feature-login"])
+    def test_a_pre_release_is_promoted_later(self, step: ActionStep, label: str) -> None:
+        assert step.run({"bump": "major", "prerelease": label}) == 0
+        assert (step.outputs["version"], step.outputs["is_latest"]) == (f"1.0.0-{label}.1", "false")
+        assert step.outputs["prerelease"] == f"{label}.1"
         assert step.run({"bump": "final"}) == 0
         assert (step.outputs["version"], step.outputs["release_type"]) == ("1.0.0", "final")
 
@@ -341,7 +342,8 @@ class TestInputs:
         [
             ({"mode": "calver"}, "`mode` must be `semver` or `counter`, not 'calver'."),
             ({"bump": "micro"}, "`auto` or `none`, not 'micro'.\n\nwith:\n  bump: patch"),
-            ({"prerelease": "rc.1"}, "`prerelease` must be a label"),
+            ({"prerelease": "rc.1"}, "`prerelease` must be a label of letters, digits and hyphens"),
+            ({"prerelease": "x" * 41}, "`prerelease` must be a label"),
             (
                 {"line": "1.2.3"},
                 "`line` must be a maintenance line, not '1.2.3'.\n\nwith:\n  line: 1.2",

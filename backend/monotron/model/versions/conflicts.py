@@ -1,6 +1,6 @@
 """The errors of requests that contradict what was assigned before."""
 
-from monotron.errors import AlreadyReleased, TokenTaken, ValueWouldFall
+from monotron.errors import AlreadyReleased, TokenTaken, ValueWouldFall, VersionWithdrawn
 from monotron.model.semver import ZERO_VERSION, Final, Line, Release, VersionName
 from monotron.model.versions.requests import VersionRequest
 
@@ -11,22 +11,66 @@ def check_repeat(release: Release, request: VersionRequest) -> None:
     `bump=auto` and `on_conflict=reuse` accept any release of the token.
     """
     same = (request.bump, request.line) == (release.bump, release.line)
+    if request.version is not None:
+        same = same and request.version == release.target
     if same or request.bump == "auto" or request.reuse_on_conflict:
         return
     version = release.full_text
     raise TokenTaken(
         f"{release.token!r} already has version {version} of {release.name.name!r} "
         f"({_parameters(release.bump, release.line)}). This request asks for "
-        f"{_parameters(request.bump, request.line)}, and the version of a token never changes. "
-        f"Repeat the original request, add `on_conflict=reuse` to accept {version}, or build a "
-        "new commit.",
+        f"{_parameters(request.bump, request.line, request.version)}, and the version of a token "
+        f"never changes. Repeat the original request, add `on_conflict=reuse` to accept {version}, "
+        "or build a new commit.",
         version=version,
         bump=str(release.bump),
     )
 
 
-def _parameters(bump: str | None, line: Line | None) -> str:
+def _parameters(bump: str | None, line: Line | None, version: Final | None = None) -> str:
+    if version is not None:
+        return f"version={version}"
     return f"bump={bump}" + (f", line={line}" if line else "")
+
+
+def withdrawn_token(release: Release) -> VersionWithdrawn:
+    """The error of a request with the token of a withdrawn version."""
+    return VersionWithdrawn(
+        f"The version {release.version_text} of {release.token!r} was withdrawn"
+        f"{_reason(release)}. Build a new commit, or add `on_withdrawn=new` to assign this one a "
+        "new version."
+    )
+
+
+def check_not_withdrawn(record: Release | None) -> None:
+    """Raise `VersionWithdrawn` if the version was withdrawn. It is never assigned again."""
+    if record is not None and record.withdrawn is not None:
+        raise VersionWithdrawn(
+            f"Version {record.version_text} of {record.name.name!r} was withdrawn"
+            f"{_reason(record)}, and a withdrawn version is never assigned again. Use another "
+            "version, or reverse the withdrawal."
+        )
+
+
+def _reason(release: Release) -> str:
+    reason = release.withdrawn.reason if release.withdrawn else ""
+    return f" ({reason!r})" if reason else ""
+
+
+def exact_taken(record: Release) -> AlreadyReleased:
+    """The error of a request for an exact version that exists."""
+    owner = "was adopted" if record.token is None else f"belongs to {record.token!r}"
+    return AlreadyReleased(
+        f"Version {record.version_text} of {record.name.name!r} {owner}. Use another version."
+    )
+
+
+def not_above(name: VersionName, version: Final, highest: Final) -> ValueWouldFall:
+    """The error of a request for an exact version that is too low."""
+    return ValueWouldFall(
+        f"Version {version} of {name.name!r} cannot be assigned. It must be higher than {highest}, "
+        "the newest version of its line. Use a higher version."
+    )
 
 
 def already_released(name: VersionName, target: Final) -> AlreadyReleased:

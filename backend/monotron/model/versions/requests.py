@@ -2,13 +2,18 @@
 
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
-from monotron.model.conventional_commits import BumpDecision
-from monotron.model.semver import Final, Line, Release, VersionName
-from monotron.model.series import ANYONE
-from monotron.model.versions.changes import Change
+from semver import Version
 
-Bump = Literal["major", "minor", "patch", "final", "auto"]
-BUMPS: tuple[Bump, ...] = get_args(Bump)
+from monotron.model.calendar_versions import CalendarFormat
+from monotron.model.commit_rules import CommitRules
+from monotron.model.conventional_commits import CommitDecision
+from monotron.model.semver import ZERO_VERSION, Final, Line, Release, VersionName
+from monotron.model.series import ANYONE
+from monotron.model.versions.changes import Change, NewEntry
+
+Bump = Literal["major", "minor", "patch", "final", "auto", "calendar", "exact"]
+BUMPS: tuple[Bump, ...] = get_args(Bump)[:-1]
+"""The values of the parameter `bump`. The parameter `version` requests `exact`."""
 
 
 class VersionRequest(NamedTuple):
@@ -20,11 +25,24 @@ class VersionRequest(NamedTuple):
     """The pre-release label to promote, for `bump=final`. None: whichever exists."""
     line: Line | None = None
     metadata: str | None = None
+    version: Final | None = None
+    """The version to assign, for `bump=exact`."""
+    calendar: CalendarFormat = CalendarFormat.YEAR_MONTH
+    """How the date determines the version, for `bump=calendar`."""
     initial: Final | None = None
     """The version to adopt before the bump if the name has no version."""
     reuse_on_conflict: bool = False
+    new_if_withdrawn: bool = False
+    """Whether a token whose version was withdrawn gets a new one."""
     initial_development: bool = True
     """Whether a breaking change of 0.x is a minor bump."""
+    commit_rules: CommitRules = CommitRules()
+    """What commits request, for `bump=auto`."""
+    base: Final | None = None
+    """The version that the caller assumes to be the newest; 0.0.0: it assumes that there is none.
+
+    If another one is the newest, the request is refused.
+    """
     dry_run: bool = False
     """Whether nothing is changed, and the result is what the same request would get now."""
     assigned_by: str = ANYONE
@@ -37,8 +55,8 @@ class Assign(NamedTuple):
     name: VersionName
     token: str
     parameters: VersionRequest
-    commits: BumpDecision | None = None
-    """The bump that commit messages require, for `bump=auto`."""
+    commits: CommitDecision | None = None
+    """What the commit messages request, for `bump=auto`."""
 
 
 class Adopt(NamedTuple):
@@ -49,10 +67,29 @@ class Adopt(NamedTuple):
     assigned_by: str
 
 
-class GetNewest(NamedTuple):
-    """Look up the newest final version."""
+class Withdraw(NamedTuple):
+    """Withdraw a version."""
 
     name: VersionName
+    version: Version
+    reason: str
+    ignore_commits: bool
+    by: str
+
+
+class Reverse(NamedTuple):
+    """Reverse a withdrawal."""
+
+    name: VersionName
+    version: Version
+    by: str
+
+
+class GetNewest(NamedTuple):
+    """Look up the newest final version, of a line if given."""
+
+    name: VersionName
+    line: Line | None = None
 
 
 class GetOfToken(NamedTuple):
@@ -67,25 +104,53 @@ class GetOfToken(NamedTuple):
 
 
 class GetRelease(NamedTuple):
-    """Look up the release of a version, which is identified by its sort key."""
+    """Look up the release of a version."""
 
     name: VersionName
-    sort_key: str
-    text: str
-    """The version, for messages."""
+    version: Version
 
 
-Request: TypeAlias = Assign | Adopt | GetNewest | GetOfToken | GetRelease
+Request: TypeAlias = Assign | Adopt | Withdraw | Reverse | GetNewest | GetOfToken | GetRelease
+
+
+class Latest(NamedTuple):
+    """Whether a version is the highest final version, at some moment during the request."""
+
+    overall: bool = False
+    """Of its name."""
+    in_major: bool = False
+    """Of its major line: 1.8.4 beside 1.9.0 is not."""
+    in_minor: bool = False
+    """Of its minor line: 1.8.4 beside 1.9.0 is."""
+
+
+NOT_LATEST = Latest()
+LATEST = Latest(overall=True, in_major=True, in_minor=True)
 
 
 class VersionResult(NamedTuple):
     """The result of a request."""
 
     release: Release
-    latest: bool
-    """Whether it is the highest final version of its name."""
+    latest: Latest
     reused: bool
     """Whether the release existed before the request."""
+    changed: bool = False
+    """Whether the request assigns this version to the caller: false for look-ups."""
+    notes: tuple[str, ...] = ()
+    """What the caller should know, one sentence each."""
+    auto_after: str | None = None
+    """For look-ups of the newest version: the token after which `bump=auto` reads commits."""
+
+
+class Assigned(NamedTuple):
+    """A new release without what does not depend on its bump, and the entries of its number."""
+
+    release: Release
+    entries: tuple[NewEntry, ...]
+    base: Final = ZERO_VERSION
+    """The version that was incremented."""
+    notes: tuple[str, ...] = ()
 
 
 class Decision(NamedTuple):

@@ -67,15 +67,20 @@ class SeriesChanges:
         self.write(changes, used, session)
         return Allocation(Entry(*series, None, value), reused=False)
 
-    def delete(self, series: SeriesKey, *, restart: bool, session: ClientSession) -> SeriesHead:
+    def delete(self, series: SeriesKey, session: ClientSession, *, restart: bool) -> SeriesHead:
         """Start another generation, without values. It always does: there may be attributes."""
         head = self._documents.heads([series], session)[series]
         if head.generation:
-            deleted = SeriesHead(head.generation + 1, 0 if restart else head.value)
-            changes = [Change(series, head, deleted)]
-            self.write(changes, self.used(changes, session), session)
-            self._free_attributes(series, session)
+            self.restart(series, head, 0 if restart else head.value, session)
         return head
+
+    def restart(
+        self, series: SeriesKey, head: SeriesHead, value: int, session: ClientSession
+    ) -> None:
+        """Start another generation, which continues after *value*."""
+        changes = [Change(series, head, SeriesHead(head.generation + 1, value))]
+        self.write(changes, self.used(changes, session), session)
+        self._free_attributes(series, session)
 
     def _free_attributes(self, series: SeriesKey, session: ClientSession) -> None:
         """Subtract the attributes of the series from those of the account."""

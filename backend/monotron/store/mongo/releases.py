@@ -16,11 +16,18 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from monotron.model.quotas import Quotas
-from monotron.model.semver import Release, VersionName
+from monotron.model.semver import Release, VersionName, sort_key
+from monotron.model.series import SeriesKey
 from monotron.model.versions.batch import Results, decide_all
 from monotron.model.versions.changes import Writes
 from monotron.model.versions.facts import NameSummary
-from monotron.model.versions.requests import Request
+from monotron.model.versions.requests import (
+    Assign,
+    GetNewest,
+    GetOfToken,
+    GetRelease,
+    Request,
+)
 from monotron.model.versions.rules import decide
 from monotron.model.versions.state import State
 from monotron.runtime import Runtime
@@ -29,10 +36,16 @@ from monotron.store.mongo.changes import SeriesChanges
 from monotron.store.mongo.client import Document, Driver
 from monotron.store.mongo.reads import Reads, collection
 from monotron.store.mongo.series import Change, NewEntry, SeriesDocuments, first_duplicate
+from monotron.store.mongo.sweep import Sweep
 from monotron.store.mongo.transactions import Conflict, Transactions
 from monotron.store.mongo.usage import MongoUsage
 from monotron.store.mongo.version_facts import FactReader, of_name, release_of_row
 from monotron.store.release_fields import fields_of
+
+AddEvent = Callable[[int, dict[str, Any], ClientSession], None]
+"""Adds an event of an account in a transaction."""
+
+Lookup = GetNewest | GetOfToken | GetRelease
 
 _NAME = [("account", ASCENDING), ("name", ASCENDING)]
 
@@ -51,6 +64,8 @@ class MongoReleases(ReleaseStore):
         documents: SeriesDocuments,
         usage: MongoUsage,
         changes: SeriesChanges,
+        sweep: Sweep,
+        add_event: AddEvent,
         reads: Reads,
         transactions: Transactions,
         driver: Driver,
@@ -59,11 +74,14 @@ class MongoReleases(ReleaseStore):
     ) -> None:
         self._reader = partial(self.reader_type, database, documents, usage)
         self._changes = changes
+        self._sweep = sweep
+        self._add_event = add_event
         self._reads = reads
         self._transactions = transactions
         self._driver = driver
         self._runtime = runtime
         self._quotas = quotas
+        self._expects_repeats = False
         self._names = collection(database, "names")
         self._releases = collection(database, "releases")
         self._names.create_index(_NAME, unique=True)
@@ -74,6 +92,11 @@ class MongoReleases(ReleaseStore):
             partialFilterExpression={"token": {"$type": "string"}},
         )
         self._releases.create_index(
+            [*_NAME, ("line", ASCENDING), ("base", ASCENDING), ("base_use", ASCENDING)],
+            unique=True,
+            partialFilterExpression={"base": {"$type": "string"}},
+        )
+        self._releases.create_index(
             [*_NAME, ("label", ASCENDING), ("is_withdrawn", ASCENDING), ("sort_key", ASCENDING)]
         )
         self._releases.create_index(
@@ -82,15 +105,54 @@ class MongoReleases(ReleaseStore):
         )
 
     def decide(self, requests: Sequence[Request]) -> Results:
-        return self._transactions.decide(partial(self._decide, requests))
+        """Decide in a transaction, or answer look-ups and repeats from reads that are not stale.
 
-    def _decide(self, requests: Sequence[Request], session: ClientSession) -> Results:
+        The way of the last batch that could be a repeat is tried first.
+        """
+        may_write = any(not isinstance(request, Lookup) for request in requests)
+        if not may_write or (self._expects_repeats and _may_repeat(requests)):
+            results = self._look_up(requests)
+            if results is not None:
+                return results
+        results, changed, restarted = self._transactions.decide(partial(self._decide, requests))
+        for series in restarted:
+            self._sweep.later(series)
+        self._expects_repeats = not changed
+        return results
+
+    def _look_up(self, requests: Sequence[Request]) -> Results | None:
+        """The results if nothing must be written, or else None.
+
+        A linearizable read first proves that this is the primary. The facts are read with majority,
+        causally after it.
+        """
+        deadline = self._reads.start_deadline()
+        time = None
+        for collection_name, keys in _unique_keys(requests).items():
+            proof = keys if self._reads.is_sharded else keys[:1]
+            _, read_at = self._reads.current(collection_name, proof, deadline)
+            time = max(filter(None, (time, read_at)), default=None)
+
+        def read(session: ClientSession) -> Results | None:
+            state = State(self._runtime.now_ms(), self._quotas)
+            results = decide_all(state, requests, self._reader(session).read, type(self).rule)
+            return None if state.change else results
+
+        results, _ = self._reads.after(time, read, deadline)
+        return results
+
+    def _decide(
+        self, requests: Sequence[Request], session: ClientSession
+    ) -> tuple[Results, bool, list[SeriesKey]]:
+        """The results, whether something changed, and the series that begin a new generation."""
         reader = self._reader(session)
         state = State(self._runtime.now_ms(), self._quotas)
         results = decide_all(state, requests, reader.read, type(self).rule)
-        if state.change:
-            self._write(state.writes(), reader.used, state.now, session)
-        return results
+        if not state.change:
+            return results, False, []
+        writes = state.writes()
+        self._write(writes, reader.used, state.now, session)
+        return results, True, [series for series, _, _ in writes.restarts]
 
     def _write(
         self, writes: Writes, used: dict[int, int], now: int, session: ClientSession
@@ -107,6 +169,10 @@ class MongoReleases(ReleaseStore):
         ]
         if changes:
             self._changes.write(changes, used, session)
+        for event in writes.events:
+            self._add_event(event.name.account, event.body(), session)
+        for restart in writes.restarts:
+            self._changes.restart(*restart, session)
         rows = [_row(release) for release in writes.records]
         if rows and first_duplicate(self._releases, rows, session) is not None:
             raise Conflict
@@ -137,8 +203,14 @@ class MongoReleases(ReleaseStore):
             if result.matched_count != len(updates):
                 raise Conflict
 
-    def page(self, name: VersionName, below: str, limit: int) -> list[Release]:
-        condition = {**of_name(name), "sort_key": {"$lt": below}}
+    def page(
+        self, name: VersionName, key_range: tuple[str, str], label: str | None, limit: int
+    ) -> list[Release]:
+        condition: Document = {
+            **of_name(name),
+            "sort_key": {"$gte": key_range[0], "$lt": key_range[1]},
+            **({} if label is None else {"label": label}),
+        }
         rows, _ = self._reads.after(
             None,
             lambda session: list(
@@ -148,6 +220,55 @@ class MongoReleases(ReleaseStore):
             ),
         )
         return [release_of_row(row) for row in rows]
+
+    def names(self, account: int, prefix: str, after: str, limit: int) -> list[str]:
+        condition = {
+            "account": account,
+            "name": {"$gt": after, "$gte": prefix},
+            "newest": {"$ne": None},
+        }
+        rows, _ = self._reads.after(
+            None,
+            lambda session: list(
+                self._names.find(condition, {"name": 1}, session=session)
+                .sort("name", ASCENDING)
+                .limit(limit)
+            ),
+        )
+        # In order, the names with the prefix are adjacent, and the first row has one of them.
+        return [row["name"] for row in rows if row["name"].startswith(prefix)]
+
+
+def _may_repeat(requests: Sequence[Request]) -> bool:
+    """Whether look-ups and repeats may be all that there is."""
+    return all(
+        isinstance(request, Lookup)
+        or (isinstance(request, Assign) and not request.parameters.dry_run)
+        for request in requests
+    )
+
+
+def _unique_keys(requests: Sequence[Request]) -> dict[str, list[Document]]:
+    """The unique keys of documents whose linearizable read proves that the facts are not stale.
+
+    The documents need not exist.
+    """
+    keys: dict[str, list[Document]] = {}
+    for request in requests:
+        name = of_name(request.name)
+        if isinstance(request, Assign):
+            label = request.parameters.label or ""
+            key = {**name, "token": request.token, "label": label, "attempt": 1}
+            keys.setdefault("releases", []).append(key)
+        elif isinstance(request, GetOfToken):
+            key = {**name, "token": request.token, "label": request.label or "", "attempt": 1}
+            keys.setdefault("releases", []).append(key)
+        elif isinstance(request, GetRelease):
+            key = {**name, "sort_key": sort_key(request.version)}
+            keys.setdefault("releases", []).append(key)
+        else:
+            keys.setdefault("names", []).append(name)
+    return keys
 
 
 def _summary(summary: NameSummary) -> Document:

@@ -116,7 +116,7 @@ class MongoStore(Store):
         # Each shard selects its own snapshot, so behind a router, heads are read before entries.
         self._remembered = self.remembered_type(0 if reads.is_sharded else max_remembered, runtime)
         self._expects_repeats = False
-        self.auth_records = MongoAuthRecords(database, reads, transactions)
+        self.auth_records = auth_records = MongoAuthRecords(database, reads, transactions)
         self.token_uses = MongoTokenUses(database, transactions)
         usage = MongoUsage(database, driver)
         self._changes = SeriesChanges(documents, usage, quotas, runtime.now_ms)
@@ -126,6 +126,8 @@ class MongoStore(Store):
             documents,
             usage,
             self._changes,
+            self._sweep,
+            auth_records.add_event,
             reads,
             transactions,
             driver,
@@ -259,9 +261,7 @@ class MongoStore(Store):
         return self._transactions.decide(partial(self._changes.advance, series, value, assigned_by))
 
     def delete(self, series: SeriesKey, *, restart: bool) -> None:
-        def delete(session: ClientSession) -> SeriesHead:
-            return self._changes.delete(series, restart=restart, session=session)
-
+        delete = partial(self._changes.delete, series, restart=restart)
         if self._transactions.decide(delete).generation:
             self._sweep.later(series)
 

@@ -13,6 +13,7 @@ from monotron.model.semver import Release, VersionName
 from monotron.model.series import SeriesHead, SeriesKey
 from monotron.model.versions.facts import (
     ANY_LABEL,
+    BaseUses,
     Fact,
     HeadOf,
     HighestRecord,
@@ -22,8 +23,10 @@ from monotron.model.versions.facts import (
     RecordAt,
     RecordsOf,
     SeriesUsed,
+    StoreTime,
     SummaryOf,
     TokenAt,
+    ValueBefore,
 )
 from monotron.store.mongo.client import Document
 from monotron.store.mongo.reads import any_of, collection
@@ -165,6 +168,15 @@ class FactReader:
                 found[LastValueOf(series, token)] = value
         return found
 
+    def _base_uses(self, facts: list[BaseUses]) -> dict[Fact[Any], Any]:
+        found: dict[Fact[Any], Any] = {}
+        for fact in facts:
+            line = None if fact.line is None else str(fact.line)
+            condition = {**of_name(fact.name), "line": line, "base": fact.base}
+            rows = self._releases.find(condition, {"_id": 1}, session=self._session)
+            found[fact] = len(list(rows))
+        return found
+
     def _tokens_at(self, facts: list[TokenAt]) -> dict[Fact[Any], Any]:
         heads = self._heads_of(fact.series for fact in facts)
         found: dict[Fact[Any], Any] = {}
@@ -177,6 +189,22 @@ class FactReader:
             row = self._entries.find_one(condition, session=self._session)
             found[fact] = row["token"] if row else None
         return found
+
+    def _values_before(self, facts: list[ValueBefore]) -> dict[Fact[Any], Any]:
+        heads = self._heads_of(fact.series for fact in facts)
+        found: dict[Fact[Any], Any] = {}
+        for fact in facts:
+            below = {"value": {"$lt": Int64(fact.value)}}
+            head = heads[fact.series]
+            rows = self._documents.rows(fact.series, head, below, self._session, limit=1)
+            found[fact] = int(rows[0]["value"]) if rows else None
+        return found
+
+    def _store_time(self, facts: list[StoreTime]) -> dict[Fact[Any], Any]:
+        """The cluster time, which all servers share. Something was read in the session before."""
+        time = self._session.operation_time
+        seconds = time.time if time else 0
+        return dict.fromkeys(facts, seconds * 1000)
 
     def _series_used(self, facts: list[SeriesUsed]) -> dict[Fact[Any], Any]:
         counters = self._usage.read([series_counter(f.account) for f in facts], self._session)
@@ -192,7 +220,10 @@ _READERS: dict[type[Fact[Any]], Any] = {
     RecordAt: FactReader._records_at,
     HighestRecord: FactReader._highest,
     OpenLabels: FactReader._open_labels,
+    BaseUses: FactReader._base_uses,
     TokenAt: FactReader._tokens_at,
+    ValueBefore: FactReader._values_before,
+    StoreTime: FactReader._store_time,
     SeriesUsed: FactReader._series_used,
 }
 """In the order of reading: on a sharded cluster, summaries are read before what they summarize, and

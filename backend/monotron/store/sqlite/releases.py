@@ -3,18 +3,21 @@
 import json
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from monotron.model.quotas import Quotas
 from monotron.model.semver import Release, VersionName
+from monotron.model.series import SeriesHead, SeriesKey
 from monotron.model.versions.batch import Results, decide_all
 from monotron.model.versions.changes import Writes
+from monotron.model.versions.facts import StoreTime
 from monotron.model.versions.requests import Request
 from monotron.model.versions.rules import decide
 from monotron.model.versions.state import State
 from monotron.runtime import Runtime
 from monotron.store.interface import ReleaseStore
 from monotron.store.release_fields import ReleaseFields, fields_of
+from monotron.store.sqlite.auth_records import add_event
 from monotron.store.sqlite.file import SqliteFile, Transaction
 from monotron.store.sqlite.statements import NewEntry, NewHead, next_generation, save
 from monotron.store.sqlite.usage import add_usage
@@ -34,9 +37,17 @@ ON CONFLICT (account, name) DO UPDATE
 SET revision = excluded.revision, releases = excluded.releases, withdrawn = excluded.withdrawn,
     newest = excluded.newest, newest_token = excluded.newest_token
 """
+_NAMES = """
+SELECT name FROM names
+WHERE account = ? AND name > ? AND name >= ? AND newest IS NOT NULL ORDER BY name LIMIT ?
+"""
 _REPLACE = """
 UPDATE releases SET withdrawn = ? WHERE account = ? AND name = ? AND sort_key = ?
 """
+
+
+Restart: TypeAlias = Callable[[Transaction, SeriesKey, SeriesHead, int], None]
+"""Begins a new generation of a series, which continues after a value."""
 
 
 class SqliteReleases(ReleaseStore):
@@ -45,8 +56,11 @@ class SqliteReleases(ReleaseStore):
     rule: ClassVar[Callable[..., Any]] = staticmethod(decide)
     """The rule of versions. The simulator replaces it in a broken store."""
 
-    def __init__(self, file: SqliteFile, runtime: Runtime, quotas: Quotas) -> None:
+    def __init__(
+        self, file: SqliteFile, runtime: Runtime, quotas: Quotas, restart: Restart
+    ) -> None:
         self._file = file
+        self._restart = restart
         self._runtime = runtime
         self._quotas = quotas
 
@@ -68,15 +82,29 @@ class SqliteReleases(ReleaseStore):
 
         return finish
 
-    def page(self, name: VersionName, below: str, limit: int) -> list[Release]:
+    def page(
+        self, name: VersionName, key_range: tuple[str, str], label: str | None, limit: int
+    ) -> list[Release]:
         with self._file.transaction() as transaction:
-            return read_page(transaction, name, below, limit)
+            return read_page(transaction, name, key_range, label, limit)
+
+    def names(self, account: int, prefix: str, after: str, limit: int) -> list[str]:
+        with self._file.transaction() as transaction:
+            rows = transaction.execute(_NAMES, (account, after, prefix, limit)).fetchall()
+        # In order, the names with the prefix are adjacent, and the first row has one of them.
+        return [name for (name,) in rows if name.startswith(prefix)]
 
     def _decide(self, transaction: Transaction, requests: Sequence[Request]) -> Results:
         state = State(self._runtime.now_ms(), self._quotas)
+        state.load({StoreTime(): state.now})
         results = decide_all(state, requests, partial(read_facts, transaction), type(self).rule)
         if state.change:
-            _write(transaction, state.writes(), state.now)
+            writes = state.writes()
+            _write(transaction, writes, state.now)
+            for event in writes.events:
+                add_event(transaction, event.name.account, event.body())
+            for restart in writes.restarts:
+                self._restart(transaction, *restart)
         return results
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from monotron.errors import InvalidSetting, MonotronError
-from monotron.model.allocation import AllocationRequest, allocate, would_decrease
+from monotron.model.allocation import AllocationRequest, allocate, starting_value, would_decrease
 from monotron.model.quotas import UNLIMITED, CreatedSeries, Quotas
-from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
+from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesHead, SeriesKey
 from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.audit import AuditSlice
 from monotron.store.fast_forward import FastForwarded
@@ -27,6 +27,7 @@ from monotron.store.sqlite.audit import audit
 from monotron.store.sqlite.auth_records import SqliteAuthRecords, SqliteTokenUses
 from monotron.store.sqlite.fast_forward import fast_forward
 from monotron.store.sqlite.file import IN_MEMORY, Connect, SqliteFile, Transaction
+from monotron.store.sqlite.local_disk import MOUNT_TABLE
 from monotron.store.sqlite.releases import SqliteReleases
 from monotron.store.sqlite.schema import SCHEMA_VERSION
 from monotron.store.sqlite.statements import (
@@ -39,7 +40,7 @@ from monotron.store.sqlite.statements import (
     read_heads_and_values,
     save,
 )
-from monotron.store.sqlite.usage import add_usage, used_series
+from monotron.store.sqlite.usage import add_series, add_usage, used_series
 
 _DELETE_SOME_ENTRIES = """
 DELETE FROM entries
@@ -67,10 +68,11 @@ class SqliteStore(Store):
         runtime: Runtime = PRODUCTION,
         connect: Connect = sqlite3.connect,
         quotas: Quotas = UNLIMITED,
+        mount_table: Path = MOUNT_TABLE,
     ) -> None:
         """*connect* opens the file. The simulator passes the function of its simulated disk."""
-        self._file = SqliteFile(path, runtime=runtime, connect=connect)
-        self.releases = self.releases_type(self._file, runtime, quotas)
+        self._file = SqliteFile(path, runtime=runtime, connect=connect, mount_table=mount_table)
+        self.releases = self.releases_type(self._file, runtime, quotas, self._restart)
         self.auth_records = SqliteAuthRecords(self._file)
         self.token_uses = SqliteTokenUses(self._file, runtime.clock)
         self.attributes = SqliteAttributes(self._file, quotas)
@@ -132,11 +134,10 @@ class SqliteStore(Store):
         heads, values = read_heads_and_values(transaction, requests)
         for series, positions in positions_by_series.items():
             head = heads.get(series, NO_HEAD)
+            of_series = [requests[position] for position in positions]
+            start = starting_value(head, of_series)
             series_results, accepted = self.rule(
-                head.value,
-                head.token,
-                values.get(series, {}),
-                [requests[position] for position in positions],
+                start, head.token, values.get(series, {}), of_series
             )
             is_new = bool(accepted) and not head.active
             if is_new and (error := created.add(series.account)):
@@ -147,10 +148,12 @@ class SqliteStore(Store):
                 continue
             if not head.generation:
                 generation = generation + 1 if generation else next_generation(transaction)
-            of_series = head.generation or generation
-            for value, request in enumerate(accepted, head.value + 1):
-                new_entries.append(NewEntry(of_series, value, request.token, request.assigned_by))
-            new_heads.append(NewHead(of_series, *series, value, request.token))
+            of_head = head.generation or generation
+            if start > head.value:
+                new_entries.append(NewEntry(of_head, start, None, accepted[0].assigned_by))
+            for value, request in enumerate(accepted, start + 1):
+                new_entries.append(NewEntry(of_head, value, request.token, request.assigned_by))
+            new_heads.append(NewHead(of_head, *series, value, request.token))
         if new_entries:
             save(transaction, new_heads, new_entries, self._now())
             for account, number in created.by_account.items():
@@ -192,10 +195,7 @@ class SqliteStore(Store):
             if value == head.value and head.active:
                 return Allocation(Entry(*series, head.token, value), reused=True)
             if not head.active:
-                used = used_series(transaction, series.account)
-                if error := self._quotas.check_series(series.account, used):
-                    raise error
-                add_usage(transaction, series.account, series=1)
+                add_series(transaction, series.account, self._quotas)
             generation = head.generation or next_generation(transaction)
             new_head = NewHead(generation, *series, value, None)
             new_entry = NewEntry(generation, value, None, assigned_by)
@@ -212,17 +212,7 @@ class SqliteStore(Store):
                 and not has_attributes(transaction, head.generation)
             ):
                 return
-            free_attributes(transaction, series, head.generation)
-            add_usage(transaction, series.account, series=-head.active)
-            transaction.write(
-                "UPDATE series SET generation = ?, value = ?, token = NULL, is_active = 0 "
-                "WHERE generation = ?",
-                next_generation(transaction),
-                high_water_mark,
-                head.generation,
-            )
-            transaction.write("INSERT INTO deleted_generations VALUES (?)", head.generation)
-            self._may_have_deleted_generations = True
+            self._restart(transaction, series, head, high_water_mark)
             self._delete_some_rows(transaction)
 
     def series_page(self, account: int, prefix: str, after: str, limit: int) -> list[Entry]:
@@ -270,6 +260,22 @@ class SqliteStore(Store):
 
     def close(self) -> None:
         self._file.close()
+
+    def _restart(
+        self, transaction: Transaction, series: SeriesKey, head: SeriesHead, value: int
+    ) -> None:
+        """Begin a new generation, which continues after *value*."""
+        free_attributes(transaction, series, head.generation)
+        add_usage(transaction, series.account, series=-head.active)
+        transaction.write(
+            "UPDATE series SET generation = ?, value = ?, token = NULL, is_active = 0 "
+            "WHERE generation = ?",
+            next_generation(transaction),
+            value,
+            head.generation,
+        )
+        transaction.write("INSERT INTO deleted_generations VALUES (?)", head.generation)
+        self._may_have_deleted_generations = True
 
     def _delete_some_rows(self, transaction: Transaction) -> None:
         """Delete a few rows of a deleted generation, to spread the cost over many writes."""

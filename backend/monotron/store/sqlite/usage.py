@@ -1,5 +1,6 @@
 """The usage of accounts in an SQLite file: the table `usage`, changed with what it counts."""
 
+from monotron.model.quotas import Quotas
 from monotron.store.sqlite.file import Transaction
 
 _ADD = """
@@ -27,3 +28,10 @@ def add_usage(
     """Change the usage of the account by these numbers."""
     if series or attribute_bytes:
         transaction.write(_ADD, account, series, attribute_bytes)
+
+
+def add_series(transaction: Transaction, account: int, quotas: Quotas) -> None:
+    """Count a new series of the account. Raises `QuotaExceeded` if it has too many."""
+    if error := quotas.check_series(account, used_series(transaction, account)):
+        raise error
+    add_usage(transaction, account, series=1)

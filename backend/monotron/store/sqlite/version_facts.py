@@ -8,6 +8,7 @@ from typing import Any
 from monotron.model.semver import Release, VersionName
 from monotron.model.versions.facts import (
     ANY_LABEL,
+    BaseUses,
     Fact,
     HeadOf,
     HighestRecord,
@@ -19,6 +20,7 @@ from monotron.model.versions.facts import (
     SeriesUsed,
     SummaryOf,
     TokenAt,
+    ValueBefore,
 )
 from monotron.store.release_fields import ReleaseFields, final_of, release_of
 from monotron.store.sqlite.file import Transaction
@@ -52,19 +54,23 @@ JOIN series ON series.account = requested.value ->> 0 AND series.key = requested
 _RECORD_AT = f"""
 SELECT json_array({_COLUMNS}) FROM releases WHERE account = ? AND name = ? AND sort_key = ?
 """
-_HIGHEST = f"""
+_IN_RANGE = f"""
 SELECT json_array({_COLUMNS}) FROM releases
 WHERE account = ? AND name = ? AND sort_key >= ? AND sort_key < ?
-"""
-_PAGE = f"""
-SELECT json_array({_COLUMNS}) FROM releases
-WHERE account = ? AND name = ? AND sort_key < ? ORDER BY sort_key DESC LIMIT ?
 """
 _OPEN_LABELS = f"""
 SELECT json_array({_COLUMNS}, max(sort_key)) FROM releases
 WHERE account = ? AND name = ? AND sort_key >= ? AND sort_key < ?
     AND label <> '' AND withdrawn IS NULL
 GROUP BY label
+"""
+_BASE_USES = """
+SELECT count(*) FROM releases
+WHERE account = ? AND name = ? AND coalesce(line, '') = ? AND base = ?
+"""
+_VALUE_BEFORE = """
+SELECT max(entries.value) FROM series JOIN entries USING (generation)
+WHERE account = ? AND key = ? AND entries.value < ?
 """
 _ENTRY = """
 SELECT entries.token FROM series JOIN entries USING (generation)
@@ -83,9 +89,18 @@ def read_facts(transaction: Transaction, facts: Iterable[Fact[Any]]) -> Mapping[
     return found
 
 
-def read_page(transaction: Transaction, name: VersionName, below: str, limit: int) -> list[Release]:
-    """At most *limit* releases with lower sort keys than *below*, the highest version first."""
-    rows = transaction.execute(_PAGE, (*name, below, limit)).fetchall()
+def read_page(
+    transaction: Transaction,
+    name: VersionName,
+    key_range: tuple[str, str],
+    label: str | None,
+    limit: int,
+) -> list[Release]:
+    """At most *limit* releases in the range, with this label if given, highest version first."""
+    condition = "" if label is None else "AND label = ?"
+    parameters = (*name, *key_range, *(() if label is None else (label,)), limit)
+    statement = f"{_IN_RANGE} {condition} ORDER BY sort_key DESC LIMIT ?"
+    rows = transaction.execute(statement, parameters).fetchall()
     return [_release(name, json.loads(row)) for (row,) in rows]
 
 
@@ -139,7 +154,7 @@ def _highest(transaction: Transaction, facts: list[HighestRecord]) -> dict[Fact[
             parameters.append(fact.label or "")
         state = "IS NOT NULL" if fact.withdrawn else "IS NULL"
         row = transaction.one(
-            f"{_HIGHEST} AND {condition} AND withdrawn {state} ORDER BY sort_key DESC LIMIT 1",
+            f"{_IN_RANGE} AND {condition} AND withdrawn {state} ORDER BY sort_key DESC LIMIT 1",
             *parameters,
         )
         found[fact] = _release(fact.name, json.loads(row[0])) if row else None
@@ -154,12 +169,23 @@ def _open_labels(transaction: Transaction, facts: list[OpenLabels]) -> dict[Fact
     return found
 
 
+def _base_uses(transaction: Transaction, facts: list[BaseUses]) -> dict[Fact[Any], Any]:
+    return {
+        fact: transaction.one(_BASE_USES, *fact.name, str(fact.line or ""), fact.base)[0]
+        for fact in facts
+    }
+
+
 def _tokens_at(transaction: Transaction, facts: list[TokenAt]) -> dict[Fact[Any], Any]:
     found: dict[Fact[Any], Any] = {}
     for fact in facts:
         row = transaction.one(_ENTRY, *fact.series, fact.value)
         found[fact] = row[0] if row else None
     return found
+
+
+def _values_before(transaction: Transaction, facts: list[ValueBefore]) -> dict[Fact[Any], Any]:
+    return {fact: transaction.one(_VALUE_BEFORE, *fact.series, fact.value)[0] for fact in facts}
 
 
 def _series_used(transaction: Transaction, facts: list[SeriesUsed]) -> dict[Fact[Any], Any]:
@@ -181,8 +207,10 @@ _READERS: dict[type[Fact[Any]], Any] = {
     RecordAt: _records_at,
     HighestRecord: _highest,
     OpenLabels: _open_labels,
+    BaseUses: _base_uses,
     HeadOf: _heads,
     LastValueOf: _last_values,
     TokenAt: _tokens_at,
+    ValueBefore: _values_before,
     SeriesUsed: _series_used,
 }

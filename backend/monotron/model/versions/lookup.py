@@ -1,0 +1,172 @@
+"""What is known about a version: its record, whether it is the newest, and what precedes it."""
+
+from semver import Version
+
+from monotron.errors import VersionNotFound
+from monotron.model.semver import (
+    ZERO_VERSION,
+    Final,
+    Line,
+    Release,
+    VersionName,
+    sort_key,
+    sort_key_range,
+)
+from monotron.model.versions.facts import HighestRecord, RecordAt, RecordsOf, SummaryOf
+from monotron.model.versions.newest import line_not_found, newest, newest_of_line
+from monotron.model.versions.requests import (
+    LATEST,
+    NOT_LATEST,
+    GetNewest,
+    GetOfToken,
+    GetRelease,
+    Latest,
+    VersionResult,
+)
+from monotron.model.versions.state import State
+
+
+def newest_release(state: State, request: GetNewest) -> VersionResult:
+    """The newest final version. Raises `VersionNotFound` or `LineNotFound` if there is none."""
+    name, line = request
+    version = base_of(state, name, line)
+    if version == ZERO_VERSION:
+        raise VersionNotFound(
+            f"{name.name!r} has no versions yet. The first PUT /v1/versions/NAME/COMMIT creates "
+            "one."
+        )
+    result = reused(state, with_record(state, name, version))
+    return result._replace(auto_after=_auto_after(state, result.release, line))
+
+
+def _auto_after(state: State, newest: Release, line: Line | None) -> str | None:
+    """The token after which `bump=auto` reads commits.
+
+    That of the newest version, or of a later one that was withdrawn without counting its commits.
+    """
+    if state.get(SummaryOf(newest.name)).withdrawn:
+        start, end = sort_key_range(line)
+        start = max(start, newest.sort_key)
+        while record := state.get(HighestRecord(newest.name, start, end, withdrawn=True)):
+            if record.withdrawn and record.withdrawn.ignore_commits and record.token:
+                return record.token
+            end = record.sort_key
+    return newest.token
+
+
+def with_record(state: State, name: VersionName, version: Final) -> Release:
+    """The record of a version, or what the series show if it has none."""
+    return state.get(RecordAt(name, version.sort_key)) or _inferred(state, name, version)
+
+
+def release_of_token(state: State, request: GetOfToken) -> VersionResult:
+    """The version of a token. Raises `VersionNotFound` if it has none."""
+    name, token, label = request
+    releases = sorted(
+        state.get(RecordsOf(name, token)),
+        key=lambda each: (each.withdrawn is None, each.sort_key),
+        reverse=True,
+    )
+    for release in sorted(releases, key=lambda release: release.label is not None):
+        if label in (None, release.label):
+            return reused(state, release)
+    kind = "version" if label is None else f"pre-release with the label {label!r}"
+    raise VersionNotFound(
+        f"{token!r} has no {kind} of {name.name!r}. PUT to the same path assigns one."
+    )
+
+
+def release_at(state: State, request: GetRelease) -> VersionResult:
+    """The release of a version. Raises `VersionNotFound` if it does not exist."""
+    name, version = request
+    key = sort_key(version)
+    record = state.get(RecordAt(name, key))
+    if record is not None:
+        return reused(state, record)
+    highest = newest(state, name)
+    if highest.sort_key == key and highest != ZERO_VERSION:
+        return reused(state, _inferred(state, name, highest))
+    raise release_not_found(name, version)
+
+
+def release_not_found(name: VersionName, version: Version) -> VersionNotFound:
+    """The error of a request for a version that does not exist."""
+    return VersionNotFound(
+        f"{name.name!r} has no release {version}. It was not assigned, or its series was "
+        "counted directly. GET /v1/releases/NAME lists the existing versions."
+    )
+
+
+def reused(state: State, release: Release) -> VersionResult:
+    """The result of a request whose release is already recorded."""
+    return VersionResult(release, latest_of(state, release), reused=True)
+
+
+def latest_of(state: State, release: Release) -> Latest:
+    """Whether the release is, or will be, the newest final version of its name and its lines."""
+    if release.label is not None or release.withdrawn is not None:
+        return NOT_LATEST
+    name, version = release.name, release.target
+    if newest(state, name, also=version) == version:
+        return LATEST
+    in_major, in_minor = (
+        newest_of_line(state, name, line, also=version) == version
+        for line in (Line(version.major), Line(version.major, version.minor))
+    )
+    return Latest(overall=False, in_major=in_major, in_minor=in_minor)
+
+
+def _inferred(state: State, name: VersionName, version: Final) -> Release:
+    """The release of a version that has no record, because its series were counted directly."""
+    previous, previous_token = previous_of(state, name, version)
+    return Release(name, None, version, previous=previous, previous_token=previous_token)
+
+
+def previous_of(state: State, name: VersionName, target: Final) -> tuple[Final | None, str | None]:
+    """The highest recorded final version below the target, and its token."""
+    summary = state.get(SummaryOf(name))
+    if summary.newest is None or summary.newest < target:
+        return summary.newest, summary.newest_token
+    record = state.get(HighestRecord(name, "", target.sort_key))
+    return (record.target, record.token) if record else (None, None)
+
+
+def has_versions(state: State, name: VersionName) -> bool:
+    """Whether the name has a version that was not withdrawn."""
+    return state.get(SummaryOf(name)).has_versions or newest(state, name) != ZERO_VERSION
+
+
+def base_of(state: State, name: VersionName, line: Line | None) -> Final:
+    """The version that a bump increments. Raises `LineNotFound`."""
+    if line is None:
+        return newest(state, name)
+    base = newest_of_line(state, name, line)
+    if base is None:
+        raise line_not_found(state, name, line)
+    return base
+
+
+def newest_or_zero(state: State, name: VersionName, line: Line | None) -> Final:
+    """The newest final version of the line or of the name, or 0.0.0."""
+    base = newest(state, name) if line is None else newest_of_line(state, name, line)
+    return base or ZERO_VERSION
+
+
+def is_withdrawn(state: State, name: VersionName, version: Final) -> bool:
+    """Whether a final version was withdrawn."""
+    if not state.get(SummaryOf(name)).withdrawn:
+        return False
+    record = state.get(RecordAt(name, version.sort_key))
+    return record is not None and record.withdrawn is not None
+
+
+def highest_of_its_line(state: State, name: VersionName, version: Final) -> Final:
+    """The newest version of the minor line of a version.
+
+    If that line does not exist, of its major line; if that does not exist, of the name.
+    """
+    for line in (Line(version.major, version.minor), Line(version.major)):
+        highest = newest_of_line(state, name, line)
+        if highest is not None:
+            return highest
+    return newest(state, name)
