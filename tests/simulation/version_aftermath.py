@@ -25,7 +25,12 @@ def wrong_results(store: Store, name: VersionName, commits: Sequence[Commit]) ->
         Assign(
             name,
             record.token,
-            VersionRequest(record.bump, record.label, line=record.line),  # type: ignore[arg-type]
+            VersionRequest(
+                record.bump,  # type: ignore[arg-type]
+                record.label,
+                line=record.line,
+                version=record.target if record.bump == "exact" else None,
+            ),
         )
         for record in records
         if record.token is not None

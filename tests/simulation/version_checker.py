@@ -40,7 +40,8 @@ def is_recorded(call: Call, result: VersionResult) -> bool:
 
 def is_plain(release: Release) -> bool:
     """Whether the version must be higher than all final versions before."""
-    return release.label is None and release.line is None and release.bump != "final"
+    is_free = release.bump not in ("final", "exact")
+    return release.label is None and release.line is None and is_free
 
 
 def _first_calls(name: VersionName, calls: list[Call]) -> dict[Owner, float]:

@@ -98,6 +98,10 @@ class VersionCaller(Attempts[Call]):
     def _parameters(self, name: VersionName) -> VersionRequest:
         chance = self._chance
         bump, label, line, promote = chance.choice(BUMPS), None, None, None
+        by = self._name
+        if chance.random() < 0.05:
+            version = self._above(self._recent(name))
+            return VersionRequest("exact", version=version, assigned_by=by)
         if chance.random() < 0.12:
             bump, promote = "final", chance.choice((None, "rc"))
         elif chance.random() < self._traffic.habits.labels:
@@ -112,7 +116,7 @@ class VersionCaller(Attempts[Call]):
             initial=Final(1, 4, 2) if chance.random() < 0.1 else None,
             reuse_on_conflict=chance.random() < 0.1,
             dry_run=chance.random() < 0.1,
-            assigned_by=self._name,
+            assigned_by=by,
         )
 
     def _line(self, version: Final) -> Line:

@@ -144,9 +144,7 @@ class _Replay:
     def _of_entries(self, commit: Commit) -> Iterator[str]:
         """Yield numbers of component series that belong neither to a version nor to a caller."""
         assigned = {
-            (*_number(record), record.token)
-            for record in commit.records
-            if record.token is not None
+            (*_number(record), record.token) for record in commit.records if not _is_exact(record)
         }
         for series, value, token in commit.entries:
             self._entries[series, value] = token
@@ -177,11 +175,11 @@ class _Replay:
                 yield f"{version} was assigned after {other.version_text}"
         if is_plain(record) and record.target <= max(before.finals, default=ZERO_VERSION):
             yield f"{version} was assigned after {max(before.finals)}"
-        if record.token is None:
+        if _is_exact(record):
             for component in COMPONENTS:
                 series = component_key(self._name, component, record.target)
                 if after.heads.get(series, 0) < component_value(record.target, component):
-                    yield f"{version} was adopted, and {series.key} was not advanced to it"
+                    yield f"{series.key} was not advanced to {version}"
         elif self._entries.get(_number(record)) != record.token:
             series, value = _number(record)
             yield f"{version} of {record.token!r} is not {value} of {series.key}"
@@ -296,6 +294,11 @@ class _Replay:
             (record.token, record.label) == (token, label) and self._snapshots[index].at <= moment
             for record, index in self._records.values()
         )
+
+
+def _is_exact(record: Release) -> bool:
+    """Whether the series are advanced to the version: it was adopted or requested exactly."""
+    return record.token is None or record.bump == "exact"
 
 
 def _number(record: Release) -> tuple[SeriesKey, int]:
