@@ -49,6 +49,8 @@ class MongoReleases(ReleaseStore):
     rule: ClassVar[Callable[..., Any]] = staticmethod(decide)
     """The rule of versions. The simulator replaces it in a broken store."""
 
+    reader_type: ClassVar[type[FactReader]] = FactReader
+
     def __init__(
         self,
         database: "Database[Document]",
@@ -63,7 +65,7 @@ class MongoReleases(ReleaseStore):
         runtime: Runtime,
         quotas: Quotas,
     ) -> None:
-        self._reader = partial(FactReader, database, documents, usage)
+        self._reader = partial(self.reader_type, database, documents, usage)
         self._changes = changes
         self._sweep = sweep
         self._add_event = add_event

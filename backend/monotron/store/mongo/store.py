@@ -88,8 +88,9 @@ class MongoStore(Store):
     reads_type: ClassVar[type[Reads]] = Reads
     sweep_type: ClassVar[type[Sweep]] = Sweep
     remembered_type: ClassVar[type[RememberedHeads]] = RememberedHeads
+    releases_type: ClassVar[type[MongoReleases]] = MongoReleases
     rule: ClassVar[Callable[..., Any]] = staticmethod(allocate)
-    """The counting rule. Tests replace these six attributes in subclasses."""
+    """The counting rule. Tests replace these seven attributes in subclasses."""
 
     def __init__(
         self,
@@ -120,7 +121,7 @@ class MongoStore(Store):
         usage = MongoUsage(database, driver)
         self._changes = SeriesChanges(documents, usage, quotas, runtime.now_ms)
         self._quotas = quotas
-        self.releases = MongoReleases(
+        self.releases = self.releases_type(
             database,
             documents,
             usage,

@@ -57,7 +57,9 @@ class SqliteStore(Store):
     max_batch_size = 512
 
     rule: ClassVar[Callable[..., Any]] = staticmethod(allocate)
-    """The counting rule. The simulator replaces it in a broken store."""
+    """The counting rule. The simulator replaces both attributes in a broken store."""
+
+    releases_type: ClassVar[type[SqliteReleases]] = SqliteReleases
 
     def __init__(
         self,
@@ -70,7 +72,7 @@ class SqliteStore(Store):
     ) -> None:
         """*connect* opens the file. The simulator passes the function of its simulated disk."""
         self._file = SqliteFile(path, runtime=runtime, connect=connect, mount_table=mount_table)
-        self.releases = SqliteReleases(self._file, runtime, quotas, self._restart)
+        self.releases = self.releases_type(self._file, runtime, quotas, self._restart)
         self.auth_records = SqliteAuthRecords(self._file)
         self.token_uses = SqliteTokenUses(self._file, runtime.clock)
         self.attributes = SqliteAttributes(self._file, quotas)
