@@ -55,12 +55,12 @@ def _auto_after(state: State, newest: Release, line: Line | None) -> str | None:
 
 
 def with_record(state: State, name: VersionName, version: Final) -> Release:
-    """The record of a version, or what the series show if it has none."""
+    """The record of a version, or what the series show without one."""
     return state.get(RecordAt(name, version.sort_key)) or _inferred(state, name, version)
 
 
 def release_of_token(state: State, request: GetOfToken) -> VersionResult:
-    """The version of a token. Raises `VersionNotFound` if it has none."""
+    """The version of a token. Raises `VersionNotFound` if there is none."""
     name, token, label = request
     releases = sorted(
         state.get(RecordsOf(name, token)),
