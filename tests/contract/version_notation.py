@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl
 from monotron.errors import MonotronError
 from monotron.model.calendar_versions import parse_calendar
 from monotron.model.commit_rules import CommitRules
+from monotron.model.conventional_commits import decide
 from monotron.model.semver import (
     ZERO_VERSION,
     Final,
@@ -27,7 +28,13 @@ from monotron.model.semver import (
     sort_key_range,
 )
 from monotron.model.series import ANYONE, Reuse, SeriesKey
-from monotron.model.versions.requests import VersionRequest, VersionResult
+from monotron.model.versions.requests import (
+    Adopt,
+    Assign,
+    Request,
+    VersionRequest,
+    VersionResult,
+)
 from monotron.store import Store
 from support.services import StoreServices
 
@@ -92,6 +99,18 @@ def parse_request(query: str) -> VersionRequest:
     )
     assert not parameters
     return request
+
+
+def store_request(account: int, request: str, messages: str = "") -> Request:
+    """A request for a version, or an adoption, as a store receives it."""
+    name = VersionName(account, NAME)
+    if request[0].isdigit():
+        return Adopt(name, parse_final(request), ANYONE)
+    token, _, query = request.partition("?")
+    parameters = parse_request(query)
+    is_auto = parameters.bump == "auto"
+    commits = decide(messages, parameters.commit_rules) if is_auto else None
+    return Assign(name, token, parameters, commits)
 
 
 def commit_rules(parameters: dict[str, str]) -> CommitRules:

@@ -6,6 +6,7 @@ A paragraph contains either footers or prose: its first line decides. The runnin
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from monotron.errors import InvalidVersion
@@ -31,6 +32,9 @@ _VALUE_BELOW_TOKEN = re.compile(
 )
 """A footer whose value starts below its token, and is not a footer, heading, rule or checkbox."""
 
+MAX_EXAMINED = 1000
+"""The number of footers of one commit that are searched for a version."""
+
 _EMPTY_VALUES = {"", "no", "none", "n/a"}
 _DECORATION = " `*_().-–—"
 
@@ -55,7 +59,7 @@ NO_FOOTERS = Footers()
 
 def parse_footers(header: str, body: str, *, strict: bool = False) -> Footers:
     """Parse the footers in the body. The header can be one, too."""
-    lines = [header] if _CANDIDATE.match(header) else []
+    lines = [header] if header[:1] in "BRr*" and _CANDIDATE.match(header) else []
     if body and ("BREAKING" in body or "release-as" in body.lower()):
         lines += _footer_lines(body, strict=strict)
     if not lines:
@@ -63,7 +67,11 @@ def parse_footers(header: str, body: str, *, strict: bool = False) -> Footers:
     is_breaking = _STRICT_BREAKING.match if strict else is_breaking_footer
     return Footers(
         next((line for line in lines if is_breaking(line)), ""),
-        tuple(item for line in lines if (item := _release_as(line))),
+        tuple(
+            item
+            for line in islice(dict.fromkeys(lines), MAX_EXAMINED)
+            if (item := _release_as(line))
+        ),
     )
 
 

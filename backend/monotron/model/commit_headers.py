@@ -30,6 +30,7 @@ LISTED_HEADER = re.sub(r"\?P<\w+>", "?:", rf"{AROUND}[a-z][a-z0-9_-]*+{_TYPE_END
 
 _FEATURES = ("✨", ":sparkles:")
 _BREAKING = ("💥", ":boom:")
+_GITMOJI = re.compile("|".join((*_FEATURES, *_BREAKING)))
 
 
 class Header(NamedTuple):
@@ -52,7 +53,7 @@ def parse_header(line: str, *, strict: bool = False) -> Header:
     if strict:
         match = _STRICT_HEADER.match(line)
         return Header(match["type"].lower(), bool(match["late"])) if match else PLAIN_HEADER
-    match = _HEADER.match(line) or _UNTYPED.match(line)
+    match = _HEADER.match(line) or (_GITMOJI.search(line) and _UNTYPED.match(line))
     if not match:
         return PLAIN_HEADER
     around = match["around"]

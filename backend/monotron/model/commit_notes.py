@@ -22,10 +22,10 @@ _BREAKING = "a breaking change"
 _RELEASE_AS = "Release-As"
 _SKIP = "[skip release]"
 
-_SYNONYMS = {"feat", "feats", "feature", "features"}
+SYNONYMS = {"feat", "feats", "feature", "features"}
 """Words that people write for `feat`."""
 
-_LOOSE_HEADER = re.compile(
+LOOSE_HEADER = re.compile(
     r"(?:\[[^\]\n]*+\]|[A-Z][A-Z0-9]*+-[0-9]++(?![\w-])|[^\w\[]++)*+(?P<word>[\w-]++)"
     r"(?P<marks>(?:[ !]|[(（][^()（）\n]*+[)）])*+)(?P<colon>[:：])?"
 )
@@ -78,7 +78,7 @@ def _header_resembles(
         return _BREAKING
     word, is_word = header.type, True
     if not word:
-        loose = _LOOSE_HEADER.match(line)
+        loose = LOOSE_HEADER.match(line)
         if not loose:
             return None
         if loose["colon"] and "!" in loose["marks"]:
@@ -92,7 +92,7 @@ def _header_resembles(
         return None
     if header.has_ignored_feature_emoji:
         return "the type feat"
-    if is_word and word in _SYNONYMS - rules.skip_types and "feat" in rules.minor_types:
+    if is_word and word in SYNONYMS - rules.skip_types and "feat" in rules.minor_types:
         return "the type feat"
     return None
 
@@ -122,7 +122,7 @@ def _body_pattern(bump: Component | None, minor_types: frozenset[str]) -> re.Pat
             headers += [rf"(?i:{types})(?:{SCOPE})?(?:: .|：.)"] if types else []
             headers += ["✨|:sparkles:"]
         around = AROUND.replace("*+)*+", "*+)*")  # so that an emoji can be the marker itself
-        kinds["header"] = rf"^{_BULLET.pattern}(?:{around})(?:{'|'.join(headers)})"
+        kinds["header"] = rf"^{_BULLET.pattern}(?:(?=[^a-z]){around})?(?:{'|'.join(headers)})"
         kinds["breaking"] = (
             r"BREAKING[ _-]++CHANGE|^[^\w\n]*+(?i:breaking(?:[ _-]changes?)?)\** ?[:：]"
         )

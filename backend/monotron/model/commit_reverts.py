@@ -34,12 +34,10 @@ def request_number(header: str) -> str:
     return match[0] if match else ""
 
 
-def parse_subject(header: str) -> Subject:
-    """The subject of a header, and how often it is reverted."""
+def parse_revert(header: str) -> Subject | None:
+    """The subject of a revert, and how often it is reverted. None for another header."""
     levels = 0
-    if '"' not in header and "revert" not in header.lower():
-        return Subject(levels, header)
-    while levels < MAX_LEVELS:
+    while levels < MAX_LEVELS and ('"' in header or "revert" in header.lower()):
         line = without_decoration(header.removesuffix(request_number(header)))
         if match := _QUOTED.fullmatch(line):
             levels += 2 if match["verb"].lower() == "reapply" else 1
@@ -48,7 +46,7 @@ def parse_subject(header: str) -> Subject:
         else:
             break
         header = match["subject"]
-    return Subject(levels, header)
+    return Subject(levels, header) if levels else None
 
 
 class RevertPairs:
@@ -61,14 +59,18 @@ class RevertPairs:
 
     def add_revert(self, revert: int, subject: Subject) -> None:
         """Cancel the next message that *subject* reverts."""
-        target = subject._replace(levels=subject.levels - 1)
+        target = Subject(subject.levels - 1, subject.text)
         self._waiting.setdefault(target, []).append(revert)
 
     def cancels(self, subject: Subject) -> bool:
         """Whether a newer revert cancels the message with this subject."""
+        if not self._waiting:
+            return False
         bare = subject.text.removesuffix(request_number(subject.text))
-        for candidate in (subject, subject._replace(text=bare)):
+        for candidate in (subject, Subject(subject.levels, bare)):
             if reverts := self._waiting.get(candidate):
                 self.paired.add(reverts.pop())
+                if not reverts:
+                    del self._waiting[candidate]
                 return True
         return False

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from monotron.model.commit_footers import BREAKING_FOOTER
 from monotron.model.commit_headers import LISTED_HEADER, PLAIN_HEADER, parse_header
-from monotron.model.commit_reverts import parse_subject, request_number
+from monotron.model.commit_reverts import parse_revert, request_number
 
 _TRAILING_SPACE = re.compile(r"(?<![^\S\n])[^\S\n]++(?=\n|\Z)")
 
@@ -83,7 +83,8 @@ def _unlist(message: str) -> MessageText:
     """The message, and the commits in the list of a squash by a forge."""
     first_line, _, rest = message.partition("\n")
     header, body = _header(first_line, rest)
-    body = _trim(_visible(body)) if body else ""
+    if (visible := _visible(body)) != body:
+        body = _trim(visible)
     squash = request_number(first_line) or "\nSee merge request " in rest
     own_body, *commits = _BULLET.split(body) if squash else [body]
     listed = tuple(CommitText(*commit.split("\n", 1)) for commit in reversed(commits))
@@ -97,7 +98,7 @@ def _trim(text: str) -> str:
 
 def _unsquash(message: str) -> Iterator[str]:
     """The message, then each commit message that `git merge --squash` listed in it."""
-    squashed = _SQUASHED.search(message)
+    squashed = "Squashed" in message and _SQUASHED.search(message)
     if not squashed:
         yield message
         return
@@ -113,12 +114,14 @@ def _unsquash(message: str) -> Iterator[str]:
 
 def _header(first_line: str, rest: str) -> tuple[str, str]:
     """The header and the body. In a merge commit, the title of the request is the header."""
+    if not first_line.startswith(("Merge", "Pull request ")):
+        return first_line, rest
     if titled := _REQUEST_TITLE.match(first_line):
         return titled["title"] or titled["quoted"], rest
     if rest and _MERGE.match(first_line):
         title, _, body = rest.lstrip("\n").partition("\n")
         if not _TRAILER.match(title) and (
-            parse_header(title) != PLAIN_HEADER or parse_subject(title).levels
+            parse_header(title) != PLAIN_HEADER or parse_revert(title)
         ):
             return title, body
     return first_line, rest
@@ -126,6 +129,8 @@ def _header(first_line: str, rest: str) -> tuple[str, str]:
 
 def _visible(body: str) -> str:
     """The body without code fences, HTML comments and `<details>` that are closed."""
+    if not _DELIMITER.search(body):
+        return body
     last = {
         mark[0].lstrip()[:3]: mark.start() for mark in _DELIMITER.finditer(body) if not mark["info"]
     }

@@ -6,14 +6,15 @@ their commits, and `commit_notes` reports text that resembles a marker.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import count, islice
 from typing import NamedTuple
 
-from monotron.model.commit_footers import Footers, ReleaseAs, parse_footers
+from monotron.model.commit_footers import NO_FOOTERS, Footers, ReleaseAs, parse_footers
 from monotron.model.commit_headers import Header, parse_header
+from monotron.model.commit_kinds import SimpleKinds
 from monotron.model.commit_notes import MAX_CANDIDATES, MAX_NOTE_LENGTH, MAX_NOTES, notes_on
-from monotron.model.commit_reverts import RevertPairs, Subject, parse_subject
+from monotron.model.commit_reverts import RevertPairs, Subject, parse_revert, request_number
 from monotron.model.commit_rules import DEFAULT_RULES, CommitRules
 from monotron.model.commit_texts import CommitText, read_literally, read_message, split_messages
 from monotron.model.component_keys import Component
@@ -58,7 +59,7 @@ class _Commit(NamedTuple):
     text: CommitText
     header: Header
     footers: Footers
-    subject: Subject
+    reverts: Subject | None
     is_skipped: bool
     """Whether the commit contains `[skip release]`."""
     is_paired: bool = False
@@ -71,11 +72,8 @@ class _Message(NamedTuple):
     """The message's own commit, then the commits that it lists, newest first."""
 
 
-class _Claim(NamedTuple):
-    bump: Component | None
-    line: str
-    obstacle: str = ""
-    """Why the commit requests no version."""
+_Claim = tuple[Component | None, str, str]
+"""The bump that a commit requests, its line, and why it requests no version."""
 
 
 def decide(text: str, rules: CommitRules = DEFAULT_RULES) -> CommitDecision | None:
@@ -88,34 +86,67 @@ def decide(text: str, rules: CommitRules = DEFAULT_RULES) -> CommitDecision | No
     if not texts:
         return None
     rules = rules.in_lower_case()
-    parsed = {text: _parse(text, strict=rules.strict) for text in dict.fromkeys(texts)}
-    messages = list(parsed.values())  # repetitions change nothing, unless there are reverts
-    if any(commit.subject.levels for message in messages for commit in message.commits):
-        messages = _without_reverted([parsed[text] for text in texts])
-    claims = [[_claim(commit, rules) for commit in message.commits] for message in messages]
-    best = max((claim for group in claims for claim in group), key=_rank)
-    reason = best.line
-    if best.bump is None:
-        reason = f"No commit requests a version. The newest {best.obstacle}: {best.line}"
-    bumps = [max(group, key=_rank).bump for group in claims]
-    counted = [
-        (commit, bump)
-        for message, bump in zip(messages, bumps, strict=True)
-        for commit in message.commits
-        if not commit.is_skipped
-    ]
+    messages = _significant(texts, rules)
+    best: _Claim | None = None
     release_as: dict[Final, ReleaseAs] = {}
-    for commit, _ in counted:
-        for item in commit.footers.release_as:
-            release_as.setdefault(item.version, item)
-    notes = (note for commit, bump in counted for note in _notes(commit, bump, rules))
+    notes, candidates = dict[str, None](), MAX_CANDIDATES
+    for message in messages:
+        highest: Component | None = None
+        for commit in message.commits:
+            claim = _claim(commit, rules)
+            if _RANK[claim[0]] > _RANK[highest]:
+                highest = claim[0]
+            if best is None or _RANK[claim[0]] > _RANK[best[0]]:
+                best = claim
+            if commit.footers is not NO_FOOTERS and not commit.is_skipped:
+                for item in commit.footers.release_as:
+                    release_as.setdefault(item.version, item)
+        for commit in message.commits if len(notes) < MAX_NOTES and candidates > 0 else ():
+            if not commit.is_skipped and not commit.reverts:
+                found = notes_on(commit.text, commit.header, commit.footers, highest, rules)
+                for note in islice(found, candidates):
+                    notes[note] = None
+                    candidates -= 1
+    assert best is not None  # noqa: S101 - the newest message is never reverted
+    bump, line, obstacle = best
+    if bump is None:
+        line = f"No commit requests a version. The newest {obstacle}: {line}"
     return CommitDecision(
-        best.bump,
-        printable_line(reason, MAX_REASON_LENGTH),
+        bump,
+        printable_line(line, MAX_REASON_LENGTH),
         tuple(release_as.values())[:MAX_RELEASE_AS],
-        tuple(islice(dict.fromkeys(islice(notes, MAX_CANDIDATES)), MAX_NOTES)),
+        tuple(notes)[:MAX_NOTES],
         len(texts),
     )
+
+
+def _significant(texts: list[str], rules: CommitRules) -> Iterable[_Message]:
+    """The messages that can change the decision, without those that a newer revert cancels.
+
+    Repetitions are dropped, unless there are reverts. Of the simple messages of one kind, only the
+    newest is parsed, because a caller can send hundreds of thousands of them.
+    """
+    kind_of = SimpleKinds(rules)
+    kinds = {text: kind_of(text) for text in dict.fromkeys(texts)}
+    parsed = {
+        text: _parse(text, strict=rules.strict) for text, kind in kinds.items() if kind is None
+    }
+    commits = (commit for message in parsed.values() for commit in message.commits)
+    reverted = {commit.reverts.text for commit in commits if commit.reverts}
+    messages, seen = list[_Message](), set[str | None]()
+    for text in texts if reverted else kinds:
+        kind = kinds[text]
+        if kind is None:
+            messages.append(parsed[text])
+            continue
+        is_reverted = bool(reverted) and (
+            text in reverted or text.removesuffix(request_number(text)) in reverted
+        )
+        if is_reverted or kind not in seen:
+            messages.append(_parse(text, strict=rules.strict))
+        if not is_reverted:
+            seen.add(kind)
+    return _without_reverted(messages) if reverted else messages
 
 
 def _parse(text: str, *, strict: bool) -> _Message:
@@ -134,7 +165,7 @@ def _parse_commit(text: CommitText, *, is_skipped: bool, strict: bool) -> _Commi
         text,
         parse_header(header, strict=strict),
         parse_footers(header, body, strict=strict),
-        Subject(0, header) if strict else parse_subject(header),
+        None if strict else parse_revert(header),
         is_skipped or _has_marker(header, body),
     )
 
@@ -146,56 +177,50 @@ def _has_marker(header: str, body: str) -> bool:
     )
 
 
-def _without_reverted(messages: list[_Message]) -> list[_Message]:
+def _without_reverted(messages: list[_Message]) -> Iterator[_Message]:
     """The messages and listed commits that no newer revert cancels."""
     pairs, numbers = RevertPairs(), count()
     remaining: list[tuple[_Message, list[tuple[int, _Commit]]]] = []
     for message in messages:
         own = message.commits[0]
-        if pairs.cancels(own.subject) or pairs.cancels(Subject(0, message.first_line)):
+        if pairs.cancels(_subject(own)) or pairs.cancels(Subject(0, message.first_line)):
             continue  # with everything that it lists
         commits = []
         for number, commit in zip(numbers, message.commits, strict=False):
             is_own = commit is own
-            if not is_own and pairs.cancels(commit.subject):
+            if not is_own and pairs.cancels(_subject(commit)):
                 continue
-            if commit.subject.levels:
-                if not is_own and commit.subject == own.subject:
+            if commit.reverts:
+                if not is_own and commit.reverts == own.reverts:
                     continue  # the message is a squash of this revert
-                pairs.add_revert(number, commit.subject)
+                pairs.add_revert(number, commit.reverts)
             commits.append((number, commit))
         remaining.append((message, commits))
-    return [
-        message._replace(
-            commits=tuple(
-                commit._replace(is_paired=number in pairs.paired) for number, commit in commits
-            )
+    for message, commits in remaining:
+        yield _Message(
+            message.first_line,
+            tuple(
+                commit._replace(is_paired=True) if number in pairs.paired else commit
+                for number, commit in commits
+            ),
         )
-        for message, commits in remaining
-    ]
+
+
+def _subject(commit: _Commit) -> Subject:
+    return commit.reverts or Subject(0, commit.text.header)
 
 
 def _claim(commit: _Commit, rules: CommitRules) -> _Claim:
     line, header = commit.text.header, commit.header
     if commit.is_skipped:
-        return _Claim(None, line, "contains [skip release] or [no release]")
+        return None, line, "contains [skip release] or [no release]"
     if header.is_breaking:
-        return _Claim("major", line)
+        return "major", line, ""
     if commit.footers.breaking:
-        return _Claim("major", commit.footers.breaking)
+        return "major", commit.footers.breaking, ""
     if commit.is_paired:
-        return _Claim(None, line, "is a revert")
-    type = header.type or ("revert" if commit.subject.levels else "")
+        return None, line, "is a revert"
+    type = header.type or ("revert" if commit.reverts else "")
     if type in rules.skip_types:
-        return _Claim(None, line, f"has the skipped type {type}")
-    return _Claim("minor" if header.is_feature or type in rules.minor_types else "patch", line)
-
-
-def _rank(claim: _Claim) -> int:
-    return _RANK[claim.bump]
-
-
-def _notes(commit: _Commit, bump: Component | None, rules: CommitRules) -> Iterator[str]:
-    if commit.subject.levels:
-        return iter(())
-    return notes_on(commit.text, commit.header, commit.footers, bump, rules)
+        return None, line, f"has the skipped type {type}"
+    return "minor" if header.is_feature or type in rules.minor_types else "patch", line, ""

@@ -254,8 +254,9 @@ class Store(ABC):
         For each series, it checks that values are 64-bit integers, that every value from the first
         to that of the head has one entry (an advance explains a gap), that the newest entry has the
         token of the head, and that no entry is above the head. For each release, it checks that the
-        version is unique, that the token with the label is unique, that the sort key fits the
-        version, and that the component series reached its number. It checks that entries and
+        version is unique, that the token with the label is unique among releases that were not
+        withdrawn, that the sort key fits the version, and that the component series reached its
+        number. It checks that the summary of each name equals its releases, and that entries and
         attributes belong to a series.
 
         States that a crash or a concurrent write can cause are not findings. The slices may show

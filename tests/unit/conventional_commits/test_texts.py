@@ -1,5 +1,6 @@
 """Texts of several messages: separators, white space, reasons, size, and random texts."""
 
+import unicodedata
 from itertools import permutations
 
 import pytest
@@ -7,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monotron.model.component_keys import COMPONENTS
-from monotron.model.conventional_commits import MAX_REASON_LENGTH, decide
+from monotron.model.conventional_commits import (
+    MAX_NOTE_LENGTH,
+    MAX_NOTES,
+    MAX_REASON_LENGTH,
+    CommitRules,
+    decide,
+)
 from support.commits import FOOTER, MEBIBYTE, bump, bump_and_reason, decided, log
 
 
@@ -129,6 +136,36 @@ class TestReason:
         ("Squashed commit of the following:\n", "\ncommit a\n\n    a\n", ""),
         ("Squashed commit of the following:\n", "\ncommit a", ""),
         ("", "Squashed commit of the following:\n\ncommit a\n\n    ", ""),
+        ("", 'Revert "', ""),
+        ("", 'Revert "x"\0', ""),
+        ("", "revert: x\0", ""),
+        ("", 'Reapply "', '"'),
+        ("", "[ABC-1] ", ""),
+        ("", "[ABC-1", ""),
+        ("", "A", "-1: x"),
+        ("ABC-", "1", ": x"),
+        ("", "#1 ", "x"),
+        ("", "🐛", "x"),
+        ("", "🐛 ", "x"),
+        ("", ":a:", "x"),
+        ("", ":a", "x"),
+        ("fix", "!", ": x"),
+        ("fix", "(", ": x"),
+        ("x", " (a/b!1", ""),
+        ("x (", "a/", "!1)"),
+        ("", "feature: x\0", ""),
+        ("", "feature: x ", ""),
+        ("", "Feat ", ""),
+        ("x\n\n", "feature: x\n", ""),
+        ("x\n\n", "BREAKING CHANGE ", ""),
+        ("x\n\n", "x BREAKING CHANGE\n", ""),
+        ("x\n\n", "BREAKING", " CHANGE"),
+        ("x\n\n", "BREAKING ", ""),
+        ("x\n\n", "Release-As: 1.0.0\n", ""),
+        ("x\n\nx\n", "Release-As: 1.0.0\n", ""),
+        ("x\n\n", "[no release] ", ""),
+        ("x\n\n[skip", " ", "release]"),
+        ("x\n\n", "** ", "breaking"),
     ],
     ids=lambda text: repr(text[:20]),
 )
@@ -138,34 +175,95 @@ def test_a_mebibyte_of_repeated_text_is_decided_in_time(before: str, unit: str, 
     assert decision.bump == "patch"
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "{:x}",
+        "fix: {:x}",
+        "a{:x}: b",
+        "#{:x} fix: a",
+        "🐛 {:x}",
+        "fix!x {:x}",
+        "feature: {:x}",
+        'Revert "{:x}"',
+        "revert: {:x}",
+        "{:x}\nProse",
+    ],
+)
+def test_many_different_messages_are_decided_in_time(pattern: str) -> None:
+    messages = [pattern.format(number) for number in range(MEBIBYTE // 64)]
+    decision = decided("\0".join(messages))
+    assert decision.bump == "patch"
+    assert decision.reason == pattern.format(0).split("\n")[0]
+    assert decision.messages == len(messages)
+
+
 PIECES = st.sampled_from(
     [
         *["feat", "fix", "!", ": x", "(a)", "BREAKING CHANGE:", " none", " x", "Refs: #1"],
         *["\n", "\n\n", "\r\n", "\0", "    ", "* feat: x", " (#1)", "Merge branch 'x'", "\x1b"],
         *["```", "<!--", "-->", "<details>", "</details>"],
         *["Squashed commit of the following:\n", "commit 7d4c37\n"],
+        *["✨", "💥", ":boom:", "ABC-1: ", "[ABC-1]", "#1 ", "：", "(!1)", "Release-As: 1.0.0"],
+        *["BREAKING:", "BREAKING CHANGES", "**", "[skip release]", "feature: x", "docs: x"],
     ]
 )
 TEXTS = st.one_of(st.text(max_size=200), st.lists(PIECES, max_size=20).map("".join))
+REVERTS = st.sampled_from(['Revert "', 'Reapply "', "revert: ", '"', " (#1)", "feat: x", "x", "\0"])
+ALL_TEXTS = st.one_of(TEXTS, st.lists(st.one_of(PIECES, REVERTS), max_size=20).map("".join))
+RULES = st.builds(
+    CommitRules,
+    skip_types=st.frozensets(st.sampled_from(["docs", "fix", "revert"])),
+    minor_types=st.frozensets(st.sampled_from(["feat", "Feature", "x"])),
+    strict=st.booleans(),
+)
 
 
-@settings(max_examples=150, deadline=None)
-@given(TEXTS)
-def test_every_text_with_a_message_has_a_bump(text: str) -> None:
-    decision = decide(text)
+def is_printable_line(text: str) -> bool:
+    return not any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(ALL_TEXTS, RULES)
+def test_every_text_with_a_message_has_a_decision(text: str, rules: CommitRules) -> None:
+    decision = decide(text, rules)
     if decision is None:
         assert not text.replace("\0", "").replace("\ufeff", "").strip()
     else:
-        assert decision.bump in COMPONENTS
+        assert decision.bump in (*COMPONENTS, None)
         assert len(decision.reason) <= MAX_REASON_LENGTH
-        assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in decision.reason)
+        assert len(decision.notes) <= MAX_NOTES
+        assert all(len(note) <= MAX_NOTE_LENGTH for note in decision.notes)
+        assert all(map(is_printable_line, (decision.reason, *decision.notes)))
+        assert decision.messages >= 1
+
+
+@settings(max_examples=150, deadline=None)
+@given(ALL_TEXTS, RULES)
+def test_an_additional_breaking_change_always_requests_a_major(
+    text: str, rules: CommitRules
+) -> None:
+    first = decided("feat!: new\0" + text, rules)
+    assert (first.bump, first.reason) == ("major", "feat!: new")
+    assert decided(text + "\0feat!: new", rules).bump == "major"
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.lists(st.one_of(PIECES, REVERTS), max_size=6).map("".join), max_size=6), RULES)
+def test_a_body_of_prose_does_not_change_the_decision(parts: list[str], rules: CommitRules) -> None:
+    """Messages of one line are not always parsed completely."""
+    headers = [" ".join(part.replace("\0", "").split()) for part in parts]
+    text = "\0".join(headers)
+    assert decide("\0".join(header and f"{header}\n\nProse." for header in headers), rules) == (
+        decide(text, rules)
+    )
 
 
 @settings(max_examples=75, deadline=None)
 @given(TEXTS)
 def test_an_additional_chore_never_lowers_the_bump(text: str) -> None:
     alone = decide(text)
-    bump_alone = alone.bump if alone else "patch"
+    bump_alone = (alone and alone.bump) or "patch"
     assert decided(text + "\0chore: x").bump == bump_alone
     assert decided("chore: x\0" + text).bump == bump_alone
 
