@@ -9,9 +9,8 @@ from functools import partial
 from typing import Any
 
 from faults.checker import violations
-from monotron.model.allocation import AllocationRequest
 from monotron.model.semver import VersionName
-from monotron.model.series import ANYONE, Allocation, Entry, Reuse, SeriesKey
+from monotron.model.series import ANYONE
 from monotron.store.interface import Store
 from monotron.store.mongo import MongoStore
 from monotron.store.mongo.client import Driver
@@ -25,6 +24,7 @@ from simulation import (
     version_rows,
     version_truth,
 )
+from simulation.aftermath import assigned, series_of, wrong_results
 from simulation.disk import Disk, DiskFaults
 from simulation.driver import Client, Database, UpdateOne
 from simulation.liveness import Abandonment
@@ -33,8 +33,9 @@ from simulation.profile import Profile
 from simulation.replica import Replica
 from simulation.runtime import simulated_runtime, store_logs
 from simulation.server_transactions import ServerTransactions
-from simulation.servers import ACCOUNT, Process, Server
+from simulation.servers import Process, Server
 from simulation.traffic import BELOW_THE_EDGE, EDGE, Traffic
+from simulation.version_commits import Commit
 from simulation.version_traffic import Versions
 from simulation.world import World
 
@@ -140,7 +141,7 @@ class Simulation:
         self._disk.crash_server = self._servers[0].crash
         self._traffic = Traffic(world, self._servers, profile.weather, profile.habits)
         self._versions = Versions(self._traffic)
-        self._servers[0].store.advance_to(_series(EDGE), BELOW_THE_EDGE, ANYONE)
+        self._servers[0].store.advance_to(series_of(EDGE), BELOW_THE_EDGE, ANYONE)
         if profile.habits.past and profile.habits.keys[0] != EDGE:
             self._traffic.past(self._servers[0].store)
         self._calm = False
@@ -244,7 +245,7 @@ class Simulation:
         report.by_truth += known.check_refusals(traffic.refusals)
         report.by_truth += self._unused_sessions()
         store = self._world.chance.choice(self._servers).store
-        report.by_truth += _wrong_results(
+        report.by_truth += wrong_results(
             store, {key: generations[-1] for key, generations in known.generations.items()}
         )
         commits = self._commits()
@@ -255,7 +256,7 @@ class Simulation:
             report.happened["versions assigned"] += sum(len(each.records) for each in of_name)
         if commits != self._commits():
             report.by_truth.append("a repeated request has changed versions")
-        before, after = _assigned(known), _assigned(self._truth())
+        before, after = assigned(known), assigned(self._truth())
         if before != after:
             report.by_truth.append("a repeated request has changed something")
 
@@ -264,7 +265,7 @@ class Simulation:
             return truth.of_disk(self._disk, self._traffic.restarted)
         return replica_truth.of_replica(self._replica, self._traffic.restarted)
 
-    def _commits(self) -> dict[VersionName, list[version_truth.Commit]]:
+    def _commits(self) -> dict[VersionName, list[Commit]]:
         """All commits about each name."""
         names = self._versions.names
         if self._kind == SQLITE:
@@ -278,50 +279,3 @@ class Simulation:
             if len(client.with_transactions) > most:
                 used = len(client.with_transactions)
                 yield f"{process} used {used} sessions for at most {most} transactions at a time"
-
-
-def _assigned(known: truth.Truth) -> dict[str, tuple[int, dict[int, str | None]]]:
-    """The number of generations of each series, and the values of its last generation."""
-    return {
-        key: (len(generations), generations[-1].assigned)
-        for key, generations in known.generations.items()
-    }
-
-
-def _wrong_results(store: Store, generations: dict[str, truth.Generation]) -> Iterator[str]:
-    """Yield results of a store that contradict its rows."""
-    peeked = store.peek([_series(key) for key in generations])
-    for (key, generation), entry in zip(generations.items(), peeked, strict=True):
-        current = (
-            Entry(ACCOUNT, key, generation.assigned.get(generation.value), generation.value)
-            if generation.exists
-            else None
-        )
-        if entry != current:
-            yield f"{key} is at {current}, and a server returns {entry}"
-        page = store.ledger_page(_series(key), None, 1000)
-        rows = [] if page is None else [(each.entry.value, each.entry.token) for each in page]
-        if (
-            rows != sorted(generation.assigned.items(), reverse=True)
-            or (page is None) == generation.exists
-        ):
-            yield f"the ledger of {key} is {rows}, and {generation.assigned} was assigned"
-        oldest = min(generation.values().items(), key=lambda each: each[1], default=None)
-        if oldest and store.entry(_series(key), oldest[0]) != Entry(ACCOUNT, key, *oldest):
-            yield f"{key} has lost {oldest}"
-    results = {
-        (key, token): Allocation(Entry(ACCOUNT, key, token, value), reused=True)
-        for key, generation in generations.items()
-        for token, value in generation.values().items()
-    }
-    repeats = [AllocationRequest(_series(key), token, Reuse.ANY, ANYONE) for key, token in results]
-    for first in range(0, len(repeats), store.max_batch_size):
-        batch = repeats[first : first + store.max_batch_size]
-        for request, result in zip(batch, store.allocate(batch), strict=True):
-            expected = results[request.series.key, request.token]
-            if result != expected:
-                yield f"the result was {expected}, and is now {result}"
-
-
-def _series(key: str) -> SeriesKey:
-    return SeriesKey(ACCOUNT, key)

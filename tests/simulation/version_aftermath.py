@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from monotron.model.semver import ZERO_VERSION, VersionName, sort_key_range
 from monotron.model.versions.requests import Assign, GetNewest, VersionRequest, VersionResult
 from monotron.store.interface import Store
-from simulation.version_truth import Commit, final_newest
+from simulation.version_commits import Commit, final_newest
 
 
 def wrong_results(store: Store, name: VersionName, commits: Sequence[Commit]) -> Iterator[str]:

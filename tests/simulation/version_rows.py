@@ -13,7 +13,7 @@ from monotron.store.release_fields import ReleaseFields, final_of, release_of
 from simulation.disk import Disk
 from simulation.documents import Versions
 from simulation.replica import Replica
-from simulation.version_truth import Commit, Summary
+from simulation.version_commits import Commit, Summary
 
 
 def of_disk(disk: Disk, name: VersionName) -> list[Commit]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import inf
-from typing import NamedTuple
 
 from monotron.errors import TokenTaken, ValueWouldFall, VersionNotFound
 from monotron.model.component_keys import (
@@ -18,7 +17,7 @@ from monotron.model.component_keys import (
     label_key,
     name_of_key,
 )
-from monotron.model.semver import ZERO_VERSION, Final, Release, VersionName
+from monotron.model.semver import ZERO_VERSION, Release, VersionName
 from monotron.model.series import SeriesKey
 from monotron.model.versions.requests import (
     Adopt,
@@ -28,65 +27,8 @@ from monotron.model.versions.requests import (
     VersionResult,
 )
 from simulation.version_checker import is_plain, is_recorded
+from simulation.version_commits import Commit, Snapshot, Summary
 from simulation.version_history import Call, Count
-
-
-class Summary(NamedTuple):
-    """The summary of a name after a commit."""
-
-    releases: int
-    newest: Final | None
-    newest_token: str | None
-
-
-class Commit(NamedTuple):
-    """What one transaction wrote about a name."""
-
-    at: float
-    """When it was applied, before or after its commit."""
-    committed_at: float
-    entries: Sequence[tuple[SeriesKey, int, str | None]]
-    """New entries of component series, in order of their values."""
-    records: Sequence[Release]
-    summary: Summary | None
-    """None: there is none yet."""
-
-
-class _Snapshot:
-    """What is known after a commit."""
-
-    def __init__(self, at: float, committed_at: float) -> None:
-        self.at = at
-        self.committed_at = committed_at
-        self.heads: dict[SeriesKey, int] = {}
-        self.finals: dict[Final, str | None] = {}
-
-    def then(self, commit: Commit) -> _Snapshot:
-        after = _Snapshot(commit.at, commit.committed_at)
-        after.heads = self.heads | {series: value for series, value, _ in commit.entries}
-        after.finals = dict(self.finals)
-        for record in commit.records:
-            if record.label is None:
-                after.finals[record.target] = record.token
-        return after
-
-    def newest(self, name: VersionName, also: Final = ZERO_VERSION) -> Final:
-        """The newest final version: recorded, or shown by the component series."""
-        major, minor, patch = max([also, *self.finals])
-        counted = self._head(name, "major", 0, 0)
-        if counted > major:
-            major, minor, patch = counted, 0, 0
-        counted = self._head(name, "minor", major, 0)
-        if counted > minor:
-            minor, patch = counted, 0
-        return Final(major, minor, max(patch, self._head(name, "patch", major, minor)))
-
-    def below(self, target: Final) -> Final:
-        """The highest recorded final version below the target, or 0.0.0."""
-        return max((each for each in self.finals if each < target), default=ZERO_VERSION)
-
-    def _head(self, name: VersionName, component: str, major: int, minor: int) -> int:
-        return self.heads.get(component_key(name, component, Final(major, minor, 0)), 0)  # type: ignore[arg-type]
 
 
 def violations(
@@ -96,20 +38,12 @@ def violations(
     yield from (f"{name.name}: {each}" for each in _Replay(name, commits, calls).violations())
 
 
-def final_newest(name: VersionName, commits: Sequence[Commit]) -> Final:
-    """The newest final version after all commits."""
-    snapshot = _Snapshot(-inf, -inf)
-    for commit in commits:
-        snapshot = snapshot.then(commit)
-    return snapshot.newest(name)
-
-
 class _Replay:
     def __init__(self, name: VersionName, commits: Sequence[Commit], calls: Sequence[Call]) -> None:
         self._name = name
         self._commits = commits
         self._calls = calls
-        self._snapshots = [_Snapshot(-inf, -inf)]
+        self._snapshots = [Snapshot(-inf, -inf)]
         self._records: dict[str, tuple[Release, int]] = {}
         """Each record by its version, and the index of the snapshot that has it first."""
         self._entries: dict[tuple[SeriesKey, int], str | None] = {}
@@ -154,7 +88,7 @@ class _Replay:
                 yield f"{value} of {series.key} belongs to {token!r}, which has no version for it"
 
     def _of_record(
-        self, record: Release, before: _Snapshot, known: list[tuple[Release, int]]
+        self, record: Release, before: Snapshot, known: list[tuple[Release, int]]
     ) -> Iterator[str]:
         version, after = record.version_text, self._snapshots[-1]
         if version in self._records:
@@ -185,7 +119,7 @@ class _Replay:
             yield f"{version} of {record.token!r} is not {value} of {series.key}"
         yield from self._of_previous(record, before, after)
 
-    def _of_previous(self, record: Release, before: _Snapshot, after: _Snapshot) -> Iterator[str]:
+    def _of_previous(self, record: Release, before: Snapshot, after: Snapshot) -> Iterator[str]:
         """Yield a previous version that was not it at any moment between two commits."""
         previous = record.previous or ZERO_VERSION
         lowest, highest = before.below(record.target), after.below(record.target)
@@ -223,7 +157,7 @@ class _Replay:
             if asked.get((record.token, record.label), inf) > self._snapshots[index].at:
                 yield f"{record.version_text} was assigned to {record.token!r} without a request"
 
-    def _window(self, call: Call) -> tuple[_Snapshot, _Snapshot]:
+    def _window(self, call: Call) -> tuple[Snapshot, Snapshot]:
         """The first and the last state that the call can have seen."""
         later = [each.committed_at for each in self._snapshots[1:]] + [inf]
         visible = [
@@ -251,6 +185,8 @@ class _Replay:
                 last = self._snapshots[index]
             elif at > call.returned:
                 yield f"{version} was answered before it was recorded"
+            elif at > first.at:  # it was the newest when it was recorded, or later, or never
+                first = self._snapshots[index - 1]
         elif not result.reused and release.previous != call.request.parameters.initial:
             yield from self._of_previous(release, first, last)
         if release.label is None:
