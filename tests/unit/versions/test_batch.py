@@ -160,10 +160,12 @@ class CountingReader:
     ("parameters", "max_reads"),
     [
         (VersionRequest(), 3),
+        (VersionRequest("minor"), 3),
+        (VersionRequest("major"), 3),
         (VersionRequest("patch", "rc"), 5),
         (VersionRequest(dry_run=True), 3),
     ],
-    ids=["patch", "pre-release", "dry-run"],
+    ids=["patch", "minor", "major", "pre-release", "dry-run"],
 )
 def test_a_batch_for_one_name_reads_a_few_times(parameters: VersionRequest, max_reads: int) -> None:
     reader = CountingReader()

@@ -5,10 +5,9 @@ from typing import Any, TypeAlias
 
 from monotron.errors import MonotronError
 from monotron.model.component_keys import COMPONENTS
-from monotron.model.semver import ZERO_VERSION, Final
+from monotron.model.semver import ZERO_VERSION, Final, VersionName
 from monotron.model.versions.facts import (
     Fact,
-    HeadOf,
     LastValueOf,
     Missing,
     RecordsOf,
@@ -76,19 +75,27 @@ def _first_facts(requests: Iterable[Request]) -> set[Fact[Any]]:
 def _likely_facts(state: State, requests: Iterable[Request]) -> set[Fact[Any]]:
     """Facts that most requests need. Which ones has no influence on the results."""
     facts: set[Fact[Any]] = set()
+    newest: dict[VersionName, Final] = {}
     for request in requests:
-        base = state.get(SummaryOf(request.name)).newest or ZERO_VERSION
-        line = Final(base.major, base.minor, 0)
-        heads: dict[str, HeadOf] = {
-            component: component_head(request.name, component, line) for component in COMPONENTS
-        }
-        facts.update(heads.values())
-        if isinstance(request, Assign) and not state.get(RecordsOf(request.name, request.token)):
-            commits = request.commits
-            bump = (commits.bump if commits else None) or request.parameters.bump
-            if head := heads.get(bump):
-                facts.add(LastValueOf(head.series, request.token))
+        name = request.name
+        base = newest.get(name) or state.get(SummaryOf(name)).newest or ZERO_VERSION
+        facts |= _heads(name, base)
+        if not isinstance(request, Assign) or state.get(RecordsOf(name, request.token)):
+            continue
+        bump = (request.commits.bump if request.commits else None) or request.parameters.bump
+        if bump in COMPONENTS:
+            facts.add(LastValueOf(component_head(name, bump, base).series, request.token))
+        if bump == "minor":
+            newest[name] = Final(base.major, base.minor + 1, 0)
+        elif bump == "major":
+            newest[name] = Final(base.major + 1, 0, 0)
+        facts |= _heads(name, newest.get(name, base))
     return facts
+
+
+def _heads(name: VersionName, version: Final) -> set[Fact[Any]]:
+    line = Final(version.major, version.minor, 0)  # the same objects for all patches
+    return {component_head(name, component, line) for component in COMPONENTS}
 
 
 def _missing(
