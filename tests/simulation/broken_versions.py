@@ -166,7 +166,7 @@ class StaleDecisions(MongoReleases):
             return decide_all(state, requests, self._reader(session).read)
 
         results, _ = self._reads.after(None, read)
-        return None if state.change else results
+        return None if state.is_changed else results
 
 
 class UnwrittenMayBeStale(MongoStore):

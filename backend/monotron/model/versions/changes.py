@@ -61,6 +61,8 @@ class Change(NamedTuple):
 
     def then(self, other: "Change") -> "Change":
         """Return this change, followed by another one."""
+        if not self or not other:
+            return self or other
         return Change(
             self.entries + other.entries,
             self.records + other.records,

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 from monotron.model.quotas import UNLIMITED, Quotas
@@ -26,14 +27,16 @@ from monotron.model.versions.facts import (
 )
 
 
+_NOTHING: Mapping[int, int] = {}
+
+
 class State:
     """The facts that are known, as of after the changes of the batch so far."""
 
     def __init__(self, now: int = 0, quotas: Quotas = UNLIMITED) -> None:
         """*now*: the time of the store, in milliseconds since the epoch, UTC."""
         self.now = now
-        self.change = Change()
-        """All changes of the batch so far."""
+        self._changes: list[Change] = []
         self._quotas = quotas
         self._facts: dict[Fact[Any], Any] = {}
         self._read: dict[Fact[Any], Any] = {}
@@ -76,6 +79,7 @@ class State:
         copy._read = self._read
         copy._added = {name: list(added) for name, added in self._added.items()}
         copy._ranges = {name: list(ranges) for name, ranges in self._ranges.items()}
+        copy._changes = list(self._changes)
         copy.apply(change)
         return copy
 
@@ -101,29 +105,35 @@ class State:
             self._add(release)
         for name, summary in change.summaries:
             self._facts[SummaryOf(name)] = summary
-        self.change = self.change.then(change)
+        if change:
+            self._changes.append(change)
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything must be written."""
+        return bool(self._changes)
 
     def writes(self) -> Writes:
         """What the store must write for all changes of the batch."""
+        changes = Change(*(tuple(chain(*parts)) for parts in zip(*self._changes, strict=True)))
         entries: dict[SeriesKey, list[NewEntry]] = {}
-        for entry in self.change.entries:
+        for entry in changes.entries:
             entries.setdefault(entry.series, []).append(entry)
         heads = [
             NewHead(series, self.as_read(HeadOf(series)), self.get(HeadOf(series)), of_series)
             for series, of_series in entries.items()
         ]
-        changed = [*self.change.records, *(after for _, after in self.change.replaced)]
+        changed = [*changes.records, *(after for _, after in changes.replaced)]
         names = dict.fromkeys(release.name for release in changed)
         return Writes(
             heads=heads,
             created=Counter(head.series.account for head in heads if not head.seen.active),
-            records=self.change.records,
-            replaced=[after for _, after in self.change.replaced],
+            records=changes.records,
+            replaced=[after for _, after in changes.replaced],
             restarts=[
-                (series, self.as_read(HeadOf(series)), value)
-                for series, value in self.change.restarts
+                (series, self.as_read(HeadOf(series)), value) for series, value in changes.restarts
             ],
-            events=self.change.events,
+            events=changes.events,
             summaries=[
                 (name, self.as_read(SummaryOf(name)), self._next_summary(name)) for name in names
             ],
@@ -138,7 +148,7 @@ class State:
         created = {
             entry.series for entry in change.entries if not self.get(HeadOf(entry.series)).active
         }
-        return Counter(series.account for series in created)
+        return Counter(series.account for series in created) if created else _NOTHING
 
     def _add(self, release: Release) -> None:
         name, key = release.name, release.sort_key

@@ -142,7 +142,7 @@ class MongoReleases(ReleaseStore):
         reader = self._reader(session)
         state = State(self._runtime.now_ms(), self._quotas)
         results = decide_all(state, requests, reader.read, type(self).rule)
-        if not state.change:
+        if not state.is_changed:
             return results, False, []
         writes = state.writes()
         self._write(writes, reader.used, state.now, session)

@@ -98,7 +98,7 @@ class SqliteReleases(ReleaseStore):
         state = State(self._runtime.now_ms(), self._quotas)
         state.load({StoreTime(): state.now})
         results = decide_all(state, requests, partial(read_facts, transaction), type(self).rule)
-        if state.change:
+        if state.is_changed:
             writes = state.writes()
             _write(transaction, writes, state.now)
             for event in writes.events:
