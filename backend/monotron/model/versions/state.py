@@ -26,7 +26,6 @@ from monotron.model.versions.facts import (
     Value,
 )
 
-
 _NOTHING: Mapping[int, int] = {}
 
 
