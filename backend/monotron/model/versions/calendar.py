@@ -48,7 +48,7 @@ def _is_earlier(line: Line, version: Final) -> bool:
 
 
 def _period_of(state: State, name: VersionName, version: Final, line: Line) -> Line | None:
-    """The later period that the newest version belongs to, or None if it is no calendar version."""
+    """The later period of the newest version, or None if that is not a calendar version."""
     record = state.get(RecordAt(name, version.sort_key))
     if record is None or record.bump != "calendar":
         return None

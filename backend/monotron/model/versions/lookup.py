@@ -32,7 +32,7 @@ def newest_release(state: State, request: GetNewest) -> VersionResult:
 
 
 def release_of_token(state: State, request: GetOfToken) -> VersionResult:
-    """The version of a token. Raises `VersionNotFound` if it has none."""
+    """The version of a token. Raises `VersionNotFound` without one."""
     name, token, label = request
     releases = sorted(
         state.get(RecordsOf(name, token)),
