@@ -30,6 +30,9 @@ from support.services import StoreServices
 
 NAME = "some-great-service"
 
+OTHER_TABLES = "version|you want|`calendar`"
+"""The first columns of tables without examples: of spellings, of bumps and of calendar formats."""
+
 
 class Row(NamedTuple):
     """One example."""
@@ -46,9 +49,9 @@ class Row(NamedTuple):
 def rows(text: str) -> list[Row]:
     """The rows of all tables whose first column is `before`.
 
-    Only the table of spellings, whose first column is `version`, has other rows.
+    Only the tables of OTHER_TABLES have other rows.
     """
-    text = re.sub(r"^\| version \|.*\n(?:\|.*\n)+", "", text, flags=re.MULTILINE)
+    text = re.sub(rf"^\| ({OTHER_TABLES}) \|.*\n(?:\|.*\n)+", "", text, flags=re.MULTILINE)
     result = []
     for table in re.findall(r"^\| before \|.*\n\| ---.*\n((?:\|.*\n)+)", text, re.MULTILINE):
         for line in table.splitlines():
