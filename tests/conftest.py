@@ -34,6 +34,7 @@ GROUPS = {
         "faults/test_primary_kills.py",
         "faults/test_rollbacks.py",
         "faults/test_soak.py",
+        "faults/test_version_kills.py",
     ),
     "faults": ("faults/",),
     "HTTP": ("http/",),

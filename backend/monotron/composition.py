@@ -18,7 +18,7 @@ from monotron.auth.revocation import Revocation
 from monotron.auth.rotation import Rotation
 from monotron.auth.sign_in_report import SignInReports
 from monotron.auth.trust_policies import TrustPolicies
-from monotron.auth.trust_schema import configured_issuers, configured_trusts
+from monotron.auth.trust_schema import configured_trusts
 from monotron.config import Settings
 from monotron.errors import InvalidSetting
 from monotron.logging_setup import RequestLog
@@ -37,12 +37,16 @@ if TYPE_CHECKING:
 
 
 async def build_services(
-    settings: Settings, store: Store, executor: StoreExecutor, request_log: RequestLog | None
+    settings: Settings,
+    issuers: Sequence[Issuer],
+    store: Store,
+    executor: StoreExecutor,
+    request_log: RequestLog | None,
 ) -> Services:
+    """*issuers* are those of the settings, parsed."""
     series = SeriesService(store, executor)
     accounts = Accounts(store, series, executor)
     api_keys = ApiKeys(store, series, executor, quota=settings.api_keys_per_account)
-    issuers = configured_issuers(settings.issuers)
     configured = configured_trusts(settings.trusts, issuers)
     if not settings.is_offline:
         await check_configured_accounts(configured, accounts)

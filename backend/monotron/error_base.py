@@ -1,6 +1,6 @@
 """What all errors of requests have in common. `monotron.errors` is the table of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import ClassVar, Literal, Self
 
@@ -35,7 +35,7 @@ class MonotronError(Exception):
         copy.__dict__ |= self.__dict__ | {"applied": "unknown"}
         return copy
 
-    def members(self) -> dict[str, str]:
+    def members(self) -> Mapping[str, str | None]:
         """Additional members of the problem document, by name."""
         return {}
 

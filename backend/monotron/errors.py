@@ -176,6 +176,22 @@ class VersionWithdrawn(
     withdrawn version again, reverse the withdrawal."""
 
 
+class BaseOutdated(
+    MonotronError, status=409, code="base_outdated", title="Newer version than base"
+):
+    """`base` is not the newest final version (of the line). Another build was assigned a version
+    since the caller read its commits. The members `version` and `token` contain the newest one.
+    Fix: read the commits since that version, and send it as `base`."""
+
+    def __init__(self, detail: str, *, version: str | None, token: str | None) -> None:
+        super().__init__(detail)
+        self.version = version
+        self.token = token
+
+    def members(self) -> dict[str, str | None]:
+        return {"version": self.version, "token": self.token}
+
+
 class AmbiguousAccount(
     MonotronError, status=409, code="ambiguous_account", title="Account not named"
 ):

@@ -15,6 +15,7 @@ from functools import partial
 from tornado.netutil import bind_sockets
 
 from monotron import __version__, logging_setup
+from monotron.auth.oidc import Issuer
 from monotron.auth.trust_schema import configured_issuers
 from monotron.composition import build_services
 from monotron.config import Settings
@@ -41,7 +42,8 @@ def serve(settings: Settings) -> int:
     log_format = logging_setup.set_up(settings.log_format)
     for warning in settings.warnings:
         log.warning(warning)
-    for issuer in configured_issuers(settings.issuers):
+    issuers = configured_issuers(settings.issuers)
+    for issuer in issuers:
         if issuer.audience is not None:
             log.warning(
                 "tokens of the issuer %s have the audience %s for every service: each one is "
@@ -53,18 +55,25 @@ def serve(settings: Settings) -> int:
     request_log = RequestLog(log_format, sys.stderr)
     announce = partial(_announce, settings)
     if settings.processes == 1:
-        asyncio.run(_serve(settings, partial(_bind, settings), request_log, announce))
+        asyncio.run(_serve(settings, issuers, partial(_bind, settings), request_log, announce))
         return 0
     if not store_class(settings.store).shareable:
         raise InvalidSetting(
             "Several processes cannot share an SQLite file. Use MongoDB, or set --processes 1."
         )
-    asyncio.run(_check(settings))
+    asyncio.run(_check(settings, issuers))
     sockets = _bind(settings)
 
     def work(report_ready: Callable[[], None], supervisor: int) -> int:
         asyncio.run(
-            _serve(settings, lambda: sockets, request_log, lambda _: report_ready(), supervisor)
+            _serve(
+                settings,
+                issuers,
+                lambda: sockets,
+                request_log,
+                lambda _: report_ready(),
+                supervisor,
+            )
         )
         return 0
 
@@ -79,7 +88,8 @@ async def running(settings: Settings) -> AsyncIterator[str]:
     address, and a root key that only the caller knows. Requests are not logged. Raises
     StartupError if the store or a setting cannot be used.
     """
-    async with _listening(settings, partial(_bind, settings), None) as started:
+    issuers = configured_issuers(settings.issuers)
+    async with _listening(settings, issuers, partial(_bind, settings), None) as started:
         yield started.address
 
 
@@ -92,12 +102,12 @@ def _announce(settings: Settings, address: str) -> None:
     )
 
 
-async def _check(settings: Settings) -> None:
+async def _check(settings: Settings, issuers: Sequence[Issuer]) -> None:
     """Raise the StartupError that each of several processes would raise, once."""
     store = _open_store(settings)
     executor = StoreExecutor(store.max_concurrency)
     try:
-        await build_services(settings, store, executor, None)
+        await build_services(settings, issuers, store, executor, None)
     finally:
         executor.close()
         store.close()
@@ -105,12 +115,13 @@ async def _check(settings: Settings) -> None:
 
 async def _serve(
     settings: Settings,
+    issuers: Sequence[Issuer],
     bind: Callable[[], Sequence[socket.socket]],
     request_log: RequestLog,
     report_ready: Callable[[str], None],
     supervisor: int | None = None,
 ) -> None:
-    async with _listening(settings, bind, request_log) as started:
+    async with _listening(settings, issuers, bind, request_log) as started:
         lifecycle, address = started.services.lifecycle, started.address
         stop = _stop_signal(supervisor)
         log.info("listening on %s, data in %s", address, describe(settings.store))
@@ -149,6 +160,7 @@ class _Running:
 @asynccontextmanager
 async def _listening(
     settings: Settings,
+    issuers: Sequence[Issuer],
     bind: Callable[[], Sequence[socket.socket]],
     request_log: RequestLog | None,
 ) -> AsyncIterator[_Running]:
@@ -157,7 +169,7 @@ async def _listening(
     executor = StoreExecutor(store.max_concurrency)
     try:
         check_store(store)
-        services = await build_services(settings, store, executor, request_log)
+        services = await build_services(settings, issuers, store, executor, request_log)
         sockets = bind()
         address = _address(sockets)
         count = store.auth_records.count

@@ -3,15 +3,13 @@
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from secrets import token_hex
 
-from semver import Version
-
 from monotron.model.allocation import AllocationRequest
-from monotron.model.semver import Release, VersionName
+from monotron.model.semver import Final, VersionName
 from monotron.model.series import ANYONE, Reuse, SeriesKey
+from monotron.model.versions.requests import Adopt, Assign, VersionRequest
 from monotron.store import Store, open_store
 
 
@@ -23,17 +21,12 @@ def create_releases_in_process(url: str, name: str, count: int) -> None:
 
 def create_releases(store: Store, name: str, count: int) -> None:
     """Create *count* releases on the line 1.0, with records, series and ledger entries."""
-    version_name = VersionName(1, name)
-    tokens = _allocate(store, f"{name}-patch-v1.0", count)
-
-    def add(patch: int, token: str) -> None:
-        store.releases.add(
-            Release(version_name, token, Version(1, 0, patch), "patch", created_at=0)
-        )
-
-    with ThreadPoolExecutor(store.max_concurrency) as executor:
-        list(executor.map(add, range(1, count + 1), tokens))
-    store.advance_to(SeriesKey(1, f"{name}-major"), 1, ANYONE)
+    of = VersionName(1, name)
+    store.releases.decide([Adopt(of, Final(1, 0, 0), ANYONE)])
+    tokens = [token_hex(20) for _ in range(count)]
+    for start in range(0, count, store.max_batch_size):
+        batch = tokens[start : start + store.max_batch_size]
+        store.releases.decide([Assign(of, token, VersionRequest()) for token in batch])
 
 
 def commit_ms(folder: Path) -> float:
@@ -47,16 +40,6 @@ def commit_ms(folder: Path) -> float:
         times.append(time.perf_counter() - started)
     store.close()
     return 1000 * sorted(times)[len(times) // 2]
-
-
-def _allocate(store: Store, key: str, count: int) -> list[str]:
-    """Allocate *count* new tokens in a series. Returns them in the order of their values."""
-    tokens: list[str] = []
-    while len(tokens) < count:
-        requests = _requests(key, min(count - len(tokens), store.max_batch_size))
-        store.allocate(requests)
-        tokens += [request.token for request in requests]
-    return tokens
 
 
 def _requests(key: str, count: int) -> list[AllocationRequest]:

@@ -15,7 +15,7 @@ class Target:
     put: PUT of a new token each time, to `series` series in turn, with `reuse` in the query.
     repeat: PUT of `token` each time, to `series` series in turn, with `reuse` in the query.
     peek: GET of `series` series in turn.
-    version, repeated version: PUT of a new token each time, or of `token`, to the name `key`.
+    version, repeated version: PUT of a new token, or of `token`, to `series` names in turn.
     etcd: conversations of `peers/etcd_client.py` on `series` series in turn.
     each: `method` and `path`. SERIES in the path is replaced by `series` series in turn, TOKEN by
     a new token each time.
@@ -49,15 +49,20 @@ def requests_of(target: Target) -> Iterator[bytes]:
     if target.kind == "peek":
         return cycle([b"GET " + path + head for path in paths])
     if target.kind == "version":
-        return _with_new_tokens([f"PUT /v1/versions/{target.key}/".encode()], put_head)
+        return _with_new_tokens([b"PUT " + name + b"/" for name in _names(target)], put_head)
     if target.kind == "repeated version":
-        return repeat(f"PUT /v1/versions/{target.key}/{target.token}".encode() + put_head)
+        token = b"/" + target.token.encode()
+        return cycle([b"PUT " + name + token + put_head for name in _names(target)])
     if target.kind == "each":
         return _each_series(target, put_head)
     if target.kind == "fixed":
         line = f"{target.method} {target.path}".encode()
         return repeat(line + (head if target.method in ("GET", "HEAD") else put_head))
     raise ValueError(f"unknown kind of target: {target.kind!r}")
+
+
+def _names(target: Target) -> list[bytes]:
+    return [f"/v1/versions/{target.key}-{number}".encode() for number in range(target.series)]
 
 
 def _each_series(target: Target, head: bytes) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from monotron.model.semver import Final, Release, VersionName
 from monotron.model.versions.changes import Change
 from monotron.model.versions.facts import Fact, RecordsOf, SummaryOf
-from monotron.model.versions.requests import Decision, VersionResult
+from monotron.model.versions.requests import NOT_LATEST, Decision, VersionResult
 from monotron.model.versions.state import State
 from monotron.store import Store
 
@@ -40,9 +40,7 @@ def write(store: Store, *releases: Release) -> None:
             *(SummaryOf(each.name) for each in releases),
             *(RecordsOf(each.name, each.token) for each in releases if each.token is not None),
         )
-        return Decision(
-            VersionResult(releases[0], latest=False, reused=False), Change((), releases)
-        )
+        return Decision(VersionResult(releases[0], NOT_LATEST, reused=False), Change((), releases))
 
     with rule_of(store, rule):
         (result,) = store.releases.decide([AnyRequest(releases[0].name)])  # type: ignore[list-item]
@@ -57,7 +55,7 @@ def read(store: Store, *facts: Fact[Any]) -> list[Any]:
         state.need(*facts)
         values.extend(state.get(fact) for fact in facts)
         nothing = Release(request.name, None, Final(0, 0, 0))
-        return Decision(VersionResult(nothing, latest=False, reused=False))
+        return Decision(VersionResult(nothing, NOT_LATEST, reused=False))
 
     with rule_of(store, rule):
         store.releases.decide([AnyRequest(NOBODY)])  # type: ignore[list-item]

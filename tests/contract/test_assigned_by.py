@@ -6,10 +6,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from semver import Version
 
 from contract.asking import credentials_of, put_any
-from monotron.model.semver import Line, VersionName
+from monotron.model.semver import Final, Line, VersionName, parse_final, sort_key_range
 from monotron.model.series import SeriesKey
 from monotron.model.versions.requests import VersionRequest
 from monotron.services.versions import VersionService
@@ -41,11 +40,12 @@ def next_version(token: str, wanted: VersionRequest) -> Ask:
 
 
 def adopt(version: str, assigned_by: str) -> Ask:
-    return lambda versions: versions.adopt(*PRODUCT, Version.parse(version), assigned_by)
+    return lambda versions: versions.adopt(*PRODUCT, parse_final(version), assigned_by)
 
 
 def records(store: Store) -> dict[str, str | None]:
-    return {str(each.version): each.assigned_by for each in store.releases.page(PRODUCT, "~", 100)}
+    page = store.releases.page(PRODUCT, sort_key_range(), None, 100)
+    return {each.version_text: each.assigned_by for each in page}
 
 
 def series(store: Store, scope: str) -> list[tuple[str | None, str | None]]:
@@ -83,7 +83,7 @@ def test_an_adopted_version_and_its_advances_have_the_credential(store: Store) -
 
 
 def test_an_initial_version_has_the_credential_of_the_request(store: Store) -> None:
-    ask(store, next_version("a", VersionRequest(initial=Version(1, 4, 2), assigned_by="first")))
+    ask(store, next_version("a", VersionRequest(initial=Final(1, 4, 2), assigned_by="first")))
     assert records(store) == {"1.4.2": "first", "1.4.3": "first"}
     assert series(store, "patch-v1.4") == [(None, "first"), ("a", "first")]
 

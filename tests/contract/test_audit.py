@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from bson import Int64, ObjectId
-from semver import Version
 
 from contract.asking import BY, OTHER, SERIES, ask, put, put_any
-from monotron.model.semver import VersionName
+from contract.version_notation import Notation
+from monotron.model.semver import parse_final
 from monotron.model.series import INT64_MAX, Reuse, SeriesKey
 from monotron.model.versions.requests import VersionRequest
 from monotron.runtime import Runtime
@@ -22,7 +22,9 @@ from monotron.store import Store, open_store
 from monotron.store.audit import AuditSlice
 from monotron.store.mongo import MongoStore, scan
 from monotron.store.mongo import audit as mongo_audit
+from monotron.store.mongo import audit_versions as mongo_versions
 from monotron.store.sqlite import audit as sqlite_audit
+from monotron.store.sqlite import audit_versions as sqlite_versions
 from monotron.store.sqlite.store import SqliteStore
 from support.services import StoreServices
 
@@ -31,6 +33,8 @@ SHOP = "of 'shop' in account 1"
 A = f"The release 0.1.0 {SHOP} (token 'a')"
 B = f"The release 0.1.1 {SHOP} (token 'b')"
 C = f"The release 0.2.0-rc.1 {SHOP} (token 'c')"
+NAME = "The name 'shop' in account 1"
+WITHDRAWN = "'{}'"
 
 
 def audited(store: Store) -> AuditSlice:
@@ -62,16 +66,18 @@ def assign_versions(
 
 def adopt(store: Store, version: str, name: str = "shop") -> None:
     versions = StoreServices(store).versions
-    asyncio.run(versions.adopt(1, name, Version.parse(version), BY))
+    asyncio.run(versions.adopt(1, name, parse_final(version), BY))
 
 
 @pytest.fixture
 def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """So small that tests reach every end of a slice."""
-    for name, most in (("SERIES", 5), ("ENTRIES", 7), ("RELEASES", 4)):
-        monkeypatch.setattr(sqlite_audit, f"{name}_PER_SLICE", most)
-    for name, most in (("HEADS", 5), ("RELEASES", 4)):
-        monkeypatch.setattr(mongo_audit, f"{name}_PER_SLICE", most)
+    for name, size in (("SERIES", 5), ("ENTRIES", 7)):
+        monkeypatch.setattr(sqlite_audit, f"{name}_PER_SLICE", size)
+    monkeypatch.setattr(mongo_audit, "HEADS_PER_SLICE", 5)
+    for module in (sqlite_versions, mongo_versions):
+        monkeypatch.setattr(module, "RELEASES_PER_SLICE", 4)
+        monkeypatch.setattr(module, "NAMES_PER_SLICE", 3)
     monkeypatch.setattr(scan, "ROWS_PER_PAGE", 7)
 
 
@@ -132,6 +138,9 @@ class TestAHealthyStore:
         store.allocate([ask(f"{number}", series=OTHER) for number in range(21)])
         assign_versions(store, *((f"{number}", VersionRequest()) for number in range(15)))
         assert audited(store) == AuditSlice((), series=43, entries=116, releases=15)
+        for number in range(8):
+            assign_versions(store, ("a", VersionRequest()), name=f"shop {number}")
+        assert audited(store) == AuditSlice((), series=51, entries=124, releases=23)
 
     def test_versions_of_all_kinds_are_not_findings(self, store: Store) -> None:
         given = assign_versions(
@@ -180,12 +189,35 @@ class TestAHealthyStore:
         assign_versions(store, ("a", VersionRequest()), ("b", VersionRequest("minor")))
         assert findings(store) == []
 
-    def test_an_adoption_that_a_crash_interrupted_is_not_a_finding(self, store: Store) -> None:
-        assign_versions(store, ("a", VersionRequest()))
-        adopted = StoreServices(store).versions._adoption
-        adopted._state.advance_all_to = lambda *_: None  # type: ignore[method-assign]
-        adopted.adopt(VersionName(1, "shop"), Version(4, 5, 6), BY)
-        assert findings(store) == []
+    def test_withdrawn_and_reversed_versions_are_not_findings(self, store: Store) -> None:
+        steps = [
+            "1.2.57",
+            "a?bump=major",
+            "withdraw 2.0.0",
+            "b",
+            "a?bump=minor&on_withdrawn=new",
+            "2019.10.5",
+            "withdraw 2019.10.5",
+            "c",
+            "d?prerelease=rc",
+            "withdraw 1.3.2-rc.1",
+            "e?prerelease=rc",
+            "reverse 1.3.2-rc.1",
+            "f?version=4.0.0",
+            "withdraw 4.0.0",
+            "g",
+            "reverse 4.0.0",
+            "h",
+            "withdraw 1.2.57",
+        ]
+
+        async def run() -> None:
+            notation = Notation(store)
+            for step in steps:
+                await notation.prepare(step)
+                assert findings(store) == [], step
+
+        asyncio.run(run())
 
 
 class TestConcurrentWrites:
@@ -361,6 +393,7 @@ IN_SQLITE: list[tuple[str, list[str], list[str]]] = [
         [
             f"{A} is recorded 2 times.",
             f"The release 0.1.0 {SHOP} (token 'x') is recorded 2 times.",
+            f"{NAME} has 4 releases, but a summary of 3.",
         ],
     ),
     (
@@ -370,6 +403,8 @@ IN_SQLITE: list[tuple[str, list[str], list[str]]] = [
             f"{A} is one of 2 releases of its token with this label.",
             f"The release 0.1.1 {SHOP} (token 'a') is one of 2 releases of its token with "
             "this label.",
+            f"{NAME} has the newest version 0.1.1 (token 'a'), but a summary with 0.1.1 "
+            "(token 'b').",
         ],
     ),
     (
@@ -378,19 +413,78 @@ IN_SQLITE: list[tuple[str, list[str], list[str]]] = [
         [f"{B} has the sort key '~' of another version."],
     ),
     (
-        "a final version recorded as a pre-release",
-        ["UPDATE releases SET final = 0 WHERE version = '0.1.1'"],
-        [f"{B} is recorded as a pre-release with the label ''."],
+        "a final version with a label",
+        ["UPDATE releases SET label = 'rc' WHERE version = '0.1.0'"],
+        [f"{A} is recorded with the label 'rc'."],
     ),
     (
         "a pre-release with another label",
         ["UPDATE releases SET label = 'beta' WHERE version = '0.2.0-rc.1'"],
-        [f"{C} is recorded as a pre-release with the label 'beta'."],
+        [f"{C} is recorded with the label 'beta'."],
+    ),
+    (
+        "two attempts of a token",
+        [
+            "LAX releases",
+            f"UPDATE releases SET token = 'a', withdrawn = {WITHDRAWN} WHERE version = '0.1.1'",
+            "UPDATE names SET withdrawn = 1, newest = '0.1.0', newest_token = 'a'",
+        ],
+        [
+            f"{A} is one of 2 releases of its token with this label.",
+            f"The release 0.1.1 {SHOP} (token 'a') is one of 2 releases of its token with "
+            "this label.",
+        ],
+    ),
+    (
+        "a release without a summary",
+        ["DELETE FROM names"],
+        [f"{NAME} has releases, and no summary."],
+    ),
+    (
+        "a summary with another number of releases",
+        ["UPDATE names SET releases = 2"],
+        [f"{NAME} has 3 releases, but a summary of 2."],
+    ),
+    (
+        "a release that was removed",
+        ["DELETE FROM releases WHERE version = '0.1.1'"],
+        [
+            f"{NAME} has 2 releases, but a summary of 3.",
+            f"{NAME} has the newest version 0.1.0 (token 'a'), but a summary with 0.1.1 "
+            "(token 'b').",
+        ],
+    ),
+    (
+        "a summary with another number of withdrawn releases",
+        ["UPDATE names SET withdrawn = 1"],
+        [f"{NAME} has 0 withdrawn releases, but a summary of 1."],
+    ),
+    (
+        "a summary with another token",
+        ["UPDATE names SET newest_token = 'a'"],
+        [f"{NAME} has the newest version 0.1.1 (token 'b'), but a summary with 0.1.1 (token 'a')."],
+    ),
+    (
+        "a summary of a withdrawn version",
+        [f"UPDATE releases SET withdrawn = {WITHDRAWN} WHERE version = '0.1.1'"],
+        [
+            f"{NAME} has 1 withdrawn releases, but a summary of 0.",
+            f"{NAME} has the newest version 0.1.0 (token 'a'), but a summary with 0.1.1 "
+            "(token 'b').",
+        ],
+    ),
+    (
+        "a summary without releases",
+        ["INSERT INTO names VALUES (2, 'other', 1, 1, 0, NULL, NULL)"],
+        ["The name 'other' in account 2 has 0 releases, but a summary of 1."],
     ),
     (
         "no version",
         ["UPDATE releases SET version = '1.2' WHERE version = '0.1.1'"],
-        [f"{B} has a version that Monotron does not assign.".replace("0.1.1", "1.2")],
+        [
+            f"{B} has a version that Monotron does not assign.".replace("0.1.1", "1.2"),
+            f"{NAME} has the newest version 1.2 (token 'b'), but a summary with 0.1.1 (token 'b').",
+        ],
     ),
     (
         "a component that was never counted",
@@ -440,6 +534,19 @@ class TestSqliteRows:
             f"The release 0.1.2 {SHOP} (token 'c') is above the series "
             "'shop-patch-v0.1', which is at 1."
         )
+        store.close()
+
+    def test_an_adopted_version_above_its_series_is_found(self) -> None:
+        store = open_store("sqlite://")
+        assert isinstance(store, SqliteStore)
+        adopt(store, "1.2.0")
+        rows = Sqlite(store)
+        rows.run("DELETE FROM entries WHERE generation = 2")
+        rows.run("DELETE FROM series WHERE key = 'shop-minor-v1'")
+        assert findings(store) == [
+            f"The release 1.2.0 {SHOP} (adopted) has its number from the series 'shop-minor-v1', "
+            "which does not exist."
+        ]
         store.close()
 
     def test_a_damaged_file_is_found_if_no_one_else_uses_it(self) -> None:
@@ -496,6 +603,10 @@ def lost(*values: int) -> Ruin:
 
 def release(of: str, /, **fields: Any) -> Ruin:
     return lambda database: database.releases.update_one({"version": of}, {"$set": fields})
+
+
+def summary(**fields: Any) -> Ruin:
+    return lambda database: database.names.update_one({"name": "shop"}, {"$set": fields})
 
 
 def twice(collection: str, condition: dict[str, Any], **fields: Any) -> Ruin:
@@ -585,12 +696,19 @@ IN_MONGODB: list[tuple[str, Ruin, list[str]]] = [
     (
         "a version twice",
         twice("releases", {"version": "0.1.0"}, token="x"),
-        [f"The release 0.1.0 {SHOP} (token 'x') is recorded twice."],
+        [
+            f"The release 0.1.0 {SHOP} (token 'x') is recorded twice.",
+            f"{NAME} has 4 releases, but a summary of 3.",
+        ],
     ),
     (
         "two versions of a token",
         lambda database: (database.releases.drop_indexes(), release("0.1.1", token="a")(database)),
-        ["The token 'a' has two releases of 'shop' in account 1, both with the label ''."],
+        [
+            "The token 'a' has two releases of 'shop' in account 1, both with the label ''.",
+            f"{NAME} has the newest version 0.1.1 (token 'a'), but a summary with 0.1.1 "
+            "(token 'b').",
+        ],
     ),
     (
         "a wrong sort key",
@@ -599,18 +717,85 @@ IN_MONGODB: list[tuple[str, Ruin, list[str]]] = [
     ),
     (
         "a final version recorded as a pre-release",
-        release("0.1.1", final=False),
-        [f"{B} is recorded as a pre-release with the label ''."],
+        release("0.1.1", is_final=False),
+        [f"{B} is recorded with the state final=False."],
+    ),
+    (
+        "a pre-release recorded as a final version",
+        release("0.2.0-rc.1", is_final=True),
+        [f"{C} is recorded with the state final=True."],
     ),
     (
         "a pre-release with another label",
         release("0.2.0-rc.1", label="beta"),
-        [f"{C} is recorded as a pre-release with the label 'beta'."],
+        [f"{C} is recorded with the label 'beta'."],
     ),
+    (
+        "a version recorded as withdrawn",
+        release("0.1.1", is_withdrawn=True),
+        [f"{B} is recorded with the state withdrawn=True."],
+    ),
+    (
+        "a withdrawn version recorded as not withdrawn",
+        release("0.1.1", withdrawn={"at": 1}),
+        [
+            f"{B} is recorded with the state withdrawn=False.",
+            f"{NAME} has 1 withdrawn releases, but a summary of 0.",
+            f"{NAME} has the newest version 0.1.0 (token 'a'), but a summary with 0.1.1 "
+            "(token 'b').",
+        ],
+    ),
+    (
+        "two attempts of a token",
+        lambda database: (
+            database.releases.drop_indexes(),
+            release("0.1.1", token="a", withdrawn={"at": 1}, is_withdrawn=True)(database),
+            summary(withdrawn=1, newest="0.1.0", newest_token="a")(database),
+        ),
+        ["The token 'a' has two releases of 'shop' in account 1, both with the label ''."],
+    ),
+    (
+        "a release without a summary",
+        lambda database: database.names.delete_many({}),
+        [f"{NAME} has releases, and no summary."],
+    ),
+    (
+        "a summary with another number of releases",
+        summary(releases=2),
+        [f"{NAME} has 3 releases, but a summary of 2."],
+    ),
+    (
+        "a release that was removed",
+        lambda database: database.releases.delete_one({"version": "0.1.1"}),
+        [
+            f"{NAME} has 2 releases, but a summary of 3.",
+            f"{NAME} has the newest version 0.1.0 (token 'a'), but a summary with 0.1.1 "
+            "(token 'b').",
+        ],
+    ),
+    (
+        "a summary with another number of withdrawn releases",
+        summary(withdrawn=1),
+        [f"{NAME} has 0 withdrawn releases, but a summary of 1."],
+    ),
+    (
+        "a summary with another token",
+        summary(newest_token="a"),
+        [f"{NAME} has the newest version 0.1.1 (token 'b'), but a summary with 0.1.1 (token 'a')."],
+    ),
+    (
+        "a revision that is not an integer",
+        summary(revision=1.5),
+        [f"{NAME} has a revision that is not a 64-bit integer."],
+    ),
+    ("a summary twice", twice("names", {"name": "shop"}), [f"{NAME} has two summaries."]),
     (
         "no version",
         release("0.1.1", version="1.2"),
-        [f"{B} has a version that Monotron does not assign.".replace("0.1.1", "1.2")],
+        [
+            f"{B} has a version that Monotron does not assign.".replace("0.1.1", "1.2"),
+            f"{NAME} has the newest version 1.2 (token 'b'), but a summary with 0.1.1 (token 'b').",
+        ],
     ),
     (
         "a time that is not an integer",
@@ -641,7 +826,8 @@ def mongo(database_url: str) -> Iterator[tuple[MongoStore, Any]]:
     database = store._client.get_default_database()
     yield store, database
     if any(
-        len(database[name].index_information()) == 1 for name in ("series", "entries", "releases")
+        len(database[name].index_information()) == 1
+        for name in ("series", "entries", "releases", "names")
     ):
         store._client.drop_database(database.name)  # indexes were ruined, too
     store.close()
@@ -703,8 +889,9 @@ class TestMongoDocuments:
             ("series", mongo_audit.SERIES),
             ("entries", mongo_audit.ENTRY),
             ("attributes", mongo_audit.SERIES),
-            ("releases", mongo_audit.RELEASE),
-            ("releases", mongo_audit.LABEL),
+            ("releases", mongo_versions.RELEASE),
+            ("releases", mongo_versions.LABEL),
+            ("names", mongo_versions.NAME),
         ],
     )
     def test_pages_are_read_along_an_index(
@@ -712,7 +899,8 @@ class TestMongoDocuments:
     ) -> None:
         _, database = mongo
         row = database[collection].find_one()
-        for condition in {}, scan.after(row, order):
+        every = mongo_versions.WITH_TOKEN if order == mongo_versions.LABEL else {}
+        for condition in every, every | scan.after(row, order):
             found = database[collection].find(condition).sort([(field, 1) for field in order])
             plan = found.limit(1000).explain()["queryPlanner"]["winningPlan"]
             stages = set(_stages(plan))

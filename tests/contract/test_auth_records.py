@@ -1,5 +1,6 @@
 """The guarantees of every store for accounts, API keys, trust policies and token uses."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -123,6 +124,34 @@ class TestAuthRecords:
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(increase, range(24)))
         assert records.find("account", "counter") == counter._replace(body={"n": 24})
+
+    def test_a_change_that_requires_a_record_precedes_its_removal(
+        self, durable_store: Store
+    ) -> None:
+        """Who removes the record then finds all that was created under this condition."""
+        records = durable_store.auth_records
+        for number in range(50):
+            creator = AuthRecord(f"creator-{number}", 2, {})
+            record = AuthRecord(f"record-{number}", 3, {})
+            assert records.add("api_key", creator)
+            start = threading.Barrier(2)
+
+            def create(creator: AuthRecord, record: AuthRecord, start: threading.Barrier) -> bool:
+                start.wait()
+                required = RecordChange("api_key", creator, creator)
+                change = RecordChange("api_key", None, record)
+                return records.change([change, required])
+
+            def remove(creator: AuthRecord, start: threading.Barrier) -> list[str]:
+                start.wait()
+                assert records.remove("api_key", 2, creator.name)
+                return names(records.page("api_key", 3, "", 100))
+
+            with ThreadPoolExecutor(2) as threads:
+                creation = threads.submit(create, creator, record, start)
+                found = threads.submit(remove, creator, start).result()
+                assert creation.result() == (record.name in found)
+            assert records.find("api_key", creator.name) is None
 
     def test_only_one_of_several_accounts_gets_a_name(self, durable_store: Store) -> None:
         def claim(account: int) -> bool:

@@ -494,3 +494,31 @@ class TestReopened:
 
     def test_a_reopened_store_keeps_high_water_marks(self, reopened: Store) -> None:
         assert put(reopened, "x", series=OTHER) == 2
+
+
+class TestInitial:
+    def test_a_new_series_starts_after_the_initial_value(self, store: Store) -> None:
+        batch = [ask(token)._replace(initial=1005) for token in ("a", "b")]
+        assert values(store.allocate(batch)) == [1006, 1007]
+        assert ledger(store) == [(None, 1005), ("a", 1006), ("b", 1007)]
+        assert put(store, "c") == 1008
+
+    def test_the_first_request_of_a_series_determines_its_start(self, store: Store) -> None:
+        batch = [ask("a")._replace(initial=5), ask("b")._replace(initial=50), ask("c")]
+        assert values(store.allocate(batch)) == [6, 7, 8]
+
+    def test_an_existing_series_ignores_the_initial_value(self, store: Store) -> None:
+        put(store, "a")
+        assert values(store.allocate([ask("b")._replace(initial=1005)])) == [2]
+
+    def test_a_deleted_series_never_starts_below_its_high_water_mark(self, store: Store) -> None:
+        store.advance_to(SERIES, 70, BY)
+        store.delete(SERIES, restart=False)
+        assert values(store.allocate([ask("a")._replace(initial=5)])) == [71]
+        store.delete(SERIES, restart=True)
+        assert values(store.allocate([ask("b")._replace(initial=5)])) == [6]
+
+    def test_no_value_is_left_after_the_last_one(self, store: Store) -> None:
+        (result,) = store.allocate([ask("a")._replace(initial=INT64_MAX)])
+        assert isinstance(result, SeriesExhausted)
+        assert store.peek([SERIES]) == [None]

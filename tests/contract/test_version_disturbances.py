@@ -18,7 +18,7 @@ from contract.version_model import (
     view,
 )
 from monotron.model.allocation import AllocationRequest
-from monotron.model.semver import ZERO_VERSION, Final, Release, VersionName
+from monotron.model.semver import ZERO_VERSION, Final, Release, VersionName, sort_key_range
 from monotron.model.series import ANYONE, INT64_MAX, Reuse, SeriesKey
 from monotron.model.versions.requests import VersionRequest, VersionResult
 from monotron.store import open_store
@@ -69,15 +69,20 @@ class DisturbedVersions(RuleBasedStateMachine):
         self.records: dict[str, Release] = {}
         """All records, by their sort keys."""
 
+        self.counted: set[str] = set()
+        """The series that were counted or advanced directly."""
+
     def series(self, suffix: str) -> SeriesKey:
         return SeriesKey(self.account, f"{NAME}-{suffix}")
 
     @rule(suffix=suffixes, token=counting_tokens, reuse=st.sampled_from(Reuse))
     def count_directly(self, suffix: str, token: str, reuse: Reuse) -> None:
+        self.counted.add(suffix)
         self.host.store.allocate([AllocationRequest(self.series(suffix), token, reuse, ANYONE)])
 
     @rule(suffix=suffixes, by=st.integers(1, 4))
     def advance_directly(self, suffix: str, by: int) -> None:
+        self.counted.add(suffix)
         value = self.high_water_mark(suffix)
         self.host.store.advance_to(self.series(suffix), min(value + by, INT64_MAX), ANYONE)
 
@@ -102,12 +107,14 @@ class DisturbedVersions(RuleBasedStateMachine):
             self.check_refusal(result, token, parameters, latest)
             return
         release, token_and_label = result.release, (token, parameters.label)
-        assert result.latest == (parameters.label is None and release.target == self.latest())
+        assert result.latest.overall == (
+            parameters.label is None and release.target == self.latest()
+        )
         if result.reused:
             assert self.releases[token_and_label] == release
             return
-        adopts = not self.records and latest == ZERO_VERSION
-        if adopts and parameters.initial not in (None, ZERO):
+        is_first = not self.records and latest == ZERO_VERSION
+        if adopts := is_first and parameters.initial not in (None, ZERO):
             latest = Final(*parameters.initial)
             adopted = Release(release.name, None, latest)
             self.records[adopted.sort_key] = adopted
@@ -119,7 +126,7 @@ class DisturbedVersions(RuleBasedStateMachine):
         self.check_previous(release)
         self.check_successor(release, latest, parameters)
         assert before is not None
-        self.check_number(release, before, latest)
+        self.check_number(release, before, latest, adopts=adopts)
         self.releases[token_and_label] = release
         self.records[release.sort_key] = release
 
@@ -157,7 +164,9 @@ class DisturbedVersions(RuleBasedStateMachine):
         (value,) = store.high_water_marks([series])
         return SeriesBefore(value, *(entry.value if entry else 0 for entry in entries))
 
-    def check_number(self, release: Release, before: SeriesBefore, latest: Final) -> None:
+    def check_number(
+        self, release: Release, before: SeriesBefore, latest: Final, *, adopts: bool
+    ) -> None:
         """The number belongs to the token, and no number is skipped."""
         store, series = self.host.store, self.key_of(release)
         part = component_of(release)
@@ -175,13 +184,13 @@ class DisturbedVersions(RuleBasedStateMachine):
         ]
         if release.bump == "final":
             return
-        if number == before.of_token:
-            assert number > before.advance
-            assert all(number > each for each in recorded)
-            return
         # An adoption by `initial` advances the series before.
         base = latest[part] if latest[:part] == parents and not release.label else 0
-        assert number == max(before.value, base, *recorded, 0) + 1
+        usable = before.of_token > max(before.advance, *recorded, 0)
+        if usable and not adopts:
+            assert number == before.of_token
+        elif number != before.of_token or not usable:
+            assert number == max(before.value, base, *recorded, 0) + 1
 
     def check_previous(self, release: Release) -> None:
         """The previous version is the highest lower final version that is recorded."""
@@ -204,12 +213,7 @@ class DisturbedVersions(RuleBasedStateMachine):
             if parameters.promote:
                 pre_releases = [each for each in pre_releases if each.label == parameters.promote]
             assert target in [each.target for each in pre_releases]
-            of_line = [each for each in finals if each[:2] == target[:2]]
-            assert target > max(
-                of_line
-                or [each for each in finals if each[:1] == target[:1]]
-                or [*finals, ZERO_VERSION]
-            )
+            assert target > max(self.of_its_line(target, finals), default=ZERO_VERSION)
             return
         assert line is None or line.covers(target)
         assert target > max((each for each in finals if covered(line, each)), default=ZERO_VERSION)
@@ -233,6 +237,17 @@ class DisturbedVersions(RuleBasedStateMachine):
             # Higher than the latest version, unless the token has a lower number already.
             assert target[:part] == latest[:part]
 
+    def of_its_line(self, target: Final, finals: list[Final]) -> list[Final]:
+        """The recorded versions of the minor line, or else of the major line, or else all.
+
+        Series that were counted directly start a line as well.
+        """
+        for size, suffix in (2, f"patch-v{target.major}.{target.minor}"), (1, f"-v{target.major}"):
+            of_line = [each for each in finals if each[:size] == target[:size]]
+            if of_line or any(suffix in each for each in self.counted):
+                return of_line
+        return finals
+
     @rule(number=numbers)
     def adopt(self, number: Number) -> None:
         version = Final(*number)
@@ -245,7 +260,7 @@ class DisturbedVersions(RuleBasedStateMachine):
         release = result.release
         assert version >= latest
         assert release.target == version == self.latest()
-        assert result.latest
+        assert result.latest.overall
         assert result.reused == (version.sort_key in self.records)
         if not result.reused:
             self.check_previous(release)
@@ -262,8 +277,8 @@ class DisturbedVersions(RuleBasedStateMachine):
             assert version.sort_key not in self.records
             assert version == ZERO_VERSION or version != self.latest()
         else:
-            assert result.latest == (version == self.latest())
-            assert result.latest or version.sort_key in self.records
+            assert result.latest.overall == (version == self.latest())
+            assert result.latest.overall or version.sort_key in self.records
 
     @rule(random=st.randoms(use_true_random=False))
     def repeat(self, random: Any) -> None:
@@ -275,9 +290,11 @@ class DisturbedVersions(RuleBasedStateMachine):
         result = self.host.run(versions.next(self.account, NAME, token, again))
         assert result.reused
         assert result.release == release
-        assert self.host.run(versions.at(self.account, NAME, release.version)) == result
+        assert result.changed
+        found = result._replace(changed=False)
+        assert self.host.run(versions.at(self.account, NAME, release.version)) == found
         if label is None:
-            assert self.host.run(versions.of_token(self.account, NAME, token, None)) == result
+            assert self.host.run(versions.of_token(self.account, NAME, token, None)) == found
 
     @property
     def name(self) -> VersionName:
@@ -302,7 +319,7 @@ class DisturbedVersions(RuleBasedStateMachine):
 
     @invariant()
     def the_records_are_the_assigned_versions(self) -> None:
-        page = self.host.store.releases.page(self.name, "\x7f", 1000)
+        page = self.host.store.releases.page(self.name, sort_key_range(), None, 1000)
         assert [each.sort_key for each in page] == sorted(self.records, reverse=True)
         assert [each.token for each in page] == [self.records[each.sort_key].token for each in page]
         if finals := self.finals():

@@ -61,8 +61,10 @@ class ModelRelease:
 
 class ExpectedResult(NamedTuple):
     record: ModelRelease
-    latest: bool
+    latest: tuple[bool, bool, bool]
+    """Of its name, of its major line, and of its minor line."""
     reused: bool
+    changed: bool = False
 
 
 ErrorCodes = set[str]
@@ -88,9 +90,14 @@ class Model:
             return finals[-1]
         return ZERO if line is None else None
 
-    def result(self, record: ModelRelease, *, reused: bool) -> ExpectedResult:
-        latest = record.label is None and record.number == self.finals()[-1]
-        return ExpectedResult(record, latest, reused)
+    def result(
+        self, record: ModelRelease, *, reused: bool, changed: bool = False
+    ) -> ExpectedResult:
+        lines = (None, record.number[:1], record.number[:2])
+        latest = tuple(
+            record.label is None and record.number == self.finals(line)[-1] for line in lines
+        )
+        return ExpectedResult(record, latest, reused, changed)
 
     def next(
         self, token: str, parameters: Parameters, *, dry_run: bool = False
@@ -100,7 +107,7 @@ class Model:
                 same = (release.bump, release.line) == (parameters.bump, parameters.line)
                 if not (same or parameters.bump == "auto" or parameters.reuse):
                     return {"token_taken"}
-                return self.result(release, reused=True)
+                return self.result(release, reused=True, changed=True)
         before = list(self.records)
         if parameters.initial not in (None, ZERO) and not self.records:
             self.records.append(ModelRelease(parameters.initial, None))
@@ -110,7 +117,7 @@ class Model:
             self.records = before
             return outcome
         self.records.append(outcome)
-        expected = self.result(outcome, reused=False)
+        expected = self.result(outcome, reused=False, changed=True)
         if dry_run:
             self.records = before
         return expected
@@ -214,9 +221,9 @@ class Model:
             return {"value_would_fall"}
         for release in self.records:
             if (release.number, release.label) == (number, None):
-                return self.result(release, reused=True)
+                return self.result(release, reused=True, changed=True)
         self.records.append(record := self.after_previous(ModelRelease(number, None)))
-        return self.result(record, reused=False)
+        return self.result(record, reused=False, changed=True)
 
     def of_token(self, token: str, label: str | None) -> ExpectedResult | ErrorCodes:
         mine = [
@@ -285,6 +292,7 @@ def view(result: VersionResult) -> View:
         release.reason,
         result.latest,
         result.reused,
+        result.changed,
     )
 
 
@@ -301,4 +309,5 @@ def expected_view(expected: ExpectedResult) -> View:
         record.reason,
         expected.latest,
         expected.reused,
+        expected.changed,
     )

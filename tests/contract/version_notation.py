@@ -16,7 +16,11 @@ from urllib.parse import parse_qsl
 
 from monotron.errors import MonotronError
 from monotron.model.calendar_versions import parse_calendar
+from monotron.model.commit_rules import CommitRules
+from monotron.model.conventional_commits import decide
 from monotron.model.semver import (
+    ZERO_VERSION,
+    Final,
     VersionName,
     parse_final,
     parse_line,
@@ -24,7 +28,13 @@ from monotron.model.semver import (
     sort_key_range,
 )
 from monotron.model.series import ANYONE, Reuse, SeriesKey
-from monotron.model.versions.requests import VersionRequest, VersionResult
+from monotron.model.versions.requests import (
+    Adopt,
+    Assign,
+    Request,
+    VersionRequest,
+    VersionResult,
+)
 from monotron.store import Store
 from support.services import StoreServices
 
@@ -49,10 +59,12 @@ class Row(NamedTuple):
 def rows(text: str) -> list[Row]:
     """The rows of all tables whose first column is `before`.
 
-    Only the tables of OTHER_TABLES have other rows.
+    Only the tables of OTHER_TABLES, and those of messages, have other rows
+    (tests/unit/conventional_commits/test_documented_messages.py).
     """
     text = re.sub(rf"^\| ({OTHER_TABLES}) \|.*\n(?:\|.*\n)+", "", text, flags=re.MULTILINE)
     result = []
+    text = re.sub(r"^\| messages \|(?:.*\|\n)+", "", text, flags=re.MULTILINE)
     for table in re.findall(r"^\| before \|.*\n\| ---.*\n((?:\|.*\n)+)", text, re.MULTILINE):
         for line in table.splitlines():
             before, request, *body, response = re.split(r" *\| *", line.strip("|").strip(" "))
@@ -84,10 +96,41 @@ def parse_request(query: str) -> VersionRequest:
         initial=parse_final(parameters.pop("initial")) if "initial" in parameters else None,
         reuse_on_conflict=parameters.pop("on_conflict", "fail") == "reuse",
         initial_development=parameters.pop("initial_development", "true") == "true",
+        commit_rules=commit_rules(parameters),
+        base=base(parameters.pop("base", None)),
         dry_run=parameters.pop("dry_run", "false") == "true",
     )
     assert not parameters
     return request
+
+
+def store_request(account: int, request: str, messages: str = "") -> Request:
+    """A request for a version, or an adoption, as a store receives it."""
+    name = VersionName(account, NAME)
+    if request[0].isdigit():
+        return Adopt(name, parse_final(request), ANYONE)
+    token, _, query = request.partition("?")
+    parameters = parse_request(query)
+    is_auto = parameters.bump == "auto"
+    commits = decide(messages, parameters.commit_rules) if is_auto else None
+    return Assign(name, token, parameters, commits)
+
+
+def commit_rules(parameters: dict[str, str]) -> CommitRules:
+    """Remove the parameters that affect how commits are read."""
+    minor_types = parameters.pop("minor_types", "feat")
+    skip_types = parameters.pop("skip_types", "")
+    return CommitRules(
+        skip_types=frozenset(skip_types.split(",")) if skip_types else frozenset(),
+        minor_types=frozenset(minor_types.split(",")),
+        strict=parameters.pop("commits", "lenient") == "strict",
+    )
+
+
+def base(text: str | None) -> Final | None:
+    if text == "none":
+        return ZERO_VERSION
+    return None if text is None else parse_final(text)
 
 
 class Notation:
@@ -161,6 +204,9 @@ class Notation:
 def describe(result: VersionResult) -> str:
     """A result as a table contains it, with everything that the table can express."""
     release = result.release
+    if not result.changed:
+        version = "" if release.target == ZERO_VERSION else f" `{release.version_text}`"
+        return f"no release{version}"
     metadata = f"+{release.metadata}" if release.metadata else ""
     previous = f", previous `{release.previous}`" if release.previous else ""
     reused = ", reused" if result.reused else ""

@@ -14,7 +14,6 @@ import pytest
 from bson import Int64
 from pymongo import MongoClient
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent
-from semver import Version
 
 from contract.asking import BY, OTHER, SERIES, ask, ask_any, ledger, put, put_any, value, values
 from monotron.errors import (
@@ -26,8 +25,9 @@ from monotron.errors import (
 )
 from monotron.model.allocation import AllocationRequest
 from monotron.model.quotas import Quotas
-from monotron.model.semver import Release, VersionName
+from monotron.model.semver import Final, VersionName
 from monotron.model.series import Reuse, SeriesKey
+from monotron.model.versions.requests import Assign, VersionRequest, VersionResult
 from monotron.runtime import Runtime
 from monotron.store.auth_interface import AuthRecord, RecordChange
 from monotron.store.mongo import MongoStore
@@ -138,12 +138,13 @@ def be_patient(store: MongoStore, other: MongoStore) -> None:
     store._start_deadline = store._transactions.start_deadline = store._reads.start_deadline = start
 
 
-RELEASE = Release(VersionName(1, "n"), "a", Version(0, 1, 0), "minor", created_at=0)
 RECORD = AuthRecord("2", 2, {})
 
 
-def add_release(store: MongoStore) -> bool:
-    return store.releases.add(RELEASE) == RELEASE
+def assign_version(store: MongoStore) -> bool:
+    request = Assign(VersionName(1, "n"), "a", VersionRequest("minor"))
+    (result,) = store.releases.decide([request])
+    return isinstance(result, VersionResult) and result.release.target == Final(0, 1, 0)
 
 
 def add_record(store: MongoStore) -> bool:
@@ -164,8 +165,8 @@ def use_token(store: MongoStore) -> bool:
     return store.token_uses.use("t", "o", max_operations=1, expires_at=2_000_000_000)
 
 
-OTHER_WRITES = [add_release, add_record, change_record, remove_record, use_token]
-"""Writes of documents that belong to no series."""
+OTHER_WRITES = [assign_version, add_record, change_record, remove_record, use_token]
+"""Writes of other documents than series and their entries."""
 
 
 class TestCommands:
@@ -578,7 +579,7 @@ class TestRepetition:
 class TestDuplicates:
     """A duplicate key of a document that a failover removed is not a decision."""
 
-    @pytest.mark.parametrize("write", [add_release, add_record, use_token])
+    @pytest.mark.parametrize("write", [assign_version, add_record, use_token])
     def test_a_document_is_written_if_its_duplicate_does_not_exist(
         self, opened: Opener, store: MongoStore, write: Callable[[MongoStore], bool]
     ) -> None:

@@ -61,9 +61,9 @@ MODIFICATIONS = {
     "index": "CREATE INDEX more ON series (value)",
     "partial index": "CREATE INDEX more ON series (value) WHERE abs(value) > 1",
     "statistics": "ANALYZE",
-    "missing index": "DROP INDEX releases_by_kind",
-    "replaced index": "DROP INDEX releases_by_kind; "
-    "CREATE INDEX releases_by_kind ON releases (account)",
+    "missing index": "DROP INDEX releases_by_label",
+    "replaced index": "DROP INDEX releases_by_label; "
+    "CREATE INDEX releases_by_label ON releases (account)",
     "missing table": "DROP TABLE token_uses",
     "view instead of a table": "ALTER TABLE token_uses RENAME TO uses; "
     "CREATE VIEW token_uses AS SELECT * FROM uses",

@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -18,7 +18,10 @@ from monotron.errors import (
     StorageFull,
     StoreUnavailable,
 )
+from monotron.model.semver import VersionName, sort_key_range
 from monotron.model.series import Entry, SeriesKey
+from monotron.model.versions.batch import Results
+from monotron.model.versions.requests import Assign, VersionRequest, VersionResult
 from monotron.store import open_store
 from monotron.store.sqlite.schema import APPLICATION_ID, SCHEMA_VERSION
 from monotron.store.sqlite.store import SqliteStore
@@ -327,6 +330,55 @@ class TestErrorsOfAttributes:
         assert store.attributes.all(SERIES, "a") == ({"x": "1"} if written else {})
         assert store.attributes.merge(SERIES, "a", {"x": "1"}) == {"x": "1"}
         assert put(store, "a") == 1
+
+
+class TestErrorsOfVersions:
+    REQUESTS: ClassVar = [
+        Assign(VersionName(1, "shop"), token, VersionRequest("minor")) for token in "ab"
+    ]
+
+    @pytest.mark.parametrize("statement", ["\nINSERT INTO releases", "\nINSERT INTO names"])
+    def test_an_error_before_the_commit_means_that_no_version_was_assigned(
+        self, store: SqliteStore, statement: str
+    ) -> None:
+        disk = Disk(store)
+        disk.fails_at = statement
+        with pytest.raises(StoreUnavailable) as error:
+            store.releases.begin_decide(self.REQUESTS)
+        assert error.value.applied == "no"
+        disk.fails_at = ""
+        assert store.series_page(1, "", "", 10) == []
+        assert versions(store.releases.decide(self.REQUESTS)) == ["0.1.0", "0.2.0"]
+
+    @pytest.mark.parametrize("written", [False, True])
+    def test_an_error_of_the_commit_of_versions_means_unknown(
+        self, store: SqliteStore, written: bool
+    ) -> None:
+        disk = Disk(store)
+        finish = store.releases.begin_decide(self.REQUESTS)
+        disk.fails_at, disk.after = "COMMIT", written
+        with pytest.raises(StoreUnavailable) as error:
+            finish()
+        assert error.value.applied == "unknown"
+        page = store.releases.page(VersionName(1, "shop"), sort_key_range(), None, 10)
+        assert len(page) == (2 if written else 0)
+        # A retry assigns the versions that the first attempt would have assigned.
+        assert versions(store.releases.decide(self.REQUESTS)) == ["0.1.0", "0.2.0"]
+
+    def test_a_number_above_a_head_is_an_internal_error(self, store: SqliteStore) -> None:
+        """The entry of a version already exists, which only damage explains."""
+        store.releases.decide(self.REQUESTS[:1])
+        store._file._connection.execute(
+            "INSERT INTO entries SELECT generation, 2, 'forged', 0, NULL FROM series"
+        )
+        with pytest.raises(InternalError):
+            store.releases.decide(self.REQUESTS[1:])
+        assert len(store.releases.page(VersionName(1, "shop"), sort_key_range(), None, 10)) == 1
+
+
+def versions(results: Results) -> list[str]:
+    assert not any(isinstance(each, MonotronError) for each in results)
+    return [each.release.version_text for each in results if isinstance(each, VersionResult)]
 
 
 class TestBackup:

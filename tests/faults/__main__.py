@@ -9,7 +9,8 @@ correct     the real stores in 2,000 worlds of the same kind each: none may be r
 The other parts run the fault tests on real servers and engines, each as often as docs/faults.md
 states.
 
-kills       the server and the primary of the replica set are killed; F4, F8, F11
+kills       the server and the primary of the replica set are killed, also under versions, and a
+            process at each step of a version; F4, F8, F11
 proxy       requests, responses and messages are lost, late, duplicated, cut or slow; F14
 nginx       two servers behind nginx (Debian's nginx-light), which repeats requests; F15
 processes   a process of `serve --processes 2` is killed repeatedly
@@ -143,7 +144,15 @@ PARTS: dict[str, Callable[[], bool]] = {
     "simulator": simulator,
     "broken": broken,
     "correct": correct,
-    "kills": partial(tests, "test_server_kills.py", "test_primary_kills.py", "test_orphans.py"),
+    "kills": partial(
+        tests,
+        "test_server_kills.py",
+        "test_rename_kills.py",
+        "test_primary_kills.py",
+        "test_orphans.py",
+        "test_version_crashes.py",
+        "test_version_kills.py",
+    ),
     "proxy": partial(tests, "test_network.py"),
     "nginx": nginx,
     "processes": partial(tests, "test_process_kills.py"),

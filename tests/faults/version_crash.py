@@ -1,135 +1,161 @@
-"""A process that assigns or adopts a version, and kills itself at a certain point.
+"""A process that decides about a version, and is killed at a step of its transaction.
 
-The points are wrapped around methods here. The process has the version service on a store, without
-a server: other tests kill servers under load.
+A step is a statement of SQLite or a command of MongoDB. The process has a store, without a server:
+other tests kill servers under load.
 """
 
 from __future__ import annotations
 
-import asyncio
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Coroutine, Iterator
+import sqlite3
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import wraps
-from typing import Any, Literal, TypeVar
+from functools import partial
+from typing import Any, NamedTuple
 
-from monotron.services.versions.state import NameState
-from semver import Version
+import pymongo.monitoring
+from pymongo.monitoring import CommandFailedEvent, CommandStartedEvent, CommandSucceededEvent
 
 from monotron.errors import MonotronError
-from monotron.model.semver import VersionName, parse_final
-from monotron.model.series import ANYONE
-from monotron.model.versions.requests import VersionRequest
-from monotron.services.versions import VersionService
+from monotron.model.semver import VersionName, parse_final, parse_line, sort_key_range
+from monotron.model.series import ANYONE, Entry
+from monotron.model.versions.requests import Adopt, Assign, Request, VersionRequest
 from monotron.store import Store, open_store
-from monotron.store.mongo.releases import MongoReleases
-from monotron.store.sqlite.releases import SqliteReleases
-from support.services import StoreServices
+from monotron.store.sqlite.store import SqliteStore, path_of
 
-T = TypeVar("T")
-
-NAME = "some-great-service"
-
-POINTS: dict[str, tuple[list[type], str, bool, int]] = {
-    "before the allocation": ([VersionService], "_allocate", False, 1),
-    "after the allocation": ([VersionService], "_record", False, 1),
-    "after the record": ([SqliteReleases, MongoReleases], "add", True, 1),
-    "after the patch": ([NameState], "advance_to", True, 1),
-    "after the minor": ([NameState], "advance_to", True, 2),
-}
-"""Classes, method, whether the method is executed first, and at which of its calls."""
+NAME = VersionName(1, "some-great-service")
 
 
-def arm(point: str) -> None:
-    """Make this process kill itself at the point."""
-    classes, name, executed_first, calls_left = POINTS[point]
+class Countdown:
+    """Kills this process before a step."""
 
-    def killing(method: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(method)
-        def call(*args: Any) -> Any:
-            nonlocal calls_left
-            calls_left -= 1
-            result = method(*args) if calls_left or executed_first else None
-            if not calls_left:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return result
+    def __init__(self) -> None:
+        self._left: int | None = None
 
-        return call
+    def start(self, steps: int) -> None:
+        """Allow this number of steps."""
+        self._left = steps
 
-    for each in classes:
-        setattr(each, name, killing(getattr(each, name)))
+    def step(self) -> None:
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self._left is not None:
+            self._left -= 1
+
+
+class CountingListener(pymongo.monitoring.CommandListener):
+    """Counts the commands of all clients that are created afterwards."""
+
+    def __init__(self, countdown: Countdown) -> None:
+        self._countdown = countdown
+
+    def started(self, event: CommandStartedEvent) -> None:
+        self._countdown.step()
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        pass
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        pass
+
+
+def counting_store(url: str, countdown: Countdown) -> Store:
+    """Open a store whose statements or commands are counted."""
+
+    class CountingConnection(sqlite3.Connection):
+        def execute(self, *arguments: Any) -> sqlite3.Cursor:
+            countdown.step()
+            return super().execute(*arguments)
+
+    if url.startswith("sqlite:"):
+        connect = partial(sqlite3.connect, factory=CountingConnection)
+        return SqliteStore(path_of(url), connect=connect)
+    pymongo.monitoring.register(CountingListener(countdown))
+    return open_store(url)
+
+
+class Stored(NamedTuple):
+    """What a store contains about the name."""
+
+    tokens: dict[str, str | None]
+    """The token of each version."""
+    series: list[Entry]
 
 
 class VersionClient:
-    """The version service on a store, without a server."""
+    """Decides about versions in a store, without a server."""
 
     def __init__(self, store: Store) -> None:
-        self.store = store
-        self._renew()
+        self._store = store
 
-    def _renew(self) -> None:
-        """Create services for the next call, which has an event loop of its own."""
-        self.versions = StoreServices(self.store).versions
+    def decide(self, token: str, query: str, *, dry_run: bool = False) -> str:
+        """The version that a request results in, or the code of its error.
 
-    def next(self, request: str) -> str:
-        """The version that a request assigns, or the code of its error."""
-        token, _, query = request.partition("?")
-        parameters = dict(pair.split("=") for pair in query.split("&")) if query else {}
-        version_request = VersionRequest(
-            parameters.get("bump", "patch"), parameters.get("prerelease")
-        )  # type: ignore[arg-type]
-        return self._run(self.versions.next(1, NAME, token, version_request))
+        *query*: the parameters of the request, or `adopt=VERSION`.
+        """
+        (result,) = self._store.releases.decide([_request(token, query, dry_run=dry_run)])
+        return result.code if isinstance(result, MonotronError) else result.release.version_text
 
-    def adopt(self, version: str) -> str:
-        return self._run(self.versions.adopt(1, NAME, parse_final(version), ANYONE))
+    def stored(self) -> Stored:
+        releases = self._store.releases.page(NAME, sort_key_range(), None, 1000)
+        return Stored(
+            {release.version_text: release.token for release in releases},
+            self._store.series_page(NAME.account, NAME.name, "", 1000),
+        )
 
-    def _run(self, call: Coroutine[Any, Any, Any]) -> str:
-        try:
-            return str(asyncio.run(self._in_new_loop(call)).release.version)
-        except MonotronError as error:
-            return error.code
+    def findings(self) -> list[object]:
+        """What an audit finds."""
+        slices = self._store.audit(alone=True)
+        return [finding for each in slices for finding in each.findings]
 
-    async def _in_new_loop(self, call: Coroutine[Any, Any, T]) -> T:
-        try:
-            return await call
-        finally:
-            self._renew()
 
-    def records(self) -> dict[str, str | None]:
-        results, _ = asyncio.run(self._in_new_loop(self.versions.page(1, NAME, None, 1000)))
-        return {str(result.release.version): result.release.token for result in results}
-
-    def latest(self) -> Version:
-        return NameState(self.store).latest(VersionName(1, NAME))
+def _request(token: str, query: str, *, dry_run: bool) -> Request:
+    parameters = dict(pair.split("=") for pair in query.split("&"))
+    if "adopt" in parameters:
+        return Adopt(NAME, parse_final(parameters["adopt"]), ANYONE)
+    line = parameters.get("line")
+    return Assign(
+        NAME,
+        token,
+        VersionRequest(
+            parameters["bump"],  # type: ignore[arg-type]
+            parameters.get("prerelease"),
+            line=parse_line(line) if line else None,
+            dry_run=dry_run,
+        ),
+    )
 
 
 @contextmanager
 def versions_of(url: str) -> Iterator[VersionClient]:
     store = open_store(url)
-    yield VersionClient(store)
-    store.close()
+    try:
+        yield VersionClient(store)
+    finally:
+        store.close()
 
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(
-    ["monotron.services.versions", "monotron.store.mongo.store", "monotron.store.sqlite.store"]
-)
+PROCESSES.set_forkserver_preload(["monotron.store.mongo.store", "monotron.store.sqlite.store"])
 
 
-def crash(url: str, point: str, call: Literal["next", "adopt"], argument: str) -> None:
-    """Make this call in a process that kills itself at the point."""
-    process = PROCESSES.Process(target=_call, args=(url, point, call, argument))
+def killed_before(step: int, url: str, token: str, query: str) -> bool:
+    """Decide in a process that is killed before this step. Return false if there are fewer."""
+    process = PROCESSES.Process(target=_decide, args=(step, url, token, query))
     process.start()
     try:
-        process.join(10)
-        assert process.exitcode == -signal.SIGKILL
+        process.join(20)
+        assert process.exitcode in (0, -signal.SIGKILL)
+        return process.exitcode != 0
     finally:
         process.kill()
 
 
-def _call(url: str, point: str, method: str, argument: str) -> None:
-    with versions_of(url) as versions:
-        arm(point)
-        getattr(versions, method)(argument)
+def _decide(step: int, url: str, token: str, query: str) -> None:
+    countdown = Countdown()
+    versions = VersionClient(counting_store(url, countdown))
+    countdown.start(step)
+    versions.decide(token, query)
+    os._exit(0)  # the store is not closed: that would be another step

@@ -1,5 +1,6 @@
-"""Every request as every caller (root key, API keys, identity tokens, strangers), in its own,
-another and a missing account, with names that it may and may not use, on both stores.
+"""Every request as every caller (root key, API keys, identity tokens, strangers, credentials of a
+disabled account), in its own, another and a missing account, with names that it may and may not
+use, on both stores.
 
 The expected rights are in `tests/support/access_table.py`, independent of the code.
 """
@@ -107,6 +108,8 @@ def expected_status(
     held = caller.held.get(account or caller.account or 0)
     if held is None:
         return caller.elsewhere
+    if caller.is_disabled:
+        return 403
     if row.needs == ANY_CREDENTIAL:
         return permitted
     if row.also_needs is not None and row.also_needs not in held.scopes:
@@ -142,6 +145,8 @@ def accounts_of(world: AccessWorld, caller: Caller) -> list[int]:
 def names_of(call: Call, caller: Caller, row: Row, account: int | None) -> tuple[str, ...]:
     """The names in paths and bodies: all of them if the rights of the caller depend on them."""
     held = caller.held.get(account or caller.account or 0)
+    if caller.is_disabled:
+        return NAMES[:1]
     if held is None or row.subject is None or row.needs not in held.scopes or call.verb == "HEAD":
         return NAMES[:1]
     return NAMES
@@ -219,6 +224,8 @@ def unexpected(case: Case, response: Response) -> str:
     if case.expected >= 400 and case.call.writes and response.json().get("applied") != "no":
         return f"`applied` is not `no`: {response.text}"
     text = response.body.decode(errors="replace")
+    if text and case.caller.is_disabled and case.expected == 403 and "is disabled" not in text:
+        return f"the response states another reason: {text}"
     owners = set(OWNER.findall(text)) if case.call.names_account else set()
     if case.expected == 200 and owners - {str(case.account)}:
         return f"the response belongs to accounts {owners}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from monotron.auth import concurrency
+from monotron.model import conventional_commits
 from monotron.model.series import Allocation, Entry
 from support.claims import github
 from support.credentials import bearer
@@ -21,6 +23,7 @@ from support.server import ROOT, ROOT_ENV
 HOST = "Host: 127.0.0.1\r\n"
 ONE_AT_A_TIME = {**ROOT_ENV, "MONOTRON_CONCURRENT_REQUESTS_PER_KEY": "1"}
 LARGE = 70_000
+MAX_HELD_SECONDS = 20
 
 
 def run(scenario: Coroutine[Any, Any, None]) -> None:
@@ -76,6 +79,24 @@ class HeldSeries:
     def release(self) -> None:
         """Answer the oldest request."""
         self._held.pop(0).set_result(Allocation(Entry(1, "k", "T", 1), reused=False))
+
+
+class HeldMessages:
+    """Commit messages are parsed until `release` is called."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.started: asyncio.Queue[str] = asyncio.Queue()
+        self._loop = asyncio.get_running_loop()
+        self._released = threading.Event()
+        monkeypatch.setattr(conventional_commits, "decide", self._decide)
+
+    def _decide(self, text: str) -> conventional_commits.BumpDecision:
+        self._loop.call_soon_threadsafe(self.started.put_nowait, text)
+        assert self._released.wait(MAX_HELD_SECONDS)
+        return conventional_commits.BumpDecision("minor", text)
+
+    def release(self) -> None:
+        self._released.set()
 
 
 def test_requests_of_one_key_wait_and_those_of_another_key_do_not(
@@ -201,3 +222,46 @@ def test_all_runs_of_a_repository_share_one_limit(tmp_path: Path) -> None:
 
         assert [put(number) for number in range(5)] == [200, 200, 200, 429, 429]
         assert put(9, repository_id="778", repository="acme/other") == 200
+
+
+def test_one_key_cannot_use_up_the_limit_of_its_account() -> None:
+    async def scenario() -> None:
+        async with serving(env={**ROOT_ENV, "MONOTRON_REQUESTS_PER_ACCOUNT": "6"}) as server:
+            first, second = await new_key(server), await new_key(server)
+
+            async def put(key: str) -> int:
+                request = await Request(server.port, key, "PUT /v1/series/k/T").send()
+                return (await request.response())[0]
+
+            assert [await put(first) for _ in range(5)] == [200, 200, 200, 429, 429]
+            assert [await put(second) for _ in range(4)] == [200, 200, 200, 429]
+
+    run(scenario())
+
+
+def test_commit_messages_of_one_key_do_not_delay_other_keys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario() -> None:
+        async with serving(env=ROOT_ENV) as server:
+            busy, other, third = [await new_key(server) for _ in range(3)]
+            held = HeldMessages(monkeypatch)
+
+            async def send(key: str, token: str) -> Request:
+                path = f"PUT /v1/versions/{token}/{token}?bump=auto"
+                request = Request(server.port, key, path, f"Content-Length: {len(token)}\r\n")
+                request._text += token
+                return await request.send()
+
+            requests = [await send(busy, "b1")]
+            assert await held.started.get() == "b1"
+            requests += [await send(busy, f"b{number}") for number in range(2, 6)]
+            requests.append(await send(other, "o1"))
+            assert await held.started.get() == "o1"
+            small = await Request(server.port, third, "PUT /v1/series/k/T").send()
+            assert (await small.response())[0] == 200
+            assert held.started.empty()
+            held.release()
+            assert [(await each.response())[0] for each in requests] == [200] * 6
+
+    run(scenario())

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -31,11 +32,23 @@ def closed(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     return event
 
 
+BUFFER_BYTES = 4096
+
+
 @pytest.fixture
-def unread() -> Iterator[socket.socket]:
-    """A socket that receives only a few bytes before it is read."""
+def unread(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """A socket that receives only a few bytes before it is read. The server has small buffers."""
+    create = ClientStream.__init__
+
+    def create_with_small_buffer(
+        stream: ClientStream, connection: socket.socket, *arguments: Any
+    ) -> None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
+        create(stream, connection, *arguments)
+
+    monkeypatch.setattr(ClientStream, "__init__", create_with_small_buffer)
     with socket.socket() as connection:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
         connection.setblocking(False)
         yield connection
 
@@ -79,6 +92,38 @@ def test_a_client_that_reads_nothing_is_disconnected(
             writing.cancel()
 
     asyncio.run(asyncio.wait_for(scenario(), 30))
+
+
+def test_a_client_that_reads_nothing_is_disconnected_after_30_s(
+    closed: asyncio.Event, unread: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        async with serving() as (_, port):
+            clock = Clock(monkeypatch)
+            loop = asyncio.get_running_loop()
+            blocked = asyncio.Event()
+            write = ClientStream.write
+
+            def watched_write(stream: ClientStream, data: bytes) -> asyncio.Future[None]:
+                written = write(stream, data)
+                if stream.writing():
+                    blocked.set()
+                return written
+
+            monkeypatch.setattr(ClientStream, "write", watched_write)
+            await loop.sock_connect(unread, ("127.0.0.1", port))
+            request = f"GET /v1/series/{'x' * 4000} HTTP/1.1\r\n{HOST}\r\n"
+            writing = loop.create_task(loop.sock_sendall(unread, request.encode() * 10_000))
+            await blocked.wait()
+            clock.advance(25)
+            await turns()
+            assert not closed.is_set()
+            clock.advance(5)
+            await turns()
+            assert closed.is_set()
+            writing.cancel()
+
+    asyncio.run(scenario())
 
 
 def test_the_time_limit_starts_again_with_each_part_that_was_received(
@@ -125,6 +170,42 @@ def test_a_client_that_receives_a_response_in_time_stays_connected(
                 clock.advance(connections.SEND_SECONDS - 5)
                 await turns()
                 assert not closed.is_set()
+            writer.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("sent", "answer", "seconds"),
+    [
+        ("", b"", 30),
+        (f"GET /v1 HTTP/1.1\r\n{HOST}X-A: ", b"", 30),
+        (f"GET /v1 HTTP/1.1\r\n{HOST}\r\n", b"API v1\n", 30),
+        (
+            f"PUT /v1/series/k HTTP/1.1\r\n{HOST}Expect: 100-continue\r\n"
+            "Content-Length: 9\r\n\r\n4",
+            b"HTTP/1.1 100 (Continue)\r\n\r\n",
+            10,
+        ),
+    ],
+    ids=["nothing", "half a header", "idle after a request", "half a body"],
+)
+def test_a_slow_client_is_disconnected_after_the_time_limit(
+    closed: asyncio.Event, monkeypatch: pytest.MonkeyPatch, sent: str, answer: bytes, seconds: int
+) -> None:
+    async def scenario() -> None:
+        async with serving() as (_, port):
+            clock = Clock(monkeypatch)
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(sent.encode())
+            assert (await reader.readuntil(answer) if answer else b"").endswith(answer)
+            await turns()
+            clock.advance(seconds - 5)
+            await turns()
+            assert not closed.is_set()
+            clock.advance(5)
+            await turns()
+            assert closed.is_set()
             writer.close()
 
     asyncio.run(scenario())

@@ -195,6 +195,29 @@ class TestApiKeysInTheStore:
                 assert not requires_credentials(server)
 
 
+def test_an_open_server_rejects_administration_and_states_that_it_has_no_credentials(
+    problem: Problem,
+) -> None:
+    with Server("sqlite://") as server, server.client() as client:
+        assert client.request("PUT", "/v1/series/k/T").status == 200
+        assert client.request("GET", "/v1/system/audit").status == 200
+        start = "This server has no credentials. Start it with MONOTRON_ROOT_API_KEY and "
+        for method, path, detail in (
+            ("GET", "/v1/accounts/1/grants", "Missing scope `read:acl`. Requests without cred"),
+            ("POST", "/v1/accounts/1/grants", "Missing scope `write:acl`. Requests without cred"),
+            ("POST", "/v1/accounts/1/trusts", "Missing scope `write:acl`. Requests without cred"),
+            ("GET", "/v1/accounts", "Only the root key may do this"),
+            ("GET", "/v1/system/events", "Only the root key may do this"),
+            ("PUT", "/v1/accounts/2/series/k/T", "Requests without credentials belong to account"),
+        ):
+            applied = None if method == "GET" else "no"
+            response = client.request(method, path)
+            refused = problem(response, 403, "forbidden", applied=applied)["detail"]
+            assert refused.startswith(detail), path
+            assert "These credentials" not in refused
+            assert (start in refused) == ("/accounts/2/" not in path)
+
+
 def check_hint(output: str) -> None:
     """The server ended with 2, and the error states what to do."""
     assert "ended with 2 " in output

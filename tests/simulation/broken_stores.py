@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 from monotron.store.mongo import MongoStore
 from monotron.store.sqlite.store import SqliteStore
-from simulation import broken_commits, broken_reads, broken_sqlite, broken_writes
+from simulation import (
+    broken_commits,
+    broken_reads,
+    broken_sqlite,
+    broken_versions,
+    broken_writes,
+)
 from simulation.profile import Emphasis, Profile
 from simulation.scenario import MONGO, SQLITE, Report, Simulation, Stores
 
@@ -15,9 +21,13 @@ ELECTIONS, DOUBT, LIVES = Emphasis.ELECTIONS, Emphasis.DOUBT, Emphasis.LIVES
 ENDS, MEMORY, REPEATS = Emphasis.ENDS, Emphasis.MEMORY, Emphasis.REPEATS
 LIMITS, READS, SWEEPS = Emphasis.LIMITS, Emphasis.READS, Emphasis.SWEEPS
 RESTARTS, ROLLBACKS, RACES = Emphasis.RESTARTS, Emphasis.ROLLBACKS, Emphasis.RACES
+VERSIONS, LABELS = Emphasis.VERSIONS, Emphasis.LABELS
 
 WORLDS = 20
 """The worlds of a seed. At least one of them must detect a broken store."""
+
+MAX_WORLDS = 160
+"""How many worlds of `make test` may be necessary to detect a broken store."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +40,9 @@ class Broken:
     by_checker: bool = True
     """Whether the responses to callers suffice to detect it, without the rows of the engine."""
 
-    def caught(self, seed: int, *, by_checker: bool = False) -> bool:
-        """Return whether one of a seed's worlds detects the defect."""
-        return any(
-            report.by_checker if by_checker else report.wrong
-            for report in harsh_worlds(self.kind, seed, self.emphasis, self.stores)
-        )
+    def detected_in(self, world: int) -> bool:
+        """Return whether this world detects the defect."""
+        return bool(harsh_world(self.kind, world, self.emphasis, self.stores).wrong)
 
 
 def harsh_worlds(
@@ -43,8 +50,13 @@ def harsh_worlds(
 ) -> Iterator[Report]:
     """Yield the reports of a seed's worlds."""
     for world in range(seed * WORLDS, (seed + 1) * WORLDS):
-        number = world * len(Emphasis) + emphasis
-        yield Simulation(number, kind, profile=Profile.harsh(number), stores=stores).run()
+        yield harsh_world(kind, world, emphasis, stores)
+
+
+def harsh_world(kind: str, world: int, emphasis: Emphasis, stores: Stores | None = None) -> Report:
+    """Return the report of the world with this number, among those with this emphasis."""
+    number = world * len(Emphasis) + emphasis
+    return Simulation(number, kind, profile=Profile.harsh(number), stores=stores).run()
 
 
 def _mongo(store: type[MongoStore], emphasis: Emphasis, *, by_checker: bool = True) -> Broken:
@@ -110,4 +122,29 @@ BROKEN: dict[str, Broken] = {
         broken_sqlite.HighWaterMarkNotKept, LIVES, by_checker=False
     ),
     "a repeat has the current value": _sqlite(broken_sqlite.CurrentValueForOldToken, MEMORY),
+    "records may be older than their transaction": _mongo(
+        broken_versions.RecordsMayBeStale, LABELS
+    ),
+    "the revision of a name is not compared": _mongo(broken_versions.RevisionNotCompared, LABELS),
+    "records are inserted by a second transaction": _mongo(
+        broken_versions.RecordsAfterCommit, VERSIONS, by_checker=False
+    ),
+    "summaries are replaced outside the transaction": _mongo(
+        broken_versions.SummariesOutside, VERSIONS, by_checker=False
+    ),
+    "the newest version of a summary is not updated": _mongo(
+        broken_versions.NewestNotUpdated, VERSIONS
+    ),
+    "a repeated version is answered from stale reads": _mongo(
+        broken_versions.UnwrittenMayBeStale, LABELS
+    ),
+    "a label continues from the newest final version": _sqlite(
+        broken_versions.TargetFromNewestFinal, LABELS
+    ),
+    "a version is answered before the commit": _sqlite(
+        broken_versions.VersionBeforeCommit, VERSIONS
+    ),
+    "a version is answered after a failed commit": _sqlite(
+        broken_versions.FailedCommitIsSuccess, VERSIONS
+    ),
 }

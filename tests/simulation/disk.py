@@ -12,10 +12,16 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
+from monotron.store.release_fields import ReleaseFields
 from monotron.store.sqlite.file import SqliteFile
 from simulation.world import Killed, World
 
 # A database in memory does not have these settings, so the expected values are returned.
+_RELEASES = f"""
+SELECT account, name, {", ".join(ReleaseFields._fields)}
+FROM releases WHERE rowid > ? ORDER BY rowid
+"""
+_NAMES = "SELECT account, name, releases, newest, newest_token FROM names"
 _READ_BACK = {"PRAGMA journal_mode": "wal", "PRAGMA locking_mode": "exclusive"}
 
 
@@ -45,6 +51,16 @@ class Row(NamedTuple):
     fresh: list[tuple[int, str | None]]
 
 
+class VersionRows(NamedTuple):
+    """What a commit added to versions and to all series, and the summaries after it."""
+
+    at: float
+    series: list[Row]
+    releases: list[tuple[Any, ...]]
+    """The account, the name and the fields of each new record."""
+    names: list[tuple[Any, ...]]
+
+
 class Disk:
     """The database, and a log of everything that was committed."""
 
@@ -55,6 +71,7 @@ class Disk:
         if used:
             self.engine.deserialize(_empty())
         self.log: list[Row] = []
+        self.versions: list[VersionRows] = []
         self.crash_server: Callable[[], object] = lambda: None
         self.committing: Callable[[], object] = lambda: None
         """Called when a commit begins. It may schedule a fault."""
@@ -62,6 +79,7 @@ class Disk:
         self.failed_commits = 0
         self._open: Connection | None = None
         self._known: dict[int, tuple[int, int]] = {}
+        self._releases = 0
 
     def connect(self, *_: object, **__: object) -> Any:
         """Open the database: `sqlite3.connect` of the server."""
@@ -79,9 +97,14 @@ class Disk:
             self.engine.execute("ROLLBACK")
 
     def commit(self) -> None:
-        """Commit, and log which series changed."""
+        """Commit, and log which series and versions changed."""
         self.commits += 1
         self.engine.execute("COMMIT")
+        before = len(self.log)
+        self._log_series()
+        self._log_versions(self.log[before:])
+
+    def _log_series(self) -> None:
         rows = self.engine.execute(
             "SELECT generation, account, key, value, is_active FROM series"
         ).fetchall()
@@ -98,6 +121,13 @@ class Disk:
             self.log.append(
                 Row(self.world.now, account, key, generation, value, bool(is_active), fresh)
             )
+
+    def _log_versions(self, series: list[Row]) -> None:
+        releases = self.engine.execute(_RELEASES, (self._releases,)).fetchall()
+        names = self.engine.execute(_NAMES).fetchall()
+        self._releases += len(releases)
+        if series or releases or (self.versions and names != self.versions[-1].names):
+            self.versions.append(VersionRows(self.world.now, series, releases, names))
 
 
 class Connection:

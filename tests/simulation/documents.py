@@ -10,8 +10,8 @@ from operator import ge, gt, le, lt, ne
 from typing import Any
 
 Document = dict[str, Any]
-SeriesName = tuple[int, str]
-"""The account and the key, which every filter contains: on a cluster they are the shard key."""
+Owner = tuple[int, str]
+"""The account and the key or name, which every filter contains: on a cluster, the shard key."""
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "$gt": gt,
@@ -56,15 +56,34 @@ class Versions:
 class Table:
     """A collection. Its documents are identified by a unique index."""
 
-    def __init__(self, *fields: str) -> None:
-        """*fields*: the fields of the unique index after account and key."""
+    def __init__(
+        self,
+        *fields: str,
+        owner: str = "key",
+        tokens: tuple[str, ...] | None = None,
+        unique_token: Table | None = None,
+    ) -> None:
+        """*fields*: the fields of the unique index after account and *owner*.
+
+        *tokens*: the fields of the index of tokens between these and the token. *unique_token*: the
+        entries of another unique index, which contains only documents with a token.
+        """
         self._fields = fields
-        self.documents: dict[SeriesName, dict[tuple[Any, ...], Versions]] = {}
+        self._owner = owner
+        self._tokens = tokens
+        self._unique_token = unique_token
+        self.documents: dict[Owner, dict[tuple[Any, ...], Versions]] = {}
         self._by_token: dict[tuple[Any, ...], dict[Versions, None]] = {}
+
+    def unique_indexes(self, document: Mapping[str, Any]) -> list[Table]:
+        """Return the tables that contain an entry for the document: this one, and its index."""
+        if self._unique_token is None or document["token"] is None:
+            return [self]
+        return [self, self._unique_token]
 
     def identity(self, document: Mapping[str, Any]) -> Versions:
         """Return the versions of all documents with this document's unique key."""
-        documents = self.documents.setdefault(_name(document), {})
+        documents = self.documents.setdefault(self._name(document), {})
         key = tuple([document[field] for field in self._fields])
         versions = documents.get(key)
         if versions is None:
@@ -73,27 +92,38 @@ class Table:
 
     def index(self, document: Mapping[str, Any], versions: Versions) -> None:
         """Add a document to the index of tokens. Its versions are never removed from it."""
-        if self._fields:
-            key = (*_name(document), document["generation"], document["token"])
+        if self._tokens is not None:
+            fields = [document[field] for field in self._tokens]
+            key = (*self._name(document), *fields, document["token"])
             self._by_token.setdefault(key, {})[versions] = None
 
     def candidates(self, condition: Mapping[str, Any]) -> Iterator[Versions]:
         """Yield all documents that may match the filter."""
         for each in condition.get("$or", (condition,)):
-            if self._fields and "token" in each and not isinstance(each["generation"], dict):
+            owner = each[self._owner]
+            if self._is_by_token(each):
                 yield from self._of_tokens(each)
-            elif isinstance(each["key"], dict):  # a page of series
+            elif isinstance(owner, dict):  # a page of series
                 for (account, _), documents in self.documents.items():
                     if account == each["account"]:
                         yield from documents.values()
             else:
-                yield from self.documents.get(_name(each), {}).values()
+                yield from self.documents.get(self._name(each), {}).values()
+
+    def _is_by_token(self, condition: Mapping[str, Any]) -> bool:
+        if self._tokens is None or "token" not in condition:
+            return False
+        return not any(isinstance(condition[field], dict) for field in self._tokens)
 
     def _of_tokens(self, condition: Mapping[str, Any]) -> Iterator[Versions]:
+        assert self._tokens is not None
         token = condition["token"]
+        fields = [condition[field] for field in self._tokens]
         for each in token["$in"] if isinstance(token, dict) else (token,):
-            key = (*_name(condition), condition["generation"], each)
-            yield from self._by_token.get(key, ())
+            yield from self._by_token.get((*self._name(condition), *fields, each), ())
+
+    def _name(self, document: Mapping[str, Any]) -> Owner:
+        return document["account"], document[self._owner]
 
 
 def matches(document: Mapping[str, Any], condition: Mapping[str, Any]) -> bool:
@@ -129,7 +159,3 @@ def in_order(
     for field, direction in reversed(order):
         result.sort(key=lambda document: document[field], reverse=direction < 0)
     return result[:limit] if limit else result
-
-
-def _name(document: Mapping[str, Any]) -> SeriesName:
-    return document["account"], document["key"]

@@ -121,9 +121,29 @@ class Collection:
         return Cursor(self, condition, limit, session)
 
     def find_one(
-        self, condition: Document, projection: object = None, session: ClientSession | None = None
+        self,
+        condition: Document,
+        projection: object = None,
+        *,
+        sort: Sequence[tuple[str, int]] = (),
+        session: ClientSession | None = None,
     ) -> Document | None:
-        return next(iter(self.find(condition, limit=1, session=session)), None)
+        rows = self.find(condition, limit=1, session=session).sort(sort)
+        return next(iter(rows), None)
+
+    def aggregate(
+        self, pipeline: Sequence[Document], *, session: ClientSession | None = None
+    ) -> Iterator[Document]:
+        """Group the documents that match by a field: the first one of each group in an order."""
+        match, sort, group = pipeline
+        field, result = group["$group"]["_id"], dict(group["$group"])
+        del result["_id"]
+        ((name, first),) = result.items()
+        assert first == {"$first": "$$ROOT"}, "not simulated"
+        groups: dict[Any, Document] = {}
+        for row in self.read(match["$match"], list(sort["$sort"].items()), 0, session):
+            groups.setdefault(row[field.removeprefix("$")], row)
+        return iter([{"_id": value, name: row} for value, row in groups.items()])
 
     def read(
         self,

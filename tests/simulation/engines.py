@@ -89,12 +89,19 @@ class RealEngine(Engine):
         self.client = client
         self.database = client["model"]
         self._replica_set = replica_set
-        for name in ("series", "entries"):
+        for name in ("series", "entries", "releases"):
             self.database[name].delete_many({})
         keys = [("account", 1), ("key", 1)]
         self.database["series"].create_index(keys, unique=True)
         keys += [("generation", 1), ("value", 1)]
         self.database["entries"].create_index(keys, unique=True)
+        keys = [("account", 1), ("name", 1)]
+        self.database["releases"].create_index([*keys, ("sort_key", 1)], unique=True)
+        self.database["releases"].create_index(
+            [*keys, ("token", 1), ("label", 1), ("attempt", 1)],
+            unique=True,
+            partialFilterExpression={"token": {"$type": "string"}},
+        )
 
     def fail(self, command: str, *, code: int = 0, wrote: bool = False, times: int = 1) -> None:
         data: dict[str, Any] = {"failCommands": [command]}
@@ -157,6 +164,12 @@ class ModelEngine(Engine):
 def head(key: str, value: int = 1) -> dict[str, Any]:
     """Return the document of a series."""
     return {"account": 1, "key": key, "generation": Int64(1), "value": value, "token": "t"}
+
+
+def release(sort_key: str, token: str | None, label: str = "") -> dict[str, Any]:
+    """Return the document of a version."""
+    named = {"account": 1, "name": "n", "sort_key": sort_key, "value": sort_key}
+    return {**named, "token": token, "label": label, "attempt": 1}
 
 
 def _plain(result: object) -> str:

@@ -37,5 +37,10 @@ class Habits:
     """The probability that a request can use only the next few values."""
     changes: float = 0.3
     """The probability that a series that can be deleted is deleted or advanced."""
+    versions: int = 0
+    """How many versions are requested."""
+    names: int = 1
+    labels: float = 0.3
+    """The probability that a requested version is a pre-release."""
     peek: float = 0.1
     pause: float = 0.02

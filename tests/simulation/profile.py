@@ -39,6 +39,10 @@ class Emphasis(IntEnum):
     """Several series that are read at the same time."""
     RACES = 11
     """Several callers that request a token at the same time, at several servers."""
+    VERSIONS = 12
+    """Versions of one name, requested at several servers, and in doubt sometimes."""
+    LABELS = 13
+    """Versions, most of them pre-releases, without other faults than outdated reads."""
 
 
 @dataclass(slots=True)
@@ -73,6 +77,8 @@ class Profile:
             return chance.choice((0.0, 0.0, most / 4, most))
 
         keys = ["any-0", "any-1", "CURRENT-0", "mortal-r", "mortal-k"]
+        versions = chance.choice((0, 0, 10, 30))
+        rarely = 3 if versions else 1  # a version needs more commands than a value
         return cls(
             servers=chance.choice((1, 2, 2, 3)),
             callers=chance.choice((1, 2, 4, 8)),
@@ -82,6 +88,8 @@ class Profile:
                 births=chance.choice((0, 0, 1)),
                 past=chance.choice((0, 0, 0, 70)),
                 again=chance.choice((0.1, 0.3, 0.6)),
+                versions=versions,
+                names=chance.choice((1, 1, 2)),
                 pause=chance.choice((0.001, 0.02, 0.2)),
             ),
             weather=Weather(some(0.2), some(0.2), some(0.2), some(0.3), some(0.2)),
@@ -103,8 +111,8 @@ class Profile:
             ),
             commit_seconds=chance.choice((0.001, 0.01, 0.1)),
             stalls=some(0.05),
-            elections=some(0.04),
-            crashes=some(0.03),
+            elections=some(0.04 / rarely),
+            crashes=some(0.03 / rarely),
             cuts=some(0.01),
             members=chance.choice((3, 3, 3, 1)),
             wait_for_sweeps=chance.random() < 0.1,
@@ -189,4 +197,16 @@ class Profile:
                 habits.keys, habits.requests = ["any-0", "CURRENT-0"], 100
                 habits.again, habits.peek, habits.pause = 0.6, 0.0, 0.001
                 profile.weather, profile.servers = Weather(), 3
+            case Emphasis.VERSIONS:
+                habits.keys, habits.requests, habits.births = ["any-0"], 10, 0
+                habits.versions, habits.again = 120, 0.4
+                profile.weather = Weather(answer_lost=0.02)
+                profile.elections = profile.crashes = 0.004
+                profile.cuts, profile.disk = 0.001, DiskFaults(0.005, 0.1, 0.005, 0.002)
+            case Emphasis.LABELS:
+                habits.keys, habits.requests, habits.births = ["any-0"], 10, 0
+                habits.versions, habits.labels, habits.again = 120, 0.7, 0.3
+                profile.weather, profile.network = Weather(), Faults(stale=0.6)
+                profile.elections = profile.crashes = profile.cuts = 0.0
+                profile.servers = 2
         return profile

@@ -31,8 +31,16 @@ class Replica:
         self._commit_seconds = commit_seconds
         self._stalls = stalls
         self.series = Table()
-        self.entries = Table("generation", "value")
-        self._others: dict[str, Table] = {}
+        self.entries = Table("generation", "value", tokens=("generation",))
+        self.names = Table(owner="name")
+        by_token = Table("token", "label", "attempt", owner="name")
+        self.releases = Table("sort_key", owner="name", tokens=(), unique_token=by_token)
+        self._tables = {
+            "series": self.series,
+            "entries": self.entries,
+            "names": self.names,
+            "releases": self.releases,
+        }
         self._committed_at = [0.0]
         self.applied_at = [0.0]
         self._undo: list[tuple[int, Callable[[], object]]] = []
@@ -43,9 +51,7 @@ class Replica:
 
     def table(self, name: str) -> Table:
         """Return a collection."""
-        if name == "series":
-            return self.series
-        return self.entries if name == "entries" else self._others.setdefault(name, Table())
+        return self._tables.setdefault(name, Table())
 
     @property
     def top(self) -> int:

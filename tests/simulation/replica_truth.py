@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from simulation.documents import Document, SeriesName, Versions
+from simulation.documents import Document, Owner, Versions
 from simulation.replica import Replica
 from simulation.truth import Truth
 
@@ -50,7 +50,7 @@ def _integer(value: Any) -> Any:
     return int(value) if isinstance(value, int) else value
 
 
-def _inserted(replica: Replica, name: SeriesName) -> Entries:
+def _inserted(replica: Replica, name: Owner) -> Entries:
     inserted: Entries = defaultdict(list)
     for versions in replica.entries.documents.get(name, {}).values():
         for index, entry in versions.history:
@@ -74,7 +74,7 @@ def _of_one_write(
         yield f"{key} has the token {head['token']!r}, and its entry {fresh[-1]['token']!r}"
 
 
-def _removed(replica: Replica, name: SeriesName, heads: Versions) -> Iterator[str]:
+def _removed(replica: Replica, name: Owner, heads: Versions) -> Iterator[str]:
     """Yield entries that were removed while their generation was the current one."""
     for versions in replica.entries.documents.get(name, {}).values():
         last = None

@@ -10,13 +10,21 @@ from typing import Any
 
 from faults.checker import violations
 from monotron.model.allocation import AllocationRequest
+from monotron.model.semver import VersionName
 from monotron.model.series import ANYONE, Allocation, Entry, Reuse, SeriesKey
 from monotron.store.interface import Store
 from monotron.store.mongo import MongoStore
 from monotron.store.mongo.client import Driver
 from monotron.store.mongo.remembered import MAX_REMEMBERED
 from monotron.store.sqlite.store import SqliteStore
-from simulation import replica_truth, truth
+from simulation import (
+    replica_truth,
+    truth,
+    version_aftermath,
+    version_checker,
+    version_rows,
+    version_truth,
+)
 from simulation.disk import Disk, DiskFaults
 from simulation.driver import Client, Database, UpdateOne
 from simulation.liveness import Abandonment
@@ -27,6 +35,7 @@ from simulation.runtime import simulated_runtime, store_logs
 from simulation.server_transactions import ServerTransactions
 from simulation.servers import ACCOUNT, Process, Server
 from simulation.traffic import BELOW_THE_EDGE, EDGE, Traffic
+from simulation.version_traffic import Versions
 from simulation.world import World
 
 SQLITE, MONGO = "sqlite", "mongo"
@@ -89,6 +98,7 @@ class Simulation:
         self._networks: list[Network] = []
         self._servers: list[Server] = []
         self._traffic: Traffic
+        self._versions: Versions
         self._calm = True
 
     def run(self) -> Report:
@@ -99,9 +109,13 @@ class Simulation:
                 world.run(self._scenario)
         finally:
             self._disk.engine.close()
-        traffic = self._traffic
+        traffic, versions = self._traffic, self._versions.history
         report.by_truth += world.errors + traffic.wrong
         report.by_checker += violations(traffic.history)
+        answers = list(versions.answers())
+        report.by_checker += version_checker.violations(answers, versions.calls)
+        report.happened["versions answered"] = len(answers)
+        report.happened["versions in doubt"] = sum(call.in_doubt for call in versions.calls)
         report.happened["values assigned"] = len(traffic.history.acknowledged())
         report.happened["attempts in doubt"] = traffic.history.unknown()
         report.happened["late copies"] = traffic.copies
@@ -125,6 +139,7 @@ class Simulation:
             self._servers.append(Server(world, self._runtime, number, opened, crashed))
         self._disk.crash_server = self._servers[0].crash
         self._traffic = Traffic(world, self._servers, profile.weather, profile.habits)
+        self._versions = Versions(self._traffic)
         self._servers[0].store.advance_to(_series(EDGE), BELOW_THE_EDGE, ANYONE)
         if profile.habits.past and profile.habits.keys[0] != EDGE:
             self._traffic.past(self._servers[0].store)
@@ -133,6 +148,7 @@ class Simulation:
         for network in self._networks:
             network.suffer(profile.network)
         self._traffic.begin(profile.callers)
+        self._versions.begin(profile.callers)
         self._traffic.over.wait()
         self._calm_down()
         self._judge()
@@ -231,6 +247,14 @@ class Simulation:
         report.by_truth += _wrong_results(
             store, {key: generations[-1] for key, generations in known.generations.items()}
         )
+        commits = self._commits()
+        for name, of_name in commits.items():
+            calls = self._versions.history.calls
+            report.by_truth += version_truth.violations(name, of_name, calls)
+            report.by_truth += version_aftermath.wrong_results(store, name, of_name)
+            report.happened["versions assigned"] += sum(len(each.records) for each in of_name)
+        if commits != self._commits():
+            report.by_truth.append("a repeated request has changed versions")
         before, after = _assigned(known), _assigned(self._truth())
         if before != after:
             report.by_truth.append("a repeated request has changed something")
@@ -240,10 +264,17 @@ class Simulation:
             return truth.of_disk(self._disk, self._traffic.restarted)
         return replica_truth.of_replica(self._replica, self._traffic.restarted)
 
+    def _commits(self) -> dict[VersionName, list[version_truth.Commit]]:
+        """All commits about each name."""
+        names = self._versions.names
+        if self._kind == SQLITE:
+            return {name: version_rows.of_disk(self._disk, name) for name in names}
+        return {name: version_rows.of_replica(self._replica, name) for name in names}
+
     def _unused_sessions(self) -> Iterator[str]:
         """Yield servers that use more sessions for transactions than they make calls at a time."""
         for process, client in self._clients:
-            most = 2 + process.max_calls  # a batch, and a call of the scenario
+            most = 3 + process.max_calls  # two batches, and a call of the scenario
             if len(client.with_transactions) > most:
                 used = len(client.with_transactions)
                 yield f"{process} used {used} sessions for at most {most} transactions at a time"

@@ -93,12 +93,13 @@ class Transaction:
     def insert(self, table: Table, documents: Iterable[Document]) -> None:
         """Insert documents, until one with an existing unique key."""
         for position, document in enumerate(documents):
-            versions = table.identity(document)
-            is_foreign = versions.writer not in (None, self)
-            is_new = versions.last_index > self.snapshot and versions.latest is not None
-            if not is_foreign and not is_new and self.see(versions) is not None:
-                raise duplicate_keys([position])
-            self._write(table, versions, document, is_insert=True)
+            for each in table.unique_indexes(document):
+                versions = each.identity(document)
+                is_foreign = versions.writer not in (None, self)
+                is_new = versions.last_index > self.snapshot and versions.latest is not None
+                if not is_foreign and not is_new and self.see(versions) is not None:
+                    raise duplicate_keys([position])
+                self._write(each, versions, document, is_insert=True)
 
     def _write(
         self,

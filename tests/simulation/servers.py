@@ -9,6 +9,7 @@ from typing import Any
 
 from monotron.model.allocation import AllocationRequest
 from monotron.model.series import ANYONE, INT64_MAX, Reuse, SeriesKey
+from monotron.model.versions.requests import Request
 from monotron.runtime import Runtime
 from monotron.services.batcher import Batcher
 from monotron.store.interface import Store
@@ -43,6 +44,12 @@ class Process:
         )
         self.peeks: Batcher[SeriesKey, Any] = Batcher(
             lambda keys: partial(self.store.peek, keys),
+            submit,
+            max_batch_size=max_batch_size,
+            runtime=runtime,
+        )
+        self.versions: Batcher[Request, Any] = Batcher(
+            self.store.releases.begin_decide,
             submit,
             max_batch_size=max_batch_size,
             runtime=runtime,
@@ -113,6 +120,14 @@ class Server:
         series = SeriesKey(ACCOUNT, key)
         request = AllocationRequest(series, token, Reuse(reuse), ANYONE, up_to)
         self._ask(process, partial(process.allocations.add, request), reply)
+        return True
+
+    def decide(self, request: Request, reply: Reply) -> bool:
+        """Send a request for a version. Return false if no process is running."""
+        process = self.process
+        if process is None:
+            return False
+        self._ask(process, partial(process.versions.add, request), reply)
         return True
 
     def peek(self, key: str, reply: Reply) -> bool:

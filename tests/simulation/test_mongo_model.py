@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pymongo.errors import PyMongoError
 
-from simulation.engines import Engine, ModelEngine, RealEngine, Script, head
+from simulation.engines import Engine, ModelEngine, RealEngine, Script, head, release
 from simulation.world import World
 from support.mongod import ReplicaSet
 
@@ -230,6 +230,56 @@ def linearizable_read(engine: Engine) -> None:
         with engine.client.start_session(causal_consistency=causal) as session:
             for read in ("first", "second"):
                 engine.call(read, lambda: linearizable.find_one(condition, session=session))
+
+
+@script
+def unique_tokens_of_releases(engine: Engine) -> None:
+    first, second = _sessions(engine)
+    releases = engine.collection("releases")
+
+    def insert(session: Any, *rows: dict[str, Any]) -> Callable[[], Any]:
+        return lambda: releases.insert_many(rows, session=session)
+
+    engine.start(first)
+    engine.call("without tokens", insert(first, release("1", None), release("2", None)))
+    engine.call("other label", insert(first, release("3", "t"), release("4", "t", "rc")))
+    engine.start(second)
+    engine.call("token of an open transaction", insert(second, release("5", "t")))
+    second.abort_transaction()
+    engine.start(second)
+    engine.call("snapshot", _find(engine, second, "a"))
+    engine.call("commit", first.commit_transaction)
+    engine.call("token after the snapshot", insert(second, release("5", "t")))
+    second.abort_transaction()
+    engine.start(second)
+    engine.call("same token", insert(second, release("5", "t")))
+    engine.call("after the duplicate", _find(engine, second, "a"))
+    second.abort_transaction()
+    engine.call("same version outside", insert(None, release("1", "other")))
+    tokens = {"account": 1, "name": "n", "token": {"$in": ["t", "other"]}}
+    engine.call("of tokens", lambda: list(releases.find(tokens).sort("sort_key", 1)))
+
+
+@script
+def highest_releases(engine: Engine) -> None:
+    releases = engine.collection("releases")
+    rows = [release("1", "a", "rc"), release("2", "b", "rc"), release("3", "c", "beta")]
+    releases.insert_many([*rows, release("4", "d")])
+    condition = {"account": 1, "name": "n", "sort_key": {"$gte": "1", "$lt": "4"}}
+    last = [("sort_key", -1)]
+    engine.call("highest", lambda: releases.find_one(condition, sort=last))
+    engine.call("none", lambda: releases.find_one({**condition, "label": "x"}, sort=last))
+    pipeline = [
+        {"$match": condition},
+        {"$sort": {"sort_key": -1}},
+        {"$group": {"_id": "$label", "release": {"$first": "$$ROOT"}}},
+    ]
+
+    def of_labels() -> list[Any]:
+        groups = {row["_id"]: row["release"] for row in releases.aggregate(pipeline)}
+        return [groups[label] for label in sorted(groups)]
+
+    engine.call("of labels", of_labels)
 
 
 @pytest.mark.mongod

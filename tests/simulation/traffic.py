@@ -1,4 +1,4 @@
-"""Callers of a simulated world, and the network between them and the servers.
+"""Callers of a simulated world that request values of series.
 
 The key of a series shows its kind: `any-…` and `new-…` are requested with `reuse=any`, `CURRENT-…`
 with `reuse=current`. `edge-…` starts a little below the last possible value. `mortal-…` is deleted
@@ -7,23 +7,31 @@ and raised sometimes, so its history is not that of one counter.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from faults.history import History, Put
 from monotron.errors import InternalError, MonotronError, SeriesExhausted, ValueWouldFall
 from monotron.model.allocation import AllocationRequest
 from monotron.model.series import ANYONE, INT64_MAX, Allocation, Reuse, SeriesKey
 from monotron.store.interface import Store
+from simulation.attempts import Attempts
 from simulation.habits import Habits, Weather
-from simulation.servers import ACCOUNT, Server
+from simulation.servers import ACCOUNT, Reply, Server
 from simulation.threads import Event
 from simulation.truth import Refusal
 from simulation.world import World
 
 EDGE = "edge-0"
 BELOW_THE_EDGE = INT64_MAX - 4
+
+
+class Limited(NamedTuple):
+    """An attempt, and the highest value that it can use."""
+
+    put: Put
+    up_to: int
 
 
 class Traffic:
@@ -52,7 +60,7 @@ class Traffic:
 
     def begin(self, callers: int) -> None:
         for number in range(callers):
-            self._start(Caller(self, f"c{number}"))
+            self.start(Caller(self, f"c{number}").next)
         for _ in range(self.habits.births):
             self.world.at(self.world.chance.uniform(0, 1.0), self._birth)
 
@@ -88,31 +96,28 @@ class Traffic:
         if not self._callers:
             self.over.set()
 
-    def _start(self, caller: Caller) -> None:
+    def start(self, caller: Callable[[], object]) -> None:
+        """Start a caller, which calls `ended` at its end."""
         self._callers += 1
-        self.world.at(self.world.chance.expovariate(50), caller.next)
+        self.world.at(self.world.chance.expovariate(50), caller)
 
     def _birth(self) -> None:
         """Start a new series with several concurrent callers."""
         key = f"new-{self._births}"
         self._births += 1
         for number in range(3):
-            self._start(Caller(self, f"{key}-{number}", key))
+            self.start(Caller(self, f"{key}-{number}", key).next)
 
 
-class Caller:
+class Caller(Attempts[Limited]):
     """Requests a token until it gets the value, then the next token."""
 
     def __init__(self, traffic: Traffic, name: str, key: str | None = None) -> None:
         """*key*: request two values of this series, and end."""
-        self._traffic = traffic
-        self._world = traffic.world
-        self._chance = traffic.world.chance
-        self._name = name
+        super().__init__(traffic, name)
         self._only = key
         self._left = 2
         self._count = 0
-        self._attempt = 0
         self._key = self._token = ""
         self._up_to = INT64_MAX
 
@@ -147,53 +152,26 @@ class Caller:
             self._up_to = min(INT64_MAX, traffic.highest.get(key, 0) + chance.randint(1, 2))
         self._ask()
 
-    def _ask(self) -> None:
-        traffic, chance, weather = self._traffic, self._chance, self._traffic.weather
+    def _call(self) -> Limited:
         key, token = self._key, self._token
-        reuse = reuse_of(key)
-        record = traffic.record(key)
-        put = record.put(key, token, reuse)
-        self._attempt += 1
-        attempt = self._attempt
-        if chance.random() < weather.request_lost:
-            record.refused(put)  # known here, but not to the caller
-        else:
-            self._send(put, partial(self._answer, attempt, put))
-        if chance.random() < weather.duplicate:
-            traffic.copies += 1
-            copy = record.put(key, token, reuse)
-            delay = chance.choice((0.02, 0.5, 20.0)) * chance.random()
-            self._world.at(delay, self._send, copy, lambda *_: None)
-        timeout = chance.choice((1.0, 1.0, 1.0, 20.0))
-        if chance.random() < weather.impatience:
-            timeout = 0.05
-        self._world.at(timeout * chance.uniform(0.2, 1), self._timed_out, attempt)
+        return Limited(self._traffic.record(key).put(key, token, reuse_of(key)), self._up_to)
 
-    def _send(self, put: Put, reply: Any) -> None:
-        chance = self._chance
-        server = chance.choice(self._traffic.servers)
-        self._world.at(chance.expovariate(300), self._arrive, server, put, reply, self._up_to)
+    def _deliver(self, server: Server, call: Limited, reply: Reply) -> bool:
+        put, up_to = call
+        return server.put(put.key, put.token, put.reuse, reply, up_to)
 
-    def _arrive(self, server: Server, put: Put, reply: Any, up_to: int) -> None:
-        if not server.put(put.key, put.token, put.reuse, reply, up_to):
-            self._traffic.record(put.key).refused(put)
+    def _refused(self, call: Limited) -> None:
+        self._traffic.record(call.put.key).refused(call.put)
 
-    def _answer(self, attempt: int, put: Put, result: Any, error: BaseException | None) -> None:
-        chance = self._chance
-        if chance.random() >= self._traffic.weather.answer_lost:
-            self._world.at(chance.expovariate(300), self._hear, attempt, put, result, error)
-
-    def _hear(self, attempt: int, put: Put, result: Any, error: BaseException | None) -> None:
-        if attempt != self._attempt:
-            return
-        self._attempt += 1
+    def _received(self, call: Limited, result: Any, error: BaseException | None) -> None:
+        put, up_to = call
         traffic = self._traffic
         record = traffic.record(put.key)
         self._world.note(f"{self._name} requested {put.key} {put.token}: {result or error!r}")
         if error is None:
             value = result.entry.value
-            if value > self._up_to and not result.reused:
-                traffic.wrong.append(f"{put.key} assigned {value}, and {self._up_to} was the limit")
+            if value > up_to and not result.reused:
+                traffic.wrong.append(f"{put.key} assigned {value}, and {up_to} was the limit")
             traffic.highest[put.key] = max(value, traffic.highest.get(put.key, 0))
             record.answered(put, self._value(put.key, value), result.reused)
             self._rest(self.next)
@@ -203,23 +181,11 @@ class Caller:
         elif error.applied == "no":
             record.refused(put)
         if isinstance(error, SeriesExhausted):
-            traffic.refusals.append(Refusal(put.key, self._up_to, put.called, self._world.now))
+            traffic.refusals.append(Refusal(put.key, up_to, put.called, self._world.now))
         if isinstance(error, SeriesExhausted | InternalError):
             self._rest(self.next)
         else:
             self._again()
-
-    def _timed_out(self, attempt: int) -> None:
-        if attempt == self._attempt:
-            self._attempt += 1
-            self._again()
-
-    def _again(self) -> None:
-        gave_up = self._chance.random() < self._traffic.weather.give_up
-        self._rest(self.next if gave_up else self._ask)
-
-    def _rest(self, then: Any) -> None:
-        self._world.at(self._chance.expovariate(1 / self._traffic.habits.pause), then)
 
     def _value(self, key: str, value: Any) -> Any:
         """Return the value of the history, which starts at 1 also near the last value."""

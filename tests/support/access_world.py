@@ -11,6 +11,9 @@ from uuid import uuid4
 
 from support.access_table import NAMES, ROWS, Row
 from support.callers import (
+    ACCOUNT,
+    ACL,
+    SERIES,
     Caller,
     Held,
     held_by_first_account,
@@ -34,19 +37,21 @@ class Case(NamedTuple):
 
 
 class AccessWorld:
-    """A server with three accounts that have the same names, and all callers."""
+    """A server with four accounts that have the same names, and all callers. One is disabled."""
 
     def __init__(self, server: Server, root: Client, issuer: IssuerServer) -> None:
         self.root = root
         self.issuer = issuer
         self.stranger = server.client()
-        self.acme, self.mallory = new_account(root), new_account(root)
+        self.acme, self.mallory, self.disabled = (new_account(root) for _ in range(3))
         self._numbers = itertools.count(10**9, 10**6)
         self._ids: dict[tuple[int, str], dict[str, str]] = {}
-        for account in 1, self.acme, self.mallory:
+        for account in 1, self.acme, self.mallory, self.disabled:
             for name in NAMES:
                 self.populate(account, name)
         self.callers = list(self._callers())
+        path = f"/v1/accounts/{self.disabled}"
+        assert self.root.request("PATCH", path, '{"disabled": true}', JSON).status == 200
 
     def populate(self, account: int, name: str) -> None:
         """Create, unless it exists, all that a request for this name can read or delete."""
@@ -112,6 +117,7 @@ class AccessWorld:
             description = f"job of account {self.acme} with {held.slug}"
             yield Caller(description, job, self.acme, {self.acme: held}, elsewhere=401)
         yield self._job_of_two_accounts()
+        yield from self._callers_of_the_disabled_account()
 
     def _job_of_two_accounts(self) -> Caller:
         """A job that both tenants trust, with different rights, and that names no account."""
@@ -122,6 +128,18 @@ class AccessWorld:
         for account, each in held.items():
             self._trust(account, "both", each)
         return Caller("job of two accounts", self._job("both"), None, held, elsewhere=401)
+
+    def _callers_of_the_disabled_account(self) -> Iterator[Caller]:
+        """An API key and a job with all scopes that they can have, and all names."""
+        account = self.disabled
+        of_key = Held(frozenset((*SERIES, *ACCOUNT, *ACL)))
+        key = bearer(new_key(self.root, account, *of_key.scopes))
+        yield Caller("disabled API key", key, account, {account: of_key}, is_disabled=True)
+        of_job = Held(frozenset(SERIES))
+        self._trust(account, "disabled", of_job)
+        job = self._job("disabled", account)
+        held = {account: of_job}
+        yield Caller("disabled job", job, account, held, elsewhere=401, is_disabled=True)
 
     def _revoked_key(self) -> str:
         path = f"/v1/accounts/{self.acme}/grants"

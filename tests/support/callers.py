@@ -40,6 +40,8 @@ class Caller:
     is_root: bool = False
     is_known: bool = True
     """Whether the credential is valid."""
+    is_disabled: bool = False
+    """Whether its account is disabled."""
     elsewhere: int = 403
     """The status in accounts in which it may do nothing."""
 

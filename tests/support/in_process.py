@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from tornado.netutil import bind_sockets
 
+from monotron.auth.trust_schema import configured_issuers
 from monotron.composition import build_services
 from monotron.config import Settings
 from monotron.logging_setup import RequestLog
@@ -31,7 +32,8 @@ async def serving(
     store = open_store("sqlite://")
     executor = StoreExecutor(store.max_concurrency)
     settings = Settings.load({}, env or {})
-    services = await build_services(settings, store, executor, request_log)
+    issuers = configured_issuers(settings.issuers)
+    services = await build_services(settings, issuers, store, executor, request_log)
     (socket,) = bind_sockets(0, "127.0.0.1")
     port = socket.getsockname()[1]
     server = ListeningServer(make_app(services), [socket], **limits)

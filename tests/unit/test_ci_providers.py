@@ -469,6 +469,7 @@ class TestAccounts:
 
 
 STRANGER = "at least one of"
+NO_PROOF = "No claim of these tokens proves that a build runs on a protected branch. "
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (CIRCLECI, circleci_rule(**ORIGIN, vcs_ref="refs/heads/main"), STRANGER),
     (CIRCLECI, circleci_rule(project_id=PROJECT), "vcs-origin`, because a build of a fork"),
@@ -501,6 +502,13 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (BUILDKITE, {"organization_slug": "acme", "pipeline_slug": "shop"}, "organization_id"),
     (BUILDKITE, {"organization_id": ORGANIZATION, "build_branch": "main"}, STRANGER),
     (BUILDKITE, {"pipeline_id": PIPELINE}, "`build_branch`, `cluster_id`, `queue_id`. Anyone"),
+    (BUILDKITE, {"pipeline_id": PIPELINE}, f"{NO_PROOF}Add at least one of"),
+    (
+        BUILDKITE,
+        {"pipeline_id": PIPELINE, "queue_id": CLUSTER},
+        f"can choose a queue of the cluster. {NO_PROOF}To trust every job with this claim, set "
+        "`accept_unprotected` to true.",
+    ),
     (BUILDKITE, {"pipeline_id": PIPELINE, "build_branch": "main"}, "`build_branch` does not"),
     (BUILDKITE, {"pipeline_id": PIPELINE, "build_source": "webhook"}, "accept_unprotected"),
     (BUILDKITE, {"pipeline_id": PIPELINE, "cluster_id": CLUSTER}, "`cluster_id` does not"),
@@ -514,6 +522,16 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         BITBUCKET,
         {"workspaceUuid": WORKSPACE, "repositoryUuid": REPOSITORY, "branchName": "main"},
         "`branchName` does not, because a pull request",
+    ),
+    (
+        BITBUCKET,
+        {
+            "workspaceUuid": WORKSPACE,
+            "repositoryUuid": REPOSITORY,
+            "deploymentEnvironmentUuid": REPOSITORY,
+        },
+        f"restricted to a branch. {NO_PROOF}To trust every job with this claim, set "
+        "`accept_unprotected` to true.",
     ),
     (BITBUCKET, {"workspaceUuid": WORKSPACE, "repositoryUuid": uuid("2")}, "an id in braces"),
     (AZURE, {"rpo_uri": AZURE_REPOSITORY, "rpo_ref": "refs/heads/main"}, STRANGER),

@@ -14,8 +14,11 @@ from monotron.auth.concurrency import ConcurrencyLimiter
 from monotron.auth.principal import FIRST_ACCOUNT, Principal
 from monotron.auth.rate_limit import share_of_account
 from monotron.errors import TooManyRequests
-from monotron.model.conventional_commits import BumpDecision
+from monotron.model.commit_rules import CommitRules
+from monotron.model.conventional_commits import CommitDecision
 from monotron.services.versions import MAX_PARSER_THREADS, MessageParser
+
+RULES = CommitRules()
 
 
 def run(scenario: Coroutine[Any, Any, None]) -> None:
@@ -102,14 +105,14 @@ class Parser:
         self._finished: set[str] = set()
         self.messages = MessageParser(self._parse)
 
-    def _parse(self, text: str) -> BumpDecision:
+    def _parse(self, text: str, rules: CommitRules) -> CommitDecision:
         with self._changed:
             self.started.append(text)
             self._changed.notify_all()
             assert self._changed.wait_for(lambda: text in self._finished, 30)
         if text == "bad":
             raise ValueError(text)
-        return BumpDecision("minor", text)
+        return CommitDecision("minor", text)
 
     async def wait_for(self, number: int) -> None:
         """Wait until this number of texts have been started."""
@@ -131,14 +134,17 @@ class TestMessageParser:
         async def scenario() -> None:
             parser = Parser()
             texts = [(b"a1", "a"), (b"a2", "a"), (b"b1", "b")]
-            results = [asyncio.ensure_future(parser.messages.parse(*each)) for each in texts]
+            results = [
+                asyncio.ensure_future(parser.messages.parse(text, RULES, caller))
+                for text, caller in texts
+            ]
             await parser.wait_for(2)
             assert sorted(parser.started) == ["a1", "b1"]
             parser.finish("b1", "a1")
             await parser.wait_for(3)
             parser.finish("a2")
             assert [await each for each in results] == [
-                BumpDecision("minor", text) for text in ("a1", "a2", "b1")
+                CommitDecision("minor", text) for text in ("a1", "a2", "b1")
             ]
 
         run(scenario())
@@ -146,7 +152,7 @@ class TestMessageParser:
     def test_two_texts_are_parsed_at_a_time(self) -> None:
         async def scenario() -> None:
             parser = Parser()
-            parses = [parser.messages.parse(text.encode(), text) for text in "abcd"]
+            parses = [parser.messages.parse(text.encode(), RULES, text) for text in "abcd"]
             results = [asyncio.ensure_future(each) for each in parses]
             await parser.wait_for(MAX_PARSER_THREADS)
             assert len(parser.started) == MAX_PARSER_THREADS == 2
@@ -160,15 +166,15 @@ class TestMessageParser:
             parser = Parser()
             parser.finish("bad", "x")
             with pytest.raises(ValueError, match="bad"):
-                await parser.messages.parse(b"bad", "a")
-            assert await parser.messages.parse(b"x", "a") == BumpDecision("minor", "x")
+                await parser.messages.parse(b"bad", RULES, "a")
+            assert await parser.messages.parse(b"x", RULES, "a") == CommitDecision("minor", "x")
 
         run(scenario())
 
     def test_an_empty_text_is_not_parsed(self) -> None:
         async def scenario() -> None:
             parser = Parser()
-            assert await parser.messages.parse(b"", "a") is None
+            assert await parser.messages.parse(b"", RULES, "a") is None
             assert parser.started == []
 
         run(scenario())

@@ -127,6 +127,34 @@ def test_a_caller_that_is_revoked_meanwhile_keeps_no_successor() -> None:
         with pytest.raises(Unauthenticated, match="revoked during the request"):
             await site.rotation.rotate(caller.principal(), 1, old.key, 60)
         assert site.keys() == [old.key]
+        assert await site.api_keys.find(old.key) == old
+
+    run(scenario)
+
+
+def test_a_key_that_is_revoked_while_it_rotates_itself_has_no_successor() -> None:
+    async def scenario(site: Site) -> None:
+        old, _ = await site.api_keys.create(ROOT, 1, SPEC)
+        site.before_the_change(lambda: site.store.auth_records.remove("api_key", 1, old.key))
+        with pytest.raises(Unauthenticated, match="revoked during the request"):
+            await site.rotation.rotate(old.principal(), 1, old.key, 60)
+        assert site.keys() == []
+
+    run(scenario)
+
+
+def test_a_use_of_the_caller_that_is_recorded_meanwhile_does_not_prevent_a_rotation() -> None:
+    async def scenario(site: Site) -> None:
+        old, _ = await site.api_keys.create(ROOT, 1, SPEC)
+        caller, _ = await site.api_keys.create(ROOT, 1, SPEC)
+        used = caller.row()._replace(body={**caller.row().body, "last_used_at": NOW})
+        change = RecordChange("api_key", caller.row(), used)
+        site.before_the_change(lambda: site.store.auth_records.change([change]))
+        new, _, _ = await site.rotation.rotate(caller.principal(), 1, old.key, 60)
+        assert site.keys() == sorted([old.key, caller.key, new.key])
+        stored = await site.api_keys.find(caller.key)
+        assert stored is not None
+        assert stored.last_used_at == NOW
 
     run(scenario)
 

@@ -442,6 +442,31 @@ class TestQuota:
 
         run(scenario())
 
+    def test_the_creation_in_one_account_does_not_wait_for_another(
+        self, new_scene: NewScene
+    ) -> None:
+        async def scenario() -> None:
+            scene = new_scene(quota=3)
+            matcher: Any = scene.policies.matcher
+            mark, is_marking, may_mark = matcher.mark, asyncio.Event(), asyncio.Event()
+
+            async def mark_when_permitted(account: int) -> None:
+                if account == 1:
+                    is_marking.set()
+                    await may_mark.wait()
+                await mark(account)
+
+            matcher.mark = mark_when_permitted
+            first = asyncio.create_task(scene.create(1))
+            await is_marking.wait()
+            await scene.create(2)
+            assert not first.done()
+            may_mark.set()
+            await first
+            assert [scene.store.auth_records.count("trust", each) for each in (1, 2)] == [1, 1]
+
+        run(scenario())
+
     def test_zero_is_unlimited(self, new_scene: NewScene) -> None:
         async def scenario() -> None:
             scene = new_scene(quota=0)

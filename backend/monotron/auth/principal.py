@@ -47,6 +47,8 @@ class Principal:
     applies, and reads do not count."""
     rate_limit_key: str = ""
     """Principals with the same key share their limits [default: the name]."""
+    subject: str = "These credentials"
+    """The start of sentences about its permissions."""
     hint: str = "Use other credentials, or ask an administrator."
     """What to do about a missing permission."""
 
@@ -66,7 +68,7 @@ class Principal:
         """Raise Forbidden unless the principal has the scope."""
         if scope not in self.scopes:
             held = ", ".join(f"`{each}`" for each in format_scopes(self.scopes)) or "no scopes"
-            raise Forbidden(f"Missing scope `{scope}`. These credentials have {held}. {self.hint}")
+            raise Forbidden(f"Missing scope `{scope}`. {self.subject} have {held}. {self.hint}")
 
     def require_root(self) -> None:
         """Raise Forbidden unless the principal is the root key."""
@@ -82,7 +84,7 @@ class Principal:
         """
         if account != self.account and not self.is_root:
             raise Forbidden(
-                f"These credentials belong to account {self.account} and cannot use another one. "
+                f"{self.subject} belong to account {self.account} and cannot use another one. "
                 "Omit `/accounts/…` to use their own account."
             )
 
@@ -155,6 +157,7 @@ ANYONE = Principal(
     FIRST_ACCOUNT,
     frozenset(scope for scope in ALL if not scope.endswith(":acl")),
     rate_limited=False,
+    subject="Requests without credentials",
     hint="This server has no credentials. Start it with MONOTRON_ROOT_API_KEY and "
     "MONOTRON_ROOT_API_SECRET, and send them with the request.",
 )

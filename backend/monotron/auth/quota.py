@@ -1,10 +1,10 @@
 """The maximum number of API keys or trust policies of an account."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
 
+from monotron.auth.account_locks import AccountLocks
 from monotron.errors import QuotaExceeded
 from monotron.services.executor import StoreExecutor
 from monotron.store import Store
@@ -29,7 +29,7 @@ class Quota:
         self._max_records = max_records
         self._records = store.auth_records
         self._executor = executor
-        self._lock = asyncio.Lock()
+        self._additions = AccountLocks()
 
     @asynccontextmanager
     async def of(self, account: int) -> AsyncIterator[None]:
@@ -37,7 +37,8 @@ class Quota:
         if not self._max_records:
             yield
             return
-        async with self._lock:  # otherwise, concurrent requests would count the same records
+        # Otherwise, concurrent requests would count the same records.
+        async with self._additions.of(account):
             count = await self._executor.run(self._records.count, self._kind, account)
             if count >= self._max_records:
                 noun, setting = _NOUNS[self._kind], _SETTINGS[self._kind]

@@ -45,17 +45,19 @@ class Rotation:
         """Create a successor of the API key, which expires after the overlap, but not later than
         before. Returns the new API key, its secret, and the old one.
 
-        Both change in one transaction. Raises GrantNotFound like `ApiKeys.of_account`, and
-        QuotaExceeded.
+        Both change in one transaction, if *by* is not revoked. Raises Unauthenticated if it is,
+        GrantNotFound like `ApiKeys.of_account`, and QuotaExceeded.
         """
         async with self._api_keys.quota.of(account):
             for _ in range(MAX_ATTEMPTS):
+                required = await self._required(by, key)
                 old = await self._api_keys.of_account(by, account, key)
                 new, secret = await self._successor(by, old)
                 expiring = self._expiring(old, overlap_seconds)
                 changes = [
                     RecordChange("api_key", None, new.row()),
                     RecordChange("api_key", old.row(), expiring.row()),
+                    *required,
                 ]
                 if await self._executor.run(
                     self._records.change, changes, _event(by, new, expiring)
@@ -64,10 +66,18 @@ class Rotation:
             else:
                 raise StoreUnavailable(f"API key {key} is being changed. Repeat the request.")
         self._forget(key)
-        if not await self._api_keys.still_exists(by):
-            await self._api_keys.delete(by, new)
-            raise creator_revoked()
         return new, secret, expiring
+
+    async def _required(self, by: Principal, rotated: str) -> list[RecordChange]:
+        """The condition that *by* is not revoked meanwhile. Raises Unauthenticated if it already
+        is. The change of the API key *rotated* contains its own condition."""
+        prefix, _, key = by.name.partition(":")
+        if prefix != "key":
+            return []
+        caller = await self._api_keys.find(key)
+        if caller is None:
+            raise creator_revoked()
+        return [] if key == rotated else [RecordChange("api_key", caller.row(), caller.row())]
 
     async def _successor(self, by: Principal, old: ApiKey) -> tuple[ApiKey, str]:
         creators = _creators(by, old)

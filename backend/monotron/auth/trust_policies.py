@@ -1,6 +1,5 @@
 """Trust policies: which CI jobs may authenticate without a secret, in which account."""
 
-import asyncio
 import json
 import sys
 import time
@@ -11,6 +10,7 @@ from functools import partial
 from secrets import token_hex
 from typing import Any
 
+from monotron.auth.account_locks import AccountLocks
 from monotron.auth.api_keys import ApiKeys, creator_revoked
 from monotron.auth.events import event_body
 from monotron.auth.oidc import Issuer
@@ -58,7 +58,7 @@ class TrustPolicies:
         self._issuers = issuers
         self._configured = configured
         self._quota = Quota("trust", quota, store, executor)
-        self._creation = asyncio.Lock()
+        self._creations = AccountLocks()
         self.matcher = PolicyMatcher(store, executor, issuers, configured, monotonic=monotonic)
 
     async def create(self, by: Principal, account: int, body: object) -> tuple[TrustPolicy, bool]:
@@ -72,7 +72,7 @@ class TrustPolicies:
         """
         policy = parse_trust_policy(body, account, self._issuers)
         by.require_grant(policy.scopes, policy.names)
-        async with self._creation:
+        async with self._creations.of(account):
             existing = await self._executor.run(self._equal, replace(policy, creators=by.lineage))
             policy = existing or await self._create(by, policy)
         if not await self._api_keys.still_exists(by):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from monotron.errors import MonotronError, SeriesExhausted, ValueWouldFall
-from monotron.model.series import INT64_MAX, Allocation, Entry, Reuse, SeriesKey
+from monotron.model.series import INT64_MAX, Allocation, Entry, Reuse, SeriesHead, SeriesKey
 
 
 class AllocationRequest(NamedTuple):
@@ -18,6 +18,16 @@ class AllocationRequest(NamedTuple):
     newly assigned value. It does not affect the result."""
     up_to: int = INT64_MAX
     """The highest value that the caller can use."""
+    initial: int = 0
+    """A series that does not exist yet starts after this value."""
+
+
+def starting_value(head: SeriesHead, requests: Sequence[AllocationRequest]) -> int:
+    """The value that the next one of a series follows: its high-water mark, or `initial`.
+
+    The first request creates the series, so its `initial` counts.
+    """
+    return head.value if head.active else max(head.value, requests[0].initial)
 
 
 def allocate(
@@ -38,7 +48,7 @@ def allocate(
     results: list[Allocation | MonotronError] = []
     accepted: list[AllocationRequest] = []
     for request in requests:
-        series, token, reuse, _, up_to = request
+        series, token, reuse, _, up_to, _ = request
         is_known = token == current_token or (reuse is Reuse.ANY and token in last_values)
         if is_known and reuse is not Reuse.NEVER:
             results.append(Allocation(Entry(*series, token, last_values[token]), reused=True))

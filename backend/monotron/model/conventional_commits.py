@@ -1,179 +1,226 @@
-"""Conventional Commits 1.0.0: the bump that commit messages require. Pure: no I/O.
+"""Conventional Commits: the bump that commit messages request. Pure: no I/O.
 
-The running time is linear in the length of the text: a fixed number of passes, with patterns that
-start at the beginning of a line or at a fixed word, and never backtrack.
+The running time is linear in the length of the text. `commit_texts` splits it into messages and
+commits, `commit_headers` and `commit_footers` read a commit, `commit_reverts` pairs reverts with
+their commits, and `commit_notes` reports text that resembles a marker.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import count, islice
 from typing import NamedTuple
 
+from monotron.model.commit_footers import NO_FOOTERS, Footers, ReleaseAs, parse_footers
+from monotron.model.commit_headers import Header, parse_header
+from monotron.model.commit_kinds import SimpleKinds
+from monotron.model.commit_notes import MAX_CANDIDATES, MAX_NOTE_LENGTH, MAX_NOTES, notes_on
+from monotron.model.commit_reverts import RevertPairs, Subject, parse_revert, request_number
+from monotron.model.commit_rules import DEFAULT_RULES, CommitRules
+from monotron.model.commit_texts import CommitText, read_literally, read_message, split_messages
 from monotron.model.component_keys import Component
+from monotron.model.printable_lines import printable_line
+from monotron.model.semver import Final
+
+__all__ = ["MAX_NOTES", "MAX_NOTE_LENGTH", "CommitDecision", "CommitRules", "ReleaseAs", "decide"]
 
 MAX_REASON_LENGTH = 200
 """The maximum length of a reason, in Unicode characters."""
 
-_RANK: dict[Component, int] = {"patch": 0, "minor": 1, "major": 2}
+MAX_RELEASE_AS = 10
 
-_HEADER = re.compile(r"(?P<type>[\w-]+)(?:\([^()]+\))?(?P<breaking>!)?: .")
-_FOOTER = re.compile(r"(?:BREAKING CHANGE|[\w-]+)(?:: | #)")
-_BREAKING = re.compile(r"BREAKING[ -]CHANGE: (.+)")
-_EMPTY_VALUES = {"", "no", "none", "n/a"}
-_DECORATION = " `*_().-–—"
+_RANK: dict[Component | None, int] = {None: -1, "patch": 0, "minor": 1, "major": 2}
 
-_VALUE_BELOW_TOKEN = re.compile(
-    r"^(BREAKING[ -]CHANGE:)\n++(?!(?:BREAKING CHANGE|[\w-]+)(?::[ \n]|:\Z| #)|#{1,6} |---"
-    r"|[-*+] \[[ xX]\]|\(cherry picked from |See merge request )[ \t]*",
-    re.MULTILINE,
-)
-"""A footer whose value starts below its token, and is not a footer, heading, rule or checkbox."""
-
-_HEADING_OR_RULE = re.compile(r"#{1,6} |(?:-{3,}|_{3,}|\*{3,})$")
-"""A heading or a horizontal rule of Markdown. The next line starts a paragraph."""
-
-_DELIMITER = re.compile(
-    r"^ {0,3}(?P<fence>`{3,}+(?=[^`\n]*$)|~{3,}+)(?P<info>.*)|<!--|-->|<details|</details>",
-    re.MULTILINE,
-)
-_CLOSERS = {"<!--": "-->", "<details": "</details>"}
-
-_MERGE = re.compile(r"Merge (?:pull request #[0-9]|(?:remote-tracking )?branch )|Merged in ")
-_TRAILER = re.compile(r"[\w-]+-by: ", re.IGNORECASE)
-_REQUEST_TITLE = re.compile(
-    r"(?:Merged PR [0-9]+: |Pull request #[0-9]+: )(?P<title>.+)"
-    r"|Merge pull request '(?P<quoted>.+)' \(#[0-9]+\) from "
-)
-"""Headers of merge commits by Azure and Bitbucket Data Center, and by Gitea and Forgejo."""
-
-_REQUEST_NUMBER = re.compile(r" \((?:pull request )?#[0-9]+\)$")
-_BULLET = re.compile(
-    r"^\* (?=[a-z][a-z0-9_-]*(?:\([^()\n]+\))?!?: .|BREAKING[ -]CHANGE: .)", re.MULTILINE
-)
-_SQUASHED = re.compile(r"^Squashed commit of the following:$", re.MULTILINE)
-_COMMIT = re.compile(r"^commit [0-9a-f]+\n", re.MULTILINE)
-
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_SKIP_MARKER = re.compile(r"\[(?:skip|no) release\]", re.IGNORECASE)
+_SKIP_LINE = re.compile(rf"^[ \t]*+{_SKIP_MARKER.pattern}$", re.IGNORECASE | re.MULTILINE)
 
 
-class BumpDecision(NamedTuple):
-    """A bump, and the line of a message that requires it.
+class CommitDecision(NamedTuple):
+    """What the commit messages in a text request.
 
     A breaking change is always major here. The caller handles versions before 1.0.0.
     """
 
-    bump: Component
+    bump: Component | None
+    """None if no commit requests a version."""
     reason: str
-    """The line: at most `MAX_REASON_LENGTH` characters, without control characters."""
+    """The line that requests the bump, or a sentence why no commit requests a version.
 
-
-def decide(text: str) -> BumpDecision | None:
-    """The highest bump that a message in *text* requires, with the first such line as the reason.
-
-    NUL separates messages, as in `git log --format=%B%x00`. Returns None if *text* contains no
-    message.
+    At most `MAX_REASON_LENGTH` characters, without control characters.
     """
-    claims = (claim for message in _messages(text) for claim in _claims(message))
-    best = max(claims, key=lambda claim: _RANK[claim.bump], default=None)
-    if best is None:
+    release_as: tuple[ReleaseAs, ...] = ()
+    """Versions that `Release-As` footers request, newest first: at most `MAX_RELEASE_AS`."""
+    notes: tuple[str, ...] = ()
+    """Lines that resemble a marker, but were not used: at most `MAX_NOTES`."""
+    messages: int = 1
+    """The number of messages."""
+
+
+class _Commit(NamedTuple):
+    text: CommitText
+    header: Header
+    footers: Footers
+    reverts: Subject | None
+    is_skipped: bool
+    """Whether the commit contains `[skip release]`."""
+    is_paired: bool = False
+    """Whether the commit is a revert that cancels another one."""
+
+
+class _Message(NamedTuple):
+    first_line: str
+    commits: tuple[_Commit, ...]
+    """The message's own commit, then the commits that it lists, newest first."""
+
+
+_Claim = tuple[Component | None, str, str]
+"""The bump that a commit requests, its line, and why it requests no version."""
+
+
+def decide(text: str, rules: CommitRules = DEFAULT_RULES) -> CommitDecision | None:
+    """The highest bump that a commit in *text* requests, with the newest such line as the reason.
+
+    NUL separates messages, as in `git log --format=%B%x00`. The newest message is the first one.
+    Returns None if *text* contains no message.
+    """
+    texts = split_messages(text)
+    if not texts:
         return None
-    reason = _UNPRINTABLE.sub(" ", best.reason).strip()
-    return BumpDecision(best.bump, reason[:MAX_REASON_LENGTH].rstrip())
+    rules = rules.in_lower_case()
+    messages = _significant(texts, rules)
+    best: _Claim | None = None
+    release_as: dict[Final, ReleaseAs] = {}
+    notes, candidates = dict[str, None](), MAX_CANDIDATES
+    for message in messages:
+        highest: Component | None = None
+        for commit in message.commits:
+            claim = _claim(commit, rules)
+            if _RANK[claim[0]] > _RANK[highest]:
+                highest = claim[0]
+            if best is None or _RANK[claim[0]] > _RANK[best[0]]:
+                best = claim
+            if commit.footers is not NO_FOOTERS and not commit.is_skipped:
+                for item in commit.footers.release_as:
+                    release_as.setdefault(item.version, item)
+        for commit in message.commits if len(notes) < MAX_NOTES and candidates > 0 else ():
+            if not commit.is_skipped and not commit.reverts:
+                found = notes_on(commit.text, commit.header, commit.footers, highest, rules)
+                for note in islice(found, candidates):
+                    notes[note] = None
+                    candidates -= 1
+    assert best is not None  # noqa: S101 - the newest message is never reverted
+    bump, line, obstacle = best
+    if bump is None:
+        line = f"No commit requests a version. The newest {obstacle}: {line}"
+    return CommitDecision(
+        bump,
+        printable_line(line, MAX_REASON_LENGTH),
+        tuple(release_as.values())[:MAX_RELEASE_AS],
+        tuple(notes)[:MAX_NOTES],
+        len(texts),
+    )
 
 
-def _messages(text: str) -> Iterator[str]:
-    """The messages in *text* that are not blank, without white space at the ends of lines."""
-    text = text.replace("\ufeff", "").replace("\r\n", "\n").replace("\r", "\n")
-    for message in text.split("\0"):
-        if message := message.strip():
-            yield from _unsquash(_trim(message))
+def _significant(texts: list[str], rules: CommitRules) -> Iterable[_Message]:
+    """The messages that can change the decision, without those that a newer revert cancels.
 
-
-def _trim(text: str) -> str:
-    return "\n".join([line.rstrip() for line in text.split("\n")]) if "\n" in text else text
-
-
-def _unsquash(message: str) -> Iterator[str]:
-    """The message, then each commit message that `git merge --squash` listed in it."""
-    squashed = _SQUASHED.search(message)
-    if not squashed:
-        yield message
-        return
-    own_text, *blocks = _COMMIT.split(message[squashed.end() :])
-    logs = [block.partition("\n\n")[2].split("\n") for block in blocks]  # below their metadata
-    rest = "\n".join(line for log in logs for line in log if not line.startswith("    "))
-    yield message[: squashed.end()] + own_text + rest
-    for log in logs:
-        lines = (line[4:] for line in log if not line or line.startswith("    "))
-        if commit := "\n".join(lines).strip():
-            yield commit
-
-
-def _claims(message: str) -> Iterator[BumpDecision]:
-    """The bumps that the message and the commits listed in it by a squash merge require."""
-    first, _, rest = message.partition("\n")
-    header, body = _header(first, rest)
-    body = _trim(_visible(body)) if body else ""
-    squash = _REQUEST_NUMBER.search(first) or "\nSee merge request " in rest
-    own_body, *squashed = _BULLET.split(body) if squash else [body]
-    yield from _claims_of_one(header, own_body)
-    for commit in squashed:
-        yield from _claims_of_one(*commit.split("\n", 1))
-
-
-def _header(first: str, rest: str) -> tuple[str, str]:
-    """The header and the body. In a merge commit, the title of the request is the header."""
-    if titled := _REQUEST_TITLE.match(first):
-        return titled["title"] or titled["quoted"], rest
-    if _MERGE.match(first):
-        title, _, body = rest.lstrip("\n").partition("\n")
-        if _HEADER.match(title) and not _TRAILER.match(title):
-            return title, body
-    return first, rest
-
-
-def _claims_of_one(header: str, body: str = "") -> Iterator[BumpDecision]:
-    """The bump of the header, then one per breaking change in the footers (items 8 to 12)."""
-    yield BumpDecision(_bump(header), header)
-    if "BREAKING" not in body:
-        return
-    starts_paragraph, in_footers = True, False
-    for line in _VALUE_BELOW_TOKEN.sub(r"\1 ", body).split("\n"):
-        if not line or _HEADING_OR_RULE.match(line):
-            starts_paragraph = True
-            continue
-        if starts_paragraph:  # a paragraph contains either footers or prose
-            starts_paragraph, in_footers = False, bool(_FOOTER.match(line))
-        if in_footers and _breaks(line):
-            yield BumpDecision("major", line)
-
-
-def _bump(header: str) -> Component:
-    """The bump of a header; patch if it is not conventional (items 1, 2, 4, 5, 13 to 15)."""
-    match = _HEADER.match(header)
-    if (match and match["breaking"]) or _breaks(header):
-        return "major"
-    return "minor" if match and match["type"].lower() == "feat" else "patch"
-
-
-def _breaks(line: str) -> bool:
-    """Whether the line is a BREAKING CHANGE with a value, not "none" (items 12, 15, 16)."""
-    match = _BREAKING.match(line)
-    return match is not None and match[1].strip(_DECORATION).lower() not in _EMPTY_VALUES
-
-
-def _visible(body: str) -> str:
-    """The body without code fences, HTML comments and `<details>` that are closed."""
-    last = {
-        mark[0].lstrip()[:3]: mark.start() for mark in _DELIMITER.finditer(body) if not mark["info"]
+    Repetitions are dropped, unless there are reverts. Of the simple messages of one kind, only the
+    newest is parsed, because a caller can send hundreds of thousands of them.
+    """
+    kind_of = SimpleKinds(rules)
+    kinds = {text: kind_of(text) for text in dict.fromkeys(texts)}
+    parsed = {
+        text: _parse(text, strict=rules.strict) for text, kind in kinds.items() if kind is None
     }
-    kept, start, opened, closer = list[str](), 0, 0, ""
-    for mark in _DELIMITER.finditer(body):
-        if closer:
-            if mark[0].lstrip().startswith(closer) and not mark["info"]:
-                kept.append(body[start:opened])
-                start, closer = mark.end(), ""
+    commits = (commit for message in parsed.values() for commit in message.commits)
+    reverted = {commit.reverts.text for commit in commits if commit.reverts}
+    messages, seen = list[_Message](), set[str | None]()
+    for text in texts if reverted else kinds:
+        kind = kinds[text]
+        if kind is None:
+            messages.append(parsed[text])
             continue
-        expected_closer = mark["fence"] or _CLOSERS.get(mark[0], "")
-        if last.get(expected_closer[:3], -1) > mark.start():
-            opened, closer = mark.start(), expected_closer
-    return "".join([*kept, body[start:]])
+        is_reverted = bool(reverted) and (
+            text in reverted or text.removesuffix(request_number(text)) in reverted
+        )
+        if is_reverted or kind not in seen:
+            messages.append(_parse(text, strict=rules.strict))
+        if not is_reverted:
+            seen.add(kind)
+    return _without_reverted(messages) if reverted else messages
+
+
+def _parse(text: str, *, strict: bool) -> _Message:
+    message = read_literally(text) if strict else read_message(text)
+    is_skipped = _has_marker(message.first_line, message.body)
+    commits = tuple(
+        _parse_commit(commit, is_skipped=is_skipped, strict=strict)
+        for commit in (message.own, *message.listed)
+    )
+    return _Message(message.first_line, commits)
+
+
+def _parse_commit(text: CommitText, *, is_skipped: bool, strict: bool) -> _Commit:
+    header, body = text
+    return _Commit(
+        text,
+        parse_header(header, strict=strict),
+        parse_footers(header, body, strict=strict),
+        None if strict else parse_revert(header),
+        is_skipped or _has_marker(header, body),
+    )
+
+
+def _has_marker(header: str, body: str) -> bool:
+    """Whether a marker is in the header, or on a line of its own in the body."""
+    return bool(
+        ("[" in header and _SKIP_MARKER.search(header)) or ("[" in body and _SKIP_LINE.search(body))
+    )
+
+
+def _without_reverted(messages: list[_Message]) -> Iterator[_Message]:
+    """The messages and listed commits that no newer revert cancels."""
+    pairs, numbers = RevertPairs(), count()
+    remaining: list[tuple[_Message, list[tuple[int, _Commit]]]] = []
+    for message in messages:
+        own = message.commits[0]
+        if pairs.cancels(_subject(own)) or pairs.cancels(Subject(0, message.first_line)):
+            continue  # with everything that it lists
+        commits = []
+        for number, commit in zip(numbers, message.commits, strict=False):
+            is_own = commit is own
+            if not is_own and pairs.cancels(_subject(commit)):
+                continue
+            if commit.reverts:
+                if not is_own and commit.reverts == own.reverts:
+                    continue  # the message is a squash of this revert
+                pairs.add_revert(number, commit.reverts)
+            commits.append((number, commit))
+        remaining.append((message, commits))
+    for message, commits in remaining:
+        yield _Message(
+            message.first_line,
+            tuple(
+                commit._replace(is_paired=True) if number in pairs.paired else commit
+                for number, commit in commits
+            ),
+        )
+
+
+def _subject(commit: _Commit) -> Subject:
+    return commit.reverts or Subject(0, commit.text.header)
+
+
+def _claim(commit: _Commit, rules: CommitRules) -> _Claim:
+    line, header = commit.text.header, commit.header
+    if commit.is_skipped:
+        return None, line, "contains [skip release] or [no release]"
+    if header.is_breaking:
+        return "major", line, ""
+    if commit.footers.breaking:
+        return "major", commit.footers.breaking, ""
+    if commit.is_paired:
+        return None, line, "is a revert"
+    type = header.type or ("revert" if commit.reverts else "")
+    if type in rules.skip_types:
+        return None, line, f"has the skipped type {type}"
+    return "minor" if header.is_feature or type in rules.minor_types else "patch", line, ""

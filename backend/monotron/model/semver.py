@@ -121,6 +121,8 @@ class Release(NamedTuple):
     """1, and one more for each withdrawn version that the token had before with this label."""
     base: str | None = None
     """The parameter `base` of the request: the version that it assumed to be the newest."""
+    base_use: int = 0
+    """1, and one more for each earlier version of the line with this base."""
     withdrawn: Withdrawal | None = None
 
     @property

@@ -9,7 +9,7 @@ from pathlib import Path
 from monotron.errors import EntryNotFound, InvalidRequest, SeriesNotFound
 from monotron.model.allocation import AllocationRequest
 from monotron.model.name_patterns import NamePatterns
-from monotron.model.series import INT64_MAX, Allocation, Entry, LedgerEntry, Reuse, SeriesKey
+from monotron.model.series import Allocation, Entry, LedgerEntry, Reuse, SeriesKey
 from monotron.services.batcher import Batcher
 from monotron.services.executor import StoreExecutor
 from monotron.services.paging import BATCH_ROWS, page_of
@@ -45,13 +45,16 @@ class SeriesService:
         reuse: Reuse,
         assigned_by: str,
         *,
-        up_to: int = INT64_MAX,
+        initial: int = 0,
     ) -> "asyncio.Future[Allocation]":
         """The value of the token: a new one, or the one that *reuse* selects.
 
-        *assigned_by* is the name of the principal. The ledger stores it with a new value.
+        A series that does not exist yet starts after *initial*. *assigned_by* is the name of the
+        principal. The ledger stores it with a new value.
         """
-        return self._allocations.add(AllocationRequest(series, token, reuse, assigned_by, up_to))
+        return self._allocations.add(
+            AllocationRequest(series, token, reuse, assigned_by, initial=initial)
+        )
 
     async def peek(self, series: SeriesKey) -> Entry:
         """The current entry. Raises `SeriesNotFound` if the series does not exist."""

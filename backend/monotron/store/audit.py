@@ -90,6 +90,19 @@ class Requirement(NamedTuple):
     release: ReleaseRow
 
 
+class NameState(NamedTuple):
+    """What the summary of a name states, or what its records show."""
+
+    releases: int
+    withdrawn: int
+    newest: str | None
+    """The highest final version that was not withdrawn."""
+    newest_token: str | None
+
+
+NO_RELEASES = NameState(0, 0, None, None)
+
+
 def series_finding(account: object, key: object, what: str) -> str:
     """A finding about a series."""
     return f"The series {key!r} of account {account} {what}."
@@ -104,6 +117,31 @@ def release_finding(release: ReleaseRow, what: str) -> str:
     )
 
 
+def name_finding(name: VersionName, what: str) -> str:
+    """A finding about a name."""
+    return f"The name {name.name!r} in account {name.account} {what}."
+
+
+def check_summary(name: VersionName, summary: NameState, recorded: NameState) -> list[str]:
+    """The findings about the summary of a name."""
+    findings = []
+    if summary.releases != recorded.releases:
+        findings.append(f"has {recorded.releases} releases, but a summary of {summary.releases}")
+    if summary.withdrawn != recorded.withdrawn:
+        findings.append(
+            f"has {recorded.withdrawn} withdrawn releases, but a summary of {summary.withdrawn}"
+        )
+    if summary[2:] != recorded[2:]:
+        findings.append(
+            f"has the newest version {_newest(recorded)}, but a summary with {_newest(summary)}"
+        )
+    return [name_finding(name, what) for what in findings]
+
+
+def _newest(state: NameState) -> str:
+    return f"{state.newest} (token {state.newest_token!r})"
+
+
 def gap(after: int, before: int) -> str:
     """A finding about values that are missing between two entries."""
     missing = f"{after + 1}" if before - after == 2 else f"{after + 1} to {before - 1}"
@@ -114,8 +152,7 @@ def check_release(release: ReleaseRow) -> tuple[list[str], Requirement | None]:
     """The findings about a release, and the number that its component series must have reached.
 
     For a final version, that is the smallest component that is not 0. The larger ones may belong to
-    series that were advanced directly. Adopted versions have no requirement, because they are
-    recorded before their series are advanced.
+    series that were advanced directly.
     """
     try:
         version = Version.parse(release.version)
@@ -131,8 +168,6 @@ def check_release(release: ReleaseRow) -> tuple[list[str], Requirement | None]:
         findings.append(release_finding(release, what))
     if max(version.major, version.minor, version.patch, number) > INT64_MAX:
         findings.append(release_finding(release, f"has a number above {INT64_MAX}"))
-    if release.token is None:
-        return findings, None
     name = VersionName(release.account, release.name)
     if label is not None:
         try:

@@ -33,7 +33,11 @@ class AuthRecord(NamedTuple):
 
 
 class RecordChange(NamedTuple):
-    """A change of one record, under the condition that it is unchanged since it was read."""
+    """A change of one record, under the condition that it is unchanged since it was read.
+
+    If both records are equal, the change only requires that the record exists: a transaction that
+    removes it takes effect before or after all changes.
+    """
 
     kind: AuthRecordKind
     before: AuthRecord | None

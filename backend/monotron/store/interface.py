@@ -168,8 +168,9 @@ class Store(ABC):
         The last value of a token is reused, and nothing changes, in two cases: `reuse` is `CURRENT`
         and the token is the current one of the series, or `reuse` is `ANY` and the series has an
         entry for the token in this generation. Otherwise the token is assigned the high-water mark
-        plus one, and becomes the current token. A value is never assigned to two tokens of a
-        generation.
+        plus one, and becomes the current token. If the series does not exist, it is advanced to
+        `initial` of the request first, if that is higher. A value is never assigned to two tokens
+        of a generation.
 
         An error that affects one series is returned in place of the results of its requests:
         `SeriesExhausted` if no value up to `up_to` is left, and `QuotaExceeded` if the account may
@@ -253,8 +254,9 @@ class Store(ABC):
         For each series, it checks that values are 64-bit integers, that every value from the first
         to that of the head has one entry (an advance explains a gap), that the newest entry has the
         token of the head, and that no entry is above the head. For each release, it checks that the
-        version is unique, that the token with the label is unique, that the sort key fits the
-        version, and that the component series reached its number. It checks that entries and
+        version is unique, that the token with the label is unique among releases that were not
+        withdrawn, that the sort key fits the version, and that the component series reached its
+        number. It checks that the summary of each name equals its releases, and that entries and
         attributes belong to a series.
 
         States that a crash or a concurrent write can cause are not findings. The slices may show

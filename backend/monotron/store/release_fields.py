@@ -24,6 +24,7 @@ class ReleaseFields(NamedTuple):
     assigned_by: str | None
     attempt: int
     base: str | None
+    base_use: int
     withdrawn: Mapping[str, Any] | None
     """A `Withdrawal` as a mapping."""
 
@@ -45,6 +46,7 @@ def fields_of(release: Release) -> ReleaseFields:
         release.assigned_by,
         release.attempt,
         release.base,
+        release.base_use,
         None if release.withdrawn is None else release.withdrawn._asdict(),
     )
 
@@ -68,6 +70,7 @@ def release_of(name: VersionName, fields: ReleaseFields) -> Release:
         fields.assigned_by,
         fields.attempt,
         fields.base,
+        fields.base_use,
         Withdrawal(**fields.withdrawn) if fields.withdrawn else None,
     )
 

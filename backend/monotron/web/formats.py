@@ -10,7 +10,7 @@ from json.encoder import encode_basestring
 from monotron.errors import NoSpelling
 from monotron.model.semver import ZERO_VERSION, Release, VersionName, Withdrawal
 from monotron.model.series import Entry, LedgerEntry
-from monotron.model.spellings import spellings
+from monotron.model.spellings import Spellings, spellings
 from monotron.model.timestamps import rfc3339_from_ms
 from monotron.model.versions.requests import VersionResult
 
@@ -147,13 +147,11 @@ def _ledger_entry_json(row: LedgerEntry, *, assigned_by: bool) -> str:
 def _version_json(result: VersionResult) -> str:
     """Write the members of a version, in the order of the contract."""
     release, latest = result.release, result.latest
-    target, full, spelled = release.target, release.full_text, spellings(release)
     previous = None if release.previous is None else str(release.previous)
     created_at = None if release.created_at is None else rfc3339_from_ms(release.created_at)
     return (
         f'{{"creator_id": {release.name.account}, "name": {_string(release.name.name)}, '
-        f'"token": {_string(release.token)}, "version": "{full}", "tag": "v{full}", '
-        f'"major": {target.major}, "minor": {target.minor}, "patch": {target.patch}, '
+        f'"token": {_string(release.token)}, {_version_itself(release)}, '
         f'"prerelease": {_string(release.pre_release)}, '
         f'"metadata": {_string(release.metadata)}, "bump": {_string(release.bump)}, '
         f'"previous": {_string(previous)}, '
@@ -166,9 +164,32 @@ def _version_json(result: VersionResult) -> str:
         f'"previous_tag": {_string(previous and f"v{previous}")}, '
         f'"latest_in_major": {_BOOLEAN[latest.in_major]}, '
         f'"latest_in_minor": {_BOOLEAN[latest.in_minor]}, '
-        f'"spellings": {{"pep440": {_string(spelled.pep440)}, "deb": {_string(spelled.deb)}, '
-        f'"rpm": {_string(spelled.rpm)}, "maven": {_string(spelled.maven)}, '
-        f'"docker": {_string(spelled.docker)}}}}}'
+        f'"spellings": {_spellings_json(release)}}}'
+    )
+
+
+def _version_itself(release: Release) -> str:
+    """Write the members from `version` to `patch`."""
+    if _is_missing(release):
+        return '"version": null, "tag": null, "major": null, "minor": null, "patch": null'
+    target, full = release.target, release.full_text
+    return (
+        f'"version": "{full}", "tag": "v{full}", '
+        f'"major": {target.major}, "minor": {target.minor}, "patch": {target.patch}'
+    )
+
+
+def _is_missing(release: Release) -> bool:
+    """Whether the release stands for no version at all: 0.0.0 is never assigned."""
+    return release.target == ZERO_VERSION
+
+
+def _spellings_json(release: Release) -> str:
+    if _is_missing(release):
+        return "null"
+    pep440, deb, rpm, maven, docker = map(_string, spellings(release))
+    return (
+        f'{{"pep440": {pep440}, "deb": {deb}, "rpm": {rpm}, "maven": {maven}, "docker": {docker}}}'
     )
 
 
@@ -189,13 +210,14 @@ def _string(text: str | None) -> str:
 def _version_variables(result: VersionResult) -> dict[str, object]:
     """Return the dotenv variables of a version, in the order of the contract."""
     release, latest = result.release, result.latest
-    full, spelled = release.full_text, spellings(release)
+    exists = not _is_missing(release)
+    target = release.target if exists else (None, None, None)
+    full = release.full_text if exists else ""
+    spelled = spellings(release) if exists else Spellings(None, None, None, None, None)
     return {
         "VERSION": full,
-        "TAG": f"v{full}",
-        "MAJOR": release.target.major,
-        "MINOR": release.target.minor,
-        "PATCH": release.target.patch,
+        "TAG": full and f"v{full}",
+        **dict(zip(("MAJOR", "MINOR", "PATCH"), target, strict=True)),
         "PRERELEASE_ID": release.pre_release,
         "METADATA": release.metadata,
         "RELEASE_TYPE": release.bump,

@@ -14,7 +14,9 @@ from semver import Version
 
 from monotron.errors import InvalidBump, InvalidRequest, OutOfLine, literal
 from monotron.model.calendar_versions import CalendarFormat, parse_calendar
+from monotron.model.commit_rules import CommitRules
 from monotron.model.semver import (
+    ZERO_VERSION,
     Final,
     Line,
     parse_final,
@@ -27,6 +29,10 @@ from monotron.model.series import INT64_MAX, MAX_LENGTH, Reuse, percent_decode
 from monotron.model.spellings import Spellings
 from monotron.model.versions.requests import BUMPS, Bump, VersionRequest
 from monotron.web.formats import Format, require_spelling
+
+MAX_COMMIT_TYPES = 32
+
+_COMMIT_TYPE = re.compile(r"[\w-]{1,40}")
 
 DEFAULT_DOTENV_PREFIX = "MONOTRON_"
 
@@ -52,6 +58,12 @@ def _integer(text: str) -> int:
     """Parse a signed 64-bit integer."""
     if not re.fullmatch(r"-?[0-9]{1,19}", text) or not -INT64_MAX - 1 <= int(text) <= INT64_MAX:
         raise ValueError("a 64-bit integer")
+    return int(text)
+
+
+def _initial_value(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,19}", text) or int(text) > INT64_MAX:
+        raise ValueError(f"an integer from 0 to {INT64_MAX}")
     return int(text)
 
 
@@ -82,6 +94,21 @@ def _bump(text: str) -> Bump:
         "`minor` or `patch`, `final` to promote a pre-release, `auto` to decide from commit "
         "messages, or `calendar` to derive the version from the date."
     )
+
+
+def _base(text: str) -> Final:
+    """Parse a base. 0.0.0 stands for none."""
+    return ZERO_VERSION if text == "none" else parse_final(text)
+
+
+def _commit_types(text: str) -> frozenset[str]:
+    """Parse a list of types of commits."""
+    types = text.split(",")
+    if len(types) > MAX_COMMIT_TYPES or not all(map(_COMMIT_TYPE.fullmatch, types)):
+        raise ValueError(
+            f"up to {MAX_COMMIT_TYPES} types of commits, separated by commas, such as docs,ci"
+        )
+    return frozenset(types)
 
 
 def _label_or_empty(text: str) -> str:
@@ -133,6 +160,7 @@ class NextValueQuery(FormatQuery):
     """`PUT /v1/series/{key}/{token}`"""
 
     reuse: Reuse = parameter(one_of(current=Reuse.CURRENT, any=Reuse.ANY), Reuse.CURRENT)
+    initial: int = parameter(_initial_value, 0)
 
 
 @dataclass(frozen=True)
@@ -187,6 +215,10 @@ class NextVersionQuery(VersionQuery):
     metadata: str | None = parameter(parse_metadata)
     initial: Final | None = parameter(parse_final)
     initial_development: bool = parameter(_boolean, default=True)
+    base: Final | None = parameter(_base)
+    skip_types: frozenset[str] | None = parameter(_commit_types)
+    minor_types: frozenset[str] | None = parameter(_commit_types)
+    commits: str | None = parameter(one_of(lenient="lenient", strict="strict"))
     on_conflict: str = parameter(one_of(fail="fail", reuse="reuse"), "fail")
     on_withdrawn: str = parameter(one_of(fail="fail", new="new"), "fail")
     dry_run: bool = parameter(_boolean, default=False)
@@ -200,6 +232,12 @@ class NextVersionQuery(VersionQuery):
                         f"`version` cannot be combined with `{name}`. It assigns exactly this "
                         "version. Omit one of the two."
                     )
+        for name in ("base", "skip_types", "minor_types", "commits"):
+            if getattr(self, name) is not None and self.bump != "auto":
+                raise InvalidRequest(
+                    f"`{name}` requires `bump=auto`. It affects how commit messages are read. Add "
+                    "that parameter, or omit this one."
+                )
         if self.calendar is not None and self.bump != "calendar":
             raise InvalidRequest("`calendar` requires `bump=calendar`. Add that parameter.")
         if self.bump == "calendar" and self.line is not None:
@@ -224,9 +262,19 @@ class NextVersionQuery(VersionQuery):
             reuse_on_conflict=self.on_conflict == "reuse",
             new_if_withdrawn=self.on_withdrawn == "new",
             initial_development=self.initial_development,
+            commit_rules=self._commit_rules(),
+            base=self.base,
             dry_run=self.dry_run,
             assigned_by=assigned_by,
         )
+
+    def _commit_rules(self) -> CommitRules:
+        rules = CommitRules(strict=self.commits == "strict")
+        if self.skip_types is not None:
+            rules = rules._replace(skip_types=self.skip_types)
+        if self.minor_types is not None:
+            rules = rules._replace(minor_types=self.minor_types)
+        return rules
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,11 @@ class EntryHandler(EntryReplyHandler):
     async def put(self, key: str, token: str) -> None:
         query = NextValueQuery.parse(self.request.query)
         allocation = await self.services.series.next(
-            self.series_key(key), parse_token(token), query.reuse, self.principal.name
+            self.series_key(key),
+            parse_token(token),
+            query.reuse,
+            self.principal.name,
+            initial=query.initial,
         )
         self.reply_entry(allocation.entry, query, reused=allocation.reused)
 

@@ -11,7 +11,13 @@ from monotron.model.semver import parse_final, parse_name, parse_version
 from monotron.model.series import has_control, parse_token, percent_decode
 from monotron.model.versions.requests import VersionResult
 from monotron.web.body import json_object
-from monotron.web.formats import releases_page, require_spelling, version_text, versions_page
+from monotron.web.formats import (
+    Format,
+    releases_page,
+    require_spelling,
+    version_text,
+    versions_page,
+)
 from monotron.web.handler import ANY_ACCOUNT, Handler
 from monotron.web.permissions import requires
 from monotron.web.query import (
@@ -40,7 +46,11 @@ class VersionsHandler(Handler):
     ) -> None:
         format = self.format_of(query)
         if self.writes:
+            assigned = assigned and result.changed
             self.note_assignment(result.release.version_text if assigned else "", result.reused)
+            if format is Format.TEXT and not result.changed:
+                self.reply("\n", format)  # so that no script publishes an old version again
+                return
         # A version that is too long for a Docker tag has no such spelling, but is assigned.
         with in_doubt() if self.writes and assigned else nullcontext():
             text = version_text(result, format, query.variable_prefix, query.spelling)

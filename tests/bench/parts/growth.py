@@ -100,7 +100,7 @@ def _spread(series: int) -> list[str]:
 def _names(bench: Bench, store: str, url: str) -> None:
     """Versions of a name with many releases, compared with a name with few, on one connection."""
     releases = bench.arguments.releases
-    store_calls.create_releases_in_process(url, "full", releases)
+    store_calls.create_releases_in_process(url, "full-0", releases)
     with Server(url) as server:
         for adjective, kind in (("a new", "version"), ("a repeated", "repeated version")):
             measurements = bench.alternate(

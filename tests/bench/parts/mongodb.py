@@ -1,14 +1,14 @@
 """The service on MongoDB: with three nodes and one node, with one process and two."""
 
 from bench.measuring import CONNECTIONS, HOT, PEEK, REPEAT, SPREAD, SPREAD_OUT, Bench
-from bench.parts.shapes import KINDS, shapes, versions, warm_up
+from bench.parts.shapes import KINDS, VersionGoals, shapes, versions, warm_up
 from bench.peers.plain import PlainThreads
 from bench.processes import replica_set
 from support.mongod import ReplicaSet
 from support.server import Server
 
 GOALS = {"hot": 0.65, "spread": 0.5}
-VERSION_GOALS = (6.0, 2.5)
+VERSION_GOALS = VersionGoals(one_name=0.5, many_names=0.3, repeated=0.7, p50=1.8)
 PLAIN_UPDATES_GOAL = 1.5
 ONE_UPDATE_GOAL = 1.8
 TWO_PROCESSES_GOALS = {"hot": 0.45, "spread": 0.8}

@@ -1,5 +1,7 @@
 """All kinds of requests to one store, each compared with the constant handler."""
 
+from typing import NamedTuple
+
 from bench.load import Target
 from bench.measuring import (
     CONNECTIONS,
@@ -24,6 +26,7 @@ KINDS = {
     "peek": ("peek", PEEK),
 }
 WARM_UP_SECONDS = 0.5
+NAMES = 1_000
 
 
 def shapes(
@@ -68,24 +71,42 @@ def warm_up(server: Server) -> None:
         load(server.port, target, WARM_UP_SECONDS)
 
 
-def versions(bench: Bench, store: str, server: Server, goals: tuple[float, float]) -> None:
-    """Add rows: new versions compared with new values, and repeated versions with peeks."""
+class VersionGoals(NamedTuple):
+    """Ratios of versions to values, as versions.md requires them."""
+
+    one_name: float
+    many_names: float
+    repeated: float
+    p50: float
+    """Of a new version, one connection: the maximum."""
+
+
+def versions(bench: Bench, store: str, server: Server, goals: VersionGoals) -> None:
+    """Add rows: new and repeated versions, compared with new and repeated values."""
     pairs = {
-        "a new version": (Target("version"), HOT, "of a new value's", goals[0]),
-        "a repeated version": (Target("repeated version"), PEEK, "of a peek's", goals[1]),
+        "new versions of one name": (Target("version"), HOT, goals.one_name),
+        f"new versions of {NAMES:,} names": (
+            Target("version", NAMES),
+            Target("put", NAMES, key="names"),
+            goals.many_names,
+        ),
+        "a repeated version": (Target("repeated version"), REPEAT, goals.repeated),
     }
-    load(server.port, Target("repeated version"), 0.1, 1)
-    for name, (target, base, unit, goal) in pairs.items():
+    for target, base, _ in pairs.values():
+        load(server.port, target, WARM_UP_SECONDS)
+        load(server.port, base, WARM_UP_SECONDS)
+    for name, (target, base, goal) in pairs.items():
         measurements = bench.alternate(
-            {"base": bench.monotron(server, base, 1), "version": bench.monotron(server, target, 1)}
+            {"value": bench.monotron(server, base), "version": bench.monotron(server, target)}
         )
-        label = f"{store}: {name}, one connection: p50"
-        bench.compare(measurements, "version", "base", label, unit, goal, "p50_ms")
-    both = {
-        "put": bench.monotron(server, HOT),
-        "version": bench.monotron(server, Target("version")),
-    }
-    measurements = bench.alternate(both)
-    bench.compare(
-        measurements, "version", "put", f"{store}: new versions of one name", "of new values"
+        label = f"{store}: {name}"
+        bench.compare(measurements, "version", "value", label, "of the values", goal)
+    measurements = bench.alternate(
+        {
+            "value": bench.monotron(server, HOT, 1),
+            "version": bench.monotron(server, Target("version"), 1),
+        }
     )
+    label = f"{store}: a new version, one connection: p50"
+    unit = "of a new value's"
+    bench.compare(measurements, "version", "value", label, unit, goals.p50, "p50_ms")

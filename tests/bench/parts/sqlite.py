@@ -4,13 +4,13 @@ import statistics
 
 from bench import store_calls
 from bench.measuring import HOT, Bench
-from bench.parts.shapes import shapes, versions
+from bench.parts.shapes import VersionGoals, shapes, versions
 from bench.table import TableRow
 from support.server import Server
 
 GOALS = {"hot": 0.85, "spread": 0.85, "peek": 0.7}
 P99_GOAL = 1.5
-VERSION_GOALS = (4.0, 1.5)
+VERSION_GOALS = VersionGoals(one_name=0.6, many_names=0.4, repeated=0.8, p50=1.5)
 
 
 def run(bench: Bench) -> None:

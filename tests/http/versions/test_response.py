@@ -33,10 +33,11 @@ class TestResponse:
 
     def test_a_version_has_exactly_the_documented_members(self, client: Client) -> None:
         start_at(client, "some-great-service", "1.2.57")
-        response = put(client, "some-great-service", "7d4c379588?bump=minor")
+        token = "7d4c379588" * 4
+        response = put(client, "some-great-service", f"{token}?bump=minor")
         created_at = response.json()["created_at"]
         assert response.text.removesuffix("\n") == (
-            '{"creator_id": 1, "name": "some-great-service", "token": "7d4c379588", '
+            f'{{"creator_id": 1, "name": "some-great-service", "token": "{token}", '
             '"version": "1.3.0", "tag": "v1.3.0", "major": 1, "minor": 3, "patch": 0, '
             '"prerelease": null, "metadata": null, "bump": "minor", "previous": "1.2.57", '
             '"latest": true, "reused": false, "reason": null, '

@@ -7,7 +7,6 @@ server fetches, signs the tokens, with claims like those of GitHub.
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,27 +78,6 @@ class TestIdentityTokens:
         assert len(tokens) == 1
         (line,) = [line for line in run.printed if line.startswith("Monotron: ")]
         assert re.fullmatch(r"Monotron: 0\.[1-9]\d*\.0", line)
-
-    def test_the_workflow_in_the_documentation_of_keyless_sign_in_runs(
-        self, monotron: Keyless, repository: Repository
-    ) -> None:
-        page = section(
-            (ROOT / "docs/security.md").read_text(), "### Keyless in five minutes: GitHub"
-        )
-        (lines,) = re.findall(r"^   ```yaml\n(.*?)^   ```$", page, re.DOTALL | re.MULTILINE)
-        jobs = textwrap.dedent(lines).replace(f" url: {AUDIENCE}", f" url: {monotron.server.url}")
-
-        def token(audience: str) -> str:
-            # The default audience is the URL, which the test has replaced by a local one.
-            assert audience == monotron.server.url
-            return monotron.token(github(aud=AUDIENCE))
-
-        with token_endpoint(token) as (env, _):
-            env = {**env, "GITHUB_REPOSITORY": "acme/shop"}
-            run = repository.run(f"on: [push]\n{jobs}", env=env)
-        assert run.succeeded, run.output
-        (line,) = [line for line in run.printed if line.startswith("Monotron: ")]
-        assert re.fullmatch(r"Monotron: 0\.\d+\.[1-9]\d*", line)
 
     def test_a_job_of_an_untrusted_branch_gets_the_failed_check_and_a_hint(
         self, monotron: Keyless, repository: Repository, name: str

@@ -2,8 +2,7 @@
 
 import pytest
 
-from monotron.model.conventional_commits import BumpDecision, decide
-from support.commits import FOOTER, bump
+from support.commits import FOOTER, bump, bump_and_reason
 
 
 @pytest.mark.parametrize(
@@ -39,10 +38,18 @@ from support.commits import FOOTER, bump
         (["", "Prose.", " <!-- What breaks? -->", FOOTER], FOOTER),
         (["", "BREAKING CHANGE:", "  x is gone"], FOOTER),
         (["", "<details> is an element.", "", FOOTER], FOOTER),
+        (["", "BREAKING CHANGES: x and y"], "BREAKING CHANGES: x and y"),
+        (["", "BREAKING-CHANGES: x and y"], "BREAKING-CHANGES: x and y"),
+        (["", "**BREAKING CHANGE**: x"], "**BREAKING CHANGE**: x"),
+        (["", "**BREAKING CHANGES**: x"], "**BREAKING CHANGES**: x"),
+        (["", "BREAKING: x is gone"], "BREAKING: x is gone"),
+        (["", "Refs: #1", "BREAKING: x is gone"], "BREAKING: x is gone"),
+        (["", "BREAKING CHANGES:", "", "- x is gone"], "BREAKING CHANGES: - x is gone"),
+        (["", "**BREAKING CHANGE**:", "x is gone"], "**BREAKING CHANGE**: x is gone"),
     ],
 )
 def test_a_breaking_change_footer_is_major(body: list[str], reason: str) -> None:
-    assert decide("\n".join(["chore: y", *body])) == BumpDecision("major", reason)
+    assert bump_and_reason("\n".join(["chore: y", *body])) == ("major", reason)
 
 
 @pytest.mark.parametrize(
@@ -64,8 +71,15 @@ def test_a_breaking_change_footer_is_major(body: list[str], reason: str) -> None
         ["", "**BREAKING CHANGE:** x"],
         ["", "Breaking change: x"],
         ["", "breaking change: x"],
-        ["", "BREAKING CHANGES: x"],
         ["", "BREAKING_CHANGE: x"],
+        ["", "BREAKING NEWS: x"],
+        ["", "BREAKINGS: x"],
+        ["", "Breaking: x"],
+        ["", "**BREAKING CHANGE: x"],
+        ["", "BREAKING CHANGE**: x"],
+        ["", "*BREAKING CHANGE*: x"],
+        ["", "Prose.", "BREAKING: x"],
+        ["", "* BREAKING: x"],
         ["", "BREAKING  CHANGE: x"],
         ["", "BREAKING CHANGE x"],
         ["", "BREAKING CHANGE #1"],
@@ -94,7 +108,7 @@ def test_a_breaking_change_footer_is_major(body: list[str], reason: str) -> None
     ],
 )
 def test_similar_text_in_a_body_is_not_a_breaking_change(body: list[str]) -> None:
-    assert decide("\n".join(["fix: y", *body])) == BumpDecision("patch", "fix: y")
+    assert bump_and_reason("\n".join(["fix: y", *body])) == ("patch", "fix: y")
 
 
 @pytest.mark.parametrize(
@@ -133,12 +147,13 @@ def test_similar_text_in_a_body_is_not_a_breaking_change(body: list[str]) -> Non
         "\n- none",
     ],
 )
-def test_an_unfilled_template_is_not_a_breaking_change(value: str) -> None:
-    assert decide(f"fix: y\n\nProse.\n\nBREAKING CHANGE:{value}") == BumpDecision("patch", "fix: y")
+@pytest.mark.parametrize("token", ["BREAKING CHANGE", "BREAKING CHANGES", "**BREAKING CHANGE**"])
+def test_an_unfilled_template_is_not_a_breaking_change(token: str, value: str) -> None:
+    assert bump_and_reason(f"fix: y\n\nProse.\n\n{token}:{value}") == ("patch", "fix: y")
 
 
 def test_a_footer_without_a_header_is_major() -> None:
-    assert decide(FOOTER) == BumpDecision("major", FOOTER)
+    assert bump_and_reason(FOOTER) == ("major", FOOTER)
     assert bump("BREAKING-CHANGE: x") == "major"
     assert bump("BREAKING CHANGE: none") == "patch"
     assert bump("BREAKING CHANGE", "", "x") == "patch"

@@ -3,8 +3,7 @@
 import pytest
 
 from monotron.model.component_keys import Component
-from monotron.model.conventional_commits import BumpDecision, decide
-from support.commits import FOOTER, bump
+from support.commits import FOOTER, bump, bump_and_reason
 
 
 @pytest.mark.parametrize(
@@ -49,10 +48,8 @@ from support.commits import FOOTER, bump
         ("feat(a)(b): x", "patch"),
         ("feat(a(b)): x", "patch"),
         ("feat(a: x", "patch"),
-        ("feat!(a): x", "patch"),
         ("feat(a!): x", "minor"),
         ("feat: x!: y", "minor"),
-        ("✨ feat!: x", "patch"),
         ("[core] feat!: x", "patch"),
         ("ABC-1 feat!: x", "patch"),
         ("* feat!: x", "patch"),
@@ -63,7 +60,7 @@ from support.commits import FOOTER, bump
     ],
 )
 def test_a_header_requires_a_bump(header: str, expected: Component) -> None:
-    assert decide(header) == BumpDecision(expected, header.strip())
+    assert bump_and_reason(header) == (expected, header.strip())
 
 
 @pytest.mark.parametrize(
@@ -85,7 +82,7 @@ def test_a_header_requires_a_bump(header: str, expected: Component) -> None:
     ],
 )
 def test_a_header_that_quotes_another_is_a_patch(header: str) -> None:
-    assert decide(f"{header}\n\nThis reverts commit 7d4c379588.") == BumpDecision("patch", header)
+    assert bump_and_reason(f"{header}\n\nThis reverts commit 7d4c379588.") == ("patch", header)
 
 
 def test_a_revert_can_be_a_breaking_change_itself() -> None:
@@ -111,20 +108,20 @@ class TestMergeWithTitleInBody:
     def test_the_title_of_a_merge_decides(
         self, first: str, last: str, title: str, expected: Component
     ) -> None:
-        assert decide(f"{first}\n\n{title}\n\nProse.\n\n{last}") == BumpDecision(expected, title)
+        assert bump_and_reason(f"{first}\n\n{title}\n\nProse.\n\n{last}") == (expected, title)
 
     def test_a_merge_without_a_conventional_title_is_a_patch(self, first: str, last: str) -> None:
         message = f"{first}\n\nAdd t\n\nfeat: not the title\n\n{last}"
-        assert decide(message) == BumpDecision("patch", first)
+        assert bump_and_reason(message) == ("patch", first)
 
     def test_a_merge_can_have_footers(self, first: str, last: str) -> None:
-        assert decide(f"{first}\n\nfeat: t\n\n{FOOTER}\n{last}") == BumpDecision("major", FOOTER)
-        assert decide(f"{first}\n\n{FOOTER}\n{last}") == BumpDecision("major", FOOTER)
+        assert bump_and_reason(f"{first}\n\nfeat: t\n\n{FOOTER}\n{last}") == ("major", FOOTER)
+        assert bump_and_reason(f"{first}\n\n{FOOTER}\n{last}") == ("major", FOOTER)
 
     @pytest.mark.parametrize("token", ["Signed-off-by", "Co-Authored-By"])
     def test_a_trailer_is_not_the_title_of_a_merge(self, first: str, last: str, token: str) -> None:
         message = f"{first}\n\n{token}: Z <z@example.com>\n{last}"
-        assert decide(message) == BumpDecision("patch", first)
+        assert bump_and_reason(message) == ("patch", first)
 
 
 @pytest.mark.parametrize(
@@ -143,4 +140,4 @@ class TestMergeWithTitleInBody:
 def test_a_merge_of_another_forge_has_its_title_in_the_header(
     message: str, expected: Component, reason: str
 ) -> None:
-    assert decide(message) == BumpDecision(expected, reason)
+    assert bump_and_reason(message) == (expected, reason)

@@ -1,5 +1,6 @@
 """Texts of several messages: separators, white space, reasons, size, and random texts."""
 
+import unicodedata
 from itertools import permutations
 
 import pytest
@@ -7,33 +8,39 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monotron.model.component_keys import COMPONENTS
-from monotron.model.conventional_commits import MAX_REASON_LENGTH, BumpDecision, decide
-from support.commits import FOOTER, MEBIBYTE, bump, log
+from monotron.model.conventional_commits import (
+    MAX_NOTE_LENGTH,
+    MAX_NOTES,
+    MAX_REASON_LENGTH,
+    CommitRules,
+    decide,
+)
+from support.commits import FOOTER, MEBIBYTE, bump, bump_and_reason, decided, log
 
 
 class TestSeveralMessages:
     def test_the_highest_bump_of_several_messages_decides(self) -> None:
         text = log("fix: a", "feat: b", "chore: c\n\nBREAKING-CHANGE: d", "feat: e")
-        assert decide(text) == BumpDecision("major", "BREAKING-CHANGE: d")
+        assert bump_and_reason(text) == ("major", "BREAKING-CHANGE: d")
 
     def test_the_first_message_with_the_highest_bump_is_the_reason(self) -> None:
-        assert decide(log("fix: a", "feat: b", "feat: c")) == BumpDecision("minor", "feat: b")
-        assert decide(log("Prose", "fix: b")) == BumpDecision("patch", "Prose")
-        assert decide(log("feat!: a\n\n" + FOOTER)) == BumpDecision("major", "feat!: a")
+        assert bump_and_reason(log("fix: a", "feat: b", "feat: c")) == ("minor", "feat: b")
+        assert bump_and_reason(log("Prose", "fix: b")) == ("patch", "Prose")
+        assert bump_and_reason(log("feat!: a\n\n" + FOOTER)) == ("major", "feat!: a")
 
     def test_a_footer_belongs_to_one_message(self) -> None:
-        assert decide(log("fix: a\n\nProse", FOOTER)) == BumpDecision("major", FOOTER)
-        assert decide(log("fix: a\n\n<!--", "feat: b\n\n-->")) == BumpDecision("minor", "feat: b")
+        assert bump_and_reason(log("fix: a\n\nProse", FOOTER)) == ("major", FOOTER)
+        assert bump_and_reason(log("fix: a\n\n<!--", "feat: b\n\n-->")) == ("minor", "feat: b")
 
     def test_only_nul_separates_messages(self) -> None:
-        assert decide("fix: a\n\nfeat: b\n\nfeat!: c\n") == BumpDecision("patch", "fix: a")
+        assert bump_and_reason("fix: a\n\nfeat: b\n\nfeat!: c\n") == ("patch", "fix: a")
 
     def test_empty_messages_do_not_count(self) -> None:
-        assert decide("\0\0 \n\0\ufeff\0fix: a\0\0") == BumpDecision("patch", "fix: a")
+        assert bump_and_reason("\0\0 \n\0\ufeff\0fix: a\0\0") == ("patch", "fix: a")
 
     @pytest.mark.parametrize("text", ["", " ", "\n", "\r\n\t\0 \0\n", "\ufeff", "\0" * MEBIBYTE])
     def test_a_text_without_messages_has_no_decision(self, text: str) -> None:
-        assert decide(text) is None
+        assert bump_and_reason(text) is None
 
 
 class TestWhiteSpace:
@@ -41,17 +48,17 @@ class TestWhiteSpace:
 
     @pytest.mark.parametrize("line_break", ["\n", "\r\n", "\r", " \n", "\t\r\n"])
     def test_every_line_break_of_git_is_accepted(self, line_break: str) -> None:
-        assert decide(self.MESSAGE.replace("\n", line_break)) == BumpDecision("major", FOOTER)
+        assert bump_and_reason(self.MESSAGE.replace("\n", line_break)) == ("major", FOOTER)
 
     def test_a_byte_order_mark_is_dropped(self) -> None:
-        assert decide("\ufefffeat: a\0\n\ufefffix: b") == BumpDecision("minor", "feat: a")
-        assert decide("feat: a\ufeffb") == BumpDecision("minor", "feat: ab")
+        assert bump_and_reason("\ufefffeat: a\0\n\ufefffix: b") == ("minor", "feat: a")
+        assert bump_and_reason("feat: a\ufeffb") == ("minor", "feat: ab")
 
     def test_white_space_after_a_header_is_not_a_description(self) -> None:
-        assert decide("feat!:  \n\nProse.") == BumpDecision("patch", "feat!:")
+        assert bump_and_reason("feat!:  \n\nProse.") == ("patch", "feat!:")
 
     def test_white_space_around_a_header_is_dropped(self) -> None:
-        assert decide(" \n\t\n  feat: a  \n") == BumpDecision("minor", "feat: a")
+        assert bump_and_reason(" \n\t\n  feat: a  \n") == ("minor", "feat: a")
 
     def test_a_blank_line_ends_a_paragraph(self) -> None:
         assert bump("fix: a", "", "Prose.", " \t", FOOTER) == "major"
@@ -66,24 +73,26 @@ class TestWhiteSpace:
 
 class TestReason:
     def test_a_reason_is_cut_at_its_maximum_length(self) -> None:
-        assert decide("feat: " + "🚀" * 500) == BumpDecision("minor", "feat: " + "🚀" * 194)
-        assert decide("fix: a\n\nBREAKING CHANGE: " + "x" * MEBIBYTE) == BumpDecision(
-            "major", "BREAKING CHANGE: " + "x" * 183
+        assert bump_and_reason("feat: " + "🚀" * 500) == ("minor", "feat: " + "🚀" * 194)
+        assert bump_and_reason("fix: a\n\nBREAKING CHANGE: " + "x" * MEBIBYTE) == (
+            "major",
+            "BREAKING CHANGE: " + "x" * 183,
         )
 
     def test_a_cut_reason_does_not_end_in_a_space(self) -> None:
-        assert decide("x" * 199 + " y") == BumpDecision("patch", "x" * 199)
+        assert bump_and_reason("x" * 199 + " y") == ("patch", "x" * 199)
 
     def test_control_characters_in_a_reason_become_spaces(self) -> None:
-        assert decide("feat: a\tb\x1b[31mc\x9b\x7fd\u2028e") == BumpDecision(
-            "minor", "feat: a b [31mc d e"
+        assert bump_and_reason("feat: a\tb\x1b[31mc\x9b\x7fd\u2028e") == (
+            "minor",
+            "feat: a b [31mc d e",
         )
 
     def test_a_tab_in_an_invalid_header_becomes_a_space(self) -> None:
-        assert decide("feat:\tx") == BumpDecision("patch", "feat: x")
+        assert bump_and_reason("feat:\tx") == ("patch", "feat: x")
 
     def test_a_reason_of_control_characters_is_empty(self) -> None:
-        assert decide("\x01\x02") == BumpDecision("patch", "")
+        assert bump_and_reason("\x01\x02") == ("patch", "")
 
 
 @pytest.mark.parametrize(
@@ -127,6 +136,36 @@ class TestReason:
         ("Squashed commit of the following:\n", "\ncommit a\n\n    a\n", ""),
         ("Squashed commit of the following:\n", "\ncommit a", ""),
         ("", "Squashed commit of the following:\n\ncommit a\n\n    ", ""),
+        ("", 'Revert "', ""),
+        ("", 'Revert "x"\0', ""),
+        ("", "revert: x\0", ""),
+        ("", 'Reapply "', '"'),
+        ("", "[ABC-1] ", ""),
+        ("", "[ABC-1", ""),
+        ("", "A", "-1: x"),
+        ("ABC-", "1", ": x"),
+        ("", "#1 ", "x"),
+        ("", "🐛", "x"),
+        ("", "🐛 ", "x"),
+        ("", ":a:", "x"),
+        ("", ":a", "x"),
+        ("fix", "!", ": x"),
+        ("fix", "(", ": x"),
+        ("x", " (a/b!1", ""),
+        ("x (", "a/", "!1)"),
+        ("", "feature: x\0", ""),
+        ("", "feature: x ", ""),
+        ("", "Feat ", ""),
+        ("x\n\n", "feature: x\n", ""),
+        ("x\n\n", "BREAKING CHANGE ", ""),
+        ("x\n\n", "x BREAKING CHANGE\n", ""),
+        ("x\n\n", "BREAKING", " CHANGE"),
+        ("x\n\n", "BREAKING ", ""),
+        ("x\n\n", "Release-As: 1.0.0\n", ""),
+        ("x\n\nx\n", "Release-As: 1.0.0\n", ""),
+        ("x\n\n", "[no release] ", ""),
+        ("x\n\n[skip", " ", "release]"),
+        ("x\n\n", "** ", "breaking"),
     ],
     ids=lambda text: repr(text[:20]),
 )
@@ -136,36 +175,97 @@ def test_a_mebibyte_of_repeated_text_is_decided_in_time(before: str, unit: str, 
     assert decision.bump == "patch"
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "{:x}",
+        "fix: {:x}",
+        "a{:x}: b",
+        "#{:x} fix: a",
+        "🐛 {:x}",
+        "fix!x {:x}",
+        "feature: {:x}",
+        'Revert "{:x}"',
+        "revert: {:x}",
+        "{:x}\nProse",
+    ],
+)
+def test_many_different_messages_are_decided_in_time(pattern: str) -> None:
+    messages = [pattern.format(number) for number in range(MEBIBYTE // 64)]
+    decision = decided("\0".join(messages))
+    assert decision.bump == "patch"
+    assert decision.reason == pattern.format(0).split("\n")[0]
+    assert decision.messages == len(messages)
+
+
 PIECES = st.sampled_from(
     [
         *["feat", "fix", "!", ": x", "(a)", "BREAKING CHANGE:", " none", " x", "Refs: #1"],
         *["\n", "\n\n", "\r\n", "\0", "    ", "* feat: x", " (#1)", "Merge branch 'x'", "\x1b"],
         *["```", "<!--", "-->", "<details>", "</details>"],
         *["Squashed commit of the following:\n", "commit 7d4c37\n"],
+        *["✨", "💥", ":boom:", "ABC-1: ", "[ABC-1]", "#1 ", "：", "(!1)", "Release-As: 1.0.0"],
+        *["BREAKING:", "BREAKING CHANGES", "**", "[skip release]", "feature: x", "docs: x"],
     ]
 )
 TEXTS = st.one_of(st.text(max_size=200), st.lists(PIECES, max_size=20).map("".join))
+REVERTS = st.sampled_from(['Revert "', 'Reapply "', "revert: ", '"', " (#1)", "feat: x", "x", "\0"])
+ALL_TEXTS = st.one_of(TEXTS, st.lists(st.one_of(PIECES, REVERTS), max_size=20).map("".join))
+RULES = st.builds(
+    CommitRules,
+    skip_types=st.frozensets(st.sampled_from(["docs", "fix", "revert"])),
+    minor_types=st.frozensets(st.sampled_from(["feat", "Feature", "x"])),
+    strict=st.booleans(),
+)
 
 
-@settings(max_examples=150, deadline=None)
-@given(TEXTS)
-def test_every_text_with_a_message_has_a_bump(text: str) -> None:
-    decision = decide(text)
+def is_printable_line(text: str) -> bool:
+    return not any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(ALL_TEXTS, RULES)
+def test_every_text_with_a_message_has_a_decision(text: str, rules: CommitRules) -> None:
+    decision = decide(text, rules)
     if decision is None:
         assert not text.replace("\0", "").replace("\ufeff", "").strip()
     else:
-        assert decision.bump in COMPONENTS
+        assert decision.bump in (*COMPONENTS, None)
         assert len(decision.reason) <= MAX_REASON_LENGTH
-        assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in decision.reason)
+        assert len(decision.notes) <= MAX_NOTES
+        assert all(len(note) <= MAX_NOTE_LENGTH for note in decision.notes)
+        assert all(map(is_printable_line, (decision.reason, *decision.notes)))
+        assert decision.messages >= 1
+
+
+@settings(max_examples=150, deadline=None)
+@given(ALL_TEXTS, RULES)
+def test_an_additional_breaking_change_always_requests_a_major(
+    text: str, rules: CommitRules
+) -> None:
+    first = decided("feat!: new\0" + text, rules)
+    assert (first.bump, first.reason) == ("major", "feat!: new")
+    assert decided(text + "\0feat!: new", rules).bump == "major"
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.lists(st.one_of(PIECES, REVERTS), max_size=6).map("".join), max_size=6), RULES)
+def test_a_body_of_prose_does_not_change_the_decision(parts: list[str], rules: CommitRules) -> None:
+    """Messages of one line are not always parsed completely."""
+    headers = [" ".join(part.replace("\0", "").split()) for part in parts]
+    text = "\0".join(headers)
+    assert decide("\0".join(header and f"{header}\n\nProse." for header in headers), rules) == (
+        decide(text, rules)
+    )
 
 
 @settings(max_examples=75, deadline=None)
 @given(TEXTS)
 def test_an_additional_chore_never_lowers_the_bump(text: str) -> None:
-    alone = decide(text) or BumpDecision("patch", "")
-    for more in (decide(text + "\0chore: x"), decide("chore: x\0" + text)):
-        assert more is not None
-        assert more.bump == alone.bump
+    alone = decide(text)
+    bump_alone = (alone and alone.bump) or "patch"
+    assert decided(text + "\0chore: x").bump == bump_alone
+    assert decided("chore: x\0" + text).bump == bump_alone
 
 
 @settings(max_examples=50, deadline=None)

@@ -30,6 +30,7 @@ _REF = ClaimFormat(
 )
 _WITHOUT_NBF_AND_JTI = ("iss", "aud", "exp", "iat")
 _NAMES_CHANGE = "Names can be released and registered by someone else, ids cannot: use "
+_NO_PROOF = "No claim of these tokens proves that a build runs on a protected branch."
 _PULL_REQUESTS = "a pull request, also from a fork, may have a branch of the same name"
 
 _CIRCLECI = "oidc.circleci.com/"
@@ -102,6 +103,7 @@ CI_PROVIDERS: Mapping[str, Provider] = {
             "queue_id": "the steps of every branch can choose a queue of the cluster",
         },
         unprotected_claims=frozenset({"build_branch", "cluster_id", "queue_id"}),
+        note=_NO_PROOF,
         optional_claims=frozenset(
             {"build_source", "build_tag", "organization_id", "runner_environment", "step_key"}
         ),
@@ -137,6 +139,7 @@ CI_PROVIDERS: Mapping[str, Provider] = {
             "restricted to a branch",
         },
         unprotected_claims=frozenset({"branchName", "deploymentEnvironmentUuid"}),
+        note=_NO_PROOF,
         rejected_claims={
             "sub": "It contains the id of the step, which differs between builds. Use "
             "repositoryUuid and deploymentEnvironmentUuid"

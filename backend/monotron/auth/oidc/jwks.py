@@ -19,7 +19,7 @@ MAX_KEYS = 32
 
 FRESH_SECONDS = 3600.0
 """The time for which keys are used without a new fetch. A key that the issuer revoked is
-accepted for the same time."""
+accepted for the same time, or for `STALE_SECONDS` if the issuer does not respond."""
 
 STALE_SECONDS = 24 * 3600.0
 """The time for which keys are used if the issuer does not respond."""

@@ -106,7 +106,7 @@ class Provider:
     """Weak claims that are sufficient for a rule with `accept_unprotected`."""
 
     note: str = ""
-    """A sentence that an error adds to the list of location claims."""
+    """A sentence about the claims that the error of a rule without a restriction contains."""
 
     optional_claims: frozenset[str] = frozenset()
     """Claims that may restrict a rule further."""

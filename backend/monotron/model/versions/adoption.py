@@ -79,4 +79,15 @@ def exact_version(state: State, request: Assign) -> Assigned:
     if version <= highest:
         raise not_above(name, version, highest)
     release = Release(name, token, version, bump="exact")
-    return Assigned(release, advances_to(state, name, version, parameters.assigned_by), highest)
+    return adopted_exactly(state, request, release, highest)
+
+
+def is_above_its_line(state: State, name: VersionName, version: Final) -> bool:
+    """Whether the version is higher than every version of its line, as an exact version must be."""
+    return version > highest_of_its_line(state, name, version)
+
+
+def adopted_exactly(state: State, request: Assign, release: Release, base: Final) -> Assigned:
+    """Assign exactly this version. The series are advanced to it."""
+    by = request.parameters.assigned_by
+    return Assigned(release, advances_to(state, request.name, release.target, by), base)

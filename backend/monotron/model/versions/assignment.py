@@ -1,7 +1,9 @@
 """The assignment of a version to a token."""
 
 from monotron.model.semver import ZERO_VERSION
+from monotron.model.token_notes import token_notes
 from monotron.model.versions.adoption import adoption, exact_version
+from monotron.model.versions.auto import bump_of_commits, check_base, no_release, with_base
 from monotron.model.versions.bumps import bump
 from monotron.model.versions.calendar import calendar_release
 from monotron.model.versions.changes import Change
@@ -10,7 +12,7 @@ from monotron.model.versions.facts import RecordsOf
 from monotron.model.versions.lookup import has_versions, latest_of, previous_of, reused
 from monotron.model.versions.newest import newest
 from monotron.model.versions.promotion import promote
-from monotron.model.versions.requests import Assign, Decision, VersionResult
+from monotron.model.versions.requests import Assign, Assigned, Decision, VersionResult
 from monotron.model.versions.state import State
 
 
@@ -25,15 +27,19 @@ def assign(state: State, request: Assign) -> Decision:
     for release in earlier:
         if release.withdrawn is None:
             check_repeat(release, parameters)
-            return Decision(reused(state, release)._replace(changed=True))
+            notes = token_notes(token)
+            return Decision(reused(state, release)._replace(changed=True, notes=notes))
     if earlier and not parameters.new_if_withdrawn:
         raise withdrawn_token(earlier[-1])
-    adopted = Change()
+    check_base(state, request)
+    before, adopted = state, Change()
     initial = parameters.initial
     if initial is not None and initial != ZERO_VERSION and not has_versions(state, name):
         adopted = adoption(state, name, initial, parameters.assigned_by)
         state = state.after(adopted)
     decision = _new(state, request, len(earlier) + 1)
+    if decision is None:
+        return Decision(no_release(before, request))
     if parameters.dry_run:
         return Decision(decision.result)
     replaced = Change(
@@ -46,9 +52,10 @@ def assign(state: State, request: Assign) -> Decision:
     return Decision(decision.result, adopted.then(replaced).then(decision.change))
 
 
-def _new(state: State, request: Assign, attempt: int) -> Decision:
-    """The decision to assign a new version to the token."""
+def _new(state: State, request: Assign, attempt: int) -> Decision | None:
+    """The decision to assign a new version to the token. None if no commit requests one."""
     name, parameters = request.name, request.parameters
+    assigned: Assigned | None
     match parameters.bump:
         case "final":
             assigned = promote(state, request)
@@ -56,8 +63,12 @@ def _new(state: State, request: Assign, attempt: int) -> Decision:
             assigned = exact_version(state, request)
         case "calendar":
             assigned = calendar_release(state, request)
+        case "auto":
+            assigned = bump_of_commits(state, request)
         case _:
             assigned = bump(state, request)
+    if assigned is None:
+        return None
     release, entries, base, notes = assigned
     previous, previous_token = previous_of(state, name, release.target)
     if previous is None:  # the series were counted directly
@@ -72,6 +83,9 @@ def _new(state: State, request: Assign, attempt: int) -> Decision:
         assigned_by=parameters.assigned_by,
         attempt=attempt,
     )
+    if parameters.base is not None and release.label is None:
+        release = with_base(state, release, parameters.base)
     latest = latest_of(state, release)
+    notes = (*notes, *token_notes(request.token))
     result = VersionResult(release, latest, reused=False, changed=True, notes=notes)
     return Decision(result, Change(entries=entries, records=(release,)))

@@ -84,7 +84,8 @@ def _likely_facts(state: State, requests: Iterable[Request]) -> set[Fact[Any]]:
         }
         facts.update(heads.values())
         if isinstance(request, Assign) and not state.get(RecordsOf(request.name, request.token)):
-            bump = request.commits.bump if request.commits else request.parameters.bump
+            commits = request.commits
+            bump = (commits.bump if commits else None) or request.parameters.bump
             if head := heads.get(bump):
                 facts.add(LastValueOf(head.series, request.token))
     return facts

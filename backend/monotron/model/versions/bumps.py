@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from monotron.errors import InvalidBump, OutOfLine
+from monotron.errors import OutOfLine
 from monotron.model.component_keys import COMPONENTS, Component, component_key
 from monotron.model.semver import Final, Line, Release, sort_key_range
 from monotron.model.versions.counting import bumped, component_number, label_number, next_value
@@ -13,22 +13,24 @@ from monotron.model.versions.state import State
 
 
 def bump(state: State, request: Assign) -> Assigned:
-    """Assign a final version, or a pre-release, by bump=major, minor, patch or auto."""
-    name, token, parameters, commits = request
-    if parameters.bump == "auto" and commits is None:
-        raise InvalidBump(NO_MESSAGES)
-    component = cast(Component, commits.bump if commits else parameters.bump)
-    base = base_of(state, name, parameters.line)
-    if commits and component == "major" and base.major == 0 and parameters.initial_development:
-        component = "minor"
-    if component not in _allowed(parameters.line):
+    """Assign a final version, or a pre-release, by bump=major, minor or patch."""
+    component = cast(Component, request.parameters.bump)
+    base = base_of(state, request.name, request.parameters.line)
+    return bumped_by(state, request, component, base)
+
+
+def bumped_by(
+    state: State, request: Assign, component: Component, base: Final, reason: str | None = None
+) -> Assigned:
+    """Increment a component of *base*. *reason* is the commit message that requires it."""
+    allowed = _allowed(request.parameters.line)
+    if component not in allowed:
         raise OutOfLine(
-            f"bump={component} is not allowed on line {parameters.line}. "
-            + (f"The commit message {commits.reason!r} requires it. " if commits else "")
-            + f"Use bump={' or bump='.join(_allowed(parameters.line))}, or omit `line` to bump "
-            "the latest version."
+            f"bump={component} is not allowed on line {request.parameters.line}. "
+            + (f"The commit message {reason!r} requires it. " if reason else "")
+            + f"Use bump={' or bump='.join(allowed)}, or omit `line` to bump the latest version."
         )
-    release = Release(name, token, base, bump=component, reason=commits.reason if commits else None)
+    release = Release(request.name, request.token, base, bump=component, reason=reason)
     return numbered(state, request, release, component, base)
 
 
@@ -41,37 +43,41 @@ def numbered(
         number = component_number(state, name, component, base, token)
         release = release._replace(target=bumped(base, component, number.value))
     else:
-        target = _target(state, request, component, base)
-        number = label_number(state, name, parameters.label, target, token)
-        release = release._replace(target=target, label=parameters.label, number=number.value)
+        state.need(HeadOf(component_key(name, component, base)))
+        target = bumped(base, component, next_value(state, name, component, base))
+        return pre_release(state, request, release, target, base)
     return Assigned(release, number.entries(state, token, parameters.assigned_by), base)
 
 
-def _target(state: State, request: Assign, component: Component, base: Final) -> Final:
-    """The target of a pre-release: never below an earlier one of the same label and line.
+def pre_release(
+    state: State, request: Assign, release: Release, target: Final, base: Final
+) -> Assigned:
+    """The release as the next pre-release of the target, or of a higher one of its label.
 
-    It is the result of the bump, or the highest target of the label above the newest final version.
+    A channel never goes backwards: a target of the label that is above the newest final version
+    (of the line) counts, if it is higher.
     """
-    name, parameters = request.name, request.parameters
-    state.need(HeadOf(component_key(name, component, base)))
-    target = bumped(base, component, next_value(state, name, component, base))
-    start, end = sort_key_range(parameters.line)
+    name, token, parameters, _ = request
+    label = parameters.label or ""
+    target = max(target, _highest_target(state, request, label, base))
+    number = label_number(state, name, label, target, token)
+    release = release._replace(target=target, label=label, number=number.value)
+    return Assigned(release, number.entries(state, token, parameters.assigned_by), base)
+
+
+def _highest_target(state: State, request: Assign, label: str, base: Final) -> Final:
+    """The highest target of the label above *base*, or *base*. Withdrawn targets do not count."""
+    name = request.name
+    start, end = sort_key_range(request.parameters.line)
     start = max(start, base.sort_key)
-    while record := state.get(HighestRecord(name, start, end, label=parameters.label)):
+    while record := state.get(HighestRecord(name, start, end, label=label)):
         if not is_withdrawn(state, name, record.target):
-            return max(target, record.target)
+            return record.target
         end = record.target.prefix
-    return target
+    return base
 
 
 def _allowed(line: Line | None) -> tuple[Component, ...]:
     if line is None:
         return COMPONENTS
     return ("minor", "patch") if line.minor is None else ("patch",)
-
-
-NO_MESSAGES = (
-    "bump=auto requires commit messages, and the body contains none. Send them as text, for "
-    "example git log --format=%B%x00 LAST..HEAD | curl --data-binary @- …, or use bump=major, "
-    "bump=minor or bump=patch."
-)

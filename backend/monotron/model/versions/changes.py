@@ -1,7 +1,7 @@
 """What a decision changes: entries of series, and records of versions."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from monotron.model.semver import Release, VersionName
 from monotron.model.series import SeriesHead, SeriesKey
@@ -17,6 +17,30 @@ class NewEntry(NamedTuple):
     assigned_by: str
 
 
+class ReleaseEvent(NamedTuple):
+    """A withdrawal or its reversal, for the events of the account."""
+
+    name: VersionName
+    version: str
+    action: Literal["withdraw", "restore"]
+    by: str
+    """The name of the principal."""
+    at: int
+    """Milliseconds since the epoch, UTC."""
+    reason: str | None = None
+
+    def body(self) -> dict[str, object]:
+        """The body of the event."""
+        body: dict[str, object] = {
+            "created_at": self.at // 1000,
+            "by": self.by,
+            "action": self.action,
+            "subject": "release",
+            "subject_id": f"{self.name.name}/{self.version}",
+        }
+        return body if self.reason is None else {**body, "reason": self.reason}
+
+
 class Change(NamedTuple):
     """What must be written, together or not at all."""
 
@@ -30,6 +54,7 @@ class Change(NamedTuple):
     """Series that get a new generation, and the value that they continue after."""
     summaries: tuple[tuple[VersionName, NameSummary], ...] = ()
     """Summaries after a withdrawal or its reversal. New records change theirs themselves."""
+    events: tuple[ReleaseEvent, ...] = ()
 
     def __bool__(self) -> bool:
         return any(self)
@@ -42,6 +67,7 @@ class Change(NamedTuple):
             self.replaced + other.replaced,
             self.restarts + other.restarts,
             self.summaries + other.summaries,
+            self.events + other.events,
         )
 
 
@@ -66,5 +92,6 @@ class Writes(NamedTuple):
     """Records whose withdrawal changes."""
     restarts: Sequence[tuple[SeriesKey, SeriesHead, int]]
     """Series that get a new generation: the head seen, and the value that they continue after."""
+    events: Sequence[ReleaseEvent]
     summaries: Sequence[tuple[VersionName, NameSummary, NameSummary]]
     """The summary of each name that changes: as seen, and the new one."""

@@ -10,7 +10,7 @@ from monotron.model.component_keys import (
     component_value,
     label_key,
 )
-from monotron.model.semver import Final, Line, VersionName, sort_key_range
+from monotron.model.semver import ZERO_VERSION, Final, Line, VersionName, sort_key_range
 from monotron.model.series import INT64_MAX, SeriesKey
 from monotron.model.versions.changes import NewEntry
 from monotron.model.versions.facts import HeadOf, HighestRecord, LastValueOf, RecordAt, SummaryOf
@@ -135,4 +135,5 @@ def _highest_recorded(state: State, name: VersionName, component: Component, bas
     key_range = sort_key_range(line[component])
     facts = [HighestRecord(name, *key_range), HighestRecord(name, *key_range, withdrawn=True)]
     state.need(*facts)
-    return max((record.target for fact in facts if (record := state.get(fact))), default=base)
+    recorded = [record.target for fact in facts if (record := state.get(fact))]
+    return max(recorded, default=ZERO_VERSION)

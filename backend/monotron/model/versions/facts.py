@@ -5,12 +5,11 @@ reads it, and the rule runs again. So a rule needs no I/O, and a store reads no 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from monotron.model.component_keys import Component, component_key
-from monotron.model.semver import Final, Release, VersionName
+from monotron.model.semver import Final, Line, Release, VersionName
 from monotron.model.series import SeriesHead, SeriesKey
 
 Value = TypeVar("Value", covariant=True)
@@ -20,10 +19,19 @@ ANY_LABEL = "*"
 """Selects all pre-releases, where a label is expected. It is not a label itself."""
 
 
-class Fact(Generic[Value]):
-    """Identifies a fact. `Value` is the type of what a store reads for it."""
+class Fact(Protocol[Value]):
+    """Identifies a fact. `Value` is the type of what a store reads for it.
 
-    __slots__ = ()
+    Facts are tuples, because a decision looks up dozens of them. Their last member, `kind`, is a
+    constant that distinguishes facts with equal members.
+    """
+
+    @property
+    def kind(self) -> str:
+        """The name of the class."""
+
+    def absent(self) -> Value:
+        """Return the value of the fact if nothing is stored about it."""
 
 
 class NameSummary(NamedTuple):
@@ -46,31 +54,39 @@ class NameSummary(NamedTuple):
         return self.releases > self.withdrawn
 
 
-@dataclass(frozen=True, slots=True)
-class SummaryOf(Fact[NameSummary]):
+class SummaryOf(NamedTuple):
     """The summary of a name."""
 
     name: VersionName
+    kind: Literal["SummaryOf"] = "SummaryOf"
+
+    def absent(self) -> NameSummary:
+        return NameSummary()
 
 
-@dataclass(frozen=True, slots=True)
-class RecordsOf(Fact[tuple[Release, ...]]):
+class RecordsOf(NamedTuple):
     """All records of a token, withdrawn ones included."""
 
     name: VersionName
     token: str
+    kind: Literal["RecordsOf"] = "RecordsOf"
+
+    def absent(self) -> tuple[Release, ...]:
+        return ()
 
 
-@dataclass(frozen=True, slots=True)
-class RecordAt(Fact[Release | None]):
+class RecordAt(NamedTuple):
     """The record of a version, withdrawn or not."""
 
     name: VersionName
     sort_key: str
+    kind: Literal["RecordAt"] = "RecordAt"
+
+    def absent(self) -> Release | None:
+        return None
 
 
-@dataclass(frozen=True, slots=True)
-class HighestRecord(Fact[Release | None]):
+class HighestRecord(NamedTuple):
     """The record with the highest version among those with a label, in a range of sort keys."""
 
     name: VersionName
@@ -81,6 +97,10 @@ class HighestRecord(Fact[Release | None]):
     """None: final versions. `ANY_LABEL`: all pre-releases."""
     withdrawn: bool = False
     """Whether withdrawn versions are selected, instead of all others."""
+    kind: Literal["HighestRecord"] = "HighestRecord"
+
+    def absent(self) -> Release | None:
+        return None
 
     def selects(self, release: Release, key: str) -> bool:
         """Whether the release, which belongs to the name, is in the range."""
@@ -92,13 +112,16 @@ class HighestRecord(Fact[Release | None]):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class OpenLabels(Fact[tuple[Release, ...]]):
+class OpenLabels(NamedTuple):
     """For each label, the highest pre-release in a range of sort keys that was not withdrawn."""
 
     name: VersionName
     start: str
     end: str
+    kind: Literal["OpenLabels"] = "OpenLabels"
+
+    def absent(self) -> tuple[Release, ...]:
+        return ()
 
     def selects(self, release: Release, key: str) -> bool:
         """Whether the release, which belongs to the name, is in the range."""
@@ -107,11 +130,26 @@ class OpenLabels(Fact[tuple[Release, ...]]):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class HeadOf(Fact[SeriesHead]):
+class BaseUses(NamedTuple):
+    """The number of final versions of a line, or without one, whose request had this base."""
+
+    name: VersionName
+    line: Line | None
+    base: str
+    kind: Literal["BaseUses"] = "BaseUses"
+
+    def absent(self) -> int:
+        return 0
+
+
+class HeadOf(NamedTuple):
     """The head of a series."""
 
     series: SeriesKey
+    kind: Literal["HeadOf"] = "HeadOf"
+
+    def absent(self) -> SeriesHead:
+        return SeriesHead()
 
 
 @lru_cache(maxsize=4096)
@@ -120,27 +158,36 @@ def component_head(name: VersionName, component: Component, version: Final) -> H
     return HeadOf(component_key(name, component, version))
 
 
-@dataclass(frozen=True, slots=True)
-class LastValueOf(Fact[int | None]):
+class LastValueOf(NamedTuple):
     """The last value of a token in a series. With the token None, that of the last advance."""
 
     series: SeriesKey
     token: str | None
+    kind: Literal["LastValueOf"] = "LastValueOf"
+
+    def absent(self) -> int | None:
+        return None
 
 
-@dataclass(frozen=True, slots=True)
-class TokenAt(Fact[str | None]):
+class TokenAt(NamedTuple):
     """The token that a value of a series was assigned to. None for an advance or a gap."""
 
     series: SeriesKey
     value: int
+    kind: Literal["TokenAt"] = "TokenAt"
+
+    def absent(self) -> str | None:
+        return None
 
 
-@dataclass(frozen=True, slots=True)
-class SeriesUsed(Fact[int]):
+class SeriesUsed(NamedTuple):
     """The number of series of an account."""
 
     account: int
+    kind: Literal["SeriesUsed"] = "SeriesUsed"
+
+    def absent(self) -> int:
+        return 0
 
 
 class Missing(Exception):
@@ -151,17 +198,24 @@ class Missing(Exception):
         self.facts = frozenset(facts)
 
 
-@dataclass(frozen=True, slots=True)
-class ValueBefore(Fact[int | None]):
+class ValueBefore(NamedTuple):
     """The highest value below another one in the ledger of a series."""
 
     series: SeriesKey
     value: int
+    kind: Literal["ValueBefore"] = "ValueBefore"
+
+    def absent(self) -> int | None:
+        return None
 
 
-@dataclass(frozen=True, slots=True)
-class StoreTime(Fact[int]):
+class StoreTime(NamedTuple):
     """The clock of the store, in milliseconds since the epoch, UTC. It determines a calendar date.
 
     Several servers share it.
     """
+
+    kind: Literal["StoreTime"] = "StoreTime"
+
+    def absent(self) -> int:
+        return 0

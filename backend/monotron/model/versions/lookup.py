@@ -3,7 +3,15 @@
 from semver import Version
 
 from monotron.errors import VersionNotFound
-from monotron.model.semver import ZERO_VERSION, Final, Line, Release, VersionName, sort_key
+from monotron.model.semver import (
+    ZERO_VERSION,
+    Final,
+    Line,
+    Release,
+    VersionName,
+    sort_key,
+    sort_key_range,
+)
 from monotron.model.versions.facts import HighestRecord, RecordAt, RecordsOf, SummaryOf
 from monotron.model.versions.newest import line_not_found, newest, newest_of_line
 from monotron.model.versions.requests import (
@@ -27,8 +35,28 @@ def newest_release(state: State, request: GetNewest) -> VersionResult:
             f"{name.name!r} has no versions yet. The first PUT /v1/versions/NAME/COMMIT creates "
             "one."
         )
-    record = state.get(RecordAt(name, version.sort_key))
-    return reused(state, record or _inferred(state, name, version))
+    result = reused(state, with_record(state, name, version))
+    return result._replace(auto_after=_auto_after(state, result.release, line))
+
+
+def _auto_after(state: State, newest: Release, line: Line | None) -> str | None:
+    """The token after which `bump=auto` reads commits.
+
+    That of the newest version, or of a later one that was withdrawn without counting its commits.
+    """
+    if state.get(SummaryOf(newest.name)).withdrawn:
+        start, end = sort_key_range(line)
+        start = max(start, newest.sort_key)
+        while record := state.get(HighestRecord(newest.name, start, end, withdrawn=True)):
+            if record.withdrawn and record.withdrawn.ignore_commits and record.token:
+                return record.token
+            end = record.sort_key
+    return newest.token
+
+
+def with_record(state: State, name: VersionName, version: Final) -> Release:
+    """The record of a version, or what the series show if it is not recorded."""
+    return state.get(RecordAt(name, version.sort_key)) or _inferred(state, name, version)
 
 
 def release_of_token(state: State, request: GetOfToken) -> VersionResult:

@@ -5,7 +5,8 @@ from typing import Literal, NamedTuple, TypeAlias, get_args
 from semver import Version
 
 from monotron.model.calendar_versions import CalendarFormat
-from monotron.model.conventional_commits import BumpDecision
+from monotron.model.commit_rules import CommitRules
+from monotron.model.conventional_commits import CommitDecision
 from monotron.model.semver import ZERO_VERSION, Final, Line, Release, VersionName
 from monotron.model.series import ANYONE
 from monotron.model.versions.changes import Change, NewEntry
@@ -35,6 +36,13 @@ class VersionRequest(NamedTuple):
     """Whether a token whose version was withdrawn gets a new one."""
     initial_development: bool = True
     """Whether a breaking change of 0.x is a minor bump."""
+    commit_rules: CommitRules = CommitRules()
+    """What commits request, for `bump=auto`."""
+    base: Final | None = None
+    """The version that the caller assumes to be the newest; 0.0.0: it assumes that there is none.
+
+    If another one is the newest, the request is refused.
+    """
     dry_run: bool = False
     """Whether nothing is changed, and the result is what the same request would get now."""
     assigned_by: str = ANYONE
@@ -47,8 +55,8 @@ class Assign(NamedTuple):
     name: VersionName
     token: str
     parameters: VersionRequest
-    commits: BumpDecision | None = None
-    """The bump that commit messages require, for `bump=auto`."""
+    commits: CommitDecision | None = None
+    """What the commit messages request, for `bump=auto`."""
 
 
 class Adopt(NamedTuple):
@@ -131,6 +139,8 @@ class VersionResult(NamedTuple):
     """Whether the request assigns this version to the caller: false for look-ups."""
     notes: tuple[str, ...] = ()
     """What the caller should know, one sentence each."""
+    auto_after: str | None = None
+    """For look-ups of the newest version: the token after which `bump=auto` reads commits."""
 
 
 class Assigned(NamedTuple):

@@ -9,6 +9,7 @@ from monotron.model.semver import Release, VersionName
 from monotron.model.series import SeriesKey
 from monotron.model.versions.changes import Change, NewEntry, NewHead, Writes
 from monotron.model.versions.facts import (
+    BaseUses,
     Fact,
     HeadOf,
     HighestRecord,
@@ -122,6 +123,7 @@ class State:
                 (series, self.as_read(HeadOf(series)), value)
                 for series, value in self.change.restarts
             ],
+            events=self.change.events,
             summaries=[
                 (name, self.as_read(SummaryOf(name)), self._next_summary(name)) for name in names
             ],
@@ -146,14 +148,15 @@ class State:
             self._facts[of_token] = (*self.get(of_token), release)
         for fact in self._ranges.get(name, ()):
             self._facts[fact] = _merged(fact, self._facts[fact], release, key)
+        if release.base is not None:
+            self._facts[BaseUses(name, release.line, release.base)] = release.base_use
         self._added.setdefault(name, []).append((release, key))
-        summary = self.get(SummaryOf(name))._replace(
-            releases=self.get(SummaryOf(name)).releases + 1
-        )
+        revision, releases, withdrawn, newest, token = self.get(SummaryOf(name))
         if release.withdrawn:
-            summary = summary._replace(withdrawn=summary.withdrawn + 1)
-        elif release.label is None and (summary.newest is None or release.target > summary.newest):
-            summary = summary._replace(newest=release.target, newest_token=release.token)
+            withdrawn += 1
+        elif release.label is None and (newest is None or release.target > newest):
+            newest, token = release.target, release.token
+        summary = NameSummary(revision, releases + 1, withdrawn, newest, token)
         self._facts[SummaryOf(name)] = summary
 
     def _replace(self, after: Release) -> None:

@@ -15,7 +15,7 @@ from monotron.model.semver import (
     sort_key_range,
 )
 from monotron.model.series import SeriesKey
-from monotron.model.versions.changes import Change
+from monotron.model.versions.changes import Change, ReleaseEvent
 from monotron.model.versions.counting import advances_to
 from monotron.model.versions.facts import (
     HeadOf,
@@ -49,6 +49,8 @@ def withdraw(state: State, request: Withdraw) -> Decision:
         before, record = record, record._replace(withdrawn=withdrawal)
         summary = _without(state, before)
         change = Change(replaced=((before, record),), summaries=((name, summary),))
+    event = ReleaseEvent(name, record.version_text, "withdraw", by, state.now, reason)
+    change = change.then(Change(events=(event,)))
     if record.label is None:
         change = change.then(Change(restarts=_restarts(state, name, record.target)))
     return Decision(VersionResult(record, NOT_LATEST, reused=False, changed=True), change)
@@ -71,7 +73,11 @@ def reverse(state: State, request: Reverse) -> Decision:
             bump=str(record.bump),
         )
     after = record._replace(withdrawn=None)
-    change = Change(replaced=((record, after),), summaries=((name, _with(state, after)),))
+    change = Change(
+        replaced=((record, after),),
+        summaries=((name, _with(state, after)),),
+        events=(ReleaseEvent(name, after.version_text, "restore", by, state.now),),
+    )
     if record.label is None:
         entries = advances_to(state, name, record.target, by)
         change = change.then(Change(entries=entries))

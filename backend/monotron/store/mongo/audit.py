@@ -5,7 +5,7 @@ writes do not cause contradictions. Only the entry before the first one of a sli
 Entries up to the head do not change during a generation.
 """
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,17 +14,8 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from monotron.model.series import SeriesKey
-from monotron.store.audit import (
-    AuditSlice,
-    ReleaseRow,
-    Requirement,
-    SeriesState,
-    check_release,
-    gap,
-    not_reached,
-    release_finding,
-    series_finding,
-)
+from monotron.store.audit import AuditSlice, Requirement, SeriesState, gap, series_finding
+from monotron.store.mongo.audit_versions import VersionAudit
 from monotron.store.mongo.client import Document
 from monotron.store.mongo.reads import any_of, collection
 from monotron.store.mongo.scan import Documents, Page, pages, values_of
@@ -32,14 +23,11 @@ from monotron.store.mongo.series import where
 from monotron.store.mongo.transactions import Transactions
 
 HEADS_PER_SLICE = 100
-RELEASES_PER_SLICE = 200
 """Fewer than `ROWS_PER_PAGE`, because each of them may need another read."""
 
 SERIES = ("account", "key")
 LEDGER = (*SERIES, "generation")
 ENTRY = (*LEDGER, "value")
-RELEASE = ("account", "name", "sort_key")
-LABEL = ("account", "name", "token", "label")
 
 
 class MongoAudit:
@@ -47,9 +35,10 @@ class MongoAudit:
 
     def __init__(self, database: "Database[Document]", transactions: Transactions) -> None:
         self._transactions = transactions
-        self._heads, self._entries, self._attributes, self._releases = (
-            collection(database, name) for name in ("series", "entries", "attributes", "releases")
+        self._heads, self._entries, self._attributes = (
+            collection(database, name) for name in ("series", "entries", "attributes")
         )
+        self._versions = VersionAudit(database, transactions, self._states)
 
     def run(self) -> Iterator[AuditSlice]:
         """Audit the whole database."""
@@ -57,8 +46,7 @@ class MongoAudit:
         yield from read(self._heads, SERIES, self._check_heads, size=HEADS_PER_SLICE)
         yield from read(self._entries, ENTRY, self._check_entries)
         yield from read(self._attributes, SERIES, self._check_attributes, fields=())
-        yield from read(self._releases, RELEASE, self._check_releases, size=RELEASES_PER_SLICE)
-        yield from read(self._releases, LABEL, _check_labels, fields=())
+        yield from self._versions.run()
 
     def _check_heads(self, page: Page, session: ClientSession) -> AuditSlice:
         """Check heads, and compare each with the entry of its value."""
@@ -104,29 +92,16 @@ class MongoAudit:
         heads = self._heads_of((_series(row) for _, row in page), session)
         return AuditSlice(tuple(_without_head(page, heads, "attributes")))
 
-    def _check_releases(self, page: Page, session: ClientSession) -> AuditSlice:
-        findings: list[str] = []
-        requirements: list[Requirement] = []
-        for before, row in page:
-            release = _release_of(row)
-            if not isinstance(row.get("created_at"), Int64 | None):
-                what = "has a time that is not a 64-bit integer"
-                findings.append(release_finding(release, what))
-            if values_of(before, RELEASE) == values_of(row, RELEASE):
-                findings.append(release_finding(release, "is recorded twice"))
-            contradictions, requirement = check_release(release)
-            findings += contradictions
-            requirements += [requirement] if requirement else []
+    def _states(
+        self, requirements: Sequence[Requirement], session: ClientSession
+    ) -> dict[SeriesKey, SeriesState]:
+        """The states of the component series of releases."""
         heads = self._heads_of((requirement.series for requirement in requirements), session)
         in_order = sorted(requirements, key=lambda requirement: requirement.number)
         highest = {requirement.series: requirement.number for requirement in in_order}
-        states = {
+        return {
             series: self._state(head, highest[series], session) for series, head in heads.items()
         }
-        for requirement in requirements:
-            finding = not_reached(requirement, states.get(requirement.series))
-            findings += [finding] if finding else []
-        return AuditSlice(tuple(findings), releases=len(page))
 
     def _state(self, head: Document, highest: int, session: ClientSession) -> SeriesState:
         """Return the state of a series, with the time of its first entry if it is below *highest*.
@@ -157,18 +132,6 @@ class MongoAudit:
         """Read the first entry of the ledger, or the last one if *direction* is -1."""
         ledger = {field: head[field] for field in LEDGER}
         return self._entries.find_one(ledger, sort=[("value", direction)], session=session)
-
-
-def _check_labels(page: Page, session: ClientSession) -> AuditSlice:
-    """Find tokens with two releases of one pre-release label."""
-    return AuditSlice(
-        tuple(
-            f"The token {row['token']!r} has two releases of {row['name']!r} in account "
-            f"{row['account']}, both with the label {row['label']!r}."
-            for before, row in page
-            if before == row
-        )
-    )
 
 
 def _without_head(page: Page, heads: Container[SeriesKey], content: str) -> list[str]:
@@ -219,19 +182,6 @@ def _row_contradiction(before: Document, row: Document) -> str | None:
     if value == last:
         return f"has two entries for {value}"
     return gap(last, value) if value > last + 1 and token is not None else None
-
-
-def _release_of(row: Document) -> ReleaseRow:
-    created_at = row.get("created_at")
-    return ReleaseRow(
-        row["account"],
-        row["name"],
-        row.get("token"),
-        row.get("version", ""),
-        row.get("sort_key", ""),
-        row["label"],
-        None if created_at is None else int(created_at),
-    )
 
 
 def _series(row: Document) -> SeriesKey:

@@ -51,7 +51,7 @@ class MongoAuthRecords(AuthRecords):
                 return False
             self._rows.insert_one({**key, **_content(record)}, session=session)
             if event is not None:
-                self._add_event(record.account, event, session)
+                self.add_event(record.account, event, session)
             return True
 
         return self._transactions.run(insert)
@@ -91,7 +91,7 @@ class MongoAuthRecords(AuthRecords):
             for each in changes:
                 self._write(each, session)
             if event is not None:
-                self._add_event(changes[0].record.account, event, session)
+                self.add_event(changes[0].record.account, event, session)
             return True
 
         return self._transactions.run(write)
@@ -106,6 +106,9 @@ class MongoAuthRecords(AuthRecords):
             self._rows.delete_one(key, session=session)
         elif change.before is None:
             self._rows.insert_one({**key, **_content(change.after)}, session=session)
+        elif change.before == change.after:
+            # MongoDB would not write an equal document, so a concurrent removal would not conflict.
+            self._rows.update_one(key, {"$inc": {"times_required": 1}}, session=session)
         else:
             self._rows.update_one(key, {"$set": _content(change.after)}, session=session)
 
@@ -117,12 +120,12 @@ class MongoAuthRecords(AuthRecords):
         def delete(session: ClientSession) -> bool:
             is_removed = self._rows.delete_one(key, session=session).deleted_count == 1
             if is_removed and event is not None:
-                self._add_event(account, event, session)
+                self.add_event(account, event, session)
             return is_removed
 
         return self._transactions.run(delete)
 
-    def _add_event(self, account: int, body: dict[str, Any], session: ClientSession) -> None:
+    def add_event(self, account: int, body: dict[str, Any], session: ClientSession) -> None:
         """Add an event. If two servers choose the same id, one transaction is repeated."""
         newest = [("name", DESCENDING)]
         last = self._rows.find_one({"kind": "event"}, sort=newest, session=session)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from monotron.errors import MonotronError, QuotaExceeded
-from monotron.model.allocation import AllocationRequest
+from monotron.model.allocation import AllocationRequest, starting_value
 from monotron.model.quotas import UNLIMITED, CreatedSeries, Quotas
 from monotron.model.series import Allocation, SeriesHead, SeriesKey
 from monotron.store.mongo.series import Change, NewEntry
@@ -69,10 +69,9 @@ class Batch:
                 of_series: Results = [self._excluded[series]] * len(positions)
                 accepted: list[AllocationRequest] = []
             else:
-                head = heads[series]
-                of_series, accepted = self._rule(
-                    head.value, head.token, known.get(series, {}), self.requests[series]
-                )
+                head, requests = heads[series], self.requests[series]
+                start = starting_value(head, requests)
+                of_series, accepted = self._rule(start, head.token, known.get(series, {}), requests)
                 is_new = bool(accepted) and not head.active
                 if is_new and (error := created.add(series.account)):
                     of_series, accepted = [error] * len(positions), []
@@ -81,8 +80,10 @@ class Batch:
             if accepted:
                 entries = [
                     NewEntry(value, request.token, request.assigned_by)
-                    for value, request in enumerate(accepted, head.value + 1)
+                    for value, request in enumerate(accepted, start + 1)
                 ]
+                if start > head.value:
+                    entries.insert(0, NewEntry(start, None, accepted[0].assigned_by))
                 new = head.at(entries[-1].value, entries[-1].token)
                 changes.append(Change(series, head, new, entries))
         return results, changes

@@ -16,18 +16,12 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from monotron.model.quotas import Quotas
-from monotron.model.semver import Release, VersionName, sort_key
+from monotron.model.semver import Release, VersionName
 from monotron.model.series import SeriesKey
 from monotron.model.versions.batch import Results, decide_all
 from monotron.model.versions.changes import Writes
 from monotron.model.versions.facts import NameSummary
-from monotron.model.versions.requests import (
-    Assign,
-    GetNewest,
-    GetOfToken,
-    GetRelease,
-    Request,
-)
+from monotron.model.versions.requests import Request
 from monotron.model.versions.rules import decide
 from monotron.model.versions.state import State
 from monotron.runtime import Runtime
@@ -35,6 +29,7 @@ from monotron.store.interface import ReleaseStore
 from monotron.store.mongo.changes import SeriesChanges
 from monotron.store.mongo.client import Document, Driver
 from monotron.store.mongo.reads import Reads, collection
+from monotron.store.mongo.repeats import Lookup, are_repeats, may_repeat, unique_keys
 from monotron.store.mongo.series import Change, NewEntry, SeriesDocuments, first_duplicate
 from monotron.store.mongo.sweep import Sweep
 from monotron.store.mongo.transactions import Conflict, Transactions
@@ -42,7 +37,8 @@ from monotron.store.mongo.usage import MongoUsage
 from monotron.store.mongo.version_facts import FactReader, of_name, release_of_row
 from monotron.store.release_fields import fields_of
 
-Lookup = GetNewest | GetOfToken | GetRelease
+AddEvent = Callable[[int, dict[str, Any], ClientSession], None]
+"""Adds an event of an account in a transaction."""
 
 _NAME = [("account", ASCENDING), ("name", ASCENDING)]
 
@@ -53,6 +49,8 @@ class MongoReleases(ReleaseStore):
     rule: ClassVar[Callable[..., Any]] = staticmethod(decide)
     """The rule of versions. The simulator replaces it in a broken store."""
 
+    reader_type: ClassVar[type[FactReader]] = FactReader
+
     def __init__(
         self,
         database: "Database[Document]",
@@ -60,15 +58,17 @@ class MongoReleases(ReleaseStore):
         usage: MongoUsage,
         changes: SeriesChanges,
         sweep: Sweep,
+        add_event: AddEvent,
         reads: Reads,
         transactions: Transactions,
         driver: Driver,
         runtime: Runtime,
         quotas: Quotas,
     ) -> None:
-        self._reader = partial(FactReader, database, documents, usage)
+        self._reader = partial(self.reader_type, database, documents, usage)
         self._changes = changes
         self._sweep = sweep
+        self._add_event = add_event
         self._reads = reads
         self._transactions = transactions
         self._driver = driver
@@ -85,6 +85,11 @@ class MongoReleases(ReleaseStore):
             partialFilterExpression={"token": {"$type": "string"}},
         )
         self._releases.create_index(
+            [*_NAME, ("line", ASCENDING), ("base", ASCENDING), ("base_use", ASCENDING)],
+            unique=True,
+            partialFilterExpression={"base": {"$type": "string"}},
+        )
+        self._releases.create_index(
             [*_NAME, ("label", ASCENDING), ("is_withdrawn", ASCENDING), ("sort_key", ASCENDING)]
         )
         self._releases.create_index(
@@ -98,7 +103,7 @@ class MongoReleases(ReleaseStore):
         The way of the last batch that could be a repeat is tried first.
         """
         may_write = any(not isinstance(request, Lookup) for request in requests)
-        if not may_write or (self._expects_repeats and _may_repeat(requests)):
+        if not may_write or (self._expects_repeats and may_repeat(requests)):
             results = self._look_up(requests)
             if results is not None:
                 return results
@@ -109,14 +114,15 @@ class MongoReleases(ReleaseStore):
         return results
 
     def _look_up(self, requests: Sequence[Request]) -> Results | None:
-        """The results if nothing must be written, or else None.
+        """The results if all are repeats or look-ups, or else None.
 
         A linearizable read first proves that this is the primary. The facts are read with majority,
-        causally after it.
+        causally after it. They can belong to different moments, so a refusal, or that there is
+        nothing to release, must be decided in a transaction.
         """
         deadline = self._reads.start_deadline()
         time = None
-        for collection_name, keys in _unique_keys(requests).items():
+        for collection_name, keys in unique_keys(requests).items():
             proof = keys if self._reads.is_sharded else keys[:1]
             _, read_at = self._reads.current(collection_name, proof, deadline)
             time = max(filter(None, (time, read_at)), default=None)
@@ -124,7 +130,7 @@ class MongoReleases(ReleaseStore):
         def read(session: ClientSession) -> Results | None:
             state = State(self._runtime.now_ms(), self._quotas)
             results = decide_all(state, requests, self._reader(session).read, type(self).rule)
-            return None if state.change else results
+            return results if are_repeats(requests, results) else None
 
         results, _ = self._reads.after(time, read, deadline)
         return results
@@ -157,6 +163,8 @@ class MongoReleases(ReleaseStore):
         ]
         if changes:
             self._changes.write(changes, used, session)
+        for event in writes.events:
+            self._add_event(event.name.account, event.body(), session)
         for restart in writes.restarts:
             self._changes.restart(*restart, session)
         rows = [_row(release) for release in writes.records]
@@ -223,38 +231,6 @@ class MongoReleases(ReleaseStore):
         )
         # In order, the names with the prefix are adjacent, and the first row has one of them.
         return [row["name"] for row in rows if row["name"].startswith(prefix)]
-
-
-def _may_repeat(requests: Sequence[Request]) -> bool:
-    """Whether look-ups and repeats may be all that there is."""
-    return all(
-        isinstance(request, Lookup)
-        or (isinstance(request, Assign) and not request.parameters.dry_run)
-        for request in requests
-    )
-
-
-def _unique_keys(requests: Sequence[Request]) -> dict[str, list[Document]]:
-    """The unique keys of documents whose linearizable read proves that the facts are not stale.
-
-    The documents need not exist.
-    """
-    keys: dict[str, list[Document]] = {}
-    for request in requests:
-        name = of_name(request.name)
-        if isinstance(request, Assign):
-            label = request.parameters.label or ""
-            key = {**name, "token": request.token, "label": label, "attempt": 1}
-            keys.setdefault("releases", []).append(key)
-        elif isinstance(request, GetOfToken):
-            key = {**name, "token": request.token, "label": request.label or "", "attempt": 1}
-            keys.setdefault("releases", []).append(key)
-        elif isinstance(request, GetRelease):
-            key = {**name, "sort_key": sort_key(request.version)}
-            keys.setdefault("releases", []).append(key)
-        else:
-            keys.setdefault("names", []).append(name)
-    return keys
 
 
 def _summary(summary: NameSummary) -> Document:

@@ -88,8 +88,9 @@ class MongoStore(Store):
     reads_type: ClassVar[type[Reads]] = Reads
     sweep_type: ClassVar[type[Sweep]] = Sweep
     remembered_type: ClassVar[type[RememberedHeads]] = RememberedHeads
+    releases_type: ClassVar[type[MongoReleases]] = MongoReleases
     rule: ClassVar[Callable[..., Any]] = staticmethod(allocate)
-    """The counting rule. Tests replace these six attributes in subclasses."""
+    """The counting rule. Tests replace these seven attributes in subclasses."""
 
     def __init__(
         self,
@@ -115,17 +116,18 @@ class MongoStore(Store):
         # Each shard selects its own snapshot, so behind a router, heads are read before entries.
         self._remembered = self.remembered_type(0 if reads.is_sharded else max_remembered, runtime)
         self._expects_repeats = False
-        self.auth_records = MongoAuthRecords(database, reads, transactions)
+        self.auth_records = auth_records = MongoAuthRecords(database, reads, transactions)
         self.token_uses = MongoTokenUses(database, transactions)
         usage = MongoUsage(database, driver)
         self._changes = SeriesChanges(documents, usage, quotas, runtime.now_ms)
         self._quotas = quotas
-        self.releases = MongoReleases(
+        self.releases = self.releases_type(
             database,
             documents,
             usage,
             self._changes,
             self._sweep,
+            auth_records.add_event,
             reads,
             transactions,
             driver,

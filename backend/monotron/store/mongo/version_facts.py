@@ -13,6 +13,7 @@ from monotron.model.semver import Release, VersionName
 from monotron.model.series import SeriesHead, SeriesKey
 from monotron.model.versions.facts import (
     ANY_LABEL,
+    BaseUses,
     Fact,
     HeadOf,
     HighestRecord,
@@ -167,6 +168,15 @@ class FactReader:
                 found[LastValueOf(series, token)] = value
         return found
 
+    def _base_uses(self, facts: list[BaseUses]) -> dict[Fact[Any], Any]:
+        found: dict[Fact[Any], Any] = {}
+        for fact in facts:
+            line = None if fact.line is None else str(fact.line)
+            condition = {**of_name(fact.name), "line": line, "base": fact.base}
+            rows = self._releases.find(condition, {"_id": 1}, session=self._session)
+            found[fact] = len(list(rows))
+        return found
+
     def _tokens_at(self, facts: list[TokenAt]) -> dict[Fact[Any], Any]:
         heads = self._heads_of(fact.series for fact in facts)
         found: dict[Fact[Any], Any] = {}
@@ -210,6 +220,7 @@ _READERS: dict[type[Fact[Any]], Any] = {
     RecordAt: FactReader._records_at,
     HighestRecord: FactReader._highest,
     OpenLabels: FactReader._open_labels,
+    BaseUses: FactReader._base_uses,
     TokenAt: FactReader._tokens_at,
     ValueBefore: FactReader._values_before,
     StoreTime: FactReader._store_time,

@@ -9,23 +9,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from monotron.model.series import SeriesKey
-from monotron.store.audit import (
-    AuditSlice,
-    ReleaseRow,
-    Requirement,
-    SeriesState,
-    check_release,
-    gap,
-    not_reached,
-    release_finding,
-    series_finding,
-)
-from monotron.store.sqlite.file import SqliteFile, Transaction
+from monotron.store.audit import AuditSlice, gap, series_finding
+from monotron.store.sqlite.audit_versions import check_names, check_releases
+from monotron.store.sqlite.file import SqliteFile
 
 SERIES_PER_SLICE = 200
 ENTRIES_PER_SLICE = 1000
-RELEASES_PER_SLICE = 200
 
 # Heads, compared with their ledgers.
 _HEADS = """
@@ -98,25 +87,6 @@ SELECT max(generation), (SELECT json_group_array(generation) FROM generations
      AND generation NOT IN (SELECT generation FROM deleted_generations))
 FROM generations
 """
-_RELEASES = """
-WITH slice AS MATERIALIZED (
-    SELECT rowid AS number, * FROM releases WHERE rowid > ?1 ORDER BY rowid LIMIT ?2
-)
-SELECT max(number), json_group_array(json_array(
-    account, name, token, version, sort_key, label, created_at,
-    (SELECT count(*) FROM releases AS other WHERE other.account = slice.account
-     AND other.name = slice.name AND other.sort_key = slice.sort_key),
-    (SELECT count(*) FROM releases AS other WHERE other.account = slice.account
-     AND other.name = slice.name AND other.token = slice.token AND other.label = slice.label)))
-FROM slice
-"""
-_READ_STATES = """
-SELECT json_group_array(json_array(requested.key, series.value, series.is_active,
-    (SELECT created_at FROM entries WHERE entries.generation = series.generation
-     ORDER BY value LIMIT 1)))
-FROM json_each(?) AS requested
-JOIN series ON series.account = requested.value ->> 0 AND series.key = requested.value ->> 1
-"""
 
 
 def audit(file: SqliteFile, *, alone: bool) -> Iterator[AuditSlice]:
@@ -128,7 +98,8 @@ def audit(file: SqliteFile, *, alone: bool) -> Iterator[AuditSlice]:
     yield from _check_heads(file)
     yield from _check_entries(file)
     yield from _check_attributes(file)
-    yield from _check_releases(file)
+    yield from check_releases(file)
+    yield from check_names(file)
 
 
 def _check_heads(file: SqliteFile) -> Iterator[AuditSlice]:
@@ -228,41 +199,3 @@ def _orphan_finding(what: str, generation: int) -> str:
         f"There are {what} of generation {generation}, which belongs to no series and is not "
         "marked for deletion."
     )
-
-
-def _check_releases(file: SqliteFile) -> Iterator[AuditSlice]:
-    last = -(1 << 63)
-    while True:
-        findings: list[str] = []
-        requirements: list[Requirement] = []
-        with file.transaction() as transaction:
-            last, rows = transaction.one(_RELEASES, last, RELEASES_PER_SLICE)
-            releases = json.loads(rows)
-            for *columns, version_count, token_count in releases:
-                release = ReleaseRow(*columns)
-                if version_count != 1:
-                    findings.append(release_finding(release, f"is recorded {version_count} times"))
-                if release.token is not None and token_count != 1:
-                    what = f"is one of {token_count} releases of its token with this label"
-                    findings.append(release_finding(release, what))
-                wrong, requirement = check_release(release)
-                findings += wrong
-                requirements += [requirement] if requirement else []
-            states = _read_states(transaction, requirements)
-        findings += filter(
-            None, (not_reached(item, states.get(item.series)) for item in requirements)
-        )
-        yield AuditSlice(tuple(findings), releases=len(releases))
-        if len(releases) < RELEASES_PER_SLICE:
-            return
-
-
-def _read_states(
-    transaction: Transaction, requirements: list[Requirement]
-) -> dict[SeriesKey, SeriesState]:
-    requested = list(dict.fromkeys(requirement.series for requirement in requirements))
-    (rows,) = transaction.one(_READ_STATES, json.dumps(requested))
-    return {
-        requested[position]: SeriesState(value, bool(is_active), since)
-        for position, value, is_active, since in json.loads(rows)
-    }

@@ -29,7 +29,7 @@ class SqliteAuthRecords(AuthRecords):
         with self._file.transaction() as transaction:
             added = _insert(transaction, kind, record)
             if added and event is not None:
-                _add_event(transaction, record.account, event)
+                add_event(transaction, record.account, event)
         return added
 
     def find(self, kind: AuthRecordKind, name: str) -> AuthRecord | None:
@@ -74,7 +74,7 @@ class SqliteAuthRecords(AuthRecords):
                 if each.after is not None:
                     _insert(transaction, each.kind, each.after)
             if event is not None:
-                _add_event(transaction, changes[0].record.account, event)
+                add_event(transaction, changes[0].record.account, event)
         return True
 
     def remove(
@@ -87,7 +87,7 @@ class SqliteAuthRecords(AuthRecords):
             )
             is_removed = removed.rowcount == 1
             if is_removed and event is not None:
-                _add_event(transaction, account, event)
+                add_event(transaction, account, event)
         return is_removed
 
 
@@ -141,7 +141,8 @@ def _insert(transaction: Transaction, kind: AuthRecordKind, record: AuthRecord) 
     return inserted.rowcount == 1
 
 
-def _add_event(transaction: Transaction, account: int, body: dict[str, Any]) -> None:
+def add_event(transaction: Transaction, account: int, body: dict[str, Any]) -> None:
+    """Add an event of the account, and remove the oldest one if there are too many."""
     (last,) = transaction.one("SELECT max(name) FROM auth_records WHERE kind = 'event'")
     event = AuthRecord(event_name(int(last or 0) + 1), account, body)
     _insert(transaction, "event", event)

@@ -13,6 +13,7 @@ from monotron.errors import Applied, InvalidSetting, StartupError, StoreUnavaila
 from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.sqlite.disk_files import create_private, rewrite_log, sync_directory
 from monotron.store.sqlite.errors import storage_full, translate_error
+from monotron.store.sqlite.local_disk import MOUNT_TABLE, require_local_disk
 from monotron.store.sqlite.schema import create_or_check
 
 log = logging.getLogger("monotron.store")
@@ -77,9 +78,16 @@ class SqliteFile:
     """One connection, which runs one transaction at a time for any number of threads."""
 
     def __init__(
-        self, path: str, *, runtime: Runtime = PRODUCTION, connect: Connect = sqlite3.connect
+        self,
+        path: str,
+        *,
+        runtime: Runtime = PRODUCTION,
+        connect: Connect = sqlite3.connect,
+        mount_table: Path = MOUNT_TABLE,
     ) -> None:
         """Open or create the file, or `:memory:`. Raises `StartupError` if it cannot be used."""
+        if path != IN_MEMORY:
+            require_local_disk(path, mount_table)
         self._path = path
         self._runtime = runtime
         self._connect_to = connect

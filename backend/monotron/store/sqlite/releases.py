@@ -17,6 +17,7 @@ from monotron.model.versions.state import State
 from monotron.runtime import Runtime
 from monotron.store.interface import ReleaseStore
 from monotron.store.release_fields import ReleaseFields, fields_of
+from monotron.store.sqlite.auth_records import add_event
 from monotron.store.sqlite.file import SqliteFile, Transaction
 from monotron.store.sqlite.statements import NewEntry, NewHead, next_generation, save
 from monotron.store.sqlite.usage import add_usage
@@ -100,6 +101,8 @@ class SqliteReleases(ReleaseStore):
         if state.change:
             writes = state.writes()
             _write(transaction, writes, state.now)
+            for event in writes.events:
+                add_event(transaction, event.name.account, event.body())
             for restart in writes.restarts:
                 self._restart(transaction, *restart)
         return results

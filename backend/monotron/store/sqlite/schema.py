@@ -73,11 +73,14 @@ CREATE TABLE releases (
     assigned_by    TEXT,
     attempt        INTEGER NOT NULL,
     base           TEXT,
+    base_use       INTEGER NOT NULL,
     withdrawn      TEXT,
     UNIQUE (account, name, sort_key)
 ) STRICT;
 CREATE UNIQUE INDEX releases_by_token ON releases (account, name, token, label, attempt)
     WHERE token IS NOT NULL;
+CREATE UNIQUE INDEX releases_by_base
+    ON releases (account, name, coalesce(line, ''), base, base_use) WHERE base IS NOT NULL;
 CREATE INDEX releases_by_label ON releases (account, name, label, sort_key) WHERE withdrawn IS NULL;
 CREATE INDEX withdrawn_releases ON releases (account, name, label, sort_key)
     WHERE withdrawn IS NOT NULL;

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from monotron.errors import InvalidSetting, MonotronError
-from monotron.model.allocation import AllocationRequest, allocate, would_decrease
+from monotron.model.allocation import AllocationRequest, allocate, starting_value, would_decrease
 from monotron.model.quotas import UNLIMITED, CreatedSeries, Quotas
 from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesHead, SeriesKey
 from monotron.runtime import PRODUCTION, Runtime
@@ -27,6 +27,7 @@ from monotron.store.sqlite.audit import audit
 from monotron.store.sqlite.auth_records import SqliteAuthRecords, SqliteTokenUses
 from monotron.store.sqlite.fast_forward import fast_forward
 from monotron.store.sqlite.file import IN_MEMORY, Connect, SqliteFile, Transaction
+from monotron.store.sqlite.local_disk import MOUNT_TABLE
 from monotron.store.sqlite.releases import SqliteReleases
 from monotron.store.sqlite.schema import SCHEMA_VERSION
 from monotron.store.sqlite.statements import (
@@ -56,7 +57,9 @@ class SqliteStore(Store):
     max_batch_size = 512
 
     rule: ClassVar[Callable[..., Any]] = staticmethod(allocate)
-    """The counting rule. The simulator replaces it in a broken store."""
+    """The counting rule. The simulator replaces both attributes in a broken store."""
+
+    releases_type: ClassVar[type[SqliteReleases]] = SqliteReleases
 
     def __init__(
         self,
@@ -65,10 +68,11 @@ class SqliteStore(Store):
         runtime: Runtime = PRODUCTION,
         connect: Connect = sqlite3.connect,
         quotas: Quotas = UNLIMITED,
+        mount_table: Path = MOUNT_TABLE,
     ) -> None:
         """*connect* opens the file. The simulator passes the function of its simulated disk."""
-        self._file = SqliteFile(path, runtime=runtime, connect=connect)
-        self.releases = SqliteReleases(self._file, runtime, quotas, self._restart)
+        self._file = SqliteFile(path, runtime=runtime, connect=connect, mount_table=mount_table)
+        self.releases = self.releases_type(self._file, runtime, quotas, self._restart)
         self.auth_records = SqliteAuthRecords(self._file)
         self.token_uses = SqliteTokenUses(self._file, runtime.clock)
         self.attributes = SqliteAttributes(self._file, quotas)
@@ -130,11 +134,10 @@ class SqliteStore(Store):
         heads, values = read_heads_and_values(transaction, requests)
         for series, positions in positions_by_series.items():
             head = heads.get(series, NO_HEAD)
+            of_series = [requests[position] for position in positions]
+            start = starting_value(head, of_series)
             series_results, accepted = self.rule(
-                head.value,
-                head.token,
-                values.get(series, {}),
-                [requests[position] for position in positions],
+                start, head.token, values.get(series, {}), of_series
             )
             is_new = bool(accepted) and not head.active
             if is_new and (error := created.add(series.account)):
@@ -145,10 +148,12 @@ class SqliteStore(Store):
                 continue
             if not head.generation:
                 generation = generation + 1 if generation else next_generation(transaction)
-            of_series = head.generation or generation
-            for value, request in enumerate(accepted, head.value + 1):
-                new_entries.append(NewEntry(of_series, value, request.token, request.assigned_by))
-            new_heads.append(NewHead(of_series, *series, value, request.token))
+            of_head = head.generation or generation
+            if start > head.value:
+                new_entries.append(NewEntry(of_head, start, None, accepted[0].assigned_by))
+            for value, request in enumerate(accepted, start + 1):
+                new_entries.append(NewEntry(of_head, value, request.token, request.assigned_by))
+            new_heads.append(NewHead(of_head, *series, value, request.token))
         if new_entries:
             save(transaction, new_heads, new_entries, self._now())
             for account, number in created.by_account.items():

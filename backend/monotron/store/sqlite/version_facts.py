@@ -8,6 +8,7 @@ from typing import Any
 from monotron.model.semver import Release, VersionName
 from monotron.model.versions.facts import (
     ANY_LABEL,
+    BaseUses,
     Fact,
     HeadOf,
     HighestRecord,
@@ -62,6 +63,10 @@ SELECT json_array({_COLUMNS}, max(sort_key)) FROM releases
 WHERE account = ? AND name = ? AND sort_key >= ? AND sort_key < ?
     AND label <> '' AND withdrawn IS NULL
 GROUP BY label
+"""
+_BASE_USES = """
+SELECT count(*) FROM releases
+WHERE account = ? AND name = ? AND coalesce(line, '') = ? AND base = ?
 """
 _VALUE_BEFORE = """
 SELECT max(entries.value) FROM series JOIN entries USING (generation)
@@ -164,6 +169,13 @@ def _open_labels(transaction: Transaction, facts: list[OpenLabels]) -> dict[Fact
     return found
 
 
+def _base_uses(transaction: Transaction, facts: list[BaseUses]) -> dict[Fact[Any], Any]:
+    return {
+        fact: transaction.one(_BASE_USES, *fact.name, str(fact.line or ""), fact.base)[0]
+        for fact in facts
+    }
+
+
 def _tokens_at(transaction: Transaction, facts: list[TokenAt]) -> dict[Fact[Any], Any]:
     found: dict[Fact[Any], Any] = {}
     for fact in facts:
@@ -195,6 +207,7 @@ _READERS: dict[type[Fact[Any]], Any] = {
     RecordAt: _records_at,
     HighestRecord: _highest,
     OpenLabels: _open_labels,
+    BaseUses: _base_uses,
     HeadOf: _heads,
     LastValueOf: _last_values,
     TokenAt: _tokens_at,

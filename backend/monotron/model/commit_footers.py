@@ -1,0 +1,118 @@
+"""Footers of a commit message: breaking changes, and `Release-As` of release-please.
+
+A paragraph contains either footers or prose: its first line decides. The running time is linear.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from monotron.errors import InvalidVersion
+from monotron.model.semver import Final, parse_final
+
+_TOKEN = r"(?:\*\*BREAKING(?:[ -]CHANGES?)?\*\*|BREAKING(?:[ -]CHANGES?)?)"  # noqa: S105
+BREAKING_FOOTER = rf"{_TOKEN}: ."
+
+_BREAKING = re.compile(rf"{_TOKEN}: (?P<value>.+)")
+_STRICT_BREAKING = re.compile(r"BREAKING[ -]CHANGE: .")
+_RELEASE_AS = re.compile(r"release-as: +(?P<version>[0-9A-Za-z.+-]++)$", re.IGNORECASE)
+
+_CANDIDATE = re.compile(r"^(?:(?:\*\*)?BREAKING|(?i:release-as): ).*", re.MULTILINE)
+_FOOTER = re.compile(rf"(?:{_TOKEN}|[\w-]++)(?:: | #)")
+_PARAGRAPH_END = re.compile(r"^(?:#{1,6} .*|-{3,}|_{3,}|\*{3,})?\n", re.MULTILINE)
+"""An empty line, and a heading or horizontal rule of Markdown."""
+_EMPTY_LINE = re.compile(r"^\n", re.MULTILINE)
+
+_VALUE_BELOW_TOKEN = re.compile(
+    rf"^({_TOKEN}:)\n++(?!(?:{_TOKEN}|[\w-]++)(?::[ \n]|:\Z| #)|#{{1,6}} |---"
+    r"|[-*+] \[[ xX]\]|\(cherry picked from |See merge request )[ \t]*",
+    re.MULTILINE,
+)
+"""A footer whose value starts below its token, and is not a footer, heading, rule or checkbox."""
+
+MAX_EXAMINED = 1000
+"""The number of footers of one commit that are searched for a version."""
+
+_EMPTY_VALUES = {"", "no", "none", "n/a"}
+_DECORATION = " `*_().-–—"
+
+
+class ReleaseAs(NamedTuple):
+    """A final version that a footer requests, and the line of this footer."""
+
+    version: Final
+    line: str
+
+
+class Footers(NamedTuple):
+    """The footers of one commit that are used."""
+
+    breaking: str = ""
+    """The first line that declares a breaking change. Empty if there is none."""
+    release_as: tuple[ReleaseAs, ...] = ()
+
+
+NO_FOOTERS = Footers()
+
+
+def parse_footers(header: str, body: str, *, strict: bool = False) -> Footers:
+    """Parse the footers in the body. The header can be one, too."""
+    lines = [header] if header[:1] in "BRr*" and _CANDIDATE.match(header) else []
+    if body and ("BREAKING" in body or "release-as" in body.lower()):
+        lines += _footer_lines(body, strict=strict)
+    if not lines:
+        return NO_FOOTERS
+    is_breaking = _STRICT_BREAKING.match if strict else is_breaking_footer
+    return Footers(
+        next((line for line in lines if is_breaking(line)), ""),
+        tuple(
+            item
+            for line in islice(dict.fromkeys(lines), MAX_EXAMINED)
+            if (item := _release_as(line))
+        ),
+    )
+
+
+def is_breaking_footer(line: str) -> bool:
+    """Whether the line declares a breaking change, with a value that is not "none"."""
+    match = _BREAKING.match(line)
+    return match is not None and not is_empty_value(match["value"])
+
+
+def is_empty_value(value: str) -> bool:
+    """Whether a template was not filled in."""
+    return value.strip(_DECORATION).lower() in _EMPTY_VALUES
+
+
+def _release_as(line: str) -> ReleaseAs | None:
+    match = _RELEASE_AS.match(line)
+    if not match or "+" in match["version"]:
+        return None
+    try:
+        return ReleaseAs(parse_final(match["version"]), line)
+    except InvalidVersion:
+        return None
+
+
+def _footer_lines(body: str, *, strict: bool) -> Iterator[str]:
+    """The lines of paragraphs that start with a footer, if they can be a footer of interest.
+
+    With *strict*, a value must be on the line of its token, and only empty lines separate
+    paragraphs.
+    """
+    if not strict:
+        body = _VALUE_BELOW_TOKEN.sub(r"\1 ", body)
+    paragraph_end = _EMPTY_LINE if strict else _PARAGRAPH_END
+    starts = [] if strict else [0]
+    starts += [match.end() for match in paragraph_end.finditer(body)]
+    are_footers: dict[int, bool] = {}
+    for candidate in _CANDIDATE.finditer(body):
+        paragraph = bisect_right(starts, candidate.start()) - 1
+        if paragraph < 0:
+            continue
+        if paragraph not in are_footers:
+            are_footers[paragraph] = _FOOTER.match(body, starts[paragraph]) is not None
+        if are_footers[paragraph]:
+            yield candidate[0]
