@@ -247,7 +247,7 @@ read_creator() { # checks that the response belongs to the account, if it is set
 
 check_lines() { # minimum number of lines; a newer server may send more variables, which are ignored
   [ "$(wc -l <"$work/body")" -ge "$1" ] || unexpected "fewer than $(($1)) lines"
-  ! grep -Eqvx -e "${dotenv_prefix}[A-Z][A-Z_]*=[ -~]*" "$work/body" || unexpected 'a line that is not a variable'
+  ! grep -Eqvx -e "${dotenv_prefix}[A-Z][A-Z0-9_]*=[ -~]*" "$work/body" || unexpected 'a line that is not a variable'
 }
 
 output() { # name, value: a variable for later jobs
@@ -354,7 +354,15 @@ RELEASE_TYPE - [a-z]{0,20}
 PREVIOUS_VERSION - ($semver)?
 IS_LATEST false true|false
 REUSED false true|false
+CHANGED false true|false
+PREVIOUS_TAG - (v$semver)?
+LATEST_IN_MAJOR false true|false
+LATEST_IN_MINOR false true|false
 DOCKER_TAG - [0-9A-Za-z._-]+
+PEP440 - [0-9A-Za-z.+]*
+DEB - [0-9A-Za-z.+~]+
+RPM - [0-9A-Za-z.+~]*
+MAVEN - [0-9A-Za-z.-]*
 CREATOR_ID - [1-9][0-9]{0,18}
 FIELDS
 }
@@ -377,6 +385,7 @@ output_version() { # checks that each variable matches its pattern and that all 
       PRERELEASE_ID) parts=$parts${value:+-$value} ;;
       METADATA) [ "$parts${value:++$value}" = "$version" ] || unexpected 'components of another version' ;;
       PREVIOUS_VERSION) previous=$value ;;
+      PREVIOUS_TAG) [ "$value" = "${previous:+v$previous}" ] || unexpected 'a tag of another previous version'; value=${previous:+$tag_prefix$previous} ;;
       DOCKER_TAG) [ "$value" = "$(printf '%s' "$version" | tr + _)" ] || unexpected 'a Docker tag of another version' ;;
     esac
     output "$field" "$value"

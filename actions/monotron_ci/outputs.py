@@ -11,6 +11,7 @@ from monotron_ci.responses import NUMBER, VERSION, SeriesEntry, VersionInfo
 _NUMBER = rf"({NUMBER})?"
 _VERSION = rf"({VERSION.pattern})?"
 _BOOLEAN = r"true|false"
+_SPELLING = r"[0-9A-Za-z.+~-]{0,300}"
 
 GRAMMAR: Mapping[str, str] = {
     "version": _VERSION,
@@ -22,11 +23,18 @@ GRAMMAR: Mapping[str, str] = {
     "build_number": _NUMBER,
     "value": _NUMBER,
     "previous_version": _VERSION,
+    "previous_tag": r"[0-9A-Za-z._/+@-]{0,300}",
     "release_type": r"[a-z]{0,20}",
     "changed": _BOOLEAN,
     "reused": _BOOLEAN,
     "is_latest": _BOOLEAN,
+    "latest_in_major": _BOOLEAN,
+    "latest_in_minor": _BOOLEAN,
     "docker_tag": r"[0-9A-Za-z_.-]{0,300}",
+    "pep440": _SPELLING,
+    "deb": _SPELLING,
+    "rpm": _SPELLING,
+    "maven": _SPELLING,
     "idempotency_token": r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{0,256}",
 }
 """The pattern of each output, in the order of action.yml."""
@@ -44,7 +52,15 @@ DOTENV: Mapping[str, str] = {
     "PREVIOUS_VERSION": "previous_version",
     "IS_LATEST": "is_latest",
     "REUSED": "reused",
+    "CHANGED": "changed",
+    "PREVIOUS_TAG": "previous_tag",
+    "LATEST_IN_MAJOR": "latest_in_major",
+    "LATEST_IN_MINOR": "latest_in_minor",
     "DOCKER_TAG": "docker_tag",
+    "PEP440": "pep440",
+    "DEB": "deb",
+    "RPM": "rpm",
+    "MAVEN": "maven",
     "CREATOR_ID": "creator_id",
 }
 """The variables of a version in the service's dotenv format, and the outputs they contain."""
@@ -68,11 +84,15 @@ def of_version(version: VersionInfo, *, tag_prefix: str, changed: bool) -> dict[
         patch=version.patch,
         prerelease=version.prerelease,
         previous_version=version.previous,
+        previous_tag=f"{tag_prefix}{version.previous}" if version.previous else "",
         release_type=version.bump,
         changed=changed,
         reused=version.reused,
         is_latest=version.latest,
+        latest_in_major=version.latest_in_major,
+        latest_in_minor=version.latest_in_minor,
         docker_tag=version.version.replace("+", "_") if exists else "",
+        **{name: version.spellings.get(name) for name in ("pep440", "deb", "rpm", "maven")},
         idempotency_token=version.token,
     )
 
@@ -85,6 +105,8 @@ def of_entry(entry: SeriesEntry, *, changed: bool) -> dict[str, str]:
         changed=changed,
         reused=entry.reused,
         is_latest=False,
+        latest_in_major=False,
+        latest_in_minor=False,
         idempotency_token=entry.token,
     )
 

@@ -53,11 +53,31 @@ class VersionInfo(NamedTuple):
     reused: bool
     reason: str | None
     created_at: str | None
+    latest_in_major: bool
+    latest_in_minor: bool
+    spellings: Mapping[str, str | None]
     document: Mapping[str, Any] = {}
     """The JSON object of the response."""
 
 
-NO_VERSION = VersionInfo("", None, "0.0.0", 0, 0, 0, None, None, None, False, False, None, None)
+NO_VERSION = VersionInfo(
+    name="",
+    token=None,
+    version="0.0.0",
+    major=0,
+    minor=0,
+    patch=0,
+    prerelease=None,
+    bump=None,
+    previous=None,
+    latest=False,
+    reused=False,
+    reason=None,
+    created_at=None,
+    latest_in_major=False,
+    latest_in_minor=False,
+    spellings={},
+)
 
 
 def parse_entry(document: object, key: str, reused: bool) -> SeriesEntry | None:
@@ -167,6 +187,11 @@ def _is_optional(check: _Check) -> _Check:
     return lambda value: value is None or check(value)
 
 
+def _is_spellings(value: object) -> bool:
+    """Whether the value is an object of strings, or nulls for missing spellings."""
+    return isinstance(value, dict) and all(map(_is_optional(_is_text), value.values()))
+
+
 _CHECKS: dict[str, _Check] = {
     "name": _is_text,
     "token": _is_optional(_is_text),
@@ -181,5 +206,8 @@ _CHECKS: dict[str, _Check] = {
     "reused": _is_boolean,
     "reason": _is_optional(_is_text),
     "created_at": _is_optional(_is_text),
+    "latest_in_major": _is_boolean,
+    "latest_in_minor": _is_boolean,
+    "spellings": _is_spellings,
 }
 """The check of each member of a version."""

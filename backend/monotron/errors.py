@@ -33,16 +33,17 @@ class InvalidName(MonotronError, status=400, code="invalid_name", title="Invalid
 
 
 class InvalidVersion(MonotronError, status=400, code="invalid_version", title="Invalid version"):
-    """A version in the path, the body, `initial` or `before` is not a semantic version, is longer
-    than 256 characters, has a component larger than 9223372036854775807, or is a pre-release
-    although a final version is required.
+    """A version in the path, the body, `version`, `initial` or `before` is not a semantic version,
+    is longer than 256 characters, has a component larger than 9223372036854775807, or is a
+    pre-release although a final version is required.
     Fix: pass three numbers without leading zeros, such as `1.4.2` or `v1.4.2`."""
 
 
 class InvalidRequest(MonotronError, status=400, code="invalid_request", title="Invalid request"):
     """The query, the headers or the body are invalid: an unknown or duplicate parameter, a value
-    out of range, `dotenv_prefix` without `format=dotenv`, a body that is not the expected JSON, or
-    more than 100 headers. Also: a backup of a store that does not support backups.
+    out of range, `dotenv_prefix` without `format=dotenv`, `spelling` without `format=text`,
+    `version` together with `bump`, a body that is not the expected JSON, or more than 100 headers.
+    Also: a backup of a store that does not support backups.
     Fix: `detail` names the parameter or member and the allowed values; see [api.md](api.md)."""
 
 
@@ -160,8 +161,10 @@ class ValueWouldFall(
 class AlreadyReleased(
     MonotronError, status=409, code="already_released", title="Version already released"
 ):
-    """`bump=final` would promote to a version that belongs to another token or was skipped.
-    Fix: create a pre-release of the next version and promote that, or use `bump=patch`."""
+    """`bump=final` would promote to a version that belongs to another token or was skipped. Or the
+    requested `version` was adopted or belongs to another token.
+    Fix: create a pre-release of the next version and promote that, or use `bump=patch`. Or request
+    a higher `version`."""
 
 
 class VersionWithdrawn(
@@ -243,6 +246,8 @@ class TokenTaken(
 ):
     """The token already has a version from another `bump` or `line`; each pre-release label counts
     separately. A version never changes. The members `version` and `bump` contain the stored one.
+    If the withdrawal of a version cannot be reversed, because its token has a new version, the
+    status is 409.
     Fix: repeat the original request, add `on_conflict=reuse` to accept the stored version, or
     build a new commit."""
 
@@ -255,18 +260,24 @@ class TokenTaken(
         return {"version": self.version, "bump": self.bump}
 
 
+class WithdrawalReplaced(TokenTaken, status=409, code=TokenTaken.code, title=TokenTaken.title):
+    """The withdrawal cannot be reversed. The request is valid, but conflicts with the new version
+    of the token, so the status is that of a conflict."""
+
+
 class OutOfLine(
     MonotronError, status=422, code="out_of_line", title="Bump not allowed on this line"
 ):
     """Line `1.2` only allows patches; line `1` allows minor versions and patches. With
-    `bump=auto`, `detail` quotes the commit message that requires a larger bump.
+    `bump=auto`, `detail` quotes the commit message that requires a larger bump. `bump=calendar`
+    allows no `line`, because the date determines it.
     Fix: use a smaller bump, or omit `line`."""
 
 
 class InvalidBump(MonotronError, status=422, code="invalid_bump", title="Invalid bump"):
-    """`bump` is unknown; it is `final` without a pre-release to promote, or together with
-    `prerelease`; or it is `auto` without commit messages in the body.
-    Fix: see `detail`."""
+    """`bump` is unknown; it is `final` without a pre-release to promote, or with pre-releases of
+    different versions to promote; or it is `auto` without commit messages in the body.
+    Fix: see `detail`. Add `prerelease` to `bump=final` to select a label."""
 
 
 class NoSpelling(MonotronError, status=422, code="no_spelling", title="No such spelling"):

@@ -26,6 +26,9 @@ def version(**members: object) -> dict[str, object]:
         "patch": 0,
         "latest": True,
         "reused": False,
+        "latest_in_major": True,
+        "latest_in_minor": True,
+        "spellings": {},
         **members,
     }
 

@@ -192,7 +192,12 @@ class TestFormats:
             "version", name, "a", "--prerelease=rc", "--metadata=x.1", "--output=dotenv"
         )
         served = client.request("GET", f"/v1/versions/{name}/a?format=dotenv").text
-        assert printed == served.replace("REUSED=true", "REUSED=false")
+        assigned = served.replace("REUSED=true", "REUSED=false")
+        assert printed == assigned.replace("CHANGED=false", "CHANGED=true")
+        previous = terminal.prints("version", name, "b", "--output=dotenv", "--tag-prefix=x/")
+        assert "MONOTRON_PREVIOUS_TAG=\n" in previous
+        following = terminal.prints("version", name, "c", "--output=dotenv", "--tag-prefix=x/")
+        assert "MONOTRON_PREVIOUS_TAG=x/0.0.1\n" in following
         printed = terminal.prints("next", name, "a", "--output=dotenv")
         served = client.request("GET", f"/v1/series/{name}/a?format=dotenv").text
         assert printed == served.replace("REUSED=true", "REUSED=false")
@@ -204,7 +209,7 @@ class TestFormats:
         assert printed == client.request("GET", f"/v1/series/{name}").json()
         printed = json.loads(terminal.prints("version", name, "a", "--output=json"))
         served = client.request("GET", f"/v1/versions/{name}").json()
-        assert printed == {**served, "reused": False}
+        assert printed == {**served, "reused": False, "changed": True}
 
     def test_the_format_github_has_the_outputs_of_the_action(
         self, terminal: Terminal, name: str

@@ -73,7 +73,7 @@ def test_a_reported_situation_has_the_expected_versions(
     assert asyncio.run(run()) == [expected for *_, expected in steps]
 
 
-def test_two_simultaneous_builds_do_not_count_a_commit_twice(durable_store: Store) -> None:
+def test_two_concurrent_builds_do_not_count_a_commit_twice(durable_store: Store) -> None:
     async def run() -> list[str]:
         notation = Notation(durable_store)
         await notation.prepare("1.2.57")

@@ -40,6 +40,9 @@ from support.services import StoreServices
 
 NAME = "some-great-service"
 
+OTHER_TABLES = "version|you want|`calendar`"
+"""The first columns of tables without examples: of spellings, of bumps and of calendar formats."""
+
 
 class Row(NamedTuple):
     """One example."""
@@ -56,10 +59,10 @@ class Row(NamedTuple):
 def rows(text: str) -> list[Row]:
     """The rows of all tables whose first column is `before`.
 
-    The other rows are those of the table of spellings, whose first column is `version`, and those
-    of messages (tests/unit/conventional_commits/test_documented_messages.py).
+    Only the tables of OTHER_TABLES, and those of messages, have other rows
+    (tests/unit/conventional_commits/test_documented_messages.py).
     """
-    text = re.sub(r"^\| version \|.*\n(?:\|.*\n)+", "", text, flags=re.MULTILINE)
+    text = re.sub(rf"^\| ({OTHER_TABLES}) \|.*\n(?:\|.*\n)+", "", text, flags=re.MULTILINE)
     result = []
     text = re.sub(r"^\| messages \|(?:.*\|\n)+", "", text, flags=re.MULTILINE)
     for table in re.findall(r"^\| before \|.*\n\| ---.*\n((?:\|.*\n)+)", text, re.MULTILINE):

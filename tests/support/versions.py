@@ -60,8 +60,19 @@ def words(text: str) -> list[str]:
 
 MEMBERS = words("""
     creator_id name token version tag major minor patch prerelease metadata bump previous latest
-    reused reason created_at
+    reused reason created_at changed notes withdrawn previous_token previous_tag latest_in_major
+    latest_in_minor spellings
 """)
+
+LOOKED_UP = {"reused": True, "changed": False}
+"""What differs in a GET of a version from the PUT that assigned it."""
+
+NOT_LATEST = {"latest": False, "latest_in_major": False, "latest_in_minor": False}
+
+
+def plain_spellings(version: str) -> dict[str, str]:
+    """The spellings of a final version."""
+    return dict.fromkeys(("pep440", "deb", "rpm", "maven", "docker"), version)
 
 
 def adopt(client: Client, name: str, version: str, query: str = "") -> Response:
@@ -73,6 +84,18 @@ def adopt(client: Client, name: str, version: str, query: str = "") -> Response:
 def start_at(client: Client, name: str, version: str) -> None:
     response = adopt(client, name, version)
     assert response.status == 200, response
+
+
+def withdraw(client: Client, name: str, version: str, **members: str) -> Response:
+    body = json.dumps({"reason": "a wrong version"} | members)
+    path = f"/v1/releases/{segment(name)}/{segment(version)}/withdrawal"
+    return client.request("PUT", path, body, JSON)
+
+
+def reverse(client: Client, name: str, version: str) -> Response:
+    """Reverse a withdrawal."""
+    path = f"/v1/releases/{segment(name)}/{segment(version)}/withdrawal"
+    return client.request("DELETE", path)
 
 
 def get(client: Client, path: str) -> dict[str, Any]:

@@ -136,7 +136,9 @@ class VersionService:
         if before is not None:
             end = min(end, sort_key(before))
         releases = await self._executor.run(self._releases.page, of, (start, end), label, limit + 1)
-        if not releases:
+        if not releases and not await self._executor.run(
+            self._releases.page, of, sort_key_range(), None, 1
+        ):
             await self.latest(account, name)  # perhaps the name has no versions
         results = await asyncio.gather(
             *(self._requests.add(GetRelease(of, each.version)) for each in releases[:limit])

@@ -8,13 +8,15 @@ from functools import lru_cache
 from json.encoder import encode_basestring
 
 from monotron.errors import NoSpelling
-from monotron.model.semver import ZERO_VERSION, Withdrawal
+from monotron.model.semver import ZERO_VERSION, Release, VersionName, Withdrawal
 from monotron.model.series import Entry, LedgerEntry
-from monotron.model.spellings import spellings
+from monotron.model.spellings import Spellings, spellings
 from monotron.model.timestamps import rfc3339_from_ms
 from monotron.model.versions.requests import VersionResult
 
 TEXT_TYPE = "text/plain; charset=utf-8"
+
+_BOOLEAN = {False: "false", True: "true"}
 
 
 class Format(Enum):
@@ -72,16 +74,22 @@ def version_text(
     """Write a version in the requested format. Raises `NoSpelling` if it has no such spelling."""
     if format is Format.TEXT:
         return f"{_spelled(result, spelling)}\n"
-    members = _version_members(result)
     if format is Format.JSON:
-        return json_text(members)
-    variables = {name: members[member] for name, member in _VERSION_VARIABLES.items()}
-    variables["DOCKER_TAG"] = str(members["version"] or "").replace("+", "_")
-    spelled = spellings(result.release) if members["version"] else None
-    for name in ("pep440", "deb", "rpm", "maven"):
-        variables[name.upper()] = getattr(spelled, name, None)
-    variables["CREATOR_ID"] = members["creator_id"]
-    return _dotenv(variables, dotenv_prefix)
+        return _version_json(result) + "\n"
+    return _dotenv(_version_variables(result), dotenv_prefix)
+
+
+def require_spelling(spelling: str | None, label: str | None) -> None:
+    """Raise `NoSpelling` if no version with this pre-release label has the spelling.
+
+    A request that assigns a version checks this first, so that a rejected one changes nothing.
+    """
+    example = Release(VersionName(0, ""), None, ZERO_VERSION, label=label)
+    if spelling is not None and getattr(spellings(example), spelling) is None:
+        raise NoSpelling(
+            f"Versions with the label {label!r} cannot be written for {spelling}. Use another "
+            "label, or another spelling."
+        )
 
 
 def _spelled(result: VersionResult, spelling: str | None) -> str:
@@ -99,7 +107,7 @@ def _spelled(result: VersionResult, spelling: str | None) -> str:
 def series_page(entries: Sequence[Entry], next_after: str | None) -> str:
     """Write a page of series."""
     items = ", ".join(map(_entry_json, entries))
-    return f'{{"series": [{items}], "next": {json.dumps(next_after, ensure_ascii=False)}}}\n'
+    return f'{{"series": [{items}], "next": {_string(next_after)}}}\n'
 
 
 def ledger_page(rows: Sequence[LedgerEntry], next_before: int | None, *, assigned_by: bool) -> str:
@@ -110,100 +118,123 @@ def ledger_page(rows: Sequence[LedgerEntry], next_before: int | None, *, assigne
 
 def releases_page(results: Sequence[VersionResult], next_before: str | None) -> str:
     """Write a page of releases."""
-    return json_text(
-        {
-            "releases": [_version_members(result) for result in results],
-            "next": next_before,
-        }
-    )
+    items = ", ".join(map(_version_json, results))
+    return f'{{"releases": [{items}], "next": {_string(next_before)}}}\n'
 
 
 def versions_page(results: Sequence[VersionResult], next_after: str | None) -> str:
     """Write a page of the newest versions of names."""
-    return json_text(
-        {"versions": [_version_members(result) for result in results], "next": next_after}
-    )
+    items = ", ".join(map(_version_json, results))
+    return f'{{"versions": [{items}], "next": {_string(next_after)}}}\n'
 
 
 def _entry_json(entry: Entry) -> str:
     """Write the four members of an entry, in the order of the contract."""
     account, key, token, value = entry
-    quoted = "null" if token is None else encode_basestring(token)
     return (
         f'{{"creator_id": {account}, "key": {encode_basestring(key)}, '
-        f'"token": {quoted}, "value": {value}}}'
+        f'"token": {_string(token)}, "value": {value}}}'
     )
 
 
 def _ledger_entry_json(row: LedgerEntry, *, assigned_by: bool) -> str:
     members = f', "created_at": "{rfc3339_from_ms(row.created_at)}"'
     if assigned_by:
-        members += f', "assigned_by": {json.dumps(row.assigned_by, ensure_ascii=False)}'
+        members += f', "assigned_by": {_string(row.assigned_by)}'
     return f"{_entry_json(row.entry)[:-1]}{members}}}"
 
 
-def _version_members(result: VersionResult) -> dict[str, object]:
-    """Return the members of a version, in the order of the contract."""
-    release = result.release
-    # 0.0.0 is never assigned. It stands for no version at all.
-    target = None if release.target == ZERO_VERSION else release.target
-    full = release.full_text if target else None
-    return {
-        "creator_id": release.name.account,
-        "name": release.name.name,
-        "token": release.token,
-        "version": full,
-        "tag": f"v{full}" if full else None,
-        "major": target and target.major,
-        "minor": target and target.minor,
-        "patch": target and target.patch,
-        "prerelease": release.pre_release,
-        "metadata": release.metadata,
-        "bump": release.bump,
-        "previous": None if release.previous is None else str(release.previous),
-        "latest": result.latest.overall,
-        "reused": result.reused,
-        "reason": release.reason,
-        "created_at": None if release.created_at is None else rfc3339_from_ms(release.created_at),
-        "changed": result.changed,
-        "notes": list(result.notes),
-        "withdrawn": _withdrawal_members(release.withdrawn),
-        "previous_token": release.previous_token,
-        "previous_tag": None if release.previous is None else f"v{release.previous}",
-        "latest_in_major": result.latest.in_major,
-        "latest_in_minor": result.latest.in_minor,
-        "spellings": spellings(release)._asdict() if target else None,
-    }
+def _version_json(result: VersionResult) -> str:
+    """Write the members of a version, in the order of the contract."""
+    release, latest = result.release, result.latest
+    previous = None if release.previous is None else str(release.previous)
+    created_at = None if release.created_at is None else rfc3339_from_ms(release.created_at)
+    return (
+        f'{{"creator_id": {release.name.account}, "name": {_string(release.name.name)}, '
+        f'"token": {_string(release.token)}, {_version_itself(release)}, '
+        f'"prerelease": {_string(release.pre_release)}, '
+        f'"metadata": {_string(release.metadata)}, "bump": {_string(release.bump)}, '
+        f'"previous": {_string(previous)}, '
+        f'"latest": {_BOOLEAN[latest.overall]}, "reused": {_BOOLEAN[result.reused]}, '
+        f'"reason": {_string(release.reason)}, "created_at": {_string(created_at)}, '
+        f'"changed": {_BOOLEAN[result.changed]}, '
+        f'"notes": [{", ".join(map(encode_basestring, result.notes))}], '
+        f'"withdrawn": {_withdrawal_json(release.withdrawn)}, '
+        f'"previous_token": {_string(release.previous_token)}, '
+        f'"previous_tag": {_string(previous and f"v{previous}")}, '
+        f'"latest_in_major": {_BOOLEAN[latest.in_major]}, '
+        f'"latest_in_minor": {_BOOLEAN[latest.in_minor]}, '
+        f'"spellings": {_spellings_json(release)}}}'
+    )
 
 
-def _withdrawal_members(withdrawal: Withdrawal | None) -> dict[str, object] | None:
+def _version_itself(release: Release) -> str:
+    """Write the members from `version` to `patch`."""
+    if _is_missing(release):
+        return '"version": null, "tag": null, "major": null, "minor": null, "patch": null'
+    target, full = release.target, release.full_text
+    return (
+        f'"version": "{full}", "tag": "v{full}", '
+        f'"major": {target.major}, "minor": {target.minor}, "patch": {target.patch}'
+    )
+
+
+def _is_missing(release: Release) -> bool:
+    """Whether the release stands for no version at all: 0.0.0 is never assigned."""
+    return release.target == ZERO_VERSION
+
+
+def _spellings_json(release: Release) -> str:
+    if _is_missing(release):
+        return "null"
+    pep440, deb, rpm, maven, docker = map(_string, spellings(release))
+    return (
+        f'{{"pep440": {pep440}, "deb": {deb}, "rpm": {rpm}, "maven": {maven}, "docker": {docker}}}'
+    )
+
+
+def _withdrawal_json(withdrawal: Withdrawal | None) -> str:
     if withdrawal is None:
-        return None
+        return "null"
+    return (
+        f'{{"at": "{rfc3339_from_ms(withdrawal.at)}", "by": {_string(withdrawal.by)}, '
+        f'"reason": {_string(withdrawal.reason)}}}'
+    )
+
+
+def _string(text: str | None) -> str:
+    """Write a JSON string, or `null`."""
+    return "null" if text is None else encode_basestring(text)
+
+
+def _version_variables(result: VersionResult) -> dict[str, object]:
+    """Return the dotenv variables of a version, in the order of the contract."""
+    release, latest = result.release, result.latest
+    exists = not _is_missing(release)
+    target = release.target if exists else (None, None, None)
+    full = release.full_text if exists else ""
+    spelled = spellings(release) if exists else Spellings(None, None, None, None, None)
     return {
-        "at": rfc3339_from_ms(withdrawal.at),
-        "by": withdrawal.by,
-        "reason": withdrawal.reason,
+        "VERSION": full,
+        "TAG": full and f"v{full}",
+        **dict(zip(("MAJOR", "MINOR", "PATCH"), target, strict=True)),
+        "PRERELEASE_ID": release.pre_release,
+        "METADATA": release.metadata,
+        "RELEASE_TYPE": release.bump,
+        "PREVIOUS_VERSION": release.previous,
+        "IS_LATEST": latest.overall,
+        "REUSED": result.reused,
+        "CHANGED": result.changed,
+        "PREVIOUS_TAG": None if release.previous is None else f"v{release.previous}",
+        "LATEST_IN_MAJOR": latest.in_major,
+        "LATEST_IN_MINOR": latest.in_minor,
+        "DOCKER_TAG": full.replace("+", "_"),
+        "PEP440": spelled.pep440,
+        "DEB": spelled.deb,
+        "RPM": spelled.rpm,
+        "MAVEN": spelled.maven,
+        "CREATOR_ID": release.name.account,
     }
-
-
-_VERSION_VARIABLES = {
-    "VERSION": "version",
-    "TAG": "tag",
-    "MAJOR": "major",
-    "MINOR": "minor",
-    "PATCH": "patch",
-    "PRERELEASE_ID": "prerelease",
-    "METADATA": "metadata",
-    "RELEASE_TYPE": "bump",
-    "PREVIOUS_VERSION": "previous",
-    "IS_LATEST": "latest",
-    "REUSED": "reused",
-    "CHANGED": "changed",
-    "PREVIOUS_TAG": "previous_tag",
-    "LATEST_IN_MAJOR": "latest_in_major",
-    "LATEST_IN_MINOR": "latest_in_minor",
-}
-"""Dotenv variables and the members that they contain."""
 
 
 def _dotenv(variables: Mapping[str, object], prefix: str) -> str:

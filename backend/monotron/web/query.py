@@ -28,7 +28,7 @@ from monotron.model.semver import (
 from monotron.model.series import INT64_MAX, MAX_LENGTH, Reuse, percent_decode
 from monotron.model.spellings import Spellings
 from monotron.model.versions.requests import BUMPS, Bump, VersionRequest
-from monotron.web.formats import Format
+from monotron.web.formats import Format, require_spelling
 
 MAX_COMMIT_TYPES = 32
 
@@ -245,6 +245,7 @@ class NextVersionQuery(VersionQuery):
                 "`bump=calendar` cannot be combined with `line`. The date determines the line. "
                 "Omit `line`."
             )
+        require_spelling(self.spelling, None if self.bump == "final" else self.prerelease)
 
     def version_request(self, assigned_by: str) -> VersionRequest:
         """Return the request of a caller with the credential *assigned_by*."""

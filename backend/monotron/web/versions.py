@@ -1,16 +1,23 @@
 """Versions and lists of releases."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import ClassVar
 
 from semver import Version
 
-from monotron.errors import InvalidRequest, InvalidVersion
+from monotron.errors import InvalidRequest, InvalidVersion, in_doubt
 from monotron.model.semver import parse_final, parse_name, parse_version
 from monotron.model.series import has_control, parse_token, percent_decode
 from monotron.model.versions.requests import VersionResult
 from monotron.web.body import json_object
-from monotron.web.formats import Format, releases_page, version_text, versions_page
+from monotron.web.formats import (
+    Format,
+    releases_page,
+    require_spelling,
+    version_text,
+    versions_page,
+)
 from monotron.web.handler import ANY_ACCOUNT, Handler
 from monotron.web.permissions import requires
 from monotron.web.query import (
@@ -44,7 +51,9 @@ class VersionsHandler(Handler):
             if format is Format.TEXT and not result.changed:
                 self.reply("\n", format)  # so that no script publishes an old version again
                 return
-        text = version_text(result, format, query.variable_prefix, query.spelling)
+        # A version that is too long for a Docker tag has no such spelling, but is assigned.
+        with in_doubt() if self.writes and assigned else nullcontext():
+            text = version_text(result, format, query.variable_prefix, query.spelling)
         self.reply(text, format)
 
 
@@ -133,12 +142,13 @@ class WithdrawalHandler(VersionsHandler):
     @requires("delete:series")
     async def put(self, name: str, version: str) -> None:
         query = VersionQuery.parse(self.request.query)
-        parsed = self.version_name(name)
+        parsed, withdrawn = self.version_name(name), _version(version)
+        require_spelling(query.spelling, _label(withdrawn))
         reason, ignore_commits = _withdrawal(json_object(self.request, '{"reason": "…"}'))
         result = await self.services.versions.withdraw(
             self.account,
             parsed,
-            _version(version),
+            withdrawn,
             reason,
             ignore_commits=ignore_commits,
             by=self.principal.name,
@@ -148,8 +158,10 @@ class WithdrawalHandler(VersionsHandler):
     @requires("delete:series")
     async def delete(self, name: str, version: str) -> None:
         query = VersionQuery.parse(self.request.query)
+        parsed, withdrawn = self.version_name(name), _version(version)
+        require_spelling(query.spelling, _label(withdrawn))
         result = await self.services.versions.reverse_withdrawal(
-            self.account, self.version_name(name), _version(version), self.principal.name
+            self.account, parsed, withdrawn, self.principal.name
         )
         self.reply_version(result, query)
 
@@ -157,6 +169,11 @@ class WithdrawalHandler(VersionsHandler):
 def _version(raw: str) -> Version:
     """The version of a path. Raises `InvalidVersion`."""
     return parse_version(percent_decode(raw, "version", InvalidVersion))
+
+
+def _label(version: Version) -> str | None:
+    """The pre-release label of a version, or None for a final one."""
+    return version.prerelease and version.prerelease.partition(".")[0]
 
 
 def _withdrawal(body: Mapping[str, object]) -> tuple[str, bool]:

@@ -34,7 +34,8 @@ from support.server import Client
             "PUT",
             "/v1/versions/web/T?bump=Minr",
             "Unknown bump `Minr`. Did you mean `minor`? Use `major`, `minor` or `patch`, `final` "
-            "to promote a pre-release, or `auto` to decide from commit messages.",
+            "to promote a pre-release, `auto` to decide from commit messages, or `calendar` to "
+            "derive the version from the date.",
         ),
         (
             "PUT",

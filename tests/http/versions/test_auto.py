@@ -10,7 +10,9 @@ import pytest
 
 from support.server import Client
 from support.versions import (
+    LOOKED_UP,
     MAX_TEXT,
+    MEMBERS,
     Problem,
     Send,
     assign,
@@ -41,7 +43,7 @@ class TestAuto:
         assert document["reason"] == reason
         again = assign(client, name, "T?bump=auto", text)
         assert again == document | {"reused": True}
-        assert get(client, f"/v1/versions/{name}/T") == again
+        assert get(client, f"/v1/versions/{name}/T") == again | LOOKED_UP
 
     @pytest.mark.parametrize("text", [None, b" \r\n\t\0\n\0 "])
     def test_a_new_token_without_a_message_is_rejected(
@@ -127,3 +129,41 @@ class TestAuto:
             document = assign(client, name, f"T{number}{query}", text)
             assert document["version"] == f"1.2.{58 + number}"
             assert document["reason"] is None
+
+
+class TestNoRelease:
+    """PUT /v1/versions/{name}/{token}?bump=auto if no commit needs a version."""
+
+    QUERY = "bump=auto&skip_types=docs"
+
+    def test_the_newest_version_is_returned_unchanged(self, client: Client, name: str) -> None:
+        released = assign(client, name, "a")
+        before = state(client, name)
+        document = assign(client, name, f"T?{self.QUERY}", "docs: a")
+        assert document["changed"] is False
+        assert document["reason"]
+        assert document | {"reason": None} == released | LOOKED_UP
+        response = put(client, name, f"T?{self.QUERY}&format=text", "docs: a")
+        assert (response.status, response.text) == (200, "\n")
+        lines = put(client, name, f"T?{self.QUERY}&format=dotenv", "docs: a").text.splitlines()
+        assert {"MONOTRON_VERSION=1.2.58", "MONOTRON_CHANGED=false"} <= set(lines)
+        assert state(client, name) == before
+        assert assign(client, name, f"T?{self.QUERY}", "fix: b")["version"] == "1.2.59"
+
+    def test_a_name_without_versions_has_null_members(self, client: Client, new_name: str) -> None:
+        document = assign(client, new_name, f"T?{self.QUERY}", "docs: a")
+        assert list(document) == MEMBERS
+        for member in ("version", "tag", "major", "minor", "patch", "token", "spellings"):
+            assert document[member] is None, member
+        assert (document["name"], document["changed"]) == (new_name, False)
+        response = put(client, new_name, f"T?{self.QUERY}&format=dotenv", "docs: a")
+        variables = dict(line.split("=") for line in response.text.splitlines())
+        assert len(variables) == 21
+        assert {name for name, value in variables.items() if value} == {
+            f"MONOTRON_{name}"
+            for name in (
+                *("IS_LATEST", "REUSED", "CHANGED", "LATEST_IN_MAJOR", "LATEST_IN_MINOR"),
+                "CREATOR_ID",
+            )
+        }
+        assert client.request("GET", f"/v1/versions/{new_name}").status == 404

@@ -38,7 +38,7 @@ class TestErrors:
         ("request_", "status", "code", "words"),
         [
             ("T?bump=huge", 422, "invalid_bump", ["huge", "minor"]),
-            ("T?bump=final&prerelease=rc", 422, "invalid_bump", ["final", "prerelease"]),
+            ("T?bump=final&prerelease=beta", 422, "invalid_bump", ["'beta'", "pre-?release"]),
             ("T?bump=final&line=1.3", 422, "invalid_bump", ["1.3", "pre-?release"]),
             ("T?bump=auto", 422, "invalid_bump", ["message|text|body"]),
             ("b?bump=final", 409, "already_released", ["1.2.58"]),
@@ -124,6 +124,10 @@ class TestMethods:
             ("versions/<name>/none", 404),
             ("versions/<name>-none", 404),
             ("versions/<name>?x=1", 400),
+            ("versions/<name>?line=1.2", 200),
+            ("versions/<name>?line=9", 404),
+            ("versions?prefix=<name>", 200),
+            ("versions?limit=0", 400),
             ("releases/<name>", 200),
             ("releases/<name>-none", 404),
             ("releases/<name>/1.2.58", 200),
@@ -159,6 +163,8 @@ class TestMethods:
             ("versions/<name>/a", {"GET", "HEAD", "PUT"}),
             ("releases/<name>", {"GET", "HEAD"}),
             ("releases/<name>/1.2.58", {"GET", "HEAD"}),
+            ("releases/<name>/1.2.58/withdrawal", {"PUT", "DELETE"}),
+            ("versions", {"GET", "HEAD"}),
         ],
     )
     def test_an_unsupported_method_is_rejected_with_the_allowed_ones(
@@ -179,7 +185,8 @@ class TestMethods:
     @pytest.mark.parametrize(
         "path",
         words("""
-            versions releases versions/<name>/a/b versions/<name>/a/ releases/<name>/1.2.58/a
+            releases versions/<name>/a/b versions/<name>/a/ releases/<name>/1.2.58/a
+            releases/<name>/1.2.58/withdrawal/a releases/<name>/1.2.58/Withdrawal
             version/<name> Versions/<name> versions/org/<name>/a versions%2F<name>
         """),
     )

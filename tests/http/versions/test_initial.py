@@ -12,12 +12,14 @@ from support.server import Client
 from support.versions import (
     INT64_MAX,
     JSON,
+    LOOKED_UP,
     MEMBERS,
     Problem,
     adopt,
     assign,
     latest,
     outcomes,
+    plain_spellings,
     put,
     series_of,
     start_at,
@@ -93,10 +95,18 @@ class TestAdoption:
             "reused": False,
             "reason": None,
             "created_at": document["created_at"],
+            "changed": True,
+            "notes": [],
+            "withdrawn": None,
+            "previous_token": None,
+            "previous_tag": None,
+            "latest_in_major": True,
+            "latest_in_minor": True,
+            "spellings": plain_spellings(version),
         }
         assert document["created_at"] is not None
         assert series_of(client, new_name) == {key: (None, n) for key, n in series.items()}
-        assert latest(client, new_name) == document | {"reused": True}
+        assert latest(client, new_name) == document | LOOKED_UP
 
     @pytest.mark.parametrize("version", ["v1.4.2+sha.1"])
     def test_an_adopted_version_can_have_a_v_and_metadata(

@@ -10,7 +10,9 @@ import pytest
 
 from support.server import Client, Server
 from support.versions import (
+    LOOKED_UP,
     MEMBERS,
+    NOT_LATEST,
     Problem,
     advance_series,
     assign,
@@ -25,13 +27,13 @@ from support.versions import (
 
 # Requests, each for its own token, and their versions in the order of SemVer 2.0.0 §11.
 REQUESTS = (
+    "prerelease=rc",
+    "bump=minor&prerelease=rc",
     *["bump=major&prerelease=rc"] * 11,
     *(
         f"bump=major&prerelease={label}"
         for label in ("rc1", "alpha", "beta", "RC", "Z", "1a", "10a", "a", "alpha")
     ),
-    "bump=minor&prerelease=rc",
-    "prerelease=rc",
     "bump=patch",
     *["bump=minor"] * 11,
     "bump=major",
@@ -80,7 +82,7 @@ class TestLatest:
         document = assign(client, name, "a?bump=minor")
         outcomes(client, name, "b?line=1.2", "c?bump=major&prerelease=rc", "d?prerelease=rc")
         assert list(latest(client, name)) == MEMBERS
-        assert latest(client, name) == document | {"reused": True}
+        assert latest(client, name) == document | LOOKED_UP
 
     def test_reading_changes_nothing(self, client: Client, name: str) -> None:
         assign(client, name, "a?bump=minor")
@@ -125,9 +127,9 @@ class TestLookUp:
         for path in ("versions/<name>/T", "releases/<name>/1.3.0", "releases/<name>/v1.3.0"):
             found = get(client, f"/v1/{path.replace('<name>', name)}")
             assert list(found) == MEMBERS
-            assert found == final | {"reused": True}
+            assert found == final | LOOKED_UP
         for path in ("versions/<name>/T?prerelease=rc", "releases/<name>/2.0.0-rc.1"):
-            assert get(client, f"/v1/{path.replace('<name>', name)}") == rc | {"reused": True}
+            assert get(client, f"/v1/{path.replace('<name>', name)}") == rc | LOOKED_UP
 
     @pytest.mark.parametrize(
         "path",
@@ -177,7 +179,7 @@ class TestLookUp:
         assert found == latest(client, name)
         assert (found["token"], found["latest"]) == (None, True)
         assign(client, name, "T")
-        assert get(client, path) == found | {"latest": False}
+        assert get(client, path) == found | NOT_LATEST
 
     def test_a_manually_counted_version_is_found_while_it_is_the_latest(
         self, client: Client, new_name: str, problem: Problem
@@ -255,9 +257,12 @@ class TestReleases:
         adopted = page["releases"].pop()
         assert (adopted["version"], adopted["token"]) == ("1.2.57", None)
         assert [list(release) for release in page["releases"]] == [MEMBERS] * 3
+        first, second, third = documents
+        older = {"latest": False, "latest_in_major": False, "latest_in_minor": True}
         assert page["releases"] == [
-            each | {"reused": True, "latest": each["version"] == "1.3.0"}
-            for each in documents[::-1]
+            third | LOOKED_UP,
+            second | LOOKED_UP,
+            first | LOOKED_UP | older,
         ]
 
     def test_a_page_contains_100_releases_by_default(self, client: Client, new_name: str) -> None:

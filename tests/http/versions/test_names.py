@@ -10,6 +10,7 @@ import pytest
 
 from support.server import Client
 from support.versions import (
+    LOOKED_UP,
     Problem,
     adopt,
     assign,
@@ -50,7 +51,7 @@ class TestNames:
         name = f"{new_name}{end}"
         document = assign(client, name, "T?bump=minor")
         assert (document["name"], document["version"]) == (name, "0.1.0")
-        assert latest(client, name) == document | {"reused": True}
+        assert latest(client, name) == document | LOOKED_UP
         assert get(client, f"/v1/versions/{segment(name)}/T")["name"] == name
         assert get(client, f"/v1/releases/{segment(name)}/0.1.0")["name"] == name
         assert releases(client, name) == ["0.1.0"]
@@ -87,9 +88,11 @@ class TestNames:
             ("GET", f"/v1/versions/{name}/T", None),
             ("GET", f"/v1/releases/{name}", None),
             ("GET", f"/v1/releases/{name}/1.0.0", None),
+            ("PUT", f"/v1/releases/{name}/1.0.0/withdrawal", '{"reason": "a mistake"}'),
+            ("DELETE", f"/v1/releases/{name}/1.0.0/withdrawal", None),
         ):
             response = client.request(method, path, body)
-            problem(response, 400, code, applied="no" if method == "PUT" else None)
+            problem(response, 400, code, applied=None if method == "GET" else "no")
 
     @pytest.mark.parametrize(
         "name",

@@ -87,7 +87,7 @@ class TestPromotion:
         ("before", "request_", "answer"),
         [
             ([], "a?bump=final", "422 invalid_bump"),
-            (["a?bump=minor&prerelease=rc"], "b?bump=final&prerelease=rc", "422 invalid_bump"),
+            (["a?bump=minor&prerelease=rc"], "b?bump=final&prerelease=beta", "422 invalid_bump"),
             (
                 ["a?bump=minor&prerelease=rc", "b?bump=final"],
                 "c?bump=final",

@@ -33,14 +33,18 @@ class TestResponse:
 
     def test_a_version_has_exactly_the_documented_members(self, client: Client) -> None:
         start_at(client, "some-great-service", "1.2.57")
-        response = put(client, "some-great-service", "7d4c379588?bump=minor")
+        token = "7d4c379588" * 4
+        response = put(client, "some-great-service", f"{token}?bump=minor")
         created_at = response.json()["created_at"]
         assert response.text.removesuffix("\n") == (
-            '{"creator_id": 1, "name": "some-great-service", "token": "7d4c379588", '
+            f'{{"creator_id": 1, "name": "some-great-service", "token": "{token}", '
             '"version": "1.3.0", "tag": "v1.3.0", "major": 1, "minor": 3, "patch": 0, '
             '"prerelease": null, "metadata": null, "bump": "minor", "previous": "1.2.57", '
             '"latest": true, "reused": false, "reason": null, '
-            f'"created_at": "{created_at}"}}'
+            f'"created_at": "{created_at}", "changed": true, "notes": [], "withdrawn": null, '
+            '"previous_token": null, "previous_tag": "v1.2.57", "latest_in_major": true, '
+            '"latest_in_minor": true, "spellings": {"pep440": "1.3.0", "deb": "1.3.0", '
+            '"rpm": "1.3.0", "maven": "1.3.0", "docker": "1.3.0"}}'
         )
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", created_at)
         assert datetime.fromisoformat(created_at)
@@ -68,6 +72,20 @@ class TestResponse:
             "latest": False,
             "reused": False,
             "reason": None,
+            "changed": True,
+            "notes": [],
+            "withdrawn": None,
+            "previous_token": None,
+            "previous_tag": "v1.2.57",
+            "latest_in_major": False,
+            "latest_in_minor": False,
+            "spellings": {
+                "pep440": "1.3.0rc1+sha.7d4c379",
+                "deb": "1.3.0~rc.1+sha.7d4c379",
+                "rpm": "1.3.0~rc.1+sha.7d4c379",
+                "maven": "1.3.0-rc.1",
+                "docker": "1.3.0-rc.1_sha.7d4c379",
+            },
         }
 
     @pytest.mark.parametrize(
@@ -158,7 +176,15 @@ class TestFormats:
                 "MONOTRON_PREVIOUS_VERSION=1.2.57\n"
                 "MONOTRON_IS_LATEST=true\n"
                 f"MONOTRON_REUSED={reused}\n"
+                "MONOTRON_CHANGED=true\n"
+                "MONOTRON_PREVIOUS_TAG=v1.2.57\n"
+                "MONOTRON_LATEST_IN_MAJOR=true\n"
+                "MONOTRON_LATEST_IN_MINOR=true\n"
                 "MONOTRON_DOCKER_TAG=1.3.0\n"
+                "MONOTRON_PEP440=1.3.0\n"
+                "MONOTRON_DEB=1.3.0\n"
+                "MONOTRON_RPM=1.3.0\n"
+                "MONOTRON_MAVEN=1.3.0\n"
                 "MONOTRON_CREATOR_ID=1\n"
             )
             assert response.headers["Content-Type"].split(";")[0] == "text/plain"
@@ -178,7 +204,15 @@ class TestFormats:
             "CI_PREVIOUS_VERSION=1.2.57\n"
             "CI_IS_LATEST=false\n"
             "CI_REUSED=false\n"
+            "CI_CHANGED=true\n"
+            "CI_PREVIOUS_TAG=v1.2.57\n"
+            "CI_LATEST_IN_MAJOR=false\n"
+            "CI_LATEST_IN_MINOR=false\n"
             "CI_DOCKER_TAG=2.0.0-rc.1_sha.7d4c379\n"
+            "CI_PEP440=2.0.0rc1+sha.7d4c379\n"
+            "CI_DEB=2.0.0~rc.1+sha.7d4c379\n"
+            "CI_RPM=2.0.0~rc.1+sha.7d4c379\n"
+            "CI_MAVEN=2.0.0-rc.1\n"
             "CI_CREATOR_ID=1\n"
         )
 
@@ -198,18 +232,27 @@ class TestFormats:
                 "MONOTRON_PREVIOUS_VERSION=\n"
                 "MONOTRON_IS_LATEST=true\n"
                 f"MONOTRON_REUSED={reused}\n"
+                "MONOTRON_CHANGED=true\n"
+                "MONOTRON_PREVIOUS_TAG=\n"
+                "MONOTRON_LATEST_IN_MAJOR=true\n"
+                "MONOTRON_LATEST_IN_MINOR=true\n"
                 "MONOTRON_DOCKER_TAG=1.4.2\n"
+                "MONOTRON_PEP440=1.4.2\n"
+                "MONOTRON_DEB=1.4.2\n"
+                "MONOTRON_RPM=1.4.2\n"
+                "MONOTRON_MAVEN=1.4.2\n"
                 "MONOTRON_CREATOR_ID=1\n"
             )
 
-    def test_dotenv_of_a_get_is_reused(self, client: Client, name: str) -> None:
+    def test_dotenv_of_a_get_is_reused_and_not_changed(self, client: Client, name: str) -> None:
         assign(client, name, "a?bump=minor")
         repeated = put(client, name, "a?bump=minor&format=dotenv").text
         assert "MONOTRON_REUSED=true\n" in repeated
         for method, path, _ in self.entry_routes(name):
             if method == "GET":
                 response = client.request("GET", f"{path}format=dotenv")
-                assert response.text == repeated, path
+                unchanged = repeated.replace("CHANGED=true", "CHANGED=false")
+                assert response.text == unchanged, path
 
     @pytest.mark.parametrize(
         ("before", "request_", "lines"),
@@ -239,7 +282,7 @@ class TestFormats:
         for method, path, body in self.entry_routes(name):
             query = f"{path}&format=dotenv&dotenv_prefix={prefix}".replace("?&", "?")
             found = client.request(method, query, body).text.splitlines()
-            assert len(found) == 13
+            assert len(found) == 21
             assert found[0] == f"{prefix}VERSION=1.3.0", path
             assert all(line.startswith(prefix) for line in found), path
 
@@ -269,11 +312,11 @@ class TestFormats:
         messages = f"feat: {text}".encode()
         dotenv = put(client, f"{new_name}$(x)'", f"{segment(token)}?{query}", messages).text
         lines = dict(line.split("=") for line in dotenv.splitlines())
-        assert len(lines) == 13
+        assert len(lines) == 21
         for name, value in lines.items():
             assert name.startswith(prefix)
             assert re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)
-            assert re.fullmatch(r"[0-9A-Za-z.+_-]*", value)
+            assert re.fullmatch(r"[0-9A-Za-z.+_~-]*", value)
         script = "set -a; . /dev/stdin; exec env -0"
         shell = subprocess.run(
             ["sh", "-c", script], input=dotenv, capture_output=True, text=True, env={}, check=True

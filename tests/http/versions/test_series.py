@@ -14,6 +14,7 @@ from support.versions import (
     delete_series,
     latest,
     outcomes,
+    plain_spellings,
 )
 
 
@@ -43,6 +44,14 @@ class TestSeries:
             "reused": True,
             "reason": None,
             "created_at": None,
+            "changed": False,
+            "notes": [],
+            "withdrawn": None,
+            "previous_token": None,
+            "previous_tag": None,
+            "latest_in_major": True,
+            "latest_in_minor": True,
+            "spellings": plain_spellings("1.2.57"),
         }
         requests = ["a", "b?bump=minor", "c?line=1.2", "d?bump=major", "e?bump=minor"]
         versions = ["1.2.58", "1.3.0", "1.2.59", "2.0.0", "2.1.0"]

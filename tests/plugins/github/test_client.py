@@ -31,6 +31,9 @@ VERSION = {
     "reused": False,
     "reason": None,
     "created_at": "2026-11-23T18:19:00Z",
+    "latest_in_major": False,
+    "latest_in_minor": False,
+    "spellings": {"pep440": "1.3.0rc2+sha.1", "deb": "1.3.0~rc.2+sha.1", "maven": None},
 }
 
 
@@ -156,6 +159,11 @@ class TestResponses:
             {"reused": 1},
             {"reason": 1},
             {"created_at": 1},
+            {"latest_in_major": None},
+            {"latest_in_minor": "true"},
+            {"spellings": None},
+            {"spellings": ["1.3.0rc2"]},
+            {"spellings": {"pep440": 1}},
             {"name": "b"},
             {"token": "u"},
             {"token": None},

@@ -52,7 +52,9 @@ class TestStep:
         assert names in ([], list(outputs.GRAMMAR)), text
         preview = "Preview only: an open pull request never gets a final version."
         for line in printed.splitlines():
-            command = re.match(r"::(add-mask|error title=Monotron)::|Monotron: [0-9.]+$", line)
+            command = re.match(
+                r"::(add-mask|error title=Monotron)::|Monotron: [0-9][0-9A-Za-z.-]*$", line
+            )
             assert command or line == preview, text
         assert "\x1b" not in printed, text
         assert not list(step.folder.rglob("pwned")), text
@@ -108,6 +110,9 @@ class TestStep:
                 "minor": 0,
                 "patch": 1,
                 "latest": True,
+                "latest_in_major": True,
+                "latest_in_minor": True,
+                "spellings": {},
                 "reused": False,
                 member: text,
             }

@@ -312,6 +312,7 @@ class TestUnexpected:
     ) -> None:
         version = {"name": step.name, "version": "0.0.1", "major": 0, "minor": 0, "patch": 1}
         version |= {"latest": True, "reused": True, "token": "\ud800"}
+        version |= {"latest_in_major": True, "latest_in_minor": True, "spellings": {}}
         with StandIn([Reply.json(version)]) as service:
             step.url = service.url
             assert step.run({"bump": "none"}) == 1

@@ -39,7 +39,15 @@ def test_a_commit_gets_its_version_in_every_shell(
         "MONOTRON_PREVIOUS_VERSION": "",
         "MONOTRON_IS_LATEST": "true",
         "MONOTRON_REUSED": "false",
+        "MONOTRON_CHANGED": "true",
+        "MONOTRON_PREVIOUS_TAG": "",
+        "MONOTRON_LATEST_IN_MAJOR": "true",
+        "MONOTRON_LATEST_IN_MINOR": "true",
         "MONOTRON_DOCKER_TAG": "0.0.1",
+        "MONOTRON_PEP440": "0.0.1",
+        "MONOTRON_DEB": "0.0.1",
+        "MONOTRON_RPM": "0.0.1",
+        "MONOTRON_MAVEN": "0.0.1",
         "MONOTRON_CREATOR_ID": "1",
     }
 
@@ -148,11 +156,29 @@ def test_bump_none_reads_the_latest_version_and_assigns_none(project: Project) -
         "MONOTRON_PATCH": "0",
         "MONOTRON_IS_LATEST": "false",
         "MONOTRON_REUSED": "false",
+        "MONOTRON_CHANGED": "false",
+        "MONOTRON_LATEST_IN_MAJOR": "false",
+        "MONOTRON_LATEST_IN_MINOR": "false",
     }
-    assert len(no_version) == 13
+    assert len(no_version) == 21
     project.version("a")
     assert project.version("b", MONOTRON_BUMP="none") == "0.0.1"
     assert project.version("b") == "0.0.2"
+
+
+def test_bump_none_reads_the_newest_version_of_a_line(project: Project) -> None:
+    assert project.version("a") == "0.0.1"
+    assert project.version("b", MONOTRON_BUMP="minor") == "0.1.0"
+    report = project.report(MONOTRON_BUMP="none", MONOTRON_LINE="0.0", CI_COMMIT_SHA="")
+    assert report["MONOTRON_VERSION"] == "0.0.1"
+    shown = [report[f"MONOTRON_{name}"] for name in ("IS_LATEST", "LATEST_IN_MINOR", "CHANGED")]
+    assert shown == ["false", "true", "false"]
+
+
+def test_the_previous_tag_has_the_tag_prefix(project: Project) -> None:
+    assert project.version("a") == "0.0.1"
+    report = project.report(CI_COMMIT_SHA="b", MONOTRON_TAG_PREFIX="api/v")
+    assert report["MONOTRON_PREVIOUS_TAG"] == "api/v0.0.1"
 
 
 def test_bump_none_reads_the_version_of_a_named_token(project: Project) -> None:

@@ -66,9 +66,9 @@ def test_an_option_of_versions_is_refused_in_counter_mode(
 
 
 def test_an_option_of_a_bump_is_refused_with_bump_none(project: Project) -> None:
-    output = project.failure(MONOTRON_BUMP="none", MONOTRON_LINE="1")
+    output = project.failure(MONOTRON_BUMP="none", MONOTRON_PRERELEASE="rc")
     assert "error: invalid_request (400): " in output
-    assert "`line`" in output
+    assert "`prerelease`" in output
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_an_option_of_a_bump_is_refused_with_bump_none(project: Project) -> None
         (html_response(404), "status 404 with content type 'text/html'"),
         (html_response(302, Location="https://elsewhere.example.com/"), "redirects to another URL"),
         (html_response(308, Location="/v2"), "redirects to another URL"),
-        (Reply(200, b"", {"Content-Type": "text/plain"}), "fewer than 13 lines"),
+        (Reply(200, b"", {"Content-Type": "text/plain"}), "fewer than 21 lines"),
         (Reply(200, VERSION_LINES.encode()), "status 200 with content type ''"),
         (Reply(204), "status 204"),
     ],
@@ -125,6 +125,15 @@ def test_a_response_that_is_not_a_version_fails_the_job_with_a_hint(
         ("MONOTRON_IS_LATEST=true\n", "MONOTRON_IS_LATEST=yes\n"),
         ("MONOTRON_REUSED=false\n", "MONOTRON_REUSED=\n"),
         ("MONOTRON_DOCKER_TAG=1.3.0\n", "MONOTRON_DOCKER_TAG=1.3.1\n"),
+        ("MONOTRON_CHANGED=true\n", "MONOTRON_CHANGED=\n"),
+        ("MONOTRON_PREVIOUS_TAG=v1.2.57\n", "MONOTRON_PREVIOUS_TAG=v1.2.56\n"),
+        ("MONOTRON_PREVIOUS_TAG=v1.2.57\n", "MONOTRON_PREVIOUS_TAG=\n"),
+        ("MONOTRON_LATEST_IN_MAJOR=true\n", "MONOTRON_LATEST_IN_MAJOR=1\n"),
+        ("MONOTRON_LATEST_IN_MINOR=true\n", ""),
+        ("MONOTRON_PEP440=1.3.0\n", "MONOTRON_PEP440=1.3.0;id\n"),
+        ("MONOTRON_DEB=1.3.0\n", "MONOTRON_DEB=\n"),
+        ("MONOTRON_RPM=1.3.0\n", "MONOTRON_RPM=1.3.0-1\n"),
+        ("MONOTRON_MAVEN=1.3.0\n", "MONOTRON_MAVEN=$(id)\n"),
         ("MONOTRON_DOCKER_TAG=1.3.0\n", "MONOTRON_DOCKER_TAG=1.3.0\nMONOTRON_X=\t\n"),
         ("MONOTRON_CREATOR_ID=1\n", ""),
         ("MONOTRON_CREATOR_ID=1\n", "MONOTRON_CREATOR_ID=0\n"),

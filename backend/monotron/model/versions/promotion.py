@@ -31,10 +31,11 @@ def promote(state: State, request: Assign) -> Assigned:
     if target is None:
         if parameters.line is not None:
             base_of(state, name, parameters.line)  # perhaps the line does not exist
+        label_text = f" with the label {parameters.promote!r}" if parameters.promote else ""
         line_text = f" on line {parameters.line}" if parameters.line else ""
         raise InvalidBump(
-            f"{name.name!r} has no pre-release{line_text} to promote. Create a pre-release "
-            "first, or use bump=major, bump=minor or bump=patch."
+            f"{name.name!r} has no pre-release{label_text}{line_text} to promote. Create a "
+            "pre-release first, or use bump=major, bump=minor or bump=patch."
         )
     component: Component = "patch" if target.patch else "minor" if target.minor else "major"
     series = component_key(name, component, target)

@@ -2,7 +2,7 @@
 
 from semver import Version
 
-from monotron.errors import TokenTaken
+from monotron.errors import WithdrawalReplaced
 from monotron.model.component_keys import COMPONENTS, component_key, component_value
 from monotron.model.semver import (
     ZERO_VERSION,
@@ -57,7 +57,7 @@ def withdraw(state: State, request: Withdraw) -> Decision:
 
 
 def reverse(state: State, request: Reverse) -> Decision:
-    """Reverse a withdrawal. Raises `TokenTaken` if the token has a new version."""
+    """Reverse a withdrawal. Raises `WithdrawalReplaced` if the token has a new version."""
     name, version, by = request
     record = state.get(RecordAt(name, sort_key(version)))
     if record is None:
@@ -65,7 +65,7 @@ def reverse(state: State, request: Reverse) -> Decision:
     if record.withdrawn is None:
         return Decision(VersionResult(record, latest_of(state, record), reused=True, changed=True))
     if record.withdrawn.replaced:
-        raise TokenTaken(
+        raise WithdrawalReplaced(
             f"The withdrawal of {record.version_text} of {name.name!r} cannot be reversed. Its "
             f"token {record.token!r} was assigned a new version since. Withdraw that one instead, "
             "and build a new commit.",
