@@ -69,13 +69,24 @@ def entry_text(entry: Entry, reused: bool, format: Format, dotenv_prefix: str) -
 
 
 def version_text(
-    result: VersionResult, format: Format, dotenv_prefix: str, spelling: str | None = None
+    result: VersionResult,
+    format: Format,
+    dotenv_prefix: str,
+    spelling: str | None = None,
+    *,
+    auto_after: bool = False,
 ) -> str:
-    """Write a version in the requested format. Raises `NoSpelling` if it has no such spelling."""
+    """Write a version in the requested format. Raises `NoSpelling` if it has no such spelling.
+
+    With *auto_after*, JSON contains this member, too.
+    """
     if format is Format.TEXT:
         return f"{_spelled(result, spelling)}\n"
     if format is Format.JSON:
-        return _version_json(result) + "\n"
+        text = _version_json(result)
+        if auto_after:
+            text = f'{text[:-1]}, "auto_after": {_string(result.auto_after)}}}'
+        return text + "\n"
     return _dotenv(_version_variables(result), dotenv_prefix)
 
 

@@ -42,7 +42,12 @@ class VersionsHandler(Handler):
         return name
 
     def reply_version(
-        self, result: VersionResult, query: VersionQuery, *, assigned: bool = True
+        self,
+        result: VersionResult,
+        query: VersionQuery,
+        *,
+        assigned: bool = True,
+        auto_after: bool = False,
     ) -> None:
         format = self.format_of(query)
         if self.writes:
@@ -53,7 +58,9 @@ class VersionsHandler(Handler):
                 return
         # A version that is too long for a Docker tag has no such spelling, but is assigned.
         with in_doubt() if self.writes and assigned else nullcontext():
-            text = version_text(result, format, query.variable_prefix, query.spelling)
+            text = version_text(
+                result, format, query.variable_prefix, query.spelling, auto_after=auto_after
+            )
         self.reply(text, format)
 
 
@@ -98,7 +105,7 @@ class LatestVersionHandler(VersionsHandler):
         result = await self.services.versions.latest(
             self.account, self.version_name(name), query.line
         )
-        self.reply_version(result, query)
+        self.reply_version(result, query, auto_after=True)
 
     @requires("write:series")
     async def put(self, name: str) -> None:

@@ -38,7 +38,7 @@ class TestExactVersion:
         assert (document["bump"], document["token"]) == ("exact", "a")
         assert (document["previous"], document["latest"]) == ("1.2.57", True)
         assert (document["reused"], document["changed"]) == (False, True)
-        assert latest(client, name) == document | LOOKED_UP
+        assert latest(client, name) == document | LOOKED_UP | {"auto_after": document["token"]}
         assert outcomes(client, name, "b", "c?bump=minor", "d?line=2.5") == [
             "2.5.1",
             "2.6.0",

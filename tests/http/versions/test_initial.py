@@ -106,7 +106,7 @@ class TestAdoption:
         }
         assert document["created_at"] is not None
         assert series_of(client, new_name) == {key: (None, n) for key, n in series.items()}
-        assert latest(client, new_name) == document | LOOKED_UP
+        assert latest(client, new_name) == document | LOOKED_UP | {"auto_after": document["token"]}
 
     @pytest.mark.parametrize("version", ["v1.4.2+sha.1"])
     def test_an_adopted_version_can_have_a_v_and_metadata(

@@ -6,8 +6,11 @@ Unless stated otherwise, 1.2.57 was adopted for the name.
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from support.credentials import JSON
 from support.server import Client, Server
 from support.versions import (
     LOOKED_UP,
@@ -81,8 +84,20 @@ class TestLatest:
     def test_the_name_shows_its_latest_final_version(self, client: Client, name: str) -> None:
         document = assign(client, name, "a?bump=minor")
         outcomes(client, name, "b?line=1.2", "c?bump=major&prerelease=rc", "d?prerelease=rc")
-        assert list(latest(client, name)) == MEMBERS
-        assert latest(client, name) == document | LOOKED_UP
+        assert list(latest(client, name)) == [*MEMBERS, "auto_after"]
+        assert latest(client, name) == document | LOOKED_UP | {"auto_after": "a"}
+
+    def test_commits_are_read_after_the_token_of_the_latest_version(
+        self, client: Client, name: str
+    ) -> None:
+        assert latest(client, name)["auto_after"] is None  # it was adopted
+        outcomes(client, name, "a", "b?bump=major")
+        path = f"/v1/releases/{name}/2.0.0/withdrawal"
+        for commits, token in (("count", "a"), ("ignore", "b")):
+            body = json.dumps({"reason": "wrong", "commits": commits})
+            assert client.request("PUT", path, body, JSON).status == 200
+            assert latest(client, name)["auto_after"] == token
+            assert client.request("DELETE", path).status == 200
 
     def test_reading_changes_nothing(self, client: Client, name: str) -> None:
         assign(client, name, "a?bump=minor")

@@ -51,7 +51,7 @@ class TestNames:
         name = f"{new_name}{end}"
         document = assign(client, name, "T?bump=minor")
         assert (document["name"], document["version"]) == (name, "0.1.0")
-        assert latest(client, name) == document | LOOKED_UP
+        assert latest(client, name) == document | LOOKED_UP | {"auto_after": document["token"]}
         assert get(client, f"/v1/versions/{segment(name)}/T")["name"] == name
         assert get(client, f"/v1/releases/{segment(name)}/0.1.0")["name"] == name
         assert releases(client, name) == ["0.1.0"]

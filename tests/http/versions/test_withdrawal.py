@@ -226,7 +226,7 @@ class TestReversal:
         assert response.status == 200
         assert response.headers["Monotron-Reused"] == "false"
         assert response.json() == document
-        assert latest(client, name) == document | LOOKED_UP
+        assert latest(client, name) == document | LOOKED_UP | {"auto_after": document["token"]}
         assert outcomes(client, name, "a?bump=major", "b") == ["2.0.0", "2.0.1"]
 
     def test_a_second_reversal_changes_nothing(self, client: Client, name: str) -> None:
@@ -310,7 +310,7 @@ class TestTokenOfWithdrawnVersion:
         assert document["version"] == dry["version"] == version
         assert document["reused"] is ("dry" in query)
         assert document["changed"] is True
-        assert get(client, f"/v1/versions/{name}/a") == document | LOOKED_UP
+        assert get(client, f"/v1/versions/{name}/a") == document | LOOKED_UP | {"auto_after": document["token"]}
         assert assign(client, name, request) == document | {"reused": True}
         assert assign(client, name, f"a?{query}") == document | {"reused": True}
         assert sorted(releases(client, name)) == sorted([version, "2.0.0"])
