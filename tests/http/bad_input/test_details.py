@@ -14,7 +14,7 @@ from support.server import Client
             "PUT",
             "/v1/series/web/T?resue=any",
             "Unknown parameter `resue`. Did you mean `reuse`? "
-            "Allowed here: `reuse`, `format`, `dotenv_prefix`.",
+            "Allowed here: `reuse`, `initial`, `format`, `dotenv_prefix`.",
         ),
         ("GET", "/v1?x=1", "Unknown parameter `x`. No parameters are allowed here."),
         ("PUT", "/v1/series/web/T?reuse=all", "`reuse` must be `current` or `any`, not `all`."),
