@@ -56,7 +56,7 @@ class AccessWorld:
     def populate(self, account: int, name: str) -> None:
         """Create, unless it exists, all that a request for this name can read or delete."""
         base = f"/v1/accounts/{account}"
-        # A test may have withdrawn the version of the token, so that a request with it would be 409.
+        # A test may have withdrawn the version of the token. Then its request would be 409.
         self.root.request("DELETE", f"{base}/releases/{name}/0.0.1/withdrawal")
         for path, body in (
             (f"series/{name}/T", None),
