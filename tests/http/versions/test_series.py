@@ -26,8 +26,9 @@ class TestSeries:
         advance_series(client, f"{new_name}-minor-v1", 2)
         advance_series(client, f"{new_name}-patch-v1.2", 57)
         document = latest(client, new_name)
-        assert list(document) == MEMBERS
+        assert list(document) == [*MEMBERS, "auto_after"]
         assert document == {
+            "auto_after": None,
             "creator_id": 1,
             "name": new_name,
             "token": None,
