@@ -24,6 +24,9 @@ from support.terminal import Terminal
 Problem = Callable[..., dict[str, Any]]
 Refusal = Callable[..., str]
 
+pytestmark = pytest.mark.timeout(40)
+"""The time limit of a server that starts in the process of a test, although it should not."""
+
 EVERYWHERE = "0.0.0.0:0"
 SECRET = ROOT_ENV["MONOTRON_ROOT_API_SECRET"]
 FOREIGN_HOST = b"GET /v1/series HTTP/1.1\r\nHost: monotron.example.com\r\n"
