@@ -18,7 +18,9 @@ import yaml
 from support.claims import AUDIENCE, github
 from support.credentials import JSON, new_account
 from support.issuer import IssuerServer
-from support.server import ROOT, ROOT_ENV, Client, Response, Server
+from support.server import ROOT, ROOT_ENV, Client, Response
+from support.server_thread import ServerThread
+from support.terminal import Terminal
 
 Problem = Callable[..., dict[str, Any]]
 
@@ -33,13 +35,16 @@ DETAIL = (
 
 both_orders = pytest.mark.parametrize("first", ["acme", "mallory"])
 
+each_store = pytest.mark.parametrize("store", ["sqlite", "mongodb"], indirect=True)
+"""For tests of the accounts that the store records. The others use an SQLite file."""
+
 
 class Tenants:
     """A server with the accounts of Acme and Mallory, and an issuer of identity tokens."""
 
     def __init__(
         self,
-        server: Server,
+        server: ServerThread,
         root: Client,
         issuer: IssuerServer,
         accounts: tuple[int, int] | None = None,
@@ -107,32 +112,31 @@ def issuer() -> Iterator[IssuerServer]:
 
 
 @pytest.fixture
-def configure(issuer: IssuerServer, tmp_path: Path) -> Callable[..., list[str]]:
-    """Writes the config file with more settings, and returns the arguments of the server."""
+def configure(issuer: IssuerServer, tmp_path: Path) -> Callable[..., str]:
+    """Writes the config file with more settings, and returns its path."""
 
-    def configure(**settings: object) -> list[str]:
+    def configure(**settings: object) -> str:
         issuers = [{"url": issuer.url, "kind": "github", "allow_private": True}]
         path = tmp_path / "monotron.yml"
         common = {"audience": AUDIENCE, "issuers": issuers, "failures_per_address": 0}
         path.write_text(yaml.safe_dump({**common, **settings}))
-        return ["--config", str(path)]
+        return str(path)
 
     return configure
 
 
-@pytest.fixture(params=["sqlite", "mongodb"])
+@pytest.fixture
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "mongodb":
+    """The URL of an empty store: an SQLite file, unless the test has other parameters."""
+    if getattr(request, "param", "sqlite") == "mongodb":
         return str(request.getfixturevalue("database_url"))
     return f"sqlite:///{tmp_path}/monotron.db"
 
 
 @pytest.fixture
-def tenants(
-    store: str, issuer: IssuerServer, configure: Callable[..., list[str]]
-) -> Iterator[Tenants]:
+def tenants(store: str, issuer: IssuerServer, configure: Callable[..., str]) -> Iterator[Tenants]:
     with (
-        Server(store, env=ROOT_ENV, args=configure()) as server,
+        ServerThread(store, env=ROOT_ENV, config=configure()) as server,
         server.client(authorization=ROOT) as root,
     ):
         yield Tenants(server, root, issuer)
@@ -176,6 +180,7 @@ class TestSeveralAccountsWithPolicies:
             tenants.trust(account, claims)
         assert is_ambiguous(problem, tenants.job())
 
+    @each_store
     def test_the_owner_may_replace_its_only_policy_while_another_tenant_waits(
         self, tenants: Tenants, problem: Problem
     ) -> None:
@@ -189,6 +194,7 @@ class TestSeveralAccountsWithPolicies:
         assert tenants.job(tenants.acme).json()["creator_id"] == tenants.acme
         assert tenants.versions() == [["0.1.0"], []]
 
+    @each_store
     def test_a_token_that_was_accepted_before_becomes_ambiguous_immediately(
         self, tenants: Tenants, problem: Problem
     ) -> None:
@@ -238,6 +244,7 @@ class TestDisabledAccount:
         response = tenants.root.request("PATCH", f"/v1/accounts/{account}", body, JSON)
         assert response.status == 200, response
 
+    @each_store
     def test_the_jobs_of_a_disabled_account_are_refused_until_it_is_enabled(
         self, tenants: Tenants, problem: Problem
     ) -> None:
@@ -347,32 +354,38 @@ class TestConfigFile:
     def accounts(self, store: str) -> tuple[int, int]:
         """The accounts of Acme and Mallory, in the store of a stopped server."""
         with (
-            Server(store, env=ROOT_ENV) as server,
+            ServerThread(store, env=ROOT_ENV) as server,
             server.client(authorization=ROOT) as root,
         ):
             return new_account(root), new_account(root)
 
     @pytest.mark.parametrize("account", [2, 999_999_999_999])
     def test_a_policy_of_an_account_that_does_not_exist_is_an_invalid_setting(
-        self, store: str, issuer: IssuerServer, configure: Callable[..., list[str]], account: int
+        self,
+        store: str,
+        issuer: IssuerServer,
+        configure: Callable[..., str],
+        tmp_path: Path,
+        account: int,
     ) -> None:
         policy = {"issuer": issuer.url, "claims": SHOP, "scopes": SCOPES}
         trusts = [{"account": 1, **policy}, {"account": account, **policy}]
-        with pytest.raises(RuntimeError, match="ended with 2 before it was ready") as refused:
-            Server(store, args=configure(trusts=trusts), env=ROOT_ENV)
-        assert f"trusts, item 2: `account` {account} does not exist." in str(refused.value)
+        server = Terminal(tmp_path, "https://monotron.invalid", **ROOT_ENV)
+        arguments = ("--store", store, "--config", configure(trusts=trusts))
+        errors = server.fails(2, "serve", "--listen=127.0.0.1:0", *arguments)
+        assert f"error: trusts, item 2: `account` {account} does not exist." in errors
 
     def test_the_jobs_of_a_disabled_account_are_refused_for_policies_of_the_config_file(
         self,
         store: str,
         issuer: IssuerServer,
-        configure: Callable[..., list[str]],
+        configure: Callable[..., str],
         problem: Problem,
         accounts: tuple[int, int],
     ) -> None:
         policy = {"account": accounts[0], "issuer": issuer.url, "claims": SHOP, "scopes": SCOPES}
         with (
-            Server(store, env=ROOT_ENV, args=configure(trusts=[policy])) as server,
+            ServerThread(store, env=ROOT_ENV, config=configure(trusts=[policy])) as server,
             server.client(authorization=ROOT) as root,
         ):
             tenants = Tenants(server, root, issuer, accounts)
@@ -381,12 +394,13 @@ class TestConfigFile:
             assert root.request("PATCH", f"/v1/accounts/{accounts[0]}", body, JSON).status == 200
             problem(tenants.job(), 403, "forbidden", applied="no")
 
+    @each_store
     @pytest.mark.parametrize("configured", ["acme", "mallory"])
     def test_policies_of_the_config_file_count_like_those_of_the_store(
         self,
         store: str,
         issuer: IssuerServer,
-        configure: Callable[..., list[str]],
+        configure: Callable[..., str],
         problem: Problem,
         configured: str,
         accounts: tuple[int, int],
@@ -395,7 +409,7 @@ class TestConfigFile:
         owner = {"acme": 2, "mallory": 3}[configured]
         policy = {"account": owner, "issuer": issuer.url, "claims": SHOP, "scopes": SCOPES}
         with (
-            Server(store, env=ROOT_ENV, args=configure(trusts=[policy])) as server,
+            ServerThread(store, env=ROOT_ENV, config=configure(trusts=[policy])) as server,
             server.client(authorization=ROOT) as root,
         ):
             tenants = Tenants(server, root, issuer, accounts)
@@ -405,7 +419,7 @@ class TestConfigFile:
             assert tenants.job(owner).json()["creator_id"] == owner
         # The owner removes its policy from the config file, to replace it.
         with (
-            Server(store, env=ROOT_ENV, args=configure()) as tenants.server,
+            ServerThread(store, env=ROOT_ENV, config=configure()) as tenants.server,
             tenants.server.client(authorization=ROOT) as tenants.root,
         ):
             assert is_ambiguous(problem, tenants.job())
@@ -415,14 +429,14 @@ class TestConfigFile:
         self,
         store: str,
         issuer: IssuerServer,
-        configure: Callable[..., list[str]],
+        configure: Callable[..., str],
         problem: Problem,
         accounts: tuple[int, int],
     ) -> None:
         policy = {"issuer": issuer.url, "claims": SHOP, "scopes": SCOPES}
         trusts = [{"account": account, **policy} for account in accounts[::-1]]
         with (
-            Server(store, env=ROOT_ENV, args=configure(trusts=trusts)) as server,
+            ServerThread(store, env=ROOT_ENV, config=configure(trusts=trusts)) as server,
             server.client(authorization=ROOT) as root,
         ):
             tenants = Tenants(server, root, issuer, accounts)
@@ -430,16 +444,15 @@ class TestConfigFile:
             for account in accounts:
                 assert tenants.job(account).json()["creator_id"] == account
 
-    @pytest.mark.parametrize("store", ["sqlite"], indirect=True)
     def test_a_server_may_require_an_account_from_the_start(
         self,
         store: str,
         issuer: IssuerServer,
-        configure: Callable[..., list[str]],
+        configure: Callable[..., str],
         problem: Problem,
     ) -> None:
         with (
-            Server(store, env=ROOT_ENV, args=configure(require_account=True)) as server,
+            ServerThread(store, env=ROOT_ENV, config=configure(require_account=True)) as server,
             server.client(authorization=ROOT) as root,
         ):
             tenants = Tenants(server, root, issuer)

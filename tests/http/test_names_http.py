@@ -1,7 +1,8 @@
-"""Each route with each scope and name pattern, on both stores. The table is made from the routes.
+"""Name patterns in requests: which names and series they permit, and what lists omit.
 
 A name pattern applies to the version name: a component series belongs to the name before its
-suffix. `tests/unit/test_name_patterns.py` has the rule itself.
+suffix. `tests/unit/test_name_patterns.py` has the rule itself, and `test_access_matrix.py` sends
+the requests of all routes.
 """
 
 from __future__ import annotations
@@ -11,14 +12,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from monotron.auth.scopes import SCOPES
-from support.credentials import JSON, bearer, new_account, new_key
+from support.credentials import bearer, new_account, new_key
 from support.routes import Call, calls
 from support.series import segment
-from support.server import ROOT, Client, Response, Server
+from support.server import ROOT, Client, Server
 
 Problem = Callable[..., dict[str, Any]]
-Secret = Callable[..., str]
+
 
 KEY_PARTS = ("series", "entries", "tokens")
 NAME_PARTS = ("versions", "releases")
@@ -28,11 +28,6 @@ def part_of(call: Call) -> str | None:
     """The part of the path that is a key or a name."""
     parts = (part for part in (*KEY_PARTS, *NAME_PARTS) if f"{{{part}}}" in call.template)
     return next(parts, None)
-
-
-CALLS = [call for call in calls() if part_of(call)]
-
-each_call = pytest.mark.parametrize("call", CALLS, ids=str)
 
 
 class Case(NamedTuple):
@@ -75,110 +70,58 @@ CASES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def root(guarded_store_server: Server) -> Iterator[Client]:
-    with guarded_store_server.client(authorization=ROOT) as client:
-        yield client
+each_case = pytest.mark.parametrize(
+    "case", CASES, ids=lambda case: f"{','.join(case.names)}-{case.path_part}"
+)
 
 
 @pytest.fixture(scope="module")
-def stranger(guarded_store_server: Server) -> Iterator[Client]:
-    with guarded_store_server.client() as client:
-        yield client
+def account(guarded: Server) -> int:
+    with guarded.client(authorization=ROOT) as root:
+        return new_account(root)
 
 
-@pytest.fixture(scope="module")
-def account(root: Client) -> int:
-    return new_account(root)
-
-
-@pytest.fixture(scope="module")
-def secret(root: Client, account: int) -> Secret:
-    """Creates each API key once."""
-    secrets: dict[object, str] = {}
-
-    def secret(scope: str, names: tuple[str, ...]) -> str:
-        if (scope, names) not in secrets:
-            secrets[scope, names] = new_key(root, account, scope, names=names)
-        return secrets[scope, names]
-
-    return secret
-
-
-def ask(client: Client, call: Call, account: int, path_part: str, secret: str) -> Response:
-    part = part_of(call)
-    assert part is not None
-    path = call.path(accounts=account, **{part: segment(path_part)})
-    return client.request(call.verb, path, None, {**JSON, "Authorization": bearer(secret)})
-
-
-def check_refusal(response: Response, call: Call, problem: Problem, words: str) -> None:
-    if call.verb == "HEAD":
-        assert response.status == 403
-    else:
-        applied = "no" if call.writes else None
-        assert words in problem(response, 403, "forbidden", applied=applied)["detail"]
-
-
-class TestEveryRoute:
-    @each_call
+class TestPatterns:
+    @each_case
     def test_a_name_pattern_permits_only_its_names_and_their_series(
-        self, call: Call, stranger: Client, account: int, secret: Secret, problem: Problem
+        self, case: Case, root: Client, stranger: Client, account: int, problem: Problem
     ) -> None:
-        for case in CASES:
-            key = secret(call.needs or "", case.names)
-            response = ask(stranger, call, account, case.path_part, key)
-            if case.as_key if part_of(call) in KEY_PARTS else case.as_name:
-                assert response.status not in (401, 403, 405), (case, response)
-                assert response.status < 500, (case, response)
+        key = new_key(root, account, "read:series", names=case.names)
+        headers = {"Authorization": bearer(key)}
+        for kind, permitted in ("series", case.as_key), ("versions", case.as_name):
+            path = f"/v1/{kind}/{segment(case.path_part)}"
+            response = stranger.request("GET", path, headers=headers)
+            if permitted:
+                assert response.status == 404, response
             else:
-                check_refusal(response, call, problem, "may not use the name")
+                detail = problem(response, 403, "forbidden")["detail"]
+                assert "may not use the name" in detail
 
-    @each_call
-    def test_a_name_pattern_does_not_replace_a_scope(
-        self, call: Call, stranger: Client, account: int, secret: Secret, problem: Problem
+    def test_every_route_decodes_a_name_before_it_is_compared(
+        self, root: Client, stranger: Client, account: int
     ) -> None:
-        for scope in SCOPES:
-            if scope != call.needs and not scope.endswith(":system"):
-                for path_part in "shop", "other":
-                    response = ask(stranger, call, account, path_part, secret(scope, ("shop",)))
-                    check_refusal(response, call, problem, "Missing scope")
+        key = new_key(root, account, "*:series", names=["team-a/*"])
+        headers = {"Authorization": bearer(key)}
+        for call in calls():
+            if part := part_of(call):
+                for name, permitted in ("team-a/é", True), ("x/team-a/", False):
+                    path = call.path(accounts=account, **{part: segment(name)})
+                    status = stranger.request(call.verb, path, headers=headers).status
+                    assert (status == 403) is not permitted, (call, name)
+                    assert status < 500, (call, name)
 
-    @pytest.mark.parametrize("call", [each for each in CALLS if each.names_account], ids=str)
-    def test_a_name_pattern_does_not_permit_another_account(
-        self, call: Call, root: Client, stranger: Client, secret: Secret, problem: Problem
+    def test_a_pattern_does_not_change_the_errors_of_scopes_and_accounts(
+        self, root: Client, stranger: Client, account: int, problem: Problem
     ) -> None:
+        key = new_key(root, account, "read:series", names=["shop"])
         other = new_account(root)
-        for names in ("shop",), ("*",):
-            for path_part in "shop", "other":
-                response = ask(stranger, call, other, path_part, secret(call.needs or "", names))
-                check_refusal(response, call, problem, "cannot use another one")
-
-    def test_a_refused_write_changes_nothing(
-        self, root: Client, stranger: Client, problem: Problem
-    ) -> None:
-        account = new_account(root)
-        base = f"/v1/accounts/{account}"
-        assert root.request("PUT", f"{base}/versions/shop/T?bump=minor").status == 200
-        assert root.request("PUT", f"{base}/tokens/shop-major/T/attrs/a", "1").status == 200
-        key = new_key(root, account, "*:series", names=["shop-*"])
-        before = snapshot(root, base)
-        for call in CALLS:
-            if call.writes:
-                for path_part in "shop", "shop-major", "shop-minor-v0":
-                    response = ask(stranger, call, account, path_part, key)
-                    if not (part_of(call) in NAME_PARTS and path_part != "shop"):
-                        check_refusal(response, call, problem, "may not use the name")
-        assert snapshot(root, base) == before
-
-
-def snapshot(root: Client, base: str) -> list[object]:
-    """What belongs to the name `shop`."""
-    series = root.request("GET", f"{base}/series").json()["series"]
-    own = ("shop", "shop-major", "shop-minor-v0")
-    paths = ("releases/shop", "entries/shop-minor-v0", "tokens/shop-major/T/attrs")
-    kept = [each for each in series if each["key"] in own]
-    return [kept, *(root.request("GET", f"{base}/{path}").json() for path in paths)]
+        for verb, path, words in (
+            ("PUT", "/v1/series/other/T", "Missing scope"),
+            ("GET", f"/v1/accounts/{other}/series/other", "cannot use another one"),
+        ):
+            response = stranger.request(verb, path, headers={"Authorization": bearer(key)})
+            applied = None if verb == "GET" else "no"
+            assert words in problem(response, 403, "forbidden", applied=applied)["detail"]
 
 
 KEYS = (
@@ -189,17 +132,31 @@ KEYS = (
 """In order."""
 
 
-@pytest.fixture(scope="module")
-def full(root: Client) -> int:
-    """An account with the series of these keys."""
-    account = new_account(root)
-    for key in reversed(KEYS):
-        path = f"/v1/accounts/{account}/series/{segment(key)}/T"
-        assert root.request("PUT", path).status == 200
-    return account
-
-
 class TestLists:
+    """On both stores, which read the pages."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def root(cls, guarded_store_server: Server) -> Iterator[Client]:
+        with guarded_store_server.client(authorization=ROOT) as client:
+            yield client
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def stranger(cls, guarded_store_server: Server) -> Iterator[Client]:
+        with guarded_store_server.client() as client:
+            yield client
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def full(cls, root: Client) -> int:
+        """An account with the series of these keys."""
+        account = new_account(root)
+        for key in reversed(KEYS):
+            path = f"/v1/accounts/{account}/series/{segment(key)}/T"
+            assert root.request("PUT", path).status == 200
+        return account
+
     def listed(self, client: Client, path: str, secret: str) -> list[list[str]]:
         """The keys of all pages. A page but the last is full, and names the next one."""
         headers = {"Authorization": bearer(secret)}

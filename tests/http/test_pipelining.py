@@ -11,7 +11,10 @@ import pytest
 from monotron.web.connections import MAX_BUFFERED_BYTES, READ_BYTES
 from support.server import Server
 
-PUT = "PUT /v1/series/{}/{} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+PUT = "PUT /v1/series/{}/{} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n{}\r\n"
+
+PADDING_BYTES = READ_BYTES // 2
+"""The size of a header that fills the buffer with few requests."""
 
 
 @pytest.fixture
@@ -35,11 +38,15 @@ def values(connection: socket.socket, count: int) -> list[int]:
     return values
 
 
-@pytest.mark.parametrize("count", [2, 1000, 2 * MAX_BUFFERED_BYTES // len(PUT) // 8])
+@pytest.mark.parametrize(
+    ("count", "padding"),
+    [(2, 0), (1000, 0), (2 * MAX_BUFFERED_BYTES // PADDING_BYTES, PADDING_BYTES)],
+)
 def test_pipelined_requests_are_answered_in_order(
-    connection: socket.socket, fresh_key: str, count: int
+    connection: socket.socket, fresh_key: str, count: int, padding: int
 ) -> None:
-    requests = "".join(PUT.format(fresh_key, number) for number in range(count)).encode()
+    header = f"Padding: {padding * 'x'}\r\n"
+    requests = "".join(PUT.format(fresh_key, number, header) for number in range(count)).encode()
     sender = threading.Thread(target=connection.sendall, args=(requests,))
     sender.start()
     assigned = values(connection, count)
@@ -48,7 +55,7 @@ def test_pipelined_requests_are_answered_in_order(
 
 
 def test_a_sender_of_more_than_the_buffer_holds_is_slowed_down(connection: socket.socket) -> None:
-    padding = b"x" * (READ_BYTES // 2)
+    padding = b"x" * PADDING_BYTES
     request = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nPadding: %b\r\n\r\n" % padding
     count = 2 * MAX_BUFFERED_BYTES // len(request)
     sender = threading.Thread(target=connection.sendall, args=(request * count,))
@@ -67,5 +74,5 @@ def test_a_request_sent_while_another_is_in_flight_is_answered(
 ) -> None:
     for turn in range(50):
         for number in range(3):
-            connection.sendall(PUT.format(fresh_key, f"{turn}-{number}").encode())
+            connection.sendall(PUT.format(fresh_key, f"{turn}-{number}", "").encode())
         assert values(connection, 3) == [3 * turn + 1, 3 * turn + 2, 3 * turn + 3]

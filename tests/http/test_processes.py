@@ -17,6 +17,7 @@ import pytest
 
 from support.mongod import ReplicaSet
 from support.server import Server
+from support.server_thread import ServerThread
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def mongodb_url(replica_set: ReplicaSet) -> Iterator[str]:
         client.drop_database("processes")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def processes(mongodb_url: str) -> Iterator[Server]:
     """A server of two processes."""
     with Server(mongodb_url, args=["--processes", "2"]) as server:
@@ -92,9 +93,8 @@ def test_a_killed_process_is_replaced_while_the_others_serve(
 
 
 def test_processes_drain_together_and_answer_every_accepted_request(
-    processes: Server, mongodb_url: str, fresh_key: str
+    mongodb_url: str, fresh_key: str
 ) -> None:
-    pids = children(processes.pid)
     assigned: dict[str, int] = {}
     unanswered: list[str] = []
     serving = threading.Event()
@@ -114,16 +114,20 @@ def test_processes_drain_together_and_answer_every_accepted_request(
                 assigned[token] = response.json()["value"]
                 serving.set()
 
-    with ThreadPoolExecutor(8) as threads:
+    with (
+        Server(mongodb_url, args=["--processes", "2"]) as processes,
+        ThreadPoolExecutor(8) as threads,
+    ):
+        pids = children(processes.pid)
         callers = [threads.submit(put_until_rejected, number) for number in range(8)]
         assert serving.wait(30)
         processes.terminate()
         for caller in callers:
             caller.result()
-    assert processes.wait() == 0
+        assert processes.wait() == 0
     assert all(map(is_zombie_or_gone, pids))
     assert sorted(assigned.values()) == list(range(1, len(assigned) + 1))
-    with Server(mongodb_url) as successor, successor.client() as client:
+    with ServerThread(mongodb_url) as successor, successor.client() as client:
         for token in unanswered:  # no process had accepted it
             assert client.request("GET", f"/v1/series/{fresh_key}/{token}").status == 404
 
@@ -148,16 +152,18 @@ def work(report_ready, supervisor):
     while True:
         signal.pause()
 
-supervisor = Supervisor(1, work, lambda: None)
-start = supervisor._start
-def start_and_stop():
-    start()
-    os.kill(os.getpid(), signal.SIGTERM)  # before the new process has done anything
-supervisor._start = start_and_stop
-sys.exit(supervisor.run())
+codes = []
+for _ in range(20):
+    supervisor = Supervisor(1, work, lambda: None)
+    start = supervisor._start
+    def start_and_stop():
+        start()
+        os.kill(os.getpid(), signal.SIGTERM)  # before the new process has done anything
+    supervisor._start = start_and_stop
+    codes.append(supervisor.run())
+sys.exit(any(codes))
 """
-    for _ in range(20):
-        assert subprocess.run([sys.executable, "-c", program], timeout=60).returncode == 0
+    assert subprocess.run([sys.executable, "-c", program], timeout=60).returncode == 0
 
 
 def test_several_processes_on_an_sqlite_file_are_refused(tmp_path: Path) -> None:

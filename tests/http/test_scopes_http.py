@@ -1,4 +1,7 @@
-"""Each verb of each route with each scope. The table is made from the routes."""
+"""Scopes of requests: what each verb declares, writes without the scope, errors and previews.
+
+`test_access_matrix.py` sends the requests of all routes with each scope.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +28,6 @@ PUBLIC = {"/v1", "/livez", "/readyz"}
 
 BODY = '{"scopes": ["write:acl"]}'
 """An API key with only `write:acl` may grant this. Requests without a body ignore it."""
-
-NEEDS_DELETE_TOO = "/v1/accounts/{accounts}/grants/{grants}/rotate"
-"""The path that requires `delete:acl` in addition, so that a single scope is not enough."""
-
-each_call = pytest.mark.parametrize("call", CALLS, ids=str)
 
 
 @pytest.fixture(scope="module")
@@ -102,22 +100,7 @@ class TestRoutes:
                 assert (call.needs or "").partition(":")[0] == operation, call
 
 
-class TestSingleScope:
-    @each_call
-    def test_a_scope_permits_only_the_calls_that_require_it(
-        self, call: Call, root: Client, stranger: Client, secrets: dict[str, str], problem: Problem
-    ) -> None:
-        parts = populated(root)
-        for scope, secret in secrets.items():
-            response = ask(stranger, call, parts, secret)
-            if call.needs in (scope, NOTHING, ANY_CREDENTIAL) and call.template != NEEDS_DELETE_TOO:
-                assert response.status not in (401, 403, 405), (scope, response)
-                assert response.status < 500, (scope, response)
-            elif call.verb == "HEAD":
-                assert response.status == 403, scope
-            else:
-                problem(response, 403, "forbidden", applied=applied(call))
-
+class TestErrors:
     def test_a_missing_scope_is_named_in_the_error(
         self, stranger: Client, secrets: dict[str, str], problem: Problem
     ) -> None:
@@ -164,14 +147,6 @@ def everything(root: Client, parts: dict[str, object]) -> dict[str, object]:
                 grant.pop("last_used_at")
             responses[call.template] = (response.status, content)
     return responses
-
-
-class TestRootKey:
-    @each_call
-    def test_the_root_key_permits_every_call(self, call: Call, root: Client) -> None:
-        response = ask(root, call, populated(root))
-        assert response.status not in (401, 403, 405), response
-        assert response.status < 500, response
 
 
 class TestMissingCredentials:

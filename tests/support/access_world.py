@@ -27,6 +27,14 @@ from support.routes import Call
 from support.server import ROOT, Client, Response, Server
 
 
+class Expected(NamedTuple):
+    """The response to a request."""
+
+    status: int
+    reason: str
+    """Why it has this status. Requests with the same reason pass the same checks."""
+
+
 class Case(NamedTuple):
     caller: Caller
     call: Call
@@ -34,6 +42,7 @@ class Case(NamedTuple):
     """The account that the request acts on."""
     name: str
     expected: int
+    reason: str
 
 
 class AccessWorld:
@@ -55,6 +64,19 @@ class AccessWorld:
 
     def populate(self, account: int, name: str) -> None:
         """Create, unless it exists, all that a request for this name can read or delete."""
+        self._assign(account, name)
+        for kind in "grants", "trusts":
+            self._create(kind, account, name)
+
+    def restore(self, case: Case) -> None:
+        """Create, unless it exists, what this request deletes."""
+        kinds = [kind for kind in ("grants", "trusts") if f"/{kind}/" in case.call.template]
+        for kind in kinds:
+            self._create(kind, case.account, case.name)
+        if not kinds:
+            self._assign(case.account, case.name)
+
+    def _assign(self, account: int, name: str) -> None:
         base = f"/v1/accounts/{account}"
         # A test may have withdrawn the version of the token. Then its request would be 409.
         self.root.request("DELETE", f"{base}/releases/{name}/0.0.1/withdrawal")
@@ -64,17 +86,16 @@ class AccessWorld:
             (f"tokens/{name}/T/attrs/branch", "main"),
         ):
             assert self.root.request("PUT", f"{base}/{path}", body).status == 200
+
+    def _create(self, kind: str, account: int, name: str) -> None:
+        path = f"/v1/accounts/{account}/{kind}"
         ids = self._ids.setdefault((account, name), {})
-        for kind in "grants", "trusts":
-            if (
-                not ids.get(kind)
-                or self.root.request("GET", f"{base}/{kind}/{ids[kind]}").status != 200
-            ):
-                body = self.body(ROWS[f"POST /v1/accounts/{{accounts}}/{kind}"], name)
-                response = self.root.request("POST", f"{base}/{kind}", body, JSON)
-                assert response.status == 200, response
-                document = response.json()
-                ids[kind] = document["api_key"]["key"] if kind == "grants" else str(document["id"])
+        if not ids.get(kind) or self.root.request("GET", f"{path}/{ids[kind]}").status != 200:
+            body = self.body(ROWS[f"POST /v1/accounts/{{accounts}}/{kind}"], name)
+            response = self.root.request("POST", path, body, JSON)
+            assert response.status == 200, response
+            document = response.json()
+            ids[kind] = document["api_key"]["key"] if kind == "grants" else str(document["id"])
 
     def body(self, row: Row, name: str) -> str | None:
         text = row.body.format(name=name, number=next(self._numbers), issuer=self.issuer.url)

@@ -6,8 +6,14 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import pytest
+
 from support.credentials import JSON, bearer
 from support.http import Client
+
+on_each_store = pytest.mark.parametrize("site", ["sqlite", "mongod"], indirect=True)
+"""For tests of what a store does: unique names, ids, and what a transaction changes or deletes.
+The handlers do not know the store."""
 
 MAIN = {"repository_id": "777", "ref": "refs/heads/main"}
 

@@ -45,6 +45,11 @@ class Caller:
     elsewhere: int = 403
     """The status in accounts in which it may do nothing."""
 
+    @property
+    def kind(self) -> str:
+        """The kind of its credential."""
+        return self.description.partition(" of ")[0]
+
 
 def single_scopes(resources: tuple[tuple[str, ...], ...]) -> Iterator[frozenset[str]]:
     for resource in resources:
@@ -58,6 +63,7 @@ def held_by_tenants() -> Iterator[Held]:
         yield Held(scopes)
     for scope in ACL:
         yield Held(frozenset((scope, "read:series")))
+    yield Held(frozenset(ACL))
     yield Held(frozenset((*SERIES, *ACCOUNT, *ACL)))
     for pattern in PATTERNS[1:]:
         for scopes in single_scopes((SERIES,)):

@@ -17,6 +17,12 @@ UNLIMITED = (
 )
 """Flags of a server without rate limits."""
 
+UNLIMITED_SETTINGS = {
+    name.removeprefix("--").replace("-", "_"): value
+    for name, _, value in (flag.partition("=") for flag in UNLIMITED)
+}
+"""The settings of these flags."""
+
 
 def bearer(secret: str) -> str:
     """The Authorization header for a secret, which contains the name of its API key."""

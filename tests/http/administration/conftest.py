@@ -1,4 +1,4 @@
-"""A server on each store, and administrators of a new account."""
+"""A server on SQLite, or on each store, and administrators of a new account."""
 
 from __future__ import annotations
 
@@ -7,22 +7,37 @@ from collections.abc import Iterator
 import pytest
 
 from support.administration import Administrator, Administrators, Rights
-from support.credentials import UNLIMITED, new_account, new_grant
-from support.server import ROOT, ROOT_ENV, Client, Server
+from support.credentials import UNLIMITED_SETTINGS, new_account, new_grant
+from support.server import ROOT, ROOT_ENV, Client
+from support.server_thread import ServerThread
 
 ISSUERS = {"MONOTRON_ISSUERS": "github", "MONOTRON_AUDIENCE": "https://m.example.com"}
 
 
 @pytest.fixture(scope="module")
-def site(guarded_store_url: str) -> Iterator[Server]:
-    """A server on each store, which trusts GitHub's issuer."""
-    env = {**ROOT_ENV, **ISSUERS}
-    with Server(guarded_store_url, args=UNLIMITED, env=env) as server:
+def sqlite_site(store_url: str) -> Iterator[ServerThread]:
+    """A server that trusts GitHub's issuer."""
+    with ServerThread(store_url, env={**ROOT_ENV, **ISSUERS}, **UNLIMITED_SETTINGS) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def root(site: Server) -> Iterator[Client]:
+def mongod_site(module_database_url: str) -> Iterator[ServerThread]:
+    """The same server on MongoDB."""
+    env = {**ROOT_ENV, **ISSUERS}
+    with ServerThread(module_database_url, env=env, **UNLIMITED_SETTINGS) as server:
+        yield server
+
+
+@pytest.fixture
+def site(request: pytest.FixtureRequest) -> ServerThread:
+    """The server on SQLite, unless the test is marked with `on_each_store`."""
+    site: ServerThread = request.getfixturevalue(f"{getattr(request, 'param', 'sqlite')}_site")
+    return site
+
+
+@pytest.fixture
+def root(site: ServerThread) -> Iterator[Client]:
     with site.client(authorization=ROOT) as client:
         yield client
 
@@ -33,7 +48,7 @@ def account(root: Client) -> int:
 
 
 @pytest.fixture
-def stranger(site: Server) -> Iterator[Client]:
+def stranger(site: ServerThread) -> Iterator[Client]:
     with site.client() as client:
         yield client
 

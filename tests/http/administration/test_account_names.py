@@ -1,4 +1,4 @@
-"""Names of accounts, disabled accounts, and `GET /v1/whoami`, on each store."""
+"""Names of accounts, disabled accounts, and `GET /v1/whoami`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from uuid import uuid4
 
 import pytest
 
-from support.administration import EVERYTHING, LIMITED, Administrators
+from support.administration import EVERYTHING, LIMITED, Administrators, on_each_store
 from support.credentials import JSON, bearer, new_account, new_grant, new_key
-from support.server import ROOT, Client, Response, Server
+from support.server import ROOT, Client, Response
+from support.server_thread import ServerThread
 
 Problem = Callable[..., dict[str, Any]]
 
@@ -39,6 +40,7 @@ def named(root: Client, name: str) -> list[dict[str, Any]]:
 
 
 class TestNames:
+    @on_each_store
     def test_an_account_is_created_with_a_name_and_found_by_it(
         self, root: Client, name: str
     ) -> None:
@@ -54,6 +56,7 @@ class TestNames:
         assert page["accounts"] == [unnamed]
         assert send(root, "POST", "/v1/accounts", {}).json() == {**unnamed, "id": account + 1}
 
+    @on_each_store
     def test_a_renamed_account_frees_its_name(self, root: Client, account: int, name: str) -> None:
         assert change(root, account, name=name).json()["name"] == name
         assert change(root, account, name=f"{name}-2").json()["name"] == f"{name}-2"
@@ -61,6 +64,7 @@ class TestNames:
         assert named(root, f"{name}-2")[0]["id"] == account
         assert send(root, "POST", "/v1/accounts", {"name": name}).status == 200
 
+    @on_each_store
     def test_the_first_account_is_listed_once_after_it_was_named(
         self, root: Client, name: str
     ) -> None:
@@ -69,6 +73,7 @@ class TestNames:
         assert [accounts[0]["id"], accounts[0]["name"]] == [1, name]
         assert accounts[1]["id"] == 2
 
+    @on_each_store
     def test_a_taken_name_is_refused_and_changes_nothing(
         self, root: Client, account: int, name: str, problem: Problem
     ) -> None:
@@ -84,6 +89,7 @@ class TestNames:
         assert [each["id"] for each in named(root, name)] == [other]
         assert new_account(root) == other + 1
 
+    @on_each_store
     def test_a_repeated_change_has_no_effect(self, root: Client, account: int, name: str) -> None:
         for _ in range(2):
             assert change(root, account, name=name).status == 200
@@ -93,8 +99,9 @@ class TestNames:
         assert own[1]["before"] == {"name": None, "disabled": False}
         assert own[1]["after"] == {"name": name, "disabled": False}
 
+    @on_each_store
     def test_only_one_of_several_concurrent_requests_gets_a_name(
-        self, site: Server, root: Client, name: str
+        self, site: ServerThread, root: Client, name: str
     ) -> None:
         accounts = [new_account(root) for _ in range(4)]
 

@@ -14,6 +14,7 @@ from support.administration import (
     Administrator,
     Administrators,
     id_of,
+    on_each_store,
 )
 from support.credentials import new_account, new_grant
 from support.server import Client
@@ -37,6 +38,7 @@ class TestCreators:
         assert shown in listed
         assert "creators" not in str(listed)
 
+    @on_each_store
     def test_ids_count_per_account(
         self, root: Client, administrator: Administrators, stranger: Client
     ) -> None:
@@ -72,6 +74,7 @@ class TestDescendants:
             assert each.create("trusts", WITHIN_LIMITED).status == 200
         return [parent, child, grandchild, administrator(EVERYTHING)]
 
+    @on_each_store
     def test_a_key_is_revoked_with_all_that_it_created(self, family: list[Administrator]) -> None:
         parent, child, grandchild, other = family
         path = f"grants/{child.id}?with_descendants=true"
@@ -90,6 +93,7 @@ class TestDescendants:
         assert other.ids("grants") == {child.id, grandchild.id, other.id}
         assert other.ids("trusts") == {"1", "2", "3"}
 
+    @on_each_store
     def test_descendants_of_revoked_keys_are_removed(self, family: list[Administrator]) -> None:
         parent, child, grandchild, other = family
         assert other.request("DELETE", f"grants/{child.id}").status == 200
@@ -110,6 +114,7 @@ class TestDescendants:
         assert other.ids("grants") == {other.id}
         assert child.request("GET", "grants").status == 401
 
+    @on_each_store
     def test_descendants_with_more_rights_than_the_administrator_are_kept(
         self, family: list[Administrator], administrator: Administrators, problem: Problem
     ) -> None:

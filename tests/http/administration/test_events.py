@@ -16,6 +16,7 @@ from support.administration import (
     WITHIN_LIMITED,
     Administrators,
     Rights,
+    on_each_store,
 )
 from support.credentials import bearer, new_account, new_key
 from support.server import Client
@@ -40,6 +41,7 @@ class TestEvents:
         new_account(root)
         return int(self.events(root, 0)[-1]["id"])
 
+    @on_each_store
     def test_every_creation_and_deletion_is_recorded_with_the_rights(
         self, root: Client, last: int, administrator: Administrators, account: int
     ) -> None:
@@ -92,6 +94,7 @@ class TestEvents:
             {"action": "delete", "subject_id": key["key"], **key_event},
         ]
 
+    @on_each_store
     def test_each_descendant_that_is_removed_is_recorded(
         self, root: Client, last: int, administrator: Administrators
     ) -> None:
@@ -142,6 +145,7 @@ class TestEvents:
     def test_an_invalid_query_is_refused(self, query: str, root: Client, problem: Problem) -> None:
         problem(root.request("GET", f"/v1/system/events?{query}"), 400, "invalid_request")
 
+    @on_each_store
     @pytest.mark.parametrize("after", [-1, 2**63 - 1])
     def test_the_start_of_a_page_can_be_any_integer(self, after: int, root: Client) -> None:
         page = root.request("GET", f"/v1/system/events?after={after}&limit=1000").json()

@@ -1,4 +1,4 @@
-"""The rotation of API keys, on each store."""
+"""The rotation of API keys."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from support.administration import (
     Administrator,
     Administrators,
     Rights,
+    on_each_store,
 )
 from support.credentials import JSON, bearer, new_grant
 from support.server import Client, Response
@@ -45,6 +46,7 @@ def shown(root: Client, account: int, key: str) -> Response:
 
 
 class TestRotation:
+    @on_each_store
     def test_the_new_key_has_the_rights_and_the_lifetime_of_the_old_one(
         self, root: Client, account: int, stranger: Client
     ) -> None:
@@ -76,6 +78,7 @@ class TestRotation:
         assert "expires_at" not in new
         assert time_left(new["replaces"]) <= timedelta(days=7)
 
+    @on_each_store
     def test_without_an_overlap_the_old_key_stops_working_immediately(
         self, root: Client, account: int, stranger: Client
     ) -> None:
@@ -100,6 +103,7 @@ class TestRotation:
         assert works(stranger, old["secret"])
         assert shown(root, account, old["key"]).json()["expires_at"] == expires_at
 
+    @on_each_store
     def test_one_event_records_the_rotation(self, root: Client, account: int) -> None:
         old = new_grant(root, account, "read:series", names=["shop"])["api_key"]
         new = rotate(root, account, old["key"]).json()
@@ -177,6 +181,7 @@ class TestDescendants:
         path = f"{admin.path}/grants/{admin.id}?with_descendants=true"
         assert root.request("DELETE", path).status == 200
 
+    @on_each_store
     def test_the_successor_belongs_to_the_creators_of_the_old_key(
         self, root: Client, account: int, administrator: Administrators
     ) -> None:
