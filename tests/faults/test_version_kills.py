@@ -24,8 +24,8 @@ from support.mongod import ReplicaSet
 from support.server import Server
 
 CALLERS = 64
-SERVER_KILLS = rounds(short=4, whole=150)
-PRIMARY_KILLS = rounds(short=1, whole=20)
+SERVER_KILLS = rounds(short=4, whole=100)
+PRIMARY_KILLS = rounds(short=1, whole=12)
 
 
 def start(store: str, number: int) -> list[Server]:
