@@ -113,6 +113,10 @@ class GetRelease(NamedTuple):
 Request: TypeAlias = Assign | Adopt | Withdraw | Reverse | GetNewest | GetOfToken | GetRelease
 
 
+LOOK_UPS = (GetNewest, GetOfToken, GetRelease)
+"""The requests that never write."""
+
+
 class Latest(NamedTuple):
     """Whether a version is the highest final version, at some moment during the request."""
 

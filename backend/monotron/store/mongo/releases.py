@@ -21,7 +21,7 @@ from monotron.model.series import SeriesKey
 from monotron.model.versions.batch import Results, decide_all
 from monotron.model.versions.changes import Writes
 from monotron.model.versions.facts import NameSummary
-from monotron.model.versions.requests import Request
+from monotron.model.versions.requests import LOOK_UPS, Request
 from monotron.model.versions.rules import decide
 from monotron.model.versions.state import State
 from monotron.runtime import Runtime
@@ -29,7 +29,6 @@ from monotron.store.interface import ReleaseStore
 from monotron.store.mongo.changes import SeriesChanges
 from monotron.store.mongo.client import Document, Driver
 from monotron.store.mongo.reads import Reads, collection
-from monotron.store.mongo.repeats import Lookup, are_repeats, may_repeat, unique_keys
 from monotron.store.mongo.series import Change, NewEntry, SeriesDocuments, first_duplicate
 from monotron.store.mongo.sweep import Sweep
 from monotron.store.mongo.transactions import Conflict, Transactions
@@ -74,7 +73,6 @@ class MongoReleases(ReleaseStore):
         self._driver = driver
         self._runtime = runtime
         self._quotas = quotas
-        self._expects_repeats = False
         self._names = collection(database, "names")
         self._releases = collection(database, "releases")
         self._names.create_index(_NAME, unique=True)
@@ -98,55 +96,30 @@ class MongoReleases(ReleaseStore):
         )
 
     def decide(self, requests: Sequence[Request]) -> Results:
-        """Decide in a transaction, or answer look-ups and repeats from reads that are not stale.
-
-        The way of the last batch that could be a repeat is tried first.
-        """
-        may_write = any(not isinstance(request, Lookup) for request in requests)
-        if not may_write or (self._expects_repeats and may_repeat(requests)):
-            results = self._look_up(requests)
-            if results is not None:
-                return results
-        results, changed, restarted = self._transactions.decide(partial(self._decide, requests))
+        body = partial(self._decide, requests)
+        if all(isinstance(request, LOOK_UPS) for request in requests):
+            results, _ = self._transactions.read(body)
+            return results
+        results, restarted = self._transactions.decide(body)
         for series in restarted:
             self._sweep.later(series)
-        self._expects_repeats = not changed
-        return results
-
-    def _look_up(self, requests: Sequence[Request]) -> Results | None:
-        """The results if all are repeats or look-ups, or else None.
-
-        A linearizable read first proves that this is the primary. The facts are read with majority,
-        causally after it. They can belong to different moments, so a refusal, or that there is
-        nothing to release, must be decided in a transaction.
-        """
-        deadline = self._reads.start_deadline()
-        time = None
-        for collection_name, keys in unique_keys(requests).items():
-            proof = keys if self._reads.is_sharded else keys[:1]
-            _, read_at = self._reads.current(collection_name, proof, deadline)
-            time = max(filter(None, (time, read_at)), default=None)
-
-        def read(session: ClientSession) -> Results | None:
-            state = State(self._runtime.now_ms(), self._quotas)
-            results = decide_all(state, requests, self._reader(session).read, type(self).rule)
-            return results if are_repeats(requests, results) else None
-
-        results, _ = self._reads.after(time, read, deadline)
         return results
 
     def _decide(
         self, requests: Sequence[Request], session: ClientSession
-    ) -> tuple[Results, bool, list[SeriesKey]]:
-        """The results, whether something changed, and the series that begin a new generation."""
+    ) -> tuple[Results, list[SeriesKey]]:
+        """The results, and the series that begin a new generation.
+
+        The commit confirms them even if nothing is written: a former primary cannot commit.
+        """
         reader = self._reader(session)
         state = State(self._runtime.now_ms(), self._quotas)
         results = decide_all(state, requests, reader.read, type(self).rule)
         if not state.is_changed:
-            return results, False, []
+            return results, []
         writes = state.writes()
         self._write(writes, reader.used, state.now, session)
-        return results, True, [series for series, _, _ in writes.restarts]
+        return results, [series for series, _, _ in writes.restarts]
 
     def _write(
         self, writes: Writes, used: dict[int, int], now: int, session: ClientSession
