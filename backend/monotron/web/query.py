@@ -10,29 +10,9 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, Self, cast
 
-from semver import Version
-
-from monotron.errors import InvalidBump, InvalidRequest, OutOfLine, literal
-from monotron.model.calendar_versions import CalendarFormat, parse_calendar
-from monotron.model.commit_rules import CommitRules
-from monotron.model.semver import (
-    ZERO_VERSION,
-    Final,
-    Line,
-    parse_final,
-    parse_label,
-    parse_line,
-    parse_metadata,
-    parse_version,
-)
+from monotron.errors import InvalidRequest, literal
 from monotron.model.series import INT64_MAX, MAX_LENGTH, Reuse, percent_decode
-from monotron.model.spellings import Spellings
-from monotron.model.versions.requests import BUMPS, Bump, VersionRequest
-from monotron.web.formats import Format, require_spelling
-
-MAX_COMMIT_TYPES = 32
-
-_COMMIT_TYPE = re.compile(r"[\w-]{1,40}")
+from monotron.web.formats import Format
 
 DEFAULT_DOTENV_PREFIX = "MONOTRON_"
 
@@ -67,13 +47,13 @@ def _initial_value(text: str) -> int:
     return int(text)
 
 
-def _limit(text: str) -> int:
+def limit_of_page(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= 1000:
         raise ValueError("an integer from 1 to 1000")
     return int(text)
 
 
-def _name(text: str) -> str:
+def text_of_name(text: str) -> str:
     if len(text) > MAX_LENGTH:
         raise ValueError(f"at most {MAX_LENGTH} characters long")
     return text
@@ -85,41 +65,7 @@ def _variable_prefix(text: str) -> str:
     return text
 
 
-def _bump(text: str) -> Bump:
-    for bump in BUMPS:
-        if text.lower() == bump:
-            return bump
-    raise InvalidBump(
-        f"Unknown bump {literal(text)}.{_did_you_mean(text.lower(), BUMPS)} Use `major`, "
-        "`minor` or `patch`, `final` to promote a pre-release, `auto` to decide from commit "
-        "messages, or `calendar` to derive the version from the date."
-    )
-
-
-def _base(text: str) -> Final:
-    """Parse a base. 0.0.0 stands for none."""
-    return ZERO_VERSION if text == "none" else parse_final(text)
-
-
-def _commit_types(text: str) -> frozenset[str]:
-    """Parse a list of types of commits."""
-    types = text.split(",")
-    if len(types) > MAX_COMMIT_TYPES or not all(map(_COMMIT_TYPE.fullmatch, types)):
-        raise ValueError(
-            f"up to {MAX_COMMIT_TYPES} types of commits, separated by commas, such as docs,ci"
-        )
-    return frozenset(types)
-
-
-def _label_or_empty(text: str) -> str:
-    """Parse the label of a filter. Final versions have the empty label."""
-    try:
-        return parse_label(text) if text else text
-    except ValueError as error:
-        raise ValueError(f"empty, or {error}") from None
-
-
-_boolean = one_of(true=True, false=False)
+boolean = one_of(true=True, false=False)
 
 
 @dataclass(frozen=True)
@@ -167,169 +113,47 @@ class NextValueQuery(FormatQuery):
 class DeleteSeriesQuery(Query):
     """`DELETE /v1/series/{key}`"""
 
-    restart: bool = parameter(_boolean, default=False)
+    restart: bool = parameter(boolean, default=False)
 
 
 @dataclass(frozen=True)
 class SeriesPageQuery(Query):
     """`GET /v1/series`"""
 
-    prefix: str = parameter(_name, "")
-    limit: int = parameter(_limit, 100)
-    after: str = parameter(_name, "")
+    prefix: str = parameter(text_of_name, "")
+    limit: int = parameter(limit_of_page, 100)
+    after: str = parameter(text_of_name, "")
 
 
 @dataclass(frozen=True)
 class LedgerQuery(Query):
     """`GET /v1/entries/{key}`"""
 
-    limit: int = parameter(_limit, 100)
+    limit: int = parameter(limit_of_page, 100)
     before: int | None = parameter(_integer)
-    assigned_by: bool = parameter(_boolean, default=False)
-
-
-@dataclass(frozen=True)
-class VersionQuery(FormatQuery):
-    """The query of endpoints that return one version."""
-
-    spelling: str | None = parameter(one_of(**{name: name for name in Spellings._fields}))
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.spelling is not None and self.format is not Format.TEXT:
-            raise InvalidRequest(
-                "`spelling` requires `format=text`. Add that parameter, or read the member "
-                "`spellings` of the JSON answer."
-            )
-
-
-@dataclass(frozen=True)
-class NextVersionQuery(VersionQuery):
-    """`PUT /v1/versions/{name}/{token}`"""
-
-    bump: Bump | None = parameter(_bump)
-    prerelease: str | None = parameter(parse_label)
-    line: Line | None = parameter(parse_line)
-    version: Final | None = parameter(parse_final)
-    calendar: CalendarFormat | None = parameter(parse_calendar)
-    metadata: str | None = parameter(parse_metadata)
-    initial: Final | None = parameter(parse_final)
-    initial_development: bool = parameter(_boolean, default=True)
-    base: Final | None = parameter(_base)
-    skip_types: frozenset[str] | None = parameter(_commit_types)
-    minor_types: frozenset[str] | None = parameter(_commit_types)
-    commits: str | None = parameter(one_of(lenient="lenient", strict="strict"))
-    on_conflict: str = parameter(one_of(fail="fail", reuse="reuse"), "fail")
-    on_withdrawn: str = parameter(one_of(fail="fail", new="new"), "fail")
-    dry_run: bool = parameter(_boolean, default=False)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.version is not None:
-            for name in ("bump", "line", "prerelease", "initial", "calendar"):
-                if getattr(self, name) is not None:
-                    raise InvalidRequest(
-                        f"`version` cannot be combined with `{name}`. It assigns exactly this "
-                        "version. Omit one of the two."
-                    )
-        for name in ("base", "skip_types", "minor_types", "commits"):
-            if getattr(self, name) is not None and self.bump != "auto":
-                raise InvalidRequest(
-                    f"`{name}` requires `bump=auto`. It affects how commit messages are read. Add "
-                    "that parameter, or omit this one."
-                )
-        if self.calendar is not None and self.bump != "calendar":
-            raise InvalidRequest("`calendar` requires `bump=calendar`. Add that parameter.")
-        if self.bump == "calendar" and self.line is not None:
-            raise OutOfLine(
-                "`bump=calendar` cannot be combined with `line`. The date determines the line. "
-                "Omit `line`."
-            )
-        require_spelling(self.spelling, None if self.bump == "final" else self.prerelease)
-
-    def version_request(self, assigned_by: str) -> VersionRequest:
-        """Return the request of a caller with the credential *assigned_by*."""
-        bump = "exact" if self.version is not None else self.bump or "patch"
-        return VersionRequest(
-            bump=bump,
-            label=None if bump == "final" else self.prerelease,
-            promote=self.prerelease if bump == "final" else None,
-            line=self.line,
-            metadata=self.metadata,
-            version=self.version,
-            calendar=self.calendar or CalendarFormat.YEAR_MONTH,
-            initial=self.initial,
-            reuse_on_conflict=self.on_conflict == "reuse",
-            new_if_withdrawn=self.on_withdrawn == "new",
-            initial_development=self.initial_development,
-            commit_rules=self._commit_rules(),
-            base=self.base,
-            dry_run=self.dry_run,
-            assigned_by=assigned_by,
-        )
-
-    def _commit_rules(self) -> CommitRules:
-        rules = CommitRules(strict=self.commits == "strict")
-        if self.skip_types is not None:
-            rules = rules._replace(skip_types=self.skip_types)
-        if self.minor_types is not None:
-            rules = rules._replace(minor_types=self.minor_types)
-        return rules
-
-
-@dataclass(frozen=True)
-class TokenVersionQuery(VersionQuery):
-    """`GET /v1/versions/{name}/{token}`"""
-
-    prerelease: str | None = parameter(parse_label)
-
-
-@dataclass(frozen=True)
-class NewestVersionQuery(VersionQuery):
-    """`GET /v1/versions/{name}`"""
-
-    line: Line | None = parameter(parse_line)
-
-
-@dataclass(frozen=True)
-class NamesQuery(Query):
-    """`GET /v1/versions`"""
-
-    prefix: str = parameter(_name, "")
-    limit: int = parameter(_limit, 100)
-    after: str = parameter(_name, "")
-
-
-@dataclass(frozen=True)
-class ReleasesQuery(Query):
-    """`GET /v1/releases/{name}`"""
-
-    limit: int = parameter(_limit, 100)
-    before: Version | None = parameter(parse_version)
-    line: Line | None = parameter(parse_line)
-    label: str | None = parameter(_label_or_empty)
+    assigned_by: bool = parameter(boolean, default=False)
 
 
 @dataclass(frozen=True)
 class ApiKeysQuery(Query):
     """`GET /v1/accounts/{id}/grants`"""
 
-    limit: int = parameter(_limit, 100)
-    after: str = parameter(_name, "")
+    limit: int = parameter(limit_of_page, 100)
+    after: str = parameter(text_of_name, "")
 
 
 @dataclass(frozen=True)
 class RevokeQuery(Query):
     """`DELETE /v1/accounts/{id}/grants/{key}`"""
 
-    with_descendants: bool = parameter(_boolean, default=False)
+    with_descendants: bool = parameter(boolean, default=False)
 
 
 @dataclass(frozen=True)
 class IdPageQuery(Query):
     """`GET /v1/accounts/{id}/trusts` and `GET /v1/system/events`"""
 
-    limit: int = parameter(_limit, 100)
+    limit: int = parameter(limit_of_page, 100)
     after: int | None = parameter(_integer)
 
 
@@ -337,7 +161,7 @@ class IdPageQuery(Query):
 class AccountsQuery(IdPageQuery):
     """`GET /v1/accounts`"""
 
-    name: str | None = parameter(_name)
+    name: str | None = parameter(text_of_name)
 
     def __post_init__(self) -> None:
         if self.name is not None and self.after is not None:
@@ -370,11 +194,11 @@ def _parse(cls: type[Query], text: str) -> Query:
 
 def _unknown(name: str, allowed: tuple[str, ...]) -> str:
     names = ", ".join(f"`{each}`" for each in allowed)
-    suggestion = _did_you_mean(name, allowed)
+    suggestion = did_you_mean(name, allowed)
     rule = f"Allowed here: {names}." if allowed else "No parameters are allowed here."
     return f"Unknown parameter {literal(name)}.{suggestion} {rule}"
 
 
-def _did_you_mean(text: str, choices: tuple[str, ...]) -> str:
+def did_you_mean(text: str, choices: tuple[str, ...]) -> str:
     matches = get_close_matches(text[:64], choices, n=1)
     return f" Did you mean `{matches[0]}`?" if matches else ""

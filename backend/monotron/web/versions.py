@@ -20,7 +20,7 @@ from monotron.web.formats import (
 )
 from monotron.web.handler import ANY_ACCOUNT, Handler
 from monotron.web.permissions import requires
-from monotron.web.query import (
+from monotron.web.version_query import (
     NamesQuery,
     NewestVersionQuery,
     NextVersionQuery,
