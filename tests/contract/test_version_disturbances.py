@@ -291,7 +291,7 @@ class DisturbedVersions(RuleBasedStateMachine):
         assert result.reused
         assert result.release == release
         assert result.changed
-        found = result._replace(changed=False)
+        found = result._replace(changed=False, notes=())
         assert self.host.run(versions.at(self.account, NAME, release.version)) == found
         if label is None:
             assert self.host.run(versions.of_token(self.account, NAME, token, None)) == found

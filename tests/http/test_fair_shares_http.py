@@ -70,7 +70,9 @@ class HeldSeries:
         self._held: list[asyncio.Future[Allocation]] = []
         monkeypatch.setattr(server.services.series, "next", self._next)
 
-    def _next(self, series: Any, token: str, *_: object) -> asyncio.Future[Allocation]:
+    def _next(
+        self, series: Any, token: str, *_: object, initial: int
+    ) -> asyncio.Future[Allocation]:
         held: asyncio.Future[Allocation] = asyncio.get_running_loop().create_future()
         self._held.append(held)
         self.started.put_nowait(token)

@@ -48,7 +48,7 @@ def test_a_slow_request_is_not_idle(monkeypatch: pytest.MonkeyPatch) -> None:
             allocation: asyncio.Future[Allocation] = asyncio.get_running_loop().create_future()
             called = asyncio.Event()
 
-            def wait(*_: object) -> asyncio.Future[Allocation]:
+            def wait(*_: object, initial: int) -> asyncio.Future[Allocation]:
                 called.set()
                 return allocation
 

@@ -94,6 +94,8 @@ class TestRoutes:
             operation = of_verb.get(call.verb, "delete")
             if "/attrs" in call.template and call.writes:
                 operation = "write"  # also to remove one
+            if call.template.endswith("/withdrawal"):
+                operation = "delete"  # a version is taken back, or exists again
             if call.template.endswith("/trusts/test"):
                 operation = "read"  # the body contains a token, which no URL may contain
             if call.needs not in (ROOT_KEY, ANY_CREDENTIAL):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from semver import Version
 
 from contract.version_notation import NAME, store_request
 from monotron.errors import MonotronError
@@ -18,6 +19,7 @@ from monotron.model.series import SeriesKey
 from monotron.model.versions.batch import decide_all
 from monotron.model.versions.facts import Fact
 from monotron.model.versions.requests import (
+    ALONE,
     Adopt,
     Assign,
     GetNewest,
@@ -33,6 +35,7 @@ from monotron.runtime import Runtime
 from monotron.store import Store, open_store
 
 accounts = count(1)
+NAME_OF_1 = VersionName(1, NAME)
 QUOTAS = Quotas(series=6)
 
 
@@ -97,6 +100,12 @@ def requests(draw: st.DrawFn) -> Request:
     )
 
 
+def batches() -> st.SearchStrategy[list[Request]]:
+    """Batches for account 0. A withdrawal, and its reversal, is alone in its batch."""
+    shared = requests().filter(lambda request: not isinstance(request, ALONE))
+    return st.lists(shared, max_size=10) | requests().map(lambda request: [request])
+
+
 def outcomes(store: Store, batches: Iterable[list[Request]], account: int) -> list[object]:
     """The results of all requests of the account; for an error, its code and text."""
     found: list[object] = []
@@ -133,7 +142,7 @@ def contents(store: Store, account: int) -> list[object]:
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck), database=None)
-@given(before=st.lists(requests(), max_size=6), batch=st.lists(requests(), max_size=10))
+@given(before=st.lists(requests(), max_size=6), batch=batches())
 def test_a_batch_equals_its_requests_one_after_the_other(
     memory: Store, before: list[Request], batch: list[Request]
 ) -> None:
@@ -182,3 +191,12 @@ def test_a_batch_for_many_names_reads_a_few_times() -> None:
     results = decide_all(State(), batch, reader.read)
     assert {each.release.version_text for each in results} == {"0.0.1"}  # type: ignore[union-attr]
     assert reader.calls <= 3
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [Withdraw(NAME_OF_1, Version(1), "wrong", False, "me"), Reverse(NAME_OF_1, Version(1), "me")],
+)
+def test_a_withdrawal_does_not_share_a_batch(request_: Request) -> None:
+    with pytest.raises(ValueError, match="only request"):
+        decide_all(State(), [request_, GetNewest(NAME_OF_1)], CountingReader().read)

@@ -14,7 +14,14 @@ from monotron.model.versions.facts import (
     SummaryOf,
     component_head,
 )
-from monotron.model.versions.requests import Assign, Decision, GetOfToken, Request, VersionResult
+from monotron.model.versions.requests import (
+    ALONE,
+    Assign,
+    Decision,
+    GetOfToken,
+    Request,
+    VersionResult,
+)
 from monotron.model.versions.rules import decide
 from monotron.model.versions.state import State
 
@@ -36,8 +43,10 @@ def decide_all(
     """Decide about the requests in order of arrival, and apply their changes to the state.
 
     An error of one request is its result. *read* is called few times: what all requests need is
-    read together.
+    read together. Raises `ValueError` if a request that must be alone is not.
     """
+    if len(requests) > 1 and any(isinstance(request, ALONE) for request in requests):
+        raise ValueError("a withdrawal, and its reversal, must be the only request of a batch")
     state.load(read(_first_facts(requests)))
     state.load(read(_likely_facts(state, requests)))
     results: Results = []

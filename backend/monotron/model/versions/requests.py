@@ -113,6 +113,9 @@ class GetRelease(NamedTuple):
 Request: TypeAlias = Assign | Adopt | Withdraw | Reverse | GetNewest | GetOfToken | GetRelease
 
 
+ALONE = (Withdraw, Reverse)
+"""The requests that must not share a batch: what was read before does not hold after them."""
+
 LOOK_UPS = (GetNewest, GetOfToken, GetRelease)
 """The requests that never write."""
 
