@@ -13,6 +13,7 @@ import pytest
 
 from monotron.auth import concurrency
 from monotron.model import conventional_commits
+from monotron.model.commit_rules import CommitRules
 from monotron.model.series import Allocation, Entry
 from support.claims import github
 from support.credentials import bearer
@@ -92,10 +93,10 @@ class HeldMessages:
         self._released = threading.Event()
         monkeypatch.setattr(conventional_commits, "decide", self._decide)
 
-    def _decide(self, text: str) -> conventional_commits.BumpDecision:
+    def _decide(self, text: str, rules: CommitRules) -> conventional_commits.CommitDecision:
         self._loop.call_soon_threadsafe(self.started.put_nowait, text)
         assert self._released.wait(MAX_HELD_SECONDS)
-        return conventional_commits.BumpDecision("minor", text)
+        return conventional_commits.CommitDecision("minor", text)
 
     def release(self) -> None:
         self._released.set()
@@ -245,9 +246,9 @@ def test_commit_messages_of_one_key_do_not_delay_other_keys(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def scenario() -> None:
+        held = HeldMessages(monkeypatch)
         async with serving(env=ROOT_ENV) as server:
             busy, other, third = [await new_key(server) for _ in range(3)]
-            held = HeldMessages(monkeypatch)
 
             async def send(key: str, token: str) -> Request:
                 path = f"PUT /v1/versions/{token}/{token}?bump=auto"

@@ -8,8 +8,9 @@ from weakref import WeakValueDictionary
 from semver import Version
 
 from monotron.errors import MonotronError, VersionNotFound
+from monotron.model import conventional_commits
 from monotron.model.commit_rules import CommitRules
-from monotron.model.conventional_commits import CommitDecision, decide
+from monotron.model.conventional_commits import CommitDecision
 from monotron.model.name_patterns import NamePatterns
 from monotron.model.semver import Final, Line, VersionName, sort_key, sort_key_range
 from monotron.model.versions.requests import (
@@ -42,7 +43,7 @@ class VersionService:
     def __init__(self, store: Store, executor: StoreExecutor) -> None:
         self._releases = store.releases
         self._executor = executor
-        self._messages = MessageParser()
+        self._messages = MessageParser(conventional_commits.decide)
         self._requests: Batcher[Request, VersionResult] = Batcher(
             store.releases.begin_decide,
             executor.submit_batch,
@@ -180,7 +181,7 @@ class VersionService:
 class MessageParser:
     """Parses at most two texts at a time, and one of each caller. The others wait."""
 
-    def __init__(self, parse: Callable[[str, CommitRules], CommitDecision | None] = decide) -> None:
+    def __init__(self, parse: Callable[[str, CommitRules], CommitDecision | None]) -> None:
         self._parse = parse
         self._threads = ThreadGroup(MAX_PARSER_THREADS, "messages")
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
