@@ -185,7 +185,8 @@ class _Replay:
                 last = self._snapshots[index]
             elif at > call.returned:
                 yield f"{version} was answered before it was recorded"
-            elif at > first.at:  # it was the newest when it was recorded, or later, or never
+            # A record made during the call can belong to the same batch, so to an earlier snapshot.
+            elif first.at < at < call.called:
                 first = self._snapshots[index - 1]
         elif not result.reused and release.previous != call.request.parameters.initial:
             yield from self._of_previous(release, first, last)

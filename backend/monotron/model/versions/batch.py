@@ -1,6 +1,6 @@
 """Decides about the requests of a batch, each on top of the earlier ones."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from monotron.errors import MonotronError
@@ -47,8 +47,8 @@ def decide_all(
     """
     if len(requests) > 1 and any(isinstance(request, ALONE) for request in requests):
         raise ValueError("a withdrawal, and its reversal, must be the only request of a batch")
-    state.load(read(_first_facts(requests)))
-    state.load(read(_likely_facts(state, requests)))
+    state.load(read(_unique(_first_facts(requests))))
+    state.load(read(_unique(_likely_facts(state, requests))))
     results: Results = []
     lookaheads = 0
     for position, request in enumerate(requests):
@@ -60,60 +60,63 @@ def decide_all(
             except MonotronError as error:
                 results.append(error)
             except Missing as missing:
-                facts = missing.facts
+                facts = [*missing.facts]
                 if lookaheads < MAX_LOOKAHEADS:
                     lookaheads += 1
                     for later in requests[position + 1 :]:
-                        facts |= _missing(state, later, rule)
-                state.load(read(facts))
+                        facts += _missing(state, later, rule)
+                state.load(read(_unique(facts)))
                 continue
             break
     return results
 
 
-def _first_facts(requests: Iterable[Request]) -> set[Fact[Any]]:
+def _unique(facts: Iterable[Fact[Any]]) -> Iterable[Fact[Any]]:
+    """The facts once each, in a fixed order: the simulator repeats a run exactly."""
+    return dict.fromkeys(facts)
+
+
+def _first_facts(requests: Iterable[Request]) -> Iterator[Fact[Any]]:
     """The facts that every request needs."""
-    facts: set[Fact[Any]] = set()
     for request in requests:
-        facts.add(SummaryOf(request.name))
+        yield SummaryOf(request.name)
         if isinstance(request, Assign | GetOfToken):
-            facts.add(RecordsOf(request.name, request.token))
-    return facts
+            yield RecordsOf(request.name, request.token)
 
 
-def _likely_facts(state: State, requests: Iterable[Request]) -> set[Fact[Any]]:
+def _likely_facts(state: State, requests: Iterable[Request]) -> Iterator[Fact[Any]]:
     """Facts that most requests need. Which ones has no influence on the results."""
-    facts: set[Fact[Any]] = set()
     newest: dict[VersionName, Final] = {}
     for request in requests:
         name = request.name
         base = newest.get(name) or state.get(SummaryOf(name)).newest or ZERO_VERSION
-        facts |= _heads(name, base)
+        yield from _heads(name, base)
         if not isinstance(request, Assign) or state.get(RecordsOf(name, request.token)):
             continue
         bump = (request.commits.bump if request.commits else None) or request.parameters.bump
         if bump in COMPONENTS:
-            facts.add(LastValueOf(component_head(name, bump, base).series, request.token))
+            yield LastValueOf(component_head(name, bump, base).series, request.token)
         if bump == "minor":
             newest[name] = Final(base.major, base.minor + 1, 0)
         elif bump == "major":
             newest[name] = Final(base.major + 1, 0, 0)
-        facts |= _heads(name, newest.get(name, base))
-    return facts
+        if name in newest:
+            yield from _heads(name, newest[name])
 
 
-def _heads(name: VersionName, version: Final) -> set[Fact[Any]]:
+def _heads(name: VersionName, version: Final) -> Iterator[Fact[Any]]:
     line = Final(version.major, version.minor, 0)  # the same objects for all patches
-    return {component_head(name, component, line) for component in COMPONENTS}
+    for component in COMPONENTS:
+        yield component_head(name, component, line)
 
 
 def _missing(
     state: State, request: Request, rule: Callable[[State, Request], Decision]
-) -> frozenset[Fact[Any]]:
+) -> Sequence[Fact[Any]]:
     try:
         rule(state, request)
     except Missing as missing:
         return missing.facts
     except MonotronError:
         pass
-    return frozenset()
+    return ()

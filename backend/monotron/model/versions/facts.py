@@ -195,7 +195,7 @@ class Missing(Exception):
 
     def __init__(self, facts: Iterable[Fact[Any]]) -> None:
         super().__init__()
-        self.facts = frozenset(facts)
+        self.facts = tuple(facts)
 
 
 class ValueBefore(NamedTuple):
