@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from monotron.auth import concurrency
+from monotron.auth.principal import Principal
 from monotron.model import conventional_commits
 from monotron.model.commit_rules import CommitRules
 from monotron.model.series import Allocation, Entry
+from monotron.web.app import MAX_ANONYMOUS_BODY_BYTES
 from support.claims import github
 from support.credentials import bearer
 from support.in_process import InProcess, serving
@@ -266,5 +268,56 @@ def test_commit_messages_of_one_key_do_not_delay_other_keys(
             assert held.started.empty()
             held.release()
             assert [(await each.response())[0] for each in requests] == [200] * 6
+
+    run(scenario())
+
+
+def test_large_bodies_of_one_key_are_read_one_after_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    length = MAX_ANONYMOUS_BODY_BYTES + 1
+
+    async def scenario() -> None:
+        async with serving(env=ROOT_ENV) as server:
+            busy, other = await new_key(server), await new_key(server)
+            admitted: asyncio.Queue[str] = asyncio.Queue()
+            admit = server.services.access_control.admit
+
+            def note(principal: Principal) -> Any:
+                admitted.put_nowait(principal.name)
+                return admit(principal)
+
+            monkeypatch.setattr(server.services.access_control, "admit", note)
+
+            async def send(key: str, token: str, body: str) -> Request:
+                path = f"PUT /v1/versions/shop/{token}?bump=auto"
+                request = Request(server.port, key, path, f"Content-Length: {length}\r\n")
+                request._text += body
+                await request.send()
+                await admitted.get()
+                return request
+
+            unfinished = await send(busy, "first", "fix: a")
+            waiting = await send(busy, "second", "fix: a".ljust(length))
+            assert (await (await send(other, "third", "fix: a".ljust(length))).response())[0] == 200
+            unfinished._writer.write(b" " * (length - len("fix: a")))
+            versions = [(await each.response())[1]["version"] for each in (unfinished, waiting)]
+            assert versions == ["0.0.2", "0.0.3"]
+
+    run(scenario())
+
+
+def test_a_large_body_that_is_cut_off_lets_the_next_one_pass() -> None:
+    length = MAX_ANONYMOUS_BODY_BYTES + 1
+
+    async def scenario() -> None:
+        async with serving(env=ROOT_ENV) as server:
+            key = await new_key(server)
+            headers = f"Content-Length: {length}\r\n"
+            path = "PUT /v1/versions/shop/a?bump=auto"
+            (await Request(server.port, key, path, headers).send()).disconnect()
+            request = Request(server.port, key, path, headers)
+            request._text += "fix: a".ljust(length)
+            assert (await (await request.send()).response())[0] == 200
 
     run(scenario())

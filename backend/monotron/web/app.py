@@ -18,6 +18,7 @@ from tornado.httputil import (
 from tornado.routing import Matcher, Rule
 from tornado.web import Application, RequestHandler
 
+from monotron.auth.concurrency import ConcurrencyLimiter
 from monotron.errors import MonotronError
 from monotron.web import accounts, attributes, series, system, trusts, versions
 from monotron.web.access import Access
@@ -41,6 +42,9 @@ BODY_SECONDS = 10.0
 
 MAX_ANONYMOUS_BODY_BYTES = 65536
 """Larger bodies, and those of unknown size, are read only after authentication."""
+
+MAX_LARGE_BODIES = 1
+"""The number of these that are read at a time for one caller, and in `PAUSE_SECONDS` after it."""
 
 
 def make_app(services: Services) -> Application:
@@ -78,6 +82,7 @@ class MonotronApplication(Application):
             services=services,
         )
         self._services = services
+        self._large_bodies = ConcurrencyLimiter(MAX_LARGE_BODIES)
 
     def start_request(
         self, server_conn: object, request_conn: HTTPConnection
@@ -111,6 +116,7 @@ class MonotronApplication(Application):
             return ReceivingBody(self._services.lifecycle, delegate)
         return LargeBody(
             self._services.access_control,
+            self._large_bodies,
             request,
             kwargs.get("target_kwargs", {}).get("account_text"),
             partial(self._admitted, request, target_class, kwargs),

@@ -1,5 +1,6 @@
 """What happens while the body of a request arrives, before its handler exists."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 
@@ -11,9 +12,13 @@ from tornado.httputil import (
     ResponseStartLine,
 )
 
+from monotron.auth.concurrency import ConcurrencyLimiter
 from monotron.errors import MonotronError
 from monotron.web.access import Access, AccessControl
 from monotron.web.lifecycle import Lifecycle
+
+PAUSE_SECONDS = 0.1
+"""The time between the end of a large body and the beginning of the caller's next one."""
 
 NO_DELEGATE = HTTPMessageDelegate()
 """The delegate before the headers have been processed. It does nothing."""
@@ -58,16 +63,20 @@ class LargeBody(HTTPMessageDelegate):
     def __init__(
         self,
         access_control: AccessControl,
+        bodies: ConcurrencyLimiter,
         request: HTTPServerRequest,
         account_text: str | None,
         accept: Callable[[Access], HTTPMessageDelegate],
         reject: Callable[[MonotronError], HTTPMessageDelegate],
     ) -> None:
-        """*accept* and *reject* return the delegate for the rest of the request.
+        """*bodies* limits the bodies that are read at a time for one caller.
+
+        *accept* and *reject* return the delegate for the rest of the request.
 
         After the whole body, the delegate from *accept* is responsible for the admitted request.
         """
         self._access_control = access_control
+        self._bodies = bodies
         self._request = request
         self._account_text = account_text
         self._accept = accept
@@ -97,16 +106,28 @@ class LargeBody(HTTPMessageDelegate):
         waiting = self._access_control.admit(access.principal)
         if waiting is not None:
             await waiting
+        try:
+            waiting = self._bodies.enter(access.principal.rate_limit_key)
+            if waiting is not None:
+                await waiting
+        except MonotronError:
+            self._access_control.leave(access.principal)
+            raise
         return access
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         return self._delegate.data_received(chunk)
 
     def finish(self) -> None:
-        self._admitted = None
+        if self._admitted is not None:
+            caller = self._admitted.principal.rate_limit_key
+            self._admitted = None
+            # Reading large bodies without a break would delay the requests of all others.
+            asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._bodies.leave, caller)
         self._delegate.finish()
 
     def on_connection_close(self) -> None:
         if self._admitted is not None:
+            self._bodies.leave(self._admitted.principal.rate_limit_key)
             self._access_control.leave(self._admitted.principal)
         self._delegate.on_connection_close()
