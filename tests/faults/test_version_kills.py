@@ -110,12 +110,14 @@ def test_versions_keep_their_guarantees_when_the_server_is_killed(
                 load.wait_for_answers(100)
                 time.sleep(chance.uniform(0.03, 0.25))  # the moment of the fault
                 kill_server(servers, store, chance)
+            while not load.interrupted:  # a kill rarely finds no request in progress
+                load.wait_for_answers(100)
+                kill_server(servers, store, chance)
             load.wait_for_answers(100)
             history = load.finish()
         check(history, servers)
         in_doubt = sum(call.in_doubt for call in history.calls)
         report(f"seed {seed}: {SERVER_KILLS} kills, {load.answers} versions, {in_doubt} in doubt")
-        assert in_doubt > 0
     finally:
         for server in servers:
             server.kill()
@@ -142,6 +144,9 @@ def test_versions_keep_their_guarantees_when_servers_and_primaries_are_killed(
                 load.wait_for_answers(100)
                 former.start()
                 own_set.wait_until_healthy()
+            while not load.interrupted:  # a kill rarely finds no request in progress
+                load.wait_for_answers(100)
+                kill_server(servers, store, chance)
             history = load.finish()
         check(history, servers)
         in_doubt = sum(call.in_doubt for call in history.calls)
@@ -149,7 +154,6 @@ def test_versions_keep_their_guarantees_when_servers_and_primaries_are_killed(
             f"seed {seed}: {PRIMARY_KILLS} kills of servers and of primaries, "
             f"{load.answers} versions, {in_doubt} in doubt"
         )
-        assert load.interrupted > 0
     finally:
         for server in servers:
             server.kill()
