@@ -118,6 +118,7 @@ def test_versions_keep_their_guarantees_when_the_server_is_killed(
         check(history, servers)
         in_doubt = sum(call.in_doubt for call in history.calls)
         report(f"seed {seed}: {SERVER_KILLS} kills, {load.answers} versions, {in_doubt} in doubt")
+        assert in_doubt > 0
     finally:
         for server in servers:
             server.kill()
@@ -154,6 +155,7 @@ def test_versions_keep_their_guarantees_when_servers_and_primaries_are_killed(
             f"seed {seed}: {PRIMARY_KILLS} kills of servers and of primaries, "
             f"{load.answers} versions, {in_doubt} in doubt"
         )
+        assert load.interrupted > 0
     finally:
         for server in servers:
             server.kill()

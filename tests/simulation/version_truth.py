@@ -123,14 +123,14 @@ class _Replay:
         """Yield a previous version that was not it at any moment between two commits."""
         previous = record.previous or ZERO_VERSION
         lowest, highest = before.below(record.target), after.below(record.target)
-        # Perhaps it was inferred from the series. Records can follow in the same batch.
-        if lowest == ZERO_VERSION:
+        if lowest == ZERO_VERSION and record.previous_token is None:
+            # It was perhaps inferred from the series, before records of the same batch.
             if previous >= record.target:
                 yield f"{record.version_text} follows {previous}"
             return
         if not lowest <= previous <= highest:
             yield f"{record.version_text} follows {previous}, not {lowest} to {highest}"
-        elif previous in before.finals and record.previous_token != before.finals[previous]:
+        elif previous in after.finals and record.previous_token != after.finals[previous]:
             yield f"{record.version_text} follows {previous} of {record.previous_token!r}"
 
     def _of_summary(self, commit: Commit) -> Iterator[str]:
