@@ -11,7 +11,7 @@ from monotron.model.versions.requests import NOT_LATEST, Decision, VersionResult
 from monotron.model.versions.state import State
 from monotron.store import Store
 
-NOBODY = VersionName(1, "a name without versions")
+UNUSED_NAME = VersionName(1, "a name without versions")
 
 
 class AnyRequest(NamedTuple):
@@ -58,5 +58,5 @@ def read(store: Store, *facts: Fact[Any]) -> list[Any]:
         return Decision(VersionResult(nothing, NOT_LATEST, reused=False))
 
     with rule_of(store, rule):
-        store.releases.decide([AnyRequest(NOBODY)])  # type: ignore[list-item]
+        store.releases.decide([AnyRequest(UNUSED_NAME)])  # type: ignore[list-item]
     return values
