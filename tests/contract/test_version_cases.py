@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -119,6 +120,28 @@ def test_commits_of_a_version_that_was_wrong_are_not_read_again(durable_store: S
         return after
 
     assert asyncio.run(run()) == ["a", "b", "b"]
+
+
+def test_commits_after_a_withdrawn_version_are_read_once(durable_store: Store) -> None:
+    async def run() -> str | None:
+        notation = Notation(durable_store)
+        await notation.prepare("1.2.57")
+        release = (await notation.result("a?bump=major")).release
+        await notation.versions.withdraw(
+            1, NAME, release.version, "x", ignore_commits=True, by="me"
+        )
+        await notation.prepare("b")
+        return (await notation.versions.latest(1, NAME)).auto_after
+
+    assert asyncio.run(run()) == "b"
+
+
+def test_the_date_of_a_calendar_version_is_that_of_the_store(durable_store: Store) -> None:
+    result = asyncio.run(Notation(durable_store).result("a?bump=calendar&calendar=YYYY.MMDD"))
+    assert result.release.created_at is not None
+    created = datetime.fromtimestamp(result.release.created_at / 1000, UTC)
+    days = [created - timedelta(minutes=1), created, created + timedelta(minutes=1)]
+    assert str(result.release.target) in {f"{day:%Y.}{day.month}{day:%d}.1" for day in days}
 
 
 def test_a_pre_release_has_spellings_for_package_managers(durable_store: Store) -> None:

@@ -32,7 +32,7 @@ def newest_release(state: State, request: GetNewest) -> VersionResult:
     version = base_of(state, name, line)
     if version == ZERO_VERSION:
         raise VersionNotFound(
-            f"{name.name!r} has no versions yet. The first PUT /v1/versions/NAME/COMMIT creates "
+            f"{name.name!r} has no versions yet. The first `PUT /v1/versions/NAME/COMMIT` creates "
             "one."
         )
     result = reused(state, with_record(state, name, version))
@@ -42,13 +42,16 @@ def newest_release(state: State, request: GetNewest) -> VersionResult:
 def _auto_after(state: State, newest: Release, line: Line | None) -> str | None:
     """The token after which `bump=auto` reads commits.
 
-    That of the newest version, or of a later one that was withdrawn without counting its commits.
+    That of the newest version, or of a higher one that was withdrawn since, without counting its
+    commits.
     """
     if state.get(SummaryOf(newest.name)).withdrawn:
         start, end = sort_key_range(line)
         start = max(start, newest.sort_key)
         while record := state.get(HighestRecord(newest.name, start, end, withdrawn=True)):
-            if record.withdrawn and record.withdrawn.ignore_commits and record.token:
+            withdrawn = record.withdrawn
+            is_later = withdrawn is not None and withdrawn.at > (newest.created_at or 0)
+            if withdrawn and withdrawn.ignore_commits and is_later and record.token:
                 return record.token
             end = record.sort_key
     return newest.token
@@ -93,7 +96,7 @@ def release_not_found(name: VersionName, version: Version) -> VersionNotFound:
     """The error of a request for a version that does not exist."""
     return VersionNotFound(
         f"{name.name!r} has no release {version}. It was not assigned, or its series was "
-        "counted directly. GET /v1/releases/NAME lists the existing versions."
+        "counted directly. `GET /v1/releases/NAME` lists the existing versions."
     )
 
 
