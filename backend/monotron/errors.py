@@ -33,9 +33,9 @@ class InvalidName(MonotronError, status=400, code="invalid_name", title="Invalid
 
 
 class InvalidVersion(MonotronError, status=400, code="invalid_version", title="Invalid version"):
-    """A version in the path, the body, `version`, `initial` or `before` is not a semantic version,
-    is longer than 256 characters, has a component larger than 9223372036854775807, or is a
-    pre-release although a final version is required.
+    """A version in the path, the body, `version`, `initial`, `base` or `before` is not a semantic
+    version, is longer than 256 characters, has a component larger than 9223372036854775807, or is
+    a pre-release although a final version is required.
     Fix: pass three numbers without leading zeros, such as `1.4.2` or `v1.4.2`."""
 
 
@@ -107,7 +107,8 @@ class VersionNotFound(
 class LineNotFound(
     MonotronError, status=404, code="line_not_found", title="Release line not found"
 ):
-    """`line` names a major or minor version that has no final version yet.
+    """`line` names a major or minor version that has no final version yet. Withdrawn versions do
+    not count.
     Fix: create the first final version of the line with `bump=major` or `bump=minor` and without
     `line`, promote a pre-release with `bump=final`, or adopt a version."""
 
@@ -154,15 +155,17 @@ class ValueWouldFall(
     MonotronError, status=409, code="value_would_fall", title="Value would decrease"
 ):
     """The series, existing or deleted, is already at a higher value, or the name already has a
-    higher version. Version 0.0.0 cannot be adopted.
-    Fix: use at least the value or version in `detail`."""
+    higher version. A requested `version` must be higher than every version of its line, and a
+    calendar version higher than every version of the name. Versions start after 0.0.0.
+    Fix: use a higher value or version than the one in `detail`. To advance a series or to adopt a
+    version, the same one is sufficient. See also [versions.md](versions.md#calendar-versions)."""
 
 
 class AlreadyReleased(
     MonotronError, status=409, code="already_released", title="Version already released"
 ):
-    """`bump=final` would promote to a version that belongs to another token or was skipped. Or the
-    requested `version` was adopted or belongs to another token.
+    """`bump=final` would promote to a version that exists, or that is lower than another version of
+    its line. Or the requested `version` was adopted or belongs to another token.
     Fix: create a pre-release of the next version and promote that, or use `bump=patch`. Or request
     a higher `version`."""
 
@@ -170,17 +173,16 @@ class AlreadyReleased(
 class VersionWithdrawn(
     MonotronError, status=409, code="version_withdrawn", title="Version was withdrawn"
 ):
-    """The version of the token was withdrawn, or the requested version was. A withdrawn version is
-    never assigned again.
+    """The version of the token was withdrawn, or the version that it requests, adopts or promotes.
+    A withdrawn version is never assigned again.
     Fix: build a new commit, or add `on_withdrawn=new`: the token gets a new version. To use the
     withdrawn version again, reverse the withdrawal."""
 
 
-class BaseOutdated(
-    MonotronError, status=409, code="base_outdated", title="Newer version than base"
-):
-    """`base` is not the newest final version (of the line). Another build was assigned a version
-    since the caller read its commits. The members `version` and `token` contain the newest one.
+class BaseOutdated(MonotronError, status=409, code="base_outdated", title="Outdated base version"):
+    """`base` is not the newest final version (of the line). Since the caller read its commits,
+    another build was assigned a version, or `base` was withdrawn. The members `version` and `token`
+    contain the newest one, or `null`.
     Fix: read the commits since that version, and send it as `base`."""
 
     def __init__(self, detail: str, *, version: str | None, token: str | None) -> None:
@@ -244,10 +246,10 @@ class UnsupportedMediaType(
 class TokenTaken(
     MonotronError, status=422, code="token_taken", title="Token already has a different version"
 ):
-    """The token already has a version from another `bump` or `line`; each pre-release label counts
-    separately. A version never changes. The members `version` and `bump` contain the stored one.
-    If the withdrawal of a version cannot be reversed, because its token has a new version, the
-    status is 409.
+    """The token already has a version from another `bump`, `line` or `version`; each pre-release
+    label counts separately. A version never changes. The members `version` and `bump` contain the
+    stored one. If the withdrawal of a version cannot be reversed, because its token has a new
+    version, the status is 409.
     Fix: repeat the original request, add `on_conflict=reuse` to accept the stored version, or
     build a new commit."""
 
@@ -282,8 +284,9 @@ class InvalidBump(MonotronError, status=422, code="invalid_bump", title="Invalid
 
 class NoSpelling(MonotronError, status=422, code="no_spelling", title="No such spelling"):
     """The version cannot be written in the requested `spelling`, because the package manager has no
-    such pre-releases. docs/versions.md lists the labels of each spelling.
-    Fix: use another label for pre-releases, or another spelling."""
+    such pre-releases.
+    Fix: use another label for pre-releases, or another spelling: see
+    [versions.md](versions.md#which-spelling-for-which-ecosystem)."""
 
 
 class TooManyRequests(

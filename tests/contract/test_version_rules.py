@@ -141,6 +141,26 @@ def test_a_name_without_versions_has_no_release_0_0_0(durable_store: Store) -> N
         (["1.4.2"], "1.4.1", "is already at 1.4.2"),
         (["1.4.2"], "a?line=2", "has no 2.x release"),
         (["1.4.2", "x?bump=major&prerelease=rc"], "a?line=2", "the highest one is 2.0.0-rc.1"),
+        ([], "a?version=0.0.0", "Versions start after it"),
+        (["1.4.2"], "a?version=1.3.0", "must be higher than 1.4.2"),
+        (["1.4.2", "a?version=2.5.0"], "a", "(`version=2.5.0`). This request asks for `bump="),
+        ([], "a?bump=auto&base=1.4.2", "has no version, but `base` is `1.4.2`"),
+        (["1.4.2"], "a?bump=auto&base=none", "is 1.4.2, but `base` is `none`"),
+        (
+            ["1.4.2", "x?bump=major"],
+            "a?bump=auto&base=2.0.0&line=1.4",
+            "on line 1.4 is 1.4.2, but `base` is `2.0.0`",
+        ),
+        (
+            ["1.4.2", "a?bump=minor&prerelease=rc", "1.5.1"],
+            "a?bump=final",
+            "1.5.0 or a newer version of its line is already released",
+        ),
+        (
+            ["1.4.2", "a?bump=minor&prerelease=beta", "b?bump=major&prerelease=rc"],
+            "c?bump=final",
+            "1.5.0-beta.1, 2.0.0-rc.1",
+        ),
     ],
 )
 def test_a_refused_request_states_the_reason(

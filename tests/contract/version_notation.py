@@ -5,12 +5,14 @@ A row has what happened before, a request, perhaps the body of it, and the respo
 - `1.2.57` adopts that version, and `a?bump=minor` requests a version for the token `a`;
 - `minor-v1=3` advances that series of the name to 3, and `minor-v1/a` assigns a value to `a`;
 - `restart minor-v1` deletes the series, so that it starts at 1 again;
-- `withdraw 1.3.0` withdraws that version, and `reverse 1.3.0` reverses it.
+- `withdraw 1.3.0` withdraws that version, and `reverse 1.3.0` reverses it;
+- `on 2026-11-28` sets the date of the clock of the store.
 """
 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -44,6 +46,19 @@ OTHER_TABLES = "version|you want|`calendar`"
 """The first columns of tables without examples: of spellings, of bumps and of calendar formats."""
 
 
+class Clock:
+    """A clock whose date a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def set_date(self, date: str) -> None:
+        self.now = datetime.fromisoformat(date).replace(tzinfo=UTC).timestamp()
+
+
 class Row(NamedTuple):
     """One example."""
 
@@ -54,6 +69,11 @@ class Row(NamedTuple):
 
     def __str__(self) -> str:
         return " ".join([*self.before, self.request]) + (f" {self.body[:20]}" if self.body else "")
+
+    @property
+    def has_date(self) -> bool:
+        """Whether the example sets the date."""
+        return any(step.startswith("on ") for step in self.before)
 
 
 def rows(text: str) -> list[Row]:
@@ -136,9 +156,11 @@ def base(text: str | None) -> Final | None:
 class Notation:
     """Carries out requests in this notation, on one account of a store."""
 
-    def __init__(self, store: Store, account: int = 1) -> None:
+    def __init__(self, store: Store, account: int = 1, clock: Clock | None = None) -> None:
+        """*clock* is that of the store, if steps set its date."""
         self.store = store
         self.account = account
+        self.clock = clock
         self.services = StoreServices(store)
         self.series, self.versions = self.services.series, self.services.versions
 
@@ -155,6 +177,9 @@ class Notation:
         elif request.startswith("reverse "):
             version = parse_version(request.partition(" ")[2])
             await self.versions.reverse_withdrawal(self.account, NAME, version, ANYONE)
+        elif request.startswith("on "):
+            assert self.clock
+            self.clock.set_date(request.partition(" ")[2])
         elif request.startswith("restart "):
             await self.series.delete(self.key(request.partition(" ")[2]), restart=True)
         elif match := re.fullmatch(r"([\w.-]+)([=/])(\w+)", request):
@@ -211,15 +236,16 @@ def describe(result: VersionResult) -> str:
     previous = f", previous `{release.previous}`" if release.previous else ""
     reused = ", reused" if result.reused else ""
     latest = "" if result.latest.overall else ", not latest"
-    return f"`{release.version_text}{metadata}`{previous}{reused}{latest}"
+    note = ", with a note" if result.notes else ""
+    return f"`{release.version_text}{metadata}`{previous}{reused}{latest}{note}"
 
 
-async def check(row: Row, store: Store) -> None:
+async def check(row: Row, store: Store, clock: Clock | None = None) -> None:
     """Check the response, and that of a dry run.
 
     A dry run and a refused request change nothing.
     """
-    notation = Notation(store)
+    notation = Notation(store, clock=clock)
     for request in row.before:
         await notation.prepare(request)
     before = notation.state()

@@ -82,7 +82,7 @@ class VersionQuery(FormatQuery):
         if self.spelling is not None and self.format is not Format.TEXT:
             raise InvalidRequest(
                 "`spelling` requires `format=text`. Add that parameter, or read the member "
-                "`spellings` of the JSON answer."
+                "`spellings` of the JSON response."
             )
 
 

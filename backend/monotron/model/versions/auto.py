@@ -10,9 +10,9 @@ from monotron.model.versions.requests import NOT_LATEST, Assign, Assigned, Versi
 from monotron.model.versions.state import State
 
 NO_MESSAGES = (
-    "bump=auto requires commit messages, and the body contains none. Send them as text, for "
-    "example git log --format=%B%x00 LAST..HEAD | curl --data-binary @- …, or use bump=major, "
-    "bump=minor or bump=patch."
+    "`bump=auto` requires commit messages, and the body is empty. Send them as text, for example "
+    "`git log --format=%B%x00 LAST..HEAD | curl --data-binary @- …`, or use `bump=major`, "
+    "`bump=minor` or `bump=patch`."
 )
 
 
@@ -28,11 +28,15 @@ def check_base(state: State, request: Assign) -> None:
     if newest == parameters.base:
         return
     record = state.get(RecordAt(name, newest.sort_key))
-    assumed = "no version" if parameters.base == ZERO_VERSION else str(parameters.base)
-    actual = "has no version" if newest == ZERO_VERSION else f"is {newest}"
+    assumed = "none" if parameters.base == ZERO_VERSION else str(parameters.base)
+    line = f" on line {parameters.line}" if parameters.line else ""
+    if newest == ZERO_VERSION:
+        actual, base = f"{name.name!r} has no version{line}", "none"
+    else:
+        actual, base = f"The newest version of {name.name!r}{line} is {newest}", str(newest)
     raise BaseOutdated(
-        f"The newest version of {name.name!r} {actual}, and `base` assumes {assumed}. Read the "
-        "commits since the newest version, and repeat the request with it as `base`.",
+        f"{actual}, but `base` is `{assumed}`. Read the commits since the newest version, and "
+        f"repeat the request with `base={base}`.",
         version=None if newest == ZERO_VERSION else str(newest),
         token=record.token if record else None,
     )

@@ -26,9 +26,10 @@ def bumped_by(
     allowed = _allowed(request.parameters.line)
     if component not in allowed:
         raise OutOfLine(
-            f"bump={component} is not allowed on line {request.parameters.line}. "
+            f"`bump={component}` is not allowed on line {request.parameters.line}. "
             + (f"The commit message {reason!r} requires it. " if reason else "")
-            + f"Use bump={' or bump='.join(allowed)}, or omit `line` to bump the latest version."
+            + f"Use {' or '.join(f'`bump={each}`' for each in allowed)}, or omit `line` to bump "
+            "the latest version."
         )
     release = Release(request.name, request.token, base, bump=component, reason=reason)
     return numbered(state, request, release, component, base)

@@ -16,9 +16,10 @@ def check_repeat(release: Release, request: VersionRequest) -> None:
     if same or request.bump == "auto" or request.reuse_on_conflict:
         return
     version = release.full_text
+    exact = release.target if release.bump == "exact" else None
     raise TokenTaken(
         f"{release.token!r} already has version {version} of {release.name.name!r} "
-        f"({_parameters(release.bump, release.line)}). This request asks for "
+        f"({_parameters(release.bump, release.line, exact)}). This request asks for "
         f"{_parameters(request.bump, request.line, request.version)}, and the version of a token "
         f"never changes. Repeat the original request, add `on_conflict=reuse` to accept {version}, "
         "or build a new commit.",
@@ -27,10 +28,10 @@ def check_repeat(release: Release, request: VersionRequest) -> None:
     )
 
 
-def _parameters(bump: str | None, line: Line | None, version: Final | None = None) -> str:
+def _parameters(bump: str | None, line: Line | None, version: Final | None) -> str:
     if version is not None:
-        return f"version={version}"
-    return f"bump={bump}" + (f", line={line}" if line else "")
+        return f"`version={version}`"
+    return f"`bump={bump}`" + (f", `line={line}`" if line else "")
 
 
 def withdrawn_token(release: Release) -> VersionWithdrawn:
@@ -47,8 +48,8 @@ def check_not_withdrawn(record: Release | None) -> None:
     if record is not None and record.withdrawn is not None:
         raise VersionWithdrawn(
             f"Version {record.version_text} of {record.name.name!r} was withdrawn"
-            f"{_reason(record)}, and a withdrawn version is never assigned again. Use another "
-            "version, or reverse the withdrawal."
+            f"{_reason(record)}. A withdrawn version is never assigned again. Use another version, "
+            "or reverse the withdrawal."
         )
 
 
@@ -67,17 +68,20 @@ def exact_taken(record: Release) -> AlreadyReleased:
 
 def not_above(name: VersionName, version: Final, highest: Final) -> ValueWouldFall:
     """The error of a request for an exact version that is too low."""
+    if highest == ZERO_VERSION:
+        reason = "Versions start after it."
+    else:
+        reason = f"It must be higher than {highest}, the newest version of its line or of the name."
     return ValueWouldFall(
-        f"Version {version} of {name.name!r} cannot be assigned. It must be higher than {highest}, "
-        "the newest version of its line. Use a higher version."
+        f"Version {version} of {name.name!r} cannot be assigned. {reason} Use a higher version."
     )
 
 
 def already_released(name: VersionName, target: Final) -> AlreadyReleased:
     """The error of a promotion to a version that was assigned, or that is too low."""
     return AlreadyReleased(
-        f"Version {target} of {name.name!r} is already released. It cannot be promoted again. "
-        "Create a new pre-release, or use bump=patch."
+        f"The pre-release of {target} of {name.name!r} cannot be promoted. {target} or a newer "
+        "version of its line is already released. Create a new pre-release, or use `bump=patch`."
     )
 
 

@@ -121,10 +121,10 @@ def line_not_found(state: State, name: VersionName, line: Line) -> LineNotFound:
         return LineNotFound(
             f"Line {line} of {name.name!r} has only pre-releases. A line starts with a final "
             f"version, and the highest one is {pre_release.version_text}. Promote it with "
-            "bump=final, or omit `line`."
+            "`bump=final`, or omit `line`."
         )
     return LineNotFound(
         f"{name.name!r} has no {line}.x release, so line {line} does not exist. A line starts with "
-        "its first version, by bump=major or bump=minor. GET /v1/releases/NAME lists the existing "
-        "versions."
+        "its first version, by `bump=major` or `bump=minor`. `GET /v1/releases/NAME` lists the "
+        "existing versions."
     )
