@@ -13,6 +13,7 @@ from monotron.model.calendar_versions import (
     calendar_version,
     parse_calendar,
     period,
+    period_of,
 )
 from monotron.model.semver import ZERO_VERSION, parse_final
 
@@ -43,6 +44,8 @@ EXAMPLES = [
 ]
 
 formats = st.sampled_from(CalendarFormat)
+days = st.dates(date(2000, 1, 1), date(3969, 12, 31))
+"""Days whose year is distinguishable in `YY` and `YYYY`."""
 
 
 class TestFormats:
@@ -104,6 +107,21 @@ class TestPeriods:
         assert parse_final(str(version)) == version
         assert line.covers(version)
         assert version > ZERO_VERSION
+
+    @given(format=formats, day=days, number=st.integers(1, 10**18))
+    def test_a_version_has_a_period_in_its_own_format_only(
+        self, format: CalendarFormat, day: date, number: int
+    ) -> None:
+        version = calendar_version(period(format, day), number)
+        for each in CalendarFormat:
+            assert period_of(each, version) == (period(each, day) if each is format else None)
+
+    @pytest.mark.parametrize(
+        "version", ["1.13.57", "2026.0.1", "2026.13.1", "2026.1232.1", "2026.100.1", "0.0.0"]
+    )
+    def test_another_version_has_no_period(self, version: str) -> None:
+        found = [period_of(each, parse_final(version)) for each in CalendarFormat]
+        assert found == [None] * 4
 
     @given(format=formats, days=st.lists(st.dates(), min_size=2, max_size=2), data=st.data())
     def test_a_later_period_has_higher_versions(

@@ -18,6 +18,9 @@ class CalendarFormat(Enum):
 _EPOCH = date(2000, 1, 1)
 """`YY` is the number of years since 2000: 6 in 2006, and 100 in 2100, so versions increase."""
 
+_MIN_YEAR = 1970
+"""The first year of the clock. Lower numbers are years of `YY`."""
+
 
 def parse_calendar(text: str) -> CalendarFormat:
     """Parse a calendar format. Raises `ValueError` with the expected form if it is invalid."""
@@ -42,6 +45,17 @@ def period(format: CalendarFormat, day: date) -> Line:
     if format is CalendarFormat.YEAR_DAY:
         return Line(day.year, 100 * day.month + day.day)
     return Line(day.year)
+
+
+def period_of(format: CalendarFormat, version: Final) -> Line | None:
+    """The period of a version, or None if it cannot be a version of this format."""
+    year, middle, last = version
+    if (format is CalendarFormat.SHORT_YEAR_MONTH) != (year < _MIN_YEAR):
+        return None
+    if format is CalendarFormat.YEAR:
+        return Line(year) if middle and not last else None
+    lowest, highest = (101, 1231) if format is CalendarFormat.YEAR_DAY else (1, 12)
+    return Line(year, middle) if last and lowest <= middle <= highest else None
 
 
 def calendar_version(period: Line, number: int) -> Final:

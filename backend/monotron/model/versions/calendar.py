@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from monotron.errors import ValueWouldFall
-from monotron.model.calendar_versions import period
+from monotron.model.calendar_versions import CalendarFormat, period, period_of
 from monotron.model.component_keys import Component
 from monotron.model.semver import Final, Line, Release, VersionName
 from monotron.model.versions.bumps import numbered
@@ -22,12 +22,13 @@ def calendar_release(state: State, request: Assign) -> Assigned:
     highest = newest(state, name)
     notes: tuple[str, ...] = ()
     if _is_earlier(line, highest):
-        later = _period_of(state, name, highest, line)
+        later = _period_of(state, name, highest, parameters.calendar)
         if later is None:
             raise ValueWouldFall(
-                f"A version of {line} by `calendar={parameters.calendar.value}` would be lower "
-                f"than {highest}, the newest version of {name.name!r}. Use another format, or "
-                "withdraw the higher versions."
+                f"Versions of {name.name!r} cannot continue with {line}. They are already at "
+                f"{highest}, which is higher than the period of today with "
+                f"`calendar={parameters.calendar.value}`. Use another format, or withdraw the "
+                "higher versions."
             )
         line, notes = later, (f"The clock is behind: the period {later} continues.",)
     start = Final(line.major, line.minor or 0, 0)
@@ -47,11 +48,11 @@ def _is_earlier(line: Line, version: Final) -> bool:
     return (line.major, line.minor) < (version.major, version.minor)
 
 
-def _period_of(state: State, name: VersionName, version: Final, line: Line) -> Line | None:
-    """The later period of the newest version, or None if it is not a calendar version."""
+def _period_of(
+    state: State, name: VersionName, version: Final, format: CalendarFormat
+) -> Line | None:
+    """The period of the newest version, or None if it is not a calendar version of the format."""
     record = state.get(RecordAt(name, version.sort_key))
     if record is None or record.bump != "calendar":
         return None
-    if line.minor is None:
-        return Line(version.major) if version.patch == 0 else None
-    return Line(version.major, version.minor) if version.patch else None
+    return period_of(format, version)

@@ -3,7 +3,7 @@
 from monotron.errors import InvalidBump
 from monotron.model.component_keys import Component, component_key, component_value
 from monotron.model.semver import Final, Release, VersionName, sort_key_range
-from monotron.model.versions.conflicts import already_released
+from monotron.model.versions.conflicts import already_released, check_not_withdrawn
 from monotron.model.versions.counting import Number
 from monotron.model.versions.facts import (
     ANY_LABEL,
@@ -35,12 +35,13 @@ def promote(state: State, request: Assign) -> Assigned:
         line_text = f" on line {parameters.line}" if parameters.line else ""
         raise InvalidBump(
             f"{name.name!r} has no pre-release{label_text}{line_text} to promote. Create a "
-            "pre-release first, or use bump=major, bump=minor or bump=patch."
+            "pre-release first, or use `bump=major`, `bump=minor` or `bump=patch`."
         )
     component: Component = "patch" if target.patch else "minor" if target.minor else "major"
     series = component_key(name, component, target)
     value = component_value(target, component)
     state.need(HeadOf(series), LastValueOf(series, token), RecordAt(name, target.sort_key))
+    check_not_withdrawn(state.get(RecordAt(name, target.sort_key)))
     is_own = state.get(LastValueOf(series, token)) == value
     highest = highest_of_its_line(state, name, target)
     if (
