@@ -21,6 +21,7 @@ from monotron_ci.responses import (
     check_account,
     failure_of,
     foreign_response,
+    parse_assigned,
     parse_entry,
     parse_page,
     parse_version,
@@ -93,13 +94,15 @@ class Client:
     ) -> VersionInfo:
         """The version of the token. Assigns the next one to a token without a version.
 
-        *messages*: the commit messages for `bump=auto`, separated by NUL.
+        *messages*: the commit messages for `bump=auto`, separated by NUL. If none of them needs a
+        version, the result is the newest version, or 0.0.0, and unchanged.
         """
         path = self.path("versions", name, token)
         body = messages.encode("utf-8", errors="replace") if messages is not None else None
         response = self.request("PUT", _with_query(path, query), body)
-        version = self._version(response, name)
-        return self._expect(response, version if version.token == token else None)
+        version = self._expect(response, parse_assigned(response.json(), name, token))
+        check_account(version.document, self._account, self.url)
+        return version
 
     def find(self, name: str, token: str = "") -> VersionInfo:
         """The latest final version, or the version of *token*. 0.0.0 if there is none."""

@@ -157,7 +157,7 @@ class _ActionRun:
         choice = choose_bump(inputs, self._event)
         query = version_query(inputs, choice)
         version = client.version(self._name, self._token, query, choice.messages)
-        changed = not inputs.dry_run
+        changed = not (inputs.dry_run or version.is_unchanged)
         values = outputs.of_version(version, tag_prefix=inputs.tag_prefix, changed=changed)
         return values, ": ".join(filter(None, (choice.source, version.reason)))
 

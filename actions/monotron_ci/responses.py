@@ -59,6 +59,14 @@ class VersionInfo(NamedTuple):
     document: Mapping[str, Any] = {}
     """The JSON object of the response."""
 
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether the response states that nothing was assigned to the token.
+
+        Responses to GET state this, too.
+        """
+        return self.document.get("changed") is False
+
 
 NO_VERSION = VersionInfo(
     name="",
@@ -78,6 +86,14 @@ NO_VERSION = VersionInfo(
     latest_in_minor=False,
     spellings={},
 )
+
+
+_ZERO = {
+    "version": NO_VERSION.version,
+    **dict.fromkeys(("major", "minor", "patch"), 0),
+    "spellings": {},
+}
+"""What replaces the null members of a response without a version."""
 
 
 def parse_entry(document: object, key: str, reused: bool) -> SeriesEntry | None:
@@ -102,6 +118,21 @@ def parse_version(document: object, name: str) -> VersionInfo | None:
     if match is None or match.groups()[:4] != (*map(str, components), version.prerelease):
         return None
     return version
+
+
+def parse_assigned(document: object, name: str, token: str) -> VersionInfo | None:
+    """The version of *token* in a response to PUT, or None if the value is anything else.
+
+    If no commit needs a version, it is the newest version, or 0.0.0, and unchanged.
+    """
+    if not isinstance(document, dict):
+        return None
+    unchanged = document.get("changed") is False
+    is_missing = unchanged and document.get("version", "") is None
+    version = parse_version({**document, **_ZERO} if is_missing else document, name)
+    if version is None or (version.token != token and not unchanged):
+        return None
+    return version._replace(document=document)
 
 
 def parse_page(document: object, name: str) -> tuple[list[VersionInfo], str | None] | None:

@@ -50,6 +50,19 @@ class TestVersion:
         reused = terminal.prints("version", name, "a", "--bump=major", "--on-conflict=reuse")
         assert reused == "0.0.1\n"
 
+    def test_a_commit_that_needs_no_version_prints_an_empty_line(
+        self, terminal: Terminal, name: str
+    ) -> None:
+        arguments = ("version", name, "a", "--bump=auto", "--messages=-")
+        for version in ("0.0.0", "1.2.57"):
+            result = terminal.run(*arguments, stdin=b"fix: a [skip release]")
+            assert (result.returncode, result.stdout) == (0, "\n")
+            assert result.stderr.startswith("no release: No commit requests a version.")
+            dotenv = terminal.run(*arguments, "--output=dotenv", stdin=b"fix: a [skip release]")
+            assert f"MONOTRON_VERSION={version}\n" in dotenv.stdout
+            assert "MONOTRON_CHANGED=false\n" in dotenv.stdout
+            terminal.prints("adopt", name, "--version=1.2.57")
+
     def test_a_missing_name_prints_the_version_of_the_program(self, terminal: Terminal) -> None:
         assert terminal.prints("version") == terminal.prints("--version")
         assert terminal.prints("version").startswith("monotron ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,9 @@ def version(client: Client, name: str | None, token: str | None, **options: Any)
     if options["bump"] == "auto":
         text = _messages(client, name, token, query, options["messages_file"], prefix)
     info = client.version(name, token, query, text)
+    if info.is_unchanged:  # an empty line, so that no script publishes an old version again
+        output = _version_output(info, prefix, changed=False)
+        return replace(output, text="\n", notes=(f"no release: {info.reason}",))
     return _version_output(info, prefix, changed=not options["dry_run"])
 
 

@@ -175,6 +175,15 @@ class TestResponses:
         assert is_foreign(failure(lambda client: client.version("a", "t", {}), reply))
 
     @pytest.mark.parametrize(
+        "members", [{"name": "b"}, {"version": "x"}, {"version": None, "name": "b"}], ids=str
+    )
+    def test_a_wrong_response_without_a_version_is_refused(
+        self, members: dict[str, object]
+    ) -> None:
+        reply = Reply.json({**VERSION, "changed": False, **members})
+        assert is_foreign(failure(lambda client: client.version("a", "t", {}), reply))
+
+    @pytest.mark.parametrize(
         "body", [b"", b"[]", b"null", b'"1.0.0"', b"{", b"\xff", b"1" * 5000, b"[" * 200_000]
     )
     def test_a_body_that_is_not_a_json_object_is_refused(self, body: bytes) -> None:

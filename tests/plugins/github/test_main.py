@@ -134,6 +134,21 @@ class TestBumps:
         assert "invalid_bump (422)" in printed
         assert "If the event has no commit messages, set the bump" in printed
 
+    def test_a_commit_that_needs_no_version_changes_nothing(
+        self, step: ActionStep, capsys: Output
+    ) -> None:
+        versions = []
+        for sha, message in (
+            ("a" * 40, "fix: a [skip release]"),
+            ("b" * 40, "fix: b"),
+            ("c" * 40, "fix: c [skip release]"),
+        ):
+            step.event = {"head_commit": {"message": message}}
+            assert step.run({"bump": "auto"}, GITHUB_SHA=sha) == 0
+            versions.append((step.outputs["version"], step.outputs["changed"]))
+        assert versions == [("0.0.0", "false"), ("0.0.1", "true"), ("0.0.1", "false")]
+        assert "No commit requests a version." in step.summary
+
     def test_the_title_of_the_pull_request_selects_the_bump(self, step: ActionStep) -> None:
         step.event = pull_request(title="feat(cart): a coupon")
         assert step.run({"bump": "auto"}, GITHUB_EVENT_NAME="pull_request") == 0
