@@ -368,7 +368,7 @@ FIELDS
 }
 
 output_no_version() { # 0.0.0 means that no version exists; it has no tag
-  version=0.0.0 previous=
+  version=0.0.0 changed=false previous=
   version_fields | while read -r field none _; do output "$field" "${none#-}"; done
 }
 
@@ -385,6 +385,7 @@ output_version() { # checks that each variable matches its pattern and that all 
       PRERELEASE_ID) parts=$parts${value:+-$value} ;;
       METADATA) [ "$parts${value:++$value}" = "$version" ] || unexpected 'components of another version' ;;
       PREVIOUS_VERSION) previous=$value ;;
+      CHANGED) changed=$value ;;
       PREVIOUS_TAG) [ "$value" = "${previous:+v$previous}" ] || unexpected 'a tag of another previous version'; value=${previous:+$tag_prefix$previous} ;;
       DOCKER_TAG) [ "$value" = "$(printf '%s' "$version" | tr + _)" ] || unexpected 'a Docker tag of another version' ;;
     esac
@@ -395,15 +396,22 @@ output_version() { # checks that each variable matches its pattern and that all 
 version_of_commit() { # semver mode: writes the variables and the line for the log
   request_version
   case $bump:$code in
-    *:) output_version ;;
+    *:)
+      if grep -qx "${dotenv_prefix}VERSION=" "$work/body"; then # no commit needs a version
+        read_creator
+        output_no_version
+      else
+        output_version
+      fi
+      ;;
     none:version_not_found) output_no_version ;;
     *) fail_with_problem ;;
   esac
   if [ "$semrel" = true ]; then # the names that to-be-continuous uses
     dotenv_prefix=SEMREL_INFO_ next=$version
-    if [ "$bump" = none ]; then
+    if [ "$changed" = false ]; then
       next=
-      [ -n "$code" ] || previous=$version
+      [ "$version" = 0.0.0 ] || previous=$version
     fi
     output NEXT_VERSION "$next"
     output LAST_VERSION "$previous"

@@ -170,6 +170,14 @@ class TestReleases:
         documents = json.loads(terminal.prints("releases", name, "--output=json"))
         assert [document["version"] for document in documents] == ["0.1.1", "0.1.0"]
 
+    def test_a_withdrawn_version_is_marked(
+        self, terminal: Terminal, client: Client, name: str
+    ) -> None:
+        terminal.prints("version", name, "a", "--bump=minor")
+        path = f"/v1/releases/{name}/0.1.0/withdrawal"
+        assert client.request("PUT", path, '{"reason": "wrong"}').status == 200
+        assert terminal.prints("releases", name).splitlines()[1].startswith("0.1.0 (withdrawn)  a")
+
 
 class TestAdopt:
     def test_the_newest_tag_is_adopted(self, repository: Terminal, name: str) -> None:

@@ -143,7 +143,7 @@ def test_a_name_without_versions_has_no_release_0_0_0(durable_store: Store) -> N
         (["1.4.2", "x?bump=major&prerelease=rc"], "a?line=2", "the highest one is 2.0.0-rc.1"),
         ([], "a?version=0.0.0", "Versions start after it"),
         (["1.4.2"], "a?version=1.3.0", "must be higher than 1.4.2"),
-        (["1.4.2", "a?version=2.5.0"], "a", "(`version=2.5.0`). This request asks for `bump="),
+        (["1.4.2", "a?version=2.5.0"], "a", "(`version=2.5.0`). This request has `bump=patch`"),
         ([], "a?bump=auto&base=1.4.2", "has no version, but `base` is `1.4.2`"),
         (["1.4.2"], "a?bump=auto&base=none", "is 1.4.2, but `base` is `none`"),
         (

@@ -158,9 +158,11 @@ def releases(client: Client, name: str, limit: int) -> CommandOutput:
         infos += page
     rows: list[tuple[str, ...]] = [("VERSION", "TOKEN", "BUMP", "PREVIOUS", "CREATED")]
     for info in infos:
-        latest = " (latest)" if info.latest else ""
+        state = " (latest)" if info.latest else ""
+        if info.document.get("withdrawn"):
+            state = " (withdrawn)"
         cells = (info.token, info.bump, info.previous, info.created_at)
-        rows.append((info.version + latest, *(cell or "-" for cell in cells)))
+        rows.append((info.version + state, *(cell or "-" for cell in cells)))
     return CommandOutput(table(rows), [info.document for info in infos])
 
 

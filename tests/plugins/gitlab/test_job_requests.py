@@ -166,6 +166,22 @@ def test_bump_none_reads_the_latest_version_and_assigns_none(project: Project) -
     assert project.version("b") == "0.0.2"
 
 
+def test_a_commit_that_needs_no_version_changes_nothing(project: Project) -> None:
+    def reported(commit: str, message: str) -> list[str]:
+        options = {"MONOTRON_BUMP": "auto", "CI_COMMIT_MESSAGE": message, "MONOTRON_SEMREL": "true"}
+        report = project.report(commit, **options)
+        names = ("VERSION", "CHANGED")
+        semrel = ("NEXT_VERSION", "LAST_VERSION")
+        return [
+            *(report[f"MONOTRON_{name}"] for name in names),
+            *(report[f"SEMREL_INFO_{name}"] for name in semrel),
+        ]
+
+    assert reported("a", "fix: a [skip release]") == ["0.0.0", "false", "", ""]
+    assert reported("b", "fix: b") == ["0.0.1", "true", "0.0.1", ""]
+    assert reported("c", "fix: c [skip release]") == ["0.0.1", "false", "", "0.0.1"]
+
+
 def test_bump_none_reads_the_newest_version_of_a_line(project: Project) -> None:
     assert project.version("a") == "0.0.1"
     assert project.version("b", MONOTRON_BUMP="minor") == "0.1.0"

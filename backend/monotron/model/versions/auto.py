@@ -31,12 +31,13 @@ def check_base(state: State, request: Assign) -> None:
     assumed = "none" if parameters.base == ZERO_VERSION else str(parameters.base)
     line = f" on line {parameters.line}" if parameters.line else ""
     if newest == ZERO_VERSION:
-        actual, base = f"{name.name!r} has no version{line}", "none"
+        actual = f"{name.name!r} has no version{line}"
+        remedy = "Read all commits, and repeat the request with `base=none`."
     else:
-        actual, base = f"The newest version of {name.name!r}{line} is {newest}", str(newest)
+        actual = f"The newest version of {name.name!r}{line} is {newest}"
+        remedy = f"Read the commits since then, and repeat the request with `base={newest}`."
     raise BaseOutdated(
-        f"{actual}, but `base` is `{assumed}`. Read the commits since the newest version, and "
-        f"repeat the request with `base={base}`.",
+        f"{actual}, but `base` is `{assumed}`. {remedy}",
         version=None if newest == ZERO_VERSION else str(newest),
         token=record.token if record else None,
     )

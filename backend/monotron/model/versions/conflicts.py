@@ -19,7 +19,7 @@ def check_repeat(release: Release, request: VersionRequest) -> None:
     exact = release.target if release.bump == "exact" else None
     raise TokenTaken(
         f"{release.token!r} already has version {version} of {release.name.name!r} "
-        f"({_parameters(release.bump, release.line, exact)}). This request asks for "
+        f"({_parameters(release.bump, release.line, exact)}). This request has "
         f"{_parameters(request.bump, request.line, request.version)}, and the version of a token "
         f"never changes. Repeat the original request, add `on_conflict=reuse` to accept {version}, "
         "or build a new commit.",
