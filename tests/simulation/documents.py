@@ -6,7 +6,7 @@ All versions of a document are kept, so that a read can be answered as of any ea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from operator import ge, gt, le, lt, ne
+from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
 Document = dict[str, Any]
@@ -20,6 +20,8 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "$lte": le,
     "$ne": ne,
     "$in": lambda actual, values: actual in values,
+    "$eq": eq,
+    "$type": lambda actual, name: isinstance(actual, {"string": str}[name]),
     "$exists": lambda actual, exists: (actual is not None) == exists,
 }
 ORDERED = {"$gt", "$gte", "$lt", "$lte"}

@@ -176,7 +176,8 @@ class MongoReleases(ReleaseStore):
         condition: Document = {
             **of_name(name),
             "sort_key": {"$gte": key_range[0], "$lt": key_range[1]},
-            **({} if label is None else {"label": label}),
+            # With both values, MongoDB merges two ranges of the index by label.
+            **({} if label is None else {"label": label, "is_withdrawn": {"$in": [False, True]}}),
         }
         rows, _ = self._reads.after(
             None,

@@ -34,6 +34,10 @@ from monotron.store.mongo.series import SeriesDocuments, where
 from monotron.store.mongo.usage import MongoUsage, series_counter
 from monotron.store.release_fields import ReleaseFields, final_of, release_of
 
+STRING: Document = {"$type": "string"}
+"""The condition of the partial indexes by token and by base. MongoDB uses such an index only for a
+query that contains its condition literally."""
+
 
 class FactReader:
     """Reads facts in one session, and keeps what a write needs to know about them."""
@@ -81,7 +85,7 @@ class FactReader:
 
     def _records_of(self, facts: list[RecordsOf]) -> dict[Fact[Any], Any]:
         found: dict[Fact[Any], Any] = dict.fromkeys(facts, ())
-        for release in self._find(facts, "token", [fact.token for fact in facts]):
+        for release in self._find(facts, "token", [fact.token for fact in facts], STRING):
             fact = RecordsOf(release.name, release.token or "")
             found[fact] = (*found[fact], release)
         return found
@@ -93,13 +97,23 @@ class FactReader:
         return found
 
     def _find(
-        self, facts: Iterable[RecordsOf | RecordAt], field: str, values: Iterable[str]
+        self,
+        facts: Iterable[RecordsOf | RecordAt],
+        field: str,
+        values: Iterable[str],
+        also: Document | None = None,
     ) -> Iterable[Release]:
-        """The releases whose *field* has one of the values, which belong to the facts in order."""
+        """The releases whose *field* has one of the values, which belong to the facts in order.
+
+        *also* is a further condition of the field.
+        """
         of_names: dict[VersionName, list[str]] = defaultdict(list)
         for fact, value in zip(facts, values, strict=True):
             of_names[fact.name].append(value)
-        conditions = [{**of_name(name), field: {"$in": each}} for name, each in of_names.items()]
+        conditions = [
+            {**of_name(name), field: {"$in": of_values, **(also or {})}}
+            for name, of_values in of_names.items()
+        ]
         for row in self._releases.find(any_of(conditions), session=self._session):
             yield release_of_row(row)
 
@@ -172,7 +186,8 @@ class FactReader:
         found: dict[Fact[Any], Any] = {}
         for fact in facts:
             line = None if fact.line is None else str(fact.line)
-            condition = {**of_name(fact.name), "line": line, "base": fact.base}
+            base = {"$eq": fact.base, **STRING}
+            condition = {**of_name(fact.name), "line": line, "base": base}
             rows = self._releases.find(condition, {"_id": 1}, session=self._session)
             found[fact] = len(list(rows))
         return found

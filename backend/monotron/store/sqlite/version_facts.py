@@ -54,13 +54,9 @@ JOIN series ON series.account = requested.value ->> 0 AND series.key = requested
 _RECORD_AT = f"""
 SELECT json_array({_COLUMNS}) FROM releases WHERE account = ? AND name = ? AND sort_key = ?
 """
-_IN_RANGE = f"""
-SELECT json_array({_COLUMNS}) FROM releases
-WHERE account = ? AND name = ? AND sort_key >= ? AND sort_key < ?
-"""
+_IN_RANGE = "FROM releases WHERE account = ? AND name = ? AND sort_key >= ? AND sort_key < ?"
 _OPEN_LABELS = f"""
-SELECT json_array({_COLUMNS}, max(sort_key)) FROM releases
-WHERE account = ? AND name = ? AND sort_key >= ? AND sort_key < ?
+SELECT json_array({_COLUMNS}, max(sort_key)) {_IN_RANGE}
     AND label <> '' AND withdrawn IS NULL
 GROUP BY label
 """
@@ -97,11 +93,16 @@ def read_page(
     limit: int,
 ) -> list[Release]:
     """At most *limit* releases in the range, with this label if given, highest version first."""
-    condition = "" if label is None else "AND label = ?"
-    parameters = (*name, *key_range, *(() if label is None else (label,)), limit)
-    statement = f"{_IN_RANGE} {condition} ORDER BY sort_key DESC LIMIT ?"
-    rows = transaction.execute(statement, parameters).fetchall()
-    return [_release(name, json.loads(row)) for (row,) in rows]
+    in_range = f"SELECT json_array({_COLUMNS}), sort_key {_IN_RANGE}"
+    parameters: list[object] = [*name, *key_range]
+    if label is not None:
+        # One index contains withdrawn versions, another one all others.
+        parameters = 2 * [*parameters, label]
+        in_range += " AND label = ? AND withdrawn IS "
+        in_range = f"{in_range} NULL UNION ALL {in_range} NOT NULL"
+    statement = f"{in_range} ORDER BY sort_key DESC LIMIT ?"
+    rows = transaction.execute(statement, (*parameters, limit)).fetchall()
+    return [_release(name, json.loads(row)) for row, _ in rows]
 
 
 def _summaries(transaction: Transaction, facts: list[SummaryOf]) -> dict[Fact[Any], Any]:
@@ -154,7 +155,8 @@ def _highest(transaction: Transaction, facts: list[HighestRecord]) -> dict[Fact[
             parameters.append(fact.label or "")
         state = "IS NOT NULL" if fact.withdrawn else "IS NULL"
         row = transaction.one(
-            f"{_IN_RANGE} AND {condition} AND withdrawn {state} ORDER BY sort_key DESC LIMIT 1",
+            f"SELECT json_array({_COLUMNS}) {_IN_RANGE} AND {condition} AND withdrawn {state} "
+            "ORDER BY sort_key DESC LIMIT 1",
             *parameters,
         )
         found[fact] = _release(fact.name, json.loads(row[0])) if row else None

@@ -1,0 +1,146 @@
+"""The number of releases of a name does not increase the cost of its requests."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from semver import Version
+
+from monotron.errors import AlreadyReleased, InvalidBump, MonotronError
+from monotron.model.commit_rules import CommitRules
+from monotron.model.conventional_commits import decide
+from monotron.model.semver import Final, Line, VersionName, sort_key_range
+from monotron.model.versions.requests import (
+    Assign,
+    GetNewest,
+    GetOfToken,
+    GetRelease,
+    Request,
+    Reverse,
+    VersionRequest,
+    VersionResult,
+    Withdraw,
+)
+from monotron.store import Store, open_store
+from monotron.store.sqlite.store import SqliteStore
+from support.mongod import ReplicaSet
+
+FEW, MANY = VersionName(1, "few"), VersionName(1, "many")
+VERSIONS = {FEW: 30, MANY: 600}
+"""The number of final versions."""
+
+MAX_EXAMINED = 12
+"""The maximum number of documents, and of index keys, that one query examines."""
+
+FEATURE = decide("feat: x", CommitRules())
+
+
+def fill(store: Store, name: VersionName) -> None:
+    """Create a few pre-releases and many final versions, every second one with a base.
+
+    The newest one is withdrawn.
+    """
+    for number in range(5):
+        answer(store, Assign(name, f"b{number}", VersionRequest(label="rc")))
+        answer(store, Assign(name, f"c{number}", VersionRequest(bump="major", label="next")))
+    requests = [
+        Assign(name, f"a{number}", VersionRequest(base=Final(0, 0, number) if number % 2 else None))
+        for number in range(VERSIONS[name])
+    ]
+    for start in range(0, len(requests), 60):
+        answers = store.releases.decide(requests[start : start + 60])
+        assert not any(isinstance(answer, MonotronError) for answer in answers), answers
+    answer(store, Withdraw(name, answer(store, GetNewest(name)).release.version, "", False, ""))
+
+
+def answer(store: Store, request: Request) -> VersionResult:
+    (result,) = store.releases.decide([request])
+    assert not isinstance(result, MonotronError), (request, result)
+    return result
+
+
+def use(store: Store, name: VersionName) -> None:
+    """Send requests of each kind."""
+    newest = answer(store, GetNewest(name)).release.target
+    requests: list[Request] = [
+        Assign(name, "n1", VersionRequest(bump="auto", base=newest), FEATURE),
+        Assign(name, "n2", VersionRequest()),
+        Assign(name, "n3", VersionRequest(line=Line(0, 0))),
+        Assign(name, "n4", VersionRequest(label="rc")),
+        Assign(name, "n5", VersionRequest(label="beta")),
+        Assign(name, "a4", VersionRequest(label="beta")),
+        Assign(name, "n4", VersionRequest(bump="final")),
+        Assign(name, "n6", VersionRequest(bump="final", promote="next")),
+        Assign(name, "n7", VersionRequest(bump="exact", version=Final(2, 5, 0))),
+        Assign(name, "n8", VersionRequest(bump="calendar")),
+        Assign(name, "a3", VersionRequest()),
+        GetNewest(name, Line(0, 0)),
+        GetOfToken(name, "b3", None),
+        GetRelease(name, Version(0, 0, 7)),
+        Withdraw(name, Version(2, 5, 0), "wrong", False, ""),
+        Reverse(name, Version(2, 5, 0), ""),
+    ]
+    for request in requests:
+        answer(store, request)
+    (error,) = store.releases.decide([Assign(name, "n9", VersionRequest(bump="final"))])
+    assert isinstance(error, InvalidBump | AlreadyReleased)
+    for label in None, "", "rc", "none":
+        store.releases.page(name, sort_key_range(), label, 5)
+
+
+def test_sqlite_executes_no_instructions_for_other_releases(tmp_path: Path) -> None:
+    instructions = 0
+
+    def count() -> int:
+        nonlocal instructions
+        instructions += 1
+        return 0
+
+    connections: list[sqlite3.Connection] = []
+
+    def connect(*args: Any, **options: Any) -> sqlite3.Connection:
+        connections.append(sqlite3.connect(*args, **options))
+        return connections[-1]
+
+    store = SqliteStore(str(tmp_path / "monotron.db"), connect=connect)
+    costs = []
+    for name in FEW, MANY:
+        fill(store, name)
+        connections[-1].set_progress_handler(count, 1)
+        instructions = 0
+        use(store, name)
+        connections[-1].set_progress_handler(None, 0)
+        costs.append(instructions)
+    store.close()
+    assert 0 < costs[1] < 1.05 * costs[0]
+
+
+@pytest.fixture
+def profiled(replica_set: ReplicaSet, database_url: str) -> Iterator[Any]:
+    name = database_url.partition("?")[0].rpartition("/")[2]
+    with replica_set.client() as client:
+        database = client[name]
+        yield database
+        database.command("profile", 0)
+        database["system.profile"].drop()
+
+
+def test_mongodb_examines_no_other_releases(profiled: Any, database_url: str) -> None:
+    store = open_store(database_url)
+    fill(store, MANY)
+    profiled.command("profile", 2)
+    use(store, MANY)
+    profiled.command("profile", 0)
+    store.close()
+    commands = list(profiled["system.profile"].find({"keysExamined": {"$exists": True}}))
+    assert {command["ns"].rpartition(".")[2] for command in commands} >= {"names", "releases"}
+    excessive = [
+        (command["ns"], command["command"], command["docsExamined"], command["keysExamined"])
+        for command in commands
+        if max(command["docsExamined"], command["keysExamined"]) > MAX_EXAMINED
+    ]
+    assert excessive == []
