@@ -76,16 +76,30 @@ def _promoted(state: State, request: Assign) -> Final | None:
         return _common_target(name, own)
     start, end = sort_key_range(line)
     above = newest_or_zero(state, name, line).sort_key
-    found = state.get(OpenLabels(name, max(start, above), end))
     open_releases = [
         release
-        for release in found
-        if label in (None, release.label) and not is_withdrawn(state, name, release.target)
+        for release in _open_releases(state, name, max(start, above), end)
+        if label in (None, release.label)
     ]
     if open_releases:
         return _common_target(name, open_releases)
     highest = state.get(HighestRecord(name, start, end, label=label or ANY_LABEL))
     return highest.target if highest else None
+
+
+def _open_releases(state: State, name: VersionName, start: str, end: str) -> list[Release]:
+    """For each label, the highest pre-release in the range whose target was not withdrawn."""
+    found: dict[str | None, Release] = {}
+    while True:
+        withdrawn = []
+        for release in state.get(OpenLabels(name, start, end)):
+            if is_withdrawn(state, name, release.target):
+                withdrawn.append(release.target.prefix)
+            else:
+                found.setdefault(release.label, release)
+        if not withdrawn:
+            return list(found.values())
+        end = max(withdrawn)
 
 
 def _common_target(name: VersionName, releases: list[Release]) -> Final:
