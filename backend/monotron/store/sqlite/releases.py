@@ -110,13 +110,13 @@ class SqliteReleases(ReleaseStore):
 
 def _write(transaction: Transaction, writes: Writes, now: int) -> None:
     """Write the changes of a batch, made at *now* (milliseconds)."""
-    generation = next_generation(transaction)
     heads: list[NewHead] = []
     entries: list[NewEntry] = []
+    generation = 0
     for series, seen, new, of_series in writes.heads:
-        of_head = seen.generation
-        if not of_head:
-            of_head, generation = generation, generation + 1
+        if not seen.generation:
+            generation = generation + 1 if generation else next_generation(transaction)
+        of_head = seen.generation or generation
         heads.append(NewHead(of_head, *series, new.value, new.token))
         entries += [
             NewEntry(of_head, each.value, each.token, each.assigned_by) for each in of_series
