@@ -43,18 +43,20 @@ def _auto_after(state: State, newest: Release, line: Line | None) -> str | None:
     """The token after which `bump=auto` reads commits.
 
     That of the newest version, or of a higher one that was withdrawn since, without counting its
-    commits.
+    commits. Of several such versions, the one that was assigned last.
     """
-    if state.get(SummaryOf(newest.name)).withdrawn:
-        start, end = sort_key_range(line)
-        start = max(start, newest.sort_key)
-        while record := state.get(HighestRecord(newest.name, start, end, withdrawn=True)):
-            withdrawn = record.withdrawn
-            is_later = withdrawn is not None and withdrawn.at > (newest.created_at or 0)
-            if withdrawn and withdrawn.ignore_commits and is_later and record.token:
-                return record.token
-            end = record.sort_key
-    return newest.token
+    if not state.get(SummaryOf(newest.name)).withdrawn:
+        return newest.token
+    ignored: list[Release] = []
+    since = newest.created_at or 0
+    start, end = sort_key_range(line)
+    start = max(start, newest.sort_key)
+    while record := state.get(HighestRecord(newest.name, start, end, withdrawn=True)):
+        withdrawal, end = record.withdrawn, record.sort_key
+        # A newest version that was assigned after the withdrawal has continued from its token.
+        if withdrawal and withdrawal.ignore_commits and withdrawal.at >= since and record.token:
+            ignored.append(record)
+    return max(ignored, key=lambda record: record.created_at or 0, default=newest).token
 
 
 def with_record(state: State, name: VersionName, version: Final) -> Release:
