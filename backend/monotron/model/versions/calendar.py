@@ -35,10 +35,10 @@ def calendar_release(state: State, request: Assign) -> Assigned:
     base = newest_of_line(state, name, line) or start
     component: Component = "minor" if line.minor is None else "patch"
     release = Release(name, token, base, bump="calendar")
-    release, entries, *_ = numbered(state, request, release, component, max(base, start))
+    release, entries, *_ = numbered(state, request, release, component, base)
     if parameters.label is None:
         entries = (*advances_to(state, name, start, parameters.assigned_by), *entries)
-    return Assigned(release, entries, base, notes)
+    return Assigned(release, entries, notes=notes)  # the start is not a version
 
 
 def _is_earlier(line: Line, version: Final) -> bool:
