@@ -4,7 +4,7 @@ A row has what happened before, a request, perhaps the body of it, and the respo
 
 - `1.2.57` adopts that version, and `a?bump=minor` requests a version for the token `a`;
 - `minor-v1=3` advances that series of the name to 3, and `minor-v1/a` assigns a value to `a`;
-- `restart minor-v1` deletes the series, so that it starts at 1 again;
+- `delete minor-v1` deletes the series, and `restart minor-v1` lets it start at 1 again;
 - `withdraw 1.3.0` withdraws that version, and `reverse 1.3.0` reverses it;
 - `on 2026-11-28` sets the date of the clock of the store.
 """
@@ -180,8 +180,9 @@ class Notation:
         elif request.startswith("on "):
             assert self.clock
             self.clock.set_date(request.partition(" ")[2])
-        elif request.startswith("restart "):
-            await self.series.delete(self.key(request.partition(" ")[2]), restart=True)
+        elif request.startswith(("delete ", "restart ")):
+            operation, _, suffix = request.partition(" ")
+            await self.series.delete(self.key(suffix), restart=operation == "restart")
         elif match := re.fullmatch(r"([\w.-]+)([=/])(\w+)", request):
             suffix, operator, operand = match.groups()
             if operator == "=":

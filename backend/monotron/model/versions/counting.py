@@ -36,10 +36,16 @@ class Number(NamedTuple):
 
 
 def advance(state: State, series: SeriesKey, value: int, assigned_by: str) -> tuple[NewEntry, ...]:
-    """The entry that advances the series to at least *value*, if it is lower."""
-    if state.get(HeadOf(series)).value >= value:
+    """The entries that advance the series to at least *value*, if it is lower.
+
+    The ledger of a deleted series starts with its high-water mark, so that a withdrawal of the
+    version, which takes back the advance, returns to it.
+    """
+    head = state.get(HeadOf(series))
+    if head.value >= value:
         return ()
-    return (NewEntry(series, value, None, assigned_by),)
+    values = [value] if head.active or not head.value else [head.value, value]
+    return tuple(NewEntry(series, each, None, assigned_by) for each in values)
 
 
 def advances_to(
