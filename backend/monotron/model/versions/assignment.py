@@ -40,8 +40,6 @@ def assign(state: State, request: Assign) -> Decision:
     decision = _new(state, request, len(earlier) + 1)
     if decision is None:
         return Decision(no_release(before, request))
-    if parameters.dry_run:
-        return Decision(decision.result)
     replaced = Change(
         replaced=tuple(
             (each, each._replace(withdrawn=each.withdrawn._replace(replaced=True)))

@@ -24,6 +24,8 @@ def decide(state: State, request: Request) -> Decision:
     """Decide about a request. Raises its error, or `Missing`."""
     decision = _decide(state, request)
     state.check_quota(decision.change)
+    if isinstance(request, Assign) and request.parameters.dry_run:
+        return Decision(decision.result)
     return decision
 
 
