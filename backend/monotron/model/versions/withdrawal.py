@@ -95,8 +95,8 @@ def _counted(state: State, name: VersionName, version: Version) -> Release:
     token = state.get(TokenAt(series, component_value(target, component)))
     if token is None and newest(state, name) != target:
         raise release_not_found(name, version)
-    if token is not None and state.get(RecordsOf(name, token)):
-        token = None  # it has another version
+    if token is not None and any(each.label is None for each in state.get(RecordsOf(name, token))):
+        token = None  # it has another final version
     previous, previous_token = previous_of(state, name, target)
     return Release(name, token, target, previous=previous, previous_token=previous_token)
 
