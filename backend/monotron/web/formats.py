@@ -239,7 +239,7 @@ def _version_variables(result: VersionResult) -> dict[str, object]:
         "PREVIOUS_TAG": None if release.previous is None else f"v{release.previous}",
         "LATEST_IN_MAJOR": latest.in_major,
         "LATEST_IN_MINOR": latest.in_minor,
-        "DOCKER_TAG": full.replace("+", "_"),
+        "DOCKER_TAG": spelled.docker,
         "PEP440": spelled.pep440,
         "DEB": spelled.deb,
         "RPM": spelled.rpm,

@@ -102,6 +102,8 @@ def test_a_long_version_has_no_docker_tag_as_spelling(
     assert document["spellings"]["docker"] is None
     path = f"/v1/versions/{name}/a?format=text&spelling=docker"
     problem(client.request("GET", path), 422, "no_spelling")
+    variables = put(client, name, f"{request}&format=dotenv").text.splitlines()
+    assert "MONOTRON_DOCKER_TAG=" in variables
 
 
 def test_a_promotion_has_the_spelling_of_a_final_version(client: Client, name: str) -> None:
