@@ -67,14 +67,12 @@ def with_record(state: State, name: VersionName, version: Final) -> Release:
 def release_of_token(state: State, request: GetOfToken) -> VersionResult:
     """The version of a token. Raises `VersionNotFound` if there is none."""
     name, token, label = request
-    releases = sorted(
-        state.get(RecordsOf(name, token)),
-        key=lambda each: (each.withdrawn is None, each.sort_key),
-        reverse=True,
-    )
-    for release in sorted(releases, key=lambda release: release.label is not None):
-        if label in (None, release.label):
-            return reused(state, release)
+    releases = [each for each in state.get(RecordsOf(name, token)) if label in (None, each.label)]
+    if releases:
+        release = max(
+            releases, key=lambda each: (each.label is None, each.withdrawn is None, each.sort_key)
+        )
+        return reused(state, release)
     kind = "version" if label is None else f"pre-release with the label {label!r}"
     raise VersionNotFound(
         f"{token!r} has no {kind} of {name.name!r}. PUT to the same path assigns one."

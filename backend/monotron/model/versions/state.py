@@ -188,5 +188,8 @@ def _merged(
         return value  # type: ignore[no-any-return]
     if isinstance(fact, HighestRecord):
         return release if value is None or value.sort_key < key else value
-    others = tuple(each for each in value if each.label != release.label)
-    return (*others, max((release, *(set(value) - set(others))), key=lambda each: each.sort_key))
+    highest = {each.label: each for each in value}
+    before = highest.get(release.label)
+    if before is None or before.sort_key < key:
+        highest[release.label] = release
+    return tuple(highest.values())
