@@ -13,26 +13,22 @@ class BumpChoice(NamedTuple):
 
     bump: str
     source: str
-    """What selected the bump, for the job summary."""
-    messages: str | None = None
-    """The commit messages from which the service derives the bump `auto`, separated by NUL."""
+    """What selected the bump, for the job summary. Empty: the commits."""
     reuse_on_conflict: bool = False
 
 
 def choose_bump(inputs: Inputs, event: Event) -> BumpChoice:
-    """The bump to request. The highest label wins. Without labels, the service reads messages."""
+    """The bump to request. The highest label wins. Without labels, the commits decide."""
     reuse = inputs.on_conflict == "reuse"
     if inputs.bump != "auto":
-        return BumpChoice(inputs.bump, f"input bump: {inputs.bump}", None, reuse)
+        return BumpChoice(inputs.bump, f"input bump: {inputs.bump}", reuse)
     labels = {label.strip().casefold(): label for label in event.labels}
     for bump in ("major", "minor", "patch"):
         for label in getattr(inputs, f"{bump}_labels"):
             if label in labels:
                 # A commit keeps its version if labels change, as it does if messages change.
-                return BumpChoice(bump, f"label {labels[label]!r}", None, True)
-    title = event.name.startswith("pull_request")
-    messages = "\0".join(message.replace("\0", " ") for message in event.messages)
-    return BumpChoice("auto", "pull request title" if title else "commits", messages, reuse)
+                return BumpChoice(bump, f"label {labels[label]!r}", True)
+    return BumpChoice("auto", "", reuse)
 
 
 def version_query(inputs: Inputs, choice: BumpChoice) -> dict[str, str]:

@@ -54,7 +54,7 @@ class Client:
         self.url = checked_url(url, url_source)
         self._url_source = url_source
         self._credential = credential
-        self._policy = policy
+        self.policy = policy
         self._account = account
         self._warn = warn
 
@@ -109,6 +109,22 @@ class Client:
         path = self.path("versions", name, *([token] if token else []))
         return self._find(path, name) or NO_VERSION._replace(name=name)
 
+    def has_version(self, name: str, token: str, label: str) -> bool:
+        """Whether the token has a version: a pre-release with *label*, without it a final one."""
+        query = {"prerelease": label} if label else {}
+        version = self._find(_with_query(self.path("versions", name, token), query), name)
+        if version is None or version.document.get("withdrawn"):
+            return False
+        return bool(label) or version.prerelease is None
+
+    def newest(self, name: str, line: str) -> VersionInfo | None:
+        """The newest final version of a name, or of a line if given. None if there is none.
+
+        Raises Failure if the line does not exist.
+        """
+        query = {"line": line} if line else {}
+        return self._find(_with_query(self.path("versions", name), query), name)
+
     def release(self, name: str, version: str) -> VersionInfo | None:
         """The release of a version, or None if there is no record of it."""
         return self._find(self.path("releases", name, version), name)
@@ -120,10 +136,15 @@ class Client:
         return self._version(self.request("PUT", path, body, "application/json"), name)
 
     def releases(
-        self, name: str, limit: int, before: str = ""
+        self, name: str, limit: int, before: str = "", label: str | None = None
     ) -> tuple[list[VersionInfo], str | None]:
-        """A page of releases, the highest version first, and the start of the next page."""
+        """A page of releases, the highest version first, and the start of the next page.
+
+        With *label*, only those with this pre-release label; with an empty one, final versions.
+        """
         query = {"limit": str(limit), **({"before": before} if before else {})}
+        if label is not None:
+            query["label"] = label
         response = self.request("GET", _with_query(self.path("releases", name), query))
         page = self._expect(response, parse_page(response.json(), name))
         for version in page[0]:
@@ -165,7 +186,7 @@ class Client:
         Without *retry*, the request is sent once.
         """
         request = self._build_request(method, path, body, media_type)
-        response = send(request, self._policy if retry else self._policy.once())
+        response = send(request, self.policy if retry else self.policy.once())
         self._warn_of_expiry(response.headers)
         if response.status == 200:
             return response

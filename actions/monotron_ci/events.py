@@ -29,9 +29,16 @@ class Event(NamedTuple):
     triggering run, not the newest one of the default branch.
     """
     labels: tuple[str, ...]
+    head: str
+    """The commit whose history is read. For an open pull request, it is the merge commit of the
+    run, which also contains the commits of the target branch."""
+    title: str
+    """The title of the pull request, which can become the message of a squash commit."""
     messages: tuple[str, ...]
-    """The messages of the pushed commits, or the title of the pull request, which becomes the
-    message of a squash commit."""
+    """The messages of the pushed commits, newest first."""
+    workspace: str
+    """The folder of the clone, or empty."""
+    server_url: str
     api_url: str
     origin: Origin
 
@@ -58,16 +65,22 @@ def read_event(environ: Mapping[str, str]) -> Event:
     """
     payload = _payload(environ.get("GITHUB_EVENT_PATH", ""))
     pull_request = _dict(payload.get("pull_request"))
+    commit = _commit(payload, pull_request) or environ.get("GITHUB_SHA", "")
+    origin = read_origin(payload, environ)
     return Event(
         name=environ.get("GITHUB_EVENT_NAME", ""),
         repository=environ.get("GITHUB_REPOSITORY", ""),
         repository_id=environ.get("GITHUB_REPOSITORY_ID", ""),
         run_id=environ.get("GITHUB_RUN_ID", ""),
-        commit=_commit(payload, pull_request) or environ.get("GITHUB_SHA", ""),
+        commit=commit,
+        head=environ.get("GITHUB_SHA", "") if pull_request and origin.unmerged else commit,
         labels=tuple(_texts(pull_request.get("labels"), "name")),
-        messages=tuple(_messages(payload, pull_request)),
+        title=_text(pull_request, "title"),
+        messages=tuple(_messages(payload)),
+        workspace=environ.get("GITHUB_WORKSPACE", ""),
+        server_url=environ.get("GITHUB_SERVER_URL") or "https://github.com",
         api_url=environ.get("GITHUB_API_URL") or "https://api.github.com",
-        origin=read_origin(payload, environ),
+        origin=origin,
     )
 
 
@@ -92,12 +105,10 @@ def _commit(payload: dict[str, Any], pull_request: dict[str, Any]) -> str:
     return _text(pull_request.get("head"), "sha") or _text(payload.get("workflow_run"), "head_sha")
 
 
-def _messages(payload: dict[str, Any], pull_request: dict[str, Any]) -> list[str]:
-    if pull_request:
-        return _texts([pull_request], "title")
+def _messages(payload: dict[str, Any]) -> list[str]:
     pushed = _texts(payload.get("commits"), "message")
     if pushed:
-        return pushed
+        return pushed[::-1]  # GitHub lists the oldest first
     parents = [payload, _dict(payload.get("merge_group")), _dict(payload.get("workflow_run"))]
     return _texts([parent.get("head_commit") for parent in parents], "message")
 

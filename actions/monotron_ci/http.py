@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from monotron_ci.errors import NoResponse
 
 MAX_BODY_BYTES = 1 << 20
-"""Responses of Monotron and GitHub are much smaller. The rest of a longer body is not read."""
+"""Most responses are much smaller. The rest of a longer body is not read."""
 
 CHUNK_BYTES = 1 << 16
 
@@ -92,14 +92,17 @@ def _opener() -> urllib.request.OpenerDirector:
     return urllib.request.build_opener(urllib.request.ProxyHandler(https), _NoRedirect)
 
 
-def send(request: urllib.request.Request, policy: RetryPolicy) -> HttpResponse:
+def send(
+    request: urllib.request.Request, policy: RetryPolicy, max_bytes: int = MAX_BODY_BYTES
+) -> HttpResponse:
     """The response, which may be a redirect or an error of the server.
 
-    Raises NoResponse if no response arrived within the limits of *policy*.
+    At most about *max_bytes* of its body are read. Raises NoResponse if no response arrived within
+    the limits of *policy*.
     """
     opener, attempts = _opener(), 0
     while True:
-        outcome = _attempt(opener, request, policy)
+        outcome = _attempt(opener, request, policy, max_bytes)
         attempts += 1
         if isinstance(outcome, _Problem):
             retryable, cause = not outcome.is_permanent, outcome.summary
@@ -163,7 +166,10 @@ class _Problem:
 
 
 def _attempt(
-    opener: urllib.request.OpenerDirector, request: urllib.request.Request, policy: RetryPolicy
+    opener: urllib.request.OpenerDirector,
+    request: urllib.request.Request,
+    policy: RetryPolicy,
+    max_bytes: int,
 ) -> HttpResponse | _Problem:
     """A complete response to one request, or why there is none."""
     end = min(policy.end, policy.clock() + ATTEMPT_TIMEOUT_SECONDS)
@@ -176,23 +182,23 @@ def _attempt(
         except urllib.error.HTTPError as error:
             response = error
         with response:
-            return _read(response, lambda: policy.clock() < end)
+            return _read(response, max_bytes, lambda: policy.clock() < end)
     except (OSError, http.client.HTTPException) as error:
         return _Problem(error)
 
 
-def _read(response: Any, in_time: Callable[[], bool]) -> HttpResponse:
+def _read(response: Any, max_bytes: int, in_time: Callable[[], bool]) -> HttpResponse:
     body = b""
-    while len(body) < MAX_BODY_BYTES:
+    while len(body) < max_bytes:
         # read1 returns what has arrived, so that a slow server cannot exceed the time limit.
-        chunk = response.read1(min(CHUNK_BYTES, MAX_BODY_BYTES - len(body)))
+        chunk = response.read1(min(CHUNK_BYTES, max_bytes - len(body)))
         if not chunk:
             break
         body += chunk
         if not in_time():
             raise TimeoutError
     length = _parse_digits(response.headers.get("Content-Length"))
-    if length is not None and len(body) < min(length, MAX_BODY_BYTES):
+    if length is not None and len(body) < min(length, max_bytes):
         raise http.client.IncompleteRead(body, length - len(body))
     if not body and length is None and _requires_length(response):
         raise http.client.IncompleteRead(body)

@@ -24,7 +24,7 @@ PARAMETERS = {
 }
 """Query parameters of a version, and the fields of `Inputs` that are sent as their values."""
 
-_VERSION_FIELDS = (*PARAMETERS.values(), "create_tag", "on_conflict")
+_VERSION_FIELDS = (*PARAMETERS.values(), "create_tag", "on_conflict", "since", "paths")
 """Inputs that `mode: counter` does not support."""
 
 _MAY_BE_EMPTY = ("tag-prefix", "major-labels", "minor-labels", "patch-labels")
@@ -53,6 +53,8 @@ class Inputs(NamedTuple):
     major_labels: tuple[str, ...] = ("major",)
     minor_labels: tuple[str, ...] = ("minor",)
     patch_labels: tuple[str, ...] = ("patch",)
+    since: str = ""
+    paths: tuple[str, ...] = ()
     dry_run: bool = False
     summary: bool = True
     timeout: int = 60
@@ -113,6 +115,13 @@ def _check_combinations(inputs: Inputs) -> None:
             "`bump: final` cannot be combined with `prerelease`.",
             "It makes a pre-release final. Remove one of the two inputs.",
         )
+    if inputs.bump != "auto":
+        for name in ("since", "paths"):
+            if getattr(inputs, name):
+                raise Failure(
+                    f"`{name}` is used only with `bump: auto`.",
+                    f"It selects commits. Remove `{name}`, or add:\n\nwith:\n  bump: auto",
+                )
     if inputs.api_key and inputs.audience:
         raise Failure(
             "`api-key` cannot be combined with `audience`.",
@@ -200,6 +209,17 @@ def _labels(name: str, text: str) -> tuple[str, ...]:
     return tuple(label for label in labels if label)
 
 
+def _paths(name: str, text: str) -> tuple[str, ...]:
+    paths = tuple(path.strip() for path in text.splitlines() if path.strip())
+    for path in paths:
+        if path.startswith(("/", ":", "!")) or not path.isprintable():
+            raise Failure(
+                f"`{name}` must contain paths from the root of the repository, not {path[:100]!r}.",
+                f"with:\n  {name}: |\n    api/**\n    libs/common/**",
+            )
+    return paths
+
+
 def _credential(name: str, text: str) -> Credential:
     return parse_credential(text, f"The input `{name}`")
 
@@ -227,6 +247,10 @@ _PARSERS: dict[str, Any] = {
     "major-labels": _labels,
     "minor-labels": _labels,
     "patch-labels": _labels,
+    "since": _matching(
+        r"[0-9A-Za-z_][0-9A-Za-z._/+@-]{0,250}", "a commit, a tag or a branch", "v1.4.2"
+    ),
+    "paths": _paths,
     "dry-run": _boolean,
     "summary": _boolean,
     "timeout": _integer(1, 3600),

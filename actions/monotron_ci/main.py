@@ -10,9 +10,11 @@ from monotron_ci.client import Client
 from monotron_ci.credential import Credential
 from monotron_ci.errors import Failure
 from monotron_ci.events import read_event
+from monotron_ci.hashes import is_hash
 from monotron_ci.hints import hint
 from monotron_ci.http import RetryPolicy
 from monotron_ci.inputs import parse_inputs, raw_inputs
+from monotron_ci.responses import VersionInfo
 from monotron_ci.summary import summary
 
 SECRETS = ("api-key", "github-token")
@@ -120,8 +122,6 @@ class _ActionRun:
 
     def _check_taggable(self) -> None:
         """Raise Failure unless the version belongs to a commit of this repository."""
-        from monotron_ci.tags import is_hash
-
         origin = self._event.origin
         if not origin.is_taggable:
             what = origin.unmerged or "this event"
@@ -156,10 +156,29 @@ class _ActionRun:
             return outputs.of_version(version, tag_prefix=inputs.tag_prefix, changed=False), ""
         choice = choose_bump(inputs, self._event)
         query = version_query(inputs, choice)
-        version = client.version(self._name, self._token, query, choice.messages)
+        source = choice.source
+        if choice.bump == "auto":
+            version, source = self._auto(client, query)
+        else:
+            version = client.version(self._name, self._token, query)
         changed = not (inputs.dry_run or version.is_unchanged)
         values = outputs.of_version(version, tag_prefix=inputs.tag_prefix, changed=changed)
-        return values, ": ".join(filter(None, (choice.source, version.reason)))
+        return values, ": ".join(filter(None, (source, version.reason)))
+
+    def _auto(self, client: Client, query: Mapping[str, str]) -> tuple[VersionInfo, str]:
+        """The version that the commits since the previous version request, and their number."""
+        from monotron_ci.action_commits import ActionCommits
+        from monotron_ci.auto import request_auto
+
+        commits = ActionCommits(self._inputs, self._event, self._token, client, self._policy)
+        version, read = request_auto(client, self._name, self._token, query, commits.since)
+        if read is None:
+            return version, "the commit has this version already"
+        for warning in read.warnings:
+            workflow_commands.warning("Monotron", warning)
+        decision = "no release" if version.is_unchanged else version.bump
+        workflow_commands.log(f"{decision}: {version.reason} ({read.text})")
+        return version, read.text
 
     def _default_token(self) -> str:
         """The commit, so that it has one version, or in counter mode the run."""
@@ -185,7 +204,7 @@ class _ActionRun:
 
     def _create_tag(self, version: str) -> str:
         """Create the tag of the version. Returns a note for the summary."""
-        from monotron_ci.tags import PERMISSION, Tags, is_hash
+        from monotron_ci.tags import PERMISSION, Tags
 
         inputs, event = self._inputs, self._event
         if inputs.github_token is None:

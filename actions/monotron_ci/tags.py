@@ -14,6 +14,7 @@ from urllib.parse import quote
 from monotron_ci.client import AGENT
 from monotron_ci.credential import Credential
 from monotron_ci.errors import Failure
+from monotron_ci.hashes import is_hash
 from monotron_ci.http import HttpResponse, RetryPolicy, send
 from monotron_ci.inputs import TAG_PREFIX
 from monotron_ci.urls import parse_url
@@ -84,11 +85,6 @@ class Tags:
             request.add_header("Content-Type", "application/json")
         request.add_unredirected_header("Authorization", f"Bearer {self._github_token}")
         return send(request, self._policy)
-
-
-def is_hash(value: object) -> bool:
-    """Whether the value is the full hash of a commit."""
-    return isinstance(value, str) and bool(re.fullmatch(r"[0-9a-f]{40}([0-9a-f]{24})?", value))
 
 
 def _not_created(tag: str, response: HttpResponse) -> Failure:

@@ -71,6 +71,13 @@ class TestVersion:
         assert "error: missing argument 'NAME'\n" in terminal.fails(2, "version", "--bump=minor")
 
 
+def auto(repository: Terminal, name: str, *arguments: str) -> str:
+    """The output of `--bump auto`, which explains its decision on standard error."""
+    result = repository.run("version", name, "--bump=auto", *arguments)
+    assert result.returncode == 0, result
+    return str(result.stdout)
+
+
 class TestAutomaticBump:
     def test_the_messages_since_the_latest_version_decide(
         self, repository: Terminal, name: str
@@ -78,10 +85,10 @@ class TestAutomaticBump:
         repository.prints("version", name, "--bump=major")
         repository.commit("feat: a coupon")
         repository.commit("fix: a typo")
-        assert repository.prints("version", name, "--bump=auto") == "1.1.0\n"
+        assert auto(repository, name) == "1.1.0\n"
         repository.commit("fix: another")
-        assert repository.prints("version", name, "--bump=auto") == "1.1.1\n"
-        assert repository.prints("version", name, "--bump=auto") == "1.1.1\n"
+        assert auto(repository, name) == "1.1.1\n"
+        assert auto(repository, name) == "1.1.1\n"
 
     def test_the_messages_since_the_newest_version_of_the_line_decide(
         self, repository: Terminal, name: str
@@ -89,13 +96,13 @@ class TestAutomaticBump:
         repository.prints("version", name, "--bump=major")
         repository.git("checkout", "--quiet", "-b", "line")
         repository.commit("feat: a coupon")
-        assert repository.prints("version", name, "--bump=auto") == "1.1.0\n"
+        assert auto(repository, name) == "1.1.0\n"
         repository.git("checkout", "--quiet", "-b", "next", "HEAD~1")
         repository.commit("feat!: no cash")
-        assert repository.prints("version", name, "--bump=auto") == "2.0.0\n"
+        assert auto(repository, name) == "2.0.0\n"
         repository.git("checkout", "--quiet", "line")
         repository.commit("fix: a typo")
-        assert repository.prints("version", name, "--bump=auto", "--line=1") == "1.1.1\n"
+        assert auto(repository, name, "--line=1") == "1.1.1\n"
 
     def test_the_messages_since_the_tag_of_an_adopted_version_decide(
         self, repository: Terminal, name: str
@@ -105,8 +112,7 @@ class TestAutomaticBump:
         repository.git("tag", "api/v1.0.0")
         repository.prints("adopt", name, "--tag-prefix=api/v")
         repository.commit("fix: a typo")
-        arguments = ("version", name, "--bump=auto", "--tag-prefix=api/v", "--output=dotenv")
-        lines = repository.prints(*arguments)
+        lines = auto(repository, name, "--tag-prefix=api/v", "--output=dotenv")
         assert "MONOTRON_VERSION=1.0.1\nMONOTRON_TAG=api/v1.0.1\n" in lines
 
     def test_the_messages_since_the_tag_of_the_initial_version_decide(
@@ -115,8 +121,7 @@ class TestAutomaticBump:
         repository.commit("feat: before")
         repository.git("tag", "v1.4.2")
         repository.commit("fix: a typo")
-        arguments = ("version", name, "--bump=auto", "--initial=1.4.2")
-        assert repository.prints(*arguments) == "1.4.3\n"
+        assert auto(repository, name, "--initial=1.4.2") == "1.4.3\n"
 
     def test_the_messages_decide_for_a_commit_that_has_a_pre_release_only(
         self, repository: Terminal, name: str
@@ -124,16 +129,15 @@ class TestAutomaticBump:
         repository.prints("version", name, "--bump=major")
         repository.commit("feat: a coupon")
         for _ in range(2):
-            arguments = ("version", name, "--bump=auto", "--prerelease=rc")
-            assert repository.prints(*arguments) == "1.1.0-rc.1\n"
-        assert repository.prints("version", name, "--bump=auto") == "1.1.0\n"
+            assert auto(repository, name, "--prerelease=rc") == "1.1.0-rc.1\n"
+        assert auto(repository, name) == "1.1.0\n"
 
     def test_messages_that_the_server_cannot_read_are_refused_with_a_hint(
         self, repository: Terminal, name: str
     ) -> None:
-        (repository.folder / "message").write_text("fix: a\n\n" + "x" * (1 << 20))
-        repository.git("commit", "--quiet", "--allow-empty", "--file=message")
-        errors = repository.fails(2, "version", name, "--bump=auto")
+        arguments = ("version", name, "a", "--bump=auto", "--messages=messages")
+        (repository.folder / "messages").write_text("fix: a\n\n" + "x" * (1 << 20))
+        errors = repository.fails(2, *arguments)
         assert "exceed the 1 MiB" in errors
         assert "hint: pass the bump (--bump minor)" in errors
 
@@ -147,14 +151,63 @@ class TestAutomaticBump:
         assert terminal.prints(*arguments, "messages") == "0.2.0\n"
         assert "error: cannot read nowhere: " in terminal.fails(2, *arguments, "nowhere")
 
-    def test_a_clone_without_the_history_is_refused(self, repository: Terminal, name: str) -> None:
+    def test_the_commits_are_explained(self, repository: Terminal, name: str) -> None:
+        repository.prints("version", name)
+        repository.commit("feat: a coupon")
+        repository.commit("fix: a typo")
+        result = repository.run("version", name, "--bump=auto")
+        assert result.stderr == "minor: feat: a coupon (2 commits since 0.0.1)\n"
+
+    def test_since_sets_the_start(self, repository: Terminal, name: str) -> None:
+        repository.prints("version", name)
+        repository.commit("feat: a coupon")
+        repository.git("tag", "here")
+        repository.commit("fix: a typo")
+        assert auto(repository, name, "--since=here") == "0.0.2\n"
+        errors = repository.fails(2, "version", name, "--bump=minor", "--since=here")
+        assert "--messages, --since and --paths require --bump auto" in errors
+
+    def test_an_unknown_since_is_an_error(self, repository: Terminal, name: str) -> None:
+        errors = repository.fails(2, "version", name, "--bump=auto", "--since=nowhere")
+        assert "error: --since is 'nowhere', which is not a commit of this repository" in errors
+
+    def test_only_commits_that_change_the_paths_count(
+        self, repository: Terminal, name: str
+    ) -> None:
+        repository.prints("version", name)
+        repository.commit("feat: a coupon")
+        assert auto(repository, name, "--paths=api/**") == "\n"
+
+    def test_a_shallow_clone_is_completed_in_a_repository_of_its_own(
+        self, repository: Terminal, name: str
+    ) -> None:
+        repository.prints("version", name)
+        repository.commit("feat: a coupon")
+        repository.commit("fix: a typo")
+        repository.git("clone", "--quiet", "--depth=1", f"file://{repository.folder}", "clone")
+        clone = repository.in_folder("clone")
+        assert auto(clone, name) == "0.1.0\n"
+        assert clone.git("rev-parse", "--is-shallow-repository") == "true"
+
+    def test_if_no_version_has_a_commit_in_the_clone_its_own_message_decides(
+        self, repository: Terminal, name: str
+    ) -> None:
         repository.prints("version", name, "0123456789012345678901234567890123456789")
-        errors = repository.fails(2, "version", name, "--bump=auto")
-        assert "error: not all commits since 0.0.1 are in this clone\n" in errors
+        repository.commit("feat: a coupon")
+        result = repository.run("version", name, "--bump=auto")
+        assert result.stdout == "0.1.0\n"
+        assert "warning: Only the messages of this commit were read" in result.stderr
+
+    def test_another_token_than_a_commit_needs_messages(
+        self, repository: Terminal, name: str
+    ) -> None:
+        errors = repository.fails(2, "version", name, "build-7", "--bump=auto")
+        assert "error: 'build-7' is not a commit of this clone\n" in errors
+        assert "hint: pass its messages: git log -z --format=%B" in errors
 
     def test_a_token_is_never_an_option_of_git(self, repository: Terminal, name: str) -> None:
         repository.prints("version", name, "--", "--output=pwned")
-        repository.fails(2, "version", name, "--bump=auto")
+        auto(repository, name)
         assert not list(repository.folder.glob("pwned*"))
 
 

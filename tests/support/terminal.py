@@ -77,6 +77,10 @@ class Terminal:
         process = subprocess.run(command, cwd=self.folder, capture_output=True, check=True)
         return process.stdout.decode().strip()
 
+    def in_folder(self, name: str) -> Terminal:
+        """A terminal in a folder below this one."""
+        return Terminal(self.folder / name, self.url, **self._always)
+
     def commit(self, message: str) -> str:
         self.git("commit", "--quiet", "--allow-empty", "-m", message)
         return self.git("rev-parse", "HEAD")

@@ -18,6 +18,9 @@ ACT = Path(sys.executable).with_name("act")
 
 TIMEOUT_SECONDS = 100
 
+UNREACHABLE = dict.fromkeys(("GITHUB_API_URL", "GITHUB_SERVER_URL"), "http://127.0.0.1:9")
+"""The URLs of GitHub, unless a test provides them."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -118,7 +121,7 @@ class Repository:
         command = [str(ACT), event, "--json", "--no-cache-server", "--workflows", str(workflows)]
         command += ["--platform", "ubuntu-latest=-self-hosted", "--eventpath", str(event_file)]
         command += ["--local-repository", f"monotron/monotron@v0={self.action}"]
-        for flag, pairs in (("--secret", secrets or {}), ("--env", env or {})):
+        for flag, pairs in (("--secret", secrets or {}), ("--env", {**UNREACHABLE, **(env or {})})):
             command += [part for name, value in pairs.items() for part in (flag, f"{name}={value}")]
         process = subprocess.run(
             command,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import click
 
 from monotron import __version__
 from monotron.cli import git
+from monotron.cli.auto_version import read_messages, version_of_commits
 from monotron.cli.command import BUILDS
 from monotron.cli.options import client_options, fail_usage, integer, output_option, passed
 from monotron.cli.output import FORMATS, CommandOutput, NothingFound, table
@@ -20,9 +19,6 @@ from monotron_ci.client import Client
 from monotron_ci.errors import Failure
 from monotron_ci.inputs import BUMPS, TAG_PREFIX, tag_prefix
 from monotron_ci.responses import SeriesEntry, VersionInfo
-
-MAX_MESSAGES_BYTES = 1 << 20
-"""The maximum size of a body that the server accepts."""
 
 MAX_PAGE_SIZE = 1000
 """The maximum of `limit` in the API."""
@@ -80,13 +76,27 @@ def next_number(client: Client, key: str, token: str | None) -> CommandOutput:
     show_default=True,
     help="If the commit already has another version: fail, or return that one.",
 )
+@click.option(
+    "--since",
+    metavar="REF",
+    default="",
+    show_default="the previous version",
+    help="For `--bump auto`: read the commits after this commit, tag or branch.",
+)
+@click.option(
+    "--paths",
+    metavar="PATTERN",
+    multiple=True,
+    help="For `--bump auto`: only commits that change these files count, such as `api/**`. "
+    "Repeatable.",
+)
 @click.option("--dry-run", is_flag=True, help="Show the version without assigning it.")
 @tag_prefix_option
 @click.option(
     "--messages",
     "messages_file",
     metavar="FILE",
-    show_default="git log since the commit of the previous version",
+    show_default="all commits since the previous version",
     help="Commit messages for `--bump auto`, separated by NUL; `-` reads standard input.",
 )
 @output_option(*FORMATS)
@@ -104,14 +114,24 @@ def version(client: Client, name: str | None, token: str | None, **options: Any)
         return _current_version(client, name, token, options, prefix)
     token = token or git.current_commit(f"monotron version {name}")
     query = _query(options)
-    text = None
-    if options["bump"] == "auto":
-        text = _messages(client, name, token, query, options["messages_file"], prefix)
-    info = client.version(name, token, query, text)
+    notes: tuple[str, ...] = ()
+    file, since, paths = options["messages_file"], options["since"], options["paths"]
+    if options["bump"] != "auto" and (file or since or paths):
+        fail_usage("--messages, --since and --paths require --bump auto")
+    if file and (since or paths):
+        fail_usage("--messages cannot be combined with --since or --paths")
+    if options["bump"] != "auto":
+        info = client.version(name, token, query)
+    elif file:
+        info = client.version(name, token, query, read_messages(file, name))
+    else:
+        info, notes = version_of_commits(
+            client, name, token, query, tag_prefix=prefix, since=since, paths=paths
+        )
     if info.is_unchanged:  # an empty line, so that no script publishes an old version again
         output = _version_output(info, prefix, changed=False)
-        return replace(output, text="\n", notes=(f"no release: {info.reason}",))
-    return _version_output(info, prefix, changed=not options["dry_run"])
+        return replace(output, text="\n", notes=notes or (f"no release: {info.reason}",))
+    return replace(_version_output(info, prefix, changed=not options["dry_run"]), notes=notes)
 
 
 @BUILDS.command("peek")
@@ -211,55 +231,6 @@ def _query(options: Mapping[str, Any]) -> dict[str, str]:
     query["on_conflict"] = "reuse" if options["on_conflict"] == "reuse" else None
     query["dry_run"] = "true" if options["dry_run"] else None
     return {name: value for name, value in query.items() if value is not None}
-
-
-def _messages(
-    client: Client,
-    name: str,
-    token: str,
-    query: Mapping[str, str],
-    file: str | None,
-    prefix: str,
-) -> str:
-    """The commit messages from which the server decides the bump."""
-    if file == "-":
-        text = sys.stdin.buffer.read(MAX_MESSAGES_BYTES + 1).decode(errors="replace")
-    elif file:
-        try:
-            text = Path(file).read_text(errors="replace")
-        except OSError as error:
-            raise Failure(f"cannot read {file}: {error.strerror}") from None
-    else:
-        text = _messages_since_previous(client, name, token, query, prefix)
-    if len(text.encode(errors="replace")) > MAX_MESSAGES_BYTES:
-        raise Failure(
-            "the commit messages exceed the 1 MiB that the server accepts",
-            "pass the bump (--bump minor), or fewer messages: git log --format=%B%x00 … | "
-            f"monotron version {name} --bump auto --messages -",
-        )
-    return text
-
-
-def _messages_since_previous(
-    client: Client, name: str, token: str, query: Mapping[str, str], prefix: str
-) -> str:
-    # The server knows which version precedes on this line, so a preview finds it.
-    preview = {**query, "bump": "patch", "dry_run": "true", "on_conflict": "reuse"}
-    info = client.version(name, token, preview)
-    if info.reused:
-        return ""  # the messages cannot change a version that is already assigned
-    since = info.previous
-    if since:
-        release = client.release(name, since)
-        since = (release and release.token) or f"{prefix}{since}"
-    try:
-        return git.messages(since, token)
-    except git.GitFailed:
-        raise Failure(
-            f"not all commits since {info.previous or 'the first one'} are in this clone",
-            "fetch the whole history and the tags, pass --tag-prefix, or pass the messages: "
-            f"git log --format=%B%x00 … | monotron version {name} --bump auto --messages -",
-        ) from None
 
 
 def _entry_output(entry: SeriesEntry) -> CommandOutput:

@@ -44,11 +44,27 @@ def newest_tag(prefix: str, command: str) -> str:
     return str(max(usable))
 
 
-def messages(since: str | None, until: str) -> str:
-    """The commit messages in a range, separated by NUL. Raises GitFailed if a commit is missing."""
-    # A token can be any text, so neither end may be parsed as an option.
-    commits = f"{since}..{until}" if since else until
-    return _git("", "log", "--format=%B%x00", "--end-of-options", commits, "--")
+def commit_hash(revision: str, command: str) -> str:
+    """The complete hash of a revision. Raises GitFailed if it is not a commit of this clone."""
+    hint = f"pass its messages: git log -z --format=%B … | {command} {revision} --messages -"
+    arguments = ("--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    try:
+        return _git(hint, "rev-parse", *arguments).strip()
+    except GitFailed:
+        raise GitFailed(f"{revision!r} is not a commit of this clone", hint) from None
+
+
+def message(commit: str) -> str:
+    """The message of one commit, given by its hash."""
+    return _git("", "log", "--max-count=1", "--no-mailmap", "--format=%B", commit, "--")
+
+
+def origin() -> str:
+    """The URL of the remote `origin`, or empty."""
+    try:
+        return _git("", "remote", "get-url", "origin").strip()
+    except GitFailed:
+        return ""
 
 
 def _git(hint: str, *arguments: str) -> str:

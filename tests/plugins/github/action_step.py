@@ -10,6 +10,9 @@ from monotron_ci.main import run
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
+UNREACHABLE = "http://127.0.0.1:9"
+"""The URL of GitHub, for a step that reads the commits of its event only."""
+
 
 class ActionStep:
     def __init__(self, folder: Path, url: str, name: str) -> None:
@@ -29,6 +32,7 @@ class ActionStep:
             {
                 "MONOTRON_ACTION": "version",
                 "MONOTRON_INPUTS": json.dumps({**defaults, **inputs}),
+                "GITHUB_API_URL": UNREACHABLE,
                 "GITHUB_EVENT_NAME": "push",
                 "GITHUB_EVENT_PATH": str(event),
                 "GITHUB_REF": "refs/heads/main",
@@ -36,6 +40,7 @@ class ActionStep:
                 "GITHUB_REPOSITORY": "acme/shop",
                 "GITHUB_REPOSITORY_ID": "4711",
                 "GITHUB_RUN_ID": "42",
+                "GITHUB_SERVER_URL": UNREACHABLE,
                 "GITHUB_SHA": COMMIT,
                 "GITHUB_STEP_SUMMARY": str(self.folder / "summary"),
                 **environ,

@@ -53,7 +53,9 @@ class TestStep:
         preview = "Preview only: an open pull request never gets a final version."
         for line in printed.splitlines():
             command = re.match(
-                r"::(add-mask|error title=Monotron)::|Monotron: [0-9][0-9A-Za-z.-]*$", line
+                r"::(add-mask|(error|warning) title=Monotron)::|minor: |"
+                r"Monotron: [0-9][0-9A-Za-z.-]*$",
+                line,
             )
             assert command or line == preview, text
         assert "\x1b" not in printed, text

@@ -162,7 +162,7 @@ class TestBumps:
         text = workflow(step(url=server.url, name=name, bump="auto") + expect(version="0.1.0"))
         event = push("fix: a typo", "feat: a coupon\n\nBREAKING CHANGE: no cash", "chore: tidy")
         run = expected(repository.run(text, payload=event))
-        assert "commits: BREAKING CHANGE: no cash" in run.summary
+        assert "3 commits of the event: BREAKING CHANGE: no cash" in run.summary
 
 
 class TestCounter:

@@ -54,7 +54,9 @@ def bump_of_commits(state: State, request: Assign) -> Assigned | None:
     """Assign the version that the commits request. None if no commit requests one."""
     name, _, parameters, commits = request
     if commits is None:
-        raise InvalidBump(NO_MESSAGES)
+        if parameters.base is None:
+            raise InvalidBump(NO_MESSAGES)
+        return None  # `check_base` has accepted that there are no commits since the base
     base = base_of(state, name, parameters.line)
     notes = list(commits.notes)
     for target, line in commits.release_as:
@@ -83,7 +85,7 @@ def bump_of_commits(state: State, request: Assign) -> Assigned | None:
 def no_release(state: State, request: Assign) -> VersionResult:
     """The newest final version, unchanged, with the reason why no commit requests another one."""
     name, _, parameters, commits = request
-    reason = commits.reason if commits else None
+    reason = commits.reason if commits else "No commits follow the newest version."
     notes = commits.notes if commits else ()
     newest = newest_or_zero(state, name, parameters.line)
     if newest == ZERO_VERSION:

@@ -1,0 +1,132 @@
+"""Reads commit messages with git. The clone of the user is never changed.
+
+Only `Fetched` writes, into a bare repository of its own. A treeless fetch transfers commits without
+files: https://git-scm.com/docs/partial-clone
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+
+from monotron_ci.http import RetryPolicy
+
+_QUIET = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+
+
+class Unavailable(Exception):
+    """The source has no complete history. The text states why."""
+
+
+class Clone:
+    """The clone in a folder, such as that of `actions/checkout`."""
+
+    name = "the clone"
+
+    def __init__(self, folder: str, policy: RetryPolicy) -> None:
+        self._folder = folder
+        self._policy = policy
+        self._environ: Mapping[str, str] = {}
+
+    def messages(self, start: str, commit: str, paths: Sequence[str] = ()) -> list[str] | None:
+        """The messages of the commits after *start* up to *commit*, newest first.
+
+        *start* is a revision; without it, the history is complete. With *paths*, only commits that
+        change one of these files. None if *start* does not exist. Raises `Unavailable` if the
+        repository does not contain all commits.
+        """
+        self._check(commit)
+        first = self._resolve(start) if start else ""
+        if first is None:
+            return None
+        options = ["--no-mailmap", "--no-show-signature", "--encoding=UTF-8", "--format=%B"]
+        if paths:
+            options.append("--full-history")  # also commits whose changes were reverted later
+        revisions = [commit, f"^{first}"] if first else [commit]
+        patterns = [f":(top,glob){path}" for path in paths]
+        text = self._git("log", "-z", *options, *revisions, "--", *patterns)
+        return [message for message in text.split("\0") if message.strip()]
+
+    def _check(self, commit: str) -> None:
+        """Raise `Unavailable` unless the history of the commit is here completely."""
+        # A shallow clone can contain both ends of a range and miss commits between them.
+        if self._git("rev-parse", "--is-shallow-repository").strip() != "false":
+            raise Unavailable("the clone is shallow")
+        if self._resolve(commit) is None:
+            raise Unavailable("the clone does not contain the commit")
+
+    def _resolve(self, revision: str) -> str | None:
+        """The hash of the commit, or None."""
+        arguments = ("--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        try:
+            return self._git("rev-parse", *arguments).strip()
+        except Unavailable:
+            return None
+
+    def _git(self, *arguments: str) -> str:
+        """The output of git. Raises `Unavailable` with the first line of its error."""
+        # The folder may belong to another user if the job runs in a container.
+        command = ["git", "-c", f"safe.directory={os.path.abspath(self._folder)}"]
+        seconds = max(1.0, self._policy.end - self._policy.clock())
+        try:
+            process = subprocess.run(  # noqa: S603 - the arguments are hashes and constants
+                [*command, "--no-replace-objects", *arguments],
+                cwd=self._folder,
+                env={**os.environ, **_QUIET, **self._environ},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=seconds,
+                check=False,
+            )
+        except FileNotFoundError:
+            raise Unavailable("git or the clone is missing") from None
+        except OSError as error:
+            raise Unavailable(f"git cannot run: {error.strerror}") from None
+        except subprocess.TimeoutExpired:
+            raise Unavailable("git took too long") from None
+        if process.returncode:
+            line = process.stderr.decode(errors="replace").strip().partition("\n")[0]
+            raise Unavailable(f"git {arguments[0]} failed: {line[:200]}")
+        return process.stdout.decode(errors="replace")
+
+
+class Fetched(Clone):
+    """An own bare repository, for jobs without a complete clone."""
+
+    name = "an own fetch"
+
+    def __init__(self, folder: str, url: str, token: str, policy: RetryPolicy) -> None:
+        """*folder* is empty. *token* can read the repository at *url*. Only the environment of git
+        contains it.
+        """
+        super().__init__(folder, policy)
+        self._url = url
+        self._filter = ""
+        self._environ = {"GIT_CONFIG_COUNT": "0"}
+        if token:
+            basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+            self._environ = {
+                "GIT_CONFIG_COUNT": "1",
+                "GIT_CONFIG_KEY_0": f"http.{url}.extraHeader",
+                "GIT_CONFIG_VALUE_0": f"Authorization: Basic {basic}",
+            }
+
+    def messages(self, start: str, commit: str, paths: Sequence[str] = ()) -> list[str] | None:
+        """As `Clone.messages`. Fetches the commit, and *start* unless it precedes the commit."""
+        self._filter = "blob:none" if paths else "tree:0"
+        if not os.path.exists(os.path.join(self._folder, "HEAD")):
+            self._git("init", "--quiet", "--bare", ".")
+        self._fetch(commit)
+        if start and self._resolve(start) is None:
+            try:
+                self._fetch(start)
+            except Unavailable:
+                return None
+            start = self._git("rev-parse", "FETCH_HEAD^{commit}").strip()
+        return super().messages(start, commit, paths)
+
+    def _fetch(self, reference: str) -> None:
+        options = ("--quiet", "--no-tags", f"--filter={self._filter}", "--end-of-options")
+        self._git("fetch", *options, self._url, reference)

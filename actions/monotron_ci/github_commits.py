@@ -1,0 +1,138 @@
+"""Reads commit messages with GitHub's API, for jobs without git.
+
+https://docs.github.com/en/rest/commits/commits
+"""
+
+from __future__ import annotations
+
+import urllib.request
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from monotron_ci.client import AGENT
+from monotron_ci.credential import Credential
+from monotron_ci.errors import Failure, NoResponse
+from monotron_ci.git import Unavailable
+from monotron_ci.hashes import is_hash
+from monotron_ci.http import HttpResponse, RetryPolicy, send
+
+PAGE_SIZE = 100
+
+MAX_REQUESTS = 300
+"""GITHUB_TOKEN has 1,000 requests per hour and repository."""
+
+MAX_BODY_BYTES = 64 << 20
+"""The first page of a comparison also contains changes of files."""
+
+PERMISSION = """permissions:
+  contents: read
+
+with:
+  github-token: ${{ github.token }}"""
+
+
+class GitHubCommits:
+    """The commits of one repository."""
+
+    name = "GitHub's API"
+
+    def __init__(
+        self, api_url: str, repository: str, token: Credential | None, policy: RetryPolicy
+    ) -> None:
+        """*repository* is OWNER/REPOSITORY."""
+        self._url = f"{api_url.rstrip('/')}/repos/{repository}"
+        self._token = token
+        self._policy = policy
+        self._requests = 0
+
+    def messages(self, start: str, commit: str, paths: Sequence[str] = ()) -> list[str] | None:
+        """As `Clone.messages`. Raises Failure if the token cannot read the commits."""
+        if paths:
+            raise Unavailable("GitHub's API does not list the files of the commits")
+        if not start:
+            return self._history(commit)
+        base = start if is_hash(start) else self._commit(start.replace("refs/tags/", "tags/"))
+        return self._compare(base, commit) if base else None
+
+    def _history(self, commit: str) -> list[str]:
+        messages: list[str] = []
+        while True:
+            page = 1 + len(messages) // PAGE_SIZE
+            document = self._get(f"commits?sha={commit}&per_page={PAGE_SIZE}&page={page}")
+            commits = document if isinstance(document, list) else []
+            messages += _messages(commits)
+            if len(commits) < PAGE_SIZE:
+                return messages
+
+    def _compare(self, base: str, commit: str) -> list[str] | None:
+        """The messages after *base*. None if the commit is unknown, or its history unrelated."""
+        commits: list[Any] = []
+        while True:
+            page = 1 + len(commits) // PAGE_SIZE
+            path = f"compare/{base}...{commit}?per_page={PAGE_SIZE}&page={page}"
+            document = self._get(path, missing=True)
+            if document is None:
+                self._commit(base)  # perhaps the permission is missing
+                return None
+            added = document.get("commits") if isinstance(document, dict) else None
+            commits += added if isinstance(added, list) else []
+            if not added or len(added) < PAGE_SIZE:
+                break
+        if len(commits) != document.get("total_commits"):
+            raise Unavailable(
+                f"GitHub's API returned {len(commits)} of {document.get('total_commits')} commits"
+            )
+        return _messages(reversed(commits))  # GitHub lists the oldest first
+
+    def _commit(self, reference: str) -> str | None:
+        """The hash of a commit, or None. Raises Failure if the token cannot read commits."""
+        response = self._send(f"commits/{quote(reference, safe='/')}")
+        if response.status == 422:  # No commit found for SHA
+            return None
+        document = self._checked(response)
+        found = document.get("sha") if isinstance(document, dict) else None
+        return found if is_hash(found) else None
+
+    def _get(self, path: str, *, missing: bool = False) -> Any:
+        """The document of a response; with *missing*, None for one that does not exist."""
+        response = self._send(path)
+        return None if missing and response.status == 404 else self._checked(response)
+
+    def _checked(self, response: HttpResponse) -> Any:
+        if response.status == 200:
+            document = response.json()
+            if document is not None:
+                return document
+            raise Unavailable("GitHub's API returned no JSON")
+        limited = response.headers.get("X-RateLimit-Remaining") == "0"
+        if response.status == 429 or (response.status == 403 and limited):
+            raise Unavailable("the rate limit of GitHub's API is exhausted")
+        if response.status in (401, 403, 404):
+            raise Failure(
+                f"GitHub returned {response.status}: `github-token` cannot read the commits since "
+                "the last version.",
+                f"Add this permission to the job, and pass the token:\n\n{PERMISSION}",
+            )
+        raise Unavailable(f"GitHub's API returned {response.status}")
+
+    def _send(self, path: str) -> HttpResponse:
+        self._requests += 1
+        if self._requests > MAX_REQUESTS:
+            raise Unavailable(f"more than {MAX_REQUESTS} requests to GitHub's API are necessary")
+        request = urllib.request.Request(f"{self._url}/{path}")  # noqa: S310 - checked by the caller
+        request.add_header("Accept", "application/vnd.github+json")
+        request.add_header("User-Agent", AGENT)
+        request.add_header("X-GitHub-Api-Version", "2022-11-28")
+        if self._token is not None:
+            request.add_unredirected_header("Authorization", f"Bearer {self._token}")
+        try:
+            return send(request, self._policy, MAX_BODY_BYTES)
+        except NoResponse as error:
+            raise Unavailable(error.cause.rstrip(".")) from None
+
+
+def _messages(commits: Any) -> list[str]:
+    details = [each.get("commit") for each in commits if isinstance(each, dict)]
+    messages = [each.get("message") for each in details if isinstance(each, dict)]
+    return [message for message in messages if isinstance(message, str) and message.strip()]

@@ -1,0 +1,83 @@
+"""GitHub's API for commits, as documented, with the content of a real repository.
+
+https://docs.github.com/en/rest/commits/commits
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+from support.stand_in import ReceivedRequest, Reply, StandIn
+
+NOT_FOUND = Reply.json({"message": "Not Found", "status": "404"}, 404)
+RATE_LIMITED = Reply.json(
+    {"message": "API rate limit exceeded"}, 403, X_RateLimit_Remaining="0", X_RateLimit_Limit="1000"
+)
+
+
+class GitHubApi(StandIn):
+    """The commits of `acme/shop`, which is the repository in a folder."""
+
+    def __init__(self, folder: Path, *, token: str = "", limited: bool = False) -> None:
+        self._folder = folder
+        self._token = token
+        self._limited = limited
+        super().__init__(self._respond)
+
+    def _respond(self, request: ReceivedRequest) -> Reply:
+        path, _, query_text = unquote(request.path).partition("?")
+        query = {name: values[0] for name, values in parse_qs(query_text).items()}
+        if self._limited:
+            return RATE_LIMITED
+        if self._token and request.headers.get("Authorization") != f"Bearer {self._token}":
+            return NOT_FOUND  # a private repository
+        if match := re.fullmatch(r"/repos/acme/shop/compare/([0-9a-f]+)\.\.\.([0-9a-f]+)", path):
+            return self._compare(match[1], match[2], query)
+        if match := re.fullmatch(r"/repos/acme/shop/commits/(.+)", path):
+            return self._commit(match[1])
+        if path == "/repos/acme/shop/commits":
+            return Reply.json(self._page(self._log(query["sha"]), query))
+        return NOT_FOUND
+
+    def _compare(self, base: str, head: str, query: dict[str, str]) -> Reply:
+        if not (self._hash(base) and self._hash(head) and self._git("merge-base", base, head)):
+            return NOT_FOUND
+        commits = self._log(f"{base}..{head}")[::-1]  # the oldest first
+        return Reply.json(
+            {
+                "status": "ahead",
+                "total_commits": len(commits),
+                "commits": self._page(commits, query),
+            }
+        )
+
+    def _commit(self, reference: str) -> Reply:
+        revision = reference.replace("tags/", "refs/tags/").replace("heads/", "refs/heads/")
+        if found := self._hash(revision):
+            return Reply.json({"sha": found})
+        message = f"No commit found for SHA: {reference}"
+        return Reply.json({"message": message, "status": "422"}, 422)
+
+    @staticmethod
+    def _page(commits: list[Any], query: dict[str, str]) -> list[Any]:
+        size = min(int(query.get("per_page", "30")), 100)
+        start = (int(query.get("page", "1")) - 1) * size
+        return commits[start : start + size]
+
+    def _log(self, revisions: str) -> list[dict[str, Any]]:
+        text = self._git("log", "-z", "--format=%H %B", revisions, "--")
+        pairs = [entry.split(" ", 1) for entry in text.split("\0") if entry]
+        return [{"sha": sha, "commit": {"message": message.rstrip()}} for sha, message in pairs]
+
+    def _hash(self, revision: str) -> str:
+        return self._git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").strip()
+
+    def _git(self, *arguments: str) -> str:
+        process = subprocess.run(
+            ["git", *arguments], cwd=self._folder, capture_output=True, check=False
+        )
+        return process.stdout.decode()
