@@ -12,7 +12,13 @@ from monotron.model.semver import (
     sort_key,
     sort_key_range,
 )
-from monotron.model.versions.facts import HighestRecord, RecordAt, RecordsOf, SummaryOf
+from monotron.model.versions.facts import (
+    HighestRecord,
+    RecordAt,
+    RecordsOf,
+    SummaryOf,
+    component_head,
+)
 from monotron.model.versions.newest import line_not_found, newest, newest_of_line
 from monotron.model.versions.requests import (
     LATEST,
@@ -164,10 +170,16 @@ def is_withdrawn(state: State, name: VersionName, version: Final) -> bool:
 
 
 def highest_of_its_line(state: State, name: VersionName, version: Final) -> Final:
-    """The newest version of the minor line of a version.
+    """The highest version that an exact version must exceed.
 
-    If that line does not exist, of its major line; if that does not exist, of the name.
+    That of its minor line. If that line does not exist, of its major line; if that does not exist,
+    of the name. The series of a line whose versions were all withdrawn count as soon as it has a
+    version again.
     """
+    patch = state.get(component_head(name, "patch", version._replace(patch=0))).value
+    counted = version._replace(patch=patch)
+    if counted > version and not is_withdrawn(state, name, counted):
+        return counted
     for line in (Line(version.major, version.minor), Line(version.major)):
         highest = newest_of_line(state, name, line)
         if highest is not None:
