@@ -171,7 +171,7 @@ class AlreadyReleased(
 
 
 class VersionWithdrawn(
-    MonotronError, status=409, code="version_withdrawn", title="Version was withdrawn"
+    MonotronError, status=409, code="version_withdrawn", title="Version withdrawn"
 ):
     """The version of the token was withdrawn, or the version that it requests, adopts or promotes.
     A withdrawn version is never assigned again.

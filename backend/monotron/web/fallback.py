@@ -79,6 +79,6 @@ class RejectedBodyHandler(Handler):
 def body_too_large(limit_bytes: int) -> errors.BodyTooLarge:
     """Return the error for a request that announces a larger body than its handler accepts."""
     return errors.BodyTooLarge(
-        f"The body is larger than {limit_bytes} bytes. Send a smaller one. With bump=auto, the "
+        f"The body is larger than {limit_bytes} bytes. Send a smaller one. With `bump=auto`, the "
         "commits since the last version are enough."
     )

@@ -98,8 +98,8 @@ def require_spelling(spelling: str | None, label: str | None) -> None:
     example = Release(VersionName(0, ""), None, ZERO_VERSION, label=label)
     if spelling is not None and getattr(spellings(example), spelling) is None:
         raise NoSpelling(
-            f"Versions with the label {label!r} cannot be written for {spelling}. Use another "
-            "label, or another spelling."
+            f"Versions with the label {label!r} cannot be written for `{spelling}`. Use "
+            "another label, or another spelling."
         )
 
 
@@ -109,8 +109,8 @@ def _spelled(result: VersionResult, spelling: str | None) -> str:
         text = getattr(spellings(result.release), spelling)
     if text is None:
         raise NoSpelling(
-            f"Version {result.release.version_text} cannot be written for {spelling}. Use another "
-            "label, or another spelling."
+            f"Version {result.release.version_text} cannot be written for `{spelling}`. Use "
+            "another label, or another spelling."
         )
     return text
 

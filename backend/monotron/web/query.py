@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, Self, cast
 
-from monotron.errors import InvalidRequest, literal
+from monotron.errors import InvalidRequest, InvalidVersion, literal
 from monotron.model.series import INT64_MAX, MAX_LENGTH, Reuse, percent_decode
 from monotron.web.formats import Format
 
@@ -74,7 +74,7 @@ class Query:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Parse the part of the URL after `?`. Raises InvalidRequest or InvalidBump."""
+        """Parse the part of the URL after `?`. Raises an error with status 4xx."""
         return cast(Self, _parse(cast(Any, cls), text))
 
     @classmethod
@@ -188,7 +188,10 @@ def _parse(cls: type[Query], text: str) -> Query:
         try:
             values[name] = parsers[name](value)
         except ValueError as error:
-            raise InvalidRequest(f"`{name}` must be {error}, not {literal(value)}.") from None
+            shown = literal(value) if value else "empty"
+            raise InvalidRequest(f"`{name}` must be {error}, not {shown}.") from None
+        except InvalidVersion as error:
+            raise InvalidVersion(f"`{name}` is invalid. {error}") from None
     return cls(**values)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from semver import Version
 
-from monotron.errors import InvalidBump, InvalidRequest, OutOfLine, literal
+from monotron.errors import InvalidBump, InvalidRequest, InvalidVersion, OutOfLine, literal
 from monotron.model.calendar_versions import CalendarFormat, parse_calendar
 from monotron.model.commit_rules import CommitRules
 from monotron.model.semver import (
@@ -34,6 +34,9 @@ from monotron.web.query import (
 
 MAX_COMMIT_TYPES = 32
 
+_WITH_AUTO = ("base", "skip_types", "minor_types", "commits")
+"""The parameters that require `bump=auto`."""
+
 _COMMIT_TYPE = re.compile(r"[\w-]{1,40}")
 
 
@@ -50,7 +53,10 @@ def _bump(text: str) -> Bump:
 
 def _base(text: str) -> Final:
     """Parse a base. 0.0.0 stands for none."""
-    return ZERO_VERSION if text == "none" else parse_final(text)
+    try:
+        return ZERO_VERSION if text == "none" else parse_final(text)
+    except InvalidVersion as error:
+        raise InvalidVersion(f"{error} If there is no version, use `none`.") from None
 
 
 def _commit_types(text: str) -> frozenset[str]:
@@ -58,7 +64,8 @@ def _commit_types(text: str) -> frozenset[str]:
     types = text.split(",")
     if len(types) > MAX_COMMIT_TYPES or not all(map(_COMMIT_TYPE.fullmatch, types)):
         raise ValueError(
-            f"up to {MAX_COMMIT_TYPES} types of commits, separated by commas, such as docs,ci"
+            f"1 to {MAX_COMMIT_TYPES} types of commits, separated by commas without spaces, for "
+            "example docs,ci"
         )
     return frozenset(types)
 
@@ -109,20 +116,22 @@ class NextVersionQuery(VersionQuery):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.version is not None:
-            for name in ("bump", "line", "prerelease", "initial", "calendar"):
+            for name in ("bump", "line", "prerelease", "initial", "calendar", *_WITH_AUTO):
                 if getattr(self, name) is not None:
                     raise InvalidRequest(
                         f"`version` cannot be combined with `{name}`. It assigns exactly this "
                         "version. Omit one of the two."
                     )
-        for name in ("base", "skip_types", "minor_types", "commits"):
+        for name in _WITH_AUTO:
             if getattr(self, name) is not None and self.bump != "auto":
                 raise InvalidRequest(
                     f"`{name}` requires `bump=auto`. It affects how commit messages are read. Add "
                     "that parameter, or omit this one."
                 )
         if self.calendar is not None and self.bump != "calendar":
-            raise InvalidRequest("`calendar` requires `bump=calendar`. Add that parameter.")
+            raise InvalidRequest(
+                "`calendar` requires `bump=calendar`. Add that parameter, or omit this one."
+            )
         if self.bump == "calendar" and self.line is not None:
             raise OutOfLine(
                 "`bump=calendar` cannot be combined with `line`. The date determines the line. "

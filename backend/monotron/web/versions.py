@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from semver import Version
 
-from monotron.errors import InvalidRequest, InvalidVersion, in_doubt
+from monotron.errors import InvalidRequest, InvalidVersion, in_doubt, literal
 from monotron.model.semver import parse_final, parse_name, parse_version
 from monotron.model.series import has_control, parse_token, percent_decode
 from monotron.model.versions.requests import VersionResult
@@ -185,11 +185,13 @@ def _label(version: Version) -> str | None:
 
 def _withdrawal(body: Mapping[str, object]) -> tuple[str, bool]:
     """The reason of a withdrawal, and whether its commits are ignored. Raises `InvalidRequest`."""
+    for member in body.keys() - {"reason", "commits"}:
+        raise InvalidRequest(f"Unknown member {literal(member)}. Allowed: `reason`, `commits`.")
     reason, commits = body.get("reason"), body.get("commits", "count")
-    if not body.keys() <= {"reason", "commits"} or commits not in ("count", "ignore"):
+    if commits not in ("count", "ignore"):
         raise InvalidRequest(
-            'The body must be `{"reason": "…"}`, perhaps with `"commits": "ignore"`: then '
-            "`bump=auto` does not read the commits of this version again."
+            "`commits` must be `count` or `ignore`. With `ignore`, `bump=auto` does not read the "
+            "commits of this version again."
         )
     if (
         not isinstance(reason, str)

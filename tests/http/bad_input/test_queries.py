@@ -45,6 +45,23 @@ INVALID_LIMITS = (
     "null",
     "true",
 )
+INVALID_INITIALS = (
+    "",
+    "-1",
+    "x",
+    "1.5",
+    "1e3",
+    "0x10",
+    "1_0",
+    "%2b5",
+    "5%20",
+    "5%0a",
+    "%d9%a1",
+    "null",
+    "1.4.2",
+    "9223372036854775808",
+    "9" * 5000,
+)
 INVALID_BEFORE = (
     "",
     "x",
@@ -100,6 +117,10 @@ INVALID_QUERIES: list[tuple[str, str, tuple[bytes, ...]]] = [
     ("reuse=any&reuse=any", "reuse", (PUT,)),
     ("reuse=any&reuse=current", "reuse", (PUT,)),
     ("reuse=any&re%75se=any", "reuse", (PUT,)),
+    ("initial=5", "initial", but(PUT, PUT_CURRENT)),
+    ("initial", "initial", (PUT, PUT_CURRENT)),
+    *((f"initial={value}", "initial", (PUT, PUT_CURRENT)) for value in INVALID_INITIALS),
+    ("initial=5&initial=5", "initial", (PUT,)),
     ("restart=true", "restart", but(DELETE)),
     ("restart", "restart", (DELETE,)),
     *(

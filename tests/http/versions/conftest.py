@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from support.server import Client, Server
-from support.versions import start_at
+from support.versions import outcomes, start_at
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +30,10 @@ def name(client: Client, new_name: str) -> str:
     """A name that no other test uses, at 1.2.57."""
     start_at(client, new_name, "1.2.57")
     return new_name
+
+
+@pytest.fixture
+def name_with_versions(client: Client, name: str) -> str:
+    """A name whose token a has the versions 1.2.58 and 1.3.0-rc.1."""
+    assert outcomes(client, name, "a", "a?bump=minor&prerelease=rc") == ["1.2.58", "1.3.0-rc.1"]
+    return name

@@ -10,8 +10,8 @@ from monotron.model.versions.requests import NOT_LATEST, Assign, Assigned, Versi
 from monotron.model.versions.state import State
 
 NO_MESSAGES = (
-    "`bump=auto` requires commit messages, and the body is empty. Send them as text, for example "
-    "`git log --format=%B%x00 LAST..HEAD | curl --data-binary @- …`, or use `bump=major`, "
+    "`bump=auto` requires commit messages, and the body contains none. Send them as text, for "
+    "example `git log --format=%B%x00 LAST..HEAD | curl --data-binary @- …`, or use `bump=major`, "
     "`bump=minor` or `bump=patch`."
 )
 
@@ -20,32 +20,36 @@ def check_base(state: State, request: Assign) -> None:
     """Raise `BaseOutdated` if another version is the newest than the caller has assumed.
 
     Its commits were read from an older version, so some of them may have a version already.
+    Raises `LineNotFound` if the line does not exist.
     """
-    name, parameters = request.name, request.parameters
-    if parameters.base is None:
+    name, line, base = request.name, request.parameters.line, request.parameters.base
+    if base is None:
         return
-    newest = newest_or_zero(state, name, parameters.line)
-    if newest == parameters.base:
+    newest = base_of(state, name, line)
+    if newest == base:
         return
     record = state.get(RecordAt(name, newest.sort_key))
-    assumed = "none" if parameters.base == ZERO_VERSION else str(parameters.base)
-    line = f" on line {parameters.line}" if parameters.line else ""
+    where = f"on line {line}" if line else f"of {name.name!r}"
     if newest == ZERO_VERSION:
-        actual = f"{name.name!r} has no version{line}"
-        remedy = "Read all commits, and repeat the request with `base=none`."
+        detail = f"{name.name!r} has no version. Read all commits, and"
     else:
-        actual = f"The newest version of {name.name!r}{line} is {newest}"
-        remedy = f"Read the commits since then, and repeat the request with `base={newest}`."
+        detail = f"the newest version {where} is {newest}. Read the commits since {newest}, and"
+    assumed = "`none`" if base == ZERO_VERSION else str(base)
     raise BaseOutdated(
-        f"{actual}, but `base` is `{assumed}`. {remedy}",
+        f"`base` is {assumed}, but {detail} repeat the request with `base={_base_text(newest)}`.",
         version=None if newest == ZERO_VERSION else str(newest),
         token=record.token if record else None,
     )
 
 
+def _base_text(base: Final) -> str:
+    """The parameter `base` with this value."""
+    return "none" if base == ZERO_VERSION else str(base)
+
+
 def with_base(state: State, release: Release, base: Final) -> Release:
     """The release with the base that its commits were read from. A base is used once."""
-    text = "none" if base == ZERO_VERSION else str(base)
+    text = _base_text(base)
     uses = state.get(BaseUses(release.name, release.line, text))
     return release._replace(base=text, base_use=uses + 1)
 

@@ -68,12 +68,11 @@ def exact_taken(record: Release) -> AlreadyReleased:
 
 def not_above(name: VersionName, version: Final, highest: Final) -> ValueWouldFall:
     """The error of a request for an exact version that is too low."""
-    if highest == ZERO_VERSION:
-        reason = "Versions start after it."
-    else:
-        reason = f"It must be higher than {highest}, the newest version of its line or of the name."
+    rule = f"It must be higher than {highest}, the newest version of "
+    rule += "its line." if highest.major == version.major else "the name."
     return ValueWouldFall(
-        f"Version {version} of {name.name!r} cannot be assigned. {reason} Use a higher version."
+        f"Version {version} of {name.name!r} cannot be assigned. "
+        f"{'Versions start after it.' if highest == ZERO_VERSION else rule} Use a higher version."
     )
 
 

@@ -67,8 +67,8 @@ def reverse(state: State, request: Reverse) -> Decision:
     if record.withdrawn.replaced:
         raise WithdrawalReplaced(
             f"The withdrawal of {record.version_text} of {name.name!r} cannot be reversed. Its "
-            f"token {record.token!r} was assigned a new version since. Withdraw that one instead, "
-            "and build a new commit.",
+            f"token {record.token!r} was assigned a new version since. Use that version, or build "
+            "a new commit.",
             version=record.version_text,
             bump=str(record.bump),
         )
