@@ -15,7 +15,10 @@ from support.terminal import Terminal
 
 
 class Load:
-    """Concurrent callers that get numbers and versions; `assigned` collects them."""
+    """Concurrent callers that get numbers and versions, and withdraw some of these.
+
+    `assigned` collects all of them, also those that were withdrawn.
+    """
 
     def __init__(self, url: str, callers: int = 4) -> None:
         self.assigned: set[tuple[str, str]] = set()
@@ -32,7 +35,16 @@ class Load:
                 entry = client.request("PUT", f"/v1/series/{key}/{token}?reuse=any").json()
                 self.assigned.add((key, str(entry["value"])))
                 path = f"/v1/versions/shop/{token}?bump={next(bumps)}"
-                self.assigned.add(("shop", client.request("PUT", path).json()["version"]))
+                version = client.request("PUT", path).json()["version"]
+                self.assigned.add(("shop", version))
+                if number % 3 == 2:
+                    path = f"/v1/releases/shop/{version}/withdrawal"
+                    assert client.request("PUT", path, '{"reason": "wrong"}').status == 200
+                # Calendar versions are refused after a fast-forward, until one is adopted.
+                path = f"/v1/versions/nightly/{token}?bump=calendar"
+                calendar = client.request("PUT", path).json()
+                if calendar.get("code") != "value_would_fall":
+                    self.assigned.add(("nightly", calendar["version"]))
                 if self._ended.is_set():
                     return
 

@@ -113,7 +113,7 @@ class TestSeries:
 
     def test_a_raise_of_all_series_changes_no_number(self, limited: Store) -> None:
         values(limited, A, B)
-        limited.fast_forward(10, "someone")
+        limited.fast_forward(10)
         assert values(limited, C, D) == [1, None]
 
     def test_the_audit_finds_nothing_in_a_full_account(self, limited: Store) -> None:

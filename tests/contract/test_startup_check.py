@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import pytest
 
-from contract.asking import BY
 from contract.test_audit import audited
 from monotron.errors import MonotronError, StartupError, StorageFull
 from monotron.model.allocation import AllocationRequest
@@ -24,7 +23,7 @@ def test_a_correct_store_passes_with_one_write_per_check(store: Store) -> None:
 
 def test_a_store_with_exhausted_series_passes(store: Store) -> None:
     check_store(store)
-    store.fast_forward(INT64_MAX, BY)
+    store.fast_forward(INT64_MAX)
     check_store(store)
     assert store.high_water_marks([SERIES]) == [1]
 

@@ -63,8 +63,8 @@ def fast_forward_help(function: Function) -> Function:
     """Append to the help of the command how to choose N."""
     function.__doc__ = f"""{function.__doc__}
 
-    Raises all series by N, so that no value is assigned twice. N must be at least the number of
-    values that any series assigned since the backup, or 0 if none was assigned.
+    Raises all series by N, so that no value is assigned twice. N must be at least the largest
+    increase of any series since the backup, or 0 if nothing was assigned.
     """
     return function
 
@@ -251,7 +251,7 @@ def _check_is_backup(backup: Path) -> None:
 
 def _fast_forward(store: Store, increase: int) -> FastForwarded:
     try:
-        result = store.fast_forward(increase, "fast-forward")
+        result = store.fast_forward(increase)
     finally:
         store.close()
     for account, key in result.exhausted:

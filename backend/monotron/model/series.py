@@ -17,6 +17,9 @@ MAX_LENGTH = 256
 ANYONE = "anyone"
 """The value of `assigned_by` on a server without credentials."""
 
+FAST_FORWARD = "fast-forward"
+"""The value of `assigned_by` of the entries of a fast-forward."""
+
 _UNRESERVED = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,255}")
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _NOT_PRINTABLE_ASCII = re.compile(r"[^!-~]")

@@ -265,15 +265,16 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def fast_forward(self, amount: int, assigned_by: str) -> FastForwarded:
+    def fast_forward(self, amount: int) -> FastForwarded:
         """Raise all series by *amount* after a restore, while no server uses the store.
 
-        Precondition: since the backup, no series assigned more than *amount* values. Then no value
-        and no version that was assigned since is assigned again, for series and names in the
-        backup.
+        Precondition: since the backup, no series was raised by more than *amount*, withdrawn
+        versions included. Then no value and no version that was assigned since is assigned again,
+        for series and names in the backup.
 
         Deleted series are raised too, and stay deleted. Tokens keep their values. The ledger of an
-        existing series gets an entry with the token None. Component series of versions are raised
+        existing series gets an entry with the token None, assigned by `FAST_FORWARD`. A withdrawal
+        does not undo this. Component series of versions are raised
         by one more, and created if a known line may need them. Series stop at `INT64_MAX`.
 
         With 0, nothing changes. Atomic on SQLite. On MongoDB it may be repeated after an error, and

@@ -36,15 +36,15 @@ class Number(NamedTuple):
 
 
 def advance(state: State, series: SeriesKey, value: int, assigned_by: str) -> tuple[NewEntry, ...]:
-    """The entries that advance the series to at least *value*, if it is lower.
+    """The entry that advances the series to at least *value*, if it is lower.
 
-    The ledger of a deleted series starts with its high-water mark, so that a withdrawal of the
-    version, which takes back the advance, returns to it.
+    A series that continues after a value of an earlier generation records this value, too: the
+    series continues after it again if the version is withdrawn.
     """
     head = state.get(HeadOf(series))
     if head.value >= value:
         return ()
-    values = [value] if head.active or not head.value else [head.value, value]
+    values = (value,) if head.active or not head.value else (head.value, value)
     return tuple(NewEntry(series, each, None, assigned_by) for each in values)
 
 

@@ -199,7 +199,11 @@ class Missing(Exception):
 
 
 class ValueBefore(NamedTuple):
-    """The highest value below another one in the ledger of a series."""
+    """The value that a series continues after if the advance to another one is undone.
+
+    The highest value below it in the ledger. A fast-forward is never undone: after its advance,
+    the series continues after that value itself.
+    """
 
     series: SeriesKey
     value: int

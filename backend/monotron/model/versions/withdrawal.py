@@ -125,7 +125,8 @@ def _with(state: State, record: Release) -> NameSummary:
 def _restarts(state: State, name: VersionName, version: Final) -> tuple[tuple[SeriesKey, int], ...]:
     """The component series whose newest entry is the advance to the version.
 
-    They continue after their value before it, unless another version of their line exists.
+    They continue after their value before it, unless another version of their line exists, or a
+    fast-forward advanced them: its values may have been assigned.
     """
     lines = {
         "major": Line(version.major),
@@ -142,7 +143,9 @@ def _restarts(state: State, name: VersionName, version: Final) -> tuple[tuple[Se
         line = lines[component]
         if line is not None and _has_others(state, name, version, line):
             continue
-        restarts.append((series, state.get(ValueBefore(series, value)) or 0))
+        before = state.get(ValueBefore(series, value)) or 0
+        if before < value:
+            restarts.append((series, before))
     return tuple(restarts)
 
 

@@ -11,7 +11,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from semver import Version
 
-from monotron.model.series import INT64_MAX, SeriesHead, SeriesKey
+from monotron.model.series import FAST_FORWARD, INT64_MAX, SeriesHead, SeriesKey
 from monotron.store.fast_forward import MAX_NAMED_SERIES, FastForwarded, KnownLines, saturating_add
 from monotron.store.mongo.client import Document
 from monotron.store.mongo.reads import collection
@@ -27,7 +27,6 @@ def fast_forward(
     documents: SeriesDocuments,
     transactions: Transactions,
     amount: int,
-    assigned_by: str,
     now: int,
 ) -> FastForwarded:
     """Raise all series. *now* is in milliseconds since the epoch."""
@@ -37,7 +36,7 @@ def fast_forward(
 
     def raise_heads(series: Sequence[SeriesKey], session: ClientSession) -> list[Change]:
         changes = [
-            _change(each, head, amount + (each in components), assigned_by)
+            _change(each, head, amount + (each in components))
             for each, head in documents.heads(series, session).items()
         ]
         documents.write([change for change in changes if change.new != change.seen], now, session)
@@ -81,12 +80,12 @@ def _series(
     return set(generations), set(lines.series(values))
 
 
-def _change(series: SeriesKey, head: SeriesHead, amount: int, assigned_by: str) -> Change:
+def _change(series: SeriesKey, head: SeriesHead, amount: int) -> Change:
     value = saturating_add(head.value, amount)
     if value == head.value:
         return Change(series, head, head)
     if head.active:
-        entry = NewEntry(value, None, assigned_by)
+        entry = NewEntry(value, None, FAST_FORWARD)
         return Change(series, head, head.at(value, None), [entry])
     # A deleted series keeps its generation, and so the attributes of tokens without a value.
     return Change(series, head, SeriesHead(head.generation or 1, value))

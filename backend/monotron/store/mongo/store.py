@@ -292,9 +292,9 @@ class MongoStore(Store):
     def audit(self, *, alone: bool = False) -> Iterator[AuditSlice]:
         return MongoAudit(self._database, self._transactions).run()
 
-    def fast_forward(self, amount: int, assigned_by: str) -> FastForwarded:
+    def fast_forward(self, amount: int) -> FastForwarded:
         shared = self._database, self._documents, self._transactions
-        return fast_forward(*shared, amount, assigned_by, self._runtime.now_ms())
+        return fast_forward(*shared, amount, self._runtime.now_ms())
 
     def backup(self, target: Path) -> None:
         raise InvalidRequest(

@@ -10,7 +10,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from monotron.model.semver import Release, VersionName
-from monotron.model.series import SeriesHead, SeriesKey
+from monotron.model.series import FAST_FORWARD, SeriesHead, SeriesKey
 from monotron.model.versions.facts import (
     ANY_LABEL,
     BaseUses,
@@ -209,10 +209,14 @@ class FactReader:
         heads = self._heads_of(fact.series for fact in facts)
         found: dict[Fact[Any], Any] = {}
         for fact in facts:
-            below = {"value": {"$lt": Int64(fact.value)}}
+            up_to = {"value": {"$lte": Int64(fact.value)}}
             head = heads[fact.series]
-            rows = self._documents.rows(fact.series, head, below, self._session, limit=1)
-            found[fact] = int(rows[0]["value"]) if rows else None
+            values = [
+                int(row["value"])
+                for row in self._documents.rows(fact.series, head, up_to, self._session, limit=2)
+                if int(row["value"]) < fact.value or row["assigned_by"] == FAST_FORWARD
+            ]
+            found[fact] = values[0] if values else None
         return found
 
     def _store_time(self, facts: list[StoreTime]) -> dict[Fact[Any], Any]:

@@ -2,7 +2,7 @@
 
 import json
 
-from monotron.model.series import INT64_MAX, SeriesKey
+from monotron.model.series import FAST_FORWARD, INT64_MAX, SeriesKey
 from monotron.store.fast_forward import MAX_NAMED_SERIES, FastForwarded, KnownLines
 from monotron.store.sqlite.file import SqliteFile, Transaction
 
@@ -39,7 +39,7 @@ FROM advanced WHERE advanced.generation = series.generation
 """
 
 
-def fast_forward(file: SqliteFile, amount: int, assigned_by: str, now: int) -> FastForwarded:
+def fast_forward(file: SqliteFile, amount: int, now: int) -> FastForwarded:
     """Raise all series, or none if it fails. *now* is in milliseconds since the epoch."""
     amounts = (amount, min(amount + 1, INT64_MAX))
     with file.transaction() as transaction:
@@ -51,7 +51,7 @@ def fast_forward(file: SqliteFile, amount: int, assigned_by: str, now: int) -> F
             transaction.write("INSERT OR IGNORE INTO components VALUES (?, ?)", *series)
         transaction.write(_NEW_SERIES)
         transaction.write(_ADVANCED, *amounts)
-        transaction.write(_ADD_ENTRIES, assigned_by, now)
+        transaction.write(_ADD_ENTRIES, FAST_FORWARD, now)
         raised = transaction.write(_SAVE_HEADS).rowcount
         exhausted = transaction.execute(
             "SELECT account, key FROM series WHERE value = 9223372036854775807 LIMIT ?",

@@ -250,10 +250,10 @@ class SqliteStore(Store):
     def audit(self, *, alone: bool = False) -> Iterator[AuditSlice]:
         return audit(self._file, alone=alone)
 
-    def fast_forward(self, amount: int, assigned_by: str) -> FastForwarded:
+    def fast_forward(self, amount: int) -> FastForwarded:
         if not amount:
             return FastForwarded(0, ())
-        return fast_forward(self._file, amount, assigned_by, self._now())
+        return fast_forward(self._file, amount, self._now())
 
     def backup(self, target: Path) -> None:
         self._file.backup(target)

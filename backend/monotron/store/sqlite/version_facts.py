@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from monotron.model.semver import Release, VersionName
+from monotron.model.series import FAST_FORWARD
 from monotron.model.versions.facts import (
     ANY_LABEL,
     BaseUses,
@@ -64,9 +65,10 @@ _BASE_USES = """
 SELECT count(*) FROM releases
 WHERE account = ? AND name = ? AND coalesce(line, '') = ? AND base = ?
 """
-_VALUE_BEFORE = """
+_VALUE_BEFORE = f"""
 SELECT max(entries.value) FROM series JOIN entries USING (generation)
-WHERE account = ? AND key = ? AND entries.value < ?
+WHERE account = ? AND key = ?
+    AND entries.value <= ?3 AND (entries.value < ?3 OR assigned_by = '{FAST_FORWARD}')
 """
 _ENTRY = """
 SELECT entries.token FROM series JOIN entries USING (generation)
