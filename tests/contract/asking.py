@@ -1,9 +1,14 @@
 """Short functions that request values from a store, so that tests read as sentences."""
 
+from collections.abc import Sequence
+
 from monotron.errors import MonotronError
 from monotron.model.allocation import AllocationRequest
 from monotron.model.series import Allocation, Reuse, SeriesKey
 from monotron.store import Store
+from monotron.store.mongo import MongoStore
+from monotron.store.sqlite.statements import read_heads
+from monotron.store.sqlite.store import SqliteStore
 
 SERIES = SeriesKey(1, "some-great-service")
 OTHER = SeriesKey(1, "other")
@@ -38,6 +43,17 @@ def value(result: Allocation | MonotronError) -> int:
 
 def values(results: list[Allocation | MonotronError]) -> list[int]:
     return [value(result) for result in results]
+
+
+def high_water_marks(store: Store, keys: Sequence[SeriesKey]) -> list[int]:
+    """The last value of each series, also if it was deleted."""
+    if isinstance(store, MongoStore):
+        heads, _ = store._current(keys)
+    else:
+        assert isinstance(store, SqliteStore)
+        with store._file.transaction() as transaction:
+            heads = read_heads(transaction, keys)
+    return [heads[series].value if series in heads else 0 for series in keys]
 
 
 def credentials_of(store: Store, series: SeriesKey = SERIES) -> list[tuple[str | None, str | None]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from contract.asking import BY, OTHER, SERIES, ledger, put, put_any
+from contract.asking import BY, OTHER, SERIES, high_water_marks, ledger, put, put_any
 from monotron.errors import InvalidRequest, SeriesExhausted, ValueWouldFall
 from monotron.model.attributes import MAX_ATTRIBUTES
 from monotron.model.series import INT64_MAX, Entry, SeriesKey
@@ -164,7 +164,7 @@ class TestSeries:
     def test_a_series_with_attributes_only_does_not_exist(self, store: Store) -> None:
         store.attributes.merge(SERIES, "a", {"x": "1"})
         assert store.peek([SERIES]) == [None]
-        assert store.high_water_marks([SERIES]) == [0]
+        assert high_water_marks(store, [SERIES]) == [0]
         assert store.entry(SERIES, "a") is None
         assert store.entry(SERIES, None) is None
         assert store.ledger_page(SERIES, None, 10) is None
@@ -250,7 +250,7 @@ class TestDelete:
             store.attributes.merge(SERIES, "a", {"x": "1"})
             store.delete(SERIES, restart=restart)
             assert store.attributes.all(SERIES, "a") == {}
-        assert store.high_water_marks([SERIES]) == [0 if restart else 2]
+        assert high_water_marks(store, [SERIES]) == [0 if restart else 2]
         assert put(store, "a") == (1 if restart else 3)
         assert store.attributes.all(SERIES, "a") == {}
 

@@ -90,7 +90,9 @@ class TestSeries:
             put(store, "a", series=SeriesKey(1, f"s{number}"))
         for times in range(1, 3):
             assert store.fast_forward(7).raised == 230
-            assert store.high_water_marks([SeriesKey(1, "s129")]) == [1 + 7 * times]
+            (entry,) = store.peek([SeriesKey(1, "s129")])
+            assert entry is not None
+            assert entry.value == 1 + 7 * times
         assert findings(store) == []
 
     def test_series_that_only_look_like_components_are_raised_like_others(

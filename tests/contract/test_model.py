@@ -45,7 +45,7 @@ class Series:
 
     def put(self, token: str, reuse: Reuse, assigned_by: str, up_to: int) -> int | None:
         """The value, or None if the series is exhausted."""
-        if token == self.current and reuse is not Reuse.NEVER:
+        if token == self.current:
             return self.height
         known = self.last_values(token)
         if reuse is Reuse.ANY and known is not None:

@@ -8,6 +8,7 @@ from contextlib import closing
 
 import pytest
 
+from contract.asking import high_water_marks
 from monotron.errors import QuotaExceeded
 from monotron.model.allocation import AllocationRequest
 from monotron.model.quotas import Quotas
@@ -86,7 +87,7 @@ class TestSeries:
         limited.advance_to(C, 5, "someone")
         with pytest.raises(QuotaExceeded):
             limited.advance_to(D, 5, "someone")
-        assert limited.high_water_marks([D]) == [0]
+        assert high_water_marks(limited, [D]) == [0]
 
     def test_each_account_has_its_own_quota(self, limited: Store) -> None:
         values(limited, A, B, C)

@@ -11,7 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from semver import Version
 
-from contract.asking import BY, OTHER, SERIES, ask, credentials_of, put, put_any, values
+from contract.asking import (
+    BY,
+    OTHER,
+    SERIES,
+    ask,
+    credentials_of,
+    high_water_marks,
+    put,
+    put_any,
+    values,
+)
 from contract.recording import read, write
 from contract.test_series import ODD_WORDS
 from monotron.errors import MonotronError
@@ -694,49 +704,6 @@ class TestSortKeys:
             assert (first <= sort_key(version) < end) == same
 
 
-class TestHighWaterMarks:
-    def test_a_series_without_values_has_the_high_water_mark_0(self, store: Store) -> None:
-        assert store.high_water_marks([SERIES]) == [0]
-
-    def test_a_high_water_mark_is_the_last_value(self, store: Store) -> None:
-        for token in "abc":
-            put(store, token)
-        assert store.high_water_marks([SERIES]) == [3]
-        store.advance_to(SERIES, 41, BY)
-        assert store.high_water_marks([SERIES]) == [41]
-        store.advance_to(SERIES, INT64_MAX, BY)
-        assert store.high_water_marks([SERIES]) == [INT64_MAX]
-
-    def test_a_high_water_mark_is_returned_for_each_requested_key(self, store: Store) -> None:
-        put(store, "a")
-        store.advance_to(OTHER, 7, BY)
-        unknown = SeriesKey(2, SERIES.key)
-        keys = [OTHER, SERIES, unknown, OTHER, SERIES, SERIES]
-        assert store.high_water_marks(keys) == [7, 1, 0, 7, 1, 1]
-
-    def test_a_delete_keeps_the_high_water_mark_and_a_restart_resets_it(self, store: Store) -> None:
-        for token in "abc":
-            put(store, token)
-        put(store, "a", series=OTHER)
-        store.delete(SERIES, restart=False)
-        assert store.high_water_marks([SERIES, OTHER]) == [3, 1]
-        store.delete(SERIES, restart=True)
-        assert store.high_water_marks([SERIES, OTHER]) == [0, 1]
-        put(store, "b")
-        assert store.high_water_marks([SERIES, OTHER]) == [1, 1]
-
-    def test_reading_high_water_marks_changes_nothing(self, store: Store) -> None:
-        store.high_water_marks([SERIES, OTHER])
-        assert store.peek([SERIES]) == [None]
-        assert store.series_page(1, "", "", 10) == []
-        assert put(store, "a") == 1
-
-    def test_every_allocation_changes_the_high_water_mark_immediately(self, store: Store) -> None:
-        for value in range(1, 20):
-            assert put(store, f"token-{value}") == value
-            assert store.high_water_marks([SERIES, OTHER]) == [value, 0]
-
-
 class TestAdvances:
     """`entry(series, None)`: the entry of the last advance."""
 
@@ -763,7 +730,7 @@ class TestAdvances:
 
     def test_the_entry_of_an_advance_ends_with_the_generation(self, store: Store) -> None:
         for restart in (False, True):
-            height = store.high_water_marks([SERIES])[0] + 41
+            height = high_water_marks(store, [SERIES])[0] + 41
             store.advance_to(SERIES, height, BY)
             assert store.entry(SERIES, None) == Entry(1, SERIES.key, None, height)
             store.delete(SERIES, restart=restart)
@@ -799,5 +766,5 @@ class TestReopened:
             "1.4.4",
             "1.4.4",
         ]
-        assert reopened.high_water_marks([SERIES]) == [41]
+        assert high_water_marks(reopened, [SERIES]) == [41]
         assert reopened.entry(SERIES, None) == Entry(*SERIES, None, 41)

@@ -74,11 +74,6 @@ class TestNext:
         put(store, "b")
         assert put_any(store, "a") == 1
 
-    def test_without_reuse_even_the_current_token_gets_a_new_value(self, store: Store) -> None:
-        assert [put(store, token, Reuse.NEVER) for token in "aabba"] == [1, 2, 3, 4, 5]
-        assert [put_any(store, token) for token in "ab"] == [5, 4]
-        assert ledger(store) == [("a", 1), ("a", 2), ("b", 3), ("b", 4), ("a", 5)]
-
     def test_a_request_gets_no_value_above_its_limit(self, store: Store) -> None:
         put(store, "a")
         batch = [ask_any("b")._replace(up_to=2), ask_any("c")._replace(up_to=2)]

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from contract.asking import high_water_marks
 from contract.version_machines import NAME, ModelHost, accounts, numbers, requests, run, tokens
 from contract.version_model import (
     COMPONENTS,
@@ -161,7 +162,7 @@ class DisturbedVersions(RuleBasedStateMachine):
         """The series of the release, before the release is assigned."""
         series, store = self.key_of(release), self.host.store
         entries = [store.entry(series, token) for token in (release.token, None)]
-        (value,) = store.high_water_marks([series])
+        (value,) = high_water_marks(store, [series])
         return SeriesBefore(value, *(entry.value if entry else 0 for entry in entries))
 
     def check_number(
@@ -174,7 +175,7 @@ class DisturbedVersions(RuleBasedStateMachine):
         entry = store.entry(series, release.token)
         assert entry is not None
         assert entry.value == number
-        assert store.high_water_marks([series]) == [max(before.value, number)]
+        assert high_water_marks(store, [series]) == [max(before.value, number)]
         parents = () if release.label else release.target[:part]
         recorded = [
             each.number if release.label else each.target[part]
@@ -308,7 +309,7 @@ class DisturbedVersions(RuleBasedStateMachine):
         return [each for each in self.records.values() if each.label is None]
 
     def high_water_mark(self, suffix: str) -> int:
-        return self.host.store.high_water_marks([self.series(suffix)])[0]
+        return high_water_marks(self.host.store, [self.series(suffix)])[0]
 
     def beyond(self, version: Final) -> Final:
         """The latest version if the series were advanced to exactly this version."""

@@ -84,7 +84,8 @@ class Traffic:
 
     def advance(self, series: SeriesKey, by: int, store: Store) -> None:
         """Advance a series by a few values, unless other callers are faster."""
-        value = store.high_water_marks([series])[0] + by
+        (entry,) = store.peek([series])
+        value = (entry.value if entry else 0) + by
         called = self.world.now
         try:
             store.advance_to(series, value, ANYONE)

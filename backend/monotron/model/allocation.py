@@ -50,7 +50,7 @@ def allocate(
     for request in requests:
         series, token, reuse, _, up_to, _ = request
         is_known = token == current_token or (reuse is Reuse.ANY and token in last_values)
-        if is_known and reuse is not Reuse.NEVER:
+        if is_known:
             results.append(Allocation(Entry(*series, token, last_values[token]), reused=True))
         elif high_water_mark >= up_to:
             results.append(exhausted(series))

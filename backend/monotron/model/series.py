@@ -33,8 +33,6 @@ class Reuse(Enum):
     """The current token of the series."""
     ANY = "any"
     """Every token of the series."""
-    NEVER = "never"
-    """No token. Versions use it if the value that a token already has is unusable."""
 
 
 SYSTEM_ACCOUNT = 0

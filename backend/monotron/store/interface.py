@@ -199,10 +199,6 @@ class Store(ABC):
         """The current entry of each series, or None for a series that does not exist."""
 
     @abstractmethod
-    def high_water_marks(self, keys: Sequence[SeriesKey]) -> list[int]:
-        """The last value of each series, also if it was deleted. 0 if it never had a value."""
-
-    @abstractmethod
     def entry(self, series: SeriesKey, token: str | None) -> Entry | None:
         """The last entry of the token in this generation of the series, or None.
 

@@ -36,10 +36,10 @@ class Number(NamedTuple):
 
 
 def advance(state: State, series: SeriesKey, value: int, assigned_by: str) -> tuple[NewEntry, ...]:
-    """The entry that advances the series to at least *value*, if it is lower.
+    """The entries that advance the series to at least *value*, if it is lower.
 
-    A series that continues after a value of an earlier generation records this value, too: the
-    series continues after it again if the version is withdrawn.
+    If the series has a value but no entries, because it was deleted or continues after a
+    withdrawal, its value is the first entry: a withdrawal returns to it.
     """
     head = state.get(HeadOf(series))
     if head.value >= value:

@@ -244,10 +244,6 @@ class MongoStore(Store):
         heads, _ = self._current(keys)
         return [entry_of(series, heads[series]) for series in keys]
 
-    def high_water_marks(self, keys: Sequence[SeriesKey]) -> list[int]:
-        heads, _ = self._current(keys)
-        return [heads[series].value for series in keys]
-
     def entry(self, series: SeriesKey, token: str | None) -> Entry | None:
         deadline = self._start_deadline()
         heads, time = self._current([series], deadline)

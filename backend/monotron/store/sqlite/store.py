@@ -171,11 +171,6 @@ class SqliteStore(Store):
             for key in keys
         ]
 
-    def high_water_marks(self, keys: Sequence[SeriesKey]) -> list[int]:
-        with self._file.transaction() as transaction:
-            heads = read_heads(transaction, keys)
-        return [heads.get(key, NO_HEAD).value for key in keys]
-
     def entry(self, series: SeriesKey, token: str | None) -> Entry | None:
         with self._file.transaction() as transaction:
             row = transaction.one(
