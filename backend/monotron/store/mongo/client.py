@@ -4,8 +4,8 @@ import logging
 import re
 import time
 import warnings
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import unquote
@@ -94,6 +94,25 @@ def connect(url: str) -> "Database[Document]":
             "mongodb://HOST/DATABASE, and check the options."
         ) from error
     return client.get_default_database()
+
+
+@contextmanager
+def checked_database(url: str) -> "Iterator[Database[Document]]":
+    """Connect to the URL's database, and close the connection if it cannot be used.
+
+    Raises `StartupError` for errors of the driver, also of the block.
+    """
+    database, name = connect(url), without_secrets(url)
+    try:
+        check_database(database, name)
+        with pymongo.timeout(START_SECONDS):
+            yield database
+    except PyMongoError as error:
+        database.client.close()
+        raise unusable(name, error) from error
+    except StartupError:
+        database.client.close()
+        raise
 
 
 def _connect_timeout(url: str) -> dict[str, Any]:

@@ -24,9 +24,8 @@ import pymongo
 from bson import Int64
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
 
-from monotron.errors import InvalidRequest, StartupError
+from monotron.errors import InvalidRequest
 from monotron.model.allocation import AllocationRequest, allocate
 from monotron.model.quotas import UNLIMITED, Quotas
 from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesHead, SeriesKey
@@ -41,12 +40,9 @@ from monotron.store.mongo.batch import Batch, Results
 from monotron.store.mongo.changes import SeriesChanges
 from monotron.store.mongo.client import (
     PYMONGO,
-    START_SECONDS,
     Document,
     Driver,
-    check_database,
-    connect,
-    unusable,
+    checked_database,
     without_secrets,
 )
 from monotron.store.mongo.deadline import Deadline
@@ -141,17 +137,8 @@ class MongoStore(Store):
     @classmethod
     def open(cls, url: str, *, runtime: Runtime, quotas: Quotas = UNLIMITED) -> "MongoStore":
         """Connect to the URL's database. Raises `StartupError` if it cannot be used safely."""
-        database, name = connect(url), without_secrets(url)
-        try:
-            check_database(database, name)
-            with pymongo.timeout(START_SECONDS):
-                return cls(database, runtime=runtime, quotas=quotas)
-        except PyMongoError as error:
-            database.client.close()
-            raise unusable(name, error) from error
-        except StartupError:
-            database.client.close()
-            raise
+        with checked_database(url) as database:
+            return cls(database, runtime=runtime, quotas=quotas)
 
     @classmethod
     def describe(cls, url: str) -> str:

@@ -12,21 +12,17 @@ from typing import Any, ClassVar
 from monotron.errors import InvalidSetting, MonotronError
 from monotron.model.allocation import AllocationRequest, allocate, starting_value, would_decrease
 from monotron.model.quotas import UNLIMITED, CreatedSeries, Quotas
-from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesHead, SeriesKey
+from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
 from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.audit import AuditSlice
 from monotron.store.fast_forward import FastForwarded
 from monotron.store.interface import Store
-from monotron.store.sqlite.attributes import (
-    SqliteAttributes,
-    delete_some_attributes,
-    free_attributes,
-    has_attributes,
-)
+from monotron.store.sqlite.attributes import SqliteAttributes, has_attributes
 from monotron.store.sqlite.audit import audit
 from monotron.store.sqlite.auth_records import SqliteAuthRecords, SqliteTokenUses
 from monotron.store.sqlite.fast_forward import fast_forward
 from monotron.store.sqlite.file import IN_MEMORY, Connect, SqliteFile, Transaction
+from monotron.store.sqlite.generations import Generations
 from monotron.store.sqlite.local_disk import MOUNT_TABLE
 from monotron.store.sqlite.releases import SqliteReleases
 from monotron.store.sqlite.schema import SCHEMA_VERSION
@@ -41,12 +37,6 @@ from monotron.store.sqlite.statements import (
     save,
 )
 from monotron.store.sqlite.usage import add_series, add_usage, used_series
-
-_DELETE_SOME_ENTRIES = """
-DELETE FROM entries
-WHERE generation = ?1
-  AND value IN (SELECT value FROM entries WHERE generation = ?1 LIMIT 256)
-"""
 
 
 class SqliteStore(Store):
@@ -72,13 +62,13 @@ class SqliteStore(Store):
     ) -> None:
         """*connect* opens the file. The simulator passes the function of its simulated disk."""
         self._file = SqliteFile(path, runtime=runtime, connect=connect, mount_table=mount_table)
-        self.releases = self.releases_type(self._file, runtime, quotas, self._restart)
+        self._generations = Generations()
+        self.releases = self.releases_type(self._file, runtime, quotas, self._generations.restart)
         self.auth_records = SqliteAuthRecords(self._file)
         self.token_uses = SqliteTokenUses(self._file, runtime.clock)
         self.attributes = SqliteAttributes(self._file, quotas)
         self._runtime = runtime
         self._quotas = quotas
-        self._may_have_deleted_generations = True
 
     @classmethod
     def open(cls, url: str, *, runtime: Runtime, quotas: Quotas = UNLIMITED) -> "SqliteStore":
@@ -158,7 +148,7 @@ class SqliteStore(Store):
             save(transaction, new_heads, new_entries, self._now())
             for account, number in created.by_account.items():
                 add_usage(transaction, account, series=number)
-            self._delete_some_rows(transaction)
+            self._generations.delete_some_rows(transaction)
         return results
 
     def peek(self, keys: Sequence[SeriesKey]) -> list[Entry | None]:
@@ -207,8 +197,8 @@ class SqliteStore(Store):
                 and not has_attributes(transaction, head.generation)
             ):
                 return
-            self._restart(transaction, series, head, high_water_mark)
-            self._delete_some_rows(transaction)
+            self._generations.restart(transaction, series, head, high_water_mark)
+            self._generations.delete_some_rows(transaction)
 
     def series_page(self, account: int, prefix: str, after: str, limit: int) -> list[Entry]:
         with self._file.transaction() as transaction:
@@ -255,35 +245,6 @@ class SqliteStore(Store):
 
     def close(self) -> None:
         self._file.close()
-
-    def _restart(
-        self, transaction: Transaction, series: SeriesKey, head: SeriesHead, value: int
-    ) -> None:
-        """Begin a new generation, which continues after *value*."""
-        free_attributes(transaction, series, head.generation)
-        add_usage(transaction, series.account, series=-head.active)
-        transaction.write(
-            "UPDATE series SET generation = ?, value = ?, token = NULL, is_active = 0 "
-            "WHERE generation = ?",
-            next_generation(transaction),
-            value,
-            head.generation,
-        )
-        transaction.write("INSERT INTO deleted_generations VALUES (?)", head.generation)
-        self._may_have_deleted_generations = True
-
-    def _delete_some_rows(self, transaction: Transaction) -> None:
-        """Delete a few rows of a deleted generation, to spread the cost over many writes."""
-        if not self._may_have_deleted_generations:
-            return
-        (generation,) = transaction.one("SELECT min(generation) FROM deleted_generations")
-        if generation is None:
-            self._may_have_deleted_generations = False
-        elif not (
-            transaction.write(_DELETE_SOME_ENTRIES, generation).rowcount
-            or delete_some_attributes(transaction, generation)
-        ):
-            transaction.write("DELETE FROM deleted_generations WHERE generation = ?", generation)
 
     def _now(self) -> int:
         return self._runtime.now_ms()
