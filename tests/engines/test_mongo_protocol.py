@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from types import SimpleNamespace
@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import pytest
 from bson import Int64
 from pymongo import MongoClient
+from pymongo.client_session import ClientSession
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent
 
 from contract.asking import BY, OTHER, SERIES, ask, ask_any, ledger, put, put_any, value, values
@@ -27,7 +28,13 @@ from monotron.model.allocation import AllocationRequest
 from monotron.model.quotas import Quotas
 from monotron.model.semver import Final, VersionName
 from monotron.model.series import Reuse, SeriesKey
-from monotron.model.versions.requests import Assign, VersionRequest, VersionResult
+from monotron.model.versions.requests import (
+    Assign,
+    GetNewest,
+    Request,
+    VersionRequest,
+    VersionResult,
+)
 from monotron.runtime import Runtime
 from monotron.store.auth_interface import AuthRecord, RecordChange
 from monotron.store.mongo import MongoStore
@@ -141,9 +148,11 @@ def be_patient(store: MongoStore, other: MongoStore) -> None:
 RECORD = AuthRecord("2", 2, {})
 
 
+ASSIGN = Assign(VersionName(1, "n"), "a", VersionRequest("minor"))
+
+
 def assign_version(store: MongoStore) -> bool:
-    request = Assign(VersionName(1, "n"), "a", VersionRequest("minor"))
-    (result,) = store.releases.decide([request])
+    (result,) = store.releases.decide([ASSIGN])
     return isinstance(result, VersionResult) and result.release.target == Final(0, 1, 0)
 
 
@@ -463,6 +472,49 @@ class TestCommits:
         ):
             write(store)
         assert error.value.applied == "unknown"
+
+    @pytest.mark.parametrize(
+        "request_",
+        [ASSIGN, ASSIGN._replace(parameters=VersionRequest("patch")), GetNewest(ASSIGN.name)],
+        ids=["repeat", "refusal", "look-up"],
+    )
+    def test_a_decision_that_writes_nothing_is_not_applied(
+        self, opened: Opener, other: MongoStore, request_: Request
+    ) -> None:
+        store = opened(call_seconds=0.5)
+        assert assign_version(other)
+        with (
+            opened.failing("commitTransaction", None, errorCode=91, errorLabels=[]),
+            pytest.raises(StoreUnavailable) as error,
+        ):
+            store.releases.decide([request_])
+        assert error.value.applied == "no"
+
+    def test_nothing_is_applied_if_the_last_execution_writes_nothing_after_an_aborted_one(
+        self, opened: Opener, failing_set: ReplicaSet
+    ) -> None:
+        store = opened(call_seconds=0.5)
+        executions: list[bool] = []
+
+        def write_once(session: ClientSession) -> bool:
+            executions.append(not executions)
+            names = store._database["names"]
+            names.find_one(session=session)
+            if executions == [True]:
+                names.insert_one({"name": "aborted"}, session=session)
+                with failing_set.client() as client:
+                    client.admin.command("killAllSessions", [])
+            elif len(executions) == 2:
+                failing.enter_context(
+                    opened.failing("commitTransaction", None, errorCode=91, errorLabels=[])
+                )
+            return executions[-1]
+
+        with ExitStack() as failing, pytest.raises(StoreUnavailable) as error:
+            store._transactions.run(write_once, writes=bool)
+        assert executions == [True, False]
+        assert error.value.applied == "no"
+        assert store._database["names"].find_one({"name": "aborted"}) is None
 
 
 BODY_FAILURES = [

@@ -11,7 +11,7 @@ from pymongo.errors import PyMongoError
 from monotron.errors import StoreUnavailable
 from monotron.store.mongo import MongoStore
 from monotron.store.mongo.deadline import Deadline
-from monotron.store.mongo.transactions import Transactions
+from monotron.store.mongo.transactions import HasWritten, Transactions, always
 from simulation.failures import TRANSIENT, UNKNOWN
 
 
@@ -110,7 +110,7 @@ class FreshSessions(Transactions):
         body: Callable[[ClientSession], Any],
         deadline: Deadline | None = None,
         *,
-        writes: bool = True,
+        writes: HasWritten = always,
     ) -> Any:
         session = self._client.start_session(causal_consistency=False)
         return self._repeat(session, body, deadline or self.start_deadline(), writes=writes)

@@ -116,9 +116,6 @@ Request: TypeAlias = Assign | Adopt | Withdraw | Reverse | GetNewest | GetOfToke
 ALONE = (Withdraw, Reverse)
 """The requests that must not share a batch: what was read before does not hold after them."""
 
-LOOK_UPS = (GetNewest, GetOfToken, GetRelease)
-"""The requests that never write."""
-
 
 class Latest(NamedTuple):
     """Whether a version is the highest final version, at some moment during the request."""

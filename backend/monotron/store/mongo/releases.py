@@ -17,11 +17,10 @@ from pymongo.database import Database
 
 from monotron.model.quotas import Quotas
 from monotron.model.semver import Release, VersionName
-from monotron.model.series import SeriesKey
 from monotron.model.versions.batch import Results, decide_all
 from monotron.model.versions.changes import Writes
 from monotron.model.versions.facts import NameSummary
-from monotron.model.versions.requests import LOOK_UPS, Request
+from monotron.model.versions.requests import Request
 from monotron.model.versions.rules import decide
 from monotron.model.versions.state import State
 from monotron.runtime import Runtime
@@ -96,19 +95,17 @@ class MongoReleases(ReleaseStore):
         )
 
     def decide(self, requests: Sequence[Request]) -> Results:
-        body = partial(self._decide, requests)
-        if all(isinstance(request, LOOK_UPS) for request in requests):
-            results, _ = self._transactions.read(body)
-            return results
-        results, restarted = self._transactions.decide(body)
-        for series in restarted:
+        results, written = self._transactions.decide(
+            partial(self._decide, requests), writes=lambda decided: decided[1] is not None
+        )
+        for series, _, _ in written.restarts if written else ():
             self._sweep.later(series)
         return results
 
     def _decide(
         self, requests: Sequence[Request], session: ClientSession
-    ) -> tuple[Results, list[SeriesKey]]:
-        """The results, and the series that begin a new generation.
+    ) -> tuple[Results, Writes | None]:
+        """The results, and what was written, or None.
 
         The commit confirms them even if nothing is written: a former primary cannot commit.
         """
@@ -116,10 +113,10 @@ class MongoReleases(ReleaseStore):
         state = State(self._runtime.now_ms(), self._quotas)
         results = decide_all(state, requests, reader.read, type(self).rule)
         if not state.is_changed:
-            return results, []
+            return results, None
         writes = state.writes()
         self._write(writes, reader.used, state.now, session)
-        return results, [series for series, _, _ in writes.restarts]
+        return results, writes
 
     def _write(
         self, writes: Writes, used: dict[int, int], now: int, session: ClientSession

@@ -23,7 +23,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from pymongo import ReadPreference, WriteConcern
 from pymongo.client_session import ClientSession
@@ -65,6 +65,20 @@ def read_concern_of(hello: Document) -> ReadConcern:
     shard selects its own snapshot when it is first used. Heads are read before their entries.
     """
     return ReadConcern("majority" if hello.get("msg") == "isdbgrid" else "snapshot")
+
+
+HasWritten: TypeAlias = Callable[[Any], bool]
+"""Whether a body has written something, by its result."""
+
+
+def always(_: object) -> bool:
+    """The body may have written something."""
+    return True
+
+
+def never(_: object) -> bool:
+    """The body only reads."""
+    return False
 
 
 class Conflict(Exception):
@@ -113,7 +127,12 @@ class Transactions:
         self._sessions: deque[ClientSession] = deque()
         self._read_concern = read_concern_of(self._client.admin.command("hello"))
 
-    def decide(self, body: Callable[[ClientSession], Result | MonotronError]) -> Result:
+    def decide(
+        self,
+        body: Callable[[ClientSession], Result | MonotronError],
+        *,
+        writes: HasWritten = always,
+    ) -> Result:
         """Run *body*, commit, and return its result, or raise the error that it returns.
 
         An error is a decision as well: it is raised after the commit has confirmed what the body
@@ -121,7 +140,7 @@ class Transactions:
         and waits until a majority has it. Raises `InternalError` if a ledger is damaged.
         """
         try:
-            result = self.run(body)
+            result = self.run(body, writes=writes)
         except Duplicate as duplicate:
             raise duplicate.damage() from duplicate
         if isinstance(result, MonotronError):
@@ -135,18 +154,19 @@ class Transactions:
 
         Errors have `applied` no. `Reads.current` has the reads that must not be stale.
         """
-        return self.run(body, deadline, writes=False)
+        return self.run(body, deadline, writes=never)
 
     def run(
         self,
         body: Callable[[ClientSession], Result],
         deadline: Deadline | None = None,
         *,
-        writes: bool = True,
+        writes: HasWritten = always,
     ) -> Result:
         """Run *body* until its transaction is committed, and return its result.
 
-        Raises `Duplicate` if the ledger of a series is damaged.
+        If the last execution of the body wrote nothing, errors have `applied` no: every earlier
+        transaction was aborted. Raises `Duplicate` if the ledger of a series is damaged.
         """
         try:
             session = self._sessions.pop()
@@ -171,7 +191,7 @@ class Transactions:
         body: Callable[[ClientSession], Result],
         deadline: Deadline,
         *,
-        writes: bool,
+        writes: HasWritten,
     ) -> Result:
         now = self._runtime.monotonic
         search_at = now() + ORPHAN_SECONDS
@@ -182,7 +202,7 @@ class Transactions:
             deadline.check()
             try:
                 result = self._execute(session, body, deadline)
-                if self.commit(session, deadline, writes=writes):
+                if self.commit(session, deadline, writes=writes(result)):
                     return result
             except Duplicate as found:
                 # Once may be an error of the server. Twice from the same head is the ledger.
