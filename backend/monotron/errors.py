@@ -126,7 +126,9 @@ class AttributeNotFound(
     Fix: check key, token and name. `GET …/attrs` lists the attributes of the token."""
 
 
-class TrustNotFound(MonotronError, status=404, code="trust_not_found", title="Trust not found"):
+class TrustNotFound(
+    MonotronError, status=404, code="trust_not_found", title="Trust policy not found"
+):
     """The account has no trust policy with this id, or it has rights that the caller lacks. Callers
     see only what they could have granted.
     Fix: list them with `GET /v1/accounts/{id}/trusts`. Those from the config file have no id."""

@@ -113,7 +113,7 @@ class TestServerAndFile:
         assert re.split(r"  +", head) == columns
         assert "repository_id 777, ref refs/heads/a or refs/heads/b, also pull_request" in row
         trust_id = str(trust["id"])
-        assert run("trust", "delete", trust_id, account) == f"Deleted trust {trust_id}.\n"
+        assert run("trust", "delete", trust_id, account) == f"Deleted trust policy {trust_id}.\n"
         assert json.loads(run("trust", "list", account, "--output=json")) == []
         assert "trust_not_found (404)" in run("trust", "delete", trust_id, account, code=1)
 

@@ -148,7 +148,7 @@ class TestSettings:
         note = "after its settings `issuers` and `audience` are set"
         process = offline.run(*arguments, STORE)
         assert process.returncode == 0
-        assert process.stdout.startswith("Created trust 1 in account 1: acme/shop (id ")
+        assert process.stdout.startswith("Created trust policy 1 in account 1: acme/shop (id ")
         assert note in process.stderr
         assert note not in offline.run(*arguments, STORE, **ISSUERS).stderr
 

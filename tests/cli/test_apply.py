@@ -58,7 +58,7 @@ class TestServerAndFile:
         assert lines == [
             f"+ account {acme}",
             f"+ API key 'deploy' in {acme}: read,write:series on names shop shop/*",
-            f"+ trust in {acme}: {trust} → read,write:series on all names",
+            f"+ trust policy in {acme}: {trust} → read,write:series on all names",
         ]
         assert re.fullmatch(PATTERN, secret)
         (key,), (policy,) = listed(run, "key", acme), listed(run, "trust", acme)
@@ -98,7 +98,7 @@ class TestServerAndFile:
         removed = run("apply", "-f", FILE, "--prune").splitlines()
         assert [line.split(" in ")[0] for line in removed] == [
             f"- API key {old_id} 'deploy'",
-            "- trust 1",
+            "- trust policy 1",
         ]
         assert [each["scopes"] for each in listed(run, "key", acme)] == [["read:series"]]
         assert listed(run, "trust", acme) == []
@@ -158,12 +158,14 @@ class TestFailures:
         created, key, secret = process.stdout.splitlines()
         assert (created, key[:9]) == (f"+ account {acme}", "+ API key")
         assert re.fullmatch(PATTERN, secret.removeprefix("  secret: "))
-        assert f"made 2 of 4 changes, and tried this one: + trust in {acme}: " in process.stderr
+        assert (
+            f"made 2 of 4 changes, and tried this one: + trust policy in {acme}: " in process.stderr
+        )
         assert "Untrusted `issuer`" in process.stderr
         process = operator.run("apply", "-f", FILE, "--output=json")
         assert (process.returncode, json.loads(process.stdout)) == (1, {"changes": []})
         save(operator, wanted(acme))
-        assert operator.prints("apply", "-f", FILE).startswith(f"+ trust in {acme}: ")
+        assert operator.prints("apply", "-f", FILE).startswith(f"+ trust policy in {acme}: ")
 
     @pytest.mark.parametrize(
         "caller",

@@ -72,8 +72,8 @@ class TestJobs:
     def test_the_new_trust_policy_is_described(self, github: GitHub) -> None:
         process = github.trust("--name=gh:acme:*", "--scope=read:series")
         assert re.fullmatch(
-            r"Created trust \d+ in account \d+: Acme/shop \(id 777\), branch trunk → read:series "
-            r"on names gh:acme:\*\n",
+            r"Created trust policy \d+ in account \d+: Acme/shop \(id 777\), branch trunk → "
+            r"read:series on names gh:acme:\*\n",
             process.stdout,
         )
         assert process.stderr == ""

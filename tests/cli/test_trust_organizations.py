@@ -22,7 +22,7 @@ class TestGitHub:
             process = operator.run("trust", "github-org", "acme", "--protected", *options, **TOKENS)
         (request,) = api.requests
         assert request.path == "/users/acme"
-        assert process.stdout.startswith("Created trust ")
+        assert process.stdout.startswith("Created trust policy ")
         assert process.stdout.endswith(
             ": Acme (id 42), protected branches and tags → read,write:series on each repository's "
             "own names, within gh:*\n"
@@ -75,7 +75,7 @@ class TestGitLab:
     ) -> None:
         command = ("trust", "gitlab-group", "acme", "--namespace-id=72", account)
         created, found = (operator.run(*command).stdout for _ in range(2))
-        assert created.startswith("Created trust 1 ")
+        assert created.startswith("Created trust policy 1 ")
         assert found == created.replace("Created", "Found existing")
 
     def test_a_list_marks_own_names(self, operator: Terminal, account: str) -> None:

@@ -43,6 +43,7 @@ PHRASES = {
     r"go(es)? on|went on": "continue",
     r"sees? to it": "ensure, verify",
     r"against one another": "compare",
+    r"([Aa]|[Nn]o|[Tt]he) trust(?! polic)": "trust policy",
     r"of no use": "unusable, not needed",
     r"at once": "immediately, together, at the same time",
 }

@@ -301,8 +301,8 @@ class TestNamedAccount:
                 details.add(document["detail"].replace(f"account {account}", "account N"))
         (detail,) = details
         assert detail == (
-            "No trust matches this job. No trust of account N exists for `repository_id` '777' "
-            "and `repository_owner_id` '42'."
+            "No trust policy matches this job. No trust policy of account N exists for "
+            "`repository_id` '777' and `repository_owner_id` '42'."
         )
 
     def test_the_refusal_of_a_job_with_the_right_ids_names_the_claim_that_differs(
@@ -313,8 +313,8 @@ class TestNamedAccount:
             tenants.job(tenants.acme, ref="refs/heads/x"), 401, "unauthenticated", applied="no"
         )
         assert document["detail"] == (
-            f"No trust matches this job. `ref` is 'refs/heads/x', but trust {id} requires "
-            "'refs/heads/main'."
+            f"No trust policy matches this job. `ref` is 'refs/heads/x', but trust policy {id} "
+            "requires 'refs/heads/main'."
         )
 
     def test_a_path_that_names_another_account_than_the_audience_is_refused(

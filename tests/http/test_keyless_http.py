@@ -128,13 +128,15 @@ class TestSignIn:
         assert entry["assigned_by"].startswith("github@localhost:")
         assert entry["assigned_by"].endswith(":acme/shop:9876543210")
 
-    def test_a_job_without_a_matching_trust_is_refused_with_the_reason(self, job: Job) -> None:
+    def test_a_job_without_a_matching_trust_policy_is_refused_with_the_reason(
+        self, job: Job
+    ) -> None:
         response = job(ref="refs/heads/feature").request("PUT", "/v1/series/a/t")
         assert response.status == 401
         assert response.json()["code"] == "unauthenticated"
         assert response.json()["detail"] == (
-            "No trust matches this job. `ref` is 'refs/heads/feature', but a trust in the config "
-            "file requires 'refs/heads/main'."
+            "No trust policy matches this job. `ref` is 'refs/heads/feature', but a trust policy "
+            "in the config file requires 'refs/heads/main'."
         )
         assert response.headers["WWW-Authenticate"]
 
@@ -156,7 +158,7 @@ class TestSignIn:
     def test_a_pull_request_of_a_trusted_repository_is_refused(self, job: Job) -> None:
         assert outcome(job(github_pull_request()), "/v1/series/a/t")[0] == 401
 
-    def test_a_job_has_only_the_scopes_of_its_trust(self, job: Job) -> None:
+    def test_a_job_has_only_the_scopes_of_its_trust_policy(self, job: Job) -> None:
         client = job()
         assert outcome(client, "/v1/series/a", "DELETE") == (403, "forbidden")
         for path in ("/v1/accounts", "/v1/accounts/1/grants", "/v1/accounts/1/trusts"):
@@ -164,7 +166,7 @@ class TestSignIn:
 
 
 class TestTrusts:
-    def test_a_trust_can_be_created_listed_shown_and_deleted(
+    def test_a_trust_policy_can_be_created_listed_shown_and_deleted(
         self, root: Client, tenant: int, issuer: IssuerServer
     ) -> None:
         path = f"/v1/accounts/{tenant}/trusts"
@@ -185,12 +187,14 @@ class TestTrusts:
         assert outcome(root, f"{path}/{created['id']}", "DELETE") == (404, "trust_not_found")
         assert outcome(root, f"{path}/{created['id']}", "GET") == (404, "trust_not_found")
 
-    def test_trusts_of_the_config_file_are_listed_first_without_an_id(self, root: Client) -> None:
+    def test_trust_policies_of_the_config_file_are_listed_first_without_an_id(
+        self, root: Client
+    ) -> None:
         first = root.request("GET", "/v1/accounts/1/trusts").json()["trusts"][0]
         assert (first["id"], first["claims"]) == (None, MAIN)
         assert (first["names"], first["created_by"]) == (["*"], None)
 
-    def test_trusts_of_the_config_file_are_hidden_from_administrators_with_fewer_rights(
+    def test_trust_policies_of_the_config_file_are_hidden_from_administrators_with_fewer_rights(
         self, server: Server, root: Client
     ) -> None:
         for scopes, names, visible in (
@@ -204,7 +208,7 @@ class TestTrusts:
                 listed = client.request("GET", "/v1/accounts/1/trusts").json()["trusts"]
                 assert bool(listed) is visible
 
-    def test_trusts_are_listed_in_pages(
+    def test_trust_policies_are_listed_in_pages(
         self, root: Client, tenant: int, issuer: IssuerServer
     ) -> None:
         created = [
@@ -230,7 +234,7 @@ class TestTrusts:
         assert root.request("GET", f"{path}/{created['id']}").json()["scopes"] == scopes
         assert root.request("GET", path).json()["trusts"] == [created]
 
-    def test_a_trust_applies_to_its_own_account_only(
+    def test_a_trust_policy_applies_to_its_own_account_only(
         self, root: Client, job: Job, tenant: int, issuer: IssuerServer
     ) -> None:
         claims = {"repository_id": str(1000 + tenant), "ref": "refs/heads/main"}
@@ -241,7 +245,7 @@ class TestTrusts:
         assert response.json()["creator_id"] == tenant
         assert outcome(client, "/v1/accounts/1/series/k/t") == (401, "unauthenticated")
 
-    def test_a_job_that_differs_in_one_claim_is_refused_with_the_trust_and_the_claim(
+    def test_a_job_that_differs_in_one_claim_is_refused_with_the_trust_policy_and_the_claim(
         self, root: Client, job: Job, tenant: int, issuer: IssuerServer
     ) -> None:
         claims = {"repository_id": str(1000 + tenant), "ref": "refs/heads/main"}
@@ -250,11 +254,11 @@ class TestTrusts:
             account=tenant, repository_id=claims["repository_id"], ref="refs/heads/feature"
         )
         assert client.request("PUT", "/v1/series/k/t").json()["detail"] == (
-            "No trust matches this job. `ref` is 'refs/heads/feature', but "
-            f"trust {id} requires 'refs/heads/main'."
+            "No trust policy matches this job. `ref` is 'refs/heads/feature', but "
+            f"trust policy {id} requires 'refs/heads/main'."
         )
 
-    def test_a_deleted_trust_no_longer_applies(
+    def test_a_deleted_trust_policy_no_longer_applies(
         self, root: Client, job: Job, tenant: int, issuer: IssuerServer
     ) -> None:
         claims = {"repository_id": str(1000 + tenant), "ref": "refs/heads/main"}
@@ -268,7 +272,7 @@ class TestTrusts:
             == 401
         )
 
-    def test_trusts_of_one_account_with_the_same_names_are_combined(
+    def test_trust_policies_of_one_account_with_the_same_names_are_combined(
         self, root: Client, job: Job, tenant: int, issuer: IssuerServer
     ) -> None:
         claims = {"repository_id": str(1000 + tenant), "ref": "refs/heads/main"}
@@ -283,7 +287,7 @@ class TestTrusts:
             == 200
         )
 
-    def test_a_trust_limits_a_job_to_its_names(
+    def test_a_trust_policy_limits_a_job_to_its_names(
         self, root: Client, job: Job, tenant: int, issuer: IssuerServer
     ) -> None:
         claims = {"repository_id": str(1000 + tenant), "ref": "refs/heads/main"}
@@ -340,7 +344,7 @@ class TestTrusts:
         ],
         ids=str,
     )
-    def test_an_invalid_trust_is_refused_with_the_member_and_a_hint(
+    def test_an_invalid_trust_policy_is_refused_with_the_member_and_a_hint(
         self, root: Client, tenant: int, issuer: IssuerServer, members: Any, word: str
     ) -> None:
         body = {"issuer": issuer.url, "claims": MAIN, **SERIES, **members}
@@ -349,7 +353,7 @@ class TestTrusts:
         assert word in response.json()["detail"]
         assert root.request("GET", f"/v1/accounts/{tenant}/trusts").json()["trusts"] == []
 
-    def test_a_trust_cannot_exceed_the_permissions_of_its_creator(
+    def test_a_trust_policy_cannot_exceed_the_permissions_of_its_creator(
         self, server: Server, root: Client, tenant: int, issuer: IssuerServer
     ) -> None:
         path = f"/v1/accounts/{tenant}/grants"
@@ -365,7 +369,7 @@ class TestTrusts:
                 response = client.request("POST", f"/v1/accounts/{tenant}/trusts", json.dumps(body))
                 assert response.status == status, (members, response.body)
 
-    def test_a_trust_of_more_than_4_kib_is_refused(
+    def test_a_trust_policy_of_more_than_4_kib_is_refused(
         self, root: Client, tenant: int, issuer: IssuerServer
     ) -> None:
         claims = {**SHOP, "ref": "refs/heads/main", "environment": "x" * 400}
@@ -427,7 +431,9 @@ def test_a_server_with_issuers_but_no_audience_does_not_start(config: Path) -> N
         Server("sqlite://", args=["--config", str(wrong)])
 
 
-def test_a_server_with_an_invalid_trust_in_its_config_file_does_not_start(config: Path) -> None:
+def test_a_server_with_an_invalid_trust_policy_in_its_config_file_does_not_start(
+    config: Path,
+) -> None:
     content = yaml.safe_load(config.read_text())
     content["trusts"].append(
         {"account": 1, "issuer": "https://unknown.example", "claims": MAIN, **SERIES}
@@ -438,13 +444,15 @@ def test_a_server_with_an_invalid_trust_in_its_config_file_does_not_start(config
         Server("sqlite://", args=["--config", str(wrong)])
 
 
-def test_a_trust_in_the_config_file_that_anyone_can_satisfy_is_refused(config: Path) -> None:
+def test_a_trust_policy_in_the_config_file_that_anyone_can_satisfy_is_refused(config: Path) -> None:
     content = yaml.safe_load(config.read_text())
     claims = {**SHOP, "environment": "release"}
     content["trusts"].append({**content["trusts"][0], "claims": claims})
     wrong = config.with_name("open-trust.yml")
     wrong.write_text(yaml.safe_dump(content))
-    with pytest.raises(RuntimeError, match="trusts, item 2: A trust must also restrict where"):
+    with pytest.raises(
+        RuntimeError, match="trusts, item 2: A trust policy must also restrict where"
+    ):
         Server("sqlite://", args=["--config", str(wrong)])
     content["trusts"][1]["accept_unprotected"] = True
     wrong.write_text(yaml.safe_dump(content))

@@ -72,7 +72,7 @@ def test_an_accepted_token_is_reported_with_its_permissions(
             {
                 "id": first,
                 "matches": False,
-                "reason": f"`ref` is 'refs/heads/main', but trust {first} requires "
+                "reason": f"`ref` is 'refs/heads/main', but trust policy {first} requires "
                 "'refs/heads/next'.",
             },
         ],
@@ -96,8 +96,8 @@ def test_a_report_uses_up_no_operation_and_grants_nothing(
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"repository_id": "778"}, "No trust matches this job."),
-        ({"event_name": "pull_request"}, "No trust matches this job."),
+        ({"repository_id": "778"}, "No trust policy matches this job."),
+        ({"event_name": "pull_request"}, "No trust policy matches this job."),
         ({"aud": "https://other.example.com"}, "audience"),
         ({"aud": f"{AUDIENCE}/accounts/999"}, "names account 999"),
     ],
@@ -190,7 +190,7 @@ class TestCommand:
         first, policy = output.splitlines()
         assert first.startswith("accepted: ")
         assert first.endswith(" gets read,write:series on all names")
-        assert policy == f"  trust {id}: matches"
+        assert policy == f"  trust policy {id}: matches"
 
     def test_a_rejected_token_fails_with_the_differences(
         self, root: Client, monotron: Keyless, account: int
@@ -199,8 +199,8 @@ class TestCommand:
         token = monotron.token(github(ref="refs/heads/x"))
         process = monotron.operator.run("trust", "test", token, f"--account={account}")
         assert process.returncode == 1
-        assert process.stdout.startswith("rejected: No trust matches this job. `ref` is ")
-        assert "but trust 1 requires 'refs/heads/main'.\n" in process.stdout
+        assert process.stdout.startswith("rejected: No trust policy matches this job. `ref` is ")
+        assert "but trust policy 1 requires 'refs/heads/main'.\n" in process.stdout
 
     def test_a_token_is_required(self, monotron: Keyless) -> None:
         errors = monotron.operator.fails(2, "trust", "test", "--account=1")

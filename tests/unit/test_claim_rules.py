@@ -280,7 +280,9 @@ class TestRestrictions:
     ) -> None:
         with pytest.raises(InvalidRequest) as caught:
             rule(issuer, **claims)
-        assert caught.value.detail.startswith("A trust must also restrict where the job runs. ")
+        assert caught.value.detail.startswith(
+            "A trust policy must also restrict where the job runs. "
+        )
         assert word in caught.value.detail
 
     @pytest.mark.parametrize(("issuer", "claims", "word"), ANYONE)
@@ -334,7 +336,7 @@ class TestRestrictions:
     def test_jobs_before_a_merge_match_only_rules_that_allow_their_event(self, event: str) -> None:
         job = identity(github(event_name=event))
         assert rule(**MAIN).mismatch(job) == Mismatch(
-            f"`event_name` is '{event}', but the trust does not list it in `allow_events`",
+            f"`event_name` is '{event}', but the trust policy does not list it in `allow_events`",
             claim="event_name",
         )
         assert rule(**MAIN, events=[event]).mismatch(job) is None
@@ -394,12 +396,12 @@ class TestMismatch:
 
     def test_a_mismatch_names_the_claim_and_the_accepted_values(self) -> None:
         one = rule(unprotected=True, repository_id="777", environment="release")
-        assert one.mismatch(identity(github(environment="staging")), "trust 1") == Mismatch(
-            "`environment` is 'staging', but trust 1 requires 'release'", claim="environment"
+        assert one.mismatch(identity(github(environment="staging")), "trust policy 1") == Mismatch(
+            "`environment` is 'staging', but trust policy 1 requires 'release'", claim="environment"
         )
         many = rule(unprotected=True, repository_id="777", environment=["a", "b", "c", "d"])
-        assert many.mismatch(identity(github()), "trust 2") == Mismatch(
-            "The token has no `environment`, but trust 2 requires 'a' or 'b' or 'c', …",
+        assert many.mismatch(identity(github()), "trust policy 2") == Mismatch(
+            "The token has no `environment`, but trust policy 2 requires 'a' or 'b' or 'c', …",
             claim="environment",
         )
 
@@ -413,10 +415,10 @@ class TestMismatch:
         )
         for event in ("push", "pull_request", "pull_request_target"):
             claims = github(**changes, environment="mine", event_name=event)
-            mismatch = secret.mismatch(identity(claims), "trust 1")
+            mismatch = secret.mismatch(identity(claims), "trust policy 1")
             assert mismatch is not None
             assert mismatch.distance is Distance.IDS
-            for word in ("777", "secret-name", "event", "trust 1"):
+            for word in ("777", "secret-name", "event", "trust policy 1"):
                 assert word not in mismatch.reason
 
     def test_one_value_of_each_claim_must_match(self) -> None:
@@ -472,7 +474,8 @@ class TestDescribe:
     def test_a_description_names_at_most_three_reasons(self) -> None:
         mismatches = [Mismatch(f"Reason {number}") for number in (1, 1, 2, 3, 4, 5)]
         assert describe(mismatches) == (
-            "No trust matches this job. Reason 1. Reason 2. Reason 3. 2 more reasons are not shown."
+            "No trust policy matches this job. Reason 1. Reason 2. Reason 3. 2 more reasons are "
+            "not shown."
         )
 
     def test_a_description_names_the_reasons_of_the_nearest_rules_only(self) -> None:
@@ -481,15 +484,15 @@ class TestDescribe:
             Mismatch("Other id", Distance.IDS),
             Mismatch("Other ref", Distance.CLAIMS),
         ]
-        assert describe(mismatches) == "No trust matches this job. Other ref."
-        assert describe(mismatches[:2]) == "No trust matches this job. Other id."
-        assert describe(mismatches[:1]) == "No trust matches this job. Other issuer."
+        assert describe(mismatches) == "No trust policy matches this job. Other ref."
+        assert describe(mismatches[:2]) == "No trust policy matches this job. Other id."
+        assert describe(mismatches[:1]) == "No trust policy matches this job. Other issuer."
 
     def test_the_rules_of_many_other_repositories_are_one_reason(self) -> None:
         others = [rule(repository_id=str(n), ref_protected="true") for n in range(1, 100)]
         mismatches = [each.mismatch(identity(github())) for each in others]
         assert describe(each for each in mismatches if each is not None) == (
-            "No trust matches this job. No trust exists for `repository_id` '777'."
+            "No trust policy matches this job. No trust policy exists for `repository_id` '777'."
         )
 
     def test_the_description_without_any_rule_names_a_command(self) -> None:

@@ -109,7 +109,7 @@ def test_a_different_trust_policy_is_created_and_the_other_one_is_unwanted(
     wanted: dict[str, Any],
 ) -> None:
     missing, unwanted = changes({"trusts": [wanted]}, trusts=(trust(3, TRUST),))
-    assert (missing, unwanted) == (["+ trust"], ["- trust 3"])
+    assert (missing, unwanted) == (["+ trust policy"], ["- trust policy 3"])
     assert changes({"trusts": [wanted]}, trusts=(trust(4, wanted),)) == ([], [])
 
 

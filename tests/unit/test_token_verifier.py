@@ -343,7 +343,7 @@ VECTORS = [
     hub(
         "pull_request_target with other events allowed",
         NO_MATCH,
-        "no trust can allow",
+        "no trust policy can allow",
         rule=FILE_AND_PULLS,
         event_name="pull_request_target",
     ),

@@ -54,7 +54,9 @@ def test_a_trust_policy_of_the_config_file_can_derive_names() -> None:
     assert policy.derives_names
     with pytest.raises(InvalidSetting, match=r"trusts, item 1: Invalid `names_from` `owner`"):
         configured_trusts([{**body, "names_from": "owner"}], ISSUERS)
-    with pytest.raises(InvalidSetting, match=r"trusts, item 1: A trust must also restrict where"):
+    with pytest.raises(
+        InvalidSetting, match=r"trusts, item 1: A trust policy must also restrict where"
+    ):
         configured_trusts([{**body, "claims": {"repository_owner_id": "42"}}], ISSUERS)
 
 

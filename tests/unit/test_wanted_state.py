@@ -63,7 +63,7 @@ INVALID = [
     (account(f"api_keys: [{KEY}, expires: 90}}]"), "`expires` must be a text"),
     (account(f"api_keys: [{KEY}, expires: soon}}]"), "`expires` must be a number of days"),
     (account(f"api_keys: [{KEY}}}, {KEY}}}]"), "the description 'a' is repeated"),
-    (account("trusts: [7]"), "acme, trusts, item 1: A trust must be a mapping"),
+    (account("trusts: [7]"), "acme, trusts, item 1: A trust policy must be a mapping"),
     (account("trusts: [{}]"), "`issuer` must be one of github, gitlab.com"),
     (account(f"trusts: [{TRUST}, colour: red}}]"), "Unknown member `colour`"),
     (
@@ -73,7 +73,10 @@ INVALID = [
     (account("trusts: [{issuer: 'https://a.b', claims: {}, scopes: ['*:series']}]"), "`claims`"),
     (account(TRUST.replace("'7'", "7").join(["trusts: [", "}]"])), "must be a string"),
     (account(TRUST.replace("*:series", "*:acl").join(["trusts: [", "}]"])), "only grant scopes"),
-    (account(f"trusts: [{TRUST}}}, {TRUST}, description: b}}]"), "the trust of item 2 is repeated"),
+    (
+        account(f"trusts: [{TRUST}}}, {TRUST}, description: b}}]"),
+        "the trust policy of item 2 is repeated",
+    ),
 ]
 
 

@@ -207,7 +207,7 @@ def _reasons(
         return mismatches
     ids = " and ".join(f"`{name}` {quoted(value)}" for name, value in identity.ids.items())
     subject = f"account {account}" if account > 0 else "the account in the path"
-    reason = f"No trust of {subject} exists for {ids or 'this issuer'}"
+    reason = f"No trust policy of {subject} exists for {ids or 'this issuer'}"
     distance = Distance.IDS if ids else Distance.ISSUER
     return [each._replace(reason=reason) for each in mismatches] or [Mismatch(reason, distance)]
 

@@ -195,8 +195,8 @@ def _row_name(account: int, id: int) -> str:
 
 def _not_found(account: int, id: int) -> TrustNotFound:
     return TrustNotFound(
-        f"Account {account} has no trust {id} that these credentials can see. It is unknown or "
-        "deleted, or has rights that they lack. List trusts with "
-        f"`GET /v1/accounts/{account}/trusts`. Trusts from the config file have no id and cannot "
-        "be deleted here."
+        f"Account {account} has no trust policy {id} that these credentials can see. It is "
+        "unknown or deleted, or has rights that they lack. List trust policies with "
+        f"`GET /v1/accounts/{account}/trusts`. Trust policies from the config file have no id and "
+        "cannot be deleted here."
     )

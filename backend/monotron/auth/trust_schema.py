@@ -47,7 +47,7 @@ class TrustPolicy:
     @property
     def description_in_errors(self) -> str:
         """How errors refer to this trust policy: `trust 3`."""
-        return "a trust in the config file" if self.id is None else f"trust {self.id}"
+        return "a trust policy in the config file" if self.id is None else f"trust policy {self.id}"
 
     def rate_limit_key(self, identity: Identity) -> str:
         """The jobs that share their rate limit: those of one repository, in all its runs."""
@@ -95,25 +95,27 @@ def shown_body(body: Mapping[str, Any]) -> dict[str, Any]:
 def parse_trust_policy(body: object, account: int, issuers: Sequence[Issuer]) -> TrustPolicy:
     """A trust policy without an id. Raises InvalidRequest, which names the invalid member."""
     if not isinstance(body, Mapping):
-        raise InvalidRequest("A trust must be an object with `issuer`, `claims` and `scopes`.")
+        raise InvalidRequest(
+            "A trust policy must be an object with `issuer`, `claims` and `scopes`."
+        )
     for member in body:
         if member not in _MEMBERS:
             raise InvalidRequest(
-                f"Unknown member {literal(member)} of a trust. Allowed: "
+                f"Unknown member {literal(member)} of a trust policy. Allowed: "
                 f"{', '.join(f'`{name}`' for name in _MEMBERS)}."
             )
     rule = parse_rule({name: body[name] for name in RULE_MEMBERS if name in body}, issuers)
     scope_texts = body.get("scopes")
     if not isinstance(scope_texts, list) or not scope_texts:
         raise InvalidRequest(
-            'A trust requires `scopes`, a list such as ["read,write:series"]. They are the '
+            'A trust policy requires `scopes`, a list such as ["read,write:series"]. They are the '
             "permissions of the job."
         )
     scopes = check_scope_list(scope_texts)
     if any(not scope.endswith(":series") for scope in parse_scopes(scopes)):
         raise InvalidRequest(
-            "A trust can only grant scopes on `series`. Otherwise a job could create an API key, "
-            "which outlives it."
+            "A trust policy can only grant scopes on `series`. Otherwise a job could create an "
+            "API key, which outlives it."
         )
     derives_names = "names_from" in body
     names = _derivable_names(rule, body["names_from"]) if derives_names else ALL_NAMES
@@ -162,7 +164,7 @@ def configured_trusts(settings: Sequence[object], issuers: Sequence[Issuer]) -> 
     for number, value in enumerate(settings, 1):
         try:
             if not isinstance(value, Mapping):
-                raise InvalidRequest("A trust must be a mapping.")
+                raise InvalidRequest("A trust policy must be a mapping.")
             account = value.get("account")
             if type(account) is not int or account < 1:
                 raise InvalidRequest("`account` must be the id of an account, such as 1.")

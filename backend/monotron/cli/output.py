@@ -170,7 +170,7 @@ def describe_trust(trust: Mapping[str, Any], subject: str | None, *, reused: boo
     verb = "Found existing" if reused else "Created"
     jobs = subject or f"{trust['issuer']}, {conditions(trust)}"
     return (
-        f"{verb} trust {trust['id']} in account {trust['account_id']}: {jobs} → "
+        f"{verb} trust policy {trust['id']} in account {trust['account_id']}: {jobs} → "
         f"{' '.join(trust['scopes'])} on {names_text(trust)}\n"
     )
 
@@ -183,7 +183,7 @@ def sign_in_report(report: Mapping[str, Any]) -> str:
     else:
         first = f"rejected: {report.get('reason')}"
     lines = [
-        f"  {'config file' if each.get('id') is None else 'trust ' + str(each['id'])}: "
+        f"  {'config file' if each.get('id') is None else 'trust policy ' + str(each['id'])}: "
         f"{'matches' if each['matches'] else each.get('reason')}"
         for each in report["trusts"]
     ]

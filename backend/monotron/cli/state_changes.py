@@ -108,7 +108,7 @@ class TrustCreation:
     trust: WantedTrust
 
     def __str__(self) -> str:
-        return f"+ trust in {self.account}: {_trust(self.trust.forms[0])}"
+        return f"+ trust policy in {self.account}: {_trust(self.trust.forms[0])}"
 
     def make(self, client: AdminClient, account: int) -> Document:
         created, _ = client.create_trust(account, self.trust.spec)
@@ -121,7 +121,7 @@ class TrustRemoval:
     trust: Document
 
     def __str__(self) -> str:
-        return f"- trust {self.trust['id']} in {self.account}: {_trust(self.trust)}"
+        return f"- trust policy {self.trust['id']} in {self.account}: {_trust(self.trust)}"
 
     def make(self, client: AdminClient, account: int) -> None:
         client.delete_trust(account, self.trust["id"])

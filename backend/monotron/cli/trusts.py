@@ -94,7 +94,7 @@ def add_trust(
 def delete_trust(client: AdminClient, account: int, trust: int) -> CommandOutput:
     """Delete a trust policy. TRUST is its id."""
     client.delete_trust(account, trust)
-    return CommandOutput(f"Deleted trust {trust}.\n")
+    return CommandOutput(f"Deleted trust policy {trust}.\n")
 
 
 @admin_command(trust_group, "test")

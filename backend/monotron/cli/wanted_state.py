@@ -127,7 +127,7 @@ def _account(value: object, path: str) -> WantedAccount:
         for each in api_keys or ()
     )
     _check_unique(
-        (trust_identity(each.forms[0]), f"{name}, trusts: the trust of item {number}")
+        (trust_identity(each.forms[0]), f"{name}, trusts: the trust policy of item {number}")
         for number, each in enumerate(trusts or (), 1)
     )
     return WantedAccount(name, disabled, api_keys, trusts)
@@ -163,7 +163,7 @@ def _expiry(value: object, path: str) -> str:
 
 def _trust(value: object, path: str) -> WantedTrust:
     if not isinstance(value, dict):
-        _fail(path, "A trust must be a mapping with `issuer`, `claims` and `scopes`.")
+        _fail(path, "A trust policy must be a mapping with `issuer`, `claims` and `scopes`.")
     issuers = _within(path, _possible_issuers, value.get("issuer"))
     forms = []
     for issuer in issuers:

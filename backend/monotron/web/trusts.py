@@ -80,7 +80,9 @@ def _members(id: int | None, account: int, body: dict[str, Any]) -> dict[str, An
 
 def _parse_id(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise PathNotFound("The id of a trust is a number. List trusts with `GET …/trusts`.")
+        raise PathNotFound(
+            "The id of a trust policy is a number. List trust policies with `GET …/trusts`."
+        )
     return int(text)
 
 

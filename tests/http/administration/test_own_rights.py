@@ -77,7 +77,7 @@ class TestOwnRights:
             assert id not in admin.ids(kind)
             code = "grant_not_found" if kind == "grants" else "trust_not_found"
             unknown = "mtk_k_00000000" if kind == "grants" else "999"
-            quoted = "'{}'" if kind == "grants" else "trust {} "
+            quoted = "'{}'" if kind == "grants" else "trust policy {} "
             for verb, applied in ("GET", None), ("DELETE", "no"):
                 response = admin.request(verb, path)
                 detail = problem(response, 404, code, applied=applied)["detail"]

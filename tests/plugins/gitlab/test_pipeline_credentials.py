@@ -73,7 +73,7 @@ def test_an_identity_token_of_an_untrusted_branch_is_refused_with_a_hint(
     run = run_pipeline(repository, {**variables, "MONOTRON_ID_TOKEN": token})
     assert not run.passed
     assert "error: unauthenticated (401): " in run.output
-    assert "`ref` is 'feature', but trust " in run.output
+    assert "`ref` is 'feature', but trust policy " in run.output
     assert "monotron trust gitlab acme/shop" in run.output
     assert token not in run.output
 

@@ -19,7 +19,7 @@ def missing_restriction(provider: Provider, claims: Claims, *, accept_unprotecte
     """
     for name, reason in provider.claims_of_rules.items():
         if name not in claims:
-            return f"A trust for this issuer requires the claim `{name}`, because {reason}."
+            return f"A trust policy for this issuer requires the claim `{name}`, because {reason}."
     can_be_restricted = provider.location_claims or provider.unprotected_claims
     if not can_be_restricted or _restricts_location(provider, claims):
         return ""
@@ -30,7 +30,7 @@ def missing_restriction(provider: Provider, claims: Claims, *, accept_unprotecte
     weak |= {name: reason for name, (_, reason) in incomplete.items()}
     reasons = [f"`{name}` does not, because {reason}." for name, reason in weak.items()]
     default = ["Otherwise anyone who can push a branch could authenticate."]
-    start = "A trust must also restrict where the job runs."
+    start = "A trust policy must also restrict where the job runs."
     advice = _advice(provider, claims, [id for id, _ in incomplete.values()], incomplete.keys())
     return " ".join(filter(None, [start, *(reasons or default), *advice]))
 

@@ -150,7 +150,7 @@ def _check_name(provider: Provider, name: object) -> None:
         raise InvalidRequest(f"`claims.{name}` is always checked. Remove it.")
     if name in provider.rejected_claims:
         raise InvalidRequest(
-            f"`claims.{name}` cannot be used in a trust. {provider.rejected_claims[name]}."
+            f"`claims.{name}` cannot be used in a trust policy. {provider.rejected_claims[name]}."
         )
     if name not in provider.allowed_claims and not provider.allows_any_claim:
         allowed = _list(provider.allowed_claims)

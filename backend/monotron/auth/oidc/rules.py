@@ -58,11 +58,11 @@ class ClaimRule:
     accept_unprotected: bool = False
     """Whether a claim such as an environment suffices, although any branch may satisfy it."""
 
-    def mismatch(self, identity: Identity, policy: str = "the trust") -> Mismatch | None:
+    def mismatch(self, identity: Identity, policy: str = "the trust policy") -> Mismatch | None:
         """Why the identity does not match; None if it does. *policy* names the rule's owner."""
         provider, claims = PROVIDERS[self.kind], identity.claims
         if identity.issuer != self.issuer:
-            reason = f"No trust exists for the issuer {quoted(identity.issuer)}"
+            reason = f"No trust policy exists for the issuer {quoted(identity.issuer)}"
             return Mismatch(reason, Distance.ISSUER)
         if not provider.required_ids & self.claims.keys() or missing_restriction(
             provider, self.claims, accept_unprotected=self.accept_unprotected
@@ -90,7 +90,7 @@ class ClaimRule:
             if claim not in claims:
                 return f"The token has no `{claim}`"
             if not _is_one_of(claims[claim], self.claims[name]):
-                return f"No trust exists for `{claim}` {quoted(claims[claim])}"
+                return f"No trust policy exists for `{claim}` {quoted(claims[claim])}"
         return ""
 
     def _wrong_event(self, provider: Provider, claims: Mapping[str, Any], policy: str) -> str:
@@ -101,7 +101,10 @@ class ClaimRule:
         if not isinstance(event, str):
             return f"The token has no `{claim}`, so it is unknown why the job runs"
         if event in provider.forbidden_events:
-            return f"`{claim}` is {quoted(event)}, which no trust can allow: strangers can cause it"
+            return (
+                f"`{claim}` is {quoted(event)}, which no trust policy can allow: strangers can "
+                "cause it"
+            )
         if event in provider.default_events or event in self.allowed_events:
             return ""
         return f"`{claim}` is {quoted(event)}, but {policy} does not list it in `allow_events`"
@@ -141,8 +144,8 @@ def describe(mismatches: Iterable[Mismatch]) -> str:
     mismatches = list(mismatches)
     if not mismatches:
         return (
-            "No trust has been configured on this server yet. An administrator can add one, for "
-            "example with `monotron trust github OWNER/REPO`."
+            "No trust policy has been configured on this server yet. An administrator can add one, "
+            "for example with `monotron trust github OWNER/REPO`."
         )
     nearest = min(mismatch.distance for mismatch in mismatches)
     reasons = list(
@@ -150,7 +153,7 @@ def describe(mismatches: Iterable[Mismatch]) -> str:
     )
     more = len(reasons) - MAX_REASONS
     rest = [f"{more} more reasons are not shown"] if more > 0 else []
-    return f"No trust matches this job. {'. '.join(reasons[:MAX_REASONS] + rest)}."
+    return f"No trust policy matches this job. {'. '.join(reasons[:MAX_REASONS] + rest)}."
 
 
 def _is_one_of(value: object, accepted: Iterable[ClaimValue]) -> bool:
