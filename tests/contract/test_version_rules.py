@@ -144,12 +144,16 @@ def test_a_name_without_versions_has_no_release_0_0_0(durable_store: Store) -> N
         ([], "a?version=0.0.0", "Versions start after it"),
         (["1.4.2"], "a?version=1.3.0", "must be higher than 1.4.2"),
         (["1.4.2", "a?version=2.5.0"], "a", "(`version=2.5.0`). This request has `bump=patch`"),
-        ([], "a?bump=auto&base=1.4.2", "has no version, but `base` is `1.4.2`"),
-        (["1.4.2"], "a?bump=auto&base=none", "is 1.4.2, but `base` is `none`"),
+        ([], "a?bump=auto&base=1.4.2", "`base` is 1.4.2, but 'some-great-service' has no version"),
+        (
+            ["1.4.2"],
+            "a?bump=auto&base=none",
+            "`base` is `none`, but the newest version of 'some-great-service' is 1.4.2",
+        ),
         (
             ["1.4.2", "x?bump=major"],
             "a?bump=auto&base=2.0.0&line=1.4",
-            "on line 1.4 is 1.4.2, but `base` is `2.0.0`",
+            "`base` is 2.0.0, but the newest version on line 1.4 is 1.4.2",
         ),
         (
             ["1.4.2", "a?bump=minor&prerelease=rc", "1.5.1"],

@@ -42,7 +42,7 @@ DETAILS = {
     ),
     "?spelling=deb": (
         "`spelling` requires `format=text`. Add that parameter, or read the member `spellings` of "
-        "the JSON answer."
+        "the JSON response."
     ),
     "?format=text&spelling=npm": (
         "`spelling` must be `pep440`, `deb`, `rpm`, `maven` or `docker`, not `npm`."
