@@ -1,16 +1,19 @@
-"""Write the tables of README.md and gitlab/README.md: `make docs`.
+"""Write the tables of README.md and gitlab/README.md, and the download of docs/ci: `make docs`.
 
 They list the inputs and outputs of action.yml, and the inputs of the GitLab component.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from monotron import __version__
 
 ROOT = Path(__file__).parents[2]
 
@@ -73,6 +76,12 @@ def _component_only() -> str:
     return _rows(("input", "default", "description"), rows)
 
 
+def _script() -> str:
+    digest = hashlib.sha256((ROOT / "docs" / "ci" / "monotron.sh").read_bytes()).hexdigest()
+    url = f"https://raw.githubusercontent.com/monotron/monotron/v{__version__}/docs/ci/monotron.sh"
+    return f"```sh\ncurl --fail -sSLO {url}\necho '{digest}  monotron.sh' | sha256sum -c\n```\n"
+
+
 def _rows(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
@@ -83,9 +92,10 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "action outputs": _action_outputs,
     "gitlab inputs": _gitlab_inputs,
     "component inputs": _component_only,
+    "script": _script,
 }
 
-PAGES = (ROOT / "README.md", ROOT / "gitlab" / "README.md")
+PAGES = (ROOT / "README.md", ROOT / "gitlab" / "README.md", ROOT / "docs" / "ci" / "README.md")
 
 
 def updated(page: str) -> str:

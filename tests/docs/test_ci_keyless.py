@@ -17,8 +17,9 @@ from uuid import uuid4
 import pytest
 import yaml
 
+from docs.ci_machine import Machine, Result
+from docs.ci_systems import SYSTEMS, Step
 from docs.test_drift import section
-from docs.test_recipes import Machine, Shell, from_buildkite, from_groovy, from_yaml
 from monotron.auth.oidc.providers import PROVIDERS
 from monotron.auth.trust_schema import configured_issuers
 from monotron.config import Settings
@@ -36,8 +37,8 @@ ACCESS_TOKEN = "access-token-of-the-run"
 
 class Platform(NamedTuple):
     heading: str
+    system: str
     claims: Callable[[], dict[str, Any]]
-    shell: Shell
     stranger: dict[str, Any]
     """Claims of a job that must be refused."""
 
@@ -45,20 +46,15 @@ class Platform(NamedTuple):
 PLATFORMS = {
     "circleci": Platform(
         "CircleCI",
+        "CircleCI",
         circleci,
-        from_yaml("run", "command"),
         {"oidc.circleci.com/vcs-origin": "github.com/mallory/shop"},
     ),
-    "buildkite": Platform("Buildkite", buildkite, from_buildkite, {"build_branch": "mallory:main"}),
-    "bitbucket": Platform(
-        "Bitbucket", bitbucket, from_yaml("step", "script"), {"deploymentEnvironmentUuid": None}
-    ),
-    "azure": Platform("Azure DevOps", azure, from_yaml("bash"), {"rpo_ref": "refs/pull/5/merge"}),
+    "buildkite": Platform("Buildkite", "Buildkite", buildkite, {"build_branch": "mallory:main"}),
+    "bitbucket": Platform("Bitbucket", "Bitbucket", bitbucket, {"deploymentEnvironmentUuid": None}),
+    "azure": Platform("Azure DevOps", "Azure Pipelines", azure, {"rpo_ref": "refs/pull/5/merge"}),
     "jenkins": Platform(
-        "Jenkins",
-        jenkins,
-        from_groovy,
-        {"sub": "https://jenkins.example.com/job/shop/job/PR-5/"},
+        "Jenkins", "Jenkins", jenkins, {"sub": "https://jenkins.example.com/job/shop/job/PR-5/"}
     ),
 }
 
@@ -120,21 +116,13 @@ def token(kind: str, trust: Mapping[str, Any], issuer: IssuerServer, **changes: 
     return issuer.signers[0].token(claims)
 
 
-def provide(machine: Machine, kind: str, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give the machine what the platform provides to a job, with this token."""
-    file = machine.folder / "token"
-    file.write_text(token)
-    calls = machine.folder / "calls"
+def provide(machine: Machine, token: str) -> None:
+    """Put what CircleCI and Buildkite provide to a job on the machine, with this token."""
+    (machine.folder / "token").write_text(token)
     for name, word in (("circleci", "run"), ("buildkite-agent", "oidc")):
-        script = machine.folder / "programs" / name
-        script.write_text(
-            f'#!/bin/sh\nif [ "$1" = {word} ]; then printf "%s\\n" "$@" >{calls}; cat {file};'
-            ' else echo "$@"; fi\n'
-        )
-        script.chmod(0o755)
-    variables = {"bitbucket": "BITBUCKET_STEP_OIDC_TOKEN", "jenkins": "TOKEN"}
-    if kind in variables:
-        monkeypatch.setenv(variables[kind], token)
+        other = machine.programs / name
+        otherwise = other.read_text() if other.exists() else ""
+        machine.provide(name, f'if [ "$1" = {word} ]; then cat token; exit; fi\n{otherwise}')
 
 
 def endpoint(token: str) -> Callable[[ReceivedRequest], Reply]:
@@ -148,10 +136,30 @@ def endpoint(token: str) -> Callable[[ReceivedRequest], Reply]:
     return respond
 
 
+def run(kind: str, machine: Machine, token: str, url: str) -> Result:
+    """Run the step of the page with this token, and publish its version."""
+    provide(machine, token)
+    name = PLATFORMS[kind].system
+    system = SYSTEMS[name]
+    steps = [*system.steps(blocks(kind)[2]), Step(system.publish)]
+    variables = {"bitbucket": "BITBUCKET_STEP_OIDC_TOKEN", "jenkins": "MONOTRON_API_KEY"}
+    with StandIn(endpoint(token)) as stand_in:
+        return machine.run_recipe(
+            name,
+            steps,
+            url,
+            SYSTEM_ACCESSTOKEN=ACCESS_TOKEN,
+            SYSTEM_OIDCREQUESTURI=f"{stand_in.url}/oidctoken",
+            **({variables[kind]: token} if kind in variables else {}),
+        )
+
+
 @pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    monkeypatch.chdir(tmp_path)
-    return Machine(tmp_path)
+def machine(tmp_path: Path) -> Machine:
+    machine = Machine(tmp_path / "clone")
+    machine.git("init", "--quiet", "--template=")
+    machine.commit(str(tmp_path))
+    return machine
 
 
 @pytest.mark.parametrize("kind", PLATFORMS)
@@ -170,18 +178,11 @@ class TestPlatform:
         trusts: Mapping[str, Any],
         issuer: IssuerServer,
         machine: Machine,
-        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        step = PLATFORMS[kind].shell(blocks(kind)[2])
         accepted = token(kind, trusts[kind], issuer)
-        provide(machine, kind, accepted, monkeypatch)
-        monkeypatch.setenv("SYSTEM_ACCESSTOKEN", ACCESS_TOKEN)
-        with StandIn(endpoint(accepted)) as stand_in:
-            monkeypatch.setenv("SYSTEM_OIDCREQUESTURI", f"{stand_in.url}/oidctoken")
-            process = machine.run(step, server.url)
-        assert (process.returncode, process.stderr) == (0, b"")
-        assert (machine.folder / "monotron.txt").read_text() == "0.1.0\n"
-        assert accepted.encode() not in process.stdout
+        result = run(kind, machine, accepted, server.url)
+        assert (result.code, accepted in result.stdout + result.stderr) == (0, False), result
+        assert re.fullmatch(r"0\.\d\.0\n", result.published or "")
 
     def test_a_job_of_a_stranger_is_refused_with_the_reason(
         self,
@@ -190,18 +191,12 @@ class TestPlatform:
         trusts: Mapping[str, Any],
         issuer: IssuerServer,
         machine: Machine,
-        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        step = PLATFORMS[kind].shell(blocks(kind)[2])
         foreign = token(kind, trusts[kind], issuer, **PLATFORMS[kind].stranger)
-        provide(machine, kind, foreign, monkeypatch)
-        monkeypatch.setenv("SYSTEM_ACCESSTOKEN", ACCESS_TOKEN)
-        with StandIn(endpoint(foreign)) as stand_in:
-            monkeypatch.setenv("SYSTEM_OIDCREQUESTURI", f"{stand_in.url}/oidctoken")
-            process = machine.run(step, server.url)
-        assert process.returncode != 0
-        assert b"401 " in process.stderr
-        assert next(iter(PLATFORMS[kind].stranger)).encode() in process.stderr
+        result = run(kind, machine, foreign, server.url)
+        assert (result.code != 0, result.published) == (True, None)
+        assert " 401 " in result.stderr
+        assert next(iter(PLATFORMS[kind].stranger)) in result.stderr
 
 
 def test_the_steps_request_our_audience_and_the_ids(machine: Machine) -> None:
