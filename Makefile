@@ -9,6 +9,10 @@ PACKAGES := curl rsync busybox nginx-light gcc libc6-dev
 # Tests start hundreds of processes. Each of them would compile every module that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
+# In memory, a test need not wait until a disk has stored its SQLite file. Some tests run programs there.
+test check: export PYTEST_DEBUG_TEMPROOT := $(shell test -w /dev/shm && \
+	! grep -q ' /dev/shm .*noexec' /proc/mounts && echo /dev/shm)
+
 .PHONY: help run check test bench faults lint format gitlab docs lock audit setup-runners clean
 .DEFAULT_GOAL := help
 
