@@ -279,19 +279,26 @@ MERGE_REQUESTS = {
 TRAIN = {"CI_MERGE_REQUEST_IID": "4", "CI_MERGE_REQUEST_EVENT_TYPE": "merge_train"}
 
 
-@pytest.mark.parametrize("variables", [*MERGE_REQUESTS.values(), TRAIN], ids=str)
-@pytest.mark.parametrize("dry_run", ["", "false", "true"])
+@pytest.mark.parametrize(
+    ("variables", "bump", "dry_run"),
+    [
+        *((variables, "minor", "false") for variables in (*MERGE_REQUESTS.values(), TRAIN)),
+        (MERGE_REQUESTS["merge request"], "minor", ""),
+        (MERGE_REQUESTS["merge request"], "minor", "true"),
+        (MERGE_REQUESTS["merge request"], "auto", "false"),
+    ],
+    ids=str,
+)
 def test_a_merge_request_never_gets_a_final_version(
-    project: Project, variables: dict[str, str], dry_run: str
+    project: Project, variables: dict[str, str], bump: str, dry_run: str
 ) -> None:
-    for bump in ("minor", "auto"):
-        options = {"MONOTRON_BUMP": bump, "CI_COMMIT_MESSAGE": "feat: a", **variables}
-        run = project.run("a", MONOTRON_DRY_RUN=dry_run, **options)
-        assert run.passed, run.output
-        assert dotenv(project.directory)["MONOTRON_VERSION"] == "0.1.0"
-        assert "Preview: nothing was assigned." in run.output
-        explained = "Preview only: a merge request never gets a final version." in run.output
-        assert explained == (dry_run == "false")
+    options = {"MONOTRON_BUMP": bump, "CI_COMMIT_MESSAGE": "feat: a", **variables}
+    run = project.run("a", MONOTRON_DRY_RUN=dry_run, **options)
+    assert run.passed, run.output
+    assert dotenv(project.directory)["MONOTRON_VERSION"] == "0.1.0"
+    assert "Preview: nothing was assigned." in run.output
+    explained = "Preview only: a merge request never gets a final version." in run.output
+    assert explained == (dry_run == "false")
     assert project.version("b", MONOTRON_BUMP="none") == "0.0.0"
 
 
