@@ -88,7 +88,7 @@ def test_nothing_is_lost_when_faults_come_in_any_order(
             fault = bag.pop()
             under.random_moment()
             fault(under)
-            soak_set.wait_until_healthy()
+            under.wait_until_healthy()
             done[fault.__name__] += 1
         statistics = under.check()
         doubts = under.doubts() + under.history.unknown()
