@@ -9,15 +9,16 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from monotron.errors import InvalidVersion
-from monotron.model.semver import Final, parse_final
+from monotron.model.semver import Final
+from monotron.model.series import INT64_MAX
 
 _TOKEN = r"(?:\*\*BREAKING(?:[ -]CHANGES?)?\*\*|BREAKING(?:[ -]CHANGES?)?)"  # noqa: S105
 BREAKING_FOOTER = rf"{_TOKEN}: ."
 
 _BREAKING = re.compile(rf"{_TOKEN}: (?P<value>.+)")
 _STRICT_BREAKING = re.compile(r"BREAKING[ -]CHANGE: .")
-_RELEASE_AS = re.compile(r"release-as: +(?P<version>[0-9A-Za-z.+-]++)$", re.IGNORECASE)
+_NUMBER = "(0|[1-9][0-9]{0,18})"
+_RELEASE_AS = re.compile(rf"release-as: +v?{_NUMBER}\.{_NUMBER}\.{_NUMBER}$", re.IGNORECASE)
 
 _CANDIDATE = re.compile(r"^(?:(?:\*\*)?BREAKING|(?i:release-as): ).*", re.MULTILINE)
 _FOOTER = re.compile(rf"(?:{_TOKEN}|[\w-]++)(?:: | #)")
@@ -88,12 +89,10 @@ def is_empty_value(value: str) -> bool:
 
 def _release_as(line: str) -> ReleaseAs | None:
     match = _RELEASE_AS.match(line)
-    if not match or "+" in match["version"]:
+    if not match:
         return None
-    try:
-        return ReleaseAs(parse_final(match["version"]), line)
-    except InvalidVersion:
-        return None
+    version = Final(*map(int, match.groups()))
+    return ReleaseAs(version, line) if max(version) <= INT64_MAX else None
 
 
 def _footer_lines(body: str, *, strict: bool) -> Iterator[str]:
@@ -102,7 +101,7 @@ def _footer_lines(body: str, *, strict: bool) -> Iterator[str]:
     With *strict*, a value must be on the line of its token, and only empty lines separate
     paragraphs.
     """
-    if not strict:
+    if not strict and ":\n" in body:
         body = _VALUE_BELOW_TOKEN.sub(r"\1 ", body)
     paragraph_end = _EMPTY_LINE if strict else _PARAGRAPH_END
     starts = [] if strict else [0]

@@ -21,6 +21,7 @@ AROUND = rf"(?:(?:{_TICKET}|{_EMOJI}) *+)*+"
 SCOPE = r"\([^()\n]++\)"
 _TYPE_END = rf"(?:(?P<early>!){SCOPE}|(?:{SCOPE})?(?P<late>!)?)(?:: .|：.)"
 
+_MARK = re.compile("[:：✨💥]")
 _HEADER = re.compile(rf"(?P<around>{AROUND})(?P<type>[\w-]++){_TYPE_END}")
 _STRICT_HEADER = re.compile(rf"(?P<type>[\w-]++)(?:{SCOPE})?(?P<late>!)?: .")
 _UNTYPED = re.compile(rf"(?P<around>{AROUND})(?P<text>.*)", re.DOTALL)
@@ -28,9 +29,9 @@ _UNTYPED = re.compile(rf"(?P<around>{AROUND})(?P<text>.*)", re.DOTALL)
 LISTED_HEADER = re.sub(r"\?P<\w+>", "?:", rf"{AROUND}[a-z][a-z0-9_-]*+{_TYPE_END}")
 """The header of a commit in a list. Its type is in lower case, unlike the first word of prose."""
 
-_FEATURES = ("✨", ":sparkles:")
-_BREAKING = ("💥", ":boom:")
-_GITMOJI = re.compile("|".join((*_FEATURES, *_BREAKING)))
+_FEATURE = re.compile("✨|:sparkles:")
+_BREAKING = re.compile("💥|:boom:")
+_GITMOJI = re.compile(f"{_FEATURE.pattern}|{_BREAKING.pattern}")
 
 
 class Header(NamedTuple):
@@ -53,23 +54,17 @@ def parse_header(line: str, *, strict: bool = False) -> Header:
     if strict:
         match = _STRICT_HEADER.match(line)
         return Header(match["type"].lower(), bool(match["late"])) if match else PLAIN_HEADER
-    match = _HEADER.match(line) or (_GITMOJI.search(line) and _UNTYPED.match(line))
-    if not match:
+    if not _MARK.search(line):
         return PLAIN_HEADER
-    around = match["around"]
-    is_breaking = around != "" and any(emoji in around for emoji in _BREAKING)
-    is_feature = around != "" and any(emoji in around for emoji in _FEATURES)
-    if match.re is _HEADER:
-        is_marked = bool(match["early"] or match["late"])
-        return Header(
-            match["type"].lower(), is_marked, False, is_breaking and not is_marked, is_feature
-        )
-    if (is_breaking or is_feature) and match["text"]:
-        return Header("", is_breaking, is_feature)
+    if match := _HEADER.match(line):
+        around, type, early, late = match.group("around", "type", "early", "late")
+        is_marked = bool(early or late)
+        if not around:
+            return Header(type.lower(), is_marked)
+        is_breaking = _BREAKING.search(around) is not None and not is_marked
+        is_feature = _FEATURE.search(around) is not None
+        return Header(type.lower(), is_marked, False, is_breaking, is_feature)
+    if _GITMOJI.search(line) and (match := _UNTYPED.match(line)) and match["text"]:
+        around = match["around"]
+        return Header("", bool(_BREAKING.search(around)), bool(_FEATURE.search(around)))
     return PLAIN_HEADER
-
-
-def without_decoration(line: str) -> str:
-    """The header without the tickets and emoji at its start."""
-    match = _UNTYPED.match(line)
-    return match["text"] if match else line

@@ -30,6 +30,8 @@ LOOSE_HEADER = re.compile(
     r"(?P<marks>(?:[ !]|[(（][^()（）\n]*+[)）])*+)(?P<colon>[:：])?"
 )
 _SKIP_MARKER = re.compile(r"\[(?i:(?:skip|no)[ _-]*releases?|release[ _-](?:skip|no))\]")
+_NOTED = re.compile(r"[\[:：✨💥]")
+"""A part of each line of a plain message that resembles a marker."""
 _BULLET = re.compile(r"[ \t]*+(?:[*+-] )?")
 
 
@@ -54,6 +56,16 @@ def notes_on(
             yield _note(what, line)
         if end < 0:
             return
+
+
+def may_have_notes(
+    line: str, body: str, header: Header, bump: Component | None, rules: CommitRules
+) -> bool:
+    """Whether there can be notes on a plain message, which requests *bump*."""
+    return bool(
+        _header_resembles(line, header, bump, rules)
+        or (_NOTED.search(body) and _body_pattern(bump, rules.minor_types).search(body))
+    )
 
 
 def _note(what: str, line: str) -> str:

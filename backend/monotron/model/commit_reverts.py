@@ -8,13 +8,17 @@ Commits write `revert: subject`.
 import re
 from typing import NamedTuple
 
-from monotron.model.commit_headers import without_decoration
+from monotron.model.commit_headers import AROUND
 
 MAX_LEVELS = 8
 """Deeper nested reverts are read as a subject."""
 
-_QUOTED = re.compile(r'(?P<verb>revert|reapply):? "(?P<subject>.+)"', re.IGNORECASE)
-_TYPED = re.compile(r"revert(?:\([^()\n]++\))?!?(?:: +|：)(?P<subject>.+)", re.IGNORECASE)
+_REVERT = re.compile(
+    rf'{AROUND}(?i:(?P<verb>revert|reapply):? "(?P<quoted>.+)"'
+    r"|revert(?:\([^()\n]++\))?!?(?:: +|：)(?P<typed>.+))"
+)
+MAYBE_REVERT = re.compile(r'(?i:re(?:vert|apply):? "|revert(?:\([^()\n]++\))?!?(?:: |：))')
+"""A part of every header of a revert."""
 
 _REQUEST_NUMBER = re.compile(r" \((?:(?:pull request )?#|(?:[\w.-]++(?:/[\w.-]++)++)?!)[0-9]++\)")
 
@@ -37,15 +41,13 @@ def request_number(header: str) -> str:
 def parse_revert(header: str) -> Subject | None:
     """The subject of a revert, and how often it is reverted. None for another header."""
     levels = 0
-    while levels < MAX_LEVELS and ('"' in header or "revert" in header.lower()):
-        line = without_decoration(header.removesuffix(request_number(header)))
-        if match := _QUOTED.fullmatch(line):
-            levels += 2 if match["verb"].lower() == "reapply" else 1
-        elif match := _TYPED.fullmatch(line):
-            levels += 1
-        else:
+    while levels < MAX_LEVELS and MAYBE_REVERT.search(header):
+        match = _REVERT.fullmatch(header.removesuffix(request_number(header)))
+        if not match:
             break
-        header = match["subject"]
+        verb, quoted, typed = match.group("verb", "quoted", "typed")
+        levels += 2 if quoted and verb.lower() == "reapply" else 1
+        header = quoted or typed
     return Subject(levels, header) if levels else None
 
 
@@ -53,24 +55,33 @@ class RevertPairs:
     """Finds the messages that are reverted. Messages are passed newest first."""
 
     def __init__(self) -> None:
-        self._waiting: dict[Subject, list[int]] = {}
+        self._waiting: dict[tuple[int, str], int] = {}
+        """The last revert of each subject that is to be cancelled."""
+        self._previous = [0]
+        """For each revert, the previous one of its subject, or 0."""
         self.paired: set[int] = set()
         """The reverts that cancelled a message."""
 
-    def add_revert(self, revert: int, subject: Subject) -> None:
-        """Cancel the next message that *subject* reverts."""
-        target = Subject(subject.levels - 1, subject.text)
-        self._waiting.setdefault(target, []).append(revert)
+    @property
+    def has_reverts(self) -> bool:
+        return len(self._previous) > 1
 
-    def cancels(self, subject: Subject) -> bool:
-        """Whether a newer revert cancels the message with this subject."""
+    def add_revert(self, subject: Subject) -> int:
+        """Cancel the next message that *subject* reverts. Returns the number of the revert."""
+        target, revert = (subject.levels - 1, subject.text), len(self._previous)
+        self._previous.append(self._waiting.get(target, 0))
+        self._waiting[target] = revert
+        return revert
+
+    def cancels(self, subject: tuple[int, str]) -> bool:
+        """Whether a newer revert cancels the message with this `Subject`."""
         if not self._waiting:
             return False
-        bare = subject.text.removesuffix(request_number(subject.text))
-        for candidate in (subject, Subject(subject.levels, bare)):
-            if reverts := self._waiting.get(candidate):
-                self.paired.add(reverts.pop())
-                if not reverts:
-                    del self._waiting[candidate]
-                return True
-        return False
+        if subject not in self._waiting:
+            levels, text = subject
+            subject = (levels, text.removesuffix(request_number(text)))
+        if revert := self._waiting.pop(subject, 0):
+            self.paired.add(revert)
+            if previous := self._previous[revert]:
+                self._waiting[subject] = previous
+        return revert > 0

@@ -72,11 +72,17 @@ def read_message(message: str) -> MessageText:
     """The message with the title of its request, the visible part of its body, listed commits."""
     if "\n" not in message:
         return MessageText(message, CommitText(_header(message, "")[0]))
-    own, *commits = (_unlist(commit) for commit in _unsquash(_trim(message)))
-    if not commits:
-        return own
+    message = _trim(message)
+    if not ("Squashed" in message and (squashed := _SQUASHED.search(message))):
+        return _unlist(message)
+    own, *commits = map(_unlist, _unsquash(message, squashed.end()))
     listed = (*own.listed, *(each for commit in commits for each in (commit.own, *commit.listed)))
     return own._replace(listed=listed)
+
+
+def is_squash(first_line: str, rest: str) -> bool:
+    """Whether a forge wrote the message, and can have listed commits in it."""
+    return bool(request_number(first_line) or "\nSee merge request " in rest)
 
 
 def _unlist(message: str) -> MessageText:
@@ -85,10 +91,16 @@ def _unlist(message: str) -> MessageText:
     header, body = _header(first_line, rest)
     if (visible := _visible(body)) != body:
         body = _trim(visible)
-    squash = request_number(first_line) or "\nSee merge request " in rest
-    own_body, *commits = _BULLET.split(body) if squash else [body]
-    listed = tuple(CommitText(*commit.split("\n", 1)) for commit in reversed(commits))
+    if "* " not in body or not is_squash(first_line, rest):
+        return MessageText(first_line, CommitText(header, body), body)
+    own_body, *commits = _BULLET.split(body)
+    listed = tuple(_split_header(commit) for commit in reversed(commits))
     return MessageText(first_line, CommitText(header, own_body), body, listed)
+
+
+def _split_header(commit: str) -> CommitText:
+    header, _, body = commit.partition("\n")
+    return CommitText(header, body)
 
 
 def _trim(text: str) -> str:
@@ -96,16 +108,12 @@ def _trim(text: str) -> str:
     return _TRAILING_SPACE.sub("", text)
 
 
-def _unsquash(message: str) -> Iterator[str]:
-    """The message, then each commit message that `git merge --squash` listed in it."""
-    squashed = "Squashed" in message and _SQUASHED.search(message)
-    if not squashed:
-        yield message
-        return
-    own_text, *blocks = _COMMIT.split(message[squashed.end() :])
+def _unsquash(message: str, end: int) -> Iterator[str]:
+    """The message, then each commit message that `git merge --squash` listed in it below *end*."""
+    own_text, *blocks = _COMMIT.split(message[end:])
     logs = [block.partition("\n\n")[2].split("\n") for block in blocks]  # below their metadata
     rest = "\n".join(line for log in logs for line in log if not line.startswith("    "))
-    yield message[: squashed.end()] + own_text + rest
+    yield message[:end] + own_text + rest
     for log in logs:
         lines = (line[4:] for line in log if not line or line.startswith("    "))
         if commit := "\n".join(lines).strip():
@@ -129,13 +137,12 @@ def _header(first_line: str, rest: str) -> tuple[str, str]:
 
 def _visible(body: str) -> str:
     """The body without code fences, HTML comments and `<details>` that are closed."""
-    if not _DELIMITER.search(body):
+    marks = list(_DELIMITER.finditer(body))
+    if not marks:
         return body
-    last = {
-        mark[0].lstrip()[:3]: mark.start() for mark in _DELIMITER.finditer(body) if not mark["info"]
-    }
+    last = {mark[0].lstrip()[:3]: mark.start() for mark in marks if not mark["info"]}
     kept, start, opened, closer = list[str](), 0, 0, ""
-    for mark in _DELIMITER.finditer(body):
+    for mark in marks:
         if closer:
             if mark[0].lstrip().startswith(closer) and not mark["info"]:
                 kept.append(body[start:opened])
