@@ -12,6 +12,7 @@ tools         a step of a workflow, compared with tools that read the git histor
 credentials   requests with an API key, with an identity token
 shares        requests beside the load of another account, or of a stranger
 memory        memory after many requests
+names         versions in stores with many names and releases, compared with few
 growth        full stores, compared with empty ones
 profile       py-spy's top ten functions of the server under load; runs only if it is named
 """
@@ -35,6 +36,7 @@ PARTS = (
     "credentials",
     "shares",
     "memory",
+    "names",
     "growth",
 )
 ON_DEMAND = ("profile",)
@@ -54,6 +56,7 @@ def main() -> None:
         ("--entries", 10_000_000, "create ENTRIES entries in a full SQLite store"),
         ("--puts", 1_000_000, "send PUTS requests before memory is measured"),
         ("--releases", 100_000, "create RELEASES releases of a name with many"),
+        ("--names", 100_000, "create NAMES names in a store with many"),
     ):
         help_text = f"{effect} [default: {default}]"
         parser.add_argument(option, type=type(default), default=default, help=help_text)

@@ -13,9 +13,9 @@ from monotron.model.versions.requests import Adopt, Assign, VersionRequest
 from monotron.store import Store, open_store
 
 
-def create_releases_in_process(url: str, name: str, count: int) -> None:
-    """Create *count* releases of a name in a separate process."""
-    command = [sys.executable, "-m", "bench.store_calls", url, name, str(count)]
+def create_releases_in_process(url: str, name: str, count: int, names: int) -> None:
+    """Create *count* releases of a name, and one of *names* others, in a separate process."""
+    command = [sys.executable, "-m", "bench.store_calls", url, name, str(count), str(names)]
     subprocess.run(command, check=True)
 
 
@@ -23,10 +23,18 @@ def create_releases(store: Store, name: str, count: int) -> None:
     """Create *count* releases on the line 1.0, with records, series and ledger entries."""
     of = VersionName(1, name)
     store.releases.decide([Adopt(of, Final(1, 0, 0), ANYONE)])
-    tokens = [token_hex(20) for _ in range(count)]
-    for start in range(0, count, store.max_batch_size):
-        batch = tokens[start : start + store.max_batch_size]
-        store.releases.decide([Assign(of, token, VersionRequest()) for token in batch])
+    _assign(store, [of] * count)
+
+
+def create_names(store: Store, name: str, count: int) -> None:
+    """Create one release of each of *count* names."""
+    _assign(store, [VersionName(1, f"{name}-{number}") for number in range(count)])
+
+
+def _assign(store: Store, names: list[VersionName]) -> None:
+    requests = [Assign(name, token_hex(20), VersionRequest()) for name in names]
+    for start in range(0, len(requests), store.max_batch_size):
+        store.releases.decide(requests[start : start + store.max_batch_size])
 
 
 def commit_ms(folder: Path) -> float:
@@ -51,4 +59,5 @@ def _requests(key: str, count: int) -> list[AllocationRequest]:
 if __name__ == "__main__":
     opened_store = open_store(sys.argv[1])
     create_releases(opened_store, sys.argv[2], int(sys.argv[3]))
+    create_names(opened_store, "many", int(sys.argv[4]))
     opened_store.close()

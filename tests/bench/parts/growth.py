@@ -2,7 +2,7 @@
 
 import time
 
-from bench import bulk, checkpoints, store_calls
+from bench import bulk, checkpoints
 from bench.measuring import HOT, PEEK, REPEAT, SPREAD, SPREAD_OUT, Bench
 from bench.parts.shapes import warm_up
 from bench.processes import replica_set, resident_mib
@@ -13,9 +13,6 @@ from support.server import Server
 
 RATE_GOAL = 0.8
 """Minimum requests per second, relative to an empty store: a request costs at most 25% more."""
-
-COST_GOAL = 1.25
-"""Maximum p50 for a name with many releases, relative to a name with few."""
 
 MAX_START_SECONDS = 2.0
 MAX_MEMORY_MIB = 150
@@ -28,7 +25,7 @@ CHECKPOINTS = 15
 
 def run(bench: Bench) -> None:
     folder, arguments = bench.folder, bench.arguments
-    urls = {name: f"sqlite:///{folder}/growth-{name}.db" for name in ("empty", "full", "names")}
+    urls = {name: f"sqlite:///{folder}/growth-{name}.db" for name in ("empty", "full")}
     _store(bench, "SQLite", urls, arguments.entries)
     _checkpoints(bench, urls)
     with replica_set(folder, cache_gb=CACHE_GB) as nodes:
@@ -56,7 +53,6 @@ def _store(
             bench.table.add(
                 TableRow(f"{label}: memory after these", used, "MiB resident", MAX_MEMORY_MIB)
             )
-    _names(bench, store, urls["names"])
 
 
 def _requests(
@@ -95,18 +91,3 @@ def _checkpoints(bench: Bench, urls: dict[str, str]) -> None:
 
 def _spread(series: int) -> list[str]:
     return [f"spread-{number}" for number in range(series)]
-
-
-def _names(bench: Bench, store: str, url: str) -> None:
-    """Versions of a name with many releases, compared with a name with few, on one connection."""
-    releases = bench.arguments.releases
-    store_calls.create_releases_in_process(url, "full-0", releases)
-    with Server(url) as server:
-        for adjective, kind in (("a new", "version"), ("a repeated", "repeated version")):
-            measurements = bench.alternate(
-                {key: bench.monotron(server, Target(kind, key=key), 1) for key in ("few", "full")}
-            )
-            label = f"{store}: {adjective} version of a name with {releases:,}, one connection: p50"
-            bench.compare(
-                measurements, "full", "few", label, "of a name with few", COST_GOAL, "p50_ms"
-            )
