@@ -39,6 +39,7 @@ from monotron.model.semver import (
 from monotron.model.series import INT64_MAX, Entry, Reuse, SeriesHead, SeriesKey
 from monotron.model.versions.facts import (
     ANY_LABEL,
+    BaseUses,
     HeadOf,
     HighestRecord,
     LastValueOf,
@@ -295,6 +296,19 @@ class TestFacts:
             TokenAt(SERIES, 1),
             SeriesUsed(1),
         ) == [NameSummary(), (), None, None, None, None, (), SeriesHead(), None, None, None, 0]
+
+    def test_the_uses_of_a_base_are_counted_for_each_line(self, store: Store) -> None:
+        line = Line(1, 2)
+        write(
+            store,
+            release("1.2.58", "a", base="1.2.57", base_use=1),
+            release("1.2.59", "b", base="1.2.57", base_use=2),
+            release("1.2.60", "c", base="1.2.57", base_use=1, line=line),
+            release("1.2.61", "d"),
+            release("1.2.61", "d", OTHER_NAME, base="1.2.57", base_use=1),
+        )
+        facts = [BaseUses(SHOP, each, "1.2.57") for each in (None, line, Line(1))]
+        assert read(store, *facts, BaseUses(SHOP, None, "1.2.58")) == [2, 1, 0, 0]
 
     def test_a_record_is_found_by_its_version(self, store: Store) -> None:
         recorded = record(store, "1.0.0", "1.0.1-rc.1", "1.0.2-rc.10")
