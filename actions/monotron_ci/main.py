@@ -88,10 +88,7 @@ class _ActionRun:
                 "Monotron", f"{text[0].upper()}{text[1:]}."
             ),
         )
-        if inputs.mode == "counter":
-            values, reason = self._number(client), ""
-        else:
-            values, reason = self._version(client)
+        values = self._number(client) if inputs.mode == "counter" else self._version(client)
         outputs.lines(values)  # validates the outputs before the tag is created
         tag_failure: Failure | None = None
         note = self._preview_note if inputs.dry_run else ""
@@ -103,10 +100,11 @@ class _ActionRun:
         outputs.write(self._file("GITHUB_OUTPUT"), values)
         if inputs.summary:
             with open(self._file("GITHUB_STEP_SUMMARY"), "a", encoding="utf-8") as file:
-                file.write(summary(self._name, values, reason, note))
+                file.write(summary(self._name, values, note))
         if tag_failure:
             raise tag_failure
-        print(f"Monotron: {values['version'] or values['value']}")
+        shown = values["version"] or values["value"] or f"no release ({values['reason']})"
+        workflow_commands.log(f"Monotron: {shown}")
 
     def _restrict_to_origin(self) -> None:
         """Preview a final version, and reject a tag, unless the commit is merged."""
@@ -148,12 +146,12 @@ class _ActionRun:
             return outputs.of_entry(client.preview(self._name, self._token), changed=False)
         return outputs.of_entry(client.next(self._name, self._token), changed=True)
 
-    def _version(self, client: Client) -> tuple[dict[str, str], str]:
-        """The outputs for a version, and the reason for its bump."""
+    def _version(self, client: Client) -> dict[str, str]:
+        """The outputs for a version."""
         inputs = self._inputs
         if inputs.bump == "none":
             version = client.find(self._name, inputs.idempotency_token)
-            return outputs.of_version(version, tag_prefix=inputs.tag_prefix, changed=False), ""
+            return outputs.of_version(version, tag_prefix=inputs.tag_prefix, changed=False)
         choice = choose_bump(inputs, self._event)
         query = version_query(inputs, choice)
         source = choice.source
@@ -161,9 +159,16 @@ class _ActionRun:
             version, source = self._auto(client, query)
         else:
             version = client.version(self._name, self._token, query)
-        changed = not (inputs.dry_run or version.is_unchanged)
-        values = outputs.of_version(version, tag_prefix=inputs.tag_prefix, changed=changed)
-        return values, ": ".join(filter(None, (source, version.reason)))
+        for note in version.notes:
+            workflow_commands.log(f"note: {note}")
+        if version.reused and not version.is_unchanged:
+            source = ""  # the stored reason applies
+        reason = ": ".join(filter(None, (source, version.reason)))
+        if version.is_unchanged:
+            return outputs.of_no_release(reason, version.notes)
+        return outputs.of_version(
+            version, tag_prefix=inputs.tag_prefix, changed=not inputs.dry_run, reason=reason
+        )
 
     def _auto(self, client: Client, query: Mapping[str, str]) -> tuple[VersionInfo, str]:
         """The version that the commits since the previous version request, and their number."""

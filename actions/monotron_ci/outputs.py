@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from monotron_ci.errors import Failure
 from monotron_ci.responses import NUMBER, VERSION, SeriesEntry, VersionInfo
+from monotron_ci.workflow_commands import escape_commands
 
 _NUMBER = rf"({NUMBER})?"
 _VERSION = rf"({VERSION.pattern})?"
 _BOOLEAN = r"true|false"
 _SPELLING = r"[0-9A-Za-z.+~-]{0,300}"
+_PRINTABLE = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
+
+MAX_TEXT_LENGTH = 1000
+
+_TEXT = rf"(?!.*(::|##\[)){_PRINTABLE}{{0,{MAX_TEXT_LENGTH}}}"
+"""One line of free text that a runner does not execute, even if a later step prints it."""
 
 GRAMMAR: Mapping[str, str] = {
     "version": _VERSION,
@@ -35,7 +42,9 @@ GRAMMAR: Mapping[str, str] = {
     "deb": _SPELLING,
     "rpm": _SPELLING,
     "maven": _SPELLING,
-    "idempotency_token": r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{0,256}",
+    "idempotency_token": rf"{_PRINTABLE}{{0,256}}",
+    "reason": _TEXT,
+    "notes": _TEXT,
 }
 """The pattern of each output, in the order of action.yml."""
 
@@ -73,8 +82,13 @@ DOTENV_OF_NUMBERS: Mapping[str, str] = {
 }
 
 
-def of_version(version: VersionInfo, *, tag_prefix: str, changed: bool) -> dict[str, str]:
-    """The outputs for a version. The tag is empty if the name has no versions yet."""
+def of_version(
+    version: VersionInfo, *, tag_prefix: str, changed: bool, reason: str | None = None
+) -> dict[str, str]:
+    """The outputs for a version. The tag is empty if the name has no versions yet.
+
+    *reason* is what determined its bump, by default what the service states.
+    """
     exists = version.version != "0.0.0"
     return _outputs(
         version=version.version,
@@ -94,7 +108,15 @@ def of_version(version: VersionInfo, *, tag_prefix: str, changed: bool) -> dict[
         docker_tag=version.version.replace("+", "_") if exists else "",
         **{name: version.spellings.get(name) for name in ("pep440", "deb", "rpm", "maven")},
         idempotency_token=version.token,
+        reason=_one_line(version.reason if reason is None else reason),
+        notes=_one_line(" ".join(version.notes)),
     )
+
+
+def of_no_release(reason: str | None, notes: Sequence[str] = ()) -> dict[str, str]:
+    """The outputs if there is no version: empty, so that no step publishes an old one again."""
+    booleans = {name: False for name, pattern in GRAMMAR.items() if pattern == _BOOLEAN}
+    return _outputs(**booleans, reason=_one_line(reason), notes=_one_line(" ".join(notes)))
 
 
 def of_entry(entry: SeriesEntry, *, changed: bool) -> dict[str, str]:
@@ -128,7 +150,7 @@ def dotenv(outputs: Mapping[str, str], creator_id: object) -> str:
     owner = str(creator_id) if type(creator_id) is int else ""
     metadata = outputs["version"].partition("+")[2]
     values = {**outputs, "metadata": metadata, "creator_id": owner}
-    names = DOTENV if outputs["version"] else DOTENV_OF_NUMBERS
+    names = DOTENV_OF_NUMBERS if outputs["value"] else DOTENV
     return "".join(f"MONOTRON_{name}={values[output]}\n" for name, output in names.items())
 
 
@@ -147,6 +169,10 @@ def lines(outputs: Mapping[str, str]) -> str:
 def _outputs(**values: object) -> dict[str, str]:
     """All outputs. Those that *values* does not contain are empty."""
     return {name: _text(values.get(name)) for name in GRAMMAR}
+
+
+def _one_line(text: str | None) -> str:
+    return escape_commands(text or "")[:MAX_TEXT_LENGTH]
 
 
 def _text(value: object) -> str:

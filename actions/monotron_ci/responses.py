@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Callable, NamedTuple
 
 from monotron_ci.credential import redact
@@ -53,6 +53,8 @@ class VersionInfo(NamedTuple):
     reused: bool
     reason: str | None
     created_at: str | None
+    notes: Sequence[str]
+    """What the caller should know, one sentence each."""
     latest_in_major: bool
     latest_in_minor: bool
     spellings: Mapping[str, str | None]
@@ -82,6 +84,7 @@ NO_VERSION = VersionInfo(
     reused=False,
     reason=None,
     created_at=None,
+    notes=(),
     latest_in_major=False,
     latest_in_minor=False,
     spellings={},
@@ -128,7 +131,7 @@ def parse_assigned(document: object, name: str, token: str) -> VersionInfo | Non
     if not isinstance(document, dict):
         return None
     unchanged = document.get("changed") is False
-    is_missing = unchanged and document.get("version", "") is None
+    is_missing = unchanged and all(document.get(member) is None for member in _ZERO)
     version = parse_version({**document, **_ZERO} if is_missing else document, name)
     if version is None or (version.token != token and not unchanged):
         return None
@@ -223,6 +226,10 @@ def _is_spellings(value: object) -> bool:
     return isinstance(value, dict) and all(map(_is_optional(_is_text), value.values()))
 
 
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
 _CHECKS: dict[str, _Check] = {
     "name": _is_text,
     "token": _is_optional(_is_text),
@@ -237,6 +244,8 @@ _CHECKS: dict[str, _Check] = {
     "reused": _is_boolean,
     "reason": _is_optional(_is_text),
     "created_at": _is_optional(_is_text),
+    "changed": _is_boolean,
+    "notes": _is_texts,
     "latest_in_major": _is_boolean,
     "latest_in_minor": _is_boolean,
     "spellings": _is_spellings,

@@ -29,6 +29,8 @@ def version(**members: object) -> dict[str, object]:
         "latest_in_major": True,
         "latest_in_minor": True,
         "spellings": {},
+        "changed": True,
+        "notes": [],
         **members,
     }
 

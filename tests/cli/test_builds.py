@@ -50,19 +50,6 @@ class TestVersion:
         reused = terminal.prints("version", name, "a", "--bump=major", "--on-conflict=reuse")
         assert reused == "0.0.1\n"
 
-    def test_a_commit_that_needs_no_version_prints_an_empty_line(
-        self, terminal: Terminal, name: str
-    ) -> None:
-        arguments = ("version", name, "a", "--bump=auto", "--messages=-")
-        for version in ("0.0.0", "1.2.57"):
-            result = terminal.run(*arguments, stdin=b"fix: a [skip release]")
-            assert (result.returncode, result.stdout) == (0, "\n")
-            assert result.stderr.startswith("no release: No commit requests a version.")
-            dotenv = terminal.run(*arguments, "--output=dotenv", stdin=b"fix: a [skip release]")
-            assert f"MONOTRON_VERSION={version}\n" in dotenv.stdout
-            assert "MONOTRON_CHANGED=false\n" in dotenv.stdout
-            terminal.prints("adopt", name, "--version=1.2.57")
-
     def test_a_missing_name_prints_the_version_of_the_program(self, terminal: Terminal) -> None:
         assert terminal.prints("version") == terminal.prints("--version")
         assert terminal.prints("version").startswith("monotron ")
@@ -209,6 +196,34 @@ class TestAutomaticBump:
         repository.prints("version", name, "--", "--output=pwned")
         auto(repository, name)
         assert not list(repository.folder.glob("pwned*"))
+
+
+class TestNoRelease:
+    def test_an_empty_line_is_printed_and_the_reason_on_stderr(
+        self, terminal: Terminal, name: str
+    ) -> None:
+        terminal.prints("version", name, "a", "--bump=major")
+        arguments = ("version", name, "b", "--bump=auto", "--messages=-")
+        skipped = b"feat: a [skip release]"
+        process = terminal.run(*arguments, stdin=skipped)
+        assert (process.returncode, process.stdout) == (0, "\n")
+        assert process.stderr == (
+            "no release: No commit requests a version. The newest contains [skip release] or "
+            "[no release]: feat: a [skip release]\n"
+        )
+        lines = terminal.run(*arguments, "--output=dotenv", stdin=skipped).stdout.splitlines()
+        values = dict(line.split("=", 1) for line in lines)
+        assert (values["MONOTRON_VERSION"], values["MONOTRON_CHANGED"]) == ("", "false")
+        process = terminal.run(*arguments, "--output=github", stdin=skipped)
+        assert process.stdout.startswith("version=\ntag=\n")
+        assert "reason=No commit requests a version." in process.stdout
+        process = terminal.run(*arguments, "--output=json", stdin=skipped)
+        assert json.loads(process.stdout)["changed"] is False
+
+    def test_notes_of_the_server_are_printed_on_stderr(self, terminal: Terminal, name: str) -> None:
+        process = terminal.run("version", name, "c0ffee")
+        assert (process.returncode, process.stdout) == (0, "0.0.1\n")
+        assert process.stderr.startswith("note: The token c0ffee is probably a short commit hash")
 
 
 class TestReleases:

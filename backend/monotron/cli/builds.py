@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import click
@@ -128,10 +127,9 @@ def version(client: Client, name: str | None, token: str | None, **options: Any)
         info, notes = version_of_commits(
             client, name, token, query, tag_prefix=prefix, since=since, paths=paths
         )
-    if info.is_unchanged:  # an empty line, so that no script publishes an old version again
-        output = _version_output(info, prefix, changed=False)
-        return replace(output, text="\n", notes=notes or (f"no release: {info.reason}",))
-    return replace(_version_output(info, prefix, changed=not options["dry_run"]), notes=notes)
+    if info.is_unchanged:
+        return _no_release_output(info, *notes)
+    return _version_output(info, prefix, *notes, changed=not options["dry_run"])
 
 
 @BUILDS.command("peek")
@@ -240,8 +238,21 @@ def _entry_output(entry: SeriesEntry) -> CommandOutput:
     return CommandOutput(f"{entry.value}\n", entry.document, dotenv, github)
 
 
-def _version_output(info: VersionInfo, prefix: str, *, changed: bool) -> CommandOutput:
+def _version_output(info: VersionInfo, prefix: str, *notes: str, changed: bool) -> CommandOutput:
     values = outputs.of_version(info, tag_prefix=prefix, changed=changed)
+    return _output_of(info, f"{info.version}\n", values, *notes)
+
+
+def _no_release_output(info: VersionInfo, *notes: str) -> CommandOutput:
+    """An empty line instead of a version, so that no script publishes an old version again."""
+    values = outputs.of_no_release(info.reason, info.notes)
+    return _output_of(info, "\n", values, *(notes or (f"no release: {info.reason}",)))
+
+
+def _output_of(
+    info: VersionInfo, text: str, values: Mapping[str, str], *notes: str
+) -> CommandOutput:
     dotenv = outputs.dotenv(values, info.document.get("creator_id"))
     github = outputs.lines(values)
-    return CommandOutput(f"{info.version}\n", info.document, dotenv, github)
+    notes = (*notes, *(f"note: {note}" for note in info.notes))
+    return CommandOutput(text, info.document, dotenv, github, notes)

@@ -31,6 +31,8 @@ VERSION = {
     "reused": False,
     "reason": None,
     "created_at": "2026-11-23T18:19:00Z",
+    "changed": True,
+    "notes": [],
     "latest_in_major": False,
     "latest_in_minor": False,
     "spellings": {"pep440": "1.3.0rc2+sha.1", "deb": "1.3.0~rc.2+sha.1", "maven": None},

@@ -12,6 +12,7 @@ from monotron_ci.errors import Failure
 from monotron_ci.summary import summary
 from monotron_ci.workflow_commands import escape_commands
 from plugins.github.action_step import COMMIT, ActionStep
+from plugins.github.test_client import VERSION
 from support.stand_in import Reply, StandIn
 
 HOSTILE = [
@@ -46,6 +47,11 @@ HOSTILE = [
 Output = pytest.CaptureFixture[str]
 
 
+def is_note(line: str) -> bool:
+    """Whether the line shows a note of the service, and no runner executes it."""
+    return line.startswith("note: ") and "::" not in line and "##[" not in line
+
+
 class TestStep:
     def check(self, step: ActionStep, printed: str, text: str) -> None:
         names = [line.partition("=")[0] for line in step.output_lines]
@@ -57,7 +63,7 @@ class TestStep:
                 r"Monotron: [0-9][0-9A-Za-z.-]*$",
                 line,
             )
-            assert command or line == preview, text
+            assert command or line == preview or is_note(line), text
         assert "\x1b" not in printed, text
         assert not list(step.folder.rglob("pwned")), text
         assert step.outputs.get("version", "0.0.1") != "9.9.9", text
@@ -115,6 +121,8 @@ class TestStep:
                 "latest_in_major": True,
                 "latest_in_minor": True,
                 "spellings": {},
+                "changed": True,
+                "notes": [],
                 "reused": False,
                 member: text,
             }
@@ -122,6 +130,22 @@ class TestStep:
                 step.url = service.url
                 assert step.run({"name": "a"}) == 1, text
             self.check(step, capsys.readouterr().out, text)
+
+    @pytest.mark.parametrize("member", ["reason", "notes"])
+    def test_hostile_free_text_in_a_response_stays_in_its_output(
+        self, member: str, step: ActionStep, capsys: Output
+    ) -> None:
+        for number, text in enumerate(HOSTILE):
+            document = {**VERSION, "token": COMMIT, "name": "a", "version": "0.0.1", "major": 0}
+            document |= {"minor": 0, "patch": 1, "prerelease": None}
+            document[member] = [text] if member == "notes" else text
+            with StandIn([Reply.json(document)]) as service:
+                step.url = service.url
+                assert step.run({"name": "a"}) == 0, number
+            self.check(step, capsys.readouterr().out, text)
+            assert step.outputs["version"] == "0.0.1", text
+            assert not re.search("::|##\\[", step.outputs[member]), text
+            assert all(row.count("|") == 3 for row in step.summary.splitlines()[2:-1]), text
 
     def test_hostile_text_in_an_error_of_the_server_is_harmless(
         self, step: ActionStep, capsys: Output
@@ -157,7 +181,7 @@ class TestEscaping:
 
     def test_the_summary_shows_the_version_and_the_reason(self) -> None:
         values = {**dict.fromkeys(outputs.GRAMMAR, ""), "version": "1.3.0", "reused": "true"}
-        text = summary("shop", values, "label 'minor'", "")
+        text = summary("shop", {**values, "reason": "label 'minor'"}, "")
         assert "### Monotron: `1.3.0`" in text
         assert "| reason | `label 'minor'` |" in text
         assert "| reused | true |" in text

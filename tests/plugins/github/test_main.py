@@ -146,7 +146,7 @@ class TestBumps:
             step.event = {"head_commit": {"message": message}}
             assert step.run({"bump": "auto"}, GITHUB_SHA=sha) == 0
             versions.append((step.outputs["version"], step.outputs["changed"]))
-        assert versions == [("0.0.0", "false"), ("0.0.1", "true"), ("0.0.1", "false")]
+        assert versions == [("", "false"), ("0.0.1", "true"), ("", "false")]
         assert "No commit requests a version." in step.summary
 
     def test_the_title_of_the_pull_request_selects_the_bump(self, step: ActionStep) -> None:
@@ -328,6 +328,7 @@ class TestUnexpected:
         version = {"name": step.name, "version": "0.0.1", "major": 0, "minor": 0, "patch": 1}
         version |= {"latest": True, "reused": True, "token": "\ud800"}
         version |= {"latest_in_major": True, "latest_in_minor": True, "spellings": {}}
+        version |= {"changed": False, "notes": []}
         with StandIn([Reply.json(version)]) as service:
             step.url = service.url
             assert step.run({"bump": "none"}) == 1
