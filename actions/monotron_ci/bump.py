@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from monotron_ci.events import Event
-from monotron_ci.inputs import PARAMETERS, Inputs
+from monotron_ci.inputs import AUTO_ONLY, PARAMETERS, Inputs
 
 
 class BumpChoice(NamedTuple):
@@ -20,6 +20,8 @@ class BumpChoice(NamedTuple):
 def choose_bump(inputs: Inputs, event: Event) -> BumpChoice:
     """The bump to request. The highest label wins. Without labels, the commits decide."""
     reuse = inputs.on_conflict == "reuse"
+    if inputs.version:
+        return BumpChoice("", f"input version: {inputs.version}", reuse)
     if inputs.bump != "auto":
         return BumpChoice(inputs.bump, f"input bump: {inputs.bump}", reuse)
     labels = {label.strip().casefold(): label for label in event.labels}
@@ -39,4 +41,6 @@ def version_query(inputs: Inputs, choice: BumpChoice) -> dict[str, str]:
         "on_conflict": "reuse" if choice.reuse_on_conflict else "",
         "dry_run": "true" if inputs.dry_run else "",
     }
+    if choice.bump != "auto":  # a label decides
+        parameters.update(dict.fromkeys(AUTO_ONLY, ""))
     return {name: value for name, value in parameters.items() if value}

@@ -58,9 +58,13 @@ class Client:
         self._account = account
         self._warn = warn
 
-    def next(self, key: str, token: str) -> SeriesEntry:
-        """The entry of the token. Assigns the next value to a token without an entry."""
-        response = self.request("PUT", f"{self.path('series', key, token)}?reuse=any")
+    def next(self, key: str, token: str, initial: int | None = None) -> SeriesEntry:
+        """The entry of the token. Assigns the next value to a token without an entry.
+
+        A series that does not exist yet starts after *initial*.
+        """
+        query = {"reuse": "any"} if initial is None else {"reuse": "any", "initial": str(initial)}
+        response = self.request("PUT", _with_query(self.path("series", key, token), query))
         reused = (response.headers.get("Monotron-Reused") or "").strip() == "true"
         entry = self._entry(response, key, reused)
         return self._expect(response, entry if entry.token == token else None)
@@ -75,12 +79,12 @@ class Client:
                 return SeriesEntry(key, None, 0, reused=False)
             raise
 
-    def preview(self, key: str, token: str) -> SeriesEntry:
+    def preview(self, key: str, token: str, initial: int | None = None) -> SeriesEntry:
         """The entry that `next` would return now. Another request may get its value first."""
         entry = self.peek(key, token)
         if entry.value:
             return entry
-        value = self.peek(key).value
+        value = self.peek(key).value or initial or 0
         if value == INT64_MAX:
             raise Failure(
                 f"The series {key!r} is exhausted: its last value is {value}.",

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from monotron_ci.credential import Credential, parse_credential
+from monotron_ci import input_parsers as parsers
+from monotron_ci.combinations import REQUIRED_BUMPS, Contradiction, contradictions
+from monotron_ci.credential import Credential
 from monotron_ci.errors import Failure
-from monotron_ci.responses import INT64_MAX, VERSION
 from monotron_ci.urls import checked_url
 
 MODES = ("semver", "counter")
-BUMPS = ("major", "minor", "patch", "final", "auto", "none")
+BUMPS = ("major", "minor", "patch", "final", "auto", "calendar", "none")
+CALENDARS = ("YYYY.M", "YY.M", "YYYY.MMDD", "YYYY")
+COMMITS = ("lenient", "strict")
 TAG_PREFIX = "v"
 
 PARAMETERS = {
@@ -21,8 +23,16 @@ PARAMETERS = {
     "line": "line",
     "metadata": "build_metadata",
     "initial": "initial_version",
+    "version": "version",
+    "calendar": "calendar",
+    "skip_types": "skip_types",
+    "minor_types": "minor_types",
+    "commits": "commits",
 }
 """Query parameters of a version, and the fields of `Inputs` that are sent as their values."""
+
+AUTO_ONLY = tuple(name.replace("-", "_") for name, bump in REQUIRED_BUMPS.items() if bump == "auto")
+"""Fields and query parameters that affect `bump: auto` only."""
 
 _VERSION_FIELDS = (*PARAMETERS.values(), "create_tag", "on_conflict", "since", "paths")
 """Inputs that `mode: counter` does not support."""
@@ -40,10 +50,16 @@ class Inputs(NamedTuple):
     account: int | None = None
     name: str = ""
     mode: str = "semver"
+    version: str = ""
     bump: str = "patch"
+    calendar: str = ""
+    skip_types: str = ""
+    minor_types: str = ""
+    commits: str = ""
     prerelease: str = ""
     line: str = ""
     initial_version: str = ""
+    initial_value: int | None = None
     on_conflict: str = "fail"
     create_tag: bool = False
     github_token: Credential | None = None
@@ -102,31 +118,56 @@ def _check_combinations(inputs: Inputs) -> None:
                 raise _not_for_counters(field.replace("_", "-"))
         if inputs.bump not in ("patch", "none"):
             raise _not_for_counters("bump")
-    if inputs.bump == "none":
-        for name in ("line", "prerelease"):
-            if getattr(inputs, name):
-                raise Failure(
-                    f"`bump: none` cannot be combined with `{name}`.",
-                    f"It reads the latest final version. Remove `{name}`, or set "
-                    "`idempotency-token` to the commit whose version to read.",
-                )
-    if inputs.bump == "final" and inputs.prerelease:
+    elif inputs.initial_value is not None:
         raise Failure(
-            "`bump: final` cannot be combined with `prerelease`.",
-            "It makes a pre-release final. Remove one of the two inputs.",
+            "`initial-value` requires `mode: counter`.",
+            "Set the mode, or for versions `initial-version` instead:\n\n"
+            f"with:\n  mode: counter\n  initial-value: {inputs.initial_value}",
         )
-    if inputs.bump != "auto":
-        for name in ("since", "paths"):
-            if getattr(inputs, name):
-                raise Failure(
-                    f"`{name}` is used only with `bump: auto`.",
-                    f"It selects commits. Remove `{name}`, or add:\n\nwith:\n  bump: auto",
-                )
+    given = {
+        name: value
+        for name in NAMES
+        for value in [getattr(inputs, name.replace("-", "_"))]
+        if value not in ("", None, ())
+    }
+    # The runner passes defaults, too. So `bump: patch` means that `bump` is not set.
+    bump = "" if inputs.version and inputs.bump == "patch" else inputs.bump
+    for contradiction in contradictions(bump, given):
+        raise _contradiction(contradiction, given)
     if inputs.api_key and inputs.audience:
         raise Failure(
             "`api-key` cannot be combined with `audience`.",
             "Remove `audience` to sign in with the API key, or `api-key` for keyless sign-in.",
         )
+
+
+def _contradiction(found: Contradiction, given: Mapping[str, object]) -> Failure:
+    first, second, is_missing = found
+    if is_missing:
+        return Failure(
+            f"`{first}` requires `{second}`.",
+            f"Remove `{first}`, or set both:\n\n"
+            f"with:\n  {second}\n  {first}: {_yaml(given[first])}",
+        )
+    kept = first if ": " in first else f"{first}: {_yaml(given[first])}"
+    return Failure(
+        f"`{first}` cannot be combined with `{second}`.",
+        f"{_REASONS[first]} Remove one of the two inputs, for example `{second}`:\n\n"
+        f"with:\n  {kept}",
+    )
+
+
+_REASONS = {
+    "version": "It assigns exactly this version.",
+    "bump: none": "It reads the latest version, or that of `idempotency-token`.",
+    "bump: calendar": "The date determines the line.",
+    "bump: final": "It makes a pre-release final. To promote one label only, set it.",
+}
+
+
+def _yaml(value: object) -> str:
+    """The value of an input, as a workflow contains it."""
+    return "|\n    " + "\n    ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def _not_for_counters(name: str) -> Failure:
@@ -136,133 +177,44 @@ def _not_for_counters(name: str) -> Failure:
     )
 
 
-def _one_of(*words: str) -> Any:
-    def parse(name: str, text: str) -> str:
-        if text not in words:
-            *others, last = (f"`{word}`" for word in words)
-            raise _invalid(name, text, f"{', '.join(others)} or {last}")
-        return text
-
-    return parse
-
-
-def _bump(name: str, text: str) -> str:
-    return str(_one_of(*BUMPS)(name, text.lower()))
-
-
-def _boolean(name: str, text: str) -> bool:
-    if text.lower() not in ("true", "false"):  # YAML also accepts True
-        raise _invalid(name, text, "`true` or `false`")
-    return text.lower() == "true"
-
-
-def _account(name: str, text: str) -> int:
-    if not re.fullmatch(r"[1-9][0-9]{0,18}", text) or int(text) > INT64_MAX:
-        raise _invalid(name, text, "the id of an account, a positive integer", "1")
-    return int(text)
-
-
-def _integer(minimum: int, maximum: int) -> Any:
-    def parse(name: str, text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,6}", text) or not minimum <= int(text) <= maximum:
-            raise _invalid(name, text, f"an integer from {minimum} to {maximum}")
-        return int(text)
-
-    return parse
-
-
-def _matching(pattern: str, what: str, example: str) -> Any:
-    def parse(name: str, text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise _invalid(name, text, what, example)
-        return text
-
-    return parse
-
-
-def _version(name: str, text: str) -> str:
-    if not VERSION.fullmatch(text[1:] if text[:1] == "v" else text):
-        raise _invalid(name, text, "a version", "1.4.2")
-    return text
-
-
-def tag_prefix(name: str, text: str) -> str:
-    """The prefix in *text*. Raises Failure, which mentions *name*, if git tags cannot have it."""
-    # A subset of what git allows in tags (git check-ref-format).
-    if not re.fullmatch(r"([0-9A-Za-z_@][0-9A-Za-z._/+@-]{0,99})?", text) or re.search(
-        r"\.\.|//|/\.|\./|\.lock/", text
-    ):
-        raise Failure(
-            f"`{name}` must contain only letters, digits and `._/+@-`, not {text[:100]!r}.",
-            "It must be valid at the start of a git tag. Examples: `v`, `api/v`.",
-        )
-    return text
-
-
-def _text(name: str, text: str) -> str:
-    """Any text. The service validates it."""
-    return text
-
-
-def _labels(name: str, text: str) -> tuple[str, ...]:
-    labels = (label.strip().casefold() for label in re.split(r"[,\n]", text))
-    return tuple(label for label in labels if label)
-
-
-def _paths(name: str, text: str) -> tuple[str, ...]:
-    paths = tuple(path.strip() for path in text.splitlines() if path.strip())
-    for path in paths:
-        if path.startswith(("/", ":", "!")) or not path.isprintable():
-            raise Failure(
-                f"`{name}` must contain paths from the root of the repository, not {path[:100]!r}.",
-                f"with:\n  {name}: |\n    api/**\n    libs/common/**",
-            )
-    return paths
-
-
-def _credential(name: str, text: str) -> Credential:
-    return parse_credential(text, f"The input `{name}`")
-
-
 _PARSERS: dict[str, Any] = {
-    "api-key": _credential,
-    "audience": _text,
-    "account": _account,
-    "name": _text,
-    "mode": _one_of(*MODES),
-    "bump": _bump,
-    "prerelease": _matching(
+    "api-key": parsers.credential,
+    "audience": parsers.text,
+    "account": parsers.account,
+    "name": parsers.text,
+    "mode": parsers.one_of(*MODES),
+    "version": parsers.version,
+    "bump": parsers.one_of(*BUMPS, example="patch", lower=True),
+    "calendar": parsers.one_of(*CALENDARS),
+    "skip-types": parsers.commit_types,
+    "minor-types": parsers.commit_types,
+    "commits": parsers.one_of(*COMMITS),
+    "prerelease": parsers.matching(
         r"[0-9A-Za-z-]{1,40}", "a label of letters, digits and hyphens", "feature-login"
     ),
-    "line": _matching(r"[0-9]+(\.[0-9]+)?", "a maintenance line", "1.2"),
-    "initial-version": _version,
-    "on-conflict": _one_of("fail", "reuse"),
-    "create-tag": _boolean,
-    "github-token": _credential,
-    "idempotency-token": _text,
-    "tag-prefix": tag_prefix,
-    "build-metadata": _matching(
+    "line": parsers.matching(r"[0-9]+(\.[0-9]+)?", "a maintenance line", "1.2"),
+    "initial-version": parsers.version,
+    "initial-value": parsers.initial_value,
+    "on-conflict": parsers.one_of("fail", "reuse"),
+    "create-tag": parsers.boolean,
+    "github-token": parsers.credential,
+    "idempotency-token": parsers.text,
+    "tag-prefix": parsers.tag_prefix,
+    "build-metadata": parsers.matching(
         r"[0-9A-Za-z.-]+", "letters, digits, dots and hyphens", "sha.7d4c379"
     ),
-    "major-labels": _labels,
-    "minor-labels": _labels,
-    "patch-labels": _labels,
-    "since": _matching(
+    "major-labels": parsers.labels,
+    "minor-labels": parsers.labels,
+    "patch-labels": parsers.labels,
+    "since": parsers.matching(
         r"[0-9A-Za-z_][0-9A-Za-z._/+@-]{0,250}", "a commit, a tag or a branch", "v1.4.2"
     ),
-    "paths": _paths,
-    "dry-run": _boolean,
-    "summary": _boolean,
-    "timeout": _integer(1, 3600),
-    "retries": _integer(0, 100),
+    "paths": parsers.paths,
+    "dry-run": parsers.boolean,
+    "summary": parsers.boolean,
+    "timeout": parsers.integer(1, 3600, example="60"),
+    "retries": parsers.integer(0, 100, example="8"),
 }
 
 NAMES = ("url", *_PARSERS)
 """All inputs, in the order of action.yml."""
-
-
-def _invalid(name: str, text: str, expected: str, example: str = "") -> Failure:
-    example = example or str(Inputs._field_defaults[name.replace("-", "_")]).lower()
-    return Failure(
-        f"`{name}` must be {expected}, not {text[:100]!r}.", f"with:\n  {name}: {example}"
-    )

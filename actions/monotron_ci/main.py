@@ -111,7 +111,8 @@ class _ActionRun:
         inputs, origin = self._inputs, self._event.origin
         if inputs.mode == "counter" or inputs.bump == "none":
             return
-        if origin.unmerged and not (origin.is_open and inputs.prerelease):
+        is_final = not inputs.prerelease or inputs.bump == "final"
+        if origin.unmerged and (is_final or not origin.is_open):
             self._inputs = inputs._replace(dry_run=True)
             self._preview_note += f": {origin.unmerged} never gets a final version"
             workflow_commands.log(f"Preview only: {origin.unmerged} never gets a final version.")
@@ -142,9 +143,9 @@ class _ActionRun:
         if inputs.bump == "none":
             entry = client.peek(self._name, inputs.idempotency_token or None)
             return outputs.of_entry(entry, changed=False)
-        if inputs.dry_run:
-            return outputs.of_entry(client.preview(self._name, self._token), changed=False)
-        return outputs.of_entry(client.next(self._name, self._token), changed=True)
+        request = client.preview if inputs.dry_run else client.next
+        entry = request(self._name, self._token, inputs.initial_value)
+        return outputs.of_entry(entry, changed=not inputs.dry_run)
 
     def _version(self, client: Client) -> dict[str, str]:
         """The outputs for a version."""

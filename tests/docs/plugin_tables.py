@@ -29,7 +29,7 @@ def variable(name: str) -> str:
     return f"MONOTRON_{name.upper().replace('-', '_')}"
 
 
-def _action(member: str) -> Mapping[str, Any]:
+def action_members(member: str) -> Mapping[str, Any]:
     members: Mapping[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text())[member]
     return members
 
@@ -45,13 +45,13 @@ def _code(text: str | None) -> str:
 
 
 def _action_inputs() -> str:
-    inputs = _action("inputs").items()
+    inputs = action_members("inputs").items()
     rows = ((_code(name), _code(each.get("default")), each["description"]) for name, each in inputs)
     return _rows(("input", "default", "description"), rows)
 
 
 def _action_outputs() -> str:
-    outputs = _action("outputs").items()
+    outputs = action_members("outputs").items()
     return _rows(
         ("output", "description"), ((_code(n), each["description"]) for n, each in outputs)
     )

@@ -13,11 +13,13 @@ from monotron.cli.auto_version import read_messages, version_of_commits
 from monotron.cli.command import BUILDS
 from monotron.cli.options import client_options, fail_usage, integer, output_option, passed
 from monotron.cli.output import FORMATS, CommandOutput, NothingFound, table
+from monotron.cli.version_options import check_combinations, version_options, version_query
 from monotron_ci import outputs
 from monotron_ci.client import Client
 from monotron_ci.errors import Failure
-from monotron_ci.inputs import BUMPS, TAG_PREFIX, tag_prefix
-from monotron_ci.responses import SeriesEntry, VersionInfo
+from monotron_ci.input_parsers import tag_prefix
+from monotron_ci.inputs import TAG_PREFIX
+from monotron_ci.responses import INT64_MAX, SeriesEntry, VersionInfo
 
 MAX_PAGE_SIZE = 1000
 """The maximum of `limit` in the API."""
@@ -37,67 +39,31 @@ tag_prefix_option = click.option(
 @BUILDS.command("next")
 @click.argument("key", metavar="KEY")
 @token_argument
+@click.option(
+    "--initial-value",
+    metavar="N",
+    type=integer("n", 0, INT64_MAX),
+    help="Last number that another system assigned, used only if KEY is new.",
+)
 @output_option(*FORMATS)
 @client_options
-def next_number(client: Client, key: str, token: str | None) -> CommandOutput:
+def next_number(
+    client: Client, key: str, token: str | None, initial_value: int | None
+) -> CommandOutput:
     """Get the build number of a commit (assigns the next one on first use).
 
     KEY is the name of the series. TOKEN is a commit or any other idempotency token [default: the
     current commit].
     """
     token = token or git.current_commit(f"monotron next {key}")
-    return _entry_output(client.next(key, token))
+    return _entry_output(client.next(key, token, initial_value))
 
 
 @BUILDS.command("version")
 @click.argument("name", metavar="[NAME]", required=False)
 @token_argument
-@click.option(
-    "--bump",
-    type=click.Choice(BUMPS, case_sensitive=False),
-    default="patch",
-    show_default=True,
-    help="Component to increment. `final` promotes a pre-release, `auto` decides from commit "
-    "messages, `none` shows the current version.",
-)
-@click.option("--prerelease", metavar="LABEL", help="Pre-release label, such as `rc`.")
-@click.option("--line", metavar="LINE", help="Maintenance line, such as `1` or `1.2`.")
-@click.option(
-    "--initial", metavar="VERSION", help="Last released version, used only if NAME is new."
-)
-@click.option(
-    "--metadata", metavar="TEXT", help="Build metadata to append after `+`, such as `sha.7d4c379`."
-)
-@click.option(
-    "--on-conflict",
-    type=click.Choice(("fail", "reuse")),
-    default="fail",
-    show_default=True,
-    help="If the commit already has another version: fail, or return that one.",
-)
-@click.option(
-    "--since",
-    metavar="REF",
-    default="",
-    show_default="the previous version",
-    help="For `--bump auto`: read the commits after this commit, tag or branch.",
-)
-@click.option(
-    "--paths",
-    metavar="PATTERN",
-    multiple=True,
-    help="For `--bump auto`: only commits that change these files count, such as `api/**`. "
-    "Repeatable.",
-)
-@click.option("--dry-run", is_flag=True, help="Show the version without assigning it.")
+@version_options
 @tag_prefix_option
-@click.option(
-    "--messages",
-    "messages_file",
-    metavar="FILE",
-    show_default="all commits since the previous version",
-    help="Commit messages for `--bump auto`, separated by NUL; `-` reads standard input.",
-)
 @output_option(*FORMATS)
 @client_options
 def version(client: Client, name: str | None, token: str | None, **options: Any) -> CommandOutput:
@@ -109,16 +75,13 @@ def version(client: Client, name: str | None, token: str | None, **options: Any)
     if name is None:
         return _program_version()
     prefix = tag_prefix("--tag-prefix", options["prefix"])
+    check_combinations(options)
     if options["bump"] == "none":
-        return _current_version(client, name, token, options, prefix)
+        return _current_version(client, name, token, prefix)
     token = token or git.current_commit(f"monotron version {name}")
-    query = _query(options)
+    query = version_query(options)
     notes: tuple[str, ...] = ()
-    file, since, paths = options["messages_file"], options["since"], options["paths"]
-    if options["bump"] != "auto" and (file or since or paths):
-        fail_usage("--messages, --since and --paths require --bump auto")
-    if file and (since or paths):
-        fail_usage("--messages cannot be combined with --since or --paths")
+    file, since, paths = options["messages"], options["since"], options["paths"]
     if options["bump"] != "auto":
         info = client.version(name, token, query)
     elif file:
@@ -210,25 +173,13 @@ def _program_version() -> CommandOutput:
     return CommandOutput(f"monotron {__version__}\n", {"version": __version__})
 
 
-def _current_version(
-    client: Client, name: str, token: str | None, options: Mapping[str, Any], prefix: str
-) -> CommandOutput:
-    if options["line"] or options["prerelease"]:
-        fail_usage("--bump none cannot be combined with --line or --prerelease")
+def _current_version(client: Client, name: str, token: str | None, prefix: str) -> CommandOutput:
     info = client.find(name, token or "")
     if info.version == "0.0.0":
         raise NothingFound(
             f"{token!r} has no version of {name!r}" if token else f"{name!r} has no versions yet"
         )
     return _version_output(info, prefix, changed=False)
-
-
-def _query(options: Mapping[str, Any]) -> dict[str, str]:
-    """The query parameters of a request for a version, without those at their default."""
-    query = {name: options[name] for name in ("bump", "prerelease", "line", "initial", "metadata")}
-    query["on_conflict"] = "reuse" if options["on_conflict"] == "reuse" else None
-    query["dry_run"] = "true" if options["dry_run"] else None
-    return {name: value for name, value in query.items() if value is not None}
 
 
 def _entry_output(entry: SeriesEntry) -> CommandOutput:

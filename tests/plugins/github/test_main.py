@@ -358,7 +358,7 @@ class TestInputs:
         ("inputs", "message"),
         [
             ({"mode": "calver"}, "`mode` must be `semver` or `counter`, not 'calver'."),
-            ({"bump": "micro"}, "`auto` or `none`, not 'micro'.\n\nwith:\n  bump: patch"),
+            ({"bump": "micro"}, "`calendar` or `none`, not 'micro'.\n\nwith:\n  bump: patch"),
             ({"prerelease": "rc.1"}, "`prerelease` must be a label of letters, digits and hyphens"),
             ({"prerelease": "x" * 41}, "`prerelease` must be a label"),
             (
@@ -382,7 +382,6 @@ class TestInputs:
             ({"mode": "counter", "line": "1"}, "`mode: counter` does not support `line`"),
             ({"mode": "counter", "bump": "major"}, "does not support `bump`"),
             ({"mode": "counter", "create-tag": "true"}, "does not support `create-tag`"),
-            ({"bump": "final", "prerelease": "rc"}, "cannot be combined with `prerelease`"),
             ({"bump": "none", "prerelease": "rc"}, "cannot be combined with `prerelease`"),
             ({"bump": "none", "line": "1"}, "cannot be combined with `line`"),
             ({"api-key": "a", "audience": "b"}, "`api-key` cannot be combined with `audience`"),

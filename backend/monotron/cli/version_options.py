@@ -1,0 +1,123 @@
+"""The options of `monotron version`, named like the inputs of the action, and their query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+from monotron.cli.options import fail_usage, passed
+from monotron_ci.combinations import contradictions
+from monotron_ci.inputs import BUMPS, CALENDARS, COMMITS, PARAMETERS
+
+_OPTIONS = (
+    click.option("--version", metavar="VERSION", help="Assign exactly VERSION, such as `2.5.0`."),
+    click.option(
+        "--bump",
+        type=click.Choice(BUMPS, case_sensitive=False),
+        default="patch",
+        show_default=True,
+        help="Component to increment. `final` promotes a pre-release, `auto` decides from commit "
+        "messages, `calendar` derives the version from the date, `none` shows the current version.",
+    ),
+    click.option(
+        "--calendar",
+        type=click.Choice(CALENDARS),
+        show_default="YYYY.M",
+        help="Format of `--bump calendar`.",
+    ),
+    click.option(
+        "--skip-types",
+        metavar="TYPES",
+        help="Types of commits that request no version unless they are breaking, such as "
+        "`docs,ci`, for `--bump auto`.",
+    ),
+    click.option(
+        "--minor-types",
+        metavar="TYPES",
+        show_default="feat",
+        help="Types of commits that request a minor version, for `--bump auto`.",
+    ),
+    click.option(
+        "--commits",
+        type=click.Choice(COMMITS),
+        show_default="lenient",
+        help="How to read commit messages, for `--bump auto`: `strict` follows Conventional "
+        "Commits 1.0.0 literally.",
+    ),
+    click.option("--prerelease", metavar="LABEL", help="Pre-release label, such as `rc`."),
+    click.option("--line", metavar="LINE", help="Maintenance line, such as `1` or `1.2`."),
+    click.option(
+        "--initial-version",
+        metavar="VERSION",
+        help="Last released version, used only if NAME is new.",
+    ),
+    click.option(
+        "--build-metadata",
+        metavar="TEXT",
+        help="Build metadata to append after `+`, such as `sha.7d4c379`.",
+    ),
+    click.option(
+        "--on-conflict",
+        type=click.Choice(("fail", "reuse")),
+        default="fail",
+        show_default=True,
+        help="If the commit already has another version: fail, or return that one.",
+    ),
+    click.option(
+        "--since",
+        metavar="REF",
+        default="",
+        show_default="the previous version",
+        help="For `--bump auto`: read the commits after this commit, tag or branch.",
+    ),
+    click.option(
+        "--paths",
+        metavar="PATTERN",
+        multiple=True,
+        help="For `--bump auto`: only commits that change these files count, such as `api/**`. "
+        "Repeatable.",
+    ),
+    click.option(
+        "--messages",
+        metavar="FILE",
+        show_default="all commits since the previous version",
+        help="Commit messages for `--bump auto`, separated by NUL; `-` reads standard input.",
+    ),
+    click.option("--dry-run", is_flag=True, help="Show the version without assigning it."),
+)
+
+
+def version_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that determine the version."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def check_combinations(options: Mapping[str, Any]) -> None:
+    """Raise UsageError if two options contradict each other."""
+    bump = options["bump"]
+    if options["version"] and not passed(click.get_current_context(), "bump"):
+        bump = ""
+    given = {name.replace("_", "-"): value for name, value in options.items() if value}
+    for first, second, is_missing in contradictions(bump, given):
+        verb = "requires" if is_missing else "cannot be combined with"
+        fail_usage(f"{_option(first)} {verb} {_option(second)}")
+
+
+def _option(name: str) -> str:
+    """`--bump auto` for `bump: auto`."""
+    return "--" + name.replace(": ", " ")
+
+
+def version_query(options: Mapping[str, Any]) -> dict[str, str]:
+    """The query parameters of a request for a version, without those at their default."""
+    query = {parameter: options[field] for parameter, field in PARAMETERS.items()}
+    query["bump"] = None if options["version"] else options["bump"]
+    query["on_conflict"] = "reuse" if options["on_conflict"] == "reuse" else None
+    query["dry_run"] = "true" if options["dry_run"] else None
+    for name in ("skip_types", "minor_types"):
+        query[name] = query[name] and query[name].replace(" ", "")
+    return {name: value for name, value in query.items() if value is not None}

@@ -1,0 +1,57 @@
+"""The options of `monotron version` and `next` that select another version or number."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from support.terminal import Terminal
+
+
+class TestOptions:
+    def test_an_exact_version_is_assigned(self, terminal: Terminal, name: str) -> None:
+        assert terminal.prints("version", name, "a", "--version=2.5.0") == "2.5.0\n"
+        assert terminal.prints("version", name, "b") == "2.5.1\n"
+
+    def test_a_version_comes_from_the_date(self, terminal: Terminal, name: str) -> None:
+        printed = terminal.prints("version", name, "a", "--bump=calendar", "--calendar=YYYY")
+        assert re.fullmatch(r"\d{4}\.1\.0\n", printed)
+
+    def test_types_of_commits_select_the_bump(self, repository: Terminal, name: str) -> None:
+        repository.prints("version", name, "--bump=major")
+        for message, options, printed in (
+            ("docs: a", ("--skip-types=docs, ci",), "\n"),
+            ("perf: a", ("--minor-types=perf",), "1.1.0\n"),
+            ("[ABC-123] feat: a", ("--commits=strict",), "1.1.1\n"),
+        ):
+            repository.commit(message)
+            process = repository.run("version", name, "--bump=auto", *options)
+            assert (process.returncode, process.stdout) == (0, printed)
+
+    def test_a_new_series_starts_after_the_initial_value(
+        self, terminal: Terminal, name: str
+    ) -> None:
+        assert terminal.prints("next", name, "a", "--initial-value=1005") == "1006\n"
+        assert terminal.prints("next", name, "b", "--initial-value=7") == "1007\n"
+
+
+class TestContradictions:
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            (("--version=2.5.0", "--bump=patch"), "--version cannot be combined with --bump patch"),
+            (("--version=2.5.0", "--line=1"), "--version cannot be combined with --line"),
+            (("--bump=calendar", "--line=1"), "--bump calendar cannot be combined with --line"),
+            (("--bump=none", "--prerelease=rc"), "--bump none cannot be combined with --prere"),
+            (("--calendar=YYYY",), "--calendar requires --bump calendar"),
+            (("--messages=-", "--bump=minor"), "--messages requires --bump auto"),
+            (("--messages=-", "--bump=auto", "--since=v1"), "--messages cannot be combined with"),
+            (("--skip-types=docs", "--bump=minor"), "--skip-types requires --bump auto"),
+        ],
+        ids=str,
+    )
+    def test_contradicting_options_exit_with_2(
+        self, options: tuple[str, ...], message: str, terminal: Terminal
+    ) -> None:
+        assert f"error: {message}" in terminal.fails(2, "version", "a", "b", *options)

@@ -1,0 +1,69 @@
+"""Inputs of the action and options of the commands have the same names, and the same values."""
+
+from __future__ import annotations
+
+import click
+import pytest
+
+from docs.plugin_tables import action_members
+from monotron.cli.main import program
+from monotron.model.calendar_versions import CalendarFormat
+from monotron.model.versions.requests import BUMPS as SERVED_BUMPS
+from monotron_ci.inputs import BUMPS, CALENDARS, PARAMETERS
+from monotron_ci.inputs import COMMITS as COMMIT_RULES
+
+ONLY_ACTION = {
+    "api-key": "the command reads MONOTRON_API_KEY, because all users see command lines",
+    "audience": "requests an identity token of GitHub",
+    "name": "is an argument",
+    "mode": "are the commands `version` and `next`",
+    "create-tag": "writes with GitHub's API",
+    "github-token": "signs in to GitHub",
+    "idempotency-token": "is the argument TOKEN",
+    "major-labels": "belong to a pull request",
+    "minor-labels": "belong to a pull request",
+    "patch-labels": "belong to a pull request",
+    "summary": "belongs to a job",
+}
+"""Inputs without an option, and why."""
+
+ONLY_COMMANDS = {"messages", "output", "help"}
+"""Options without an input."""
+
+
+def options() -> dict[str, click.Option]:
+    """The options of the commands that assign versions and numbers, by their names."""
+    parameters = [*program.commands["version"].params, *program.commands["next"].params]
+    named = [each for each in parameters if isinstance(each, click.Option)]
+    return {option.opts[-1].removeprefix("--"): option for option in named}
+
+
+class TestNames:
+    def test_every_input_is_an_option_of_the_same_name(self) -> None:
+        assert set(action_members("inputs")) - set(options()) == set(ONLY_ACTION)
+
+    def test_every_option_is_an_input_of_the_same_name(self) -> None:
+        others = set(options()) - set(action_members("inputs"))
+        assert others <= ONLY_COMMANDS, others - ONLY_COMMANDS
+
+    @pytest.mark.parametrize("name", ["on-conflict", "bump", "tag-prefix", "timeout", "retries"])
+    def test_defaults_agree(self, name: str) -> None:
+        assert str(options()[name].default) == action_members("inputs")[name]["default"]
+
+
+class TestValues:
+    def test_every_bump_of_the_service_is_a_value(self) -> None:
+        assert set(BUMPS) == {*SERVED_BUMPS, "none"}
+
+    def test_the_formats_of_calendar_versions_are_those_of_the_service(self) -> None:
+        assert list(CALENDARS) == [each.value for each in CalendarFormat]
+
+    @pytest.mark.parametrize("values", [CALENDARS, COMMIT_RULES], ids=["calendar", "commits"])
+    def test_descriptions_list_all_values(self, values: tuple[str, ...]) -> None:
+        name = "calendar" if values == CALENDARS else "commits"
+        described = action_members("inputs")[name]["description"]
+        assert all(f"`{value}`" in described for value in values)
+
+    def test_every_field_with_a_parameter_is_an_input(self) -> None:
+        fields = {field.replace("_", "-") for field in PARAMETERS.values()}
+        assert fields <= set(action_members("inputs"))
