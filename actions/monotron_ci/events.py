@@ -9,6 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from monotron_ci.branch_names import Branch
+from monotron_ci.branches import read_branch
 from monotron_ci.errors import Failure
 from monotron_ci.origin import Origin, read_origin
 
@@ -41,6 +43,7 @@ class Event(NamedTuple):
     server_url: str
     api_url: str
     origin: Origin
+    branch: Branch
 
     @property
     def default_name(self) -> str:
@@ -81,6 +84,7 @@ def read_event(environ: Mapping[str, str]) -> Event:
         server_url=environ.get("GITHUB_SERVER_URL") or "https://github.com",
         api_url=environ.get("GITHUB_API_URL") or "https://api.github.com",
         origin=origin,
+        branch=read_branch(payload, environ),
     )
 
 

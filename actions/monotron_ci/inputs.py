@@ -17,6 +17,8 @@ BUMPS = ("major", "minor", "patch", "final", "auto", "calendar", "none")
 CALENDARS = ("YYYY.M", "YY.M", "YYYY.MMDD", "YYYY")
 COMMITS = ("lenient", "strict")
 TAG_PREFIX = "v"
+BRANCH = "branch"
+"""The value of `prerelease` and `line` that derives them from the name of the branch."""
 
 PARAMETERS = {
     "prerelease": "prerelease",
@@ -190,9 +192,13 @@ _PARSERS: dict[str, Any] = {
     "minor-types": parsers.commit_types,
     "commits": parsers.one_of(*COMMITS),
     "prerelease": parsers.matching(
-        r"[0-9A-Za-z-]{1,40}", "a label of letters, digits and hyphens", "feature-login"
+        r"[0-9A-Za-z-]{1,40}",
+        "a label of letters, digits and hyphens, or `branch`",
+        "feature-login",
     ),
-    "line": parsers.matching(r"[0-9]+(\.[0-9]+)?", "a maintenance line", "1.2"),
+    "line": parsers.matching(
+        rf"[0-9]+(\.[0-9]+)?|{BRANCH}", "a maintenance line, or `branch`", "1.2"
+    ),
     "initial-version": parsers.version,
     "initial-value": parsers.initial_value,
     "on-conflict": parsers.one_of("fail", "reuse"),

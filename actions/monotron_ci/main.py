@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from monotron_ci import outputs, workflow_commands
+from monotron_ci.branches import value_of_branch
 from monotron_ci.bump import choose_bump, version_query
 from monotron_ci.client import Client
 from monotron_ci.credential import Credential
@@ -13,7 +14,7 @@ from monotron_ci.events import read_event
 from monotron_ci.hashes import is_hash
 from monotron_ci.hints import hint
 from monotron_ci.http import RetryPolicy
-from monotron_ci.inputs import parse_inputs, raw_inputs
+from monotron_ci.inputs import BRANCH, parse_inputs, raw_inputs
 from monotron_ci.responses import VersionInfo
 from monotron_ci.summary import summary
 
@@ -67,6 +68,7 @@ class _ActionRun:
         self._inputs = parse_inputs(raw, environ.get("MONOTRON_ACTION", "version"))
         self._is_keyless = _is_keyless(raw, environ)
         self._event = read_event(environ)
+        self._apply_branch()
         self._name = self._inputs.name or self._event.default_name
         self._token = self._inputs.idempotency_token or self._default_token()
         self._preview_note = "preview, nothing was assigned"
@@ -105,6 +107,14 @@ class _ActionRun:
             raise tag_failure
         shown = values["version"] or values["value"] or f"no release ({values['reason']})"
         workflow_commands.log(f"Monotron: {shown}")
+
+    def _apply_branch(self) -> None:
+        """Replace `branch` in the inputs by what the name of the branch means."""
+        values = {"prerelease": self._inputs.prerelease, "line": self._inputs.line}
+        for name in [name for name, value in values.items() if value == BRANCH]:
+            values[name] = value_of_branch(self._event.branch, name)
+            workflow_commands.log(f"{name}: {values[name] or 'none'} (from the branch)")
+        self._inputs = self._inputs._replace(prerelease=values["prerelease"], line=values["line"])
 
     def _restrict_to_origin(self) -> None:
         """Preview a final version, and reject a tag, unless the commit is merged."""

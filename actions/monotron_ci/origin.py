@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from monotron_ci.errors import Failure
 
-_QUEUE = "refs/heads/gh-readonly-queue/"
+QUEUE = "refs/heads/gh-readonly-queue/"
 """The branches that GitHub creates for merge queues."""
 
 
@@ -38,7 +38,7 @@ def read_origin(payload: Mapping[str, Any], environ: Mapping[str, str]) -> Origi
         )
     if event == "workflow_run" or "workflow_run" in payload:
         return _of_workflow_run(payload, environ)
-    if event == "merge_group" or "merge_group" in payload or ref.startswith(_QUEUE):
+    if event == "merge_group" or "merge_group" in payload or ref.startswith(QUEUE):
         return Origin("a merge queue", is_taggable=False)
     pull_request = payload.get("pull_request")
     if isinstance(pull_request, dict) or event.startswith("pull_request"):

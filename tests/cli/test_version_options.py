@@ -55,3 +55,35 @@ class TestContradictions:
         self, options: tuple[str, ...], message: str, terminal: Terminal
     ) -> None:
         assert f"error: {message}" in terminal.fails(2, "version", "a", "b", *options)
+
+
+class TestBranches:
+    def test_the_label_comes_from_the_current_branch(self, repository: Terminal, name: str) -> None:
+        options = ("--prerelease=branch", "--default-branch=main")
+        repository.git("checkout", "--quiet", "-b", "feature/Login")
+        assert repository.prints("version", name, *options) == "0.0.1-feature-login.1\n"
+        repository.git("branch", "-M", "main")
+        assert repository.prints("version", name, *options) == "0.0.1\n"
+
+    def test_the_line_comes_from_the_current_branch(self, repository: Terminal, name: str) -> None:
+        for version in ("1.2.0", "3.0.0"):
+            repository.prints("version", name, version, f"--version={version}")
+        repository.git("checkout", "--quiet", "-b", "release/1.2")
+        options = ("--line=branch", "--prerelease=branch", "--default-branch=main")
+        assert repository.prints("version", name, *options) == "1.2.1\n"
+
+    def test_the_default_branch_is_that_of_origin(self, repository: Terminal, name: str) -> None:
+        repository.git("checkout", "--quiet", "-b", "trunk/2")
+        arguments = ("version", name, "--prerelease=branch")
+        assert repository.fails(2, *arguments) == (
+            "error: cannot determine whether 'trunk/2' is the default branch\n"
+            "hint: pass it: --default-branch main\n"
+        )
+        head = "refs/remotes/origin/HEAD"
+        repository.git("symbolic-ref", head, "refs/remotes/origin/trunk/2")
+        assert repository.prints(*arguments) == "0.0.1\n"
+
+    def test_a_detached_head_is_an_error(self, repository: Terminal, name: str) -> None:
+        repository.git("checkout", "--quiet", "--detach")
+        errors = repository.fails(2, "version", name, "--line=branch")
+        assert errors.startswith("error: no branch is checked out\nhint: check out a branch, or ")

@@ -23,6 +23,24 @@ def current_commit(command: str) -> str:
         raise GitFailed("no commit given, and this is not a git repository", hint) from None
 
 
+def current_branch() -> str:
+    """The name of the branch that is checked out. Raises GitFailed if there is none."""
+    hint = "check out a branch, or pass --prerelease and --line explicitly"
+    branch = _git(hint, "branch", "--show-current").strip()
+    if not branch:
+        raise GitFailed("no branch is checked out", hint)
+    return branch
+
+
+def default_branch() -> str:
+    """The default branch of the remote `origin`, or empty if the clone does not know it."""
+    try:
+        reference = _git("", "symbolic-ref", "--quiet", "refs/remotes/origin/HEAD").strip()
+    except GitFailed:
+        return ""
+    return reference.removeprefix("refs/remotes/origin/")
+
+
 def newest_tag(prefix: str, command: str) -> str:
     """The highest final version among the tags, without *prefix*. Raises GitFailed without one."""
     hint = f"pass the version: {command} --version 1.4.2"

@@ -7,9 +7,11 @@ from typing import Any
 
 import click
 
+from monotron.cli import git
 from monotron.cli.options import fail_usage, passed
+from monotron_ci.branch_names import Branch, UnknownDefaultBranch
 from monotron_ci.combinations import contradictions
-from monotron_ci.inputs import BUMPS, CALENDARS, COMMITS, PARAMETERS
+from monotron_ci.inputs import BRANCH, BUMPS, CALENDARS, COMMITS, PARAMETERS
 
 _OPTIONS = (
     click.option("--version", metavar="VERSION", help="Assign exactly VERSION, such as `2.5.0`."),
@@ -46,8 +48,24 @@ _OPTIONS = (
         help="How to read commit messages, for `--bump auto`: `strict` follows Conventional "
         "Commits 1.0.0 literally.",
     ),
-    click.option("--prerelease", metavar="LABEL", help="Pre-release label, such as `rc`."),
-    click.option("--line", metavar="LINE", help="Maintenance line, such as `1` or `1.2`."),
+    click.option(
+        "--prerelease",
+        metavar="LABEL",
+        help="Pre-release label, such as `rc`, or `branch` for the name of the current branch as "
+        "label (none on the default branch).",
+    ),
+    click.option(
+        "--line",
+        metavar="LINE",
+        help="Maintenance line, such as `1` or `1.2`, or `branch` for that of the current "
+        "branch's name, such as `release/1.2` or `1.2.x`.",
+    ),
+    click.option(
+        "--default-branch",
+        metavar="NAME",
+        show_default="origin/HEAD of the clone",
+        help="Default branch, for `branch` as label or line.",
+    ),
     click.option(
         "--initial-version",
         metavar="VERSION",
@@ -112,9 +130,26 @@ def _option(name: str) -> str:
     return "--" + name.replace(": ", " ")
 
 
+def _of_branch(options: Mapping[str, Any]) -> dict[str, str | None]:
+    """The label and the line, if they come from the name of the current branch."""
+    names = [name for name in ("prerelease", "line") if options[name] == BRANCH]
+    if not names:
+        return {}
+    default = options["default_branch"] or git.default_branch()
+    branch = Branch(git.current_branch(), default)
+    try:
+        return {
+            name: (branch.label if name == "prerelease" else branch.line) or None for name in names
+        }
+    except UnknownDefaultBranch as failure:
+        failure.hint = "pass it: --default-branch main"
+        raise
+
+
 def version_query(options: Mapping[str, Any]) -> dict[str, str]:
     """The query parameters of a request for a version, without those at their default."""
     query = {parameter: options[field] for parameter, field in PARAMETERS.items()}
+    query.update(_of_branch(options))
     query["bump"] = None if options["version"] else options["bump"]
     query["on_conflict"] = "reuse" if options["on_conflict"] == "reuse" else None
     query["dry_run"] = "true" if options["dry_run"] else None

@@ -363,7 +363,7 @@ class TestInputs:
             ({"prerelease": "x" * 41}, "`prerelease` must be a label"),
             (
                 {"line": "1.2.3"},
-                "`line` must be a maintenance line, not '1.2.3'.\n\nwith:\n  line: 1.2",
+                "must be a maintenance line, or `branch`, not '1.2.3'.\n\nwith:\n  line: 1.2",
             ),
             ({"initial-version": "1.4"}, "`initial-version` must be a version"),
             ({"on-conflict": "yes"}, "`on-conflict` must be `fail` or `reuse`"),
