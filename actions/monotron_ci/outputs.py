@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from monotron_ci.errors import Failure
+from monotron_ci.hashes import is_hash
 from monotron_ci.responses import NUMBER, VERSION, SeriesEntry, VersionInfo
 from monotron_ci.workflow_commands import escape_commands
 
@@ -27,10 +28,12 @@ GRAMMAR: Mapping[str, str] = {
     "minor": _NUMBER,
     "patch": _NUMBER,
     "prerelease": r"[0-9A-Za-z.-]{0,100}",
+    "prerelease_label": r"[0-9A-Za-z-]{0,40}",
     "build_number": _NUMBER,
     "value": _NUMBER,
     "previous_version": _VERSION,
     "previous_tag": r"[0-9A-Za-z._/+@-]{0,300}",
+    "previous_commit": r"([0-9a-f]{40}([0-9a-f]{24})?)?",
     "release_type": r"[a-z]{0,20}",
     "changed": _BOOLEAN,
     "reused": _BOOLEAN,
@@ -97,8 +100,10 @@ def of_version(
         minor=version.minor,
         patch=version.patch,
         prerelease=version.prerelease,
+        prerelease_label=(version.prerelease or "").partition(".")[0],
         previous_version=version.previous,
         previous_tag=f"{tag_prefix}{version.previous}" if version.previous else "",
+        previous_commit=version.previous_token if is_hash(version.previous_token) else "",
         release_type=version.bump,
         changed=changed,
         reused=version.reused,

@@ -55,6 +55,7 @@ class VersionInfo(NamedTuple):
     created_at: str | None
     notes: Sequence[str]
     """What the caller should know, one sentence each."""
+    previous_token: str | None
     latest_in_major: bool
     latest_in_minor: bool
     spellings: Mapping[str, str | None]
@@ -85,6 +86,7 @@ NO_VERSION = VersionInfo(
     reason=None,
     created_at=None,
     notes=(),
+    previous_token=None,
     latest_in_major=False,
     latest_in_minor=False,
     spellings={},
@@ -246,6 +248,7 @@ _CHECKS: dict[str, _Check] = {
     "created_at": _is_optional(_is_text),
     "changed": _is_boolean,
     "notes": _is_texts,
+    "previous_token": _is_optional(_is_text),
     "latest_in_major": _is_boolean,
     "latest_in_minor": _is_boolean,
     "spellings": _is_spellings,

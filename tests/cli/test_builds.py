@@ -306,4 +306,9 @@ class TestFormats:
         lines = terminal.prints("version", name, "a", "--output=github").splitlines()
         outputs = dict(line.split("=", 1) for line in lines)
         assert (outputs["version"], outputs["tag"]) == ("0.0.1", "v0.0.1")
+        token = "e" * 40
+        terminal.prints("version", name, token)
+        lines = terminal.prints("version", name, "b", "--prerelease=rc", "--output=github")
+        assert f"previous_commit={token}\n" in lines
+        assert "prerelease_label=rc\n" in lines
         assert terminal.prints("next", name, "a", "--output=github").startswith("version=\n")

@@ -33,6 +33,7 @@ VERSION = {
     "created_at": "2026-11-23T18:19:00Z",
     "changed": True,
     "notes": [],
+    "previous_token": "0123456789abcdef0123456789abcdef01234567",
     "latest_in_major": False,
     "latest_in_minor": False,
     "spellings": {"pep440": "1.3.0rc2+sha.1", "deb": "1.3.0~rc.2+sha.1", "maven": None},

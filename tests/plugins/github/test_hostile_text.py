@@ -131,6 +131,14 @@ class TestStep:
                 assert step.run({"name": "a"}) == 1, text
             self.check(step, capsys.readouterr().out, text)
 
+    def test_hostile_text_as_previous_token_is_not_an_output(self, step: ActionStep) -> None:
+        for text in [*HOSTILE, "a" * 41, COMMIT.upper(), f"{COMMIT}\n"]:
+            document = {**VERSION, "token": COMMIT, "name": "a", "previous_token": text}
+            with StandIn([Reply.json(document)]) as service:
+                step.url = service.url
+                assert step.run({"name": "a"}) == 0, text
+            assert step.outputs["previous_commit"] == "", text
+
     @pytest.mark.parametrize("member", ["reason", "notes"])
     def test_hostile_free_text_in_a_response_stays_in_its_output(
         self, member: str, step: ActionStep, capsys: Output

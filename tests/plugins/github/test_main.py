@@ -167,8 +167,20 @@ class TestBumps:
         assert step.run({"bump": "major", "prerelease": label}) == 0
         assert (step.outputs["version"], step.outputs["is_latest"]) == (f"1.0.0-{label}.1", "false")
         assert step.outputs["prerelease"] == f"{label}.1"
+        assert step.outputs["prerelease_label"] == label
         assert step.run({"bump": "final"}) == 0
         assert (step.outputs["version"], step.outputs["release_type"]) == ("1.0.0", "final")
+
+    @pytest.mark.parametrize(
+        ("token", "commit"), [(HEAD, HEAD), ("e" * 64, "e" * 64), ("nightly", ""), ("e" * 39, "")]
+    )
+    def test_the_commit_of_the_previous_version_is_an_output(
+        self, token: str, commit: str, step: ActionStep
+    ) -> None:
+        assert step.run({"idempotency-token": token}) == 0
+        assert step.run({}) == 0
+        assert step.outputs["previous_version"] == "0.0.1"
+        assert step.outputs["previous_commit"] == commit
 
     def test_a_maintenance_line_continues_after_an_initial_version(self, step: ActionStep) -> None:
         for inputs, version in (
