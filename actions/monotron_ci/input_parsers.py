@@ -34,6 +34,13 @@ def commit_types(name: str, text: str) -> str:
     return types
 
 
+def floating_tags(name: str, text: str) -> tuple[str, ...]:
+    kinds = tuple(filter(None, re.split(r"[\s,]+", text)))
+    if not kinds or not {"major", "minor"}.issuperset(kinds):
+        raise invalid(name, text, "`major`, `minor` or both", "major, minor")
+    return kinds
+
+
 def initial_value(name: str, text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,19}", text) or int(text) > INT64_MAX:
         raise invalid(name, text, "an integer, the last number that was assigned", "1005")

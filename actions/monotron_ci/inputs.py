@@ -36,7 +36,7 @@ PARAMETERS = {
 AUTO_ONLY = tuple(name.replace("-", "_") for name, bump in REQUIRED_BUMPS.items() if bump == "auto")
 """Fields and query parameters that affect `bump: auto` only."""
 
-_VERSION_FIELDS = (*PARAMETERS.values(), "create_tag", "on_conflict", "since", "paths")
+_VERSION_FIELDS = (*PARAMETERS.values(), "create_tag", "move_tags", "on_conflict", "since", "paths")
 """Inputs that `mode: counter` does not support."""
 
 _MAY_BE_EMPTY = ("tag-prefix", "major-labels", "minor-labels", "patch-labels")
@@ -64,6 +64,7 @@ class Inputs(NamedTuple):
     initial_value: int | None = None
     on_conflict: str = "fail"
     create_tag: bool = False
+    move_tags: tuple[str, ...] = ()
     github_token: Credential | None = None
     idempotency_token: str = ""
     tag_prefix: str = TAG_PREFIX
@@ -125,6 +126,12 @@ def _check_combinations(inputs: Inputs) -> None:
             "`initial-value` requires `mode: counter`.",
             "Set the mode, or for versions `initial-version` instead:\n\n"
             f"with:\n  mode: counter\n  initial-value: {inputs.initial_value}",
+        )
+    if inputs.move_tags and not inputs.create_tag:
+        raise Failure(
+            "`move-tags` requires `create-tag: true`.",
+            "Tags such as `v1` follow the tags of versions:\n\n"
+            f"with:\n  create-tag: true\n  move-tags: {', '.join(inputs.move_tags)}",
         )
     given = {
         name: value
@@ -203,6 +210,7 @@ _PARSERS: dict[str, Any] = {
     "initial-value": parsers.initial_value,
     "on-conflict": parsers.one_of("fail", "reuse"),
     "create-tag": parsers.boolean,
+    "move-tags": parsers.floating_tags,
     "github-token": parsers.credential,
     "idempotency-token": parsers.text,
     "tag-prefix": parsers.tag_prefix,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from monotron_ci import outputs, workflow_commands
 from monotron_ci.branches import value_of_branch
@@ -93,16 +93,18 @@ class _ActionRun:
         values = self._number(client) if inputs.mode == "counter" else self._version(client)
         outputs.lines(values)  # validates the outputs before the tag is created
         tag_failure: Failure | None = None
-        note = self._preview_note if inputs.dry_run else ""
+        notes = [self._preview_note] if inputs.dry_run else []
         if inputs.create_tag and values["changed"] == "true":
             try:
-                note = self._create_tag(values["version"])
+                for note in self._write_tags(client, values):
+                    notes.append(note)
             except Failure as failure:
-                tag_failure, note = failure, "the tag was not created"
+                tag_failure = failure
+                notes.append("not all tags were moved" if notes else "the tag was not created")
         outputs.write(self._file("GITHUB_OUTPUT"), values)
         if inputs.summary:
             with open(self._file("GITHUB_STEP_SUMMARY"), "a", encoding="utf-8") as file:
-                file.write(summary(self._name, values, note))
+                file.write(summary(self._name, values, "; ".join(notes)))
         if tag_failure:
             raise tag_failure
         shown = values["version"] or values["value"] or f"no release ({values['reason']})"
@@ -218,8 +220,8 @@ class _ActionRun:
         audience = audience_of(inputs.audience or inputs.url, inputs.account)
         return request_token(audience, self._environ, self._policy)
 
-    def _create_tag(self, version: str) -> str:
-        """Create the tag of the version. Returns a note for the summary."""
+    def _write_tags(self, client: Client, values: Mapping[str, str]) -> Iterator[str]:
+        """Create the tag of the version, and move others. Yields notes for the summary."""
         from monotron_ci.tags import PERMISSION, Tags
 
         inputs, event = self._inputs, self._event
@@ -234,8 +236,15 @@ class _ActionRun:
                 "This event has no commit that can be tagged.",
                 "Run the workflow on push, or remove `create-tag`.",
             )
-        created = tags.create(inputs.tag_prefix, version, event.commit)
-        return "the tag was created" if created else "the tag already existed"
+        version, prefix = values["version"], inputs.tag_prefix
+        created = tags.create(prefix, version, event.commit)
+        yield "the tag was created" if created else "the tag already existed"
+        if inputs.move_tags and not values["prerelease"]:
+            from monotron_ci.floating_tags import move_tags
+
+            yield from move_tags(
+                tags, client, self._name, version, event.commit, prefix, inputs.move_tags
+            )
 
     def _file(self, variable: str) -> str:
         path = self._environ.get(variable)

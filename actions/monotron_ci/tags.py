@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import urllib.request
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -49,7 +50,7 @@ class Tags:
         if response.status == 201:
             return True
         if response.status == 422:  # "Reference already exists", among other reasons
-            tagged = self._commit_of(tag)
+            tagged = self.commit_of(tag)
             if tagged == commit:
                 return False
             if tagged:
@@ -61,10 +62,21 @@ class Tags:
                     "Monotron, continue from them, in a clone with its tags:\n\n"
                     f"monotron adopt NAME{option}",
                 )
-        raise _not_created(tag, response)
+        raise _refused("create", tag, response)
 
-    def _commit_of(self, tag: str) -> str | None:
-        """The commit of a lightweight or annotated tag."""
+    def move(self, tag: str, commit: str) -> None:
+        """Move a tag to a commit, or create it. Raises Failure if GitHub does not do this."""
+        update = (f"/refs/tags/{quote(tag)}", {"sha": commit, "force": True}, "PATCH")
+        response = self._request(*update)
+        if response.status == 422:  # "Reference does not exist", among other reasons
+            response = self._request("/refs", {"ref": f"refs/tags/{tag}", "sha": commit})
+            if response.status == 422:  # another build may have created it meanwhile
+                response = self._request(*update)
+        if response.status not in (200, 201):
+            raise _refused("move", tag, response)
+
+    def commit_of(self, tag: str) -> str | None:
+        """The commit of a lightweight or annotated tag, or None if it does not exist."""
         target = self._object(f"/ref/tags/{quote(tag)}")
         if target.get("type") == "tag" and is_hash(target.get("sha")):
             target = self._object(f"/tags/{target['sha']}")
@@ -75,9 +87,12 @@ class Tags:
         target = document.get("object") if isinstance(document, dict) else None
         return target if isinstance(target, dict) else {}
 
-    def _request(self, path: str, body: dict[str, str] | None = None) -> HttpResponse:
+    def _request(
+        self, path: str, body: Mapping[str, object] | None = None, method: str | None = None
+    ) -> HttpResponse:
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self._url}{path}", data)  # noqa: S310 - checked above
+        url = f"{self._url}{path}"
+        request = urllib.request.Request(url, data, method=method)  # noqa: S310 - checked above
         request.add_header("Accept", "application/vnd.github+json")
         request.add_header("X-GitHub-Api-Version", "2022-11-28")
         request.add_header("User-Agent", AGENT)
@@ -87,15 +102,17 @@ class Tags:
         return send(request, self._policy)
 
 
-def _not_created(tag: str, response: HttpResponse) -> Failure:
+def _refused(verb: str, tag: str, response: HttpResponse) -> Failure:
     if response.status in (401, 403, 404):
         return Failure(
-            f"GitHub returned {response.status}: `github-token` cannot create the tag {tag}.",
+            f"GitHub returned {response.status}: `github-token` cannot {verb} the tag {tag}.",
             f"Add this permission to the job, and pass the token:\n\n{PERMISSION}\n\n"
-            "with:\n  create-tag: true\n  github-token: ${{ github.token }}",
+            "with:\n  create-tag: true\n  github-token: ${{ github.token }}\n\n"
+            "If the commit changes .github/workflows, GitHub can refuse `github.token`. Pass a "
+            "token that may write workflows, such as one of a GitHub App.",
         )
     return Failure(
-        f"GitHub returned {response.status} and did not create the tag {tag}. A rule of the "
+        f"GitHub returned {response.status} and did not {verb} the tag {tag}. A rule of the "
         "repository may forbid it.",
         "Check the repository's rules for tags, and that the repository contains the commit.",
     )

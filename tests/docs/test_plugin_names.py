@@ -18,6 +18,7 @@ ONLY_ACTION = {
     "name": "is an argument",
     "mode": "are the commands `version` and `next`",
     "create-tag": "writes with GitHub's API",
+    "move-tags": "writes with GitHub's API",
     "github-token": "signs in to GitHub",
     "idempotency-token": "is the argument TOKEN",
     "major-labels": "belong to a pull request",

@@ -80,7 +80,7 @@ class StandIn(Stoppable):
                 with contextlib.suppress(ConnectionError):  # a client may stop reading
                     self.wfile.write(reply.body)
 
-            do_GET = do_PUT = do_POST = do_DELETE = handle_request  # noqa: N815 - http.server's
+            do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = handle_request  # noqa: N815 - http.server's
 
             def log_message(self, *_: object) -> None:
                 pass
