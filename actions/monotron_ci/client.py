@@ -58,6 +58,10 @@ class Client:
         self._account = account
         self._warn = warn
 
+    @property
+    def has_credential(self) -> bool:
+        return self._credential is not None
+
     def next(self, key: str, token: str, initial: int | None = None) -> SeriesEntry:
         """The entry of the token. Assigns the next value to a token without an entry.
 

@@ -22,3 +22,11 @@ class Failure(Exception):
 
 class NoResponse(Failure):
     """The service did not respond in time, or something else responded. A retry may succeed."""
+
+
+class Unreachable(NoResponse):
+    """No connection, no complete response, or a server error, after all retries."""
+
+
+class NoCredentials(Failure):
+    """The job has neither an API key nor an identity token, such as that of a fork."""

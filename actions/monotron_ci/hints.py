@@ -30,3 +30,15 @@ def hint(code: str, *, keyless: bool) -> str:
     if keyless and code == "unauthenticated":
         return _TRUST_POLICY
     return _HINTS.get(code, "")
+
+
+def credentials_hint(url: str) -> str:
+    """How a job gets credentials for the server, and what is different for Dependabot and forks."""
+    return (
+        "Sign in without a stored secret, which Dependabot can do, too:\n\n"
+        f"permissions:\n  id-token: write\n\nwith:\n  audience: {url}\n\n"
+        "Or pass an API key. For Dependabot, store it as a Dependabot secret, too:\n\n"
+        f"{_API_KEY}\n\n"
+        "Pull requests from forks get neither. To skip the step there:\n\n"
+        "with:\n  on-no-credentials: skip"
+    )

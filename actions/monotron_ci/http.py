@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any, Callable, NamedTuple
 from urllib.parse import urlsplit
 
-from monotron_ci.errors import NoResponse
+from monotron_ci.errors import NoResponse, Unreachable
 
 MAX_BODY_BYTES = 1 << 20
 """Most responses are much smaller. The rest of a longer body is not read."""
@@ -28,6 +28,9 @@ ATTEMPT_TIMEOUT_SECONDS = 20.0
 
 RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 """The statuses that `curl --retry` retries."""
+
+UNREACHABLE_STATUSES = RETRYABLE_STATUSES - {429}
+"""The statuses of a service that is down, or of a proxy in front of it."""
 
 
 class HttpResponse(NamedTuple):
@@ -162,7 +165,7 @@ class _Problem:
             cause = f"No response from {origin}: {self._text} after {count}."
         else:
             cause = f"Cannot connect to {origin}: {self._text} ({count})."
-        return NoResponse(cause, "Check the URL and that the server is running. Retrying is safe.")
+        return Unreachable(cause, "Check the URL and that the server is running. Retrying is safe.")
 
 
 def _attempt(

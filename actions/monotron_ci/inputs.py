@@ -79,6 +79,8 @@ class Inputs(NamedTuple):
     timeout: int = 60
     """Seconds."""
     retries: int = 8
+    on_unavailable: str = "fail"
+    on_no_credentials: str = "fail"
 
 
 def raw_inputs(environ: Mapping[str, str]) -> dict[str, str]:
@@ -228,6 +230,8 @@ _PARSERS: dict[str, Any] = {
     "summary": parsers.boolean,
     "timeout": parsers.integer(1, 3600, example="60"),
     "retries": parsers.integer(0, 100, example="8"),
+    "on-unavailable": parsers.one_of("fail", "skip"),
+    "on-no-credentials": parsers.one_of("fail", "skip"),
 }
 
 NAMES = ("url", *_PARSERS)

@@ -9,10 +9,10 @@ from monotron_ci.branches import value_of_branch
 from monotron_ci.bump import choose_bump, version_query
 from monotron_ci.client import Client
 from monotron_ci.credential import Credential
-from monotron_ci.errors import Failure
+from monotron_ci.errors import Failure, NoCredentials, Unreachable
 from monotron_ci.events import read_event
 from monotron_ci.hashes import is_hash
-from monotron_ci.hints import hint
+from monotron_ci.hints import credentials_hint, hint
 from monotron_ci.http import RetryPolicy
 from monotron_ci.inputs import BRANCH, parse_inputs, raw_inputs
 from monotron_ci.responses import VersionInfo
@@ -80,21 +80,16 @@ class _ActionRun:
         )
 
     def run(self) -> None:
-        inputs = self._inputs
-        client = Client(
-            inputs.url,
-            self._credential(),
-            self._policy,
-            account=inputs.account,
-            warn=lambda text: workflow_commands.warning(
-                "Monotron", f"{text[0].upper()}{text[1:]}."
-            ),
-        )
-        values = self._number(client) if inputs.mode == "counter" else self._version(client)
-        outputs.lines(values)  # validates the outputs before the tag is created
+        no_number = "no release"
+        try:
+            client = self._client()
+            values = self._request(client)
+            outputs.lines(values)  # validates the outputs before the tag is created
+        except (Unreachable, NoCredentials) as failure:
+            values, no_number = self._skipped(failure), "skipped"
         tag_failure: Failure | None = None
-        notes = [self._preview_note] if inputs.dry_run else []
-        if inputs.create_tag and values["changed"] == "true":
+        notes = [self._preview_note] if self._inputs.dry_run else []
+        if self._inputs.create_tag and values["changed"] == "true":
             try:
                 for note in self._write_tags(client, values):
                     notes.append(note)
@@ -102,13 +97,48 @@ class _ActionRun:
                 tag_failure = failure
                 notes.append("not all tags were moved" if notes else "the tag was not created")
         outputs.write(self._file("GITHUB_OUTPUT"), values)
-        if inputs.summary:
+        if self._inputs.summary:
             with open(self._file("GITHUB_STEP_SUMMARY"), "a", encoding="utf-8") as file:
-                file.write(summary(self._name, values, "; ".join(notes)))
+                file.write(summary(self._name, values, "; ".join(notes), no_number))
         if tag_failure:
             raise tag_failure
-        shown = values["version"] or values["value"] or f"no release ({values['reason']})"
+        shown = values["version"] or values["value"] or f"{no_number} ({values['reason']})"
         workflow_commands.log(f"Monotron: {shown}")
+
+    def _client(self) -> Client:
+        """The client with the credential of the job. Raises NoCredentials."""
+        return Client(
+            self._inputs.url,
+            self._credential(),
+            self._policy,
+            account=self._inputs.account,
+            warn=lambda text: workflow_commands.warning(
+                "Monotron", f"{text[0].upper()}{text[1:]}."
+            ),
+        )
+
+    def _request(self, client: Client) -> dict[str, str]:
+        """The outputs. Raises NoCredentials if the server requires the credential that is missing,
+        and Unreachable."""
+        try:
+            return self._number(client) if self._inputs.mode == "counter" else self._version(client)
+        except Failure as failure:
+            if failure.code == "unauthenticated" and not client.has_credential:
+                raise NoCredentials(f"This job has no credentials. {failure.cause}") from None
+            raise
+
+    def _skipped(self, failure: Failure) -> dict[str, str]:
+        """Empty outputs, or the failure again if the step must not be skipped."""
+        inputs = self._inputs
+        name, choice = "on-unavailable", inputs.on_unavailable
+        if isinstance(failure, NoCredentials):
+            name, choice = "on-no-credentials", inputs.on_no_credentials
+            failure.hint = credentials_hint(inputs.url)
+        if choice != "skip":
+            raise failure
+        text = f"{failure.cause} The step is skipped, as `{name}: skip` requests."
+        workflow_commands.warning("Monotron", text)
+        return outputs.of_no_release(failure.cause)
 
     def _apply_branch(self) -> None:
         """Replace `branch` in the inputs by what the name of the branch means."""

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from monotron_ci import workflow_commands
 from monotron_ci.client import AGENT
 from monotron_ci.credential import Credential, parse_credential
-from monotron_ci.errors import Failure
+from monotron_ci.errors import Failure, NoCredentials, NoResponse, Unreachable
 from monotron_ci.http import RetryPolicy, send
 from monotron_ci.urls import parse_url
 
@@ -29,16 +29,12 @@ def audience_of(audience: str, account: int | None) -> str:
 def request_token(audience: str, environ: Mapping[str, str], policy: RetryPolicy) -> Credential:
     """Request an identity token for *audience* from GitHub, and mask it.
 
-    Raises Failure if the job has no permission or GitHub returns no token.
+    Raises NoCredentials if the job has no permission, and Failure if GitHub returns no token.
     """
     url = environ.get("ACTIONS_ID_TOKEN_REQUEST_URL", "")
     request_secret = environ.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "")
     if not url or not request_secret:
-        raise Failure(
-            "`audience` requires permission to request an identity token.",
-            "Add this permission to the job. GitHub does not grant it to pull requests from "
-            f"forks.\n\n{_PERMISSION}",
-        )
+        raise NoCredentials("This job has no permission to request an identity token.")
     workflow_commands.mask(request_secret)
     parts = parse_url(url)
     if parts is None:
@@ -52,7 +48,10 @@ def request_token(audience: str, environ: Mapping[str, str], policy: RetryPolicy
     request.add_header("User-Agent", AGENT)
     authorization = f"Bearer {parse_credential(request_secret, 'ACTIONS_ID_TOKEN_REQUEST_TOKEN')}"
     request.add_unredirected_header("Authorization", authorization)
-    response = send(request, policy)
+    try:
+        response = send(request, policy)
+    except Unreachable as failure:  # GitHub, not the service: `on-unavailable` does not apply
+        raise NoResponse(failure.cause, failure.hint) from None
     document = response.json()
     token = document.get("value") if isinstance(document, dict) else None
     if response.status != 200 or not isinstance(token, str) or not token:

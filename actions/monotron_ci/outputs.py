@@ -144,10 +144,12 @@ def write(path: str, outputs: Mapping[str, str]) -> None:
         file.write(lines(outputs))
 
 
-def dotenv(outputs: Mapping[str, str], creator_id: object) -> str:
+def dotenv(
+    outputs: Mapping[str, str], creator_id: object = None, names: Mapping[str, str] = DOTENV
+) -> str:
     """The outputs and *creator_id*, the account, in the service's dotenv format.
 
-    *creator_id* is omitted unless it is an integer.
+    *creator_id* is omitted unless it is an integer. *names* are `DOTENV` or `DOTENV_OF_NUMBERS`.
 
     Raises Failure as `lines` does.
     """
@@ -155,7 +157,6 @@ def dotenv(outputs: Mapping[str, str], creator_id: object) -> str:
     owner = str(creator_id) if type(creator_id) is int else ""
     metadata = outputs["version"].partition("+")[2]
     values = {**outputs, "metadata": metadata, "creator_id": owner}
-    names = DOTENV_OF_NUMBERS if outputs["value"] else DOTENV
     return "".join(f"MONOTRON_{name}={values[output]}\n" for name, output in names.items())
 
 

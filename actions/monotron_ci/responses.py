@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Callable, NamedTuple
 
 from monotron_ci.credential import redact
-from monotron_ci.errors import Failure, NoResponse
-from monotron_ci.http import RETRYABLE_STATUSES, HttpResponse
+from monotron_ci.errors import Failure, NoResponse, Unreachable
+from monotron_ci.http import RETRYABLE_STATUSES, UNREACHABLE_STATUSES, HttpResponse
 
 INT64_MAX = (1 << 63) - 1
 """The highest value of a series."""
@@ -178,7 +178,7 @@ def failure_of(
     ):
         # An unknown server at this URL may echo the API key.
         detail = redact(problem["detail"], credential)[:2000]
-        kind = NoResponse if response.status in RETRYABLE_STATUSES else Failure
+        kind = _no_response(response) if response.status in RETRYABLE_STATUSES else Failure
         return kind(f"{code} ({response.status}): {detail}", code=code)
     if 300 <= response.status < 400:
         return NoResponse(
@@ -192,12 +192,16 @@ def failure_of(
 def foreign_response(response: HttpResponse, url: str, url_source: str) -> NoResponse:
     """The error for a response that Monotron did not write."""
     known = re.fullmatch(r"[a-z0-9.+/-]{1,80}", response.type)
-    return NoResponse(
+    return _no_response(response)(
         f"{url} returned {response.status} ({response.type if known else 'unknown type'}), which "
         "is not a Monotron response.",
         f"Check {url_source}. A login page or proxy may be in front of the server; "
         f"`curl {url}/v1` should print `API v1`.",
     )
+
+
+def _no_response(response: HttpResponse) -> type[NoResponse]:
+    return Unreachable if response.status in UNREACHABLE_STATUSES else NoResponse
 
 
 _Check = Callable[[object], bool]

@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from monotron_ci.workflow_commands import escape_commands
 
 
-def summary(name: str, outputs: Mapping[str, str], note: str) -> str:
-    """The Markdown of the summary. *name* and the outputs are untrusted text."""
+def summary(name: str, outputs: Mapping[str, str], note: str, no_number: str = "no release") -> str:
+    """The Markdown of the summary. *name* and the outputs are untrusted text.
+
+    *no_number* is the heading if there is neither a version nor a number.
+    """
     number = outputs["version"] or outputs["value"]
-    heading = _code(number) or "no release"
+    heading = _code(number) or no_number
     rows = [
         ("name", _code(name)),
         ("previous version", _code(outputs["previous_version"])),

@@ -25,6 +25,7 @@ ONLY_ACTION = {
     "minor-labels": "belong to a pull request",
     "patch-labels": "belong to a pull request",
     "summary": "belongs to a job",
+    "on-no-credentials": "belongs to jobs of forks and Dependabot",
 }
 """Inputs without an option, and why."""
 

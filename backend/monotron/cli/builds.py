@@ -13,6 +13,7 @@ from monotron.cli.auto_version import read_messages, version_of_commits
 from monotron.cli.command import BUILDS
 from monotron.cli.options import client_options, fail_usage, integer, output_option, passed
 from monotron.cli.output import FORMATS, CommandOutput, NothingFound, table
+from monotron.cli.unavailable import on_unavailable_option
 from monotron.cli.version_options import check_combinations, version_options, version_query
 from monotron_ci import outputs
 from monotron_ci.client import Client
@@ -46,6 +47,7 @@ tag_prefix_option = click.option(
     help="Last number that another system assigned, used only if KEY is new.",
 )
 @output_option(*FORMATS)
+@on_unavailable_option(outputs.DOTENV_OF_NUMBERS)
 @client_options
 def next_number(
     client: Client, key: str, token: str | None, initial_value: int | None
@@ -65,6 +67,7 @@ def next_number(
 @version_options
 @tag_prefix_option
 @output_option(*FORMATS)
+@on_unavailable_option(outputs.DOTENV)
 @client_options
 def version(client: Client, name: str | None, token: str | None, **options: Any) -> CommandOutput:
     """Get the semantic version of a commit (assigns the next one on first use).
@@ -184,7 +187,8 @@ def _current_version(client: Client, name: str, token: str | None, prefix: str) 
 
 def _entry_output(entry: SeriesEntry) -> CommandOutput:
     values = outputs.of_entry(entry, changed=True)
-    dotenv = outputs.dotenv(values, entry.document.get("creator_id"))
+    creator_id = entry.document.get("creator_id")
+    dotenv = outputs.dotenv(values, creator_id, outputs.DOTENV_OF_NUMBERS)
     github = outputs.lines(values)
     return CommandOutput(f"{entry.value}\n", entry.document, dotenv, github)
 
