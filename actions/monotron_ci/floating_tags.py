@@ -30,8 +30,8 @@ def move_tags(
     for line in (lines[kind] for kind in lines if kind in kinds):
         newest = _newest(client, name, line)
         if newest != version:
-            latest = newest or "none"
-            yield f"{prefix}{line} was not moved (the latest version of {line} is {latest})"
+            latest = f"the latest version of {line} is {newest}" if newest else "it has no version"
+            yield f"{prefix}{line} was not moved ({latest})"
         else:
             _move(tags, client, name, line, version, commit, prefix)
             yield f"{prefix}{line} was moved"

@@ -8,6 +8,7 @@ from typing import Any
 from monotron_ci.credential import Credential, parse_credential
 from monotron_ci.errors import Failure
 from monotron_ci.responses import INT64_MAX, VERSION
+from monotron_ci.tokens import check_token
 
 
 def one_of(*words: str, example: str = "", lower: bool = False) -> Any:
@@ -92,6 +93,15 @@ def tag_prefix(name: str, text: str) -> str:
 
 def text(name: str, text: str) -> str:
     """Any text. The service validates it."""
+    return text
+
+
+def token(name: str, text: str) -> str:
+    try:
+        check_token(text)
+    except Failure as failure:
+        failure.hint += f"\n\nwith:\n  {name}: ${{{{ github.sha }}}}"
+        raise
     return text
 
 

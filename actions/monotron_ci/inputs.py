@@ -214,7 +214,7 @@ _PARSERS: dict[str, Any] = {
     "create-tag": parsers.boolean,
     "move-tags": parsers.floating_tags,
     "github-token": parsers.credential,
-    "idempotency-token": parsers.text,
+    "idempotency-token": parsers.token,
     "tag-prefix": parsers.tag_prefix,
     "build-metadata": parsers.matching(
         r"[0-9A-Za-z.-]+", "letters, digits, dots and hyphens", "sha.7d4c379"

@@ -13,6 +13,7 @@ from monotron.cli.auto_version import read_messages, version_of_commits
 from monotron.cli.command import BUILDS
 from monotron.cli.options import client_options, fail_usage, integer, output_option, passed
 from monotron.cli.output import FORMATS, CommandOutput, NothingFound, table
+from monotron.cli.tokens import complete_token, token_or_commit
 from monotron.cli.unavailable import on_unavailable_option
 from monotron.cli.version_options import check_combinations, version_options, version_query
 from monotron_ci import outputs
@@ -57,7 +58,7 @@ def next_number(
     KEY is the name of the series. TOKEN is a commit or any other idempotency token [default: the
     current commit].
     """
-    token = token or git.current_commit(f"monotron next {key}")
+    token = token_or_commit(token, f"monotron next {key}")
     return _entry_output(client.next(key, token, initial_value))
 
 
@@ -81,7 +82,7 @@ def version(client: Client, name: str | None, token: str | None, **options: Any)
     check_combinations(options)
     if options["bump"] == "none":
         return _current_version(client, name, token, prefix)
-    token = token or git.current_commit(f"monotron version {name}")
+    token = token_or_commit(token, f"monotron version {name}")
     query = version_query(options)
     notes: tuple[str, ...] = ()
     file, since, paths = options["messages"], options["since"], options["paths"]
@@ -108,6 +109,7 @@ def peek(client: Client, key: str, token: str | None) -> CommandOutput:
 
     KEY is the name of the series. With TOKEN, show the number of that commit.
     """
+    token = complete_token(token) if token is not None else None
     entry = client.peek(key, token)
     if not entry.value:
         if token is None:
@@ -177,6 +179,7 @@ def _program_version() -> CommandOutput:
 
 
 def _current_version(client: Client, name: str, token: str | None, prefix: str) -> CommandOutput:
+    token = complete_token(token) if token is not None else None
     info = client.find(name, token or "")
     if info.version == "0.0.0":
         raise NothingFound(

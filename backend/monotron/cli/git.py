@@ -5,6 +5,7 @@ import subprocess
 from semver import Version
 
 from monotron_ci.errors import Failure
+from monotron_ci.hashes import is_hash
 from monotron_ci.responses import INT64_MAX
 
 
@@ -21,6 +22,17 @@ def current_commit(command: str) -> str:
         if "not a git repository" not in failure.cause:
             raise
         raise GitFailed("no commit given, and this is not a git repository", hint) from None
+
+
+def resolve(revision: str) -> str | None:
+    """The hash of the commit that a revision names. None if there is no such commit, or no git."""
+    try:
+        # Without --end-of-options, a token could be an option.
+        verify = ("rev-parse", "--quiet", "--verify", "--end-of-options")
+        commit = _git("", *verify, f"{revision}^{{commit}}").strip()
+    except GitFailed:
+        return None
+    return commit if is_hash(commit) else None
 
 
 def current_branch() -> str:

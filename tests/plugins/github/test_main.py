@@ -391,6 +391,12 @@ class TestInputs:
             ({"url": "http://monotron.example.com"}, "`url` must be an https:// URL"),
             ({"url": "https://monotron..example.com"}, "`url` must be an https:// URL"),
             ({"url": ""}, "The input `url` is required."),
+            (
+                {"idempotency-token": "HEAD"},
+                "HEAD is a different commit in every build.\n\nUse the commit hash.\n\n"
+                "with:\n  idempotency-token: ${{ github.sha }}\n",
+            ),
+            ({"idempotency-token": "$GITHUB_SHA"}, "'$GITHUB_SHA' is a variable that was not"),
             ({"mode": "counter", "line": "1"}, "`mode: counter` does not support `line`"),
             ({"mode": "counter", "bump": "major"}, "does not support `bump`"),
             ({"mode": "counter", "create-tag": "true"}, "does not support `create-tag`"),
