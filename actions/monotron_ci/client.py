@@ -26,7 +26,7 @@ from monotron_ci.responses import (
     parse_page,
     parse_version,
 )
-from monotron_ci.urls import checked_url
+from monotron_ci.urls import server_url
 
 AGENT = f"monotron-ci/{__version__}"
 
@@ -51,7 +51,7 @@ class Client:
 
         Raises Failure unless *url* is an https:// URL, or an http:// URL on loopback.
         """
-        self.url = checked_url(url, url_source)
+        self.url = server_url(url, url_source)
         self._url_source = url_source
         self._credential = credential
         self.policy = policy

@@ -143,7 +143,10 @@ class _Problem:
     def __init__(self, error: Exception) -> None:
         cause = error.reason if isinstance(error, urllib.error.URLError) else error
         self._text = _describe(cause)
-        self.is_permanent = type(cause).__name__ == "SSLCertVerificationError"
+        # A server without TLS responds to the handshake with HTTP, which is not a TLS record.
+        self._is_plain_http = "WRONG_VERSION_NUMBER" in str(getattr(cause, "reason", ""))
+        is_untrusted = type(cause).__name__ == "SSLCertVerificationError"
+        self.is_permanent = is_untrusted or self._is_plain_http
         self._connected = isinstance(cause, TimeoutError) or cause is error
 
     @property
@@ -154,6 +157,12 @@ class _Problem:
         """The error that ends the request."""
         parts = urlsplit(request.full_url)
         origin = f"{parts.scheme}://{parts.netloc}"
+        if self._is_plain_http:
+            return NoResponse(
+                f"{origin} does not use TLS. It responds to plain HTTP only.",
+                "Use the https:// URL of the proxy in front of the server. For a server on this "
+                "machine, use http://localhost with its port.",
+            )
         if self.is_permanent:
             return NoResponse(
                 f"Cannot verify the TLS certificate of {origin}: {self._text}.",

@@ -10,7 +10,7 @@ from monotron_ci import input_parsers as parsers
 from monotron_ci.combinations import REQUIRED_BUMPS, Contradiction, contradictions
 from monotron_ci.credential import Credential
 from monotron_ci.errors import Failure
-from monotron_ci.urls import checked_url
+from monotron_ci.urls import server_url
 
 MODES = ("semver", "counter")
 BUMPS = ("major", "minor", "patch", "final", "auto", "calendar", "none")
@@ -103,7 +103,7 @@ def parse_inputs(raw: Mapping[str, str], action: str) -> Inputs:
     """
     if "url" not in raw:
         raise Failure("The input `url` is required.", "with:\n  url: https://monotron.example.com")
-    parsed: dict[str, Any] = {"url": checked_url(raw["url"], "`url`")}
+    parsed: dict[str, Any] = {"url": server_url(raw["url"], "`url`")}
     for name, parse in _PARSERS.items():
         if name in raw:
             parsed[name.replace("-", "_")] = parse(name, raw[name])

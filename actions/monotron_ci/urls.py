@@ -41,3 +41,9 @@ def checked_url(url: str, what: str) -> str:
             "Use https://HOST, optionally with a port and a path. Pass the API key separately.",
         )
     return text
+
+
+def server_url(url: str, what: str) -> str:
+    """The URL of a Monotron server, without `/v1` at its end. Raises Failure if it is invalid."""
+    text = checked_url(url, what)
+    return text[: -len("/v1")].rstrip("/") if text.endswith("/v1") else text

@@ -74,3 +74,10 @@ class TestRefusals:
     def test_a_variable_that_was_not_expanded_is_refused(self, repository: Terminal) -> None:
         errors = repository.fails(2, "version", "shop", "%GIT_COMMIT%")
         assert errors.startswith("error: the token '%GIT_COMMIT%' is a variable that was not exp")
+
+
+class TestUrls:
+    def test_a_url_that_ends_in_v1_works(self, terminal: Terminal, name: str) -> None:
+        for number, end in enumerate(("/v1", "/v1/"), 1):
+            url = f"--url={terminal.url}{end}"
+            assert terminal.prints("next", name, f"t{number}", url) == f"{number}\n"

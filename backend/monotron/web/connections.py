@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from socket import socket
 from typing import Any
 
@@ -20,6 +21,11 @@ SEND_SECONDS = 30.0
 
 MAX_HEADER_BYTES = 32768
 """Twice the maximum of an identity token, which is sent in a header."""
+
+TLS_HANDSHAKE = 0x16
+"""The first byte of a connection with TLS (RFC 8446 §5.1). No HTTP request begins with it."""
+
+NO_TLS = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 READ_BYTES = 8192
 MAX_BUFFERED_BYTES = 1 << 20
@@ -85,7 +91,22 @@ class ClientStream(IOStream):
         super().set_nodelay(True)
         self._send_seconds = send_seconds
         self._report_closed = report_closed
+        self._is_new = True
         self._timeout: asyncio.TimerHandle | None = None
+
+    def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
+        """Read from the socket. A TLS handshake gets a response in plain HTTP immediately.
+
+        TLS clients report it as a wrong version. Otherwise they would wait until the time limit.
+        """
+        size = super().read_from_fd(buf)
+        if size and self._is_new:
+            self._is_new = False
+            if buf[0] == TLS_HANDSHAKE:
+                with suppress(OSError):  # the client may have disconnected
+                    self.socket.send(NO_TLS)
+                return 0  # as if the client had closed the connection
+        return size
 
     def set_nodelay(self, value: bool) -> None:
         """Do nothing: the option stays set."""

@@ -13,7 +13,7 @@ import pytest
 
 from monotron_ci.errors import Failure, NoResponse
 from monotron_ci.http import HttpResponse, RetryPolicy, send
-from monotron_ci.urls import checked_url
+from monotron_ci.urls import checked_url, server_url
 from support.stand_in import HANG_UP, Reply, StandIn
 
 COMPLETE = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nfine"
@@ -215,13 +215,6 @@ class TestTls:
             monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
             assert put(stand_in, clock.policy()).body == b"fine"
 
-    def test_a_server_without_tls_gets_no_request(self, clock: Clock) -> None:
-        with StandIn([OK]) as stand_in:
-            request = urllib.request.Request(stand_in.url.replace("http:", "https:"))
-            with pytest.raises(NoResponse, match="Cannot connect to https:"):
-                send(request, clock.policy(retries=1))
-        assert not stand_in.requests
-
 
 class TestProxies:
     @pytest.fixture(autouse=True)
@@ -259,6 +252,13 @@ class TestUrls:
     )
     def test_https_and_loopback_urls_are_accepted(self, url: str) -> None:
         assert checked_url(url, "`url`") == url.strip().rstrip("/")
+
+    @pytest.mark.parametrize("end", ["", "/", "/v1", "/v1/"])
+    def test_the_url_of_a_server_may_end_in_v1(self, end: str) -> None:
+        assert (
+            server_url(f"https://m.example.com/base{end}", "`url`") == "https://m.example.com/base"
+        )
+        assert server_url(f"https://m.example.com{end}", "`url`") == "https://m.example.com"
 
     @pytest.mark.parametrize(
         "url",
