@@ -110,7 +110,7 @@ def of_version(
         is_latest=version.latest,
         latest_in_major=version.latest_in_major,
         latest_in_minor=version.latest_in_minor,
-        docker_tag=version.version.replace("+", "_") if exists else "",
+        docker_tag=version.spellings.get("docker"),
         **{name: version.spellings.get(name) for name in ("pep440", "deb", "rpm", "maven")},
         idempotency_token=version.token,
         reason=_one_line(version.reason if reason is None else reason),
