@@ -12,6 +12,7 @@ from simulation import (
     broken_reads,
     broken_sqlite,
     broken_versions,
+    broken_withdrawals,
     broken_writes,
 )
 from simulation.profile import Emphasis, Profile
@@ -22,6 +23,7 @@ ENDS, MEMORY, REPEATS = Emphasis.ENDS, Emphasis.MEMORY, Emphasis.REPEATS
 LIMITS, READS, SWEEPS = Emphasis.LIMITS, Emphasis.READS, Emphasis.SWEEPS
 RESTARTS, ROLLBACKS, RACES = Emphasis.RESTARTS, Emphasis.ROLLBACKS, Emphasis.RACES
 VERSIONS, LABELS = Emphasis.VERSIONS, Emphasis.LABELS
+WITHDRAWALS, CALENDAR = Emphasis.WITHDRAWALS, Emphasis.CALENDAR
 
 WORLDS = 20
 """The worlds of a seed. At least one of them must detect a broken store."""
@@ -146,5 +148,23 @@ BROKEN: dict[str, Broken] = {
     ),
     "a version is answered after a failed commit": _sqlite(
         broken_versions.FailedCommitIsSuccess, VERSIONS
+    ),
+    "a withdrawal does not reset the series": _sqlite(
+        broken_withdrawals.WithdrawalKeepsSeries, WITHDRAWALS, by_checker=False
+    ),
+    "a withdrawn version remains the newest": _sqlite(
+        broken_withdrawals.WithdrawalKeepsSummary, WITHDRAWALS, by_checker=False
+    ),
+    "a withdrawal is recorded by a second transaction": _mongo(
+        broken_withdrawals.WithdrawalAfterCommit, WITHDRAWALS, by_checker=False
+    ),
+    "a reversal is accepted after a new version": _mongo(
+        broken_withdrawals.ReversalAfterNewVersion, WITHDRAWALS
+    ),
+    "the base is not compared in the transaction": _mongo(
+        broken_withdrawals.BaseNotInTransaction, WITHDRAWALS, by_checker=False
+    ),
+    "calendar versions follow the clock backwards": _sqlite(
+        broken_withdrawals.CalendarFollowsClock, CALENDAR
     ),
 }

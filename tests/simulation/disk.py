@@ -18,10 +18,9 @@ from simulation.world import Killed, World
 
 # A database in memory does not have these settings, so the expected values are returned.
 _RELEASES = f"""
-SELECT account, name, {", ".join(ReleaseFields._fields)}
-FROM releases WHERE rowid > ? ORDER BY rowid
+SELECT account, name, {", ".join(ReleaseFields._fields)} FROM releases ORDER BY rowid
 """
-_NAMES = "SELECT account, name, releases, newest, newest_token FROM names"
+_NAMES = "SELECT account, name, revision, releases, withdrawn, newest, newest_token FROM names"
 _READ_BACK = {"PRAGMA journal_mode": "wal", "PRAGMA locking_mode": "exclusive"}
 
 
@@ -57,7 +56,7 @@ class VersionRows(NamedTuple):
     at: float
     series: list[Row]
     releases: list[tuple[Any, ...]]
-    """The account, the name and the fields of each new record."""
+    """The account, the name and the fields of each record that is new or was changed."""
     names: list[tuple[Any, ...]]
 
 
@@ -79,7 +78,8 @@ class Disk:
         self.failed_commits = 0
         self._open: Connection | None = None
         self._known: dict[int, tuple[int, int]] = {}
-        self._releases = 0
+        self._releases: set[tuple[Any, ...]] = set()
+        self._names: list[tuple[Any, ...]] = []
 
     def connect(self, *_: object, **__: object) -> Any:
         """Open the database: `sqlite3.connect` of the server."""
@@ -115,7 +115,7 @@ class Disk:
             fresh = self.engine.execute(
                 "SELECT value, token FROM entries "
                 "WHERE generation = ? AND value > ? ORDER BY value",
-                (generation, before[0]),
+                (generation, before[0] if before[1] > 0 else 0),
             ).fetchall()
             self._known[generation] = (value, is_active)
             self.log.append(
@@ -123,10 +123,14 @@ class Disk:
             )
 
     def _log_versions(self, series: list[Row]) -> None:
-        releases = self.engine.execute(_RELEASES, (self._releases,)).fetchall()
         names = self.engine.execute(_NAMES).fetchall()
-        self._releases += len(releases)
-        if series or releases or (self.versions and names != self.versions[-1].names):
+        releases: list[tuple[Any, ...]] = []
+        is_changed = names != self._names  # their revisions show every change of records
+        if is_changed:
+            rows = self.engine.execute(_RELEASES).fetchall()
+            releases = [row for row in rows if row not in self._releases]
+            self._releases, self._names = set(rows), names
+        if series or is_changed:
             self.versions.append(VersionRows(self.world.now, series, releases, names))
 
 

@@ -63,25 +63,27 @@ class Table:
         *fields: str,
         owner: str = "key",
         tokens: tuple[str, ...] | None = None,
-        unique_token: Table | None = None,
+        unique: Mapping[str, Table] | None = None,
+        of_accounts: bool = True,
     ) -> None:
         """*fields*: the fields of the unique index after account and *owner*.
 
-        *tokens*: the fields of the index of tokens between these and the token. *unique_token*: the
-        entries of another unique index, which contains only documents with a token.
+        *tokens*: the fields of the index of tokens between these and the token. *unique*: the
+        entries of each other unique index, which contains only documents with this field.
+        *of_accounts*: whether the unique index begins with the account.
         """
         self._fields = fields
         self._owner = owner
         self._tokens = tokens
-        self._unique_token = unique_token
+        self._unique = unique or {}
+        self._of_accounts = of_accounts
         self.documents: dict[Owner, dict[tuple[Any, ...], Versions]] = {}
         self._by_token: dict[tuple[Any, ...], dict[Versions, None]] = {}
 
     def unique_indexes(self, document: Mapping[str, Any]) -> list[Table]:
-        """Return the tables that contain an entry for the document: this one, and its index."""
-        if self._unique_token is None or document["token"] is None:
-            return [self]
-        return [self, self._unique_token]
+        """Return the tables that contain an entry for the document: this one, and its indexes."""
+        indexes = self._unique.items()
+        return [self, *(table for field, table in indexes if document.get(field) is not None)]
 
     def identity(self, document: Mapping[str, Any]) -> Versions:
         """Return the versions of all documents with this document's unique key."""
@@ -125,7 +127,7 @@ class Table:
             yield from self._by_token.get((*self._name(condition), *fields, each), ())
 
     def _name(self, document: Mapping[str, Any]) -> Owner:
-        return document["account"], document[self._owner]
+        return document["account"] if self._of_accounts else 0, document[self._owner]
 
 
 def matches(document: Mapping[str, Any], condition: Mapping[str, Any]) -> bool:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeVar
 
 from pymongo import ReturnDocument
-from pymongo.errors import ConnectionFailure
+from pymongo.errors import BulkWriteError, ConnectionFailure
 from pymongo.read_concern import ReadConcern
 
-from simulation.documents import Document, in_order, matches
-from simulation.failures import INVALID_OPTIONS, server_error
+from simulation.admin import Admin
+from simulation.documents import Document, in_order
+from simulation.failures import INVALID_OPTIONS, duplicate_key, server_error
 from simulation.network import Command, Network, Reply
 from simulation.server_transactions import OUTSIDE, Transaction
 from simulation.sessions import ClientSession, SessionPool
@@ -47,43 +48,6 @@ class Client:
 
     def close(self) -> None:
         pass
-
-
-class Admin:
-    """The database `admin`."""
-
-    def __init__(self, network: Network) -> None:
-        self._network = network
-
-    def command(self, command: str | Mapping[str, Any], *_: object) -> Document:
-        """Run `ping`, `hello` or `killSessions`."""
-        name = command if isinstance(command, str) else next(iter(command))
-
-        def apply() -> Reply:
-            if not isinstance(command, str) and name == "killSessions":
-                for session in command[name]:
-                    self._network.transactions.kill(session["id"])
-            return Reply({"ok": 1.0, **(self._hello() if name == "hello" else {})})
-
-        if name == "hello" and self._network.world.current is None:
-            return self._hello()  # a server starts: that is not simulated
-        response: Document = self._network.call(Command(name, apply))
-        return response
-
-    def aggregate(self, pipeline: Sequence[Document]) -> Iterator[Document]:
-        """Run `$currentOp`, which lists idle transactions, and `$match`."""
-        operation, match = pipeline
-        assert operation["$currentOp"]["idleSessions"]
-
-        def apply() -> Reply:
-            idle = self._network.transactions.idle()
-            return Reply([each for each in idle if matches(each, match["$match"])])
-
-        return iter(self._network.call(Command("$currentOp", apply)))
-
-    def _hello(self) -> Document:
-        hosts = [f"member-{number}" for number in range(self._network.replica.members)]
-        return {"hosts": hosts, "me": hosts[0], "setName": "simulated"}
 
 
 class Database:
@@ -126,10 +90,11 @@ class Collection:
         projection: object = None,
         *,
         sort: Sequence[tuple[str, int]] = (),
+        skip: int = 0,
         session: ClientSession | None = None,
     ) -> Document | None:
-        rows = self.find(condition, limit=1, session=session).sort(sort)
-        return next(iter(rows), None)
+        rows = list(self.find(condition, limit=skip + 1, session=session).sort(sort))
+        return rows[skip] if len(rows) > skip else None
 
     def aggregate(
         self, pipeline: Sequence[Document], *, session: ClientSession | None = None
@@ -198,6 +163,15 @@ class Collection:
 
         return self._write("find_one_and_update", update, session)
 
+    def update_one(
+        self, condition: Document, change: Document, *, session: ClientSession | None = None
+    ) -> SimpleNamespace:
+        def update(transaction: Transaction) -> SimpleNamespace:
+            updated = transaction.update(self._table, condition, change["$set"])
+            return SimpleNamespace(matched_count=int(updated is not None))
+
+        return self._write("update_one", update, session)
+
     def bulk_write(
         self,
         updates: Sequence[UpdateOne],
@@ -225,6 +199,15 @@ class Collection:
             transaction.insert(self._table, documents)
 
         self._write(f"insert_many of {len(documents)}", insert, session)
+
+    def insert_one(self, document: Document, *, session: ClientSession | None = None) -> None:
+        def insert(transaction: Transaction) -> None:
+            try:
+                transaction.insert(self._table, [document])
+            except BulkWriteError:
+                raise duplicate_key() from None
+
+        self._write("insert_one", insert, session)
 
     def delete_many(
         self, condition: Document, *, session: ClientSession | None = None

@@ -102,6 +102,11 @@ class RealEngine(Engine):
             unique=True,
             partialFilterExpression={"token": {"$type": "string"}},
         )
+        self.database["releases"].create_index(
+            [*keys, ("line", 1), ("base", 1), ("base_use", 1)],
+            unique=True,
+            partialFilterExpression={"base": {"$type": "string"}},
+        )
 
     def fail(self, command: str, *, code: int = 0, wrote: bool = False, times: int = 1) -> None:
         data: dict[str, Any] = {"failCommands": [command]}

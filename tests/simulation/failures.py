@@ -11,6 +11,7 @@ from typing import Any
 from pymongo.errors import (
     AutoReconnect,
     BulkWriteError,
+    DuplicateKeyError,
     ExecutionTimeout,
     NetworkTimeout,
     NotPrimaryError,
@@ -52,6 +53,11 @@ def duplicate_keys(positions: Sequence[int]) -> BulkWriteError:
     """Return the error of documents with an existing unique key. It has no label."""
     errors = [{"index": position, "code": DUPLICATE_KEY} for position in positions]
     return BulkWriteError({"writeErrors": errors, "writeConcernErrors": []})
+
+
+def duplicate_key() -> DuplicateKeyError:
+    """Return the error of one document with an existing unique key. It has no label."""
+    return DuplicateKeyError("simulated", DUPLICATE_KEY, {"code": DUPLICATE_KEY})
 
 
 def write_concern_error(code: int) -> WriteConcernError:

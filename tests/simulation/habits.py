@@ -42,5 +42,13 @@ class Habits:
     names: int = 1
     labels: float = 0.3
     """The probability that a requested version is a pre-release."""
+    withdrawals: float = 0.0
+    """The probability that a version is withdrawn, or its withdrawal reversed."""
+    commits: float = 0.25
+    """The probability that commit messages determine a bump."""
+    calendar: float = 0.0
+    """The probability that a name has calendar versions."""
+    counts: float = 1.0
+    """The probability that the component series of a name are also counted without versions."""
     peek: float = 0.1
     pause: float = 0.02

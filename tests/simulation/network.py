@@ -264,7 +264,8 @@ class Network:
         if epoch not in (None, self.replica.epoch):
             error = not_primary()
         elif call.command.session is not None and reply.time is not None:
-            call.command.session.advance_operation_time(reply.time)
+            time = self.replica.cluster_time(reply.time)
+            call.command.session.advance_operation_time(time)
         world.wake(call.task, call.ticket, None if error else reply.result, error)
 
     def _refusal(self, command: Command) -> PyMongoError:

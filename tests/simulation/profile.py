@@ -43,6 +43,10 @@ class Emphasis(IntEnum):
     """Versions of one name, requested at several servers, and in doubt sometimes."""
     LABELS = 13
     """Versions, most of them pre-releases, without other faults than outdated reads."""
+    WITHDRAWALS = 14
+    """Versions that are withdrawn, while their tokens are requested again."""
+    CALENDAR = 15
+    """Calendar versions, while the clock jumps."""
 
 
 @dataclass(slots=True)
@@ -61,6 +65,8 @@ class Profile:
     cuts: float
     outages: tuple[float, ...] = (0.01, 0.3, 3.0)
     """The possible durations of an election in seconds."""
+    jumps: float = 0.0
+    """The probability that the clock jumps while a server is active."""
     members: int = 3
     """The members of the replica set. A single one is never outdated."""
     wait_for_sweeps: bool = False
@@ -77,7 +83,7 @@ class Profile:
             return chance.choice((0.0, 0.0, most / 4, most))
 
         keys = ["any-0", "any-1", "CURRENT-0", "mortal-r", "mortal-k"]
-        versions = chance.choice((0, 0, 10, 30))
+        versions = chance.choice((0, 0, 10, 25))
         rarely = 3 if versions else 1  # a version needs more commands than a value
         return cls(
             servers=chance.choice((1, 2, 2, 3)),
@@ -90,6 +96,9 @@ class Profile:
                 again=chance.choice((0.1, 0.3, 0.6)),
                 versions=versions,
                 names=chance.choice((1, 1, 2)),
+                withdrawals=some(0.3),
+                calendar=some(0.5),
+                counts=chance.choice((0.0, 1.0)),
                 pause=chance.choice((0.001, 0.02, 0.2)),
             ),
             weather=Weather(some(0.2), some(0.2), some(0.2), some(0.3), some(0.2)),
@@ -114,6 +123,7 @@ class Profile:
             elections=some(0.04 / rarely),
             crashes=some(0.03 / rarely),
             cuts=some(0.01),
+            jumps=some(0.05),
             members=chance.choice((3, 3, 3, 1)),
             wait_for_sweeps=chance.random() < 0.1,
         )
@@ -209,4 +219,18 @@ class Profile:
                 profile.weather, profile.network = Weather(), Faults(stale=0.6)
                 profile.elections = profile.crashes = profile.cuts = 0.0
                 profile.servers = 2
+            case Emphasis.WITHDRAWALS:
+                habits.keys, habits.requests, habits.births = ["any-0"], 10, 0
+                habits.versions, habits.again, habits.labels = 120, 0.4, 0.15
+                habits.withdrawals, habits.counts, habits.commits = 0.25, 0.0, 0.5
+                profile.weather, profile.network = Weather(answer_lost=0.02), Faults(stale=0.3)
+                profile.elections, profile.crashes, profile.cuts = 0.004, 0.004, 0.0
+                profile.disk = DiskFaults(0.002, 0.02, 0.002, 0.002)
+            case Emphasis.CALENDAR:
+                habits.keys, habits.requests, habits.births = ["any-0"], 10, 0
+                habits.versions, habits.again, habits.calendar = 80, 0.1, 1.0
+                habits.withdrawals, habits.counts, habits.labels = 0.1, 0.0, 0.1
+                profile.weather, profile.network = Weather(), Faults(stale=0.3)
+                profile.elections, profile.crashes, profile.cuts = 0.004, 0.002, 0.0
+                profile.disk, profile.jumps = DiskFaults(0.002, 0.02, 0.002, 0.002), 0.1
         return profile

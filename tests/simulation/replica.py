@@ -8,23 +8,37 @@ Everything after the prefix is rolled back.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
+from datetime import date
 
+from simulation.clock import date_of
 from simulation.documents import Document, Table, Versions
 from simulation.world import World
 
 Write = tuple[Versions, Document | None]
 
 
+class ClusterTime(int):
+    """The index of a write, and what the clock showed, in whole seconds."""
+
+    time: int
+
+
 class Replica:
     """The collections, the log of all writes, and the office of the primary."""
 
     def __init__(
-        self, world: World, *, commit_seconds: float, stalls: float, members: int = 3
+        self,
+        world: World,
+        *,
+        commit_seconds: float,
+        stalls: float,
+        members: int = 3,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         """*commit_seconds*: mean seconds until a write is committed; *stalls*: the probability of
-        a much longer time.
+        a much longer time. *clock*: the wall clock of the primary.
         """
         self.world = world
         self.members = members
@@ -34,13 +48,19 @@ class Replica:
         self.entries = Table("generation", "value", tokens=("generation",))
         self.names = Table(owner="name")
         by_token = Table("token", "label", "attempt", owner="name")
-        self.releases = Table("sort_key", owner="name", tokens=(), unique_token=by_token)
+        by_base = Table("line", "base", "base_use", owner="name")
+        unique = {"token": by_token, "base": by_base}
+        self.releases = Table("sort_key", owner="name", tokens=(), unique=unique)
         self._tables = {
             "series": self.series,
             "entries": self.entries,
             "names": self.names,
             "releases": self.releases,
+            "auth_records": Table("name", owner="kind", of_accounts=False),
         }
+        self._clock = clock or (lambda: world.now)
+        self._seconds = [int(self._clock())]
+        """The cluster time of each write: not before the writes that it follows."""
         self._committed_at = [0.0]
         self.applied_at = [0.0]
         self._undo: list[tuple[int, Callable[[], object]]] = []
@@ -70,6 +90,16 @@ class Replica:
         """Return when a majority had the write."""
         return self._committed_at[index]
 
+    def cluster_time(self, index: int) -> ClusterTime:
+        time = ClusterTime(index)
+        time.time = self._seconds[index]
+        return time
+
+    def dates(self, start: float, end: float) -> list[date]:
+        """The dates of the cluster times between two moments."""
+        first = max(0, bisect_left(self.applied_at, start) - 1)
+        return [date_of(each) for each in self._seconds[first : bisect_right(self.applied_at, end)]]
+
     def commit_in(self, index: int) -> float:
         """Return the seconds until a majority has it, if the primary stays in office."""
         return max(0.0, self._committed_at[index] - self.world.now)
@@ -87,6 +117,7 @@ class Replica:
         self.elected_at = self.world.now + seconds
         self._committed_at.append(self.world.now)  # the no-op of a new primary
         self.applied_at.append(self.world.now)
+        self._seconds.append(max(self._seconds[kept], int(self._clock())))
         self.on_election()
         self.world.note(f"election: {top - kept} of {top - committed} not committed are lost")
 
@@ -102,6 +133,7 @@ class Replica:
             seconds += chance.uniform(0.5, 8.0)
         self._committed_at.append(max(self._committed_at[-1], self.world.now + seconds))
         self.applied_at.append(self.world.now)
+        self._seconds.append(max(self._seconds[-1], int(self._clock())))
         index = self.top
         if undo is not None:
             self._undo.append((index, undo))

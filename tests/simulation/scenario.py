@@ -21,10 +21,11 @@ from simulation import (
     truth,
     version_aftermath,
     version_checker,
+    version_responses,
     version_rows,
-    version_truth,
 )
 from simulation.aftermath import assigned, series_of, wrong_results
+from simulation.clock import Clock
 from simulation.disk import Disk, DiskFaults
 from simulation.driver import Client, Database, UpdateOne
 from simulation.liveness import Abandonment
@@ -37,6 +38,7 @@ from simulation.servers import Process, Server
 from simulation.traffic import BELOW_THE_EDGE, EDGE, Traffic
 from simulation.version_commits import Commit
 from simulation.version_traffic import Versions
+from simulation.version_truth import Replay
 from simulation.world import World
 
 SQLITE, MONGO = "sqlite", "mongo"
@@ -87,12 +89,14 @@ class Simulation:
         self._kind = kind
         self._profile = profile or Profile.of(seed)
         self._stores = stores or Stores()
+        self._clock = Clock(self._world)
         self._disk = Disk(self._world, DiskFaults(), used=kind == SQLITE)
         self._replica = Replica(
             self._world,
             commit_seconds=self._profile.commit_seconds,
             stalls=self._profile.stalls,
             members=self._profile.members,
+            clock=self._clock.now,
         )
         self._transactions = ServerTransactions(self._replica)
         self._clients: list[tuple[Process, Client]] = []
@@ -156,7 +160,8 @@ class Simulation:
 
     def _open(self, network: Network, number: int) -> Store:
         def clock() -> float:
-            return 1e9 + self._world.now + 3600 * number  # the clocks differ: they decide nothing
+            # The clocks of servers differ: they decide nothing if there are several.
+            return self._clock.now() + 3600 * number
 
         runtime = replace(self._runtime, clock=clock)
         if self._kind == MONGO:
@@ -180,6 +185,9 @@ class Simulation:
         if self._calm:
             return
         profile, world = self._profile, self._world
+        if profile.jumps and world.chance.random() < profile.jumps:
+            self._report.happened["jumps of the clock"] += 1
+            self._clock.jump()
         luck = world.chance.random()
         if luck < profile.crashes:
             what: Callable[[], object] = partial(self._crash, number)
@@ -249,11 +257,16 @@ class Simulation:
             store, {key: generations[-1] for key, generations in known.generations.items()}
         )
         commits = self._commits()
+        dates = self._clock.dates if self._kind == SQLITE else self._replica.dates
         for name, of_name in commits.items():
-            calls = self._versions.history.calls
-            report.by_truth += version_truth.violations(name, of_name, calls)
-            report.by_truth += version_aftermath.wrong_results(store, name, of_name)
-            report.happened["versions assigned"] += sum(len(each.records) for each in of_name)
+            replay = Replay(name, of_name, self._versions.history.calls, dates)
+            report.by_truth += replay.wrong
+            report.by_truth += version_responses.violations(replay)
+            report.by_truth += version_aftermath.wrong_results(store, replay)
+            records = replay.snapshots[-1].records.values()
+            withdrawn = sum(record.withdrawn is not None for record in records)
+            report.happened["versions assigned"] += len(records)
+            report.happened["versions withdrawn"] += withdrawn
         if commits != self._commits():
             report.by_truth.append("a repeated request has changed versions")
         before, after = assigned(known), assigned(self._truth())

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from monotron.errors import MonotronError
 from monotron.model.allocation import AllocationRequest
 from monotron.model.series import ANYONE, INT64_MAX, Reuse, SeriesKey
 from monotron.model.versions.requests import Request
@@ -129,6 +130,17 @@ class Server:
             return False
         self._ask(process, partial(process.versions.add, request), reply)
         return True
+
+    def decide_alone(self, request: Request, reply: Reply) -> bool:
+        """Send a request that must be the only one of its batch."""
+
+        def decide(store: Store) -> Any:
+            (result,) = store.releases.decide([request])
+            if isinstance(result, MonotronError):
+                raise result
+            return result
+
+        return self.run(decide, reply)
 
     def peek(self, key: str, reply: Reply) -> bool:
         process = self.process

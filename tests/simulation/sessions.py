@@ -18,6 +18,7 @@ from pymongo.errors import (
 
 from simulation.failures import EXPIRED, NOT_PRIMARY, TIMED_OUT, TRANSIENT, UNKNOWN, relabeled
 from simulation.network import Command, Network, Reply
+from simulation.replica import ClusterTime
 from simulation.server_transactions import Reference, Transaction
 
 RETRYABLE = {6, 7, 89, 134, 262, 9001, *NOT_PRIMARY}
@@ -66,7 +67,7 @@ class ClientSession:
         self._is_ended = False
         self._state = "none"
         self._is_repeated = False
-        self.operation_time: int | None = None
+        self.operation_time: ClusterTime | None = None
 
     def __enter__(self) -> ClientSession:
         return self
@@ -87,8 +88,8 @@ class ClientSession:
         """The `afterClusterTime` of a read."""
         return (self.operation_time or 0) if self._is_causal else 0
 
-    def advance_operation_time(self, time: int) -> None:
-        self.operation_time = max(time, self.operation_time or 0)
+    def advance_operation_time(self, time: ClusterTime) -> None:
+        self.operation_time = max(time, self.operation_time or time)
 
     def end_session(self) -> None:
         if self._is_ended:

@@ -16,6 +16,9 @@ DETECTING_WORLDS = {
     "the generation is not compared": 3,
     "the lookup may be older than the head": 1,
     "a repeated transaction uses previous reads": 1,
+    "matches of a bulk command are not counted": 1,
+    "a sweep reads an uncommitted generation": 1,
+    "a reversal is accepted after a new version": 2,
 }
 """The world that detects each broken store, with which its search starts. The others: world 0."""
 

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from pymongo.errors import PyMongoError
 
-from simulation.engines import Engine, ModelEngine, RealEngine, Script, head, release
+from simulation.engines import Engine, ModelEngine, RealEngine, Script, head
+from simulation.release_scripts import RELEASE_SCRIPTS, two_sessions
 from simulation.world import World
 from support.mongod import ReplicaSet
 
-SCRIPTS: dict[str, Script] = {}
+SCRIPTS: dict[str, Script] = {each.__name__: each for each in RELEASE_SCRIPTS}
 
 
 def script(run: Script) -> Script:
@@ -45,11 +46,6 @@ def _run(engine: Engine, run: Script) -> None:
     run(engine)
 
 
-def _sessions(engine: Engine) -> tuple[Any, Any]:
-    start = engine.client.start_session
-    return start(causal_consistency=False), start(causal_consistency=False)
-
-
 def _update(engine: Engine, session: Any, key: str, new: int, **seen: int) -> Callable[[], Any]:
     condition = {"account": 1, "key": key, **seen}
     change = {"$set": {"value": new}}
@@ -68,7 +64,7 @@ def _find(engine: Engine, session: Any, key: str) -> Callable[[], Any]:
 
 @script
 def conflict_with_an_open_transaction(engine: Engine) -> None:
-    first, second = _sessions(engine)
+    first, second = two_sessions(engine)
     engine.start(first)
     engine.call("update", _update(engine, first, "a", 2, value=1))
     engine.start(second)
@@ -91,7 +87,7 @@ def conflict_with_an_open_transaction(engine: Engine) -> None:
 
 @script
 def snapshot(engine: Engine) -> None:
-    first, second = _sessions(engine)
+    first, second = two_sessions(engine)
     engine.start(first)
     engine.call("no match", _update(engine, first, "a", 2, value=7))
     engine.start(second)
@@ -111,7 +107,7 @@ def snapshot(engine: Engine) -> None:
 
 @script
 def unique_index(engine: Engine) -> None:
-    first, second = _sessions(engine)
+    first, second = two_sessions(engine)
     engine.start(first)
     engine.call("insert", _insert(engine, first, "x"))
     engine.start(second)
@@ -141,7 +137,7 @@ def unique_index(engine: Engine) -> None:
 
 @script
 def idle_transactions(engine: Engine) -> None:
-    first, second = _sessions(engine)
+    first, second = two_sessions(engine)
     engine.start(first)
     engine.call("update", _update(engine, first, "a", 2))
 
@@ -172,7 +168,7 @@ def idle_transactions(engine: Engine) -> None:
 
 @script
 def next_transaction_of_the_session(engine: Engine) -> None:
-    first, second = _sessions(engine)
+    first, second = two_sessions(engine)
     engine.start(first)
     engine.call("update", _update(engine, first, "a", 2))
     engine.fail("abortTransaction", times=2)  # the driver repeats it once
@@ -188,7 +184,7 @@ def next_transaction_of_the_session(engine: Engine) -> None:
 
 @script
 def errors_of_statements(engine: Engine) -> None:
-    session, _ = _sessions(engine)
+    session, _ = two_sessions(engine)
     for code in (50, 91, 189, 11601, 14031):
         engine.start(session)
         engine.call("update", _update(engine, session, "a", 2))
@@ -199,7 +195,7 @@ def errors_of_statements(engine: Engine) -> None:
 
 @script
 def errors_of_commits(engine: Engine) -> None:
-    session, _ = _sessions(engine)
+    session, _ = two_sessions(engine)
     for wrote in (False, True):
         for value, code in enumerate((50, 64, 91, 100, 11601, 14031), 10):
             engine.start(session)
@@ -212,7 +208,7 @@ def errors_of_commits(engine: Engine) -> None:
 
 @script
 def empty_transaction(engine: Engine) -> None:
-    session, _ = _sessions(engine)
+    session, _ = two_sessions(engine)
     engine.start(session)
     engine.call("commit", session.commit_transaction)
     engine.call("commit again", session.commit_transaction)
@@ -230,56 +226,6 @@ def linearizable_read(engine: Engine) -> None:
         with engine.client.start_session(causal_consistency=causal) as session:
             for read in ("first", "second"):
                 engine.call(read, lambda: linearizable.find_one(condition, session=session))
-
-
-@script
-def unique_tokens_of_releases(engine: Engine) -> None:
-    first, second = _sessions(engine)
-    releases = engine.collection("releases")
-
-    def insert(session: Any, *rows: dict[str, Any]) -> Callable[[], Any]:
-        return lambda: releases.insert_many(rows, session=session)
-
-    engine.start(first)
-    engine.call("without tokens", insert(first, release("1", None), release("2", None)))
-    engine.call("other label", insert(first, release("3", "t"), release("4", "t", "rc")))
-    engine.start(second)
-    engine.call("token of an open transaction", insert(second, release("5", "t")))
-    second.abort_transaction()
-    engine.start(second)
-    engine.call("snapshot", _find(engine, second, "a"))
-    engine.call("commit", first.commit_transaction)
-    engine.call("token after the snapshot", insert(second, release("5", "t")))
-    second.abort_transaction()
-    engine.start(second)
-    engine.call("same token", insert(second, release("5", "t")))
-    engine.call("after the duplicate", _find(engine, second, "a"))
-    second.abort_transaction()
-    engine.call("same version outside", insert(None, release("1", "other")))
-    tokens = {"account": 1, "name": "n", "token": {"$in": ["t", "other"]}}
-    engine.call("of tokens", lambda: list(releases.find(tokens).sort("sort_key", 1)))
-
-
-@script
-def highest_releases(engine: Engine) -> None:
-    releases = engine.collection("releases")
-    rows = [release("1", "a", "rc"), release("2", "b", "rc"), release("3", "c", "beta")]
-    releases.insert_many([*rows, release("4", "d")])
-    condition = {"account": 1, "name": "n", "sort_key": {"$gte": "1", "$lt": "4"}}
-    last = [("sort_key", -1)]
-    engine.call("highest", lambda: releases.find_one(condition, sort=last))
-    engine.call("none", lambda: releases.find_one({**condition, "label": "x"}, sort=last))
-    pipeline = [
-        {"$match": condition},
-        {"$sort": {"sort_key": -1}},
-        {"$group": {"_id": "$label", "release": {"$first": "$$ROOT"}}},
-    ]
-
-    def of_labels() -> list[Any]:
-        groups = {row["_id"]: row["release"] for row in releases.aggregate(pipeline)}
-        return [groups[label] for label in sorted(groups)]
-
-    engine.call("of labels", of_labels)
 
 
 @pytest.mark.mongod

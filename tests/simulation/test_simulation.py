@@ -27,6 +27,8 @@ def test_the_guarantees_hold_in_every_simulated_world(first: int) -> None:
         "values assigned": 5_000,
         "versions assigned": 1_000,
         "versions in doubt": 1_000,
+        "versions withdrawn": 50,
+        "jumps of the clock": 500,
         "attempts in doubt": 500,
         "late copies": 250,
         "crashes": 100,

@@ -84,7 +84,10 @@ class Truth:
                 high_water_mark = value
                 if exists:
                     self.wrong.append(f"{key} returned to another generation at {value}")
-                if value != generations[-1].value and (value or key not in self._restarted):
+                may_restart = key in self._restarted and not value
+                # Component series restart when a version is withdrawn: version_truth.py.
+                may_restart = may_restart or key.startswith(PREFIX)
+                if value != generations[-1].value and not may_restart:
                     self.wrong.append(
                         f"{key} was deleted at {generations[-1].value} and kept {value}"
                     )

@@ -8,8 +8,9 @@ from math import inf
 from typing import Any, NamedTuple, TypeAlias
 
 from monotron.errors import MonotronError
+from monotron.model.semver import Line
 from monotron.model.series import SeriesKey
-from monotron.model.versions.requests import Assign, Request, VersionResult
+from monotron.model.versions.requests import Adopt, Assign, GetNewest, Request, VersionResult
 
 
 class Count(NamedTuple):
@@ -39,6 +40,20 @@ class Call:
     def changes(self) -> bool:
         """Whether the request may assign a version to its token."""
         return isinstance(self.request, Assign) and not self.request.parameters.dry_run
+
+    @property
+    def line(self) -> Line | None:
+        """The line of the request."""
+        request = self.request
+        if isinstance(request, GetNewest):
+            return request.line
+        return request.parameters.line if isinstance(request, Assign) else None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the response reports that the call has assigned a version, or adopted it."""
+        is_change = self.changes or isinstance(self.request, Adopt)
+        return is_change and self.result is not None and not self.result.reused
 
     @property
     def in_doubt(self) -> bool:
