@@ -6,8 +6,8 @@ from monotron.errors import OutOfLine
 from monotron.model.component_keys import COMPONENTS, Component, component_key
 from monotron.model.semver import Final, Line, Release, sort_key_range
 from monotron.model.versions.counting import bumped, component_number, label_number, next_value
-from monotron.model.versions.facts import HeadOf, HighestRecord
-from monotron.model.versions.lookup import base_of, is_withdrawn
+from monotron.model.versions.facts import HeadOf
+from monotron.model.versions.lookup import base_of, highest_open
 from monotron.model.versions.requests import Assign, Assigned
 from monotron.model.versions.state import State
 
@@ -68,14 +68,9 @@ def pre_release(
 
 def _highest_target(state: State, request: Assign, label: str, base: Final) -> Final:
     """The highest target of the label above *base*, or *base*. Withdrawn targets do not count."""
-    name = request.name
     start, end = sort_key_range(request.parameters.line)
-    start = max(start, base.sort_key)
-    while record := state.get(HighestRecord(name, start, end, label=label)):
-        if not is_withdrawn(state, name, record.target):
-            return record.target
-        end = record.target.prefix
-    return base
+    record = highest_open(state, request.name, label, max(start, base.sort_key), end)
+    return record.target if record else base
 
 
 def _allowed(line: Line | None) -> tuple[Component, ...]:

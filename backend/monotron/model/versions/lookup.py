@@ -169,6 +169,20 @@ def is_withdrawn(state: State, name: VersionName, version: Final) -> bool:
     return record is not None and record.withdrawn is not None
 
 
+def highest_open(
+    state: State, name: VersionName, label: str, start: str, end: str
+) -> Release | None:
+    """The highest pre-release of a label in a range of sort keys.
+
+    Withdrawn pre-releases, and those of a withdrawn target, do not count.
+    """
+    while record := state.get(HighestRecord(name, start, end, label=label)):
+        if not is_withdrawn(state, name, record.target):
+            return record
+        end = record.target.prefix
+    return None
+
+
 def highest_of_its_line(state: State, name: VersionName, version: Final) -> Final:
     """The highest version that an exact version must exceed.
 

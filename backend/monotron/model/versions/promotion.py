@@ -17,6 +17,7 @@ from monotron.model.versions.facts import (
 from monotron.model.versions.lookup import (
     base_of,
     highest_of_its_line,
+    highest_open,
     is_withdrawn,
     newest_or_zero,
 )
@@ -75,11 +76,12 @@ def _promoted(state: State, request: Assign) -> Final | None:
     if own:
         return _common_target(name, own)
     start, end = sort_key_range(line)
-    above = newest_or_zero(state, name, line).sort_key
+    above = max(start, newest_or_zero(state, name, line).sort_key)
+    found = state.get(OpenLabels(name, above, end))
     open_releases = [
         release
-        for release in _open_releases(state, name, max(start, above), end)
-        if label in (None, release.label)
+        for each in found
+        if label in (None, each.label) and (release := _open(state, each, above))
     ]
     if open_releases:
         return _common_target(name, open_releases)
@@ -87,19 +89,12 @@ def _promoted(state: State, request: Assign) -> Final | None:
     return highest.target if highest else None
 
 
-def _open_releases(state: State, name: VersionName, start: str, end: str) -> list[Release]:
-    """For each label, the highest pre-release in the range whose target was not withdrawn."""
-    found: dict[str | None, Release] = {}
-    while True:
-        withdrawn = []
-        for release in state.get(OpenLabels(name, start, end)):
-            if is_withdrawn(state, name, release.target):
-                withdrawn.append(release.target.prefix)
-            else:
-                found.setdefault(release.label, release)
-        if not withdrawn:
-            return list(found.values())
-        end = max(withdrawn)
+def _open(state: State, release: Release, start: str) -> Release | None:
+    """The pre-release, or, if its target was withdrawn, the next lower one of its label."""
+    name, target = release.name, release.target
+    if not is_withdrawn(state, name, target):
+        return release
+    return highest_open(state, name, release.label or "", start, target.prefix)
 
 
 def _common_target(name: VersionName, releases: list[Release]) -> Final:
