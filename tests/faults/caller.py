@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPException
 from itertools import cycle
 
+from faults.callers import CallerThread
 from faults.history import History
 from support.http import Client, Response
 
@@ -40,7 +41,7 @@ class Manner:
 MANNER = Manner()
 
 
-class Caller(threading.Thread):
+class Caller(CallerThread):
     """One caller: requests token after token, and sometimes peeks or repeats an old token."""
 
     def __init__(
@@ -58,50 +59,39 @@ class Caller(threading.Thread):
         Uppercase keys use `reuse=current`, the others `any`. Any error that *manner* does not
         list ends the caller.
         """
-        super().__init__(name=name, daemon=True)
+        self._clients = {url: Client(url, manner.timeout) for url in urls}
+        super().__init__(name, self._clients.values(), stop)
         self._history = history
         self._keys = keys
-        self._stopped = stop
         self._chance = chance
         self._manner = manner
-        self._clients = {url: Client(url, manner.timeout) for url in urls}
         self._turns = cycle(urls)
         self._numbered: set[tuple[str, str]] = set()
         self.answers = dict.fromkeys(urls, 0)
-        self.interrupted = 0
         self.refused = 0
         self.at_gateway = 0
         self.errors: Counter[tuple[str, str]] = Counter()
-        self.give_up = False
         self.pause_seconds = 0.0
-        self.error: BaseException | None = None
 
-    def run(self) -> None:
+    @property
+    def acknowledged(self) -> int:
+        return sum(self.answers.values())
+
+    def work(self) -> None:
         own: list[tuple[str, str]] = []
         number = 0
-        try:
-            while not self._stopped.wait(self.pause_seconds):
-                what = self._chance.random()
-                if what < 0.05:
-                    url = next(self._turns)
-                    peek(
-                        self._clients[url],
-                        self._chance.choice(self._keys),
-                        self._history,
-                        self._manner,
-                    )
-                elif what < 0.15 and own:
-                    self._request_until_answered(*self._chance.choice(own))
-                else:
-                    number += 1
-                    asked = (self._chance.choice(self._keys), f"{self.name}-{number}")
-                    self._request_until_answered(*asked)
-                    own = [*own[-MAX_REMEMBERED:], asked]
-        except BaseException as error:
-            self.error = error
-        finally:
-            for client in self._clients.values():
-                client.close()
+        while not self._stopped.wait(self.pause_seconds):
+            what = self._chance.random()
+            if what < 0.05:
+                client, key = self._clients[next(self._turns)], self._chance.choice(self._keys)
+                peek(client, key, self._history, self._manner)
+            elif what < 0.15 and own:
+                self._request_until_answered(*self._chance.choice(own))
+            else:
+                number += 1
+                asked = (self._chance.choice(self._keys), f"{self.name}-{number}")
+                self._request_until_answered(*asked)
+                own = [*own[-MAX_REMEMBERED:], asked]
 
     def _request_until_answered(self, key: str, token: str) -> None:
         while not self._ask(key, token) and not self.give_up:

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections import Counter
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
 
 from faults.caller import MANNER, Caller, Manner
+from faults.callers import Callers
 from faults.history import History
-from support.member import until
-
-TIMEOUT_SECONDS = 90
 
 
-class Load:
+class Load(Callers[Caller]):
     """Threads that request values until `finish`, and record all operations."""
 
     def __init__(
@@ -37,24 +32,15 @@ class Load:
         *history*: a history that is shared with other callers.
         """
         self.history = history or History()
-        self._stop = threading.Event()
-        self._callers = []
+        stop = threading.Event()
+        threads: list[Caller] = []
         for number in range(callers):
             first = number % len(urls)
             turns = [urls[first]] if pinned else [*urls[first:], *urls[:first]]
             chance = random.Random(f"{seed} {number}")
-            caller = Caller(f"c{number}", turns, keys, self.history, self._stop, chance, manner)
-            self._callers.append(caller)
-
-    @property
-    def acknowledged(self) -> int:
-        """Return the number of PUTs that returned a value so far."""
-        return sum(sum(caller.answers.values()) for caller in self._callers)
-
-    @property
-    def interrupted(self) -> int:
-        """Return the number of PUTs that lost their connection."""
-        return sum(caller.interrupted for caller in self._callers)
+            caller = Caller(f"c{number}", turns, keys, self.history, stop, chance, manner)
+            threads.append(caller)
+        super().__init__(threads, stop)
 
     @property
     def refused(self) -> int:
@@ -75,16 +61,6 @@ class Load:
         """Return the number of PUTs to which the server at *url* returned a value so far."""
         return sum(caller.answers[url] for caller in self._callers if url in caller.answers)
 
-    def wait_for_answers(self, more: int, seconds: float = TIMEOUT_SECONDS) -> None:
-        """Return after *more* further PUTs have returned a value."""
-        enough = self.acknowledged + more
-
-        def answered() -> bool:
-            self._check()
-            return self.acknowledged >= enough
-
-        until(answered, seconds, f"{more} more answers")
-
     def pause_between_requests(self, seconds: float) -> None:
         """Let each caller pause between its requests from now on."""
         for caller in self._callers:
@@ -92,33 +68,5 @@ class Load:
 
     def finish(self) -> History:
         """Wait until each caller has its value, and end all callers."""
-        self._stop.set()
-        deadline = time.monotonic() + TIMEOUT_SECONDS
-        for caller in self._callers:
-            caller.join(max(0.0, deadline - time.monotonic()))
-            if caller.is_alive():
-                raise TimeoutError(f"{caller.name} got no value in {TIMEOUT_SECONDS} s")
-        self._check()
+        self.end()
         return self.history
-
-    def _check(self) -> None:
-        for caller in self._callers:
-            if caller.error is not None:
-                raise caller.error
-
-    def __enter__(self) -> Self:
-        for caller in self._callers:
-            caller.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for caller in self._callers:
-            caller.give_up = True
-        self._stop.set()
-        for caller in self._callers:
-            caller.join(TIMEOUT_SECONDS)
