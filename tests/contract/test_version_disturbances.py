@@ -8,16 +8,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from contract.asking import high_water_marks
-from contract.version_machines import NAME, ModelHost, accounts, numbers, requests, run, tokens
-from contract.version_model import (
-    COMPONENTS,
-    ZERO,
-    Number,
-    Parameters,
-    line_of,
-    version_request,
-    view,
+from contract.version_machines import (
+    NAME,
+    ModelHost,
+    accounts,
+    numbers,
+    plain_requests,
+    run,
+    tokens,
 )
+from contract.version_records import Parameters, line_of, version_request, view
+from contract.version_series import COMPONENTS, ZERO, Number
 from monotron.model.allocation import AllocationRequest
 from monotron.model.semver import ZERO_VERSION, Final, Release, VersionName, sort_key_range
 from monotron.model.series import ANYONE, INT64_MAX, Reuse, SeriesKey
@@ -93,7 +94,7 @@ class DisturbedVersions(RuleBasedStateMachine):
 
     @rule(
         token=tokens | counting_tokens,
-        parameters=requests(),
+        parameters=plain_requests(),
         text=st.sampled_from(["fix: a", "feat: b", "feat!: c"]),
     )
     def next(self, token: str, parameters: Parameters, text: str) -> None:

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from semver import Version
 
 from contract.version_machines import (
     NAME,
+    Clock,
     ModelHost,
     accounts,
+    dates,
     labels,
     numbers,
     requests,
     run,
     tokens,
 )
-from contract.version_model import (
+from contract.version_model import Model
+from contract.version_records import (
     ErrorCodes,
     ExpectedResult,
-    Model,
-    Number,
     Parameters,
+    PreRelease,
     expected_view,
     version_request,
     view,
 )
+from contract.version_series import Number
 from monotron.model.semver import Final, VersionName
 from monotron.model.series import ANYONE
 from monotron.model.versions.requests import VersionResult
+from monotron.runtime import Runtime
 from monotron.store import open_store
 
 
@@ -42,6 +48,8 @@ class UndisturbedVersions(RuleBasedStateMachine):
         # Many runs share a store, so each has an account of its own.
         self.account = next(accounts)
         self.model = Model()
+        if self.host.clock is not None:
+            self.host.clock.today = self.model.today
 
     def check(self, result: VersionResult | str, expected: ExpectedResult | ErrorCodes) -> None:
         if isinstance(expected, set):
@@ -60,13 +68,20 @@ class UndisturbedVersions(RuleBasedStateMachine):
             versions.next(self.account, NAME, token, request, parameters.text.encode())
         )
 
+    def possible(self, parameters: Parameters) -> Parameters:
+        """The parameters, without a calendar version if the clock cannot be set."""
+        is_calendar = parameters.bump == "calendar" and self.host.clock is None
+        return parameters._replace(bump="patch") if is_calendar else parameters
+
     @rule(token=tokens, parameters=requests())
     def next(self, token: str, parameters: Parameters) -> None:
+        parameters = self.possible(parameters)
         expected = self.model.next(token, parameters)
         self.check(self.put(token, parameters), expected)
 
     @rule(token=tokens, parameters=requests())
     def dry_run(self, token: str, parameters: Parameters) -> None:
+        parameters = self.possible(parameters)
         expected = self.model.next(token, parameters, dry_run=True)
         self.check(self.put(token, parameters, dry_run=True), expected)
 
@@ -75,6 +90,36 @@ class UndisturbedVersions(RuleBasedStateMachine):
         expected = self.model.adopt(number)
         call = self.host.versions.adopt(self.account, NAME, Final(*number), ANYONE)
         self.check(self.host.outcome(call), expected)
+
+    @rule(data=st.data(), kept=st.booleans())
+    def withdraw(self, data: st.DataObject, kept: bool) -> None:
+        version, number, label = self.version(data)
+        expected = self.model.withdraw(number, label)
+        call = self.host.versions.withdraw(
+            self.account, NAME, version, "wrong", ignore_commits=kept, by=ANYONE
+        )
+        self.check(self.host.outcome(call), expected)
+
+    @rule(data=st.data())
+    def reverse(self, data: st.DataObject) -> None:
+        version, number, label = self.version(data)
+        expected = self.model.reverse(number, label)
+        call = self.host.versions.reverse_withdrawal(self.account, NAME, version, ANYONE)
+        self.check(self.host.outcome(call), expected)
+
+    def version(self, data: st.DataObject) -> tuple[Version, Number, PreRelease | None]:
+        """A version that exists, most often, with its number and pre-release."""
+        records = self.model.records
+        number, pre = data.draw(numbers), None
+        if records and data.draw(st.integers(0, 9)):
+            number, pre = data.draw(st.sampled_from(records)).version
+        return Version(*number, None if pre is None else "{}.{}".format(*pre)), number, pre
+
+    @precondition(lambda self: self.host.clock is not None)
+    @rule(day=dates)
+    def set_clock(self, day: date) -> None:
+        assert self.host.clock is not None
+        self.host.clock.today = self.model.today = day
 
     @rule(token=tokens, label=st.none() | labels)
     def of_token(self, token: str, label: str | None) -> None:
@@ -117,7 +162,8 @@ class UndisturbedVersions(RuleBasedStateMachine):
 
 
 def test_versions_match_the_model_on_sqlite() -> None:
-    run(UndisturbedVersions, open_store("sqlite://"), 60)
+    clock = Clock()
+    run(UndisturbedVersions, open_store("sqlite://", runtime=Runtime(clock=clock)), 60, clock)
 
 
 def test_versions_match_the_model_on_mongod(database_url: str) -> None:

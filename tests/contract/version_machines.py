@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from datetime import UTC, date, datetime, time
 from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
-from contract.version_model import TEXTS, Parameters
+from contract.version_records import TEXTS, Parameters
 from monotron.errors import MonotronError
 from monotron.model.series import INT64_MAX
 from monotron.model.versions.requests import VersionResult
@@ -21,11 +22,22 @@ from support.services import StoreServices
 T = TypeVar("T")
 
 
+class Clock:
+    """The clock of a store."""
+
+    def __init__(self) -> None:
+        self.today = date(2000, 1, 1)
+
+    def __call__(self) -> float:
+        return datetime.combine(self.today, time(12), UTC).timestamp()
+
+
 class ModelHost:
     """The services of a store, called from outside their event loop."""
 
-    def __init__(self, store: Store, runner: asyncio.Runner) -> None:
+    def __init__(self, store: Store, runner: asyncio.Runner, clock: Clock | None) -> None:
         self.store = store
+        self.clock = clock
         self.services = StoreServices(store)
         self.versions = self.services.versions
         self._runner = runner
@@ -42,9 +54,9 @@ class ModelHost:
 
 
 @contextmanager
-def host_on(store: Store) -> Iterator[ModelHost]:
+def host_on(store: Store, clock: Clock | None = None) -> Iterator[ModelHost]:
     with asyncio.Runner() as runner:
-        host = ModelHost(store, runner)
+        host = ModelHost(store, runner, clock)
         try:
             yield host
         finally:
@@ -52,6 +64,9 @@ def host_on(store: Store) -> Iterator[ModelHost]:
             store.close()
 
 
+dates = st.sampled_from(
+    [date(2000, 1, 31), date(2000, 2, 1), date(2000, 12, 31), date(2001, 1, 1), date(2003, 3, 3)]
+)
 accounts = iter(range(1, 10_000_000))
 NAME = "some.great/$ervice é"
 
@@ -59,7 +74,7 @@ small = st.integers(0, 3)
 numbers = st.tuples(small, small, small) | st.sampled_from(
     [(0, 9, 9), (1, 2, 57), (2, INT64_MAX - 1, 0), (2, 0, INT64_MAX), (INT64_MAX, 1, INT64_MAX - 1)]
 )
-labels = st.sampled_from(["rc", "rc-1", "-rc", "RC", "beta", "major", "1a"])
+labels = st.sampled_from(["rc", "rc", "rc", "rc-1", "-rc", "RC", "beta", "major", "1a"])
 lines = st.one_of(
     st.none(),
     st.none(),
@@ -70,7 +85,8 @@ tokens = st.sampled_from([f"t{number}" for number in range(24)] + ["$w", "é", "
 
 
 @st.composite
-def requests(draw: st.DrawFn) -> Parameters:
+def plain_requests(draw: st.DrawFn) -> Parameters:
+    """Requests whose versions follow from those before."""
     bump = draw(st.sampled_from(["patch", "patch", "minor", "minor", "major", "final", "auto"]))
     line = draw(lines)
     return Parameters(
@@ -86,9 +102,28 @@ def requests(draw: st.DrawFn) -> Parameters:
     )
 
 
-def run(machine: type[RuleBasedStateMachine], store: Store, examples: int) -> None:
+@st.composite
+def requests(draw: st.DrawFn) -> Parameters:
+    """Requests of all kinds."""
+    bump = draw(st.sampled_from(["plain", "plain", "plain", "plain", "auto", "exact", "calendar"]))
+    plain = draw(plain_requests())._replace(renew=draw(st.booleans()))
+    match bump:
+        case "exact":
+            return Parameters(bump, version=draw(numbers.filter(any)), renew=plain.renew)
+        case "calendar":
+            formats = ["YY.M", "YY.M", "YY.M", "YYYY.M", "YYYY.MMDD", "YYYY"]
+            calendar = draw(st.sampled_from(formats))
+            return plain._replace(bump=bump, promote=None, line=None, calendar=calendar)
+        case "auto":
+            return plain._replace(bump=bump, promote=None, base=draw(st.none() | numbers))
+    return plain
+
+
+def run(
+    machine: type[RuleBasedStateMachine], store: Store, examples: int, clock: Clock | None = None
+) -> None:
     """Run a state machine with a class attribute `host` on the store."""
-    with host_on(store) as model_host:
+    with host_on(store, clock) as model_host:
         bound = type(machine.__name__, (machine,), {"host": model_host})
         run_state_machine_as_test(
             bound,

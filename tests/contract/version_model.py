@@ -1,128 +1,92 @@
-"""A model of the versions of one name, written from docs/versions.md: a list of releases."""
+"""A model of the versions of one name, written from docs/versions.md."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import replace
+from datetime import date
 
-from monotron.model.semver import Final, Line
+from contract.version_records import (
+    NONE,
+    REASONS,
+    TEXTS,
+    ErrorCodes,
+    ExpectedResult,
+    ModelRelease,
+    Parameters,
+    PreRelease,
+    Records,
+    text,
+)
+from contract.version_series import COMPONENTS, ZERO, Number
 from monotron.model.series import INT64_MAX
-from monotron.model.versions.requests import VersionRequest, VersionResult
-
-Number = tuple[int, int, int]
-LineNumber = tuple[int, ...]
-"""`(1,)` or `(1, 2)`."""
-
-ZERO: Number = (0, 0, 0)
-COMPONENTS = ("major", "minor", "patch")
-TEXTS = {
-    "fix: a": "patch",
-    "feat: b": "minor",
-    "feat!: c": "major",
-    "chore: d\0fix!: e\0feat: f": "major",
-    " \n\0": None,
-}
-"""Commit messages, and the bump that they require."""
-REASONS = {text: text for text in TEXTS} | {"chore: d\0fix!: e\0feat: f": "fix!: e"}
 
 
-class Parameters(NamedTuple):
-    """The parameters of a PUT, and its body."""
-
-    bump: str = "patch"
-    label: str | None = None
-    promote: str | None = None
-    line: LineNumber | None = None
-    metadata: str | None = None
-    initial: Number | None = None
-    reuse: bool = False
-    development: bool = True
-    text: str = ""
-
-
-@dataclass(frozen=True)
-class ModelRelease:
-    number: Number
-    token: str | None
-    label: str | None = None
-    count: int = 0
-    bump: str | None = None
-    line: LineNumber | None = None
-    metadata: str | None = None
-    previous: Number | None = None
-    previous_token: str | None = None
-    reason: str | None = None
-
-    @property
-    def precedence(self) -> tuple[Number, bool, str, int]:
-        """The order of SemVer §11: labels are ASCII and are followed by a number."""
-        return self.number, self.label is None, self.label or "", self.count
-
-
-class ExpectedResult(NamedTuple):
-    record: ModelRelease
-    latest: tuple[bool, bool, bool]
-    """Of its name, of its major line, and of its minor line."""
-    reused: bool
-    changed: bool = False
-
-
-ErrorCodes = set[str]
-"""The codes that an error may have."""
-
-
-class Model:
+class Model(Records):
     """The versions of one name whose series are not changed directly."""
 
     def __init__(self) -> None:
-        self.records: list[ModelRelease] = []
-
-    def finals(self, line: LineNumber | None = None) -> list[Number]:
-        return sorted(each.number for each in self.within(line) if each.label is None)
-
-    def within(self, line: LineNumber | None) -> list[ModelRelease]:
-        size = len(line or ())
-        return [each for each in self.records if each.number[:size] == (line or ())]
-
-    def highest(self, line: LineNumber | None = None) -> Number | None:
-        """The highest final version of a line; None if the line does not exist."""
-        if finals := self.finals(line):
-            return finals[-1]
-        return ZERO if line is None else None
-
-    def result(
-        self, record: ModelRelease, *, reused: bool, changed: bool = False
-    ) -> ExpectedResult:
-        lines = (None, record.number[:1], record.number[:2])
-        latest = tuple(
-            record.label is None and record.number == self.finals(line)[-1] for line in lines
-        )
-        return ExpectedResult(record, latest, reused, changed)
+        super().__init__()
+        self.today = date(2000, 1, 1)
 
     def next(
         self, token: str, parameters: Parameters, *, dry_run: bool = False
     ) -> ExpectedResult | ErrorCodes:
-        for release in self.records:
-            if (release.token, release.label) == (token, parameters.label):
+        earlier = [
+            each for each in self.records if (each.token, each.label) == (token, parameters.label)
+        ]
+        for release in earlier:
+            if not release.withdrawn:
                 same = (release.bump, release.line) == (parameters.bump, parameters.line)
+                same = same and parameters.version in (None, release.number)
                 if not (same or parameters.bump == "auto" or parameters.reuse):
                     return {"token_taken"}
                 return self.result(release, reused=True, changed=True)
-        before = list(self.records)
-        if parameters.initial not in (None, ZERO) and not self.records:
-            self.records.append(ModelRelease(parameters.initial, None))
-        decide = self.promote if parameters.bump == "final" else self.bump
-        outcome = decide(token, parameters)
-        if isinstance(outcome, set):
-            self.records = before
-            return outcome
+        if earlier and not parameters.renew:
+            return {"version_withdrawn"}
+        newest = self.highest(parameters.line) or ZERO
+        if parameters.base not in (None, newest):
+            return {"base_outdated"}
+        before = list(self.records), self.series.copy()
+        outcome: ModelRelease | ErrorCodes | None
+        if parameters.initial not in (None, ZERO) and not self.current:
+            outcome = self.new(self.adopted(parameters.initial))
+        else:
+            outcome = None
+        if not isinstance(outcome, set):
+            decide = {
+                "final": self.promote,
+                "exact": self.exact,
+                "calendar": self.dated,
+            }.get(parameters.bump, self.bump)
+            outcome = decide(token, parameters)
+        if isinstance(outcome, set) or outcome is None:
+            self.records, self.series = before
+            return self.nothing(parameters) if outcome is None else outcome
+        if parameters.base is not None and outcome.label is None:
+            base = "none" if parameters.base == ZERO else text(parameters.base)
+            outcome = replace(outcome, base=base)
+        for release in earlier:
+            self.change(release, replace(release, replaced=True))
         self.records.append(outcome)
         expected = self.result(outcome, reused=False, changed=True)
         if dry_run:
-            self.records = before
+            self.records, self.series = before
         return expected
 
-    def bump(self, token: str, parameters: Parameters) -> ModelRelease | ErrorCodes:
+    def nothing(self, parameters: Parameters) -> ExpectedResult:
+        """No commit requests a version: the newest one is returned."""
+        newest = self.highest(parameters.line) or ZERO
+        release = self.find(newest) or ModelRelease(ZERO, None)
+        expected = self.result(release, reused=True)
+        record = replace(release, reason=REASONS[parameters.text])
+        return expected._replace(record=record)
+
+    def new(self, outcome: ModelRelease | ErrorCodes) -> ModelRelease | ErrorCodes:
+        if not isinstance(outcome, set):
+            self.records.append(outcome)
+        return outcome
+
+    def bump(self, token: str, parameters: Parameters) -> ModelRelease | ErrorCodes | None:
         codes: ErrorCodes = set()
         bump = parameters.bump if parameters.bump != "auto" else TEXTS[parameters.text]
         if bump is None:
@@ -138,33 +102,82 @@ class Model:
             and parameters.development
         ):
             bump = "minor"
+        if bump == NONE:
+            return codes or None
         if bump not in COMPONENTS[len(parameters.line or ()) :]:
             codes.add("out_of_line")
         if codes:
             return codes
-        part = COMPONENTS.index(bump)
-        if newest[part] == INT64_MAX:
-            return {"series_exhausted"}
-        target = (*newest[:part], newest[part] + 1, *ZERO[part + 1 :])
+        reason = REASONS[parameters.text] if parameters.bump == "auto" else None
         release = ModelRelease(
-            target,
-            token,
-            bump=bump,
-            line=parameters.line,
-            metadata=parameters.metadata,
-            reason=REASONS[parameters.text] if parameters.bump == "auto" else None,
+            newest, token, bump=bump, line=parameters.line, metadata=parameters.metadata
         )
-        if parameters.label:
-            channel = [
-                each for each in self.within(parameters.line) if each.label == parameters.label
-            ]
-            # A channel never goes backwards, until its target is released.
-            target = max([target, *(each.number for each in channel if each.number > newest)])
-            counts = [each.count for each in channel if each.number == target]
-            release = replace(
-                release, number=target, label=parameters.label, count=max(counts, default=0) + 1
-            )
-        return self.after_previous(release)
+        return self.numbered(replace(release, reason=reason), COMPONENTS.index(bump), parameters)
+
+    def numbered(
+        self, release: ModelRelease, part: int, parameters: Parameters
+    ) -> ModelRelease | ErrorCodes:
+        """The release with the next number of a component, or of a label."""
+        newest = release.number
+        number = max(self.series.head(newest, part), newest[part]) + 1
+        while self.find(target := (*newest[:part], number, *ZERO[part + 1 :])):  # type: ignore[arg-type]
+            number += 1
+        if number > INT64_MAX:
+            return {"series_exhausted"}
+        if parameters.label is None:
+            self.series.assign(target, part)
+            return self.after_previous(replace(release, number=target))
+        # A channel never goes backwards, until its target is released.
+        channel = [
+            each.number
+            for each in self.within(parameters.line)
+            if each.label == parameters.label
+            and each.number > newest
+            and not self.is_withdrawn(each.number)
+        ]
+        target = max([target, *channel])
+        counts = [
+            each.count
+            for each in self.records
+            if (each.number, each.label) == (target, parameters.label)
+        ]
+        count = max(counts, default=0) + 1
+        return self.after_previous(
+            replace(release, number=target, label=parameters.label, count=count)
+        )
+
+    def dated(self, token: str, parameters: Parameters) -> ModelRelease | ErrorCodes:
+        """A calendar version: a later period of the newest version continues."""
+        today, newest = self.today, self.highest() or ZERO
+        period = {
+            "YYYY": (today.year,),
+            "YY.M": (today.year - 2000, today.month),
+            "YYYY.M": (today.year, today.month),
+            "YYYY.MMDD": (today.year, 100 * today.month + today.day),
+        }[parameters.calendar]
+        size = len(period)
+        if period < newest[:size]:
+            record = self.find(newest)
+            is_same_format = (newest[2] == 0) == (size == 1)
+            if record is None or record.bump != "calendar" or not is_same_format:
+                return {"value_would_fall"}
+            period = newest[:size]
+        start: Number = (*period, *ZERO[size:])  # type: ignore[assignment]
+        if parameters.label is None:
+            self.series.advance(start)
+        base = max(self.highest(period) or start, start)
+        release = ModelRelease(base, token, bump="calendar", metadata=parameters.metadata)
+        return self.numbered(release, size, parameters)
+
+    def exact(self, token: str, parameters: Parameters) -> ModelRelease | ErrorCodes:
+        assert parameters.version is not None
+        record = self.find(parameters.version)
+        if record is not None:
+            return {"version_withdrawn" if record.withdrawn else "already_released"}
+        if parameters.version <= self.highest_of_its_line(parameters.version):
+            return {"value_would_fall"}
+        self.series.advance(parameters.version)
+        return self.after_previous(ModelRelease(parameters.version, token, bump="exact"))
 
     def promote(self, token: str, parameters: Parameters) -> ModelRelease | ErrorCodes:
         candidates = [
@@ -175,9 +188,10 @@ class Model:
         newest = self.highest(parameters.line)
         if not candidates:
             return {"line_not_found"} if newest is None else {"invalid_bump"}
-        own = [each for each in candidates if each.token == token]
+        possible = [each for each in candidates if not self.is_withdrawn(each.number)]
+        own = [each for each in possible if each.token == token]
         targets_of_labels: dict[str | None, Number] = {}
-        for each in own or [each for each in candidates if each.number > (newest or ZERO)]:
+        for each in own or [each for each in possible if each.number > (newest or ZERO)]:
             highest = targets_of_labels.get(each.label, ZERO)
             targets_of_labels[each.label] = max(highest, each.number)
         if len(set(targets_of_labels.values())) > 1:
@@ -187,8 +201,11 @@ class Model:
             max(targets_of_labels.values(), default=None)
             or max(candidates, key=lambda each: each.precedence).number
         )
-        if target <= self.highest_of_its_line(target):
+        part = max(index for index in range(3) if target[index])
+        is_passed = self.find(target) or self.series.head(target, part) >= target[part]
+        if is_passed or target <= self.highest_of_its_line(target):
             return {"already_released"}
+        self.series.assign(target, part)
         return self.after_previous(
             ModelRelease(
                 target,
@@ -199,115 +216,45 @@ class Model:
             )
         )
 
-    def highest_of_its_line(self, number: Number) -> Number:
-        """The highest version of the minor line, or else of the major line, or else of the name."""
-        finals = self.finals(number[:2]) or self.finals(number[:1]) or self.finals()
-        return max(finals, default=ZERO)
-
-    def after_previous(self, release: ModelRelease) -> ModelRelease:
-        """The release with the highest final version below it, and the token of that version."""
-        below = [
-            each for each in self.records if each.label is None and each.number < release.number
-        ]
-        if not below:
-            return release
-        previous = max(below, key=lambda each: each.number)
-        return replace(release, previous=previous.number, previous_token=previous.token)
+    def adopted(self, number: Number) -> ModelRelease | ErrorCodes:
+        if self.is_withdrawn(number):
+            return {"version_withdrawn"}
+        self.series.advance(number)
+        return self.after_previous(ModelRelease(number, None))
 
     def adopt(self, number: Number) -> ExpectedResult | ErrorCodes:
         newest = self.highest()
         assert newest is not None
         if number < newest or number == ZERO:
             return {"value_would_fall"}
-        for release in self.records:
-            if (release.number, release.label) == (number, None):
-                return self.result(release, reused=True, changed=True)
-        self.records.append(record := self.after_previous(ModelRelease(number, None)))
-        return self.result(record, reused=False, changed=True)
+        record = self.find(number)
+        if record is not None and not record.withdrawn:
+            return self.result(record, reused=True, changed=True)
+        outcome = self.new(self.adopted(number))
+        return (
+            outcome
+            if isinstance(outcome, set)
+            else self.result(outcome, reused=False, changed=True)
+        )
 
-    def of_token(self, token: str, label: str | None) -> ExpectedResult | ErrorCodes:
-        mine = [
-            each
-            for each in self.records
-            if each.token == token and (label is None or each.label == label)
-        ]
-        best = max(mine, key=lambda each: (each.label is None, each.precedence), default=None)
-        return self.result(best, reused=True) if best else {"version_not_found"}
+    def withdraw(self, number: Number, pre: PreRelease | None) -> ExpectedResult | ErrorCodes:
+        record = self.find(number, pre)
+        if record is None:
+            return {"version_not_found"}
+        after = replace(record, withdrawn=True)
+        self.change(record, after)
+        if pre is None and not record.withdrawn:
+            self.series.withdraw(number, self.finals())
+        return self.result(after, reused=record.withdrawn, changed=True)
 
-    def at(self, version: str) -> ExpectedResult | ErrorCodes:
-        for each in self.records:
-            if written(each) == version:
-                return self.result(each, reused=True)
-        return {"version_not_found"}
-
-    def latest(self) -> ExpectedResult | ErrorCodes:
-        finals = self.finals()
-        return self.at(text(finals[-1])) if finals else {"version_not_found"}
-
-    def page(self) -> list[ExpectedResult]:
-        ordered = sorted(self.records, key=lambda each: each.precedence, reverse=True)
-        return [self.result(each, reused=True) for each in ordered]
-
-
-def text(number: Number | None) -> str | None:
-    return None if number is None else ".".join(map(str, number))
-
-
-def written(record: ModelRelease) -> str:
-    return f"{text(record.number)}" + (f"-{record.label}.{record.count}" if record.label else "")
-
-
-def line_of(line: LineNumber | None) -> Line | None:
-    return None if line is None else Line(*line)
-
-
-def version_request(parameters: Parameters, *, dry_run: bool = False) -> VersionRequest:
-    return VersionRequest(
-        bump=parameters.bump,  # type: ignore[arg-type]
-        label=parameters.label,
-        promote=parameters.promote,
-        line=line_of(parameters.line),
-        metadata=parameters.metadata,
-        initial=None if parameters.initial is None else Final(*parameters.initial),
-        reuse_on_conflict=parameters.reuse,
-        initial_development=parameters.development,
-        dry_run=dry_run,
-    )
-
-
-View = tuple[object, ...]
-
-
-def view(result: VersionResult) -> View:
-    """A result without its timestamp."""
-    release = result.release
-    return (
-        release.token,
-        release.version_text,
-        release.bump,
-        release.line,
-        release.metadata,
-        None if release.previous is None else str(release.previous),
-        release.previous_token,
-        release.reason,
-        result.latest,
-        result.reused,
-        result.changed,
-    )
-
-
-def expected_view(expected: ExpectedResult) -> View:
-    record = expected.record
-    return (
-        record.token,
-        written(record),
-        record.bump,
-        line_of(record.line),
-        record.metadata,
-        text(record.previous),
-        record.previous_token,
-        record.reason,
-        expected.latest,
-        expected.reused,
-        expected.changed,
-    )
+    def reverse(self, number: Number, pre: PreRelease | None) -> ExpectedResult | ErrorCodes:
+        record = self.find(number, pre)
+        if record is None:
+            return {"version_not_found"}
+        if record.replaced:
+            return {"token_taken"}
+        after = replace(record, withdrawn=False)
+        self.change(record, after)
+        if pre is None and record.withdrawn:
+            self.series.advance(number)
+        return self.result(after, reused=not record.withdrawn, changed=True)

@@ -70,6 +70,10 @@ QUERIES = [
     "version=2.0.0",
     "version=1.2.60",
     "bump=calendar",
+    "bump=calendar&calendar=YYYY",
+    "bump=auto&base=none",
+    "bump=auto&base=1.2.57",
+    "bump=auto&skip_types=feat",
 ]
 tokens = st.sampled_from("abcdef")
 
