@@ -43,8 +43,10 @@ class Model(Records):
                 return self.result(release, reused=True, changed=True)
         if earlier and not parameters.renew:
             return {"version_withdrawn"}
-        newest = self.highest(parameters.line) or ZERO
-        if parameters.base not in (None, newest):
+        newest = self.highest(parameters.line)
+        if parameters.base is not None and parameters.line and newest is None:
+            return {"line_not_found"}
+        if parameters.base not in (None, newest or ZERO):
             return {"base_outdated"}
         before = list(self.records), self.series.copy()
         outcome: ModelRelease | ErrorCodes | None
@@ -201,6 +203,8 @@ class Model(Records):
             max(targets_of_labels.values(), default=None)
             or max(candidates, key=lambda each: each.precedence).number
         )
+        if self.is_withdrawn(target):
+            return {"version_withdrawn"}
         part = max(index for index in range(3) if target[index])
         is_passed = self.find(target) or self.series.head(target, part) >= target[part]
         if is_passed or target <= self.highest_of_its_line(target):

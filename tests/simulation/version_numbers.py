@@ -100,6 +100,8 @@ class Numbers:
         used = {number_of(each) for each in after.records.values()}
         for series, value, token in commit.entries:
             head = self._values[series][-1]
+            if token is None and value == head:
+                continue  # a series that has restarted records the value that it continues after
             self._values[series].append(value)
             self.entries[series, value] = token
             self._last[series] = value, token

@@ -184,7 +184,11 @@ class _Responses:
                 return is_owner
             case VersionWithdrawn():
                 is_own = bool(own) and not is_owner and not parameters.new_if_withdrawn
-                return is_own or (exact is not None and state.is_withdrawn(f"{exact}"))
+                is_promoted = parameters.bump == "final" and any(
+                    each.withdrawn and each.label is None for each in state.records.values()
+                )
+                is_exact = exact is not None and state.is_withdrawn(f"{exact}")
+                return is_own or is_promoted or is_exact
             case BaseOutdated():
                 newest = Final(*map(int, error.version.split("."))) if error.version else None
                 candidates = [state.recorded(parameters.line), *state.added]
