@@ -83,7 +83,7 @@ class Profile:
             return chance.choice((0.0, 0.0, most / 4, most))
 
         keys = ["any-0", "any-1", "CURRENT-0", "mortal-r", "mortal-k"]
-        versions = chance.choice((0, 0, 10, 25))
+        versions = chance.choice((0, 0, 10, 20))
         rarely = 3 if versions else 1  # a version needs more commands than a value
         return cls(
             servers=chance.choice((1, 2, 2, 3)),
