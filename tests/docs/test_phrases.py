@@ -34,6 +34,7 @@ REPLACED = [
     "It is of no use.",
     "It stops at once.",
     "There is no default.",
+    "It created a trust.",
 ]
 """At least one sentence for each rule."""
 
