@@ -94,7 +94,7 @@ assign_auto() {
     request GET "versions/$name?$line"
     base=none after=
     if [ "$status" = 200 ]; then
-      base=$(sed -n 's/.*"version": "\([0-9.]*\)".*/\1/p' "$work/answer")
+      base=$(sed -n 's/.*"version": "\([0-9.]*\)[+"].*/\1/p' "$work/answer")
       after=$(sed -n 's/.*"auto_after": "\([0-9A-Fa-f]*\)"}$/\1/p' "$work/answer")
       [ -n "$base" ] || rejected
     elif ! answered_with version_not_found; then

@@ -124,6 +124,11 @@ class TestRange:
         machine.git("checkout", "--quiet", first)
         assert auto(*commits(machine, "fix: b"), "&line=1.2").stdout == "1.2.58\n"
 
+    def test_a_version_with_build_metadata_is_the_start(self, auto: Auto, machine: Machine) -> None:
+        first, last = commits(machine, "fix: a", "feat: b")
+        assert auto(first, "&metadata=sha.7d4c379").stdout == "0.0.1+sha.7d4c379\n"
+        assert auto(last).stdout == "0.1.0\n"
+
     def test_a_commit_that_the_clone_lacks_is_fetched(
         self, auto: Auto, machine: Machine, client: Client, tmp_path: Path
     ) -> None:
