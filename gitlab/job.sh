@@ -1,6 +1,6 @@
 #!/bin/sh
 # Get a version or a build number from Monotron, check the response, and write monotron.env.
-# This is POSIX sh: any image with curl can run it. `make gitlab` copies this script into both YAML files.
+# This is POSIX sh: any image with curl, and with git for bump auto, can run it. `make gitlab` copies this script into both YAML files.
 set -eu
 rm -f monotron.env # if this job fails, GitLab must not upload the file of an earlier one
 LC_ALL=C
@@ -14,6 +14,10 @@ fail() { # message, hint
   exit 1
 }
 
+warn() { # message
+  printf 'warning: %s\n' "$1" >&2
+}
+
 redactions=/dev/null # a sed script that replaces the credential; write_header creates it
 printable() { # text: prints it on one line for the log, without control characters and credentials
   printf '%s' "$1" | tr '\n\t' '  ' | tr -d '\000-\037\177' | sed -f "$redactions" | cut -c 1-2000
@@ -22,6 +26,10 @@ printable() { # text: prints it on one line for the log, without control charact
 matches() { # text, extended regular expression: succeeds if the text is one line that matches completely
   case $1 in *"$newline"*) return 1 ;; esac
   printf '%s\n' "$1" | grep -Eqx -e "$2"
+}
+
+is_hash() { # text: only such a token reaches git, because others could be options
+  matches "$1" '[0-9a-f]{40}([0-9a-f]{24})?'
 }
 
 check() { # variable, value, expression, description
@@ -53,6 +61,8 @@ line=${MONOTRON_INPUT_LINE:-${MONOTRON_LINE:-}}
 initial=${MONOTRON_INPUT_INITIAL_VERSION:-${MONOTRON_INITIAL_VERSION:-}}
 on_conflict=${MONOTRON_INPUT_ON_CONFLICT:-${MONOTRON_ON_CONFLICT:-fail}}
 metadata=${MONOTRON_INPUT_BUILD_METADATA:-${MONOTRON_BUILD_METADATA:-}}
+since=${MONOTRON_INPUT_SINCE:-${MONOTRON_SINCE:-}}
+paths=${MONOTRON_INPUT_PATHS:-${MONOTRON_PATHS:-}}
 token=${MONOTRON_INPUT_IDEMPOTENCY_TOKEN:-${MONOTRON_IDEMPOTENCY_TOKEN:-}}
 tag_prefix=${MONOTRON_INPUT_TAG_PREFIX-${MONOTRON_TAG_PREFIX-v}} # may be empty
 major_labels=${MONOTRON_INPUT_MAJOR_LABELS:-${MONOTRON_MAJOR_LABELS:-major}}
@@ -79,6 +89,8 @@ check MONOTRON_TIMEOUT "$timeout" '[1-9][0-9]{0,3}' 'a number of seconds from 1 
 check MONOTRON_RETRIES "$retries" '0|[1-9][0-9]?' 'a number from 0 to 99'
 check MONOTRON_TAG_PREFIX "$tag_prefix" '([0-9A-Za-z_@][0-9A-Za-z._/+@-]{0,99})?' 'letters, digits and . _ / + @ -, such as v or api/v'
 check MONOTRON_DOTENV_PREFIX "$dotenv_prefix" '[A-Za-z_][A-Za-z0-9_]{0,63}' 'a prefix of variable names, such as MONOTRON_'
+check MONOTRON_SINCE "$since" '([0-9A-Za-z_][0-9A-Za-z._/+@-]{0,250})?' 'a commit, a tag or a branch'
+[ "$mode:$bump" = semver:auto ] || [ -z "$since$paths" ] || fail 'MONOTRON_SINCE and MONOTRON_PATHS require MONOTRON_BUMP auto.'
 [ "$mode:$semrel" != counter:true ] || fail 'MONOTRON_SEMREL requires MONOTRON_MODE semver.'
 
 # Before the merge, a merge request gets a preview or a pre-release, but never a final version. In a merge train,
@@ -118,6 +130,15 @@ if [ -z "$token" ] && [ "$bump" != none ]; then
     token=${CI_MERGE_REQUEST_SOURCE_BRANCH_SHA:-${CI_COMMIT_SHA:-}}
   fi
 fi
+# The history of a merge request consists of its own commits and those of the target branch. The temporary
+# commit of a merged result contains both.
+head=${CI_COMMIT_SHA:-} target_branch=
+if [ "$merge_request" = true ] && [ -z "${CI_MERGE_REQUEST_SOURCE_BRANCH_SHA:-}" ]; then
+  target_branch=${CI_MERGE_REQUEST_TARGET_BRANCH_NAME:-${CI_EXTERNAL_PULL_REQUEST_TARGET_BRANCH_NAME:-}}
+fi
+if is_hash "$token" && [ "$token" != "${CI_MERGE_REQUEST_SOURCE_BRANCH_SHA:-$head}" ]; then
+  head=$token target_branch=
+fi
 token_segment=
 if [ -n "$token" ] || [ "$bump" != none ]; then # without a token, bump none reads the latest
   token_segment=/$(path_segment token "$token" MONOTRON_IDEMPOTENCY_TOKEN)
@@ -127,7 +148,7 @@ command -v curl >/dev/null || fail 'curl is missing in this image.' 'Use an imag
 
 monotron-version:
   image:
-    name: docker.io/curlimages/curl:8.11.1
+    name: docker.io/library/buildpack-deps:bookworm-scm
     entrypoint: [""]'
 
 end=$(($(date +%s) + timeout))
@@ -182,7 +203,7 @@ request() { # method, path, more arguments for curl. $code is empty if the respo
     --write-out '%{http_code} %{content_type}' -- "$target" 2>"$work/errors") || exit_code=$?
   case $exit_code in
     0) ;;
-    2) fail "curl is too old: $(printable "$(head -n 1 "$work/errors")")" 'Use an image with curl 7.71 or newer, such as docker.io/curlimages/curl:8.11.1.' ;;
+    2) fail "curl is too old: $(printable "$(head -n 1 "$work/errors")")" 'Use an image with curl 7.71 or newer, such as docker.io/library/buildpack-deps:bookworm-scm.' ;;
     124 | 143) fail "No response from $url within $timeout seconds. $(printable "$(grep Problem "$work/errors" | tail -n 1)")" 'Check that the server is running, or increase MONOTRON_TIMEOUT. Retrying is safe: run the job again.' ;;
     *) fail "No response from $url: $(printable "$(tail -n 1 "$work/errors")")" 'Check MONOTRON_URL and that the server is running. Retrying is safe: run the job again.' ;;
   esac
@@ -190,7 +211,7 @@ request() { # method, path, more arguments for curl. $code is empty if the respo
   status=${result%% *} type=${result#* }
   type=${type%%;*}
   case $status:$type in
-    200:text/plain) ;;
+    200:text/plain | 200:application/json) ;;
     3??:*) fail "$url redirects to another URL. The job does not follow it, because the API key would be sent there." 'If that URL is your Monotron server, set MONOTRON_URL to it.' ;;
     *:application/problem+json)
       problem=$(tr -d '\000-\037\177' <"$work/body")
@@ -258,6 +279,10 @@ add() { # parameter, value: extends $query unless the value is empty
   [ -z "$2" ] || query="$query&$1=$(encoded "$2")"
 }
 
+member() { # member of the JSON response, expression: prints a text or number. A text cannot contain its end unescaped.
+  sed -nE "s/^.*\"$1\": \"?($2)([\"+,}].*)?$/\1/p" "$work/body"
+}
+
 read_entry() { # method, path: sets $number and $reused, to 0 and false if nothing is assigned yet
   request "$1" "$2?$query"
   case $1:$code in
@@ -311,6 +336,193 @@ bump_by_label() { # bump, labels that select it: applies if the merge request ha
   bump=$1 on_conflict=reuse reason="bump $1 by the label '$(printable "${label%%"$newline"*}")'"
 }
 
+is_commit() {
+  git rev-parse --quiet --verify "$1^{commit}" >/dev/null 2>&1
+}
+
+fetch() ( # revision, name: fetches it as the reference refs/monotron/NAME, without changing a clone of the job
+  set +x # a shell trace does not show the credential
+  GIT_TERMINAL_PROMPT=0 GIT_CONFIG_COUNT=0
+  export GIT_TERMINAL_PROMPT GIT_CONFIG_COUNT
+  if [ -n "${CI_JOB_TOKEN:-}" ]; then
+    GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=http.$repository.extraHeader
+    GIT_CONFIG_VALUE_0="Authorization: Basic $(printf 'gitlab-ci-token:%s' "$CI_JOB_TOKEN" | base64 | tr -d '\n')"
+    export GIT_CONFIG_KEY_0 GIT_CONFIG_VALUE_0
+  fi
+  if [ -z "${GIT_SSL_CAINFO:-}" ] && [ -n "${CI_SERVER_TLS_CA_FILE:-}" ]; then
+    export GIT_SSL_CAINFO="$CI_SERVER_TLS_CA_FILE"
+  fi
+  seconds_left=$((end - $(date +%s)))
+  [ "$seconds_left" -gt 0 ] || seconds_left=1
+  filter=tree:0 # commits without files
+  [ -z "$paths" ] || filter=blob:none
+  limited git fetch --quiet --no-tags --filter="$filter" "$repository" "+$1:refs/monotron/$2" 2>"$work/git-errors"
+)
+
+find_start() { # command that fetches a revision: sets $start to the commit after which commits count, $after to its name
+  start='' after=
+  case $base:$since:$initial in
+    *:?*:*) set -- "$1" "$since" ;;
+    none::) return 0 ;; # the complete history
+    none::*) set -- "$1" "refs/tags/$tag_prefix${initial#v}" ;;
+    *) set -- "$1" ${auto_after:+"$auto_after"} "refs/tags/$tag_prefix$base" ;;
+  esac
+  fetcher=$1
+  shift
+  for after; do
+    start=$after
+    is_commit "$start" || { $fetcher "$after" start && start=refs/monotron/start; }
+    if is_commit "$start"; then
+      start=$(git rev-parse --verify "$start^{commit}")
+      return 0
+    fi
+  done
+  start='' after=
+  [ "$base" = none ] && [ -z "$since" ] || return 1
+}
+
+write_messages() { # writes the messages that count to $work/messages, and sets $commits for the log
+  set -- "$head" ${target_branch:+"refs/monotron/target"} ${start:+"^$start"} --
+  while read -r pattern; do
+    case $pattern in
+      '') ;;
+      /* | :* | !*) fail "MONOTRON_PATHS must contain paths from the root of the repository, not '$(printable "$pattern")'." ;;
+      *) set -- "$@" ":(top,glob)$pattern" ;;
+    esac
+  done <<PATHS
+$paths
+PATHS
+  git log -z --no-mailmap --no-show-signature --encoding=UTF-8 --full-history --format=%B "$@" >"$work/messages" 2>"$work/git-errors" || return 1
+  commits=$(git rev-list --count --full-history "$@")
+  [ "$commits" = 1 ] && commits='1 commit' || commits="$commits commits"
+  case $since:$start:$base in
+    :?*:none) commits="$commits since $initial" ;;
+    :?*:*) commits="$commits since $base" ;;
+    ::*) commits="all $commits" ;;
+    *) commits="$commits since $since" ;;
+  esac
+}
+
+in_clone() { # reads the commits from the clone of the job, if it has one that is complete
+  unset GIT_DIR
+  # The clone can belong to another user.
+  GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0=${CI_PROJECT_DIR:-$PWD}
+  export GIT_CONFIG_COUNT GIT_CONFIG_KEY_0 GIT_CONFIG_VALUE_0
+  # A shallow clone can contain both ends of a range and miss commits between them.
+  [ "$(git rev-parse --is-shallow-repository 2>/dev/null)" = false ] && is_commit "$head" && find_start false && write_messages
+}
+
+in_own_repository() { # fetches the commits without files into a repository of its own
+  repository=${CI_REPOSITORY_URL:-}
+  repository=${repository%%://*}://${repository#*://*@} # the credentials in it are not passed as arguments
+  matches "$repository" "https://[^/@]+/.*" || matches "$repository" 'http://(localhost|127\.0\.0\.1|\[::1])(:[0-9]+)?/.*' || {
+    missing='CI_REPOSITORY_URL is not an https:// URL'
+    return 1
+  }
+  GIT_DIR=$work/repository
+  export GIT_DIR
+  [ -d "$GIT_DIR" ] || git init --quiet --bare
+  if ! fetch "$head" head || { [ -n "$target_branch" ] && ! fetch "refs/heads/$target_branch" target; }; then
+    missing="git fetch failed: $(printable "$(head -n 1 "$work/git-errors")")"
+    return 1
+  fi
+  if ! find_start fetch; then
+    [ -z "$since" ] || fail "MONOTRON_SINCE is '$since', which is not a commit, tag or branch of this repository."
+    missing="it contains neither the commit of version $base nor the tag $tag_prefix$base"
+    return 1
+  fi
+  write_messages || {
+    missing="git log failed: $(printable "$(head -n 1 "$work/git-errors")")"
+    return 1
+  }
+}
+
+read_commits() { # writes the messages since version $base to $work/text, newest first, and sets $commits for the log
+  missing=
+  if ! is_hash "$head"; then
+    missing="'$(printable "$head")' is not the complete hash of a commit"
+  elif ! command -v git >/dev/null; then
+    missing='this image has no git'
+  elif { [ -z "$target_branch" ] && in_clone; } || in_own_repository; then
+    [ -z "$auto_after" ] || [ "$after" != "refs/tags/$tag_prefix$base" ] ||
+      warn "The commit of version $base is not part of the repository. The commits since the tag $tag_prefix$base were read. MONOTRON_SINCE sets another start."
+  fi
+  if [ -n "$missing" ]; then
+    [ -z "$paths" ] || fail "The commits that change MONOTRON_PATHS are unknown: $missing." 'Use an image with git. The job fetches the commits itself.'
+    [ -n "$title${CI_COMMIT_MESSAGE:-}" ] || fail "No commit messages were found: $missing."
+    warn "Only the message of one commit was read: $missing. Earlier commits without a version may be missing. MONOTRON_SINCE sets the start explicitly."
+    printf '%s' "${CI_COMMIT_MESSAGE:-}" >"$work/messages"
+    commits='1 commit of the pipeline'
+  fi
+  : >"$work/text"
+  if [ -n "$title" ]; then
+    printf '%s\0' "$title" >"$work/text"
+    commits="the title and $commits"
+  fi
+  cat "$work/messages" >>"$work/text"
+  [ "$(wc -c <"$work/text")" -le 1048576 ] || shorten
+}
+
+shorten() { # keeps only headers and footers of the messages, because the server accepts 1 MiB
+  separator=$(printf '\001')
+  footer='[A-Za-z][A-Za-z-]*(: | #)|(\*\*)?[Bb][Rr][Ee][Aa][Kk][Ii][Nn][Gg]|\[([Ss]kip|[Nn]o) [Rr]elease]|This reverts commit'
+  tr -d '\001' <"$work/text" | tr '\000' '\001' |
+    sed -nE -e '1b header' -e "/^$separator/b header" -e "/^($footer)/p" -e b -e ': header' -e p -e 's/.*//p' |
+    tr '\001' '\000' >"$work/short"
+  mv "$work/short" "$work/text"
+  [ "$(wc -c <"$work/text")" -le 1048576 ] ||
+    fail "The headers and footers of $commits exceed the 1 MiB that the server accepts." 'Set MONOTRON_BUMP, or read fewer commits with MONOTRON_SINCE.'
+}
+
+has_version() { # whether the token has a version: a pre-release with the label, otherwise a final one
+  request GET "$path$token_segment?format=dotenv&dotenv_prefix=$dotenv_prefix${prerelease:+&prerelease=$(encoded "$prerelease")}"
+  case $code in
+    version_not_found) return 1 ;;
+    ?*) fail_with_problem ;;
+  esac
+  read_value PRERELEASE_ID '[0-9A-Za-z.-]*'
+  [ -n "$prerelease" ] || [ -z "$value" ]
+}
+
+newest_version() { # sets $base to the newest final version, or none, and $auto_after to the commit that auto reads from
+  request GET "$path${line:+?line=$(encoded "$line")}"
+  base=none auto_after=
+  case $code in
+    version_not_found) return ;;
+    ?*) fail_with_problem ;;
+  esac
+  base=$(member version '[0-9]+\.[0-9]+\.[0-9]+')
+  [ -n "$base" ] || unexpected 'no version'
+  auto_after=$(member auto_after '[0-9a-f]{40}([0-9a-f]{24})?')
+}
+
+put_version() { # requests the version for $query and, with bump auto, the messages in $work/text
+  set --
+  [ "$bump" != auto ] || set -- --header 'Content-Type: text/plain' --data-binary "@$work/text"
+  request PUT "$path$token_segment?$query" "$@"
+}
+
+request_auto() { # requests the version that all commits since the newest version require
+  reason='bump auto' title=
+  if [ "$merge_request" = true ]; then # the draft mark is removed before the merge
+    title=$(printf '%s\n' "${CI_MERGE_REQUEST_TITLE:-}" | sed -E '1s/^(\[[Dd]raft]|\([Dd]raft\)|[Dd]raft:) *//')
+  fi
+  based=$query
+  for attempt in 1 2 3 4 5; do
+    commits=
+    : >"$work/text"
+    query=$based
+    if ! has_version; then
+      newest_version
+      read_commits
+      query="$based&base=$base"
+    fi
+    put_version
+    [ "$code" = base_outdated ] || return 0
+    printf 'Another pipeline was assigned a version, so the commits are read again (%s/5).\n' "$attempt"
+  done
+}
+
 request_version() { # sends the request for the version, and sets $reason and $note for the log
   path=$api/versions/$name_segment
   if [ "$bump" = none ]; then
@@ -323,20 +535,11 @@ request_version() { # sends the request for the version, and sets $reason and $n
     add dry_run true
     note='. Preview: nothing was assigned.'
   fi
-  if [ "$bump" != auto ]; then
-    request PUT "$path$token_segment?$query"
-    return
-  fi
-  if [ "$merge_request" = true ] && [ -n "${CI_MERGE_REQUEST_TITLE:-}" ]; then
-    source='title of the merge request'
-    # The draft mark is removed before the merge.
-    text=$(printf '%s\n' "$CI_MERGE_REQUEST_TITLE" | sed -E '1s/^(\[[Dd]raft]|\([Dd]raft\)|[Dd]raft:) *//')
+  if [ "$bump" = auto ]; then
+    request_auto
   else
-    source='commit message' text=${CI_COMMIT_MESSAGE:-}
+    put_version
   fi
-  reason="bump auto by the $source '$(printable "${text%%"$newline"*}")'"
-  printf '%s' "$text" >"$work/text"
-  request PUT "$path$token_segment?$query" --header 'Content-Type: text/plain' --data-binary "@$work/text"
 }
 
 version_fields() { # prints each variable of a version, its value if no version exists (-: empty), and its pattern
@@ -367,9 +570,12 @@ CREATOR_ID - [1-9][0-9]{0,18}
 FIELDS
 }
 
-output_no_version() { # 0.0.0 means that no version exists; it has no tag
+output_no_version() { # with bump none, 0.0.0 means that no version exists; it has no tag. Otherwise, no commit needs one.
   version=0.0.0 changed=false previous=
-  version_fields | while read -r field none _; do output "$field" "${none#-}"; done
+  version_fields | while read -r field none _; do
+    [ "$bump" = none ] || [ "$none" = false ] || none=-
+    output "$field" "${none#-}"
+  done
 }
 
 output_version() { # checks that each variable matches its pattern and that all describe the same version
@@ -384,7 +590,9 @@ output_version() { # checks that each variable matches its pattern and that all 
       MAJOR | MINOR | PATCH) parts=${parts:+$parts.}$value ;;
       PRERELEASE_ID) parts=$parts${value:+-$value} ;;
       METADATA) [ "$parts${value:++$value}" = "$version" ] || unexpected 'components of another version' ;;
+      RELEASE_TYPE) release_type=$value ;;
       PREVIOUS_VERSION) previous=$value ;;
+      REUSED) reused=$value ;;
       CHANGED) changed=$value ;;
       PREVIOUS_TAG) [ "$value" = "${previous:+v$previous}" ] || unexpected 'a tag of another previous version'; value=${previous:+$tag_prefix$previous} ;;
       DOCKER_TAG) [ "$value" = "$(printf '%s' "$version" | tr + _)" ] || unexpected 'a Docker tag of another version' ;;
@@ -393,20 +601,45 @@ output_version() { # checks that each variable matches its pattern and that all 
   done <"$work/fields"
 }
 
+text_member() { # member of the JSON response: prints a text, without control characters
+  printable "$(sed -nE "s/^.*\"$1\": \"(([^\"\\\\]|\\\\.)*)\".*$/\1/p" "$work/body" | sed -E 's/\\(["\\/])/\1/g')"
+}
+
+log_decision() { # logs what determined the version. Only the JSON response contains it.
+  query=format=json${query#"format=dotenv&dotenv_prefix=$dotenv_prefix"}
+  put_version
+  [ -z "$code" ] || return 0 # a preview after which another version was assigned
+  decision=$(text_member reason)
+  case $changed:$reused:$commits in
+    false:*) printf 'no release: %s (%s)\n' "$decision" "$commits" ;;
+    *:true:*) printf '%s: %s (assigned earlier)\n' "$release_type" "$decision" ;;
+    *:?*) printf '%s: %s (%s)\n' "$release_type" "$decision" "$commits" ;;
+  esac
+}
+
 version_of_commit() { # semver mode: writes the variables and the line for the log
   request_version
   case $bump:$code in
     *:)
-      if grep -qx "${dotenv_prefix}VERSION=" "$work/body"; then # no commit needs a version
+      if grep -qx "${dotenv_prefix}VERSION=" "$work/body"; then # the name has no version, and no commit needs one
         read_creator
         output_no_version
       else
         output_version
+        if [ "$bump:$changed" = auto:false ]; then # the newest version, which must not be published again
+          newest=$version
+          : >"$work/env"
+          output_no_version
+          version=$newest
+        fi
       fi
       ;;
     none:version_not_found) output_no_version ;;
     *) fail_with_problem ;;
   esac
+  [ "$bump" = none ] || log_decision
+  shown=$version
+  [ "$bump:$changed" != auto:false ] || shown='no release'
   if [ "$semrel" = true ]; then # the names that to-be-continuous uses
     dotenv_prefix=SEMREL_INFO_ next=$version
     if [ "$changed" = false ]; then
@@ -416,7 +649,7 @@ version_of_commit() { # semver mode: writes the variables and the line for the l
     output NEXT_VERSION "$next"
     output LAST_VERSION "$previous"
   fi
-  printf 'Monotron: %s (%s)%s\n' "$version" "$reason" "$note"
+  printf 'Monotron: %s (%s)%s\n' "$shown" "$reason" "$note"
 }
 
 note=
@@ -425,6 +658,7 @@ bump_by_label major "$major_labels"
 bump_by_label minor "$minor_labels"
 bump_by_label patch "$patch_labels"
 # Options that a request does not allow are sent as well: the server explains them.
+commits='' reused=false
 query="format=dotenv&dotenv_prefix=$dotenv_prefix"
 add prerelease "$prerelease"
 add line "$line"

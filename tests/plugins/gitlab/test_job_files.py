@@ -177,7 +177,7 @@ def test_the_readme_lists_each_input_with_its_variable_and_default() -> None:
             continue
         assert word(row[1]) == variable(name)
         assert row[-1], name
-        if name in ("name", "idempotency-token", "dry-run", "account"):
+        if name in ("name", "idempotency-token", "dry-run", "account", "since", "paths"):
             assert defaults[variable(name)] == ""  # the script computes the default
         else:
             default = inputs["url"]["default"] if name == "url" else defaults[variable(name)]

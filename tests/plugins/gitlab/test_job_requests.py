@@ -72,14 +72,16 @@ def test_the_job_needs_only_busybox_and_curl(project: Project, tmp_path: Path) -
     assert "not 'many'" in project.failure(**alone, MONOTRON_RETRIES="many")
 
 
-def test_a_version_needs_one_request(tmp_path: Path) -> None:
+def test_a_version_is_requested_as_variables_and_then_with_its_details(tmp_path: Path) -> None:
     stand_in, run = run_against(tmp_path, dotenv_response())
     assert run.passed, run.output
-    (request,) = stand_in.requests
-    assert request.method == "PUT"
-    path = "/v1/versions/gl:acme:shop/c0ffee?format=dotenv&dotenv_prefix=MONOTRON_&bump=patch"
-    assert request.path == path
-    assert "Authorization" not in request.headers
+    assert {request.method for request in stand_in.requests} == {"PUT"}
+    path = "/v1/versions/gl:acme:shop/c0ffee?format="
+    assert [request.path for request in stand_in.requests] == [
+        f"{path}dotenv&dotenv_prefix=MONOTRON_&bump=patch",
+        f"{path}json&bump=patch",
+    ]
+    assert not [request for request in stand_in.requests if "Authorization" in request.headers]
 
 
 def test_all_options_of_a_version_are_sent(tmp_path: Path) -> None:
@@ -177,9 +179,9 @@ def test_a_commit_that_needs_no_version_changes_nothing(project: Project) -> Non
             *(report[f"SEMREL_INFO_{name}"] for name in semrel),
         ]
 
-    assert reported("a", "fix: a [skip release]") == ["0.0.0", "false", "", ""]
+    assert reported("a", "fix: a [skip release]") == ["", "false", "", ""]
     assert reported("b", "fix: b") == ["0.0.1", "true", "0.0.1", ""]
-    assert reported("c", "fix: c [skip release]") == ["0.0.1", "false", "", "0.0.1"]
+    assert reported("c", "fix: c [skip release]") == ["", "false", "", "0.0.1"]
 
 
 def test_bump_none_reads_the_newest_version_of_a_line(project: Project) -> None:
@@ -341,8 +343,8 @@ def test_the_token_of_a_merged_result_is_the_commit_of_the_source_branch(tmp_pat
         ("patch,MAJOR,minor", "1.0.0", "major by the label 'major'"),
         ("a b,semver:: Big Step ,c", "1.0.0", "major by the label 'semver:: big step'"),
         ("patch", "0.0.1", "patch by the label 'patch'"),
-        ("major-ish,*,not minor", "0.1.0", "title of the merge request 'feat: a coupon'"),
-        ("", "0.1.0", "title of the merge request 'feat: a coupon'"),
+        ("major-ish,*,not minor", "0.1.0", "minor: feat: a coupon (the title and 1 commit"),
+        ("", "0.1.0", "minor: feat: a coupon (the title and 1 commit of the pipeline)"),
     ],
 )
 def test_a_label_takes_precedence_over_the_title(
@@ -366,23 +368,6 @@ def test_a_label_takes_precedence_over_the_title(
 def test_the_draft_mark_of_a_title_is_ignored(project: Project, mark: str) -> None:
     merge_request = {"CI_MERGE_REQUEST_IID": "4", "CI_MERGE_REQUEST_TITLE": f"{mark}feat: a coupon"}
     assert project.version(MONOTRON_BUMP="auto", **merge_request) == "0.1.0"
-
-
-def test_the_commit_message_decides_the_bump_of_a_branch(project: Project) -> None:
-    message = "feat(cart): a coupon\n\nIt's worth $5 & more.\n"
-    run = project.run(MONOTRON_BUMP="auto", CI_COMMIT_MESSAGE=message)
-    line = "Monotron: 0.1.0 (bump auto by the commit message 'feat(cart): a coupon')\n"
-    assert line in run.output
-
-
-def test_a_commit_message_is_sent_byte_by_byte(tmp_path: Path) -> None:
-    message = "@file %00 \\n 'a' \"b\" `c` $(d) ${e} \x1b[1m\r\n\n\tÜ 🎉\n -n %s\n\n"
-    stand_in, run = run_against(
-        tmp_path, dotenv_response(), MONOTRON_BUMP="auto", CI_COMMIT_MESSAGE=message
-    )
-    assert run.passed, run.output
-    assert stand_in.requests[0].body == message.encode()
-    assert stand_in.requests[0].headers["Content-Type"] == "text/plain"
 
 
 def test_a_label_does_not_change_the_version_of_a_commit(project: Project) -> None:

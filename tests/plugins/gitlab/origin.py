@@ -1,0 +1,71 @@
+"""A repository on GitLab, and the pipelines of its commits."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from plugins.gitlab.project import Project
+from support.git_server import GitServer
+from support.pipelines import Run, dotenv
+
+JOB_TOKEN = "glcbt-0123456789abcdef"
+
+
+class Origin:
+    """The repository acme/shop. Its jobs have no clone, unless one is made in their folder."""
+
+    def __init__(self, folder: Path, project: Project, server: GitServer) -> None:
+        """*folder* is the one that *server* serves."""
+        self.path = folder / "acme" / "shop.git"
+        self.path.mkdir(parents=True)
+        self.project = project
+        address = server.url.removeprefix("http://")
+        self.variables = {
+            "MONOTRON_BUMP": "auto",
+            "CI_REPOSITORY_URL": f"http://gitlab-ci-token:{JOB_TOKEN}@{address}/acme/shop.git",
+            "CI_JOB_TOKEN": JOB_TOKEN,
+            "CI_COMMIT_MESSAGE": "",
+        }
+        self.git("init", "--quiet", "--initial-branch=main")
+
+    def git(self, *arguments: str) -> str:
+        identity = ("-c", "user.name=a", "-c", "user.email=a@example.com")
+        process = subprocess.run(
+            ["git", *identity, *arguments], cwd=self.path, capture_output=True, check=True
+        )
+        return process.stdout.decode().strip()
+
+    def commit(self, message: str, file: str = "") -> str:
+        """Add a commit, which changes *file* if it is set. Returns its hash."""
+        if file:
+            path = self.path / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a") as opened:
+                opened.write(f"{message}\n")
+            self.git("add", ".")
+        self.git("commit", "--quiet", "--allow-empty", "-m", message)
+        return self.git("rev-parse", "HEAD")
+
+    def clone(self, *options: str) -> None:
+        """Clone into the folder of the jobs, as a project with another GIT_STRATEGY does."""
+        command = ["git", "clone", "--quiet", *options, f"file://{self.path}"]
+        subprocess.run([*command, str(self.project.directory)], capture_output=True, check=True)
+
+    def run(self, commit: str = "HEAD", **variables: str) -> Run:
+        """The job of a pipeline of the commit."""
+        head = self.git("rev-parse", commit)
+        return self.project.run(head, **{**self.variables, **variables})
+
+    def report(self, commit: str = "HEAD", **variables: str) -> Mapping[str, str]:
+        run = self.run(commit, **variables)
+        assert run.passed, run.output
+        report = dotenv(self.project.directory)
+        assert report is not None, run.output
+        return report
+
+    def version(self, commit: str = "HEAD", **variables: str) -> str:
+        """The version of the commit. Empty if no commit requests one."""
+        report = self.report(commit, **variables)
+        return report["MONOTRON_VERSION"] if report["MONOTRON_CHANGED"] == "true" else ""
