@@ -103,7 +103,6 @@ assign_auto() {
     find_range
     git log -z --no-mailmap --no-show-signature --format=%B "$range" -- >"$work/messages"
     note "newest version: $base, commits since then: $(git rev-list --count "$range" --)"
-    [ -s "$work/messages" ] || echo '[no release]' >"$work/messages"
     request PUT "versions/$name/$commit?base=$base&$query" --data-binary "@$work/messages"
     answered_with base_outdated || return 0
     note "another build was assigned a version. Attempt $attempt of 6"
