@@ -50,15 +50,32 @@ path_segment() { # name or token, value, variable that sets it
   encoded "$2"
 }
 
+line_of_name() { # name of a branch: prints the maintenance line in it, such as 1.2 for release/1.2, 1.2.x and v1.2
+  component='(0|[1-9][0-9]{0,18})'
+  printf '%s\n' "$1" | sed -nE -e "s#^(release[/-]v?|v)($component(\.$component)?)(\.x)?\$#\2#p" -e t -e "s#^($component(\.$component)?)\.x\$#\1#p"
+}
+
+label_of_name() { # name of a branch: prints it as a label. Of a character of several bytes, the first one becomes a hyphen.
+  label=$(printf '%s' "$1" | tr -d '\200-\277' | tr '[:upper:]' '[:lower:]' | tr -c '0-9a-z-' '-' | cut -c 1-40)
+  matches "$label" '.*[^0-9].*' || label=$(printf 'b%s' "$label" | cut -c 1-40)
+  printf '%s' "$label"
+}
+
 # An input of the component takes precedence over the variable, and the variable over the default.
 url=${MONOTRON_INPUT_URL:-${MONOTRON_URL:-}}
 account=${MONOTRON_INPUT_ACCOUNT:-${MONOTRON_ACCOUNT:-}}
 name=${MONOTRON_INPUT_NAME:-${MONOTRON_NAME:-}}
 mode=${MONOTRON_INPUT_MODE:-${MONOTRON_MODE:-semver}}
+exact_version=${MONOTRON_INPUT_VERSION:-${MONOTRON_VERSION:-}}
 bump=${MONOTRON_INPUT_BUMP:-${MONOTRON_BUMP:-patch}}
+calendar=${MONOTRON_INPUT_CALENDAR:-${MONOTRON_CALENDAR:-}}
+skip_types=${MONOTRON_INPUT_SKIP_TYPES:-${MONOTRON_SKIP_TYPES:-}}
+minor_types=${MONOTRON_INPUT_MINOR_TYPES:-${MONOTRON_MINOR_TYPES:-}}
+commit_rules=${MONOTRON_INPUT_COMMITS:-${MONOTRON_COMMITS:-}}
 prerelease=${MONOTRON_INPUT_PRERELEASE:-${MONOTRON_PRERELEASE:-}}
 line=${MONOTRON_INPUT_LINE:-${MONOTRON_LINE:-}}
 initial=${MONOTRON_INPUT_INITIAL_VERSION:-${MONOTRON_INITIAL_VERSION:-}}
+initial_value=${MONOTRON_INPUT_INITIAL_VALUE:-${MONOTRON_INITIAL_VALUE:-}}
 on_conflict=${MONOTRON_INPUT_ON_CONFLICT:-${MONOTRON_ON_CONFLICT:-fail}}
 metadata=${MONOTRON_INPUT_BUILD_METADATA:-${MONOTRON_BUILD_METADATA:-}}
 since=${MONOTRON_INPUT_SINCE:-${MONOTRON_SINCE:-}}
@@ -71,6 +88,8 @@ patch_labels=${MONOTRON_INPUT_PATCH_LABELS:-${MONOTRON_PATCH_LABELS:-patch}}
 dry_run=${MONOTRON_INPUT_DRY_RUN:-${MONOTRON_DRY_RUN:-}}
 timeout=${MONOTRON_INPUT_TIMEOUT:-${MONOTRON_TIMEOUT:-60}}
 retries=${MONOTRON_INPUT_RETRIES:-${MONOTRON_RETRIES:-8}}
+on_unavailable=${MONOTRON_INPUT_ON_UNAVAILABLE:-${MONOTRON_ON_UNAVAILABLE:-fail}}
+on_no_credentials=${MONOTRON_INPUT_ON_NO_CREDENTIALS:-${MONOTRON_ON_NO_CREDENTIALS:-fail}}
 dotenv_prefix=${MONOTRON_INPUT_DOTENV_PREFIX:-${MONOTRON_DOTENV_PREFIX:-MONOTRON_}}
 semrel=${MONOTRON_INPUT_SEMREL:-${MONOTRON_SEMREL:-false}}
 
@@ -88,10 +107,40 @@ check MONOTRON_ACCOUNT "${account:-1}" '[1-9][0-9]{0,18}' 'the id of an account,
 check MONOTRON_TIMEOUT "$timeout" '[1-9][0-9]{0,3}' 'a number of seconds from 1 to 9999'
 check MONOTRON_RETRIES "$retries" '0|[1-9][0-9]?' 'a number from 0 to 99'
 check MONOTRON_TAG_PREFIX "$tag_prefix" '([0-9A-Za-z_@][0-9A-Za-z._/+@-]{0,99})?' 'letters, digits and . _ / + @ -, such as v or api/v'
+check MONOTRON_ON_UNAVAILABLE "$on_unavailable" 'fail|skip' 'fail or skip'
+check MONOTRON_ON_NO_CREDENTIALS "$on_no_credentials" 'fail|skip' 'fail or skip'
+check MONOTRON_INITIAL_VALUE "$initial_value" '(0|[1-9][0-9]{0,17})?' 'a number, the last one that was assigned'
 check MONOTRON_DOTENV_PREFIX "$dotenv_prefix" '[A-Za-z_][A-Za-z0-9_]{0,63}' 'a prefix of variable names, such as MONOTRON_'
 check MONOTRON_SINCE "$since" '([0-9A-Za-z_][0-9A-Za-z._/+@-]{0,250})?' 'a commit, a tag or a branch'
 [ "$mode:$bump" = semver:auto ] || [ -z "$since$paths" ] || fail 'MONOTRON_SINCE and MONOTRON_PATHS require MONOTRON_BUMP auto.'
+[ -z "$exact_version" ] || [ "$bump" = patch ] || fail "MONOTRON_VERSION cannot be combined with MONOTRON_BUMP $(printable "$bump")."
+[ "$bump:$prerelease" != final:branch ] || fail 'MONOTRON_BUMP final cannot be combined with MONOTRON_PRERELEASE branch.'
+[ -z "$initial_value" ] || [ "$mode" = counter ] || fail 'MONOTRON_INITIAL_VALUE requires MONOTRON_MODE counter. For versions, set MONOTRON_INITIAL_VERSION.'
 [ "$mode:$semrel" != counter:true ] || fail 'MONOTRON_SEMREL requires MONOTRON_MODE semver.'
+
+# `branch` stands for the label or the line of the branch. A merge request belongs to its target branch.
+if [ "$prerelease" = branch ] || [ "$line" = branch ]; then
+  branch=${CI_COMMIT_BRANCH:-} branch_label=
+  [ -z "${CI_COMMIT_TAG:-}" ] || branch=
+  if [ "$merge_request" = true ]; then
+    branch=${CI_MERGE_REQUEST_TARGET_BRANCH_NAME:-${CI_EXTERNAL_PULL_REQUEST_TARGET_BRANCH_NAME:-}}
+    branch_label=pr-${CI_MERGE_REQUEST_IID:-${CI_EXTERNAL_PULL_REQUEST_IID:-}}
+  fi
+  branch_line=
+  [ -n "${CI_DEFAULT_BRANCH:-}" ] || fail 'CI_DEFAULT_BRANCH is not set.' 'Set MONOTRON_PRERELEASE and MONOTRON_LINE explicitly.'
+  if [ -n "$branch" ] && [ "$branch" != "$CI_DEFAULT_BRANCH" ]; then
+    branch_line=$(line_of_name "$branch")
+    [ -n "$branch_label$branch_line" ] || branch_label=$(label_of_name "$branch")
+  fi
+  if [ "$prerelease" = branch ]; then
+    prerelease=$branch_label
+    printf 'prerelease: %s (from the branch)\n' "${prerelease:-none}"
+  fi
+  if [ "$line" = branch ]; then
+    line=$branch_line
+    printf 'line: %s (from the branch)\n' "${line:-none}"
+  fi
+fi
 
 # Before the merge, a merge request gets a preview or a pre-release, but never a final version. In a merge train,
 # its commit is a temporary one, which gets a preview only.
@@ -107,6 +156,8 @@ else
 fi
 dry_run=${dry_run:-false}
 
+while [ "${url%/}" != "$url" ]; do url=${url%/}; done
+url=${url%/v1}
 while [ "${url%/}" != "$url" ]; do url=${url%/}; done
 url_hint='Set only scheme, host, port and path, without credentials, query or fragment:
 
@@ -130,6 +181,12 @@ if [ -z "$token" ] && [ "$bump" != none ]; then
     token=${CI_MERGE_REQUEST_SOURCE_BRANCH_SHA:-${CI_COMMIT_SHA:-}}
   fi
 fi
+case $(printf '%s' "$token" | tr -d '[:space:]' | tr '[:lower:]' '[:upper:]') in
+  HEAD | FETCH_HEAD) fail "$(printable "$token") is a different commit in every build." 'Use the commit hash.' ;;
+esac
+variable='[A-Za-z_][A-Za-z0-9_.]*'
+! matches "$token" " *([$]$variable|[$][{].*[}]|[$][(]${variable}[)]|%$variable%) *" ||
+  fail "The token '$(printable "$token")' is a variable that was not expanded." 'All builds would share it. Check the name of the variable and the quoting, or use the commit hash.'
 # The history of a merge request consists of its own commits and those of the target branch. The temporary
 # commit of a merged result contains both.
 head=${CI_COMMIT_SHA:-} target_branch=
@@ -183,6 +240,15 @@ unexpected() { # description of the response: fails with it
   fail "Unexpected response from $url: $1." "Check that MONOTRON_URL is the URL of a Monotron server. A sign-in page or a proxy may be in front of it. Check with: curl $url/v1 (prints: API v1)"
 }
 
+unavailable() { # message, hint: the server cannot be reached
+  [ "$on_unavailable" = fail ] || skip "$1" MONOTRON_ON_UNAVAILABLE
+  fail "$1" "$2"
+}
+
+log_retries() { # prints each retry of curl with its cause
+  sed -nE -e '/^curl: /h' -e '/Will retry in /{s/.*Will retry in ([0-9]+) .*/\1/;H;s/.*//;x;s/(.*)\n(.*)/warning: \1; retrying in \2 s/;s/warning: ;/warning: HTTP error;/;p;}' "$work/errors" >&2
+}
+
 limited() { # runs a command until the time limit of the job; the pauses of curl may exceed it
   if command -v timeout >/dev/null; then timeout "$seconds_left" "$@"; else "$@"; fi
 }
@@ -201,15 +267,20 @@ request() { # method, path, more arguments for curl. $code is empty if the respo
     --max-time "$((seconds_left < 20 ? seconds_left : 20))" --max-filesize 65536 --user-agent monotron-gitlab \
     --header "@$work/header" --request "$method" "$@" --output "$work/body" --dump-header "$work/headers" \
     --write-out '%{http_code} %{content_type}' -- "$target" 2>"$work/errors") || exit_code=$?
+  log_retries
+  cause=$(printable "$(grep '^curl: ' "$work/errors" | tail -n 1)")
+  [ -n "$cause" ] || cause="The last status is $(sed -nE 's/^HTTP[^ ]* ([0-9]+).*/\1/p' "$work/headers" | tail -n 1)"
   case $exit_code in
     0) ;;
     2) fail "curl is too old: $(printable "$(head -n 1 "$work/errors")")" 'Use an image with curl 7.71 or newer, such as docker.io/library/buildpack-deps:bookworm-scm.' ;;
-    124 | 143) fail "No response from $url within $timeout seconds. $(printable "$(grep Problem "$work/errors" | tail -n 1)")" 'Check that the server is running, or increase MONOTRON_TIMEOUT. Retrying is safe: run the job again.' ;;
-    *) fail "No response from $url: $(printable "$(tail -n 1 "$work/errors")")" 'Check MONOTRON_URL and that the server is running. Retrying is safe: run the job again.' ;;
+    124 | 143) unavailable "No response from $url within $timeout seconds. $cause." 'Check that the server is running, or increase MONOTRON_TIMEOUT. Retrying is safe: run the job again.' ;;
+    5 | 6 | 7 | 18 | 28 | 52 | 55 | 56) unavailable "No response from $url: $cause." 'Check MONOTRON_URL and that the server is running. Retrying is safe: run the job again.' ;;
+    *) fail "No response from $url: $cause." 'Check MONOTRON_URL, and the certificate of the server.' ;;
   esac
   expires=$(sed -nE 's/^[Mm]onotron-[Kk]ey-[Ee]xpires: *([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)[[:space:]]*$/\1/p' "$work/headers" | tail -n 1)
   status=${result%% *} type=${result#* }
   type=${type%%;*}
+  case $on_unavailable:$status in skip:408 | skip:50[0234]) skip "$url returned $status." MONOTRON_ON_UNAVAILABLE ;; esac
   case $status:$type in
     200:text/plain | 200:application/json) ;;
     3??:*) fail "$url redirects to another URL. The job does not follow it, because the API key would be sent there." 'If that URL is your Monotron server, set MONOTRON_URL to it.' ;;
@@ -227,6 +298,9 @@ fail_with_problem() { # the server's own explanation, and what to change in the 
   hint=
   case $code in
     unauthenticated)
+      if [ "$on_no_credentials:${MONOTRON_API_KEY:-}${MONOTRON_ID_TOKEN:-}" = skip: ]; then
+        skip 'This job has no credentials.' MONOTRON_ON_NO_CREDENTIALS
+      fi
       hint="Add the API key as the masked variable MONOTRON_API_KEY in Settings > CI/CD > Variables. Protected variables exist on protected branches and tags only. Or sign in without a stored secret:
 
 monotron-version:
@@ -247,7 +321,7 @@ variables:
 variables:
   MONOTRON_ON_CONFLICT: reuse' ;;
     invalid_request | invalid_bump | invalid_version | out_of_line | line_not_found)
-      hint='Each parameter has a variable of its name, such as MONOTRON_BUMP. Two names differ: MONOTRON_INITIAL_VERSION sets initial, MONOTRON_BUILD_METADATA sets metadata.'
+      hint='Each parameter has a variable of its name, such as MONOTRON_BUMP. Some names differ: MONOTRON_INITIAL_VERSION and MONOTRON_INITIAL_VALUE set initial, MONOTRON_BUILD_METADATA sets metadata.'
       [ "$mode" = semver ] || hint="MONOTRON_MODE counter does not allow options of versions. $hint"
       ;;
   esac
@@ -309,12 +383,14 @@ number_of_pipeline() { # counter mode: writes the variables and the line for the
     read_entry GET "$series$token_segment"
     if [ "$number" = 0 ]; then
       read_entry GET "$series"
+      [ "$number" != 0 ] || number=${initial_value:-0}
       [ "$number" != 9223372036854775807 ] || fail 'The series is at its last value.' 'Set MONOTRON_NAME to another name.'
       number=$((number + 1)) reused=false
     fi
     note='. Preview: nothing was assigned.'
   else
     query="reuse=any&$query"
+    add initial "$initial_value"
     read_entry PUT "$series$token_segment"
   fi
   output VALUE "$number"
@@ -322,6 +398,10 @@ number_of_pipeline() { # counter mode: writes the variables and the line for the
   output REUSED "$reused"
   output CREATOR_ID "$creator"
   printf 'Monotron: %s%s\n' "$number" "$note"
+}
+
+list() { # text: prints its words, which are separated by commas or spaces, with commas
+  printf '%s' "$1" | tr -s ', \t\n' ',' | sed 's/^,//; s/,$//'
 }
 
 labels() { # prints a comma-separated list as lines, trimmed and in lower case
@@ -333,7 +413,7 @@ bump_by_label() { # bump, labels that select it: applies if the merge request ha
   [ "$mode:$bump" = semver:auto ] && [ -s "$work/labels" ] || return 0
   label=$(labels "${CI_MERGE_REQUEST_LABELS:-}" | grep -Fx -f "$work/labels") || return 0
   # Like a commit message, a label does not change the version that a commit already has.
-  bump=$1 on_conflict=reuse reason="bump $1 by the label '$(printable "${label%%"$newline"*}")'"
+  bump=$1 on_conflict=reuse skip_types='' minor_types='' commit_rules='' reason="bump $1 by the label '$(printable "${label%%"$newline"*}")'"
 }
 
 is_commit() {
@@ -570,10 +650,11 @@ CREATOR_ID - [1-9][0-9]{0,18}
 FIELDS
 }
 
-output_no_version() { # with bump none, 0.0.0 means that no version exists; it has no tag. Otherwise, no commit needs one.
-  version=0.0.0 changed=false previous=
+output_no_version() { # version: 0.0.0 means that no version exists, and has no tag. An empty one must not be published.
+  version=0.0.0 changed=false previous='' previous_commit=''
+  : >"$work/env"
   version_fields | while read -r field none _; do
-    [ "$bump" = none ] || [ "$none" = false ] || none=-
+    [ -n "$1" ] || [ "$none" = false ] || none=-
     output "$field" "${none#-}"
   done
 }
@@ -588,12 +669,12 @@ output_version() { # checks that each variable matches its pattern and that all 
       VERSION) version=$value parts= ;;
       TAG) [ "$value" = "v$version" ] || unexpected 'a tag of another version'; value=$tag_prefix$version ;;
       MAJOR | MINOR | PATCH) parts=${parts:+$parts.}$value ;;
-      PRERELEASE_ID) parts=$parts${value:+-$value} ;;
+      PRERELEASE_ID) parts=$parts${value:+-$value} label=${value%%.*} ;;
       METADATA) [ "$parts${value:++$value}" = "$version" ] || unexpected 'components of another version' ;;
       RELEASE_TYPE) release_type=$value ;;
       PREVIOUS_VERSION) previous=$value ;;
       REUSED) reused=$value ;;
-      CHANGED) changed=$value ;;
+      CHANGED) changed=$value; [ "$dry_run" = false ] || value=false ;;
       PREVIOUS_TAG) [ "$value" = "${previous:+v$previous}" ] || unexpected 'a tag of another previous version'; value=${previous:+$tag_prefix$previous} ;;
       DOCKER_TAG) [ "$value" = "$(printf '%s' "$version" | tr + _)" ] || unexpected 'a Docker tag of another version' ;;
     esac
@@ -605,10 +686,20 @@ text_member() { # member of the JSON response: prints a text, without control ch
   printable "$(sed -nE "s/^.*\"$1\": \"(([^\"\\\\]|\\\\.)*)\".*$/\1/p" "$work/body" | sed -E 's/\\(["\\/])/\1/g')"
 }
 
-log_decision() { # logs what determined the version. Only the JSON response contains it.
+read_details() { # logs notes and what determined the version, and sets $previous_commit. Only the JSON response contains them.
   query=format=json${query#"format=dotenv&dotenv_prefix=$dotenv_prefix"}
-  put_version
-  [ -z "$code" ] || return 0 # a preview after which another version was assigned
+  if [ "$bump" = none ]; then
+    request GET "$path$token_segment?$query"
+  else
+    put_version
+  fi
+  [ -z "$code" ] || return 0 # another version was assigned since
+  notes=$(sed -nE 's/^.*"notes": \[("([^"\\]|\\.)*"(, "([^"\\]|\\.)*")*)\].*$/\1/p' "$work/body")
+  [ -z "$notes" ] || printf 'note: %s\n' "$(printable "$notes")"
+  if [ "$changed:$bump" != false:auto ]; then
+    previous_commit=$(member previous_token '[0-9a-f]{40}([0-9a-f]{24})?')
+  fi
+  [ "$bump" != none ] || return 0
   decision=$(text_member reason)
   case $changed:$reused:$commits in
     false:*) printf 'no release: %s (%s)\n' "$decision" "$commits" ;;
@@ -617,43 +708,71 @@ log_decision() { # logs what determined the version. Only the JSON response cont
   esac
 }
 
+output_semrel() { # the names that to-be-continuous uses
+  [ "$semrel" = true ] || return 0
+  dotenv_prefix=SEMREL_INFO_
+  output NEXT_VERSION "$1"
+  output LAST_VERSION "$2"
+}
+
+skip() { # message, option: ends the job successfully without a version or number
+  warn "$1 The job is skipped, as $2 skip requests."
+  if [ "$mode" = counter ]; then
+    : >"$work/env"
+    for field in VALUE BUILD_NUMBER CREATOR_ID; do output "$field" ''; done
+    output REUSED false
+  else
+    output_no_version ''
+    output PREVIOUS_COMMIT ''
+    output PRERELEASE_LABEL ''
+    output_semrel '' ''
+  fi
+  write_report
+  exit
+}
+
+write_report() {
+  [ -z "$expires" ] || warn "The API key expires at $expires. Create a new one with \"monotron key create\", and replace MONOTRON_API_KEY."
+  cat "$work/env" >monotron.env
+  cat monotron.env
+}
+
 version_of_commit() { # semver mode: writes the variables and the line for the log
   request_version
   case $bump:$code in
     *:)
       if grep -qx "${dotenv_prefix}VERSION=" "$work/body"; then # the name has no version, and no commit needs one
         read_creator
-        output_no_version
+        output_no_version ''
       else
         output_version
         if [ "$bump:$changed" = auto:false ]; then # the newest version, which must not be published again
           newest=$version
-          : >"$work/env"
-          output_no_version
+          output_no_version ''
           version=$newest
         fi
       fi
       ;;
-    none:version_not_found) output_no_version ;;
+    none:version_not_found) output_no_version 0.0.0 ;;
     *) fail_with_problem ;;
   esac
-  [ "$bump" = none ] || log_decision
+  [ "$version:$bump" = 0.0.0:none ] || read_details
+  output PREVIOUS_COMMIT "$previous_commit"
+  output PRERELEASE_LABEL "$label"
   shown=$version
   [ "$bump:$changed" != auto:false ] || shown='no release'
-  if [ "$semrel" = true ]; then # the names that to-be-continuous uses
-    dotenv_prefix=SEMREL_INFO_ next=$version
-    if [ "$changed" = false ]; then
-      next=
-      [ "$version" = 0.0.0 ] || previous=$version
-    fi
-    output NEXT_VERSION "$next"
-    output LAST_VERSION "$previous"
+  next=$version
+  if [ "$changed" = false ]; then
+    next=
+    [ "$version" = 0.0.0 ] || previous=$version
   fi
+  output_semrel "$next" "$previous"
   printf 'Monotron: %s (%s)%s\n' "$shown" "$reason" "$note"
 }
 
-note=
+note='' expires='' label='' previous_commit=''
 reason="bump $(printable "$bump")"
+[ -z "$exact_version" ] || reason="version $(printable "$exact_version")"
 bump_by_label major "$major_labels"
 bump_by_label minor "$minor_labels"
 bump_by_label patch "$patch_labels"
@@ -663,7 +782,12 @@ query="format=dotenv&dotenv_prefix=$dotenv_prefix"
 add prerelease "$prerelease"
 add line "$line"
 if [ "$bump" != none ]; then
-  [ "$mode:$bump" = counter:patch ] || add bump "$bump" # the default
+  [ "$mode:$bump" = counter:patch ] || [ -n "$exact_version" ] || add bump "$bump" # the default
+  add version "$exact_version"
+  add calendar "$calendar"
+  add skip_types "$(list "$skip_types")"
+  add minor_types "$(list "$minor_types")"
+  add commits "$commit_rules"
   [ "$on_conflict" = fail ] || add on_conflict "$on_conflict" # the default
   add metadata "$metadata"
   add initial "$initial"
@@ -672,6 +796,4 @@ case $mode in
   counter) number_of_pipeline ;;
   semver) version_of_commit ;;
 esac
-[ -z "$expires" ] || printf 'warning: The API key expires at %s. Create a new one with "monotron key create", and replace MONOTRON_API_KEY.\n' "$expires" >&2
-cat "$work/env" >monotron.env
-cat monotron.env
+write_report

@@ -34,7 +34,7 @@ def action_members(member: str) -> Mapping[str, Any]:
     return members
 
 
-def _component_inputs() -> Mapping[str, Any]:
+def component_inputs() -> Mapping[str, Any]:
     header = (ROOT / "gitlab" / "component.in.yml").read_text().partition("\n---\n")[0]
     inputs: Mapping[str, Any] = yaml.safe_load(header)["spec"]["inputs"]
     return inputs
@@ -59,7 +59,7 @@ def _action_outputs() -> str:
 
 def _gitlab_inputs() -> str:
     rows = []
-    for name, each in _component_inputs().items():
+    for name, each in component_inputs().items():
         if name not in ONLY_COMPONENT:
             match = _DEFAULT.search(each["description"])
             default = match[1] if match else _code(each["default"])
@@ -69,7 +69,7 @@ def _gitlab_inputs() -> str:
 
 
 def _component_only() -> str:
-    inputs = _component_inputs()
+    inputs = component_inputs()
     rows = (
         (_code(n), _code(inputs[n]["default"]), inputs[n]["description"]) for n in ONLY_COMPONENT
     )

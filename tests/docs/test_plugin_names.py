@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 import pytest
 
-from docs.plugin_tables import action_members
+from docs.plugin_tables import ROOT, action_members, component_inputs
 from monotron.cli.main import program
 from monotron.model.calendar_versions import CalendarFormat
 from monotron.model.versions.requests import BUMPS as SERVED_BUMPS
 from monotron_ci.inputs import BUMPS, CALENDARS, PARAMETERS
 from monotron_ci.inputs import COMMITS as COMMIT_RULES
+from monotron_ci.outputs import DOTENV
 
 ONLY_ACTION = {
     "api-key": "the command reads MONOTRON_API_KEY, because all users see command lines",
@@ -37,6 +38,34 @@ ONLY_COMMANDS = {
 """Options without an input, and why."""
 
 
+ONLY_ACTION_NOT_GITLAB = {
+    "api-key": "is the masked variable MONOTRON_API_KEY, because inputs are not masked",
+    "create-tag": "requires a token that can write. The keyword `release` creates tags",
+    "move-tags": "requires a token that can write",
+    "github-token": "signs in to GitHub",
+    "summary": "GitLab has no job summaries",
+}
+"""Inputs of the action without an input of the component, and why."""
+
+ONLY_GITLAB = {
+    "job-name": "is a keyword of the job",
+    "stage": "is a keyword of the job",
+    "image": "is a keyword of the job",
+    "dotenv-prefix": "an action has outputs, which have no common prefix",
+    "semrel": "serves templates for GitLab",
+}
+"""Inputs of the component without an input of the action, and why."""
+
+NO_VARIABLES = {
+    "build_number": "is the variable BUILD_NUMBER of counter mode",
+    "value": "is the variable VALUE of counter mode",
+    "idempotency_token": "is free text; by default it is CI_COMMIT_SHA",
+    "reason": "is free text, which a script that sources the report would execute",
+    "notes": "is free text, see reason",
+}
+"""Outputs of the action without a variable of a version, and why."""
+
+
 def options() -> dict[str, click.Option]:
     """The options of the commands that assign versions and numbers, by their names."""
     parameters = [*program.commands["version"].params, *program.commands["next"].params]
@@ -54,6 +83,23 @@ class TestNames:
     @pytest.mark.parametrize("name", ["on-conflict", "bump", "tag-prefix", "timeout", "retries"])
     def test_defaults_agree(self, name: str) -> None:
         assert str(options()[name].default) == action_members("inputs")[name]["default"]
+
+
+class TestComponent:
+    """The GitLab component has the names of the action."""
+
+    def test_every_input_of_the_action_is_one_of_the_component(self) -> None:
+        missing = set(action_members("inputs")) - set(component_inputs())
+        assert missing == set(ONLY_ACTION_NOT_GITLAB)
+
+    def test_every_input_of_the_component_is_one_of_the_action(self) -> None:
+        assert set(component_inputs()) - set(action_members("inputs")) == set(ONLY_GITLAB)
+
+    def test_every_output_of_the_action_is_a_variable(self) -> None:
+        added = {"previous_commit", "prerelease_label"}
+        assert set(action_members("outputs")) - {*DOTENV.values(), *added} == set(NO_VARIABLES)
+        script = (ROOT / "gitlab" / "job.sh").read_text()
+        assert all(f"output {name.upper()} " in script for name in added)
 
 
 class TestValues:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from monotron_ci import outputs
-from monotron_ci.inputs import BUMPS, MODES
+from monotron_ci.inputs import BUMPS, CALENDARS, COMMITS, MODES
 from support.pipelines import (
     CHECK_JSONSCHEMA,
     COMPONENT,
@@ -29,6 +29,10 @@ from support.pipelines import (
 )
 
 ONLY_COMPONENT = {"job-name", "stage", "image", "audience"}
+COMPUTED = {"name", "idempotency-token", "dry-run", "account", "since", "paths"}
+COMPUTED |= {"calendar", "minor-types", "commits"}
+"""Inputs whose default is not a constant of the script."""
+
 README = (GITLAB / "README.md").read_text()
 
 
@@ -154,12 +158,16 @@ def test_the_values_of_an_input_match_the_script_and_the_action() -> None:
     assert allowed == {
         "mode": ["", *MODES],
         "bump": ["", *BUMPS],
+        "calendar": ["", *CALENDARS],
+        "commits": ["", *COMMITS],
         "on-conflict": ["", "fail", "reuse"],
+        "on-unavailable": ["", "fail", "skip"],
+        "on-no-credentials": ["", "fail", "skip"],
         "dry-run": ["", "true", "false"],
         "semrel": ["", "true", "false"],
     }
     checked = dict(re.findall(r"^check (MONOTRON_\w+) \S+ '([a-z|]+)'", script(), re.M))
-    for name in ("mode", "dry-run", "semrel"):
+    for name in ("mode", "dry-run", "semrel", "on-unavailable", "on-no-credentials"):
         assert checked[variable(name)] == "|".join(allowed[name][1:])
 
 
@@ -177,15 +185,16 @@ def test_the_readme_lists_each_input_with_its_variable_and_default() -> None:
             continue
         assert word(row[1]) == variable(name)
         assert row[-1], name
-        if name in ("name", "idempotency-token", "dry-run", "account", "since", "paths"):
-            assert defaults[variable(name)] == ""  # the script computes the default
+        if name in COMPUTED:
+            assert defaults[variable(name)] == ""  # the script or the server has the default
         else:
             default = inputs["url"]["default"] if name == "url" else defaults[variable(name)]
             assert word(row[2]) == default, name
 
 
 def test_the_readme_lists_the_variables_of_later_jobs() -> None:
-    names = (*outputs.DOTENV, *outputs.DOTENV_OF_NUMBERS)
+    added = ("PREVIOUS_COMMIT", "PRERELEASE_LABEL")
+    names = (*outputs.DOTENV, *added, *outputs.DOTENV_OF_NUMBERS)
     semrel = ["SEMREL_INFO_NEXT_VERSION", "SEMREL_INFO_LAST_VERSION"]
     documented = [word(row[0]) for row in rows("What later jobs see")]
     assert documented == [*map(variable, names), *semrel]

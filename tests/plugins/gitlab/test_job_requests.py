@@ -49,6 +49,8 @@ def test_a_commit_gets_its_version_in_every_shell(
         "MONOTRON_RPM": "0.0.1",
         "MONOTRON_MAVEN": "0.0.1",
         "MONOTRON_CREATOR_ID": "1",
+        "MONOTRON_PREVIOUS_COMMIT": "",
+        "MONOTRON_PRERELEASE_LABEL": "",
     }
 
 
@@ -162,7 +164,7 @@ def test_bump_none_reads_the_latest_version_and_assigns_none(project: Project) -
         "MONOTRON_LATEST_IN_MAJOR": "false",
         "MONOTRON_LATEST_IN_MINOR": "false",
     }
-    assert len(no_version) == 21
+    assert len(no_version) == 23
     project.version("a")
     assert project.version("b", MONOTRON_BUMP="none") == "0.0.1"
     assert project.version("b") == "0.0.2"
