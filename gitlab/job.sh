@@ -494,7 +494,9 @@ in_clone() { # reads the commits from the clone of the job, if it has one that i
 
 in_own_repository() { # fetches the commits without files into a repository of its own
   repository=${CI_REPOSITORY_URL:-}
-  repository=${repository%%://*}://${repository#*://*@} # the credentials in it are not passed as arguments
+  host=${repository#*://}
+  host=${host%%/*}
+  repository=${repository%%://*}://${host##*@}/${repository#*://*/} # without credentials, because all users see arguments
   matches "$repository" "https://[^/@]+/.*" || matches "$repository" 'http://(localhost|127\.0\.0\.1|\[::1])(:[0-9]+)?/.*' || {
     missing='CI_REPOSITORY_URL is not an https:// URL'
     return 1
@@ -528,7 +530,7 @@ read_commits() { # writes the messages since version $base to $work/text, newest
       warn "The commit of version $base is not part of the repository. The commits since the tag $tag_prefix$base were read. MONOTRON_SINCE sets another start."
   fi
   if [ -n "$missing" ]; then
-    [ -z "$paths" ] || fail "The commits that change MONOTRON_PATHS are unknown: $missing." 'Use an image with git. The job fetches the commits itself.'
+    [ -z "$paths" ] || fail "The commits that change MONOTRON_PATHS are unknown: $missing." 'Use an image with git that can reach GitLab, because the job fetches the commits itself.'
     [ -n "$title${CI_COMMIT_MESSAGE:-}" ] || fail "No commit messages were found: $missing."
     warn "Only the message of one commit was read: $missing. Earlier commits without a version may be missing. MONOTRON_SINCE sets the start explicitly."
     printf '%s' "${CI_COMMIT_MESSAGE:-}" >"$work/messages"
