@@ -232,6 +232,27 @@ class TestDotenv:
         assert re.findall(r"  output ([A-Z_]+)", function[0]) == served
 
 
+DIFFERENT_FUNCTIONS = {
+    "fail": "the job has no prefix, and prints a hint",
+    "encoded": "the job keeps readable characters, because GitLab shows URLs in logs",
+    "request": "the job limits the time of all attempts, and explains responses",
+}
+"""Functions that the two shell scripts have, and why they are not equal."""
+
+
+class TestScripts:
+    """The GitLab job and the script of other CI systems decide alike."""
+
+    def test_functions_of_both_scripts_are_equal(self) -> None:
+        job, script = (
+            dict(re.findall(r"(?ms)^(\w+)\(\) {[^\n]*\n(.*?)^}", page(path)))
+            for path in ("gitlab/job.sh", "docs/ci/monotron.sh")
+        )
+        different = {name for name in job.keys() & script.keys() if job[name] != script[name]}
+        assert different == set(DIFFERENT_FUNCTIONS)
+        assert "is_commit" in job.keys() & script.keys()
+
+
 class TestPluginTables:
     @pytest.mark.parametrize("path", plugin_tables.PAGES, ids=str)
     def test_the_tables_of_inputs_and_outputs_are_up_to_date(self, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from base64 import b64encode
 from collections.abc import Iterator
@@ -70,6 +71,20 @@ class TestRange:
         assert BASIC.split()[1] not in run.output
         assert not [each for each in git_server.requests if JOB_TOKEN in each.path]
         assert origin.version() == "2.0.0"
+
+    def test_the_job_token_is_in_no_argument_of_git(self, origin: Origin, tmp_path: Path) -> None:
+        git = tmp_path / "tools" / "git"
+        git.parent.mkdir()
+        git.write_text(
+            f'#!/bin/sh\necho "$@" >>{tmp_path}/arguments\nexec {shutil.which("git")} "$@"\n'
+        )
+        git.chmod(0o755)
+        path = f"{git.parent}{os.pathsep}{os.environ['PATH']}"
+        assert "(all 1 commit)" in origin.run(PATH=path).output
+        arguments = (tmp_path / "arguments").read_text()
+        assert "fetch --quiet --no-tags --filter=tree:0 http://127.0.0.1:" in arguments
+        assert JOB_TOKEN not in arguments
+        assert BASIC.split()[1] not in arguments
 
     def test_a_commit_with_a_version_keeps_it_and_reads_no_commits(
         self, origin: Origin, client: Client, git_server: GitServer
