@@ -493,10 +493,13 @@ in_clone() { # reads the commits from the clone of the job, if it has one that i
 }
 
 in_own_repository() { # fetches the commits without files into a repository of its own
-  repository=${CI_REPOSITORY_URL:-}
-  host=${repository#*://}
-  host=${host%%/*}
-  repository=${repository%%://*}://${host##*@}/${repository#*://*/} # without credentials, because all users see arguments
+  repository=$(
+    set +x # a shell trace does not show the credentials in the URL, and all users see arguments
+    address=${CI_REPOSITORY_URL:-}
+    host=${address#*://}
+    host=${host%%/*}
+    printf '%s' "${address%%://*}://${host##*@}/${address#*://*/}"
+  )
   matches "$repository" "https://[^/@]+/.*" || matches "$repository" 'http://(localhost|127\.0\.0\.1|\[::1])(:[0-9]+)?/.*' || {
     missing='CI_REPOSITORY_URL is not an https:// URL'
     return 1

@@ -15,7 +15,7 @@ from plugins.gitlab.origin import JOB_TOKEN, Origin
 from plugins.gitlab.project import Project
 from plugins.gitlab.responses import dotenv_response
 from support.git_server import GitServer
-from support.pipelines import dotenv
+from support.pipelines import dotenv, run_script
 from support.server import Client, Server
 from support.stand_in import ReceivedRequest, Reply, StandIn
 
@@ -85,6 +85,17 @@ class TestRange:
         assert "fetch --quiet --no-tags --filter=tree:0 http://127.0.0.1:" in arguments
         assert JOB_TOKEN not in arguments
         assert BASIC.split()[1] not in arguments
+
+    def test_a_shell_trace_does_not_show_the_job_token(self, origin: Origin, url: str) -> None:
+        commit = origin.git("rev-parse", "HEAD")
+        variables = {**origin.variables, "MONOTRON_URL": url, "MONOTRON_NAME": f"trace-{commit}"}
+        directory = origin.project.directory
+        run = run_script({**variables, "CI_COMMIT_SHA": commit}, directory, ("sh", "-ex"))
+        assert run.passed, run.output
+        assert "patch: fix: first (all 1 commit)" in run.output
+        assert "git fetch" not in run.output
+        assert JOB_TOKEN not in run.output
+        assert BASIC.split()[1] not in run.output
 
     def test_a_commit_with_a_version_keeps_it_and_reads_no_commits(
         self, origin: Origin, client: Client, git_server: GitServer
