@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from plugins.gitlab.origin import BASIC, Origin
 from plugins.gitlab.project import Project
-from support.server import Server
+from support.git_server import GitServer
+from support.server import Client, Server
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +32,22 @@ def url(server: Server) -> str:
 @pytest.fixture
 def name(request: pytest.FixtureRequest) -> str:
     return request.node.name
+
+
+@pytest.fixture
+def git_server(tmp_path: Path) -> Iterator[GitServer]:
+    with GitServer(tmp_path, BASIC) as git_server:
+        yield git_server
+
+
+@pytest.fixture
+def origin(tmp_path: Path, project: Project, git_server: GitServer) -> Origin:
+    origin = Origin(tmp_path, project, git_server)
+    origin.commit("fix: first", "README")
+    return origin
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[Client]:
+    with server.client() as client:
+        yield client

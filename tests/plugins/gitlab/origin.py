@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import subprocess
+from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 from plugins.gitlab.project import Project
 from support.git_server import GitServer
 from support.pipelines import Run, dotenv
+from support.server import Client
 
 JOB_TOKEN = "glcbt-0123456789abcdef"
+BASIC = f"Basic {b64encode(f'gitlab-ci-token:{JOB_TOKEN}'.encode()).decode()}"
+"""The header that the job token leads to."""
 
 
 class Origin:
@@ -69,3 +74,11 @@ class Origin:
         """The version of the commit. Empty if no commit requests one."""
         report = self.report(commit, **variables)
         return report["MONOTRON_VERSION"] if report["MONOTRON_CHANGED"] == "true" else ""
+
+
+def release(client: Client, origin: Origin, version: str, token: str = "") -> None:
+    """Assign a version to a token, by default the newest commit."""
+    token = token or origin.git("rev-parse", "HEAD")
+    path = f"/v1/versions/{origin.project.encoded_name}/{quote(token, safe='')}"
+    response = client.request("PUT", f"{path}?version={version}")
+    assert response.status == 200, response.body
