@@ -10,6 +10,7 @@ peers         Redis, etcd, PostgreSQL and plain MongoDB updates, compared with t
 action        a step of a workflow, compared with the imports that it needs
 tools         a step of a workflow, compared with tools that read the git history
 credentials   requests with an API key, with an identity token
+parser        commit messages that were written to be slow to read
 shares        requests beside the load of another account, or of a stranger
 memory        memory after many requests
 names         versions in stores with many names and releases, compared with few
@@ -34,6 +35,7 @@ PARTS = (
     "action",
     "tools",
     "credentials",
+    "parser",
     "shares",
     "memory",
     "names",

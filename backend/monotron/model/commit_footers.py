@@ -4,9 +4,7 @@ A paragraph contains either footers or prose: its first line decides. The runnin
 """
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator
-from itertools import islice
 from typing import NamedTuple
 
 from monotron.model.semver import Final
@@ -20,11 +18,17 @@ _STRICT_BREAKING = re.compile(r"BREAKING[ -]CHANGE: .")
 _NUMBER = "(0|[1-9][0-9]{0,18})"
 _RELEASE_AS = re.compile(rf"release-as: +v?{_NUMBER}\.{_NUMBER}\.{_NUMBER}$", re.IGNORECASE)
 
-_CANDIDATE = re.compile(r"^(?:(?:\*\*)?BREAKING|(?i:release-as): ).*", re.MULTILINE)
+_CANDIDATE = r"(?:(?:\*\*)?BREAKING|(?i:release-as): ).*"
+_HEADER = re.compile(_CANDIDATE)
 _FOOTER = re.compile(rf"(?:{_TOKEN}|[\w-]++)(?:: | #)")
-_PARAGRAPH_END = re.compile(r"^(?:#{1,6} .*|-{3,}|_{3,}|\*{3,})?\n", re.MULTILINE)
-"""An empty line, and a heading or horizontal rule of Markdown."""
-_EMPTY_LINE = re.compile(r"^\n", re.MULTILINE)
+_LINE = re.compile(
+    rf"^(?:(?P<end>(?:#{{1,6}} .*|-{{3,}}|_{{3,}}|\*{{3,}})?\n)|{_CANDIDATE})", re.MULTILINE
+)
+"""A line that can be a footer of interest, or that ends a paragraph.
+
+An empty line ends it, and a heading or horizontal rule of Markdown.
+"""
+_STRICT_LINE = re.compile(rf"^(?:(?P<end>\n)|{_CANDIDATE})", re.MULTILINE)
 
 _VALUE_BELOW_TOKEN = re.compile(
     rf"^({_TOKEN}:)\n++(?!(?:{_TOKEN}|[\w-]++)(?::[ \n]|:\Z| #)|#{{1,6}} |---"
@@ -60,20 +64,19 @@ NO_FOOTERS = Footers()
 
 def parse_footers(header: str, body: str, *, strict: bool = False) -> Footers:
     """Parse the footers in the body. The header can be one, too."""
-    lines = [header] if header[:1] in "BRr*" and _CANDIDATE.match(header) else []
+    lines = [header] if header[:1] in "BRr*" and _HEADER.match(header) else []
     if body and ("BREAKING" in body or "release-as" in body.lower()):
         lines += _footer_lines(body, strict=strict)
     if not lines:
         return NO_FOOTERS
     is_breaking = _STRICT_BREAKING.match if strict else is_breaking_footer
-    return Footers(
-        next((line for line in lines if is_breaking(line)), ""),
-        tuple(
-            item
-            for line in islice(dict.fromkeys(lines), MAX_EXAMINED)
-            if (item := _release_as(line))
-        ),
-    )
+    breaking, release_as = "", list[ReleaseAs]()
+    for number, line in enumerate(dict.fromkeys(lines)):
+        if not breaking and is_breaking(line):
+            breaking = line
+        elif number < MAX_EXAMINED and (item := _release_as(line)):
+            release_as.append(item)
+    return Footers(breaking, tuple(release_as))
 
 
 def is_breaking_footer(line: str) -> bool:
@@ -103,15 +106,12 @@ def _footer_lines(body: str, *, strict: bool) -> Iterator[str]:
     """
     if not strict and ":\n" in body:
         body = _VALUE_BELOW_TOKEN.sub(r"\1 ", body)
-    paragraph_end = _EMPTY_LINE if strict else _PARAGRAPH_END
-    starts = [] if strict else [0]
-    starts += [match.end() for match in paragraph_end.finditer(body)]
-    are_footers: dict[int, bool] = {}
-    for candidate in _CANDIDATE.finditer(body):
-        paragraph = bisect_right(starts, candidate.start()) - 1
-        if paragraph < 0:
+    start, are_footers = 0, False if strict else None
+    for line in (_STRICT_LINE if strict else _LINE).finditer(body):
+        if line["end"]:
+            start, are_footers = line.end(), None
             continue
-        if paragraph not in are_footers:
-            are_footers[paragraph] = _FOOTER.match(body, starts[paragraph]) is not None
-        if are_footers[paragraph]:
-            yield candidate[0]
+        if are_footers is None:
+            are_footers = _FOOTER.match(body, start) is not None
+        if are_footers:
+            yield line[0]

@@ -2,20 +2,23 @@
 
 import re
 from collections.abc import Iterable
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from monotron.model.commit_footers import Footers, parse_footers
 from monotron.model.commit_headers import Header, parse_header
 from monotron.model.commit_reverts import MAYBE_REVERT, RevertPairs, Subject, parse_revert
-from monotron.model.commit_texts import CommitText, is_squash, read_literally, read_message
+from monotron.model.commit_texts import CommitText, read_literally, read_message
 
 _SKIP_MARKER = re.compile(r"\[(?i:(?:skip|no) release)\]")
 _SKIP_LINE = re.compile(rf"^[ \t]*+{_SKIP_MARKER.pattern}$", re.MULTILINE)
 
-_SPECIAL = re.compile(
-    rf"{_SKIP_MARKER.pattern}|BREAKING|(?i:release-as)|<!--|<details|Squashed commit"
-    r"|\A(?:Merge|Pull request )"
+_LISTING = (
+    r"Squashed commit|\A(?:Merge|Pull request )|\A[^\n]*\)[^\S\n]*+\n(?s:.*\n)?\* "
+    r"|\nSee merge request "
 )
+_MAY_LIST = re.compile(_LISTING)
+"""A part of every message that lists commits, or that has the title of a request as its header."""
+_SPECIAL = re.compile(rf"{_SKIP_MARKER.pattern}|BREAKING|(?i:release-as)|<!--|<details|{_LISTING}")
 
 
 class Commit(NamedTuple):
@@ -39,28 +42,25 @@ class Message(NamedTuple):
     """The message's own commit, then the commits that it lists, newest first."""
 
 
-PlainMessage: TypeAlias = str
-"""A message that is one commit, with its header on the first line, and without footers of interest
-or `[skip release]`.
-
-Most messages are plain. Because a caller can send hundreds of thousands of them, they are parsed
-only if they can change the decision.
-"""
-
-
-def read_messages(
-    texts: list[str], *, strict: bool
-) -> Iterable[tuple[Message | PlainMessage, bool]]:
+def read_messages(texts: list[str], *, strict: bool) -> Iterable[tuple[Message | str, bool]]:
     """The messages that no newer revert cancels, and whether each is a revert that cancels another.
 
+    Most messages are not parsed, because a caller can send hundreds of thousands of them.
     Repetitions are dropped, unless there are reverts.
     """
-    if strict or not any(map(MAYBE_REVERT.search, texts)):
-        return ((_read(text, strict=strict), False) for text in dict.fromkeys(texts))
-    messages = {text: _read(text, strict=False) for text in dict.fromkeys(texts)}
-    return _without_reverted(messages[text] for text in texts) or (
-        (message, False) for message in messages.values()
-    )
+    if not strict and any(map(MAYBE_REVERT.search, texts)):
+        remaining = _without_reverted(texts)
+        if remaining:
+            return remaining
+    return ((text, False) for text in dict.fromkeys(texts))
+
+
+def is_plain(text: str) -> bool:
+    """Whether a message is one commit without footers of interest and without `[skip release]`.
+
+    Its header is the first line. Lines of its body can resemble a marker.
+    """
+    return _SPECIAL.search(text) is None
 
 
 def parse_message(text: str, *, strict: bool, is_paired: bool = False) -> Message:
@@ -73,18 +73,12 @@ def parse_message(text: str, *, strict: bool, is_paired: bool = False) -> Messag
     return Message(first_line, commits)
 
 
-def split_plain(message: PlainMessage) -> tuple[str, str]:
-    """The header and the body of a plain message."""
-    if "\n" not in message:
-        return message, ""
-    header, _, body = message.partition("\n")
+def split_plain(text: str) -> tuple[str, str]:
+    """The header and the body of a message that lists no commits."""
+    if "\n" not in text:
+        return text, ""
+    header, _, body = text.partition("\n")
     return header.rstrip(), body
-
-
-def _read(text: str, *, strict: bool) -> Message | PlainMessage:
-    if _SPECIAL.search(text) or ("\n* " in text and is_squash(*split_plain(text))):
-        return parse_message(text, strict=strict)
-    return text
 
 
 def _parse_commit(text: CommitText, is_skipped: bool, strict: bool) -> Commit:
@@ -105,42 +99,51 @@ def _has_marker(header: str, body: str) -> bool:
     )
 
 
-def _without_reverted(
-    messages: Iterable[Message | PlainMessage],
-) -> list[tuple[Message | PlainMessage, bool]]:
+def _without_reverted(texts: Iterable[str]) -> list[tuple[Message | str, bool]]:
     """The messages and listed commits that no newer revert cancels. Empty without reverts."""
     pairs = RevertPairs()
-    remaining: list[tuple[Message | PlainMessage, int]] = []
-    parsed_reverts: list[tuple[int, list[Commit], int]] = []
-    for message in messages:
-        if isinstance(message, str):
-            line = split_plain(message)[0]
-            subject = parse_revert(line)
-            if not pairs.cancels(subject or (0, line)) and not (
-                subject and pairs.cancels((0, line))
-            ):
-                remaining.append((message, pairs.add_revert(subject) if subject else 0))
+    remaining: list[tuple[Message | str, int]] = []
+    listed_reverts: list[tuple[int, list[Commit], int]] = []
+    for text in texts:
+        may_revert = MAYBE_REVERT.search(text)
+        if (may_revert or pairs.are_waiting) and _MAY_LIST.search(text):
+            message = parse_message(text, strict=False)
+            message.commits[:] = _remaining_commits(message, pairs, listed_reverts)
+            if message.commits:
+                remaining.append((message, 0))
             continue
-        own = message.commits[0]
-        if pairs.cancels(_subject(own)) or pairs.cancels((0, message.first_line)):
-            continue  # with everything that it lists
-        commits: list[Commit] = []
-        for commit in message.commits:
-            if commit is not own and pairs.cancels(_subject(commit)):
-                continue
-            if commit.reverts:
-                if commit is not own and commit.reverts == own.reverts:
-                    continue  # the message is a squash of this revert
-                revert = pairs.add_revert(commit.reverts)
-                parsed_reverts.append((revert, commits, len(commits)))
-            commits.append(commit)
-        remaining.append((Message(message.first_line, commits), 0))
-    for revert, commits, place in parsed_reverts:
+        line = split_plain(text)[0]
+        subject = parse_revert(line) if may_revert else None
+        if subject and pairs.cancels(subject):
+            continue
+        if not pairs.cancels((0, line)):
+            remaining.append((text, pairs.add_revert(subject) if subject else 0))
+    for revert, commits, place in listed_reverts:
         if revert in pairs.paired:
             commits[place] = commits[place]._replace(is_paired=True)
     if not pairs.has_reverts:
         return []
     return [(message, revert in pairs.paired) for message, revert in remaining]
+
+
+def _remaining_commits(
+    message: Message, pairs: RevertPairs, listed_reverts: list[tuple[int, list[Commit], int]]
+) -> list[Commit]:
+    """The commits of a message that no newer revert cancels, with their reverts as waiting."""
+    own = message.commits[0]
+    if pairs.cancels(_subject(own)) or pairs.cancels((0, message.first_line)):
+        return []  # with everything that it lists
+    commits: list[Commit] = []
+    for commit in message.commits:
+        if commit is not own and pairs.cancels(_subject(commit)):
+            continue
+        if commit.reverts:
+            if commit is not own and commit.reverts == own.reverts:
+                continue  # the message is a squash of this revert
+            revert = pairs.add_revert(commit.reverts)
+            listed_reverts.append((revert, message.commits, len(commits)))
+        commits.append(commit)
+    return commits
 
 
 def _subject(commit: Commit) -> tuple[int, str]:

@@ -22,7 +22,7 @@ _BREAKING = "a breaking change"
 _RELEASE_AS = "Release-As"
 _SKIP = "[skip release]"
 
-SYNONYMS = {"feat", "feats", "feature", "features"}
+SYNONYMS = frozenset({"feat", "feats", "feature", "features"})
 """Words that people write for `feat`."""
 
 LOOSE_HEADER = re.compile(
@@ -30,8 +30,10 @@ LOOSE_HEADER = re.compile(
     r"(?P<marks>(?:[ !]|[(（][^()（）\n]*+[)）])*+)(?P<colon>[:：])?"
 )
 _SKIP_MARKER = re.compile(r"\[(?i:(?:skip|no)[ _-]*releases?|release[ _-](?:skip|no))\]")
-_NOTED = re.compile(r"[\[:：✨💥]")
-"""A part of each line of a plain message that resembles a marker."""
+_MARKED = re.compile(r'[\[":：✨💥]')
+"""A part of every plain message that is not prose, unless the message starts with a type."""
+_NOTED = re.compile(r"[\[:：✨💥]|BREAKING|(?i:release-as)")
+"""A part of each line of a body that resembles a marker."""
 _BULLET = re.compile(r"[ \t]*+(?:[*+-] )?")
 
 
@@ -58,10 +60,18 @@ def notes_on(
             return
 
 
+def is_prose(message: str, types: frozenset[str]) -> bool:
+    """Whether a plain message has no type, no gitmoji, and nothing that resembles a marker."""
+    if _MARKED.search(message):
+        return False
+    first = LOOSE_HEADER.match(message)
+    return first is None or first["word"].lower() not in types
+
+
 def may_have_notes(
     line: str, body: str, header: Header, bump: Component | None, rules: CommitRules
 ) -> bool:
-    """Whether there can be notes on a plain message, which requests *bump*."""
+    """Whether there can be notes on a commit of a message that requests *bump*."""
     return bool(
         _header_resembles(line, header, bump, rules)
         or (_NOTED.search(body) and _body_pattern(bump, rules.minor_types).search(body))
@@ -93,12 +103,12 @@ def _header_resembles(
         loose = LOOSE_HEADER.match(line)
         if not loose:
             return None
-        if loose["colon"] and "!" in loose["marks"]:
+        word, marks, colon = loose.group("word", "marks", "colon")
+        if colon and "!" in marks:
             return _BREAKING
-        word = loose["word"].lower()
-        is_word = loose["colon"] is not None
+        word, is_word = word.lower(), bool(colon)
         is_skipped = word in rules.skip_types
-        if (is_skipped or word in rules.minor_types) and (is_word or loose["marks"]):
+        if (is_skipped or word in rules.minor_types) and (colon or marks):
             return f"the type {word}" if bump == "patch" or not is_skipped else None
     if bump == "minor":
         return None

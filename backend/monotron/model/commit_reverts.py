@@ -63,6 +63,10 @@ class RevertPairs:
         """The reverts that cancelled a message."""
 
     @property
+    def are_waiting(self) -> bool:
+        return bool(self._waiting)
+
+    @property
     def has_reverts(self) -> bool:
         return len(self._previous) > 1
 

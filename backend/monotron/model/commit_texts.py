@@ -80,21 +80,17 @@ def read_message(message: str) -> MessageText:
     return own._replace(listed=listed)
 
 
-def is_squash(first_line: str, rest: str) -> bool:
-    """Whether a forge wrote the message, and can have listed commits in it."""
-    return bool(request_number(first_line) or "\nSee merge request " in rest)
-
-
 def _unlist(message: str) -> MessageText:
     """The message, and the commits in the list of a squash by a forge."""
     first_line, _, rest = message.partition("\n")
     header, body = _header(first_line, rest)
     if (visible := _visible(body)) != body:
         body = _trim(visible)
-    if "* " not in body or not is_squash(first_line, rest):
+    is_squash = "* " in body and (request_number(first_line) or "\nSee merge request " in rest)
+    if not is_squash:
         return MessageText(first_line, CommitText(header, body), body)
     own_body, *commits = _BULLET.split(body)
-    listed = tuple(_split_header(commit) for commit in reversed(commits))
+    listed = tuple([_split_header(commit) for commit in reversed(commits)])
     return MessageText(first_line, CommitText(header, own_body), body, listed)
 
 
@@ -137,9 +133,9 @@ def _header(first_line: str, rest: str) -> tuple[str, str]:
 
 def _visible(body: str) -> str:
     """The body without code fences, HTML comments and `<details>` that are closed."""
-    marks = list(_DELIMITER.finditer(body))
-    if not marks:
+    if not ("```" in body or "~~~" in body or "<" in body):
         return body
+    marks = list(_DELIMITER.finditer(body))
     last = {mark[0].lstrip()[:3]: mark.start() for mark in marks if not mark["info"]}
     kept, start, opened, closer = list[str](), 0, 0, ""
     for mark in marks:
@@ -151,4 +147,4 @@ def _visible(body: str) -> str:
         expected_closer = mark["fence"] or _CLOSERS.get(mark[0], "")
         if last.get(expected_closer[:3], -1) > mark.start():
             opened, closer = mark.start(), expected_closer
-    return "".join([*kept, body[start:]])
+    return "".join([*kept, body[start:]]) if kept else body

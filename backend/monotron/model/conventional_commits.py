@@ -9,11 +9,11 @@ from itertools import islice
 from typing import NamedTuple
 
 from monotron.model.commit_footers import ReleaseAs
-from monotron.model.commit_headers import Header, parse_header
+from monotron.model.commit_headers import PLAIN_HEADER, Header, parse_header
 from monotron.model.commit_messages import (
     Commit,
     Message,
-    PlainMessage,
+    is_plain,
     parse_message,
     read_messages,
     split_plain,
@@ -22,6 +22,8 @@ from monotron.model.commit_notes import (
     MAX_CANDIDATES,
     MAX_NOTE_LENGTH,
     MAX_NOTES,
+    SYNONYMS,
+    is_prose,
     may_have_notes,
     notes_on,
 )
@@ -91,19 +93,25 @@ class _Tally:
 
     def __init__(self, rules: CommitRules) -> None:
         self._rules = rules
+        self._types = rules.minor_types | rules.skip_types | SYNONYMS
         self._best: _Claim | None = None
         self._rank = -1
         self._release_as: dict[Final, ReleaseAs] = {}
         self._notes: dict[str, None] = {}
         self._candidates = MAX_CANDIDATES
         self._accepts_notes = True
-        self._irrelevant: set[PlainMessage] = set()
+        self._irrelevant: set[str] = set()
 
-    def can_change(self, message: PlainMessage, is_paired: bool) -> bool:
+    def can_change(self, message: str, is_paired: bool) -> bool:
         """Whether the message requests more than those before it, or can have notes."""
         if message in self._irrelevant:
             return False
+        if not is_plain(message):
+            return True
         rules = self._rules
+        if is_prose(message, self._types) and _RANK[_bump(PLAIN_HEADER, "", rules)] <= self._rank:
+            self._irrelevant.add(message)
+            return False
         line, body = split_plain(message)
         header = parse_header(line, strict=rules.strict)
         is_untyped_revert = '"' in line and not header.type and not rules.strict
@@ -131,11 +139,12 @@ class _Tally:
                     self._release_as.setdefault(item.version, item)
         if not self._accepts_notes:
             return
+        bump = _BUMPS[highest]
         for commit in message.commits:
-            if not commit.is_skipped and not commit.reverts:
-                found = notes_on(
-                    commit.text, commit.header, commit.footers, _BUMPS[highest], self._rules
-                )
+            if commit.is_skipped or commit.reverts:
+                continue
+            if may_have_notes(*commit.text, commit.header, bump, self._rules):
+                found = notes_on(commit.text, commit.header, commit.footers, bump, self._rules)
                 for note in islice(found, self._candidates):
                     self._notes[note] = None
                     self._candidates -= 1
