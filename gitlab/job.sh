@@ -424,10 +424,11 @@ fetch() ( # revision, name: fetches it as the reference refs/monotron/NAME, with
   set +x # a shell trace does not show the credential
   GIT_TERMINAL_PROMPT=0 GIT_CONFIG_COUNT=0
   export GIT_TERMINAL_PROMPT GIT_CONFIG_COUNT
-  if [ -n "${CI_JOB_TOKEN:-}" ]; then
-    GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=http.$repository.extraHeader
+  if [ -n "${CI_JOB_TOKEN:-}" ]; then # no redirect receives it
+    GIT_CONFIG_COUNT=2 GIT_CONFIG_KEY_1=http.followRedirects GIT_CONFIG_VALUE_1=false
+    GIT_CONFIG_KEY_0=http.$repository.extraHeader
     GIT_CONFIG_VALUE_0="Authorization: Basic $(printf 'gitlab-ci-token:%s' "$CI_JOB_TOKEN" | base64 | tr -d '\n')"
-    export GIT_CONFIG_KEY_0 GIT_CONFIG_VALUE_0
+    export GIT_CONFIG_KEY_0 GIT_CONFIG_VALUE_0 GIT_CONFIG_KEY_1 GIT_CONFIG_VALUE_1
   fi
   if [ -z "${GIT_SSL_CAINFO:-}" ] && [ -n "${CI_SERVER_TLS_CA_FILE:-}" ]; then
     export GIT_SSL_CAINFO="$CI_SERVER_TLS_CA_FILE"

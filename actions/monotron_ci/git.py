@@ -104,13 +104,14 @@ class Fetched(Clone):
         super().__init__(folder, policy)
         self._url = url
         self._filter = ""
-        self._environ = {"GIT_CONFIG_COUNT": "0"}
         if token:
             basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
             self._environ = {
-                "GIT_CONFIG_COUNT": "1",
+                "GIT_CONFIG_COUNT": "2",
                 "GIT_CONFIG_KEY_0": f"http.{url}.extraHeader",
                 "GIT_CONFIG_VALUE_0": f"Authorization: Basic {basic}",
+                "GIT_CONFIG_KEY_1": "http.followRedirects",
+                "GIT_CONFIG_VALUE_1": "false",
             }
 
     def messages(self, start: str, commit: str, paths: Sequence[str] = ()) -> list[str] | None:

@@ -19,6 +19,7 @@ from plugins.github.action_step import ActionStep
 from support.git_server import GitServer
 from support.github_api import GitHubApi
 from support.server import Client
+from support.stand_in import Reply, StandIn
 
 Output = pytest.CaptureFixture[str]
 
@@ -155,6 +156,16 @@ class TestOtherSources:
             subprocess.check_output(["git", "rev-parse", "--is-shallow-repository"], cwd=shallow)
             == b"true\n"
         )
+
+    def test_no_redirect_receives_the_token(self, released: Project, capsys: Output) -> None:
+        released.step.event = {"commits": [{"message": "fix: a typo"}]}
+        with StandIn([Reply(404)]) as other:
+            redirect = Reply(302, b"", {"Location": f"{other.url}/acme/shop.git/info/refs"})
+            with StandIn([redirect]) as server:
+                released.run({"github-token": TOKEN}, GITHUB_SERVER_URL=server.url)
+                assert server.requests[0].headers["Authorization"] == BASIC
+            assert other.requests == []
+        assert "an own fetch: git fetch failed" in capsys.readouterr().out
 
     def test_an_own_fetch_reads_paths(self, released: Project, tmp_path: Path) -> None:
         released.commit("feat(api): a", "api/a")

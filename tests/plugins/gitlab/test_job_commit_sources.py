@@ -66,6 +66,15 @@ class TestSources:
         assert f"warning: Only the message of one commit was read: {reason}" in run.output
         assert JOB_TOKEN not in run.output
 
+    def test_no_redirect_receives_the_job_token(self, origin: Origin) -> None:
+        with StandIn([Reply(404)]) as other:
+            redirect = Reply(302, b"", {"Location": f"{other.url}/a/info/refs"})
+            with StandIn([redirect]) as repository:
+                run = origin.run(CI_REPOSITORY_URL=f"{repository.url}/a", CI_COMMIT_MESSAGE="a")
+                assert "Authorization" in repository.requests[0].headers
+            assert other.requests == []
+        assert "git fetch failed: fatal: " in run.output
+
     def test_without_any_message_the_job_fails(self, origin: Origin) -> None:
         run = origin.run(CI_JOB_TOKEN="wrong")
         assert run.code == 1
