@@ -97,7 +97,7 @@ class TestAutomaticBump:
         repository.git("tag", "v1.0.0")  # of another name
         repository.commit("feat!: a coupon")
         repository.git("tag", "api/v1.0.0")
-        repository.prints("adopt", name, "--tag-prefix=api/v")
+        assert repository.run("adopt", name, "--tag-prefix=api/v").stdout == "1.0.0\n"
         repository.commit("fix: a typo")
         lines = auto(repository, name, "--tag-prefix=api/v", "--output=dotenv")
         assert "MONOTRON_VERSION=1.0.1\nMONOTRON_TAG=api/v1.0.1\n" in lines
@@ -252,11 +252,42 @@ class TestAdopt:
         tags = ("v1.9.0", "v1.10.0", "v2.0.0-rc.1", "v1.x", "other", "api/v7.0.0")
         for tag in (*tags, "v99999999999999999999.0.0", "v9223372036854775808.0.0"):
             repository.git("tag", tag)
-        assert repository.prints("adopt", name) == "1.10.0\n"
+        result = repository.run("adopt", name)
+        assert (result.stdout, result.stderr) == (
+            "1.10.0\n",
+            "tag v1.10.0, of 2 tags of versions\n",
+        )
         assert repository.prints("version", name) == "1.10.1\n"
-        assert repository.prints("adopt", f"{name}-api", "--tag-prefix=api/v") == "7.0.0\n"
+        result = repository.run("adopt", f"{name}-api", "--tag-prefix=api/v")
+        assert (result.stdout, result.stderr) == (
+            "7.0.0\n",
+            "tag api/v7.0.0, of 1 tag of versions\n",
+        )
         assert repository.prints("adopt", f"{name}-named", "--version=v3.0.0") == "3.0.0\n"
         assert "value_would_fall (409)" in repository.fails(1, "adopt", name)
+
+    def test_only_tags_of_commits_that_head_contains_are_adopted(
+        self, repository: Terminal, name: str
+    ) -> None:
+        """Case 6: an unrelated tag."""
+        repository.git("tag", "v1.2.57")
+        unrelated = repository.git("commit-tree", "HEAD^{tree}", "-m", "unrelated")
+        repository.git("tag", "v2019.10.5", unrelated)
+        result = repository.run("adopt", name, "--dry-run")
+        assert result.stdout == "1.2.57\n"
+        assert "ignored tag v2019.10.5, because HEAD does not contain its commit\n" in result.stderr
+        assert result.stderr.endswith(f"'{name}' was not changed\n")
+        assert "has no versions yet" in repository.fails(3, "releases", name)
+        assert repository.run("adopt", name).stdout == "1.2.57\n"
+
+    def test_without_a_tag_on_a_commit_of_head_nothing_is_adopted(
+        self, repository: Terminal, name: str
+    ) -> None:
+        unrelated = repository.git("commit-tree", "HEAD^{tree}", "-m", "unrelated")
+        repository.git("tag", "v2019.10.5", unrelated)
+        errors = repository.fails(2, "adopt", name)
+        assert "error: no tag vX.Y.Z is on a commit that HEAD contains, of 1 such tags\n" in errors
+        assert "the highest tag is v2019.10.5" in errors
 
     def test_a_repository_without_a_matching_tag_is_refused(self, repository: Terminal) -> None:
         assert repository.fails(2, "adopt", "shop") == (

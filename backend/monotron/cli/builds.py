@@ -12,7 +12,7 @@ from monotron.cli import git
 from monotron.cli.auto_version import read_messages, version_of_commits
 from monotron.cli.command import BUILDS
 from monotron.cli.options import client_options, fail_usage, integer, output_option, passed
-from monotron.cli.output import FORMATS, CommandOutput, NothingFound, table
+from monotron.cli.output import FORMATS, CommandOutput, NothingFound, count_text, table
 from monotron.cli.tokens import complete_token, token_or_commit
 from monotron.cli.unavailable import on_unavailable_option
 from monotron.cli.version_options import check_combinations, version_options, version_query
@@ -158,17 +158,31 @@ def releases(client: Client, name: str, limit: int) -> CommandOutput:
     "--version",
     "existing",
     metavar="VERSION",
-    show_default="the newest git tag",
+    show_default="the newest git tag that HEAD contains",
     help="Version to continue from.",
 )
+@click.option("--dry-run", is_flag=True, help="Show the version without adopting it.")
 @tag_prefix_option
 @output_option(*FORMATS)
 @client_options
-def adopt(client: Client, name: str, existing: str | None, prefix: str) -> CommandOutput:
-    """Continue from an existing version (default: the newest git tag)."""
+def adopt(
+    client: Client, name: str, existing: str | None, *, dry_run: bool, prefix: str
+) -> CommandOutput:
+    """Continue from an existing version (default: the newest git tag that HEAD contains)."""
     prefix = tag_prefix("--tag-prefix", prefix)
-    existing = existing or git.newest_tag(prefix, f"monotron adopt {name}")
-    return _version_output(client.adopt(name, existing), prefix, changed=False)
+    notes: list[str] = []
+    if not existing:
+        tags = git.version_tags(prefix, f"monotron adopt {name}")
+        existing = tags.newest
+        notes.append(f"tag {prefix}{existing}, of {count_text(tags.number, 'tag')} of versions")
+        if tags.unreachable:
+            notes.append(
+                f"ignored tag {prefix}{tags.unreachable}, because HEAD does not contain its commit"
+            )
+    if dry_run:
+        notes.append(f"{name!r} was not changed")
+        return CommandOutput(f"{existing}\n", {"version": existing}, notes=tuple(notes))
+    return _version_output(client.adopt(name, existing), prefix, *notes, changed=False)
 
 
 def _program_version() -> CommandOutput:

@@ -1,6 +1,7 @@
 """Commits, tags and messages of the git repository in the current directory."""
 
 import subprocess
+from typing import NamedTuple
 
 from semver import Version
 
@@ -53,25 +54,50 @@ def default_branch() -> str:
     return reference.removeprefix("refs/remotes/origin/")
 
 
-def newest_tag(prefix: str, command: str) -> str:
-    """The highest final version among the tags, without *prefix*. Raises GitFailed without one."""
+class VersionTags(NamedTuple):
+    """The tags of final versions."""
+
+    newest: str
+    """The highest version among the tags that the commit contains."""
+    number: int
+    """The number of tags of final versions in the repository."""
+    unreachable: str | None
+    """A higher version, whose tag is on other commits only."""
+
+
+def version_tags(prefix: str, command: str) -> VersionTags:
+    """The tags of final versions with *prefix*, seen from HEAD. Raises GitFailed without one."""
     hint = f"pass the version: {command} --version 1.4.2"
     try:
-        tags = _git(hint, "tag", "--list", f"{prefix}*").splitlines()
+        tags = _git(hint, "tag", "--list", f"{prefix}*")
     except GitFailed as failure:
         if "not a git repository" not in failure.cause:
             raise
         raise GitFailed("not a git repository", hint) from None
-    texts = [tag.removeprefix(prefix) for tag in tags]
-    versions = [Version.parse(text) for text in texts if Version.is_valid(text)]
-    finals = [version for version in versions if version.prerelease is None]
-    usable = [each for each in finals if max(each.major, each.minor, each.patch) <= INT64_MAX]
-    if not usable:
+    versions = _final_versions(tags, prefix)
+    if not versions:
         raise GitFailed(
             f"no tag matches {prefix}X.Y.Z",
             "run git fetch --tags, or pass --tag-prefix or --version",
         )
-    return str(max(usable))
+    highest = max(versions)
+    reachable = _final_versions(
+        _git(hint, "tag", "--list", f"{prefix}*", "--merged", "HEAD"), prefix
+    )
+    if not reachable:
+        raise GitFailed(
+            f"no tag {prefix}X.Y.Z is on a commit that HEAD contains, of {len(versions)} such tags",
+            f"run git fetch --unshallow, or pass --version; the highest tag is {prefix}{highest}",
+        )
+    newest = max(reachable)
+    return VersionTags(str(newest), len(versions), str(highest) if highest > newest else None)
+
+
+def _final_versions(tags: str, prefix: str) -> list[Version]:
+    texts = [tag.removeprefix(prefix) for tag in tags.splitlines()]
+    versions = [Version.parse(text) for text in texts if Version.is_valid(text)]
+    finals = [version for version in versions if version.prerelease is None]
+    return [each for each in finals if max(each.major, each.minor, each.patch) <= INT64_MAX]
 
 
 def commit_hash(revision: str, command: str) -> str:
