@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from monotron_ci import outputs, workflow_commands
-from monotron_ci.branches import value_of_branch
 from monotron_ci.bump import choose_bump, version_query
 from monotron_ci.client import Client
 from monotron_ci.credential import Credential
 from monotron_ci.errors import Failure, NoCredentials, Unreachable
 from monotron_ci.events import read_event
 from monotron_ci.hashes import is_hash
-from monotron_ci.hints import credentials_hint, hint
 from monotron_ci.http import RetryPolicy
 from monotron_ci.inputs import BRANCH, parse_inputs, raw_inputs
 from monotron_ci.responses import VersionInfo
@@ -31,6 +29,8 @@ def run(environ: Mapping[str, str]) -> int:
             workflow_commands.mask(raw.get(name, ""))
         _ActionRun(environ, raw).run()
     except Failure as failure:
+        from monotron_ci.hints import hint
+
         failure.hint = failure.hint or hint(failure.code, keyless=_is_keyless(raw, environ))
         workflow_commands.error("Monotron", str(failure))
         return 1
@@ -133,6 +133,8 @@ class _ActionRun:
         name, choice = "on-unavailable", inputs.on_unavailable
         if isinstance(failure, NoCredentials):
             name, choice = "on-no-credentials", inputs.on_no_credentials
+            from monotron_ci.hints import credentials_hint
+
             failure.hint = credentials_hint(inputs.url)
         if choice != "skip":
             raise failure
@@ -144,6 +146,8 @@ class _ActionRun:
         """Replace `branch` in the inputs by what the name of the branch means."""
         values = {"prerelease": self._inputs.prerelease, "line": self._inputs.line}
         for name in [name for name, value in values.items() if value == BRANCH]:
+            from monotron_ci.branches import value_of_branch
+
             values[name] = value_of_branch(self._event.branch, name)
             workflow_commands.log(f"{name}: {values[name] or 'none'} (from the branch)")
         self._inputs = self._inputs._replace(prerelease=values["prerelease"], line=values["line"])
