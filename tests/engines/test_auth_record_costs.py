@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
-from pathlib import Path
 from typing import Any
 
-import pytest
 from bson import Int64
 
 from monotron.store import Store, open_store
 from monotron.store.auth_interface import AuthRecord
-from monotron.store.sqlite.store import SqliteStore
-from support.mongod import ReplicaSet
 
 OWN, OTHERS = 3, 500
 
@@ -29,41 +24,18 @@ def read(store: Store) -> None:
     assert store.auth_records.page("trusting_account", None, "", 2) == []
 
 
-def test_sqlite_executes_no_instructions_for_records_of_other_accounts(tmp_path: Path) -> None:
-    instructions = 0
-
-    def count() -> int:
-        nonlocal instructions
-        instructions += 1
-        return 0
-
-    def connect(*args: Any, **options: Any) -> sqlite3.Connection:
-        connection = sqlite3.connect(*args, **options)
-        connection.set_progress_handler(count, 1)
-        return connection
-
-    store = SqliteStore(str(tmp_path / "monotron.db"), connect=connect)
-    add_records(store)
+def test_sqlite_executes_no_instructions_for_records_of_other_accounts(
+    counted_store: Any,
+) -> None:
+    add_records(counted_store)
     costs = []
     for number in 0, OTHERS:
         for name in range(number):
-            store.auth_records.add("trust", AuthRecord(str(name), 1 + 2 * (name % 2), {}))
-        instructions = 0
-        read(store)
-        costs.append(instructions)
-    store.close()
+            record = AuthRecord(str(name), 1 + 2 * (name % 2), {})
+            counted_store.auth_records.add("trust", record)
+        costs.append(counted_store.instructions(lambda: read(counted_store)))
     # The end of a range is detected in a different way if other records follow.
     assert 0 < costs[1] <= costs[0] + 10
-
-
-@pytest.fixture
-def profiled(replica_set: ReplicaSet, database_url: str) -> Any:
-    name = database_url.partition("?")[0].rpartition("/")[2]
-    with replica_set.client() as client:
-        database = client[name]
-        yield database
-        database.command("profile", 0)
-        database["system.profile"].drop()
 
 
 def test_mongodb_examines_only_the_documents_of_the_account(

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-import pytest
 from semver import Version
 
 from monotron.errors import AlreadyReleased, InvalidBump, MonotronError
@@ -26,8 +23,6 @@ from monotron.model.versions.requests import (
     Withdraw,
 )
 from monotron.store import Store, open_store
-from monotron.store.sqlite.store import SqliteStore
-from support.mongod import ReplicaSet
 
 FEW, MANY = VersionName(1, "few"), VersionName(1, "many")
 VERSIONS = {FEW: 30, MANY: 600}
@@ -92,41 +87,12 @@ def use(store: Store, name: VersionName) -> None:
         store.releases.page(name, sort_key_range(), label, 5)
 
 
-def test_sqlite_executes_no_instructions_for_other_releases(tmp_path: Path) -> None:
-    instructions = 0
-
-    def count() -> int:
-        nonlocal instructions
-        instructions += 1
-        return 0
-
-    connections: list[sqlite3.Connection] = []
-
-    def connect(*args: Any, **options: Any) -> sqlite3.Connection:
-        connections.append(sqlite3.connect(*args, **options))
-        return connections[-1]
-
-    store = SqliteStore(str(tmp_path / "monotron.db"), connect=connect)
+def test_sqlite_executes_no_instructions_for_other_releases(counted_store: Any) -> None:
     costs = []
     for name in FEW, MANY:
-        fill(store, name)
-        connections[-1].set_progress_handler(count, 1)
-        instructions = 0
-        use(store, name)
-        connections[-1].set_progress_handler(None, 0)
-        costs.append(instructions)
-    store.close()
+        fill(counted_store, name)
+        costs.append(counted_store.instructions(partial(use, counted_store, name)))
     assert 0 < costs[1] < 1.05 * costs[0]
-
-
-@pytest.fixture
-def profiled(replica_set: ReplicaSet, database_url: str) -> Iterator[Any]:
-    name = database_url.partition("?")[0].rpartition("/")[2]
-    with replica_set.client() as client:
-        database = client[name]
-        yield database
-        database.command("profile", 0)
-        database["system.profile"].drop()
 
 
 def test_mongodb_examines_no_other_releases(profiled: Any, database_url: str) -> None:
