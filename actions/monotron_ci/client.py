@@ -134,7 +134,7 @@ class Client:
         return self._find(_with_query(self.path("versions", name), query), name)
 
     def release(self, name: str, version: str) -> VersionInfo | None:
-        """The release of a version, or None if there is no record of it."""
+        """The release of a version, or None without a record of it."""
         return self._find(self.path("releases", name, version), name)
 
     def adopt(self, name: str, version: str) -> VersionInfo:

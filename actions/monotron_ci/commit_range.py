@@ -135,7 +135,7 @@ def read_range(
             )
         reasons.append(f"{source.name}: it contains no commit and no tag of the last versions")
         break
-    reason = "; ".join(reasons) or "there is no source of commits"
+    reason = "; ".join(reasons) or "no source of commits exists"
     if paths:
         raise Failure(
             f"The commits that change {words.paths} are unknown ({reason}).", words.clone_hint

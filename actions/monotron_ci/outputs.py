@@ -119,7 +119,7 @@ def of_version(
 
 
 def of_no_release(reason: str | None, notes: Sequence[str] = ()) -> dict[str, str]:
-    """The outputs if there is no version: empty, so that no step publishes an old one again."""
+    """The outputs without a version: empty, so that no step publishes an old one again."""
     booleans = {name: False for name, pattern in GRAMMAR.items() if pattern == _BOOLEAN}
     return _outputs(**booleans, reason=_one_line(reason), notes=_one_line(" ".join(notes)))
 

@@ -26,7 +26,8 @@ EXCLUDED = re.compile(
 PHRASES = {
     r"(?<!here.)is no(?! (longer|more|less|fewer|larger|smaller|newer|older))": "is not a, unknown",
     r"(?<!here.)is none(?! of)|ha(s|ve) none(?!,)": "is not a, unknown, has no …",
-    r"There (is|are|was|were) (no|none|nothing)": "X has no …, X does not exist",
+    r"There (is|are|was|were) (none|nothing)": "X has no …, X does not exist",
+    r"[Tt]here (is|are|was|were) no": "X has no …, X does not exist",
     r"[Ww]hoever|[Ss]omebody|[Ee]verybody|[Nn]obody|[Aa]nybody": "anyone, no one, all users",
     r"stands? (at|on|as|there|where|higher|under)|stood": "is at, is in",
     r"for ever": "permanently",

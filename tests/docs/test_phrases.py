@@ -39,7 +39,7 @@ REPLACED = [
 """At least one sentence for each rule."""
 
 ACCEPTED = [
-    "None if there is none, or if there is no such table.",
+    "None if there is none.",
     "If the token has none, the next one is assigned.",
     "The lock is no longer held.",
     "Choose N no larger than necessary.",

@@ -191,7 +191,7 @@ def test_a_request_beyond_the_limits_is_refused_and_changes_nothing(
     client: Client, fresh_key: str, send_until_closed: SendUntilClosed, request_text: str
 ) -> None:
     request = request_text.replace("<key>", fresh_key).encode()
-    # Where Tornado's parser gives up there is no answer at all; the client knows: not applied.
+    # If Tornado's parser gives up, the client gets no response and knows: not applied.
     for answer in send_until_closed(request):
         assert answer.status in (400, 414, 431)
         assert b"Traceback" not in answer.body

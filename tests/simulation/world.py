@@ -99,7 +99,7 @@ class World:
         task = self.spawn(whole)
         self._run_until(main)
         if task in self.tasks:
-            self.errors.append("the scenario never ends: there are no more events, or too many")
+            self.errors.append("the scenario never ends: no events remain, or there are too many")
         while self.tasks:
             self._heap.clear()
             self.events = 0

@@ -29,7 +29,7 @@ T = TypeVar("T")
 def find_mongod() -> Path:
     """Return MONOTRON_TEST_MONGOD, otherwise the mongod on the PATH, otherwise that of the wheel.
 
-    Raises RuntimeError if there is no mongod.
+    Raises RuntimeError without a mongod.
     """
     if configured := os.environ.get("MONOTRON_TEST_MONGOD"):
         if not os.access(configured, os.X_OK) or not Path(configured).is_file():

@@ -53,7 +53,7 @@ class TestFormats:
     def test_a_format_is_parsed(self, text: str) -> None:
         assert parse_calendar(text).value == text
 
-    def test_there_are_no_other_formats(self) -> None:
+    def test_other_formats_do_not_exist(self) -> None:
         assert [each.value for each in CalendarFormat] == FORMATS
 
     @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def current_commit(command: str) -> str:
 
 
 def resolve(revision: str) -> str | None:
-    """The hash of the commit that a revision names. None if there is no such commit, or no git."""
+    """The hash of the commit of a revision. None for another text, and without git."""
     try:
         # Without --end-of-options, a token could be an option.
         verify = ("rev-parse", "--quiet", "--verify", "--end-of-options")

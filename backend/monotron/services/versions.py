@@ -187,7 +187,7 @@ class MessageParser:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def parse(self, text: bytes, rules: CommitRules, caller: str) -> CommitDecision | None:
-        """What the commit messages request. None if there are no messages."""
+        """What the commit messages request. None without messages."""
         if not text:
             return None
         lock = self._locks.setdefault(caller, asyncio.Lock())

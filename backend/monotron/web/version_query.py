@@ -56,7 +56,7 @@ def _base(text: str) -> Final:
     try:
         return ZERO_VERSION if text == "none" else parse_final(text)
     except InvalidVersion as error:
-        raise InvalidVersion(f"{error} If there is no version, use `none`.") from None
+        raise InvalidVersion(f"{error} Use `none` for a name without versions.") from None
 
 
 def _commit_types(text: str) -> frozenset[str]:

@@ -71,7 +71,7 @@ DETAILS = {
     ),
     "?bump=auto&base=": (
         "`base` is invalid. '' is not a semantic version. Write three numbers without leading "
-        "zeros, for example 1.4.2 or v1.4.2. If there is no version, use `none`."
+        "zeros, for example 1.4.2 or v1.4.2. Use `none` for a name without versions."
     ),
     "?bump=auto&base=1.2.57": (
         "`base` is 1.2.57, but the newest version of <name> is 1.2.58. Read the commits since "

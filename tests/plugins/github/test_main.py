@@ -132,7 +132,7 @@ class TestBumps:
         assert step.run({"bump": "auto"}, GITHUB_EVENT_NAME="schedule") == 1
         printed = capsys.readouterr().out
         assert "No commit messages were found. Only the messages of the event were read" in printed
-        assert "If there are no commit messages, set the bump" in printed
+        assert "Without commit messages, set the bump" in printed
 
     def test_a_commit_that_needs_no_version_changes_nothing(
         self, step: ActionStep, capsys: Output

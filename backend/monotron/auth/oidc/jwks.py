@@ -28,7 +28,7 @@ UNKNOWN_KID_PAUSE_SECONDS = 60.0
 """The minimum time between two fetches because of unknown `kid`s."""
 
 FAILURE_PAUSE_SECONDS = 10.0
-"""The minimum time between two fetches after a failure, if there are no keys at all."""
+"""The minimum time between two fetches after a failure, while no keys are known."""
 
 WARNING_PAUSE_SECONDS = 60.0
 """The minimum time between two warnings about one issuer."""
@@ -120,7 +120,7 @@ class JwksCache:
 def parse_keys(document: bytes) -> dict[str, PyJWK]:
     """The keys of a JWK Set that may verify identity tokens, by `kid`; at least one.
 
-    Other keys are ignored. Raises FetchFailed if there is no usable key, or if the set as a whole
+    Other keys are ignored. Raises FetchFailed without a usable key, or if the set as a whole
     cannot be trusted.
     """
     try:

@@ -60,7 +60,7 @@ def bump_of_commits(state: State, request: Assign) -> Assigned | None:
     if commits is None:
         if parameters.base is None:
             raise InvalidBump(NO_MESSAGES)
-        return None  # `check_base` has accepted that there are no commits since the base
+        return None  # `check_base` has accepted that no commits follow the base
     base = base_of(state, name, parameters.line)
     notes = list(commits.notes)
     for target, line in commits.release_as:
