@@ -433,7 +433,7 @@ fetch() ( # revision, name: fetches it as the reference refs/monotron/NAME, with
   if [ -z "${GIT_SSL_CAINFO:-}" ] && [ -n "${CI_SERVER_TLS_CA_FILE:-}" ]; then
     export GIT_SSL_CAINFO="$CI_SERVER_TLS_CA_FILE"
   fi
-  seconds_left=$((end - $(date +%s)))
+  seconds_left=$(((end - $(date +%s)) / 2)) # the other half remains for the request
   [ "$seconds_left" -gt 0 ] || seconds_left=1
   filter=tree:0 # commits without files
   [ -z "$paths" ] || filter=blob:none

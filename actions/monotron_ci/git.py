@@ -69,7 +69,8 @@ class Clone:
         """The output of git. Raises `Unavailable` with the first line of its error."""
         # The folder may belong to another user if the job runs in a container.
         command = ["git", "-c", f"safe.directory={os.path.abspath(self._folder)}"]
-        seconds = max(1.0, self._policy.end - self._policy.clock())
+        # Half of the time remains for other sources, and for the request to the service.
+        seconds = max(1.0, (self._policy.end - self._policy.clock()) / 2)
         try:
             process = subprocess.run(  # noqa: S603 - the arguments are hashes and constants
                 [*command, "--no-replace-objects", *arguments],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 from base64 import b64encode
 from collections.abc import Sequence
@@ -166,6 +168,24 @@ class TestOtherSources:
                 assert server.requests[0].headers["Authorization"] == BASIC
             assert other.requests == []
         assert "an own fetch: git fetch failed" in capsys.readouterr().out
+
+    def test_a_slow_fetch_leaves_time_for_the_request(
+        self, released: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+    ) -> None:
+        git = tmp_path / "bin" / "git"
+        git.parent.mkdir()
+        git.write_text(
+            f'#!/bin/sh\ncase "$*" in *fetch*) exec sleep 60 ;; esac\n'
+            f'exec {shutil.which("git")} "$@"\n'
+        )
+        git.chmod(0o755)
+        path = f"{git.parent}{os.pathsep}{os.environ['PATH']}"
+        released.step.event = {"commits": [{"message": "fix: a typo"}]}
+        head = released.git("rev-parse", "HEAD")
+        monkeypatch.setenv("PATH", path)
+        assert released.step.run({"bump": "auto", "timeout": "3"}, GITHUB_SHA=head) == 0
+        assert released.step.outputs["version"] == "0.0.2"
+        assert "an own fetch: git took too long" in capsys.readouterr().out
 
     def test_an_own_fetch_reads_paths(self, released: Project, tmp_path: Path) -> None:
         released.commit("feat(api): a", "api/a")
