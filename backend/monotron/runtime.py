@@ -25,8 +25,7 @@ class Runtime:
     """The functions that the simulator replaces."""
 
     clock: Callable[[], float] = time.time
-    """Return the seconds since the epoch. Used for timestamps, for calendar versions, and for
-    `auto_after`, which compares timestamps."""
+    """Return the seconds since the epoch. Used for timestamps and for calendar versions."""
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     uniform: Callable[[float, float], float] = random.uniform

@@ -64,7 +64,7 @@ from monotron.store import Store, open_store
 
 SHOP = VersionName(1, "some-great-service")
 OTHER_NAME = VersionName(1, "other")
-WITHDRAWN = Withdrawal(1_700_000_000_456, "key:mtk_k_A", "é 🚀 $set", True, False)
+WITHDRAWN = Withdrawal(1_700_000_000_456, "key:mtk_k_A", "é 🚀 $set", True, False, 7)
 
 
 def words(text: str) -> list[str]:
@@ -147,6 +147,7 @@ FULL = release(
     reason="feat: é 🚀 $set",
     assigned_by="github:acme/shop:123",
     attempt=3,
+    position=6,
     base="1.2.57",
     withdrawn=WITHDRAWN,
 )

@@ -88,6 +88,9 @@ class Withdrawal(NamedTuple):
     """Whether `bump=auto` does not read the commits of the version again."""
     replaced: bool = False
     """Whether its token has a new version, so that the withdrawal cannot be reversed."""
+    releases: int = 0
+    """The number of releases of the name when the version was withdrawn. Not a time, because the
+    clocks of two servers differ."""
 
 
 class Release(NamedTuple):
@@ -123,6 +126,8 @@ class Release(NamedTuple):
     """The parameter `base` of the request: the version that it assumed to be the newest."""
     base_use: int = 0
     """1, and one more for each earlier version of the line with this base."""
+    position: int = 0
+    """1 for the first release of the name, and one more for each later one."""
     withdrawn: Withdrawal | None = None
 
     @property

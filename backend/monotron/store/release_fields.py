@@ -25,6 +25,7 @@ class ReleaseFields(NamedTuple):
     attempt: int
     base: str | None
     base_use: int
+    position: int
     withdrawn: Mapping[str, Any] | None
     """A `Withdrawal` as a mapping."""
 
@@ -47,6 +48,7 @@ def fields_of(release: Release) -> ReleaseFields:
         release.attempt,
         release.base,
         release.base_use,
+        release.position,
         None if release.withdrawn is None else release.withdrawn._asdict(),
     )
 
@@ -71,6 +73,7 @@ def release_of(name: VersionName, fields: ReleaseFields) -> Release:
         fields.attempt,
         fields.base,
         fields.base_use,
+        fields.position,
         Withdrawal(**fields.withdrawn) if fields.withdrawn else None,
     )
 

@@ -12,6 +12,7 @@ from monotron.runtime import Runtime
 from monotron.store import open_store
 
 
+@pytest.mark.parametrize("pace", [1, 0, -1])
 @pytest.mark.parametrize(
     ("steps", "token"),
     [
@@ -27,10 +28,10 @@ from monotron.store import open_store
         (["patch-v1.2/u", "a?bump=major", "ignore 2.0.0"], "a"),
     ],
 )
-def test_commits_are_read_after_the_newest_build_that_counts_or_was_ignored(
-    steps: list[str], token: str | None
+def test_commits_are_read_after_the_newest_build_that_counts_or_was_ignored_with_any_clock(
+    steps: list[str], token: str | None, pace: int
 ) -> None:
-    seconds = count(1_700_000_000)
+    seconds = count(1_700_000_000, pace)
 
     async def run() -> str | None:
         notation = Notation(store)

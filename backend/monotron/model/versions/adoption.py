@@ -11,7 +11,12 @@ from monotron.model.versions.conflicts import (
 )
 from monotron.model.versions.counting import advances_to
 from monotron.model.versions.facts import RecordAt
-from monotron.model.versions.lookup import highest_of_its_line, previous_of, reused
+from monotron.model.versions.lookup import (
+    highest_of_its_line,
+    next_position,
+    previous_of,
+    reused,
+)
 from monotron.model.versions.newest import newest
 from monotron.model.versions.requests import (
     LATEST,
@@ -59,6 +64,7 @@ def adoption(state: State, name: VersionName, version: Final, assigned_by: str) 
         previous_token=previous_token,
         created_at=state.now,
         assigned_by=assigned_by,
+        position=next_position(state, name),
     )
     return Change(entries=advances_to(state, name, version, assigned_by), records=(release,))
 

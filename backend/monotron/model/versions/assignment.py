@@ -9,7 +9,13 @@ from monotron.model.versions.calendar import calendar_release
 from monotron.model.versions.changes import Change
 from monotron.model.versions.conflicts import check_repeat, withdrawn_token
 from monotron.model.versions.facts import RecordsOf
-from monotron.model.versions.lookup import has_versions, latest_of, previous_of, reused
+from monotron.model.versions.lookup import (
+    has_versions,
+    latest_of,
+    next_position,
+    previous_of,
+    reused,
+)
 from monotron.model.versions.newest import newest
 from monotron.model.versions.promotion import promote
 from monotron.model.versions.requests import Assign, Assigned, Decision, VersionResult
@@ -80,6 +86,7 @@ def _new(state: State, request: Assign, attempt: int) -> Decision | None:
         created_at=state.now,
         assigned_by=parameters.assigned_by,
         attempt=attempt,
+        position=next_position(state, name),
     )
     if parameters.base is not None and release.label is None:
         release = with_base(state, release, parameters.base)

@@ -54,15 +54,15 @@ def _auto_after(state: State, newest: Release, line: Line | None) -> str | None:
     if not state.get(SummaryOf(newest.name)).withdrawn:
         return newest.token
     ignored: list[Release] = []
-    since = newest.created_at or 0
     start, end = sort_key_range(line)
     start = max(start, newest.sort_key)
     while record := state.get(HighestRecord(newest.name, start, end, withdrawn=True)):
         withdrawal, end = record.withdrawn, record.sort_key
         # A newest version that was assigned after the withdrawal has continued from its token.
-        if withdrawal and withdrawal.ignore_commits and withdrawal.at >= since and record.token:
+        is_later = withdrawal and withdrawal.releases >= newest.position
+        if withdrawal and withdrawal.ignore_commits and is_later and record.token:
             ignored.append(record)
-    return max(ignored, key=lambda record: record.created_at or 0, default=newest).token
+    return max(ignored, key=lambda record: record.position, default=newest).token
 
 
 def with_record(state: State, name: VersionName, version: Final) -> Release:
@@ -138,6 +138,11 @@ def previous_of(state: State, name: VersionName, target: Final) -> tuple[Final |
         return summary.newest, summary.newest_token
     record = state.get(HighestRecord(name, "", target.sort_key))
     return (record.target, record.token) if record else (None, None)
+
+
+def next_position(state: State, name: VersionName) -> int:
+    """The position of the next release of the name."""
+    return state.get(SummaryOf(name)).releases + 1
 
 
 def has_versions(state: State, name: VersionName) -> bool:

@@ -39,10 +39,11 @@ def withdraw(state: State, request: Withdraw) -> Decision:
     record = state.get(RecordAt(name, sort_key(version)))
     if record is not None and record.withdrawn is not None:
         return Decision(VersionResult(record, NOT_LATEST, reused=True, changed=True))
-    withdrawal = Withdrawal(state.now, by, reason, ignore_commits)
+    releases = state.get(SummaryOf(name)).releases
+    withdrawal = Withdrawal(state.now, by, reason, ignore_commits, releases=releases)
     if record is None:
         record = _counted(state, name, version)._replace(
-            withdrawn=withdrawal, created_at=state.now, assigned_by=by
+            withdrawn=withdrawal, created_at=state.now, assigned_by=by, position=releases + 1
         )
         change = Change(records=(record,))
     else:

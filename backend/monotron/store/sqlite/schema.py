@@ -8,7 +8,7 @@ from monotron.errors import StartupError
 
 APPLICATION_ID = 0x6D6E7472  # "mntr", which identifies the file, also for `file`
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 """The version of the tables, stored as `user_version`. Files of other versions are refused."""
 
 # Generations are unique in the file: rows of `series` are never removed, so the highest generation
@@ -74,6 +74,7 @@ CREATE TABLE releases (
     attempt        INTEGER NOT NULL,
     base           TEXT,
     base_use       INTEGER NOT NULL,
+    position       INTEGER NOT NULL,
     withdrawn      TEXT,
     UNIQUE (account, name, sort_key)
 ) STRICT;
