@@ -233,8 +233,9 @@ class QuotaExceeded(MonotronError, status=409, code="quota_exceeded", title="Quo
 class BodyTooLarge(
     MonotronError, status=413, code="body_too_large", title="Request body too large"
 ):
-    """The body is larger than allowed: 64 KiB, or 1 MiB for commit messages (`bump=auto`) and for
-    all attributes of a token, 8 KiB for one attribute, or 4 KiB for a trust policy.
+    """The body is larger than allowed: 64 KiB, or 1 MiB and 20,000 commits for commit messages
+    (`bump=auto`), 1 MiB for all attributes of a token, 8 KiB for one attribute, or 4 KiB for a
+    trust policy.
     Fix: shorten the body. For `bump=auto`, send only the commits since the last version."""
 
 

@@ -8,9 +8,14 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from monotron.errors import BodyTooLarge
 from monotron.model.commit_footers import BREAKING_FOOTER
 from monotron.model.commit_headers import LISTED_HEADER, PLAIN_HEADER, parse_header
 from monotron.model.commit_reverts import parse_revert, request_number
+
+MAX_COMMITS = 20_000
+"""The number of messages in a text, and of commits that they list. Each may have to be parsed,
+which takes up to 20 µs."""
 
 _TRAILING_SPACE = re.compile(r"(?<![^\S\n])[^\S\n]++(?=\n|\Z)")
 
@@ -55,11 +60,20 @@ class MessageText(NamedTuple):
 
 
 def split_messages(text: str) -> list[str]:
-    """The messages in *text* that are not blank."""
+    """The messages in *text* that are not blank. Raises `BodyTooLarge`."""
     text = text.replace("\ufeff", "")
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return [message for part in text.split("\0") if (message := part.strip())]
+    messages = [message for part in text.split("\0") if (message := part.strip())]
+    listed = text.count("\n* ") + text.count("\ncommit ")  # at most
+    if len(messages) + listed > MAX_COMMITS:
+        listed = len(_BULLET.findall(text)) + len(_COMMIT.findall(text))
+        if len(messages) + listed > MAX_COMMITS:
+            raise BodyTooLarge(
+                f"The text contains more than {MAX_COMMITS:,} commits. Send only the commits since "
+                "the last version. For a name without versions, adopt the last version first."
+            )
+    return messages
 
 
 def read_literally(message: str) -> MessageText:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 
+from monotron.model.commit_texts import MAX_COMMITS
 from support.server import Client
 from support.versions import (
     LOOKED_UP,
@@ -98,7 +99,7 @@ class TestAuto:
         "text",
         [
             b"feat: a\n\n".ljust(MAX_TEXT, b"x"),
-            (b"fix: a\0" * (MAX_TEXT // 7 - 1) + b"feat: a").ljust(MAX_TEXT),
+            ((b"fix: ".ljust(51, b"a") + b"\0") * (MAX_COMMITS - 1) + b"feat: a").ljust(MAX_TEXT),
         ],
         ids=["one message", "many messages"],
     )
@@ -118,6 +119,14 @@ class TestAuto:
             f"PUT /v1/versions/{name}/T?{query} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
             f"Content-Length: {length}\r\nExpect: 100-continue\r\n\r\n".encode()
         )
+        problem(response, 413, "body_too_large", applied="no")
+        assert state(client, name) == before
+
+    def test_a_text_of_too_many_commits_is_rejected(
+        self, client: Client, name: str, problem: Problem
+    ) -> None:
+        before = state(client, name)
+        response = put(client, name, "T?bump=auto", "fix: a\0" * (MAX_COMMITS + 1))
         problem(response, 413, "body_too_large", applied="no")
         assert state(client, name) == before
 

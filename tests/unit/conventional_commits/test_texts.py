@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monotron.errors import BodyTooLarge
+from monotron.model.commit_texts import MAX_COMMITS
 from monotron.model.component_keys import COMPONENTS
 from monotron.model.conventional_commits import (
     MAX_NOTE_LENGTH,
@@ -174,7 +176,10 @@ class TestReason:
     ids=lambda text: repr(text[:20]),
 )
 def test_a_mebibyte_of_repeated_text_is_decided_in_time(before: str, unit: str, after: str) -> None:
-    decision = decide(before + unit * (MEBIBYTE // len(unit)) + after)
+    count = MEBIBYTE // len(unit)
+    if "\0" in unit or "* " in unit or "\ncommit " in unit:
+        count = min(count, MAX_COMMITS - 2)
+    decision = decide(before + unit * count + after)
     assert decision is not None
     assert decision.bump == "patch"
 
@@ -200,11 +205,31 @@ def test_a_mebibyte_of_repeated_text_is_decided_in_time(before: str, unit: str, 
     ],
 )
 def test_many_different_messages_are_decided_in_time(pattern: str) -> None:
-    messages = [pattern.format(number) for number in range(MEBIBYTE // 64)]
+    count = MAX_COMMITS // (1 + pattern.count("\n* "))
+    messages = [pattern.format(number) for number in range(count)]
     decision = decided("\0".join(messages))
     assert decision.bump == "patch"
     assert decision.reason == pattern.format(0).split("\n")[0]
     assert decision.messages == len(messages)
+
+
+@pytest.mark.parametrize(
+    ("before", "unit"),
+    [
+        ("", "a\0"),
+        ("a (#1)\n", "\n* fix: a"),
+        ("Squashed commit of the following:\n", "\ncommit 7d4c379\nDate: x\n\n    a\n"),
+    ],
+)
+def test_a_text_of_too_many_commits_is_refused(before: str, unit: str) -> None:
+    count = MAX_COMMITS - bool(before)
+    assert decided(before + unit * count).bump == "patch"
+    with pytest.raises(BodyTooLarge):
+        decide(before + unit * (count + 1))
+
+
+def test_a_list_that_contains_no_commits_is_not_limited() -> None:
+    assert decided("a (#1)\n" + "\n* note" * 2 * MAX_COMMITS).bump == "patch"
 
 
 PIECES = st.sampled_from(
