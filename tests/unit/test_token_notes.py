@@ -1,7 +1,9 @@
 """Notes on tokens that are probably not what the caller meant."""
 
+import unicodedata
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from monotron.model.token_notes import token_notes
@@ -81,8 +83,16 @@ def test_a_long_token_is_cut() -> None:
     assert len(note) <= 200
 
 
+CONTROLS = {"Cc", "Cs", "Zl", "Zp"}
+DIRECTIONS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+MARKS = {*"\u061c\u200e\u200f"}
+
+
+@example("$A\u061c")
 @given(st.text(max_size=300))
 def test_a_note_on_any_token_is_a_bounded_printable_line(token: str) -> None:
     for note in token_notes(token):
         assert len(note) <= 200
-        assert note.isprintable()
+        assert not any(unicodedata.category(each) in CONTROLS for each in note)
+        assert not any(unicodedata.bidirectional(each) in DIRECTIONS for each in note)
+        assert not MARKS & {*note}
