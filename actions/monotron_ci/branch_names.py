@@ -28,6 +28,8 @@ class Branch(NamedTuple):
     """The default branch of the repository, or empty if it is unknown."""
     pull_request: str = ""
     """The label of an unmerged pull request, such as `pr-12`."""
+    may_be_tag: bool = False
+    """Whether `name` can also be that of a tag, because `workflow_run` does not state it."""
 
     @property
     def label(self) -> str:

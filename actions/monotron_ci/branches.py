@@ -10,6 +10,7 @@ from typing import Any
 
 from monotron_ci.branch_names import Branch, UnknownDefaultBranch, label_of_name
 from monotron_ci.origin import QUEUE
+from monotron_ci.responses import VERSION
 
 _HEADS = "refs/heads/"
 
@@ -32,8 +33,11 @@ def read_branch(payload: Mapping[str, Any], environ: Mapping[str, str]) -> Branc
     return Branch(_branch_of(target), default)
 
 
-def value_of_branch(branch: Branch, name: str) -> str:
+def value_of_branch(branch: Branch, name: str, tag_prefix: str) -> str:
     """The value of the input *name*, `prerelease` or `line`, for a branch. Raises Failure."""
+    is_prefixed = branch.may_be_tag and branch.name.startswith(tag_prefix)
+    if is_prefixed and VERSION.fullmatch(branch.name, len(tag_prefix)):
+        return ""
     try:
         return branch.label if name == "prerelease" else branch.line
     except UnknownDefaultBranch as failure:
@@ -48,7 +52,7 @@ def value_of_branch(branch: Branch, name: str) -> str:
 def _of_workflow_run(payload: Mapping[str, Any], default: str) -> Branch:
     head = _text(payload, "workflow_run", "head_branch")
     if not _text(payload, "workflow_run", "event").startswith("pull_request"):
-        return Branch(_branch_of(f"{_HEADS}{head}"), default)
+        return Branch(_branch_of(f"{_HEADS}{head}"), default, may_be_tag=True)
     requests = _member(payload, "workflow_run", "pull_requests")
     request = requests[0] if isinstance(requests, list) and requests else {}
     return Branch(_text(request, "base", "ref"), default, _label(_member(request, "number"), head))

@@ -148,7 +148,7 @@ class _ActionRun:
         for name in [name for name, value in values.items() if value == BRANCH]:
             from monotron_ci.branches import value_of_branch
 
-            values[name] = value_of_branch(self._event.branch, name)
+            values[name] = value_of_branch(self._event.branch, name, self._inputs.tag_prefix)
             workflow_commands.log(f"{name}: {values[name] or 'none'} (from the branch)")
         self._inputs = self._inputs._replace(prerelease=values["prerelease"], line=values["line"])
 

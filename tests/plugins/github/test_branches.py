@@ -66,6 +66,10 @@ EVENTS = [
     ),
     pytest.param(workflow_run("feature/x"), "feature-x", "none", id="workflow_run"),
     pytest.param(workflow_run("1.2.x"), "none", "1.2", id="workflow_run of a line"),
+    pytest.param(workflow_run("v1.2.0-rc.1"), "none", "none", id="workflow_run of a tag"),
+    pytest.param(
+        workflow_run("release/1.2.0"), "release-1-2-0", "none", id="workflow_run of a branch"
+    ),
     pytest.param(
         workflow_run("feature/x", event="pull_request", pull_requests=PULLS),
         "pr-12",
