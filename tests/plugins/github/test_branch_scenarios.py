@@ -150,6 +150,12 @@ def test_a_pull_request_of_a_fork_without_secrets_is_skipped_or_fails(
 class TestPages:
     """Workflows of the documentation. Only the address and the programs are replaced."""
 
+    @pytest.fixture
+    def server(self) -> Iterator[Server]:
+        """A server without versions, because the pages use the same names."""
+        with Server("sqlite://") as server:
+            yield server
+
     def test_a_hotfix_moves_the_tags_of_its_line_only(
         self, shop: Branches, server: Server, client: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:

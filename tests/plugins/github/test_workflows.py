@@ -119,13 +119,13 @@ class TestVersions:
 
 
 class TestDocumentation:
-    @pytest.mark.parametrize("number", [0, 1, 2, 3])
+    @pytest.mark.parametrize("number", [0, 1, 2, 3, 4])
     def test_the_workflows_in_the_documentation_of_the_action_run(
         self, number: int, server: Server, repository: Repository
     ) -> None:
         page = (ROOT / "docs" / "ci" / "github.md").read_text()
         blocks = re.findall(r"^```yaml\n(- .*?|jobs:.*?)^```$", page, re.DOTALL | re.MULTILINE)
-        assert len(blocks) == 4
+        assert len(blocks) == 5
         lines = blocks[number].replace("https://monotron.example.com", server.url)
         lines = lines.replace("docker build", "echo docker build").replace(
             "./publish", "echo published"
@@ -143,7 +143,8 @@ class TestDocumentation:
                 },
             )
         assert run.succeeded, run.output
-        line = ["docker build -t shop:0.1.0 .", "Monotron: 0.0.1", "build 1", "published"][number]
+        docker = "docker build -t shop:0.1.0 ."
+        line = [docker, docker, "Monotron: 0.0.1", "build 1", "published"][number]
         assert line in run.printed
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from string import Template
 
-from support.pipelines import Repository, Run
+import yaml
+
+from support.pipelines import JOB, Repository, Run, run_pipeline
 
 BUILD = """
 build:
@@ -15,6 +19,8 @@ build:
 TEMPLATE = "include:\n  - local: monotron.gitlab-ci.yml\n" + BUILD
 COMPONENT = "$CI_SERVER_FQDN/$CI_PROJECT_PATH/version@$CI_COMMIT_SHA"
 """The address of the component in the project itself."""
+COMPONENT_OF_PAGES = "$CI_SERVER_FQDN/your-group/monotron/version@1.0.0"
+"""The address of the component in the documentation."""
 
 
 def repository_with(tmp_path: Path, pipeline: str = TEMPLATE) -> Repository:
@@ -29,3 +35,21 @@ def version(run: Run) -> str:
     """Return the version that the later job saw; the pipeline must pass."""
     assert run.passed, run.output
     return run.printed_variables("build")["MONOTRON_VERSION"]
+
+
+def requested_audience(repository: Repository) -> str:
+    """The audience of the identity token that the pipeline requests, with its variables."""
+    preview = run_pipeline(repository, {}, args=["--preview"])
+    assert preview.passed, preview.output
+    _, _, document = preview.output.rpartition("---\n")
+    job = yaml.safe_load(document)[JOB]
+    return Template(job["id_tokens"]["MONOTRON_ID_TOKEN"]["aud"]).substitute(job["variables"])
+
+
+def provide_docker(folder: Path) -> dict[str, str]:
+    """Create a program `docker` that prints its arguments. Returns the environment with it."""
+    folder.mkdir()
+    docker = folder / "docker"
+    docker.write_text('#!/bin/sh\necho "docker $*"\n')
+    docker.chmod(0o755)
+    return {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}

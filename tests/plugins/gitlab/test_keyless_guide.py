@@ -6,15 +6,20 @@ the audience that the YAML requests.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from string import Template
 
 import pytest
-import yaml
 
 from docs.keyless_guide import followed
-from plugins.gitlab.pipelines import COMPONENT
-from support.claims import gitlab
+from docs.workflows import blocks
+from plugins.gitlab.pipelines import (
+    COMPONENT,
+    COMPONENT_OF_PAGES,
+    provide_docker,
+    requested_audience,
+)
+from support.claims import AUDIENCE, gitlab
 from support.pipelines import JOB, Repository, run_pipeline
 
 SHOP = {
@@ -26,22 +31,11 @@ SHOP = {
 """The response of GitLab's API for the project."""
 
 
-def requested_audience(repository: Repository) -> str:
-    """The audience of the identity token that the pipeline requests, with its variables."""
-    preview = run_pipeline(repository, {}, args=["--preview"])
-    assert preview.passed, preview.output
-    _, _, document = preview.output.rpartition("---\n")
-    job = yaml.safe_load(document)[JOB]
-    return Template(job["id_tokens"]["MONOTRON_ID_TOKEN"]["aud"]).substitute(job["variables"])
-
-
 @pytest.mark.parametrize("file", ["component", "template"])
 def test_the_guide_leads_to_the_version_that_it_shows(tmp_path: Path, file: str) -> None:
     with followed("GitLab", SHOP, "--gitlab-url={} --issuer=gitlab.com", tmp_path) as server:
         files = dict(zip(("component", "template"), server.guide.files, strict=True))
-        pipeline = files[file].replace(
-            "$CI_SERVER_FQDN/your-group/monotron/version@1.0.0", COMPONENT
-        )
+        pipeline = files[file].replace(COMPONENT_OF_PAGES, COMPONENT)
         repository = Repository(tmp_path / "shop", {".gitlab-ci.yml": pipeline})
         token = server.token(gitlab(aud=requested_audience(repository)))
         run = run_pipeline(repository, {"MONOTRON_ID_TOKEN": token}, check_schema=True)
@@ -50,3 +44,23 @@ def test_the_guide_leads_to_the_version_that_it_shows(tmp_path: Path, file: str)
         assert server.guide.log in run.lines(JOB)
         assert server.versions("gl:acme:shop") == ["0.0.1"]
     assert token not in run.output
+
+
+@pytest.mark.parametrize("file", ["template", "component"])
+def test_the_first_pipelines_of_the_readme_sign_in(tmp_path: Path, file: str) -> None:
+    """With the jobs that use the version, in a later stage or as a need."""
+    template, component, docker, needs, *_ = blocks("gitlab/README.md", "yaml")
+    pipeline = component.replace(COMPONENT_OF_PAGES, COMPONENT) + docker
+    if file == "template":
+        include = re.sub(r"remote: .*", "local: monotron.gitlab-ci.yml", template)
+        pipeline = include + docker + needs.removeprefix("build:\n")
+    with followed("GitLab", SHOP, "--gitlab-url={} --issuer=gitlab.com", tmp_path) as server:
+        pipeline = pipeline.replace(AUDIENCE, server.server.url)
+        repository = Repository(tmp_path / "shop", {".gitlab-ci.yml": pipeline})
+        token = server.token(gitlab(aud=requested_audience(repository)))
+        env = provide_docker(tmp_path / "programs")
+        variables = {"MONOTRON_ID_TOKEN": token}
+        run = run_pipeline(repository, variables, env=env, check_schema=True)
+        assert run.passed, run.output
+        assert "docker build --tag shop:0.1.0 ." in run.lines("build")
+        assert server.versions("gl:acme:shop") == ["0.1.0"]

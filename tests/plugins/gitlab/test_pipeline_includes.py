@@ -25,26 +25,6 @@ README = re.findall(
 )
 
 
-def test_the_template_of_the_readme_takes_five_lines(tmp_path: Path, url: str, name: str) -> None:
-    assert README[0].count("\n") == 5
-    here = re.sub(r"remote: .*", "local: monotron.gitlab-ci.yml", README[0])
-    here = here.replace("https://monotron.example.com", url)
-    repository = repository_with(tmp_path, here + BUILD)
-    run = run_pipeline(repository, {"MONOTRON_NAME": name}, check_schema=True)
-    assert version(run) == "0.1.0"
-
-
-def test_the_component_of_the_readme_takes_five_lines(tmp_path: Path, url: str, name: str) -> None:
-    assert README[1].count("\n") == 5
-    here = README[1].replace(
-        "your-group/monotron/version@1.0.0", "acme/shop/version@$CI_COMMIT_SHA"
-    )
-    here = here.replace("https://monotron.example.com", url)
-    repository = repository_with(tmp_path, here + BUILD)
-    run = run_pipeline(repository, {"MONOTRON_NAME": name}, check_schema=True)
-    assert version(run) == "0.1.0"
-
-
 def test_the_user_can_replace_the_rules(tmp_path: Path, url: str, name: str) -> None:
     (rules,) = [block for block in README if "CI_DEFAULT_BRANCH" in block]
     repository = repository_with(tmp_path, TEMPLATE + rules)
