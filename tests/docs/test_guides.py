@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
-from docs.workflows import blocks
+from docs.page_blocks import blocks
+from docs.test_drift import page, section, table
 from support.server import Client, Server
+from support.stand_in import HANG_UP, StandIn
+from support.terminal import Terminal
 
 PUBLISH = '#!/bin/sh\necho "published $*"\n'
 
@@ -60,8 +65,9 @@ class Clone:
 
     def script(self, text: str) -> str:
         """Run a script of the page. Returns its output."""
-        text = text.replace("version shop", f"version {self._shop}")
-        text = text.replace("shop:", f"{self._shop}:")
+        text = re.sub(r"(version |adopt )shop", rf"\g<1>{self._shop}", text)
+        text = text.replace('"shop:', f'"{self._shop}:')
+        text = text.replace("series/build", f"series/{self._shop}")
         return self._run("sh", "-eu", "-c", text, cwd=self.folder).stdout
 
     def tags(self) -> dict[str, str]:
@@ -76,7 +82,13 @@ class Clone:
         process = subprocess.run(
             command,
             cwd=cwd,
-            env={**inherited, "PATH": path, "MONOTRON_URL": self._url, "no_proxy": "127.0.0.1"},
+            env={
+                **inherited,
+                "PATH": path,
+                "MONOTRON_URL": self._url,
+                "MONOTRON_API_KEY": "any",
+                "no_proxy": "127.0.0.1",
+            },
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -88,8 +100,14 @@ class Clone:
 
 
 @pytest.fixture
-def clone(tmp_path: Path, server: Server, request: pytest.FixtureRequest) -> Clone:
-    return Clone(tmp_path, server.url, request.node.name)
+def name(request: pytest.FixtureRequest) -> str:
+    """Replaces the name `shop` of a page."""
+    return str(request.node.name)
+
+
+@pytest.fixture
+def clone(tmp_path: Path, server: Server, name: str) -> Clone:
+    return Clone(tmp_path, server.url, name)
 
 
 def assign(client: Client, name: str, version: str, token: str) -> None:
@@ -99,11 +117,11 @@ def assign(client: Client, name: str, version: str, token: str) -> None:
 
 class TestFloatingTags:
     def test_a_hotfix_moves_the_git_tag_of_its_line_only(
-        self, clone: Clone, client: Client, request: pytest.FixtureRequest
+        self, clone: Clone, client: Client, name: str
     ) -> None:
         (script,) = blocks("docs/floating-tags.md", "sh")
         first = clone.git("rev-parse", "HEAD")
-        assign(client, request.node.name, "1.8.3", first)
+        assign(client, name, "1.8.3", first)
         newer = clone.commit("feat: coupons")
         clone.script(script)
         assert clone.tags() == dict.fromkeys(("v1", "v1.9", "v1.9.0"), newer)
@@ -116,12 +134,10 @@ class TestFloatingTags:
 
 
 class TestMonorepos:
-    def test_each_part_gets_its_own_version(
-        self, clone: Clone, client: Client, request: pytest.FixtureRequest
-    ) -> None:
+    def test_each_part_gets_its_own_version(self, clone: Clone, client: Client, name: str) -> None:
         (script,) = blocks("docs/monorepos.md", "sh", "for part")
         for part in ("api", "web"):
-            assign(client, f"{request.node.name}:{part}", "1.2.57", clone.git("rev-parse", "HEAD"))
+            assign(client, f"{name}:{part}", "1.2.57", clone.git("rev-parse", "HEAD"))
         clone.commit("feat(web)!: b", "web/a")
         clone.commit("fix(api): a", "api/a")
         assert clone.script(script) == "published api 1.2.58\npublished web 2.0.0\n"
@@ -133,3 +149,73 @@ class TestMonorepos:
         for tag in ("v9.0.0", "web/v3.0.0", "api/v1.2.57"):
             clone.git("tag", tag)
         assert clone.script(script) == "1.2.57\n"
+
+
+OUTAGE = "docs/if-monotron-is-down.md"
+
+
+class TestOutage:
+    def test_a_release_without_monotron_is_recorded_afterwards(
+        self, clone: Clone, client: Client, name: str
+    ) -> None:
+        find, publish, record, *_ = blocks(OUTAGE, "sh")
+        last, recorded, *_ = blocks(OUTAGE, "text")
+        assign(client, name, "2.4.7", clone.git("rev-parse", "HEAD"))
+        clone.git("push", "--quiet", "origin", "HEAD:refs/tags/v2.4.7")
+        commit = clone.commit("fix: urgent")
+        assert clone.script(find) == last == "v2.4.7\n"
+        clone.script(publish)
+        assert version_of(client, name, "waiting") == "2.4.8"
+        assert clone.script(record) == recorded == "2.4.107\n"
+        assert version_of(client, name, "next") == "2.4.108"
+        assert version_of(client, name, f"{commit}?bump=auto") == "2.4.107"
+
+    def test_the_number_of_a_commit_with_another_version_is_reserved(
+        self, clone: Clone, client: Client, name: str
+    ) -> None:
+        _, publish, record, reserve, *_ = blocks(OUTAGE, "sh")
+        assign(client, name, "2.4.7", clone.git("rev-parse", "HEAD"))
+        commit = clone.commit("fix: urgent")
+        clone.script(publish)
+        assert version_of(client, name, commit) == "2.4.8"  # its response was lost
+        with pytest.raises(AssertionError, match=r"token_taken.*2\.4\.8"):
+            clone.script(record)
+        assert clone.script(reserve) == blocks(OUTAGE, "text")[2] == "2.4.107\n"
+        assert version_of(client, name, "next") == "2.4.108"
+
+    def test_a_series_is_advanced_past_a_number_that_was_used(
+        self, clone: Clone, client: Client, name: str
+    ) -> None:
+        (advance,) = blocks(OUTAGE, "sh", "/v1/series/")
+        assert client.request("PUT", f"/v1/series/{name}/a").json()["value"] == 1
+        clone.script(advance)
+        assert client.request("PUT", f"/v1/series/{name}/b").json()["value"] == 3001
+
+    def test_the_probes_of_a_server_respond(self, clone: Clone, server: Server) -> None:
+        (probes,) = blocks(OUTAGE, "sh", "/livez")
+        printed = clone.script(probes.replace("127.0.0.1:3030", f"127.0.0.1:{server.port}"))
+        assert printed == "200\n200\n"
+        assert printed in blocks(OUTAGE, "text")
+
+    def test_the_table_of_clients_states_their_limits_and_exit_codes(self, tmp_path: Path) -> None:
+        rows = {
+            row[0]: row[1:] for row in table(section(page(OUTAGE), "## What a running build does"))
+        }
+        action = yaml.safe_load(page("action.yml"))["inputs"]
+        assert (action["retries"]["default"], action["timeout"]["default"]) == ("8", "60")
+        assert "${MONOTRON_TIMEOUT:-60}" in page("gitlab/job.sh")
+        assert "${MONOTRON_RETRIES:-8}" in page("gitlab/job.sh")
+        retry = '--retry 8 --retry-all-errors --retry-max-time "${MONOTRON_TIMEOUT:-60}"'
+        assert retry in page("docs/ci/monotron.sh")
+        limits = [limit.startswith("8 retries within 60 s") for limit, _ in rows.values()]
+        assert limits == [True, True, True, True, False]
+        with StandIn([HANG_UP]) as stopped:
+            terminal = Terminal(tmp_path, stopped.url)
+        assert "exit code 4" in rows["`monotron version`, `monotron next`"]
+        terminal.fails(4, "version", "shop", "a", "--retries", "0")
+
+
+def version_of(client: Client, name: str, token: str) -> str:
+    """The version that a build of a token gets."""
+    response = client.request("PUT", f"/v1/versions/{name}/{token}")
+    return str(response.json()["version"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.workflows import only_block
+from docs.page_blocks import only_block
 from plugins.github.test_scenarios import Shop
 from support.github_tags import GitHubTags
 from support.keyless import token_endpoint

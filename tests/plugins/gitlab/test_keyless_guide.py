@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from docs.keyless_guide import followed
-from docs.workflows import blocks
+from docs.page_blocks import blocks
 from plugins.gitlab.pipelines import (
     COMPONENT,
     COMPONENT_OF_PAGES,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.workflows import blocks, only_block
+from docs.page_blocks import blocks, only_block
 from plugins.gitlab.pipelines import (
     COMPONENT,
     COMPONENT_OF_PAGES,

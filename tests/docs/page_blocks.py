@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 
 from docs.test_drift import page
 
@@ -12,8 +13,9 @@ SERVER = "https://monotron.example.com"
 
 def blocks(name: str, language: str, containing: str = "") -> list[str]:
     """The blocks of a page in a language, those that contain a text."""
-    found = re.findall(rf"^```{language}\n(.*?)^```$", page(name), re.DOTALL | re.MULTILINE)
-    return [block for block in found if containing in block]
+    pattern = rf"^( *)```{language}\n(.*?)^\1```$"
+    found = re.findall(pattern, page(name), re.DOTALL | re.MULTILINE)
+    return [textwrap.dedent(block) for _, block in found if containing in block]
 
 
 def only_block(name: str, language: str, containing: str, url: str) -> str:
