@@ -87,6 +87,7 @@ class Clone:
                 "PATH": path,
                 "MONOTRON_URL": self._url,
                 "MONOTRON_API_KEY": "any",
+                "RUN": "run-1",
                 "no_proxy": "127.0.0.1",
             },
             stdin=subprocess.DEVNULL,
@@ -219,3 +220,20 @@ def version_of(client: Client, name: str, token: str) -> str:
     """The version that a build of a token gets."""
     response = client.request("PUT", f"/v1/versions/{name}/{token}")
     return str(response.json()["version"])
+
+
+class TestWhyNot:
+    def test_numbers_and_versions_continue_from_those_of_another_tool(
+        self, clone: Clone, client: Client, name: str
+    ) -> None:
+        number, adopt = blocks("docs/why-not.md", "sh")
+        numbered, adopted = blocks("docs/why-not.md", "text")
+        assert clone.script(number.replace("next shop", f"next {name}")) == numbered == "2042\n"
+        clone.git("tag", "v1.4.2")
+        assert clone.script(adopt) == adopted == "1.4.2\n"
+        assert version_of(client, name, "next") == "1.4.3"
+
+    def test_the_table_has_an_entry_for_each_tool(self) -> None:
+        rows = table(section(page("docs/why-not.md"), "## Comparison"))
+        assert {len(row) for row in rows} == {7}
+        assert all(cell for row in rows for cell in row)
