@@ -11,8 +11,10 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -149,6 +151,16 @@ def test_the_page_names_existing_variables_and_outputs() -> None:
     for _, _, cell, *_ in table(page(PAGE)):
         for output in cell.split(", "):
             assert code(output) in outputs.GRAMMAR
+
+
+def test_the_settings_of_projects_are_valid() -> None:
+    """They take the version from outside."""
+    (toml,) = blocks(PAGE, "toml")
+    assert tomllib.loads(toml)["project"]["dynamic"] == ["version"]
+    (xml,) = blocks(PAGE, "xml")
+    project = ElementTree.fromstring(f"<project>{xml}</project>")
+    assert project.findtext("version") == "${revision}"
+    assert project.findtext("properties/revision") == "0-SNAPSHOT"
 
 
 def test_every_shell_block_is_executed() -> None:

@@ -162,7 +162,8 @@ class TestOutage:
         find, publish, record, *_ = blocks(OUTAGE, "sh")
         last, recorded, *_ = blocks(OUTAGE, "text")
         assign(client, name, "2.4.7", clone.git("rev-parse", "HEAD"))
-        clone.git("push", "--quiet", "origin", "HEAD:refs/tags/v2.4.7")
+        for tag in ("v2.4.7", "v2.4.6", "v2", "v2.5.0-rc.1"):
+            clone.git("push", "--quiet", "origin", f"HEAD:refs/tags/{tag}")
         commit = clone.commit("fix: urgent")
         assert clone.script(find) == last == "v2.4.7\n"
         clone.script(publish)
