@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 from monotron_ci.client import Client
 from monotron_ci.commit_range import CommitRange, Source, read_range, starts_after
+from monotron_ci.commits import Commit
 from monotron_ci.events import Event
 from monotron_ci.git import Clone, Fetched
 from monotron_ci.github_commits import GitHubCommits
@@ -42,13 +43,13 @@ class ActionCommits:
                     self._client, newest, inputs.tag_prefix, inputs.initial_version
                 ),
                 self._head,
-                lambda: event.messages,
+                lambda: event.commits,
                 since=inputs.since,
                 paths=inputs.paths,
             )
         if event.title and event.origin.unmerged:
-            messages = [event.title, *found.messages]
-            return found._replace(messages=messages, text=f"the title and {found.text}")
+            commits = [Commit("", event.title), *found.commits]
+            return found._replace(commits=commits, text=f"the title and {found.text}")
         return found
 
     def _sources(self) -> Generator[Source, None, None]:

@@ -51,7 +51,7 @@ def request_auto(
             return AutoVersion(client.version(name, token, query, ""), None)
         newest = client.newest(name, query.get("line", ""))
         commits = read(newest)
-        if not commits.messages and commits.start is None:
+        if not commits.commits and commits.start is None:
             raise Failure(
                 f"No commit messages were found. {commits.warnings[0]}",
                 code="invalid_bump",
@@ -84,7 +84,7 @@ def _text(
     If the range starts at an older release, its commits have contributed to the releases since. So
     they request no more than a patch, unless they request more than those releases contain.
     """
-    text = joined(commits.messages)
+    text = joined([commit.message for commit in commits.commits])
     start = commits.start.version if commits.start else ""
     if newest is None or not start or start == newest.version.partition("+")[0]:
         return text

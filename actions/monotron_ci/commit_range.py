@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Callable, NamedTuple, Protocol
 
 from monotron_ci.client import Client
+from monotron_ci.commits import Commit
 from monotron_ci.errors import Failure
 from monotron_ci.git import Unavailable
 from monotron_ci.hashes import is_hash
@@ -20,15 +21,15 @@ MAX_OLDER_RELEASES = 20
 
 
 class Source(Protocol):
-    """Reads commit messages."""
+    """Reads commits."""
 
     name: str
 
-    def messages(self, start: str, commit: str, paths: Sequence[str]) -> list[str] | None:
-        """The messages of the commits after *start* up to *commit*, newest first.
+    def commits(self, start: str, commit: str, paths: Sequence[str]) -> list[Commit] | None:
+        """The commits after *start* up to *commit*, newest first.
 
-        Without *start*, those of the complete history. With *paths*, only of commits that change
-        one of these files. None if *start* does not exist. Raises `Unavailable` if the source
+        Without *start*, the complete history. With *paths*, only commits that change one of these
+        files. None if *start* does not exist. Raises `Unavailable` if the source
         cannot know all of these commits.
         """
 
@@ -45,12 +46,12 @@ class Start(NamedTuple):
 class CommitRange(NamedTuple):
     """The commits since a version."""
 
-    messages: Sequence[str]
+    commits: Sequence[Commit]
     """Newest first."""
     text: str
     """`7 commits since 1.2.57`."""
     start: Start | None
-    """None: no start was found, and the messages are those of the event."""
+    """None: no start was found, and the commits are those of the event."""
     warnings: tuple[str, ...] = ()
     """Sentences."""
 
@@ -104,7 +105,7 @@ def read_range(
     sources: Iterable[Source],
     starts: Callable[[], Iterable[Start]],
     commit: str,
-    event: Callable[[], Sequence[str]],
+    event: Callable[[], Sequence[Commit]],
     *,
     since: str = "",
     paths: Sequence[str] = (),
@@ -113,7 +114,7 @@ def read_range(
     """The commits up to *commit*, from the first source that is available.
 
     *since* replaces the starts. If no source is available, or no start exists, the range consists
-    of the messages of *event*, with a warning. Raises Failure if *since* does not exist, or if no
+    of the commits of *event*, with a warning. Raises Failure if *since* does not exist, or if no
     source shows which commits change *paths*.
     """
     reasons = []
@@ -121,9 +122,9 @@ def read_range(
         skipped: list[Start] = []
         try:
             for start in [Start(since)] if since else starts():
-                messages = source.messages(start.revision, commit, paths)
-                if messages is not None:
-                    return _found(messages, start, skipped, words)
+                commits = source.commits(start.revision, commit, paths)
+                if commits is not None:
+                    return _found(commits, start, skipped, words)
                 skipped.append(start)
         except Unavailable as error:
             reasons.append(f"{source.name}: {error}")
@@ -140,19 +141,19 @@ def read_range(
         raise Failure(
             f"The commits that change {words.paths} are unknown ({reason}).", words.clone_hint
         )
-    messages = list(event())
+    commits = list(event())
     warning = (
         f"Only the messages of {words.event} were read ({reason}). Earlier commits without a "
         f"version may be missing. {words.since} sets the start explicitly."
     )
-    return CommitRange(messages, f"{_count(messages)} of {words.event}", None, (warning,))
+    return CommitRange(commits, f"{_count(commits)} of {words.event}", None, (warning,))
 
 
 def _found(
-    messages: Sequence[str], start: Start, skipped: Sequence[Start], words: Words
+    commits: Sequence[Commit], start: Start, skipped: Sequence[Start], words: Words
 ) -> CommitRange:
     since = start.version or start.revision
-    text = f"{_count(messages)} since {since}" if since else f"all {_count(messages)}"
+    text = f"{_count(commits)} since {since}" if since else f"all {_count(commits)}"
     warnings = []
     if skipped:
         missing = skipped[0]
@@ -161,8 +162,8 @@ def _found(
             f"The commit of version {missing.version} ({missing.revision[:40]}) is not part of the "
             f"repository. The commits since {used} were read. {words.since} sets another start."
         )
-    return CommitRange(messages, text, start, tuple(warnings))
+    return CommitRange(commits, text, start, tuple(warnings))
 
 
-def _count(messages: Sequence[str]) -> str:
-    return "1 commit" if len(messages) == 1 else f"{len(messages)} commits"
+def _count(commits: Sequence[Commit]) -> str:
+    return "1 commit" if len(commits) == 1 else f"{len(commits)} commits"

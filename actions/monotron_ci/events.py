@@ -1,4 +1,4 @@
-"""The event that triggered the workflow: its commit, labels and commit messages.
+"""The event that triggered the workflow: its commit and labels, and the pushed commits.
 
 https://docs.github.com/en/actions/reference/workflows-and-actions/variables
 """
@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 from monotron_ci.branch_names import Branch
 from monotron_ci.branches import read_branch
+from monotron_ci.commits import Commit
 from monotron_ci.errors import Failure
+from monotron_ci.hashes import is_hash
 from monotron_ci.origin import Origin, read_origin
 
 
@@ -36,8 +38,8 @@ class Event(NamedTuple):
     run, which also contains the commits of the target branch."""
     title: str
     """The title of the pull request, which can become the message of a squash commit."""
-    messages: tuple[str, ...]
-    """The messages of the pushed commits, newest first."""
+    commits: tuple[Commit, ...]
+    """The pushed commits that have a message, newest first."""
     workspace: str
     """The folder of the clone, or empty."""
     server_url: str
@@ -79,7 +81,7 @@ def read_event(environ: Mapping[str, str]) -> Event:
         head=environ.get("GITHUB_SHA", "") if pull_request and origin.unmerged else commit,
         labels=tuple(_texts(pull_request.get("labels"), "name")),
         title=_text(pull_request, "title"),
-        messages=tuple(_messages(payload)),
+        commits=tuple(_commits(payload)),
         workspace=environ.get("GITHUB_WORKSPACE", ""),
         server_url=environ.get("GITHUB_SERVER_URL") or "https://github.com",
         api_url=environ.get("GITHUB_API_URL") or "https://api.github.com",
@@ -109,12 +111,18 @@ def _commit(payload: dict[str, Any], pull_request: dict[str, Any]) -> str:
     return _text(pull_request.get("head"), "sha") or _text(payload.get("workflow_run"), "head_sha")
 
 
-def _messages(payload: dict[str, Any]) -> list[str]:
-    pushed = _texts(payload.get("commits"), "message")
+def _commits(payload: dict[str, Any]) -> list[Commit]:
+    pushed = _parse_commits(payload.get("commits"))
     if pushed:
         return pushed[::-1]  # GitHub lists the oldest first
-    parents = [payload, _dict(payload.get("merge_group")), _dict(payload.get("workflow_run"))]
-    return _texts([parent.get("head_commit") for parent in parents], "message")
+    members = [payload, _dict(payload.get("merge_group")), _dict(payload.get("workflow_run"))]
+    return _parse_commits([member.get("head_commit") for member in members])
+
+
+def _parse_commits(values: object) -> list[Commit]:
+    commits = values if isinstance(values, list) else []
+    pairs = [(_text(each, "id"), _text(each, "message")) for each in commits]
+    return [Commit(hash if is_hash(hash) else "", message) for hash, message in pairs if message]
 
 
 def _dict(value: object) -> dict[str, Any]:

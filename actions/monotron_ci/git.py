@@ -1,4 +1,4 @@
-"""Reads commit messages with git. The clone of the user is never changed.
+"""Reads commits with git. The clone of the user is never changed.
 
 Only `Fetched` writes, into a bare repository of its own. A treeless fetch transfers commits without
 files: https://git-scm.com/docs/partial-clone
@@ -11,6 +11,7 @@ import os
 import subprocess
 from collections.abc import Mapping, Sequence
 
+from monotron_ci.commits import Commit
 from monotron_ci.http import RetryPolicy
 
 _QUIET = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
@@ -30,24 +31,27 @@ class Clone:
         self._policy = policy
         self._environ: Mapping[str, str] = {}
 
-    def messages(self, start: str, commit: str, paths: Sequence[str] = ()) -> list[str] | None:
-        """The messages of the commits after *start* up to *commit*, newest first.
+    def commits(self, start: str, commit: str, paths: Sequence[str] = ()) -> list[Commit] | None:
+        """The commits after *start* up to *commit*, newest first.
 
         *start* is a revision; without it, the history is complete. With *paths*, only commits that
-        change one of these files. None if *start* does not exist. Raises `Unavailable` if the
-        repository does not contain all commits.
+        change one of these files, without their parents. None if *start* does not exist. Raises
+        `Unavailable` if the repository does not contain all commits.
         """
         self._check(commit)
         first = self._resolve(start) if start else ""
         if first is None:
             return None
-        options = ["--no-mailmap", "--no-show-signature", "--encoding=UTF-8", "--format=%B"]
+        # With paths, commits are missing between a commit and its parents.
+        header = "%H" if paths else "%H %P"
+        options = ["--no-mailmap", "--no-show-signature", "--encoding=UTF-8"]
+        options.append(f"--format={header}%n%B")
         if paths:
             options.append("--full-history")  # also commits whose changes were reverted later
         revisions = [commit, f"^{first}"] if first else [commit]
         patterns = [f":(top,glob){path}" for path in paths]
         text = self._git("log", "-z", *options, *revisions, "--", *patterns)
-        return [message for message in text.split("\0") if message.strip()]
+        return [_commit(entry) for entry in text.split("\0") if entry]
 
     def _check(self, commit: str) -> None:
         """Raise `Unavailable` unless the history of the commit is here completely."""
@@ -93,6 +97,13 @@ class Clone:
         return process.stdout.decode(errors="replace")
 
 
+def _commit(entry: str) -> Commit:
+    """The commit of an entry of the log."""
+    header, _, message = entry.partition("\n")
+    commit, *parents = header.split()
+    return Commit(commit, message, tuple(parents))
+
+
 class Fetched(Clone):
     """An own bare repository, for jobs without a complete clone."""
 
@@ -115,8 +126,8 @@ class Fetched(Clone):
                 "GIT_CONFIG_VALUE_1": "false",
             }
 
-    def messages(self, start: str, commit: str, paths: Sequence[str] = ()) -> list[str] | None:
-        """As `Clone.messages`. Fetches the commit, and *start* unless it precedes the commit."""
+    def commits(self, start: str, commit: str, paths: Sequence[str] = ()) -> list[Commit] | None:
+        """As `Clone.commits`. Fetches the commit, and *start* unless it precedes the commit."""
         self._filter = "blob:none" if paths else "tree:0"
         if not os.path.exists(os.path.join(self._folder, "HEAD")):
             self._git("init", "--quiet", "--bare", ".")
@@ -127,7 +138,7 @@ class Fetched(Clone):
             except Unavailable:
                 return None
             start = self._git("rev-parse", "FETCH_HEAD^{commit}").strip()
-        return super().messages(start, commit, paths)
+        return super().commits(start, commit, paths)
 
     def _fetch(self, reference: str) -> None:
         options = ("--quiet", "--no-tags", f"--filter={self._filter}", "--end-of-options")

@@ -1,4 +1,4 @@
-"""Reads commit messages with GitHub's API, for jobs without git.
+"""Reads commits with GitHub's API, for jobs without git.
 
 https://docs.github.com/en/rest/commits/commits
 """
@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from monotron_ci.client import AGENT
+from monotron_ci.commits import Commit
 from monotron_ci.credential import Credential
 from monotron_ci.errors import Failure, NoResponse
 from monotron_ci.git import Unavailable
@@ -46,8 +47,8 @@ class GitHubCommits:
         self._policy = policy
         self._requests = 0
 
-    def messages(self, start: str, commit: str, paths: Sequence[str] = ()) -> list[str] | None:
-        """As `Clone.messages`. Raises Failure if the token cannot read the commits."""
+    def commits(self, start: str, commit: str, paths: Sequence[str] = ()) -> list[Commit] | None:
+        """As `Clone.commits`. Raises Failure if the token cannot read the commits."""
         if paths:
             raise Unavailable("GitHub's API does not list the files of the commits")
         if not start:
@@ -55,18 +56,18 @@ class GitHubCommits:
         base = start if is_hash(start) else self._commit(start.replace("refs/tags/", "tags/"))
         return self._compare(base, commit) if base else None
 
-    def _history(self, commit: str) -> list[str]:
-        messages: list[str] = []
+    def _history(self, commit: str) -> list[Commit]:
+        found: list[Any] = []
         while True:
-            page = 1 + len(messages) // PAGE_SIZE
+            page = 1 + len(found) // PAGE_SIZE
             document = self._get(f"commits?sha={commit}&per_page={PAGE_SIZE}&page={page}")
-            commits = document if isinstance(document, list) else []
-            messages += _messages(commits)
-            if len(commits) < PAGE_SIZE:
-                return messages
+            added = _list(document)
+            found += added
+            if len(added) < PAGE_SIZE:
+                return list(map(_commit, found))
 
-    def _compare(self, base: str, commit: str) -> list[str] | None:
-        """The messages after *base*. None if the commit is unknown, or its history unrelated."""
+    def _compare(self, base: str, commit: str) -> list[Commit] | None:
+        """The commits after *base*. None if the commit is unknown, or its history unrelated."""
         commits: list[Any] = []
         while True:
             page = 1 + len(commits) // PAGE_SIZE
@@ -75,15 +76,15 @@ class GitHubCommits:
             if document is None:
                 self._commit(base)  # perhaps the permission is missing
                 return None
-            added = document.get("commits") if isinstance(document, dict) else None
-            commits += added if isinstance(added, list) else []
-            if not added or len(added) < PAGE_SIZE:
+            added = _list(document.get("commits") if isinstance(document, dict) else None)
+            commits += added
+            if len(added) < PAGE_SIZE:
                 break
         if len(commits) != document.get("total_commits"):
             raise Unavailable(
                 f"GitHub's API returned {len(commits)} of {document.get('total_commits')} commits"
             )
-        return _messages(reversed(commits))  # GitHub lists the oldest first
+        return list(map(_commit, reversed(commits)))  # GitHub lists the oldest first
 
     def _commit(self, reference: str) -> str | None:
         """The hash of a commit, or None. Raises Failure if the token cannot read commits."""
@@ -132,7 +133,16 @@ class GitHubCommits:
             raise Unavailable(error.cause.rstrip(".")) from None
 
 
-def _messages(commits: Any) -> list[str]:
-    details = [each.get("commit") for each in commits if isinstance(each, dict)]
-    messages = [each.get("message") for each in details if isinstance(each, dict)]
-    return [message for message in messages if isinstance(message, str) and message.strip()]
+def _commit(document: Any) -> Commit:
+    """The commit in a response. Raises `Unavailable` if the document is anything else."""
+    details = document.get("commit") if isinstance(document, dict) else None
+    message = details.get("message") if isinstance(details, dict) else None
+    if not isinstance(message, str) or not is_hash(document.get("sha")):
+        raise Unavailable("GitHub's API returned a commit in an unknown format")
+    parents = [each for each in _list(document.get("parents")) if isinstance(each, dict)]
+    hashes = (parent["sha"] for parent in parents if is_hash(parent.get("sha")))
+    return Commit(document["sha"], message, tuple(hashes))
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []

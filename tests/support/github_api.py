@@ -69,9 +69,9 @@ class GitHubApi(StandIn):
         return commits[start : start + size]
 
     def _log(self, revisions: str) -> list[dict[str, Any]]:
-        text = self._git("log", "-z", "--format=%H %B", revisions, "--")
-        pairs = [entry.split(" ", 1) for entry in text.split("\0") if entry]
-        return [{"sha": sha, "commit": {"message": message.rstrip()}} for sha, message in pairs]
+        text = self._git("log", "-z", "--format=%H %P%n%B", revisions, "--")
+        parts = [entry.partition("\n") for entry in text.split("\0") if entry]
+        return [_commit(*header.split(), message=message) for header, _, message in parts]
 
     def _hash(self, revision: str) -> str:
         return self._git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").strip()
@@ -81,3 +81,11 @@ class GitHubApi(StandIn):
             ["git", *arguments], cwd=self._folder, capture_output=True, check=False
         )
         return process.stdout.decode()
+
+
+def _commit(sha: str, *parents: str, message: str) -> dict[str, Any]:
+    return {
+        "sha": sha,
+        "commit": {"message": message.rstrip()},
+        "parents": [{"sha": parent} for parent in parents],
+    }

@@ -13,6 +13,7 @@ from monotron.cli.output import print_warning
 from monotron_ci.auto import MAX_TEXT_BYTES, request_auto
 from monotron_ci.client import Client
 from monotron_ci.commit_range import CommitRange, Source, Words, read_range, starts_after
+from monotron_ci.commits import Commit
 from monotron_ci.errors import Failure
 from monotron_ci.git import Clone, Fetched
 from monotron_ci.responses import VersionInfo
@@ -45,7 +46,7 @@ def version_of_commits(
                 sources,
                 lambda: starts_after(client, newest, tag_prefix, query.get("initial", "")),
                 commit,
-                lambda: [git.message(commit)],
+                lambda: [Commit(commit, git.message(commit))],
                 since=since,
                 paths=paths,
                 words=WORDS,

@@ -294,16 +294,16 @@ def test_two_builds_never_count_one_feature_twice(
     """The other build assigns its version while this one reads its commits."""
     workspace = str(released.folder / "workspace")
     feature = released.git("rev-parse", "HEAD^")
-    read = Clone.messages
+    read = Clone.commits
     others = iter([feature])
 
     def slow(clone: Clone, start: str, commit: str, paths: Sequence[str] = ()) -> Any:
-        messages = read(clone, start, commit, paths)
+        commits = read(clone, start, commit, paths)
         for other in others:
             client.request("PUT", f"/v1/versions/{name}/{other}?bump=minor")
-        return messages
+        return commits
 
-    monkeypatch.setattr(Clone, "messages", slow)
+    monkeypatch.setattr(Clone, "commits", slow)
     assert released.run(GITHUB_WORKSPACE=workspace) == "0.1.1"
     assert "patch: fix: a typo (1 commit since 0.1.0)" in capsys.readouterr().out
 
