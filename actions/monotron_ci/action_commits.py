@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from tempfile import TemporaryDirectory
 
 from monotron_ci.client import Client
 from monotron_ci.commit_range import CommitRange, Source, read_range, starts_after
 from monotron_ci.commits import Commit
+from monotron_ci.errors import Failure
 from monotron_ci.events import Event
 from monotron_ci.git import Clone, Fetched
+from monotron_ci.github_api import GitHubApi, is_repository
 from monotron_ci.github_commits import GitHubCommits
 from monotron_ci.hashes import is_hash
+from monotron_ci.history import added_by, parents_of
 from monotron_ci.http import RetryPolicy
 from monotron_ci.inputs import Inputs
+from monotron_ci.labels import apply_labels
+from monotron_ci.merged_requests import MergedRequests
+from monotron_ci.pull_requests import PullRequest
 from monotron_ci.responses import VersionInfo
 from monotron_ci.urls import parse_url
 
@@ -32,10 +37,17 @@ class ActionCommits:
         self._policy = policy
         # `idempotency-token` can select another commit than the event.
         self._head = token if is_hash(token) and token != event.commit else event.head
+        self._api = GitHubApi(event.api_url, event.repository, inputs.github_token, policy)
+        merged = None if event.origin.unmerged else event.request
+        self._merged = MergedRequests(self._api, merged, event.commit)
 
     def since(self, newest: VersionInfo | None) -> CommitRange:
-        """The commits after the newest version, and the title of an open pull request."""
+        """The commits after the newest version, and the title of an open pull request.
+
+        A message with the label replaces the commits of a request whose labels decide.
+        """
         inputs, event = self._inputs, self._event
+        request = event.request if event.origin.unmerged else None
         with closing(self._sources()) as sources:
             found = read_range(
                 sources,
@@ -46,11 +58,55 @@ class ActionCommits:
                 lambda: event.commits,
                 since=inputs.since,
                 paths=inputs.paths,
+                with_history=request is not None,
             )
-        if event.title and event.origin.unmerged:
-            commits = [Commit("", event.title), *found.commits]
-            return found._replace(commits=commits, text=f"the title and {found.text}")
-        return found
+        if request:
+            return self._with_request(found, request)
+        if event.origin.unmerged:
+            return found
+        requests = self._requests_of(found.commits)
+        return found._replace(commits=apply_labels(found.commits, requests, inputs.labels))
+
+    def _with_request(self, found: CommitRange, request: PullRequest) -> CommitRange:
+        """The range with the title or the label of an open request."""
+        rules = self._inputs.labels
+        own = self._own(found, request)
+        others = [commit for commit in found.commits if commit.hash not in own]
+        try:
+            requests = self._requests_of(others)
+        except Failure as failure:  # a preview assigns nothing
+            requests = {}
+            warning = f"{failure.cause} The commits of the target branch count by their messages."
+            found = found._replace(warnings=(*found.warnings, warning))
+        others = apply_labels(others, requests, rules)
+        counted = [commit for commit in found.commits if commit.hash in own]
+        if self._inputs.paths and not counted:
+            return found._replace(commits=others)
+        choice = rules.choose(request.labels) if rules.are_set else None
+        if choice:
+            return found._replace(commits=[Commit("", choice.message(request)), *others])
+        if not request.title:
+            return found._replace(commits=apply_labels(found.commits, requests, rules))
+        return found._replace(
+            commits=[Commit("", request.title), *apply_labels(found.commits, requests, rules)],
+            text=f"the title and {found.text}",
+        )
+
+    def _own(self, found: CommitRange, request: PullRequest) -> set[str]:
+        """The hashes of the commits that an open request adds to its target branch."""
+        parents = parents_of(found.history)
+        merged = parents.get(self._head, ())
+        is_merge_of_run = request.head in merged[1:]  # its first parent is on the target branch
+        return added_by(parents, self._head, merged[0] if is_merge_of_run else request.base)
+
+    def _requests_of(self, commits: Sequence[Commit]) -> Mapping[str, Sequence[PullRequest]]:
+        """The merged requests of the commits, if the workflow sets labels."""
+        branch = self._event.branch
+        # GitHub lists the requests of commits on the default branch only.
+        is_other = branch.name and branch.default and branch.name != branch.default
+        if not self._inputs.labels.are_set:
+            return {}
+        return self._merged.of(commits, only_event=bool(is_other))
 
     def _sources(self) -> Generator[Source, None, None]:
         event, token = self._event, self._inputs.github_token
@@ -58,10 +114,8 @@ class ActionCommits:
             return
         if event.workspace:
             yield Clone(event.workspace, self._policy)
-        if re.fullmatch(r"[\w.-]+/[\w.-]+", event.repository, re.ASCII):
-            if parse_url(event.server_url):
-                url = f"{event.server_url.rstrip('/')}/{event.repository}.git"
-                with TemporaryDirectory(prefix="monotron-") as folder:
-                    yield Fetched(folder, url, token or "", self._policy)
-            if parse_url(event.api_url):
-                yield GitHubCommits(event.api_url, event.repository, token, self._policy)
+        if is_repository(event.repository) and parse_url(event.server_url):
+            url = f"{event.server_url.rstrip('/')}/{event.repository}.git"
+            with TemporaryDirectory(prefix="monotron-") as folder:
+                yield Fetched(folder, url, token or "", self._policy)
+        yield GitHubCommits(self._api)

@@ -1,4 +1,4 @@
-"""The choice of the bump: the input, then labels of the pull request, then commit messages."""
+"""The choice of the bump: the input, labels with their default names, then the commits."""
 
 from __future__ import annotations
 
@@ -18,18 +18,23 @@ class BumpChoice(NamedTuple):
 
 
 def choose_bump(inputs: Inputs, event: Event) -> BumpChoice:
-    """The bump to request. The highest label wins. Without labels, the commits decide."""
+    """The bump to request.
+
+    The default labels of the event's pull request decide alone. If the workflow sets labels, they
+    replace the messages of the request's own commits (`auto`), so that the version is the same for
+    all events.
+    """
     reuse = inputs.on_conflict == "reuse"
     if inputs.version:
         return BumpChoice("", f"input version: {inputs.version}", reuse)
     if inputs.bump != "auto":
         return BumpChoice(inputs.bump, f"input bump: {inputs.bump}", reuse)
-    labels = {label.strip().casefold(): label for label in event.labels}
-    for bump in ("major", "minor", "patch"):
-        for label in getattr(inputs, f"{bump}_labels"):
-            if label in labels:
-                # A commit keeps its version if labels change, as it does if messages change.
-                return BumpChoice(bump, f"label {labels[label]!r}", True)
+    rules = inputs.labels
+    if event.request and not rules.are_set:
+        choice = rules.choose(event.request.labels)
+        if choice:
+            # A commit keeps its version if labels change, as it does if messages change.
+            return BumpChoice(choice.bump, f"label {choice.label!r}", True)
     return BumpChoice("auto", "", reuse)
 
 

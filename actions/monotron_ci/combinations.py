@@ -13,6 +13,10 @@ REQUIRED_BUMPS: Mapping[str, str] = {
     "since": "auto",
     "paths": "auto",
     "messages": "auto",
+    "major-labels": "auto",
+    "minor-labels": "auto",
+    "patch-labels": "auto",
+    "skip-labels": "auto",
 }
 """Inputs that require a value of `bump`."""
 

@@ -54,6 +54,8 @@ class CommitRange(NamedTuple):
     """None: no start was found, and the commits are those of the event."""
     warnings: tuple[str, ...] = ()
     """Sentences."""
+    history: Sequence[Commit] = ()
+    """All commits of the range, also those that do not change the paths. Empty unless requested."""
 
 
 class Words(NamedTuple):
@@ -110,6 +112,7 @@ def read_range(
     since: str = "",
     paths: Sequence[str] = (),
     words: Words = OF_ACTION,
+    with_history: bool = False,
 ) -> CommitRange:
     """The commits up to *commit*, from the first source that is available.
 
@@ -124,7 +127,10 @@ def read_range(
             for start in [Start(since)] if since else starts():
                 commits = source.commits(start.revision, commit, paths)
                 if commits is not None:
-                    return _found(commits, start, skipped, words)
+                    found = _found(commits, start, skipped, words)
+                    if with_history and paths:
+                        commits = source.commits(start.revision, commit, ()) or []
+                    return found._replace(history=commits if with_history else ())
                 skipped.append(start)
         except Unavailable as error:
             reasons.append(f"{source.name}: {error}")

@@ -15,6 +15,7 @@ from monotron_ci.commits import Commit
 from monotron_ci.errors import Failure
 from monotron_ci.hashes import is_hash
 from monotron_ci.origin import Origin, read_origin
+from monotron_ci.pull_requests import PullRequest, read_pull_request
 
 
 class Event(NamedTuple):
@@ -32,12 +33,11 @@ class Event(NamedTuple):
     after the merge the commit on the target branch. For workflow_run it is the commit of the
     triggering run, not the newest one of the default branch.
     """
-    labels: tuple[str, ...]
+    request: PullRequest | None
+    """The pull request of an event for one, also after the merge."""
     head: str
     """The commit whose history is read. For an open pull request, it is the merge commit of the
     run, which also contains the commits of the target branch."""
-    title: str
-    """The title of the pull request, which can become the message of a squash commit."""
     commits: tuple[Commit, ...]
     """The pushed commits that have a message, newest first."""
     workspace: str
@@ -79,8 +79,7 @@ def read_event(environ: Mapping[str, str]) -> Event:
         run_id=environ.get("GITHUB_RUN_ID", ""),
         commit=commit,
         head=environ.get("GITHUB_SHA", "") if pull_request and origin.unmerged else commit,
-        labels=tuple(_texts(pull_request.get("labels"), "name")),
-        title=_text(pull_request, "title"),
+        request=read_pull_request(pull_request) if pull_request else None,
         commits=tuple(_commits(payload)),
         workspace=environ.get("GITHUB_WORKSPACE", ""),
         server_url=environ.get("GITHUB_SERVER_URL") or "https://github.com",
@@ -127,12 +126,6 @@ def _parse_commits(values: object) -> list[Commit]:
 
 def _dict(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _texts(values: object, member: str) -> list[str]:
-    """The non-empty texts that the objects of a list have in *member*."""
-    texts = [_text(value, member) for value in (values if isinstance(values, list) else [])]
-    return [text for text in texts if text]
 
 
 def _text(value: object, member: str) -> str:

@@ -5,26 +5,18 @@ https://docs.github.com/en/rest/commits/commits
 
 from __future__ import annotations
 
-import urllib.request
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from monotron_ci.client import AGENT
 from monotron_ci.commits import Commit
-from monotron_ci.credential import Credential
-from monotron_ci.errors import Failure, NoResponse
+from monotron_ci.errors import Failure
 from monotron_ci.git import Unavailable
+from monotron_ci.github_api import GitHubApi
 from monotron_ci.hashes import is_hash
-from monotron_ci.http import HttpResponse, RetryPolicy, send
+from monotron_ci.http import HttpResponse
 
 PAGE_SIZE = 100
-
-MAX_REQUESTS = 300
-"""GITHUB_TOKEN has 1,000 requests per hour and repository."""
-
-MAX_BODY_BYTES = 64 << 20
-"""The first page of a comparison also contains changes of files."""
 
 PERMISSION = """permissions:
   contents: read
@@ -36,16 +28,10 @@ with:
 class GitHubCommits:
     """The commits of one repository."""
 
-    name = "GitHub's API"
+    name = GitHubApi.name
 
-    def __init__(
-        self, api_url: str, repository: str, token: Credential | None, policy: RetryPolicy
-    ) -> None:
-        """*repository* is OWNER/REPOSITORY."""
-        self._url = f"{api_url.rstrip('/')}/repos/{repository}"
-        self._token = token
-        self._policy = policy
-        self._requests = 0
+    def __init__(self, api: GitHubApi) -> None:
+        self._api = api
 
     def commits(self, start: str, commit: str, paths: Sequence[str] = ()) -> list[Commit] | None:
         """As `Clone.commits`. Raises Failure if the token cannot read the commits."""
@@ -88,7 +74,7 @@ class GitHubCommits:
 
     def _commit(self, reference: str) -> str | None:
         """The hash of a commit, or None. Raises Failure if the token cannot read commits."""
-        response = self._send(f"commits/{quote(reference, safe='/')}")
+        response = self._api.get(f"commits/{quote(reference, safe='/')}")
         if response.status == 422:  # No commit found for SHA
             return None
         document = self._checked(response)
@@ -97,7 +83,7 @@ class GitHubCommits:
 
     def _get(self, path: str, *, missing: bool = False) -> Any:
         """The document of a response; with *missing*, None for one that does not exist."""
-        response = self._send(path)
+        response = self._api.get(path)
         return None if missing and response.status == 404 else self._checked(response)
 
     def _checked(self, response: HttpResponse) -> Any:
@@ -106,9 +92,6 @@ class GitHubCommits:
             if document is not None:
                 return document
             raise Unavailable("GitHub's API returned no JSON")
-        limited = response.headers.get("X-RateLimit-Remaining") == "0"
-        if response.status == 429 or (response.status == 403 and limited):
-            raise Unavailable("the rate limit of GitHub's API is exhausted")
         if response.status in (401, 403, 404):
             raise Failure(
                 f"GitHub returned {response.status}: `github-token` cannot read the commits since "
@@ -116,21 +99,6 @@ class GitHubCommits:
                 f"Add this permission to the job, and pass the token:\n\n{PERMISSION}",
             )
         raise Unavailable(f"GitHub's API returned {response.status}")
-
-    def _send(self, path: str) -> HttpResponse:
-        self._requests += 1
-        if self._requests > MAX_REQUESTS:
-            raise Unavailable(f"more than {MAX_REQUESTS} requests to GitHub's API are necessary")
-        request = urllib.request.Request(f"{self._url}/{path}")  # noqa: S310 - checked by the caller
-        request.add_header("Accept", "application/vnd.github+json")
-        request.add_header("User-Agent", AGENT)
-        request.add_header("X-GitHub-Api-Version", "2022-11-28")
-        if self._token is not None:
-            request.add_unredirected_header("Authorization", f"Bearer {self._token}")
-        try:
-            return send(request, self._policy, MAX_BODY_BYTES)
-        except NoResponse as error:
-            raise Unavailable(error.cause.rstrip(".")) from None
 
 
 def _commit(document: Any) -> Commit:

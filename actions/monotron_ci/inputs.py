@@ -10,6 +10,7 @@ from monotron_ci import input_parsers as parsers
 from monotron_ci.combinations import REQUIRED_BUMPS, Contradiction, contradictions
 from monotron_ci.credential import Credential
 from monotron_ci.errors import Failure
+from monotron_ci.labels import LabelRules
 from monotron_ci.urls import server_url
 
 MODES = ("semver", "counter")
@@ -36,10 +37,13 @@ PARAMETERS = {
 AUTO_ONLY = tuple(name.replace("-", "_") for name, bump in REQUIRED_BUMPS.items() if bump == "auto")
 """Fields and query parameters that affect `bump: auto` only."""
 
+_LABELS = ("major_labels", "minor_labels", "patch_labels", "skip_labels")
+
 _VERSION_FIELDS = (*PARAMETERS.values(), "create_tag", "move_tags", "on_conflict", "since", "paths")
+_VERSION_FIELDS += _LABELS
 """Inputs that `mode: counter` does not support."""
 
-_MAY_BE_EMPTY = ("tag-prefix", "major-labels", "minor-labels", "patch-labels")
+_MAY_BE_EMPTY = ("tag-prefix",)
 """Inputs for which an empty text differs from the default."""
 
 
@@ -69,9 +73,10 @@ class Inputs(NamedTuple):
     idempotency_token: str = ""
     tag_prefix: str = TAG_PREFIX
     build_metadata: str = ""
-    major_labels: tuple[str, ...] = ("major",)
-    minor_labels: tuple[str, ...] = ("minor",)
-    patch_labels: tuple[str, ...] = ("patch",)
+    major_labels: tuple[str, ...] = ()
+    minor_labels: tuple[str, ...] = ()
+    patch_labels: tuple[str, ...] = ()
+    skip_labels: tuple[str, ...] = ()
     since: str = ""
     paths: tuple[str, ...] = ()
     dry_run: bool = False
@@ -81,6 +86,12 @@ class Inputs(NamedTuple):
     retries: int = 8
     on_unavailable: str = "fail"
     on_no_credentials: str = "fail"
+
+    @property
+    def labels(self) -> LabelRules:
+        """The labels that request a bump."""
+        lists = (self.major_labels, self.minor_labels, self.patch_labels, self.skip_labels)
+        return LabelRules.of_inputs(*lists, self.minor_types)
 
 
 def raw_inputs(environ: Mapping[str, str]) -> dict[str, str]:
@@ -145,11 +156,28 @@ def _check_combinations(inputs: Inputs) -> None:
     bump = "" if inputs.version and inputs.bump == "patch" else inputs.bump
     for contradiction in contradictions(bump, given):
         raise _contradiction(contradiction, given)
+    _check_label_types(inputs)
     if inputs.api_key and inputs.audience:
         raise Failure(
             "`api-key` cannot be combined with `audience`.",
             "Remove `audience` to sign in with the API key, or `api-key` for keyless sign-in.",
         )
+
+
+def _check_label_types(inputs: Inputs) -> None:
+    """Raise Failure if the messages that replace those of labelled requests would not count."""
+    rules = inputs.labels
+    for bump, type, name in (
+        ("minor", rules.minor_type, "skip-types"),
+        ("patch", "fix", "skip-types"),
+        ("patch", "fix", "minor-types"),
+    ):
+        types = getattr(inputs, name.replace("-", "_")).lower().split(",")
+        if rules.are_set and getattr(rules, bump) and type.lower() in types:
+            raise Failure(
+                f"`{name}` cannot contain `{type}`, because `{bump}-labels` counts as this type.",
+                f"Remove the type, or ignore these labels:\n\nwith:\n  {bump}-labels: none",
+            )
 
 
 def _contradiction(found: Contradiction, given: Mapping[str, object]) -> Failure:
@@ -222,6 +250,7 @@ _PARSERS: dict[str, Any] = {
     "major-labels": parsers.labels,
     "minor-labels": parsers.labels,
     "patch-labels": parsers.labels,
+    "skip-labels": parsers.labels,
     "since": parsers.matching(
         r"[0-9A-Za-z_][0-9A-Za-z._/+@-]{0,250}", "a commit, a tag or a branch", "v1.4.2"
     ),

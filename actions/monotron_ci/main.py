@@ -13,7 +13,6 @@ from monotron_ci.events import read_event
 from monotron_ci.hashes import is_hash
 from monotron_ci.http import RetryPolicy
 from monotron_ci.inputs import BRANCH, parse_inputs, raw_inputs
-from monotron_ci.responses import VersionInfo
 from monotron_ci.summary import summary
 
 SECRETS = ("api-key", "github-token")
@@ -203,7 +202,11 @@ class _ActionRun:
         query = version_query(inputs, choice)
         source = choice.source
         if choice.bump == "auto":
-            version, source = self._auto(client, query)
+            from monotron_ci.action_auto import version_of_commits
+            from monotron_ci.action_commits import ActionCommits
+
+            commits = ActionCommits(inputs, self._event, self._token, client, self._policy)
+            version, source = version_of_commits(client, self._name, self._token, query, commits)
         else:
             version = client.version(self._name, self._token, query)
         for note in version.notes:
@@ -216,21 +219,6 @@ class _ActionRun:
         return outputs.of_version(
             version, tag_prefix=inputs.tag_prefix, changed=not inputs.dry_run, reason=reason
         )
-
-    def _auto(self, client: Client, query: Mapping[str, str]) -> tuple[VersionInfo, str]:
-        """The version that the commits since the previous version request, and their number."""
-        from monotron_ci.action_commits import ActionCommits
-        from monotron_ci.auto import request_auto
-
-        commits = ActionCommits(self._inputs, self._event, self._token, client, self._policy)
-        version, read = request_auto(client, self._name, self._token, query, commits.since)
-        if read is None:
-            return version, "the commit has this version already"
-        for warning in read.warnings:
-            workflow_commands.warning("Monotron", warning)
-        decision = "no release" if version.is_unchanged else version.bump
-        workflow_commands.log(f"{decision}: {version.reason} ({read.text})")
-        return version, read.text
 
     def _default_token(self) -> str:
         """The commit, so that it has one version, or in counter mode the run."""

@@ -25,6 +25,7 @@ ONLY_ACTION = {
     "major-labels": "belong to a pull request",
     "minor-labels": "belong to a pull request",
     "patch-labels": "belong to a pull request",
+    "skip-labels": "belong to a pull request",
     "summary": "belongs to a job",
     "on-no-credentials": "belongs to jobs of forks and Dependabot",
 }
@@ -44,6 +45,7 @@ ONLY_ACTION_NOT_GITLAB = {
     "move-tags": "requires a token that can write",
     "github-token": "signs in to GitHub",
     "summary": "GitLab has no job summaries",
+    "skip-labels": "the job reads no merge requests of earlier commits",
 }
 """Inputs of the action without an input of the component, and why."""
 

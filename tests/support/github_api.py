@@ -20,13 +20,44 @@ RATE_LIMITED = Reply.json(
 
 
 class GitHubApi(StandIn):
-    """The commits of `acme/shop`, which is the repository in a folder."""
+    """The commits and pull requests of `acme/shop`, which is the repository in a folder.
 
-    def __init__(self, folder: Path, *, token: str = "", limited: bool = False) -> None:
+    *pulls* replaces the response about the pull requests of a commit.
+    """
+
+    def __init__(
+        self, folder: Path, *, token: str = "", limited: bool = False, pulls: Reply | None = None
+    ) -> None:
         self._folder = folder
+        self._pulls = pulls
+        self._requests_of: dict[str, list[dict[str, Any]]] = {}
         self._token = token
         self._limited = limited
         super().__init__(self._respond)
+
+    def merged(self, number: int, commits: list[str], *labels: str, head: str = "") -> None:
+        """Add a pull request that was merged with these commits. *head* was its newest commit."""
+        request = {
+            "number": number,
+            "title": f"Request {number}",
+            "state": "closed",
+            "merged_at": "2026-11-29T20:00:00Z",
+            "labels": [{"id": 1, "name": label} for label in labels],
+            "head": {"sha": head or commits[0]},
+            "base": {"ref": "main"},
+        }
+        for commit in commits:
+            self.add(commit, request)
+
+    def add(self, commit: str, *requests: dict[str, Any]) -> None:
+        """Add pull requests to a commit."""
+        self._requests_of.setdefault(commit, []).extend(requests)
+
+    @property
+    def lookups(self) -> list[str]:
+        """The commits whose pull requests were read, one for each page."""
+        found = (re.search(r"/commits/([0-9a-f]+)/pulls", each.path) for each in self.requests)
+        return [match[1] for match in found if match]
 
     def _respond(self, request: ReceivedRequest) -> Reply:
         path, _, query_text = unquote(request.path).partition("?")
@@ -37,6 +68,8 @@ class GitHubApi(StandIn):
             return NOT_FOUND  # a private repository
         if match := re.fullmatch(r"/repos/acme/shop/compare/([0-9a-f]+)\.\.\.([0-9a-f]+)", path):
             return self._compare(match[1], match[2], query)
+        if match := re.fullmatch(r"/repos/acme/shop/commits/(.+)/pulls", path):
+            return self._pulls_of(match[1], query)
         if match := re.fullmatch(r"/repos/acme/shop/commits/(.+)", path):
             return self._commit(match[1])
         if path == "/repos/acme/shop/commits":
@@ -54,6 +87,13 @@ class GitHubApi(StandIn):
                 "commits": self._page(commits, query),
             }
         )
+
+    def _pulls_of(self, commit: str, query: dict[str, str]) -> Reply:
+        if self._pulls:
+            return self._pulls
+        if not self._hash(commit):
+            return self._commit(commit)
+        return Reply.json(self._page(self._requests_of.get(commit, []), query))
 
     def _commit(self, reference: str) -> Reply:
         revision = reference.replace("tags/", "refs/tags/").replace("heads/", "refs/heads/")

@@ -17,7 +17,7 @@ import pytest
 from monotron_ci.auto import MAX_TEXT_BYTES, joined
 from monotron_ci.errors import Failure
 from monotron_ci.git import Clone
-from plugins.github.action_step import ActionStep
+from plugins.github.project import Project
 from support.git_server import GitServer
 from support.github_api import GitHubApi
 from support.server import Client
@@ -27,63 +27,6 @@ Output = pytest.CaptureFixture[str]
 
 TOKEN = "ghs_0123456789abcdef"
 BASIC = f"Basic {b64encode(f'x-access-token:{TOKEN}'.encode()).decode()}"
-
-
-class Project:
-    """A repository at the URL of GitHub, and its clone in the workspace of the step."""
-
-    def __init__(self, folder: Path, step: ActionStep) -> None:
-        self.origin = folder / "acme" / "shop.git"
-        self.origin.mkdir(parents=True)
-        self.folder = folder
-        self.step = step
-        self.git("init", "--quiet", "--initial-branch=main")
-
-    def git(self, *arguments: str) -> str:
-        identity = ("-c", "user.name=a", "-c", "user.email=a@example.com")
-        process = subprocess.run(
-            ["git", *identity, *arguments], cwd=self.origin, capture_output=True, check=True
-        )
-        return process.stdout.decode().strip()
-
-    def commit(self, message: str, file: str = "README") -> str:
-        path = self.origin / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a") as opened:
-            opened.write(f"{message}\n")
-        self.git("add", ".")
-        self.git("commit", "--quiet", "-m", message)
-        return self.git("rev-parse", "HEAD")
-
-    def clone(self, *options: str, name: str = "workspace") -> str:
-        """Clone into a folder. Returns its path."""
-        workspace = self.folder / name
-        command = ["git", "clone", "--quiet", *options, f"file://{self.origin}", str(workspace)]
-        subprocess.run(command, capture_output=True, check=True)
-        return str(workspace)
-
-    def run(self, inputs: dict[str, str] | None = None, **environ: str) -> str:
-        """The version of HEAD, by `bump: auto`, or an empty text."""
-        head = environ.pop("GITHUB_SHA", None) or self.git("rev-parse", "HEAD")
-        assert self.step.run({"bump": "auto", **(inputs or {})}, GITHUB_SHA=head, **environ) == 0
-        return self.step.outputs["version"] if self.step.outputs["changed"] == "true" else ""
-
-
-@pytest.fixture
-def project(tmp_path: Path, step: ActionStep) -> Project:
-    return Project(tmp_path, step)
-
-
-@pytest.fixture
-def released(project: Project) -> Project:
-    """A project at version 0.0.1, with a feature and then a fix that have no version."""
-    project.commit("fix: first")
-    workspace = project.clone()
-    assert project.run(GITHUB_WORKSPACE=workspace) == "0.0.1"
-    project.commit("feat: coupons")
-    project.commit("fix: a typo")
-    subprocess.run(["git", "pull", "--quiet"], cwd=workspace, check=True)
-    return project
 
 
 class TestClone:

@@ -12,13 +12,16 @@ from monotron_ci.commit_range import Source
 from monotron_ci.commits import Commit
 from monotron_ci.events import read_event
 from monotron_ci.git import Clone, Fetched, Unavailable
+from monotron_ci.github_api import GitHubApi
 from monotron_ci.github_commits import GitHubCommits
 from monotron_ci.http import RetryPolicy
-from support.github_api import GitHubApi
+from support.github_api import GitHubApi as GitHubStandIn
 from support.stand_in import Reply, StandIn
 from support.workflows import Repository
 
-POLICY = RetryPolicy(seconds=60, retries=0)
+
+def policy() -> RetryPolicy:
+    return RetryPolicy(seconds=60, retries=0)
 
 
 @pytest.fixture
@@ -28,12 +31,12 @@ def source(
     folder = tmp_path / "fetched"
     folder.mkdir()
     if request.param == "clone":
-        yield Clone(str(repository.folder), POLICY)
+        yield Clone(str(repository.folder), policy())
     elif request.param == "fetch":
-        yield Fetched(str(folder), f"file://{repository.folder}", "", POLICY)
+        yield Fetched(str(folder), f"file://{repository.folder}", "", policy())
     else:
-        with GitHubApi(repository.folder) as api:
-            yield GitHubCommits(api.url, "acme/shop", None, POLICY)
+        with GitHubStandIn(repository.folder) as api:
+            yield GitHubCommits(GitHubApi(api.url, "acme/shop", None, policy()))
 
 
 SOURCES = pytest.mark.parametrize("source", ["clone", "fetch", "API"], indirect=True)
@@ -79,7 +82,7 @@ def test_commits_that_change_files_have_no_parents(repository: Repository) -> No
     (repository.folder / "api").touch()
     repository.git("add", "api")
     head = repository.commit("feat: an API")
-    assert Clone(str(repository.folder), POLICY).commits(first, head, ["api"]) == [
+    assert Clone(str(repository.folder), policy()).commits(first, head, ["api"]) == [
         Commit(head, "feat: an API\n")
     ]
 
@@ -98,7 +101,7 @@ def test_commits_that_change_files_have_no_parents(repository: Repository) -> No
 def test_a_commit_in_an_unknown_format_makes_the_api_unavailable(document: object) -> None:
     reply = Reply.json({"total_commits": 1, "commits": [document]})
     with StandIn([reply]) as api:
-        source = GitHubCommits(api.url, "acme/shop", None, POLICY)
+        source = GitHubCommits(GitHubApi(api.url, "acme/shop", None, policy()))
         with pytest.raises(Unavailable, match="a commit in an unknown format"):
             source.commits("a" * 40, "b" * 40)
 
@@ -107,7 +110,7 @@ def test_a_commit_in_an_unknown_format_makes_the_api_unavailable(document: objec
 def test_parents_in_an_unknown_format_are_unknown(parents: object) -> None:
     commit = {"sha": "a" * 40, "commit": {"message": "a"}, "parents": parents}
     with StandIn([Reply.json({"total_commits": 1, "commits": [commit]})]) as api:
-        source = GitHubCommits(api.url, "acme/shop", None, POLICY)
+        source = GitHubCommits(GitHubApi(api.url, "acme/shop", None, policy()))
         assert source.commits("a" * 40, "b" * 40) == [Commit("a" * 40, "a")]
 
 

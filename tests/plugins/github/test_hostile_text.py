@@ -12,7 +12,10 @@ from monotron_ci.errors import Failure
 from monotron_ci.summary import summary
 from monotron_ci.workflow_commands import escape_commands
 from plugins.github.action_step import COMMIT, ActionStep
+from plugins.github.request_shop import RequestShop
 from plugins.github.test_client import VERSION
+from support.commits import MEBIBYTE
+from support.github_api import GitHubApi
 from support.stand_in import Reply, StandIn
 
 HOSTILE = [
@@ -93,6 +96,45 @@ class TestStep:
             assert (heading, end) == ("### Monotron: `0.1.0`", ""), text
             assert all(row.count("|") == 3 for row in rows), text
             assert "<script" not in step.summary
+
+    def test_hostile_labels_and_titles_of_an_open_request_are_harmless(
+        self, shop: RequestShop, capsys: Output
+    ) -> None:
+        shop.topic("add coupons")
+        for text in [*HOSTILE, "a" * MEBIBYTE]:
+            assert shop.preview({"minor-labels": "minor"}, text, title=f"feat: a {text}"[:9_999])
+            printed = capsys.readouterr().out
+            self.check(shop.step, printed, text)
+            assert shop.step.outputs["version"] == "1.3.0", text
+            rows = shop.step.summary.splitlines()
+            assert {row.count("|") for row in rows if row.startswith("|")} <= {3, 4}, text
+            assert "<script" not in shop.step.summary
+
+    def test_hostile_labels_of_merged_requests_are_harmless(
+        self, shop: RequestShop, capsys: Output
+    ) -> None:
+        for number, text in enumerate([*HOSTILE, "a" * MEBIBYTE]):
+            inputs = {"minor-labels": f"minor,{text[:99]}", "dry-run": "true"}
+            shop.squash(f"fix: {number}", number + 1, text, f"{text} ", "\nMINOR")
+            assert shop.run(inputs) == ""  # a preview
+            self.check(shop.step, capsys.readouterr().out, text)
+            assert shop.step.outputs["version"] == "1.3.0", text
+            assert re.search(r"feat: label .* of #\d+$", shop.step.outputs["reason"]), text
+            assert all(row.count("|") == 3 for row in shop.step.summary.splitlines()[2:-1]), text
+
+    def test_hostile_text_in_the_responses_of_github_is_harmless(
+        self, shop: RequestShop, capsys: Output
+    ) -> None:
+        shop.project.commit("fix: a")
+        for text in HOSTILE:
+            for reply in (
+                Reply.json({"message": text}, 403),
+                Reply.json([{"number": text, "labels": [{"name": text}], "merged_at": text}]),
+                Reply(200, text.encode(), {"Content-Type": "application/json"}),
+            ):
+                with GitHubApi(shop.project.origin, pulls=reply) as shop.api:
+                    shop.fails({"skip-labels": "skip"})
+                self.check(shop.step, capsys.readouterr().out, text)
 
     @pytest.mark.parametrize("name", ["name", "idempotency-token", "tag-prefix", "prerelease"])
     def test_hostile_text_in_an_input_is_harmless_or_refused(

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from support.git_server import GitServer
+from support.github_api import GitHubApi
 from support.server import Client, Server
 from support.workflows import Repository, Run, expect, expected, step, workflow
 
@@ -33,6 +34,7 @@ class Shop(Repository):
         *,
         event: str = "push",
         payload: dict[str, object] | None = None,
+        env: dict[str, str] | None = None,
         first: str = "",
         inputs: dict[str, str] | None = None,
         **outputs: str,
@@ -43,7 +45,11 @@ class Shop(Repository):
             workflow(steps, on=event),
             event=event,
             payload=payload,
-            env={"GITHUB_REPOSITORY": "acme/shop", "GITHUB_SERVER_URL": self._git_server.url},
+            env={
+                "GITHUB_REPOSITORY": "acme/shop",
+                "GITHUB_SERVER_URL": self._git_server.url,
+                **(env or {}),
+            },
         )
         return expected(run)
 
@@ -170,6 +176,38 @@ def test_an_unmerged_commit_gets_a_preview_of_all_commits(event: str, shop: Shop
     pull_request = {"head": {"sha": head}, "title": "a title", "state": "open"}
     payload: dict[str, object] = {"pull_request": pull_request} if event == "pull_request" else {}
     shop.decides("1.3.0", event=event, payload=payload, changed="false")
+
+
+LABELS = {"minor-labels": "minor", "skip-labels": "no-release"}
+
+
+@pytest.mark.parametrize(
+    ("label", "version", "changed", "reason"),
+    [
+        ("minor", "1.3.0", "true", "feat: label 'minor' of #12"),
+        ("no-release", "", "false", "label 'no-release' of #12"),
+    ],
+    ids=["minor", "skip"],
+)
+def test_the_label_of_a_merged_request_counts_on_the_default_branch(
+    label: str, version: str, changed: str, reason: str, shop: Shop
+) -> None:
+    """Case 7: a push to main of the merge of a labelled request."""
+    commit = shop.commit("Add coupons (#12)")
+    payload: dict[str, object] = {
+        "commits": [{"id": commit, "message": "Add coupons (#12)"}],
+        "repository": {"default_branch": "main"},
+    }
+    with GitHubApi(shop.folder) as api:
+        api.merged(12, [commit], label, head="f" * 40)
+        env = {"GITHUB_API_URL": api.url}
+        run = shop.decides(version, payload=payload, env=env, inputs=LABELS, changed=changed)
+        assert api.lookups == [commit]
+    assert reason in run.summary
+    assert ("| bump | `minor` |" in run.summary) == (label == "minor")
+    if version:  # a re-run shows the stored reason, and needs no labels
+        run = shop.decides(version, payload=payload, inputs=LABELS, reused="true", reason=reason)
+        assert f"| reason | `{reason}` |" in run.summary
 
 
 def test_only_commits_that_change_the_paths_count(shop: Shop) -> None:
