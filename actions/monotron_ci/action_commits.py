@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from monotron_ci.client import Client
 from monotron_ci.commit_range import CommitRange, Source, read_range, starts_after
@@ -25,6 +26,18 @@ from monotron_ci.responses import VersionInfo
 from monotron_ci.urls import parse_url
 
 
+class OpenRequest(NamedTuple):
+    """An open pull request whose commits decide, because no label does. Newest commits first."""
+
+    request: PullRequest
+    counted: Sequence[Commit]
+    """Its commits that count: with `paths`, only those that change one of them."""
+    all: Sequence[Commit]
+    """All of its commits."""
+    others: Sequence[Commit]
+    """The unreleased commits of the target branch."""
+
+
 class ActionCommits:
     """Reads the commits since the previous version of the token's commit."""
 
@@ -40,6 +53,8 @@ class ActionCommits:
         self._api = GitHubApi(event.api_url, event.repository, inputs.github_token, policy)
         merged = None if event.origin.unmerged else event.request
         self._merged = MergedRequests(self._api, merged, event.commit)
+        self.open_request: OpenRequest | None = None
+        """Set by `since` if the merge method can affect the version."""
 
     def since(self, newest: VersionInfo | None) -> CommitRange:
         """The commits after the newest version, and the title of an open pull request.
@@ -69,6 +84,7 @@ class ActionCommits:
 
     def _with_request(self, found: CommitRange, request: PullRequest) -> CommitRange:
         """The range with the title or the label of an open request."""
+        self.open_request = None
         rules = self._inputs.labels
         own = self._own(found, request)
         others = [commit for commit in found.commits if commit.hash not in own]
@@ -87,6 +103,11 @@ class ActionCommits:
             return found._replace(commits=[Commit("", choice.message(request)), *others])
         if not request.title:
             return found._replace(commits=apply_labels(found.commits, requests, rules))
+        if self._event.origin.is_open and found.start and counted:
+            everything = [commit for commit in found.history if commit.hash in own]
+            self.open_request = OpenRequest(
+                request, self._without_head(counted), self._without_head(everything), others
+            )
         return found._replace(
             commits=[Commit("", request.title), *apply_labels(found.commits, requests, rules)],
             text=f"the title and {found.text}",
@@ -98,6 +119,15 @@ class ActionCommits:
         merged = parents.get(self._head, ())
         is_merge_of_run = request.head in merged[1:]  # its first parent is on the target branch
         return added_by(parents, self._head, merged[0] if is_merge_of_run else request.base)
+
+    def _without_head(self, commits: Sequence[Commit]) -> list[Commit]:
+        """The commits without the merge commit of the run, which is never part of a branch."""
+        request = self._event.request
+        return [
+            commit
+            for commit in commits
+            if commit.hash != self._head or (request and commit.hash == request.head)
+        ]
 
     def _requests_of(self, commits: Sequence[Commit]) -> Mapping[str, Sequence[PullRequest]]:
         """The merged requests of the commits, if the workflow sets labels."""

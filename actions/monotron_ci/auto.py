@@ -31,6 +31,8 @@ class AutoVersion(NamedTuple):
     version: VersionInfo
     commits: CommitRange | None
     """None: the token has had this version before, so no commits were read."""
+    newest: VersionInfo | None = None
+    """The newest final version, which the commits follow."""
 
 
 def request_auto(
@@ -56,10 +58,10 @@ def request_auto(
                 f"No commit messages were found. {commits.warnings[0]}",
                 code="invalid_bump",
             )
-        based = {**query, "base": newest.version.partition("+")[0] if newest else "none"}
+        based = _based(query, newest)
         try:
             text = _text(client, name, token, based, newest, commits)
-            return AutoVersion(client.version(name, token, based, text), commits)
+            return AutoVersion(client.version(name, token, based, text), commits, newest)
         except Failure as failure:
             if failure.code != "base_outdated":
                 raise
@@ -69,6 +71,23 @@ def request_auto(
         "Run the job again.",
         code="base_outdated",
     )
+
+
+def preview(
+    client: Client, name: str, token: str, query: Mapping[str, str], found: AutoVersion
+) -> VersionInfo:
+    """The version that the token would get for these commits after this version.
+
+    Raises Failure `base_outdated` if another version is the newest one meanwhile.
+    """
+    assert found.commits is not None  # noqa: S101 - the caller has changed them
+    based = {**_based(query, found.newest), "dry_run": "true"}
+    text = _text(client, name, token, based, found.newest, found.commits)
+    return client.version(name, token, based, text)
+
+
+def _based(query: Mapping[str, str], newest: VersionInfo | None) -> dict[str, str]:
+    return {**query, "base": newest.version.partition("+")[0] if newest else "none"}
 
 
 def _text(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from monotron_ci import outputs, workflow_commands
 from monotron_ci.bump import choose_bump, version_query
@@ -14,6 +15,9 @@ from monotron_ci.hashes import is_hash
 from monotron_ci.http import RetryPolicy
 from monotron_ci.inputs import BRANCH, parse_inputs, raw_inputs
 from monotron_ci.summary import summary
+
+if TYPE_CHECKING:
+    from monotron_ci.merge_methods import MethodVersion
 
 SECRETS = ("api-key", "github-token")
 """Inputs that are masked before anything else is printed."""
@@ -71,6 +75,7 @@ class _ActionRun:
         self._name = self._inputs.name or self._event.default_name
         self._token = self._inputs.idempotency_token or self._default_token()
         self._preview_note = "preview, nothing was assigned"
+        self._methods: Sequence[MethodVersion] = ()
         self._restrict_to_origin()
         self._policy = RetryPolicy(
             self._inputs.timeout,
@@ -98,7 +103,8 @@ class _ActionRun:
         outputs.write(self._file("GITHUB_OUTPUT"), values)
         if self._inputs.summary:
             with open(self._file("GITHUB_STEP_SUMMARY"), "a", encoding="utf-8") as file:
-                file.write(summary(self._name, values, "; ".join(notes), no_number))
+                note = "; ".join(notes)
+                file.write(summary(self._name, values, note, no_number, self._methods))
         if tag_failure:
             raise tag_failure
         shown = values["version"] or values["value"] or f"{no_number} ({values['reason']})"
@@ -206,7 +212,9 @@ class _ActionRun:
             from monotron_ci.action_commits import ActionCommits
 
             commits = ActionCommits(inputs, self._event, self._token, client, self._policy)
-            version, source = version_of_commits(client, self._name, self._token, query, commits)
+            version, source, self._methods = version_of_commits(
+                client, self._name, self._token, query, commits
+            )
         else:
             version = client.version(self._name, self._token, query)
         for note in version.notes:

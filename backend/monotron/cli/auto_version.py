@@ -52,7 +52,7 @@ def version_of_commits(
                 words=WORDS,
             )
 
-    info, commits = request_auto(client, name, token, query, read)
+    info, commits, _ = request_auto(client, name, token, query, read)
     if commits is None:
         return info, ()
     for warning in commits.warnings:

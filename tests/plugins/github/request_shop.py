@@ -54,9 +54,14 @@ class RequestShop:
         assert not self.step.output_lines
 
     def preview(
-        self, inputs: dict[str, str], *labels: str, title: str = "a title", base: str = ""
+        self,
+        inputs: dict[str, str],
+        *labels: str,
+        title: str = "a title",
+        base: str = "",
+        state: str = "open",
     ) -> str:
-        """The version of an open pull request of the branch `topic`, number 12.
+        """The version of a pull request of the branch `topic`, number 12, that is not merged.
 
         *base* is the commit of the target branch, by default its newest one.
         """
@@ -68,7 +73,7 @@ class RequestShop:
             **MAIN,
             "pull_request": {
                 "number": 12,
-                "state": "open",
+                "state": state,
                 "title": title,
                 "labels": [{"name": label} for label in labels],
                 "head": {"sha": head},

@@ -63,6 +63,7 @@ class TestStep:
         for line in printed.splitlines():
             command = re.match(
                 r"::(add-mask|(error|warning) title=Monotron)::|minor: |"
+                r"The version depends on the merge method: |"
                 r"Monotron: [0-9][0-9A-Za-z.-]*$",
                 line,
             )

@@ -210,6 +210,24 @@ def test_the_label_of_a_merged_request_counts_on_the_default_branch(
         assert f"| reason | `{reason}` |" in run.summary
 
 
+def test_a_preview_shows_the_version_for_each_merge_method(shop: Shop) -> None:
+    """Case 11: GitHub uses the title of the request or that of its only commit."""
+    shop.git("checkout", "--quiet", "-b", "topic")
+    head = shop.commit("add coupons")
+    base = shop.git("rev-parse", "main")
+    shop.merge("topic", "--no-ff", "-m", f"Merge {head} into {base}")
+    request = {"head": {"sha": head}, "base": {"sha": base}, "title": "feat: coupons"}
+    payload: dict[str, object] = {"pull_request": {"number": 12, "state": "open", **request}}
+    run = shop.decides("1.3.0", event="pull_request", payload=payload, changed="false")
+    for method, version in (
+        ("squash with the title", "1.3.0"),
+        ("squash with the message of the only commit", "1.2.58"),
+        ("merge commit", "1.3.0"),
+        ("rebase", "1.2.58"),
+    ):
+        assert f"| {method} | `{version}` |" in run.summary
+
+
 def test_only_commits_that_change_the_paths_count(shop: Shop) -> None:
     """Case 15: the feature belongs to another part of the repository."""
     for message, file in (("feat(web)!: b", "web/a"), ("fix(api): a", "api/a")):
