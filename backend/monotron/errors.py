@@ -196,6 +196,15 @@ class BaseOutdated(MonotronError, status=409, code="base_outdated", title="Outda
         return {"version": self.version, "token": self.token}
 
 
+class InitialRequired(
+    MonotronError, status=409, code="initial_required", title="Name without versions"
+):
+    """The request has `initial=required`, and the name has no versions. Its project may have
+    versions from before Monotron, which would be assigned a second time.
+    Fix: adopt the last released version, or pass it as `initial`. Omit `initial` if there is
+    none."""
+
+
 class AmbiguousAccount(
     MonotronError, status=409, code="ambiguous_account", title="Account not named"
 ):

@@ -37,6 +37,7 @@ PRERELEASED = (
     ["a?bump=final", "a?bump=minor", "a?prerelease=rc", "1.3.0", "1.3.5"],
 )
 OLD_LINE = ("1.2.57 x?bump=major", ["a?line=1.2", "a?line=1&bump=minor", "2.0.1"])
+REQUIRED = [("", "a?initial=required", request) for request in ("b", "b?prerelease=rc", "1.4.2")]
 SAME_TOKEN = [
     ("1.2.57", "a", "a?bump=minor"),
     ("1.2.57", "a?bump=minor", "a?prerelease=rc"),
@@ -158,7 +159,7 @@ def stage(replica_set: ReplicaSet) -> Iterator[Stage]:
 
 @pytest.mark.parametrize(
     ("scene", "first", "second"),
-    [*pairs(NEW, INITIAL, ADOPTED, PRERELEASED, OLD_LINE), *SAME_TOKEN],
+    [*pairs(NEW, INITIAL, ADOPTED, PRERELEASED, OLD_LINE), *REQUIRED, *SAME_TOKEN],
 )
 def test_two_concurrent_requests_equal_one_sequential_order(
     stage: Stage, scene: str, first: str, second: str

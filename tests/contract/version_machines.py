@@ -107,6 +107,7 @@ def requests(draw: st.DrawFn) -> Parameters:
     """Requests of all kinds."""
     bump = draw(st.sampled_from(["plain", "plain", "plain", "plain", "auto", "exact", "calendar"]))
     plain = draw(plain_requests())._replace(renew=draw(st.booleans()))
+    plain = plain._replace(required=plain.initial is None and draw(st.booleans()))
     match bump:
         case "exact":
             return Parameters(bump, version=draw(numbers.filter(any)), renew=plain.renew)

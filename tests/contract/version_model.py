@@ -49,6 +49,7 @@ class Model(Records):
         if parameters.base not in (None, newest or ZERO):
             return {"base_outdated"}
         before = list(self.records), self.series.copy()
+        is_refused = parameters.required and not self.current
         outcome: ModelRelease | ErrorCodes | None
         if parameters.initial not in (None, ZERO) and not self.current:
             outcome = self.new(self.adopted(parameters.initial))
@@ -64,6 +65,9 @@ class Model(Records):
         if isinstance(outcome, set) or outcome is None:
             self.records, self.series = before
             return self.nothing(parameters) if outcome is None else outcome
+        if is_refused:
+            self.records, self.series = before
+            return {"initial_required"}
         if parameters.base is not None and outcome.label is None:
             base = "none" if parameters.base == ZERO else text(parameters.base)
             outcome = replace(outcome, base=base)

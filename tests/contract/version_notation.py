@@ -104,6 +104,7 @@ def parse_request(query: str) -> VersionRequest:
     version = parse_final(parameters.pop("version")) if "version" in parameters else None
     bump = parameters.pop("bump", "patch" if version is None else "exact")
     label = parameters.pop("prerelease", None)
+    initial = parameters.pop("initial", None)
     request = VersionRequest(
         bump=bump,  # type: ignore[arg-type]
         label=None if bump == "final" else label,
@@ -113,7 +114,8 @@ def parse_request(query: str) -> VersionRequest:
         new_if_withdrawn=parameters.pop("on_withdrawn", "fail") == "new",
         line=parse_line(parameters.pop("line")) if "line" in parameters else None,
         metadata=parameters.pop("metadata", None),
-        initial=parse_final(parameters.pop("initial")) if "initial" in parameters else None,
+        initial=parse_final(initial) if initial and initial != "required" else None,
+        initial_required=initial == "required",
         reuse_on_conflict=parameters.pop("on_conflict", "fail") == "reuse",
         initial_development=parameters.pop("initial_development", "true") == "true",
         commit_rules=commit_rules(parameters),

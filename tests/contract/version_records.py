@@ -49,6 +49,8 @@ class Parameters(NamedTuple):
     base: Number | None = None
     renew: bool = False
     calendar: str = "YYYY.M"
+    required: bool = False
+    """Whether an initial version is required."""
 
 
 @dataclass(frozen=True)
@@ -200,6 +202,7 @@ def version_request(parameters: Parameters, *, dry_run: bool = False) -> Version
         line=line_of(parameters.line),
         metadata=parameters.metadata,
         initial=None if parameters.initial is None else Final(*parameters.initial),
+        initial_required=parameters.required,
         version=None if parameters.version is None else Final(*parameters.version),
         calendar=CalendarFormat(parameters.calendar),
         commit_rules=CommitRules(skip_types=frozenset({"docs"})),

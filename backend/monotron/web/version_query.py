@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from semver import Version
 
@@ -49,6 +50,13 @@ def _bump(text: str) -> Bump:
         "`minor` or `patch`, `final` to promote a pre-release, `auto` to decide from commit "
         "messages, or `calendar` to derive the version from the date."
     )
+
+
+def _initial(text: str) -> Final | Literal["required"]:
+    try:
+        return "required" if text == "required" else parse_final(text)
+    except InvalidVersion as error:
+        raise InvalidVersion(f"{error} Use `required` to refuse a name without versions.") from None
 
 
 def _base(text: str) -> Final:
@@ -103,7 +111,7 @@ class NextVersionQuery(VersionQuery):
     version: Final | None = parameter(parse_final)
     calendar: CalendarFormat | None = parameter(parse_calendar)
     metadata: str | None = parameter(parse_metadata)
-    initial: Final | None = parameter(parse_final)
+    initial: Final | Literal["required"] | None = parameter(_initial)
     initial_development: bool = parameter(boolean, default=True)
     base: Final | None = parameter(_base)
     skip_types: frozenset[str] | None = parameter(_commit_types)
@@ -150,7 +158,8 @@ class NextVersionQuery(VersionQuery):
             metadata=self.metadata,
             version=self.version,
             calendar=self.calendar or CalendarFormat.YEAR_MONTH,
-            initial=self.initial,
+            initial=None if self.initial == "required" else self.initial,
+            initial_required=self.initial == "required",
             reuse_on_conflict=self.on_conflict == "reuse",
             new_if_withdrawn=self.on_withdrawn == "new",
             initial_development=self.initial_development,

@@ -55,6 +55,18 @@ class TestInitial:
         problem(response, 400, "invalid_version", applied="no")
         assert series_of(client, new_name) == {}
 
+    @pytest.mark.parametrize("format_", ["json", "text", "dotenv"])
+    def test_a_name_without_versions_is_refused_if_an_initial_version_is_required(
+        self, client: Client, new_name: str, problem: Problem, format_: str
+    ) -> None:
+        for end in ("", "&dry_run=true"):
+            response = put(client, new_name, f"T?initial=required&format={format_}{end}")
+            detail = problem(response, 409, "initial_required", applied="no")["detail"]
+            assert new_name in detail
+        assert series_of(client, new_name) == {}
+        assert assign(client, new_name, "T?initial=1.4.2")["version"] == "1.4.3"
+        assert assign(client, new_name, "U?initial=required")["version"] == "1.4.4"
+
 
 class TestAdoption:
     """PUT /v1/versions/{name} with {"version": "1.4.2"}"""

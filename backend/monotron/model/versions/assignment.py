@@ -7,7 +7,7 @@ from monotron.model.versions.auto import bump_of_commits, check_base, no_release
 from monotron.model.versions.bumps import bump
 from monotron.model.versions.calendar import calendar_release
 from monotron.model.versions.changes import Change
-from monotron.model.versions.conflicts import check_repeat, withdrawn_token
+from monotron.model.versions.conflicts import check_repeat, initial_required, withdrawn_token
 from monotron.model.versions.facts import RecordsOf
 from monotron.model.versions.lookup import (
     has_versions,
@@ -46,6 +46,8 @@ def assign(state: State, request: Assign) -> Decision:
     decision = _new(state, request, len(earlier) + 1)
     if decision is None:
         return Decision(no_release(before, request))
+    if parameters.initial_required and not has_versions(before, name):
+        raise initial_required(name)
     replaced = Change(
         replaced=tuple(
             (each, each._replace(withdrawn=each.withdrawn._replace(replaced=True)))

@@ -1,6 +1,12 @@
 """The errors of requests that contradict what was assigned before."""
 
-from monotron.errors import AlreadyReleased, TokenTaken, ValueWouldFall, VersionWithdrawn
+from monotron.errors import (
+    AlreadyReleased,
+    InitialRequired,
+    TokenTaken,
+    ValueWouldFall,
+    VersionWithdrawn,
+)
 from monotron.model.semver import ZERO_VERSION, Final, Line, Release, VersionName
 from monotron.model.versions.requests import VersionRequest
 
@@ -51,6 +57,15 @@ def check_not_withdrawn(record: Release | None) -> None:
             f"{_reason(record)}. A withdrawn version is never assigned again. Use another version, "
             "or reverse the withdrawal."
         )
+
+
+def initial_required(name: VersionName) -> InitialRequired:
+    """The error of a request that must not assign the first version of a name."""
+    return InitialRequired(
+        f"{name.name!r} has no versions, and this request must not start it. Adopt the last "
+        "released version, or pass it, for example `initial=1.4.2`. If there is none, omit "
+        "`initial`."
+    )
 
 
 def _reason(release: Release) -> str:

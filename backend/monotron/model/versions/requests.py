@@ -31,6 +31,8 @@ class VersionRequest(NamedTuple):
     """How the date determines the version, for `bump=calendar`."""
     initial: Final | None = None
     """The version to adopt before the bump if the name has no version."""
+    initial_required: bool = False
+    """Whether a name without versions is refused. Excludes `initial`."""
     reuse_on_conflict: bool = False
     new_if_withdrawn: bool = False
     """Whether a token whose version was withdrawn gets a new one."""
