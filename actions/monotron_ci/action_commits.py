@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import NamedTuple, Union
 
 from monotron_ci.client import Client
-from monotron_ci.commit_range import CommitRange, Source, read_range, starts_after
+from monotron_ci.commit_range import CommitRange, read_range, starts_after
 from monotron_ci.commits import Commit
+from monotron_ci.credential import Credential
 from monotron_ci.errors import Failure
 from monotron_ci.events import Event
 from monotron_ci.git import Clone, Fetched
@@ -138,14 +139,23 @@ class ActionCommits:
             return {}
         return self._merged.of(commits, only_event=bool(is_other))
 
-    def _sources(self) -> Generator[Source, None, None]:
-        event, token = self._event, self._inputs.github_token
-        if not is_hash(self._head):
-            return
-        if event.workspace:
-            yield Clone(event.workspace, self._policy)
-        if is_repository(event.repository) and parse_url(event.server_url):
-            url = f"{event.server_url.rstrip('/')}/{event.repository}.git"
-            with TemporaryDirectory(prefix="monotron-") as folder:
-                yield Fetched(folder, url, token or "", self._policy)
-        yield GitHubCommits(self._api)
+    def _sources(self) -> Generator[Repository, None, None]:
+        if is_hash(self._head):
+            token = self._inputs.github_token
+            yield from repositories(self._event, self._api, token, self._policy)
+
+
+Repository = Union[Clone, GitHubCommits]
+
+
+def repositories(
+    event: Event, api: GitHubApi, token: Credential | None, policy: RetryPolicy
+) -> Generator[Repository, None, None]:
+    """The repository of the job: its clone, an own bare repository, and GitHub's API."""
+    if event.workspace:
+        yield Clone(event.workspace, policy)
+    if is_repository(event.repository) and parse_url(event.server_url):
+        url = f"{event.server_url.rstrip('/')}/{event.repository}.git"
+        with TemporaryDirectory(prefix="monotron-") as folder:
+            yield Fetched(folder, url, token or "", policy)
+    yield GitHubCommits(api)

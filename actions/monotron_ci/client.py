@@ -57,10 +57,17 @@ class Client:
         self.policy = policy
         self._account = account
         self._warn = warn
+        self._check_first_version: Callable[[], None] | None = None
 
     @property
     def has_credential(self) -> bool:
         return self._credential is not None
+
+    def check_first_version(self, check: Callable[[], None]) -> None:
+        """Call *check* before a name without versions is assigned one, unless the request states
+        where it starts. It raises Failure if the name must not start from 0.0.0.
+        """
+        self._check_first_version = check
 
     def next(self, key: str, token: str, initial: int | None = None) -> SeriesEntry:
         """The entry of the token. Assigns the next value to a token without an entry.
@@ -105,6 +112,20 @@ class Client:
         *messages*: the commit messages for `bump=auto`, separated by NUL. If none of them needs a
         version, the result is the newest version, or 0.0.0, and unchanged.
         """
+        check = self._check_first_version
+        if check and not query.keys() & {"initial", "version"}:
+            try:
+                return self._assign(name, token, {**query, "initial": "required"}, messages)
+            except Failure as failure:
+                if failure.code != "initial_required":
+                    raise
+            check()
+            self._check_first_version = None
+        return self._assign(name, token, query, messages)
+
+    def _assign(
+        self, name: str, token: str, query: Mapping[str, str], messages: str | None
+    ) -> VersionInfo:
         path = self.path("versions", name, token)
         body = messages.encode("utf-8", errors="replace") if messages is not None else None
         response = self.request("PUT", _with_query(path, query), body)

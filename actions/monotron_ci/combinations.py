@@ -22,6 +22,7 @@ REQUIRED_BUMPS: Mapping[str, str] = {
 
 _EXCLUDED = {
     "version": ("line", "prerelease", "initial-version"),
+    "from-scratch": ("initial-version",),
     "bump: none": ("line", "prerelease", "initial-value"),
     "bump: calendar": ("line",),
     "messages": ("since", "paths"),

@@ -1,4 +1,4 @@
-"""Reads commits with git. The clone of the user is never changed.
+"""Reads commits and tags with git. The clone of the user is never changed.
 
 Only `Fetched` writes, into a bare repository of its own. A treeless fetch transfers commits without
 files: https://git-scm.com/docs/partial-clone
@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from monotron_ci.commits import Commit
 from monotron_ci.http import RetryPolicy
+from monotron_ci.version_tags import RepositoryTags
 
 _QUIET = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
 
@@ -25,6 +26,7 @@ class Clone:
     """The clone in a folder, such as that of `actions/checkout`."""
 
     name = "the clone"
+    has_all_tags = False  # `actions/checkout` fetches none by default
 
     def __init__(self, folder: str, policy: RetryPolicy) -> None:
         self._folder = folder
@@ -52,6 +54,19 @@ class Clone:
         patterns = [f":(top,glob){path}" for path in paths]
         text = self._git("log", "-z", *options, *revisions, "--", *patterns)
         return [_commit(entry) for entry in text.split("\0") if entry]
+
+    def tags(self, prefix: str, commit: str) -> RepositoryTags:
+        """The tags that start with *prefix*.
+
+        Raises `Unavailable` if the clone does not contain the commit: it is another repository.
+        """
+        head = self._resolve(commit)
+        if head is None:
+            raise Unavailable("the clone does not contain the commit")
+        command = ("for-each-ref", "--format=%(refname:strip=2)")
+        pattern = f"refs/tags/{prefix}*"
+        reachable = self._git(*command, f"--merged={head}", pattern)
+        return RepositoryTags(self._git(*command, pattern).splitlines(), reachable.splitlines())
 
     def _check(self, commit: str) -> None:
         """Raise `Unavailable` unless the history of the commit is here completely."""
@@ -108,6 +123,7 @@ class Fetched(Clone):
     """An own bare repository, for jobs without a complete clone."""
 
     name = "an own fetch"
+    has_all_tags = True
 
     def __init__(self, folder: str, url: str, token: str, policy: RetryPolicy) -> None:
         """*folder* is empty. *token* can read the repository at *url*. Only the environment of git
@@ -139,6 +155,13 @@ class Fetched(Clone):
                 return None
             start = self._git("rev-parse", "FETCH_HEAD^{commit}").strip()
         return super().commits(start, commit, paths)
+
+    def tags(self, prefix: str, commit: str) -> RepositoryTags:
+        """The tags of the remote that start with *prefix*. None is known to be reachable."""
+        pattern = f"refs/tags/{prefix}*"
+        output = self._git("ls-remote", "--quiet", "--tags", "--refs", "--", self._url, pattern)
+        references = [line.partition("\t")[2] for line in output.splitlines()]
+        return RepositoryTags([each.removeprefix("refs/tags/") for each in references])
 
     def _fetch(self, reference: str) -> None:
         options = ("--quiet", "--no-tags", f"--filter={self._filter}", "--end-of-options")

@@ -1,6 +1,6 @@
-"""Reads commits with GitHub's API, for jobs without git.
+"""Reads commits and tags with GitHub's API, for jobs without git.
 
-https://docs.github.com/en/rest/commits/commits
+https://docs.github.com/en/rest/commits/commits and https://docs.github.com/en/rest/git/refs
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from monotron_ci.git import Unavailable
 from monotron_ci.github_api import GitHubApi
 from monotron_ci.hashes import is_hash
 from monotron_ci.http import HttpResponse
+from monotron_ci.version_tags import RepositoryTags
 
 PAGE_SIZE = 100
 
@@ -26,9 +27,10 @@ with:
 
 
 class GitHubCommits:
-    """The commits of one repository."""
+    """The commits and tags of one repository."""
 
     name = GitHubApi.name
+    has_all_tags = True
 
     def __init__(self, api: GitHubApi) -> None:
         self._api = api
@@ -41,6 +43,22 @@ class GitHubCommits:
             return self._history(commit)
         base = start if is_hash(start) else self._commit(start.replace("refs/tags/", "tags/"))
         return self._compare(base, commit) if base else None
+
+    def tags(self, prefix: str, commit: str) -> RepositoryTags:
+        """The tags that start with *prefix*. None is known to be reachable."""
+        path = f"git/matching-refs/tags/{quote(prefix)}"
+        names: list[str] = []
+        page = 0
+        while True:
+            page += 1
+            response = self._api.get(path if page == 1 else f"{path}?page={page}")
+            if response.status in (401, 403, 404):
+                raise Unavailable(f"{self.name} returned {response.status}")
+            documents = _list(self._checked(response))
+            references = [str(each.get("ref")) for each in documents if isinstance(each, dict)]
+            names += [each.partition("refs/tags/")[2] for each in references]
+            if 'rel="next"' not in (response.headers.get("Link") or ""):
+                return RepositoryTags(names)
 
     def _history(self, commit: str) -> list[Commit]:
         found: list[Any] = []

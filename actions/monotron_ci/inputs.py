@@ -39,8 +39,11 @@ AUTO_ONLY = tuple(name.replace("-", "_") for name, bump in REQUIRED_BUMPS.items(
 
 _LABELS = ("major_labels", "minor_labels", "patch_labels", "skip_labels")
 
-_VERSION_FIELDS = (*PARAMETERS.values(), "create_tag", "move_tags", "on_conflict", "since", "paths")
-_VERSION_FIELDS += _LABELS
+_VERSION_FIELDS = (
+    *PARAMETERS.values(),
+    *("from_scratch", "create_tag", "move_tags", "on_conflict", "since", "paths"),
+    *_LABELS,
+)
 """Inputs that `mode: counter` does not support."""
 
 _MAY_BE_EMPTY = ("tag-prefix",)
@@ -65,6 +68,7 @@ class Inputs(NamedTuple):
     prerelease: str = ""
     line: str = ""
     initial_version: str = ""
+    from_scratch: bool = False
     initial_value: int | None = None
     on_conflict: str = "fail"
     create_tag: bool = False
@@ -150,7 +154,7 @@ def _check_combinations(inputs: Inputs) -> None:
         name: value
         for name in NAMES
         for value in [getattr(inputs, name.replace("-", "_"))]
-        if value not in ("", None, ())
+        if value is not False and value not in ("", None, ())
     }
     # The runner passes defaults, too. So `bump: patch` means that `bump` is not set.
     bump = "" if inputs.version and inputs.bump == "patch" else inputs.bump
@@ -198,6 +202,7 @@ def _contradiction(found: Contradiction, given: Mapping[str, object]) -> Failure
 
 _REASONS = {
     "version": "It assigns exactly this version.",
+    "from-scratch": "It starts a name without versions from 0.0.0.",
     "bump: none": "It reads the latest version, or that of `idempotency-token`.",
     "bump: calendar": "The date determines the line.",
     "bump: final": "It makes a pre-release final. To promote one label only, set it.",
@@ -206,7 +211,9 @@ _REASONS = {
 
 def _yaml(value: object) -> str:
     """The value of an input, as a workflow contains it."""
-    return "|\n    " + "\n    ".join(value) if isinstance(value, tuple) else str(value)
+    if isinstance(value, tuple):
+        return "|\n    " + "\n    ".join(value)
+    return "true" if value is True else str(value)
 
 
 def _not_for_counters(name: str) -> Failure:
@@ -237,6 +244,7 @@ _PARSERS: dict[str, Any] = {
         rf"[0-9]+(\.[0-9]+)?|{BRANCH}", "a maintenance line, or `branch`", "1.2"
     ),
     "initial-version": parsers.version,
+    "from-scratch": parsers.boolean,
     "initial-value": parsers.initial_value,
     "on-conflict": parsers.one_of("fail", "reuse"),
     "create-tag": parsers.boolean,

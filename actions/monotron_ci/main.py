@@ -204,6 +204,8 @@ class _ActionRun:
         if inputs.bump == "none":
             version = client.find(self._name, inputs.idempotency_token)
             return outputs.of_version(version, tag_prefix=inputs.tag_prefix, changed=False)
+        if not inputs.from_scratch:
+            client.check_first_version(self._check_first_version)
         choice = choose_bump(inputs, self._event)
         query = version_query(inputs, choice)
         source = choice.source
@@ -227,6 +229,14 @@ class _ActionRun:
         return outputs.of_version(
             version, tag_prefix=inputs.tag_prefix, changed=not inputs.dry_run, reason=reason
         )
+
+    def _check_first_version(self) -> None:
+        """Raise Failure if the repository has version tags. The name has no versions."""
+        from monotron_ci.action_tags import check_tags
+
+        warning = check_tags(self._name, self._inputs, self._event, self._policy.once())
+        if warning:
+            workflow_commands.warning("Monotron", warning)
 
     def _default_token(self) -> str:
         """The commit, so that it has one version, or in counter mode the run."""

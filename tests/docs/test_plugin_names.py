@@ -41,6 +41,7 @@ ONLY_COMMANDS = {
 
 ONLY_ACTION_NOT_GITLAB = {
     "api-key": "is the masked variable MONOTRON_API_KEY, because inputs are not masked",
+    "from-scratch": "the job does not look for tags yet",
     "create-tag": "requires a token that can write. The keyword `release` creates tags",
     "move-tags": "requires a token that can write",
     "github-token": "signs in to GitHub",

@@ -1,6 +1,6 @@
-"""GitHub's API for commits, as documented, with the content of a real repository.
+"""GitHub's API for commits and references, as documented, with the content of a real repository.
 
-https://docs.github.com/en/rest/commits/commits
+https://docs.github.com/en/rest/commits/commits and https://docs.github.com/en/rest/git/refs
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ RATE_LIMITED = Reply.json(
 
 
 class GitHubApi(StandIn):
-    """The commits and pull requests of `acme/shop`, which is the repository in a folder.
+    """The commits, pull requests and tags of `acme/shop`, which is the repository in a folder.
 
     *pulls* replaces the response about the pull requests of a commit.
     """
@@ -72,6 +72,8 @@ class GitHubApi(StandIn):
             return self._pulls_of(match[1], query)
         if match := re.fullmatch(r"/repos/acme/shop/commits/(.+)", path):
             return self._commit(match[1])
+        if match := re.fullmatch(r"/repos/acme/shop/git/matching-refs/(tags/.*)", path):
+            return self._references(match[1])
         if path == "/repos/acme/shop/commits":
             return Reply.json(self._page(self._log(query["sha"]), query))
         return NOT_FOUND
@@ -101,6 +103,17 @@ class GitHubApi(StandIn):
             return Reply.json({"sha": found})
         message = f"No commit found for SHA: {reference}"
         return Reply.json({"message": message, "status": "422"}, 422)
+
+    def _references(self, prefix: str) -> Reply:
+        lines = self._git("for-each-ref", "--format=%(refname) %(objecttype) %(objectname)")
+        references = [line.split() for line in lines.splitlines()]
+        return Reply.json(
+            [
+                {"ref": name, "object": {"type": kind, "sha": sha}}
+                for name, kind, sha in references
+                if name.startswith(f"refs/{prefix}")
+            ]
+        )
 
     @staticmethod
     def _page(commits: list[Any], query: dict[str, str]) -> list[Any]:

@@ -12,10 +12,11 @@ from monotron.cli import git
 from monotron.cli.output import print_warning
 from monotron_ci.auto import MAX_TEXT_BYTES, request_auto
 from monotron_ci.client import Client
-from monotron_ci.commit_range import CommitRange, Source, Words, read_range, starts_after
+from monotron_ci.commit_range import CommitRange, Words, read_range, starts_after
 from monotron_ci.commits import Commit
 from monotron_ci.errors import Failure
 from monotron_ci.git import Clone, Fetched
+from monotron_ci.http import RetryPolicy
 from monotron_ci.responses import VersionInfo
 
 WORDS = Words(
@@ -41,7 +42,7 @@ def version_of_commits(
     commit = git.commit_hash(token, f"monotron version {name}")
 
     def read(newest: VersionInfo | None) -> CommitRange:
-        with closing(_sources(client)) as sources:
+        with closing(repositories(client.policy)) as sources:
             return read_range(
                 sources,
                 lambda: starts_after(client, newest, tag_prefix, query.get("initial", "")),
@@ -61,11 +62,12 @@ def version_of_commits(
     return info, (f"{decision}: {info.reason} ({commits.text})",)
 
 
-def _sources(client: Client) -> Generator[Source, None, None]:
-    yield Clone(".", client.policy)
+def repositories(policy: RetryPolicy) -> Generator[Clone, None, None]:
+    """The current repository: its clone, and an own bare repository."""
+    yield Clone(".", policy)
     if origin := git.origin():
         with TemporaryDirectory(prefix="monotron-") as folder:
-            yield Fetched(folder, origin, "", client.policy)
+            yield Fetched(folder, origin, "", policy)
 
 
 def read_messages(file: str, name: str) -> str:

@@ -11,6 +11,7 @@ from monotron import __version__
 from monotron.cli import git
 from monotron.cli.auto_version import read_messages, version_of_commits
 from monotron.cli.command import BUILDS
+from monotron.cli.first_version import tag_check
 from monotron.cli.options import client_options, fail_usage, integer, output_option, passed
 from monotron.cli.output import FORMATS, CommandOutput, NothingFound, count_text, table
 from monotron.cli.tokens import complete_token, token_or_commit
@@ -83,6 +84,8 @@ def version(client: Client, name: str | None, token: str | None, **options: Any)
     if options["bump"] == "none":
         return _current_version(client, name, token, prefix)
     token = token_or_commit(token, f"monotron version {name}")
+    if not options["from_scratch"]:
+        client.check_first_version(tag_check(client, name, prefix))
     query = version_query(options)
     notes: tuple[str, ...] = ()
     file, since, paths = options["messages"], options["since"], options["paths"]
@@ -172,7 +175,7 @@ def adopt(
     prefix = tag_prefix("--tag-prefix", prefix)
     notes: list[str] = []
     if not existing:
-        tags = git.version_tags(prefix, f"monotron adopt {name}")
+        tags = git.tags_of_head(client.policy, prefix, f"monotron adopt {name}")
         existing = tags.newest
         notes.append(f"tag {prefix}{existing}, of {count_text(tags.number, 'tag')} of versions")
         if tags.unreachable:

@@ -3,11 +3,11 @@
 import subprocess
 from typing import NamedTuple
 
-from semver import Version
-
 from monotron_ci.errors import Failure
+from monotron_ci.git import Clone, Unavailable
 from monotron_ci.hashes import is_hash
-from monotron_ci.responses import INT64_MAX
+from monotron_ci.http import RetryPolicy
+from monotron_ci.version_tags import version_tags
 
 
 class GitFailed(Failure):
@@ -34,6 +34,15 @@ def resolve(revision: str) -> str | None:
     except GitFailed:
         return None
     return commit if is_hash(commit) else None
+
+
+def is_repository() -> bool:
+    """Whether the current directory belongs to a git repository."""
+    try:
+        _git("", "rev-parse", "--git-dir")
+    except GitFailed:
+        return False
+    return True
 
 
 def current_branch() -> str:
@@ -65,39 +74,34 @@ class VersionTags(NamedTuple):
     """A higher version, whose tag is on other commits only."""
 
 
-def version_tags(prefix: str, command: str) -> VersionTags:
+def tags_of_head(policy: RetryPolicy, prefix: str, command: str) -> VersionTags:
     """The tags of final versions with *prefix*, seen from HEAD. Raises GitFailed without one."""
     hint = f"pass the version: {command} --version 1.4.2"
     try:
-        tags = _git(hint, "tag", "--list", f"{prefix}*")
+        _git(hint, "rev-parse", "--git-dir")
+        tags = Clone(".", policy).tags(prefix, "HEAD")
+    except Unavailable as error:
+        raise GitFailed(str(error), hint) from None
     except GitFailed as failure:
         if "not a git repository" not in failure.cause:
             raise
         raise GitFailed("not a git repository", hint) from None
-    versions = _final_versions(tags, prefix)
+    versions = version_tags(tags.all, prefix)
     if not versions:
         raise GitFailed(
             f"no tag matches {prefix}X.Y.Z",
             "run git fetch --tags, or pass --tag-prefix or --version",
         )
     highest = max(versions)
-    reachable = _final_versions(
-        _git(hint, "tag", "--list", f"{prefix}*", "--merged", "HEAD"), prefix
-    )
-    if not reachable:
+    newest = max(version_tags(tags.reachable, prefix), default=None)
+    if newest is None:
         raise GitFailed(
             f"no tag {prefix}X.Y.Z is on a commit that HEAD contains, of {len(versions)} such tags",
-            f"run git fetch --unshallow, or pass --version; the highest tag is {prefix}{highest}",
+            "run git fetch --unshallow, or pass --version; the highest tag is "
+            f"{prefix}{highest.version}",
         )
-    newest = max(reachable)
-    return VersionTags(str(newest), len(versions), str(highest) if highest > newest else None)
-
-
-def _final_versions(tags: str, prefix: str) -> list[Version]:
-    texts = [tag.removeprefix(prefix) for tag in tags.splitlines()]
-    versions = [Version.parse(text) for text in texts if Version.is_valid(text)]
-    finals = [version for version in versions if version.prerelease is None]
-    return [each for each in finals if max(each.major, each.minor, each.patch) <= INT64_MAX]
+    unreachable = highest.version if highest > newest else None
+    return VersionTags(newest.version, len(versions), unreachable)
 
 
 def commit_hash(revision: str, command: str) -> str:

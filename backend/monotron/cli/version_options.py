@@ -72,6 +72,11 @@ _OPTIONS = (
         help="Last released version, used only if NAME is new.",
     ),
     click.option(
+        "--from-scratch",
+        is_flag=True,
+        help="Start a new NAME from 0.0.0, although the repository has version tags.",
+    ),
+    click.option(
         "--build-metadata",
         metavar="TEXT",
         help="Build metadata to append after `+`, such as `sha.7d4c379`.",

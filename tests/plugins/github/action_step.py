@@ -28,6 +28,8 @@ class ActionStep:
         for name in ("output", "summary"):
             (self.folder / name).unlink(missing_ok=True)
         defaults = {"url": self.url, "name": self.name, "retries": "0"}
+        if "MONOTRON_ACTION" not in environ and not {"mode", "initial-version"} & inputs.keys():
+            defaults["from-scratch"] = "true"  # each test has a new name, whose tags do not matter
         return run(
             {
                 "MONOTRON_ACTION": "version",

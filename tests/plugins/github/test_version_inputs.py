@@ -121,6 +121,17 @@ class TestContradictions:
                 "cannot be combined with `initial-version`.",
             ),
             (
+                {"from-scratch": "true", "initial-version": "1.0.0"},
+                "`from-scratch` cannot be combined with `initial-version`.\n\nIt starts a name "
+                "without versions from 0.0.0. Remove one of the two inputs, for example "
+                "`initial-version`:\n\nwith:\n  from-scratch: true\n",
+            ),
+            (
+                {"from-scratch": "true", "mode": "counter"},
+                "`mode: counter` does not support `from-scratch`",
+            ),
+            ({"from-scratch": "yes"}, "`from-scratch` must be"),
+            (
                 {"calendar": "YYYY"},
                 "`calendar` requires `bump: calendar`.\n\nRemove `calendar`, or set both:\n\n"
                 "with:\n  bump: calendar\n  calendar: YYYY\n",

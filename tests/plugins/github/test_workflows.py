@@ -200,7 +200,8 @@ class TestTags:
             return Reply.json({"object": {"type": "commit", "sha": OTHER}})
 
         token = "${{ secrets.TOKEN }}"
-        call = step(url=server.url, name=name, create_tag="true", github_token=token)
+        inputs = {"create_tag": "true", "github_token": token, "from_scratch": "true"}
+        call = step(url=server.url, name=name, **inputs)
         with StandIn(api) as github:
             run = repository.run(
                 workflow(call + expect(tag="v0.0.1").replace("- run", "- if: always()\n  run")),
@@ -246,7 +247,7 @@ class TestErrors:
             return Reply.json(response.json(), response.status)
 
         with StandIn(service) as proxy:
-            call = step(url=proxy.url, name=name, bump="minor")
+            call = step(url=proxy.url, name=name, bump="minor", from_scratch="true")
             expected(repository.run(workflow(call + expect(version="0.1.0"))))
         path = f"/v1/versions/{name}/{repository.git('rev-parse', 'HEAD')}?bump=minor"
         assert [request.path for request in proxy.requests] == [path] * 3
