@@ -17,6 +17,10 @@ from monotron_ci.version_tags import RepositoryTags
 
 _QUIET = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
 
+_NO_FETCH = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
+"""In a partial clone, git fetches missing objects. Versions before 2.44 ignore the first variable,
+but without a protocol, they fail as well."""
+
 
 class Unavailable(Exception):
     """The source has no complete history. The text states why."""
@@ -31,7 +35,7 @@ class Clone:
     def __init__(self, folder: str, policy: RetryPolicy) -> None:
         self._folder = folder
         self._policy = policy
-        self._environ: Mapping[str, str] = {}
+        self._environ: Mapping[str, str] = _NO_FETCH
 
     def commits(self, start: str, commit: str, paths: Sequence[str] = ()) -> list[Commit] | None:
         """The commits after *start* up to *commit*, newest first.
@@ -107,7 +111,9 @@ class Clone:
         except subprocess.TimeoutExpired:
             raise Unavailable("git took too long") from None
         if process.returncode:
-            line = process.stderr.decode(errors="replace").strip().partition("\n")[0]
+            lines = process.stderr.decode(errors="replace").strip().splitlines()
+            fatal = [line for line in lines if line.startswith("fatal: ")]
+            line = "".join((fatal or lines)[:1])
             raise Unavailable(f"git {arguments[0]} failed: {line[:200]}")
         return process.stdout.decode(errors="replace")
 
@@ -132,6 +138,7 @@ class Fetched(Clone):
         super().__init__(folder, policy)
         self._url = url
         self._filter = ""
+        self._environ = {}
         if token:
             basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
             self._environ = {
