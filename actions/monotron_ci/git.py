@@ -41,23 +41,32 @@ class Clone:
         """The commits after *start* up to *commit*, newest first.
 
         *start* is a revision; without it, the history is complete. With *paths*, only commits that
-        change one of these files, without their parents. None if *start* does not exist. Raises
-        `Unavailable` if the repository does not contain all commits.
+        change one of these files, without their parents, which may be missing. None if *start* does
+        not exist. Raises `Unavailable` if the repository does not contain all commits.
         """
         self._check(commit)
         first = self._resolve(start) if start else ""
         if first is None:
             return None
-        # With paths, commits are missing between a commit and its parents.
-        header = "%H" if paths else "%H %P"
-        options = ["--no-mailmap", "--no-show-signature", "--encoding=UTF-8"]
-        options.append(f"--format={header}%n%B")
-        if paths:
-            options.append("--full-history")  # also commits whose changes were reverted later
+        options = ("--no-mailmap", "--no-show-signature", "--encoding=UTF-8", "--format=%H %P%n%B")
         revisions = [commit, f"^{first}"] if first else [commit]
+        text = self._git("log", "-z", *options, *revisions, "--")
+        commits = [_commit(entry) for entry in text.split("\0") if entry]
+        return self._changing(commits, paths) if paths else commits
+
+    def _changing(self, commits: Sequence[Commit], paths: Sequence[str]) -> list[Commit]:
+        """The commits that change one of the files, compared with their first parent.
+
+        `git log PATHS` compares a merge with all parents, and so lists a merge of a branch that was
+        created before the last change of the files.
+        """
+        pairs = (" ".join([each.hash, *each.parents[:1]]) for each in commits)
+        options = ("--stdin", "--root", "-r", "-z", "--name-only", "--no-renames")
         patterns = [f":(top,glob){path}" for path in paths]
-        text = self._git("log", "-z", *options, *revisions, "--", *patterns)
-        return [_commit(entry) for entry in text.split("\0") if entry]
+        stdin = "".join(f"{pair}\n" for pair in pairs)
+        output = self._git("diff-tree", *options, "--", *patterns, stdin=stdin)
+        changing = set(output.split("\0"))  # each hash is followed by files
+        return [each._replace(parents=()) for each in commits if each.hash in changing]
 
     def tags(self, prefix: str, commit: str) -> RepositoryTags:
         """The tags that start with *prefix*.
@@ -88,7 +97,7 @@ class Clone:
         except Unavailable:
             return None
 
-    def _git(self, *arguments: str) -> str:
+    def _git(self, *arguments: str, stdin: str = "") -> str:
         """The output of git. Raises `Unavailable` with the first line of its error."""
         # The folder may belong to another user if the job runs in a container.
         command = ["git", "-c", f"safe.directory={os.path.abspath(self._folder)}"]
@@ -99,7 +108,7 @@ class Clone:
                 [*command, "--no-replace-objects", *arguments],
                 cwd=self._folder,
                 env={**os.environ, **_QUIET, **self._environ},
-                stdin=subprocess.DEVNULL,
+                input=stdin.encode(),
                 capture_output=True,
                 timeout=seconds,
                 check=False,

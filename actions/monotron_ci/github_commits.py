@@ -5,19 +5,23 @@ https://docs.github.com/en/rest/commits/commits and https://docs.github.com/en/r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Callable
 from urllib.parse import quote
 
 from monotron_ci.commits import Commit
 from monotron_ci.errors import Failure
 from monotron_ci.git import Unavailable
-from monotron_ci.github_api import GitHubApi
+from monotron_ci.github_api import TOO_MANY, GitHubApi
 from monotron_ci.hashes import is_hash
 from monotron_ci.http import HttpResponse
+from monotron_ci.path_patterns import matcher
 from monotron_ci.version_tags import RepositoryTags
 
 PAGE_SIZE = 100
+
+MAX_FILES = 3000
+"""How many files of a commit GitHub lists, on several pages."""
 
 PERMISSION = """permissions:
   contents: read
@@ -37,28 +41,61 @@ class GitHubCommits:
 
     def commits(self, start: str, commit: str, paths: Sequence[str] = ()) -> list[Commit] | None:
         """As `Clone.commits`. Raises Failure if the token cannot read the commits."""
-        if paths:
-            raise Unavailable("GitHub's API does not list the files of the commits")
+        matches = matcher(paths) if paths else None
+        commits: list[Commit] | None
         if not start:
-            return self._history(commit)
-        base = start if is_hash(start) else self._commit(start.replace("refs/tags/", "tags/"))
-        return self._compare(base, commit) if base else None
+            commits = self._history(commit)
+        else:
+            base = start if is_hash(start) else self._commit(start.replace("refs/tags/", "tags/"))
+            commits = self._compare(base, commit) if base else None
+        if matches is None or commits is None:
+            return commits
+        return self._changing(commits, matches)
+
+    def _changing(self, commits: list[Commit], matches: Callable[[str], bool]) -> list[Commit]:
+        """The commits that change one of the files. A merge is compared with its first parent."""
+        if len(commits) > self._api.remaining:
+            raise Unavailable(f"{TOO_MANY} for {len(commits)} commits")
+        return [
+            commit._replace(parents=())
+            for commit in commits
+            if any(map(matches, self._files(commit.hash)))
+        ]
+
+    def _files(self, commit: str) -> Iterator[str]:
+        """The files that a commit changes, with the earlier names of those that it renames."""
+        number = 0
+        for document in self._pages(f"commits/{commit}"):
+            files = _list(document.get("files") if isinstance(document, dict) else None)
+            number += len(files)
+            for file in files:
+                yield from filter(None, (_text(file, "filename"), _text(file, "previous_filename")))
+        if number >= MAX_FILES:
+            raise Unavailable(
+                f"GitHub's API lists only {MAX_FILES:,} files of commit {commit[:12]}"
+            )
+
+    def _pages(self, path: str) -> Iterator[Any]:
+        """The documents of all pages. The path has no query."""
+        page = 0
+        is_last = False
+        while not is_last:
+            page += 1
+            response = self._api.get(path if page == 1 else f"{path}?page={page}")
+            yield self._checked(response)
+            is_last = 'rel="next"' not in (response.headers.get("Link") or "")
 
     def tags(self, prefix: str, commit: str) -> RepositoryTags:
         """The tags that start with *prefix*. None is known to be reachable."""
         path = f"git/matching-refs/tags/{quote(prefix)}"
         names: list[str] = []
-        page = 0
-        while True:
-            page += 1
-            response = self._api.get(path if page == 1 else f"{path}?page={page}")
-            if response.status in (401, 403, 404):
-                raise Unavailable(f"{self.name} returned {response.status}")
-            documents = _list(self._checked(response))
-            references = [str(each.get("ref")) for each in documents if isinstance(each, dict)]
-            names += [each.partition("refs/tags/")[2] for each in references]
-            if 'rel="next"' not in (response.headers.get("Link") or ""):
-                return RepositoryTags(names)
+        try:
+            for documents in self._pages(path):
+                references = [_text(each, "ref") for each in _list(documents)]
+                names += [each.partition("refs/tags/")[2] for each in references]
+        except Failure as failure:
+            raise Unavailable(failure.cause.rstrip(".")) from None
+        return RepositoryTags(names)
 
     def _history(self, commit: str) -> list[Commit]:
         found: list[Any] = []
@@ -112,8 +149,7 @@ class GitHubCommits:
             raise Unavailable("GitHub's API returned no JSON")
         if response.status in (401, 403, 404):
             raise Failure(
-                f"GitHub returned {response.status}: `github-token` cannot read the commits since "
-                "the last version.",
+                f"GitHub returned {response.status}: `github-token` cannot read the repository.",
                 f"Add this permission to the job, and pass the token:\n\n{PERMISSION}",
             )
         raise Unavailable(f"GitHub's API returned {response.status}")
@@ -132,3 +168,9 @@ def _commit(document: Any) -> Commit:
 
 def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+def _text(document: object, member: str) -> str:
+    """The text that a document has in *member*, or empty."""
+    value = document.get(member) if isinstance(document, dict) else None
+    return value if isinstance(value, str) else ""

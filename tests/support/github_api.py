@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote
@@ -71,7 +72,7 @@ class GitHubApi(StandIn):
         if match := re.fullmatch(r"/repos/acme/shop/commits/(.+)/pulls", path):
             return self._pulls_of(match[1], query)
         if match := re.fullmatch(r"/repos/acme/shop/commits/(.+)", path):
-            return self._commit(match[1])
+            return self._commit(match[1], query)
         if match := re.fullmatch(r"/repos/acme/shop/git/matching-refs/(tags/.*)", path):
             return self._references(match[1])
         if path == "/repos/acme/shop/commits":
@@ -94,13 +95,19 @@ class GitHubApi(StandIn):
         if self._pulls:
             return self._pulls
         if not self._hash(commit):
-            return self._commit(commit)
+            return self._commit(commit, query)
         return Reply.json(self._page(self._requests_of.get(commit, []), query))
 
-    def _commit(self, reference: str) -> Reply:
+    def _commit(self, reference: str, query: dict[str, str]) -> Reply:
         revision = reference.replace("tags/", "refs/tags/").replace("heads/", "refs/heads/")
         if found := self._hash(revision):
-            return Reply.json({"sha": found})
+            (document,) = self._log(found, "--max-count=1")
+            files = self._files(found)[:3000]
+            page = int(query.get("page", "1"))
+            document["files"] = files[(page - 1) * 300 : page * 300]
+            is_last = page * 300 >= len(files)
+            url = f"{self.url}/repositories/1/commits/{found}?page={page + 1}"
+            return Reply.json(document, **({} if is_last else {"Link": f'<{url}>; rel="next"'}))
         message = f"No commit found for SHA: {reference}"
         return Reply.json({"message": message, "status": "422"}, 422)
 
@@ -121,8 +128,16 @@ class GitHubApi(StandIn):
         start = (int(query.get("page", "1")) - 1) * size
         return commits[start : start + size]
 
-    def _log(self, revisions: str) -> list[dict[str, Any]]:
-        text = self._git("log", "-z", "--format=%H %P%n%B", revisions, "--")
+    def _files(self, sha: str) -> list[dict[str, str]]:
+        """The changes of a commit, compared with its first parent."""
+        parent = self._git("rev-parse", "--verify", "--quiet", f"{sha}^").strip()
+        commits = [parent, sha] if parent else ["--root", "--no-commit-id", sha]
+        output = self._git("diff-tree", "-r", "-z", "-M", "--name-status", *commits)
+        parts = iter(output.split("\0")[:-1])
+        return [_file(status, next(parts), parts) for status in parts]
+
+    def _log(self, revisions: str, *options: str) -> list[dict[str, Any]]:
+        text = self._git("log", "-z", "--format=%H %P%n%B", *options, revisions, "--")
         parts = [entry.partition("\n") for entry in text.split("\0") if entry]
         return [_commit(*header.split(), message=message) for header, _, message in parts]
 
@@ -142,3 +157,12 @@ def _commit(sha: str, *parents: str, message: str) -> dict[str, Any]:
         "commit": {"message": message.rstrip()},
         "parents": [{"sha": parent} for parent in parents],
     }
+
+
+STATUSES = {"A": "added", "D": "removed", "M": "modified", "R": "renamed", "T": "changed"}
+
+
+def _file(status: str, name: str, following: Iterator[str]) -> dict[str, str]:
+    if status[0] == "R":
+        return {"filename": next(following), "status": "renamed", "previous_filename": name}
+    return {"filename": name, "status": STATUSES[status[0]]}

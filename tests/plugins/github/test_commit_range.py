@@ -157,7 +157,7 @@ class TestOtherSources:
             inputs = {"bump": "auto", "github-token": TOKEN}
             assert released.step.run(inputs, GITHUB_SHA=head, GITHUB_API_URL=api.url) == 1
         printed = capsys.readouterr().out
-        assert "GitHub returned 404: `github-token` cannot read the commits since" in printed
+        assert "GitHub returned 404: `github-token` cannot read the repository." in printed
         assert "permissions:%0A  contents: read" in printed
 
     def test_an_exhausted_rate_limit_leads_to_the_event(

@@ -12,7 +12,7 @@ import pytest
 from monotron_ci.git import Clone, Fetched, Unavailable
 from monotron_ci.http import RetryPolicy
 from plugins.github.action_step import ActionStep
-from plugins.github.test_commit_range import Project
+from plugins.github.project import Project
 from support.git_server import GitServer
 
 Output = pytest.CaptureFixture[str]
@@ -61,7 +61,7 @@ def test_a_clone_without_trees_does_not_show_which_commits_change_paths(
     head = project.git("rev-parse", "HEAD")
     with GitServer(tmp_path) as server:
         clone = partial_clone(server, tmp_path / "clone", "tree:0")
-        with pytest.raises(Unavailable, match=r"git log failed: fatal: .*(promisor|not allowed)"):
+        with pytest.raises(Unavailable, match=r"git diff-tree failed: fatal: .*(promis|allowed)"):
             Clone(str(clone), RetryPolicy()).commits("", head, ["api/**"])
 
 
