@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 
@@ -26,11 +27,12 @@ class ActionSteps:
         self._environ = {
             **{name: value for name, value in os.environ.items() if name != NO_BYTECODE},
             "MONOTRON_ACTION": "version",
-            "MONOTRON_INPUTS": json.dumps({"url": url, "bump": "minor"}),
+            "MONOTRON_INPUTS": json.dumps({"url": url, "bump": "minor", "from-scratch": "true"}),
             "GITHUB_REPOSITORY": "acme/shop",
             "GITHUB_OUTPUT": str(self._folder / "output"),
             "GITHUB_STEP_SUMMARY": str(self._folder / "summary"),
         }
+        self._url = url
         self._copy = self._folder / "actions"
         self.action(fresh=True)
 
@@ -46,14 +48,29 @@ class ActionSteps:
             shutil.copytree(ACTIONS, self._copy, ignore=ignored)
         self._environ["GITHUB_SHA"] = f"{next(self._commits):040x}"
         seconds = self._seconds(str(self._copy), workspace=workspace)
-        if not (self._folder / "output").read_text().endswith(f"={self._environ['GITHUB_SHA']}\n"):
+        written = (self._folder / "output").read_text().splitlines()
+        if f"idempotency_token={self._environ['GITHUB_SHA']}" not in written:
             raise RuntimeError("the step wrote no outputs")
         return seconds
 
-    def _seconds(self, *arguments: str, workspace: Path | None = None) -> float:
+    def preview(self, name: str, commit: str, **environ: str) -> float:
+        """Seconds of a step that reads the commits since the newest version, and assigns none."""
+        inputs = {"url": self._url, "name": name, "bump": "auto", "dry-run": "true"}
+        variables = {"MONOTRON_INPUTS": json.dumps(inputs), "GITHUB_SHA": commit, **environ}
+        return self._seconds(str(self._copy), environ=variables)
+
+    def _seconds(
+        self,
+        *arguments: str,
+        workspace: Path | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> float:
         started = time.perf_counter()
-        command = [self._python, *arguments]
         subprocess.run(
-            command, env=self._environ, stdout=subprocess.DEVNULL, cwd=workspace, check=True
+            [self._python, *arguments],
+            env={**self._environ, **(environ or {})},
+            stdout=subprocess.DEVNULL,
+            cwd=workspace,
+            check=True,
         )
         return time.perf_counter() - started

@@ -36,6 +36,11 @@ def head(folder: Path) -> str:
     return _git(folder, "rev-parse", "HEAD").decode().strip()
 
 
+def first(folder: Path) -> str:
+    """The hash of the first commit."""
+    return _git(folder, "rev-list", "--max-parents=0", "HEAD").decode().strip()
+
+
 def _stream(commits: int, commits_per_tag: int) -> Iterator[bytes]:
     for number in range(1, commits + 1):
         identity = f"Ada <ada@example.com> {1_600_000_000 + 600 * number} +0000"
