@@ -42,9 +42,13 @@ def is_recorded(call: Call, result: VersionResult) -> bool:
 
 
 def is_plain(release: Release) -> bool:
-    """Whether the version must be higher than all final versions before."""
+    """Whether the version must be higher than all final versions before.
+
+    A version that only the series showed is recorded when it is withdrawn, without a bump.
+    """
     is_free = release.bump not in ("final", "exact")
-    return release.label is None and release.line is None and is_free
+    is_counted = release.bump is None and release.token is not None
+    return release.label is None and release.line is None and is_free and not is_counted
 
 
 def _first_calls(name: VersionName, calls: list[Call]) -> dict[Owner, float]:
