@@ -245,44 +245,73 @@ unavailable() { # message, hint: the server cannot be reached
   fail "$1" "$2"
 }
 
-log_retries() { # prints each retry of curl with its cause
-  sed -nE -e '/^curl: /h' -e '/Will retry in /{s/.*Will retry in ([0-9]+) .*/\1/;H;s/.*//;x;s/(.*)\n(.*)/warning: \1; retrying in \2 s/;s/warning: ;/warning: HTTP error;/;p;}' "$work/errors" >&2
+limited() { # runs git until half of the time limit; the other half remains for the request
+  half=$((($1 - $(date +%s)) / 2))
+  [ "$half" -gt 0 ] || half=1
+  shift
+  if command -v timeout >/dev/null; then timeout "$half" "$@"; else "$@"; fi </dev/null
 }
 
-limited() { # runs a command until the time limit of the job; the pauses of curl may exceed it
-  if command -v timeout >/dev/null; then timeout "$seconds_left" "$@"; else "$@"; fi
+header() { # name: prints the value of this header of the response
+  grep -i "^$1:" "$work/headers" | tail -n 1 | sed 's/^[^:]*: *//; s/[[:space:]]*$//' || :
+}
+
+decoded() { # prints percent-encoded input
+  awk 'BEGIN { for (i = 0; i < 256; i++) byte[sprintf("%02X", i)] = sprintf("%c", i) }
+    {
+      while (match($0, /%[0-9A-F][0-9A-F]/)) {
+        printf "%s%s", substr($0, 1, RSTART - 1), byte[substr($0, RSTART + 1, 2)]
+        $0 = substr($0, RSTART + 3)
+      }
+      print
+    }'
+}
+
+attempt() { # arguments for curl: one attempt. Sets $exit_code, $status, $type and, if it may be repeated, $cause
+  exit_code=0 cause=''
+  : >"$work/body"
+  : >"$work/headers"
+  seconds_left=$((end - $(date +%s)))
+  [ "$seconds_left" -gt 0 ] || seconds_left=1
+  # Without --location, no redirect receives the credential. Without --fail, errors keep their body.
+  result=$(curl --disable --globoff --silent --show-error --proto '=https,http' \
+    --max-time "$((seconds_left < 20 ? seconds_left : 20))" --user-agent monotron-gitlab \
+    --output "$work/body" --dump-header "$work/headers" --write-out '%{http_code} %{content_type}' \
+    "$@" 2>"$work/errors") || exit_code=$?
+  status=${result%% *} type=${result#* }
+  type=${type%%;*}
+  error=$(printable "$(head -n 1 "$work/errors")")
+  case $exit_code:$status:$error in
+    0:408:* | 0:429:* | 0:50[0234]:*) cause="HTTP $status" ;;
+    5:* | 6:* | 7:* | 16:* | 18:* | 28:* | 52:* | 55:* | 56:* | 92:*) cause=$error ;;
+    35:*reset* | 35:*SYSCALL* | 35:*eof*) cause=$error ;; # the connection was lost
+  esac
+}
+
+retry() { # arguments for curl: attempts until one succeeds or fails permanently
+  pause=1 attempts=0
+  while attempt "$@" && [ -n "$cause" ] && [ "$attempts" -lt "$retries" ]; do
+    wait=$(header Retry-After)
+    matches "$wait" '[0-9]{1,5}' && [ "$exit_code" = 0 ] || wait=$pause
+    [ $(($(date +%s) + wait)) -lt "$end" ] || return 0
+    attempts=$((attempts + 1))
+    warn "$cause; retrying in $wait s ($attempts/$retries)"
+    sleep "$wait"
+    pause=$((pause < 8 ? pause * 2 : 8))
+  done
 }
 
 request() { # method, path, more arguments for curl. $code is empty if the response is in $work/body
-  method=$1 target=$url$2 code='' exit_code=0
+  method=$1 target=$url$2 code=''
   shift 2
-  : >"$work/body"
-  : >"$work/headers" # of all attempts
-  seconds_left=$((end - $(date +%s)))
-  [ "$seconds_left" -gt 0 ] || seconds_left=1
   case $url in http:*) set -- --noproxy '*' "$@" ;; esac # unencrypted requests stay on this machine
-  # Without --location, no redirect receives the credential. Without --fail, errors keep their body.
-  result=$(limited curl --disable --globoff --no-progress-meter --proto '=https,http' \
-    --retry "$retries" --retry-all-errors --retry-max-time "$seconds_left" \
-    --max-time "$((seconds_left < 20 ? seconds_left : 20))" --max-filesize 65536 --user-agent monotron-gitlab \
-    --header "@$work/header" --request "$method" "$@" --output "$work/body" --dump-header "$work/headers" \
-    --write-out '%{http_code} %{content_type}' -- "$target" 2>"$work/errors") || exit_code=$?
-  log_retries
-  cause=$(printable "$(grep '^curl: ' "$work/errors" | tail -n 1)")
-  [ -n "$cause" ] || cause="The last status is $(sed -nE 's/^HTTP[^ ]* ([0-9]+).*/\1/p' "$work/headers" | tail -n 1)"
-  case $exit_code in
-    0) ;;
-    2) fail "curl is too old: $(printable "$(head -n 1 "$work/errors")")" 'Use an image with curl 7.71 or newer, such as docker.io/library/buildpack-deps:bookworm-scm.' ;;
-    124 | 143) unavailable "No response from $url within $timeout seconds. $cause." 'Check that the server is running, or increase MONOTRON_TIMEOUT. Retrying is safe: run the job again.' ;;
-    5 | 6 | 7 | 18 | 28 | 52 | 55 | 56) unavailable "No response from $url: $cause." 'Check MONOTRON_URL and that the server is running. Retrying is safe: run the job again.' ;;
-    *) fail "No response from $url: $cause." 'Check MONOTRON_URL, and the certificate of the server.' ;;
-  esac
-  expires=$(sed -nE 's/^[Mm]onotron-[Kk]ey-[Ee]xpires: *([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)[[:space:]]*$/\1/p' "$work/headers" | tail -n 1)
-  status=${result%% *} type=${result#* }
-  type=${type%%;*}
+  retry --header "@$work/header" --max-filesize 65536 --request "$method" "$@" -- "$target"
+  [ "$exit_code" = 0 ] || no_response
+  expires=$(header Monotron-Key-Expires)
+  matches "$expires" '[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z' || expires=
   case $on_unavailable:$status in skip:408 | skip:50[0234]) skip "$url returned $status." MONOTRON_ON_UNAVAILABLE ;; esac
   case $status:$type in
-    200:text/plain | 200:application/json) ;;
+    200:text/plain) ;;
     3??:*) fail "$url redirects to another URL. The job does not follow it, because the API key would be sent there." 'If that URL is your Monotron server, set MONOTRON_URL to it.' ;;
     *:application/problem+json)
       problem=$(tr -d '\000-\037\177' <"$work/body")
@@ -291,6 +320,15 @@ request() { # method, path, more arguments for curl. $code is empty if the respo
       [ -n "$code" ] || unexpected "status $status without an error code"
       ;;
     *) unexpected "status $status with content type '$(printable "$type")'" ;;
+  esac
+}
+
+no_response() { # explains the exit code of curl
+  [ -z "$cause" ] || unavailable "No response from $url: $cause." 'Check MONOTRON_URL and that the server is running, or increase MONOTRON_TIMEOUT. Retrying is safe: run the job again.'
+  case $exit_code:$error in
+    2:*) fail "curl is too old: $error" 'Use an image with curl 7.55 or newer, such as docker.io/library/buildpack-deps:bookworm-scm.' ;;
+    35:*wrong?version?number* | 35:*unexpected?TLS?packet*) fail "$url does not use TLS. It responds to plain HTTP only." 'Check the port in MONOTRON_URL, or set up TLS on the server.' ;;
+    *) fail "No response from $url: $error." 'Check MONOTRON_URL, and the certificate of the server.' ;;
   esac
 }
 
@@ -351,10 +389,6 @@ output() { # name, value: a variable for later jobs
 
 add() { # parameter, value: extends $query unless the value is empty
   [ -z "$2" ] || query="$query&$1=$(encoded "$2")"
-}
-
-member() { # member of the JSON response, expression: prints a text or number. A text cannot contain its end unescaped.
-  sed -nE "s/^.*\"$1\": \"?($2)([\"+,}].*)?$/\1/p" "$work/body"
 }
 
 read_entry() { # method, path: sets $number and $reused, to 0 and false if nothing is assigned yet
@@ -433,11 +467,9 @@ fetch() ( # revision, name: fetches it as the reference refs/monotron/NAME, with
   if [ -z "${GIT_SSL_CAINFO:-}" ] && [ -n "${CI_SERVER_TLS_CA_FILE:-}" ]; then
     export GIT_SSL_CAINFO="$CI_SERVER_TLS_CA_FILE"
   fi
-  seconds_left=$(((end - $(date +%s)) / 2)) # the other half remains for the request
-  [ "$seconds_left" -gt 0 ] || seconds_left=1
   filter=tree:0 # commits without files
   [ -z "$paths" ] || filter=blob:none
-  limited git fetch --quiet --no-tags --filter="$filter" "$repository" "+$1:refs/monotron/$2" 2>"$work/git-errors"
+  limited "$end" git fetch --quiet --no-tags --filter="$filter" "$repository" "+$1:refs/monotron/$2" 2>"$work/git-errors"
 )
 
 find_start() { # command that fetches a revision: sets $start to the commit after which commits count, $after to its name
@@ -571,15 +603,16 @@ has_version() { # whether the token has a version: a pre-release with the label,
 }
 
 newest_version() { # sets $base to the newest final version, or none, and $auto_after to the commit that auto reads from
-  request GET "$path${line:+?line=$(encoded "$line")}"
+  request GET "$path?format=dotenv&dotenv_prefix=$dotenv_prefix${line:+&line=$(encoded "$line")}"
   base=none auto_after=
   case $code in
     version_not_found) return ;;
     ?*) fail_with_problem ;;
   esac
-  base=$(member version '[0-9]+\.[0-9]+\.[0-9]+')
-  [ -n "$base" ] || unexpected 'no version'
-  auto_after=$(member auto_after '[0-9a-f]{40}([0-9a-f]{24})?')
+  read_value VERSION '[0-9]+\.[0-9]+\.[0-9]+(\+.*)?'
+  base=${value%%+*}
+  read_value AUTO_AFTER '([0-9a-f]{40}([0-9a-f]{24})?)?'
+  auto_after=$value
 }
 
 put_version() { # requests the version for $query and, with bump auto, the messages in $work/text
@@ -645,6 +678,7 @@ IS_LATEST false true|false
 REUSED false true|false
 CHANGED false true|false
 PREVIOUS_TAG - (v$semver)?
+PREVIOUS_COMMIT - ([0-9a-f]{40}([0-9a-f]{24})?)?
 LATEST_IN_MAJOR false true|false
 LATEST_IN_MINOR false true|false
 DOCKER_TAG - [0-9A-Za-z._-]+
@@ -657,7 +691,7 @@ FIELDS
 }
 
 output_no_version() { # version: 0.0.0 means that no version exists, and has no tag. An empty one must not be published.
-  version=0.0.0 changed=false previous='' previous_commit=''
+  version=0.0.0 changed=false previous=''
   : >"$work/env"
   version_fields | while read -r field none _; do
     [ -n "$1" ] || [ "$none" = false ] || none=-
@@ -688,28 +722,14 @@ output_version() { # checks that each variable matches its pattern and that all 
   done <"$work/fields"
 }
 
-text_member() { # member of the JSON response: prints a text, without control characters
-  printable "$(sed -nE "s/^.*\"$1\": \"(([^\"\\\\]|\\\\.)*)\".*$/\1/p" "$work/body" | sed -E 's/\\(["\\/])/\1/g')"
-}
-
-read_details() { # logs notes and what determined the version, and sets $previous_commit. Only the JSON response contains them.
-  query=format=json${query#"format=dotenv&dotenv_prefix=$dotenv_prefix"}
-  if [ "$bump" = none ]; then
-    request GET "$path$token_segment?$query"
-  else
-    put_version
-  fi
-  [ -z "$code" ] || return 0 # another version was assigned since
-  notes=$(sed -nE 's/^.*"notes": \[("([^"\\]|\\.)*"(, "([^"\\]|\\.)*")*)\].*$/\1/p' "$work/body")
-  [ -z "$notes" ] || printf 'note: %s\n' "$(printable "$notes")"
-  if [ "$changed:$bump" != false:auto ]; then
-    previous_commit=$(member previous_token '[0-9a-f]{40}([0-9a-f]{24})?')
-  fi
+log_decision() { # what determined the version, which is free text and therefore not a variable
+  notes=$(printable "$(header Monotron-Notes | decoded)")
+  [ -z "$notes" ] || printf 'note: %s\n' "$notes"
+  decision=$(printable "$(header Monotron-Reason | decoded)")
   [ "$bump" != none ] || return 0
-  decision=$(text_member reason)
   case $changed:$reused:$commits in
     false:*) printf 'no release: %s (%s)\n' "$decision" "$commits" ;;
-    *:true:*) printf '%s: %s (assigned earlier)\n' "$release_type" "$decision" ;;
+    true:true:*) printf '%s%s (assigned earlier)\n' "$release_type" "${decision:+: $decision}" ;;
     *:?*) printf '%s: %s (%s)\n' "$release_type" "$decision" "$commits" ;;
   esac
 }
@@ -729,7 +749,6 @@ skip() { # message, option: ends the job successfully without a version or numbe
     output REUSED false
   else
     output_no_version ''
-    output PREVIOUS_COMMIT ''
     output PRERELEASE_LABEL ''
     output_semrel '' ''
   fi
@@ -762,8 +781,7 @@ version_of_commit() { # semver mode: writes the variables and the line for the l
     none:version_not_found) output_no_version 0.0.0 ;;
     *) fail_with_problem ;;
   esac
-  [ "$version:$bump" = 0.0.0:none ] || read_details
-  output PREVIOUS_COMMIT "$previous_commit"
+  log_decision
   output PRERELEASE_LABEL "$label"
   shown=$version
   [ "$bump:$changed" != auto:false ] || shown='no release'
@@ -776,7 +794,7 @@ version_of_commit() { # semver mode: writes the variables and the line for the l
   printf 'Monotron: %s (%s)%s\n' "$shown" "$reason" "$note"
 }
 
-note='' expires='' label='' previous_commit=''
+note='' expires='' label=''
 reason="bump $(printable "$bump")"
 [ -z "$exact_version" ] || reason="version $(printable "$exact_version")"
 bump_by_label major "$major_labels"

@@ -66,6 +66,7 @@ DOTENV: Mapping[str, str] = {
     "REUSED": "reused",
     "CHANGED": "changed",
     "PREVIOUS_TAG": "previous_tag",
+    "PREVIOUS_COMMIT": "previous_commit",
     "LATEST_IN_MAJOR": "latest_in_major",
     "LATEST_IN_MINOR": "latest_in_minor",
     "DOCKER_TAG": "docker_tag",

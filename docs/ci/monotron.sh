@@ -70,8 +70,6 @@ find_range() {
     fail "there is a tag $tag, but no version. Add initial=${tag#v} to the parameters," \
       "or initial=0.0.0 to ignore the tag"
   else
-    # Anything else could be an option of git, or the name of another commit.
-    case ${#after} in 40 | 64) ;; *) after= ;; esac
     if [ -n "$after" ] && ! is_commit "$after"; then
       GIT_TERMINAL_PROMPT=0 git fetch --quiet --no-tags origin "$after" 2>/dev/null || :
     fi
@@ -91,12 +89,11 @@ assign_auto() {
     fail "this clone is shallow, so commits are missing. Clone the complete history"
   line=$(printf '%s\n' "$parameters" | tr '&' '\n' | grep '^line=') || :
   for attempt in 1 2 3 4 5 6; do
-    request GET "versions/$name?$line"
+    request GET "versions/$name?format=dotenv${line:+&$line}"
     base=none after=
     if [ "$status" = 200 ]; then
-      base=$(sed -n 's/.*"version": "\([0-9.]*\)[+"].*/\1/p' "$work/answer")
-      after=$(sed -n 's/.*"auto_after": "\([0-9A-Fa-f]*\)"}$/\1/p' "$work/answer")
-      [ -n "$base" ] || rejected
+      base=$(variable VERSION | sed 's/+.*//') after=$(variable AUTO_AFTER)
+      case $base in '' | *[!0-9.]*) rejected ;; esac
     elif ! answered_with version_not_found; then
       rejected
     fi

@@ -247,7 +247,10 @@ class TestConcurrentBuilds:
     def test_an_outdated_base_is_read_again_at_most_five_times(
         self, auto: Auto, machine: Machine
     ) -> None:
-        newest = Reply.json({"version": "1.2.57", "auto_after": machine.git("rev-parse", "HEAD")})
+        newest = Reply(
+            body=b"MONOTRON_VERSION=1.2.57\nMONOTRON_AUTO_AFTER="
+            + machine.git("rev-parse", "HEAD").encode()
+        )
         *_, last = commits(machine, "feat: a")
 
         def respond(request: ReceivedRequest) -> Reply:

@@ -74,7 +74,7 @@ PARAMETERS = {
     "GET releases/<name>/1.2.58": ONE_VERSION,
     "PUT releases/<name>/1.2.58/withdrawal": ONE_VERSION,
     "DELETE releases/<name>/1.2.58/withdrawal": ONE_VERSION,
-    "GET releases/<name>": {"limit", "before", "line", "label"},
+    "GET releases/<name>": {"limit", "before", "line", "label", "format"},
     "GET versions": {"prefix", "limit", "after"},
 }
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from functools import lru_cache
 from json.encoder import encode_basestring
+from urllib.parse import quote
 
 from monotron.errors import NoSpelling
 from monotron.model.semver import ZERO_VERSION, Release, VersionName, Withdrawal
@@ -15,6 +16,11 @@ from monotron.model.timestamps import rfc3339_from_ms
 from monotron.model.versions.requests import VersionResult
 
 TEXT_TYPE = "text/plain; charset=utf-8"
+
+MAX_HEADER_BYTES = 1200
+"""The longest text in a header. Proxies limit all headers of a response, some to 4 KiB."""
+
+_HEADER_CHARACTERS = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
 
 _BOOLEAN = {False: "false", True: "true"}
 
@@ -78,7 +84,7 @@ def version_text(
 ) -> str:
     """Write a version in the requested format. Raises `NoSpelling` if it has no such spelling.
 
-    With *auto_after*, JSON contains this member, too.
+    With *auto_after*, JSON and dotenv contain it, too.
     """
     if format is Format.TEXT:
         return f"{_spelled(result, spelling)}\n"
@@ -87,7 +93,22 @@ def version_text(
         if auto_after:
             text = f'{text[:-1]}, "auto_after": {_string(result.auto_after)}}}'
         return text + "\n"
-    return _dotenv(_version_variables(result), dotenv_prefix)
+    variables = _version_variables(result)
+    if auto_after:
+        variables["AUTO_AFTER"] = _commit(result.auto_after)
+    return _dotenv(variables, dotenv_prefix)
+
+
+def header_text(text: str) -> str:
+    """Write a text as the value of a header, as gRPC does: percent-encoded UTF-8.
+
+    Printable ASCII is not encoded. A long text is cut.
+    """
+    encoded = quote(text, safe=_HEADER_CHARACTERS)
+    while len(encoded) > MAX_HEADER_BYTES:
+        text = text[: len(text) * MAX_HEADER_BYTES // len(encoded)]
+        encoded = quote(text, safe=_HEADER_CHARACTERS)
+    return encoded
 
 
 def require_spelling(spelling: str | None, label: str | None) -> None:
@@ -127,8 +148,11 @@ def ledger_page(rows: Sequence[LedgerEntry], next_before: int | None, *, assigne
     return f'{{"entries": [{items}], "next": {json.dumps(next_before)}}}\n'
 
 
-def releases_page(results: Sequence[VersionResult], next_before: str | None) -> str:
-    """Write a page of releases."""
+def releases_page(results: Sequence[VersionResult], next_before: str | None, format: Format) -> str:
+    """Write a page of releases. As text, each line is a version, a space and its token, if any."""
+    if format is Format.TEXT:
+        rows = ((release.full_text, release.token) for release, *_ in results)
+        return "".join(f"{' '.join(filter(None, row))}\n" for row in rows)
     items = ", ".join(map(_version_json, results))
     return f'{{"releases": [{items}], "next": {_string(next_before)}}}\n'
 
@@ -237,6 +261,7 @@ def _version_variables(result: VersionResult) -> dict[str, object]:
         "REUSED": result.reused,
         "CHANGED": result.changed,
         "PREVIOUS_TAG": None if release.previous is None else f"v{release.previous}",
+        "PREVIOUS_COMMIT": _commit(release.previous_token),
         "LATEST_IN_MAJOR": latest.in_major,
         "LATEST_IN_MINOR": latest.in_minor,
         "DOCKER_TAG": spelled.docker,
@@ -246,6 +271,11 @@ def _version_variables(result: VersionResult) -> dict[str, object]:
         "MAVEN": spelled.maven,
         "CREATOR_ID": release.name.account,
     }
+
+
+def _commit(token: str | None) -> str | None:
+    """Return the token if it is the hash of a commit. Any other token is free text."""
+    return token if token and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", token) else None
 
 
 def _dotenv(variables: Mapping[str, object], prefix: str) -> str:

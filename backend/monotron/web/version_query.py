@@ -209,3 +209,8 @@ class ReleasesQuery(Query):
     before: Version | None = parameter(parse_version)
     line: Line | None = parameter(parse_line)
     label: str | None = parameter(_label_or_empty)
+    format: Format | None = parameter(one_of(**{each.value: each for each in Format}))
+
+    def __post_init__(self) -> None:
+        if self.format is Format.DOTENV:
+            raise InvalidRequest("A list has no `format=dotenv`. Use `format=text`, or omit it.")

@@ -13,6 +13,7 @@ from monotron.model.versions.requests import VersionResult
 from monotron.web.body import json_object
 from monotron.web.formats import (
     Format,
+    header_text,
     releases_page,
     require_spelling,
     version_text,
@@ -50,6 +51,8 @@ class VersionsHandler(Handler):
         auto_after: bool = False,
     ) -> None:
         format = self.format_of(query)
+        if format is not Format.JSON:
+            self._add_texts(result)
         if self.writes:
             assigned = assigned and result.changed
             self.note_assignment(result.release.version_text if assigned else "", result.reused)
@@ -62,6 +65,13 @@ class VersionsHandler(Handler):
                 result, format, query.variable_prefix, query.spelling, auto_after=auto_after
             )
         self.reply(text, format)
+
+    def _add_texts(self, result: VersionResult) -> None:
+        """Add headers with what the other formats cannot contain, because it is free text."""
+        if result.release.reason:
+            self.set_header("Monotron-Reason", header_text(result.release.reason))
+        if result.notes:
+            self.set_header("Monotron-Notes", header_text(" ".join(result.notes)))
 
 
 class TokenVersionHandler(VersionsHandler):
@@ -219,7 +229,8 @@ class ReleasesHandler(VersionsHandler):
             line=query.line,
             label=query.label,
         )
-        self.reply(releases_page(results, next_before))
+        format = query.format or Format.JSON
+        self.reply(releases_page(results, next_before, format), format)
 
 
 ROUTES = [

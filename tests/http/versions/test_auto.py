@@ -167,7 +167,7 @@ class TestNoRelease:
         assert (document["name"], document["changed"]) == (new_name, False)
         response = put(client, new_name, f"T?{self.QUERY}&format=dotenv", "docs: a")
         variables = dict(line.split("=") for line in response.text.splitlines())
-        assert len(variables) == 21
+        assert len(variables) == 22
         assert {name for name, value in variables.items() if value} == {
             f"MONOTRON_{name}"
             for name in (

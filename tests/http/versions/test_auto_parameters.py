@@ -70,7 +70,7 @@ class TestBase:
         assert (document["version"], document["token"]) == (None, None)
         assert assign(client, new_name, "a?bump=auto&base=none", "fix: a")["version"] == "0.0.1"
 
-    def test_the_token_after_which_commits_are_read_is_in_json_only(
+    def test_only_the_newest_version_shows_after_which_token_commits_are_read(
         self, client: Client, name: str
     ) -> None:
         assign(client, name, "a?bump=auto&base=1.2.57", "fix: a")
@@ -78,7 +78,9 @@ class TestBase:
         assert "auto_after" not in get(client, f"/v1/versions/{name}/a")
         path = f"/v1/versions/{name}?format="
         assert client.request("GET", f"{path}text").text == "1.2.58\n"
-        assert "AUTO_AFTER" not in client.request("GET", f"{path}dotenv").text
+        assert "AUTO_AFTER=\n" in client.request("GET", f"{path}dotenv").text
+        path = f"/v1/versions/{name}/a?format=dotenv"
+        assert "AUTO_AFTER" not in client.request("GET", path).text
 
 
 class TestRulesOfCommits:

@@ -280,6 +280,18 @@ class TestReleases:
             first | LOOKED_UP | older,
         ]
 
+    def test_text_has_a_line_per_release_with_its_token(self, client: Client, name: str) -> None:
+        outcomes(client, name, "a%20b?metadata=sha.1", "c?bump=minor", "d?prerelease=rc")
+        path = f"/v1/releases/{name}?format=text"
+        response = client.request("GET", path)
+        assert response.text == "1.3.1-rc.1 d\n1.3.0 c\n1.2.58+sha.1 a b\n1.2.57\n"
+        assert response.headers["Content-Type"].split(";")[0] == "text/plain"
+        assert client.request("GET", f"{path}&label=&limit=1").text == "1.3.0 c\n"
+
+    def test_a_list_has_no_dotenv_format(self, client: Client, name: str, problem: Problem) -> None:
+        response = client.request("GET", f"/v1/releases/{name}?format=dotenv")
+        problem(response, 400, "invalid_request")
+
     def test_a_page_contains_100_releases_by_default(self, client: Client, new_name: str) -> None:
         outcomes(client, new_name, *(str(n) for n in range(101)))
         page = get(client, f"/v1/releases/{new_name}")

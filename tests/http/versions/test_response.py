@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import subprocess
 from datetime import datetime
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -178,6 +179,7 @@ class TestFormats:
                 f"MONOTRON_REUSED={reused}\n"
                 "MONOTRON_CHANGED=true\n"
                 "MONOTRON_PREVIOUS_TAG=v1.2.57\n"
+                "MONOTRON_PREVIOUS_COMMIT=\n"
                 "MONOTRON_LATEST_IN_MAJOR=true\n"
                 "MONOTRON_LATEST_IN_MINOR=true\n"
                 "MONOTRON_DOCKER_TAG=1.3.0\n"
@@ -206,6 +208,7 @@ class TestFormats:
             "CI_REUSED=false\n"
             "CI_CHANGED=true\n"
             "CI_PREVIOUS_TAG=v1.2.57\n"
+            "CI_PREVIOUS_COMMIT=\n"
             "CI_LATEST_IN_MAJOR=false\n"
             "CI_LATEST_IN_MINOR=false\n"
             "CI_DOCKER_TAG=2.0.0-rc.1_sha.7d4c379\n"
@@ -234,6 +237,7 @@ class TestFormats:
                 f"MONOTRON_REUSED={reused}\n"
                 "MONOTRON_CHANGED=true\n"
                 "MONOTRON_PREVIOUS_TAG=\n"
+                "MONOTRON_PREVIOUS_COMMIT=\n"
                 "MONOTRON_LATEST_IN_MAJOR=true\n"
                 "MONOTRON_LATEST_IN_MINOR=true\n"
                 "MONOTRON_DOCKER_TAG=1.4.2\n"
@@ -252,6 +256,8 @@ class TestFormats:
             if method == "GET":
                 response = client.request("GET", f"{path}format=dotenv")
                 unchanged = repeated.replace("CHANGED=true", "CHANGED=false")
+                if path == f"/v1/versions/{name}?":
+                    unchanged += "MONOTRON_AUTO_AFTER=\n"  # the token is not a commit
                 assert response.text == unchanged, path
 
     @pytest.mark.parametrize(
@@ -274,6 +280,25 @@ class TestFormats:
         found = put(client, name, request).text.splitlines()
         assert {f"MONOTRON_{line}" for line in lines} <= set(found)
 
+    @pytest.mark.parametrize(
+        ("token", "is_commit"),
+        [
+            ("0" * 39 + "a", True),
+            ("0" * 63 + "f", True),
+            ("0" * 41, False),
+            ("0" * 39 + "A", False),
+            ("$(id)", False),
+        ],
+    )
+    def test_dotenv_contains_tokens_only_if_they_are_commits(
+        self, client: Client, name: str, token: str, is_commit: bool
+    ) -> None:
+        assign(client, name, segment(token))
+        newest = client.request("GET", f"/v1/versions/{name}?format=dotenv").text
+        assert newest.endswith(f"\nMONOTRON_AUTO_AFTER={token if is_commit else ''}\n")
+        following = put(client, name, "b?format=dotenv").text
+        assert f"\nMONOTRON_PREVIOUS_COMMIT={token if is_commit else ''}\n" in following
+
     @pytest.mark.parametrize("prefix", ["CI_", "_", "x", "A" * 64])
     def test_a_dotenv_prefix_changes_the_names_of_the_variables(
         self, client: Client, name: str, prefix: str
@@ -282,7 +307,7 @@ class TestFormats:
         for method, path, body in self.entry_routes(name):
             query = f"{path}&format=dotenv&dotenv_prefix={prefix}".replace("?&", "?")
             found = client.request(method, query, body).text.splitlines()
-            assert len(found) == 21
+            assert len(found) == (23 if (method, path) == ("GET", f"/v1/versions/{name}?") else 22)
             assert found[0] == f"{prefix}VERSION=1.3.0", path
             assert all(line.startswith(prefix) for line in found), path
 
@@ -312,7 +337,7 @@ class TestFormats:
         messages = f"feat: {text}".encode()
         dotenv = put(client, f"{new_name}$(x)'", f"{segment(token)}?{query}", messages).text
         lines = dict(line.split("=") for line in dotenv.splitlines())
-        assert len(lines) == 21
+        assert len(lines) == 22
         for name, value in lines.items():
             assert name.startswith(prefix)
             assert re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)
@@ -324,6 +349,28 @@ class TestFormats:
         read = dict(pair.split("=", 1) for pair in shell.stdout.rstrip("\0").split("\0"))
         assert {name: read[name] for name in lines} == lines
         assert shell.stderr == ""
+
+    @pytest.mark.parametrize("format_", ["text", "dotenv"])
+    def test_headers_contain_the_free_texts_of_other_formats(
+        self, client: Client, name: str, format_: str
+    ) -> None:
+        messages = 'feat: 100% \u00fc \U0001f389 "q"'
+        query = f"bump=auto&format={format_}"
+        for request in (f"c0ffee?{query}&dry_run=true", f"c0ffee?{query}", f"c0ffee?{query}"):
+            headers = put(client, name, request, messages).headers
+            assert headers["Monotron-Reason"] == 'feat: 100%25 %C3%BC %F0%9F%8E%89 "q"'
+            assert "c0ffee" in headers["Monotron-Notes"]
+        headers = client.request("GET", f"/v1/versions/{name}/c0ffee?format={format_}").headers
+        assert unquote(headers["Monotron-Reason"]) == messages
+        assert "Monotron-Notes" not in headers
+
+    def test_a_long_reason_is_cut_in_the_header(self, client: Client, name: str) -> None:
+        """Otherwise a proxy could reject the response, after the version was assigned."""
+        request = "T?bump=auto&format=dotenv"
+        response = put(client, name, request, "feat: " + "\u65b0" * 190)
+        header = response.headers["Monotron-Reason"]
+        assert 1100 < len(header) <= 1200
+        assert set(unquote(header).removeprefix("feat: ")) == {"\u65b0"}
 
     @pytest.mark.parametrize("accept", ["text/plain", "image/png"])
     @pytest.mark.parametrize("query", ["", "?format=text", "?format=dotenv"])

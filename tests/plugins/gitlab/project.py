@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,10 +21,12 @@ class Project:
         self.encoded_name = quote(name, safe="")
         self._variables = {**PROJECT_VARIABLES, "MONOTRON_URL": url, "MONOTRON_NAME": name}
 
-    def run(self, commit: str = "c0ffee", **variables: str) -> Run:
+    def run(
+        self, commit: str = "c0ffee", shell: Sequence[str] = ("sh", "-e"), **variables: str
+    ) -> Run:
         """Run the job in a pipeline of the commit."""
         pipeline = {"CI_COMMIT_SHA": commit, "CI_PIPELINE_ID": "7"}
-        return run_script({**pipeline, **self._variables, **variables}, self.directory)
+        return run_script({**pipeline, **self._variables, **variables}, self.directory, shell)
 
     def report(self, commit: str = "c0ffee", **variables: str) -> Mapping[str, str]:
         """Run the job, which must pass, and return its dotenv report."""

@@ -18,6 +18,7 @@ MONOTRON_IS_LATEST=true
 MONOTRON_REUSED=false
 MONOTRON_CHANGED=true
 MONOTRON_PREVIOUS_TAG=v1.2.57
+MONOTRON_PREVIOUS_COMMIT=7d4c3795887d4c3795887d4c3795887d4c379588
 MONOTRON_LATEST_IN_MAJOR=true
 MONOTRON_LATEST_IN_MINOR=true
 MONOTRON_DOCKER_TAG=1.3.0
@@ -35,10 +36,11 @@ MONOTRON_CREATOR_ID=1
 """
 
 
-def dotenv_response(text: str = VERSION_LINES, missing_bytes: int = 0) -> Reply:
+def dotenv_response(text: str = VERSION_LINES, missing_bytes: int = 0, **more: str) -> Reply:
     """Return a response with this body, of which the last *missing_bytes* are not sent."""
     body = text.encode()
-    headers = {"Content-Type": "text/plain; charset=utf-8"}
+    named = {name.replace("_", "-"): value for name, value in more.items()}
+    headers = {"Content-Type": "text/plain; charset=utf-8", **named}
     return Reply(200, body[: len(body) - missing_bytes], headers, len(body))
 
 

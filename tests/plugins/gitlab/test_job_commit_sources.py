@@ -138,12 +138,12 @@ class TestConcurrentPipelines:
         assert dotenv(origin.project.directory)["MONOTRON_VERSION"] == "1.3.1"
 
     def test_an_outdated_base_is_read_again_at_most_five_times(self, origin: Origin) -> None:
-        newest = Reply.json({"version": "1.2.57", "auto_after": None})
+        newest = dotenv_response("MONOTRON_VERSION=1.2.57\nMONOTRON_AUTO_AFTER=\n")
 
         def respond(request: ReceivedRequest) -> Reply:
             if request.method == "PUT":
                 return OUTDATED
-            if "format=dotenv" in request.path:
+            if origin.git("rev-parse", "HEAD") in request.path:
                 return Reply.problem(404, "version_not_found", "No version.")
             return newest
 
@@ -165,7 +165,7 @@ class TestText:
         with StandIn(respond) as stand_in:
             run = origin.run(MONOTRON_URL=stand_in.url, **variables)
         assert run.passed, run.output
-        (request, _) = (each for each in stand_in.requests if each.method == "PUT")
+        (request,) = (each for each in stand_in.requests if each.method == "PUT")
         assert request.headers["Content-Type"] == "text/plain"
         return request.body
 

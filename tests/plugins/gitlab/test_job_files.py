@@ -193,8 +193,7 @@ def test_the_readme_lists_each_input_with_its_variable_and_default() -> None:
 
 
 def test_the_readme_lists_the_variables_of_later_jobs() -> None:
-    added = ("PREVIOUS_COMMIT", "PRERELEASE_LABEL")
-    names = (*outputs.DOTENV, *added, *outputs.DOTENV_OF_NUMBERS)
+    names = (*outputs.DOTENV, "PRERELEASE_LABEL", *outputs.DOTENV_OF_NUMBERS)
     semrel = ["SEMREL_INFO_NEXT_VERSION", "SEMREL_INFO_LAST_VERSION"]
     documented = [word(row[0]) for row in rows("What later jobs see")]
     assert documented == [*map(variable, names), *semrel]

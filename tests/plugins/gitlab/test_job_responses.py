@@ -11,7 +11,7 @@ from plugins.gitlab.project import Project, run_against
 from plugins.gitlab.responses import NUMBER_LINES, VERSION_LINES, dotenv_response, html_response
 from support.pipelines import dotenv
 from support.server import Server
-from support.stand_in import HANG_UP, Reply, StandIn
+from support.stand_in import Reply, StandIn
 
 
 def problem(status: int, code: str, detail: str = "It failed. Do this.") -> Reply:
@@ -84,7 +84,7 @@ def test_an_option_of_a_bump_is_refused_with_bump_none(project: Project) -> None
         (html_response(404), "status 404 with content type 'text/html'"),
         (html_response(302, Location="https://elsewhere.example.com/"), "redirects to another URL"),
         (html_response(308, Location="/v2"), "redirects to another URL"),
-        (Reply(200, b"", {"Content-Type": "text/plain"}), "fewer than 21 lines"),
+        (Reply(200, b"", {"Content-Type": "text/plain"}), "fewer than 22 lines"),
         (Reply(200, VERSION_LINES.encode()), "status 200 with content type ''"),
         (Reply(204), "status 204"),
     ],
@@ -128,6 +128,8 @@ def test_a_response_that_is_not_a_version_fails_the_job_with_a_hint(
         ("MONOTRON_CHANGED=true\n", "MONOTRON_CHANGED=\n"),
         ("MONOTRON_PREVIOUS_TAG=v1.2.57\n", "MONOTRON_PREVIOUS_TAG=v1.2.56\n"),
         ("MONOTRON_PREVIOUS_TAG=v1.2.57\n", "MONOTRON_PREVIOUS_TAG=\n"),
+        ("COMMIT=7d4c379588", "COMMIT=HEAD"),
+        ("COMMIT=7d4c379588", "COMMIT=7D4C379588"),
         ("MONOTRON_LATEST_IN_MAJOR=true\n", "MONOTRON_LATEST_IN_MAJOR=1\n"),
         ("MONOTRON_LATEST_IN_MINOR=true\n", ""),
         ("MONOTRON_PEP440=1.3.0\n", "MONOTRON_PEP440=1.3.0;id\n"),
@@ -211,66 +213,15 @@ def test_the_report_of_an_earlier_job_is_removed(
     project.failure(**variables)
 
 
-def test_the_time_limit_includes_all_attempts_and_pauses(tmp_path: Path) -> None:
-    with StandIn([problem(503, "draining")]) as stand_in:
-        output = Project(stand_in.url, tmp_path / "project").failure(MONOTRON_TIMEOUT="2")
-    assert f"error: No response from {stand_in.url} within 2 seconds." in output
-    assert "HTTP error" in output, "the last error of curl"
-    assert len(stand_in.requests) <= 2
-
-
-@pytest.mark.parametrize(
-    "response",
-    [
-        Reply.problem(429, "too_many_requests", "Slow down.", Retry_After="1"),
-        Reply.problem(503, "draining", "Soon.", Retry_After="1"),
-        html_response(502),
-        HANG_UP,
-        dotenv_response(VERSION_LINES.replace("1.3.0", "1.33333.0"), missing_bytes=20),
-    ],
-    ids=["429", "503", "502", "hang up", "cut off"],
-)
-def test_a_failed_request_is_repeated_unchanged(tmp_path: Path, response: Reply) -> None:
-    stand_in, run = run_against(
-        tmp_path,
-        response,
-        dotenv_response(),
-        MONOTRON_BUMP="minor",
-    )
-    assert run.passed, run.output
-    first, second, _ = stand_in.requests
-    assert first == second
-    assert dotenv(tmp_path / "project")["MONOTRON_VERSION"] == "1.3.0"
-
-
-@pytest.mark.parametrize(
-    ("response", "text"),
-    [
-        (HANG_UP, "curl: (52)"),
-        (dotenv_response(missing_bytes=5), "curl: (18)"),
-        (problem(503, "draining"), "draining (503): It failed."),
-        (problem(429, "too_many_requests"), "too_many_requests (429): It failed."),
-    ],
-    ids=["hang up", "cut off", "503", "429"],
-)
-def test_the_last_error_is_shown_after_all_retries(
-    tmp_path: Path, response: Reply, text: str
-) -> None:
-    with StandIn([response]) as stand_in:
-        output = Project(stand_in.url, tmp_path / "project").failure(MONOTRON_RETRIES="0")
-    assert text in output
-    assert len(stand_in.requests) == 1
-
-
 def test_an_old_or_missing_curl_is_reported(project: Project, tmp_path: Path) -> None:
     tools = tmp_path / "tools"
     tools.mkdir()
     curl = tools / "curl"
-    curl.write_text("#!/bin/sh\necho 'curl: option --retry-all-errors: is unknown' >&2\nexit 2\n")
+    curl.write_text("#!/bin/sh\necho 'curl: option --proto: is unknown' >&2\nexit 2\n")
     curl.chmod(0o755)
     output = project.failure(PATH=f"{tools}:/usr/bin:/bin")
-    assert "error: curl is too old: curl: option --retry-all-errors: is unknown" in output
-    assert "curl 7.71 or newer" in output
+    assert "error: curl is too old: curl: option --proto: is unknown" in output
+    assert "curl 7.55 or newer" in output
     for tool in ("sh", "grep", "tr", "od", "sed", "cut", "rm"):
         (tools / tool).symlink_to(f"/usr/bin/{tool}")
     curl.unlink()
