@@ -75,6 +75,7 @@ commit_rules=${MONOTRON_INPUT_COMMITS:-${MONOTRON_COMMITS:-}}
 prerelease=${MONOTRON_INPUT_PRERELEASE:-${MONOTRON_PRERELEASE:-}}
 line=${MONOTRON_INPUT_LINE:-${MONOTRON_LINE:-}}
 initial=${MONOTRON_INPUT_INITIAL_VERSION:-${MONOTRON_INITIAL_VERSION:-}}
+from_scratch=${MONOTRON_INPUT_FROM_SCRATCH:-${MONOTRON_FROM_SCRATCH:-false}}
 initial_value=${MONOTRON_INPUT_INITIAL_VALUE:-${MONOTRON_INITIAL_VALUE:-}}
 on_conflict=${MONOTRON_INPUT_ON_CONFLICT:-${MONOTRON_ON_CONFLICT:-fail}}
 metadata=${MONOTRON_INPUT_BUILD_METADATA:-${MONOTRON_BUILD_METADATA:-}}
@@ -82,9 +83,10 @@ since=${MONOTRON_INPUT_SINCE:-${MONOTRON_SINCE:-}}
 paths=${MONOTRON_INPUT_PATHS:-${MONOTRON_PATHS:-}}
 token=${MONOTRON_INPUT_IDEMPOTENCY_TOKEN:-${MONOTRON_IDEMPOTENCY_TOKEN:-}}
 tag_prefix=${MONOTRON_INPUT_TAG_PREFIX-${MONOTRON_TAG_PREFIX-v}} # may be empty
-major_labels=${MONOTRON_INPUT_MAJOR_LABELS:-${MONOTRON_MAJOR_LABELS:-major}}
-minor_labels=${MONOTRON_INPUT_MINOR_LABELS:-${MONOTRON_MINOR_LABELS:-minor}}
-patch_labels=${MONOTRON_INPUT_PATCH_LABELS:-${MONOTRON_PATCH_LABELS:-patch}}
+major_labels=${MONOTRON_INPUT_MAJOR_LABELS:-${MONOTRON_MAJOR_LABELS:-}}
+minor_labels=${MONOTRON_INPUT_MINOR_LABELS:-${MONOTRON_MINOR_LABELS:-}}
+patch_labels=${MONOTRON_INPUT_PATCH_LABELS:-${MONOTRON_PATCH_LABELS:-}}
+skip_labels=${MONOTRON_INPUT_SKIP_LABELS:-${MONOTRON_SKIP_LABELS:-}}
 dry_run=${MONOTRON_INPUT_DRY_RUN:-${MONOTRON_DRY_RUN:-}}
 timeout=${MONOTRON_INPUT_TIMEOUT:-${MONOTRON_TIMEOUT:-60}}
 retries=${MONOTRON_INPUT_RETRIES:-${MONOTRON_RETRIES:-8}}
@@ -102,6 +104,7 @@ bump=$(printf '%s' "$bump" | tr '[:upper:]' '[:lower:]')
 # Only options that this script itself interprets are checked here. The server validates all others.
 check MONOTRON_MODE "$mode" 'semver|counter' 'semver or counter'
 check MONOTRON_DRY_RUN "${dry_run:-true}" 'true|false' 'true or false'
+check MONOTRON_FROM_SCRATCH "$from_scratch" 'true|false' 'true or false'
 check MONOTRON_SEMREL "$semrel" 'true|false' 'true or false'
 check MONOTRON_ACCOUNT "${account:-1}" '[1-9][0-9]{0,18}' 'the id of an account, a positive number'
 check MONOTRON_TIMEOUT "$timeout" '[1-9][0-9]{0,3}' 'a number of seconds from 1 to 9999'
@@ -113,6 +116,7 @@ check MONOTRON_INITIAL_VALUE "$initial_value" '(0|[1-9][0-9]{0,17})?' 'a number,
 check MONOTRON_DOTENV_PREFIX "$dotenv_prefix" '[A-Za-z_][A-Za-z0-9_]{0,63}' 'a prefix of variable names, such as MONOTRON_'
 check MONOTRON_SINCE "$since" '([0-9A-Za-z_][0-9A-Za-z._/+@-]{0,250})?' 'a commit, a tag or a branch'
 [ "$mode:$bump" = semver:auto ] || [ -z "$since$paths" ] || fail 'MONOTRON_SINCE and MONOTRON_PATHS require MONOTRON_BUMP auto.'
+[ "$from_scratch" = false ] || [ -z "$initial" ] || fail 'MONOTRON_FROM_SCRATCH cannot be combined with MONOTRON_INITIAL_VERSION.'
 [ -z "$exact_version" ] || [ "$bump" = patch ] || fail "MONOTRON_VERSION cannot be combined with MONOTRON_BUMP $(printable "$bump")."
 [ "$bump:$prerelease" != final:branch ] || fail 'MONOTRON_BUMP final cannot be combined with MONOTRON_PRERELEASE branch.'
 [ -z "$initial_value" ] || [ "$mode" = counter ] || fail 'MONOTRON_INITIAL_VALUE requires MONOTRON_MODE counter. For versions, set MONOTRON_INITIAL_VERSION.'
@@ -190,7 +194,7 @@ variable='[A-Za-z_][A-Za-z0-9_.]*'
 # The history of a merge request consists of its own commits and those of the target branch. The temporary
 # commit of a merged result contains both.
 head=${CI_COMMIT_SHA:-} target_branch=
-if [ "$merge_request" = true ] && [ -z "${CI_MERGE_REQUEST_SOURCE_BRANCH_SHA:-}" ]; then
+if [ "$merge_request" = true ]; then
   target_branch=${CI_MERGE_REQUEST_TARGET_BRANCH_NAME:-${CI_EXTERNAL_PULL_REQUEST_TARGET_BRANCH_NAME:-}}
 fi
 if is_hash "$token" && [ "$token" != "${CI_MERGE_REQUEST_SOURCE_BRANCH_SHA:-$head}" ]; then
@@ -229,9 +233,14 @@ write_header() ( # writes the Authorization header to a file that only this user
     ?*) printf 'Authorization: Bearer %s\n' "$secret" ;;
   esac >"$work/header"
   # A response may contain the credential: sed redacts it, also by means of a file.
-  for text in "$secret" "$basic" "${secret#*:}"; do
+  for text in "$secret" "$basic" "${secret#*:}" "${MONOTRON_GITLAB_TOKEN:-}" "${CI_JOB_TOKEN:-}"; do
     printf '%s\n' "$text" | sed 's/[][\\.*^$/]/\\&/g; s/..*/s\/&\/***\/g/'
   done >"$work/redactions"
+  if [ -n "${MONOTRON_GITLAB_TOKEN:-}" ]; then
+    printf 'PRIVATE-TOKEN: %s\n' "$MONOTRON_GITLAB_TOKEN"
+  elif [ -n "${CI_JOB_TOKEN:-}" ]; then
+    printf 'JOB-TOKEN: %s\n' "$CI_JOB_TOKEN"
+  fi >"$work/gitlab-header"
 )
 write_header
 redactions=$work/redactions
@@ -336,7 +345,7 @@ fail_with_problem() { # the server's own explanation, and what to change in the 
   hint=
   case $code in
     unauthenticated)
-      if [ "$on_no_credentials:${MONOTRON_API_KEY:-}${MONOTRON_ID_TOKEN:-}" = skip: ]; then
+      if [ "$on_no_credentials:${MONOTRON_API_KEY:+set}${MONOTRON_ID_TOKEN:+set}" = skip: ]; then
         skip 'This job has no credentials.' MONOTRON_ON_NO_CREDENTIALS
       fi
       hint="Add the API key as the masked variable MONOTRON_API_KEY in Settings > CI/CD > Variables. Protected variables exist on protected branches and tags only. Or sign in without a stored secret:
@@ -345,7 +354,7 @@ monotron-version:
   id_tokens:
     MONOTRON_ID_TOKEN:
       aud: $url"
-      [ -n "${MONOTRON_API_KEY:-}" ] || [ -z "${MONOTRON_ID_TOKEN:-}" ] || hint="Add a trust policy for this job, or run the job only on branches that have one:
+      [ "${MONOTRON_API_KEY:+key}${MONOTRON_ID_TOKEN:+token}" != token ] || hint="Add a trust policy for this job, or run the job only on branches that have one:
 
 monotron trust gitlab $(printable "${CI_PROJECT_PATH:-GROUP/PROJECT}") --branch …"
       ;;
@@ -438,23 +447,126 @@ list() { # text: prints its words, which are separated by commas or spaces, with
   printf '%s' "$1" | tr -s ', \t\n' ',' | sed 's/^,//; s/,$//'
 }
 
-labels() { # prints a comma-separated list as lines, trimmed and in lower case
-  printf '%s\n' "$1" | tr ',[:upper:]' '\n[:lower:]' | sed 's/^[[:space:]]*//; s/[[:space:]]*$//; /^$/d'
+labels() { # prints a comma-separated list as lines, trimmed and in lower case; nothing for none
+  printf '%s\n' "$1" | tr ',[:upper:]' '\n[:lower:]' | sed 's/^[[:space:]]*//; s/[[:space:]]*$//; /^$/d; /^none$/d'
 }
 
-bump_by_label() { # bump, labels that select it: applies if the merge request has one of them
-  labels "$2" >"$work/labels"
-  [ "$mode:$bump" = semver:auto ] && [ -s "$work/labels" ] || return 0
-  label=$(labels "${CI_MERGE_REQUEST_LABELS:-}" | grep -Fx -f "$work/labels") || return 0
-  # Like a commit message, a label does not change the version that a commit already has.
-  bump=$1 on_conflict=reuse skip_types='' minor_types='' commit_rules='' reason="bump $1 by the label '$(printable "${label%%"$newline"*}")'"
+write_labels() { # writes the labels that decide to files, and sets $labels_set if the pipeline itself names any
+  labels "$skip_labels" >"$work/skip"
+  labels "${major_labels:-major}" >"$work/major"
+  labels "${minor_labels:-minor}" >"$work/minor"
+  labels "${patch_labels:-patch}" >"$work/patch"
+  minor_type=$(list "$minor_types")
+  minor_type=${minor_type%%,*}
+  labels_set=$(labels "$skip_labels,$major_labels,$minor_labels,$patch_labels")
+}
+
+label_message() { # file of labels, number of their merge request: prints the message that a label requests, if one decides
+  for kind in skip major minor patch; do
+    [ -s "$work/$kind" ] || continue
+    found=$(grep -Fx -f "$work/$kind" "$1" | head -n 1) || :
+    [ -n "$found" ] || continue
+    found="label '$found' of !$2"
+    case $kind in
+      skip) printf '%s [skip release]\n' "$found" ;;
+      major) printf 'feat!: %s\n' "$found" ;;
+      minor) printf '%s: %s\n' "${minor_type:-feat}" "$found" ;;
+      patch) printf 'fix: %s\n' "$found" ;;
+    esac
+    return 0
+  done
+}
+
+is_secure() { # URL: whether a credential may be sent there
+  matches "$1" 'https://[^/@]+/.*' || matches "$1" 'http://(localhost|127\.0\.0\.1|\[::1])(:[0-9]+)?/.*'
+}
+
+gitlab_api() { # path below the project: sets $problem unless the response, in $work/body, is a success
+  problem='CI_API_V4_URL is not an https:// URL'
+  ! is_secure "${CI_API_V4_URL:-}/" || {
+    retry --header "@$work/gitlab-header" --max-filesize 20000000 ${CI_SERVER_TLS_CA_FILE:+--cacert "$CI_SERVER_TLS_CA_FILE"} \
+      -- "$CI_API_V4_URL/projects/${CI_PROJECT_ID:-}/$1"
+    problem=
+    [ "$exit_code:$status:$type" = 0:200:application/json ] || problem="GitLab returned $status"
+    [ "$exit_code" = 0 ] || problem=$error
+  }
+}
+
+members() { # prints the members of the objects in a JSON list, one a line, with an empty line after each object
+  # Without escapes, each quote begins or ends a text. Line breaks are \003 then.
+  tr -d '\000-\037' <"$work/body" | awk '
+    {
+      gsub(/\\\\/, "\002"); gsub(/\\"/, "\001"); gsub(/\\n/, "\003"); gsub(/\\r/, ""); gsub(/\\t/, " ")
+      gsub(/\\u003[cC]/, "<"); gsub(/\\u003[eE]/, ">"); gsub(/\\u0026/, "\\&"); gsub(/\\u0027/, "\047")
+      gsub(/\\u[0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f]/, "?"); gsub(/\\./, "?")
+      n = split($0, part, "\"")
+      for (i = 1; i <= n; i++) {
+        if (i % 2) {
+          for (j = 1; j <= length(part[i]); j++) {
+            c = substr(part[i], j, 1)
+            if (c ~ /[[{]/) depth++
+            else if (c ~ /[]}]/ && --depth == 1) print ""
+          }
+        } else if (depth == 2 && part[i + 1] ~ /^ *:/) {
+          name = part[i]
+          value = part[i + 1]
+          gsub(/[ :]|[],}].*/, "", value)
+          if (value ~ /^[^[{]/) print name "\t" value
+        } else if (depth == 2 || (depth == 3 && name == "labels")) {
+          print name "\t" part[i]
+        }
+      }
+    }' | tr '\001\002' '"\134'
+}
+
+look_up_labels() { # writes the commits whose merge requests have a label that decides, and the messages that replace theirs
+  [ "$(wc -l <"$work/all")" -le 100 ] ||
+    fail "The labels of the merge requests of $commits are unknown, because at most 100 commits are looked up." 'Read fewer commits with MONOTRON_SINCE or MONOTRON_INITIAL_VERSION, or remove the variables for labels.'
+  while read -r commit <&3; do
+    is_hash "$commit" || continue
+    gitlab_api "repository/commits/$commit/merge_requests?state=merged&per_page=100"
+    case $problem in
+      '') ;;
+      *40[134]) fail "The labels of merged merge requests are unknown: $problem for the merge requests of a commit." 'The job token can read them in GitLab 18.3 and newer. Otherwise, set the masked variable MONOTRON_GITLAB_TOKEN to a project access token with the scope read_api, or remove the variables for labels.' ;;
+      *) fail "The labels of merged merge requests are unknown: $problem." 'Run the job again, or remove the variables for labels.' ;;
+    esac
+    members | awk -F '\t' '
+      $1 == "iid" && $2 ~ /^[0-9]+$/ { iid = $2 }
+      $1 == "state" { state = $2 }
+      $1 == "labels" { labels[++n] = tolower($2) }
+      $0 == "" {
+        if (state == "merged") for (i = 1; i <= n; i++) print iid "\t" labels[i]
+        iid = state = ""
+        n = 0
+      }' >"$work/requests"
+    cut -f 1 "$work/requests" | sort -u >"$work/numbers"
+    while read -r number; do
+      awk -F '\t' -v number="$number" '$1 == number { print $2 }' "$work/requests" >"$work/found"
+      label_message "$work/found" "$number" >"$work/message"
+      [ ! -s "$work/message" ] || printf '%s\n' "$commit" >>"$work/labelled"
+      cat "$work/message" >>"$work/label-messages"
+    done <"$work/numbers"
+  done 3<"$work/all"
 }
 
 is_commit() {
   git rev-parse --quiet --verify "$1^{commit}" >/dev/null 2>&1
 }
 
-fetch() ( # revision, name: fetches it as the reference refs/monotron/NAME, without changing a clone of the job
+find_repository() { # sets $repository to the URL of the project, without the job token in it
+  repository=$(
+    set +x # a shell trace does not show the credentials in the URL, and all users see arguments
+    address=${CI_REPOSITORY_URL:-}
+    host=${address#*://}
+    host=${host%%/*}
+    printf '%s' "${address%%://*}://${host##*@}/${address#*://*/}"
+  )
+  missing='CI_REPOSITORY_URL is not an https:// URL'
+  is_secure "$repository" || return 1
+  missing=
+}
+
+remote_git() ( # arguments: runs git with the job token, which only its environment contains
   set +x # a shell trace does not show the credential
   GIT_TERMINAL_PROMPT=0 GIT_CONFIG_COUNT=0
   export GIT_TERMINAL_PROMPT GIT_CONFIG_COUNT
@@ -467,35 +579,74 @@ fetch() ( # revision, name: fetches it as the reference refs/monotron/NAME, with
   if [ -z "${GIT_SSL_CAINFO:-}" ] && [ -n "${CI_SERVER_TLS_CA_FILE:-}" ]; then
     export GIT_SSL_CAINFO="$CI_SERVER_TLS_CA_FILE"
   fi
-  filter=tree:0 # commits without files
-  [ -z "$paths" ] || filter=blob:none
-  limited "$end" git fetch --quiet --no-tags --filter="$filter" "$repository" "+$1:refs/monotron/$2" 2>"$work/git-errors"
+  limited "$end" git "$@" 2>"$work/git-errors"
 )
 
-find_start() { # command that fetches a revision: sets $start to the commit after which commits count, $after to its name
-  start='' after=
-  case $base:$since:$initial in
-    *:?*:*) set -- "$1" "$since" ;;
-    none::) return 0 ;; # the complete history
-    none::*) set -- "$1" "refs/tags/$tag_prefix${initial#v}" ;;
-    *) set -- "$1" ${auto_after:+"$auto_after"} "refs/tags/$tag_prefix$base" ;;
-  esac
-  fetcher=$1
-  shift
-  for after; do
-    start=$after
-    is_commit "$start" || { $fetcher "$after" start && start=refs/monotron/start; }
-    if is_commit "$start"; then
-      start=$(git rev-parse --verify "$start^{commit}")
-      return 0
-    fi
-  done
-  start='' after=
-  [ "$base" = none ] && [ -z "$since" ] || return 1
+fetch() { # revision, name: fetches it as the reference refs/monotron/NAME
+  filter=tree:0 # commits without files
+  [ -z "$paths" ] || filter=blob:none
+  remote_git fetch --quiet --no-tags --filter="$filter" "$repository" "+$1:refs/monotron/$2"
 }
 
-write_messages() { # writes the messages that count to $work/messages, and sets $commits for the log
-  set -- "$head" ${target_branch:+"refs/monotron/target"} ${start:+"^$start"} --
+git_failed() { # command: sets $missing
+  missing="git $1 failed: $(printable "$(head -n 1 "$work/git-errors")")"
+}
+
+in_this_clone() { # revision: sets $start to its commit
+  is_commit "$1" && start=$(git rev-parse --verify "$1^{commit}")
+}
+
+fetched() { # revision: sets $start to its commit
+  in_this_clone "$1" || { fetch "$1" start && in_this_clone refs/monotron/start; }
+}
+
+from_api() { # revision: sets $start to its commit
+  gitlab_api "repository/commits/$(encoded "$1")"
+  [ -z "$problem" ] || return 1
+  { printf '[' && cat "$work/body" && printf ']'; } >"$work/list"
+  mv "$work/list" "$work/body"
+  start=$(members | awk -F '\t' '$1 == "id" { print $2 }')
+  is_hash "$start"
+}
+
+write_starts() { # writes where the commits that count may begin: a version and a revision, the best choice first
+  case $base:$since:$initial in
+    *:?*:*) printf '%s %s\n' "$since" "$since" ;;
+    none::) ;; # the complete history
+    none::*) printf '%s %s\n' "${initial#v}" "refs/tags/$tag_prefix${initial#v}" ;;
+    *) printf '%s %s\n' ${auto_after:+"$base" "$auto_after"} "$base" "refs/tags/$tag_prefix$base" ;;
+  esac >"$work/starts"
+}
+
+write_older_starts() { # writes the releases before the newest version
+  request GET "$api/releases/$name_segment?format=text&label=&limit=20&before=$base"
+  [ -z "$code" ] || fail_with_problem
+  sed -nE 's/^([0-9]+\.[0-9]+\.[0-9]+)(\+[^ ]*)?( .*)?$/\1\3/p' "$work/body" >"$work/releases"
+  while read -r version commit; do
+    ! is_hash "$commit" || printf '%s %s\n' "$version" "$commit"
+    printf '%s %s\n' "$version" "refs/tags/$tag_prefix$version"
+  done <"$work/releases" >"$work/starts"
+}
+
+find_start() { # command that sets $start to the commit of a revision: sets $start_version, too. $start is empty for the complete history
+  write_starts
+  try_starts "$1" && return
+  [ "$base$since" != none ] || return 0
+  [ -z "$since" ] && [ "$1" != in_this_clone ] || return 1
+  write_older_starts
+  try_starts "$1"
+}
+
+try_starts() { # command: as find_start, with the starts in the file
+  while read -r start_version after <&3; do
+    ! "$1" "$after" || return 0
+  done 3<"$work/starts"
+  start='' start_version=''
+  return 1
+}
+
+list_commits() { # writes the commits that count, and of these the ones that the target branch of a merge request contains
+  set -- ${start:+"^$start"} --
   while read -r pattern; do
     case $pattern in
       '') ;;
@@ -505,14 +656,17 @@ write_messages() { # writes the messages that count to $work/messages, and sets 
   done <<PATHS
 $paths
 PATHS
-  git log -z --no-mailmap --no-show-signature --encoding=UTF-8 --full-history --format=%B "$@" >"$work/messages" 2>"$work/git-errors" || return 1
-  commits=$(git rev-list --count --full-history "$@")
-  [ "$commits" = 1 ] && commits='1 commit' || commits="$commits commits"
-  case $since:$start:$base in
-    :?*:none) commits="$commits since $initial" ;;
-    :?*:*) commits="$commits since $base" ;;
-    ::*) commits="all $commits" ;;
-    *) commits="$commits since $since" ;;
+  git rev-list --full-history "$head" ${target_branch:+refs/monotron/target} "$@" >"$work/all" 2>"$work/git-errors" || return 1
+  : >"$work/others"
+  [ -z "$target_branch" ] || git rev-list --full-history refs/monotron/target "$@" >"$work/others" 2>"$work/git-errors"
+}
+
+messages() { # file of commits: prints their messages, each followed by NUL
+  [ -s "$1" ] || return 0
+  case $source in
+    git) git log -z --stdin --no-walk=unsorted --no-mailmap --no-show-signature --encoding=UTF-8 --format=%B <"$1" ;;
+    api) awk -F '\t' 'NR == FNR { counts[$1]; next } $1 in counts { print $2 "\004" }' "$1" "$work/api" | tr -d '\n' | tr '\003\004' '\n\000' ;;
+    event) printf '%s' "${CI_COMMIT_MESSAGE:-}" ;;
   esac
 }
 
@@ -522,63 +676,138 @@ in_clone() { # reads the commits from the clone of the job, if it has one that i
   GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0=${CI_PROJECT_DIR:-$PWD}
   export GIT_CONFIG_COUNT GIT_CONFIG_KEY_0 GIT_CONFIG_VALUE_0
   # A shallow clone can contain both ends of a range and miss commits between them.
-  [ "$(git rev-parse --is-shallow-repository 2>/dev/null)" = false ] && is_commit "$head" && find_start false && write_messages
+  [ "$(git rev-parse --is-shallow-repository 2>/dev/null)" = false ] && is_commit "$head" && find_start in_this_clone && list_commits
+}
+
+unknown_since() {
+  fail "MONOTRON_SINCE is '$since', which is not a commit, tag or branch of this repository."
 }
 
 in_own_repository() { # fetches the commits without files into a repository of its own
-  repository=$(
-    set +x # a shell trace does not show the credentials in the URL, and all users see arguments
-    address=${CI_REPOSITORY_URL:-}
-    host=${address#*://}
-    host=${host%%/*}
-    printf '%s' "${address%%://*}://${host##*@}/${address#*://*/}"
-  )
-  matches "$repository" "https://[^/@]+/.*" || matches "$repository" 'http://(localhost|127\.0\.0\.1|\[::1])(:[0-9]+)?/.*' || {
-    missing='CI_REPOSITORY_URL is not an https:// URL'
-    return 1
-  }
+  find_repository || return 1
   GIT_DIR=$work/repository
   export GIT_DIR
   [ -d "$GIT_DIR" ] || git init --quiet --bare
   if ! fetch "$head" head || { [ -n "$target_branch" ] && ! fetch "refs/heads/$target_branch" target; }; then
-    missing="git fetch failed: $(printable "$(head -n 1 "$work/git-errors")")"
+    git_failed fetch
     return 1
   fi
-  if ! find_start fetch; then
-    [ -z "$since" ] || fail "MONOTRON_SINCE is '$since', which is not a commit, tag or branch of this repository."
-    missing="it contains neither the commit of version $base nor the tag $tag_prefix$base"
+  find_start fetched || {
+    [ -z "$since" ] || unknown_since
+    missing='it contains no commit and no tag of the last versions'
     return 1
-  fi
-  write_messages || {
-    missing="git log failed: $(printable "$(head -n 1 "$work/git-errors")")"
+  }
+  list_commits || {
+    git_failed rev-list
     return 1
   }
 }
 
-read_commits() { # writes the messages since version $base to $work/text, newest first, and sets $commits for the log
+api_range() { # revision, file: appends the commits up to the revision to the file, and their messages to $work/api
+  page=1 number=100
+  while [ "$number" = 100 ]; do
+    gitlab_api "repository/commits?ref_name=$(encoded "${start:+$start..}$1")&per_page=100&page=$page"
+    [ -z "$problem" ] || return 1
+    members | awk -F '\t' '$1 == "id" { id = $2 } $1 == "message" { message = $2 } $0 == "" { print id "\t" message }' >"$work/page"
+    cat "$work/page" >>"$work/api"
+    cut -f 1 "$work/page" >>"$2"
+    number=$(wc -l <"$work/page") page=$((page + 1))
+  done
+}
+
+in_api() { # reads the commits with MONOTRON_GITLAB_TOKEN, because the job token cannot list commits
+  [ "${MONOTRON_GITLAB_TOKEN:+set}" = set ] && [ -z "$paths" ] || return 1
+  find_start from_api || {
+    [ -z "$since" ] || [ "$problem" != 'GitLab returned 404' ] || unknown_since
+    missing="$missing; GitLab's API: ${problem:-no commit and no tag of the last versions exists}"
+    return 1
+  }
+  : >"$work/api"
+  : >"$work/all"
+  : >"$work/others"
+  if { [ -n "$target_branch" ] && ! api_range "$target_branch" "$work/others"; } || ! api_range "$head" "$work/all"; then
+    missing="$missing; GitLab's API: $problem"
+    return 1
+  fi
+  cat "$work/others" >>"$work/all"
+  awk '!seen[$0]++' "$work/all" >"$work/unique" && mv "$work/unique" "$work/all"
   missing=
+}
+
+read_commits() { # writes the commits since version $base, newest first, and sets $source, $start_version and $commits for the log
+  missing='' source=git start='' start_version=''
   if ! is_hash "$head"; then
     missing="'$(printable "$head")' is not the complete hash of a commit"
   elif ! command -v git >/dev/null; then
     missing='this image has no git'
-  elif { [ -z "$target_branch" ] && in_clone; } || in_own_repository; then
-    [ -z "$auto_after" ] || [ "$after" != "refs/tags/$tag_prefix$base" ] ||
-      warn "The commit of version $base is not part of the repository. The commits since the tag $tag_prefix$base were read. MONOTRON_SINCE sets another start."
+  else
+    { [ -z "$target_branch" ] && in_clone; } || in_own_repository || :
   fi
+  if [ -n "$missing" ] && is_hash "$head" && in_api; then source=api; fi
   if [ -n "$missing" ]; then
-    [ -z "$paths" ] || fail "The commits that change MONOTRON_PATHS are unknown: $missing." 'Use an image with git that can reach GitLab, because the job fetches the commits itself.'
-    [ -n "$title${CI_COMMIT_MESSAGE:-}" ] || fail "No commit messages were found: $missing."
-    warn "Only the message of one commit was read: $missing. Earlier commits without a version may be missing. MONOTRON_SINCE sets the start explicitly."
-    printf '%s' "${CI_COMMIT_MESSAGE:-}" >"$work/messages"
-    commits='1 commit of the pipeline'
+    read_event
+    return
   fi
-  : >"$work/text"
-  if [ -n "$title" ]; then
-    printf '%s\0' "$title" >"$work/text"
-    commits="the title and $commits"
+  if [ -n "$start" ] && [ -z "$since" ] && [ "$base" != none ] && [ "$after" != "${auto_after:-$after}" ]; then
+    used=$start_version
+    [ "$used" != "$base" ] || used="the tag $tag_prefix$base"
+    warn "The commit of version $base is not part of the repository. The commits since $used were read. MONOTRON_SINCE sets another start."
   fi
-  cat "$work/messages" >>"$work/text"
+}
+
+read_event() { # uses the message of the pipeline's commit instead of the commits that are $missing
+  [ -z "$paths" ] || fail "The commits that change MONOTRON_PATHS are unknown: $missing." 'Use an image with git that can reach GitLab, because the job fetches the commits itself.'
+  warn "Only the message of one commit was read: $missing. Earlier commits without a version may be missing. MONOTRON_SINCE sets the start explicitly."
+  source=event start=''
+  printf '%s\n' "$head" >"$work/all"
+  : >"$work/others"
+}
+
+count() { # file of commits: sets $commits, for the log
+  commits=$(($(wc -l <"$1")))
+  [ "$commits" = 1 ] && commits='1 commit' || commits="$commits commits"
+  case $source:$start in
+    event:*) commits="$commits of the pipeline" ;;
+    *:) commits="all $commits" ;;
+    *) commits="$commits since $start_version" ;;
+  esac
+}
+
+without() { # two files of lines: prints those of the first that are not in the second
+  awk 'NR == FNR && FILENAME == ARGV[1] { excluded[$0]; next } !($0 in excluded)' "$2" "$1"
+}
+
+apply_labels() { # writes the messages that labels request to $work/label-messages, and the commits whose messages count to $work/counted
+  : >"$work/labelled"
+  : >"$work/label-messages"
+  count "$work/all"
+  if [ "$merge_request" = true ]; then
+    without "$work/all" "$work/others" >"$work/own"
+    labels "${CI_MERGE_REQUEST_LABELS:-}" >"$work/found"
+    [ ! -s "$work/own" ] || label_message "$work/found" "${CI_MERGE_REQUEST_IID:-}" >"$work/label-messages"
+    [ ! -s "$work/label-messages" ] || cp "$work/own" "$work/labelled"
+    [ -s "$work/own" ] && [ ! -s "$work/label-messages" ] || title=
+  elif [ -n "$labels_set" ]; then
+    look_up_labels
+  fi
+  without "$work/all" "$work/labelled" >"$work/counted"
+}
+
+write_text() { # squash, merge or both: writes the messages after this kind of merge to $work/text, and sets $commits
+  counted=$work/counted first=$title
+  count "$work/all"
+  case $1:$title in
+    merge:*) first= ;;
+    squash:?*) counted=$work/others && count "$counted" ;;
+  esac
+  [ -z "$first" ] || commits="the title and $commits"
+  {
+    [ -z "$first" ] || printf '%s\0' "$first"
+    awk '!seen[$0]++' "$work/label-messages" | tr '\n' '\000'
+    messages "$counted"
+  } >"$work/text"
   [ "$(wc -c <"$work/text")" -le 1048576 ] || shorten
+  limit_bump
 }
 
 shorten() { # keeps only headers and footers of the messages, because the server accepts 1 MiB
@@ -590,6 +819,69 @@ shorten() { # keeps only headers and footers of the messages, because the server
   mv "$work/short" "$work/text"
   [ "$(wc -c <"$work/text")" -le 1048576 ] ||
     fail "The headers and footers of $commits exceed the 1 MiB that the server accepts." 'Set MONOTRON_BUMP, or read fewer commits with MONOTRON_SINCE.'
+}
+
+preview() { # sets $previewed and $previewed_bump to what the text would lead to
+  requested=$query
+  case "$query&" in *'&dry_run=true&'*) ;; *) query="$query&dry_run=true" ;; esac
+  put_version
+  query=$requested
+  [ -z "$code" ] || return 1
+  read_value CHANGED 'true|false'
+  previewed='no release' previewed_bump=
+  [ "$value" = true ] || return 0
+  read_value VERSION '[0-9A-Za-z.+-]+'
+  previewed=$value
+  read_value RELEASE_TYPE '[a-z]+'
+  previewed_bump=$value
+}
+
+limit_bump() { # of commits since an older release, which contributed to the releases since: a patch, unless they request more
+  case $start:$since:$base:$source in :* | *:?*:*:* | *:none:* | *:event) return 0 ;; esac
+  [ "$start_version" != "$base" ] && preview || return 0
+  case $base in
+    "${start_version%.*}".*) bumps='major minor' ;;
+    "${start_version%%.*}".*) bumps='major' ;;
+    *) bumps= ;;
+  esac
+  case " $bumps exact  " in *" $previewed_bump "*) return 0 ;; esac
+  printf 'fix: %s' "$commits" >"$work/text"
+}
+
+compare_methods() { # logs the version of each kind of merge, if they differ and GitLab does not state which one is selected
+  [ -n "$title" ] || return 0
+  write_text squash
+  preview || return 0
+  squash=$previewed
+  write_text merge
+  preview && [ "$previewed" != "$squash" ] || return 0
+  printf 'The version depends on the merge method: %s (squash with the title), %s (merge commit or fast-forward)\n' "$squash" "$previewed"
+}
+
+refuse_tags() { # fails if the project of a name without versions has tags of versions
+  [ "${CI_REPOSITORY_URL:+set}" = set ] || return 0
+  missing='this image has no git'
+  if command -v git >/dev/null && find_repository; then
+    remote_git ls-remote --tags --refs "$repository" "refs/tags/$tag_prefix*" >"$work/tags" || git_failed ls-remote
+  fi
+  if [ -n "$missing" ]; then
+    warn "The tags of the repository cannot be read ($missing), so '$(printable "$name")' starts without them. If the project has earlier versions, continue from the last one: monotron adopt $(printable "$name") --version 1.4.2"
+    return
+  fi
+  number='(0|[1-9][0-9]{0,18})'
+  last=$(sed 's#.*refs/tags/##' "$work/tags" | cut -c "$((${#tag_prefix} + 1))-" | sed -nE "s/^($number\\.$number\\.$number)(\\+.*)?\$/\\1/p" |
+    sort -t . -k 1,1n -k 2,2n -k 3,3n | tail -n 1)
+  [ -z "$last" ] || fail "'$(printable "$name")' has no versions, but the repository has the tag $tag_prefix$last." "Continue from it, once in a terminal or with a variable:
+
+monotron adopt $(printable "$name") --version $last
+
+variables:
+  MONOTRON_INITIAL_VERSION: \"$last\"
+
+Or ignore the tags, and start from 0.0.0:
+
+variables:
+  MONOTRON_FROM_SCRATCH: \"true\""
 }
 
 has_version() { # whether the token has a version: a pre-release with the label, otherwise a final one
@@ -618,23 +910,35 @@ newest_version() { # sets $base to the newest final version, or none, and $auto_
 put_version() { # requests the version for $query and, with bump auto, the messages in $work/text
   set --
   [ "$bump" != auto ] || set -- --header 'Content-Type: text/plain' --data-binary "@$work/text"
+  request PUT "$path$token_segment?$query$initial_required" "$@"
+  [ "$code" = initial_required ] || return 0
+  refuse_tags
+  initial_required=
   request PUT "$path$token_segment?$query" "$@"
 }
 
 request_auto() { # requests the version that all commits since the newest version require
-  reason='bump auto' title=
-  if [ "$merge_request" = true ]; then # the draft mark is removed before the merge
-    title=$(printf '%s\n' "${CI_MERGE_REQUEST_TITLE:-}" | sed -E '1s/^(\[[Dd]raft]|\([Dd]raft\)|[Dd]raft:) *//')
-  fi
+  reason='bump auto'
   based=$query
+  write_labels
   for attempt in 1 2 3 4 5; do
-    commits=
+    commits='' title=''
+    if [ "$merge_request" = true ]; then # the draft mark is removed before the merge
+      title=$(printf '%s\n' "${CI_MERGE_REQUEST_TITLE:-}" | sed -E '1s/^(\[[Dd]raft]|\([Dd]raft\)|[Dd]raft:) *//')
+    fi
     : >"$work/text"
     query=$based
     if ! has_version; then
       newest_version
-      read_commits
       query="$based&base=$base"
+      read_commits
+      apply_labels
+      case ${CI_MERGE_REQUEST_SQUASH_ON_MERGE:-} in
+        true) write_text squash ;;
+        false) write_text merge ;;
+        *) compare_methods && write_text both ;;
+      esac
+      [ "$source" != event ] || [ -s "$work/text" ] || fail "No commit messages were found: $missing."
     fi
     put_version
     [ "$code" = base_outdated ] || return 0
@@ -797,11 +1101,9 @@ version_of_commit() { # semver mode: writes the variables and the line for the l
 note='' expires='' label=''
 reason="bump $(printable "$bump")"
 [ -z "$exact_version" ] || reason="version $(printable "$exact_version")"
-bump_by_label major "$major_labels"
-bump_by_label minor "$minor_labels"
-bump_by_label patch "$patch_labels"
 # Options that a request does not allow are sent as well: the server explains them.
-commits='' reused=false
+commits='' reused=false initial_required='&initial=required'
+[ "$from_scratch" = false ] && [ -z "$exact_version$initial" ] || initial_required=
 query="format=dotenv&dotenv_prefix=$dotenv_prefix"
 add prerelease "$prerelease"
 add line "$line"

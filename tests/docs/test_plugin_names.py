@@ -41,7 +41,6 @@ ONLY_COMMANDS = {
 
 ONLY_ACTION_NOT_GITLAB = {
     "api-key": "is the masked variable MONOTRON_API_KEY, because inputs are not masked",
-    "from-scratch": "the job does not look for tags yet",
     "create-tag": "requires a token that can write. The keyword `release` creates tags",
     "move-tags": "requires a token that can write",
     "github-token": "signs in to GitHub",
@@ -56,6 +55,7 @@ ONLY_GITLAB = {
     "image": "is a keyword of the job",
     "dotenv-prefix": "an action has outputs, which have no common prefix",
     "semrel": "serves templates for GitLab",
+    "skip-labels": "the action gets it together with the labels of merged pull requests",
 }
 """Inputs of the component without an input of the action, and why."""
 
@@ -99,7 +99,7 @@ class TestComponent:
         assert set(component_inputs()) - set(action_members("inputs")) == set(ONLY_GITLAB)
 
     def test_every_output_of_the_action_is_a_variable(self) -> None:
-        added = {"previous_commit", "prerelease_label"}
+        added = {"prerelease_label"}
         assert set(action_members("outputs")) - {*DOTENV.values(), *added} == set(NO_VARIABLES)
         script = (ROOT / "gitlab" / "job.sh").read_text()
         assert all(f"output {name.upper()} " in script for name in added)

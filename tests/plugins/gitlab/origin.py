@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -58,10 +58,12 @@ class Origin:
         command = ["git", "clone", "--quiet", *options, f"file://{self.path}"]
         subprocess.run([*command, str(self.project.directory)], capture_output=True, check=True)
 
-    def run(self, commit: str = "HEAD", **variables: str) -> Run:
+    def run(
+        self, commit: str = "HEAD", shell: Sequence[str] = ("sh", "-e"), **variables: str
+    ) -> Run:
         """The job of a pipeline of the commit."""
         head = self.git("rev-parse", commit)
-        return self.project.run(head, **{**self.variables, **variables})
+        return self.project.run(head, shell, **{**self.variables, **variables})
 
     def report(self, commit: str = "HEAD", **variables: str) -> Mapping[str, str]:
         run = self.run(commit, **variables)

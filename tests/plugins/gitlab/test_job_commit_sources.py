@@ -14,12 +14,6 @@ from support.server import Client, Server
 from support.stand_in import ReceivedRequest, Reply, StandIn
 
 OUTDATED = Reply.problem(409, "base_outdated", "The newest version is 1.3.0.")
-MERGE_REQUEST = {
-    "CI_PIPELINE_SOURCE": "merge_request_event",
-    "CI_MERGE_REQUEST_IID": "4",
-    "CI_MERGE_REQUEST_TITLE": "Draft: A coupon",
-    "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
-}
 
 
 class TestSources:
@@ -81,38 +75,6 @@ class TestSources:
         assert "error: No commit messages were found: git fetch failed" in run.output
 
 
-class TestMergeRequests:
-    @pytest.fixture
-    def branch(self, origin: Origin) -> Origin:
-        """A branch with a fix. Its target has a feature without a version."""
-        assert origin.version() == "0.0.1"
-        origin.git("checkout", "--quiet", "-b", "branch")
-        origin.commit("fix: a")
-        origin.git("checkout", "--quiet", "main")
-        origin.commit("feat: unreleased")
-        origin.git("checkout", "--quiet", "branch")
-        return origin
-
-    def test_unreleased_commits_of_the_target_branch_count(self, branch: Origin) -> None:
-        run = branch.run(**MERGE_REQUEST)
-        assert "minor: feat: unreleased (the title and 2 commits since 0.0.1)" in run.output
-        assert "Preview: nothing was assigned." in run.output
-
-    def test_the_title_counts_without_its_draft_mark(self, branch: Origin) -> None:
-        titled = {**MERGE_REQUEST, "CI_MERGE_REQUEST_TITLE": "Draft: feat!: b"}
-        assert "minor: feat!: b (the title and" in branch.run(**titled).output
-
-    def test_the_commit_of_a_merged_result_contains_all_commits(self, branch: Origin) -> None:
-        source = branch.git("rev-parse", "HEAD")
-        branch.git("merge", "--quiet", "-m", "Merge main into branch", "main")
-        merged = branch.git("rev-parse", "HEAD")
-        branch.git("reset", "--quiet", "--hard", "HEAD^")
-        result = {**MERGE_REQUEST, "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA": source}
-        run = branch.run(merged, **result, MONOTRON_PRERELEASE="mr")
-        assert "minor: feat: unreleased (the title and 3 commits since 0.0.1)" in run.output
-        assert branch.version(MONOTRON_PRERELEASE="mr") == "0.1.0-mr.1", "that of the source"
-
-
 class TestConcurrentPipelines:
     def test_two_pipelines_do_not_count_the_same_commit(
         self, origin: Origin, client: Client, server: Server
@@ -145,14 +107,14 @@ class TestConcurrentPipelines:
                 return OUTDATED
             if origin.git("rev-parse", "HEAD") in request.path:
                 return Reply.problem(404, "version_not_found", "No version.")
-            return newest
+            return dotenv_response("") if "/releases/" in request.path else newest
 
         with StandIn(respond) as stand_in:
             run = origin.run(MONOTRON_URL=stand_in.url, CI_COMMIT_MESSAGE="fix: a")
         assert run.code == 1
         assert "error: base_outdated (409): The newest version is 1.3.0." in run.output
-        assert [each.method for each in stand_in.requests] == ["GET", "GET", "PUT"] * 5
-        assert "&base=1.2.57" in stand_in.requests[-1].path
+        assert [each.method for each in stand_in.requests] == ["GET", "GET", "GET", "PUT"] * 5
+        assert "&base=1.2.57&" in stand_in.requests[-1].path
 
 
 class TestText:

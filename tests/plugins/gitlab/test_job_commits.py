@@ -10,24 +10,10 @@ import pytest
 
 from plugins.gitlab.origin import BASIC, JOB_TOKEN, Origin, release
 from plugins.gitlab.project import Project
+from plugins.gitlab.tools import tools_without_git
 from support.git_server import GitServer
 from support.pipelines import run_script
 from support.server import Client
-
-TOOLS = "sh date mktemp rm sed grep tr od cut cat head tail wc"
-
-
-def tools_without_git(tmp_path: Path) -> str:
-    """A folder with the tools of an image without git."""
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    busybox, curl = shutil.which("busybox"), shutil.which("curl")
-    assert busybox
-    assert curl
-    for tool in TOOLS.split():
-        (tools / tool).symlink_to(busybox)
-    (tools / "curl").symlink_to(curl)
-    return str(tools)
 
 
 class TestRange:
@@ -66,7 +52,7 @@ class TestRange:
         run = run_script({**variables, "CI_COMMIT_SHA": commit}, directory, ("sh", "-ex"))
         assert run.passed, run.output
         assert "patch: fix: first (all 1 commit)" in run.output
-        assert "git fetch" not in run.output
+        assert "extraHeader" not in run.output
         assert JOB_TOKEN not in run.output
         assert BASIC.split()[1] not in run.output
 
@@ -110,56 +96,6 @@ class TestRange:
         assert origin.version(MONOTRON_BUILD_METADATA="sha.7d4c379") == "0.0.1+sha.7d4c379"
         origin.commit("feat: a")
         assert origin.version() == "0.1.0"
-
-
-class TestOtherStarts:
-    @pytest.mark.parametrize("token", ["0" * 40, "SHA-2026-11-28", "--output=pwned", "main"])
-    def test_the_tag_of_the_version_replaces_a_token_that_is_not_a_commit(
-        self, token: str, origin: Origin, client: Client
-    ) -> None:
-        release(client, origin, "1.2.57", token)
-        origin.git("tag", "v1.2.57")
-        origin.commit("feat: a")
-        origin.commit("fix: b")
-        run = origin.run()
-        assert "(2 commits since 1.2.57)" in run.output
-        warned = "The commit of version 1.2.57 is not part of the repository." in run.output
-        assert warned == (token == "0" * 40)
-        assert not list(origin.project.directory.glob("pwned"))
-
-    def test_without_a_tag_the_message_of_the_pipeline_decides(
-        self, origin: Origin, client: Client
-    ) -> None:
-        release(client, origin, "1.2.57", "0" * 40)
-        origin.commit("feat: a")
-        run = origin.run(CI_COMMIT_MESSAGE="fix: b")
-        assert "patch: fix: b (1 commit of the pipeline)" in run.output
-        assert (
-            "warning: Only the message of one commit was read: it contains neither the commit of "
-            "version 1.2.57 nor the tag v1.2.57."
-        ) in run.output
-
-    @pytest.mark.parametrize("since", ["v1", "other", "HASH"])
-    def test_since_sets_the_start(self, since: str, origin: Origin, client: Client) -> None:
-        release(client, origin, "1.2.57", "0" * 40)
-        since = since.replace("HASH", origin.commit("feat!: a"))
-        origin.git("branch", "other")
-        origin.git("tag", "v1")
-        origin.commit("feat: b")
-        assert f"(1 commit since {since})" in origin.run(MONOTRON_SINCE=since).output
-        assert origin.version() == "1.3.0"
-
-    @pytest.mark.parametrize(
-        ("since", "error"),
-        [
-            ("v9.9.9", "MONOTRON_SINCE is 'v9.9.9', which is not a commit, tag or branch of"),
-            ("--output=pwned", "MONOTRON_SINCE must be a commit, a tag or a branch, not '--out"),
-        ],
-    )
-    def test_an_invalid_since_fails(self, since: str, error: str, origin: Origin) -> None:
-        run = origin.run(MONOTRON_SINCE=since)
-        assert run.code == 1
-        assert error in run.output
 
 
 class TestPaths:

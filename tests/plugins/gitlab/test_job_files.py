@@ -31,6 +31,7 @@ from support.pipelines import (
 ONLY_COMPONENT = {"job-name", "stage", "image", "audience"}
 COMPUTED = {"name", "idempotency-token", "dry-run", "account", "since", "paths"}
 COMPUTED |= {"calendar", "minor-types", "commits"}
+COMPUTED |= {"major-labels", "minor-labels", "patch-labels"}
 """Inputs whose default is not a constant of the script."""
 
 README = (GITLAB / "README.md").read_text()
@@ -164,10 +165,12 @@ def test_the_values_of_an_input_match_the_script_and_the_action() -> None:
         "on-unavailable": ["", "fail", "skip"],
         "on-no-credentials": ["", "fail", "skip"],
         "dry-run": ["", "true", "false"],
+        "from-scratch": ["", "true", "false"],
         "semrel": ["", "true", "false"],
     }
     checked = dict(re.findall(r"^check (MONOTRON_\w+) \S+ '([a-z|]+)'", script(), re.M))
-    for name in ("mode", "dry-run", "semrel", "on-unavailable", "on-no-credentials"):
+    of_script = {"mode", "dry-run", "semrel", "from-scratch", "on-unavailable", "on-no-credentials"}
+    for name in of_script:
         assert checked[variable(name)] == "|".join(allowed[name][1:])
 
 

@@ -43,7 +43,8 @@ class TestVersions:
 
     def test_a_label_replaces_the_options_of_commit_messages(self, project: Project) -> None:
         options = {"MONOTRON_SKIP_TYPES": "docs", "MONOTRON_COMMITS": "strict"}
-        assert project.version(**AUTO, **options, CI_MERGE_REQUEST_LABELS="minor") == "0.1.0"
+        labels = {"CI_MERGE_REQUEST_IID": "4", "CI_MERGE_REQUEST_LABELS": "minor"}
+        assert project.version(**AUTO, **options, **labels) == "0.1.0"
 
     @pytest.mark.parametrize(
         ("variables", "error"),

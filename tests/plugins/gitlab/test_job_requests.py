@@ -65,10 +65,10 @@ def test_the_job_needs_only_busybox_and_curl(project: Project, tmp_path: Path) -
     (tools / "curl").symlink_to(curl)
     alone = {"PATH": str(tools), "MONOTRON_API_KEY": "user:pass"}
     assert project.version("a", **alone, MONOTRON_BUMP="minor") == "0.1.0"
-    labelled = {"MONOTRON_BUMP": "auto", "CI_MERGE_REQUEST_LABELS": "a b,Major"}
-    assert project.version("b", **alone, **labelled) == "1.0.0"
-    without_labels = {**labelled, "MONOTRON_MAJOR_LABELS": ",", "CI_COMMIT_MESSAGE": "fix: x"}
-    assert project.version("c", **alone, **without_labels) == "1.0.1"
+    auto = {**alone, "MONOTRON_BUMP": "auto"}
+    labels = {"CI_MERGE_REQUEST_IID": "4", "CI_MERGE_REQUEST_LABELS": "a b,Minor"}
+    assert project.version("b", **auto, **labels) == "0.2.0"
+    assert project.version("c", **auto, CI_COMMIT_MESSAGE="fix: x") == "0.1.1"
     assert project.report(**alone, **COUNTER)["MONOTRON_VALUE"] == "1"
     assert "error: invalid_bump (422): " in project.failure(**alone, MONOTRON_BUMP="huge")
     assert "not 'many'" in project.failure(**alone, MONOTRON_RETRIES="many")
@@ -79,7 +79,7 @@ def test_a_version_is_requested_once(tmp_path: Path) -> None:
     assert run.passed, run.output
     (request,) = stand_in.requests
     assert request.method == "PUT"
-    query = "format=dotenv&dotenv_prefix=MONOTRON_&bump=patch"
+    query = "format=dotenv&dotenv_prefix=MONOTRON_&bump=patch&initial=required"
     assert request.path == f"/v1/versions/gl:acme:shop/c0ffee?{query}"
     assert "Authorization" not in request.headers
 
@@ -336,34 +336,6 @@ def test_the_token_of_a_merged_result_is_the_commit_of_the_source_branch(tmp_pat
     assert stand_in.requests[0].path.startswith("/v1/versions/gl:acme:shop/5ea1ed?")
 
 
-@pytest.mark.parametrize(
-    ("labels", "version", "reason"),
-    [
-        ("bug,Minor", "0.1.0", "minor by the label 'minor'"),
-        ("patch,MAJOR,minor", "1.0.0", "major by the label 'major'"),
-        ("a b,semver:: Big Step ,c", "1.0.0", "major by the label 'semver:: big step'"),
-        ("patch", "0.0.1", "patch by the label 'patch'"),
-        ("major-ish,*,not minor", "0.1.0", "minor: feat: a coupon (the title and 1 commit"),
-        ("", "0.1.0", "minor: feat: a coupon (the title and 1 commit of the pipeline)"),
-    ],
-)
-def test_a_label_takes_precedence_over_the_title(
-    project: Project, labels: str, version: str, reason: str
-) -> None:
-    run = project.run(
-        MONOTRON_BUMP="auto",
-        MONOTRON_MAJOR_LABELS="major, SemVer:: big step,",
-        CI_MERGE_REQUEST_LABELS=labels,
-        CI_MERGE_REQUEST_TITLE="feat: a coupon",
-        CI_MERGE_REQUEST_IID="4",
-        CI_COMMIT_MESSAGE="fix: ignored",
-    )
-    assert run.passed, run.output
-    assert dotenv(project.directory)["MONOTRON_VERSION"] == version
-    assert reason in run.output
-    assert "Preview: nothing was assigned." in run.output
-
-
 @pytest.mark.parametrize("mark", ["Draft: ", "[Draft] ", "(Draft) ", "draft:"])
 def test_the_draft_mark_of_a_title_is_ignored(project: Project, mark: str) -> None:
     merge_request = {"CI_MERGE_REQUEST_IID": "4", "CI_MERGE_REQUEST_TITLE": f"{mark}feat: a coupon"}
@@ -372,5 +344,6 @@ def test_the_draft_mark_of_a_title_is_ignored(project: Project, mark: str) -> No
 
 def test_a_label_does_not_change_the_version_of_a_commit(project: Project) -> None:
     assert project.version("a") == "0.0.1"
-    auto = {"MONOTRON_BUMP": "auto", "CI_MERGE_REQUEST_LABELS": "major"}
+    labels = {"CI_MERGE_REQUEST_IID": "4", "CI_MERGE_REQUEST_LABELS": "major"}
+    auto = {"MONOTRON_BUMP": "auto", **labels}
     assert project.version("a", **auto) == "0.0.1"

@@ -176,11 +176,18 @@ def test_an_unencrypted_request_does_not_use_a_proxy(tmp_path: Path) -> None:
     assert not proxy.requests
 
 
-def test_a_shell_trace_does_not_show_the_credential(tmp_path: Path) -> None:
-    with StandIn([dotenv_response()]) as stand_in:
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+@pytest.mark.parametrize(
+    "response",
+    [dotenv_response(), Reply.problem(401, "unauthenticated", "No.")],
+    ids=["version", "error"],
+)
+def test_a_shell_trace_does_not_show_the_credential(
+    tmp_path: Path, shell: str, response: Reply
+) -> None:
+    with StandIn([response]) as stand_in:
         variables = {**PROJECT_VARIABLES, "MONOTRON_URL": stand_in.url, "CI_COMMIT_SHA": "a"}
-        run = run_script({**variables, "MONOTRON_API_KEY": KEY}, tmp_path, ("sh", "-ex"))
-    assert run.passed, run.output
+        run = run_script({**variables, "MONOTRON_API_KEY": KEY}, tmp_path, (shell, "-ex"))
     assert "curl --disable" in run.output
     assert KEY not in run.output
 

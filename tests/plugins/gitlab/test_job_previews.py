@@ -1,0 +1,106 @@
+"""The preview of a merge request: the version that its merge will get."""
+
+from __future__ import annotations
+
+import pytest
+
+from plugins.gitlab.origin import Origin, release
+from support.server import Client
+
+MERGE_REQUEST = {
+    "CI_PIPELINE_SOURCE": "merge_request_event",
+    "CI_MERGE_REQUEST_IID": "4",
+    "CI_MERGE_REQUEST_TITLE": "Draft: A coupon",
+    "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
+}
+SQUASH = "CI_MERGE_REQUEST_SQUASH_ON_MERGE"
+
+
+@pytest.fixture
+def branch(origin: Origin, client: Client) -> Origin:
+    """A branch with a fix. The version of its target branch is 1.2.57."""
+    release(client, origin, "1.2.57")
+    origin.git("checkout", "--quiet", "-b", "branch")
+    origin.commit("fix: a")
+    origin.variables.update(MERGE_REQUEST)
+    return origin
+
+
+@pytest.fixture
+def outdated(branch: Origin) -> Origin:
+    """The target of the branch has a feature without a version."""
+    branch.git("checkout", "--quiet", "main")
+    branch.commit("feat: unreleased")
+    branch.git("checkout", "--quiet", "branch")
+    return branch
+
+
+class TestTargetBranch:
+    def test_its_unreleased_commits_count(self, outdated: Origin) -> None:
+        run = outdated.run()
+        assert "minor: feat: unreleased (the title and 2 commits since 1.2.57)" in run.output
+        assert "Preview: nothing was assigned." in run.output
+        assert "depends" not in run.output
+
+    def test_the_title_counts_without_its_draft_mark(self, outdated: Origin) -> None:
+        run = outdated.run(CI_MERGE_REQUEST_TITLE="Draft: feat!: b")
+        assert "major: feat!: b (the title and" in run.output
+
+    def test_the_commit_of_a_merged_result_contains_all_commits(self, outdated: Origin) -> None:
+        source = outdated.git("rev-parse", "HEAD")
+        outdated.git("merge", "--quiet", "-m", "Merge main into branch", "main")
+        merged = outdated.git("rev-parse", "HEAD")
+        outdated.git("reset", "--quiet", "--hard", "HEAD^")
+        result = {"CI_MERGE_REQUEST_SOURCE_BRANCH_SHA": source, "MONOTRON_PRERELEASE": "mr"}
+        run = outdated.run(merged, **result)
+        assert "minor: feat: unreleased (the title and 3 commits since 1.2.57)" in run.output
+        assert outdated.version(MONOTRON_PRERELEASE="mr") == "1.3.0-mr.1", "that of the source"
+
+
+class TestMergeMethods:
+    """The branch has `fix: a`. Its title becomes the message of a squash commit."""
+
+    def test_a_squash_leads_to_the_title_only(self, branch: Origin) -> None:
+        branch.commit("feat!: b")
+        run = branch.run(**{SQUASH: "true", "CI_MERGE_REQUEST_TITLE": "feat: c"})
+        assert "minor: feat: c (the title and 0 commits since 1.2.57)" in run.output
+        assert "depends" not in run.output
+
+    def test_a_squash_keeps_the_commits_of_the_target_branch(self, outdated: Origin) -> None:
+        run = outdated.run(**{SQUASH: "true"})
+        assert "minor: feat: unreleased (the title and 1 commit since 1.2.57)" in run.output
+
+    def test_without_a_squash_the_title_does_not_count(self, branch: Origin) -> None:
+        run = branch.run(**{SQUASH: "false", "CI_MERGE_REQUEST_TITLE": "feat!: c"})
+        assert "patch: fix: a (1 commit since 1.2.57)" in run.output
+        assert "depends" not in run.output
+
+    @pytest.mark.parametrize(
+        ("title", "prerelease", "squash", "merge"),
+        [
+            ("feat: c", "", "1.3.0", "1.2.58"),
+            ("docs: c", "", "no release", "1.2.58"),
+            ("feat!: c", "mr", "2.0.0-mr.1", "1.2.58-mr.1"),
+        ],
+    )
+    def test_an_unknown_method_leads_to_the_version_of_each(
+        self, branch: Origin, title: str, prerelease: str, squash: str, merge: str
+    ) -> None:
+        run = branch.run(
+            CI_MERGE_REQUEST_TITLE=title,
+            MONOTRON_PRERELEASE=prerelease,
+            MONOTRON_SKIP_TYPES="docs",
+        )
+        assert (
+            f"The version depends on the merge method: {squash} (squash with the title), {merge} "
+            "(merge commit or fast-forward)\n"
+        ) in run.output
+        highest = merge if squash == "no release" else squash
+        assert f"Monotron: {highest} (bump auto)" in run.output
+
+    def test_the_title_decides_with_a_squash_of_an_older_release(
+        self, branch: Origin, client: Client
+    ) -> None:
+        release(client, branch, "1.3.0", "0" * 40)
+        run = branch.run(**{SQUASH: "true", "CI_MERGE_REQUEST_TITLE": "feat: c"})
+        assert "patch: fix: the title and 0 commits since 1.2.57" in run.output
