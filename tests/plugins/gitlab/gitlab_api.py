@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from plugins.gitlab.origin import Origin
 from support.stand_in import ReceivedRequest, Reply, StandIn
 
 PROJECT = "/api/v4/projects/7/"
@@ -47,13 +46,13 @@ def merge_request(iid: int, *labels: str, state: str = "merged", **members: Any)
 
 
 class GitLabApi(StandIn):
-    """The API of the project 7, whose repository is that of *origin*."""
+    """The API of the project 7."""
 
-    def __init__(self, origin: Origin, header: tuple[str, str], status: int = 401) -> None:
-        """Requests without *header* get the *status*."""
+    def __init__(self, git: Callable[..., str], header: tuple[str, str], status: int = 401) -> None:
+        """*git* runs git in the repository. Requests without *header* get the *status*."""
         self.merge_requests: dict[str, list[dict[str, Any]]] = {}
         """By commit."""
-        self._origin = origin
+        self._git = git
         self._header = header
         self._status = status
         super().__init__(self._respond)
@@ -79,18 +78,18 @@ class GitLabApi(StandIn):
 
     def _list(self, parameters: Mapping[str, str]) -> Reply:
         size, page = int(parameters["per_page"]), int(parameters["page"])
-        hashes = self._origin.git("rev-list", parameters["ref_name"], "--").splitlines()
+        hashes = self._git("rev-list", parameters["ref_name"], "--").splitlines()
         return _json([self._commit(each) for each in hashes[(page - 1) * size : page * size]])
 
     def _one(self, revision: str) -> Reply:
         try:
-            commit = self._origin.git("rev-parse", "--verify", f"{revision}^{{commit}}")
+            commit = self._git("rev-parse", "--verify", f"{revision}^{{commit}}")
         except subprocess.CalledProcessError:
             return _json({"message": "404 Commit Not Found"}, 404)
         return _json(self._commit(commit))
 
     def _commit(self, commit: str) -> dict[str, Any]:
-        message = self._origin.git("log", "-1", "--format=%B", commit)
+        message = self._git("log", "-1", "--format=%B", commit)
         return {
             "id": commit,
             "short_id": commit[:8],

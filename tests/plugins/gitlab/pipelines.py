@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 
@@ -35,6 +36,23 @@ def version(run: Run) -> str:
     """Return the version that the later job saw; the pipeline must pass."""
     assert run.passed, run.output
     return run.printed_variables("build")["MONOTRON_VERSION"]
+
+
+class Pipelines:
+    """The pipelines of a repository."""
+
+    def __init__(self, repository: Repository, variables: Mapping[str, str]) -> None:
+        self.repository = repository
+        self._variables = variables
+
+    def run(self, **variables: str) -> Run:
+        return run_pipeline(self.repository, {**self._variables, **variables})
+
+    def commit(self, message: str, file: str = "api/a") -> str:
+        path = self.repository.path / file
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(message)
+        return self.repository.commit(message)
 
 
 def requested_audience(repository: Repository) -> str:

@@ -19,7 +19,7 @@ TOKEN = "glpat-0123456789abcdef"
 def api(origin: Origin, client: Client, tmp_path: Path) -> Iterator[GitLabApi]:
     """The API of a repository at version 1.2.57. Its jobs have no git."""
     release(client, origin, "1.2.57")
-    with GitLabApi(origin, ("PRIVATE-TOKEN", TOKEN)) as api:
+    with GitLabApi(origin.git, ("PRIVATE-TOKEN", TOKEN)) as api:
         tools = {"PATH": tools_without_git(tmp_path), "MONOTRON_GITLAB_TOKEN": TOKEN}
         origin.variables.update({**api.variables, **tools})
         yield api

@@ -24,7 +24,7 @@ def origin(origin: Origin, client: Client) -> Origin:
 
 @pytest.fixture
 def api(origin: Origin) -> Iterator[GitLabApi]:
-    with GitLabApi(origin, ("JOB-TOKEN", JOB_TOKEN)) as api:
+    with GitLabApi(origin.git, ("JOB-TOKEN", JOB_TOKEN)) as api:
         origin.variables.update({**api.variables, **LABELS})
         yield api
 
@@ -127,7 +127,7 @@ class TestMergedRequests:
         )
 
     def test_the_token_of_a_project_is_used_if_it_is_set(self, origin: Origin) -> None:
-        with GitLabApi(origin, ("PRIVATE-TOKEN", "glpat-secret")) as api:
+        with GitLabApi(origin.git, ("PRIVATE-TOKEN", "glpat-secret")) as api:
             origin.variables.update({**api.variables, **LABELS})
             self.merge(origin, api, "minor")
             run = origin.run(shell=("bash", "-ex"), MONOTRON_GITLAB_TOKEN="glpat-secret")
@@ -139,7 +139,7 @@ class TestMergedRequests:
     def test_a_job_token_that_cannot_read_requests_is_explained(
         self, origin: Origin, status: int
     ) -> None:
-        with GitLabApi(origin, ("PRIVATE-TOKEN", "x"), status) as api:
+        with GitLabApi(origin.git, ("PRIVATE-TOKEN", "x"), status) as api:
             origin.commit("feat: a")
             run = origin.run(**api.variables, **LABELS)
         assert run.code == 1

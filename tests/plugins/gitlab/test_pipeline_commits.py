@@ -7,9 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from plugins.gitlab.pipelines import BUILD, component_pipeline, repository_with, version
+from plugins.gitlab.pipelines import (
+    BUILD,
+    Pipelines,
+    component_pipeline,
+    repository_with,
+    version,
+)
 from support.git_server import GitServer
-from support.pipelines import Repository, Run, run_pipeline
 from support.server import Server
 
 INPUTS = """\
@@ -20,23 +25,6 @@ INPUTS = """\
         api/**
         shop/**
 """
-
-
-class Pipelines:
-    """The pipelines of a repository at version 1.2.57."""
-
-    def __init__(self, repository: Repository, variables: dict[str, str]) -> None:
-        self.repository = repository
-        self._variables = variables
-
-    def run(self, **variables: str) -> Run:
-        return run_pipeline(self.repository, {**self._variables, **variables})
-
-    def commit(self, message: str, file: str = "api/a") -> str:
-        path = self.repository.path / file
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(message)
-        return self.repository.commit(message)
 
 
 @pytest.fixture
