@@ -254,13 +254,6 @@ unavailable() { # message, hint: the server cannot be reached
   fail "$1" "$2"
 }
 
-limited() { # runs git until half of the time limit; the other half remains for the request
-  half=$((($1 - $(date +%s)) / 2))
-  [ "$half" -gt 0 ] || half=1
-  shift
-  if command -v timeout >/dev/null; then timeout "$half" "$@"; else "$@"; fi </dev/null
-}
-
 header() { # name: prints the value of this header of the response
   grep -i "^$1:" "$work/headers" | tail -n 1 | sed 's/^[^:]*: *//; s/[[:space:]]*$//' || :
 }
@@ -276,7 +269,7 @@ decoded() { # prints percent-encoded input
     }'
 }
 
-attempt() { # arguments for curl: one attempt. Sets $exit_code, $status, $type and, if it may be repeated, $cause
+send_once() { # arguments for curl: one attempt. Sets $exit_code, $status, $type and, if it may be repeated, $cause
   exit_code=0 cause=''
   : >"$work/body"
   : >"$work/headers"
@@ -297,9 +290,9 @@ attempt() { # arguments for curl: one attempt. Sets $exit_code, $status, $type a
   esac
 }
 
-retry() { # arguments for curl: attempts until one succeeds or fails permanently
+send() { # arguments for curl: repeats the request until it succeeds or fails permanently
   pause=1 attempts=0
-  while attempt "$@" && [ -n "$cause" ] && [ "$attempts" -lt "$retries" ]; do
+  while send_once "$@" && [ -n "$cause" ] && [ "$attempts" -lt "$retries" ]; do
     wait=$(header Retry-After)
     matches "$wait" '[0-9]{1,5}' && [ "$exit_code" = 0 ] || wait=$pause
     [ $(($(date +%s) + wait)) -lt "$end" ] || return 0
@@ -314,7 +307,7 @@ request() { # method, path, more arguments for curl. $code is empty if the respo
   method=$1 target=$url$2 code=''
   shift 2
   case $url in http:*) set -- --noproxy '*' "$@" ;; esac # unencrypted requests stay on this machine
-  retry --header "@$work/header" --max-filesize 65536 --request "$method" "$@" -- "$target"
+  send --header "@$work/header" --max-filesize 65536 --request "$method" "$@" -- "$target"
   [ "$exit_code" = 0 ] || no_response
   expires=$(header Monotron-Key-Expires)
   matches "$expires" '[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z' || expires=
@@ -484,7 +477,7 @@ is_secure() { # URL: whether a credential may be sent there
 gitlab_api() { # path below the project: sets $problem unless the response, in $work/body, is a success
   problem='CI_API_V4_URL is not an https:// URL'
   ! is_secure "${CI_API_V4_URL:-}/" || {
-    retry --header "@$work/gitlab-header" --max-filesize 20000000 ${CI_SERVER_TLS_CA_FILE:+--cacert "$CI_SERVER_TLS_CA_FILE"} \
+    send --header "@$work/gitlab-header" --max-filesize 20000000 ${CI_SERVER_TLS_CA_FILE:+--cacert "$CI_SERVER_TLS_CA_FILE"} \
       -- "$CI_API_V4_URL/projects/${CI_PROJECT_ID:-}/$1"
     problem=
     [ "$exit_code:$status:$type" = 0:200:application/json ] || problem="GitLab returned $status"
@@ -579,7 +572,11 @@ remote_git() ( # arguments: runs git with the job token, which only its environm
   if [ -z "${GIT_SSL_CAINFO:-}" ] && [ -n "${CI_SERVER_TLS_CA_FILE:-}" ]; then
     export GIT_SSL_CAINFO="$CI_SERVER_TLS_CA_FILE"
   fi
-  limited "$end" git "$@" 2>"$work/git-errors"
+  limit=$(((end - $(date +%s)) / 2)) # the other half remains for the request
+  [ "$limit" -gt 0 ] || limit=1
+  set -- git "$@"
+  ! command -v timeout >/dev/null || set -- timeout "$limit" "$@"
+  "$@" </dev/null 2>"$work/git-errors"
 )
 
 fetch() { # revision, name: fetches it as the reference refs/monotron/NAME
@@ -748,7 +745,7 @@ read_commits() { # writes the commits since version $base, newest first, and set
     read_event
     return
   fi
-  if [ -n "$start" ] && [ -z "$since" ] && [ "$base" != none ] && [ "$after" != "${auto_after:-$after}" ]; then
+  if [ -n "$start" ] && [ -z "$since" ] && [ "$base" != none ] && [ "$after" != "${auto_after:-"refs/tags/$tag_prefix$base"}" ]; then
     used=$start_version
     [ "$used" != "$base" ] || used="the tag $tag_prefix$base"
     warn "The commit of version $base is not part of the repository. The commits since $used were read. MONOTRON_SINCE sets another start."
@@ -804,7 +801,7 @@ write_text() { # squash, merge or both: writes the messages after this kind of m
   {
     [ -z "$first" ] || printf '%s\0' "$first"
     awk '!seen[$0]++' "$work/label-messages" | tr '\n' '\000'
-    messages "$counted"
+    messages "$counted" || fail "The messages of $commits cannot be read."
   } >"$work/text"
   [ "$(wc -c <"$work/text")" -le 1048576 ] || shorten
   limit_bump

@@ -99,7 +99,9 @@ class TestOlderReleases:
         assert "patch: fix: b (1 commit of the pipeline)" in origin.run(**preview).output
         path = f"/v1/releases/{origin.project.encoded_name}/1.0.21/withdrawal"
         assert client.request("PUT", path, '{"reason": "a mistake"}').status == 200
-        assert "minor: feat: a (1 commit since 1.0.0)" in origin.run(**preview).output
+        run = origin.run(**preview)
+        assert "minor: feat: a (1 commit since 1.0.0)" in run.output
+        assert "The commits since 1.0.0 were read." in run.output
 
 
 class TestSince:
