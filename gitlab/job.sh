@@ -561,6 +561,7 @@ find_repository() { # sets $repository to the URL of the project, without the jo
 
 remote_git() ( # arguments: runs git with the job token, which only its environment contains
   set +x # a shell trace does not show the credential
+  unset GIT_ALLOW_PROTOCOL
   GIT_TERMINAL_PROMPT=0 GIT_CONFIG_COUNT=0
   export GIT_TERMINAL_PROMPT GIT_CONFIG_COUNT
   if [ -n "${CI_JOB_TOKEN:-}" ]; then # no redirect receives it
@@ -574,7 +575,7 @@ remote_git() ( # arguments: runs git with the job token, which only its environm
   fi
   limit=$(((end - $(date +%s)) / 2)) # the other half remains for the request
   [ "$limit" -gt 0 ] || limit=1
-  set -- git "$@"
+  set -- git -C "$work" "$@"
   ! command -v timeout >/dev/null || set -- timeout "$limit" "$@"
   "$@" </dev/null 2>"$work/git-errors"
 )
@@ -669,9 +670,9 @@ messages() { # file of commits: prints their messages, each followed by NUL
 
 in_clone() { # reads the commits from the clone of the job, if it has one that is complete
   unset GIT_DIR
-  # The clone can belong to another user.
-  GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0=${CI_PROJECT_DIR:-$PWD}
-  export GIT_CONFIG_COUNT GIT_CONFIG_KEY_0 GIT_CONFIG_VALUE_0
+  # The clone can belong to another user. Without a protocol, git fetches no missing objects into a partial clone.
+  GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0=${CI_PROJECT_DIR:-$PWD} GIT_ALLOW_PROTOCOL=none
+  export GIT_CONFIG_COUNT GIT_CONFIG_KEY_0 GIT_CONFIG_VALUE_0 GIT_ALLOW_PROTOCOL
   # A shallow clone can contain both ends of a range and miss commits between them.
   [ "$(git rev-parse --is-shallow-repository 2>/dev/null)" = false ] && is_commit "$head" && find_start in_this_clone && list_commits
 }

@@ -45,7 +45,6 @@ ONLY_ACTION_NOT_GITLAB = {
     "move-tags": "requires a token that can write",
     "github-token": "signs in to GitHub",
     "summary": "GitLab has no job summaries",
-    "skip-labels": "the job reads no merge requests of earlier commits",
 }
 """Inputs of the action without an input of the component, and why."""
 
@@ -55,7 +54,6 @@ ONLY_GITLAB = {
     "image": "is a keyword of the job",
     "dotenv-prefix": "an action has outputs, which have no common prefix",
     "semrel": "serves templates for GitLab",
-    "skip-labels": "the action gets it together with the labels of merged pull requests",
 }
 """Inputs of the component without an input of the action, and why."""
 

@@ -53,6 +53,16 @@ class Origin:
         self.git("commit", "--quiet", "--allow-empty", "-m", message)
         return self.git("rev-parse", "HEAD")
 
+    def append(self, *messages: str) -> None:
+        """Add many commits, without files."""
+        stream = "".join(
+            f"commit refs/heads/main\ncommitter a <a@example.com> 0 +0000\ndata {len(message)}\n"
+            f"{message}\n" + ("from refs/heads/main^0\n" if number == 0 else "")
+            for number, message in enumerate(messages)
+        )
+        command = ["git", "fast-import", "--quiet"]
+        subprocess.run(command, cwd=self.path, input=stream, text=True, check=True)
+
     def clone(self, *options: str) -> None:
         """Clone into the folder of the jobs, as a project with another GIT_STRATEGY does."""
         command = ["git", "clone", "--quiet", *options, f"file://{self.path}"]

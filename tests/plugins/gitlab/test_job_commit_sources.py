@@ -41,6 +41,18 @@ class TestSources:
         assert "(3 commits since 0.0.1)" in origin.run().output
         assert shallow.read_text() == before
 
+    def test_no_objects_are_fetched_into_a_partial_clone(self, origin: Origin) -> None:
+        assert origin.version() == "0.0.1"
+        origin.commit("feat: a", "api/a")
+        origin.git("config", "uploadpack.allowFilter", "true")
+        shutil.rmtree(origin.project.directory)
+        origin.clone("--filter=tree:0", "--no-checkout")
+        packs = origin.project.directory / ".git" / "objects" / "pack"
+        before = set(packs.iterdir())
+        run = origin.run(MONOTRON_PATHS="api")
+        assert "minor: feat: a (1 commit since 0.0.1)" in run.output
+        assert set(packs.iterdir()) == before
+
     @pytest.mark.parametrize(
         ("variables", "reason"),
         [
@@ -118,6 +130,10 @@ class TestConcurrentPipelines:
 
 
 class TestText:
+    def test_ten_thousand_commits_count(self, origin: Origin) -> None:
+        origin.append("feat: a", *(f"fix: {number}" for number in range(9_998)))
+        assert "minor: feat: a (all 10000 commits)" in origin.run().output
+
     def sent(self, origin: Origin, **variables: str) -> bytes:
         def respond(request: ReceivedRequest) -> Reply:
             if request.method == "PUT":

@@ -160,8 +160,7 @@ class TestMergedRequests:
         assert "unknown: CI_API_V4_URL is not an https:// URL." in run.output
 
     def test_more_than_a_hundred_commits_are_refused(self, origin: Origin, api: GitLabApi) -> None:
-        for number in range(101):
-            origin.commit(f"fix: {number}")
+        origin.append(*(f"fix: {number}" for number in range(101)))
         run = origin.run()
         assert run.code == 1
         assert "of 101 commits since 1.2.57 are unknown, because at most 100" in run.output
