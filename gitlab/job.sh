@@ -791,11 +791,11 @@ apply_labels() { # writes the messages that labels request to $work/label-messag
   without "$work/all" "$work/labelled" >"$work/counted"
 }
 
-write_text() { # squash, merge or both: writes the messages after this kind of merge to $work/text, and sets $commits
+write_text() { # merge method: writes the messages after such a merge to $work/text, and sets $commits
   counted=$work/counted first=$title
   count "$work/all"
   case $1:$title in
-    merge:*) first= ;;
+    fast-forward:*) first= ;;
     squash:?*) counted=$work/others && count "$counted" ;;
   esac
   [ -z "$first" ] || commits="the title and $commits"
@@ -846,14 +846,17 @@ limit_bump() { # of commits since an older release, which contributed to the rel
   printf 'fix: %s' "$commits" >"$work/text"
 }
 
-compare_methods() { # logs the version of each kind of merge, if they differ and GitLab does not state which one is selected
+compare_methods() { # logs the version of each possible merge method if they differ
   [ -n "$title" ] || return 0
-  write_text squash
-  preview || return 0
-  squash=$previewed
-  write_text merge
-  preview && [ "$previewed" != "$squash" ] || return 0
-  printf 'The version depends on the merge method: %s (squash with the title), %s (merge commit or fast-forward)\n' "$squash" "$previewed"
+  first_preview='' listed='' differ=false
+  for merge_method in squash 'merge commit' fast-forward; do
+    [ "$merge_method:${CI_MERGE_REQUEST_SQUASH_ON_MERGE:-}" != squash:false ] || continue
+    write_text "$merge_method"
+    preview || return 0
+    [ "$previewed" = "${first_preview:=$previewed}" ] || differ=true
+    listed="$listed${listed:+, }$previewed ($merge_method)"
+  done
+  [ "$differ" = false ] || printf 'The version depends on the merge method: %s\n' "$listed"
 }
 
 refuse_tags() { # fails if the project of a name without versions has tags of versions
@@ -933,8 +936,7 @@ request_auto() { # requests the version that all commits since the newest versio
       apply_labels
       case ${CI_MERGE_REQUEST_SQUASH_ON_MERGE:-} in
         true) write_text squash ;;
-        false) write_text merge ;;
-        *) compare_methods && write_text both ;;
+        *) compare_methods && write_text 'merge commit' ;; # it contains the title
       esac
       [ "$source" != event ] || [ -s "$work/text" ] || fail "No commit messages were found: $missing."
     fi

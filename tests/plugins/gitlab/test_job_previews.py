@@ -70,33 +70,43 @@ class TestMergeMethods:
         run = outdated.run(**{SQUASH: "true"})
         assert "minor: feat: unreleased (the title and 1 commit since 1.2.57)" in run.output
 
-    def test_without_a_squash_the_title_does_not_count(self, branch: Origin) -> None:
-        run = branch.run(**{SQUASH: "false", "CI_MERGE_REQUEST_TITLE": "feat!: c"})
-        assert "patch: fix: a (1 commit since 1.2.57)" in run.output
-        assert "depends" not in run.output
-
     @pytest.mark.parametrize(
-        ("title", "prerelease", "squash", "merge"),
+        ("title", "more", "merge", "methods"),
         [
-            ("feat: c", "", "1.3.0", "1.2.58"),
-            ("docs: c", "", "no release", "1.2.58"),
-            ("feat!: c", "mr", "2.0.0-mr.1", "1.2.58-mr.1"),
+            ("feat: c", {SQUASH: "false"}, "1.3.0", "1.3.0 (merge commit), 1.2.58 (fast-forward)"),
+            ("chore: c", {SQUASH: "false"}, "1.2.58", ""),
+            (
+                "feat: c",
+                {},
+                "1.3.0",
+                "1.3.0 (squash), 1.3.0 (merge commit), 1.2.58 (fast-forward)",
+            ),
+            (
+                "docs: c",
+                {},
+                "1.2.58",
+                "no release (squash), 1.2.58 (merge commit), 1.2.58 (fast-forward)",
+            ),
+            (
+                "feat!: c",
+                {"MONOTRON_PRERELEASE": "mr"},
+                "2.0.0-mr.1",
+                "2.0.0-mr.1 (squash), 2.0.0-mr.1 (merge commit), 1.2.58-mr.1 (fast-forward)",
+            ),
         ],
     )
-    def test_an_unknown_method_leads_to_the_version_of_each(
-        self, branch: Origin, title: str, prerelease: str, squash: str, merge: str
+    def test_otherwise_the_title_of_the_merge_commit_counts_and_the_log_lists_all_methods(
+        self, branch: Origin, title: str, more: dict[str, str], merge: str, methods: str
     ) -> None:
-        run = branch.run(
-            CI_MERGE_REQUEST_TITLE=title,
-            MONOTRON_PRERELEASE=prerelease,
-            MONOTRON_SKIP_TYPES="docs",
-        )
-        assert (
-            f"The version depends on the merge method: {squash} (squash with the title), {merge} "
-            "(merge commit or fast-forward)\n"
-        ) in run.output
-        highest = merge if squash == "no release" else squash
-        assert f"Monotron: {highest} (bump auto)" in run.output
+        """The title is part of GitLab's merge commits, which a fast-forward omits."""
+        variables = {"CI_MERGE_REQUEST_TITLE": title, "MONOTRON_SKIP_TYPES": "docs", **more}
+        run = branch.run(**variables)
+        assert "(the title and 1 commit since 1.2.57)" in run.output
+        assert f"Monotron: {merge} (bump auto)" in run.output
+        if methods:
+            assert f"\nThe version depends on the merge method: {methods}\n" in f"\n{run.output}"
+        else:
+            assert "depends" not in run.output
 
     def test_the_title_decides_with_a_squash_of_an_older_release(
         self, branch: Origin, client: Client
