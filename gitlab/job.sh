@@ -476,13 +476,14 @@ is_secure() { # URL: whether a credential may be sent there
 
 gitlab_api() { # path below the project: sets $problem unless the response, in $work/body, is a success
   problem='CI_API_V4_URL is not an https:// URL'
-  ! is_secure "${CI_API_V4_URL:-}/" || {
-    send --header "@$work/gitlab-header" --max-filesize 20000000 ${CI_SERVER_TLS_CA_FILE:+--cacert "$CI_SERVER_TLS_CA_FILE"} \
-      -- "$CI_API_V4_URL/projects/${CI_PROJECT_ID:-}/$1"
-    problem=
-    [ "$exit_code:$status:$type" = 0:200:application/json ] || problem="GitLab returned $status"
-    [ "$exit_code" = 0 ] || problem=$error
-  }
+  is_secure "${CI_API_V4_URL:-}/" || return 0
+  send --header "@$work/gitlab-header" --max-filesize 20000000 ${CI_SERVER_TLS_CA_FILE:+--cacert "$CI_SERVER_TLS_CA_FILE"} \
+    -- "$CI_API_V4_URL/projects/${CI_PROJECT_ID:-}/$1"
+  case $exit_code:$status:$type in
+    0:200:application/json) problem= ;;
+    0:*) problem="GitLab returned $status" ;;
+    *) problem=$error ;;
+  esac
 }
 
 members() { # prints the members of the objects in a JSON list, one a line, with an empty line after each object
@@ -512,26 +513,31 @@ members() { # prints the members of the objects in a JSON list, one a line, with
     }' | tr '\001\002' '"\134'
 }
 
+merged_requests() { # commit: prints the numbers of its merged merge requests, each with one of its labels in lower case
+  gitlab_api "repository/commits/$1/merge_requests?state=merged&per_page=100"
+  unknown='The labels of merged merge requests are unknown'
+  case $problem in
+    '') ;;
+    *40[134]) fail "$unknown: $problem for the merge requests of a commit." 'The job token can read them in GitLab 18.3 and newer. Otherwise, set the masked variable MONOTRON_GITLAB_TOKEN to a project access token with the scope read_api, or remove the variables for labels.' ;;
+    *) fail "$unknown: $problem." 'Run the job again, or remove the variables for labels.' ;;
+  esac
+  members | awk -F '\t' '
+    $1 == "iid" && $2 ~ /^[0-9]+$/ { iid = $2 }
+    $1 == "state" { state = $2 }
+    $1 == "labels" { labels[++n] = tolower($2) }
+    $0 == "" {
+      if (state == "merged") for (i = 1; i <= n; i++) print iid "\t" labels[i]
+      iid = state = ""
+      n = 0
+    }'
+}
+
 look_up_labels() { # writes the commits whose merge requests have a label that decides, and the messages that replace theirs
   [ "$(wc -l <"$work/all")" -le 100 ] ||
     fail "The labels of the merge requests of $commits are unknown, because at most 100 commits are looked up." 'Read fewer commits with MONOTRON_SINCE or MONOTRON_INITIAL_VERSION, or remove the variables for labels.'
   while read -r commit <&3; do
     is_hash "$commit" || continue
-    gitlab_api "repository/commits/$commit/merge_requests?state=merged&per_page=100"
-    case $problem in
-      '') ;;
-      *40[134]) fail "The labels of merged merge requests are unknown: $problem for the merge requests of a commit." 'The job token can read them in GitLab 18.3 and newer. Otherwise, set the masked variable MONOTRON_GITLAB_TOKEN to a project access token with the scope read_api, or remove the variables for labels.' ;;
-      *) fail "The labels of merged merge requests are unknown: $problem." 'Run the job again, or remove the variables for labels.' ;;
-    esac
-    members | awk -F '\t' '
-      $1 == "iid" && $2 ~ /^[0-9]+$/ { iid = $2 }
-      $1 == "state" { state = $2 }
-      $1 == "labels" { labels[++n] = tolower($2) }
-      $0 == "" {
-        if (state == "merged") for (i = 1; i <= n; i++) print iid "\t" labels[i]
-        iid = state = ""
-        n = 0
-      }' >"$work/requests"
+    merged_requests "$commit" >"$work/requests"
     cut -f 1 "$work/requests" | sort -u >"$work/numbers"
     while read -r number; do
       awk -F '\t' -v number="$number" '$1 == number { print $2 }' "$work/requests" >"$work/found"
