@@ -116,7 +116,7 @@ class LineNotFound(
 class GrantNotFound(MonotronError, status=404, code="grant_not_found", title="API key not found"):
     """The account has no API key with this id (`mtk_k_…`), the key was revoked, or it has rights
     that the caller lacks. Callers see only what they could have granted.
-    Fix: list the API keys with `GET /v1/accounts/{id}/grants`."""
+    Fix: list the API keys with `GET /v1/accounts/{account}/grants`."""
 
 
 class AttributeNotFound(
@@ -131,7 +131,8 @@ class TrustNotFound(
 ):
     """The account has no trust policy with this id, or it has rights that the caller lacks. Callers
     see only what they could have granted.
-    Fix: list them with `GET /v1/accounts/{id}/trusts`. Those from the config file have no id."""
+    Fix: list them with `GET /v1/accounts/{account}/trusts`. Those from the config file have no
+    id."""
 
 
 class PathNotFound(MonotronError, status=404, code="not_found", title="Path not found"):
@@ -210,8 +211,8 @@ class AmbiguousAccount(
 ):
     """The identity token is valid, but neither the path nor its audience names an account. Several
     accounts of this server have, or had, trust policies, or it sets `require_account`.
-    Fix: use a path that starts with `/v1/accounts/{id}`, or request an identity token with the
-    audience `{audience}/accounts/{id}`. See [security.md](security.md#several-tenants)."""
+    Fix: use a path that starts with `/v1/accounts/{account}`, or request an identity token with the
+    audience `{audience}/accounts/{account}`. See [security.md](security.md#several-tenants)."""
 
 
 class RepositoryRenamed(

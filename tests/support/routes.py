@@ -10,6 +10,7 @@ from tornado.web import RequestHandler
 
 from monotron.web.app import ROUTES
 from monotron.web.permissions import declared_scope
+from monotron.web.routes import Route
 
 VERBS = ("GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS")
 
@@ -51,18 +52,21 @@ class Call:
 
 def calls() -> Iterator[Call]:
     """Return all methods of all routes, twice for routes with an optional account."""
-    for pattern, handler in ROUTES:
-        for variant in _variants(pattern):
-            template, defaults = _template(variant)
+    for template, handler in ROUTES:
+        for variant in _variants(Route(template).pattern):
+            path, defaults = _template(variant)
             for verb in VERBS:
                 method = "get" if verb == "HEAD" else verb.lower()
                 if getattr(handler, method) is not getattr(RequestHandler, method):
-                    yield Call(verb, template, declared_scope(handler, verb), handler, defaults)
+                    yield Call(verb, path, declared_scope(handler, verb), handler, defaults)
 
 
 def handler_of(path: str) -> type[RequestHandler] | None:
     """Return the handler of the first route that matches the path."""
-    return next((handler for pattern, handler in ROUTES if re.fullmatch(pattern, path)), None)
+    return next(
+        (handler for template, handler in ROUTES if re.fullmatch(Route(template).pattern, path)),
+        None,
+    )
 
 
 def _variants(pattern: str) -> list[str]:

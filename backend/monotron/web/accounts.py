@@ -10,9 +10,10 @@ from monotron.auth.api_key_schema import api_key_json, parse_api_key_spec, parse
 from monotron.auth.scopes import format_scopes
 from monotron.model.timestamps import rfc3339
 from monotron.web.body import json_body, json_object
-from monotron.web.handler import ACCOUNT, ANY_ACCOUNT, Handler
+from monotron.web.handler import Handler
 from monotron.web.permissions import ANY_CREDENTIAL, ROOT_KEY, requires
 from monotron.web.query import AccountsQuery, ApiKeysQuery, Query, RevokeQuery
+from monotron.web.routes import ACCOUNT, ANY_ACCOUNT
 
 
 class AccountsHandler(Handler):
@@ -45,7 +46,7 @@ class AccountsHandler(Handler):
 
 
 class AccountHandler(Handler):
-    """`/v1/accounts/{id}`: one account."""
+    """`/v1/accounts/{account}`: one account."""
 
     @requires("read:account")
     async def get(self) -> None:
@@ -62,7 +63,7 @@ class AccountHandler(Handler):
 
 
 class ApiKeysHandler(Handler):
-    """`/v1/accounts/{id}/grants`: the API keys of an account."""
+    """`/v1/accounts/{account}/grants`: the API keys of an account."""
 
     @requires("write:acl")
     async def post(self) -> None:
@@ -81,7 +82,7 @@ class ApiKeysHandler(Handler):
 
 
 class ApiKeyHandler(Handler):
-    """`/v1/accounts/{id}/grants/{key}`: one API key."""
+    """`/v1/accounts/{account}/grants/{api_key}`: one API key."""
 
     @requires("read:acl")
     async def get(self, key: str) -> None:
@@ -98,7 +99,7 @@ class ApiKeyHandler(Handler):
 
 
 class RotationHandler(Handler):
-    """`/v1/accounts/{id}/grants/{key}/rotate`: the replacement of an API key."""
+    """`/v1/accounts/{account}/grants/{api_key}/rotate`: the replacement of an API key."""
 
     @requires("write:acl")
     async def post(self, key: str) -> None:
@@ -131,10 +132,10 @@ class WhoamiHandler(Handler):
 
 
 ROUTES = [
-    (ANY_ACCOUNT + r"/whoami", WhoamiHandler),
-    (r"/v1/accounts", AccountsHandler),
+    (ANY_ACCOUNT + "/whoami", WhoamiHandler),
+    ("/v1/accounts", AccountsHandler),
     (ACCOUNT, AccountHandler),
-    (ACCOUNT + r"/grants", ApiKeysHandler),
-    (ACCOUNT + r"/grants/([^/]*)", ApiKeyHandler),
-    (ACCOUNT + r"/grants/([^/]*)/rotate", RotationHandler),
+    (ACCOUNT + "/grants", ApiKeysHandler),
+    (ACCOUNT + "/grants/{api_key}", ApiKeyHandler),
+    (ACCOUNT + "/grants/{api_key}/rotate", RotationHandler),
 ]

@@ -1,6 +1,5 @@
 """The application: routes, body limits, request log."""
 
-import re
 import time
 from collections.abc import Awaitable, Mapping
 from functools import partial
@@ -15,7 +14,7 @@ from tornado.httputil import (
     RequestStartLine,
     ResponseStartLine,
 )
-from tornado.routing import Matcher, Rule
+from tornado.routing import Rule
 from tornado.web import Application, RequestHandler
 
 from monotron.auth.concurrency import ConcurrencyLimiter
@@ -26,6 +25,7 @@ from monotron.web.body import CONSUMED_CONTENT_TYPE
 from monotron.web.fallback import RejectedBodyHandler, UnknownPathHandler, body_too_large
 from monotron.web.handler import Handler
 from monotron.web.receiving import NO_DELEGATE, LargeBody, ReceivingBody, announced_length
+from monotron.web.routes import Route
 from monotron.web.services import Services
 
 ROUTES = [
@@ -52,32 +52,12 @@ def make_app(services: Services) -> Application:
     return MonotronApplication(services)
 
 
-class RawPath(Matcher):
-    """Matches a path, and passes its groups on percent-encoded; the group `account` separately.
-
-    `tornado.routing.PathMatches` decodes leniently: it keeps `%zz`, as if it were `%25zz`.
-    """
-
-    def __init__(self, pattern: str) -> None:
-        self._regex = re.compile(pattern)
-        self._has_account = "account" in self._regex.groupindex
-
-    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
-        match = self._regex.fullmatch(request.path)
-        if match is None:
-            return None
-        if not self._has_account:
-            return {"path_args": match.groups()}
-        account, *path_args = match.groups()
-        return {"path_args": path_args, "target_kwargs": {"account_text": account}}
-
-
 class MonotronApplication(Application):
     """Tornado's application with strict paths and bounded bodies."""
 
     def __init__(self, services: Services) -> None:
         super().__init__(
-            [Rule(RawPath(pattern), handler) for pattern, handler in ROUTES],
+            [Rule(Route(template), handler) for template, handler in ROUTES],
             default_handler_class=UnknownPathHandler,
             services=services,
         )

@@ -11,13 +11,14 @@ from monotron.model.attributes import (
 from monotron.model.series import parse_token
 from monotron.web.body import json_object
 from monotron.web.formats import Format
-from monotron.web.handler import ACCOUNT, Handler
+from monotron.web.handler import Handler
 from monotron.web.permissions import requires
 from monotron.web.query import Query
+from monotron.web.routes import ACCOUNT
 
 
 class TokenAttributesHandler(Handler):
-    """`/v1/accounts/{id}/tokens/{key}/{token}/attrs`: all attributes of a token."""
+    """`/v1/accounts/{account}/tokens/{key}/{token}/attrs`: all attributes of a token."""
 
     max_body_bytes: ClassVar[int] = 1 << 20
 
@@ -42,7 +43,7 @@ class TokenAttributesHandler(Handler):
 
 
 class TokenAttributeHandler(Handler):
-    """`/v1/accounts/{id}/tokens/{key}/{token}/attrs/{name}`: one attribute, as raw text."""
+    """`/v1/accounts/{account}/tokens/{key}/{token}/attrs/{name}`: one attribute, as raw text."""
 
     max_body_bytes: ClassVar[int] = MAX_ATTRIBUTE_BYTES
 
@@ -68,6 +69,6 @@ class TokenAttributeHandler(Handler):
 
 
 ROUTES = [
-    (ACCOUNT + r"/tokens/([^/]*)/([^/]*)/attrs", TokenAttributesHandler),
-    (ACCOUNT + r"/tokens/([^/]*)/([^/]*)/attrs/([^/]*)", TokenAttributeHandler),
+    (ACCOUNT + "/tokens/{key}/{token}/attrs", TokenAttributesHandler),
+    (ACCOUNT + "/tokens/{key}/{token}/attrs/{name}", TokenAttributeHandler),
 ]

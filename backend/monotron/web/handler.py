@@ -24,12 +24,6 @@ from monotron.web.services import Services
 
 log = logging.getLogger("monotron.web")
 
-ACCOUNT = r"/v1/accounts/(?P<account>[^/]*)"
-"""The start of paths that require an account."""
-
-ANY_ACCOUNT = r"/v1(?:/accounts/(?P<account>[^/]*))?"
-"""The start of paths that default to the caller's own account."""
-
 MAX_HEADERS = 100
 """The maximum number of request headers."""
 

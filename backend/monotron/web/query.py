@@ -136,7 +136,7 @@ class LedgerQuery(Query):
 
 @dataclass(frozen=True)
 class ApiKeysQuery(Query):
-    """`GET /v1/accounts/{id}/grants`"""
+    """`GET /v1/accounts/{account}/grants`"""
 
     limit: int = parameter(limit_of_page, 100)
     after: str = parameter(text_of_name, "")
@@ -144,14 +144,14 @@ class ApiKeysQuery(Query):
 
 @dataclass(frozen=True)
 class RevokeQuery(Query):
-    """`DELETE /v1/accounts/{id}/grants/{key}`"""
+    """`DELETE /v1/accounts/{account}/grants/{api_key}`"""
 
     with_descendants: bool = parameter(boolean, default=False)
 
 
 @dataclass(frozen=True)
 class IdPageQuery(Query):
-    """`GET /v1/accounts/{id}/trusts` and `GET /v1/system/events`"""
+    """`GET /v1/accounts/{account}/trusts` and `GET /v1/system/events`"""
 
     limit: int = parameter(limit_of_page, 100)
     after: int | None = parameter(_integer)

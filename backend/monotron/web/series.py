@@ -4,7 +4,7 @@ from monotron.errors import InvalidRequest
 from monotron.model.series import Entry, parse_token, parse_value
 from monotron.web.body import json_object
 from monotron.web.formats import entry_text, ledger_page, series_page
-from monotron.web.handler import ANY_ACCOUNT, Handler
+from monotron.web.handler import Handler
 from monotron.web.permissions import requires
 from monotron.web.query import (
     DeleteSeriesQuery,
@@ -13,6 +13,7 @@ from monotron.web.query import (
     NextValueQuery,
     SeriesPageQuery,
 )
+from monotron.web.routes import ANY_ACCOUNT
 
 
 class EntryReplyHandler(Handler):
@@ -106,8 +107,8 @@ class LedgerHandler(Handler):
 
 
 ROUTES = [
-    (ANY_ACCOUNT + r"/series/([^/]*)/([^/]*)", EntryHandler),
-    (ANY_ACCOUNT + r"/series/([^/]*)", SeriesHandler),
-    (ANY_ACCOUNT + r"/series", SeriesListHandler),
-    (ANY_ACCOUNT + r"/entries/([^/]*)", LedgerHandler),
+    (ANY_ACCOUNT + "/series/{key}/{token}", EntryHandler),
+    (ANY_ACCOUNT + "/series/{key}", SeriesHandler),
+    (ANY_ACCOUNT + "/series", SeriesListHandler),
+    (ANY_ACCOUNT + "/entries/{key}", LedgerHandler),
 ]

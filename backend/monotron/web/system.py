@@ -83,10 +83,10 @@ class EventsHandler(Handler):
 
 
 ROUTES = [
-    (r"/v1", ApiVersionHandler),
-    (r"/livez", LiveHandler),
-    (r"/readyz", ReadyHandler),
-    (r"/v1/system/backup", BackupHandler),
-    (r"/v1/system/audit", AuditHandler),
-    (r"/v1/system/events", EventsHandler),
+    ("/v1", ApiVersionHandler),
+    ("/livez", LiveHandler),
+    ("/readyz", ReadyHandler),
+    ("/v1/system/backup", BackupHandler),
+    ("/v1/system/audit", AuditHandler),
+    ("/v1/system/events", EventsHandler),
 ]

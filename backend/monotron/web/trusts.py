@@ -5,15 +5,16 @@ from typing import Any, ClassVar
 from monotron.auth.trust_schema import shown_body
 from monotron.errors import PathNotFound
 from monotron.web.body import json_body
-from monotron.web.handler import ACCOUNT, Handler
+from monotron.web.handler import Handler
 from monotron.web.permissions import requires
 from monotron.web.query import IdPageQuery, Query
+from monotron.web.routes import ACCOUNT
 
 EXAMPLE = '{"issuer": "…", "claims": {…}, "scopes": ["read,write:series"]}'
 
 
 class TrustListHandler(Handler):
-    """`/v1/accounts/{id}/trusts`: the trust policies of an account."""
+    """`/v1/accounts/{account}/trusts`: the trust policies of an account."""
 
     max_body_bytes: ClassVar[int] = 4096
 
@@ -43,7 +44,7 @@ class TrustListHandler(Handler):
 
 
 class SignInReportHandler(Handler):
-    """`/v1/accounts/{id}/trusts/test`: whether a job with an identity token could sign in."""
+    """`/v1/accounts/{account}/trusts/test`: whether a job with an identity token could sign in."""
 
     max_body_bytes: ClassVar[int] = 20 * 1024
 
@@ -57,7 +58,7 @@ class SignInReportHandler(Handler):
 
 
 class TrustHandler(Handler):
-    """`/v1/accounts/{id}/trusts/{trust}`: one trust policy."""
+    """`/v1/accounts/{account}/trusts/{trust}`: one trust policy."""
 
     @requires("read:acl")
     async def get(self, trust: str) -> None:
@@ -87,7 +88,7 @@ def _parse_id(text: str) -> int:
 
 
 ROUTES = [
-    (ACCOUNT + r"/trusts", TrustListHandler),
-    (ACCOUNT + r"/trusts/test", SignInReportHandler),
-    (ACCOUNT + r"/trusts/([^/]*)", TrustHandler),
+    (ACCOUNT + "/trusts", TrustListHandler),
+    (ACCOUNT + "/trusts/test", SignInReportHandler),
+    (ACCOUNT + "/trusts/{trust}", TrustHandler),
 ]

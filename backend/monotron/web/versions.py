@@ -19,8 +19,9 @@ from monotron.web.formats import (
     version_text,
     versions_page,
 )
-from monotron.web.handler import ANY_ACCOUNT, Handler
+from monotron.web.handler import Handler
 from monotron.web.permissions import requires
+from monotron.web.routes import ANY_ACCOUNT
 from monotron.web.version_query import (
     NamesQuery,
     NewestVersionQuery,
@@ -234,10 +235,10 @@ class ReleasesHandler(VersionsHandler):
 
 
 ROUTES = [
-    (ANY_ACCOUNT + r"/versions/([^/]*)/([^/]*)", TokenVersionHandler),
-    (ANY_ACCOUNT + r"/versions/([^/]*)", LatestVersionHandler),
-    (ANY_ACCOUNT + r"/versions", VersionListHandler),
-    (ANY_ACCOUNT + r"/releases/([^/]*)/([^/]*)/withdrawal", WithdrawalHandler),
-    (ANY_ACCOUNT + r"/releases/([^/]*)/([^/]*)", ReleaseHandler),
-    (ANY_ACCOUNT + r"/releases/([^/]*)", ReleasesHandler),
+    (ANY_ACCOUNT + "/versions/{name}/{token}", TokenVersionHandler),
+    (ANY_ACCOUNT + "/versions/{name}", LatestVersionHandler),
+    (ANY_ACCOUNT + "/versions", VersionListHandler),
+    (ANY_ACCOUNT + "/releases/{name}/{version}/withdrawal", WithdrawalHandler),
+    (ANY_ACCOUNT + "/releases/{name}/{version}", ReleaseHandler),
+    (ANY_ACCOUNT + "/releases/{name}", ReleasesHandler),
 ]
