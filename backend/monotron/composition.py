@@ -34,6 +34,7 @@ from monotron.web.services import Services
 
 if TYPE_CHECKING:
     from monotron.auth.oidc.verifier import TokenVerifier
+    from monotron.metrics import Metrics
 
 
 async def build_services(
@@ -41,6 +42,7 @@ async def build_services(
     issuers: Sequence[Issuer],
     store: Store,
     executor: StoreExecutor,
+    metrics: "Metrics",
     request_log: RequestLog | None,
 ) -> Services:
     """*issuers* are those of the settings, parsed."""
@@ -86,11 +88,16 @@ async def build_services(
                 share_of_account(settings.requests_per_key, settings.requests_per_account),
                 "requests with these credentials",
             ),
-            RateLimiter(settings.requests_per_account, "requests for this account"),
+            RateLimiter(
+                settings.requests_per_account, "requests for this account", limit="account"
+            ),
             ConcurrencyLimiter(settings.concurrent_requests_per_key),
+            metrics,
         ),
         store_probe=StoreProbe(series.ping),
         request_log=request_log,
+        metrics=metrics,
+        key_sets=() if verifier is None else verifier.key_sets,
     )
 
 
@@ -123,7 +130,9 @@ async def _authenticator(
             verifier, policies.matcher, require_account=settings.require_account
         )
     open_to_all = not (root or identities or await api_keys.any_valid())
-    failures = RateLimiter(settings.failures_per_address, "failed sign-ins from this address")
+    failures = RateLimiter(
+        settings.failures_per_address, "failed sign-ins from this address", limit="address"
+    )
     return Authenticator(
         api_keys,
         accounts.is_disabled,

@@ -109,6 +109,11 @@ class Settings:
         _Row("1", "NUMBER", _processes),
         "Run this number of processes, which share the address. Requires MongoDB if above 1.",
     ]
+    metrics_listen: Annotated[
+        Address | None,
+        _Row("", "HOST:PORT", setting_parsers.optional(parse_address)),
+        "Serve /metrics without credentials on this address, too.",
+    ]
     root_api_key: Annotated[
         str, _Row("", "KEY", setting_parsers.root_key, secret=True), "Id of the root key."
     ]

@@ -312,10 +312,12 @@ class TooManyRequests(
     Fix: wait for `Retry-After` seconds, then repeat the request. The operator can raise the limits,
     see [configuration.md](configuration.md)."""
 
-    def __init__(self, detail: str, *, retry_after: int) -> None:
-        """*retry_after* is the number of whole seconds to wait, at least 1."""
+    def __init__(self, detail: str, *, retry_after: int, limit: str) -> None:
+        """*retry_after* is the number of whole seconds to wait, at least 1. *limit* names the
+        limit, for the metrics."""
         super().__init__(detail)
         self.retry_after = retry_after
+        self.limit = limit
 
 
 class InternalError(MonotronError, status=500, code="internal_error", title="Internal error"):

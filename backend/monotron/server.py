@@ -4,6 +4,7 @@ import asyncio
 import errno
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
@@ -11,6 +12,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from tornado.netutil import bind_sockets
 
@@ -20,6 +23,7 @@ from monotron.auth.trust_schema import configured_issuers
 from monotron.composition import build_services
 from monotron.config import Settings
 from monotron.errors import InvalidSetting, StartupError
+from monotron.listen_address import Address
 from monotron.logging_setup import RequestLog
 from monotron.model.quotas import Quotas
 from monotron.services.executor import StoreExecutor
@@ -27,14 +31,25 @@ from monotron.store import Store, describe, open_store, store_class
 from monotron.store.startup_check import check_store
 from monotron.supervisor import Supervisor
 from monotron.web.acceptor import raise_descriptor_limit
-from monotron.web.app import make_app
+from monotron.web.app import make_app, make_metrics_app
 from monotron.web.connections import ListeningServer
+from monotron.web.metrics import update_forever
 from monotron.web.services import Services
 
 log = logging.getLogger("monotron")
 
+MULTIPROCESS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""The environment variable with the folder in which several processes share their metrics."""
+
 DRAIN_SECONDS = 20.0
 """Time limit for the requests in flight when the server shuts down."""
+
+
+class _Sockets(NamedTuple):
+    """Listening sockets."""
+
+    api: Sequence[socket.socket]
+    metrics: Sequence[socket.socket]
 
 
 def serve(settings: Settings) -> int:
@@ -55,14 +70,26 @@ def serve(settings: Settings) -> int:
     request_log = RequestLog(log_format, sys.stderr)
     announce = partial(_announce, settings)
     if settings.processes == 1:
-        asyncio.run(_serve(settings, issuers, partial(_bind, settings), request_log, announce))
+        asyncio.run(_serve(settings, issuers, partial(_bind_all, settings), request_log, announce))
         return 0
     if not store_class(settings.store).shareable:
         raise InvalidSetting(
             "Several processes cannot share an SQLite file. Use MongoDB, or set --processes 1."
         )
+    with TemporaryDirectory(prefix="monotron-metrics-") as folder:
+        os.environ[MULTIPROCESS_FOLDER] = folder
+        return _supervise(settings, issuers, request_log, announce)
+
+
+def _supervise(
+    settings: Settings,
+    issuers: Sequence[Issuer],
+    request_log: RequestLog,
+    announce: Callable[[_Sockets], None],
+) -> int:
+    """Serve with several processes."""
     asyncio.run(_check(settings, issuers))
-    sockets = _bind(settings)
+    sockets = _bind_all(settings)
 
     def work(report_ready: Callable[[], None], supervisor: int) -> int:
         asyncio.run(
@@ -77,7 +104,14 @@ def serve(settings: Settings) -> int:
         )
         return 0
 
-    return Supervisor(settings.processes, work, lambda: announce(_address(sockets))).run()
+    return Supervisor(settings.processes, work, lambda: announce(sockets), _process_ended).run()
+
+
+def _process_ended(pid: int) -> None:
+    """Remove the current values of a process from the metrics. Its counters remain."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
 @asynccontextmanager
@@ -89,25 +123,30 @@ async def running(settings: Settings) -> AsyncIterator[str]:
     StartupError if the store or a setting cannot be used.
     """
     issuers = configured_issuers(settings.issuers)
-    async with _listening(settings, issuers, partial(_bind, settings), None) as started:
-        yield started.address
+    async with _listening(settings, issuers, partial(_bind_all, settings), None) as started:
+        yield _address(started.sockets.api)
 
 
-def _announce(settings: Settings, address: str) -> None:
-    print(
-        f"Monotron {__version__} listening on {address}\n"
-        f"  API        {address}/v1\n"
+def _announce(settings: Settings, sockets: _Sockets) -> None:
+    address = _address(sockets.api)
+    lines = [
+        f"Monotron {__version__} listening on {address}",
+        f"  API        {address}/v1",
         f"  Data       {describe(settings.store)}",
-        flush=True,
-    )
+    ]
+    if sockets.metrics:
+        lines.append(f"  Metrics    {_address(sockets.metrics)}/metrics")
+    print("\n".join(lines), flush=True)
 
 
 async def _check(settings: Settings, issuers: Sequence[Issuer]) -> None:
     """Raise the StartupError that each of several processes would raise, once."""
+    from monotron.metrics import Metrics
+
     store = _open_store(settings)
     executor = StoreExecutor(store.max_concurrency)
     try:
-        await build_services(settings, issuers, store, executor, None)
+        await build_services(settings, issuers, store, executor, Metrics(), None)
     finally:
         executor.close()
         store.close()
@@ -116,13 +155,13 @@ async def _check(settings: Settings, issuers: Sequence[Issuer]) -> None:
 async def _serve(
     settings: Settings,
     issuers: Sequence[Issuer],
-    bind: Callable[[], Sequence[socket.socket]],
+    bind: Callable[[], _Sockets],
     request_log: RequestLog,
-    report_ready: Callable[[str], None],
+    report_ready: Callable[[_Sockets], None],
     supervisor: int | None = None,
 ) -> None:
     async with _listening(settings, issuers, bind, request_log) as started:
-        lifecycle, address = started.services.lifecycle, started.address
+        lifecycle, address = started.services.lifecycle, _address(started.sockets.api)
         stop = _stop_signal(supervisor)
         log.info("listening on %s, data in %s", address, describe(settings.store))
         log.info("API keys in the store: %d, trust policies: %d", *started.credentials)
@@ -130,7 +169,7 @@ async def _serve(
             log.warning(
                 "no credentials configured: anyone on this machine has full access to %s", address
             )
-        report_ready(address)
+        report_ready(started.sockets)
         # Objects created during startup are permanent, and requests create no reference cycles:
         # exclude the former from garbage collection, and run it less often.
         gc.freeze()
@@ -152,7 +191,7 @@ async def _serve(
 class _Running:
     services: Services
     server: ListeningServer
-    address: str
+    sockets: _Sockets
     credentials: tuple[int, int]
     """The numbers of API keys and trust policies in the store."""
 
@@ -161,25 +200,31 @@ class _Running:
 async def _listening(
     settings: Settings,
     issuers: Sequence[Issuer],
-    bind: Callable[[], Sequence[socket.socket]],
+    bind: Callable[[], _Sockets],
     request_log: RequestLog | None,
 ) -> AsyncIterator[_Running]:
     """Open the store, build the application and listen; close everything at the end."""
+    from monotron.metrics import Metrics  # after the environment variable of several processes
+
     store = _open_store(settings)
-    executor = StoreExecutor(store.max_concurrency)
+    metrics = Metrics()
+    executor = StoreExecutor(store.max_concurrency, metrics)
     try:
         check_store(store)
-        services = await build_services(settings, issuers, store, executor, request_log)
+        services = await build_services(settings, issuers, store, executor, metrics, request_log)
         sockets = bind()
-        address = _address(sockets)
         count = store.auth_records.count
         api_keys = await executor.run(count, "api_key", None)
         policies = await executor.run(count, "trust", None)
-        server = ListeningServer(make_app(services), sockets)
+        server = ListeningServer(make_app(services), sockets.api)
+        metrics_server = ListeningServer(make_metrics_app(services), sockets.metrics)
+        updates = asyncio.create_task(update_forever(services))
         try:
-            yield _Running(services, server, address, (api_keys, policies))
+            yield _Running(services, server, sockets, (api_keys, policies))
         finally:
+            updates.cancel()
             await server.close()
+            await metrics_server.close()
     finally:
         executor.close()
         store.close()
@@ -190,15 +235,27 @@ def _open_store(settings: Settings) -> Store:
     return open_store(settings.store, quotas=quotas)
 
 
-def _bind(settings: Settings) -> list[socket.socket]:
-    host, port = settings.listen
+def _bind_all(settings: Settings) -> _Sockets:
+    api = _bind(settings.listen, "--listen")
+    if settings.metrics_listen is None:
+        return _Sockets(api, [])
+    try:
+        return _Sockets(api, _bind(settings.metrics_listen, "--metrics-listen"))
+    except StartupError:
+        for listener in api:
+            listener.close()
+        raise
+
+
+def _bind(address: Address, flag: str) -> list[socket.socket]:
+    host, port = address
     try:
         return bind_sockets(port, host, backlog=1024)
     except OSError as error:
         # Another address is necessary, unless a process that will end uses this one.
         kind = StartupError if error.errno == errno.EADDRINUSE else InvalidSetting
         raise kind(
-            f"Cannot listen on {host}:{port}: {error.strerror}. Set another address with --listen. "
+            f"Cannot listen on {host}:{port}: {error.strerror}. Set another address with {flag}. "
             "Port 0 selects a free port."
         ) from error
 

@@ -2,6 +2,9 @@
 
 import re
 from collections.abc import Callable
+from typing import TypeVar
+
+Value = TypeVar("Value")
 
 MAX_DRAIN_DELAY_SECONDS = 5
 
@@ -26,6 +29,11 @@ def integer(minimum: int, maximum: int, requirement: str) -> Callable[[str], int
         return int(value)
 
     return parse
+
+
+def optional(parse: Callable[[str], Value]) -> Callable[[str], Value | None]:
+    """A parser that maps an empty text to None."""
+    return lambda value: parse(value) if value else None
 
 
 def boolean(value: str) -> bool:

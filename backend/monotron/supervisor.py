@@ -33,10 +33,18 @@ when the supervisor has ended.
 class Supervisor:
     """Keeps *number* processes running *work*, and calls *ready* once all of them are ready."""
 
-    def __init__(self, number: int, work: Work, ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        number: int,
+        work: Work,
+        ready: Callable[[], None],
+        ended: Callable[[int], None] = lambda pid: None,
+    ) -> None:
+        """*ended* is called with the id of each process that has ended."""
         self._process_count = number
         self._work = work
         self._report_ready = ready
+        self._report_ended = ended
         self._start_times: dict[int, float] = {}
         self._early_exits = 0
         self._not_ready = number
@@ -112,6 +120,7 @@ class Supervisor:
                 return
             lifetime = time.monotonic() - self._start_times.pop(pid)
             code = os.waitstatus_to_exitcode(status)
+            self._report_ended(pid)
             if self._stopping:
                 # A process without handlers yet is ended by the signal itself.
                 self._failed = self._failed or code not in (0, -signal.SIGTERM, -signal.SIGINT)

@@ -11,6 +11,7 @@ from support.server import ROOT_ENV
 from support.terminal import Terminal
 
 INVALID = {
+    "metrics_listen": ["nowhere", "nowhere.invalid:3030", "a..b:3030"],
     "listen": ["nowhere", "nowhere.invalid:3030", "a..b:3030", "[::1%x]:3030"],
     "store": [
         *("monotron.db", "postgres://h/d", "sqlite://x", "sqlite:////nowhere/x.db", "sqlite:///."),

@@ -124,6 +124,7 @@ ROWS: dict[str, Row] = {
     "POST /v1/system/backup": Row("write:system", mongodb=400),
     "GET /v1/system/audit": Row("read:system"),
     "GET /v1/system/events": Row(ROOT_KEY),
+    "GET /metrics": Row("read:system"),
 }
 """By method and path, with the account if the path may contain one. HEAD is like GET. A row with a
 query is tested in addition to the row without it."""

@@ -12,6 +12,7 @@ from monotron.auth.trust_schema import configured_issuers
 from monotron.composition import build_services
 from monotron.config import Settings
 from monotron.logging_setup import RequestLog
+from monotron.metrics import Metrics
 from monotron.services.executor import StoreExecutor
 from monotron.store import open_store
 from monotron.web.app import make_app
@@ -33,7 +34,7 @@ async def serving(
     executor = StoreExecutor(store.max_concurrency)
     settings = Settings.load({}, env or {})
     issuers = configured_issuers(settings.issuers)
-    services = await build_services(settings, issuers, store, executor, request_log)
+    services = await build_services(settings, issuers, store, executor, Metrics(), request_log)
     (socket,) = bind_sockets(0, "127.0.0.1")
     port = socket.getsockname()[1]
     server = ListeningServer(make_app(services), [socket], **limits)

@@ -53,6 +53,7 @@ def test_an_empty_path_of_the_config_file_is_an_error() -> None:
 
 
 INVALID = {
+    "metrics_listen": ["localhost", "127.0.0.1:x", "a..b:1", "::1"],
     "listen": [
         *("127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:x", "127.0.0.1:-1", "", "localhost"),
         *(

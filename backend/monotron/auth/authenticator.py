@@ -230,6 +230,15 @@ def _parse(header: str) -> tuple[str, str]:
     return key, secret
 
 
+def kind_of_credentials(header: str | None) -> str:
+    """What an Authorization header contains: `none`, `api_key` or `id_token`, for metrics."""
+    if header is None:
+        return "none"
+    scheme, _, text = header.partition(" ")
+    is_token = scheme.lower() == "bearer" and looks_like_identity_token(text.strip())
+    return "id_token" if is_token else "api_key"
+
+
 def _fingerprint(header: str, account: int | None) -> bytes:
     """A hash of credentials, because the cache must not hold secrets.
 

@@ -57,4 +57,5 @@ class ConcurrencyLimiter:
                 f"Too many concurrent requests with these credentials (limit: "
                 f"{self._max_concurrent}). Send fewer at a time, and repeat this one.",
                 retry_after=RETRY_SECONDS,
+                limit="concurrency",
             ) from None

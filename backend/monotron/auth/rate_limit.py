@@ -27,13 +27,16 @@ class RateLimiter:
         per_minute: int,
         subject: str,
         *,
+        limit: str = "key",
         clock: Callable[[], float] = time.monotonic,
         max_buckets: int = MAX_BUCKETS,
     ) -> None:
-        """*subject* completes "Too many …" in the error: "requests for this account"."""
+        """*subject* completes "Too many …" in the error: "requests for this account". *limit* is
+        the name of the limit in metrics."""
         self._per_minute = per_minute
         self._interval_seconds = PERIOD_SECONDS / per_minute if per_minute else 0.0
         self._subject = subject
+        self._limit = limit
         self._clock = clock
         self._full_at: BoundedCache[str, float] = BoundedCache(max_buckets, monotonic=clock)
 
@@ -56,6 +59,7 @@ class RateLimiter:
                 f"Too many {self._subject} (limit: {self._per_minute} per minute). Retry in "
                 f"{retry_after} s.",
                 retry_after=retry_after,
+                limit=self._limit,
             )
         self._full_at.put(name, full_at + self._interval_seconds)
 

@@ -14,6 +14,7 @@ from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 from monotron.errors import MonotronError, StoreUnavailable
 from monotron.runtime import PRODUCTION, Runtime
+from monotron.services.observer import NO_OBSERVER, StoreObserver
 
 log = logging.getLogger("monotron.services.batcher")
 
@@ -51,6 +52,8 @@ class Batcher(Generic[Request, Result]):
         submit: Callable[[Callable[[], None]], object],
         *,
         max_batch_size: int,
+        operation: str = "",
+        observer: StoreObserver = NO_OBSERVER,
         after: Callable[[], None] = lambda: None,
         runtime: Runtime = PRODUCTION,
     ) -> None:
@@ -61,12 +64,15 @@ class Batcher(Generic[Request, Result]):
         *submit* runs that callable on a thread. A `MonotronError` among the results is raised to
         the caller of that request only; an exception raised by either callable is raised to all
         callers of the batch. *after* runs on the same thread after each call, while the results
-        are delivered; its exceptions are logged.
+        are delivered; its exceptions are logged. *observer* receives time and size of each call,
+        with the name *operation*.
         """
         self._begin = begin
         self._submit = submit
         self._max_batch_size = max_batch_size
         self._after = after
+        self._operation = operation
+        self._observer = observer
         self._running_loop = runtime.running_loop
         self._queue: deque[_Waiting[Request, Result]] = deque()
         self._is_idle = True
@@ -88,6 +94,11 @@ class Batcher(Generic[Request, Result]):
             loop.call_soon(self._gather, turns)
         return future
 
+    @property
+    def waiting(self) -> int:
+        """The number of requests that wait for a call."""
+        return len(self._queue)
+
     def _gather(self, turns: int) -> None:
         """Wait for the given number of turns of the loop, then start the first batch."""
         if turns:
@@ -102,12 +113,13 @@ class Batcher(Generic[Request, Result]):
             self._is_idle = True
             return
         self._last_batch_was_shared = len(batch) > 1
+        started_at = loop.time()
         try:
             finish = self._begin([waiting.request for waiting in batch])
         except Exception as error:
-            loop.call_soon(self._end_batch, batch, error)
+            loop.call_soon(self._end_batch, batch, started_at, error)
             return
-        self._submit(partial(self._run, loop, batch, finish))
+        self._submit(partial(self._run, loop, batch, started_at, finish))
 
     def _next_batch(self, now: float) -> list[_Waiting[Request, Result]]:
         """Remove the next requests from the queue. An empty batch means an empty queue."""
@@ -128,6 +140,7 @@ class Batcher(Generic[Request, Result]):
         self,
         loop: asyncio.AbstractEventLoop,
         batch: Sequence[_Waiting[Request, Result]],
+        started_at: float,
         finish: "Finish[Result]",
     ) -> None:
         """On a thread: wait for the store, and pass the results to the loop."""
@@ -137,7 +150,7 @@ class Batcher(Generic[Request, Result]):
         except Exception as error:
             outcome = error
         # The future of `run_in_executor` would deliver the results two turns of the loop later.
-        loop.call_soon_threadsafe(self._end_batch, batch, outcome)
+        loop.call_soon_threadsafe(self._end_batch, batch, started_at, outcome)
         try:
             self._after()
         except Exception:  # the thread must not end, because the next batch needs it
@@ -146,9 +159,13 @@ class Batcher(Generic[Request, Result]):
     def _end_batch(
         self,
         batch: Sequence[_Waiting[Request, Result]],
+        started_at: float,
         outcome: Sequence[Result | MonotronError] | Exception,
     ) -> None:
+        ended_at = self._running_loop().time()
         self._start_batch()  # first: the engine works while the results are delivered
+        error = outcome if isinstance(outcome, Exception) else None
+        self._observer.batch_ended(self._operation, len(batch), ended_at - started_at, error)
         if isinstance(outcome, Exception):
             for waiting in batch:
                 if not waiting.future.done():

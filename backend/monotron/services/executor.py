@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 import weakref
 from collections.abc import Callable, Sized
 from functools import partial
@@ -9,6 +10,7 @@ from queue import SimpleQueue
 from typing import ParamSpec, TypeAlias, TypeVar
 
 from monotron.services.batcher import WAIT_SECONDS, store_is_busy
+from monotron.services.observer import NO_OBSERVER, StoreObserver, operation_of
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -26,8 +28,9 @@ class StoreExecutor:
     finishes it, so it must not wait for a thread whose call waits for the store.
     """
 
-    def __init__(self, max_concurrency: int) -> None:
+    def __init__(self, max_concurrency: int, observer: StoreObserver = NO_OBSERVER) -> None:
         """*max_concurrency*: the maximum number of calls at a time, besides batches and probes."""
+        self.observer = observer
         self._free = asyncio.Semaphore(max_concurrency)
         self._calls = ThreadGroup(max_concurrency + 1, "call")  # one more for probes
         self._batches = ThreadGroup(BATCH_THREADS, "batch")
@@ -46,10 +49,16 @@ class StoreExecutor:
             await asyncio.wait_for(self._free.acquire(), WAIT_SECONDS)
         except TimeoutError:
             raise store_is_busy(f"The store was busy for {WAIT_SECONDS:g} seconds") from None
+        started = time.monotonic()
+        error: BaseException | None = None
         try:
             return await self._calls.run(partial(call, *args, **kwargs))
+        except BaseException as raised:
+            error = raised
+            raise
         finally:
             self._free.release()
+            self.observer.call_ended(operation_of(call), time.monotonic() - started, error)
 
     async def probe(self, call: Callable[[], Result]) -> Result:
         """Run a call immediately, even if the maximum number of other calls is running."""

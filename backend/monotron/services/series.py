@@ -30,13 +30,22 @@ class SeriesService:
             store.begin_allocate,
             executor.submit_batch,
             max_batch_size=store.max_batch_size,
+            operation="allocate",
+            observer=executor.observer,
             after=store.after_commit,
         )
         self._peeks: Batcher[SeriesKey, Entry | None] = Batcher(
             lambda keys: partial(store.peek, keys),
             executor.submit_batch,
             max_batch_size=store.max_batch_size,
+            operation="peek",
+            observer=executor.observer,
         )
+
+    @property
+    def waiting(self) -> int:
+        """The number of requests that wait for the store."""
+        return self._allocations.waiting + self._peeks.waiting
 
     def next(
         self,

@@ -48,8 +48,15 @@ class VersionService:
             store.releases.begin_decide,
             executor.submit_batch,
             max_batch_size=min(store.max_batch_size, MAX_BATCH_SIZE),
+            operation="decide",
+            observer=executor.observer,
             after=store.after_commit,
         )
+
+    @property
+    def waiting(self) -> int:
+        """The number of requests that wait for the store."""
+        return self._requests.waiting
 
     async def next(
         self,

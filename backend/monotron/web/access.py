@@ -4,18 +4,22 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from tornado.httputil import HTTPServerRequest
 
 from monotron import errors
 from monotron.auth.accounts import Accounts
-from monotron.auth.authenticator import Authenticator
+from monotron.auth.authenticator import Authenticator, kind_of_credentials
 from monotron.auth.concurrency import ConcurrencyLimiter
-from monotron.auth.principal import ANONYMOUS, Principal
+from monotron.auth.principal import ANONYMOUS, ROOT, Principal
 from monotron.auth.rate_limit import RateLimiter
 from monotron.auth.replay_guard import ReplayGuard
 from monotron.web.origin import check_local, check_page
 from monotron.web.permissions import ANY_CREDENTIAL, ROOT_KEY
+
+if TYPE_CHECKING:
+    from monotron.metrics import Metrics
 
 UNKNOWN_ACCOUNT = -1
 """The account of a path that names none, or an invalid one."""
@@ -47,6 +51,7 @@ class AccessControl:
         per_key: RateLimiter,
         per_account: RateLimiter,
         concurrency: ConcurrencyLimiter,
+        metrics: "Metrics",
     ) -> None:
         self._authenticator = authenticator
         self._accounts = accounts
@@ -54,6 +59,7 @@ class AccessControl:
         self._per_key = per_key
         self._per_account = per_account
         self._concurrency = concurrency
+        self._metrics = metrics
 
     def check_origin(self, request: HTTPServerRequest) -> None:
         """Reject requests of proxies and of other hosts' pages. Raises InvalidHost or Forbidden."""
@@ -84,7 +90,14 @@ class AccessControl:
     ) -> Access:
         if len(request.headers.get_list("Authorization")) > 1:
             raise errors.InvalidRequest("Duplicate `Authorization` header. Send one.")
-        principal = await self._authenticator.check(header, account, request.remote_ip or "")
+        kind = kind_of_credentials(header)
+        try:
+            principal = await self._authenticator.check(header, account, request.remote_ip or "")
+        except (errors.Unauthenticated, errors.TooManyRequests) as error:
+            is_limited = isinstance(error, errors.TooManyRequests)
+            self._metrics.sign_in(kind, "limited" if is_limited else "rejected")
+            raise
+        self._metrics.sign_in("root_key" if principal is ROOT else kind, "accepted")
         return Access(principal, principal.account if account is None else account)
 
     def admit(self, principal: Principal) -> Awaitable[None] | None:

@@ -1,9 +1,9 @@
 """The application: routes, body limits, request log."""
 
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from tornado.http1connection import HTTP1Connection
 from tornado.httputil import (
@@ -19,7 +19,7 @@ from tornado.web import Application, RequestHandler
 
 from monotron.auth.concurrency import ConcurrencyLimiter
 from monotron.errors import MonotronError
-from monotron.web import accounts, attributes, series, system, trusts, versions
+from monotron.web import accounts, attributes, metrics, series, system, trusts, versions
 from monotron.web.access import Access
 from monotron.web.body import CONSUMED_CONTENT_TYPE
 from monotron.web.fallback import RejectedBodyHandler, UnknownPathHandler, body_too_large
@@ -35,7 +35,11 @@ ROUTES = [
     *accounts.ROUTES,
     *trusts.ROUTES,
     *system.ROUTES,
+    *metrics.ROUTES,
 ]
+
+Routes: TypeAlias = Sequence[tuple[str, type[Handler]]]
+"""Templates of paths and their handlers."""
 
 BODY_SECONDS = 10.0
 """Time limit for a whole body to arrive."""
@@ -49,19 +53,25 @@ MAX_LARGE_BODIES = 1
 
 def make_app(services: Services) -> Application:
     """Build the application from its services."""
-    return MonotronApplication(services)
+    return MonotronApplication(services, ROUTES)
+
+
+def make_metrics_app(services: Services) -> Application:
+    """Build an application that serves nothing but `/metrics`, without credentials."""
+    return MonotronApplication(services, [("/metrics", metrics.OpenMetricsHandler)])
 
 
 class MonotronApplication(Application):
     """Tornado's application with strict paths and bounded bodies."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, routes: Routes) -> None:
         super().__init__(
-            [Rule(Route(template), handler) for template, handler in ROUTES],
+            [Rule(Route(template), handler) for template, handler in routes],
             default_handler_class=UnknownPathHandler,
             services=services,
         )
         self._services = services
+        self._paths = {handler: Route(template).path for template, handler in routes}
         self._large_bodies = ConcurrencyLimiter(MAX_LARGE_BODIES)
 
     def start_request(
@@ -120,9 +130,15 @@ class MonotronApplication(Application):
         return super().get_handler_delegate(request, RejectedBodyHandler, {"error": error})
 
     def log_request(self, handler: RequestHandler) -> None:
+        request, handler = handler.request, cast(Handler, handler)
+        self._services.metrics.request(
+            self._paths.get(type(handler), "other"),
+            request.method or "",
+            handler.get_status(),
+            request.request_time(),
+        )
         if self._services.request_log is None:
             return
-        request, handler = handler.request, cast(Handler, handler)
         self._services.request_log.add(
             time.time(),
             request.method or "",

@@ -37,6 +37,7 @@ class BackupHandler(Handler):
                 "Another backup is running, and only one may run at a time. Retry when it is "
                 "finished.",
                 retry_after=RETRY_SECONDS,
+                limit="backup",
             )
         async with backups.lock, _temporary_folder() as folder:
             copy = folder / "monotron.db"

@@ -196,6 +196,9 @@ class Handler(RequestHandler):
         error = as_monotron_error(cause, writes=self.writes)
         self.set_status(error.status)
         self.set_header("Content-Type", CONTENT_TYPE)
+        self.services.metrics.problem(error, writes=self.writes)
+        if isinstance(error, errors.TooManyRequests):
+            self.services.metrics.rate_limited(error.limit)
         self.rejection_reason = error.reason
         if isinstance(error, errors.TooManyRequests | errors.RepositoryRenamed):
             self.rejection_reason = error.detail.partition(". ")[0]

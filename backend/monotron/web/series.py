@@ -23,6 +23,7 @@ class EntryReplyHandler(Handler):
         format = self.format_of(query)
         if self.writes:
             self.note_assignment(entry.value, reused)
+            self.services.metrics.value_assigned(reused=reused)
         self.reply(entry_text(entry, reused, format, query.variable_prefix), format)
 
 

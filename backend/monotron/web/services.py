@@ -1,7 +1,9 @@
 """The dependencies of the handlers."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from monotron.auth.accounts import Accounts
 from monotron.auth.api_keys import ApiKeys
@@ -17,6 +19,10 @@ from monotron.services.series import SeriesService
 from monotron.services.versions import VersionService
 from monotron.web.access import AccessControl
 from monotron.web.lifecycle import Backups, Lifecycle, StoreProbe
+
+if TYPE_CHECKING:  # imported on demand: needs PyJWT, or an environment variable
+    from monotron.auth.oidc.jwks import JwksCache
+    from monotron.metrics import Metrics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +44,9 @@ class Services:
     store_probe: StoreProbe
     request_log: RequestLog | None
     """None if requests are not logged."""
+    metrics: "Metrics"
+    key_sets: Sequence["JwksCache"]
+    """The keys of the trusted issuers."""
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
     audit_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held during an audit: one at a time."""

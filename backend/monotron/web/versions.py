@@ -56,7 +56,12 @@ class VersionsHandler(Handler):
             self._add_texts(result)
         if self.writes:
             assigned = assigned and result.changed
-            self.note_assignment(result.release.version_text if assigned else "", result.reused)
+            release = result.release
+            self.note_assignment(release.version_text if assigned else "", result.reused)
+            if assigned:
+                self.services.metrics.version_assigned(
+                    release.bump, is_final=release.label is None, reused=result.reused
+                )
             if format is Format.TEXT and not result.changed:
                 self.reply("\n", format)  # so that no script publishes an old version again
                 return

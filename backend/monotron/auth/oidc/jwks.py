@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -63,6 +64,18 @@ class JwksCache:
         self._next_unknown_kid_at = float("-inf")
         self._next_warning_at = float("-inf")
         self._pending: asyncio.Task[None] | None = None
+        self.fetches: Counter[str] = Counter()
+        """The number of fetches, `success` and `failure`."""
+
+    @property
+    def issuer(self) -> str:
+        """The URL of the issuer."""
+        return self._issuer.url
+
+    @property
+    def age_seconds(self) -> float:
+        """The time since the keys were fetched, or infinity."""
+        return self._monotonic() - self._fetched_at
 
     async def key(self, kid: str) -> PyJWK | None:
         """The key named *kid*; None if it is unknown or not available. Never raises."""
@@ -94,7 +107,9 @@ class JwksCache:
             )
             self._keys = parse_keys(document)
             self._fetched_at = self._monotonic()
+            self.fetches["success"] += 1
         except (FetchFailed, TimeoutError) as error:
+            self.fetches["failure"] += 1
             has_keys = bool(self._usable_keys())
             pause = UNKNOWN_KID_PAUSE_SECONDS if has_keys else FAILURE_PAUSE_SECONDS
             self._next_fetch_at = self._monotonic() + pause

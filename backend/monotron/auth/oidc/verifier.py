@@ -1,7 +1,7 @@
 """Verifies identity tokens. Imported only if issuers are configured, because it needs PyJWT."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 
 from jwt import PyJWK, PyJWS, PyJWTError
@@ -53,6 +53,11 @@ class TokenVerifier:
             if issuer.url in self._issuers:
                 raise ValueError(f"`issuers` contains {issuer.url} twice")
             self._issuers[issuer.url] = issuer, JwksCache(issuer, fetch, monotonic)
+
+    @property
+    def key_sets(self) -> Sequence[JwksCache]:
+        """The keys of each issuer."""
+        return [keys for _, keys in self._issuers.values()]
 
     async def verify(self, unverified_token: str) -> Identity:
         """The identity of the token's holder. Raises Unauthenticated.

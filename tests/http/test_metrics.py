@@ -1,0 +1,171 @@
+"""`/metrics`: what is counted, on one address or a separate one, for one process or several."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from support.metrics import read_metrics
+from support.mongod import ReplicaSet
+from support.server import ROOT, ROOT_ENV, Client, Server
+
+VALUES = 'monotron_values_assigned_total{result="%s"}'
+VERSIONS = 'monotron_versions_assigned_total{bump="%s",channel="%s",result="%s"}'
+REQUESTS = 'monotron_http_requests_total{method="%s",route="%s",status="%d"}'
+PROBLEMS = 'monotron_problems_total{applied="%s",code="%s"}'
+SIGN_INS = 'monotron_sign_ins_total{method="%s",result="%s"}'
+
+
+@pytest.fixture
+def metered() -> Iterator[Server]:
+    with Server("sqlite://", env=ROOT_ENV, args=["--failures-per-address=2"]) as server:
+        yield server
+
+
+@pytest.fixture
+def root(metered: Server) -> Iterator[Client]:
+    with metered.client(authorization=ROOT) as client:
+        yield client
+
+
+class TestCounters:
+    def test_values_and_versions_are_counted_by_result(self, root: Client) -> None:
+        for path in (
+            "series/a/t1",
+            "series/a/t1",
+            "series/a/t2",
+            "versions/shop/c1?bump=minor",
+            "versions/shop/c1?bump=minor",
+            "versions/shop/c2?prerelease=rc",
+            "versions/shop/c3?dry_run=true",
+        ):
+            assert root.request("PUT", f"/v1/{path}").status == 200
+        metrics = read_metrics(root)
+        assert metrics[VALUES % "new"] == 2
+        assert metrics[VALUES % "reused"] == 1
+        assert metrics[VERSIONS % ("minor", "final", "new")] == 1
+        assert metrics[VERSIONS % ("minor", "final", "reused")] == 1
+        assert metrics[VERSIONS % ("patch", "prerelease", "new")] == 1
+        versions = [value for name, value in metrics.items() if "versions_assigned_total" in name]
+        assert sum(versions) == 3
+
+    def test_requests_are_counted_by_the_template_of_their_path(self, root: Client) -> None:
+        for verb, path in (
+            ("PUT", "/v1/series/a/t1"),
+            ("PUT", "/v1/accounts/1/series/a/t2"),
+            ("GET", "/v1/series/unknown"),
+            ("GET", "/hidden-name"),
+            ("PROPFIND", "/v1/series/a"),
+        ):
+            root.request(verb, path)
+        metrics = read_metrics(root)
+        assert metrics[REQUESTS % ("PUT", "/v1/series/{key}/{token}", 200)] == 2
+        assert metrics[REQUESTS % ("GET", "/v1/series/{key}", 404)] == 1
+        assert metrics[REQUESTS % ("GET", "other", 404)] == 1
+        assert metrics[REQUESTS % ("other", "/v1/series/{key}", 405)] == 1
+        durations = "monotron_http_request_duration_seconds_count"
+        assert metrics[durations + '{method="PUT",route="/v1/series/{key}/{token}"}'] == 2
+
+    def test_problems_are_counted_by_code(self, root: Client) -> None:
+        assert root.request("PUT", "/v1/series/a/t1?x=1").status == 400
+        assert root.request("GET", "/v1/series/unknown").status == 404
+        metrics = read_metrics(root)
+        assert metrics[PROBLEMS % ("no", "invalid_request")] == 1
+        assert metrics[PROBLEMS % ("", "series_not_found")] == 1
+
+    def test_sign_ins_and_limits_are_counted(self, metered: Server, root: Client) -> None:
+        assert root.request("GET", "/v1/series").status == 200  # its secret is not limited then
+        with metered.client() as client:
+            assert client.request("GET", "/v1/series").status == 401
+        for status in (401, 401, 429):
+            with metered.client(authorization="Bearer mtk_k_unknown") as client:
+                assert client.request("GET", "/v1/series").status == status
+        metrics = read_metrics(root)
+        assert metrics[SIGN_INS % ("none", "rejected")] == 1
+        assert metrics[SIGN_INS % ("api_key", "rejected")] == 2
+        assert metrics[SIGN_INS % ("api_key", "limited")] == 1
+        assert metrics[SIGN_INS % ("root_key", "accepted")] >= 1
+        assert metrics['monotron_rate_limited_total{limit="address"}'] == 1
+
+    def test_calls_of_the_store_are_measured(self, root: Client) -> None:
+        assert root.request("PUT", "/v1/series/a/t1").status == 200
+        assert root.request("GET", "/v1/series/a/t1").status == 200
+        assert root.request("PUT", "/v1/versions/shop/c1").status == 200
+        metrics = read_metrics(root)
+        duration = 'monotron_store_operation_duration_seconds_count{operation="%s"}'
+        for operation in ("allocate", "entry", "decide"):
+            assert metrics[duration % operation] == 1, operation
+        assert metrics["monotron_store_batch_size_count"] == 2
+        assert metrics["monotron_store_up"] == 1
+        assert metrics["monotron_store_waiting_requests"] == 0
+
+
+class TestExport:
+    def test_no_label_contains_what_clients_choose(self, metered: Server, root: Client) -> None:
+        secret = "chosen-by-a-client"
+        for verb, path in (
+            ("PUT", f"/v1/series/{secret}/{secret}"),
+            ("PUT", f"/v1/versions/{secret}/{secret}?prerelease={secret}"),
+            ("GET", f"/{secret}"),
+            ("GET", f"/v1/series?{secret}=1"),
+            (secret.upper(), "/v1"),
+        ):
+            root.request(verb, path)
+        with metered.client(authorization=f"Bearer {secret}") as client:
+            client.request("GET", "/v1/series")
+        text = root.request("GET", "/metrics").text
+        assert secret not in text.lower()
+        assert set(re.findall(r'(\w+)="', text)) <= {
+            *("route", "method", "status", "le", "code", "applied", "limit", "result"),
+            *("bump", "channel", "operation", "reason", "version", "issuer"),
+        }
+
+    def test_the_format_is_that_of_prometheus(self, root: Client) -> None:
+        response = root.request("GET", "/metrics")
+        assert response.headers["Content-Type"].startswith("text/plain; version=")
+        assert 'monotron_build_info{version="' in response.text
+
+    def test_a_separate_address_serves_metrics_only_and_without_credentials(self) -> None:
+        with (
+            Server("sqlite://", env=ROOT_ENV, args=["--metrics-listen=127.0.0.1:0"]) as server,
+            server.client() as client,
+        ):
+            assert client.request("GET", "/metrics").status == 401
+            announced = re.search(r"^  Metrics +(http\S+)/metrics$", server.output(), re.MULTILINE)
+            assert announced
+            with Client(announced[1], 30, None) as scraper:
+                assert read_metrics(scraper)["monotron_store_up"] == 1
+                assert scraper.request("GET", "/v1").status == 404
+
+    def test_every_process_exports_the_sum_of_all(self, replica_set: ReplicaSet) -> None:
+        url = replica_set.url("metrics")
+        with Server(url, args=["--processes=2"]) as server:
+
+            def put(number: int) -> str:
+                with server.client() as client:
+                    response = client.request("PUT", f"/v1/series/a/t{number}?reuse=any")
+                    return response.headers["X-Request-Id"].partition("-")[0]
+
+            with ThreadPoolExecutor(8) as threads:
+                processes = set(threads.map(put, range(40)))
+            assert len(processes) == 2
+            exports = []
+            while len({process for process, _ in exports}) < 2:
+                with server.client() as client:
+                    process = client.request("GET", "/v1").headers["X-Request-Id"]
+                    exports.append((process.partition("-")[0], read_metrics(client)))
+            assert {metrics[VALUES % "new"] for _, metrics in exports} == {40}
+        with replica_set.client() as client:
+            client.drop_database("metrics")
+
+
+def test_operations_md_lists_every_metric(root: Client) -> None:
+    page = (Path(__file__).parents[2] / "docs/operations.md").read_text()
+    table = page.partition("<!-- table of metrics -->")[2].partition("<!-- /table -->")[0]
+    listed = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    text = root.request("GET", "/metrics").text
+    assert sorted(listed) == sorted(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE))

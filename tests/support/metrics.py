@@ -1,0 +1,24 @@
+"""The metrics of a server, parsed."""
+
+from __future__ import annotations
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from support.http import Client
+
+
+def read_metrics(client: Client) -> dict[str, float]:
+    """The values of all metrics: `monotron_values_assigned_total{result="new"}`."""
+    response = client.request("GET", "/metrics")
+    assert response.status == 200, response
+    return {
+        _name(sample.name, sample.labels): sample.value
+        for family in text_string_to_metric_families(response.text)
+        for sample in family.samples
+    }
+
+
+def _name(name: str, labels: dict[str, str]) -> str:
+    if not labels:
+        return name
+    return name + "{" + ",".join(f'{key}="{labels[key]}"' for key in sorted(labels)) + "}"
