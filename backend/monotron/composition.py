@@ -25,6 +25,7 @@ from monotron.logging_setup import RequestLog
 from monotron.redaction import register_secret
 from monotron.services.attributes import AttributeService
 from monotron.services.executor import StoreExecutor
+from monotron.services.recent import RecentService
 from monotron.services.series import SeriesService
 from monotron.services.versions import VersionService
 from monotron.store import Store
@@ -69,6 +70,7 @@ async def build_services(
     return Services(
         series=series,
         versions=VersionService(store, executor),
+        recent=RecentService(store, executor),
         attributes=AttributeService(store, executor),
         accounts=accounts,
         api_keys=api_keys,

@@ -27,10 +27,10 @@ STEP = 7919
 _TOKENS = "lower(hex(randomblob(20)))"
 _NUMBERS = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?)"
 _HOT = """\
-INSERT INTO series VALUES (1, 1, 'bench-0', ?, NULL, 1, 0)"""
+INSERT INTO series VALUES (1, 1, 'bench-0', ?, NULL, 1, 0, 0)"""
 _SERIES = f"""\
 {_NUMBERS}
-INSERT INTO series SELECT n + 1, 1, 'spread-' || (n * {STEP} % ?), ?, NULL, 1, 0 FROM n"""
+INSERT INTO series SELECT n + 1, 1, 'spread-' || (n * {STEP} % ?), ?, NULL, 1, 0, 0 FROM n"""
 _ENTRIES = f"""\
 INSERT INTO entries (generation, value, token, created_at)
 SELECT generation, n, {_TOKENS}, 1600000000 + n FROM series JOIN n ON n <= series.value"""

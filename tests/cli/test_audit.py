@@ -79,7 +79,7 @@ class TestFindings:
         with sqlite3.connect(file) as connection:
             for number in range(1003):
                 connection.execute(
-                    "INSERT INTO series VALUES (?, 1, ?, 1, 'a', 1, 0)",
+                    "INSERT INTO series VALUES (?, 1, ?, 1, 'a', 1, 0, 0)",
                     (number + 1000, f"s{number}"),
                 )
         connection.close()

@@ -72,6 +72,7 @@ ROWS: dict[str, Row] = {
     f"PUT {_SERIES}/{{series_2}}": Row("write:series", "key"),
     f"GET {_A}/entries/{{entries}}": Row("read:series", "key"),
     f"GET {_A}/versions": Row("read:series"),
+    f"GET {_A}/recent": Row("read:series"),
     f"GET {_VERSIONS}": Row("read:series", "name"),
     f"PUT {_VERSIONS}": Row("write:series", "name", body='{{"version": "{number}.0.0"}}'),
     f"GET {_VERSIONS}/{{versions_2}}": Row("read:series", "name"),

@@ -90,6 +90,13 @@ class ReleaseStore(ABC):
         """
 
     @abstractmethod
+    def recent(self, account: int, limit: int, is_visible: Callable[[str], bool]) -> list[Release]:
+        """The *limit* newest releases of names for which *is_visible* returns true, newest first.
+
+        At most 2,000 releases of other names are read.
+        """
+
+    @abstractmethod
     def names(self, account: int, prefix: str, after: str, limit: int) -> list[str]:
         """At most *limit* names that start with *prefix* and follow *after*.
 
@@ -237,6 +244,15 @@ class Store(ABC):
         """At most *limit* entries with values below *before*, newest first.
 
         Returns None if the series does not exist.
+        """
+
+    @abstractmethod
+    def recent(
+        self, account: int, limit: int, is_visible: Callable[[str], bool]
+    ) -> list[LedgerEntry]:
+        """The *limit* newest entries of series whose key is visible, newest first.
+
+        *is_visible* is called with each key. At most 2,000 invisible series are read.
         """
 
     @abstractmethod

@@ -19,7 +19,7 @@ from tornado.web import Application, RequestHandler
 
 from monotron.auth.concurrency import ConcurrencyLimiter
 from monotron.errors import MonotronError
-from monotron.web import accounts, attributes, metrics, series, system, trusts, versions
+from monotron.web import accounts, attributes, metrics, recent, series, system, trusts, versions
 from monotron.web.access import Access
 from monotron.web.body import CONSUMED_CONTENT_TYPE
 from monotron.web.fallback import RejectedBodyHandler, UnknownPathHandler, body_too_large
@@ -31,6 +31,7 @@ from monotron.web.services import Services
 ROUTES = [
     *series.ROUTES,
     *versions.ROUTES,
+    *recent.ROUTES,
     *attributes.ROUTES,
     *accounts.ROUTES,
     *trusts.ROUTES,

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from functools import lru_cache
 from json.encoder import encode_basestring
@@ -161,6 +161,28 @@ def versions_page(results: Sequence[VersionResult], next_after: str | None) -> s
     """Write a page of the newest versions of names."""
     items = ", ".join(map(_version_json, results))
     return f'{{"versions": [{items}], "next": {_string(next_after)}}}\n'
+
+
+def recent_page(assignments: Iterable[Release | LedgerEntry]) -> str:
+    """Write the newest assignments."""
+    return f'{{"recent": [{", ".join(map(_assignment_json, assignments))}]}}\n'
+
+
+def _assignment_json(assignment: Release | LedgerEntry) -> str:
+    """Write an assignment: `key` and `value` of a version are null, and vice versa."""
+    name = version = key = value = bump = None
+    if isinstance(assignment, Release):
+        account, token = assignment.name.account, assignment.token
+        name, version, bump = assignment.name.name, assignment.full_text, assignment.bump
+    else:
+        account, key, token, value = assignment.entry
+    created_at = rfc3339_from_ms(assignment.created_at or 0)
+    return (
+        f'{{"creator_id": {account}, "name": {_string(name)}, "version": {_string(version)}, '
+        f'"key": {_string(key)}, "value": {json.dumps(value)}, "token": {_string(token)}, '
+        f'"bump": {_string(bump)}, "created_at": "{created_at}", '
+        f'"assigned_by": {_string(assignment.assigned_by)}}}'
+    )
 
 
 def _entry_json(entry: Entry) -> str:

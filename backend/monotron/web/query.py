@@ -47,10 +47,18 @@ def _initial_value(text: str) -> int:
     return int(text)
 
 
-def limit_of_page(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= 1000:
-        raise ValueError("an integer from 1 to 1000")
-    return int(text)
+def whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
+    """Return a parser of small integers."""
+
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,4}", text) or not minimum <= int(text) <= maximum:
+            raise ValueError(f"an integer from {minimum} to {maximum}")
+        return int(text)
+
+    return parse
+
+
+limit_of_page = whole_number(1, 1000)
 
 
 def text_of_name(text: str) -> str:

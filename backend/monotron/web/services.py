@@ -15,6 +15,7 @@ from monotron.auth.sign_in_report import SignInReports
 from monotron.auth.trust_policies import TrustPolicies
 from monotron.logging_setup import RequestLog
 from monotron.services.attributes import AttributeService
+from monotron.services.recent import RecentService
 from monotron.services.series import SeriesService
 from monotron.services.versions import VersionService
 from monotron.web.access import AccessControl
@@ -31,6 +32,7 @@ class Services:
 
     series: SeriesService
     versions: VersionService
+    recent: RecentService
     attributes: AttributeService
     accounts: Accounts
     api_keys: ApiKeys

@@ -8,6 +8,7 @@ contains the records.
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any, ClassVar
 
 from bson import Int64
@@ -33,6 +34,7 @@ from monotron.store.mongo.sweep import Sweep
 from monotron.store.mongo.transactions import Conflict, Transactions
 from monotron.store.mongo.usage import MongoUsage
 from monotron.store.mongo.version_facts import FactReader, of_name, release_of_row
+from monotron.store.recent import MAX_OMITTED
 from monotron.store.release_fields import fields_of
 
 AddEvent = Callable[[int, dict[str, Any], ClientSession], None]
@@ -88,6 +90,9 @@ class MongoReleases(ReleaseStore):
         )
         self._releases.create_index(
             [*_NAME, ("label", ASCENDING), ("is_withdrawn", ASCENDING), ("sort_key", ASCENDING)]
+        )
+        self._releases.create_index(
+            [("account", ASCENDING), ("created_at", ASCENDING), ("position", ASCENDING)]
         )
         self._releases.create_index(
             [*_NAME, ("is_withdrawn", ASCENDING), ("sort_key", ASCENDING)],
@@ -185,6 +190,17 @@ class MongoReleases(ReleaseStore):
             ),
         )
         return [release_of_row(row) for row in rows]
+
+    def recent(self, account: int, limit: int, is_visible: Callable[[str], bool]) -> list[Release]:
+        def read(session: ClientSession) -> list[Document]:
+            rows = (
+                self._releases.find({"account": account}, session=session)
+                .sort([("created_at", DESCENDING), ("position", DESCENDING)])
+                .limit(limit + MAX_OMITTED)
+            )
+            return list(islice((row for row in rows if is_visible(row["name"])), limit))
+
+        return [release_of_row(row) for row in self._reads.after(None, read)[0]]
 
     def names(self, account: int, prefix: str, after: str, limit: int) -> list[str]:
         condition = {

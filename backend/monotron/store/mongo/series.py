@@ -4,7 +4,7 @@ Guarantees rest on the unique indexes of both collections, and on the filter by 
 replaced. docs/how-it-works.md explains them. User text is always a value, never a field name.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from bson import Int64
@@ -19,10 +19,12 @@ from monotron.model.series import Entry, LedgerEntry, Reuse, SeriesHead, SeriesK
 from monotron.store.mongo.client import Document, Driver
 from monotron.store.mongo.reads import any_of, collection
 from monotron.store.mongo.transactions import Conflict, Duplicate
+from monotron.store.recent import newest_entries
 
 DUPLICATE_KEY = 11000
 
 _SERIES = [("account", ASCENDING), ("key", ASCENDING)]
+_BY_TIME = [("account", ASCENDING), ("updated_at", ASCENDING)]
 _BY_VALUE = [*_SERIES, ("generation", ASCENDING), ("value", ASCENDING)]
 _BY_TOKEN = [*_SERIES, ("generation", ASCENDING), ("token", ASCENDING), ("value", DESCENDING)]
 
@@ -52,6 +54,7 @@ class SeriesDocuments:
         self._series = collection(database, "series")
         self._entries = collection(database, "entries")
         self._series.create_index(_SERIES, unique=True)
+        self._series.create_index(_BY_TIME, partialFilterExpression={"active": True})
         self._entries.create_index(_BY_VALUE, unique=True)
         self._entries.create_index(_BY_TOKEN)
 
@@ -75,6 +78,30 @@ class SeriesDocuments:
             for row in rows
             if row["key"].startswith(prefix)
         ]
+
+    def recent(
+        self,
+        account: int,
+        limit: int,
+        is_visible: Callable[[str], bool],
+        session: ClientSession,
+    ) -> list[LedgerEntry]:
+        """Read the newest entries of visible series, newest first."""
+        condition = {"account": account, "active": True}
+        rows = self._series.find(condition, session=session).sort("updated_at", DESCENDING)
+
+        def read(row: Document) -> list[LedgerEntry]:
+            head = head_of(row)
+            up_to = {"value": {"$lte": Int64(head.value)}}
+            found = self.rows(series_of(row), head, up_to, session, limit)
+            return [ledger_entry_of(each) for each in found]
+
+        return newest_entries(
+            ((row, row["updated_at"]) for row in rows),
+            read,
+            limit,
+            lambda row: is_visible(row["key"]),
+        )
 
     def rows(
         self,
@@ -157,10 +184,10 @@ class SeriesDocuments:
         Raises `Conflict` if one of the heads seen is outdated, and `Duplicate` if a ledger has an
         entry above its head.
         """
-        self._replace([change for change in changes if change.seen.generation], session)
+        self._replace([change for change in changes if change.seen.generation], now, session)
         created = [change for change in changes if not change.seen.generation]
         if created:
-            documents = [{**where(each.series), **_fields(each.new)} for each in created]
+            documents = [{**where(each.series), **_fields(each.new, now)} for each in created]
             if first_duplicate(self._series, documents, session) is not None:
                 raise Conflict
         rows = rows_of(changes, now)
@@ -170,7 +197,7 @@ class SeriesDocuments:
                 series = series_of(rows[duplicate])
                 raise Duplicate(series, {each.series: each.seen for each in changes}[series])
 
-    def _replace(self, changes: Sequence[Change], session: ClientSession) -> None:
+    def _replace(self, changes: Sequence[Change], now: int, session: ClientSession) -> None:
         """Replace each head, if it is still the one that was seen.
 
         Within a generation a value is used once. The filter contains the token as well, so that
@@ -178,7 +205,7 @@ class SeriesDocuments:
         """
         if not changes:
             return
-        updates = [(self._filter(change), {"$set": _fields(change.new)}) for change in changes]
+        updates = [(self._filter(change), {"$set": _fields(change.new, now)}) for change in changes]
         if len(updates) == 1:
             is_replaced = self._series.find_one_and_update(*updates[0], session=session) is not None
         else:
@@ -232,8 +259,8 @@ def _identity(head: SeriesHead) -> Document:
     }
 
 
-def _fields(head: SeriesHead) -> Document:
-    return {**_identity(head), "active": head.active}
+def _fields(head: SeriesHead, now: int) -> Document:
+    return {**_identity(head), "active": head.active, "updated_at": Int64(now)}
 
 
 def where(series: SeriesKey) -> Document:

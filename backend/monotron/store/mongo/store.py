@@ -265,6 +265,12 @@ class MongoStore(Store):
         rows, _ = self._reads.after(time, page, deadline)
         return [ledger_entry_of(row) for row in rows]
 
+    def recent(
+        self, account: int, limit: int, is_visible: Callable[[str], bool]
+    ) -> list[LedgerEntry]:
+        read = partial(self._documents.recent, account, limit, is_visible)
+        return self._reads.after(None, read)[0]
+
     def ping(self) -> None:
         self._start_deadline(seconds=1.5).persist(
             lambda: self._client.admin.command(

@@ -34,7 +34,7 @@ SELECT generation, advanced.value, NULL, ?, ?
 FROM advanced JOIN series USING (generation) WHERE is_active
 """
 _SAVE_HEADS = """
-UPDATE series SET value = advanced.value, token = NULL
+UPDATE series SET value = advanced.value, token = NULL, updated_at = ?
 FROM advanced WHERE advanced.generation = series.generation
 """
 
@@ -52,7 +52,7 @@ def fast_forward(file: SqliteFile, amount: int, now: int) -> FastForwarded:
         transaction.write(_NEW_SERIES)
         transaction.write(_ADVANCED, *amounts)
         transaction.write(_ADD_ENTRIES, FAST_FORWARD, now)
-        raised = transaction.write(_SAVE_HEADS).rowcount
+        raised = transaction.write(_SAVE_HEADS, now).rowcount
         exhausted = transaction.execute(
             "SELECT account, key FROM series WHERE value = 9223372036854775807 LIMIT ?",
             (MAX_NAMED_SERIES,),

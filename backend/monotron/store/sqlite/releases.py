@@ -21,7 +21,7 @@ from monotron.store.sqlite.auth_records import add_event
 from monotron.store.sqlite.file import SqliteFile, Transaction
 from monotron.store.sqlite.statements import NewEntry, NewHead, next_generation, save
 from monotron.store.sqlite.usage import add_usage
-from monotron.store.sqlite.version_facts import read_facts, read_page
+from monotron.store.sqlite.version_facts import read_facts, read_page, read_recent
 
 _COLUMNS = ReleaseFields._fields
 _ADD = f"""
@@ -87,6 +87,10 @@ class SqliteReleases(ReleaseStore):
     ) -> list[Release]:
         with self._file.transaction() as transaction:
             return read_page(transaction, name, key_range, label, limit)
+
+    def recent(self, account: int, limit: int, is_visible: Callable[[str], bool]) -> list[Release]:
+        with self._file.transaction() as transaction:
+            return read_recent(transaction, account, limit, is_visible)
 
     def names(self, account: int, prefix: str, after: str, limit: int) -> list[str]:
         with self._file.transaction() as transaction:

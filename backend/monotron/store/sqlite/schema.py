@@ -8,7 +8,7 @@ from monotron.errors import StartupError
 
 APPLICATION_ID = 0x6D6E7472  # "mntr", which identifies the file, also for `file`
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 """The version of the tables, stored as `user_version`. Files of other versions are refused."""
 
 # Generations are unique in the file: rows of `series` are never removed, so the highest generation
@@ -21,9 +21,11 @@ CREATE TABLE series (
     value      INTEGER NOT NULL CHECK (value BETWEEN 0 AND 9223372036854775807),
     token      TEXT,
     is_active  INTEGER NOT NULL CHECK (is_active IN (0, 1)),
+    updated_at INTEGER NOT NULL DEFAULT 0,
     attribute_bytes INTEGER NOT NULL DEFAULT 0,
     UNIQUE (account, key)
 ) STRICT;
+CREATE INDEX series_by_time ON series (account, updated_at) WHERE is_active;
 CREATE TABLE entries (
     generation  INTEGER NOT NULL,
     value       INTEGER NOT NULL CHECK (value BETWEEN 1 AND 9223372036854775807),
@@ -82,6 +84,7 @@ CREATE UNIQUE INDEX releases_by_token ON releases (account, name, token, label, 
     WHERE token IS NOT NULL;
 CREATE UNIQUE INDEX releases_by_base
     ON releases (account, name, coalesce(line, ''), base, base_use) WHERE base IS NOT NULL;
+CREATE INDEX releases_by_time ON releases (account, created_at);
 CREATE INDEX releases_by_label ON releases (account, name, label, sort_key) WHERE withdrawn IS NULL;
 CREATE INDEX withdrawn_releases ON releases (account, name, label, sort_key)
     WHERE withdrawn IS NOT NULL;

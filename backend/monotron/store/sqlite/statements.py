@@ -29,11 +29,12 @@ FROM json_each(?) AS requested
 JOIN series ON series.account = requested.value ->> 0 AND series.key = requested.value ->> 1
 """
 _SAVE_HEADS = """
-INSERT INTO series (generation, account, key, value, token, is_active)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, 1
-FROM json_each(?) WHERE true
+INSERT INTO series (generation, account, key, value, token, is_active, updated_at)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, 1, ?2
+FROM json_each(?1) WHERE true
 ON CONFLICT (generation) DO UPDATE
-SET value = excluded.value, token = excluded.token, is_active = excluded.is_active
+SET value = excluded.value, token = excluded.token, is_active = excluded.is_active,
+    updated_at = excluded.updated_at
 """
 _ADD_ENTRIES = """
 INSERT INTO entries (generation, value, token, assigned_by, created_at)
@@ -107,7 +108,7 @@ def save(
     transaction: Transaction, heads: Sequence[NewHead], entries: Sequence[NewEntry], now: int
 ) -> None:
     """Insert or replace the heads, and insert the entries, created at *now* (milliseconds)."""
-    transaction.write(_SAVE_HEADS, _json(heads))
+    transaction.write(_SAVE_HEADS, _json(heads), now)
     transaction.write(_ADD_ENTRIES, _json(entries), now)
 
 

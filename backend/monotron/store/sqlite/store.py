@@ -12,11 +12,12 @@ from typing import Any, ClassVar
 from monotron.errors import InvalidSetting, MonotronError
 from monotron.model.allocation import AllocationRequest, allocate, starting_value, would_decrease
 from monotron.model.quotas import UNLIMITED, CreatedSeries, Quotas
-from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
+from monotron.model.series import INT64_MAX, Allocation, Entry, LedgerEntry, SeriesKey
 from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.audit import AuditSlice
 from monotron.store.fast_forward import FastForwarded
 from monotron.store.interface import Store
+from monotron.store.recent import newest_entries
 from monotron.store.sqlite.attributes import SqliteAttributes, has_attributes
 from monotron.store.sqlite.audit import audit
 from monotron.store.sqlite.auth_records import SqliteAuthRecords, SqliteTokenUses
@@ -217,15 +218,28 @@ class SqliteStore(Store):
             head = read_head(transaction, series)
             if not head.active:
                 return None
-            rows = transaction.execute(
-                "SELECT token, value, created_at, assigned_by FROM entries "
-                "WHERE generation = ? AND value <= ? ORDER BY value DESC LIMIT ?",
-                (head.generation, head.value if before is None else before - 1, limit),
-            ).fetchall()
-        return [
-            LedgerEntry(Entry(*series, token, value), created_at, assigned_by)
-            for token, value, created_at, assigned_by in rows
-        ]
+            up_to = head.value if before is None else before - 1
+            return _ledger(transaction, series, head.generation, limit, up_to)
+
+    def recent(
+        self, account: int, limit: int, is_visible: Callable[[str], bool]
+    ) -> list[LedgerEntry]:
+        with self._file.transaction() as transaction:
+            series = transaction.execute(
+                "SELECT key, generation, updated_at FROM series "
+                "WHERE account = ? AND is_active ORDER BY updated_at DESC",
+                (account,),
+            )
+
+            def read(series: tuple[str, int]) -> list[LedgerEntry]:
+                return _ledger(transaction, SeriesKey(account, series[0]), series[1], limit)
+
+            return newest_entries(
+                (((key, generation), updated_at) for key, generation, updated_at in series),
+                read,
+                limit,
+                lambda series: is_visible(series[0]),
+            )
 
     def ping(self) -> None:
         with self._file.transaction() as transaction:
@@ -248,6 +262,25 @@ class SqliteStore(Store):
 
     def _now(self) -> int:
         return self._runtime.now_ms()
+
+
+def _ledger(
+    transaction: Transaction,
+    series: SeriesKey,
+    generation: int,
+    limit: int,
+    up_to: int = INT64_MAX,
+) -> list[LedgerEntry]:
+    """Entries of a generation with values up to *up_to*, newest first."""
+    rows = transaction.execute(
+        "SELECT token, value, created_at, assigned_by FROM entries "
+        "WHERE generation = ? AND value <= ? ORDER BY value DESC LIMIT ?",
+        (generation, up_to, limit),
+    ).fetchall()
+    return [
+        LedgerEntry(Entry(*series, token, value), created_at, assigned_by)
+        for token, value, created_at, assigned_by in rows
+    ]
 
 
 def path_of(url: str) -> str:

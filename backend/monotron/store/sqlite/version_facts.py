@@ -2,7 +2,8 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from monotron.model.semver import Release, VersionName
@@ -23,6 +24,7 @@ from monotron.model.versions.facts import (
     TokenAt,
     ValueBefore,
 )
+from monotron.store.recent import MAX_OMITTED
 from monotron.store.release_fields import ReleaseFields, final_of, release_of
 from monotron.store.sqlite.file import Transaction
 from monotron.store.sqlite.statements import NO_HEAD, read_heads
@@ -105,6 +107,22 @@ def read_page(
     statement = f"{in_range} ORDER BY sort_key DESC LIMIT ?"
     rows = transaction.execute(statement, (*parameters, limit)).fetchall()
     return [_release(name, json.loads(row)) for row, _ in rows]
+
+
+def read_recent(
+    transaction: Transaction, account: int, limit: int, is_visible: Callable[[str], bool]
+) -> list[Release]:
+    """The newest releases of visible names, newest first."""
+    rows = transaction.execute(
+        f"SELECT name, json_array({_COLUMNS}) FROM releases WHERE account = ? "
+        "ORDER BY created_at DESC, rowid DESC LIMIT ?",
+        (account, limit + MAX_OMITTED),
+    )
+    visible = ((name, row) for name, row in rows if is_visible(name))
+    return [
+        _release(VersionName(account, name), json.loads(row))
+        for name, row in islice(visible, limit)
+    ]
 
 
 def _summaries(transaction: Transaction, facts: list[SummaryOf]) -> dict[Fact[Any], Any]:
