@@ -25,10 +25,11 @@ from monotron.logging_setup import RequestLog
 from monotron.redaction import register_secret
 from monotron.services.attributes import AttributeService
 from monotron.services.executor import StoreExecutor
+from monotron.services.maintenance import MaintenanceRecords
 from monotron.services.recent import RecentService
 from monotron.services.series import SeriesService
 from monotron.services.versions import VersionService
-from monotron.store import Store
+from monotron.store import Store, describe
 from monotron.web.access import AccessControl
 from monotron.web.lifecycle import StoreProbe
 from monotron.web.services import Services
@@ -81,6 +82,8 @@ async def build_services(
         ),
         rotation=Rotation(store, api_keys, executor, authenticator.forget),
         events=Events(store, executor),
+        maintenance=MaintenanceRecords(store, executor),
+        store_name=describe(settings.store),
         authenticator=authenticator,
         access_control=AccessControl(
             authenticator,

@@ -7,7 +7,7 @@ in this folder, and every process exports the sum.
 
 import os
 from collections import Counter as PyCounter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
@@ -115,6 +115,20 @@ class Metrics(StoreObserver):
             ["issuer"],
             multiprocess_mode="livemin",
         )
+        self._store_bytes = gauge(
+            "store_bytes", "Size of the store.", ["file"], multiprocess_mode="mostrecent"
+        )
+        self._last_success = {
+            task: gauge(
+                f"{task}_last_success_timestamp_seconds",
+                f"When the last {task} succeeded. 0: never.",
+                multiprocess_mode="mostrecent",
+            )
+            for task in ("audit", "backup")
+        }
+        self._findings = gauge(
+            "audit_findings", "Findings of the last audit.", multiprocess_mode="mostrecent"
+        )
         self._fetches: PyCounter[str] = PyCounter()
 
     def export(self) -> bytes:
@@ -172,9 +186,17 @@ class Metrics(StoreObserver):
         self._waiting.set(waiting)
         self._draining.set(draining)
 
-    def update_store(self, *, is_up: bool) -> None:
-        """Set whether the store accepts writes."""
+    def update_store(self, *, is_up: bool, sizes: Mapping[str, int]) -> None:
+        """Set whether the store accepts writes, and the sizes of its files in bytes."""
         self._store_up.set(is_up)
+        for file, size in sizes.items():
+            self._store_bytes.labels(file).set(size)
+
+    def update_maintenance(self, task: str, finished_at: int, findings: int | None) -> None:
+        """Set when a task of maintenance has succeeded, in seconds since the epoch."""
+        self._last_success[task].set(finished_at)
+        if findings is not None:
+            self._findings.set(findings)
 
     def update_issuers(self, key_sets: Iterable["JwksCache"]) -> None:
         """Set the numbers of fetches, and the age of each issuer's keys."""

@@ -20,11 +20,12 @@ def count(client: Client) -> None:
 
 
 def tables(file: Path) -> dict[str, list[tuple[object, ...]]]:
-    """All rows of a stopped file."""
+    """All rows of a stopped file, except when it was last backed up."""
     with sqlite3.connect(file) as connection:
         names = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
         rows = {name: connection.execute(f"SELECT * FROM {name}").fetchall() for (name,) in names}
     connection.close()
+    rows["auth_records"] = [row for row in rows["auth_records"] if row[0] != "maintenance"]
     return rows
 
 

@@ -121,7 +121,7 @@ class TestExport:
         assert secret not in text.lower()
         assert set(re.findall(r'(\w+)="', text)) <= {
             *("route", "method", "status", "le", "code", "applied", "limit", "result"),
-            *("bump", "channel", "operation", "reason", "version", "issuer"),
+            *("bump", "channel", "operation", "reason", "version", "issuer", "file"),
         }
 
     def test_the_format_is_that_of_prometheus(self, root: Client) -> None:

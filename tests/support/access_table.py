@@ -12,6 +12,7 @@ from typing import Literal
 from support.routes import Call, calls
 
 PUBLIC = "no credentials"
+OPTIONAL = "no credentials, or valid ones"
 ROOT_KEY = "the root key"
 ANY_CREDENTIAL = "any credentials"
 
@@ -37,7 +38,7 @@ class Row:
     """What a request requires."""
 
     needs: str
-    """A scope, `PUBLIC`, `ANY_CREDENTIAL` or `ROOT_KEY`."""
+    """A scope, `PUBLIC`, `OPTIONAL`, `ANY_CREDENTIAL` or `ROOT_KEY`."""
     subject: Subject | None = None
     refusal: int = 403
     """The status if the name patterns, or the scopes to grant, do not permit the request."""
@@ -126,6 +127,7 @@ ROWS: dict[str, Row] = {
     "GET /v1/system/audit": Row("read:system"),
     "GET /v1/system/events": Row(ROOT_KEY),
     "GET /metrics": Row("read:system"),
+    "GET /v1/system/info": Row(OPTIONAL),
 }
 """By method and path, with the account if the path may contain one. HEAD is like GET. A row with a
 query is tested in addition to the row without it."""

@@ -15,6 +15,7 @@ from monotron.services.executor import StoreExecutor
 from monotron.services.paging import BATCH_ROWS, page_of
 from monotron.store import Store
 from monotron.store.audit import AuditSlice
+from monotron.store.interface import StoreContents
 
 MAX_OMITTED_ROWS = 100_000
 """The number of series of other names that a request for a page may read."""
@@ -139,6 +140,10 @@ class SeriesService:
             return entries
 
         return await self._executor.run(page_of, read, limit, lambda row: row.entry.value)
+
+    async def contents(self) -> StoreContents:
+        """What the store contains."""
+        return await self._executor.run(self._store.contents)
 
     async def ping(self) -> None:
         """Check that the store accepts writes. Raises its error if it does not."""

@@ -44,6 +44,11 @@ class Report:
         self.releases += audit_slice.releases
 
     @property
+    def total(self) -> int:
+        """The number of all findings."""
+        return self._total
+
+    @property
     def findings(self) -> list[str]:
         """The first findings, and the number of further ones."""
         more = self._total - len(self._findings)

@@ -8,10 +8,18 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 AuthRecordKind = Literal[
-    "account", "account_name", "api_key", "trust", "trusting_account", "binding", "event"
+    "account",
+    "account_name",
+    "api_key",
+    "trust",
+    "trusting_account",
+    "binding",
+    "event",
+    "maintenance",
 ]
 """An `account_name` reserves the name of an account. A `trusting_account` is an account that has,
-or ever had, trust policies. A `binding` states which repository a derived name belongs to."""
+or ever had, trust policies. A `binding` states which repository a derived name belongs to.
+`maintenance` is the last audit, or the last backup."""
 
 MAX_EVENTS = 10_000
 """The number of events that a store keeps for each account, the newest ones."""

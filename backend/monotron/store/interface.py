@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from monotron.errors import MonotronError
 from monotron.model.allocation import AllocationRequest
@@ -44,8 +44,20 @@ __all__ = [
     "RecordChange",
     "ReleaseStore",
     "Store",
+    "StoreContents",
     "TokenUses",
 ]
+
+
+class StoreContents(NamedTuple):
+    """The number of rows, and the size."""
+
+    names: int
+    series: int
+    """Without deleted ones, and with those that count versions."""
+    bytes: Mapping[str, int]
+    """The size of each file, or of the database."""
+
 
 Clock = Callable[[], float]
 """Returns seconds since the epoch, as `time.time` does. Timestamps never affect a decision."""
@@ -254,6 +266,10 @@ class Store(ABC):
 
         *is_visible* is called with each key. At most 2,000 invisible series are read.
         """
+
+    @abstractmethod
+    def contents(self) -> StoreContents:
+        """What the store contains. The numbers are approximate while it is changed."""
 
     @abstractmethod
     def ping(self) -> None:

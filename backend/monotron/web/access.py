@@ -61,6 +61,11 @@ class AccessControl:
         self._concurrency = concurrency
         self._metrics = metrics
 
+    @property
+    def is_open(self) -> bool:
+        """Whether requests need no credentials."""
+        return self._authenticator.open_to_all
+
     def check_origin(self, request: HTTPServerRequest) -> None:
         """Reject requests of proxies and of other hosts' pages. Raises InvalidHost or Forbidden."""
         if self._authenticator.open_to_all:

@@ -42,6 +42,7 @@ class BackupHandler(Handler):
         async with backups.lock, _temporary_folder() as folder:
             copy = folder / "monotron.db"
             await self.services.series.backup(copy)
+            await self.services.maintenance.finished("backup")
             with suppress(StreamClosedError):  # the client has disconnected
                 await self._send(copy, backups.max_seconds)
 

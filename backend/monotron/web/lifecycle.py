@@ -1,6 +1,7 @@
 """The states of a server process (serving, leaving, draining), its backups, and its probe."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from secrets import token_hex
@@ -12,6 +13,8 @@ class Lifecycle:
     def __init__(self) -> None:
         self.process_id = token_hex(4)
         """The prefix of the request ids of this process."""
+        self.started_at = int(time.time())
+        """Seconds since the epoch."""
         self.leaving = False
         """Not ready, but still serving, so that load balancers can notice."""
         self.draining = False

@@ -3,6 +3,7 @@
 import asyncio
 
 from monotron.errors import StorageFull, StoreUnavailable
+from monotron.services.maintenance import TASKS
 from monotron.web.handler import Handler
 from monotron.web.permissions import NOTHING, requires
 from monotron.web.query import Query
@@ -27,11 +28,7 @@ class MetricsHandler(Handler):
         """Write the current values."""
         metrics = self.services.metrics
         update(self.services)
-        try:
-            await self.services.store_probe.check(PROBE_SECONDS)
-            metrics.update_store(is_up=True)
-        except (TimeoutError, StoreUnavailable, StorageFull):
-            metrics.update_store(is_up=False)
+        await _update_store(self.services)
         self.set_header("Content-Type", metrics.content_type)
         self.write(await asyncio.to_thread(metrics.export))
 
@@ -43,6 +40,22 @@ class OpenMetricsHandler(MetricsHandler):
     async def get(self) -> None:
         Query.parse(self.request.query)
         await self.reply_metrics()
+
+
+async def _update_store(services: Services) -> None:
+    """Set the metrics of the store, which all processes share."""
+    metrics = services.metrics
+    try:
+        await services.store_probe.check(PROBE_SECONDS)
+        contents = await services.series.contents()
+        for task in TASKS:
+            result = await services.maintenance.last(task)
+            if result is not None:
+                metrics.update_maintenance(task, result["finished_at"], result.get("findings"))
+    except (TimeoutError, StoreUnavailable, StorageFull):
+        metrics.update_store(is_up=False, sizes={})
+    else:
+        metrics.update_store(is_up=True, sizes=contents.bytes)
 
 
 def update(services: Services) -> None:

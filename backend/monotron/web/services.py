@@ -15,6 +15,7 @@ from monotron.auth.sign_in_report import SignInReports
 from monotron.auth.trust_policies import TrustPolicies
 from monotron.logging_setup import RequestLog
 from monotron.services.attributes import AttributeService
+from monotron.services.maintenance import MaintenanceRecords
 from monotron.services.recent import RecentService
 from monotron.services.series import SeriesService
 from monotron.services.versions import VersionService
@@ -41,9 +42,12 @@ class Services:
     revocation: Revocation
     rotation: Rotation
     events: Events
+    maintenance: MaintenanceRecords
     authenticator: Authenticator
     access_control: AccessControl
     store_probe: StoreProbe
+    store_name: str
+    """Where the store keeps its data, without secrets."""
     request_log: RequestLog | None
     """None if requests are not logged."""
     metrics: "Metrics"

@@ -1,7 +1,12 @@
 """The server: API version, probes, audit, events; the backup is in `monotron.web.backup`."""
 
+from typing import Any
+
+from monotron import __version__
 from monotron.errors import Draining, StoreUnavailable
+from monotron.model.timestamps import rfc3339
 from monotron.store.audit import Report
+from monotron.web.access import Access
 from monotron.web.backup import BackupHandler
 from monotron.web.formats import Format
 from monotron.web.handler import Handler
@@ -69,7 +74,9 @@ class AuditHandler(Handler):
                     return
                 if self.services.lifecycle.draining:
                     raise Draining("The audit was stopped: the server is shutting down. Repeat it.")
-        self.reply_json(report.document())
+        document = report.document()
+        await self.services.maintenance.finished("audit", findings=report.total)
+        self.reply_json(document)
 
 
 class EventsHandler(Handler):
@@ -82,7 +89,49 @@ class EventsHandler(Handler):
         self.reply_json({"events": events, "next": None if next_after is None else str(next_after)})
 
 
+class InfoHandler(Handler):
+    """`/v1/system/info`: the version for everyone, and the state of the server with a scope."""
+
+    @requires(NOTHING)
+    async def get(self) -> None:
+        Query.parse(self.request.query)
+        if not await self._may_see_everything():
+            self.reply_json({"version": __version__})
+            return
+        services = self.services
+        contents = await services.series.contents()
+        self.reply_json(
+            {
+                "version": __version__,
+                "store": services.store_name,
+                "started_at": rfc3339(services.lifecycle.started_at),
+                "ready": not (services.lifecycle.draining or services.lifecycle.leaving),
+                "names": contents.names,
+                "series": contents.series,
+                "bytes": contents.bytes,
+                "last_audit": _finished(await services.maintenance.last("audit")),
+                "last_backup": _finished(await services.maintenance.last("backup")),
+            }
+        )
+
+    async def _may_see_everything(self) -> bool:
+        """Whether the request has credentials with the scope. Raises Unauthenticated."""
+        control = self.services.access_control
+        if "Authorization" not in self.request.headers and not control.is_open:
+            return False
+        access = control.authenticate(self.request, None)
+        principal = (access if isinstance(access, Access) else await access).principal
+        return "read:system" in principal.scopes and not principal.is_disabled
+
+
+def _finished(result: dict[str, Any] | None) -> dict[str, Any] | None:
+    if result is None:
+        return None
+    return {**result, "finished_at": rfc3339(result["finished_at"])}
+
+
 ROUTES = [
+    ("/v1/system/info", InfoHandler),
     ("/v1", ApiVersionHandler),
     ("/livez", LiveHandler),
     ("/readyz", ReadyHandler),

@@ -32,7 +32,7 @@ from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesHead, Se
 from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.audit import AuditSlice
 from monotron.store.fast_forward import FastForwarded
-from monotron.store.interface import Store
+from monotron.store.interface import Store, StoreContents
 from monotron.store.mongo.attributes import MongoAttributes
 from monotron.store.mongo.audit import MongoAudit
 from monotron.store.mongo.auth_records import MongoAuthRecords, MongoTokenUses
@@ -114,7 +114,7 @@ class MongoStore(Store):
         self._expects_repeats = False
         self.auth_records = auth_records = MongoAuthRecords(database, reads, transactions)
         self.token_uses = MongoTokenUses(database, transactions)
-        usage = MongoUsage(database, driver)
+        self._usage = usage = MongoUsage(database, driver)
         self._changes = SeriesChanges(documents, usage, quotas, runtime.now_ms)
         self._quotas = quotas
         self.releases = self.releases_type(
@@ -269,6 +269,16 @@ class MongoStore(Store):
         self, account: int, limit: int, is_visible: Callable[[str], bool]
     ) -> list[LedgerEntry]:
         read = partial(self._documents.recent, account, limit, is_visible)
+        return self._reads.after(None, read)[0]
+
+    def contents(self) -> StoreContents:
+        def read(session: ClientSession) -> StoreContents:
+            series = self._usage.total("series", session)
+            statistics = self._database.command("dbStats", session=session)
+            names = self._database["names"].estimated_document_count()
+            size = statistics["storageSize"] + statistics["indexSize"]
+            return StoreContents(names, series, {"database": int(size)})
+
         return self._reads.after(None, read)[0]
 
     def ping(self) -> None:

@@ -61,6 +61,14 @@ class MongoUsage:
         rows = self._usage.find(any_of(conditions), session=session)
         return {Counter(int(row["account"]), row["key"]): int(row["used"]) for row in rows}
 
+    def total(self, key: str, session: ClientSession) -> int:
+        """Read the sum of a counter of all accounts, without the internal one."""
+        total = {"_id": None, "used": {"$sum": "$used"}}
+        found = self._usage.aggregate(
+            [{"$match": {"account": {"$gt": 0}, "key": key}}, {"$group": total}], session=session
+        )
+        return sum(int(row["used"]) for row in found)
+
     def add(self, seen: Used, added: Mapping[Counter, int], session: ClientSession) -> None:
         """Add to the counters, all of which were read. Raises `Conflict`."""
         changed = {counter: number for counter, number in added.items() if number}

@@ -163,6 +163,16 @@ class SqliteFile:
         finally:
             self._lock.release()
 
+    def sizes(self) -> dict[str, int]:
+        """The sizes of the database file and of its log in bytes. Empty for a store in memory."""
+        if self._path == IN_MEMORY:
+            return {}
+        return {
+            name: os.path.getsize(path)
+            for name, path in (("database", self._path), ("log", f"{self._path}-wal"))
+            if os.path.exists(path)
+        }
+
     def backup(self, target: Path) -> None:
         """Write a consistent copy to the new file *target*. Blocks all other transactions."""
         create_private(str(target))

@@ -16,7 +16,7 @@ from monotron.model.series import INT64_MAX, Allocation, Entry, LedgerEntry, Ser
 from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.audit import AuditSlice
 from monotron.store.fast_forward import FastForwarded
-from monotron.store.interface import Store
+from monotron.store.interface import Store, StoreContents
 from monotron.store.recent import newest_entries
 from monotron.store.sqlite.attributes import SqliteAttributes, has_attributes
 from monotron.store.sqlite.audit import audit
@@ -240,6 +240,15 @@ class SqliteStore(Store):
                 limit,
                 lambda series: is_visible(series[0]),
             )
+
+    def contents(self) -> StoreContents:
+        with self._file.transaction() as transaction:
+            names, series, pages = transaction.one(
+                "SELECT (SELECT count(*) FROM names), "
+                "(SELECT coalesce(sum(series), 0) FROM usage WHERE account > 0), "
+                "(SELECT page_count * page_size FROM pragma_page_count, pragma_page_size)"
+            )
+        return StoreContents(names, series, self._file.sizes() or {"memory": pages})
 
     def ping(self) -> None:
         with self._file.transaction() as transaction:
