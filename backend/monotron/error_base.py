@@ -1,10 +1,18 @@
 """What all errors of requests have in common. `monotron.errors` is the table of them."""
 
+import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal, NamedTuple, Self
 
 Applied = Literal["no", "unknown"]
+
+
+class Explanation(NamedTuple):
+    """What an error means, and what to do, in Markdown."""
+
+    meaning: str
+    fix: str
 
 
 class MonotronError(Exception):
@@ -25,6 +33,12 @@ class MonotronError(Exception):
         super().__init__(detail)
         self.detail = detail
         self.applied = applied
+
+    @classmethod
+    def explanation(cls) -> Explanation:
+        """Return the parts of the docstring."""
+        meaning, _, fix = (inspect.getdoc(cls) or "").partition("Fix: ")
+        return Explanation(meaning.strip(), fix.strip())
 
     def in_doubt(self) -> Self:
         """Return a copy of the error with `applied` set to `unknown`.

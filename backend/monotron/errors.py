@@ -7,6 +7,7 @@ have happened (`no` or `unknown`); the same request may be repeated in both case
 """
 
 from monotron.error_base import Applied as Applied
+from monotron.error_base import Explanation as Explanation
 from monotron.error_base import MonotronError as MonotronError
 from monotron.error_base import in_doubt as in_doubt
 from monotron.error_base import literal as literal

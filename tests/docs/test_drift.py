@@ -19,7 +19,9 @@ from faults import __main__ as faults
 from monotron import __version__
 from monotron.config import SETTINGS, Setting, Settings
 from monotron.errors import MonotronError
-from monotron.web.app import ROUTES
+from monotron.web import pages
+from monotron.web.app import API_ROUTES
+from monotron.web.permissions import declared_scope
 from monotron.web.query import Query
 from monotron.web.routes import Route
 from monotron_ci import outputs
@@ -77,7 +79,7 @@ class TestRoutes:
     def test_every_path_and_method_is_documented_and_every_documented_one_is_served(self) -> None:
         served = [
             (verb, Route(template).path)
-            for template, handler in ROUTES
+            for template, handler in API_ROUTES
             for verb in VERBS
             if getattr(handler, verb.lower()) is not getattr(RequestHandler, verb.lower())
         ]
@@ -129,6 +131,13 @@ class TestRoutes:
         (values,) = (row[1] for row in rows if code(row[0]) == "limit")
         with pytest.raises(ValueError, match=f"from {values}$"):
             PARAMETERS["limit"].metadata["parser"]("0")
+
+
+class TestPages:
+    def test_every_page_is_documented_with_what_it_requires(self) -> None:
+        documented = [(code(row[0]), row[1].strip("`")) for row in table(page("docs/web-pages.md"))]
+        served = [(template, declared_scope(handler, "GET")) for template, handler in pages.ROUTES]
+        assert documented == served
 
 
 def queries(base: type[Query]) -> Iterator[type[Query]]:

@@ -29,6 +29,7 @@ from support.access_table import (
     ROWS,
     USABLE,
     Row,
+    all_calls,
     calls_of,
     row_name,
 )
@@ -38,7 +39,7 @@ from support.claims import AUDIENCE
 from support.credentials import UNLIMITED
 from support.issuer import IssuerServer
 from support.mongod import ReplicaSet
-from support.routes import Call, calls
+from support.routes import Call
 from support.server import ROOT, ROOT_ENV, Response, Server
 
 MISSING = 999_999
@@ -173,7 +174,7 @@ def names_of(call: Call, caller: Caller, row: Row, account: int | None) -> tuple
 class TestTable:
     def test_every_request_of_the_application_has_a_row(self) -> None:
         missing = []
-        for call in calls():
+        for call in all_calls():
             try:
                 row_name(call)
             except LookupError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from support.routes import Call, calls
+from support.routes import Call, calls, page_calls
 
 PUBLIC = "no credentials"
 OPTIONAL = "no credentials, or valid ones"
@@ -128,6 +128,10 @@ ROWS: dict[str, Row] = {
     "GET /v1/system/events": Row(ROOT_KEY),
     "GET /metrics": Row("read:system"),
     "GET /v1/system/info": Row(OPTIONAL),
+    "GET /errors/{errors}": Row(PUBLIC),
+    "GET /static/monotron.css": Row(PUBLIC),
+    "GET /favicon.ico": Row(PUBLIC),
+    "GET /robots.txt": Row(PUBLIC),
 }
 """By method and path, with the account if the path may contain one. HEAD is like GET. A row with a
 query is tested in addition to the row without it."""
@@ -137,9 +141,10 @@ def row_name(call: Call) -> str:
     """The name of the row of a call. Raises LookupError, which states how to add one."""
     verb = "GET" if call.verb == "HEAD" else call.verb
     with_account = call.template.replace("/v1/", f"{_A}/", 1)
+    suffix = " as HTML" if call.prefers_html else ""
     for template in call.template, with_account:
-        if f"{verb} {template}" in ROWS:
-            return f"{verb} {template}"
+        if f"{verb} {template}{suffix}" in ROWS:
+            return f"{verb} {template}{suffix}"
     raise LookupError(
         f"{verb} {call.template} has no row in the table of expected rights. Add it to ROWS in "
         "tests/support/access_table.py: the scope that the request requires, and what its name "
@@ -149,4 +154,9 @@ def row_name(call: Call) -> str:
 
 def calls_of(name: str) -> list[Call]:
     """The calls of a row: with and without an account in the path, and HEAD."""
-    return [call for call in calls() if row_name(call) == name.partition("?")[0]]
+    return [call for call in all_calls() if row_name(call) == name.partition("?")[0]]
+
+
+def all_calls() -> list[Call]:
+    """The calls of the API and of the pages."""
+    return [*calls(), *page_calls()]

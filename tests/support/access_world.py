@@ -23,6 +23,7 @@ from support.callers import (
 from support.claims import AUDIENCE, github
 from support.credentials import JSON, bearer, new_account, new_key
 from support.issuer import IssuerServer
+from support.pages import HTML
 from support.routes import Call
 from support.server import ROOT, Client, Response, Server
 
@@ -110,11 +111,12 @@ class AccessWorld:
         words = ("series", "entries", "versions", "releases", "tokens")
         tokens = dict.fromkeys(("series_2", "versions_2", "tokens_2"), token)
         fixed = {"accounts": account, "releases_2": "0.0.1", "attrs": "branch"}
+        fixed |= {"errors": "forbidden", "names": name, "names_2": "0.0.1"}
         ids = self._ids.get((account, name)) or self._ids[self.acme, name]
         return call.path(**{**dict.fromkeys(words, name), **tokens, **fixed, **ids})
 
     def send(self, case: Case, row: Row, query: str) -> Response:
-        headers = {**JSON}
+        headers = {**JSON, **(HTML if case.call.prefers_html else {})}
         if case.caller.authorization is not None:
             headers["Authorization"] = case.caller.authorization
         body = self.body(row, case.name) if case.call.writes else None

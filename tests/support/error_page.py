@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 
 from monotron.errors import MonotronError
@@ -28,12 +27,8 @@ def _generated() -> str:
 
 
 def _section(error: type[MonotronError]) -> str:
-    text = inspect.getdoc(error) or ""
-    meaning, _, fix = text.partition("Fix: ")
-    return (
-        f"### {error.title}\n\n`{error.status} {error.code}`\n\n{meaning.strip()}\n\n"
-        f"**Fix:** {fix.strip()}"
-    )
+    meaning, fix = error.explanation()
+    return f"### {error.title}\n\n`{error.status} {error.code}`\n\n{meaning}\n\n**Fix:** {fix}"
 
 
 def _anchor(heading: str) -> str:

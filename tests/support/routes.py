@@ -1,16 +1,18 @@
-"""All methods of all routes, derived from the routes of the application."""
+"""All methods of all routes of the API and of the pages, derived from those of the application."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tornado.web import RequestHandler
 
-from monotron.web.app import ROUTES
+from monotron.web import pages
+from monotron.web.app import API_ROUTES
+from monotron.web.handler import Handler
 from monotron.web.permissions import declared_scope
-from monotron.web.routes import Route
+from monotron.web.routes import HtmlRoute, Route
 
 VERBS = ("GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS")
 
@@ -31,11 +33,16 @@ class Call:
     """The path as a format string: `/v1/series/{series}/{series_2}`."""
     needs: str | None
     """The declared permission; None if there is none."""
-    handler: type[RequestHandler]
+    handler: type[Handler]
     defaults: tuple[tuple[str, str], ...]
 
     def __str__(self) -> str:
-        return f"{self.verb} {self.template}"
+        return f"{self.verb} {self.template}{' as HTML' if self.prefers_html else ''}"
+
+    @property
+    def prefers_html(self) -> bool:
+        """Whether only browsers get this response, and other clients another one."""
+        return self.handler.route_class is HtmlRoute
 
     @property
     def writes(self) -> bool:
@@ -51,8 +58,17 @@ class Call:
 
 
 def calls() -> Iterator[Call]:
-    """Return all methods of all routes, twice for routes with an optional account."""
-    for template, handler in ROUTES:
+    """Return all methods of all routes of the API, twice for those with an optional account."""
+    return _calls(API_ROUTES)
+
+
+def page_calls() -> Iterator[Call]:
+    """Return all methods of all routes of pages."""
+    return _calls(pages.ROUTES)
+
+
+def _calls(routes: Sequence[tuple[str, type[Handler]]]) -> Iterator[Call]:
+    for template, handler in routes:
         for variant in _variants(Route(template).pattern):
             path, defaults = _template(variant)
             for verb in VERBS:
@@ -61,10 +77,14 @@ def calls() -> Iterator[Call]:
                     yield Call(verb, path, declared_scope(handler, verb), handler, defaults)
 
 
-def handler_of(path: str) -> type[RequestHandler] | None:
-    """Return the handler of the first route that matches the path."""
+def handler_of(path: str) -> type[Handler] | None:
+    """Return the handler of the first route of the API that matches the path."""
     return next(
-        (handler for template, handler in ROUTES if re.fullmatch(Route(template).pattern, path)),
+        (
+            handler
+            for template, handler in API_ROUTES
+            if re.fullmatch(Route(template).pattern, path)
+        ),
         None,
     )
 

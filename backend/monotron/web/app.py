@@ -19,7 +19,17 @@ from tornado.web import Application, RequestHandler
 
 from monotron.auth.concurrency import ConcurrencyLimiter
 from monotron.errors import MonotronError
-from monotron.web import accounts, attributes, metrics, recent, series, system, trusts, versions
+from monotron.web import (
+    accounts,
+    attributes,
+    metrics,
+    pages,
+    recent,
+    series,
+    system,
+    trusts,
+    versions,
+)
 from monotron.web.access import Access
 from monotron.web.body import CONSUMED_CONTENT_TYPE
 from monotron.web.fallback import RejectedBodyHandler, UnknownPathHandler, body_too_large
@@ -28,7 +38,7 @@ from monotron.web.receiving import NO_DELEGATE, LargeBody, ReceivingBody, announ
 from monotron.web.routes import Route
 from monotron.web.services import Services
 
-ROUTES = [
+API_ROUTES = [
     *series.ROUTES,
     *versions.ROUTES,
     *recent.ROUTES,
@@ -38,6 +48,9 @@ ROUTES = [
     *system.ROUTES,
     *metrics.ROUTES,
 ]
+"""The routes that docs/api.md describes."""
+
+ROUTES = [*API_ROUTES, *pages.ROUTES]
 
 Routes: TypeAlias = Sequence[tuple[str, type[Handler]]]
 """Templates of paths and their handlers."""
@@ -67,7 +80,7 @@ class MonotronApplication(Application):
 
     def __init__(self, services: Services, routes: Routes) -> None:
         super().__init__(
-            [Rule(Route(template), handler) for template, handler in routes],
+            [Rule(handler.route_class(template), handler) for template, handler in routes],
             default_handler_class=UnknownPathHandler,
             services=services,
         )

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from functools import lru_cache
 from json.encoder import encode_basestring
 from urllib.parse import quote
 
@@ -14,6 +13,7 @@ from monotron.model.series import Entry, LedgerEntry
 from monotron.model.spellings import Spellings, spellings
 from monotron.model.timestamps import rfc3339_from_ms
 from monotron.model.versions.requests import VersionResult
+from monotron.web.accept import prefers
 
 TEXT_TYPE = "text/plain; charset=utf-8"
 
@@ -33,25 +33,9 @@ class Format(Enum):
     DOTENV = "dotenv"
 
 
-@lru_cache(maxsize=256)
 def preferred_format(accept: str) -> Format:
-    """Return the format preferred by an Accept header (RFC 9110 §12.5.1); JSON if undecided."""
-    qualities: dict[str, float] = {}
-    for part in accept.lower().split(","):
-        name, *parameters = (piece.strip() for piece in part.split(";"))
-        quality = next((each[2:] for each in parameters if each.startswith("q=")), "1")
-        if re.fullmatch(r"[01](\.[0-9]{0,3})?", quality):
-            qualities[name] = float(quality)
-
-    def quality_of(kind: str, subtype: str) -> float:
-        for media_range in (f"{kind}/{subtype}", f"{kind}/*", "*/*"):
-            if media_range in qualities:
-                return qualities[media_range]
-        return 0.0
-
-    if quality_of("text", "plain") > quality_of("application", "json"):
-        return Format.TEXT
-    return Format.JSON
+    """Return the format preferred by an Accept header; JSON if undecided."""
+    return Format.TEXT if prefers(accept, "text/plain") else Format.JSON
 
 
 def json_text(value: object) -> str:

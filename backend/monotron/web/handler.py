@@ -20,6 +20,7 @@ from monotron.web.key_expiry import KEY_EXPIRES, announced_expiry
 from monotron.web.permissions import NOTHING, declared_scope
 from monotron.web.problem import CONTENT_TYPE, as_monotron_error, problem
 from monotron.web.query import FormatQuery
+from monotron.web.routes import Route
 from monotron.web.services import Services
 
 log = logging.getLogger("monotron.web")
@@ -45,6 +46,10 @@ class Handler(RequestHandler):
     """The value or version that a write assigned, for the log."""
     rejection_reason = ""
     """Why the sign-in was rejected, for the log."""
+    route_class: ClassVar[type[Route]] = Route
+    """What matches the paths of the handler."""
+    challenge: ClassVar[str] = CHALLENGE
+    """The header `WWW-Authenticate` of responses to requests without valid credentials."""
     served_while_draining: ClassVar[bool] = False
     max_body_bytes: ClassVar[int] = 65536
 
@@ -195,7 +200,6 @@ class Handler(RequestHandler):
             cause = self._method_not_allowed()
         error = as_monotron_error(cause, writes=self.writes)
         self.set_status(error.status)
-        self.set_header("Content-Type", CONTENT_TYPE)
         self.services.metrics.problem(error, writes=self.writes)
         if isinstance(error, errors.TooManyRequests):
             self.services.metrics.rate_limited(error.limit)
@@ -203,11 +207,16 @@ class Handler(RequestHandler):
         if isinstance(error, errors.TooManyRequests | errors.RepositoryRenamed):
             self.rejection_reason = error.detail.partition(". ")[0]
         if error.status == 401:
-            self.set_header("WWW-Authenticate", CHALLENGE)
+            self.set_header("WWW-Authenticate", self.challenge)
         if error.retry_after is not None:
             self.set_header("Retry-After", str(error.retry_after))
         if isinstance(error, errors.Draining):
             self.set_header("Connection", "close")
+        self.finish_with(error)
+
+    def finish_with(self, error: errors.MonotronError) -> None:
+        """Send the body of an error. Status and other headers are set."""
+        self.set_header("Content-Type", CONTENT_TYPE)
         self.finish(problem(error, writes=self.writes))
 
     def _method_not_allowed(self) -> errors.MethodNotAllowed:

@@ -7,6 +7,8 @@ from typing import Any
 from tornado.httputil import HTTPServerRequest
 from tornado.routing import Matcher
 
+from monotron.web.accept import prefers
+
 ACCOUNT = "/v1/accounts/{account}"
 """The start of paths that require an account."""
 
@@ -50,3 +52,19 @@ class Route(Matcher):
             return {"path_args": match.groups()}
         account, *path_args = match.groups()
         return {"path_args": path_args, "target_kwargs": {"account_text": account}}
+
+
+class HtmlRoute(Route):
+    """Matches the requests of browsers only: those that prefer HTML to JSON."""
+
+    is_html = True
+
+    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+        accept = request.headers.get("Accept", "")
+        return super().match(request) if prefers(accept, "text/html") is self.is_html else None
+
+
+class DataRoute(HtmlRoute):
+    """Matches the requests that an `HtmlRoute` of the same path does not match."""
+
+    is_html = False

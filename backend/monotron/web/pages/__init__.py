@@ -1,0 +1,9 @@
+"""The web pages: read-only HTML, rendered on the server."""
+
+from monotron.web.pages import errors, static
+
+ROUTES = [
+    *errors.ROUTES,
+    *static.ROUTES,
+]
+"""The routes that docs/web-pages.md describes."""

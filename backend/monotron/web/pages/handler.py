@@ -1,0 +1,66 @@
+"""The base class of the handlers of pages: HTML responses, also for errors."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from monotron import __version__
+from monotron.errors import MonotronError
+from monotron.redaction import redact
+from monotron.web.handler import Handler
+from monotron.web.pages.templates import render
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+"""Nothing is executed, and everything that a page loads comes from this server."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """What all pages show."""
+
+    title: str
+    section: str
+    """The section of the page in the navigation: `versions`, `series` or empty."""
+    caller: str
+    """The name of the principal; empty without credentials."""
+    is_open: bool
+    """Whether the server is in open mode."""
+    version: str = __version__
+
+
+class PageHandler(Handler):
+    """Base class of the handlers of pages. They only read: a form that changes data is impossible,
+    because browsers send Basic credentials with every request."""
+
+    section: ClassVar[str] = ""
+    challenge: ClassVar[str] = 'Basic realm="monotron", charset="UTF-8"'
+    """Without `Bearer`, which no browser supports."""
+
+    def set_default_headers(self) -> None:
+        super().set_default_headers()
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.set_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+
+    def reply_page(self, template: str, title: str, **values: object) -> None:
+        """Render a template with these values."""
+        self.write(self._rendered(template, title, values))
+
+    def finish_with(self, error: MonotronError) -> None:
+        values = {
+            "error": error,
+            "detail": redact(error.detail),
+            "fix": error.explanation().fix,
+            "request_id": self.request_id,
+        }
+        self.finish(self._rendered("failure.html", error.title, values))
+
+    def _rendered(self, template: str, title: str, values: dict[str, object]) -> bytes:
+        page = Page(
+            title,
+            self.section,
+            self.principal.name,
+            self.services.authenticator.open_to_all,
+        )
+        return render(template, page=page, **values)

@@ -1,0 +1,22 @@
+"""The templates of the pages. Everything that a template writes is escaped."""
+
+from pathlib import Path
+
+from tornado.template import Loader
+
+from monotron.web.pages import markup
+
+FOLDER = Path(__file__).parent
+
+_FUNCTIONS = {
+    each.__name__: each
+    for each in (markup.isolated, markup.time, markup.inline_markdown, markup.short)
+}
+"""What templates can call with `raw`, because the results are HTML."""
+
+_LOADER = Loader(str(FOLDER / "templates"), autoescape="xhtml_escape", namespace=_FUNCTIONS)
+
+
+def render(name: str, **values: object) -> bytes:
+    """Render a template. Compiled templates are kept."""
+    return _LOADER.load(name).generate(**values)

@@ -1,0 +1,63 @@
+"""`/errors/{code}`, and the errors of pages."""
+
+from __future__ import annotations
+
+import pytest
+
+from monotron.errors import MonotronError
+from support.pages import HTML, Read, check_page
+from support.server import Client
+
+
+class TestDocumentation:
+    @pytest.mark.parametrize("error", MonotronError.__subclasses__(), ids=lambda error: error.code)
+    def test_every_error_has_a_page(self, error: type[MonotronError], stranger: Client) -> None:
+        document = check_page(stranger.request("GET", f"/errors/{error.code}"))
+        assert document.one("h1").text == error.title
+        text = document.one("main").text
+        assert f"{error.status} {error.code}" in text
+        assert text.partition("What to do ")[2]
+        assert not {"`", "[", "]("} & set(text)
+
+    def test_the_type_of_a_problem_document_is_the_path_of_its_page(self, client: Client) -> None:
+        problem = client.request("GET", "/v1/series/no-such-series").json()
+        document = check_page(client.request("GET", problem["type"], headers=HTML))
+        assert document.one("h1").text == problem["title"]
+
+    def test_an_unknown_code_is_not_found(self, read: Read) -> None:
+        document = read("/errors/no-such-code", 404)
+        assert "Unknown error code no-such-code." in document.one("main").text
+
+
+class TestFailures:
+    def test_an_error_is_a_page_with_its_detail_and_what_to_do(self, read: Read) -> None:
+        document = read("/errors/forbidden?x=1", 400)
+        main = document.one("main")
+        assert main.one("h1").text == "400 Invalid request"
+        assert "Unknown parameter x. No parameters are allowed here." in main.text
+        assert "What to do" in main.text
+        links = [link.attributes["href"] for link in main.all("a")]
+        assert links == ["/errors/invalid_request"]
+
+    def test_a_text_in_a_detail_is_not_interpreted_as_html(self, read: Read) -> None:
+        document = read("/errors/forbidden?%3Cscript%3E=1", 400)
+        assert "Unknown parameter <script>." in document.one("main").text
+
+    def test_a_write_is_not_supported(self, client: Client) -> None:
+        response = client.request("POST", "/errors/forbidden", headers=HTML)
+        check_page(response, 405)
+        assert response.headers["Allow"] == "GET, HEAD"
+
+    def test_an_open_server_shows_a_notice(self, read: Read) -> None:
+        assert "This server is open." in read("/errors/forbidden").one("aside").text
+
+    def test_a_server_with_credentials_shows_no_notice(self, stranger: Client) -> None:
+        document = check_page(stranger.request("GET", "/errors/forbidden", headers=HTML))
+        assert not document.all("aside")
+
+
+class TestHead:
+    def test_a_head_request_gets_the_headers_of_the_page(self, client: Client) -> None:
+        get, head = (client.request(verb, "/errors/forbidden") for verb in ("GET", "HEAD"))
+        assert head.body == b""
+        assert head.headers["Content-Length"] == get.headers["Content-Length"]
