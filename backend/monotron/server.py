@@ -131,6 +131,7 @@ def _announce(settings: Settings, sockets: _Sockets) -> None:
     address = _address(sockets.api)
     lines = [
         f"Monotron {__version__} listening on {address}",
+        f"  Web pages  {address}/",
         f"  API        {address}/v1",
         f"  Data       {describe(settings.store)}",
     ]

@@ -23,7 +23,7 @@ CALLS = list(calls())
 GUARDED = [call for call in CALLS if call.needs is not NOTHING]
 WRITES = [call for call in CALLS if call.writes]
 
-PUBLIC = {"/v1", "/livez", "/readyz"}
+PUBLIC = {"/", "/v1", "/livez", "/readyz"}
 """The paths that require no credentials."""
 
 BODY = '{"scopes": ["write:acl"]}'
@@ -85,7 +85,7 @@ class TestRoutes:
         for call in CALLS:
             assert handler_of(call.path()) is call.handler, call
 
-    def test_only_three_paths_are_public(self) -> None:
+    def test_only_four_paths_are_public(self) -> None:
         assert {call.template for call in CALLS if call.needs is NOTHING} == PUBLIC
 
     def test_the_operation_of_a_required_scope_matches_the_verb(self) -> None:

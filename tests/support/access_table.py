@@ -62,6 +62,8 @@ _VERSIONS = _A + "/versions/{versions}"
 _ATTRIBUTES = _A + "/tokens/{tokens}/{tokens_2}/attrs"
 
 ROWS: dict[str, Row] = {
+    "GET /": Row(PUBLIC),
+    "GET / as HTML": Row("read:series"),
     "GET /v1": Row(PUBLIC),
     "GET /livez": Row(PUBLIC),
     "GET /readyz": Row(PUBLIC),

@@ -12,9 +12,32 @@ from monotron.web.formats import Format
 from monotron.web.handler import Handler
 from monotron.web.permissions import NOTHING, ROOT_KEY, requires
 from monotron.web.query import IdPageQuery, Query
+from monotron.web.routes import DataRoute
 
 PROBE_SECONDS = 2.0
 """The time limit of the store for a probe."""
+
+
+DOCUMENTATION_URL = f"https://github.com/monotron/monotron/tree/v{__version__}/docs"
+
+
+class RootHandler(Handler):
+    """`/` for clients other than browsers: what this server is."""
+
+    route_class = DataRoute
+
+    @requires(NOTHING)
+    async def get(self) -> None:
+        Query.parse(self.request.query)
+        self.set_header("Vary", "Accept")
+        self.reply_json(
+            {
+                "name": "monotron",
+                "version": __version__,
+                "api": "/v1",
+                "docs": DOCUMENTATION_URL,
+            }
+        )
 
 
 class ApiVersionHandler(Handler):
@@ -132,6 +155,7 @@ def _finished(result: dict[str, Any] | None) -> dict[str, Any] | None:
 
 ROUTES = [
     ("/v1/system/info", InfoHandler),
+    ("/", RootHandler),
     ("/v1", ApiVersionHandler),
     ("/livez", LiveHandler),
     ("/readyz", ReadyHandler),

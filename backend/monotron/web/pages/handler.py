@@ -7,6 +7,7 @@ from monotron import __version__
 from monotron.errors import MonotronError
 from monotron.redaction import redact
 from monotron.web.handler import Handler
+from monotron.web.pages.snippets import server_url
 from monotron.web.pages.templates import render
 
 CONTENT_SECURITY_POLICY = (
@@ -42,6 +43,11 @@ class PageHandler(Handler):
         super().set_default_headers()
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+
+    @property
+    def server_url(self) -> str:
+        """The URL of this server, for examples."""
+        return server_url(self.request.host, self.request.headers)
 
     def reply_page(self, template: str, title: str, **values: object) -> None:
         """Render a template with these values."""

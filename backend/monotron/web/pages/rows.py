@@ -1,0 +1,68 @@
+"""What the pages show about a release. Pure: no I/O."""
+
+import re
+from typing import NamedTuple
+
+from monotron.model.semver import Release, Withdrawal
+from monotron.model.versions.requests import VersionResult
+from monotron.web.pages.markup import path_of
+
+_COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
+
+
+class ReleaseRow(NamedTuple):
+    """A release in a table."""
+
+    name: str
+    name_path: str
+    version: str
+    """With its build metadata."""
+    path: str
+    token: str | None
+    commit_url: str | None
+    """Where the commit is shown; None if that is unknown."""
+    bump: str | None
+    reason: str | None
+    previous: str | None
+    previous_path: str | None
+    created_at: int | None
+    assigned_by: str | None
+    is_latest: bool
+    """Whether it is the highest final version of its name."""
+    is_pre_release: bool
+    withdrawn: Withdrawal | None
+
+
+def release_row(result: VersionResult, commit_url: str = "") -> ReleaseRow:
+    """*commit_url* is the setting."""
+    release, name = result.release, result.release.name.name
+    previous = None if release.previous is None else str(release.previous)
+    return ReleaseRow(
+        name=name,
+        name_path=path_of("names", name),
+        version=release.full_text,
+        path=version_path(release),
+        token=release.token,
+        commit_url=commit_link(release.token, commit_url),
+        bump=release.bump,
+        reason=release.reason,
+        previous=previous,
+        previous_path=previous and path_of("names", name, previous),
+        created_at=release.created_at,
+        assigned_by=release.assigned_by,
+        is_latest=result.latest.overall,
+        is_pre_release=release.label is not None,
+        withdrawn=release.withdrawn,
+    )
+
+
+def version_path(release: Release) -> str:
+    """The path of the page of a version."""
+    return path_of("names", release.name.name, release.version_text)
+
+
+def commit_link(token: str | None, commit_url: str) -> str | None:
+    """Where a token is shown if it is a commit hash. None without the setting *commit_url*."""
+    if not commit_url or token is None or not _COMMIT.fullmatch(token):
+        return None
+    return commit_url.replace("{token}", token)

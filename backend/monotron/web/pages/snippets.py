@@ -1,0 +1,109 @@
+"""Commands and YAML for the first version of a name, to be copied. Pure: no I/O."""
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import quote
+
+from monotron.web.hosts import is_loopback_host
+
+EXAMPLE_URL = "https://monotron.example.com"
+
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_YAML_ESCAPED = re.compile(
+    "[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]"
+)
+
+
+class Snippets(NamedTuple):
+    """How a name gets versions with curl, on the command line, on GitHub and on GitLab."""
+
+    curl: str
+    cli: str
+    github: str
+    gitlab: str
+    needs_https: bool
+    """Whether jobs of other machines need another URL."""
+
+
+def server_url(host: str, headers: Mapping[str, str]) -> str:
+    """The URL of this server, from the headers of a request; an example if the host is invalid.
+
+    Without TLS of its own, the server only knows from a proxy or the browser that https is used:
+    browsers send `Sec-Fetch-Site` to https URLs and loopback addresses only.
+    """
+    if not _HOST.fullmatch(host):
+        return EXAMPLE_URL
+    if is_loopback_host(host):
+        return f"http://{host}"
+    is_https = headers.get("X-Forwarded-Proto") == "https" or "Sec-Fetch-Site" in headers
+    return f"{'https' if is_https else 'http'}://{host}"
+
+
+def snippets(url: str, name: str, *, is_open: bool) -> Snippets:
+    """*is_open*: the server needs no credentials."""
+    return Snippets(
+        _curl(url, name, is_open=is_open),
+        _cli(url, name, is_open=is_open),
+        _github(url, name),
+        _gitlab(url, name),
+        needs_https=url.startswith("http://"),
+    )
+
+
+def _curl(url: str, name: str, *, is_open: bool) -> str:
+    request = f'"{url}/v1/versions/{quote(name, safe="")}/$(git rev-parse HEAD)?bump=minor"'
+    if is_open:
+        return f"curl -X PUT {request}"
+    header = 'echo "Authorization: Bearer $MONOTRON_API_KEY"'
+    return f"{header} | curl -X PUT -H @- \\\n  {request}"
+
+
+def _cli(url: str, name: str, *, is_open: bool) -> str:
+    lines = [f"export MONOTRON_URL={url}"]
+    if not is_open:
+        lines.append("export MONOTRON_API_KEY=… # the secret of an API key")
+    option = "-- " if name.startswith("-") else ""
+    return "\n".join([*lines, f"monotron version --bump minor {option}{shlex.quote(name)}"])
+
+
+def _github(url: str, name: str) -> str:
+    text = yaml_string(name.replace("${{", "${{ '${{' }}"))  # not an expression
+    return f"""\
+jobs:
+  version:
+    runs-on: ubuntu-latest
+    permissions:
+      id-token: write # to sign in without a stored secret
+    steps:
+      - id: version
+        uses: monotron/monotron@v0
+        with:
+          url: {url}
+          name: {text}
+          bump: auto
+"""
+
+
+def _gitlab(url: str, name: str) -> str:
+    text = yaml_string(name.replace("$", "$$"))  # not a variable
+    return f"""\
+include:
+  - local: monotron.gitlab-ci.yml # a copy of gitlab/monotron.gitlab-ci.yml
+variables:
+  MONOTRON_URL: {url}
+  MONOTRON_NAME: {text}
+  MONOTRON_BUMP: auto
+monotron-version:
+  id_tokens:
+    MONOTRON_ID_TOKEN:
+      aud: {url}
+"""
+
+
+def yaml_string(text: str) -> str:
+    """A double-quoted string of YAML, which is on one line and shows invisible characters."""
+    quoted = json.dumps(text, ensure_ascii=False)
+    return _YAML_ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)

@@ -1,0 +1,67 @@
+"""`/`: the newest version of each name."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from monotron.model.versions.requests import VersionResult
+from monotron.web.pages.handler import PageHandler
+from monotron.web.pages.queries import ListPageQuery, link
+from monotron.web.pages.rows import ReleaseRow, release_row
+from monotron.web.pages.snippets import snippets
+from monotron.web.permissions import requires
+from monotron.web.routes import HtmlRoute
+
+PAGE_ROWS = 50
+"""A page of names is decided and rendered on the event loop, in less than 10 ms each."""
+
+EXAMPLE_NAME = "my-app"
+
+
+class NamesPage(NamedTuple):
+    """What the page shows."""
+
+    rows: list[ReleaseRow]
+    prefix: str
+    is_first: bool
+    next_path: str | None
+    first_path: str
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the account has no versions that the caller may read."""
+        return not self.rows and not self.prefix and self.is_first
+
+
+def names_page(
+    results: Sequence[VersionResult], query: ListPageQuery, next_after: str | None
+) -> NamesPage:
+    """Prepare what the page shows."""
+    return NamesPage(
+        [release_row(result) for result in results],
+        query.prefix,
+        not query.after,
+        next_after and link("/", prefix=query.prefix, after=next_after),
+        link("/", prefix=query.prefix),
+    )
+
+
+class VersionsPageHandler(PageHandler):
+    """`/` for browsers: the names with their newest versions, or how to assign the first one."""
+
+    route_class = HtmlRoute
+    section = "versions"
+
+    @requires("read:series")
+    async def get(self) -> None:
+        query = ListPageQuery.parse(self.request.query)
+        results, next_after = await self.services.versions.names(
+            self.account, self.principal.names, query.prefix, query.after, PAGE_ROWS
+        )
+        names = names_page(results, query, next_after)
+        is_open = self.services.authenticator.open_to_all
+        examples = snippets(self.server_url, EXAMPLE_NAME, is_open=is_open)
+        self.set_header("Vary", "Accept")
+        self.reply_page("versions.html", "Versions", names=names, examples=examples)
+
+
+ROUTES = [("/", VersionsPageHandler)]

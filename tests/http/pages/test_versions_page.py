@@ -1,0 +1,140 @@
+"""`/`: the names with their newest versions."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from monotron import __version__
+from support.credentials import bearer, new_key
+from support.page_data import COMMIT, HOSTILE
+from support.pages import HTML, Read, check_page
+from support.server import ROOT, Client, Server
+from support.versions import segment
+
+
+class TestNames:
+    def test_a_name_is_shown_with_its_latest_version(self, read_full: Read) -> None:
+        document = read_full("/?prefix=shop")
+        ((name, version, commit, bump, time, by),) = document.one("table").rows()
+        assert (name, version, commit) == ("shop", "1.2.0+sha.7d4c379", f"{COMMIT[:-1]}9")
+        assert (bump, by) == ("minor", "anyone")
+        assert time[:2] == "20"
+        links = [link.attributes["href"] for link in document.one("table").all("a")]
+        assert links == ["/names/shop", "/names/shop/1.2.0"]
+
+    def test_a_table_has_a_header_for_each_cell(self, read_full: Read) -> None:
+        table = read_full("/").one("table")
+        headers = table.one("thead").all("th", scope="col")
+        assert {len(row) for row in table.rows()} == {len(headers)}
+
+    def test_a_page_contains_at_most_50_names_and_leads_to_the_next_one(
+        self, read_full: Read
+    ) -> None:
+        names, path = [], "/"
+        while path:
+            document = read_full(path)
+            rows = document.one("table").rows()
+            assert len(rows) <= 50
+            names += [row[0] for row in rows]
+            path = "".join(link.attributes["href"] for link in document.all("a", rel="next"))
+        assert len(names) == len(set(names)) == 121 + len(HOSTILE)
+        assert "First page" in document.one("main").text
+
+    def test_a_search_finds_the_names_that_start_with_a_text(self, read_full: Read) -> None:
+        document = read_full("/?prefix=team%2Fservice-11")
+        rows = document.one("table").rows()
+        assert [row[0] for row in rows] == [f"team/service-{number}" for number in range(110, 120)]
+        form = document.one("form", method="get", action="/")
+        assert form.one("input").attributes["value"] == "team/service-11"
+        assert form.one("label").attributes["for"] == form.one("input").attributes["id"]
+
+    def test_a_search_continues_on_the_next_page(self, read_full: Read) -> None:
+        document = read_full("/?prefix=team%2F")
+        path = document.one("a", rel="next").attributes["href"]
+        assert path == "/?prefix=team%2F&after=team%2Fservice-049"
+        assert read_full(path).one("table").rows()[0][0] == "team/service-050"
+
+    def test_a_search_without_results_repeats_the_text(self, read_full: Read) -> None:
+        document = read_full("/?prefix=%3Cb%3E")
+        assert "No names that start with <b> have a final version." in document.one("main").text
+
+    @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
+    def test_a_hostile_name_is_shown_as_text_and_isolated(self, name: str, read_full: Read) -> None:
+        row = read_full(f"/?prefix={segment(name[:190])}").one("tbody").one("tr")
+        link = row.one("th").one("a", href=f"/names/{segment(name)}")
+        assert link.one("bdi").raw_text == name
+        assert row.one("bdi", class_="short", title=name).raw_text == name
+
+
+class TestEmpty:
+    def test_an_empty_server_shows_how_to_assign_the_first_version(self, read_empty: Read) -> None:
+        document = read_empty("/")
+        assert "No versions yet. Assign the first one:" in document.one("main").text
+        assert [each.text for each in document.all("summary")] == [
+            "GitHub Actions",
+            "GitLab CI",
+            "Command line",
+        ]
+        assert not document.all("form")
+
+    def test_the_command_assigns_a_version(self) -> None:
+        with Server("sqlite://") as own:
+            with own.client() as own_client:
+                response = own_client.request("GET", "/", headers=HTML)
+            document = check_page(response)
+            command = document.all("pre")[0].raw_text
+            assert f'"{own.url}/v1/versions/my-app/' in command
+            script = f"git() {{ echo {COMMIT}; }}\n{command} -sS"
+            process = subprocess.run(["bash", "-c", script], capture_output=True, check=True)
+        assert json.loads(process.stdout)["version"] == "0.1.0"
+
+
+class TestAccept:
+    @pytest.mark.parametrize("accept", [None, "*/*", "application/json", "text/*;q=0.1, */*"])
+    def test_a_client_that_does_not_prefer_html_gets_json(
+        self, accept: str | None, stranger: Client
+    ) -> None:
+        response = stranger.request("GET", "/", headers={"Accept": accept} if accept else {})
+        assert response.headers["Content-Type"] == "application/json"
+        assert response.headers["Vary"] == "Accept"
+        document = response.json()
+        assert list(document) == ["name", "version", "api", "docs"]
+        assert (document["name"], document["version"]) == ("monotron", __version__)
+        assert stranger.request("GET", document["api"]).status == 200
+
+    @pytest.mark.parametrize("accept", ["text/html", "text/html, */*;q=0.8", HTML["Accept"]])
+    def test_a_client_that_prefers_html_gets_the_page(self, accept: str, client: Client) -> None:
+        response = client.request("GET", "/", headers={"Accept": accept})
+        check_page(response)
+        assert response.headers["Vary"] == "Accept"
+
+
+class TestCredentials:
+    def test_a_browser_is_asked_for_credentials(self, stranger: Client) -> None:
+        response = stranger.request("GET", "/", headers=HTML)
+        check_page(response, 401)
+        assert response.headers["WWW-Authenticate"] == 'Basic realm="monotron", charset="UTF-8"'
+
+    def test_an_api_key_with_one_scope_reads_the_page(self, root: Client, stranger: Client) -> None:
+        secret = new_key(root, 1, "read:series")
+        for authorization in bearer(secret), ROOT:
+            headers = {**HTML, "Authorization": authorization}
+            document = check_page(stranger.request("GET", "/", headers=headers))
+            assert "Signed in as" in document.one("header").text
+        assert secret not in stranger.request("GET", "/", headers=headers).text
+
+    def test_a_missing_scope_is_named(self, root: Client, stranger: Client) -> None:
+        headers = {**HTML, "Authorization": bearer(new_key(root, 1, "write:series"))}
+        document = check_page(stranger.request("GET", "/", headers=headers), 403)
+        assert "Missing scope read:series." in document.one("main").text
+
+    def test_names_of_other_credentials_are_omitted(self, root: Client, stranger: Client) -> None:
+        for name in "pages-a", "pages-b":
+            assert root.request("PUT", f"/v1/versions/{name}/T").status == 200
+        key = new_key(root, 1, "read:series", names=["pages-b"])
+        headers = {**HTML, "Authorization": bearer(key)}
+        document = check_page(stranger.request("GET", "/?prefix=pages-", headers=headers))
+        assert [row[0] for row in document.one("table").rows()] == ["pages-b"]

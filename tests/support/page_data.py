@@ -1,0 +1,53 @@
+"""Versions and series that pages show, assigned through the API."""
+
+from __future__ import annotations
+
+from support.http import Client
+from support.versions import JSON, assign, segment
+
+COMMIT = "7d4c37958812aa0b7d4c37958812aa0b7d4c3795"
+
+HOSTILE = (
+    '<script>alert("name")</script>',
+    "\u202egnitirw tfel-ot-thgir",
+    "\u2067\u05e9\u05dc\u05d5\u05dd",
+    "a&amp;b'\"",
+    "\U0001f600" * 200,
+    "../{{ name }}/${x}",
+    "n" * 200,
+)
+"""Names that could break a page. As tokens, they have the same content."""
+
+
+def assign_shop(client: Client) -> None:
+    """Versions of all kinds of the name `shop`."""
+    adopt(client, "shop", "0.9.0")
+    for number, bump in enumerate(("patch", "minor", "major", "minor", "patch"), 1):
+        assign(client, "shop", f"{COMMIT[:-1]}{number}?bump={bump}")
+    for number in range(1, 4):
+        assign(client, "shop", f"{COMMIT[:-1]}{number + 5}?bump=minor&prerelease=rc")
+    assign(client, "shop", f"{COMMIT[:-1]}9?bump=auto&metadata=sha.7d4c379", "feat: a <b>cart</b>")
+    withdraw(client, "shop", "1.1.1", "Wrong <em>artifact</em>")
+    body = '{"branch": "main", "build <i>": "https://ci.example/7?a=1&b=<2>"}'
+    path = f"/v1/accounts/1/tokens/shop/{COMMIT[:-1]}9/attrs"
+    assert client.request("PUT", path, body, JSON).status == 200
+
+
+def adopt(client: Client, name: str, version: str) -> None:
+    body = f'{{"version": "{version}"}}'
+    response = client.request("PUT", f"/v1/versions/{segment(name)}", body, JSON)
+    assert response.status == 200, response
+
+
+def withdraw(client: Client, name: str, version: str, reason: str) -> None:
+    path = f"/v1/releases/{segment(name)}/{version}/withdrawal"
+    response = client.request("PUT", path, f'{{"reason": "{reason}"}}', JSON)
+    assert response.status == 200, response
+
+
+def assign_hostile(client: Client) -> None:
+    """Versions and values of hostile names and tokens."""
+    for text in HOSTILE:
+        assign(client, text, f"{segment(text)}?bump=minor")
+        path = f"/v1/series/{segment(text)}/{segment(text)}"
+        assert client.request("PUT", path).status == 200
