@@ -100,6 +100,7 @@ async def build_services(
             metrics,
         ),
         store_probe=StoreProbe(series.ping),
+        commit_url=settings.commit_url,
         request_log=request_log,
         metrics=metrics,
         key_sets=() if verifier is None else verifier.key_sets,

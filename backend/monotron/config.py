@@ -181,6 +181,11 @@ class Settings:
         _Row("100000000", "BYTES", _limit),
         "Allow this number of bytes of attributes per account. 0 is unlimited.",
     ]
+    commit_url: Annotated[
+        str,
+        _Row("", "URL", setting_parsers.commit_url),
+        "Link commits on the web pages to this URL, such as https://HOST/PATH/commit/{token}.",
+    ]
     trusts: tuple[Any, ...] = ()
     """Trust policies. Only the config file can contain them."""
     credential_sources: tuple[str, ...] = ()

@@ -36,6 +36,7 @@ INVALID = {
     "series_per_account": ["-1"],
     "attribute_bytes_per_account": ["-1"],
     "trust_policies_per_account": ["x"],
+    "commit_url": ["http://a.example/{token}", "https://a.example/"],
 }
 """Invalid values by setting, those that only the start detects included: an SQLite file allows one
 process, two issuers must differ, and `github` requires `audience`."""

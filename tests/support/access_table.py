@@ -130,6 +130,8 @@ ROWS: dict[str, Row] = {
     "GET /v1/system/events": Row(ROOT_KEY),
     "GET /metrics": Row("read:system"),
     "GET /v1/system/info": Row(OPTIONAL),
+    "GET /names/{names}": Row("read:series", "name"),
+    "GET /names/{names}/{names_2}": Row("read:series", "name"),
     "GET /errors/{errors}": Row(PUBLIC),
     "GET /static/monotron.css": Row(PUBLIC),
     "GET /favicon.ico": Row(PUBLIC),

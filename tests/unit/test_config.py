@@ -86,6 +86,12 @@ INVALID = {
     "series_per_account": ["-1", "x", "1.5", ""],
     "attribute_bytes_per_account": ["-1", "1 MB", ""],
     "trust_policies_per_account": ["-1", "x", "1e3"],
+    "commit_url": [
+        *("http://a.example/{token}", "https://a.example", "https://a.example/commit/"),
+        *("https://{token}.example/", "https://a.example/{token}/{token}", "javascript:{token}"),
+        *("https://a.example/{name}/{token}", "https://a.example/ {token}", "https:///{token}"),
+        *("https://u:p@a.example/{token}", "https://a.example/é/{token}", "{token}"),
+    ],
 }
 
 

@@ -12,6 +12,7 @@ from tornado.web import HTTPError, RequestHandler
 
 from monotron import errors
 from monotron.auth.principal import Principal
+from monotron.model.semver import parse_name
 from monotron.model.series import SeriesKey, parse_key
 from monotron.redaction import redact
 from monotron.web.access import NO_ACCESS, Access
@@ -162,6 +163,12 @@ class Handler(RequestHandler):
         key = parse_key(raw)
         self.principal.require_key(key)
         return SeriesKey(self.account, key)
+
+    def version_name(self, raw: str) -> str:
+        """Return a percent-encoded name of versions. Raises InvalidName or Forbidden."""
+        name = parse_name(raw)
+        self.principal.require_name(name)
+        return name
 
     def format_of(self, query: FormatQuery) -> Format:
         """Return the format requested by the query or, without one, by the Accept header."""

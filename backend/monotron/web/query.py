@@ -34,7 +34,7 @@ def one_of(**choices: object) -> Callable[[str], Any]:
     return parse
 
 
-def _integer(text: str) -> int:
+def integer(text: str) -> int:
     """Parse a signed 64-bit integer."""
     if not re.fullmatch(r"-?[0-9]{1,19}", text) or not -INT64_MAX - 1 <= int(text) <= INT64_MAX:
         raise ValueError("a 64-bit integer")
@@ -138,7 +138,7 @@ class LedgerQuery(Query):
     """`GET /v1/entries/{key}`"""
 
     limit: int = parameter(limit_of_page, 100)
-    before: int | None = parameter(_integer)
+    before: int | None = parameter(integer)
     assigned_by: bool = parameter(boolean, default=False)
 
 
@@ -162,7 +162,7 @@ class IdPageQuery(Query):
     """`GET /v1/accounts/{account}/trusts` and `GET /v1/system/events`"""
 
     limit: int = parameter(limit_of_page, 100)
-    after: int | None = parameter(_integer)
+    after: int | None = parameter(integer)
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,8 @@ class Services:
     store_probe: StoreProbe
     store_name: str
     """Where the store keeps its data, without secrets."""
+    commit_url: str
+    """Where pages link commits to; empty if they do not."""
     request_log: RequestLog | None
     """None if requests are not logged."""
     metrics: "Metrics"

@@ -78,7 +78,7 @@ def _commit_types(text: str) -> frozenset[str]:
     return frozenset(types)
 
 
-def _label_or_empty(text: str) -> str:
+def label_or_empty(text: str) -> str:
     """Parse the label of a filter. Final versions have the empty label."""
     try:
         return parse_label(text) if text else text
@@ -208,7 +208,7 @@ class ReleasesQuery(Query):
     limit: int = parameter(limit_of_page, 100)
     before: Version | None = parameter(parse_version)
     line: Line | None = parameter(parse_line)
-    label: str | None = parameter(_label_or_empty)
+    label: str | None = parameter(label_or_empty)
     format: Format | None = parameter(one_of(**{each.value: each for each in Format}))
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ from typing import ClassVar
 from semver import Version
 
 from monotron.errors import InvalidRequest, InvalidVersion, in_doubt, literal
-from monotron.model.semver import parse_final, parse_name, parse_version
+from monotron.model.semver import parse_final, parse_version
 from monotron.model.series import has_control, parse_token, percent_decode
 from monotron.model.versions.requests import VersionResult
 from monotron.web.body import json_object
@@ -36,12 +36,6 @@ MAX_WITHDRAWAL_REASON = 500
 
 class VersionsHandler(Handler):
     """Base class of the handlers of versions."""
-
-    def version_name(self, raw: str) -> str:
-        """Return a percent-encoded name. Raises InvalidName or Forbidden."""
-        name = parse_name(raw)
-        self.principal.require_name(name)
-        return name
 
     def reply_version(
         self,
@@ -155,7 +149,7 @@ class ReleaseHandler(VersionsHandler):
     async def get(self, name: str, version: str) -> None:
         query = VersionQuery.parse(self.request.query)
         parsed = self.version_name(name)
-        result = await self.services.versions.at(self.account, parsed, _version(version))
+        result = await self.services.versions.at(self.account, parsed, version_of_path(version))
         self.reply_version(result, query)
 
 
@@ -165,7 +159,7 @@ class WithdrawalHandler(VersionsHandler):
     @requires("delete:series")
     async def put(self, name: str, version: str) -> None:
         query = VersionQuery.parse(self.request.query)
-        parsed, withdrawn = self.version_name(name), _version(version)
+        parsed, withdrawn = self.version_name(name), version_of_path(version)
         require_spelling(query.spelling, _label(withdrawn))
         reason, ignore_commits = _withdrawal(json_object(self.request, '{"reason": "…"}'))
         result = await self.services.versions.withdraw(
@@ -181,7 +175,7 @@ class WithdrawalHandler(VersionsHandler):
     @requires("delete:series")
     async def delete(self, name: str, version: str) -> None:
         query = VersionQuery.parse(self.request.query)
-        parsed, withdrawn = self.version_name(name), _version(version)
+        parsed, withdrawn = self.version_name(name), version_of_path(version)
         require_spelling(query.spelling, _label(withdrawn))
         result = await self.services.versions.reverse_withdrawal(
             self.account, parsed, withdrawn, self.principal.name
@@ -189,8 +183,8 @@ class WithdrawalHandler(VersionsHandler):
         self.reply_version(result, query)
 
 
-def _version(raw: str) -> Version:
-    """The version of a path. Raises `InvalidVersion`."""
+def version_of_path(raw: str) -> Version:
+    """The version of a percent-encoded path. Raises `InvalidVersion`."""
     return parse_version(percent_decode(raw, "version", InvalidVersion))
 
 

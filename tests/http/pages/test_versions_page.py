@@ -115,7 +115,7 @@ class TestAccept:
 class TestCredentials:
     def test_a_browser_is_asked_for_credentials(self, stranger: Client) -> None:
         response = stranger.request("GET", "/", headers=HTML)
-        check_page(response, 401)
+        assert "enter the id of an API key" in check_page(response, 401).one("main").text
         assert response.headers["WWW-Authenticate"] == 'Basic realm="monotron", charset="UTF-8"'
 
     def test_an_api_key_with_one_scope_reads_the_page(self, root: Client, stranger: Client) -> None:

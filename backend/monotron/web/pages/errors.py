@@ -2,6 +2,7 @@
 
 from monotron.errors import MonotronError, PathNotFound, literal
 from monotron.web.pages.handler import PageHandler
+from monotron.web.pages.markup import as_sentence
 from monotron.web.permissions import NOTHING, requires
 from monotron.web.query import Query
 
@@ -20,7 +21,9 @@ class ErrorHandler(PageHandler):
                 f"Unknown error code {literal(code)}. Check the member `code` of the response."
             )
         meaning, fix = error.explanation()
-        self.reply_page("error.html", error.title, error=error, meaning=meaning, fix=fix)
+        self.reply_page(
+            "error.html", error.title, error=error, meaning=meaning, fix=as_sentence(fix)
+        )
 
 
 ROUTES = [("/errors/{code}", ErrorHandler)]

@@ -7,6 +7,7 @@ from monotron import __version__
 from monotron.errors import MonotronError
 from monotron.redaction import redact
 from monotron.web.handler import Handler
+from monotron.web.pages.markup import as_sentence
 from monotron.web.pages.snippets import server_url
 from monotron.web.pages.templates import render
 
@@ -15,6 +16,10 @@ CONTENT_SECURITY_POLICY = (
     "base-uri 'none'; frame-ancestors 'none'"
 )
 """Nothing is executed, and everything that a page loads comes from this server."""
+
+
+PAGE_ROWS = 50
+"""The rows of a page. They are decided, and then rendered, on the event loop."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class PageHandler(Handler):
         """The URL of this server, for examples."""
         return server_url(self.request.host, self.request.headers)
 
-    def reply_page(self, template: str, title: str, **values: object) -> None:
+    def reply_page(self, template: str, title: str, /, **values: object) -> None:
         """Render a template with these values."""
         self.write(self._rendered(template, title, values))
 
@@ -57,7 +62,7 @@ class PageHandler(Handler):
         values = {
             "error": error,
             "detail": redact(error.detail),
-            "fix": error.explanation().fix,
+            "fix": as_sentence(error.explanation().fix),
             "request_id": self.request_id,
         }
         self.finish(self._rendered("failure.html", error.title, values))

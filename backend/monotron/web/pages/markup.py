@@ -44,6 +44,11 @@ def inline_markdown(text: str) -> str:
     return "".join(parts) + xhtml_escape(text[end:])
 
 
+def as_sentence(text: str) -> str:
+    """The text with a capital letter. Not escaped."""
+    return text[:1].upper() + text[1:]
+
+
 def plain_isolated(text: str) -> str:
     """A text of a caller where HTML elements are impossible, such as a title. Not escaped."""
     return f"{_FIRST_STRONG_ISOLATE}{text}{_POP_ISOLATE}"

@@ -17,6 +17,6 @@ _FUNCTIONS = {
 _LOADER = Loader(str(FOLDER / "templates"), autoescape="xhtml_escape", namespace=_FUNCTIONS)
 
 
-def render(name: str, **values: object) -> bytes:
+def render(template: str, /, **values: object) -> bytes:
     """Render a template. Compiled templates are kept."""
-    return _LOADER.load(name).generate(**values)
+    return _LOADER.load(template).generate(**values)

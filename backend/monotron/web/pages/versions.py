@@ -4,15 +4,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from monotron.model.versions.requests import VersionResult
-from monotron.web.pages.handler import PageHandler
-from monotron.web.pages.queries import ListPageQuery, link
+from monotron.web.pages.handler import PAGE_ROWS, PageHandler
+from monotron.web.pages.query import ListPageQuery, link
 from monotron.web.pages.rows import ReleaseRow, release_row
 from monotron.web.pages.snippets import snippets
 from monotron.web.permissions import requires
 from monotron.web.routes import HtmlRoute
-
-PAGE_ROWS = 50
-"""A page of names is decided and rendered on the event loop, in less than 10 ms each."""
 
 EXAMPLE_NAME = "my-app"
 
@@ -33,15 +30,18 @@ class NamesPage(NamedTuple):
 
 
 def names_page(
-    results: Sequence[VersionResult], query: ListPageQuery, next_after: str | None
+    results: Sequence[VersionResult],
+    query: ListPageQuery,
+    next_after: str | None,
+    commit_url: str,
 ) -> NamesPage:
     """Prepare what the page shows."""
     return NamesPage(
-        [release_row(result) for result in results],
+        [release_row(result, commit_url) for result in results],
         query.prefix,
         not query.after,
-        next_after and link("/", prefix=query.prefix, after=next_after),
-        link("/", prefix=query.prefix),
+        next_after and link("/", prefix=query.prefix or None, after=next_after),
+        link("/", prefix=query.prefix or None),
     )
 
 
@@ -57,7 +57,7 @@ class VersionsPageHandler(PageHandler):
         results, next_after = await self.services.versions.names(
             self.account, self.principal.names, query.prefix, query.after, PAGE_ROWS
         )
-        names = names_page(results, query, next_after)
+        names = names_page(results, query, next_after, self.services.commit_url)
         is_open = self.services.authenticator.open_to_all
         examples = snippets(self.server_url, EXAMPLE_NAME, is_open=is_open)
         self.set_header("Vary", "Accept")

@@ -1,0 +1,123 @@
+"""`/names/{name}/{version}`: everything that is known about a version."""
+
+from typing import NamedTuple
+
+from monotron.model.semver import Release
+from monotron.model.series import SeriesKey
+from monotron.model.spellings import spellings
+from monotron.model.versions.requests import Latest, VersionResult
+from monotron.web.pages.handler import PageHandler
+from monotron.web.pages.markup import path_of, plain_isolated
+from monotron.web.pages.rows import release_row
+from monotron.web.permissions import requires
+from monotron.web.query import Query
+from monotron.web.versions import version_of_path
+
+SPELLINGS = {
+    "pep440": "Python (PEP 440)",
+    "deb": "Debian package",
+    "rpm": "RPM package",
+    "maven": "Maven, Gradle",
+    "docker": "Container image tag",
+}
+
+
+class Fact(NamedTuple):
+    """A line of the page."""
+
+    label: str
+    text: str | None = None
+    href: str | None = None
+    time: int | None = None
+    """Milliseconds since the epoch, UTC, instead of a text."""
+    is_code: bool = False
+
+
+def facts(result: VersionResult, commit_url: str) -> list[Fact]:
+    """The known members of a version."""
+    release, row = result.release, release_row(result, commit_url)
+    full = release.full_text
+    candidates = [
+        Fact("Version", full, is_code=True),
+        Fact("Tag", f"v{full}", is_code=True),
+        Fact("Name", row.name, row.name_path),
+        Fact("Commit or token", row.token, row.commit_url, is_code=True),
+        Fact("Bump", row.bump),
+        Fact("Reason", row.reason),
+        Fact("Line", None if release.line is None else str(release.line)),
+        Fact("Pre-release", release.pre_release, is_code=True),
+        Fact("Build metadata", release.metadata, is_code=True),
+        Fact("Previous version", row.previous, row.previous_path, is_code=True),
+        Fact("Previous commit", release.previous_token, is_code=True),
+        Fact("Latest", latest_text(result.latest) if release.label is None else None),
+        Fact("Time", time=row.created_at),
+        Fact("Assigned by", row.assigned_by),
+        Fact("Account", str(release.name.account)),
+    ]
+    return [fact for fact in candidates if fact.text is not None or fact.time is not None]
+
+
+def withdrawal_facts(release: Release) -> list[Fact]:
+    """When, why and by whom the version was withdrawn; empty if it was not."""
+    withdrawn = release.withdrawn
+    if withdrawn is None:
+        return []
+    commits = "not read again" if withdrawn.ignore_commits else "count for the next version"
+    return [
+        Fact("Reason", withdrawn.reason),
+        Fact("Withdrawn", time=withdrawn.at),
+        Fact("Withdrawn by", withdrawn.by),
+        Fact("Its commits", commits),
+    ]
+
+
+def spelling_facts(release: Release) -> list[Fact]:
+    """The version as package managers write it."""
+    texts = spellings(release)._asdict()
+    return [
+        Fact(label, texts[name], is_code=True)
+        for name, label in SPELLINGS.items()
+        if texts[name] is not None
+    ]
+
+
+def latest_text(latest: Latest) -> str:
+    """Of what the version is the highest final version."""
+    if latest.overall:
+        return "of all versions"
+    if latest.in_major:
+        return "of its major version"
+    return "of its minor version" if latest.in_minor else "no"
+
+
+class VersionPageHandler(PageHandler):
+    """`/names/{name}/{version}`: a version with its spellings and the attributes of its token."""
+
+    section = "versions"
+
+    @requires("read:series")
+    async def get(self, raw_name: str, raw_version: str) -> None:
+        Query.parse(self.request.query)
+        name = self.version_name(raw_name)
+        result = await self.services.versions.at(self.account, name, version_of_path(raw_version))
+        release = result.release
+        self.reply_page(
+            "version.html",
+            f"{release.version_text} of {plain_isolated(name)}",
+            row=release_row(result),
+            facts=facts(result, self.services.commit_url),
+            withdrawal=withdrawal_facts(release),
+            spellings=spelling_facts(release),
+            attributes=await self._attributes(name, release.token),
+            api_path=path_of("v1", "releases", name, release.version_text),
+        )
+
+    async def _attributes(self, name: str, token: str | None) -> list[Fact]:
+        """The attributes of the token in the series with this key, if the caller may read it."""
+        if token is None or not self.principal.names.allows_key(name):
+            return []
+        attributes = await self.services.attributes.all(SeriesKey(self.account, name), token)
+        return [Fact(label, text) for label, text in attributes.items()]
+
+
+ROUTES = [("/names/{name}/{version}", VersionPageHandler)]

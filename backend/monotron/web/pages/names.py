@@ -1,0 +1,140 @@
+"""`/names/{name}`: the versions of a name, and what the next ones would be."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from secrets import token_hex
+from typing import NamedTuple
+
+from monotron.errors import MonotronError, VersionNotFound
+from monotron.model.semver import Release
+from monotron.model.versions.requests import Bump, VersionRequest, VersionResult
+from monotron.redaction import redact
+from monotron.web.pages.charts import Chart, release_chart
+from monotron.web.pages.handler import PAGE_ROWS, PageHandler
+from monotron.web.pages.markup import path_of, plain_isolated
+from monotron.web.pages.query import NamePageQuery, link
+from monotron.web.pages.rows import ReleaseRow, release_row
+from monotron.web.pages.snippets import snippets
+from monotron.web.permissions import requires
+
+PREVIEWED: tuple[Bump, ...] = ("patch", "minor", "major")
+
+MAX_LINES = 12
+
+
+class Filter(NamedTuple):
+    """A link to a part of the versions."""
+
+    text: str
+    path: str
+    is_current: bool
+
+
+class Preview(NamedTuple):
+    """The result of the next request with a bump, if it were sent now."""
+
+    bump: str
+    version: str | None
+    problem: str
+    """Why the request would fail; empty if it would not."""
+
+
+class ReleasesPage(NamedTuple):
+    """A page of the versions of a name."""
+
+    rows: list[ReleaseRow]
+    filters: list[Filter]
+    chart: Chart | None
+    is_first: bool
+    first_path: str
+    next_path: str | None
+
+
+def releases_page(
+    name: str,
+    results: Sequence[VersionResult],
+    query: NamePageQuery,
+    next_before: str | None,
+    commit_url: str,
+) -> ReleasesPage:
+    """Prepare what the page shows about versions."""
+    path = path_of("names", name)
+    line = None if query.line is None else str(query.line)
+    releases = [result.release for result in results]
+    return ReleasesPage(
+        [release_row(result, commit_url) for result in results],
+        filters(path, releases, line, query.label),
+        release_chart(releases),
+        query.before is None,
+        link(path, line=line, label=query.label),
+        next_before and link(path, line=line, label=query.label, before=next_before),
+    )
+
+
+def filters(
+    path: str, releases: Sequence[Release], line: str | None, label: str | None
+) -> list[Filter]:
+    """Links to the final versions, and to each label and line on the page."""
+    labels = _distinct([label, *(each.label for each in releases)])
+    majors = _distinct(str(each.target.major) for each in releases)
+    minors = _distinct(f"{each.target.major}.{each.target.minor}" for each in releases)
+    lines = _distinct([line, *majors, *minors])[:MAX_LINES]
+    return [
+        Filter("All", path, line is None and label is None),
+        Filter("Final versions", link(path, label=""), line is None and label == ""),
+        *(Filter(f"Pre-releases {each}", link(path, label=each), label == each) for each in labels),
+        *(Filter(f"Line {each}", link(path, line=each), line == each) for each in lines),
+    ]
+
+
+def _distinct(texts: Iterable[str | None]) -> list[str]:
+    """The texts without duplicates and empty ones, in order."""
+    return [text for text in dict.fromkeys(texts) if text]
+
+
+class NamePageHandler(PageHandler):
+    """`/names/{name}`: newest version, next versions, releases, and YAML for pipelines."""
+
+    section = "versions"
+
+    @requires("read:series")
+    async def get(self, raw_name: str) -> None:
+        query = NamePageQuery.parse(self.request.query)
+        name = self.version_name(raw_name)
+        commit_url = self.services.commit_url
+        results, next_before = await self.services.versions.page(
+            self.account, name, query.before, PAGE_ROWS, line=query.line, label=query.label
+        )
+        newest, previews = await asyncio.gather(
+            self._newest(name),
+            asyncio.gather(*(self._preview(name, bump) for bump in PREVIEWED)),
+        )
+        is_open = self.services.authenticator.open_to_all
+        self.reply_page(
+            "name.html",
+            plain_isolated(name),
+            name=name,
+            path=path_of("names", name),
+            newest=newest and release_row(newest, commit_url),
+            previews=previews,
+            releases=releases_page(name, results, query, next_before, commit_url),
+            examples=snippets(self.server_url, name, is_open=is_open),
+        )
+
+    async def _newest(self, name: str) -> VersionResult | None:
+        try:
+            return await self.services.versions.latest(self.account, name)
+        except VersionNotFound:
+            return None  # it has only pre-releases
+
+    async def _preview(self, name: str, bump: Bump) -> Preview:
+        request = VersionRequest(bump=bump, dry_run=True, assigned_by=self.principal.name)
+        try:
+            unused_token = token_hex(20)
+            result = await self.services.versions.next(self.account, name, unused_token, request)
+        except MonotronError as error:
+            return Preview(bump, None, redact(error.detail))
+        return Preview(bump, result.release.full_text, "")
+
+
+ROUTES = [("/names/{name}", NamePageHandler)]

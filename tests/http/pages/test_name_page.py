@@ -1,0 +1,185 @@
+"""`/names/{name}` and `/names/{name}/{version}`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from support.html import Element
+from support.page_data import COMMIT, HOSTILE, assign_shop
+from support.pages import HTML, Read, check_page, reader
+from support.server import Client, Server
+from support.versions import assign, segment
+
+COMMIT_URL = "https://github.com/acme/shop/commit/{token}"
+
+
+def pairs(document: Element) -> dict[str, str]:
+    """The terms of a page with their descriptions."""
+    terms = [(each.one("dt").text, each.all("dd")[0].text) for each in document.all("div")
+             if each.all("dt") and len(each.all("dt")) == 1]  # fmt: skip
+    return dict(terms)
+
+
+@pytest.fixture(scope="module")
+def linking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Read]:
+    """Reads the pages of a server with `commit_url` and the name `shop`."""
+    store = f"sqlite:///{tmp_path_factory.mktemp('linking')}/monotron.db"
+    with Server(store, args=["--commit-url", COMMIT_URL]) as server, server.client() as client:
+        assign_shop(client)
+        yield reader(client)
+
+
+class TestName:
+    def test_it_shows_the_latest_version_and_the_next_ones(self, read_full: Read) -> None:
+        shown = pairs(read_full("/names/shop").one("dl"))
+        assert shown["Latest version"] == "1.2.0+sha.7d4c379"
+        assert [shown[f"Next {bump}"] for bump in ("patch", "minor", "major")] == [
+            "1.2.1",
+            "1.3.0",
+            "2.0.0",
+        ]
+
+    def test_reading_the_page_assigns_nothing(self, client: Client, fresh_key: str) -> None:
+        assign(client, fresh_key, "a?bump=minor")
+        before = client.request("GET", f"/v1/releases/{fresh_key}").json()
+        for _ in range(2):
+            document = check_page(client.request("GET", f"/names/{fresh_key}", headers=HTML))
+            assert pairs(document)["Next patch"] == "0.1.1"
+        assert client.request("GET", f"/v1/releases/{fresh_key}").json() == before
+
+    def test_it_lists_all_versions_with_their_origin(self, read_full: Read) -> None:
+        rows = read_full("/names/shop").one("table").rows()
+        versions = [row[0] for row in rows]
+        assert versions == [
+            "1.2.0+sha.7d4c379 latest",
+            *(f"1.2.0-rc.{number}" for number in (3, 2, 1)),
+            "1.1.1 withdrawn",
+            *("1.1.0", "1.0.0", "0.10.0", "0.9.1", "0.9.0"),
+        ]
+        newest, withdrawn, adopted = rows[0], rows[4], rows[-1]
+        assert newest[1:4] == [f"{COMMIT[:-1]}9", "minor feat: a <b>cart</b>", "1.1.1"]
+        assert "by anyone: Wrong <em>artifact</em>" in withdrawn[2]
+        assert adopted[1:4] == ["—", "—", "—"]
+
+    @pytest.mark.parametrize(
+        ("query", "versions"),
+        [
+            ("label=rc", ["1.2.0-rc.3", "1.2.0-rc.2", "1.2.0-rc.1"]),
+            ("line=0", ["0.10.0", "0.9.1", "0.9.0"]),
+            ("line=1.1&label=", ["1.1.1 withdrawn", "1.1.0"]),
+            ("before=0.9.1", ["0.9.0"]),
+        ],
+    )
+    def test_a_filter_selects_versions(
+        self, query: str, versions: list[str], read_full: Read
+    ) -> None:
+        rows = read_full(f"/names/shop?{query}").one("table").rows()
+        assert [row[0] for row in rows] == versions
+
+    def test_a_page_contains_at_most_50_versions(self, client: Client, fresh_key: str) -> None:
+        for number in range(51):
+            assign(client, fresh_key, f"{number}")
+        read = reader(client)
+        document = read(f"/names/{fresh_key}?label=")
+        assert len(document.one("table").rows()) == 50
+        path = document.one("a", rel="next").attributes["href"]
+        assert path == f"/names/{fresh_key}?label=&before=0.0.2"
+        assert [row[0] for row in read(path).one("table").rows()] == ["0.0.1"]
+
+    def test_a_chart_states_the_same_as_a_text(self, read_full: Read) -> None:
+        svg = read_full("/names/shop").one("figure").one("svg", role="img")
+        assert len(svg.all("path")) == 10
+        label = svg.attributes["aria-label"]
+        assert label.startswith(
+            "1 major version, 4 minor versions, 2 patch versions, 3 pre-releases"
+        )
+
+    def test_the_yaml_contains_the_url_and_the_name(self, full: Server, read_full: Read) -> None:
+        github, gitlab = (each.raw_text for each in read_full("/names/shop").all("pre")[:2])
+        (step,) = yaml.safe_load(github)["jobs"]["version"]["steps"]
+        assert step["with"] == {"url": full.url, "name": "shop", "bump": "auto"}
+        variables = yaml.safe_load(gitlab)["variables"]
+        assert (variables["MONOTRON_URL"], variables["MONOTRON_NAME"]) == (full.url, "shop")
+
+    def test_a_name_with_pre_releases_only_has_no_latest_version(
+        self, client: Client, fresh_key: str
+    ) -> None:
+        assign(client, fresh_key, "a?bump=minor&prerelease=rc")
+        shown = pairs(reader(client)(f"/names/{fresh_key}"))
+        assert (shown["Latest version"], shown["Next minor"]) == ("None", "0.1.0")
+
+    def test_a_next_version_that_is_impossible_is_explained(
+        self, client: Client, fresh_key: str
+    ) -> None:
+        last = 9223372036854775807
+        path = f"/v1/versions/{fresh_key}"
+        body = f'{{"version": "{last}.0.0"}}'
+        headers = {"Content-Type": "application/json"}
+        assert client.request("PUT", path, body, headers).status == 200
+        shown = pairs(reader(client)(f"/names/{fresh_key}"))
+        assert shown["Next patch"] == f"{last}.0.1"
+        assert "series" in shown["Next major"]
+
+    def test_a_name_without_versions_is_not_found(self, read: Read, fresh_key: str) -> None:
+        assert "404" in read(f"/names/{fresh_key}", 404).one("h1").text
+
+    @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
+    def test_a_hostile_name_is_shown_as_text_and_isolated(self, name: str, read_full: Read) -> None:
+        document = read_full(f"/names/{segment(name)}")
+        assert document.one("h1").one("bdi").raw_text == name
+        title = document.one("head").one("title").children[0]
+        assert title == f"\u2068{name}\u2069 · Monotron"
+        (step,) = yaml.safe_load(document.all("pre")[0].raw_text)["jobs"]["version"]["steps"]
+        assert step["with"]["name"] == name
+
+
+class TestVersion:
+    def test_it_shows_everything_about_a_version(self, read_full: Read) -> None:
+        document = read_full("/names/shop/1.2.0")
+        shown = pairs(document)
+        assert {name: shown[name] for name in ("Tag", "Bump", "Reason", "Previous version")} == {
+            "Tag": "v1.2.0+sha.7d4c379",
+            "Bump": "minor",
+            "Reason": "feat: a <b>cart</b>",
+            "Previous version": "1.1.1",
+        }
+        assert shown["Commit or token"] == f"{COMMIT[:-1]}9"
+        assert shown["Latest"] == "of all versions"
+        assert shown["Container image tag"] == "1.2.0_sha.7d4c379"
+        assert shown["branch"] == "main"
+        assert shown["build <i>"] == "https://ci.example/7?a=1&b=<2>"
+
+    def test_a_withdrawal_is_shown_first(self, read_full: Read) -> None:
+        document = read_full("/names/shop/1.1.1")
+        assert document.one("h1").text == "1.1.1 withdrawn"
+        assert document.all("h2")[0].text == "Withdrawal"
+        assert pairs(document.all("dl")[0])["Reason"] == "Wrong <em>artifact</em>"
+
+    def test_a_pre_release_has_only_spellings_that_exist(self, read_full: Read) -> None:
+        shown = pairs(read_full("/names/shop/1.2.0-rc.1"))
+        assert shown["Python (PEP 440)"] == "1.2.0rc1"
+        assert "Latest" not in shown
+
+    def test_it_links_to_the_api(self, full: Server, read_full: Read) -> None:
+        path = read_full("/names/shop/1.1.0").one("main").all("a")[-1].attributes["href"]
+        with full.client() as client:
+            assert client.request("GET", path).json()["version"] == "1.1.0"
+
+    def test_a_version_that_does_not_exist_is_not_found(self, read_full: Read) -> None:
+        assert read_full("/names/shop/9.9.9", 404)
+
+    def test_an_invalid_version_is_refused(self, read_full: Read) -> None:
+        assert "is not a semantic version" in read_full("/names/shop/x", 400).one("main").text
+
+
+class TestCommitUrl:
+    @pytest.mark.parametrize("path", ["/?prefix=shop", "/names/shop", "/names/shop/1.2.0"])
+    def test_a_commit_is_a_link(self, path: str, linking: Read) -> None:
+        url = COMMIT_URL.replace("{token}", f"{COMMIT[:-1]}9")
+        assert f"{COMMIT[:-1]}9" in linking(path).one("main").all("a", href=url)[0].raw_text
+
+    def test_without_the_setting_a_commit_is_a_text(self, read_full: Read) -> None:
+        assert not [a for a in read_full("/names/shop").all("a") if "http" in a.attributes["href"]]

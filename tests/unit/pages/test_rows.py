@@ -1,0 +1,93 @@
+"""What pages show about releases and commits."""
+
+from __future__ import annotations
+
+import pytest
+
+from monotron.model.semver import Final, Release, VersionName
+from monotron.model.versions.requests import LATEST, NOT_LATEST, Latest, VersionResult
+from monotron.web.pages.details import facts, latest_text
+from monotron.web.pages.names import filters
+from monotron.web.pages.query import link
+from monotron.web.pages.rows import commit_link, release_row
+
+COMMIT = "7d4c37958812aa0b7d4c37958812aa0b7d4c3795"
+URL = "https://github.com/acme/shop/commit/{token}"
+
+
+def release(version: str, label: str | None = None) -> Release:
+    target = Final(*map(int, version.split(".")))
+    return Release(VersionName(1, "a/b"), COMMIT, target, label, 1 if label else 0)
+
+
+def test_a_commit_is_linked_to_the_url_of_the_setting() -> None:
+    assert commit_link(COMMIT, URL) == f"https://github.com/acme/shop/commit/{COMMIT}"
+
+
+@pytest.mark.parametrize("token", [None, "7d4c37", "build-7", "7d4c379/../..", f"{COMMIT}\n"])
+def test_a_token_that_is_not_a_commit_is_not_linked(token: str | None) -> None:
+    assert commit_link(token, URL) is None
+
+
+def test_without_the_setting_nothing_is_linked() -> None:
+    assert commit_link(COMMIT, "") is None
+
+
+def test_the_paths_of_a_row_are_percent_encoded() -> None:
+    result = VersionResult(
+        release("1.2.0", "rc")._replace(previous=Final(1, 1, 0)), NOT_LATEST, True
+    )
+    row = release_row(result)
+    assert row.name_path == "/names/a%2Fb"
+    assert row.path == "/names/a%2Fb/1.2.0-rc.1"
+    assert row.previous_path == "/names/a%2Fb/1.1.0"
+
+
+def test_filters_lead_to_the_labels_and_lines_of_the_page() -> None:
+    releases = [release("2.0.0", "rc"), release("1.2.0"), release("1.1.0")]
+    found = filters("/names/x", releases, None, None)
+    assert [(each.text, each.path) for each in found] == [
+        ("All", "/names/x"),
+        ("Final versions", "/names/x?label="),
+        ("Pre-releases rc", "/names/x?label=rc"),
+        ("Line 2", "/names/x?line=2"),
+        ("Line 1", "/names/x?line=1"),
+        ("Line 2.0", "/names/x?line=2.0"),
+        ("Line 1.2", "/names/x?line=1.2"),
+        ("Line 1.1", "/names/x?line=1.1"),
+    ]
+    assert [each.is_current for each in found] == [True, *[False] * 7]
+
+
+@pytest.mark.parametrize(
+    ("line", "label", "text"),
+    [(None, "", "Final versions"), (None, "rc", "Pre-releases rc"), ("1.2", None, "Line 1.2")],
+)
+def test_the_filter_of_the_request_is_current(
+    line: str | None, label: str | None, text: str
+) -> None:
+    found = filters("/names/x", [], line, label)
+    assert [each.text for each in found if each.is_current] == [text]
+
+
+def test_unknown_members_of_a_version_are_omitted() -> None:
+    labels = [fact.label for fact in facts(VersionResult(release("1.2.0"), LATEST, True), "")]
+    assert labels == ["Version", "Tag", "Name", "Commit or token", "Latest", "Account"]
+
+
+@pytest.mark.parametrize(
+    ("latest", "text"),
+    [
+        (LATEST, "of all versions"),
+        (Latest(in_major=True, in_minor=True), "of its major version"),
+        (Latest(in_minor=True), "of its minor version"),
+        (NOT_LATEST, "no"),
+    ],
+)
+def test_a_version_is_the_latest_of_the_largest_part(latest: Latest, text: str) -> None:
+    assert latest_text(latest) == text
+
+
+def test_a_link_contains_the_parameters_that_are_set() -> None:
+    assert link("/series", prefix=None) == "/series"
+    assert link("/series", prefix="a b&c", after="") == "/series?prefix=a%20b%26c&after="
