@@ -132,6 +132,8 @@ ROWS: dict[str, Row] = {
     "GET /v1/system/info": Row(OPTIONAL),
     "GET /names/{names}": Row("read:series", "name"),
     "GET /names/{names}/{names_2}": Row("read:series", "name"),
+    "GET /series": Row("read:series"),
+    "GET /series/{series}": Row("read:series", "key"),
     "GET /errors/{errors}": Row(PUBLIC),
     "GET /static/monotron.css": Row(PUBLIC),
     "GET /favicon.ico": Row(PUBLIC),

@@ -1,11 +1,12 @@
 """The web pages: read-only HTML, rendered on the server."""
 
-from monotron.web.pages import details, errors, names, static, versions
+from monotron.web.pages import details, errors, names, series, static, versions
 
 ROUTES = [
     *versions.ROUTES,
     *names.ROUTES,
     *details.ROUTES,
+    *series.ROUTES,
     *errors.ROUTES,
     *static.ROUTES,
 ]
