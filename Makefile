@@ -5,6 +5,8 @@ LOCK := .ci/requirements.txt
 RUNNERS := gitlab-ci-local@4.73.0
 AUDIT := pip-audit==2.10.1
 PACKAGES := curl rsync busybox nginx-light gcc libc6-dev
+# Ubuntu's package of this name needs snap, but GitHub's images contain the program.
+BROWSER := $(shell command -v chromium >/dev/null || echo chromium fonts-dejavu-core)
 
 # Tests start hundreds of processes. Each of them would compile every module that it imports.
 unexport PYTHONDONTWRITEBYTECODE
@@ -92,7 +94,7 @@ endif
 
 .venv/.installed-runners: .venv/.installed-test Makefile
 	@command -v npm >/dev/null || { echo "make test needs Node.js 20 with npm. Install it, then retry." >&2; exit 1; }
-	@missing=; for tool in curl rsync busybox nginx dpkg cc; do \
+	@missing=; for tool in curl rsync busybox nginx dpkg cc chromium; do \
 		PATH="$$PATH:/usr/sbin" command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory setup-runners; \
 	elif [ -n "$$missing" ]; then \
@@ -102,8 +104,8 @@ endif
 	touch $@
 
 setup-runners: ## Install the Debian packages that make test needs (uses sudo unless root)
-	@echo "Installing with apt-get: $(PACKAGES)"
+	@echo "Installing with apt-get: $(PACKAGES) $(BROWSER)"
 	@as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
 	$$as_root apt-get update -qq && \
 	$$as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
-		apt-get install -qqy --no-install-recommends $(PACKAGES) >/dev/null
+		apt-get install -qqy --no-install-recommends $(PACKAGES) $(BROWSER) >/dev/null
