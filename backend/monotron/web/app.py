@@ -34,6 +34,7 @@ from monotron.web.access import Access
 from monotron.web.body import CONSUMED_CONTENT_TYPE
 from monotron.web.fallback import RejectedBodyHandler, UnknownPathHandler, body_too_large
 from monotron.web.handler import Handler
+from monotron.web.pages import templates
 from monotron.web.receiving import NO_DELEGATE, LargeBody, ReceivingBody, announced_length
 from monotron.web.routes import Route
 from monotron.web.services import Services
@@ -67,6 +68,7 @@ MAX_LARGE_BODIES = 1
 
 def make_app(services: Services) -> Application:
     """Build the application from its services."""
+    templates.compile_all()
     return MonotronApplication(services, ROUTES)
 
 

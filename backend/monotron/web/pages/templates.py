@@ -17,6 +17,12 @@ _FUNCTIONS = {
 _LOADER = Loader(str(FOLDER / "templates"), autoescape="xhtml_escape", namespace=_FUNCTIONS)
 
 
+def compile_all() -> None:
+    """Compile the templates of all pages, so that no request waits until this is done."""
+    for path in sorted((FOLDER / "templates").glob("*.html")):
+        _LOADER.load(path.name)
+
+
 def render(template: str, /, **values: object) -> bytes:
     """Render a template. Compiled templates are kept."""
     return _LOADER.load(template).generate(**values)
