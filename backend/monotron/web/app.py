@@ -35,8 +35,9 @@ from monotron.web.body import CONSUMED_CONTENT_TYPE
 from monotron.web.fallback import RejectedBodyHandler, UnknownPathHandler, body_too_large
 from monotron.web.handler import Handler
 from monotron.web.pages import templates
+from monotron.web.pages.errors import UnknownPageHandler
 from monotron.web.receiving import NO_DELEGATE, LargeBody, ReceivingBody, announced_length
-from monotron.web.routes import Route
+from monotron.web.routes import Route, is_page
 from monotron.web.services import Services
 
 API_ROUTES = [
@@ -103,6 +104,8 @@ class MonotronApplication(Application):
         **kwargs: Any,
     ) -> HTTPMessageDelegate:
         """Limit the body of a request before its handler is created."""
+        if target_class is UnknownPathHandler and is_page(request):
+            target_class = UnknownPageHandler
         headers = request.headers
         if "Content-Type" in headers:
             headers[CONSUMED_CONTENT_TYPE] = headers["Content-Type"]

@@ -54,14 +54,23 @@ class Route(Matcher):
         return {"path_args": path_args, "target_kwargs": {"account_text": account}}
 
 
+def prefers_html(request: HTTPServerRequest) -> bool:
+    """Whether a browser sent the request: it prefers HTML to JSON."""
+    return prefers(request.headers.get("Accept", ""), "text/html")
+
+
+def is_page(request: HTTPServerRequest) -> bool:
+    """Whether a path without a route should be answered with a page."""
+    return prefers_html(request) and not request.path.startswith("/v1")
+
+
 class HtmlRoute(Route):
-    """Matches the requests of browsers only: those that prefer HTML to JSON."""
+    """Matches the requests of browsers only."""
 
     is_html = True
 
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
-        accept = request.headers.get("Accept", "")
-        return super().match(request) if prefers(accept, "text/html") is self.is_html else None
+        return super().match(request) if prefers_html(request) is self.is_html else None
 
 
 class DataRoute(HtmlRoute):

@@ -10,7 +10,6 @@ from support.raw_requests import WRITES, Problem, Send, SeriesProbe, http
 @pytest.mark.parametrize(
     "target",
     [
-        b"/",
         b"/v2",
         b"/v1/none",
         b"/v1/none/<key>/T",
@@ -27,7 +26,7 @@ from support.raw_requests import WRITES, Problem, Send, SeriesProbe, http
         b"/v1/series%2f<key>/T",
         b"/x/v1/series/<key>/T",
         b"/livez/<key>",
-        b"/favicon.ico",
+        b"/favicon.png",
         b"/static/../../../etc/passwd",
         b"/index.html",
     ],

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from monotron.errors import MonotronError
 from support.pages import HTML, Read, check_page
 from support.server import Client
+
+Problem = Callable[..., dict[str, Any]]
 
 
 class TestDocumentation:
@@ -54,6 +59,27 @@ class TestFailures:
     def test_a_server_with_credentials_shows_no_notice(self, stranger: Client) -> None:
         document = check_page(stranger.request("GET", "/errors/forbidden", headers=HTML))
         assert not document.all("aside")
+
+    def test_a_name_of_another_host_is_refused_in_open_mode(self, client: Client) -> None:
+        response = client.request("GET", "/", headers={**HTML, "Host": "evil.example"})
+        document = check_page(response, 400)
+        assert document.one("h1").text == "400 Host header not allowed"
+        assert "evil.example" not in response.text
+
+
+class TestUnknownPaths:
+    @pytest.mark.parametrize("path", ["/names", "/no/such/page", "/Series", "//"])
+    def test_a_browser_gets_a_page(self, path: str, stranger: Client) -> None:
+        document = check_page(stranger.request("GET", path, headers=HTML), 404)
+        assert "This page does not exist." in document.one("main").text
+
+    def test_other_clients_get_a_problem_document(self, stranger: Client, problem: Problem) -> None:
+        problem(stranger.request("GET", "/names"), 404, "not_found")
+
+    def test_paths_of_the_api_get_a_problem_document(
+        self, stranger: Client, problem: Problem
+    ) -> None:
+        problem(stranger.request("GET", "/v1/missing", headers=HTML), 404, "not_found")
 
 
 class TestHead:

@@ -26,4 +26,14 @@ class ErrorHandler(PageHandler):
         )
 
 
+class UnknownPageHandler(PageHandler):
+    """Handles paths without a route, except those of the API, for browsers."""
+
+    @requires(NOTHING)
+    def get(self, *_: str) -> None:
+        raise PathNotFound("This page does not exist. In names and keys, `/` is written as `%2F`.")
+
+    put = post = delete = patch = options = get
+
+
 ROUTES = [("/errors/{code}", ErrorHandler)]
