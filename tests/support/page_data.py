@@ -16,7 +16,10 @@ HOSTILE = (
     "../{{ name }}/${x}",
     "n" * 200,
 )
-"""Names that could break a page. As tokens, they have the same content."""
+"""Names that could break a page."""
+
+HOSTILE_KEYS = tuple(text[0] * 256 if len(text) == 200 else text for text in HOSTILE)
+"""Keys and tokens of the same content, which may be longer than names."""
 
 
 def assign_shop(client: Client) -> None:
@@ -47,7 +50,7 @@ def withdraw(client: Client, name: str, version: str, reason: str) -> None:
 
 def assign_hostile(client: Client) -> None:
     """Versions and values of hostile names and tokens."""
-    for text in HOSTILE:
-        assign(client, text, f"{segment(text)}?bump=minor")
-        path = f"/v1/series/{segment(text)}/{segment(text)}"
+    for name, key in zip(HOSTILE, HOSTILE_KEYS, strict=True):
+        assign(client, name, f"{segment(key)}?bump=minor")
+        path = f"/v1/series/{segment(key)}/{segment(key)}"
         assert client.request("PUT", path).status == 200

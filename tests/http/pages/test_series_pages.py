@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from support.credentials import bearer, new_key
-from support.page_data import HOSTILE
+from support.page_data import HOSTILE_KEYS
 from support.pages import HTML, Read, check_page
 from support.server import Client
 from support.versions import segment
@@ -42,7 +42,7 @@ class TestSeries:
         assert "No series yet." in document.one("main").text
         assert "/v1/series/my-app/" in document.one("pre").raw_text
 
-    @pytest.mark.parametrize("key", HOSTILE, ids=range(len(HOSTILE)))
+    @pytest.mark.parametrize("key", HOSTILE_KEYS, ids=range(len(HOSTILE_KEYS)))
     def test_a_hostile_key_is_shown_as_text_and_isolated(self, key: str, read_full: Read) -> None:
         document = read_full(f"/series?prefix={segment(key)}")
         (link,) = document.one("tbody").all("a", href=f"/series/{segment(key)}")
