@@ -137,10 +137,10 @@ class TestAllScopes:
 
 
 def everything(root: Client, parts: dict[str, object]) -> dict[str, object]:
-    """The responses to all reads of all routes, without the times of last use."""
+    """The responses to all reads of all routes, without metrics and the times of last use."""
     responses: dict[str, object] = {}
     for call in CALLS:
-        if call.verb == "GET":
+        if call.verb == "GET" and call.template != "/metrics":
             response = root.request("GET", call.path(**parts))
             content = (
                 response.json() if "json" in response.headers["Content-Type"] else response.text
