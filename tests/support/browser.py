@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
 
@@ -87,6 +88,16 @@ class Visit:
         script = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         width: int = self.page.evaluate(script)
         return width
+
+    def save_screenshots(self, folder: Path, name: str) -> None:
+        """Save the page as PNG files, in each color scheme and for each kind of window."""
+        schemes: list[Literal["light", "dark"]] = ["light", "dark"]
+        for scheme in schemes:
+            self.page.emulate_media(color_scheme=scheme)
+            for width in PHONE, TABLET, DESKTOP:
+                self.page.set_viewport_size({"width": width, "height": 800})
+                path = folder / f"{name}-{width}-{scheme}.png"
+                self.page.screenshot(path=path, full_page=True)
 
     def _abort(self, route: Route) -> None:
         self.foreign_requests.append(route.request.url)

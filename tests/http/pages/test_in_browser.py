@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
@@ -52,6 +55,9 @@ def visit(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Visit]:
         visit = Visit(page, server.url)
         visit.open(path)
         yield visit
+        if folder := os.environ.get("MONOTRON_TEST_SCREENSHOTS"):
+            name = re.sub(r"[^a-z0-9]+", "-", f"{kind}{path}")
+            visit.save_screenshots(Path(folder), name.strip("-")[:60])
 
 
 class TestEveryPage:
