@@ -114,7 +114,6 @@ class NamePageHandler(PageHandler):
             "name.html",
             plain_isolated(name),
             name=name,
-            path=path_of("names", name),
             newest=newest and release_row(newest, commit_url),
             previews=previews,
             releases=releases_page(name, results, query, next_before, commit_url),
@@ -133,6 +132,8 @@ class NamePageHandler(PageHandler):
             unused_token = token_hex(20)
             result = await self.services.versions.next(self.account, name, unused_token, request)
         except MonotronError as error:
+            if error.status >= 500:
+                raise
             return Preview(bump, None, redact(error.detail))
         return Preview(bump, result.release.full_text, "")
 
