@@ -142,6 +142,6 @@ def test_the_counter_of_the_readme_counts_pipelines(tmp_path: Path, url: str) ->
 
 
 def test_every_pipeline_of_the_readme_is_executed() -> None:
-    """Here: two. In test_keyless_guide.py: four. The account in test_two_tenants.py, and the rules
-    in test_pipeline_includes.py."""
-    assert len(blocks("gitlab/README.md", "yaml")) == 8
+    """Here: two. In test_keyless_guide.py: four. The account in test_two_tenants.py, the rules in
+    test_pipeline_includes.py, and the labels in test_pipeline_scenarios.py."""
+    assert len(blocks("gitlab/README.md", "yaml")) == 9

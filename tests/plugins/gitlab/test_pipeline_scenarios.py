@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from docs.page_blocks import blocks
 from plugins.gitlab.gitlab_api import GitLabApi, merge_request
 from plugins.gitlab.pipelines import (
     BUILD,
+    TEMPLATE,
     Pipelines,
     component_pipeline,
     repository_with,
@@ -88,8 +90,9 @@ def test_each_merge_method_leads_to_the_version_of_the_preview(
 
 
 def test_labels_of_merged_requests_count(project: Callable[[str], Pipelines]) -> None:
-    inputs = f"{AUTO}      minor-labels: minor\n      skip-labels: no-release\n"
-    pipelines = project(component_pipeline(inputs))
+    """With the variables of gitlab/README.md."""
+    (variables,) = blocks("gitlab/README.md", "yaml", "MONOTRON_SKIP_LABELS")
+    pipelines = project(TEMPLATE + variables)
     with GitLabApi(pipelines.repository.git, ("JOB-TOKEN", TOKEN)) as api:
         api.merge_requests[pipelines.commit("Document coupons")] = [merge_request(3, "no-release")]
         assert version(pipelines.run(**api.variables)) == ""
@@ -104,7 +107,7 @@ def test_a_beta_branch_counts_towards_its_target(project: Callable[[str], Pipeli
     pipelines = project(component_pipeline(inputs))
     pipelines.repository.git("checkout", "-q", "-b", "beta")
     versions = []
-    for message in ("feat: a", "fix: b", "feat!: c", "docs: d", "fix: e"):
+    for message in ("feat: a", "fix: b", "feat!: c", "docs: d", "fix: e", "feat: f"):
         pipelines.commit(message, f"api/{message[-1]}")
         versions.append(version(pipelines.run()))
     assert versions == [
@@ -113,6 +116,7 @@ def test_a_beta_branch_counts_towards_its_target(project: Callable[[str], Pipeli
         "2.0.0-beta.1",
         "2.0.0-beta.2",
         "2.0.0-beta.3",
+        "2.0.0-beta.4",
     ]
     pipelines.repository.git("checkout", "-q", "--force", "main")  # over files of the runner
     pipelines.repository.git("merge", "-q", "--ff-only", "beta")
