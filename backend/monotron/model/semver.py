@@ -89,8 +89,7 @@ class Withdrawal(NamedTuple):
     replaced: bool = False
     """Whether its token has a new version, so that the withdrawal cannot be reversed."""
     releases: int = 0
-    """The number of releases of the name when the version was withdrawn. Not a time, because the
-    clocks of two servers differ."""
+    """The number of releases of the name at that moment. Clocks of two servers differ."""
 
 
 class Release(NamedTuple):

@@ -15,7 +15,7 @@ from monotron.services.executor import StoreExecutor
 from monotron.services.paging import BATCH_ROWS, page_of
 from monotron.store import Store
 from monotron.store.audit import AuditSlice
-from monotron.store.interface import StoreContents
+from monotron.store.contents import StoreContents
 
 MAX_OMITTED_ROWS = 100_000
 """The number of series of other names that a request for a page may read."""

@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from monotron.errors import MonotronError
 from monotron.model.allocation import AllocationRequest
@@ -33,6 +33,7 @@ from monotron.store.auth_interface import (
     RecordChange,
     TokenUses,
 )
+from monotron.store.contents import StoreContents
 from monotron.store.fast_forward import FastForwarded
 
 __all__ = [
@@ -44,19 +45,8 @@ __all__ = [
     "RecordChange",
     "ReleaseStore",
     "Store",
-    "StoreContents",
     "TokenUses",
 ]
-
-
-class StoreContents(NamedTuple):
-    """The number of rows, and the size."""
-
-    names: int
-    series: int
-    """Without deleted ones, and with those that count versions."""
-    bytes: Mapping[str, int]
-    """The size of each file, or of the database."""
 
 
 Clock = Callable[[], float]

@@ -31,8 +31,9 @@ from monotron.model.quotas import UNLIMITED, Quotas
 from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesHead, SeriesKey
 from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.audit import AuditSlice
+from monotron.store.contents import StoreContents
 from monotron.store.fast_forward import FastForwarded
-from monotron.store.interface import Store, StoreContents
+from monotron.store.interface import Store
 from monotron.store.mongo.attributes import MongoAttributes
 from monotron.store.mongo.audit import MongoAudit
 from monotron.store.mongo.auth_records import MongoAuthRecords, MongoTokenUses
@@ -272,14 +273,7 @@ class MongoStore(Store):
         return self._reads.after(None, read)[0]
 
     def contents(self) -> StoreContents:
-        def read(session: ClientSession) -> StoreContents:
-            series = self._usage.total("series", session)
-            statistics = self._database.command("dbStats", session=session)
-            names = self._database["names"].estimated_document_count()
-            size = statistics["storageSize"] + statistics["indexSize"]
-            return StoreContents(names, series, {"database": int(size)})
-
-        return self._reads.after(None, read)[0]
+        return self._reads.after(None, self._usage.contents)[0]
 
     def ping(self) -> None:
         self._start_deadline(seconds=1.5).persist(

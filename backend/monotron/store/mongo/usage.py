@@ -15,6 +15,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from monotron.model.series import SeriesKey
+from monotron.store.contents import StoreContents
 from monotron.store.mongo.client import Document, Driver
 from monotron.store.mongo.reads import any_of, collection
 from monotron.store.mongo.transactions import Conflict
@@ -50,6 +51,7 @@ class MongoUsage:
 
     def __init__(self, database: "Database[Document]", driver: Driver) -> None:
         self._driver = driver
+        self._database = database
         self._usage = collection(database, "usage")
         self._usage.create_index([("account", ASCENDING), ("key", ASCENDING)], unique=True)
 
@@ -61,13 +63,16 @@ class MongoUsage:
         rows = self._usage.find(any_of(conditions), session=session)
         return {Counter(int(row["account"]), row["key"]): int(row["used"]) for row in rows}
 
-    def total(self, key: str, session: ClientSession) -> int:
-        """Read the sum of a counter of all accounts, without the internal one."""
+    def contents(self, session: ClientSession) -> StoreContents:
+        """Read what the database contains, without the series of the internal account."""
+        of_accounts = {"account": {"$gt": 0}, "key": "series"}
         total = {"_id": None, "used": {"$sum": "$used"}}
-        found = self._usage.aggregate(
-            [{"$match": {"account": {"$gt": 0}, "key": key}}, {"$group": total}], session=session
-        )
-        return sum(int(row["used"]) for row in found)
+        found = self._usage.aggregate([{"$match": of_accounts}, {"$group": total}], session=session)
+        series = sum(int(row["used"]) for row in found)
+        statistics = self._database.command("dbStats", session=session)
+        size = int(statistics["storageSize"] + statistics["indexSize"])
+        names = self._database["names"].estimated_document_count()
+        return StoreContents(names, series, {"database": size})
 
     def add(self, seen: Used, added: Mapping[Counter, int], session: ClientSession) -> None:
         """Add to the counters, all of which were read. Raises `Conflict`."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from monotron.model.allocation import AllocationRequest
-from monotron.model.series import Reuse, SeriesHead, SeriesKey
+from monotron.model.series import INT64_MAX, Entry, LedgerEntry, Reuse, SeriesHead, SeriesKey
 from monotron.store.sqlite.file import Transaction
 
 _READ_HEADS = """
@@ -96,6 +96,25 @@ def read_heads_and_values(
         if token_value is not None:
             values.setdefault(request.series, {})[request.token] = token_value
     return heads, values
+
+
+def read_ledger(
+    transaction: Transaction,
+    series: SeriesKey,
+    generation: int,
+    limit: int,
+    up_to: int = INT64_MAX,
+) -> list[LedgerEntry]:
+    """Entries of a generation with values up to *up_to*, newest first."""
+    rows = transaction.execute(
+        "SELECT token, value, created_at, assigned_by FROM entries "
+        "WHERE generation = ? AND value <= ? ORDER BY value DESC LIMIT ?",
+        (generation, up_to, limit),
+    ).fetchall()
+    return [
+        LedgerEntry(Entry(*series, token, value), created_at, assigned_by)
+        for token, value, created_at, assigned_by in rows
+    ]
 
 
 def next_generation(transaction: Transaction) -> int:

@@ -12,11 +12,12 @@ from typing import Any, ClassVar
 from monotron.errors import InvalidSetting, MonotronError
 from monotron.model.allocation import AllocationRequest, allocate, starting_value, would_decrease
 from monotron.model.quotas import UNLIMITED, CreatedSeries, Quotas
-from monotron.model.series import INT64_MAX, Allocation, Entry, LedgerEntry, SeriesKey
+from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
 from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.audit import AuditSlice
+from monotron.store.contents import StoreContents
 from monotron.store.fast_forward import FastForwarded
-from monotron.store.interface import Store, StoreContents
+from monotron.store.interface import Store
 from monotron.store.recent import newest_entries
 from monotron.store.sqlite.attributes import SqliteAttributes, has_attributes
 from monotron.store.sqlite.audit import audit
@@ -35,6 +36,7 @@ from monotron.store.sqlite.statements import (
     read_head,
     read_heads,
     read_heads_and_values,
+    read_ledger,
     save,
 )
 from monotron.store.sqlite.usage import add_series, add_usage, used_series
@@ -219,7 +221,7 @@ class SqliteStore(Store):
             if not head.active:
                 return None
             up_to = head.value if before is None else before - 1
-            return _ledger(transaction, series, head.generation, limit, up_to)
+            return read_ledger(transaction, series, head.generation, limit, up_to)
 
     def recent(
         self, account: int, limit: int, is_visible: Callable[[str], bool]
@@ -232,7 +234,7 @@ class SqliteStore(Store):
             )
 
             def read(series: tuple[str, int]) -> list[LedgerEntry]:
-                return _ledger(transaction, SeriesKey(account, series[0]), series[1], limit)
+                return read_ledger(transaction, SeriesKey(account, series[0]), series[1], limit)
 
             return newest_entries(
                 (((key, generation), updated_at) for key, generation, updated_at in series),
@@ -271,25 +273,6 @@ class SqliteStore(Store):
 
     def _now(self) -> int:
         return self._runtime.now_ms()
-
-
-def _ledger(
-    transaction: Transaction,
-    series: SeriesKey,
-    generation: int,
-    limit: int,
-    up_to: int = INT64_MAX,
-) -> list[LedgerEntry]:
-    """Entries of a generation with values up to *up_to*, newest first."""
-    rows = transaction.execute(
-        "SELECT token, value, created_at, assigned_by FROM entries "
-        "WHERE generation = ? AND value <= ? ORDER BY value DESC LIMIT ?",
-        (generation, up_to, limit),
-    ).fetchall()
-    return [
-        LedgerEntry(Entry(*series, token, value), created_at, assigned_by)
-        for token, value, created_at, assigned_by in rows
-    ]
 
 
 def path_of(url: str) -> str:
