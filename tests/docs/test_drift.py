@@ -23,6 +23,7 @@ from monotron.web import pages
 from monotron.web.app import API_ROUTES
 from monotron.web.permissions import declared_scope
 from monotron.web.query import Query
+from monotron.web.recent import RecentQuery
 from monotron.web.routes import Route
 from monotron_ci import outputs
 from support import error_page
@@ -147,7 +148,13 @@ def queries(base: type[Query]) -> Iterator[type[Query]]:
         yield from queries(query)
 
 
-PARAMETERS = {field.name: field for query in queries(Query) for field in fields(query)}
+PARAMETERS = {
+    field.name: field
+    for query in queries(Query)
+    if query is not RecentQuery and not query.__module__.startswith(pages.__name__)
+    for field in fields(query)
+}
+"""The parameters of the API. The section of `GET /v1/recent` describes its limit."""
 
 
 def written(default: object) -> str:
