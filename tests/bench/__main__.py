@@ -10,6 +10,7 @@ peers         Redis, etcd, PostgreSQL and plain MongoDB updates, compared with t
 action        a step of a workflow, compared with the imports that it needs
 tools         a step of a workflow, compared with tools that read the git history
 credentials   requests with an API key, with an identity token
+metrics       requests to a server with metrics, compared with one without
 parser        commit messages that were written to be slow to read
 shares        requests beside the load of another account, or of a stranger
 memory        memory after many requests
@@ -35,6 +36,7 @@ PARTS = (
     "action",
     "tools",
     "credentials",
+    "metrics",
     "parser",
     "shares",
     "memory",

@@ -40,6 +40,11 @@ class Figures:
             cpu["load"] = 1e6 * result.cpu_seconds / result.requests
         return cls(result.rps, result.p50_ms, result.p99_ms, cpu)
 
+    @property
+    def event_loop_us(self) -> float:
+        """Processor time per request of the event loop, in microseconds."""
+        return self.cpu_us["event loop"]
+
     def bottleneck(self) -> str:
         """The bottleneck, derived from the processor time per second of each user."""
         if not self.cpu_us:
