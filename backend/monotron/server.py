@@ -208,7 +208,7 @@ async def _listening(
     from monotron.metrics import Metrics  # after the environment variable of several processes
 
     store = _open_store(settings)
-    metrics = Metrics()
+    metrics = Metrics(asyncio.get_running_loop().call_soon)
     executor = StoreExecutor(store.max_concurrency, metrics)
     try:
         check_store(store)
