@@ -134,6 +134,8 @@ ROWS: dict[str, Row] = {
     "GET /names/{names}/{names_2}": Row("read:series", "name"),
     "GET /series": Row("read:series"),
     "GET /series/{series}": Row("read:series", "key"),
+    "GET /access": Row("read:acl"),
+    "GET /status": Row("read:system"),
     "GET /errors/{errors}": Row(PUBLIC),
     "GET /static/monotron.css": Row(PUBLIC),
     "GET /favicon.ico": Row(PUBLIC),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from support.http import Client
 from support.versions import JSON, assign, segment
 
@@ -54,3 +57,16 @@ def assign_hostile(client: Client) -> None:
         assign(client, name, f"{segment(key)}?bump=minor")
         path = f"/v1/series/{segment(key)}/{segment(key)}"
         assert client.request("PUT", path).status == 200
+
+
+def add_policy(root: Client, account: int, **members: object) -> None:
+    """Create a trust policy for a repository on GitHub."""
+    body: dict[str, Any] = {
+        "issuer": "github",
+        "claims": {"repository_id": "999", "ref": ["refs/heads/main", "refs/heads/next"]},
+        "scopes": ["read,write:series"],
+        **members,
+    }
+    path = f"/v1/accounts/{account}/trusts"
+    response = root.request("POST", path, json.dumps(body), JSON)
+    assert response.status == 200, response

@@ -13,6 +13,7 @@ from monotron.web.handler import Handler
 from monotron.web.permissions import NOTHING, ROOT_KEY, requires
 from monotron.web.query import IdPageQuery, Query
 from monotron.web.routes import DataRoute
+from monotron.web.state import state_of
 
 PROBE_SECONDS = 2.0
 """The time limit of the store for a probe."""
@@ -121,19 +122,18 @@ class InfoHandler(Handler):
         if not await self._may_see_everything():
             self.reply_json({"version": __version__})
             return
-        services = self.services
-        contents = await services.series.contents()
+        state = await state_of(self.services)
         self.reply_json(
             {
                 "version": __version__,
-                "store": services.store_name,
-                "started_at": rfc3339(services.lifecycle.started_at),
-                "ready": not (services.lifecycle.draining or services.lifecycle.leaving),
-                "names": contents.names,
-                "series": contents.series,
-                "bytes": contents.bytes,
-                "last_audit": _finished(await services.maintenance.last("audit")),
-                "last_backup": _finished(await services.maintenance.last("backup")),
+                "store": state.store,
+                "started_at": rfc3339(state.started_at),
+                "ready": state.is_ready,
+                "names": state.contents.names,
+                "series": state.contents.series,
+                "bytes": state.contents.bytes,
+                "last_audit": _finished(state.last_audit),
+                "last_backup": _finished(state.last_backup),
             }
         )
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import yaml
 
-from support.page_data import assign_hostile, assign_shop
+from support.credentials import UNLIMITED, new_key
+from support.page_data import HOSTILE, add_policy, assign_hostile, assign_shop
 from support.pages import Read, reader
-from support.server import Server
+from support.server import ROOT, ROOT_ENV, Server
 from support.versions import assign
 
 
@@ -52,3 +55,31 @@ def read_full(full: Server) -> Iterator[Read]:
     """Reads a page of the server with versions."""
     with full.client() as client:
         yield reader(client)
+
+
+@pytest.fixture(scope="session")
+def trusting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A guarded server that trusts GitHub, with API keys and trust policies."""
+    folder: Path = tmp_path_factory.mktemp("trusting")
+    policy = {
+        "account": 1,
+        "issuer": "github",
+        "claims": {"repository_id": "7", "ref": "refs/heads/main"},
+        "scopes": ["read:series"],
+    }
+    settings = {
+        "audience": "https://monotron.example",
+        "issuers": ["github", "gitlab.com"],
+        "trusts": [policy],
+    }
+    config = folder / "monotron.yml"
+    config.write_text(yaml.safe_dump(settings))
+    args = [*UNLIMITED, "--config", str(config)]
+    with Server(f"sqlite:///{folder}/monotron.db", args=args, env=ROOT_ENV) as server:
+        with server.client(authorization=ROOT) as root:
+            for text in HOSTILE:
+                new_key(root, 1, "*:acl", "*:series", names=[text, "shop"], description=text[:100])
+                add_policy(root, 1, description=text[:100], names=[text])
+            add_policy(root, 1, names_from="repository", allow_events=["merge_group"])
+        yield server
+    assert "Traceback" not in server.log()

@@ -15,7 +15,7 @@ from support.page_data import HOSTILE
 from support.server import ROOT_ENV, Server
 from support.versions import segment
 
-EMPTY_PAGES = ("/", "/series", "/errors/forbidden", "/names/missing")
+EMPTY_PAGES = ("/", "/series", "/status", "/errors/forbidden", "/names/missing")
 FULL_PAGES = (
     "/",
     "/?prefix=missing",
@@ -26,6 +26,11 @@ FULL_PAGES = (
     "/series",
     "/series/shop-minor-v1",
 )
+GUARDED_PAGES = ("/", "/access", "/status")
+ROOT_CREDENTIALS = {
+    "username": ROOT_ENV["MONOTRON_ROOT_API_KEY"],
+    "password": ROOT_ENV["MONOTRON_ROOT_API_SECRET"],
+}
 
 
 FOCUSED = """() => {
@@ -44,14 +49,19 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(
     scope="module",
-    params=[*(("empty", path) for path in EMPTY_PAGES), *(("full", path) for path in FULL_PAGES)],
+    params=[
+        *(("empty", path) for path in EMPTY_PAGES),
+        *(("full", path) for path in FULL_PAGES),
+        *(("trusting", path) for path in GUARDED_PAGES),
+    ],
     ids=lambda param: f"{param[0]}-{param[1][:30]}",
 )
 def visit(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Visit]:
     """A page, which stays open for all tests of `TestEveryPage`."""
     kind, path = request.param
     server: Server = request.getfixturevalue(kind)
-    with window(browser, color_scheme="light") as page:
+    credentials = ROOT_CREDENTIALS if kind == "trusting" else None
+    with window(browser, color_scheme="light", http_credentials=credentials) as page:
         visit = Visit(page, server.url)
         visit.open(path)
         yield visit
@@ -174,11 +184,7 @@ class TestCredentials:
     def test_a_browser_signs_in_with_user_name_and_password(
         self, browser: Browser, guarded: Server
     ) -> None:
-        credentials = {
-            "username": ROOT_ENV["MONOTRON_ROOT_API_KEY"],
-            "password": ROOT_ENV["MONOTRON_ROOT_API_SECRET"],
-        }
-        with window(browser, http_credentials=credentials) as page:
+        with window(browser, http_credentials=ROOT_CREDENTIALS) as page:
             page.goto(f"{guarded.url}/")
             assert page.get_by_text("Signed in as root").is_visible()
             assert page.get_by_role("heading", level=1).inner_text() == "Versions"

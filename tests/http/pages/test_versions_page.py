@@ -8,11 +8,12 @@ import subprocess
 import pytest
 
 from monotron import __version__
-from support.credentials import bearer, new_key
-from support.page_data import COMMIT, HOSTILE, HOSTILE_KEYS
-from support.pages import HTML, Read, check_page
+from support.credentials import bearer, new_account, new_key
+from support.html import Element, parse
+from support.page_data import COMMIT, HOSTILE, HOSTILE_KEYS, adopt, withdraw
+from support.pages import HTML, Read, check_page, reader
 from support.server import ROOT, Client, Server
-from support.versions import segment
+from support.versions import JSON, assign, segment
 
 
 class TestNames:
@@ -26,9 +27,11 @@ class TestNames:
         assert links == ["/names/shop", "/names/shop/1.2.0"]
 
     def test_a_table_has_a_header_for_each_cell(self, read_full: Read) -> None:
-        table = read_full("/").one("table")
-        headers = table.one("thead").all("th", scope="col")
-        assert {len(row) for row in table.rows()} == {len(headers)}
+        tables = read_full("/").all("table")
+        assert len(tables) == 2
+        for table in tables:
+            headers = table.one("thead").all("th", scope="col")
+            assert {len(row) for row in table.rows()} == {len(headers)}
 
     def test_a_page_contains_at_most_50_names_and_leads_to_the_next_one(
         self, read_full: Read
@@ -36,7 +39,7 @@ class TestNames:
         names, path = [], "/"
         while path:
             document = read_full(path)
-            rows = document.one("table").rows()
+            rows = document.all("table")[0].rows()
             assert len(rows) <= 50
             names += [row[0] for row in rows]
             path = "".join(link.attributes["href"] for link in document.all("a", rel="next"))
@@ -73,6 +76,59 @@ class TestNames:
         link = row.one("th").one("a", href=f"/names/{segment(name)}")
         assert link.one("bdi").raw_text == name
         assert row.one("bdi", class_="short", title=token).raw_text == token
+
+
+def recent(document: Element) -> list[list[str]]:
+    """The rows of the newest assignments."""
+    (table,) = [
+        each for each in document.all("table") if each.one("caption").text.startswith("The newest")
+    ]
+    return table.rows()
+
+
+class TestRecent:
+    def test_the_ten_newest_assignments_are_listed(self) -> None:
+        with Server("sqlite://") as own, own.client() as client:
+            adopt(client, "shop", "1.2.56")
+            for number in range(8):
+                assert client.request("PUT", f"/v1/series/build/b{number}").status == 200
+            client.request("PUT", "/v1/series/build", '{"value": 41}', JSON)
+            assign(client, "shop", f"{COMMIT}?bump=patch")
+            withdraw(client, "shop", "1.2.57", "Wrong artifact")
+            document = reader(client)("/")
+        rows = [row[:3] for row in recent(document)]
+        assert rows[:3] == [
+            ["shop", "1.2.57 withdrawn", COMMIT],
+            ["build", "41 value", "advanced"],
+            ["build", "8 value", "b7"],
+        ]
+        assert len(rows) == 10
+        links = {link.attributes["href"] for link in document.all("table")[1].all("a")}
+        assert links == {"/names/shop", "/names/shop/1.2.57", "/series/build"}
+
+    def test_an_account_with_values_only_still_learns_how_to_assign_a_version(self) -> None:
+        with Server("sqlite://") as own, own.client() as client:
+            client.request("PUT", "/v1/series/build/b1")
+            document = reader(client)("/")
+        assert "No versions yet." in document.one("main").text
+        assert [row[:3] for row in recent(document)] == [["build", "1 value", "b1"]]
+
+    @pytest.mark.parametrize("path", ["/?prefix=shop", "/?after=n"])
+    def test_a_search_and_a_further_page_do_not_repeat_them(
+        self, path: str, read_full: Read
+    ) -> None:
+        assert "The newest assignments" not in read_full(path).one("main").text
+
+    def test_those_of_other_names_are_omitted(self, root: Client, stranger: Client) -> None:
+        account = new_account(root)
+        everyone = {"Authorization": bearer(new_key(root, account, "read,write:series"))}
+        for path in ("versions/shop/a", "versions/secret/b", "series/shop/c", "series/secret/d"):
+            assert stranger.request("PUT", f"/v1/{path}", headers=everyone).status == 200
+        key = new_key(root, account, "read:series", names=["shop"])
+        headers = {**HTML, "Authorization": bearer(key)}
+        document = check_page(stranger.request("GET", "/", headers=headers))
+        assert {row[2] for row in recent(document)} == {"a", "c"}
+        assert "secret" not in document.one("main").text
 
 
 class TestEmpty:
@@ -116,6 +172,36 @@ class TestAccept:
         response = client.request("GET", "/", headers={"Accept": accept})
         check_page(response)
         assert response.headers["Vary"] == "Accept"
+
+
+class TestNavigation:
+    @pytest.mark.parametrize(
+        ("scopes", "shown"),
+        [
+            (["read:series"], ["Versions", "Series"]),
+            (["*:series", "read:acl"], ["Versions", "Series", "Access"]),
+            (["read:acl", "read:system"], ["Access", "Status"]),
+        ],
+    )
+    def test_only_pages_that_the_caller_may_use_are_shown(
+        self, scopes: list[str], shown: list[str], root: Client, stranger: Client
+    ) -> None:
+        headers = {**HTML, "Authorization": bearer(new_key(root, 1, *scopes))}
+        document = parse(stranger.request("GET", "/series/missing", headers=headers).text)
+        links = {link.text: link.attributes["href"] for link in document.one("nav").all("a")}
+        assert list(links) == shown
+        for path in links.values():
+            check_page(stranger.request("GET", path, headers=headers))
+
+    def test_strangers_are_led_to_the_pages_that_most_callers_use(self, stranger: Client) -> None:
+        document = check_page(stranger.request("GET", "/errors/forbidden", headers=HTML))
+        assert [link.text for link in document.one("nav").all("a")] == ["Versions", "Series"]
+
+    @pytest.mark.parametrize("path", ["/", "/errors/forbidden"])
+    def test_an_open_server_has_no_page_of_credentials(self, path: str, read: Read) -> None:
+        links = [link.text for link in read(path).one("nav").all("a")]
+        assert links == ["Versions", "Series", "Status"]
+        assert read("/access", 403)
 
 
 class TestCredentials:

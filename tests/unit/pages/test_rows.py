@@ -6,6 +6,7 @@ import pytest
 
 from monotron.model.semver import Final, Release, VersionName
 from monotron.model.versions.requests import LATEST, NOT_LATEST, Latest, VersionResult
+from monotron.web.pages.access import policy_row, rights_of
 from monotron.web.pages.details import facts, latest_text
 from monotron.web.pages.names import filters
 from monotron.web.pages.query import link
@@ -91,3 +92,37 @@ def test_a_version_is_the_latest_of_the_largest_part(latest: Latest, text: str) 
 def test_a_link_contains_the_parameters_that_are_set() -> None:
     assert link("/series", prefix=None) == "/series"
     assert link("/series", prefix="a b&c", after="") == "/series?prefix=a%20b%26c&after="
+
+
+@pytest.mark.parametrize(
+    ("scopes", "texts"),
+    [
+        (["read,write:series"], ["read and assign versions and series with any name"]),
+        (["*:system", "read:account"], ["read the account", "inspect and back up the store"]),
+        (["write:account"], []),
+    ],
+)
+def test_rights_are_stated_in_words(scopes: list[str], texts: list[str]) -> None:
+    assert [right.text for right in rights_of(scopes, ["*"])] == texts
+
+
+def test_name_patterns_restrict_the_rights_on_series_only() -> None:
+    series, keys = rights_of(["read:series", "read:acl"], ["shop", "team/*"])
+    assert (series.text, series.names) == (
+        "read versions and series with the names",
+        ["shop", "team/*"],
+    )
+    assert (keys.text, keys.names) == ("list API keys and trust policies", ())
+
+
+def test_a_trust_policy_with_typed_claims_is_stated_in_words() -> None:
+    body = {
+        "issuer": "https://ci.example",
+        "claims": {"protected": True, "level": [1, None], "ref": "main"},
+        "scopes": ["read:series"],
+        "names": ["*"],
+        "created_by": None,
+    }
+    row = policy_row(None, body)
+    assert (row.title, row.issuer, row.created_by) == ("Config file", "https://ci.example", None)
+    assert row.claims == [("protected", ["true"]), ("level", ["1", "null"]), ("ref", ["main"])]

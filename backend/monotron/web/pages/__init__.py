@@ -1,12 +1,14 @@
 """The web pages: read-only HTML, rendered on the server."""
 
-from monotron.web.pages import details, errors, names, series, static, versions
+from monotron.web.pages import access, details, errors, names, series, static, status, versions
 
 ROUTES = [
     *versions.ROUTES,
     *names.ROUTES,
     *details.ROUTES,
     *series.ROUTES,
+    *access.ROUTES,
+    *status.ROUTES,
     *errors.ROUTES,
     *static.ROUTES,
 ]

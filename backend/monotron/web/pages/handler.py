@@ -1,9 +1,10 @@
 """The base class of the handlers of pages: HTML responses, also for errors."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from monotron import __version__
+from monotron.auth.principal import ANONYMOUS, ANYONE, Principal
 from monotron.errors import MonotronError
 from monotron.redaction import redact
 from monotron.web.handler import Handler
@@ -22,13 +23,41 @@ PAGE_ROWS = 50
 """The rows of a page. They are decided, and then rendered, on the event loop."""
 
 
+class Section(NamedTuple):
+    """A part of the navigation."""
+
+    name: str
+    title: str
+    path: str
+    scope: str
+    """The scope that its pages require."""
+
+
+SECTIONS = (
+    Section("versions", "Versions", "/", "read:series"),
+    Section("series", "Series", "/series", "read:series"),
+    Section("access", "Access", "/access", "read:acl"),
+    Section("status", "Status", "/status", "read:system"),
+)
+
+
+def sections_of(principal: Principal) -> list[Section]:
+    """The sections that the caller may use; without credentials, those that most callers use."""
+    if principal is ANONYMOUS:
+        return [each for each in SECTIONS if each.scope == "read:series"]
+    if principal.is_disabled:
+        return []
+    return [each for each in SECTIONS if each.scope in principal.scopes]
+
+
 @dataclass(frozen=True)
 class Page:
     """What all pages show."""
 
     title: str
     section: str
-    """The section of the page in the navigation: `versions`, `series` or empty."""
+    """The name of the page's section in the navigation, or empty."""
+    sections: list[Section]
     caller: str
     """The name of the principal; empty without credentials."""
     is_open: bool
@@ -68,10 +97,8 @@ class PageHandler(Handler):
         self.finish(self._rendered("failure.html", error.title, values))
 
     def _rendered(self, template: str, title: str, values: dict[str, object]) -> bytes:
-        page = Page(
-            title,
-            self.section,
-            self.principal.name,
-            self.services.authenticator.open_to_all,
-        )
+        is_open = self.services.authenticator.open_to_all
+        principal = ANYONE if is_open else self.principal
+        sections = sections_of(principal)
+        page = Page(title, self.section, sections, self.principal.name, is_open)
         return render(template, page=page, **values)

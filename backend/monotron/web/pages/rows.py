@@ -1,10 +1,11 @@
-"""What the pages show about a release. Pure: no I/O."""
+"""What the pages show about releases and recent assignments. Pure: no I/O."""
 
 import re
 from typing import NamedTuple
 
 from monotron.model.semver import Release, Withdrawal
 from monotron.model.versions.requests import VersionResult
+from monotron.services.recent import Assignment
 from monotron.web.pages.markup import path_of
 
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
@@ -53,6 +54,54 @@ def release_row(result: VersionResult, commit_url: str = "") -> ReleaseRow:
         is_latest=result.latest.overall,
         is_pre_release=release.label is not None,
         withdrawn=release.withdrawn,
+    )
+
+
+class RecentRow(NamedTuple):
+    """An assignment: of a version, or of a value of a series."""
+
+    key: str
+    """The name or the key."""
+    path: str
+    text: str
+    """The version or the value."""
+    text_path: str | None
+    token: str | None
+    without_token: str
+    """What caused an assignment without a token."""
+    commit_url: str | None
+    created_at: int | None
+    assigned_by: str | None
+    is_withdrawn: bool = False
+
+
+def recent_row(assignment: Assignment, commit_url: str) -> RecentRow:
+    """*commit_url* is the setting."""
+    if isinstance(assignment, Release):
+        name = assignment.name.name
+        return RecentRow(
+            name,
+            path_of("names", name),
+            assignment.full_text,
+            version_path(assignment),
+            assignment.token,
+            "adopted",
+            commit_link(assignment.token, commit_url),
+            assignment.created_at,
+            assignment.assigned_by,
+            assignment.withdrawn is not None,
+        )
+    entry = assignment.entry
+    return RecentRow(
+        entry.key,
+        path_of("series", entry.key),
+        str(entry.value),
+        None,
+        entry.token,
+        "advanced",
+        commit_link(entry.token, commit_url),
+        assignment.created_at,
+        assignment.assigned_by,
     )
 
 

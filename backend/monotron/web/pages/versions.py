@@ -1,4 +1,4 @@
-"""`/`: the newest version of each name."""
+"""`/`: the newest version of each name, and the newest assignments."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,12 +6,14 @@ from typing import NamedTuple
 from monotron.model.versions.requests import VersionResult
 from monotron.web.pages.handler import PAGE_ROWS, PageHandler
 from monotron.web.pages.query import ListPageQuery, link
-from monotron.web.pages.rows import ReleaseRow, release_row
+from monotron.web.pages.rows import RecentRow, ReleaseRow, recent_row, release_row
 from monotron.web.pages.snippets import snippets
 from monotron.web.permissions import requires
 from monotron.web.routes import HtmlRoute
 
 EXAMPLE_NAME = "my-app"
+
+RECENT_ROWS = 10
 
 
 class NamesPage(NamedTuple):
@@ -60,8 +62,13 @@ class VersionsPageHandler(PageHandler):
         names = names_page(results, query, next_after, self.services.commit_url)
         is_open = self.services.authenticator.open_to_all
         examples = snippets(self.server_url, EXAMPLE_NAME, is_open=is_open)
+        recent = [] if names.prefix or not names.is_first else await self._recent()
         self.set_header("Vary", "Accept")
-        self.reply_page("versions.html", "Versions", names=names, examples=examples)
+        self.reply_page("versions.html", "Versions", names=names, recent=recent, examples=examples)
+
+    async def _recent(self) -> list[RecentRow]:
+        newest = await self.services.recent.newest(self.account, self.principal.names, RECENT_ROWS)
+        return [recent_row(each, self.services.commit_url) for each in newest]
 
 
 ROUTES = [("/", VersionsPageHandler)]

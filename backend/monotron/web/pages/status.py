@@ -1,0 +1,92 @@
+"""`/status`: the state of the server, of its store and of their maintenance."""
+
+import time
+from typing import Any
+
+from monotron import __version__
+from monotron.web.pages.details import Fact
+from monotron.web.pages.handler import PageHandler
+from monotron.web.permissions import requires
+from monotron.web.query import Query
+from monotron.web.state import ServerState, state_of
+
+BYTE_UNITS = ("KiB", "MiB", "GiB", "TiB")
+
+PERIODS = ((86400, "day"), (3600, "hour"), (60, "minute"))
+
+
+def server_facts(state: ServerState, now: float) -> list[Fact]:
+    """The lines about the server process. *now*: seconds since the epoch."""
+    return [
+        Fact("Version", __version__, is_code=True),
+        Fact("Readiness", "Ready" if state.is_ready else "Shutting down"),
+        Fact("Started", time=state.started_at * 1000),
+        Fact("Uptime", duration_text(now - state.started_at)),
+    ]
+
+
+def store_facts(state: ServerState) -> list[Fact]:
+    """The lines about the store, which all servers share."""
+    contents = state.contents
+    return [
+        Fact("Data", state.store, is_code=True),
+        Fact("Names with versions", f"{contents.names:,}"),
+        Fact("Series", f"{contents.series:,}"),
+        *(Fact(f"Size of the {file}", size_text(size)) for file, size in contents.bytes.items()),
+    ]
+
+
+def maintenance_facts(state: ServerState) -> list[Fact]:
+    """The lines about the last audit and the last backup."""
+    audit = state.last_audit
+    facts = [_finished("Last audit", audit)]
+    if audit is not None:
+        facts.append(Fact("Findings of this audit", f"{audit['findings']:,}"))
+    return [*facts, _finished("Last backup", state.last_backup)]
+
+
+def _finished(label: str, result: dict[str, Any] | None) -> Fact:
+    if result is None:
+        return Fact(label, "Never through a server")
+    return Fact(label, time=result["finished_at"] * 1000)
+
+
+def size_text(size: int) -> str:
+    """A number of bytes: `512 bytes`, `1.5 MiB`."""
+    if size < 1024:
+        return f"{size} bytes"
+    power = min((size.bit_length() - 1) // 10, len(BYTE_UNITS))
+    return f"{size / 1024**power:,.1f} {BYTE_UNITS[power - 1]}"
+
+
+def duration_text(seconds: float) -> str:
+    """The two largest units of a duration: `3 days 1 hour`."""
+    rest = max(0, int(seconds))
+    parts: list[str] = []
+    for length, noun in PERIODS:
+        number, rest = divmod(rest, length)
+        if number or parts:
+            parts.append(f"{number} {noun}{'' if number == 1 else 's'}")
+    return " ".join(parts[:2]) or "less than a minute"
+
+
+class StatusPageHandler(PageHandler):
+    """`/status`: what `/v1/system/info` returns, for browsers."""
+
+    section = "status"
+
+    @requires("read:system")
+    async def get(self) -> None:
+        Query.parse(self.request.query)
+        state = await state_of(self.services)
+        self.reply_page(
+            "status.html",
+            "Status",
+            findings=(state.last_audit or {}).get("findings", 0),
+            server=server_facts(state, time.time()),
+            store=store_facts(state),
+            maintenance=maintenance_facts(state),
+        )
+
+
+ROUTES = [("/status", StatusPageHandler)]

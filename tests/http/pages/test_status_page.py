@@ -1,0 +1,61 @@
+"""`/status`: the state of the server."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from monotron import __version__
+from support.html import Element
+from support.pages import HTML, check_page, reader
+from support.server import Client, Server
+from support.versions import assign
+
+
+def pairs(document: Element) -> dict[str, str]:
+    return {
+        each.one("dt").text: each.one("dd").text
+        for part in document.all("dl")
+        for each in part.all("div")
+    }
+
+
+def test_it_shows_server_store_and_maintenance(tmp_path: Path) -> None:
+    file = tmp_path / "monotron.db"
+    with Server(f"sqlite:///{file}") as server, server.client() as client:
+        read = reader(client)
+        assign(client, "shop", "c1?bump=minor")
+        shown = pairs(read("/status"))
+        assert shown["Version"] == __version__
+        assert shown["Readiness"] == "Ready"
+        assert shown["Started"][:2] == "20"
+        assert shown["Uptime"] == "less than a minute"
+        assert shown["Data"] == str(file)
+        assert (shown["Names with versions"], shown["Series"]) == ("1", "1")
+        assert shown["Size of the database"].endswith("KiB")
+        assert shown["Last audit"] == shown["Last backup"] == "Never through a server"
+        assert client.request("GET", "/v1/system/audit").status == 200
+        assert client.request("POST", "/v1/system/backup").status == 200
+        shown = pairs(read("/status"))
+        assert shown["Findings of this audit"] == "0"
+        assert shown["Last audit"][:2] == shown["Last backup"][:2] == "20"
+
+
+def test_findings_of_the_last_audit_are_shown_first(tmp_path: Path) -> None:
+    file = tmp_path / "monotron.db"
+    with Server(f"sqlite:///{file}") as server, server.client() as client:
+        for token in "ab":
+            assert client.request("PUT", f"/v1/series/build/{token}").status == 200
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("DELETE FROM entries WHERE value = 2")
+    with Server(f"sqlite:///{file}") as server, server.client() as client:
+        assert client.request("GET", "/v1/system/audit").json()["findings"]
+        document = reader(client)("/status")
+    (alert,) = document.all("p", class_="alert")
+    assert alert.text.startswith("The last audit has ")
+    assert "monotron audit" in alert.text
+
+
+def test_it_requires_a_scope(root: Client, stranger: Client) -> None:
+    assert check_page(stranger.request("GET", "/status", headers=HTML), 401)
