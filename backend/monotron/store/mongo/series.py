@@ -19,7 +19,7 @@ from monotron.model.series import Entry, LedgerEntry, Reuse, SeriesHead, SeriesK
 from monotron.store.mongo.client import Document, Driver
 from monotron.store.mongo.reads import any_of, collection
 from monotron.store.mongo.transactions import Conflict, Duplicate
-from monotron.store.recent import newest_entries
+from monotron.store.recent import MAX_OMITTED, newest_entries
 
 DUPLICATE_KEY = 11000
 
@@ -88,7 +88,9 @@ class SeriesDocuments:
     ) -> list[LedgerEntry]:
         """Read the newest entries of visible series, newest first."""
         condition = {"account": account, "active": True}
-        rows = self._series.find(condition, session=session).sort("updated_at", DESCENDING)
+        most = limit + MAX_OMITTED  # a cursor would read up to 16 MiB of series at a time
+        found = self._series.find(condition, session=session, limit=most)
+        rows = found.sort("updated_at", DESCENDING)
 
         def read(row: Document) -> list[LedgerEntry]:
             head = head_of(row)
