@@ -71,6 +71,17 @@ def test_invalid_credentials_are_refused(server: Server) -> None:
         assert client.request("GET", "/v1/system/info").status == 401
 
 
+def test_rate_limits_apply_to_requests_with_credentials(tmp_path: Path) -> None:
+    args = ["--requests-per-key=2"]
+    with (
+        Server(f"sqlite:///{tmp_path}/limited.db", env=ROOT_ENV, args=args) as limited,
+        limited.client(authorization=ROOT) as root,
+        limited.client(authorization=bearer(new_key(root, 1, "read:system"))) as client,
+    ):
+        statuses = [client.request("GET", "/v1/system/info").status for _ in range(3)]
+    assert statuses == [200, 200, 429]
+
+
 def test_an_open_server_shows_everything_to_everyone() -> None:
     with Server("sqlite://") as server, server.client() as client:
         info = client.request("GET", "/v1/system/info").json()

@@ -138,13 +138,22 @@ class InfoHandler(Handler):
         )
 
     async def _may_see_everything(self) -> bool:
-        """Whether the request has credentials with the scope. Raises Unauthenticated."""
+        """Whether the request has credentials with the scope.
+
+        Raises Unauthenticated or TooManyRequests.
+        """
         control = self.services.access_control
         if "Authorization" not in self.request.headers and not control.is_open:
             return False
         access = control.authenticate(self.request, None)
-        principal = (access if isinstance(access, Access) else await access).principal
-        return "read:system" in principal.scopes and not principal.is_disabled
+        if not isinstance(access, Access):
+            access = await access
+        self.principal, self.account = access.principal, access.account
+        waiting = control.admit(access.principal)
+        if waiting is not None:
+            await waiting
+        self._admitted = access
+        return "read:system" in self.principal.scopes and not self.principal.is_disabled
 
 
 def _finished(result: dict[str, Any] | None) -> dict[str, Any] | None:
