@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from monotron.errors import InternalError, MonotronError, StorageFull, StoreUnavailable
+from monotron.store.contents import StoreContents
+from monotron.store.sqlite.store import SqliteStore
 from support.metrics import read_metrics
 from support.mongod import ReplicaSet
 from support.server import ROOT, ROOT_ENV, Client, Server
+from support.server_thread import ServerThread
 
 VALUES = 'monotron_values_assigned_total{result="%s"}'
 VERSIONS = 'monotron_versions_assigned_total{bump="%s",channel="%s",result="%s"}'
@@ -161,6 +169,76 @@ class TestExport:
             assert {metrics[VALUES % "new"] for _, metrics in exports} == {40}
         with replica_set.client() as client:
             client.drop_database("metrics")
+
+    def test_a_crashed_process_keeps_its_counters_and_loses_its_gauges(
+        self, replica_set: ReplicaSet, tmp_path: Path
+    ) -> None:
+        env = {"TMPDIR": str(tmp_path)}
+        url = replica_set.url("crashed")
+        with Server(url, args=["--processes=2"], env=env) as server:
+            processes: dict[str, int] = {}
+
+            def put() -> None:
+                with server.client() as client:
+                    response = client.request("PUT", f"/v1/series/a/t{sum(processes.values())}")
+                    process = response.headers["X-Request-Id"].partition("-")[0]
+                    processes[process] = processes.get(process, 0) + 1
+
+            while len(processes) < 2:
+                put()
+            (folder,) = tmp_path.glob("monotron-metrics-*")
+            children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+            crashed = children[0]
+            assert (folder / f"gauge_livesum_{crashed}.db").exists()
+            os.kill(int(crashed), signal.SIGKILL)
+            while len(processes) < 3:  # the replacement serves, so the crash was noticed
+                with suppress(ConnectionError):
+                    put()
+            assert (folder / f"counter_{crashed}.db").exists()
+            assert not (folder / f"gauge_livesum_{crashed}.db").exists()
+            with server.client() as client:
+                assert read_metrics(client)[VALUES % "new"] == sum(processes.values())
+        with replica_set.client() as client:
+            client.drop_database("crashed")
+
+
+class TestBrokenStore:
+    """A scrape succeeds even if the store does not, because its other metrics explain why."""
+
+    def test_a_slow_store_does_not_delay_a_scrape(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        end = threading.Event()
+        contents = SqliteStore.contents
+
+        def slow_contents(store: SqliteStore) -> StoreContents:
+            assert end.wait(60)
+            return contents(store)
+
+        with ServerThread("sqlite://") as server, server.client() as client:
+            monkeypatch.setattr(SqliteStore, "contents", slow_contents)
+            try:
+                metrics = read_metrics(client)
+            finally:
+                end.set()
+            assert metrics["monotron_store_up"] == 1
+            assert 'monotron_store_bytes{file="memory"}' not in metrics
+            assert read_metrics(client)['monotron_store_bytes{file="memory"}'] > 0
+
+    @pytest.mark.parametrize("error", [StoreUnavailable, StorageFull, InternalError])
+    @pytest.mark.parametrize(("method", "up"), [("ping", 0), ("contents", 1)])
+    def test_a_failing_store_is_reported(
+        self,
+        error: type[MonotronError],
+        method: str,
+        up: int,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        def fail(_: SqliteStore) -> None:
+            raise error("broken")
+
+        with ServerThread("sqlite://") as server, server.client() as client:
+            monkeypatch.setattr(SqliteStore, method, fail)
+            metrics = read_metrics(client)
+        assert metrics["monotron_store_up"] == up
 
 
 def test_operations_md_lists_every_metric(root: Client) -> None:

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from monotron.errors import MonotronError
 from monotron.services.executor import StoreExecutor
@@ -13,7 +13,6 @@ from monotron.store.auth_interface import AuthRecord, RecordChange
 log = logging.getLogger("monotron")
 
 Task = Literal["audit", "backup"]
-TASKS: tuple[Task, ...] = get_args(Task)
 
 SYSTEM_ACCOUNT = 0
 """The internal account that the records belong to."""

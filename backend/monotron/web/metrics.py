@@ -1,13 +1,14 @@
 """`/metrics` on the address of the API, and on the separate address of the setting."""
 
 import asyncio
+from contextlib import suppress
 
-from monotron.errors import StorageFull, StoreUnavailable
-from monotron.services.maintenance import TASKS
+from monotron.errors import MonotronError
 from monotron.web.handler import Handler
 from monotron.web.permissions import NOTHING, requires
 from monotron.web.query import Query
 from monotron.web.services import Services
+from monotron.web.state import ServerState, state_of
 from monotron.web.system import PROBE_SECONDS
 
 UPDATE_SECONDS = 5.0
@@ -43,19 +44,33 @@ class OpenMetricsHandler(MetricsHandler):
 
 
 async def _update_store(services: Services) -> None:
-    """Set the metrics of the store, which all processes share."""
+    """Set the metrics of the store, which all processes share.
+
+    If the store does not respond in time, the last values remain, because a scrape that fails
+    would lose all other metrics.
+    """
     metrics = services.metrics
     try:
         await services.store_probe.check(PROBE_SECONDS)
-        contents = await services.series.contents()
-        for task in TASKS:
-            result = await services.maintenance.last(task)
+    except (TimeoutError, MonotronError):
+        metrics.update_store(is_up=False, sizes={})
+        return
+    metrics.update_store(is_up=True, sizes={})
+    reading = asyncio.ensure_future(state_of(services))
+    reading.add_done_callback(_ignore_error)
+    with suppress(TimeoutError, MonotronError):
+        # A call of the store cannot be cancelled: its thread is busy until it ends.
+        state = await asyncio.wait_for(asyncio.shield(reading), PROBE_SECONDS)
+        metrics.update_store(is_up=True, sizes=state.contents.bytes)
+        for task, result in (("audit", state.last_audit), ("backup", state.last_backup)):
             if result is not None:
                 metrics.update_maintenance(task, result["finished_at"], result.get("findings"))
-    except (TimeoutError, StoreUnavailable, StorageFull):
-        metrics.update_store(is_up=False, sizes={})
-    else:
-        metrics.update_store(is_up=True, sizes=contents.bytes)
+
+
+def _ignore_error(reading: "asyncio.Future[ServerState]") -> None:
+    """Retrieve the exception of a call whose result came too late. asyncio would log it."""
+    if not reading.cancelled():
+        reading.exception()
 
 
 def update(services: Services) -> None:
