@@ -54,6 +54,7 @@ class _Sockets(NamedTuple):
 
 def serve(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT, then drain. Return the exit code. Raises StartupError."""
+    _ignore_metrics_of_others()
     log_format = logging_setup.set_up(settings.log_format)
     for warning in settings.warnings:
         log.warning(warning)
@@ -79,6 +80,12 @@ def serve(settings: Settings) -> int:
     with TemporaryDirectory(prefix="monotron-metrics-") as folder:
         os.environ[MULTIPROCESS_FOLDER] = folder
         return _supervise(settings, issuers, request_log, announce)
+
+
+def _ignore_metrics_of_others() -> None:
+    """Do not share metrics with the program that started this one, if it has several processes."""
+    for name in (MULTIPROCESS_FOLDER, MULTIPROCESS_FOLDER.lower()):
+        os.environ.pop(name, None)
 
 
 def _supervise(
@@ -122,6 +129,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
     address, and a root key that only the caller knows. Requests are not logged. Raises
     StartupError if the store or a setting cannot be used.
     """
+    _ignore_metrics_of_others()
     issuers = configured_issuers(settings.issuers)
     async with _listening(settings, issuers, partial(_bind_all, settings), None) as started:
         yield _address(started.sockets.api)

@@ -137,6 +137,14 @@ class TestExport:
         assert response.headers["Content-Type"].startswith("text/plain; version=")
         assert 'monotron_build_info{version="' in response.text
 
+    @pytest.mark.parametrize("name", ["PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"])
+    def test_metrics_of_the_program_that_starts_the_server_are_separate(
+        self, name: str, tmp_path: Path
+    ) -> None:
+        with Server("sqlite://", env={name: str(tmp_path)}) as server, server.client() as client:
+            assert read_metrics(client)["monotron_store_up"] == 1
+        assert list(tmp_path.iterdir()) == []
+
     def test_a_separate_address_serves_metrics_only_and_without_credentials(self) -> None:
         with (
             Server("sqlite://", env=ROOT_ENV, args=["--metrics-listen=127.0.0.1:0"]) as server,
