@@ -181,5 +181,10 @@ class TestCommitUrl:
         url = COMMIT_URL.replace("{token}", f"{COMMIT[:-1]}9")
         assert f"{COMMIT[:-1]}9" in linking(path).one("main").all("a", href=url)[0].raw_text
 
+    def test_the_commit_of_the_previous_version_is_a_link(self, linking: Read) -> None:
+        hrefs = [a.attributes["href"] for a in linking("/names/shop/1.2.0").one("main").all("a")]
+        linked = [href for href in hrefs if href.startswith("https:")]
+        assert len(linked) == len(set(linked)) == 2
+
     def test_without_the_setting_a_commit_is_a_text(self, read_full: Read) -> None:
         assert not [a for a in read_full("/names/shop").all("a") if "http" in a.attributes["href"]]

@@ -99,8 +99,8 @@ class TestRecent:
         rows = [row[:3] for row in recent(document)]
         assert rows[:3] == [
             ["shop", "1.2.57 withdrawn", COMMIT],
-            ["build", "41 value", "advanced"],
-            ["build", "8 value", "b7"],
+            ["build", "value 41", "advanced"],
+            ["build", "value 8", "b7"],
         ]
         assert len(rows) == 10
         links = {link.attributes["href"] for link in document.all("table")[1].all("a")}
@@ -111,7 +111,7 @@ class TestRecent:
             client.request("PUT", "/v1/series/build/b1")
             document = reader(client)("/")
         assert "No versions yet." in document.one("main").text
-        assert [row[:3] for row in recent(document)] == [["build", "1 value", "b1"]]
+        assert [row[:3] for row in recent(document)] == [["build", "value 1", "b1"]]
 
     @pytest.mark.parametrize("path", ["/?prefix=shop", "/?after=n"])
     def test_a_search_and_a_further_page_do_not_repeat_them(

@@ -8,7 +8,7 @@ from monotron.model.spellings import spellings
 from monotron.model.versions.requests import Latest, VersionResult
 from monotron.web.pages.handler import PageHandler
 from monotron.web.pages.markup import path_of, plain_isolated
-from monotron.web.pages.rows import release_row
+from monotron.web.pages.rows import commit_link, release_row
 from monotron.web.permissions import requires
 from monotron.web.query import Query
 from monotron.web.versions import version_of_path
@@ -48,7 +48,12 @@ def facts(result: VersionResult, commit_url: str) -> list[Fact]:
         Fact("Pre-release", release.pre_release, is_code=True),
         Fact("Build metadata", release.metadata, is_code=True),
         Fact("Previous version", row.previous, row.previous_path, is_code=True),
-        Fact("Previous commit", release.previous_token, is_code=True),
+        Fact(
+            "Previous commit",
+            release.previous_token,
+            commit_link(release.previous_token, commit_url),
+            is_code=True,
+        ),
         Fact("Latest", latest_text(result.latest) if release.label is None else None),
         Fact("Time", time=row.created_at),
         Fact("Assigned by", row.assigned_by),
