@@ -93,7 +93,7 @@ class Metrics(StoreObserver):
         )
 
         values = counter("values_assigned_total", "Values of series.", ["result"])
-        self._values = lru_cache(maxsize=None)(values.labels)
+        self._new_values, self._reused_values = values.labels("new"), values.labels("reused")
         versions = counter(
             "versions_assigned_total", "Versions of names.", ["bump", "channel", "result"]
         )
@@ -102,12 +102,13 @@ class Metrics(StoreObserver):
         self._store_up = gauge(
             "store_up", "Whether the store accepts writes.", multiprocess_mode="mostrecent"
         )
-        self._operations = histogram(
+        operations = histogram(
             "store_operation_duration_seconds",
             "Time of a call of the store.",
             ["operation"],
             buckets=REQUEST_SECONDS,
         )
+        self._operations = lru_cache(maxsize=None)(operations.labels)
         self._store_errors = counter("store_errors_total", "Failed calls of the store.", ["reason"])
         self._batch_sizes = histogram(
             "store_batch_size", "Requests in one call of the store.", buckets=BATCH_SIZES
@@ -182,7 +183,7 @@ class Metrics(StoreObserver):
 
     def value_assigned(self, *, reused: bool) -> None:
         """Count a response with a value."""
-        self._values("reused" if reused else "new").inc()
+        (self._reused_values if reused else self._new_values).inc()
 
     def version_assigned(self, bump: str | None, *, is_final: bool, reused: bool) -> None:
         """Count a response with a version."""
@@ -190,7 +191,7 @@ class Metrics(StoreObserver):
         self._versions(bump or "adopted", channel, "reused" if reused else "new").inc()
 
     def call_ended(self, operation: str, seconds: float, error: BaseException | None) -> None:
-        self._operations.labels(operation).observe(seconds)
+        self._operations(operation).observe(seconds)
         if isinstance(error, StoreUnavailable | StorageFull):
             self._store_errors.labels(error.code).inc()
         elif error is not None and not isinstance(error, MonotronError):

@@ -150,11 +150,12 @@ class MonotronApplication(Application):
 
     def log_request(self, handler: RequestHandler) -> None:
         request, handler = handler.request, cast(Handler, handler)
+        seconds = request.request_time()
         self._services.metrics.request(
             self._paths.get(type(handler), "other"),
             request.method or "",
             handler.get_status(),
-            request.request_time(),
+            seconds,
         )
         if self._services.request_log is None:
             return
@@ -163,7 +164,7 @@ class MonotronApplication(Application):
             request.method or "",
             request.path,
             handler.get_status(),
-            1000 * request.request_time(),
+            1000 * seconds,
             handler.request_id,
             handler.principal.name,
             handler.assigned,
