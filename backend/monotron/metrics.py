@@ -160,7 +160,7 @@ class Metrics(StoreObserver):
     def _count_ended(self) -> None:
         """Count the requests that ended in this turn of the event loop.
 
-        Counting them together halves the cost: code and counters are in the processor's caches.
+        Counting them together costs less: code and counters are in the caches of the processor.
         """
         ended, self._ended = self._ended, []
         for route, method, status, seconds in ended:

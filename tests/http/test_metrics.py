@@ -247,6 +247,8 @@ class TestBrokenStore:
             monkeypatch.setattr(SqliteStore, method, fail)
             metrics = read_metrics(client)
         assert metrics["monotron_store_up"] == up
+        is_readable = method == "ping" and error is not StoreUnavailable
+        assert ('monotron_store_bytes{file="memory"}' in metrics) is is_readable
 
 
 def test_operations_md_lists_every_metric(root: Client) -> None:

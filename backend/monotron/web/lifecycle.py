@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from secrets import token_hex
 
+from monotron.errors import MonotronError, StoreUnavailable
+
 
 class Lifecycle:
     """Counts the requests in flight, and knows whether new ones are accepted."""
@@ -22,6 +24,11 @@ class Lifecycle:
         self.in_flight = 0
         self._idle = asyncio.Event()
 
+    @property
+    def is_leaving(self) -> bool:
+        """Whether the server is shutting down."""
+        return self.draining or self.leaving
+
     def request_started(self) -> None:
         self.in_flight += 1
 
@@ -37,6 +44,10 @@ class Lifecycle:
             await self._idle.wait()
 
 
+PROBE_SECONDS = 2.0
+"""The time limit of the store for a probe."""
+
+
 class StoreProbe:
     """Checks that the store accepts writes. Simultaneous callers share one check."""
 
@@ -44,11 +55,20 @@ class StoreProbe:
         self._ping = ping
         self._task: asyncio.Future[None] | None = None
 
-    async def check(self, timeout: float) -> None:
-        """Return if the store responds. Raises TimeoutError after *timeout* seconds."""
+    async def problem(self, timeout: float) -> MonotronError | None:
+        """Return why the store accepts no writes; None if it accepts them.
+
+        A store that does not respond within *timeout* seconds is unavailable.
+        """
         if self._task is None or self._task.done():
             self._task = asyncio.ensure_future(self._ping())
-        await asyncio.wait_for(asyncio.shield(self._task), timeout)
+        try:
+            await asyncio.wait_for(asyncio.shield(self._task), timeout)
+        except TimeoutError:
+            return StoreUnavailable(f"The store did not respond within {timeout:g} s. Retry later.")
+        except MonotronError as error:
+            return error
+        return None
 
 
 @dataclass

@@ -3,13 +3,13 @@
 import asyncio
 from contextlib import suppress
 
-from monotron.errors import MonotronError
+from monotron.errors import MonotronError, StoreUnavailable
 from monotron.web.handler import Handler
+from monotron.web.lifecycle import PROBE_SECONDS
 from monotron.web.permissions import NOTHING, requires
 from monotron.web.query import Query
 from monotron.web.services import Services
-from monotron.web.state import ServerState, state_of
-from monotron.web.system import PROBE_SECONDS
+from monotron.web.state import StoreState, state_of
 
 UPDATE_SECONDS = 5.0
 """How often each of several processes updates what the others export."""
@@ -50,24 +50,22 @@ async def _update_store(services: Services) -> None:
     would lose all other metrics.
     """
     metrics = services.metrics
-    try:
-        await services.store_probe.check(PROBE_SECONDS)
-    except (TimeoutError, MonotronError):
-        metrics.update_store(is_up=False, sizes={})
+    problem = await services.store_probe.problem(PROBE_SECONDS)
+    metrics.update_store(is_up=problem is None, sizes={})
+    if isinstance(problem, StoreUnavailable):  # a full disk can be read
         return
-    metrics.update_store(is_up=True, sizes={})
     reading = asyncio.ensure_future(state_of(services))
     reading.add_done_callback(_ignore_error)
     with suppress(TimeoutError, MonotronError):
         # A call of the store cannot be cancelled: its thread is busy until it ends.
         state = await asyncio.wait_for(asyncio.shield(reading), PROBE_SECONDS)
-        metrics.update_store(is_up=True, sizes=state.contents.bytes)
+        metrics.update_store(is_up=problem is None, sizes=state.contents.bytes)
         for task, result in (("audit", state.last_audit), ("backup", state.last_backup)):
             if result is not None:
                 metrics.update_maintenance(task, result["finished_at"], result.get("findings"))
 
 
-def _ignore_error(reading: "asyncio.Future[ServerState]") -> None:
+def _ignore_error(reading: "asyncio.Future[StoreState]") -> None:
     """Retrieve the exception of a call whose result came too late. asyncio would log it."""
     if not reading.cancelled():
         reading.exception()
@@ -78,7 +76,7 @@ def update(services: Services) -> None:
     services.metrics.update_process(
         in_flight=services.lifecycle.in_flight,
         waiting=services.series.waiting + services.versions.waiting,
-        draining=services.lifecycle.draining or services.lifecycle.leaving,
+        draining=services.lifecycle.is_leaving,
     )
     services.metrics.update_issuers(services.key_sets)
 

@@ -3,21 +3,18 @@
 from typing import Any
 
 from monotron import __version__
-from monotron.errors import Draining, StoreUnavailable
+from monotron.errors import Draining
 from monotron.model.timestamps import rfc3339
 from monotron.store.audit import Report
 from monotron.web.access import Access
 from monotron.web.backup import BackupHandler
 from monotron.web.formats import Format
 from monotron.web.handler import Handler
+from monotron.web.lifecycle import PROBE_SECONDS
 from monotron.web.permissions import NOTHING, ROOT_KEY, requires
 from monotron.web.query import IdPageQuery, Query
 from monotron.web.routes import DataRoute
 from monotron.web.state import state_of
-
-PROBE_SECONDS = 2.0
-"""The time limit of the store for a probe."""
-
 
 DOCUMENTATION_URL = f"https://github.com/monotron/monotron/tree/v{__version__}/docs"
 
@@ -67,14 +64,11 @@ class ReadyHandler(Handler):
 
     @requires(NOTHING)
     async def get(self) -> None:
-        if self.services.lifecycle.draining or self.services.lifecycle.leaving:
+        if self.services.lifecycle.is_leaving:
             raise Draining("The server is shutting down. Send requests to another server.")
-        try:
-            await self.services.store_probe.check(PROBE_SECONDS)
-        except TimeoutError:
-            raise StoreUnavailable(
-                f"The store did not respond within {PROBE_SECONDS:g} s. Retry later."
-            ) from None
+        problem = await self.services.store_probe.problem(PROBE_SECONDS)
+        if problem is not None:
+            raise problem
         self.reply("ready\n", Format.TEXT)
 
 
@@ -122,13 +116,13 @@ class InfoHandler(Handler):
         if not await self._may_see_everything():
             self.reply_json({"version": __version__})
             return
-        state = await state_of(self.services)
+        lifecycle, state = self.services.lifecycle, await state_of(self.services)
         self.reply_json(
             {
                 "version": __version__,
                 "store": state.store,
-                "started_at": rfc3339(state.started_at),
-                "ready": state.is_ready,
+                "started_at": rfc3339(lifecycle.started_at),
+                "ready": not lifecycle.is_leaving,
                 "names": state.contents.names,
                 "series": state.contents.series,
                 "bytes": state.contents.bytes,

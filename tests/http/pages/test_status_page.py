@@ -6,10 +6,15 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from monotron import __version__
+from monotron.errors import MonotronError, StorageFull, StoreUnavailable
+from monotron.store.sqlite.store import SqliteStore
 from support.html import Element
 from support.pages import HTML, check_page, reader
 from support.server import Client, Server
+from support.server_thread import ServerThread
 from support.versions import assign
 
 
@@ -59,3 +64,20 @@ def test_findings_of_the_last_audit_are_shown_first(tmp_path: Path) -> None:
 
 def test_it_requires_a_scope(root: Client, stranger: Client) -> None:
     assert check_page(stranger.request("GET", "/status", headers=HTML), 401)
+
+
+@pytest.mark.parametrize(("error", "is_readable"), [(StoreUnavailable, False), (StorageFull, True)])
+def test_a_store_that_accepts_no_writes_is_reported(
+    error: type[MonotronError], is_readable: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: SqliteStore) -> None:
+        raise error("Its <cause>.")
+
+    with ServerThread("sqlite://") as server, server.client() as client:
+        monkeypatch.setattr(SqliteStore, "ping", fail)
+        document = check_page(client.request("GET", "/status", headers=HTML), error.status)
+    (alert,) = document.all("p", class_="alert")
+    assert alert.text == "The store accepts no writes. Its <cause>."
+    shown = pairs(document)
+    assert shown["Readiness"] == f"Not ready: {error.title.lower()}"
+    assert ("Data" in shown) is is_readable

@@ -4,28 +4,36 @@ import time
 from typing import Any
 
 from monotron import __version__
+from monotron.errors import MonotronError, StoreUnavailable
+from monotron.web.lifecycle import PROBE_SECONDS, Lifecycle
 from monotron.web.pages.details import Fact
 from monotron.web.pages.handler import PageHandler
 from monotron.web.permissions import requires
 from monotron.web.query import Query
-from monotron.web.state import ServerState, state_of
+from monotron.web.state import StoreState, state_of
 
 BYTE_UNITS = ("KiB", "MiB", "GiB", "TiB")
 
 PERIODS = ((86400, "day"), (3600, "hour"), (60, "minute"))
 
 
-def server_facts(state: ServerState, now: float) -> list[Fact]:
-    """The lines about the server process. *now*: seconds since the epoch."""
+def server_facts(lifecycle: Lifecycle, problem: MonotronError | None, now: float) -> list[Fact]:
+    """The lines about the server process.
+
+    *problem*: why the store accepts no writes. *now*: seconds since the epoch.
+    """
+    readiness = "Ready" if problem is None else f"Not ready: {problem.title.lower()}"
+    if lifecycle.is_leaving:
+        readiness = "Shutting down"
     return [
         Fact("Version", __version__, is_code=True),
-        Fact("Readiness", "Ready" if state.is_ready else "Shutting down"),
-        Fact("Started", time=state.started_at * 1000),
-        Fact("Uptime", duration_text(now - state.started_at)),
+        Fact("Readiness", readiness),
+        Fact("Started", time=lifecycle.started_at * 1000),
+        Fact("Uptime", duration_text(now - lifecycle.started_at)),
     ]
 
 
-def store_facts(state: ServerState) -> list[Fact]:
+def store_facts(state: StoreState) -> list[Fact]:
     """The lines about the store, which all servers share."""
     contents = state.contents
     return [
@@ -36,7 +44,7 @@ def store_facts(state: ServerState) -> list[Fact]:
     ]
 
 
-def maintenance_facts(state: ServerState) -> list[Fact]:
+def maintenance_facts(state: StoreState) -> list[Fact]:
     """The lines about the last audit and the last backup."""
     audit = state.last_audit
     facts = [_finished("Last audit", audit)]
@@ -78,14 +86,21 @@ class StatusPageHandler(PageHandler):
     @requires("read:system")
     async def get(self) -> None:
         Query.parse(self.request.query)
-        state = await state_of(self.services)
+        services = self.services
+        problem = await services.store_probe.problem(PROBE_SECONDS)
+        state = None
+        if not isinstance(problem, StoreUnavailable):  # a full disk can be read
+            state = await state_of(services)
+        if problem is not None:
+            self.set_status(problem.status)
         self.reply_page(
             "status.html",
             "Status",
-            findings=(state.last_audit or {}).get("findings", 0),
-            server=server_facts(state, time.time()),
-            store=store_facts(state),
-            maintenance=maintenance_facts(state),
+            problem=problem,
+            findings=0 if state is None else (state.last_audit or {}).get("findings", 0),
+            server=server_facts(services.lifecycle, problem, time.time()),
+            store=[] if state is None else store_facts(state),
+            maintenance=[] if state is None else maintenance_facts(state),
         )
 
 
