@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 
 from monotron_ci.commits import Commit
+from monotron_ci.history import changing
 from monotron_ci.http import RetryPolicy
 from monotron_ci.version_tags import RepositoryTags
 
@@ -52,21 +53,27 @@ class Clone:
         revisions = [commit, f"^{first}"] if first else [commit]
         text = self._git("log", "-z", *options, *revisions, "--")
         commits = [_commit(entry) for entry in text.split("\0") if entry]
-        return self._changing(commits, paths) if paths else commits
+        if not paths:
+            return commits
+        found = changing(commits, lambda some, position: self._differing(some, position, paths))
+        return [each._replace(parents=()) for each in found]
 
-    def _changing(self, commits: Sequence[Commit], paths: Sequence[str]) -> list[Commit]:
-        """The commits that change one of the files, compared with their first parent.
+    def _differing(
+        self, commits: Sequence[Commit], position: int, paths: Sequence[str]
+    ) -> list[Commit]:
+        """The commits that change one of the files, compared with the parent at the position.
 
         `git log PATHS` compares a merge with all parents, and so lists a merge of a branch that was
         created before the last change of the files.
         """
-        pairs = (" ".join([each.hash, *each.parents[:1]]) for each in commits)
+        parents = slice(position, position + 1)
+        pairs = (" ".join([each.hash, *each.parents[parents]]) for each in commits)
         options = ("--stdin", "--root", "-r", "-z", "--name-only", "--no-renames")
         patterns = [f":(top,glob){path}" for path in paths]
         stdin = "".join(f"{pair}\n" for pair in pairs)
         output = self._git("diff-tree", *options, "--", *patterns, stdin=stdin)
-        changing = set(output.split("\0"))  # each hash is followed by files
-        return [each._replace(parents=()) for each in commits if each.hash in changing]
+        differing = set(output.split("\0"))  # each hash is followed by files
+        return [each for each in commits if each.hash in differing]
 
     def tags(self, prefix: str, commit: str) -> RepositoryTags:
         """The tags that start with *prefix*.

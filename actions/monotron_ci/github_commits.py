@@ -14,6 +14,7 @@ from monotron_ci.errors import Failure
 from monotron_ci.git import Unavailable
 from monotron_ci.github_api import TOO_MANY, GitHubApi
 from monotron_ci.hashes import is_hash
+from monotron_ci.history import changing
 from monotron_ci.http import HttpResponse
 from monotron_ci.path_patterns import matcher
 from monotron_ci.version_tags import RepositoryTags
@@ -22,6 +23,9 @@ PAGE_SIZE = 100
 
 MAX_FILES = 3000
 """How many files of a commit GitHub lists, on several pages."""
+
+MAX_COMPARED_FILES = 300
+"""How many files GitHub lists for a comparison, on its first page."""
 
 PERMISSION = """permissions:
   contents: read
@@ -50,30 +54,32 @@ class GitHubCommits:
             commits = self._compare(base, commit) if base else None
         if matches is None or commits is None:
             return commits
-        return self._changing(commits, matches)
+        found = changing(commits, lambda some, position: self._differing(some, position, matches))
+        return [commit._replace(parents=()) for commit in found]
 
-    def _changing(self, commits: list[Commit], matches: Callable[[str], bool]) -> list[Commit]:
-        """The commits that change one of the files. A merge is compared with its first parent."""
+    def _differing(
+        self, commits: Sequence[Commit], position: int, matches: Callable[[str], bool]
+    ) -> list[Commit]:
+        """The commits that change one of the files, compared with the parent at the position."""
         if len(commits) > self._api.remaining:
             raise Unavailable(f"{TOO_MANY} for {len(commits)} commits")
-        return [
-            commit._replace(parents=())
-            for commit in commits
-            if any(map(matches, self._files(commit.hash)))
-        ]
+        return [each for each in commits if any(map(matches, self._files(each, position)))]
 
-    def _files(self, commit: str) -> Iterator[str]:
-        """The files that a commit changes, with the earlier names of those that it renames."""
+    def _files(self, commit: Commit, position: int) -> Iterator[str]:
+        """The files that differ from a parent, with the earlier names of those that are renamed."""
+        sha = commit.hash
+        path = f"compare/{commit.parents[position]}...{sha}?per_page=1" if position else ""
+        # The files of a commit are those that differ from its first parent.
+        documents = [self._get(path)] if path else self._pages(f"commits/{sha}")
+        limit = MAX_COMPARED_FILES if path else MAX_FILES
         number = 0
-        for document in self._pages(f"commits/{commit}"):
+        for document in documents:
             files = _list(document.get("files") if isinstance(document, dict) else None)
             number += len(files)
             for file in files:
                 yield from filter(None, (_text(file, "filename"), _text(file, "previous_filename")))
-        if number >= MAX_FILES:
-            raise Unavailable(
-                f"GitHub's API lists only {MAX_FILES:,} files of commit {commit[:12]}"
-            )
+        if number >= limit:
+            raise Unavailable(f"GitHub's API lists only {limit:,} files of commit {sha[:12]}")
 
     def _pages(self, path: str) -> Iterator[Any]:
         """The documents of all pages. The path has no query."""

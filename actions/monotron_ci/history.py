@@ -1,8 +1,9 @@
-"""Which commits a merge adds to its branch. Pure: no I/O."""
+"""What merges add to their branches. Pure: no I/O."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Callable
 
 from monotron_ci.commits import Commit
 
@@ -45,3 +46,22 @@ def first_parents(commits: Sequence[Commit]) -> list[str]:
 def added_by(parents: Parents, head: str, target: str) -> set[str]:
     """The commits of the range that *head* contains and *target* does not contain."""
     return reachable(parents, head) - reachable(parents, target)
+
+
+def changing(
+    commits: Sequence[Commit], differ: Callable[[Sequence[Commit], int], Sequence[Commit]]
+) -> list[Commit]:
+    """The commits that change files in the branch that they belong to.
+
+    *differ* returns those of some commits whose files differ from a parent, given by its position.
+    A merge of commits outside of the range, such as released ones, differs from its first parent
+    only. So without a commit that is not a merge, a merge must differ from all of its parents.
+    """
+    found = list(differ(commits, 0))
+    if any(len(commit.parents) < 2 for commit in found):
+        return found
+    for position in range(1, max((len(commit.parents) for commit in found), default=0)):
+        others = [commit for commit in found if len(commit.parents) > position]
+        differing = differ(others, position)
+        found = [commit for commit in found if commit in differing or commit not in others]
+    return found

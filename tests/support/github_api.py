@@ -83,11 +83,14 @@ class GitHubApi(StandIn):
         if not (self._hash(base) and self._hash(head) and self._git("merge-base", base, head)):
             return NOT_FOUND
         commits = self._log(f"{base}..{head}")[::-1]  # the oldest first
+        common = self._git("merge-base", base, head).strip()
+        files = self._changed(common, head)[:300] if query.get("page", "1") == "1" else []
         return Reply.json(
             {
                 "status": "ahead",
                 "total_commits": len(commits),
                 "commits": self._page(commits, query),
+                "files": files,
             }
         )
 
@@ -132,7 +135,10 @@ class GitHubApi(StandIn):
         """The changes of a commit, compared with its first parent."""
         parent = self._git("rev-parse", "--verify", "--quiet", f"{sha}^").strip()
         commits = [parent, sha] if parent else ["--root", "--no-commit-id", sha]
-        output = self._git("diff-tree", "-r", "-z", "-M", "--name-status", *commits)
+        return self._changed("-M", *commits)
+
+    def _changed(self, *arguments: str) -> list[dict[str, str]]:
+        output = self._git("diff-tree", "-r", "-z", "--name-status", *arguments)
         parts = iter(output.split("\0")[:-1])
         return [_file(status, next(parts), parts) for status in parts]
 

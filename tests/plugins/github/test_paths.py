@@ -181,6 +181,36 @@ class TestHistories:
         assert sources.subjects(start, "api") == ["update", "API"]
         assert sources.subjects(start, "web") == []
 
+    def test_a_merge_of_released_commits_does_not_count(
+        self, project: Project, sources: Sources
+    ) -> None:
+        """Such as GitHub's button "Update branch"."""
+        project.git("checkout", "--quiet", "-b", "web", "main")
+        project.commit("web", "web/a")
+        project.git("checkout", "--quiet", "main")
+        released = project.commit("API", "api/a")
+        project.git("checkout", "--quiet", "web")
+        project.git("merge", "--quiet", "--no-ff", "-m", "update", "main")
+        project.git("checkout", "--quiet", "main")
+        project.git("merge", "--quiet", "--no-ff", "-m", "feat: web", "web")
+        assert sources.subjects(released, "api") == []
+        assert sources.subjects(released, "web") == ["feat: web", "web"]
+
+    def test_a_merge_that_changes_files_itself_counts(
+        self, project: Project, sources: Sources
+    ) -> None:
+        """Such as `git subtree`, whose commits have the files in another folder."""
+        project.git("checkout", "--quiet", "-b", "lib", "main")
+        project.commit("lib", "a")
+        project.git("checkout", "--quiet", "main")
+        start = project.commit("main", "other")
+        project.git("merge", "--quiet", "--no-ff", "--no-commit", "lib")
+        (project.origin / "lib").mkdir()
+        project.git("mv", "a", "lib/a")
+        project.git("commit", "--quiet", "-m", "subtree")
+        assert sources.subjects(start, "lib") == ["subtree"]
+        assert sources.subjects(start, "other") == []
+
     def test_the_files_of_a_large_commit_are_on_several_pages(
         self, project: Project, sources: Sources
     ) -> None:
