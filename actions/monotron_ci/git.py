@@ -22,6 +22,15 @@ _NO_FETCH = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
 """In a partial clone, git fetches missing objects. Versions before 2.44 ignore the first variable,
 but without a protocol, they fail as well."""
 
+_REPOSITORY = (
+    *("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"),
+    *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_SHALLOW_FILE", "GIT_NAMESPACE"),
+)
+"""Variables that select another repository than that of the folder, for example in a hook."""
+
+_MISSING = ("not our ref", "couldn't find remote ref", "unadvertised object", "not valid")
+"""What git and JGit report for a reference or a commit that a remote does not have."""
+
 
 class Unavailable(Exception):
     """The source has no complete history. The text states why."""
@@ -36,7 +45,7 @@ class Clone:
     def __init__(self, folder: str, policy: RetryPolicy) -> None:
         self._folder = folder
         self._policy = policy
-        self._environ: Mapping[str, str] = _NO_FETCH
+        self._environ: Mapping[str, str] = os.environ
 
     def commits(self, start: str, commit: str, paths: Sequence[str] = ()) -> list[Commit] | None:
         """The commits after *start* up to *commit*, newest first.
@@ -104,7 +113,7 @@ class Clone:
         except Unavailable:
             return None
 
-    def _git(self, *arguments: str, stdin: str = "") -> str:
+    def _git(self, *arguments: str, stdin: str = "", environ: Mapping[str, str] = _NO_FETCH) -> str:
         """The output of git. Raises `Unavailable` with the first line of its error."""
         # The folder may belong to another user if the job runs in a container.
         command = ["git", "-c", f"safe.directory={os.path.abspath(self._folder)}"]
@@ -114,7 +123,7 @@ class Clone:
             process = subprocess.run(  # noqa: S603 - the arguments are hashes and constants
                 [*command, "--no-replace-objects", *arguments],
                 cwd=self._folder,
-                env={**os.environ, **_QUIET, **self._environ},
+                env={**self._environ, **_QUIET, **environ},
                 input=stdin.encode(),
                 capture_output=True,
                 timeout=seconds,
@@ -153,11 +162,12 @@ class Fetched(Clone):
         """
         super().__init__(folder, policy)
         self._url = url
-        self._filter = ""
-        self._environ = {}
+        own = {name: value for name, value in os.environ.items() if name not in _REPOSITORY}
+        self._environ = own
+        self._remote: Mapping[str, str] = {}
         if token:
             basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
-            self._environ = {
+            self._remote = {
                 "GIT_CONFIG_COUNT": "2",
                 "GIT_CONFIG_KEY_0": f"http.{url}.extraHeader",
                 "GIT_CONFIG_VALUE_0": f"Authorization: Basic {basic}",
@@ -167,25 +177,28 @@ class Fetched(Clone):
 
     def commits(self, start: str, commit: str, paths: Sequence[str] = ()) -> list[Commit] | None:
         """As `Clone.commits`. Fetches the commit, and *start* unless it precedes the commit."""
-        self._filter = "blob:none" if paths else "tree:0"
         if not os.path.exists(os.path.join(self._folder, "HEAD")):
             self._git("init", "--quiet", "--bare", ".")
-        self._fetch(commit)
+        filter = "blob:none" if paths else "tree:0"
+        if self._resolve(commit) is None:
+            self._fetch(commit, filter)
         if start and self._resolve(start) is None:
             try:
-                self._fetch(start)
-            except Unavailable:
+                self._fetch(start, filter)
+            except Unavailable as error:
+                if not any(each in str(error) for each in _MISSING):
+                    raise
                 return None
             start = self._git("rev-parse", "FETCH_HEAD^{commit}").strip()
         return super().commits(start, commit, paths)
 
     def tags(self, prefix: str, commit: str) -> RepositoryTags:
         """The tags of the remote that start with *prefix*. None is known to be reachable."""
-        pattern = f"refs/tags/{prefix}*"
-        output = self._git("ls-remote", "--quiet", "--tags", "--refs", "--", self._url, pattern)
+        command = ("ls-remote", "--quiet", "--tags", "--refs", "--", self._url)
+        output = self._git(*command, f"refs/tags/{prefix}*", environ=self._remote)
         references = [line.partition("\t")[2] for line in output.splitlines()]
         return RepositoryTags([each.removeprefix("refs/tags/") for each in references])
 
-    def _fetch(self, reference: str) -> None:
-        options = ("--quiet", "--no-tags", f"--filter={self._filter}", "--end-of-options")
-        self._git("fetch", *options, self._url, reference)
+    def _fetch(self, reference: str, filter: str) -> None:
+        options = ("--quiet", "--no-tags", f"--filter={filter}", "--end-of-options")
+        self._git("fetch", *options, self._url, reference, environ=self._remote)

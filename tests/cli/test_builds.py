@@ -176,6 +176,23 @@ class TestAutomaticBump:
         assert auto(clone, name) == "0.1.0\n"
         assert clone.git("rev-parse", "--is-shallow-repository") == "true"
 
+    def test_a_hook_reads_a_shallow_clone_without_changing_it(
+        self, repository: Terminal, name: str
+    ) -> None:
+        """git sets GIT_DIR for hooks."""
+        repository.prints("version", name)
+        repository.commit("feat: a coupon")
+        repository.git("clone", "--quiet", "--depth=1", f"file://{repository.folder}", "clone")
+        folder = repository.folder / "clone" / ".git"
+        before = sorted(folder.rglob("*"))
+        clone = repository.in_folder("clone")
+        result = clone.run("version", name, "--bump=auto", GIT_DIR=str(folder))
+        assert (result.stdout, result.stderr) == (
+            "0.1.0\n",
+            "minor: feat: a coupon (1 commit since 0.0.1)\n",
+        )
+        assert sorted(folder.rglob("*")) == before
+
     def test_if_no_version_has_a_commit_in_the_clone_its_own_message_decides(
         self, repository: Terminal, name: str
     ) -> None:

@@ -21,7 +21,7 @@ from plugins.github.project import Project
 from support.git_server import GitServer
 from support.github_api import GitHubApi
 from support.server import Client
-from support.stand_in import Reply, StandIn
+from support.stand_in import ReceivedRequest, Reply, StandIn
 
 Output = pytest.CaptureFixture[str]
 
@@ -181,6 +181,21 @@ class TestOtherSources:
         assert "fetch-depth: 0" in printed
 
 
+class FailingGitServer(GitServer):
+    """Fails if one commit is fetched."""
+
+    def __init__(self, folder: Path, commit: str) -> None:
+        self._commit = commit
+        self.refused = False
+        super().__init__(folder)
+
+    def _respond(self, request: ReceivedRequest) -> Reply:
+        if f"want {self._commit}".encode() in request.body:
+            self.refused = True
+            return Reply(500)
+        return super()._respond(request)
+
+
 class TestMissingStart:
     """The commit of the newest version is not part of the repository any more."""
 
@@ -210,6 +225,28 @@ class TestMissingStart:
         rewritten.commit(message)
         assert rewritten.run(GITHUB_WORKSPACE=rewritten.clone()) == version
         assert "(2 commits since 1.2.57)" in capsys.readouterr().out
+
+    def test_a_commit_that_cannot_be_fetched_is_not_taken_for_a_removed_one(
+        self, rewritten: Project, tmp_path: Path, client: Client, name: str
+    ) -> None:
+        """GitHub keeps commits that were rewritten."""
+        newest = client.request("GET", f"/v1/versions/{quote(name)}").json()["token"]
+        rewritten.commit("fix: b")
+        with FailingGitServer(tmp_path, newest) as server, GitHubApi(rewritten.origin) as api:
+            version = rewritten.run(GITHUB_SERVER_URL=server.url, GITHUB_API_URL=api.url)
+            assert server.refused
+        assert version == "1.4.0"
+
+    def test_git_connects_once_for_the_build_and_once_for_each_missing_start(
+        self, rewritten: Project, tmp_path: Path
+    ) -> None:
+        rewritten.commit("fix: b")
+        rewritten.git("reflog", "expire", "--expire=now", "--all")
+        rewritten.git("gc", "--quiet", "--prune=now")
+        with GitServer(tmp_path) as server:
+            assert rewritten.run(GITHUB_SERVER_URL=server.url) == "1.3.1"
+            # The build, the commit of 1.3.0, and its tag. The build contains the commit of 1.2.57.
+            assert sum("/info/refs" in request.path for request in server.requests) == 3
 
     def test_without_any_release_the_event_decides(
         self, project: Project, client: Client, name: str, capsys: Output
