@@ -20,9 +20,9 @@ class BumpChoice(NamedTuple):
 def choose_bump(inputs: Inputs, event: Event) -> BumpChoice:
     """The bump to request.
 
-    The default labels of the event's pull request decide alone. If the workflow sets labels, they
-    replace the messages of the request's own commits (`auto`), so that the version is the same for
-    all events.
+    The default labels of the event's pull request decide alone, except with `paths`, because the
+    request may not change them. If the workflow sets labels, they replace the messages of the
+    request's own commits (`auto`), so that the version is the same for all events.
     """
     reuse = inputs.on_conflict == "reuse"
     if inputs.version:
@@ -30,7 +30,7 @@ def choose_bump(inputs: Inputs, event: Event) -> BumpChoice:
     if inputs.bump != "auto":
         return BumpChoice(inputs.bump, f"input bump: {inputs.bump}", reuse)
     rules = inputs.labels
-    if event.request and not rules.are_set:
+    if event.request and not rules.are_set and not inputs.paths:
         choice = rules.choose(event.request.labels)
         if choice:
             # A commit keeps its version if labels change, as it does if messages change.

@@ -39,6 +39,13 @@ class TestPreviews:
         assert shop.preview({}, "patch", title="feat!: a") == "1.2.58"
         assert shop.step.outputs["reason"] == "label 'patch'"
 
+    def test_a_label_counts_only_if_the_request_changes_the_paths(self, shop: RequestShop) -> None:
+        shop.topic("fix: a")  # changes the file `topic`
+        assert shop.preview({"paths": "api/**"}, "minor") == ""
+        assert shop.preview({"paths": "api/**", **LABELS}, "minor") == ""
+        assert shop.preview({"paths": "topic", **LABELS}, "minor") == "1.3.0"
+        assert shop.preview({"paths": "topic"}, "minor") == "1.2.58"
+
     def test_a_skip_label_leaves_the_commits_of_the_target_branch(self, shop: RequestShop) -> None:
         shop.topic("feat!: a")
         assert shop.preview(SKIP, "skip") == ""
