@@ -164,9 +164,10 @@ def _found(
     if skipped:
         missing = skipped[0]
         used = start.revision.rpartition("/")[2] if start.version == missing.version else since
+        read = f"The commits since {used} were read" if used else "The complete history was read"
         warnings.append(
             f"The commit of version {missing.version} ({missing.revision[:40]}) is not part of the "
-            f"repository. The commits since {used} were read. {words.since} sets another start."
+            f"repository. {read}. {words.since} sets another start."
         )
     return CommitRange(commits, text, start, tuple(warnings))
 

@@ -248,6 +248,19 @@ class TestMissingStart:
             # The build, the commit of 1.3.0, and its tag. The build contains the commit of 1.2.57.
             assert sum("/info/refs" in request.path for request in server.requests) == 3
 
+    def test_an_initial_version_without_its_tag_follows_the_complete_history(
+        self, project: Project, capsys: Output
+    ) -> None:
+        project.commit("feat: a")
+        project.commit("fix: b")
+        inputs = {"initial-version": "1.4.2"}
+        assert project.run(inputs, GITHUB_WORKSPACE=project.clone()) == "1.5.0"
+        printed = capsys.readouterr().out
+        assert (
+            "The commit of version 1.4.2 (refs/tags/v1.4.2) is not part of the repository. The "
+            "complete history was read. `since` sets another start." in printed
+        )
+
     def test_without_any_release_the_event_decides(
         self, project: Project, client: Client, name: str, capsys: Output
     ) -> None:
