@@ -6,7 +6,8 @@ import re
 
 from monotron_ci.errors import Failure
 
-_REFERENCES = ("HEAD", "FETCH_HEAD")
+_REFERENCE = re.compile(r"(@|(FETCH_)?HEAD)([~^@{].*)?", re.IGNORECASE)
+"""With a suffix, it is a relative revision such as `HEAD~1`."""
 
 _VARIABLE = re.compile(
     r"\$[A-Za-z_]\w*|\$\{[^{}]*\}|\$\{\{[^{}]*\}\}|\$\([A-Za-z_][\w.]*\)|%[A-Za-z_][\w.]*%",
@@ -22,7 +23,7 @@ def check_token(token: str) -> None:
         raise Failure(
             "The token is empty.", "Use the commit hash. Check that the variable with it is set."
         )
-    if text.upper() in _REFERENCES:
+    if _REFERENCE.fullmatch(text):
         raise Failure(f"{text} is a different commit in every build.", "Use the commit hash.")
     if _VARIABLE.fullmatch(text):
         raise Failure(
