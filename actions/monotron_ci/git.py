@@ -50,12 +50,15 @@ class Clone:
     def commits(self, start: str, commit: str, paths: Sequence[str] = ()) -> list[Commit] | None:
         """The commits after *start* up to *commit*, newest first.
 
-        *start* is a revision; without it, the history is complete. With *paths*, only commits that
-        change one of these files, without their parents, which may be missing. None if *start* does
-        not exist. Raises `Unavailable` if the repository does not contain all commits.
+        *start* is a revision, or a branch of the remote `origin`; without it, the history is
+        complete. With *paths*, only commits that change one of these files, without their parents,
+        which may be missing. None if *start* does not exist. Raises `Unavailable` if the repository
+        does not contain all commits.
         """
         self._check(commit)
-        first = self._resolve(start) if start else ""
+        # `actions/checkout` creates a local branch for the reference of the event only.
+        remote = f"refs/remotes/origin/{start}"
+        first = self._resolve(start) or self._resolve(remote) if start else ""
         if first is None:
             return None
         options = ("--no-mailmap", "--no-show-signature", "--encoding=UTF-8", "--format=%H %P%n%B")

@@ -73,6 +73,13 @@ class TestClone:
         since = released.git("rev-parse", "HEAD^")
         assert released.run({"since": since}, GITHUB_WORKSPACE=workspace) == "0.0.2"
 
+    def test_since_can_be_a_branch_of_the_remote(self, released: Project) -> None:
+        """`actions/checkout` creates a local branch for the ref of the event only."""
+        released.git("branch", "release/0.x", "HEAD^")
+        workspace = released.clone(name="complete")
+        inputs = {"since": "release/0.x"}
+        assert released.run(inputs, GITHUB_WORKSPACE=workspace) == "0.0.2"
+
     def test_an_unknown_since_is_an_error(self, released: Project, capsys: Output) -> None:
         workspace = str(released.folder / "workspace")
         head = released.git("rev-parse", "HEAD")
