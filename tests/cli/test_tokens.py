@@ -56,6 +56,23 @@ class TestRevisions:
 
 
 class TestRefusals:
+    @pytest.mark.parametrize("token", ["main", "HEAD", "nightly-7", "e" * 40])
+    def test_a_repository_that_git_does_not_trust_is_an_error(
+        self, token: str, repository: Terminal, name: str
+    ) -> None:
+        """Otherwise `main` would be a token, and a new name would ignore the tags."""
+        other = {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"}
+        errors = repository.fails(2, "version", name, token, **other)
+        assert "error: git rev-parse failed: fatal: detected dubious ownership in" in errors
+        assert 'git config --global --add safe.directory "$PWD"\n' in errors
+
+    def test_a_repository_without_commits_needs_a_token(self, terminal: Terminal) -> None:
+        terminal.git("init", "--quiet")
+        assert terminal.fails(2, "version", "shop") == (
+            "error: no commit given, and this repository has no commits\n"
+            "hint: pass one: monotron version shop COMMIT\n"
+        )
+
     @pytest.mark.parametrize("command", ["version", "next", "peek"])
     def test_an_empty_token_is_refused(self, command: str, repository: Terminal) -> None:
         assert repository.fails(2, command, "shop", "") == (

@@ -1,5 +1,6 @@
 """Commits, tags and messages of the git repository in the current directory."""
 
+import os
 import subprocess
 from typing import NamedTuple
 
@@ -9,38 +10,60 @@ from monotron_ci.hashes import is_hash
 from monotron_ci.http import RetryPolicy
 from monotron_ci.version_tags import version_tags
 
+_TRUST = (
+    "the files belong to another user, for example in a container. Trust them: "
+    'git config --global --add safe.directory "$PWD"'
+)
+
 
 class GitFailed(Failure):
     """git is missing, or failed."""
+
+
+class GitMissing(GitFailed):
+    """git is not installed."""
+
+
+class NoRepository(GitFailed):
+    """The current directory does not belong to a git repository."""
+
+
+class NoResult(GitFailed):
+    """git found nothing."""
 
 
 def current_commit(command: str) -> str:
     """The hash of HEAD. Raises GitFailed, whose hint contains *command*, outside a repository."""
     hint = f"pass one: {command} COMMIT"
     try:
-        return _git(hint, "rev-parse", "HEAD").strip()
-    except GitFailed as failure:
-        if "not a git repository" not in failure.cause:
-            raise
+        return _git(hint, "rev-parse", "--quiet", "--verify", "HEAD").strip()
+    except NoRepository:
         raise GitFailed("no commit given, and this is not a git repository", hint) from None
+    except NoResult:
+        raise GitFailed("no commit given, and this repository has no commits", hint) from None
 
 
 def resolve(revision: str) -> str | None:
-    """The hash of the commit of a revision. None for another text, and without git."""
+    """The hash of the commit of a revision. None for another text, and without a repository.
+
+    Raises GitFailed if git cannot read the repository.
+    """
     try:
         # Without --end-of-options, a token could be an option.
         verify = ("rev-parse", "--quiet", "--verify", "--end-of-options")
         commit = _git("", *verify, f"{revision}^{{commit}}").strip()
-    except GitFailed:
+    except (GitMissing, NoRepository, NoResult):
         return None
     return commit if is_hash(commit) else None
 
 
 def is_repository() -> bool:
-    """Whether the current directory belongs to a git repository."""
+    """Whether the current directory belongs to a git repository. Raises GitFailed if it belongs to
+    one that git cannot read.
+    """
     try:
         _git("", "rev-parse", "--git-dir")
-    except GitFailed:
+    except (GitMissing, NoRepository):
         return False
     return True
 
@@ -82,9 +105,7 @@ def tags_of_head(policy: RetryPolicy, prefix: str, command: str) -> VersionTags:
         tags = Clone(".", policy).tags(prefix, "HEAD")
     except Unavailable as error:
         raise GitFailed(str(error), hint) from None
-    except GitFailed as failure:
-        if "not a git repository" not in failure.cause:
-            raise
+    except NoRepository:
         raise GitFailed("not a git repository", hint) from None
     versions = version_tags(tags.all, prefix)
     if not versions:
@@ -128,11 +149,20 @@ def origin() -> str:
 
 
 def _git(hint: str, *arguments: str) -> str:
+    """The output of git. Raises GitFailed with the hint."""
+    environ = {**os.environ, "LC_ALL": "C"}
     try:
-        process = subprocess.run(["git", *arguments], capture_output=True, check=False)
+        process = subprocess.run(["git", *arguments], env=environ, capture_output=True, check=False)
     except FileNotFoundError:
-        raise GitFailed("git is not installed", hint) from None
+        raise GitMissing("git is not installed", hint) from None
     if process.returncode:
         first_line = process.stderr.decode(errors="replace").strip().partition("\n")[0]
-        raise GitFailed(f"git {arguments[0]} failed: {first_line}", hint)
+        cause = f"git {arguments[0]} failed: {first_line}"
+        if "not a git repository" in first_line:
+            raise NoRepository(cause, hint)
+        if not first_line:
+            raise NoResult(cause, hint)
+        if "dubious ownership" in first_line:
+            hint = _TRUST
+        raise GitFailed(cause, hint)
     return process.stdout.decode(errors="replace")
