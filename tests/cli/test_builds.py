@@ -297,6 +297,12 @@ class TestAdopt:
         assert "has no versions yet" in repository.fails(3, "releases", name)
         assert repository.run("adopt", name).stdout == "1.2.57\n"
 
+    def test_a_dry_run_checks_the_version(self, terminal: Terminal, name: str) -> None:
+        for options in ((), ("--dry-run",)):
+            errors = terminal.fails(2, "adopt", name, "--version=1.2", *options)
+            assert "error: --version must be a version such as 1.4.2, not '1.2'\n" in errors
+        assert terminal.run("adopt", name, "--version=v1.2.3", "--dry-run").stdout == "1.2.3\n"
+
     def test_without_a_tag_on_a_commit_of_head_nothing_is_adopted(
         self, repository: Terminal, name: str
     ) -> None:

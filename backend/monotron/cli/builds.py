@@ -22,7 +22,7 @@ from monotron_ci.client import Client
 from monotron_ci.errors import Failure
 from monotron_ci.input_parsers import tag_prefix
 from monotron_ci.inputs import TAG_PREFIX
-from monotron_ci.responses import INT64_MAX, SeriesEntry, VersionInfo
+from monotron_ci.responses import INT64_MAX, VERSION, SeriesEntry, VersionInfo
 
 MAX_PAGE_SIZE = 1000
 """The maximum of `limit` in the API."""
@@ -174,6 +174,8 @@ def adopt(
     """Continue from an existing version (default: the newest git tag that HEAD contains)."""
     prefix = tag_prefix("--tag-prefix", prefix)
     notes: list[str] = []
+    if existing and not VERSION.fullmatch(existing.removeprefix("v")):
+        fail_usage(f"--version must be a version such as 1.4.2, not {existing!r}")
     if not existing:
         tags = git.tags_of_head(client.policy, prefix, f"monotron adopt {name}")
         existing = tags.newest
@@ -184,6 +186,7 @@ def adopt(
             )
     if dry_run:
         notes.append(f"{name!r} was not changed")
+        existing = existing.removeprefix("v")
         return CommandOutput(f"{existing}\n", {"version": existing}, notes=tuple(notes))
     return _version_output(client.adopt(name, existing), prefix, *notes, changed=False)
 
