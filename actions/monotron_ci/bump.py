@@ -44,6 +44,7 @@ def version_query(inputs: Inputs, choice: BumpChoice) -> dict[str, str]:
         "bump": choice.bump,
         **{parameter: getattr(inputs, field) for parameter, field in PARAMETERS.items()},
         "on_conflict": "reuse" if choice.reuse_on_conflict else "",
+        "on_withdrawn": "new" if inputs.on_withdrawn == "new" else "",
         "dry_run": "true" if inputs.dry_run else "",
     }
     if choice.bump != "auto":  # a label decides

@@ -10,6 +10,8 @@ _HINTS = {
     f"sign-in, create a trust policy with that scope.\n\n{_API_KEY}",
     "token_taken": "To use the version that this commit already has:\n\n"
     "with:\n  on-conflict: reuse",
+    "version_withdrawn": "If it is the version of this commit, build a new commit, or assign this "
+    "one a new version:\n\nwith:\n  on-withdrawn: new",
     "invalid_bump": "Without commit messages, set the bump:\n\nwith:\n  bump: patch",
     "out_of_line": "Remove `line` to bump the newest version, or use a smaller bump.",
     "line_not_found": "Set the line of an existing release, `MAJOR` or `MAJOR.MINOR`:\n\n"

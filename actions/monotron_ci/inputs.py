@@ -41,7 +41,7 @@ _LABELS = ("major_labels", "minor_labels", "patch_labels", "skip_labels")
 
 _VERSION_FIELDS = (
     *PARAMETERS.values(),
-    *("from_scratch", "create_tag", "move_tags", "on_conflict", "since", "paths"),
+    *("from_scratch", "create_tag", "move_tags", "on_conflict", "on_withdrawn", "since", "paths"),
     *_LABELS,
 )
 """Inputs that `mode: counter` does not support."""
@@ -71,6 +71,7 @@ class Inputs(NamedTuple):
     from_scratch: bool = False
     initial_value: int | None = None
     on_conflict: str = "fail"
+    on_withdrawn: str = "fail"
     create_tag: bool = False
     move_tags: tuple[str, ...] = ()
     github_token: Credential | None = None
@@ -247,6 +248,7 @@ _PARSERS: dict[str, Any] = {
     "from-scratch": parsers.boolean,
     "initial-value": parsers.initial_value,
     "on-conflict": parsers.one_of("fail", "reuse"),
+    "on-withdrawn": parsers.one_of("fail", "new"),
     "create-tag": parsers.boolean,
     "move-tags": parsers.floating_tags,
     "github-token": parsers.credential,

@@ -6,7 +6,9 @@ import re
 
 import pytest
 
+from support.server import Client
 from support.terminal import Terminal
+from support.versions import withdraw
 
 
 class TestOptions:
@@ -28,6 +30,17 @@ class TestOptions:
             repository.commit(message)
             process = repository.run("version", name, "--bump=auto", *options)
             assert (process.returncode, process.stdout) == (0, printed)
+
+    def test_a_withdrawn_version_is_an_error_that_names_the_option(
+        self, terminal: Terminal, client: Client, name: str
+    ) -> None:
+        terminal.prints("version", name, "a", "--bump=major")
+        assert withdraw(client, name, "1.0.0").status == 200
+        errors = terminal.fails(1, "version", name, "a")
+        assert errors.startswith("error: version_withdrawn (409): ")
+        assert "hint: to assign this commit a new version, pass --on-withdrawn new\n" in errors
+        for _ in range(2):
+            assert terminal.prints("version", name, "a", "--on-withdrawn=new") == "0.0.1\n"
 
     def test_a_new_series_starts_after_the_initial_value(
         self, terminal: Terminal, name: str

@@ -45,6 +45,7 @@ ONLY_ACTION_NOT_GITLAB = {
     "move-tags": "requires a token that can write",
     "github-token": "signs in to GitHub",
     "summary": "GitLab has no job summaries",
+    "on-withdrawn": "the job does not have it yet",
 }
 """Inputs of the action without an input of the component, and why."""
 
@@ -81,7 +82,9 @@ class TestNames:
     def test_every_option_is_an_input_of_the_same_name(self) -> None:
         assert set(options()) - set(action_members("inputs")) == set(ONLY_COMMANDS)
 
-    @pytest.mark.parametrize("name", ["on-conflict", "bump", "tag-prefix", "timeout", "retries"])
+    @pytest.mark.parametrize(
+        "name", ["on-conflict", "on-withdrawn", "bump", "tag-prefix", "timeout", "retries"]
+    )
     def test_defaults_agree(self, name: str) -> None:
         assert str(options()[name].default) == action_members("inputs")[name]["default"]
 

@@ -84,19 +84,12 @@ def version(client: Client, name: str | None, token: str | None, **options: Any)
     if options["bump"] == "none":
         return _current_version(client, name, token, prefix)
     token = token_or_commit(token, f"monotron version {name}")
-    if not options["from_scratch"]:
-        client.check_first_version(tag_check(client, name, prefix))
-    query = version_query(options)
-    notes: tuple[str, ...] = ()
-    file, since, paths = options["messages"], options["since"], options["paths"]
-    if options["bump"] != "auto":
-        info = client.version(name, token, query)
-    elif file:
-        info = client.version(name, token, query, read_messages(file, name))
-    else:
-        info, notes = version_of_commits(
-            client, name, token, query, tag_prefix=prefix, since=since, paths=paths
-        )
+    try:
+        info, notes = _assign_version(client, name, token, prefix, options)
+    except Failure as failure:
+        if failure.code == "version_withdrawn":
+            failure.hint = "to assign this commit a new version, pass --on-withdrawn new"
+        raise
     if info.is_unchanged:
         return _no_release_output(info, *notes)
     return _version_output(info, prefix, *notes, changed=not options["dry_run"])
@@ -189,6 +182,23 @@ def adopt(
         existing = existing.removeprefix("v")
         return CommandOutput(f"{existing}\n", {"version": existing}, notes=tuple(notes))
     return _version_output(client.adopt(name, existing), prefix, *notes, changed=False)
+
+
+def _assign_version(
+    client: Client, name: str, token: str, prefix: str, options: Mapping[str, Any]
+) -> tuple[VersionInfo, tuple[str, ...]]:
+    """The version of the token, and notes about it."""
+    if not options["from_scratch"]:
+        client.check_first_version(tag_check(client, name, prefix))
+    query = version_query(options)
+    file, since, paths = options["messages"], options["since"], options["paths"]
+    if options["bump"] != "auto":
+        return client.version(name, token, query), ()
+    if file:
+        return client.version(name, token, query, read_messages(file, name)), ()
+    return version_of_commits(
+        client, name, token, query, tag_prefix=prefix, since=since, paths=paths
+    )
 
 
 def _program_version() -> CommandOutput:

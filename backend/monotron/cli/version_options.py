@@ -89,6 +89,13 @@ _OPTIONS = (
         help="If the commit already has another version: fail, or return that one.",
     ),
     click.option(
+        "--on-withdrawn",
+        type=click.Choice(("fail", "new")),
+        default="fail",
+        show_default=True,
+        help="If the version of the commit was withdrawn: fail, or assign the commit a new one.",
+    ),
+    click.option(
         "--since",
         metavar="REF",
         default="",
@@ -157,6 +164,7 @@ def version_query(options: Mapping[str, Any]) -> dict[str, str]:
     query.update(_of_branch(options))
     query["bump"] = None if options["version"] else options["bump"]
     query["on_conflict"] = "reuse" if options["on_conflict"] == "reuse" else None
+    query["on_withdrawn"] = "new" if options["on_withdrawn"] == "new" else None
     query["dry_run"] = "true" if options["dry_run"] else None
     for name in ("skip_types", "minor_types"):
         query[name] = query[name] and query[name].replace(" ", "")

@@ -7,8 +7,11 @@ import re
 import pytest
 
 from plugins.github.action_step import ActionStep
+from plugins.github.project import Project
 from plugins.github.test_origin import OPEN, PULL
+from support.server import Client
 from support.stand_in import StandIn
+from support.versions import withdraw
 
 Output = pytest.CaptureFixture[str]
 
@@ -34,6 +37,32 @@ class TestExactVersions:
         step.event = OPEN
         assert step.run({"version": "2.5.0"}, **PULL) == 0
         assert (step.outputs["version"], step.outputs["changed"]) == ("2.5.0", "false")
+
+
+class TestWithdrawnVersions:
+    def test_a_withdrawn_version_is_an_error_that_names_the_input(
+        self, step: ActionStep, client: Client, name: str, capsys: Output
+    ) -> None:
+        assert step.run({"bump": "major"}) == 0
+        assert withdraw(client, name, "1.0.0").status == 200
+        assert step.run({"bump": "minor"}) == 1
+        printed = capsys.readouterr().out
+        assert "version_withdrawn (409): " in printed
+        assert "assign this one a new version:%0A%0Awith:%0A  on-withdrawn: new" in printed
+        for reused in ("false", "true"):
+            assert step.run({"bump": "minor", "on-withdrawn": "new"}) == 0
+            assert (step.outputs["version"], step.outputs["reused"]) == ("0.1.0", reused)
+
+    def test_the_commits_of_a_withdrawn_version_are_read_again(
+        self, released: Project, client: Client, name: str
+    ) -> None:
+        workspace = str(released.folder / "workspace")
+        assert released.run(GITHUB_WORKSPACE=workspace) == "0.1.0"
+        assert withdraw(client, name, "0.1.0").status == 200
+        for _ in range(2):
+            inputs = {"on-withdrawn": "new"}
+            assert released.run(inputs, GITHUB_WORKSPACE=workspace) == "0.2.0"
+            assert released.step.outputs["previous_version"] == "0.0.1"
 
 
 class TestCalendarVersions:
