@@ -142,7 +142,7 @@ class Client:
         """Whether the token has a version: a pre-release with *label*, without it a final one."""
         query = {"prerelease": label} if label else {}
         version = self._find(_with_query(self.path("versions", name, token), query), name)
-        if version is None or version.document.get("withdrawn"):
+        if version is None or version.is_withdrawn:
             return False
         return bool(label) or version.prerelease is None
 

@@ -203,6 +203,8 @@ class _ActionRun:
         inputs = self._inputs
         if inputs.bump == "none":
             version = client.find(self._name, inputs.idempotency_token)
+            if version.is_withdrawn:
+                workflow_commands.warning("Monotron", f"Version {version.version} was withdrawn.")
             return outputs.of_version(version, tag_prefix=inputs.tag_prefix, changed=False)
         if not inputs.from_scratch:
             client.check_first_version(self._check_first_version)

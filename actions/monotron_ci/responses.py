@@ -70,6 +70,11 @@ class VersionInfo(NamedTuple):
         """
         return self.document.get("changed") is False
 
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether the version was taken back."""
+        return bool(self.document.get("withdrawn"))
+
 
 NO_VERSION = VersionInfo(
     name="",

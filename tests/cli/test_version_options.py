@@ -36,6 +36,11 @@ class TestOptions:
     ) -> None:
         terminal.prints("version", name, "a", "--bump=major")
         assert withdraw(client, name, "1.0.0").status == 200
+        shown = terminal.run("version", name, "a", "--bump=none")
+        assert (shown.stdout, shown.stderr) == (
+            "1.0.0\n",
+            "warning: version 1.0.0 was withdrawn\n",
+        )
         errors = terminal.fails(1, "version", name, "a")
         assert errors.startswith("error: version_withdrawn (409): ")
         assert "hint: to assign this commit a new version, pass --on-withdrawn new\n" in errors

@@ -141,7 +141,7 @@ def releases(client: Client, name: str, limit: int) -> CommandOutput:
     rows: list[tuple[str, ...]] = [("VERSION", "TOKEN", "BUMP", "PREVIOUS", "CREATED")]
     for info in infos:
         state = " (latest)" if info.latest else ""
-        if info.document.get("withdrawn"):
+        if info.is_withdrawn:
             state = " (withdrawn)"
         cells = (info.token, info.bump, info.previous, info.created_at)
         rows.append((info.version + state, *(cell or "-" for cell in cells)))
@@ -215,7 +215,8 @@ def _current_version(client: Client, name: str, token: str | None, prefix: str) 
         raise NothingFound(
             f"{token!r} has no version of {name!r}" if token else f"{name!r} has no versions yet"
         )
-    return _version_output(info, prefix, changed=False)
+    notes = (f"warning: version {info.version} was withdrawn",) if info.is_withdrawn else ()
+    return _version_output(info, prefix, *notes, changed=False)
 
 
 def _entry_output(entry: SeriesEntry) -> CommandOutput:

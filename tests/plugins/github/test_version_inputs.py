@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from plugins.github.action_step import ActionStep
+from plugins.github.action_step import COMMIT, ActionStep
 from plugins.github.project import Project
 from plugins.github.test_origin import OPEN, PULL
 from support.server import Client
@@ -52,6 +52,17 @@ class TestWithdrawnVersions:
         for reused in ("false", "true"):
             assert step.run({"bump": "minor", "on-withdrawn": "new"}) == 0
             assert (step.outputs["version"], step.outputs["reused"]) == ("0.1.0", reused)
+
+    def test_a_withdrawn_version_that_is_read_leads_to_a_warning(
+        self, step: ActionStep, client: Client, name: str, capsys: Output
+    ) -> None:
+        read = {"bump": "none", "idempotency-token": COMMIT}
+        assert step.run({"bump": "major"}) == step.run(read) == 0
+        assert "warning" not in capsys.readouterr().out
+        assert withdraw(client, name, "1.0.0").status == 200
+        assert step.run(read) == 0
+        assert step.outputs["version"] == "1.0.0"
+        assert "::warning title=Monotron::Version 1.0.0 was withdrawn." in capsys.readouterr().out
 
     def test_the_commits_of_a_withdrawn_version_are_read_again(
         self, released: Project, client: Client, name: str
