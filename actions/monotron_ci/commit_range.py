@@ -62,6 +62,8 @@ class Words(NamedTuple):
     """How users of the action, or of another program, set what errors and warnings mention."""
 
     event: str = "the event"
+    event_text: str = "{count} of the event"
+    """What was read if only the event was."""
     since: str = "`since`"
     paths: str = "`paths`"
     since_hint: str = "Set it to a commit, a tag or a branch:\n\nwith:\n  since: v1.4.2"
@@ -152,7 +154,8 @@ def read_range(
         f"Only the messages of {words.event} were read ({reason}). Earlier commits without a "
         f"version may be missing. {words.since} sets the start explicitly."
     )
-    return CommitRange(commits, f"{_count(commits)} of {words.event}", None, (warning,))
+    text = words.event_text.format(count=_count(commits))
+    return CommitRange(commits, text, None, (warning,))
 
 
 def _found(

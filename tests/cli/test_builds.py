@@ -201,6 +201,7 @@ class TestAutomaticBump:
         result = repository.run("version", name, "--bump=auto")
         assert result.stdout == "0.1.0\n"
         assert "warning: Only the messages of this commit were read" in result.stderr
+        assert "minor: feat: a coupon (this commit only)\n" in result.stderr
 
     def test_another_token_than_a_commit_needs_messages(
         self, repository: Terminal, name: str

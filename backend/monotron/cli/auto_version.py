@@ -21,6 +21,7 @@ from monotron_ci.responses import VersionInfo
 
 WORDS = Words(
     event="this commit",
+    event_text="this commit only",
     since="--since",
     paths="--paths",
     since_hint="pass a commit, a tag or a branch: --since v1.4.2",
