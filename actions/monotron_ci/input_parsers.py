@@ -113,7 +113,7 @@ def labels(name: str, text: str) -> tuple[str, ...]:
 def paths(name: str, text: str) -> tuple[str, ...]:
     paths = tuple(path.strip() for path in text.splitlines() if path.strip())
     for path in paths:
-        if path.startswith(("/", ":", "!")) or not path.isprintable():
+        if path.startswith(("/", ":", "!", "../")) or not path.isprintable():
             raise Failure(
                 f"`{name}` must contain paths from the root of the repository, not {path[:100]!r}.",
                 f"with:\n  {name}: |\n    api/**\n    libs/common/**",

@@ -74,6 +74,15 @@ class TestContradictions:
     ) -> None:
         assert f"error: {message}" in terminal.fails(2, "version", "a", "b", *options)
 
+    @pytest.mark.parametrize("paths", ["", " ", "/api/**", ":api", "!api", "../api"])
+    def test_paths_that_match_no_file_are_refused(
+        self, paths: str, repository: Terminal, name: str
+    ) -> None:
+        """Otherwise a variable that is not set would prevent all releases."""
+        errors = repository.fails(2, "version", name, "--bump=auto", f"--paths={paths}")
+        assert errors.startswith("error: `--paths` ")
+        assert "hint: pass a folder or a pattern, such as api/**" in errors
+
 
 class TestBranches:
     def test_the_label_comes_from_the_current_branch(self, repository: Terminal, name: str) -> None:

@@ -16,7 +16,12 @@ from monotron.cli.options import client_options, fail_usage, integer, output_opt
 from monotron.cli.output import FORMATS, CommandOutput, NothingFound, count_text, table
 from monotron.cli.tokens import complete_token, token_or_commit
 from monotron.cli.unavailable import on_unavailable_option
-from monotron.cli.version_options import check_combinations, version_options, version_query
+from monotron.cli.version_options import (
+    check_combinations,
+    parse_paths,
+    version_options,
+    version_query,
+)
 from monotron_ci import outputs
 from monotron_ci.client import Client
 from monotron_ci.errors import Failure
@@ -81,6 +86,7 @@ def version(client: Client, name: str | None, token: str | None, **options: Any)
         return _program_version()
     prefix = tag_prefix("--tag-prefix", options["prefix"])
     check_combinations(options)
+    options["paths"] = parse_paths(options["paths"])
     if options["bump"] == "none":
         return _current_version(client, name, token, prefix)
     token = token_or_commit(token, f"monotron version {name}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -11,6 +11,8 @@ from monotron.cli import git
 from monotron.cli.options import fail_usage, passed
 from monotron_ci.branch_names import Branch, UnknownDefaultBranch
 from monotron_ci.combinations import contradictions
+from monotron_ci.errors import Failure
+from monotron_ci.input_parsers import paths
 from monotron_ci.inputs import BRANCH, BUMPS, CALENDARS, COMMITS, PARAMETERS
 
 _OPTIONS = (
@@ -156,6 +158,23 @@ def _of_branch(options: Mapping[str, Any]) -> dict[str, str | None]:
     except UnknownDefaultBranch as failure:
         failure.hint = "pass it: --default-branch main"
         raise
+
+
+def parse_paths(values: Sequence[str]) -> tuple[str, ...]:
+    """The patterns of `--paths`. Raises Failure if one cannot match a file."""
+    found: list[str] = []
+    for value in values:
+        try:
+            parsed = paths("--paths", value)
+            if not parsed:
+                raise Failure("`--paths` is empty.")
+        except Failure as failure:
+            failure.hint = (
+                "pass a folder or a pattern, such as api/**; check that variables are set"
+            )
+            raise
+        found += parsed
+    return tuple(found)
 
 
 def version_query(options: Mapping[str, Any]) -> dict[str, str]:
