@@ -61,7 +61,8 @@ def changing(
     if any(len(commit.parents) < 2 for commit in found):
         return found
     for position in range(1, max((len(commit.parents) for commit in found), default=0)):
-        others = [commit for commit in found if len(commit.parents) > position]
-        differing = differ(others, position)
-        found = [commit for commit in found if commit in differing or commit not in others]
+        merges = [commit for commit in found if len(commit.parents) > position]
+        equal = {commit.hash for commit in merges}
+        equal -= {commit.hash for commit in differ(merges, position)}
+        found = [commit for commit in found if commit.hash not in equal]
     return found
