@@ -17,7 +17,7 @@ from monotron_ci.git import Clone, Fetched
 from monotron_ci.github_api import GitHubApi, is_repository
 from monotron_ci.github_commits import GitHubCommits
 from monotron_ci.hashes import is_hash
-from monotron_ci.history import added_by, parents_of
+from monotron_ci.history import Parents, added_by, parents_of
 from monotron_ci.http import RetryPolicy
 from monotron_ci.inputs import Inputs
 from monotron_ci.labels import apply_labels
@@ -97,7 +97,7 @@ class ActionCommits:
             found = found._replace(warnings=(*found.warnings, warning))
         others = apply_labels(others, requests, rules)
         counted = [commit for commit in found.commits if commit.hash in own]
-        if self._inputs.paths and not counted:
+        if self._inputs.paths and not self._changes_paths(found, request, counted):
             return found._replace(commits=others)
         choice = rules.choose(request.labels) if rules.are_set else None
         if choice:
@@ -117,9 +117,27 @@ class ActionCommits:
     def _own(self, found: CommitRange, request: PullRequest) -> set[str]:
         """The hashes of the commits that an open request adds to its target branch."""
         parents = parents_of(found.history)
-        merged = parents.get(self._head, ())
-        is_merge_of_run = request.head in merged[1:]  # its first parent is on the target branch
-        return added_by(parents, self._head, merged[0] if is_merge_of_run else request.base)
+        target = self._target_of_run(parents, request)
+        return added_by(parents, self._head, target or request.base)
+
+    def _changes_paths(
+        self, found: CommitRange, request: PullRequest, counted: Sequence[Commit]
+    ) -> bool:
+        """Whether the request changes one of the paths. *counted* are its commits that do.
+
+        These include merges of the target branch into its branch. The merge commit of the run shows
+        what remains.
+        """
+        if self._target_of_run(parents_of(found.history), request):
+            return self._head in {commit.hash for commit in counted}
+        return bool(counted)
+
+    def _target_of_run(self, parents: Parents, request: PullRequest) -> str:
+        """The commit of the target branch that the run merged the request into. Empty if the head
+        is not such a merge.
+        """
+        target, *merged = parents.get(self._head, ()) or ("",)
+        return target if request.head in merged else ""
 
     def _without_head(self, commits: Sequence[Commit]) -> list[Commit]:
         """The commits without the merge commit of the run, which is never part of a branch."""

@@ -46,6 +46,17 @@ class TestPreviews:
         assert shop.preview({"paths": "topic", **LABELS}, "minor") == "1.3.0"
         assert shop.preview({"paths": "topic"}, "minor") == "1.2.58"
 
+    def test_a_merge_of_the_target_branch_does_not_change_the_paths(
+        self, shop: RequestShop
+    ) -> None:
+        """GitHub's button "Update branch" adds the files of the target branch."""
+        shop.topic("feat: a")  # changes the file `topic`
+        shop.project.git("checkout", "--quiet", "main")
+        shop.project.commit("fix: unreleased", "api/a")
+        shop.merge("main", "Merge branch 'main' into topic", into="topic")
+        assert shop.preview({"paths": "api/**"}, title="feat: a") == "1.2.58"
+        assert shop.preview({"paths": "topic"}, title="feat: a") == "1.3.0"
+
     def test_a_skip_label_leaves_the_commits_of_the_target_branch(self, shop: RequestShop) -> None:
         shop.topic("feat!: a")
         assert shop.preview(SKIP, "skip") == ""
