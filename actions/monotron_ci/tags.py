@@ -16,7 +16,7 @@ from monotron_ci.client import AGENT
 from monotron_ci.credential import Credential
 from monotron_ci.errors import Failure
 from monotron_ci.hashes import is_hash
-from monotron_ci.http import HttpResponse, RetryPolicy, send
+from monotron_ci.http import RETRYABLE_STATUSES, HttpResponse, RetryPolicy, send
 from monotron_ci.inputs import TAG_PREFIX
 from monotron_ci.urls import parse_url
 
@@ -76,14 +76,20 @@ class Tags:
             raise _refused("move", tag, response)
 
     def commit_of(self, tag: str) -> str | None:
-        """The commit of a lightweight or annotated tag, or None if it does not exist."""
-        target = self._object(f"/ref/tags/{quote(tag)}")
+        """The commit of a lightweight or annotated tag, or None if it does not exist.
+
+        Raises Failure if GitHub does not return it.
+        """
+        target = self._object(f"/ref/tags/{quote(tag)}", tag)
         if target.get("type") == "tag" and is_hash(target.get("sha")):
-            target = self._object(f"/tags/{target['sha']}")
+            target = self._object(f"/tags/{target['sha']}", tag)
         return target["sha"] if is_hash(target.get("sha")) else None
 
-    def _object(self, path: str) -> dict[str, Any]:
-        document = self._request(path).json()
+    def _object(self, path: str, tag: str) -> dict[str, Any]:
+        response = self._request(path)
+        if response.status not in (200, 404):
+            raise _refused("read", tag, response)
+        document = response.json()
         target = document.get("object") if isinstance(document, dict) else None
         return target if isinstance(target, dict) else {}
 
@@ -110,6 +116,11 @@ def _refused(verb: str, tag: str, response: HttpResponse) -> Failure:
             "with:\n  create-tag: true\n  github-token: ${{ github.token }}\n\n"
             "If the commit changes .github/workflows, GitHub can refuse `github.token`. Pass a "
             "token that may write workflows, such as one of a GitHub App.",
+        )
+    if response.status in RETRYABLE_STATUSES:
+        return Failure(
+            f"GitHub returned {response.status} and did not {verb} the tag {tag}.",
+            "Run the job again later.",
         )
     return Failure(
         f"GitHub returned {response.status} and did not {verb} the tag {tag}. A rule of the "

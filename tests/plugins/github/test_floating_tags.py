@@ -147,6 +147,26 @@ class TestRaces:
             assert run(step, github, version="1.2.0", move_tags="major") == 0
         assert github.tags == {"v1.2.0": COMMIT, "v1": COMMIT}
 
+    def test_a_newer_tag_that_cannot_be_read_is_an_error(
+        self, step: ActionStep, client: Client, name: str, capsys: Output
+    ) -> None:
+        """Otherwise v1 would remain on the older commit."""
+
+        def newer(request: ReceivedRequest) -> Reply | None:
+            if request.method == "GET":
+                return Reply(502)
+            if request.method == "PATCH":
+                assign(client, name, OTHER, "bump=patch")
+                github.tags |= {"v1.2.1": OTHER, "v1": OTHER}
+            return None
+
+        with GitHubTags(newer) as github:
+            assert run(step, github, version="1.2.0", move_tags="major") == 1
+        printed = capsys.readouterr().out
+        cause = "GitHub returned 502 and did not read the tag v1.2.1."
+        assert f"{cause}%0A%0ARun the job again later." in printed
+        assert step.outputs["version"] == "1.2.0"
+
     def test_endless_newer_versions_are_an_error(
         self, step: ActionStep, client: Client, name: str, capsys: Output
     ) -> None:
