@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 
@@ -28,7 +29,9 @@ _REPOSITORY = (
 )
 """Variables that select another repository than that of the folder, for example in a hook."""
 
-_MISSING = ("not our ref", "couldn't find remote ref", "unadvertised object", "not valid")
+_MISSING = re.compile(
+    "not our ref|couldn't find remote ref|unadvertised object|want [0-9a-f]+ not valid"
+)
 """What git and JGit report for a reference or a commit that a remote does not have."""
 
 
@@ -189,7 +192,7 @@ class Fetched(Clone):
             try:
                 self._fetch(start, filter)
             except Unavailable as error:
-                if not any(each in str(error) for each in _MISSING):
+                if not _MISSING.search(str(error)):
                     raise
                 return None
             start = self._git("rev-parse", "FETCH_HEAD^{commit}").strip()
