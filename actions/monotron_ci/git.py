@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 
 from monotron_ci.commits import Commit
+from monotron_ci.hashes import is_hash
 from monotron_ci.history import changing
 from monotron_ci.http import RetryPolicy
 from monotron_ci.version_tags import RepositoryTags
@@ -188,15 +189,21 @@ class Fetched(Clone):
         filter = "blob:none" if paths else "tree:0"
         if self._resolve(commit) is None:
             self._fetch(commit, filter)
-        if start and self._resolve(start) is None:
-            try:
-                self._fetch(start, filter)
-            except Unavailable as error:
-                if not _MISSING.search(str(error)):
-                    raise
-                return None
-            start = self._git("rev-parse", "FETCH_HEAD^{commit}").strip()
-        return super().commits(start, commit, paths)
+        first = self._start(start, filter) if start else ""
+        return None if first is None else super().commits(first, commit, paths)
+
+    def _start(self, start: str, filter: str) -> str | None:
+        """The hash of the commit that the range starts after. None if it does not exist."""
+        # A tag such as 2024 takes precedence over an abbreviated hash.
+        if is_hash(start) and self._resolve(start):
+            return start
+        try:
+            self._fetch(start, filter)
+        except Unavailable as error:
+            if not _MISSING.search(str(error)):
+                raise
+            return self._resolve(start)
+        return self._git("rev-parse", "FETCH_HEAD^{commit}").strip()
 
     def tags(self, prefix: str, commit: str) -> RepositoryTags:
         """The tags of the remote that start with *prefix*. None is known to be reachable."""

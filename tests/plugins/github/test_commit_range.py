@@ -25,6 +25,7 @@ from support.stand_in import ReceivedRequest, Reply, StandIn
 
 Output = pytest.CaptureFixture[str]
 
+DRY = {"dry-run": "true"}
 TOKEN = "ghs_0123456789abcdef"
 BASIC = f"Basic {b64encode(f'x-access-token:{TOKEN}'.encode()).decode()}"
 
@@ -108,6 +109,17 @@ class TestOtherSources:
             subprocess.check_output(["git", "rev-parse", "--is-shallow-repository"], cwd=shallow)
             == b"true\n"
         )
+
+    def test_since_is_a_tag_rather_than_an_abbreviated_hash(
+        self, released: Project, tmp_path: Path
+    ) -> None:
+        """Such as the tag 2024."""
+        since = released.git("rev-parse", "--short", "HEAD^")
+        with GitServer(tmp_path) as server:
+            assert released.run({"since": since, **DRY}, GITHUB_SERVER_URL=server.url) == ""
+            assert released.step.outputs["version"] == "0.0.2"
+            released.git("tag", since, "HEAD~2")
+            assert released.run({"since": since}, GITHUB_SERVER_URL=server.url) == "0.1.0"
 
     def test_no_redirect_receives_the_token(self, released: Project, capsys: Output) -> None:
         released.step.event = {"commits": [{"message": "fix: a typo"}]}
