@@ -12,10 +12,10 @@ _HINTS = {
     "with:\n  on-conflict: reuse",
     "version_withdrawn": "If it is the version of this commit, build a new commit, or assign this "
     "one a new version:\n\nwith:\n  on-withdrawn: new",
-    "invalid_bump": "Without commit messages, set the bump:\n\nwith:\n  bump: patch",
+    "invalid_bump": "Set the bump that you want:\n\nwith:\n  bump: patch",
     "out_of_line": "Remove `line` to bump the newest version, or use a smaller bump.",
     "line_not_found": "Set the line of an existing release, `MAJOR` or `MAJOR.MINOR`:\n\n"
-    "with:\n  line: 1.2",
+    'with:\n  line: "1.2"',
     "already_released": "Create a new pre-release, or set `bump: patch`.",
     "ambiguous_account": "Set the id of your account:\n\nwith:\n  account: 1",
     "token_replayed": "Re-run the job to get a new identity token.",

@@ -242,7 +242,7 @@ _PARSERS: dict[str, Any] = {
         "feature-login",
     ),
     "line": parsers.matching(
-        rf"[0-9]+(\.[0-9]+)?|{BRANCH}", "a maintenance line, or `branch`", "1.2"
+        rf"[0-9]+(\.[0-9]+)?|{BRANCH}", "a maintenance line, or `branch`", '"1.2"'
     ),
     "initial-version": parsers.version,
     "from-scratch": parsers.boolean,

@@ -132,7 +132,7 @@ class TestBumps:
         assert step.run({"bump": "auto"}, GITHUB_EVENT_NAME="schedule") == 1
         printed = capsys.readouterr().out
         assert "No commit messages were found. Only the messages of the event were read" in printed
-        assert "Without commit messages, set the bump" in printed
+        assert "Set the bump that you want" in printed
 
     def test_a_commit_that_needs_no_version_changes_nothing(
         self, step: ActionStep, capsys: Output
@@ -375,7 +375,7 @@ class TestInputs:
             ({"prerelease": "x" * 41}, "`prerelease` must be a label"),
             (
                 {"line": "1.2.3"},
-                "must be a maintenance line, or `branch`, not '1.2.3'.\n\nwith:\n  line: 1.2",
+                "must be a maintenance line, or `branch`, not '1.2.3'.\n\nwith:\n  line: \"1.2\"",
             ),
             ({"initial-version": "1.4"}, "`initial-version` must be a version"),
             ({"on-conflict": "yes"}, "`on-conflict` must be `fail` or `reuse`"),
