@@ -1,6 +1,6 @@
 """The newest entries and releases of an account."""
 
-from itertools import count
+from secrets import token_hex
 
 from contract.asking import BY, ask_any, put_any
 from contract.test_releases import assign, decide
@@ -30,8 +30,8 @@ def wait_for_another_millisecond(store: Store) -> None:
     """Assign values until the time of an entry differs, because times order entries."""
     series = SeriesKey(OTHER_ACCOUNT, "clock")
     times: set[int] = set()
-    for number in count():
-        put_any(store, f"t{number}", series)
+    while True:
+        put_any(store, token_hex(8), series)  # a token of an earlier call would get no entry
         (row,) = store.ledger_page(series, None, 1) or ()
         times.add(row.created_at)
         if len(times) == 2:
