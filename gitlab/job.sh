@@ -115,6 +115,7 @@ check MONOTRON_ON_NO_CREDENTIALS "$on_no_credentials" 'fail|skip' 'fail or skip'
 check MONOTRON_INITIAL_VALUE "$initial_value" '(0|[1-9][0-9]{0,17})?' 'a number, the last one that was assigned'
 check MONOTRON_DOTENV_PREFIX "$dotenv_prefix" '[A-Za-z_][A-Za-z0-9_]{0,63}' 'a prefix of variable names, such as MONOTRON_'
 check MONOTRON_SINCE "$since" '([0-9A-Za-z_][0-9A-Za-z._/+@-]{0,250})?' 'a commit, a tag or a branch'
+paths=$(printf '%s\n' "$paths" | tr -d '\r' | sed '/^[[:space:]]*$/d')
 [ "$mode:$bump" = semver:auto ] || [ -z "$since$paths" ] || fail 'MONOTRON_SINCE and MONOTRON_PATHS require MONOTRON_BUMP auto.'
 [ "$from_scratch" = false ] || [ -z "$initial" ] || fail 'MONOTRON_FROM_SCRATCH cannot be combined with MONOTRON_INITIAL_VERSION.'
 [ -z "$exact_version" ] || [ "$bump" = patch ] || fail "MONOTRON_VERSION cannot be combined with MONOTRON_BUMP $(printable "$bump")."
@@ -651,18 +652,42 @@ try_starts() { # command: as find_start, with the starts in the file
 
 list_commits() { # writes the commits that count, and of these the ones that the target branch of a merge request contains
   set -- ${start:+"^$start"} --
+  git rev-list --parents "$head" ${target_branch:+refs/monotron/target} "$@" >"$work/history" 2>"$work/git-errors" || return 1
+  cut -d ' ' -f 1 "$work/history" >"$work/all"
+  : >"$work/others"
+  [ -z "$target_branch" ] || git rev-list refs/monotron/target "$@" >"$work/others" 2>"$work/git-errors" || return 1
+  [ -z "$paths" ] || select_changing
+}
+
+select_changing() { # keeps the commits that change MONOTRON_PATHS in the branch that they belong to
+  set --
   while read -r pattern; do
     case $pattern in
-      '') ;;
-      /* | :* | !*) fail "MONOTRON_PATHS must contain paths from the root of the repository, not '$(printable "$pattern")'." ;;
+      /* | :* | !* | ../*) fail "MONOTRON_PATHS must contain paths from the root of the repository, not '$(printable "$pattern")'." ;;
       *) set -- "$@" ":(top,glob)$pattern" ;;
     esac
   done <<PATHS
 $paths
 PATHS
-  git rev-list --full-history "$head" ${target_branch:+refs/monotron/target} "$@" >"$work/all" 2>"$work/git-errors" || return 1
-  : >"$work/others"
-  [ -z "$target_branch" ] || git rev-list --full-history refs/monotron/target "$@" >"$work/others" 2>"$work/git-errors"
+  # git log compares a merge with all parents, and so lists those of branches created before the last change.
+  cut -d ' ' -f 1,2 "$work/history" >"$work/pairs"
+  write_differing "$@" || return 1
+  cp "$work/differing" "$work/all"
+  # A merge of commits outside of the range, such as released ones, differs from its first parent only. So without
+  # a commit that is not a merge, a merge must differ from all of its parents.
+  awk 'NR == FNR { differing[$1]; next } NF > 2 && $1 in differing' "$work/all" "$work/history" >"$work/merges"
+  if [ "$(wc -l <"$work/merges")" = "$(wc -l <"$work/all")" ]; then
+    awk '{ for (i = 3; i <= NF; i++) print $1, $i }' "$work/merges" >"$work/pairs"
+    write_differing "$@" || return 1
+    awk 'NR == FNR { parents[$1]++; next } parents[$1] == NF - 2 { print $1 }' "$work/differing" "$work/merges" >"$work/all"
+  fi
+  awk 'NR == FNR { counts[$0]; next } $0 in counts' "$work/all" "$work/others" >"$work/kept"
+  mv "$work/kept" "$work/others"
+}
+
+write_differing() { # patterns: writes the commits of the pairs of a commit and its parent that differ in these files
+  git diff-tree --stdin --root -r --no-renames -- "$@" <"$work/pairs" >"$work/differences" 2>"$work/git-errors" || return 1
+  grep -v '^:' "$work/differences" >"$work/differing" || : # each commit is followed by its files
 }
 
 messages() { # file of commits: prints their messages, each followed by NUL

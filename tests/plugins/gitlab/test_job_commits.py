@@ -99,7 +99,7 @@ class TestRange:
 
 
 class TestPaths:
-    PATHS = "docs\n\n  api/**\n"
+    PATHS = "docs\r\n \n  api/**\r\n"
 
     def test_only_commits_that_change_the_paths_count(self, origin: Origin) -> None:
         assert origin.version() == "0.0.1"
@@ -109,6 +109,50 @@ class TestPaths:
         origin.commit("feat: c", "README")
         run = origin.run(MONOTRON_PATHS=self.PATHS)
         assert "patch: fix(api): b (1 commit since 0.0.1)" in run.output
+
+    def merge(self, origin: Origin, message: str, branch: str, *, into: str) -> None:
+        origin.git("checkout", "--quiet", into)
+        origin.git("merge", "--quiet", "--no-ff", "-m", message, branch)
+
+    def test_a_merge_of_an_older_branch_does_not_count(self, origin: Origin) -> None:
+        """Compared with this branch, the merge changes the files that main changed meanwhile."""
+        assert origin.version() == "0.0.1"
+        origin.git("branch", "web")
+        origin.commit("fix: b", "api/b")
+        origin.git("checkout", "--quiet", "web")
+        origin.commit("fix: a", "web/a")
+        self.merge(origin, "feat: web", "web", into="main")
+        run = origin.run(MONOTRON_PATHS="api")
+        assert "patch: fix: b (1 commit since 0.0.1)" in run.output
+
+    def test_a_merge_of_released_commits_does_not_count(self, origin: Origin) -> None:
+        """Such as that of the main branch into a branch for another part."""
+        origin.git("branch", "web")
+        origin.commit("fix: b", "api/b")
+        assert origin.version() == "0.0.1"
+        origin.git("checkout", "--quiet", "web")
+        origin.commit("fix: a", "web/a")
+        self.merge(origin, "feat: update", "main", into="web")
+        self.merge(origin, "feat: web", "web", into="main")
+        assert origin.version(MONOTRON_PATHS="api") == ""
+        run = origin.run(MONOTRON_PATHS="web")
+        assert "minor: feat: web (2 commits since 0.0.1)" in run.output
+
+    def test_a_merge_that_changes_files_itself_counts(self, origin: Origin) -> None:
+        """Such as that of git subtree, whose commits have the files in another folder."""
+        origin.git("branch", "lib")
+        origin.commit("fix: b", "other/b")
+        assert origin.version() == "0.0.1"
+        origin.git("checkout", "--quiet", "lib")
+        origin.commit("fix: a", "a")
+        origin.git("checkout", "--quiet", "main")
+        origin.git("merge", "--quiet", "--no-ff", "--no-commit", "lib")
+        (origin.path / "lib").mkdir()
+        origin.git("mv", "a", "lib/a")
+        origin.git("commit", "--quiet", "-m", "feat: subtree")
+        assert origin.version(MONOTRON_PATHS="other") == ""
+        run = origin.run(MONOTRON_PATHS="lib")
+        assert "minor: feat: subtree (1 commit since 0.0.1)" in run.output
 
     def test_without_git_the_commits_of_paths_are_unknown(
         self, origin: Origin, tmp_path: Path
@@ -120,7 +164,7 @@ class TestPaths:
             run.output
         )
 
-    @pytest.mark.parametrize("path", ["/api", ":(exclude)api", "!api"])
+    @pytest.mark.parametrize("path", ["/api", ":(exclude)api", "!api", "../api"])
     def test_a_path_that_git_would_interpret_is_refused(self, path: str, origin: Origin) -> None:
         run = origin.run(MONOTRON_PATHS=path)
         assert run.code == 1
