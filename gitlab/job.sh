@@ -186,9 +186,8 @@ if [ -z "$token" ] && [ "$bump" != none ]; then
     token=${CI_MERGE_REQUEST_SOURCE_BRANCH_SHA:-${CI_COMMIT_SHA:-}}
   fi
 fi
-case $(printf '%s' "$token" | tr -d '[:space:]' | tr '[:lower:]' '[:upper:]') in
-  HEAD | FETCH_HEAD) fail "$(printable "$token") is a different commit in every build." 'Use the commit hash.' ;;
-esac
+! matches "$(printf '%s' "$token" | tr -d '[:space:]' | tr '[:lower:]' '[:upper:]')" '(@|(FETCH_)?HEAD)([~^@{].*)?' ||
+  fail "$(printable "$token") is a different commit in every build." 'Use the commit hash.'
 variable='[A-Za-z_][A-Za-z0-9_.]*'
 ! matches "$token" " *([$]$variable|[$][{].*[}]|[$][(]${variable}[)]|%$variable%) *" ||
   fail "The token '$(printable "$token")' is a variable that was not expanded." 'All builds would share it. Check the name of the variable and the quoting, or use the commit hash.'
@@ -295,7 +294,7 @@ send() { # arguments for curl: repeats the request until it succeeds or fails pe
   pause=1 attempts=0
   while send_once "$@" && [ -n "$cause" ] && [ "$attempts" -lt "$retries" ]; do
     wait=$(header Retry-After)
-    matches "$wait" '[0-9]{1,5}' && [ "$exit_code" = 0 ] || wait=$pause
+    matches "$wait" '0|[1-9][0-9]{0,4}' && [ "$exit_code" = 0 ] || wait=$pause
     [ $(($(date +%s) + wait)) -lt "$end" ] || return 0
     attempts=$((attempts + 1))
     warn "$cause; retrying in $wait s ($attempts/$retries)"
@@ -478,6 +477,8 @@ is_secure() { # URL: whether a credential may be sent there
 gitlab_api() { # path below the project: sets $problem unless the response, in $work/body, is a success
   problem='CI_API_V4_URL is not an https:// URL'
   is_secure "${CI_API_V4_URL:-}/" || return 0
+  problem='it took too long'
+  [ "$(date +%s)" -lt "$end" ] || return 0
   send --header "@$work/gitlab-header" --max-filesize 20000000 ${CI_SERVER_TLS_CA_FILE:+--cacert "$CI_SERVER_TLS_CA_FILE"} \
     -- "$CI_API_V4_URL/projects/${CI_PROJECT_ID:-}/$1"
   case $exit_code:$status:$type in
@@ -594,20 +595,36 @@ fetch() { # revision, name: fetches it as the reference refs/monotron/NAME
 }
 
 git_failed() { # command: sets $missing
-  missing="git $1 failed: $(printable "$(head -n 1 "$work/git-errors")")"
+  git_error=$(sed -n '/^fatal: /{p;q;}' "$work/git-errors")
+  git_error=$(printable "${git_error:-$(head -n 1 "$work/git-errors")}")
+  missing="git $1 failed: ${git_error:-it took too long}" # timeout ended it then
 }
 
 in_this_clone() { # revision: sets $start to its commit
   is_commit "$1" && start=$(git rev-parse --verify "$1^{commit}")
 }
 
-fetched() { # revision: sets $start to its commit
-  in_this_clone "$1" || { fetch "$1" start && in_this_clone refs/monotron/start; }
+fetched() { # revision: sets $start to its commit, or $unknown to the reason why it may exist nevertheless
+  ! in_this_clone "$1" || return 0
+  if fetch "$1" start; then
+    in_this_clone refs/monotron/start
+    return
+  fi
+  # git and JGit report these for a reference or a commit that the remote does not have.
+  grep -Eq "not our ref|couldn't find remote ref|unadvertised object|not valid" "$work/git-errors" || {
+    git_failed fetch
+    unknown=$missing
+  }
+  return 1
 }
 
-from_api() { # revision: sets $start to its commit
+from_api() { # revision: sets $start to its commit, or $unknown to the reason why it may exist nevertheless
   gitlab_api "repository/commits/$(encoded "$1")"
-  [ -z "$problem" ] || return 1
+  case $problem in
+    '') ;;
+    'GitLab returned 404') return 1 ;;
+    *) unknown=$problem && return 1 ;;
+  esac
   { printf '[' && cat "$work/body" && printf ']'; } >"$work/list"
   mv "$work/list" "$work/body"
   start=$(members | awk -F '\t' '$1 == "id" { print $2 }')
@@ -634,8 +651,10 @@ write_older_starts() { # writes the releases before the newest version
 }
 
 find_start() { # command that sets $start to the commit of a revision: sets $start_version, too. $start is empty for the complete history
+  unknown=''
   write_starts
-  try_starts "$1" && return
+  ! try_starts "$1" || return 0
+  [ -z "$unknown" ] || return 1
   [ "$base$since" != none ] || return 0
   [ -z "$since" ] && [ "$1" != in_this_clone ] || return 1
   write_older_starts
@@ -645,6 +664,7 @@ find_start() { # command that sets $start to the commit of a revision: sets $sta
 try_starts() { # command: as find_start, with the starts in the file
   while read -r start_version after <&3; do
     ! "$1" "$after" || return 0
+    [ -z "$unknown" ] || break
   done 3<"$work/starts"
   start='' start_version=''
   return 1
@@ -695,7 +715,7 @@ messages() { # file of commits: prints their messages, each followed by NUL
   case $source in
     git) git log -z --stdin --no-walk=unsorted --no-mailmap --no-show-signature --encoding=UTF-8 --format=%B <"$1" ;;
     api) awk -F '\t' 'NR == FNR { counts[$1]; next } $1 in counts { print $2 "\004" }' "$1" "$work/api" | tr -d '\n' | tr '\003\004' '\n\000' ;;
-    event) printf '%s' "${CI_COMMIT_MESSAGE:-}" ;;
+    event) [ "$head" != "${CI_COMMIT_SHA:-}" ] || printf '%s' "${CI_COMMIT_MESSAGE:-}" ;;
   esac
 }
 
@@ -714,16 +734,17 @@ unknown_since() {
 
 in_own_repository() { # fetches the commits without files into a repository of its own
   find_repository || return 1
-  GIT_DIR=$work/repository
-  export GIT_DIR
+  GIT_DIR=$work/repository GIT_ALLOW_PROTOCOL=none # git itself fetches no missing objects, without the job token
+  export GIT_DIR GIT_ALLOW_PROTOCOL
   [ -d "$GIT_DIR" ] || git init --quiet --bare
-  if ! fetch "$head" head || { [ -n "$target_branch" ] && ! fetch "refs/heads/$target_branch" target; }; then
+  if ! { is_commit "$head" || fetch "$head" head; } || { [ -n "$target_branch" ] && ! fetch "refs/heads/$target_branch" target; }; then
     git_failed fetch
     return 1
   fi
   find_start fetched || {
-    [ -z "$since" ] || unknown_since
-    missing='it contains no commit and no tag of the last versions'
+    missing=$unknown
+    [ -z "$since" ] || [ -n "$missing" ] || unknown_since
+    missing=${missing:-'the repository contains no commit and no tag of the last versions'}
     return 1
   }
   list_commits || {
@@ -747,8 +768,8 @@ api_range() { # revision, file: appends the commits up to the revision to the fi
 in_api() { # reads the commits with MONOTRON_GITLAB_TOKEN, because the job token cannot list commits
   [ "${MONOTRON_GITLAB_TOKEN:+set}" = set ] && [ -z "$paths" ] || return 1
   find_start from_api || {
-    [ -z "$since" ] || [ "$problem" != 'GitLab returned 404' ] || unknown_since
-    missing="$missing; GitLab's API: ${problem:-no commit and no tag of the last versions exists}"
+    [ -z "$since" ] || [ -n "$unknown" ] || unknown_since
+    missing="$missing; GitLab's API: ${unknown:-no commit and no tag of the last versions exists}"
     return 1
   }
   : >"$work/api"
@@ -777,6 +798,10 @@ read_commits() { # writes the commits since version $base, newest first, and set
     read_event
     return
   fi
+  case $base:$since:$start:${initial#v} in
+    none::: | none:::0.0.0) ;;
+    none:::*) warn "The tag $tag_prefix$(printable "${initial#v}") is not part of the repository. The complete history was read. MONOTRON_SINCE sets another start." ;;
+  esac
   if [ -n "$start" ] && [ -z "$since" ] && [ "$base" != none ] && [ "$after" != "${auto_after:-"refs/tags/$tag_prefix$base"}" ]; then
     used=$start_version
     [ "$used" != "$base" ] || used="the tag $tag_prefix$base"
@@ -1065,7 +1090,7 @@ log_decision() { # what determined the version, which is free text and therefore
   case $changed:$reused:$commits in
     false:*) printf 'no release: %s (%s)\n' "$decision" "$commits" ;;
     true:true:*) printf '%s%s (assigned earlier)\n' "$release_type" "${decision:+: $decision}" ;;
-    *:?*) printf '%s: %s (%s)\n' "$release_type" "$decision" "$commits" ;;
+    true:false:?*) printf '%s: %s (%s)\n' "$release_type" "$decision" "$commits" ;;
   esac
 }
 

@@ -81,6 +81,16 @@ class TestSources:
             assert other.requests == []
         assert "git fetch failed: fatal: " in run.output
 
+    def test_the_message_of_the_pipeline_is_not_that_of_another_commit(
+        self, origin: Origin
+    ) -> None:
+        token = origin.git("rev-parse", "HEAD")
+        origin.commit("feat: a")
+        variables = {"MONOTRON_IDEMPOTENCY_TOKEN": token, "CI_COMMIT_MESSAGE": "feat: a"}
+        run = origin.run(CI_JOB_TOKEN="wrong", **variables)
+        assert run.code == 1
+        assert "error: No commit messages were found: git fetch failed: fatal: " in run.output
+
     def test_without_any_message_the_job_fails(self, origin: Origin) -> None:
         run = origin.run(CI_JOB_TOKEN="wrong")
         assert run.code == 1

@@ -77,6 +77,19 @@ class TestRange:
         assert "patch: fix: b (1 commit since 1.4.2)" in run.output
         assert origin.version() == "1.4.3"
 
+    def test_the_complete_history_counts_if_the_tag_of_the_initial_version_is_missing(
+        self, origin: Origin
+    ) -> None:
+        warning = (
+            "warning: The tag v1.4.2 is not part of the repository. The complete history was read. "
+            "MONOTRON_SINCE sets another start.\n"
+        )
+        run = origin.run(MONOTRON_INITIAL_VERSION="1.4.2", MONOTRON_DRY_RUN="true")
+        assert warning in run.output
+        assert "patch: fix: first (all 1 commit)" in run.output
+        run = origin.run(MONOTRON_INITIAL_VERSION="0.0.0")
+        assert "warning: " not in run.output
+
     def test_an_older_commit_gets_no_version(self, origin: Origin) -> None:
         origin.commit("feat: a")
         assert origin.version() == "0.1.0"

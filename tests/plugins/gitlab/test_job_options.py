@@ -19,8 +19,8 @@ from support.stand_in import HANG_UP, Reply, StandIn
 COUNTER = {"MONOTRON_MODE": "counter"}
 AUTO = {"MONOTRON_BUMP": "auto", "CI_COMMIT_MESSAGE": "docs: a"}
 SHARED = ["HEAD", "head", " FETCH_HEAD ", "$GIT_COMMIT", "${CI_COMMIT_SHA}", "${{ github.sha }}"]
-SHARED += ["$(Build.Id)", "%build.id%"]
-OWN = ["%2Fmain%", "a$B", "HEADS", "v$(id)", "100%"]
+SHARED += ["$(Build.Id)", "%build.id%", "HEAD~1", "@", "@{upstream}", "head^2"]
+OWN = ["%2Fmain%", "@a", "a$B", "HEADS", "v$(id)", "100%"]
 """Tokens of the rules that the action has, too."""
 ON_BRANCH = {"MONOTRON_PRERELEASE": "branch", "MONOTRON_LINE": "branch"}
 

@@ -54,6 +54,10 @@ def test_a_commit_gets_its_version_in_every_shell(
     }
 
 
+def test_a_bump_that_the_pipeline_sets_is_the_only_reason_in_the_log(project: Project) -> None:
+    assert project.run("a").output.startswith("Monotron: 0.0.1 (bump patch)\n")
+
+
 def test_the_job_needs_only_busybox_and_curl(project: Project, tmp_path: Path) -> None:
     tools = tmp_path / "tools"
     tools.mkdir()

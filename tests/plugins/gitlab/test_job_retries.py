@@ -77,7 +77,7 @@ def test_the_last_error_is_shown_after_all_retries(
     assert len(stand_in.requests) == 1
 
 
-@pytest.mark.parametrize("retry_after", ["", "60", "Wed, 21 Oct 2026 07:28:00 GMT"])
+@pytest.mark.parametrize("retry_after", ["", "60", "08", "Wed, 21 Oct 2026 07:28:00 GMT"])
 def test_the_time_limit_includes_all_attempts_and_pauses(tmp_path: Path, retry_after: str) -> None:
     response = Reply(DRAINING.status, DRAINING.body, {**DRAINING.headers})
     if retry_after:

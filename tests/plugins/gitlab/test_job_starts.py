@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from plugins.gitlab.origin import Origin, release
+from plugins.gitlab.gitlab_api import GitLabApi
+from plugins.gitlab.origin import BASIC, Origin, release
+from plugins.gitlab.tools import tools_without_git
+from support.git_server import GitServer
 from support.server import Client
+from support.stand_in import ReceivedRequest, Reply
 
 GONE = "0" * 39
 """The beginning of hashes that the repository does not contain."""
@@ -37,9 +43,85 @@ class TestTags:
         run = origin.run(CI_COMMIT_MESSAGE="fix: b")
         assert "patch: fix: b (1 commit of the pipeline)" in run.output
         assert (
-            "warning: Only the message of one commit was read: it contains no commit and no tag of "
-            "the last versions."
+            "warning: Only the message of one commit was read: the repository contains no commit "
+            "and no tag of the last versions."
         ) in run.output
+
+
+class FailingGitServer(GitServer):
+    """Fails if one commit is fetched."""
+
+    def __init__(self, folder: Path, commit: str) -> None:
+        self._commit = commit
+        super().__init__(folder, BASIC)
+
+    def _respond(self, request: ReceivedRequest) -> Reply:
+        if f"want {self._commit}".encode() in request.body:
+            return Reply(500)
+        return super()._respond(request)
+
+
+class FailingApi(GitLabApi):
+    """Fails if one commit is requested."""
+
+    broken = ""
+
+    def _one(self, revision: str) -> Reply:
+        return Reply(500) if revision == self.broken else super()._one(revision)
+
+
+@pytest.fixture
+def rewritten(origin: Origin, client: Client) -> Origin:
+    """After version 1.2.57, the commit of 1.3.0 was replaced by another one."""
+    release(client, origin, "1.2.57")
+    release(client, origin, "1.3.0", origin.commit("feat: a"))
+    origin.git("commit", "--quiet", "--amend", "--allow-empty", "-m", "feat: b")
+    origin.commit("fix: c")
+    return origin
+
+
+class TestFailures:
+    def test_a_start_that_cannot_be_fetched_is_not_taken_for_a_removed_one(
+        self, rewritten: Origin, tmp_path: Path
+    ) -> None:
+        """GitLab keeps commits that were rewritten."""
+        commit = rewritten.git("rev-parse", "HEAD@{2}")
+        with FailingGitServer(tmp_path, commit) as server:
+            url = f"{server.url}/acme/shop.git"
+            run = rewritten.run(CI_REPOSITORY_URL=url, CI_COMMIT_MESSAGE="fix: c")
+        assert "Only the message of one commit was read: git fetch failed: fatal: " in run.output
+        assert "patch: fix: c (1 commit of the pipeline)" in run.output
+
+    def test_a_start_that_the_api_cannot_read_is_not_taken_for_a_removed_one(
+        self, rewritten: Origin, tmp_path: Path
+    ) -> None:
+        token = "glpat-0123456789abcdef"
+        with FailingApi(rewritten.git, ("PRIVATE-TOKEN", token)) as api:
+            api.broken = rewritten.git("rev-parse", "HEAD@{2}")
+            variables = {**api.variables, "MONOTRON_GITLAB_TOKEN": token, "MONOTRON_RETRIES": "0"}
+            variables["PATH"] = tools_without_git(tmp_path)
+            run = rewritten.run(**variables, CI_COMMIT_MESSAGE="fix: c")
+        assert "this image has no git; GitLab's API: GitLab returned 500. " in run.output
+        assert "patch: fix: c (1 commit of the pipeline)" in run.output
+
+    def test_git_connects_once_for_the_pipeline_and_once_for_each_missing_start(
+        self, rewritten: Origin, git_server: GitServer
+    ) -> None:
+        rewritten.git("reflog", "expire", "--expire=now", "--all")
+        rewritten.git("gc", "--quiet", "--prune=now")
+        request = {
+            "CI_PIPELINE_SOURCE": "merge_request_event",
+            "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
+        }
+        # The pipeline, which contains the commit of 1.2.57, the commit of 1.3.0, and its tag.
+        # For a merge request, also the target branch.
+        for variables, number in ({}, 3), (request, 4):
+            git_server.requests.clear()
+            output = rewritten.run(MONOTRON_DRY_RUN="true", **variables).output
+            assert "(2 commits since 1.2.57)" in output
+            connections = [each for each in git_server.requests if "/info/refs" in each.path]
+            authorized = [each for each in connections if "Authorization" in each.headers]
+            assert (len(connections), len(authorized)) == (number, number)
 
 
 class TestOlderReleases:
