@@ -78,6 +78,7 @@ initial=${MONOTRON_INPUT_INITIAL_VERSION:-${MONOTRON_INITIAL_VERSION:-}}
 from_scratch=${MONOTRON_INPUT_FROM_SCRATCH:-${MONOTRON_FROM_SCRATCH:-false}}
 initial_value=${MONOTRON_INPUT_INITIAL_VALUE:-${MONOTRON_INITIAL_VALUE:-}}
 on_conflict=${MONOTRON_INPUT_ON_CONFLICT:-${MONOTRON_ON_CONFLICT:-fail}}
+on_withdrawn=${MONOTRON_INPUT_ON_WITHDRAWN:-${MONOTRON_ON_WITHDRAWN:-fail}}
 metadata=${MONOTRON_INPUT_BUILD_METADATA:-${MONOTRON_BUILD_METADATA:-}}
 since=${MONOTRON_INPUT_SINCE:-${MONOTRON_SINCE:-}}
 paths=${MONOTRON_INPUT_PATHS:-${MONOTRON_PATHS:-}}
@@ -312,8 +313,10 @@ request() { # method, path, more arguments for curl. $code is empty if the respo
   expires=$(header Monotron-Key-Expires)
   matches "$expires" '[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z' || expires=
   case $on_unavailable:$status in skip:408 | skip:50[0234]) skip "$url returned $status." MONOTRON_ON_UNAVAILABLE ;; esac
+  accepted=text/plain
+  case $target in *'?format=json'*) accepted=application/json ;; esac
   case $status:$type in
-    200:text/plain) ;;
+    "200:$accepted") ;;
     3??:*) fail "$url redirects to another URL. The job does not follow it, because the API key would be sent there." 'If that URL is your Monotron server, set MONOTRON_URL to it.' ;;
     *:application/problem+json)
       problem=$(tr -d '\000-\037\177' <"$work/body")
@@ -360,6 +363,10 @@ variables:
 
 variables:
   MONOTRON_ON_CONFLICT: reuse' ;;
+    version_withdrawn) hint='If it is the version of this commit, build a new commit, or assign this one a new version:
+
+variables:
+  MONOTRON_ON_WITHDRAWN: new' ;;
     invalid_request | invalid_bump | invalid_version | out_of_line | line_not_found)
       hint='Each parameter has a variable of its name, such as MONOTRON_BUMP. Some names differ: MONOTRON_INITIAL_VERSION and MONOTRON_INITIAL_VALUE set initial, MONOTRON_BUILD_METADATA sets metadata.'
       [ "$mode" = semver ] || hint="MONOTRON_MODE counter does not allow options of versions. $hint"
@@ -941,14 +948,26 @@ variables:
   MONOTRON_FROM_SCRATCH: \"true\""
 }
 
-has_version() { # whether the token has a version: a pre-release with the label, otherwise a final one
-  request GET "$path$token_segment?format=dotenv&dotenv_prefix=$dotenv_prefix${prerelease:+&prerelease=$(encoded "$prerelease")}"
+member() { # name, expression: whether this member of the JSON object in the response has such a value
+  grep -Eq "\"$1\": *($2)" "$work/body" # the quotes of texts are escaped
+}
+
+find_version() { # requests the version of the token, with its label, as JSON. Fails if the token has no version
+  request GET "$path$token_segment?format=json${prerelease:+&prerelease=$(encoded "$prerelease")}"
   case $code in
     version_not_found) return 1 ;;
     ?*) fail_with_problem ;;
   esac
-  read_value PRERELEASE_ID '[0-9A-Za-z.-]*'
-  [ -n "$prerelease" ] || [ -z "$value" ]
+  { member withdrawn 'null|\{' && member prerelease 'null|"'; } || unexpected 'not a version'
+}
+
+has_version() { # whether the token has a version that was not withdrawn: a pre-release with the label, otherwise a final one
+  find_version && member withdrawn null && { [ -n "$prerelease" ] || member prerelease null; }
+}
+
+warn_if_withdrawn() { # unless no version is found, which the next request reports
+  find_version && member withdrawn '\{' || return 0
+  warn "Version $(sed -nE 's/.*"version": *"([0-9A-Za-z.+-]+)".*/\1/p' "$work/body") was withdrawn."
 }
 
 newest_version() { # sets $base to the newest final version, or none, and $auto_after to the commit that auto reads from
@@ -1006,7 +1025,7 @@ request_version() { # sends the request for the version, and sets $reason and $n
   path=$api/versions/$name_segment
   if [ "$bump" = none ]; then
     reason='latest version' note='. Nothing was assigned.'
-    [ -z "$token_segment" ] || reason='version of the token'
+    [ -z "$token_segment" ] || { reason='version of the token' && warn_if_withdrawn; }
     request GET "$path$token_segment?$query"
     return
   fi
@@ -1171,6 +1190,7 @@ if [ "$bump" != none ]; then
   add minor_types "$(list "$minor_types")"
   add commits "$commit_rules"
   [ "$on_conflict" = fail ] || add on_conflict "$on_conflict" # the default
+  [ "$on_withdrawn" = fail ] || add on_withdrawn "$on_withdrawn" # the default
   add metadata "$metadata"
   add initial "$initial"
 fi

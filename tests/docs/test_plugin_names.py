@@ -45,7 +45,6 @@ ONLY_ACTION_NOT_GITLAB = {
     "move-tags": "requires a token that can write",
     "github-token": "signs in to GitHub",
     "summary": "GitLab has no job summaries",
-    "on-withdrawn": "the job does not have it yet",
 }
 """Inputs of the action without an input of the component, and why."""
 

@@ -162,6 +162,7 @@ def test_the_values_of_an_input_match_the_script_and_the_action() -> None:
         "calendar": ["", *CALENDARS],
         "commits": ["", *COMMITS],
         "on-conflict": ["", "fail", "reuse"],
+        "on-withdrawn": ["", "fail", "new"],
         "on-unavailable": ["", "fail", "skip"],
         "on-no-credentials": ["", "fail", "skip"],
         "dry-run": ["", "true", "false"],

@@ -14,7 +14,9 @@ from monotron_ci.tokens import check_token
 from plugins.gitlab.project import Project, run_against
 from plugins.gitlab.responses import dotenv_response, html_response
 from support.pipelines import dotenv
+from support.server import Client
 from support.stand_in import HANG_UP, Reply, StandIn
+from support.versions import withdraw
 
 COUNTER = {"MONOTRON_MODE": "counter"}
 AUTO = {"MONOTRON_BUMP": "auto", "CI_COMMIT_MESSAGE": "docs: a"}
@@ -70,6 +72,37 @@ class TestVersions:
     @pytest.mark.parametrize("end", ["/", "/v1", "//v1/"])
     def test_the_url_can_end_in_v1(self, project: Project, url: str, end: str) -> None:
         assert project.version(MONOTRON_URL=f"{url}{end}") == "0.0.1"
+
+
+class TestWithdrawnVersions:
+    def test_a_withdrawn_version_is_an_error_that_names_the_variable(
+        self, project: Project, client: Client, name: str
+    ) -> None:
+        assert project.version(MONOTRON_BUMP="major") == "1.0.0"
+        assert withdraw(client, name, "1.0.0").status == 200
+        output = project.failure()
+        assert "error: version_withdrawn (409): The version 1.0.0 of 'c0ffee' was" in output
+        assert (
+            "build a new commit, or assign this one a new version:\n\n"
+            "variables:\n  MONOTRON_ON_WITHDRAWN: new\n"
+        ) in output
+        for reused in ("false", "true"):
+            report = project.report(MONOTRON_ON_WITHDRAWN="new")
+            assert report["MONOTRON_VERSION"] == "0.0.1"
+            assert report["MONOTRON_REUSED"] == reused
+
+    @pytest.mark.parametrize("label", ["", "rc"])
+    def test_a_withdrawn_version_that_is_read_leads_to_a_warning(
+        self, label: str, project: Project, client: Client, name: str
+    ) -> None:
+        version = project.version("a", MONOTRON_PRERELEASE=label)
+        read = {"MONOTRON_BUMP": "none", "MONOTRON_IDEMPOTENCY_TOKEN": "a"}
+        read["MONOTRON_PRERELEASE"] = label
+        assert "warning" not in project.run(**read).output
+        assert withdraw(client, name, version).status == 200
+        output = project.run(**read).output
+        assert output.startswith(f"warning: Version {version} was withdrawn.\n")
+        assert f"Monotron: {version} (version of the token)" in output
 
 
 class TestNumbers:

@@ -12,6 +12,7 @@ from plugins.gitlab.tools import tools_without_git
 from support.git_server import GitServer
 from support.server import Client
 from support.stand_in import ReceivedRequest, Reply
+from support.versions import withdraw
 
 GONE = "0" * 39
 """The beginning of hashes that the repository does not contain."""
@@ -122,6 +123,17 @@ class TestFailures:
             connections = [each for each in git_server.requests if "/info/refs" in each.path]
             authorized = [each for each in connections if "Authorization" in each.headers]
             assert (len(connections), len(authorized)) == (number, number)
+
+    def test_the_commits_of_a_withdrawn_version_are_read_again(
+        self, origin: Origin, client: Client, name: str
+    ) -> None:
+        release(client, origin, "1.2.57")
+        origin.commit("feat: a")
+        assert origin.version() == "1.3.0"
+        assert withdraw(client, name, "1.3.0").status == 200
+        assert "MONOTRON_ON_WITHDRAWN: new" in origin.run().output
+        for _ in range(2):
+            assert origin.version(MONOTRON_ON_WITHDRAWN="new") == "1.4.0"
 
 
 class TestOlderReleases:
