@@ -94,6 +94,7 @@ assign_auto() {
     if [ "$status" = 200 ]; then
       base=$(variable VERSION | sed 's/+.*//') after=$(variable AUTO_AFTER)
       case $base in '' | *[!0-9.]*) rejected ;; esac
+      case $after in *[!0-9a-f]*) rejected ;; esac # it could be an option of git
     elif ! answered_with version_not_found; then
       rejected
     fi
@@ -110,7 +111,7 @@ assign_auto() {
 : "${MONOTRON_URL:?is not set}" "${MONOTRON_API_KEY:?is not set}"
 name=$(encoded "$2") token=$3 parameters=${4-}
 case $token in
-'' | HEAD | FETCH_HEAD | @ | \$* | %*%) fail "invalid token '$token'. Pass the hash of the commit, or the id of the run" ;;
+'' | HEAD | FETCH_HEAD | @ | HEAD[~^@]* | FETCH_HEAD[~^@]* | @[~^'{']* | \$* | %*%) fail "invalid token '$token'. Pass the hash of the commit, or the id of the run" ;;
 esac
 api=${MONOTRON_URL%/}
 api=${api%/v1}/v1${MONOTRON_ACCOUNT:+/accounts/$MONOTRON_ACCOUNT}

@@ -115,6 +115,18 @@ class TestRange:
         assert auto(last, "&skip_types=docs,ci").stdout == "\n"
         assert auto(last).stdout == "1.2.58\n"
 
+    def test_a_start_from_another_server_is_not_an_option_of_git(
+        self, auto: Auto, machine: Machine
+    ) -> None:
+        machine.git("remote", "add", "origin", str(machine.folder))
+        (last,) = commits(machine, "feat: a")
+        body = b"MONOTRON_VERSION=1.2.57\nMONOTRON_AUTO_AFTER=--upload-pack=touch pwned;\n"
+        with StandIn([Reply(200, body)]) as stand_in:
+            process = auto(last, url=stand_in.url)
+        assert not (machine.folder / "pwned").exists()
+        assert (process.returncode, process.stdout) == (1, "")
+        assert f"monotron.sh: unexpected response of {stand_in.url}: 200 " in process.stderr
+
     def test_a_line_counts_from_its_own_version(
         self, auto: Auto, machine: Machine, client: Client
     ) -> None:

@@ -131,7 +131,7 @@ class TestScript:
         assert process.stderr.count("Will retry in 1 second") == 2
         assert "Empty reply from server" in process.stderr
 
-    @pytest.mark.parametrize("token", ["", "HEAD", "FETCH_HEAD", "@", "$GIT_COMMIT", "%b.c%"])
+    @pytest.mark.parametrize("token", ["", "HEAD", "FETCH_HEAD", "@", "HEAD~1", "@^", "$A", "%b%"])
     @pytest.mark.parametrize("parameters", ["bump=minor", "bump=auto"])
     def test_a_token_that_every_build_shares_is_refused(
         self, token: str, parameters: str, call: Call
