@@ -119,6 +119,11 @@ check MONOTRON_SINCE "$since" '([0-9A-Za-z_][0-9A-Za-z._/+@-]{0,250})?' 'a commi
 paths=$(printf '%s\n' "$paths" | tr -d '\r' | sed '/^[[:space:]]*$/d')
 [ "$mode:$bump" = semver:auto ] || [ -z "$since$paths" ] || fail 'MONOTRON_SINCE and MONOTRON_PATHS require MONOTRON_BUMP auto.'
 [ "$from_scratch" = false ] || [ -z "$initial" ] || fail 'MONOTRON_FROM_SCRATCH cannot be combined with MONOTRON_INITIAL_VERSION.'
+[ -z "$exact_version" ] || [ -n "${MONOTRON_INPUT_VERSION:-}" ] || [ -z "${MONOTRON_IS_LATEST:-}" ] ||
+  fail 'MONOTRON_VERSION comes from the report of an earlier job.' 'The name of this variable is that of an option, too. Read no reports:
+
+monotron-version:
+  dependencies: []'
 [ -z "$exact_version" ] || [ "$bump" = patch ] || fail "MONOTRON_VERSION cannot be combined with MONOTRON_BUMP $(printable "$bump")."
 [ "$bump:$prerelease" != final:branch ] || fail 'MONOTRON_BUMP final cannot be combined with MONOTRON_PRERELEASE branch.'
 [ -z "$initial_value" ] || [ "$mode" = counter ] || fail 'MONOTRON_INITIAL_VALUE requires MONOTRON_MODE counter. For versions, set MONOTRON_INITIAL_VERSION.'
@@ -618,7 +623,7 @@ fetched() { # revision: sets $start to its commit, or $unknown to the reason why
     return
   fi
   # git and JGit report these for a reference or a commit that the remote does not have.
-  grep -Eq "not our ref|couldn't find remote ref|unadvertised object|not valid" "$work/git-errors" || {
+  grep -Eq "not our ref|couldn't find remote ref|unadvertised object|not valid|invalid refspec" "$work/git-errors" || {
     git_failed fetch
     unknown=$missing
   }

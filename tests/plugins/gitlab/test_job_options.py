@@ -33,6 +33,13 @@ class TestVersions:
         assert "Monotron: 2.5.0 (version 2.5.0)" in run.output
         assert project.version("b") == "2.5.1"
 
+    def test_the_version_of_an_earlier_job_is_not_an_exact_version(self, project: Project) -> None:
+        report = {"MONOTRON_VERSION": "2.5.0", "MONOTRON_IS_LATEST": "true"}
+        output = project.failure(**report)
+        assert "error: MONOTRON_VERSION comes from the report of an earlier job.\n" in output
+        assert "\n\nmonotron-version:\n  dependencies: []\n" in output
+        assert project.version(**report, MONOTRON_INPUT_VERSION="2.6.0") == "2.6.0"
+
     def test_a_calendar_version_is_the_date(self, project: Project) -> None:
         calendar = {"MONOTRON_BUMP": "calendar", "MONOTRON_CALENDAR": "YYYY"}
         assert re.fullmatch(r"20\d\d\.1\.0", project.version(**calendar))

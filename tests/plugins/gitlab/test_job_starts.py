@@ -213,6 +213,7 @@ class TestSince:
         ("since", "error"),
         [
             ("v9.9.9", "MONOTRON_SINCE is 'v9.9.9', which is not a commit, tag or branch of"),
+            ("v1..v2", "MONOTRON_SINCE is 'v1..v2', which is not a commit, tag or branch of"),
             ("--output=pwned", "MONOTRON_SINCE must be a commit, a tag or a branch, not '--out"),
         ],
     )
