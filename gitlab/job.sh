@@ -617,17 +617,18 @@ in_this_clone() { # revision: sets $start to its commit
 }
 
 fetched() { # revision: sets $start to its commit, or $unknown to the reason why it may exist nevertheless
-  ! in_this_clone "$1" || return 0
+  if is_hash "$1" && in_this_clone "$1"; then return; fi # a tag such as 2024 takes precedence over an abbreviated hash
   if fetch "$1" start; then
     in_this_clone refs/monotron/start
     return
   fi
   # git and JGit report these for a reference or a commit that the remote does not have.
-  grep -Eq "not our ref|couldn't find remote ref|unadvertised object|not valid|invalid refspec" "$work/git-errors" || {
+  grep -Eq "not our ref|couldn't find remote ref|unadvertised object|want [0-9a-f]+ not valid|invalid refspec" "$work/git-errors" || {
     git_failed fetch
     unknown=$missing
+    return 1
   }
-  return 1
+  in_this_clone "$1"
 }
 
 from_api() { # revision: sets $start to its commit, or $unknown to the reason why it may exist nevertheless
@@ -849,6 +850,12 @@ apply_labels() { # writes the messages that labels request to $work/label-messag
   count "$work/all"
   if [ "$merge_request" = true ]; then
     without "$work/all" "$work/others" >"$work/own"
+    # The own commits include merges of the target branch. The commit of a merged result shows what remains of them.
+    if [ "${paths:+set}${target_branch:+set}" = setset ] && [ "$head" != "${CI_MERGE_REQUEST_SOURCE_BRANCH_SHA:-$head}" ] &&
+      ! grep -qx "$head" "$work/own"; then
+      cp "$work/others" "$work/all"
+      : >"$work/own"
+    fi
     labels "${CI_MERGE_REQUEST_LABELS:-}" >"$work/found"
     [ ! -s "$work/own" ] || label_message "$work/found" "${CI_MERGE_REQUEST_IID:-}" >"$work/label-messages"
     [ ! -s "$work/label-messages" ] || cp "$work/own" "$work/labelled"

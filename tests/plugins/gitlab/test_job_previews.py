@@ -46,6 +46,28 @@ class TestTargetBranch:
         run = outdated.run(CI_MERGE_REQUEST_TITLE="Draft: feat!: b")
         assert "major: feat!: b (the title and" in run.output
 
+    def test_a_merged_result_shows_whether_the_request_itself_changes_the_paths(
+        self, branch: Origin
+    ) -> None:
+        """Its branch was updated with a commit of the target branch that changes them."""
+        branch.git("checkout", "--quiet", "main")
+        branch.commit("fix: b", "api/b")
+        branch.git("checkout", "--quiet", "branch")
+        branch.git("merge", "--quiet", "--no-ff", "-m", "feat: update", "main")
+        source = branch.git("rev-parse", "HEAD")
+        branch.git("checkout", "--quiet", "--detach", "main")
+        branch.git("merge", "--quiet", "--no-ff", "-m", "Merge branch into main", "branch")
+        result = {"CI_MERGE_REQUEST_SOURCE_BRANCH_SHA": source, "MONOTRON_PATHS": "api"}
+        run = branch.run(CI_MERGE_REQUEST_TITLE="feat!: web", **result)
+        assert "patch: fix: b (1 commit since 1.2.57)" in run.output
+        branch.git("checkout", "--quiet", "branch")
+        branch.commit("fix: c", "api/c")
+        result["CI_MERGE_REQUEST_SOURCE_BRANCH_SHA"] = branch.git("rev-parse", "HEAD")
+        branch.git("checkout", "--quiet", "--detach", "main")
+        branch.git("merge", "--quiet", "--no-ff", "-m", "Merge branch into main", "branch")
+        run = branch.run(CI_MERGE_REQUEST_TITLE="feat!: web", **result)
+        assert "major: feat!: web (the title and 4 commits since 1.2.57)" in run.output
+
     def test_the_commit_of_a_merged_result_contains_all_commits(self, outdated: Origin) -> None:
         source = outdated.git("rev-parse", "HEAD")
         outdated.git("merge", "--quiet", "-m", "Merge main into branch", "main")

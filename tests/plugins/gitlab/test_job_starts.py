@@ -209,6 +209,20 @@ class TestSince:
         assert f"(1 commit since {since})" in origin.run(MONOTRON_SINCE=since).output
         assert origin.version() == "1.3.0"
 
+    def test_a_tag_takes_precedence_over_an_abbreviated_hash(
+        self, origin: Origin, client: Client
+    ) -> None:
+        release(client, origin, "1.2.57")
+        short = origin.commit("feat: a")[:7]
+        origin.commit("fix: b")
+        origin.git("tag", short)
+        origin.commit("fix: c")
+        run = origin.run(MONOTRON_SINCE=short, MONOTRON_DRY_RUN="true")
+        assert f"patch: fix: c (1 commit since {short})" in run.output
+        origin.git("tag", "--delete", short)
+        run = origin.run(MONOTRON_SINCE=short)
+        assert f"patch: fix: c (2 commits since {short})" in run.output
+
     @pytest.mark.parametrize(
         ("since", "error"),
         [
