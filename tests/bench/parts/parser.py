@@ -19,7 +19,7 @@ from monotron.model.conventional_commits import decide
 MEBIBYTE = 2**20
 ORDINARY = "fix(parser): accept a list @\n\nThe parser reads one line.\nRefs: #12\0"
 MAX_SECONDS = 0.5
-MAX_GROWTH = 1.5
+MAX_GROWTH = 1.3
 """A pass that is not linear would reach 4."""
 
 SQUASH = "feat: a squash (#1)\n\n"
