@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from monotron.auth.accounts import Accounts
 from monotron.auth.api_keys import ApiKeys
 from monotron.auth.authenticator import Authenticator, RootKey
+from monotron.auth.badges import Badges
 from monotron.auth.concurrency import ConcurrencyLimiter
 from monotron.auth.configured_accounts import check_configured_accounts
 from monotron.auth.events import Events
@@ -68,11 +69,24 @@ async def build_services(
     if authenticator.open_to_all:
         await check_open_mode(settings, store, executor)
     await policies.matcher.mark_configured()
+    versions = VersionService(store, executor)
     return Services(
         series=series,
-        versions=VersionService(store, executor),
+        versions=versions,
         recent=RecentService(store, executor),
         attributes=AttributeService(store, executor),
+        badges=Badges(
+            store,
+            executor,
+            versions,
+            accounts.is_disabled,
+            failures=RateLimiter(
+                settings.failures_per_address,
+                "requests for unknown badges from this address",
+                limit="address",
+            ),
+            quota=settings.badges_per_account,
+        ),
         accounts=accounts,
         api_keys=api_keys,
         trust_policies=policies,

@@ -154,7 +154,8 @@ class Settings:
     failures_per_address: Annotated[
         int,
         _Row("20", "NUMBER", _limit),
-        "Allow this number of failed sign-ins per minute per address. 0 is unlimited.",
+        "Allow this number of failed sign-ins, and of requests for unknown badges, per minute per "
+        "address. 0 is unlimited.",
     ]
     operations_per_identity: Annotated[
         int,
@@ -170,6 +171,11 @@ class Settings:
         int,
         _Row("1000", "NUMBER", _limit),
         "Allow this number of trust policies per account. 0 is unlimited.",
+    ]
+    badges_per_account: Annotated[
+        int,
+        _Row("1000", "NUMBER", _limit),
+        "Allow this number of badges per account. 0 is unlimited.",
     ]
     series_per_account: Annotated[
         int,

@@ -28,8 +28,8 @@ class InvalidToken(MonotronError, status=400, code="invalid_token", title="Inval
 
 
 class InvalidName(MonotronError, status=400, code="invalid_name", title="Invalid version name"):
-    """The version name in the path breaks one of the rules for series keys, or is longer than 200
-    characters. Long names can also be too long for pre-releases of very large versions.
+    """The version name in the path or the body breaks one of the rules for series keys, or has more
+    than 200 characters. Long names can also be too long for pre-releases of very large versions.
     Fix: see *Invalid series key*, or use a shorter name."""
 
 
@@ -134,6 +134,13 @@ class TrustNotFound(
     see only what they could have granted.
     Fix: list them with `GET /v1/accounts/{account}/trusts`. Those from the config file have no
     id."""
+
+
+class BadgeNotFound(MonotronError, status=404, code="badge_not_found", title="Badge not found"):
+    """The badge is unknown or deleted, or its account is disabled. Or it belongs to another
+    account, or to a name that the caller may not use.
+    Fix: list the badges with `GET /v1/badges`. `POST /v1/badges` creates one; a new badge has
+    another id."""
 
 
 class PathNotFound(MonotronError, status=404, code="not_found", title="Path not found"):

@@ -2,7 +2,8 @@
 
 API keys and identity tokens are recognized by their format, also percent-encoded, in base64 and in
 hexadecimal. The root secret has no format, so it must be registered. It is removed from the log
-only: in a response, a missing text would confirm a guess.
+only: in a response, a missing text would confirm a guess. Of the id of a badge, with which anyone
+can read a version, the log contains the first 8 digits.
 """
 
 import json
@@ -21,6 +22,7 @@ HIDDEN = "***"
 
 # They contain `%`, so that a secret is removed completely if only its end is percent-encoded.
 _API_KEY = re.compile(r"(mtk_[a-z]_[0-9A-Za-z]{8}_)[0-9A-Za-z%]+")
+_BADGE = re.compile(r"(/badges?/[0-9a-f]{8})[0-9a-f]{24}")
 _IDENTITY_TOKEN = re.compile(r"eyJ[\w%-]+\.[\w%-]+\.[\w%-]*", re.ASCII)
 
 
@@ -60,7 +62,8 @@ def redact(text: str) -> str:
 
 
 def redact_log(text: str) -> str:
-    """Replace API key secrets, identity tokens and the registered secrets with `***`."""
+    """Replace API key secrets, identity tokens, the registered secrets and, in paths, the ids of
+    badges with `***`."""
     if len(text) < MIN_SECRET_CHARACTERS:
         return text
     return _in_all_encodings(text, _without_secrets)
@@ -86,6 +89,8 @@ def _without_secrets(text: str) -> str:
         for form in forms:
             if form in text:
                 text = text.replace(form, HIDDEN)
+    if "/badge" in text:
+        text = _BADGE.sub(rf"\1{HIDDEN}", text)
     return _without_known_formats(text)
 
 

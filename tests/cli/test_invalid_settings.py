@@ -33,6 +33,7 @@ INVALID = {
     "failures_per_address": ["1.5"],
     "operations_per_identity": ["1e3"],
     "api_keys_per_account": ["-1"],
+    "badges_per_account": ["-1"],
     "series_per_account": ["-1"],
     "attribute_bytes_per_account": ["-1"],
     "trust_policies_per_account": ["x"],

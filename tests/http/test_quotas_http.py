@@ -1,4 +1,4 @@
-"""Quotas: how many API keys, trust policies, series and attributes an account can have."""
+"""Quotas: how many API keys, trust policies, badges, series and attributes an account can have."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from support.badges import new_badge
 from support.credentials import JSON, new_account, new_grant
 from support.server import ROOT, ROOT_ENV, Client, Response, Server
 
@@ -24,10 +25,16 @@ BODIES: dict[str, object] = {
         "claims": {"repository_id": "777", "ref": "refs/heads/main"},
         "scopes": ["read:series"],
     },
+    "badges": {},
 }
+UNIQUE_MEMBERS = {"trusts": "description", "badges": "name"}
 NUMBERS = count()
-SETTINGS = {"grants": "api_keys_per_account", "trusts": "trust_policies_per_account"}
-NOUNS = {"grants": "API keys", "trusts": "trust policies"}
+SETTINGS = {
+    "grants": "api_keys_per_account",
+    "trusts": "trust_policies_per_account",
+    "badges": "badges_per_account",
+}
+NOUNS = {"grants": "API keys", "trusts": "trust policies", "badges": "badges"}
 
 each_kind = pytest.mark.parametrize("kind", BODIES)
 
@@ -53,10 +60,10 @@ def account(root: Client) -> int:
 
 
 def create(client: Client, account: int, kind: str) -> Response:
-    """Create an API key, or a trust policy that equals no other one."""
+    """Create an API key, or a trust policy or badge that equals no other one."""
     body = BODIES[kind]
     if isinstance(body, dict):
-        body = {**body, "description": str(next(NUMBERS))}
+        body = {**body, UNIQUE_MEMBERS[kind]: str(next(NUMBERS))}
     return client.request("POST", f"/v1/accounts/{account}/{kind}", json.dumps(body), JSON)
 
 
@@ -80,7 +87,7 @@ def test_a_full_account_is_refused_and_unchanged(
     assert listed(root, account, kind) == before
 
 
-@each_kind
+@pytest.mark.parametrize("kind", ["grants", "trusts"])
 def test_a_refused_request_uses_no_id(root: Client, account: int, kind: str) -> None:
     def id_of(response: Response) -> int:
         document = response.json()
@@ -140,6 +147,12 @@ def test_an_invalid_or_forbidden_request_is_refused_for_that_reason_in_a_full_ac
     problem(root.request("POST", path, "{}", JSON), 400, "invalid_request", applied="no")
     with limited.client(authorization=f"Bearer {secret}") as client:
         problem(create(client, account, kind), 403, "forbidden", applied="no")
+
+
+def test_a_full_account_gets_the_badges_that_it_has(root: Client, account: int) -> None:
+    badges = [new_badge(root, f"n{number}", account) for number in range(QUOTA)]
+    assert create(root, account, "badges").status == 409
+    assert [new_badge(root, each["name"], account) for each in badges] == badges
 
 
 def test_a_full_account_gets_no_series_and_no_version(

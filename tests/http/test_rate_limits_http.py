@@ -1,4 +1,4 @@
-"""Rate limits: of an API key, of an account, and of failed sign-ins.
+"""Rate limits: of an API key, of an account, of failed sign-ins, and of unknown badges.
 
 They are counted in the process, independently of the store. The limits are so small that no test
 lasts until the next request is allowed.
@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from support.badges import new_badge
 from support.credentials import bearer, new_account, new_grant, new_key
 from support.server import ROOT, ROOT_ENV, Client, Response, Server, basic
 
@@ -191,6 +192,28 @@ class TestFailedSignIns:
         statuses = [put_from("127.0.0.2", server, **named) for _ in range(FEW + 1)]
         assert statuses == FEW * [401] + [429]
         assert put_from("127.0.0.3", server) == 401
+
+
+class TestUnknownBadges:
+    @pytest.fixture
+    def server(self, started: Started) -> Server:
+        """A server with the default limit of 20 per minute."""
+        return started(f"--requests-per-account={FEW}")
+
+    def test_unknown_badges_are_limited_and_others_and_sign_ins_are_not(
+        self, server: Server, client: Client, problem: Problem
+    ) -> None:
+        def read(id: str) -> Response:
+            return client.request("GET", f"/badge/{id}.svg")
+
+        with server.client(authorization=ROOT) as root:
+            id = new_badge(root, "shop")["id"]
+            assert [read(32 * "0").status for _ in range(21)] == 20 * [404] + [429]
+            problem(read(32 * "0"), 429, "too_many_requests")
+            assert 1 <= int(read("no-id").headers["Retry-After"]) <= 60
+            assert read(id).status == 200
+            assert put(client, INVALID).status == 401
+            assert root.request("GET", "/v1/whoami").status == 200
 
 
 def put_from(address: str, server: Server, **more: str) -> int:

@@ -13,6 +13,7 @@ import pytest
 
 from monotron.auth.scopes import ALL, SCOPES
 from monotron.web.permissions import ANY_CREDENTIAL, NOTHING, ROOT_KEY
+from support.badges import new_badge
 from support.credentials import JSON, bearer, new_grant, new_key
 from support.routes import Call, calls, handler_of
 from support.server import ROOT, Client, Response, Server
@@ -26,7 +27,9 @@ WRITES = [call for call in CALLS if call.writes]
 READS_CREDENTIALS = "/v1/system/info"
 """A path that requires no credentials, and rejects invalid ones."""
 
-PUBLIC = {"/", "/v1", "/livez", "/readyz", READS_CREDENTIALS}
+BADGES = {"/badge/{badge}.svg", "/badge/{badge}.json"}
+
+PUBLIC = {"/", "/v1", "/livez", "/readyz", READS_CREDENTIALS, *BADGES}
 """The paths that require no credentials."""
 
 BODY = '{"scopes": ["write:acl"]}'
@@ -170,8 +173,11 @@ class TestMissingCredentials:
         assert everything(root, parts) == before
 
     @pytest.mark.parametrize("path", sorted(PUBLIC))
-    def test_a_public_path_requires_no_credentials(self, path: str, stranger: Client) -> None:
+    def test_a_public_path_requires_no_credentials(
+        self, path: str, root: Client, stranger: Client
+    ) -> None:
         invalid = {"Authorization": "Bearer wrong"}
+        path = path.format(badge=new_badge(root, "public")["id"])
         assert stranger.request("GET", path).status == 200
         expected = 401 if path == READS_CREDENTIALS else 200
         assert stranger.request("GET", path, headers=invalid).status == expected

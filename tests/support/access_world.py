@@ -27,6 +27,9 @@ from support.pages import HTML
 from support.routes import Call
 from support.server import ROOT, Client, Response, Server
 
+CREATED = ("grants", "trusts", "badges")
+"""What POST creates with an id, by the word in the path."""
+
 
 class Expected(NamedTuple):
     """The response to a request."""
@@ -66,12 +69,12 @@ class AccessWorld:
     def populate(self, account: int, name: str) -> None:
         """Create, unless it exists, all that a request for this name can read or delete."""
         self._assign(account, name)
-        for kind in "grants", "trusts":
+        for kind in CREATED:
             self._create(kind, account, name)
 
     def restore(self, case: Case) -> None:
         """Create, unless it exists, what this request deletes."""
-        kinds = [kind for kind in ("grants", "trusts") if f"/{kind}/" in case.call.template]
+        kinds = [kind for kind in CREATED if f"/{kind}/" in case.call.template]
         for kind in kinds:
             self._create(kind, case.account, case.name)
         if not kinds:
@@ -111,8 +114,9 @@ class AccessWorld:
         words = ("series", "entries", "versions", "releases", "tokens")
         tokens = dict.fromkeys(("series_2", "versions_2", "tokens_2"), token)
         fixed = {"accounts": account, "releases_2": "0.0.1", "attrs": "branch"}
-        fixed |= {"errors": "forbidden", "names": name, "names_2": "0.0.1"}
         ids = self._ids.get((account, name)) or self._ids[self.acme, name]
+        fixed |= {"errors": "forbidden", "names": name, "names_2": "0.0.1"}
+        fixed |= {"badge": self._ids[self.acme, name]["badges"]}  # of an account that is enabled
         return call.path(**{**dict.fromkeys(words, name), **tokens, **fixed, **ids})
 
     def send(self, case: Case, row: Row, query: str) -> Response:

@@ -108,4 +108,4 @@ def _template(pattern: str) -> tuple[str, tuple[tuple[str, str], ...]]:
         defaults[name] = next(each for each in plausible if re.fullmatch(group[1], each))
         return f"{{{name}}}"
 
-    return GROUP.sub(named, pattern), tuple(defaults.items())
+    return GROUP.sub(named, pattern).replace("\\.", "."), tuple(defaults.items())

@@ -83,6 +83,7 @@ INVALID = {
     "failures_per_address": ["-1", "x"],
     "operations_per_identity": ["-1", "x"],
     "api_keys_per_account": ["-1", "x", ""],
+    "badges_per_account": ["-1", "x", "1.5"],
     "series_per_account": ["-1", "x", "1.5", ""],
     "attribute_bytes_per_account": ["-1", "1 MB", ""],
     "trust_policies_per_account": ["-1", "x", "1e3"],

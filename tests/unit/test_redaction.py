@@ -106,3 +106,24 @@ def test_a_text_that_is_encoded_too_often_is_hidden() -> None:
     for _ in range(redaction.MAX_DECODINGS):
         text = text.replace("%", "%25")
     assert redact_log(text) == redaction.HIDDEN
+
+
+BADGE = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("path", "logged"),
+    [
+        (f"/badge/{BADGE}.svg", "/badge/01234567***.svg"),
+        (f"/v1/badges/{BADGE}", "/v1/badges/01234567***"),
+        (f"/v1/accounts/2/badges/{BADGE}", "/v1/accounts/2/badges/01234567***"),
+        (f"/badge/{percent(BADGE)}.svg", "/badge/01234567***.svg"),
+    ],
+)
+def test_only_the_start_of_the_id_of_a_badge_is_logged(path: str, logged: str) -> None:
+    assert redact_log(path) == logged
+
+
+def test_the_id_of_a_badge_is_not_removed_from_other_texts() -> None:
+    for text in f"/v1/series/shop/{BADGE}", f"/v1/series/badge-{BADGE}", "/badge/7d4c3795887d4c37":
+        assert redact_log(text) == text

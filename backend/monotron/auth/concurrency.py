@@ -15,8 +15,12 @@ RETRY_SECONDS = 1
 class ConcurrencyLimiter:
     """Allows *max_concurrent* requests of a caller at a time; 0 is unlimited. The others wait."""
 
-    def __init__(self, max_concurrent: int) -> None:
+    def __init__(
+        self, max_concurrent: int, subject: str = "requests with these credentials"
+    ) -> None:
+        """*subject* completes "Too many concurrent …" in the error."""
         self._max_concurrent = max_concurrent
+        self._subject = subject
         self._running: dict[str, int] = {}
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
@@ -54,8 +58,8 @@ class ConcurrencyLimiter:
             if turn.done() and not turn.cancelled():
                 return  # its turn came at the same moment
             raise TooManyRequests(
-                f"Too many concurrent requests with these credentials (limit: "
-                f"{self._max_concurrent}). Send fewer at a time, and repeat this one.",
+                f"Too many concurrent {self._subject} (limit: {self._max_concurrent}). Send fewer "
+                "at a time, and repeat this one.",
                 retry_after=RETRY_SECONDS,
                 limit="concurrency",
             ) from None

@@ -1,4 +1,4 @@
-"""Events: who changed accounts, API keys and trust policies, and with which rights."""
+"""Events: who changed accounts, API keys, trust policies and badges, and with which rights."""
 
 import time
 from typing import Any, Literal
@@ -11,7 +11,7 @@ from monotron.store import Store
 from monotron.store.auth_interface import AuthRecord, event_name
 
 Action = Literal["create", "update", "rotate", "delete"]
-Subject = Literal["account", "api_key", "trust"]
+Subject = Literal["account", "api_key", "trust", "badge"]
 
 
 def event_body(

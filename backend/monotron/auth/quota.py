@@ -1,4 +1,4 @@
-"""The maximum number of API keys or trust policies of an account."""
+"""The maximum number of API keys, trust policies or badges of an account."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,8 +9,12 @@ from monotron.errors import QuotaExceeded
 from monotron.services.executor import StoreExecutor
 from monotron.store import Store
 
-_NOUNS = {"api_key": "API keys", "trust": "trust policies"}
-_SETTINGS = {"api_key": "api_keys_per_account", "trust": "trust_policies_per_account"}
+_NOUNS = {"api_key": "API keys", "trust": "trust policies", "badge": "badges"}
+_SETTINGS = {
+    "api_key": "api_keys_per_account",
+    "trust": "trust_policies_per_account",
+    "badge": "badges_per_account",
+}
 
 
 class Quota:
@@ -19,7 +23,7 @@ class Quota:
 
     def __init__(
         self,
-        kind: Literal["api_key", "trust"],
+        kind: Literal["api_key", "trust", "badge"],
         max_records: int,
         store: Store,
         executor: StoreExecutor,

@@ -14,11 +14,14 @@ AuthRecordKind = Literal[
     "trust",
     "trusting_account",
     "binding",
+    "badge",
+    "badge_name",
     "event",
     "maintenance",
 ]
 """An `account_name` reserves the name of an account. A `trusting_account` is an account that has,
 or ever had, trust policies. A `binding` states which repository a derived name belongs to.
+A `badge` is found by its id, and the `badge_name` of the same badge by its account and name.
 `maintenance` is the last audit, or the last backup."""
 
 MAX_EVENTS = 10_000
@@ -63,7 +66,7 @@ class RecordChange(NamedTuple):
 
 
 class AuthRecords(ABC):
-    """Accounts, API keys and trust policies, and the events that record their changes.
+    """Accounts, API keys, trust policies and badges, and the events that record their changes.
 
     Writes are durable. Reads of one record are linearizable, and pages are read-committed.
 

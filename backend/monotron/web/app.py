@@ -22,6 +22,7 @@ from monotron.errors import MonotronError
 from monotron.web import (
     accounts,
     attributes,
+    badges,
     metrics,
     pages,
     recent,
@@ -45,6 +46,7 @@ API_ROUTES = [
     *versions.ROUTES,
     *recent.ROUTES,
     *attributes.ROUTES,
+    *badges.ROUTES,
     *accounts.ROUTES,
     *trusts.ROUTES,
     *system.ROUTES,

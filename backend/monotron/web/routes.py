@@ -31,7 +31,7 @@ class Route(Matcher):
     @cached_property
     def pattern(self) -> str:
         """The regular expression of the path."""
-        pattern = self.template.replace("[", "(?:").replace("]", ")?")
+        pattern = self.template.replace(".", r"\.").replace("[", "(?:").replace("]", ")?")
         pattern = pattern.replace("{account}", "(?P<account>[^/]*)")
         return re.sub(r"\{\w+\}", "([^/]*)", pattern)
 

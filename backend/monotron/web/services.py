@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from monotron.auth.accounts import Accounts
 from monotron.auth.api_keys import ApiKeys
 from monotron.auth.authenticator import Authenticator
+from monotron.auth.badges import Badges
 from monotron.auth.events import Events
 from monotron.auth.revocation import Revocation
 from monotron.auth.rotation import Rotation
@@ -35,6 +36,7 @@ class Services:
     versions: VersionService
     recent: RecentService
     attributes: AttributeService
+    badges: Badges
     accounts: Accounts
     api_keys: ApiKeys
     trust_policies: TrustPolicies

@@ -1,4 +1,4 @@
-"""The templates of the pages. Everything that a template writes is escaped."""
+"""The templates of the pages and of badges. Everything that a template writes is escaped."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ _LOADER = Loader(str(FOLDER / "templates"), autoescape="xhtml_escape", namespace
 
 def compile_all() -> None:
     """Compile the templates of all pages, so that no request waits until this is done."""
-    for path in sorted((FOLDER / "templates").glob("*.html")):
+    for path in sorted((FOLDER / "templates").iterdir()):
         _LOADER.load(path.name)
 
 
