@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from support.badges import new_badge
 from support.credentials import UNLIMITED, new_key
 from support.page_data import HOSTILE, add_policy, assign_hostile, assign_shop
 from support.pages import Read, reader
@@ -39,11 +40,12 @@ def read_empty(empty: Server) -> Iterator[Read]:
 
 @pytest.fixture(scope="session")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """An open server with versions of all kinds, hostile names, and 120 further names."""
+    """An open server with versions of all kinds, a badge, hostile names, and 120 further names."""
     with Server(f"sqlite:///{tmp_path_factory.mktemp('full')}/monotron.db") as server:
         with server.client() as client:
             assign_shop(client)
             assign_hostile(client)
+            new_badge(client, "shop")
             for number in range(120):
                 assign(client, f"team/service-{number:03}", f"{number:040x}?bump=minor")
         yield server

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from support.badges import new_badge
 from support.browser import DESKTOP, PHONE, TABLET, Visit, chromium, window
 from support.page_data import HOSTILE
 from support.server import ROOT_ENV, Server
@@ -126,6 +127,19 @@ class TestKeyboard:
         shop.page.keyboard.press("Enter")
         shop.page.wait_for_url("**/?prefix=team%2Fservice-01")
         assert shop.page.locator("tbody tr").count() == 10
+
+
+class TestBadge:
+    def test_the_image_of_a_badge_is_shown(self, shop: Visit) -> None:
+        image = shop.page.get_by_role("img", name="version: 1.2.0")
+        assert image.evaluate("each => each.complete && each.naturalHeight") == 20
+        assert image.evaluate("each => each.naturalWidth") > 60
+
+    def test_a_page_of_another_site_can_show_it(self, browser: Browser, full: Server) -> None:
+        with full.client() as client, window(browser) as page:
+            source = f"{full.url}{new_badge(client, 'shop')['svg']}"
+            page.set_content(f'<img src="{source}" alt="">')
+            assert page.locator("img").evaluate("each => each.decode().then(() => true)")
 
 
 class TestNavigation:

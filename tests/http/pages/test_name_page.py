@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+import subprocess
 from collections.abc import Iterator
+from urllib.parse import quote
+from xml.etree import ElementTree
 
 import pytest
 import yaml
 
-from support.html import Element
+from support.badges import new_badge
+from support.html import Element, parse
 from support.page_data import COMMIT, HOSTILE, assign_shop
 from support.pages import HTML, Read, check_page, reader
 from support.server import Client, Server
@@ -134,6 +140,42 @@ class TestName:
         assert title == f"\u2068{name}\u2069 · Monotron"
         (step,) = yaml.safe_load(document.all("pre")[0].raw_text)["jobs"]["version"]["steps"]
         assert step["with"]["name"] == name
+
+
+class TestBadge:
+    def test_a_name_without_a_badge_has_the_command_that_creates_it(
+        self, server: Server, client: Client, fresh_key: str
+    ) -> None:
+        assign(client, fresh_key, "a")
+        document = reader(client)(f"/names/{fresh_key}")
+        assert not document.all("img")
+        command = document.all("pre")[-1].raw_text
+        assert command == f"""curl --json '{{"name": "{fresh_key}"}}' "{server.url}/v1/badges\""""
+        output = subprocess.run(shlex.split(command), capture_output=True, check=True).stdout
+        assert json.loads(output) == new_badge(client, fresh_key)
+
+    def test_a_name_with_a_badge_shows_it_and_how_to_use_it(
+        self, server: Server, client: Client, fresh_key: str
+    ) -> None:
+        assign(client, fresh_key, "a?metadata=sha.1")
+        badge = new_badge(client, fresh_key)
+        document = reader(client)(f"/names/{fresh_key}")
+        image = document.one("img").attributes
+        assert (image["src"], image["alt"]) == (badge["svg"], "version: 0.0.1")
+        title = ElementTree.fromstring(client.request("GET", badge["svg"]).body)[0]
+        assert title.text == image["alt"]
+        markdown, html, shields = (each.raw_text for each in document.all("pre")[-3:])
+        assert markdown == f"![version]({server.url}{badge['svg']})"
+        assert parse(html).one("img").attributes["src"] == f"{server.url}{badge['svg']}"
+        assert quote(f"{server.url}{badge['json']}", safe="") in shields
+
+    def test_a_badge_of_a_name_with_pre_releases_only_shows_no_version(
+        self, client: Client, fresh_key: str
+    ) -> None:
+        assign(client, fresh_key, "a?prerelease=rc")
+        new_badge(client, fresh_key)
+        image = reader(client)(f"/names/{fresh_key}").one("img")
+        assert image.attributes["alt"] == "version: no version"
 
 
 class TestVersion:

@@ -9,6 +9,7 @@ from monotron.errors import MonotronError, VersionNotFound
 from monotron.model.semver import Release
 from monotron.model.versions.requests import Bump, VersionRequest, VersionResult
 from monotron.redaction import redact
+from monotron.web.pages.badge_examples import badge_examples, new_badge_command
 from monotron.web.pages.charts import Chart, release_chart
 from monotron.web.pages.handler import PAGE_ROWS, PageHandler
 from monotron.web.pages.markup import path_of, plain_isolated
@@ -93,7 +94,7 @@ def _distinct(texts: Iterable[str | None]) -> list[str]:
 
 
 class NamePageHandler(PageHandler):
-    """`/names/{name}`: newest version, next versions, releases, and YAML for pipelines."""
+    """`/names/{name}`: newest version, next versions, releases, badge, and YAML for pipelines."""
 
     section = "versions"
 
@@ -105,8 +106,9 @@ class NamePageHandler(PageHandler):
         results, next_before = await self.services.versions.page(
             self.account, name, query.before, PAGE_ROWS, line=query.line, label=query.label
         )
-        newest, previews = await asyncio.gather(
+        newest, badge, previews = await asyncio.gather(
             self._newest(name),
+            self.services.badges.of_name(self.account, name),
             asyncio.gather(*(self._preview(name, bump) for bump in PREVIEWED)),
         )
         is_open = self.services.authenticator.open_to_all
@@ -117,6 +119,8 @@ class NamePageHandler(PageHandler):
             newest=newest and release_row(newest, commit_url),
             previews=previews,
             releases=releases_page(name, results, query, next_before, commit_url),
+            badge=badge and badge_examples(self.server_url, badge.id),
+            new_badge=new_badge_command(self.server_url, name, is_open=is_open),
             examples=snippets(self.server_url, name, is_open=is_open),
         )
 
