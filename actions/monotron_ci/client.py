@@ -130,7 +130,7 @@ class Client:
         body = messages.encode("utf-8", errors="replace") if messages is not None else None
         response = self.request("PUT", _with_query(path, query), body)
         version = self._expect(response, parse_assigned(response.json(), name, token))
-        check_account(version.document, self._account, self.url)
+        self.check_account(version.document)
         return version
 
     def find(self, name: str, token: str = "") -> VersionInfo:
@@ -177,7 +177,7 @@ class Client:
         response = self.request("GET", _with_query(self.path("releases", name), query))
         page = self._expect(response, parse_page(response.json(), name))
         for version in page[0]:
-            check_account(version.document, self._account, self.url)
+            self.check_account(version.document)
         return page
 
     def stream(self, method: str, path: str, seconds: float) -> Any:
@@ -238,14 +238,18 @@ class Client:
         account = [] if self._account is None else ["accounts", str(self._account)]
         return "/".join(["/v1", *account, *map(_quote, segments)])
 
+    def check_account(self, document: Mapping[str, Any]) -> None:
+        """Raise NoResponse unless a resource belongs to the account of the client, if it is set."""
+        check_account(document, self._account, self.url)
+
     def _entry(self, response: HttpResponse, key: str, reused: bool) -> SeriesEntry:
         entry = self._expect(response, parse_entry(response.json(), key, reused))
-        check_account(entry.document, self._account, self.url)
+        self.check_account(entry.document)
         return entry
 
     def _version(self, response: HttpResponse, name: str) -> VersionInfo:
         version = self._expect(response, parse_version(response.json(), name))
-        check_account(version.document, self._account, self.url)
+        self.check_account(version.document)
         return version
 
     def _warn_of_expiry(self, headers: Mapping[str, str]) -> None:

@@ -158,7 +158,7 @@ def parse_page(document: object, name: str) -> tuple[list[VersionInfo], str | No
 
 
 def check_account(document: Mapping[str, Any], account: int | None, url: str) -> None:
-    """Raise NoResponse unless an entry or version belongs to *account*, if that is set."""
+    """Raise NoResponse unless a resource belongs to *account*, if that is set."""
     owner = document.get("creator_id")
     if account is not None and owner != account:
         shown = f"account {owner}" if _is_number(owner) else "an unknown account"

@@ -15,7 +15,7 @@ from support.server import Client, Server
 
 Problem = Callable[..., dict[str, Any]]
 
-MEMBERS = ["id", "account_id", "name", "created_at", "created_by", "svg", "json"]
+MEMBERS = ["id", "creator_id", "name", "created_at", "created_by", "svg", "json"]
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ class TestCreation:
         assert re.fullmatch("[0-9a-f]{32}", badge["id"])
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", badge["created_at"])
         assert badge == badge | {
-            "account_id": account,
+            "creator_id": account,
             "name": "shop",
             "created_by": "root",
             "svg": f"/badge/{badge['id']}.svg",
@@ -68,7 +68,7 @@ class TestCreation:
         other = new_account(root)
         badges = [new_badge(root, *each) for each in (("a", account), ("b", account), ("a", other))]
         assert len({each["id"] for each in badges}) == 3
-        assert badges[2]["account_id"] == other
+        assert badges[2]["creator_id"] == other
 
     @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
     def test_a_hostile_name_is_kept(self, name: str, root: Client, account: int) -> None:

@@ -18,6 +18,7 @@ from monotron.cli import serve  # noqa: F401 - adds its command, the first one o
 from monotron.cli import (  # noqa: F401 - add their commands
     accounts,
     admin,
+    badges,
     builds,
     ci_trusts,
     maintenance,

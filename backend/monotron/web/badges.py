@@ -121,7 +121,7 @@ def badge_json(badge: Badge) -> dict[str, Any]:
     """The JSON object of a badge."""
     return {
         "id": badge.id,
-        "account_id": badge.account,
+        "creator_id": badge.account,
         "name": badge.name,
         "created_at": rfc3339(badge.created_at),
         "created_by": badge.created_by,
