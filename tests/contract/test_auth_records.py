@@ -125,6 +125,27 @@ class TestAuthRecords:
             list(threads.map(increase, range(24)))
         assert records.find("account", "counter") == counter._replace(body={"n": 24})
 
+    def test_one_of_concurrent_changes_adds_the_record_of_a_name(
+        self, durable_store: Store
+    ) -> None:
+        """A badge is added with the record of its name, of which there is one."""
+        records = durable_store.auth_records
+
+        def add(number: int) -> bool:
+            badge = AuthRecord(f"badge-{number}", 2, {})
+            name = AuthRecord("shop", 2, {"id": badge.name})
+            changes = [RecordChange("badge", None, badge), RecordChange("badge_name", None, name)]
+            return records.change(changes, {"n": number})
+
+        with ThreadPoolExecutor(8) as threads:
+            added = list(threads.map(add, range(16)))
+        (winner,) = (number for number, is_added in enumerate(added) if is_added)
+        assert names(records.page("badge", 2, "", 100)) == [f"badge-{winner}"]
+        name = records.find("badge_name", "shop")
+        assert name is not None
+        assert name.body == {"id": f"badge-{winner}"}
+        assert [row.body for row in records.page("event", 2, "", 100)] == [{"n": winner}]
+
     def test_a_change_that_requires_a_record_precedes_its_removal(
         self, durable_store: Store
     ) -> None:
