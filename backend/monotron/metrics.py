@@ -7,7 +7,7 @@ in this folder, and every process exports the sum.
 
 import os
 from collections import Counter as PyCounter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +25,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from monotron import __version__
 from monotron.errors import MonotronError, StorageFull, StoreUnavailable
 from monotron.services.observer import StoreObserver
+from monotron.store.contents import StoreSize
 
 if TYPE_CHECKING:  # needs PyJWT
     from monotron.auth.oidc.jwks import JwksCache
@@ -130,6 +131,15 @@ class Metrics(StoreObserver):
         self._store_bytes = gauge(
             "store_bytes", "Size of the store.", ["file"], multiprocess_mode="mostrecent"
         )
+        # A metric without labels is exported from its creation on, and only a file has a disk.
+        self._disk_available: Callable[[], Gauge] = lru_cache(maxsize=None)(
+            partial(
+                gauge,
+                "store_disk_available_bytes",
+                "Free space of the disk of the store.",
+                multiprocess_mode="mostrecent",
+            )
+        )
         self._last_success = {
             task: gauge(
                 f"{task}_last_success_timestamp_seconds",
@@ -209,11 +219,16 @@ class Metrics(StoreObserver):
         self._waiting.set(waiting)
         self._draining.set(draining)
 
-    def update_store(self, *, is_up: bool, sizes: Mapping[str, int]) -> None:
-        """Set whether the store accepts writes, and the sizes of its files in bytes."""
+    def update_store(self, *, is_up: bool) -> None:
+        """Set whether the store accepts writes."""
         self._store_up.set(is_up)
-        for file, size in sizes.items():
-            self._store_bytes.labels(file).set(size)
+
+    def update_size(self, size: StoreSize) -> None:
+        """Set the space that the store uses, and the space that is left."""
+        for file, number in size.bytes.items():
+            self._store_bytes.labels(file).set(number)
+        if size.available is not None:
+            self._disk_available().set(size.available)
 
     def update_maintenance(self, task: str, finished_at: int, findings: int | None) -> None:
         """Set when a task of maintenance has succeeded, in seconds since the epoch."""

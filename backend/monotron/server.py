@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from tornado.netutil import bind_sockets
@@ -25,6 +24,7 @@ from monotron.config import Settings
 from monotron.errors import InvalidSetting, StartupError
 from monotron.listen_address import Address
 from monotron.logging_setup import RequestLog
+from monotron.metrics_folder import metrics_folder
 from monotron.model.quotas import Quotas
 from monotron.services.executor import StoreExecutor
 from monotron.store import Store, describe, open_store, store_class
@@ -77,7 +77,7 @@ def serve(settings: Settings) -> int:
         raise InvalidSetting(
             "Several processes cannot share an SQLite file. Use MongoDB, or set --processes 1."
         )
-    with TemporaryDirectory(prefix="monotron-metrics-") as folder:
+    with metrics_folder() as folder:
         os.environ[MULTIPROCESS_FOLDER] = folder
         return _supervise(settings, issuers, request_log, announce)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import threading
 from collections.abc import Iterator
@@ -14,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from monotron.errors import InternalError, MonotronError, StorageFull, StoreUnavailable
-from monotron.store.contents import StoreContents
+from monotron.store.contents import StoreContents, StoreSize
 from monotron.store.sqlite.store import SqliteStore
-from support.metrics import read_metrics
+from support.metrics import metrics_url, read_metrics
 from support.mongod import ReplicaSet
 from support.server import ROOT, ROOT_ENV, Client, Server
 from support.server_thread import ServerThread
@@ -132,6 +133,32 @@ class TestExport:
             *("bump", "channel", "operation", "reason", "version", "issuer", "file"),
         }
 
+    def test_the_free_space_of_the_disk_is_exported_for_a_file_only(
+        self, root: Client, tmp_path: Path
+    ) -> None:
+        with ServerThread(f"sqlite:///{tmp_path}/a.db") as server, server.client() as client:
+            available = read_metrics(client)["monotron_store_disk_available_bytes"]
+        assert 0 < available <= shutil.disk_usage(tmp_path).total
+        assert "monotron_store_disk_available_bytes" not in read_metrics(root)
+
+    def test_a_scrape_does_not_count_rows(
+        self, root: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Counting a million names would block all writes for a quarter of a second."""
+        counted: list[SqliteStore] = []
+        contents = SqliteStore.contents
+
+        def counting(store: SqliteStore) -> StoreContents:
+            counted.append(store)
+            return contents(store)
+
+        monkeypatch.setattr(SqliteStore, "contents", counting)
+        with ServerThread("sqlite://") as server, server.client() as client:
+            assert read_metrics(client)['monotron_store_bytes{file="memory"}'] > 0
+            assert not counted
+            assert client.request("GET", "/v1/system/info").status == 200
+        assert len(counted) == 1
+
     def test_the_format_is_that_of_prometheus(self, root: Client) -> None:
         response = root.request("GET", "/metrics")
         assert response.headers["Content-Type"].startswith("text/plain; version=")
@@ -151,11 +178,19 @@ class TestExport:
             server.client() as client,
         ):
             assert client.request("GET", "/metrics").status == 401
-            announced = re.search(r"^  Metrics +(http\S+)/metrics$", server.output(), re.MULTILINE)
-            assert announced
-            with Client(announced[1], 30, None) as scraper:
+            with Client(metrics_url(server), 30, None) as scraper:
                 assert read_metrics(scraper)["monotron_store_up"] == 1
                 assert scraper.request("GET", "/v1").status == 404
+
+    def test_the_separate_address_of_an_open_server_accepts_every_host(self) -> None:
+        with (
+            Server("sqlite://", args=["--metrics-listen=127.0.0.1:0"]) as server,
+            Client(metrics_url(server), 30, None) as scraper,
+            server.client() as client,
+        ):
+            for headers in ({"Host": "monotron.example.com"}, {"X-Forwarded-For": "192.0.2.1"}):
+                assert scraper.request("GET", "/metrics", headers=headers).status == 200
+                assert client.request("GET", "/metrics", headers=headers).status in (400, 403)
 
     def test_every_process_exports_the_sum_of_all(self, replica_set: ReplicaSet) -> None:
         url = replica_set.url("metrics")
@@ -215,14 +250,14 @@ class TestBrokenStore:
 
     def test_a_slow_store_does_not_delay_a_scrape(self, monkeypatch: pytest.MonkeyPatch) -> None:
         end = threading.Event()
-        contents = SqliteStore.contents
+        size = SqliteStore.size
 
-        def slow_contents(store: SqliteStore) -> StoreContents:
+        def slow_size(store: SqliteStore) -> StoreSize:
             assert end.wait(60)
-            return contents(store)
+            return size(store)
 
         with ServerThread("sqlite://") as server, server.client() as client:
-            monkeypatch.setattr(SqliteStore, "contents", slow_contents)
+            monkeypatch.setattr(SqliteStore, "size", slow_size)
             try:
                 metrics = read_metrics(client)
             finally:
@@ -232,7 +267,7 @@ class TestBrokenStore:
             assert read_metrics(client)['monotron_store_bytes{file="memory"}'] > 0
 
     @pytest.mark.parametrize("error", [StoreUnavailable, StorageFull, InternalError])
-    @pytest.mark.parametrize(("method", "up"), [("ping", 0), ("contents", 1)])
+    @pytest.mark.parametrize(("method", "up"), [("ping", 0), ("size", 1)])
     def test_a_failing_store_is_reported(
         self,
         error: type[MonotronError],
@@ -251,9 +286,10 @@ class TestBrokenStore:
         assert ('monotron_store_bytes{file="memory"}' in metrics) is is_readable
 
 
-def test_operations_md_lists_every_metric(root: Client) -> None:
+def test_operations_md_lists_every_metric(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs/operations.md").read_text()
     table = page.partition("<!-- table of metrics -->")[2].partition("<!-- /table -->")[0]
     listed = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
-    text = root.request("GET", "/metrics").text
+    with ServerThread(f"sqlite:///{tmp_path}/monotron.db") as server, server.client() as client:
+        text = client.request("GET", "/metrics").text
     assert sorted(listed) == sorted(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE))

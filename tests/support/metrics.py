@@ -1,10 +1,20 @@
-"""The metrics of a server, parsed."""
+"""The metrics of a server, parsed, and the address of its own that serves them."""
 
 from __future__ import annotations
+
+import re
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from support.http import Client
+from support.server import Server
+
+
+def metrics_url(server: Server) -> str:
+    """The URL of the setting `metrics_listen`, as the server announces it."""
+    announced = re.search(r"^  Metrics +(http\S+)/metrics$", server.output(), re.MULTILINE)
+    assert announced, server.output()
+    return announced[1]
 
 
 def read_metrics(client: Client) -> dict[str, float]:

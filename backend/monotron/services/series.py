@@ -15,7 +15,7 @@ from monotron.services.executor import StoreExecutor
 from monotron.services.paging import BATCH_ROWS, page_of
 from monotron.store import Store
 from monotron.store.audit import AuditSlice
-from monotron.store.contents import StoreContents
+from monotron.store.contents import StoreContents, StoreSize
 
 MAX_OMITTED_ROWS = 100_000
 """The number of series of other names that a request for a page may read."""
@@ -144,6 +144,10 @@ class SeriesService:
     async def contents(self) -> StoreContents:
         """What the store contains."""
         return await self._executor.run(self._store.contents)
+
+    async def size(self) -> StoreSize:
+        """The space that the store uses."""
+        return await self._executor.run(self._store.size)
 
     async def ping(self) -> None:
         """Check that the store accepts writes. Raises its error if it does not."""

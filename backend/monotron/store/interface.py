@@ -33,7 +33,7 @@ from monotron.store.auth_interface import (
     RecordChange,
     TokenUses,
 )
-from monotron.store.contents import StoreContents
+from monotron.store.contents import StoreContents, StoreSize
 from monotron.store.fast_forward import FastForwarded
 
 __all__ = [
@@ -259,7 +259,14 @@ class Store(ABC):
 
     @abstractmethod
     def contents(self) -> StoreContents:
-        """What the store contains. The numbers are approximate while it is changed."""
+        """What the store contains. The numbers are approximate while it is changed.
+
+        The time depends on the number of names and accounts.
+        """
+
+    @abstractmethod
+    def size(self) -> StoreSize:
+        """The space that the store uses. The time does not depend on it."""
 
     @abstractmethod
     def ping(self) -> None:

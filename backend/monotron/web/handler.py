@@ -52,6 +52,8 @@ class Handler(RequestHandler):
     challenge: ClassVar[str] = CHALLENGE
     """The header `WWW-Authenticate` of responses to requests without valid credentials."""
     served_while_draining: ClassVar[bool] = False
+    served_to_every_host: ClassVar[bool] = False
+    """Whether an open server accepts every Host, and requests from proxies."""
     max_body_bytes: ClassVar[int] = 65536
 
     _admitted: Access | None = None
@@ -108,7 +110,8 @@ class Handler(RequestHandler):
                 "The server is shutting down. Repeat the same request in a moment."
             )
         access_control = self.services.access_control
-        access_control.check_origin(self.request)
+        if not self.served_to_every_host:
+            access_control.check_origin(self.request)
         scope = declared_scope(type(self), self.request.method or "")
         if scope is None:
             raise HTTPError(405)

@@ -9,7 +9,7 @@ from monotron.web.lifecycle import PROBE_SECONDS
 from monotron.web.permissions import NOTHING, requires
 from monotron.web.query import Query
 from monotron.web.services import Services
-from monotron.web.state import StoreState, state_of
+from monotron.web.state import Upkeep, upkeep_of
 
 UPDATE_SECONDS = 5.0
 """How often each of several processes updates what the others export."""
@@ -35,7 +35,12 @@ class MetricsHandler(Handler):
 
 
 class OpenMetricsHandler(MetricsHandler):
-    """`/metrics` on an address of its own, which needs no credentials."""
+    """`/metrics` on an address of its own, which needs no credentials.
+
+    Another host may scrape an open server there: the address serves no data of users.
+    """
+
+    served_to_every_host = True
 
     @requires(NOTHING)
     async def get(self) -> None:
@@ -51,21 +56,21 @@ async def _update_store(services: Services) -> None:
     """
     metrics = services.metrics
     problem = await services.store_probe.problem(PROBE_SECONDS)
-    metrics.update_store(is_up=problem is None, sizes={})
+    metrics.update_store(is_up=problem is None)
     if isinstance(problem, StoreUnavailable):  # a full disk can be read
         return
-    reading = asyncio.ensure_future(state_of(services))
+    reading = asyncio.ensure_future(upkeep_of(services))
     reading.add_done_callback(_ignore_error)
     with suppress(TimeoutError, MonotronError):
         # A call of the store cannot be cancelled: its thread is busy until it ends.
-        state = await asyncio.wait_for(asyncio.shield(reading), PROBE_SECONDS)
-        metrics.update_store(is_up=problem is None, sizes=state.contents.bytes)
-        for task, result in (("audit", state.last_audit), ("backup", state.last_backup)):
+        upkeep = await asyncio.wait_for(asyncio.shield(reading), PROBE_SECONDS)
+        metrics.update_size(upkeep.size)
+        for task, result in (("audit", upkeep.last_audit), ("backup", upkeep.last_backup)):
             if result is not None:
                 metrics.update_maintenance(task, result["finished_at"], result.get("findings"))
 
 
-def _ignore_error(reading: "asyncio.Future[StoreState]") -> None:
+def _ignore_error(reading: "asyncio.Future[Upkeep]") -> None:
     """Retrieve the exception of a call whose result came too late. asyncio would log it."""
     if not reading.cancelled():
         reading.exception()

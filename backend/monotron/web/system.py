@@ -117,6 +117,7 @@ class InfoHandler(Handler):
             self.reply_json({"version": __version__})
             return
         lifecycle, state = self.services.lifecycle, await state_of(self.services)
+        upkeep = state.upkeep
         self.reply_json(
             {
                 "version": __version__,
@@ -125,9 +126,9 @@ class InfoHandler(Handler):
                 "ready": not lifecycle.is_leaving,
                 "names": state.contents.names,
                 "series": state.contents.series,
-                "bytes": state.contents.bytes,
-                "last_audit": _finished(state.last_audit),
-                "last_backup": _finished(state.last_backup),
+                "bytes": upkeep.size.bytes,
+                "last_audit": _finished(upkeep.last_audit),
+                "last_backup": _finished(upkeep.last_backup),
             }
         )
 

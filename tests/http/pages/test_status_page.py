@@ -39,6 +39,7 @@ def test_it_shows_server_store_and_maintenance(tmp_path: Path) -> None:
         assert shown["Data"] == str(file)
         assert (shown["Names with versions"], shown["Series"]) == ("1", "1")
         assert shown["Size of the database"].endswith("KiB")
+        assert shown["Free disk space"].endswith("iB")
         assert shown["Last audit"] == shown["Last backup"] == "Never through a server"
         assert client.request("GET", "/v1/system/audit").status == 200
         assert client.request("POST", "/v1/system/backup").status == 200

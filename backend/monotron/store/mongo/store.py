@@ -31,7 +31,7 @@ from monotron.model.quotas import UNLIMITED, Quotas
 from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesHead, SeriesKey
 from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.audit import AuditSlice
-from monotron.store.contents import StoreContents
+from monotron.store.contents import StoreContents, StoreSize
 from monotron.store.fast_forward import FastForwarded
 from monotron.store.interface import Store
 from monotron.store.mongo.attributes import MongoAttributes
@@ -274,6 +274,9 @@ class MongoStore(Store):
 
     def contents(self) -> StoreContents:
         return self._reads.after(None, self._usage.contents)[0]
+
+    def size(self) -> StoreSize:
+        return self._reads.after(None, self._usage.size)[0]
 
     def ping(self) -> None:
         self._start_deadline(seconds=1.5).persist(

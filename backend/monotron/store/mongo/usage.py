@@ -15,7 +15,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from monotron.model.series import SeriesKey
-from monotron.store.contents import StoreContents
+from monotron.store.contents import StoreContents, StoreSize
 from monotron.store.mongo.client import Document, Driver
 from monotron.store.mongo.reads import any_of, collection
 from monotron.store.mongo.transactions import Conflict
@@ -69,10 +69,12 @@ class MongoUsage:
         total = {"_id": None, "used": {"$sum": "$used"}}
         found = self._usage.aggregate([{"$match": of_accounts}, {"$group": total}], session=session)
         series = sum(int(row["used"]) for row in found)
+        return StoreContents(self._database["names"].estimated_document_count(), series)
+
+    def size(self, session: ClientSession) -> StoreSize:
+        """Read the size of the database and its indexes."""
         statistics = self._database.command("dbStats", session=session)
-        size = int(statistics["storageSize"] + statistics["indexSize"])
-        names = self._database["names"].estimated_document_count()
-        return StoreContents(names, series, {"database": size})
+        return StoreSize({"database": int(statistics["storageSize"] + statistics["indexSize"])})
 
     def add(self, seen: Used, added: Mapping[Counter, int], session: ClientSession) -> None:
         """Add to the counters, all of which were read. Raises `Conflict`."""

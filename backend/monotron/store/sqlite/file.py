@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import Any, TypeAlias
 
 from monotron.errors import Applied, InvalidSetting, StartupError, StoreUnavailable
 from monotron.runtime import PRODUCTION, Runtime
+from monotron.store.contents import StoreSize
 from monotron.store.sqlite.disk_files import create_private, rewrite_log, sync_directory
 from monotron.store.sqlite.errors import storage_full, translate_error
 from monotron.store.sqlite.local_disk import MOUNT_TABLE, require_local_disk
@@ -163,15 +165,19 @@ class SqliteFile:
         finally:
             self._lock.release()
 
-    def sizes(self) -> dict[str, int]:
-        """The sizes of the database file and of its log in bytes. Empty for a store in memory."""
+    def size(self) -> StoreSize:
+        """The sizes of the database file and of its log, and the free space of their disk."""
         if self._path == IN_MEMORY:
-            return {}
-        return {
+            with self.transaction() as transaction:
+                (pages,) = transaction.one("PRAGMA page_count")
+                (page_bytes,) = transaction.one("PRAGMA page_size")
+            return StoreSize({"memory": pages * page_bytes})
+        sizes = {
             name: os.path.getsize(path)
             for name, path in (("database", self._path), ("log", f"{self._path}-wal"))
             if os.path.exists(path)
         }
+        return StoreSize(sizes, shutil.disk_usage(Path(self._path).absolute().parent).free)
 
     def backup(self, target: Path) -> None:
         """Write a consistent copy to the new file *target*. Blocks all other transactions."""

@@ -15,7 +15,7 @@ from monotron.model.quotas import UNLIMITED, CreatedSeries, Quotas
 from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
 from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.audit import AuditSlice
-from monotron.store.contents import StoreContents
+from monotron.store.contents import StoreContents, StoreSize
 from monotron.store.fast_forward import FastForwarded
 from monotron.store.interface import Store
 from monotron.store.recent import newest_entries
@@ -245,12 +245,14 @@ class SqliteStore(Store):
 
     def contents(self) -> StoreContents:
         with self._file.transaction() as transaction:
-            names, series, pages = transaction.one(
+            row = transaction.one(
                 "SELECT (SELECT count(*) FROM names), "
-                "(SELECT coalesce(sum(series), 0) FROM usage WHERE account > 0), "
-                "(SELECT page_count * page_size FROM pragma_page_count, pragma_page_size)"
+                "(SELECT coalesce(sum(series), 0) FROM usage WHERE account > 0)"
             )
-        return StoreContents(names, series, self._file.sizes() or {"memory": pages})
+        return StoreContents(*row)
+
+    def size(self) -> StoreSize:
+        return self._file.size()
 
     def ping(self) -> None:
         with self._file.transaction() as transaction:

@@ -10,7 +10,7 @@ from monotron.web.pages.details import Fact
 from monotron.web.pages.handler import PageHandler
 from monotron.web.permissions import requires
 from monotron.web.query import Query
-from monotron.web.state import StoreState, state_of
+from monotron.web.state import StoreState, Upkeep, state_of
 
 BYTE_UNITS = ("KiB", "MiB", "GiB", "TiB")
 
@@ -35,22 +35,23 @@ def server_facts(lifecycle: Lifecycle, problem: MonotronError | None, now: float
 
 def store_facts(state: StoreState) -> list[Fact]:
     """The lines about the store, which all servers share."""
-    contents = state.contents
+    contents, size = state.contents, state.upkeep.size
     return [
         Fact("Data", state.store, is_code=True),
         Fact("Names with versions", f"{contents.names:,}"),
         Fact("Series", f"{contents.series:,}"),
-        *(Fact(f"Size of the {file}", size_text(size)) for file, size in contents.bytes.items()),
+        *(Fact(f"Size of the {file}", size_text(number)) for file, number in size.bytes.items()),
+        *([] if size.available is None else [Fact("Free disk space", size_text(size.available))]),
     ]
 
 
-def maintenance_facts(state: StoreState) -> list[Fact]:
+def maintenance_facts(upkeep: Upkeep) -> list[Fact]:
     """The lines about the last audit and the last backup."""
-    audit = state.last_audit
+    audit = upkeep.last_audit
     facts = [_finished("Last audit", audit)]
     if audit is not None:
         facts.append(Fact("Findings of this audit", f"{audit['findings']:,}"))
-    return [*facts, _finished("Last backup", state.last_backup)]
+    return [*facts, _finished("Last backup", upkeep.last_backup)]
 
 
 def _finished(label: str, result: dict[str, Any] | None) -> Fact:
@@ -97,10 +98,10 @@ class StatusPageHandler(PageHandler):
             "status.html",
             "Status",
             problem=problem,
-            findings=0 if state is None else (state.last_audit or {}).get("findings", 0),
+            findings=0 if state is None else (state.upkeep.last_audit or {}).get("findings", 0),
             server=server_facts(services.lifecycle, problem, time.time()),
             store=[] if state is None else store_facts(state),
-            maintenance=[] if state is None else maintenance_facts(state),
+            maintenance=[] if state is None else maintenance_facts(state.upkeep),
         )
 
 
