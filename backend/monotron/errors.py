@@ -333,6 +333,13 @@ class InternalError(MonotronError, status=500, code="internal_error", title="Int
     other (`applied` is `no`, and nothing is assigned).
     Fix: find the `X-Request-Id` of the response in the server's log, and report the log entry."""
 
+    def __init__(
+        self, detail: str, *, applied: Applied = "no", is_contradiction: bool = False
+    ) -> None:
+        """*is_contradiction*: whether rows of the store contradict each other, for the metrics."""
+        super().__init__(detail, applied=applied)
+        self.is_contradiction = is_contradiction
+
 
 class StorageFull(MonotronError, status=507, code="storage_full", title="Storage full"):
     """The disk of the store is full or, for a backup, the disk of the temporary directory.

@@ -217,7 +217,7 @@ async def _listening(
 
     store = _open_store(settings)
     metrics = Metrics(asyncio.get_running_loop().call_soon)
-    executor = StoreExecutor(store.max_concurrency, metrics)
+    executor = StoreExecutor(store.max_concurrency, metrics.store)
     try:
         check_store(store)
         services = await build_services(settings, issuers, store, executor, metrics, request_log)

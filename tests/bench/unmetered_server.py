@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import sys
 
-from monotron import metrics
 from monotron.cli.main import main
+from monotron.metrics.server import Metrics
+from monotron.metrics.store import StoreMetrics
 
-COUNTING = (
-    "request",
-    "problem",
-    "rate_limited",
-    "sign_in",
-    "value_assigned",
-    "version_assigned",
-    "call_ended",
-    "batch_ended",
-)
-"""The methods of `Metrics` that requests call."""
+COUNTING: dict[type, tuple[str, ...]] = {
+    Metrics: (
+        "request",
+        "problem",
+        "rate_limited",
+        "sign_in",
+        "value_assigned",
+        "version_assigned",
+    ),
+    StoreMetrics: ("call_ended", "batch_ended"),
+}
+"""The methods that requests call."""
 
 
 def ignore(*_: object, **__: object) -> None:
@@ -25,7 +27,8 @@ def ignore(*_: object, **__: object) -> None:
 
 
 if __name__ == "__main__":
-    for name in COUNTING:
-        assert callable(getattr(metrics.Metrics, name))
-        setattr(metrics.Metrics, name, ignore)
+    for metrics, names in COUNTING.items():
+        for name in names:
+            assert callable(getattr(metrics, name))
+            setattr(metrics, name, ignore)
     sys.exit(main())

@@ -400,6 +400,8 @@ class TestCommits:
         put(store, "a")
         with opened.failing("commitTransaction", 5, **failure):
             assert put(store, "b") == 2
+        by_driver = "closeConnection" in failure
+        assert store.retries() == ({} if by_driver else {"commit": 5})
         assert ledger(store) == [("a", 1), ("b", 2)]
 
     @pytest.mark.parametrize("failure", COMMIT_FAILURES, ids=str)
@@ -430,6 +432,7 @@ class TestCommits:
         with opened.failing("commitTransaction", 1, errorCode=251, errorLabels=[TRANSIENT]):
             assert put(store, "b") == 2
         assert len(commands.of("commitTransaction")) == 2
+        assert store.retries() == {"conflict": 1}
         assert ledger(store) == [("a", 1), ("b", 2)]
 
     def test_the_next_batch_uses_the_session_of_an_undecided_transaction(
@@ -517,22 +520,27 @@ class TestCommits:
         assert store._database["names"].find_one({"name": "aborted"}) is None
 
 
-BODY_FAILURES = [
+BODY_FAILURES: list[dict[str, Any]] = [
     {"errorCode": 112, "errorLabels": [TRANSIENT]},
     {"errorCode": 11601, "errorLabels": []},
     {"closeConnection": True},
 ]
+REASONS = ["conflict", "other", "connection"]
+"""Why a transaction that failed in this way is repeated."""
 
 
 class TestRepetition:
     @pytest.mark.parametrize("command", ["find", "findAndModify", "insert"])
-    @pytest.mark.parametrize("failure", BODY_FAILURES, ids=str)
+    @pytest.mark.parametrize(
+        ("failure", "reason"), [*zip(BODY_FAILURES, REASONS, strict=True)], ids=str
+    )
     def test_a_transaction_that_fails_before_its_commit_is_repeated(
-        self, opened: Opener, store: MongoStore, command: str, failure: dict[str, Any]
+        self, opened: Opener, store: MongoStore, command: str, failure: dict[str, Any], reason: str
     ) -> None:
         put(store, "a")
         with opened.failing(command, 3, **failure):
             assert put_any(store, "b") == 2
+        assert store.retries() == {reason: 3}
         assert ledger(store) == [("a", 1), ("b", 2)]
 
     @pytest.mark.parametrize("failure", BODY_FAILURES, ids=str)
@@ -579,6 +587,7 @@ class TestRepetition:
         put(store, "a")
         put(other, "b")
         assert put(store, "c") == 3
+        assert store.retries() == {"conflict": 1}
 
     def test_a_head_with_another_token_is_read_again(self, store: MongoStore) -> None:
         put(store, "a")
@@ -656,6 +665,7 @@ class TestDamage:
         assert value(healthy) == 1
         for error in (first, third):
             assert isinstance(error, InternalError)
+            assert error.is_contradiction
             assert error.applied == "no"
             assert "contradicts its head" in error.detail
         assert ledger(store, OTHER) == [("b", 1)]

@@ -6,10 +6,11 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -19,13 +20,16 @@ from monotron.store.contents import StoreContents, StoreSize
 from monotron.store.sqlite.store import SqliteStore
 from support.metrics import metrics_url, read_metrics
 from support.mongod import ReplicaSet
+from support.series import delete, put_all
 from support.server import ROOT, ROOT_ENV, Client, Server
 from support.server_thread import ServerThread
+from support.versions import assign, withdraw
 
 VALUES = 'monotron_values_assigned_total{result="%s"}'
 VERSIONS = 'monotron_versions_assigned_total{bump="%s",channel="%s",result="%s"}'
 REQUESTS = 'monotron_http_requests_total{method="%s",route="%s",status="%d"}'
 PROBLEMS = 'monotron_problems_total{applied="%s",code="%s"}'
+RETRIES = 'monotron_store_retries_total{reason="%s"}'
 SIGN_INS = 'monotron_sign_ins_total{method="%s",result="%s"}'
 
 
@@ -85,6 +89,53 @@ class TestCounters:
         metrics = read_metrics(root)
         assert metrics[PROBLEMS % ("no", "invalid_request")] == 1
         assert metrics[PROBLEMS % ("", "series_not_found")] == 1
+
+    def test_numbers_that_a_version_passes_over_are_counted(self, root: Client) -> None:
+        skipped = "monotron_values_skipped_total"
+        for token in ("c1?bump=minor", "c2?version=0.3.0"):
+            assign(root, "shop", token)
+        assert withdraw(root, "shop", "0.3.0").status == 200
+        assert assign(root, "shop", "c3?bump=minor")["version"] == "0.2.0"
+        assert assign(root, "shop", "c4?bump=minor&dry_run=true")["version"] == "0.4.0"
+        assert read_metrics(root)[skipped] == 0
+        for _ in range(2):  # the second one is reused
+            assert assign(root, "shop", "c4?bump=minor")["version"] == "0.4.0"
+        assert read_metrics(root)[skipped] == 1
+        delete(root, "shop-minor-v0", "?restart=true")
+        assert assign(root, "shop", "c5?bump=minor")["version"] == "0.5.0"
+        assert read_metrics(root)[skipped] == 1 + 4
+
+    def test_requests_that_find_a_contradiction_are_counted(self, tmp_path: Path) -> None:
+        file = tmp_path / "monotron.db"
+        with ServerThread(f"sqlite:///{file}") as server, server.client() as client:
+            put_all(client, "damaged", "a", "b")
+            assert read_metrics(client)["monotron_ledger_contradictions_total"] == 0
+        with closing(sqlite3.connect(file)) as connection, connection:
+            connection.execute("UPDATE series SET value = 1, token = 'a' WHERE key = 'damaged'")
+        with ServerThread(f"sqlite:///{file}") as server, server.client() as client:
+            assert client.request("PUT", "/v1/series/other/c").status == 200
+            for number in (1, 2):
+                assert client.request("PUT", "/v1/series/damaged/c").status == 500
+                metrics = read_metrics(client)
+                assert metrics["monotron_ledger_contradictions_total"] == number
+        assert metrics['monotron_store_errors_total{reason="internal_error"}'] == 2
+        assert metrics[PROBLEMS % ("no", "internal_error")] == 2
+
+    def test_counters_of_alerts_start_at_zero(self, root: Client) -> None:
+        """Prometheus does not notice the first increment of a counter that did not exist."""
+        metrics = read_metrics(root)
+        for name in (
+            PROBLEMS % ("unknown", "store_unavailable"),
+            PROBLEMS % ("unknown", "storage_full"),
+            PROBLEMS % ("unknown", "internal_error"),
+            SIGN_INS % ("api_key", "rejected"),
+            SIGN_INS % ("id_token", "limited"),
+            'monotron_jwks_fetches_total{result="failure"}',
+            'monotron_store_errors_total{reason="storage_full"}',
+            'monotron_store_retries_total{reason="commit"}',
+            'monotron_rate_limited_total{limit="account"}',
+        ):
+            assert metrics[name] == 0, name
 
     def test_sign_ins_and_limits_are_counted(self, metered: Server, root: Client) -> None:
         assert root.request("GET", "/v1/series").status == 200  # its secret is not limited then
@@ -209,7 +260,11 @@ class TestExport:
                 with server.client() as client:
                     process = client.request("GET", "/v1").headers["X-Request-Id"]
                     exports.append((process.partition("-")[0], read_metrics(client)))
-            assert {metrics[VALUES % "new"] for _, metrics in exports} == {40}
+            for _, metrics in exports:
+                assert metrics[VALUES % "new"] == 40
+                assert metrics["monotron_processes"] == 2
+                assert metrics["monotron_audit_last_success_timestamp_seconds"] == 0
+                assert metrics[RETRIES % "conflict"] >= 0
         with replica_set.client() as client:
             client.drop_database("metrics")
 
@@ -291,5 +346,6 @@ def test_operations_md_lists_every_metric(tmp_path: Path) -> None:
     table = page.partition("<!-- table of metrics -->")[2].partition("<!-- /table -->")[0]
     listed = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
     with ServerThread(f"sqlite:///{tmp_path}/monotron.db") as server, server.client() as client:
+        assert client.request("GET", "/v1/system/audit").status == 200
         text = client.request("GET", "/metrics").text
     assert sorted(listed) == sorted(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE))

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -148,6 +149,10 @@ class SeriesService:
     async def size(self) -> StoreSize:
         """The space that the store uses."""
         return await self._executor.run(self._store.size)
+
+    def retries(self) -> Counter[str]:
+        """How often the store has repeated calls, by `store.retries.RetryReason`."""
+        return self._store.retries()
 
     async def ping(self) -> None:
         """Check that the store accepts writes. Raises its error if it does not."""

@@ -12,6 +12,7 @@ repeat the call.
 """
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -267,6 +268,13 @@ class Store(ABC):
     @abstractmethod
     def size(self) -> StoreSize:
         """The space that the store uses. The time does not depend on it."""
+
+    def retries(self) -> Counter[str]:
+        """How often this object has repeated calls, by `RetryReason`, without those of a driver.
+
+        Empty for a store that repeats nothing.
+        """
+        return Counter()
 
     @abstractmethod
     def ping(self) -> None:

@@ -54,9 +54,9 @@ async def _update_store(services: Services) -> None:
     If the store does not respond in time, the last values remain, because a scrape that fails
     would lose all other metrics.
     """
-    metrics = services.metrics
+    metrics = services.metrics.store
     problem = await services.store_probe.problem(PROBE_SECONDS)
-    metrics.update_store(is_up=problem is None)
+    metrics.update_up(problem is None)
     if isinstance(problem, StoreUnavailable):  # a full disk can be read
         return
     reading = asyncio.ensure_future(upkeep_of(services))
@@ -66,8 +66,8 @@ async def _update_store(services: Services) -> None:
         upkeep = await asyncio.wait_for(asyncio.shield(reading), PROBE_SECONDS)
         metrics.update_size(upkeep.size)
         for task, result in (("audit", upkeep.last_audit), ("backup", upkeep.last_backup)):
-            if result is not None:
-                metrics.update_maintenance(task, result["finished_at"], result.get("findings"))
+            result = result or {"finished_at": 0}
+            metrics.update_maintenance(task, result["finished_at"], result.get("findings"))
 
 
 def _ignore_error(reading: "asyncio.Future[Upkeep]") -> None:
@@ -84,6 +84,7 @@ def update(services: Services) -> None:
         draining=services.lifecycle.is_leaving,
     )
     services.metrics.update_issuers(services.key_sets)
+    services.metrics.store.update_retries(services.series.retries())
 
 
 async def update_forever(services: Services) -> None:

@@ -54,7 +54,10 @@ class VersionsHandler(Handler):
             self.note_assignment(release.version_text if assigned else "", result.reused)
             if assigned:
                 self.services.metrics.version_assigned(
-                    release.bump, is_final=release.label is None, reused=result.reused
+                    release.bump,
+                    is_final=release.label is None,
+                    reused=result.reused,
+                    skipped=result.skipped,
                 )
             if format is Format.TEXT and not result.changed:
                 self.reply("\n", format)  # so that no script publishes an old version again

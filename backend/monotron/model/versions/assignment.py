@@ -1,14 +1,16 @@
 """The assignment of a version to a token."""
 
+from collections.abc import Sequence
+
 from monotron.model.semver import ZERO_VERSION
 from monotron.model.token_notes import token_notes
 from monotron.model.versions.adoption import adoption, exact_version
 from monotron.model.versions.auto import bump_of_commits, check_base, no_release, with_base
 from monotron.model.versions.bumps import bump
 from monotron.model.versions.calendar import calendar_release
-from monotron.model.versions.changes import Change
+from monotron.model.versions.changes import Change, NewEntry
 from monotron.model.versions.conflicts import check_repeat, initial_required, withdrawn_token
-from monotron.model.versions.facts import RecordsOf
+from monotron.model.versions.facts import HeadOf, RecordsOf
 from monotron.model.versions.lookup import (
     has_versions,
     latest_of,
@@ -94,5 +96,20 @@ def _new(state: State, request: Assign, attempt: int) -> Decision | None:
         release = with_base(state, release, parameters.base)
     latest = latest_of(state, release)
     notes = (*notes, *token_notes(request.token))
-    result = VersionResult(release, latest, reused=False, changed=True, notes=notes)
+    result = VersionResult(
+        release, latest, reused=False, changed=True, notes=notes, skipped=_skipped(state, entries)
+    )
     return Decision(result, Change(entries=entries, records=(release,)))
+
+
+def _skipped(state: State, entries: Sequence[NewEntry]) -> int:
+    """How many numbers are between the last value of a series and the new one of the token.
+
+    Recorded versions have these numbers, or a higher one: they were withdrawn and the series went
+    back, or the series was restarted.
+    """
+    return sum(
+        entry.value - 1 - state.get(HeadOf(entry.series)).value
+        for entry in entries
+        if entry.token is not None
+    )

@@ -147,6 +147,8 @@ class VersionResult(NamedTuple):
     """What the caller should know, one sentence each."""
     auto_after: str | None = None
     """For look-ups of the newest version: the token after which `bump=auto` reads commits."""
+    skipped: int = 0
+    """How many numbers the new version passed over, for the metrics."""
 
 
 class Assigned(NamedTuple):

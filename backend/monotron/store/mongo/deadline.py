@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TypeAlias, TypeVar
 
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 
 from monotron.errors import MonotronError, StorageFull, StoreUnavailable
 from monotron.runtime import Runtime
@@ -15,6 +15,7 @@ from monotron.store.mongo.client import (
     UNAUTHORIZED,
     Driver,
 )
+from monotron.store.retries import RetryCounts, RetryReason
 
 log = logging.getLogger("monotron.store")
 
@@ -27,10 +28,17 @@ class Deadline:
     """The time limit of one call of the store. Driver errors are retried until it has passed."""
 
     def __init__(
-        self, runtime: Runtime, driver: Driver, *, seconds: float, attempt_seconds: float
+        self,
+        runtime: Runtime,
+        driver: Driver,
+        retries: RetryCounts,
+        *,
+        seconds: float,
+        attempt_seconds: float,
     ) -> None:
         self._runtime = runtime
         self._driver = driver
+        self._retries = retries
         self._ends_at = runtime.monotonic() + seconds
         self._attempt_seconds = attempt_seconds
 
@@ -57,7 +65,7 @@ class Deadline:
                     return call()
             except PyMongoError as error:
                 self.failed(error)
-                self.pause(0.01, 0.1)
+                self.pause(reason_of(error), 0.01, 0.1)
 
     def failed(self, error: PyMongoError, *, is_decided: bool = True) -> None:
         """Raise the translated error if a retry cannot succeed, or the time limit has passed.
@@ -75,13 +83,19 @@ class Deadline:
             raise translate_error(error) from error
         log.info("MongoDB operation failed (%s), retrying", type(error).__name__)
 
-    def pause(self, shortest: float, longest: float) -> None:
-        """Wait for a random time."""
+    def pause(self, reason: RetryReason, shortest: float, longest: float) -> None:
+        """Wait for a random time before a retry, which is counted."""
+        self._retries.add(reason)
         self._runtime.sleep(self._runtime.uniform(shortest, longest))
 
 
 StartDeadline: TypeAlias = Callable[[], Deadline]
 """Starts the time limit of a call."""
+
+
+def reason_of(error: PyMongoError) -> RetryReason:
+    """Why a command that failed is repeated."""
+    return "connection" if isinstance(error, ConnectionFailure) else "other"
 
 
 def translate_error(error: PyMongoError) -> MonotronError:

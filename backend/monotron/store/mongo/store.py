@@ -14,6 +14,7 @@ The guarantees, and what each rests on (docs/how-it-works.md explains every part
    concern majority and journal (`transactions.Transactions.commit`).
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import count, cycle
@@ -62,6 +63,7 @@ from monotron.store.mongo.series import (
 from monotron.store.mongo.sweep import Sweep
 from monotron.store.mongo.transactions import Duplicate, NothingToWrite, Transactions
 from monotron.store.mongo.usage import MongoUsage
+from monotron.store.retries import RetryCounts
 
 CALL_SECONDS = 14.0
 """The time limit of one call, including elections. An abort may take `ABORT_SECONDS` more."""
@@ -102,8 +104,14 @@ class MongoStore(Store):
     ) -> None:
         self._database = database
         self._client, self._runtime, self._timeout = database.client, runtime, driver.timeout
+        self._retries = retries = RetryCounts()
         self._start_deadline = start_deadline = partial(
-            Deadline, runtime, driver, seconds=call_seconds, attempt_seconds=attempt_seconds
+            Deadline,
+            runtime,
+            driver,
+            retries,
+            seconds=call_seconds,
+            attempt_seconds=attempt_seconds,
         )
         self._documents = documents = self.documents_type(database, driver)
         transactions = self.transactions_type(database, runtime, driver, start_deadline)
@@ -277,6 +285,9 @@ class MongoStore(Store):
 
     def size(self) -> StoreSize:
         return self._reads.after(None, self._usage.size)[0]
+
+    def retries(self) -> Counter[str]:
+        return self._retries.read()
 
     def ping(self) -> None:
         self._start_deadline(seconds=1.5).persist(

@@ -35,7 +35,8 @@ from monotron.errors import InternalError, MonotronError, in_doubt
 from monotron.model.series import SeriesKey
 from monotron.runtime import Runtime
 from monotron.store.mongo.client import APP_NAME, Document, Driver
-from monotron.store.mongo.deadline import Deadline, StartDeadline
+from monotron.store.mongo.deadline import Deadline, StartDeadline, reason_of
+from monotron.store.retries import RetryReason
 
 log = logging.getLogger("monotron.store")
 
@@ -102,7 +103,8 @@ class Duplicate(Conflict):
         return InternalError(
             f"The ledger of {self.series.key!r} contradicts its head. Nothing was assigned, "
             "because a value could be assigned twice. This is a bug: report it, and run `monotron "
-            "audit`."
+            "audit`.",
+            is_contradiction=True,
         )
 
 
@@ -199,6 +201,7 @@ class Transactions:
         number = 0
         while True:
             number += 1
+            reason: RetryReason = "conflict"
             deadline.check()
             try:
                 result = self._execute(session, body, deadline)
@@ -214,10 +217,11 @@ class Transactions:
             except PyMongoError as error:
                 if not is_conflict(error):
                     deadline.failed(error)
+                    reason = reason_of(error)
                 elif now() >= search_at:
                     self._end_orphans(deadline)
                     search_at = now() + ORPHAN_SECONDS
-            deadline.pause(0.0, min(MAX_PAUSE_SECONDS, PAUSE_SECONDS * number))
+            deadline.pause(reason, 0.0, min(MAX_PAUSE_SECONDS, PAUSE_SECONDS * number))
 
     def _execute(
         self, session: ClientSession, body: Callable[[ClientSession], Result], deadline: Deadline
@@ -255,7 +259,7 @@ class Transactions:
                     if error.has_error_label(TRANSIENT):
                         return False
                     deadline.failed(error, is_decided=not writes)
-                    deadline.pause(0.01, 0.1)
+                    deadline.pause("commit", 0.01, 0.1)
 
     def _end_orphans(self, deadline: Deadline) -> None:
         """Kill the sessions of idle transactions of this database user."""

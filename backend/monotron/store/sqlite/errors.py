@@ -19,6 +19,7 @@ def translate_error(error: sqlite3.Error, *, applied: Applied) -> MonotronError:
             "The rows of the store contradict each other. No value was assigned. This is a bug. "
             "Report it, and run `monotron audit`.",
             applied=applied,
+            is_contradiction=True,
         )
     return StoreUnavailable(
         "The store could not read or write its file. Retry the same request in a moment. If it "
