@@ -20,6 +20,7 @@ from monotron.store.contents import StoreContents, StoreSize
 from monotron.store.sqlite.store import SqliteStore
 from support.metrics import metrics_url, read_metrics
 from support.mongod import ReplicaSet
+from support.pages import HTML, check_page, pairs
 from support.series import delete, put_all
 from support.server import ROOT, ROOT_ENV, Client, Server
 from support.server_thread import ServerThread
@@ -265,6 +266,15 @@ class TestExport:
                 assert metrics["monotron_processes"] == 2
                 assert metrics["monotron_audit_last_success_timestamp_seconds"] == 0
                 assert metrics[RETRIES % "conflict"] >= 0
+            shown: dict[str, int] = {}
+            while len(shown) < 2:
+                with server.client() as client:
+                    page = client.request("GET", "/status", headers=HTML)
+                process = page.headers["X-Request-Id"].partition("-")[0]
+                values = pairs(check_page(page))
+                (label,) = (each for each in values if each.startswith("Requests in the last"))
+                shown[process] = int(values[label])
+            assert min(shown.values()) >= 40
         with replica_set.client() as client:
             client.drop_database("metrics")
 

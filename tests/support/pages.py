@@ -46,3 +46,12 @@ def reader(client: Client) -> Read:
         return check_page(client.request("GET", path, headers=HTML), status)
 
     return read
+
+
+def pairs(document: Element) -> dict[str, str]:
+    """The values of the lists of a page, by label."""
+    return {
+        each.one("dt").text: each.one("dd").text
+        for part in document.all("dl")
+        for each in part.all("div")
+    }

@@ -1,8 +1,9 @@
 """The metrics of a server process: requests, sign-ins, assignments, and keys of issuers."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import product
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +13,7 @@ from monotron import __version__
 from monotron.errors import InternalError, MonotronError
 from monotron.metrics.registry import SECONDS, Registry, start_at_zero
 from monotron.metrics.store import ERRORS, StoreMetrics
+from monotron.metrics.traffic import BOUNDS, Counts, TrafficHistory
 
 if TYPE_CHECKING:  # needs PyJWT
     from monotron.auth.oidc.jwks import JwksCache
@@ -21,6 +23,11 @@ METHODS = ("GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS")
 
 LIMITS = ("key", "account", "address", "concurrency", "backup")
 CREDENTIALS = ("none", "api_key", "id_token", "root_key")
+
+PROBES = ("/livez", "/readyz", "/metrics")
+"""Routes that are not traffic of users."""
+
+DURATIONS = "http_request_duration_seconds"
 
 Schedule = Callable[[Callable[[], None]], object]
 
@@ -50,11 +57,12 @@ class Metrics:
 
         requests = counter("http_requests_total", "Requests.", ["route", "method", "status"])
         durations = registry.histogram(
-            "http_request_duration_seconds",
+            DURATIONS,
             "Time from a request's headers to its response.",
             ["route", "method"],
             buckets=SECONDS,
         )
+        self.traffic = TrafficHistory(partial(_counts, registry), time.monotonic)
         # Children are looked up once: `labels` takes longer than `inc`.
         self._requests = lru_cache(maxsize=None)(requests.labels)
         self._durations = lru_cache(maxsize=None)(durations.labels)
@@ -173,3 +181,14 @@ class Metrics:
         for result, number in (fetches - self._known_fetches).items():
             self._jwks_fetches.labels(result).inc(number)
         self._known_fetches = fetches
+
+
+def _counts(registry: Registry) -> Counts:
+    """The durations of the requests of all processes since their start, without probes."""
+    counts = dict.fromkeys(BOUNDS, 0)
+    for family in registry.histograms():
+        if family.name == f"monotron_{DURATIONS}":
+            for sample in family.samples:
+                if "le" in sample.labels and sample.labels["route"] not in PROBES:
+                    counts[float(sample.labels["le"])] += int(sample.value)
+    return list(counts.values())

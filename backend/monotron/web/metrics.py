@@ -88,9 +88,13 @@ def update(services: Services) -> None:
 
 
 async def update_forever(services: Services) -> None:
-    """Update the metrics of this process, because another process may export them."""
+    """Update the metrics of this process, because another process may export them.
+
+    Also take samples of the traffic of all processes, for the page `/status`.
+    """
     while True:
         update(services)
+        await asyncio.to_thread(services.metrics.traffic.sample)
         await asyncio.sleep(UPDATE_SECONDS)
 
 

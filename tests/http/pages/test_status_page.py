@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -11,19 +12,10 @@ import pytest
 from monotron import __version__
 from monotron.errors import MonotronError, StorageFull, StoreUnavailable
 from monotron.store.sqlite.store import SqliteStore
-from support.html import Element
-from support.pages import HTML, check_page, reader
+from support.pages import HTML, check_page, pairs, reader
 from support.server import Client, Server
 from support.server_thread import ServerThread
 from support.versions import assign
-
-
-def pairs(document: Element) -> dict[str, str]:
-    return {
-        each.one("dt").text: each.one("dd").text
-        for part in document.all("dl")
-        for each in part.all("div")
-    }
 
 
 def test_it_shows_server_store_and_maintenance(tmp_path: Path) -> None:
@@ -46,6 +38,28 @@ def test_it_shows_server_store_and_maintenance(tmp_path: Path) -> None:
         shown = pairs(read("/status"))
         assert shown["Findings of this audit"] == "0"
         assert shown["Last audit"][:2] == shown["Last backup"][:2] == "20"
+
+
+class TestTraffic:
+    LABELS = ("Half of them took at most (p50)", "99 % of them took at most (p99)")
+
+    def test_a_server_without_requests_says_so(self) -> None:
+        with ServerThread("sqlite://") as server, server.client() as client:
+            for path in ("/livez", "/readyz", "/metrics"):
+                assert client.request("GET", path).status == 200
+            shown = pairs(reader(client)("/status"))
+        assert shown["Requests in the last minute"] == "No requests"
+        assert not {"Requests per minute", *self.LABELS} & set(shown)
+
+    def test_requests_and_their_durations_are_shown(self) -> None:
+        with ServerThread("sqlite://") as server, server.client() as client:
+            for number in range(20):
+                assert client.request("PUT", f"/v1/series/build/t{number}").status == 200
+            shown = pairs(reader(client)("/status"))
+        assert shown["Requests in the last minute"] == "20"
+        assert shown["Requests per minute"] == "20.0"
+        for label in self.LABELS:
+            assert re.fullmatch(r"about [\d.]+ m?s \(.+ to .+\)", shown[label])
 
 
 def test_findings_of_the_last_audit_are_shown_first(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """`/status`: the state of the server, of its store and of their maintenance."""
 
+import asyncio
 import time
-from typing import Any
+from math import inf
+from typing import TYPE_CHECKING, Any
 
 from monotron import __version__
 from monotron.errors import MonotronError, StoreUnavailable
@@ -11,6 +13,9 @@ from monotron.web.pages.handler import PageHandler
 from monotron.web.permissions import requires
 from monotron.web.query import Query
 from monotron.web.state import StoreState, Upkeep, state_of
+
+if TYPE_CHECKING:  # needs an environment variable
+    from monotron.metrics.traffic import Quantile, Traffic
 
 BYTE_UNITS = ("KiB", "MiB", "GiB", "TiB")
 
@@ -31,6 +36,34 @@ def server_facts(lifecycle: Lifecycle, problem: MonotronError | None, now: float
         Fact("Started", time=lifecycle.started_at * 1000),
         Fact("Uptime", duration_text(now - lifecycle.started_at)),
     ]
+
+
+def traffic_facts(traffic: "Traffic") -> list[Fact]:
+    """The lines about the requests of the last minutes."""
+    period = f"Requests in the last {duration_text(traffic.seconds, shortest='minute')}"
+    if traffic.p50 is None or traffic.p99 is None:
+        return [Fact(period, "No requests")]
+    return [
+        Fact(period, f"{traffic.requests:,}"),
+        Fact("Requests per minute", f"{traffic.per_minute:,.1f}"),
+        Fact("Half of them took at most (p50)", quantile_text(traffic.p50)),
+        Fact("99 % of them took at most (p99)", quantile_text(traffic.p99)),
+    ]
+
+
+def quantile_text(quantile: "Quantile") -> str:
+    """An estimated duration, and its bounds: `about 3.8 ms (2.5 ms to 5 ms)`."""
+    if quantile.upper == inf:
+        return f"more than {seconds_text(quantile.lower)}"
+    estimate, lower, upper = map(seconds_text, quantile)
+    return f"about {estimate} ({lower} to {upper})"
+
+
+def seconds_text(seconds: float) -> str:
+    """A duration with two digits: `3.8 ms`, `760 ms`, `2.5 s`."""
+    if seconds >= 1:
+        return f"{seconds:.2g} s"
+    return f"{float(f'{1000 * seconds:.2g}'):g} ms"
 
 
 def store_facts(state: StoreState) -> list[Fact]:
@@ -68,15 +101,15 @@ def size_text(size: int) -> str:
     return f"{size / 1024**power:,.1f} {BYTE_UNITS[power - 1]}"
 
 
-def duration_text(seconds: float) -> str:
-    """The two largest units of a duration: `3 days 1 hour`."""
+def duration_text(seconds: float, shortest: str = "less than a minute") -> str:
+    """The two largest units of a duration: `3 days 1 hour`. *shortest*: below a minute."""
     rest = max(0, int(seconds))
     parts: list[str] = []
     for length, noun in PERIODS:
         number, rest = divmod(rest, length)
         if number or parts:
             parts.append(f"{number} {noun}{'' if number == 1 else 's'}")
-    return " ".join(parts[:2]) or "less than a minute"
+    return " ".join(parts[:2]) or shortest
 
 
 class StatusPageHandler(PageHandler):
@@ -99,6 +132,7 @@ class StatusPageHandler(PageHandler):
             "Status",
             problem=problem,
             findings=0 if state is None else (state.upkeep.last_audit or {}).get("findings", 0),
+            traffic=traffic_facts(await asyncio.to_thread(services.metrics.traffic.traffic)),
             server=server_facts(services.lifecycle, problem, time.time()),
             store=[] if state is None else store_facts(state),
             maintenance=[] if state is None else maintenance_facts(state.upkeep),
