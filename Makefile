@@ -5,6 +5,7 @@ LOCK := .ci/requirements.txt
 RUNNERS := gitlab-ci-local@4.73.0
 AUDIT := pip-audit==2.10.1
 PACKAGES := curl rsync busybox nginx-light gcc libc6-dev
+PROMETHEUS := .venv/prometheus
 # Ubuntu's package of this name needs snap, but GitHub's images contain the program.
 BROWSER := $(shell command -v chromium >/dev/null || echo chromium fonts-dejavu-core)
 
@@ -94,8 +95,8 @@ endif
 
 .venv/.installed-runners: .venv/.installed-test Makefile
 	@command -v npm >/dev/null || { echo "make test needs Node.js 20 with npm. Install it, then retry." >&2; exit 1; }
-	@missing=; for tool in curl rsync busybox nginx dpkg cc chromium; do \
-		PATH="$$PATH:/usr/sbin" command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	@missing=; for tool in curl rsync busybox nginx dpkg cc chromium prometheus promtool; do \
+		PATH="$$PATH:/usr/sbin:$(PROMETHEUS)/usr/bin" command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory setup-runners; \
 	elif [ -n "$$missing" ]; then \
 		echo "make test needs these programs:$$missing. Run 'make setup-runners' (Debian, uses sudo), or install them." >&2; exit 1; fi
@@ -103,9 +104,14 @@ endif
 	npm install --prefix .venv/npm --no-audit --no-fund --loglevel=error $(RUNNERS)
 	touch $@
 
+# Prometheus is unpacked only: its installation would start it, also at each boot, and needs 11 packages.
 setup-runners: ## Install the Debian packages that make test needs (uses sudo unless root)
 	@echo "Installing with apt-get: $(PACKAGES) $(BROWSER)"
 	@as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
 	$$as_root apt-get update -qq && \
 	$$as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
 		apt-get install -qqy --no-install-recommends $(PACKAGES) $(BROWSER) >/dev/null
+	@echo "Unpacking prometheus into $(PROMETHEUS)"
+	@mkdir -p $(PROMETHEUS)
+	@cd $(PROMETHEUS) && apt-get download -qq -o APT::Sandbox::User=root prometheus && \
+		dpkg -x prometheus_*.deb . && rm prometheus_*.deb

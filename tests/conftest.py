@@ -37,6 +37,7 @@ GROUPS = {
         "faults/test_version_kills.py",
     ),
     "faults": ("faults/",),
+    "monitoring": ("monitoring/",),
     "pages": ("http/pages/",),
     "HTTP": ("http/",),
     "GitLab": ("plugins/gitlab/",),

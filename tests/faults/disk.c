@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
@@ -184,6 +185,20 @@ int unlink(const char *name) {
     if (!result) record(began, UNLINK, file, 0, NULL, 0, 0);
     pthread_mutex_unlock(&lock);
     return result;
+}
+
+/* The free space is at most the size that a file may have. */
+int statvfs64(const char *name, struct statvfs64 *there) {
+    int result = REAL(statvfs64)(name, there);
+    if (!result && control->most_bytes >= 0) {
+        fsblkcnt64_t blocks = control->most_bytes / there->f_frsize;
+        if (there->f_bavail > blocks) there->f_bavail = blocks;
+    }
+    return result;
+}
+
+int statvfs(const char *name, struct statvfs *there) {
+    return statvfs64(name, (struct statvfs64 *)there);
 }
 
 int close(int fd) {

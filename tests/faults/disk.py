@@ -86,7 +86,7 @@ class Disk:
         self._set(self._MAX_BYTES, UNLIMITED)
 
     def fill(self, most_bytes: int) -> None:
-        """Limit the size of every file to this many bytes."""
+        """Limit the size of every file, and the free space that is reported, to this many bytes."""
         self._set(self._MAX_BYTES, most_bytes)
 
     @property
