@@ -4,18 +4,20 @@ Precedence: flag, environment variable, config file, default. Every error names 
 source, but not the value, which may contain a password.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from monotron import setting_parsers
 from monotron.config_file import ConfigFileSchema, read_config_file
+from monotron.config_variables import (
+    read_variable_file,
+    setting_variables,
+    unknown_variables,
+    variable_of,
+)
 from monotron.errors import InvalidSetting
 from monotron.listen_address import Address, parse_address
-
-ENVIRONMENT_PREFIX = "MONOTRON_"
 
 MAX_PROCESSES = 256
 MAX_LIMIT = 10**9 - 1
@@ -23,13 +25,6 @@ MAX_LIMIT = 10**9 - 1
 
 LISTS = ("issuers", "trusts")
 """Settings that may be lists in the config file. `monotron.auth` validates their items."""
-
-_CLIENT_VARIABLES = {"url", "api_key", "account"}
-"""Variables of the client commands. The server ignores them without a warning."""
-
-_SERVICE_LINK = re.compile(r"(^|_)(port|service)(_|$)|^name$|^env_")
-"""Variables that Kubernetes and Docker set for a service whose name starts with monotron, such as
-MONOTRON_PORT_3030_TCP."""
 
 CREDENTIALS = ("root_api_key", "root_api_secret", "issuers", "audience", "trusts")
 """A server with one of these settings must not be open, not even if its value is empty."""
@@ -56,7 +51,7 @@ class Setting(NamedTuple):
     @property
     def variable(self) -> str:
         """The environment variable."""
-        return ENVIRONMENT_PREFIX + self.name.upper()
+        return variable_of(self.name)
 
 
 class _Row(NamedTuple):
@@ -206,11 +201,7 @@ class Settings:
 
         Raises InvalidSetting if a setting is invalid.
         """
-        variables = {
-            name.removeprefix(ENVIRONMENT_PREFIX).lower(): value
-            for name, value in environ.items()
-            if name.startswith(ENVIRONMENT_PREFIX)
-        }
+        variables = setting_variables(environ)
         config = _config_path(flags, variables)
         from_file = read_config_file(config, CONFIG_FILE_SCHEMA) if config else {}
         values: dict[str, Any] = {}
@@ -220,7 +211,7 @@ class Settings:
             for source, texts in (
                 (setting.flag, flags),
                 (setting.variable, variables),
-                (f"{setting.variable}_FILE", _read_variable_file(setting, variables)),
+                (f"{setting.variable}_FILE", read_variable_file(name, variables)),
                 (f"{config}: {name}", from_file),
             ):
                 if name in texts:
@@ -238,7 +229,7 @@ class Settings:
             **values,
             trusts=tuple(from_file.get("trusts", ())),
             credential_sources=tuple(credential_sources),
-            warnings=_warnings(variables),
+            warnings=unknown_variables(variables, [setting.name for setting in SETTINGS]),
         )
 
 
@@ -278,39 +269,3 @@ def _parse(setting: Setting, source: str | None, value: Any) -> Any:
         return setting.parse(value)
     except ValueError as error:
         raise InvalidSetting(f"{source} {error}.") from None
-
-
-def _warnings(variables: Mapping[str, str]) -> tuple[str, ...]:
-    known = {"config", *_CLIENT_VARIABLES}
-    for setting in SETTINGS:
-        known |= {setting.name, f"{setting.name}_file"}
-    return tuple(
-        f"ignoring unknown environment variable {ENVIRONMENT_PREFIX}{name.upper()}"
-        for name in sorted(variables.keys() - known)
-        if not _SERVICE_LINK.search(name)
-    )
-
-
-def _read_variable_file(setting: Setting, variables: Mapping[str, str]) -> dict[str, str]:
-    """The setting from the file that `MONOTRON_…_FILE` names, such as a mounted secret.
-
-    Empty if that variable is not set.
-    """
-    path = variables.get(f"{setting.name}_file")
-    if path is None:
-        return {}
-    variable = f"{setting.variable}_FILE"
-    if not path:
-        raise InvalidSetting(f"{variable} is empty. Set the path of a file, or remove it.")
-    try:
-        text = Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidSetting(
-            f"{variable} names a file that cannot be read. Check its path and permissions, and "
-            "that it is UTF-8."
-        ) from error
-    if not text:
-        raise InvalidSetting(
-            f"{variable} names an empty file. Write the value to it, or remove the variable."
-        )
-    return {setting.name: text}
