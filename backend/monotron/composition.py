@@ -22,8 +22,8 @@ from monotron.auth.trust_policies import TrustPolicies
 from monotron.auth.trust_schema import configured_trusts
 from monotron.config import Settings
 from monotron.errors import InvalidSetting
-from monotron.logging_setup import RequestLog
 from monotron.redaction import register_secret
+from monotron.request_log import RequestLog
 from monotron.services.attributes import AttributeService
 from monotron.services.executor import StoreExecutor
 from monotron.services.maintenance import MaintenanceRecords
@@ -32,6 +32,7 @@ from monotron.services.series import SeriesService
 from monotron.services.versions import VersionService
 from monotron.store import Store, describe
 from monotron.web.access import AccessControl
+from monotron.web.client_address import ClientAddresses
 from monotron.web.lifecycle import StoreProbe
 from monotron.web.services import Services
 
@@ -113,6 +114,7 @@ async def build_services(
             ConcurrencyLimiter(settings.concurrent_requests_per_key),
             metrics,
         ),
+        client_addresses=ClientAddresses(settings.trusted_proxies),
         store_probe=StoreProbe(series.ping),
         commit_url=settings.commit_url,
         request_log=request_log,

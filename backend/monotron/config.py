@@ -6,6 +6,7 @@ source, but not the value, which may contain a password.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from monotron import setting_parsers
@@ -25,6 +26,9 @@ MAX_LIMIT = 10**9 - 1
 
 LISTS = ("issuers", "trusts")
 """Settings that may be lists in the config file. `monotron.auth` validates their items."""
+
+LISTS_OF_TEXTS = ("trusted_proxies",)
+"""Settings that may be lists of texts, instead of a text with commas."""
 
 CREDENTIALS = ("root_api_key", "root_api_secret", "issuers", "audience", "trusts")
 """A server with one of these settings must not be open, not even if its value is empty."""
@@ -93,6 +97,11 @@ class Settings:
         _Row("auto", "FORMAT", setting_parsers.log_format),
         "Write the log as text, json, or auto (text on a terminal, otherwise json).",
     ]
+    log_level: Annotated[
+        str,
+        _Row("info", "LEVEL", setting_parsers.log_level),
+        "Omit log lines below this level: debug, info, warning or error.",
+    ]
     drain_delay: Annotated[
         float,
         _Row("0", "SECONDS", setting_parsers.drain_delay),
@@ -108,6 +117,12 @@ class Settings:
         Address | None,
         _Row("", "HOST:PORT", setting_parsers.optional(parse_address)),
         "Serve /metrics without credentials on this address, too.",
+    ]
+    trusted_proxies: Annotated[
+        tuple[IPv4Network | IPv6Network, ...],
+        _Row("", "ADDRESS[,ADDRESS…]", setting_parsers.networks),
+        "Take the address of the client from X-Forwarded-For if one of these addresses or networks "
+        "sent it.",
     ]
     root_api_key: Annotated[
         str, _Row("", "KEY", setting_parsers.root_key, secret=True), "Id of the root key."
@@ -243,7 +258,7 @@ SETTINGS = tuple(
 
 CONFIG_FILE_SCHEMA = ConfigFileSchema(
     names=(*(setting.name for setting in SETTINGS), "trusts"),
-    lists=LISTS,
+    lists=(*LISTS, *LISTS_OF_TEXTS),
     booleans=tuple(
         setting.name for setting in SETTINGS if setting.parse is setting_parsers.boolean
     ),
@@ -262,7 +277,9 @@ def _config_path(flags: Mapping[str, str], variables: Mapping[str, str]) -> str 
 
 def _parse(setting: Setting, source: str | None, value: Any) -> Any:
     if isinstance(value, list):
-        return tuple(value)
+        if setting.name in LISTS:
+            return tuple(value)
+        value = ",".join(map(str, value))
     if setting.secret and not value:
         raise InvalidSetting(f"{source} is empty. Set a value, or remove it.")
     try:

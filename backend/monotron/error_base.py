@@ -15,6 +15,15 @@ class Explanation(NamedTuple):
     fix: str
 
 
+class RejectedIdentity(NamedTuple):
+    """Whose identity token was rejected, for the log."""
+
+    issuer: str
+    """As the token states it."""
+    project: str = ""
+    """The path, slug or id of the repository; empty unless the signature is valid."""
+
+
 class MonotronError(Exception):
     """Base class. Only subclasses are raised."""
 
@@ -25,6 +34,10 @@ class MonotronError(Exception):
     """Seconds until a repeated request may succeed; None if waiting does not help."""
     reason: str = ""
     """Why a sign-in was rejected, for the log, without personal data. Empty for other errors."""
+    claim: str = ""
+    """The claim of an identity token that is the reason, or several of them, for the log."""
+    identity: RejectedIdentity | None = None
+    """Whose identity token was rejected, for the log."""
 
     def __init_subclass__(cls, *, status: int, code: str, title: str) -> None:
         cls.status, cls.code, cls.title = status, code, title

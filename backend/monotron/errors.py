@@ -9,6 +9,7 @@ have happened (`no` or `unknown`); the same request may be repeated in both case
 from monotron.error_base import Applied as Applied
 from monotron.error_base import Explanation as Explanation
 from monotron.error_base import MonotronError as MonotronError
+from monotron.error_base import RejectedIdentity as RejectedIdentity
 from monotron.error_base import in_doubt as in_doubt
 from monotron.error_base import literal as literal
 
@@ -63,10 +64,14 @@ class Unauthenticated(
     Fix: send the secret of an API key as `Authorization: Bearer SECRET`, or as Basic `key:secret`.
     If an identity token has a valid signature, `detail` names the check that failed."""
 
-    def __init__(self, detail: str, *, reason: str = "", applied: Applied = "no") -> None:
-        """*reason* is for the log, without personal data [default: the first sentence]."""
+    def __init__(
+        self, detail: str, *, reason: str = "", claim: str = "", applied: Applied = "no"
+    ) -> None:
+        """*reason* is for the log, without personal data [default: the first sentence]. *claim* is
+        the claim of an identity token that is the reason."""
         super().__init__(detail, applied=applied)
         self.reason = reason or detail.partition(". ")[0]
+        self.claim = claim
 
 
 class TokenReplayed(

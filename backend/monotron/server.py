@@ -23,9 +23,10 @@ from monotron.composition import build_services
 from monotron.config import Settings
 from monotron.errors import InvalidSetting, StartupError
 from monotron.listen_address import Address
-from monotron.logging_setup import RequestLog
+from monotron.logging_setup import LEVELS
 from monotron.metrics_folder import metrics_folder
 from monotron.model.quotas import Quotas
+from monotron.request_log import RequestLog
 from monotron.services.executor import StoreExecutor
 from monotron.store import Store, describe, open_store, store_class
 from monotron.store.startup_check import check_store
@@ -55,7 +56,7 @@ class _Sockets(NamedTuple):
 def serve(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT, then drain. Return the exit code. Raises StartupError."""
     _ignore_metrics_of_others()
-    log_format = logging_setup.set_up(settings.log_format)
+    log_format = logging_setup.set_up(settings.log_format, settings.log_level)
     for warning in settings.warnings:
         log.warning(warning)
     issuers = configured_issuers(settings.issuers)
@@ -68,7 +69,7 @@ def serve(settings: Settings) -> int:
                 issuer.audience,
             )
     raise_descriptor_limit()
-    request_log = RequestLog(log_format, sys.stderr)
+    request_log = RequestLog(log_format, sys.stderr, LEVELS[settings.log_level])
     announce = partial(_announce, settings)
     if settings.processes == 1:
         asyncio.run(_serve(settings, issuers, partial(_bind_all, settings), request_log, announce))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TypeVar
 
 Value = TypeVar("Value")
@@ -61,8 +62,25 @@ def issuers(value: str) -> tuple[str, ...]:
     return words
 
 
+def networks(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """IP addresses and networks, but not a network of all addresses."""
+    try:
+        parsed = tuple(ip_network(word.strip()) for word in value.split(",") if word.strip())
+        is_valid = all(network.prefixlen for network in parsed)
+    except ValueError:
+        is_valid = False
+    if not is_valid:
+        raise ValueError(
+            "must be IP addresses and networks separated by commas, for example "
+            "192.0.2.1,10.0.0.0/8. A network has no bits after its prefix, and is not 0.0.0.0/0 or "
+            "::/0"
+        )
+    return parsed
+
+
 store = text(r"[a-z+]+://[^\0]*", "must be the URL of a store, for example sqlite:///monotron.db")
 log_format = text("auto|text|json", "must be auto, text or json")
+log_level = text("debug|info|warning|error", "must be debug, info, warning or error")
 audience = text(
     r"(https?://[!-~]{0,247}[!-.0-~])?",
     "must be a URL without a slash at the end, for example https://monotron.example.com",

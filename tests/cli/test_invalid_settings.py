@@ -20,6 +20,8 @@ INVALID = {
         *("mongodb://h/d?serverSelectionTimeoutMS=x", "mongodb://%zz@h/d"),
     ],
     "log_format": ["xml"],
+    "log_level": ["trace"],
+    "trusted_proxies": ["proxy.example.com", "0.0.0.0/0"],
     "drain_delay": ["6"],
     "processes": ["0", "2"],
     "root_api_key": ["a b", ""],

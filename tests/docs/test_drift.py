@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
+import json
 import re
 import subprocess
 import sys
@@ -19,6 +22,8 @@ from faults import __main__ as faults
 from monotron import __version__
 from monotron.config import SETTINGS, Setting, Settings
 from monotron.errors import MonotronError
+from monotron.logging_setup import LEVELS
+from monotron.request_log import RequestLine, RequestLog
 from monotron.web import pages
 from monotron.web.app import API_ROUTES
 from monotron.web.permissions import declared_scope
@@ -199,6 +204,31 @@ class TestSettings:
             *(setting.name for setting in SETTINGS),
             "trusts",
         ]
+
+
+class TestLogs:
+    logs = section(page("docs/operations.md"), "## Logs")
+
+    def rows(self, name: str) -> list[list[str]]:
+        """The rows of a table between comments with its name."""
+        return table(self.logs.partition(f"<!-- table of {name} -->")[2])
+
+    def test_every_member_of_a_request_line_is_documented_in_order(self) -> None:
+        line = RequestLine(*(30, 0, "GET", "/", "/", 401, 1, *"abc", 1, *"abcdef"))
+        stream = io.StringIO()
+
+        async def scenario() -> None:
+            RequestLog("json", stream).add(line)
+            await asyncio.sleep(0)
+
+        asyncio.run(scenario())
+        assert [code(row[0]) for row in self.rows("log members")] == list(
+            json.loads(stream.getvalue())
+        )
+
+    def test_every_log_level_is_documented(self) -> None:
+        levels = table(self.logs.partition("`log_level` omits")[2])
+        assert [code(row[0]) for row in levels] == [*LEVELS, "critical"]
 
 
 class TestErrors:

@@ -11,6 +11,7 @@ import pytest
 from support.claims import AUDIENCE, github
 from support.credentials import JSON, new_account
 from support.keyless import Keyless, keyless
+from support.log_lines import line_of
 from support.server import ROOT, Client
 
 Job = Callable[..., Client]
@@ -102,6 +103,27 @@ def test_a_new_repository_with_an_old_path_is_refused(job: Job, monotron: Keyles
     assert (response.status, response.json()["code"]) == (403, "forbidden")
     assert "belongs to another repository" in response.json()["detail"]
     assert version(job(), "gh:acme:shop") == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "id", "status", "reason"),
+    [
+        ("acme/shop", "999", 403, "the derived name 'gh:acme:shop' belongs to another repository"),
+        ("acme/store", "777", 409, "The repository was renamed"),
+    ],
+    ids=["another repository", "renamed"],
+)
+def test_the_log_explains_the_rejection_of_a_derived_name_by_its_request_id(
+    job: Job, monotron: Keyless, path: str, id: str, status: int, reason: str
+) -> None:
+    assert version(job(), "gh:acme:shop") == 200
+    response = job(path, id).request("PUT", "/v1/versions/gh:acme:shop/U")
+    assert response.status == status
+    line = line_of(monotron.server, response)
+    explanation = ("issuer", "project", "claim", "code", "reason")
+    assert [line[name] for name in explanation] == [
+        *(monotron.issuer.url, path, "repository", response.json()["code"], reason)
+    ]
 
 
 def test_a_renamed_repository_continues_with_a_trust_policy_of_its_own(

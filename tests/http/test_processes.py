@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
@@ -72,6 +73,9 @@ def test_all_processes_assign_values_of_one_series(processes: Server, fresh_key:
         responses = list(threads.map(put, range(200)))
     assert sorted(value for value, _ in responses) == list(range(1, 201))
     assert len({process for _, process in responses}) == 2
+    lines = [json.loads(line) for line in processes.log().splitlines()]
+    logged = {line["process"] for line in lines if line["message"] == "request"}
+    assert logged == children(processes.pid)
 
 
 def test_a_killed_process_is_replaced_while_the_others_serve(

@@ -6,6 +6,7 @@ lasts until the next request is allowed.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection
@@ -214,6 +215,46 @@ class TestUnknownBadges:
             assert read(id).status == 200
             assert put(client, INVALID).status == 401
             assert root.request("GET", "/v1/whoami").status == 200
+
+
+class TestTrustedProxy:
+    """Clients behind a proxy, which connects from 127.0.0.2."""
+
+    @pytest.fixture
+    def server(self, started: Started) -> Server:
+        proxies = "--trusted-proxies=127.0.0.2,10.0.0.0/8"
+        return started(f"--failures-per-address={FEW}", proxies)
+
+    def test_each_client_of_a_trusted_proxy_has_its_own_limit(self, server: Server) -> None:
+        for client in "192.0.2.1", "192.0.2.2":
+            forwarded = {"X-Forwarded-For": f"{client}, 10.0.0.9", "X-Real-Ip": "192.0.2.3"}
+            statuses = [put_from("127.0.0.2", server, **forwarded) for _ in range(FEW + 1)]
+            assert statuses == FEW * [401] + [429]
+
+    def test_a_client_cannot_forge_another_address(self, server: Server) -> None:
+        for number in range(FEW + 1):
+            forged = {"X-Forwarded-For": f"192.0.2.{100 + number}, 192.0.2.4"}
+            status = put_from("127.0.0.2", server, **forged)
+        assert status == 429
+        assert put_from("127.0.0.2", server, **{"X-Forwarded-For": "192.0.2.100"}) == 401
+
+    def test_repeated_headers_are_one_list(self, server: Server) -> None:
+        statuses = []
+        for number in range(FEW + 1):
+            forwarded = (f"192.0.2.{50 + number}", "192.0.2.6")
+            headers = "".join(f"X-Forwarded-For: {address}\r\n" for address in forwarded)
+            head = f"GET /v1/series HTTP/1.1\r\nHost: x\r\nAuthorization: {INVALID}\r\n{headers}"
+            with socket.create_connection(
+                ("127.0.0.1", server.port), 10, source_address=("127.0.0.2", 0)
+            ) as connection:
+                connection.sendall(f"{head}\r\n".encode())
+                statuses.append(int(connection.makefile("rb").readline().split()[1]))
+        assert statuses == FEW * [401] + [429]
+
+    def test_an_untrusted_client_is_counted_by_its_own_address(self, server: Server) -> None:
+        forged = [{"X-Forwarded-For": f"192.0.2.{200 + number}"} for number in range(FEW + 1)]
+        statuses = [put_from("127.0.0.4", server, **headers) for headers in forged]
+        assert statuses == FEW * [401] + [429]
 
 
 def put_from(address: str, server: Server, **more: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,38 +10,28 @@ from typing import Any
 import pytest
 
 from support.claims import github
-from support.credentials import bearer, new_key
+from support.credentials import bearer, new_account, new_key
 from support.encodings import ENCODINGS, Encode
 from support.keyless import Keyless, keyless_for_main
-from support.server import ROOT, ROOT_ENV, Response, Server
+from support.log_lines import line_of, lines_of
+from support.server import ROOT, ROOT_ENV, Client, Server
 
 ROOT_SECRET = ROOT_ENV["MONOTRON_ROOT_API_SECRET"]
 
 
 @pytest.fixture(scope="module")
 def logging_server() -> Iterator[Server]:
-    with Server("sqlite://", env=ROOT_ENV, args=["--log-format=json"]) as server:
+    args = ["--log-format=json", "--trusted-proxies=127.0.0.1"]
+    with Server("sqlite://", env=ROOT_ENV, args=args) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def trusting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keyless]:
     """A server that trusts the branch main of acme/shop."""
-    with keyless_for_main("github", tmp_path_factory.mktemp("trusting")) as monotron:
+    folder = tmp_path_factory.mktemp("trusting")
+    with keyless_for_main("github", folder, MONOTRON_FAILURES_PER_ADDRESS="0") as monotron:
         yield monotron
-
-
-def lines_of(server: Server) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in server.log().splitlines()]
-
-
-def line_of(server: Server, response: Response) -> dict[str, Any]:
-    """The log line of the request ID of the response."""
-    with server.client() as client:
-        assert client.request("GET", "/livez").status == 200  # earlier lines have been written then
-    request_id = response.headers["X-Request-Id"]
-    (line,) = [each for each in lines_of(server) if each.get("request_id") == request_id]
-    return line
 
 
 class TestSecrets:
@@ -81,6 +70,73 @@ class TestSecrets:
                 response = stranger.request("PUT", f"/v1/series/a/{guess}/c", headers=headers)
                 assert response.headers["X-Request-Id"] == guess
                 assert guess in response.text
+
+
+class TestRequests:
+    def test_a_line_has_what_is_known_about_the_request(self, logging_server: Server) -> None:
+        with logging_server.client(authorization=ROOT) as root:
+            account = new_account(root)
+            secret = new_key(root, account, "*:series")
+        with logging_server.client(authorization=bearer(secret)) as client:
+            responses = [
+                client.request("PUT", f"/v1/accounts/{account}/series/web/T"),
+                client.request("GET", "/v1/series/unknown"),
+                client.request("DELETE", f"/v1/accounts/{account + 1}/series/web"),
+            ]
+        lines = [line_of(logging_server, response) for response in responses]
+        for line in lines:
+            assert line.pop("duration_ms") > 0
+            assert line.pop("client") == "127.0.0.1"
+            assert line.pop("process") == logging_server.pid
+            assert line.pop("principal").startswith("key:mtk_k_")
+        members = ("level", "method", "route", "status", "account", "assigned", "code", "reason")
+        assert [[line.get(name) for name in members] for line in lines] == [
+            ["info", "PUT", "/v1/series/{key}/{token}", 200, account, "1", None, None],
+            *(
+                [
+                    *("warning", "GET", "/v1/series/{key}", 404, account, None),
+                    *("series_not_found", None),
+                ],
+                [
+                    *("warning", "DELETE", "/v1/series/{key}", 403, account + 1, None),
+                    "forbidden",
+                    f"These credentials belong to account {account} and cannot use another one",
+                ],
+            ),
+        ]
+
+    def test_the_client_of_a_trusted_proxy_is_logged(self, logging_server: Server) -> None:
+        with logging_server.client(authorization=ROOT) as root:
+            headers = {"X-Forwarded-For": "198.51.100.1, 2001:db8::7"}
+            response = root.request("GET", "/v1/series", headers=headers)
+        assert line_of(logging_server, response)["client"] == "2001:db8::7"
+
+    def test_probes_and_scrapes_are_logged_at_debug_unless_they_fail(self) -> None:
+        args = ["--log-format=json", "--log-level=debug", "--metrics-listen=127.0.0.1:0"]
+        with Server("sqlite://", env=ROOT_ENV, args=args) as server:
+            port = re.search(r"Metrics +http://127.0.0.1:(\d+)/", server.output())
+            assert port
+            with Client(f"http://127.0.0.1:{port[1]}") as scraper, server.client() as client:
+                paths = ["/livez", "/readyz", "/metrics", "/v1"]
+                assert [client.request("GET", path).status for path in paths] == [
+                    200,
+                    200,
+                    401,
+                    200,
+                ]
+                assert scraper.request("GET", "/metrics").status == 200
+            server.stop()
+            lines = [line for line in lines_of(server) if line["message"] == "request"]
+        assert [(line["path"], line["level"]) for line in lines] == [
+            *(("/livez", "debug"), ("/readyz", "debug"), ("/metrics", "warning"), ("/v1", "info")),
+            ("/metrics", "debug"),
+        ]
+
+    def test_probes_are_not_logged_by_default(self, logging_server: Server) -> None:
+        with logging_server.client() as client:
+            assert client.request("GET", "/readyz").status == 200
+            assert client.request("GET", "/livez").status == 200
+        assert not [line for line in lines_of(logging_server) if line.get("path") == "/readyz"]
 
 
 class TestRejectedSignIns:
@@ -145,6 +201,61 @@ class TestRejectedSignIns:
         if reason is not None:
             assert logged == job_name + reason
             assert "alice" not in trusting.server.log()
+
+    @pytest.mark.parametrize(
+        ("claims", "claim"),
+        [
+            ({"ref": "refs/heads/alice"}, "ref"),
+            ({"repository_id": "778"}, "repository_id, repository_owner_id"),
+            ({"repository_owner_id": "43"}, "repository_owner_id"),
+            ({"aud": "https://alice.example.com"}, "aud"),
+            ({"event_name": "pull_request_target"}, "event_name"),
+            ({"ref": ...}, "ref"),
+        ],
+        ids=str,
+    )
+    def test_a_rejected_job_is_explained_by_the_request_id_alone(
+        self, trusting: Keyless, claims: dict[str, Any], claim: str
+    ) -> None:
+        token = trusting.token(github(**claims))
+        with trusting.server.client(authorization=bearer(token)) as job:
+            response = job.request("PUT", "/v1/series/gh:acme:shop/T")
+        assert response.status == 401
+        line = line_of(trusting.server, response)
+        assert (line["issuer"], line["project"]) == (trusting.issuer.url, "acme/shop")
+        assert (line["claim"], line["code"]) == (claim, "unauthenticated")
+        assert line["reason"]
+
+    @pytest.mark.parametrize(
+        ("project", "logged"),
+        [
+            ("a\r\n\x1b[31m\u2028/b", "a\r\n\x1b[31m\u2028/b"),
+            ('"}, "status": 200', '"}, "status": 200'),
+            (2000 * "x", f"{117 * 'x'}..."),
+            (200 * "\U0001f600", f"{27 * chr(0x1F600)}..."),
+            ("mtk_k_AbCdEfGh_" + 36 * "S", "mtk_k_AbCdEfGh_***"),
+        ],
+        ids=["control characters", "JSON", "long", "long in bytes", "API key"],
+    )
+    def test_a_hostile_project_is_escaped_and_shortened(
+        self, trusting: Keyless, project: str, logged: str
+    ) -> None:
+        token = trusting.token(github(repository=project, ref="refs/heads/x"))
+        with trusting.server.client(authorization=bearer(token)) as job:
+            response = job.request("PUT", "/v1/series/gh:acme:shop/T")
+        line = line_of(trusting.server, response)
+        assert line["status"] == response.status == 401
+        assert line["project"] == logged
+
+    def test_an_unverified_token_is_logged_with_its_issuer_only(self, trusting: Keyless) -> None:
+        token = trusting.token(github())
+        forged = f"{token.rpartition('.')[0]}.{token[-8:]}"
+        with trusting.server.client(authorization=bearer(forged)) as job:
+            response = job.request("PUT", "/v1/series/gh:acme:shop/T")
+        line = line_of(trusting.server, response)
+        assert line["issuer"] == trusting.issuer.url
+        assert "project" not in line
+        assert line["reason"] == "identity token: invalid signature"
 
     def test_the_reason_of_an_unverified_token_is_in_the_log_only(self, trusting: Keyless) -> None:
         token = trusting.token(github())

@@ -69,9 +69,9 @@ def keyless(kind: str, folder: Path, **env: str) -> Iterator[Keyless]:
 
 
 @contextmanager
-def keyless_for_main(kind: str, folder: Path) -> Iterator[Keyless]:
+def keyless_for_main(kind: str, folder: Path, **env: str) -> Iterator[Keyless]:
     """Start Monotron with a trust policy for the branch main of acme/shop (see `claims.py`)."""
-    with keyless(kind, folder) as monotron:
+    with keyless(kind, folder, **env) as monotron:
         issuer = f"--issuer={monotron.issuer.url}"
         options = ("--branch=main", *IDS[kind], issuer)
         monotron.operator.prints("trust", kind, "acme/shop", *options)

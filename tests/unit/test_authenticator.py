@@ -13,7 +13,7 @@ from monotron.auth.authenticator import CACHE_SECONDS, Authenticator
 from monotron.auth.key_format import digest, new_key
 from monotron.auth.principal import Principal
 from monotron.auth.rate_limit import RateLimiter
-from monotron.errors import TooManyRequests, Unauthenticated
+from monotron.errors import RejectedIdentity, TooManyRequests, Unauthenticated
 from monotron.model.name_patterns import ALL_NAMES
 from support.http import basic
 
@@ -88,9 +88,11 @@ each_scheme = pytest.mark.parametrize(
 
 
 class Identities:
-    """Accepts every identity token, in the account of the path or in account 1."""
+    """Accepts every identity token, in the account of the path or in account 1, unless a test sets
+    an error."""
 
     def __init__(self) -> None:
+        self.error: Unauthenticated | None = None
         self.verified: list[int | None] = []
         self.responding = asyncio.Event()
         self.responding.set()
@@ -98,7 +100,24 @@ class Identities:
     async def principal(self, unverified_token: str, account: int | None) -> Principal:
         self.verified.append(account)
         await self.responding.wait()
+        if self.error is not None:
+            raise self.error
         return Principal("job", account or 1, frozenset(), identity="id", expires_at=2000)
+
+
+def test_a_limited_sign_in_is_logged_with_the_identity_that_was_rejected() -> None:
+    async def scenario() -> None:
+        scene = Scene(failures=1)
+        rejected = Unauthenticated("No trust policy matches.", claim="ref")
+        rejected.identity = RejectedIdentity("https://ci.example.com", "acme/shop")
+        scene.identities.error = rejected
+        for error_type in Unauthenticated, TooManyRequests:
+            with pytest.raises(error_type) as raised:
+                await scene.check(TOKEN)
+            assert raised.value.identity == rejected.identity
+            assert raised.value.claim == "ref"
+
+    run(scenario())
 
 
 @pytest.mark.parametrize("header", [HEADER, TOKEN], ids=["API key", "identity token"])

@@ -1,6 +1,7 @@
 """Settings: their sources and precedence, and the errors of invalid ones."""
 
 import json
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,11 @@ INVALID = {
     ],
     "store": ["monotron.db", "sqlite:x", "", "sqlite:///a\0b"],
     "log_format": ["xml", ""],
+    "log_level": ["trace", "INFO", "critical", ""],
+    "trusted_proxies": [
+        *("proxy.example.com", "10.0.0.1/8", "10.0.0.0/33", "10.0.0", "300.0.0.1", "10.0.0.1:80"),
+        *("0.0.0.0/0", "::/0", "10.0.0.0/8,0.0.0.0/0", "[::1]", "10.0.0.1 10.0.0.2", "*"),
+    ],
     "drain_delay": ["-1", "soon", "5.5", "nan", "1e0"],
     "processes": ["0", "-1", "257", "two", ""],
     "root_api_key": ["a b", "a:b", "é"],
@@ -212,6 +218,17 @@ def test_issuers_are_short_names_or_a_list_in_the_config_file(config: Path) -> N
     settings = Settings.load({"config": str(config)}, {})
     assert settings.issuers == ({"url": "https://gitlab.example.com", "kind": "gitlab"},)
     assert Settings.load({"config": str(config), "issuers": "github"}, {}).issuers == ("github",)
+
+
+def test_trusted_proxies_are_addresses_and_networks_in_a_text_or_a_list(config: Path) -> None:
+    expected = (ip_network("192.0.2.1"), ip_network("10.0.0.0/8"), ip_network("2001:db8::/32"))
+    text = "192.0.2.1, 10.0.0.0/8,2001:db8::/32"
+    assert Settings.load({"trusted_proxies": text}, {}).trusted_proxies == expected
+    config.write_text("trusted_proxies:\n- 192.0.2.1\n- 10.0.0.0/8\n- 2001:db8::/32\n")
+    assert Settings.load({"config": str(config)}, {}).trusted_proxies == expected
+    config.write_text("trusted_proxies:\n- {a: b}\n")
+    with pytest.raises(StartupError, match="trusted_proxies must be IP addresses"):
+        Settings.load({"config": str(config)}, {})
 
 
 def test_trusts_are_a_list_in_the_config_file(config: Path) -> None:

@@ -4,10 +4,13 @@ import asyncio
 import io
 import json
 import logging
+import os
+from collections.abc import Iterator
 
 import pytest
 
-from monotron.logging_setup import JsonFormatter, RequestLog, TextFormatter
+from monotron.logging_setup import LEVELS, JsonFormatter, TextFormatter, set_up
+from monotron.request_log import RequestLine, RequestLog
 
 HOSTILE = '/v1/series/\x1b[31m\r\n{"level": "error"}\u2028é"\\'
 
@@ -17,7 +20,10 @@ def logged(log_format: str, path: str, method: str = "PUT") -> str:
 
     async def scenario() -> None:
         RequestLog(log_format, stream).add(
-            1795470106.457, method, path, 200, 1.26, "id-1", "key:a", "42"
+            RequestLine(
+                *(logging.INFO, 1795470106.457, method, "/v1/series/{key}/{token}", path),
+                *(200, 1.26, "id-1", "192.0.2.1", "key:a", 1, "42"),
+            )
         )
         await asyncio.sleep(0)
 
@@ -30,19 +36,25 @@ def test_a_request_is_one_line_of_json() -> None:
         "time": "2026-11-23T21:41:46.457Z",
         "level": "info",
         "message": "request",
+        "process": os.getpid(),
+        "request_id": "id-1",
+        "client": "192.0.2.1",
+        "principal": "key:a",
+        "account": 1,
         "method": "PUT",
+        "route": "/v1/series/{key}/{token}",
         "path": "/v1/series/a/b",
         "status": 200,
-        "ms": 1.3,
-        "request_id": "id-1",
-        "principal": "key:a",
+        "duration_ms": 1.3,
         "assigned": "42",
     }
 
 
 def test_a_request_is_one_line_of_text() -> None:
-    line = logged("text", "/v1/series/a/b")
-    assert line == "2026-11-23T21:41:46.457Z PUT /v1/series/a/b 200 1.3 ms id-1 key:a 42\n"
+    assert logged("text", "/v1/series/a/b") == (
+        "2026-11-23T21:41:46.457Z info: PUT /v1/series/a/b 200 1.3 ms client=192.0.2.1 "
+        f"principal=key:a account=1 request_id=id-1 process={os.getpid()} assigned=42\n"
+    )
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
@@ -68,7 +80,7 @@ def test_requests_of_one_turn_of_the_event_loop_share_one_write() -> None:
     async def scenario() -> None:
         log = RequestLog("text", Stream())
         for number in range(3):
-            log.add(0, "GET", f"/{number}", 200, 1, "id", "", "")
+            log.add(RequestLine(logging.INFO, 0, "GET", "/", f"/{number}", 200, 1, "id", "::1"))
         await asyncio.sleep(0)
 
     asyncio.run(scenario())
@@ -106,3 +118,50 @@ def test_messages_and_stack_traces_contain_no_secrets(formatter: logging.Formatt
 def test_logged_paths_contain_no_secrets(log_format: str) -> None:
     line = logged(log_format, f"/v1/series/{SECRET}/{IDENTITY_TOKEN}")
     assert "/v1/series/mtk_k_AbCdEfGh_***/eyJ***" in line
+
+
+@pytest.fixture
+def _restored_loggers() -> Iterator[None]:
+    """`set_up` may change all loggers."""
+    loggers = [logging.getLogger(name) for name in (None, "monotron")]
+    before = [(logger.level, logger.handlers[:]) for logger in loggers]
+    yield
+    for logger, (level, handlers) in zip(loggers, before, strict=True):
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
+
+
+@pytest.mark.usefixtures("_restored_loggers")
+@pytest.mark.parametrize("log_level", LEVELS)
+def test_lines_below_the_log_level_are_omitted(
+    log_level: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up("json", log_level)
+    for name, level in LEVELS.items():
+        logging.getLogger("monotron.auth").log(level, "%s of monotron", name)
+        logging.getLogger("tornado.general").log(level, "%s of tornado", name)
+        logging.getLogger("asyncio").log(level, "%s of asyncio", name)
+    messages = [json.loads(line)["message"] for line in capsys.readouterr().err.splitlines()]
+    levels = list(LEVELS)[list(LEVELS).index(log_level) :]
+    others = [level for level in levels if level in ("warning", "error")]
+    expected = [f"{level} of monotron" for level in levels]
+    expected += [f"{level} of {name}" for level in others for name in ("tornado", "asyncio")]
+    assert sorted(messages) == sorted(expected)
+
+
+def test_the_members_of_a_record_are_members_of_json_and_pairs_of_text() -> None:
+    record = logging.LogRecord("monotron", logging.INFO, "", 0, "audit", None, None)
+    record.members = {"account": 1, "subject_id": HOSTILE, "client": "::1", "granted": {"a": [1]}}
+    line = JsonFormatter().format(record)
+    assert json.loads(line).items() >= record.members.items()
+    assert line.isprintable()
+    line = TextFormatter().format(record)
+    assert line.endswith(
+        f'info: audit account=1 subject_id={json.dumps(HOSTILE)} client=::1 granted={{"a": [1]}}'
+    )
+    assert line.isprintable()
+
+
+def test_every_line_of_json_names_its_process() -> None:
+    record = logging.LogRecord("monotron", logging.INFO, "", 0, "stopped", None, None)
+    assert json.loads(JsonFormatter().format(record))["process"] == os.getpid()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import logging
 from typing import Any
 
 import pytest
 
-from monotron.logging_setup import RequestLog
+from monotron.log_lines import PIPE_BUF_BYTES
+from monotron.request_log import RequestLine, RequestLog
 
+LINE = RequestLine(logging.INFO, 0, "GET", "/", "/", 200, 1.0, "id", "192.0.2.1")
 SECRET = "mtk_k_AbCdEfGh_" + 36 * "S"
 
 
@@ -28,8 +31,7 @@ def lines(*requests: dict[str, Any], **limits: Any) -> list[dict[str, Any]]:
     async def scenario() -> None:
         log = RequestLog("json", stream, rejection_seconds=0, **limits)
         for request in requests:
-            entry = {"at": 0, "method": "GET", "path": "/", "status": 200, "ms": 1.0}
-            log.add(**{**entry, "request_id": "id", "principal": "", "assigned": "", **request})
+            log.add(LINE._replace(**request))
         await end_of_period()
 
     asyncio.run(scenario())
@@ -53,16 +55,66 @@ def test_a_secret_at_the_end_of_a_shortened_path_is_removed(before: int) -> None
     assert "SS" not in line["path"]
 
 
-@pytest.mark.parametrize("member", ["path", "method", "request_id", "assigned", "reason"])
+@pytest.mark.parametrize(
+    "member",
+    ["path", "method", "request_id", "assigned", "reason", "issuer", "project", "claim"],
+)
 def test_no_member_contains_a_secret(member: str) -> None:
-    (line,) = lines({member: f"1.0.0-{SECRET}"})
+    (line,) = lines({"code": "forbidden", member: f"1.0.0-{SECRET}"})
+    assert member in line
     assert "SS" not in json.dumps(line)
 
 
 def test_a_reason_is_logged_if_there_is_one() -> None:
-    with_reason, without = lines({"status": 401, "reason": 'a "b"'}, {"status": 401})
+    rejected = {"status": 401, "code": "unauthenticated"}
+    with_reason, without = lines({**rejected, "reason": 'a "b"'}, rejected)
     assert with_reason["reason"] == 'a "b"'
     assert "reason" not in without
+
+
+def test_a_line_without_a_value_has_no_member_for_it() -> None:
+    (line,) = lines({})
+    assert line.keys() == {
+        *("time", "level", "message", "process", "request_id", "client"),
+        *("method", "route", "path", "status", "duration_ms"),
+    }
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+@pytest.mark.parametrize("character", ["x", "\0", "\xff", "\U0001f600"])
+def test_the_longest_line_is_written_atomically(log_format: str, character: str) -> None:
+    longest = LINE._replace(
+        level=logging.WARNING,
+        account=10**18 - 1,
+        duration_ms=123456789.1,
+        principal=128 * "p",
+        request_id=64 * "i",
+        client="fe80::ffff:ffff:ffff:ffff%interface-name-1",
+        route="/v1/accounts/{account}/grants/{api_key}/rotate",
+        assigned=256 * "9",
+        code="unsupported_media_type",
+    )._replace(
+        **dict.fromkeys(
+            ("path", "method", "reason", "issuer", "project", "claim"), 9999 * character
+        )
+    )
+    stream = io.StringIO()
+
+    async def scenario() -> None:
+        RequestLog(log_format, stream).add(longest)
+        await asyncio.sleep(0)
+
+    asyncio.run(scenario())
+    assert len(stream.getvalue()) <= PIPE_BUF_BYTES
+    assert stream.getvalue().count("\n") == 1
+    assert stream.getvalue().rstrip("\n").isprintable()
+
+
+@pytest.mark.parametrize("level", [logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR])
+def test_a_line_below_the_level_of_the_log_is_omitted(level: int) -> None:
+    levels = [logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR]
+    logged = [line["level"] for line in lines(*({"level": each} for each in levels), level=level)]
+    assert logged == ["debug", "info", "warning", "error"][levels.index(level) :]
 
 
 class TestRejectedRequests:
@@ -81,6 +133,13 @@ class TestRejectedRequests:
         assert len(lines(*[{"status": 401}] * 5, max_rejections=5)) == 5
         assert not caplog.messages
 
+    def test_strangers_do_not_hide_jobs_with_verified_tokens(self) -> None:
+        stranger = {"status": 401, "code": "unauthenticated", "issuer": "https://ci.example.com"}
+        job = {**stranger, "project": "acme/shop"}
+        logged = lines(*[stranger] * 50, *[job] * 30)
+        assert len([line for line in logged if "project" not in line]) == 20
+        assert len([line for line in logged if "project" in line]) == 20
+
     @pytest.mark.parametrize(
         "request_",
         [{"status": 403, "principal": "key:a"}, {"status": 200}, {"status": 503}],
@@ -96,7 +155,7 @@ class TestRejectedRequests:
             log = RequestLog("text", stream, max_rejections=1, rejection_seconds=0)
             for _ in range(3):
                 for _ in range(2):
-                    log.add(0, "GET", "/", 404, 1.0, "id", "", "")
+                    log.add(LINE._replace(status=404))
                 await end_of_period()
 
         asyncio.run(scenario())

@@ -16,7 +16,7 @@ from monotron.auth.oidc import looks_like_identity_token
 from monotron.auth.oidc_authenticator import OidcAuthenticator
 from monotron.auth.principal import ANYONE, ROOT, Principal
 from monotron.auth.rate_limit import RateLimiter
-from monotron.errors import Unauthenticated
+from monotron.errors import TooManyRequests, Unauthenticated
 
 log = logging.getLogger("monotron.auth")
 
@@ -107,8 +107,16 @@ class Authenticator:
                 self._verifications[fingerprint] = task
                 task.add_done_callback(lambda done: self._verified(fingerprint, done))
             return await asyncio.shield(task)
-        except Unauthenticated:
+        except Unauthenticated as error:
+            self._count_failure(address, error)
+            raise
+
+    def _count_failure(self, address: str, error: Unauthenticated) -> None:
+        """Count a failure of the address. Raises TooManyRequests beyond the limit."""
+        try:
             self._failures.count(address)
+        except TooManyRequests as limited:
+            limited.identity, limited.claim = error.identity, error.claim
             raise
 
     def forget(self, key: str) -> None:

@@ -79,7 +79,11 @@ class RepositoryBindings:
         repository = f"{identity.issuer} {identity.claims[PROVIDERS[kind].repository_claim]}"
         key = (account, name, repository)
         if key not in self._bound:
-            await self._executor.run(self._bind, account, name, repository, is_report)
+            try:
+                await self._executor.run(self._bind, account, name, repository, is_report)
+            except (Forbidden, RepositoryRenamed) as error:
+                error.claim = PROVIDERS[kind].path_claim
+                raise
             if not is_report:
                 self._bound.put(key, True)
 

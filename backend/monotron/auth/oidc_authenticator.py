@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING
 from monotron.auth.oidc import Identity, account_audience, no_match, quoted
 from monotron.auth.policy_matcher import PolicyMatcher
 from monotron.auth.principal import Principal
-from monotron.errors import AmbiguousAccount, Unauthenticated
+from monotron.errors import (
+    AmbiguousAccount,
+    Forbidden,
+    RejectedIdentity,
+    RepositoryRenamed,
+    Unauthenticated,
+)
 
 if TYPE_CHECKING:
     from monotron.auth.oidc.verifier import TokenVerifier
@@ -29,10 +35,17 @@ class OidcAuthenticator:
     async def principal(self, unverified_token: str, account: int | None) -> Principal:
         """The principal of the job in the *account* that the path names (None: names none).
 
-        Raises Unauthenticated, or AmbiguousAccount if neither the path nor the audience of a valid
-        token names an account.
+        Raises Unauthenticated, AmbiguousAccount if neither the path nor the audience of a valid
+        token names an account, and the errors of `PolicyMatcher.principal`.
         """
         identity = await self._verifier.verify(unverified_token)
+        try:
+            return await self._principal(identity, account)
+        except (AmbiguousAccount, Forbidden, RepositoryRenamed, Unauthenticated) as error:
+            error.identity = RejectedIdentity(identity.issuer, identity.project)
+            raise
+
+    async def _principal(self, identity: Identity, account: int | None) -> Principal:
         if account is None:
             account = identity.account
         elif identity.account not in (None, account):
@@ -42,6 +55,7 @@ class OidcAuthenticator:
                 "audience.",
                 reason=f"{identity.name}: the token is for account {identity.account}, the path "
                 "names another one",
+                claim="aud",
             )
         if account is None:
             account = await self._only_account(identity)

@@ -1,6 +1,5 @@
 """The application: routes, body limits, request log."""
 
-import time
 from collections.abc import Awaitable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias, cast
@@ -33,11 +32,13 @@ from monotron.web import (
 )
 from monotron.web.access import Access
 from monotron.web.body import CONSUMED_CONTENT_TYPE
+from monotron.web.client_address import ClientAddresses
 from monotron.web.fallback import RejectedBodyHandler, UnknownPathHandler, body_too_large
 from monotron.web.handler import Handler
 from monotron.web.pages import templates
 from monotron.web.pages.errors import UnknownPageHandler
 from monotron.web.receiving import NO_DELEGATE, LargeBody, ReceivingBody, announced_length
+from monotron.web.request_line import request_line
 from monotron.web.routes import Route, is_page
 from monotron.web.services import Services
 
@@ -96,7 +97,7 @@ class MonotronApplication(Application):
     def start_request(
         self, server_conn: object, request_conn: HTTPConnection
     ) -> HTTPMessageDelegate:
-        return _Request(self, server_conn, request_conn)
+        return _Request(self, self._services.client_addresses, server_conn, request_conn)
 
     def get_handler_delegate(  # type: ignore[override]  # the declared type is private
         self,
@@ -153,25 +154,10 @@ class MonotronApplication(Application):
     def log_request(self, handler: RequestHandler) -> None:
         request, handler = handler.request, cast(Handler, handler)
         seconds = request.request_time()
-        self._services.metrics.request(
-            self._paths.get(type(handler), "other"),
-            request.method or "",
-            handler.get_status(),
-            seconds,
-        )
-        if self._services.request_log is None:
-            return
-        self._services.request_log.add(
-            time.time(),
-            request.method or "",
-            request.path,
-            handler.get_status(),
-            1000 * seconds,
-            handler.request_id,
-            handler.principal.name,
-            handler.assigned,
-            handler.rejection_reason,
-        )
+        route = self._paths.get(type(handler), "other")
+        self._services.metrics.request(route, request.method or "", handler.get_status(), seconds)
+        if self._services.request_log is not None:
+            self._services.request_log.add(request_line(handler, route, seconds))
 
 
 class _Request(HTTPMessageDelegate):
@@ -181,9 +167,14 @@ class _Request(HTTPMessageDelegate):
     """
 
     def __init__(
-        self, application: Application, server: object, connection: HTTPConnection
+        self,
+        application: Application,
+        client_addresses: ClientAddresses,
+        server: object,
+        connection: HTTPConnection,
     ) -> None:
         self._application = application
+        self._client_addresses = client_addresses
         self._server = server
         self._connection = connection
         self._delegate = NO_DELEGATE
@@ -200,6 +191,7 @@ class _Request(HTTPMessageDelegate):
             headers=headers,
         )
         request.uri, request.query = line.path, query
+        request.remote_ip = self._client_addresses.address(request.remote_ip or "", headers)
         self._delegate = self._application.find_handler(request)
         return self._delegate.headers_received(start_line, headers)
 

@@ -45,8 +45,8 @@ class Handler(RequestHandler):
     _key_expires: str | None = None
     assigned = ""
     """The value or version that a write assigned, for the log."""
-    rejection_reason = ""
-    """Why the sign-in was rejected, for the log."""
+    error: errors.MonotronError | None = None
+    """The error of the response, for the log."""
     route_class: ClassVar[type[Route]] = Route
     """What matches the paths of the handler."""
     challenge: ClassVar[str] = CHALLENGE
@@ -55,6 +55,8 @@ class Handler(RequestHandler):
     served_to_every_host: ClassVar[bool] = False
     """Whether an open server accepts every Host, and requests from proxies."""
     max_body_bytes: ClassVar[int] = 65536
+    is_probe: ClassVar[bool] = False
+    """Whether successful requests are logged with the level `debug` only."""
 
     _admitted: Access | None = None
     """The access of a request that was admitted, and has not left yet."""
@@ -213,9 +215,7 @@ class Handler(RequestHandler):
         self.services.metrics.problem(error, writes=self.writes)
         if isinstance(error, errors.TooManyRequests):
             self.services.metrics.rate_limited(error.limit)
-        self.rejection_reason = error.reason
-        if isinstance(error, errors.TooManyRequests | errors.RepositoryRenamed):
-            self.rejection_reason = error.detail.partition(". ")[0]
+        self.error = error
         if error.status == 401:
             self.set_header("WWW-Authenticate", self.challenge)
         if error.retry_after is not None:

@@ -19,6 +19,7 @@ class MetricsHandler(Handler):
     """`/metrics`: the metrics of all processes of this server, for Prometheus."""
 
     served_while_draining = True
+    is_probe = True
 
     @requires("read:system")
     async def get(self) -> None:

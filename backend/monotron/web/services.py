@@ -14,13 +14,14 @@ from monotron.auth.revocation import Revocation
 from monotron.auth.rotation import Rotation
 from monotron.auth.sign_in_report import SignInReports
 from monotron.auth.trust_policies import TrustPolicies
-from monotron.logging_setup import RequestLog
+from monotron.request_log import RequestLog
 from monotron.services.attributes import AttributeService
 from monotron.services.maintenance import MaintenanceRecords
 from monotron.services.recent import RecentService
 from monotron.services.series import SeriesService
 from monotron.services.versions import VersionService
 from monotron.web.access import AccessControl
+from monotron.web.client_address import ClientAddresses
 from monotron.web.lifecycle import Backups, Lifecycle, StoreProbe
 
 if TYPE_CHECKING:  # imported on demand: needs PyJWT, or an environment variable
@@ -47,6 +48,7 @@ class Services:
     maintenance: MaintenanceRecords
     authenticator: Authenticator
     access_control: AccessControl
+    client_addresses: ClientAddresses
     store_probe: StoreProbe
     store_name: str
     """Where the store keeps its data, without secrets."""

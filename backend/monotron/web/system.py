@@ -51,6 +51,7 @@ class LiveHandler(Handler):
     """`/livez`: the process runs. Checks nothing else: a restart would not help."""
 
     served_while_draining = True
+    is_probe = True
 
     @requires(NOTHING)
     async def get(self) -> None:
@@ -61,6 +62,7 @@ class ReadyHandler(Handler):
     """`/readyz`: the server would accept a request now."""
 
     served_while_draining = True
+    is_probe = True
 
     @requires(NOTHING)
     async def get(self) -> None:

@@ -35,7 +35,8 @@ def account_of(claims: Mapping[str, Any], provider: Provider, audience: str) -> 
             return None
         raise Unauthenticated(
             f"The identity token has the audience {quoted(value)}, but tokens of its issuer always "
-            f"have {quoted(audience)}. Request a new token."
+            f"have {quoted(audience)}. Request a new token.",
+            claim="aud",
         )
     is_own, account = _parse(_without_workspace(value, claims, provider), audience)
     if is_own:
@@ -43,7 +44,8 @@ def account_of(claims: Mapping[str, Any], provider: Provider, audience: str) -> 
     raise Unauthenticated(
         f"The identity token has the audience {quoted(value)}, but this server requires "
         f"{quoted(audience)} or {quoted(account_audience(audience, 'ID'))}. Request one for that "
-        f"audience only. {provider.audience_hint}".rstrip()
+        f"audience only. {provider.audience_hint}".rstrip(),
+        claim="aud",
     )
 
 

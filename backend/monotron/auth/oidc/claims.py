@@ -56,6 +56,9 @@ class Identity:
     is_single_use: bool = False
     """Whether the token may be used for one path only (`Provider.is_single_use`)."""
 
+    project: str = ""
+    """The path, slug or id of the repository, for the log. Never used for decisions."""
+
 
 def check_claims(
     claims: Mapping[str, Any], issuer: Issuer, audience: str, now: float, signed_hash: str
@@ -68,12 +71,14 @@ def check_claims(
     _check_presence(claims, provider)
     if claims["iss"] != issuer.url:
         raise Unauthenticated(
-            "The identity token names another issuer than its signature. Request a new token."
+            "The identity token names another issuer than its signature. Request a new token.",
+            claim="iss",
         )
     for name, invariant in provider.invariants.items():
         if not invariant.is_satisfied(claims.get(name)):
             raise Unauthenticated(
-                f"The identity token's `{name}` is {quoted(claims.get(name))}. {invariant.error}."
+                f"The identity token's `{name}` is {quoted(claims.get(name))}. {invariant.error}.",
+                claim=name,
             )
     return Identity(
         issuer=issuer.url,
@@ -88,6 +93,7 @@ def check_claims(
             if isinstance(claims.get(name), str)
         },
         is_single_use=provider.is_single_use,
+        project=project_of(claims, issuer),
     )
 
 
@@ -96,7 +102,7 @@ def _check_presence(claims: Mapping[str, Any], provider: Provider) -> None:
         if claims.get(name) is None:
             required = f"include the claims {', '.join(provider.required_claims)}"
             hint = provider.missing_claim_hint or f"Configure its issuer to {required}."
-            raise Unauthenticated(f"The identity token has no `{name}`. {hint}")
+            raise Unauthenticated(f"The identity token has no `{name}`. {hint}", claim=name)
 
 
 def _jti(claims: Mapping[str, Any]) -> str:
@@ -104,7 +110,8 @@ def _jti(claims: Mapping[str, Any]) -> str:
     if not isinstance(jti, str) or not re.fullmatch(r"[!-~]{1,256}", jti):
         raise Unauthenticated(
             "The identity token's `jti` is invalid. It must be a string of 1 to 256 printable "
-            "ASCII characters. Configure its issuer to set a unique one in every token."
+            "ASCII characters. Configure its issuer to set a unique one in every token.",
+            claim="jti",
         )
     return jti
 
@@ -117,32 +124,36 @@ def _check_times(claims: Mapping[str, Any], max_age_seconds: int | None, time: f
         if type(claims[name]) is not int:  # a bool is an int to isinstance
             raise Unauthenticated(
                 f"The identity token's `{name}` must be an integer: seconds since the epoch. "
-                "Correct the configuration of its issuer."
+                "Correct the configuration of its issuer.",
+                claim=name,
             )
     exp: int = claims["exp"]
     iat: int = claims["iat"]
     if not 0 < exp - iat <= MAX_LIFETIME_SECONDS:
         raise Unauthenticated(
             "The token's `exp` must be at most 24 h after its `iat`. Configure its issuer to "
-            "create identity tokens with a shorter lifetime."
+            "create identity tokens with a shorter lifetime.",
+            claim="exp",
         )
     for name in starts:
         start = claims[name]
         if start > now + LEEWAY_SECONDS:
             raise Unauthenticated(
                 f"The identity token is not valid yet: `{name}` is {_duration(start - now)} in the "
-                f"future. The allowed clock skew is {LEEWAY_SECONDS} s. Check both clocks."
+                f"future. The allowed clock skew is {LEEWAY_SECONDS} s. Check both clocks.",
+                claim=name,
             )
     if now >= exp + LEEWAY_SECONDS:
         raise Unauthenticated(
-            f"The identity token expired {_duration(now - exp)} ago. {_REQUEST_NEW}"
+            f"The identity token expired {_duration(now - exp)} ago. {_REQUEST_NEW}", claim="exp"
         )
     if max_age_seconds is None:
         return exp
     if now > iat + max_age_seconds + LEEWAY_SECONDS:
         raise Unauthenticated(
             f"The identity token is too old: it was issued {_duration(now - iat)} ago. Tokens of "
-            f"this issuer are accepted for {max_age_seconds // 60} minutes. {_REQUEST_NEW}"
+            f"this issuer are accepted for {max_age_seconds // 60} minutes. {_REQUEST_NEW}",
+            claim="iat",
         )
     return min(exp, iat + max_age_seconds)
 
@@ -156,13 +167,19 @@ def _duration(seconds: int) -> str:
     return f"{seconds // 3600} hours" if seconds < 10**9 else "more than 30 years"
 
 
+def project_of(claims: Mapping[str, Any], issuer: Issuer) -> str:
+    """The path, slug or id of the repository; `-` if the token does not state it."""
+    project = claims.get(PROVIDERS[issuer.kind].name_claims[0])
+    return project if isinstance(project, str) and project else "-"
+
+
 def name_of(claims: Mapping[str, Any], issuer: Issuer) -> str:
     """`github:acme/shop:1234567890`. A long name is cut in the middle, to keep the run."""
-    subject, run = (claims.get(claim) for claim in PROVIDERS[issuer.kind].name_claims)
+    run = claims.get(PROVIDERS[issuer.kind].name_claims[1])
     run = str(run) if type(run) is int else run
     end = f":{_plain(run)[:_MAX_RUN_CHARACTERS]}" if isinstance(run, str) and run else ""
     issuer_name = _plain(issuer.short_name)[:_MAX_ISSUER_CHARACTERS]
-    middle = _plain(subject) if isinstance(subject, str) else "-"
+    middle = _plain(project_of(claims, issuer))
     return f"{issuer_name}:{middle[: _MAX_NAME_CHARACTERS - len(issuer_name) - len(end) - 1]}{end}"
 
 

@@ -14,7 +14,7 @@ from monotron.errors import Unauthenticated
 def no_match(identity: Identity, mismatches: Iterable[Mismatch]) -> Unauthenticated:
     """Return the error for an identity that no trust policy matches.
 
-    The detail is for the caller. The reason for the log names the claims that differ.
+    The detail is for the caller. Reason and claim for the log name the claims that differ.
     """
     mismatches = list(mismatches)
     nearest = min((mismatch.distance for mismatch in mismatches), default=Distance.ISSUER)
@@ -23,7 +23,10 @@ def no_match(identity: Identity, mismatches: Iterable[Mismatch]) -> Unauthentica
     )
     subject = ("with these claims", "for this project", "for this issuer")[nearest]
     different = f" (different: {', '.join(list(claims)[:MAX_REASONS])})" if claims else ""
+    if not claims and nearest is Distance.IDS:
+        claims = dict.fromkeys(identity.ids)
     return Unauthenticated(
         describe(mismatches),
         reason=f"{identity.name}: no trust policy {subject} matches{different}",
+        claim=", ".join(list(claims)[:MAX_REASONS]),
     )

@@ -7,12 +7,12 @@ from hashlib import sha256
 from jwt import PyJWK, PyJWS, PyJWTError
 
 from monotron.auth.oidc.audiences import quoted
-from monotron.auth.oidc.claims import Identity, check_claims, name_of
+from monotron.auth.oidc.claims import Identity, check_claims, name_of, project_of
 from monotron.auth.oidc.discovery import Fetch, fetch_keys
 from monotron.auth.oidc.issuers import Issuer
 from monotron.auth.oidc.jwks import JwksCache
 from monotron.auth.oidc.jwt_parsing import MalformedToken, read_object, read_unverified
-from monotron.errors import Unauthenticated
+from monotron.errors import RejectedIdentity, Unauthenticated
 
 NOT_ACCEPTED = (
     "Identity token rejected. It is malformed, from an issuer that this server does not trust, or "
@@ -72,13 +72,14 @@ class TokenVerifier:
             signed = _SIGNATURES.decode(unverified_token, key, algorithms=[key.algorithm_name])
             claims = read_object(signed)
         except (PyJWTError, ValueError) as error:
-            raise _rejected("invalid signature") from error
+            raise _rejected("invalid signature", issuer.url) from error
         try:
             return check_claims(
                 claims, issuer, self.audience, self._clock(), _signed_hash(unverified_token)
             )
         except Unauthenticated as error:
             error.reason = f"{name_of(claims, issuer)}: {error.reason}"
+            error.identity = RejectedIdentity(issuer.url, project_of(claims, issuer))
             raise
 
     async def _signer(self, unverified_token: str) -> tuple[Issuer, PyJWK]:
@@ -98,11 +99,11 @@ class TokenVerifier:
         if not isinstance(issuer_url, str) or not isinstance(kid, str):
             raise _rejected("`iss` or `kid` is missing")
         if issuer_url not in self._issuers:
-            raise _rejected(f"untrusted issuer {quoted(issuer_url)}")
+            raise _rejected(f"untrusted issuer {quoted(issuer_url)}", issuer_url)
         issuer, keys = self._issuers[issuer_url]
         key = await keys.key(kid)
         if key is None or key.algorithm_name != alg:
-            raise _rejected(f"{issuer.url} has no key with this `kid` and `alg`")
+            raise _rejected(f"{issuer.url} has no key with this `kid` and `alg`", issuer.url)
         return issuer, key
 
 
@@ -112,6 +113,9 @@ def _signed_hash(token: str) -> str:
     return sha256(token.rpartition(".")[0].encode()).hexdigest()
 
 
-def _rejected(reason: str) -> Unauthenticated:
+def _rejected(reason: str, issuer_url: str = "") -> Unauthenticated:
     """The error for a token that is not verified. The reason is for the log only."""
-    return Unauthenticated(NOT_ACCEPTED, reason=f"identity token: {reason}")
+    error = Unauthenticated(NOT_ACCEPTED, reason=f"identity token: {reason}")
+    if issuer_url:
+        error.identity = RejectedIdentity(issuer_url)
+    return error
