@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 
+from monotron.audit_log import AUDIT_LOGGER
 from monotron.log_lines import as_text, timestamp
 from monotron.redaction import redact_log
 
@@ -19,7 +20,7 @@ LEVELS = {
 def set_up(log_format: str, log_level: str = "info") -> str:
     """Configure the loggers for `auto`, `text` or `json`, and for one of `LEVELS`.
 
-    Returns the format in use.
+    Returns the format in use. Audit events are logged at every level.
     """
     if log_format == "auto":
         log_format = "text" if sys.stderr.isatty() else "json"
@@ -31,6 +32,7 @@ def set_up(log_format: str, log_level: str = "info") -> str:
     # Tornado and PyMongo log every lost connection at lower levels, which is rarely relevant.
     root.setLevel(max(level, logging.WARNING))
     logging.getLogger("monotron").setLevel(level)
+    logging.getLogger(AUDIT_LOGGER).setLevel(logging.INFO)
     return log_format
 
 

@@ -20,6 +20,7 @@ from tornado.web import RequestHandler
 from docs import plugin_tables
 from faults import __main__ as faults
 from monotron import __version__
+from monotron.audit_log import EVENTS
 from monotron.config import SETTINGS, Setting, Settings
 from monotron.errors import MonotronError
 from monotron.logging_setup import LEVELS
@@ -225,6 +226,13 @@ class TestLogs:
         assert [code(row[0]) for row in self.rows("log members")] == list(
             json.loads(stream.getvalue())
         )
+
+    def test_every_audit_event_is_documented_with_its_members(self) -> None:
+        documented = {
+            (code(row[0]), code(row[1])): tuple(re.findall(r"`(\w+)`", row[3]))
+            for row in self.rows("audit events")
+        }
+        assert documented == EVENTS
 
     def test_every_log_level_is_documented(self) -> None:
         levels = table(self.logs.partition("`log_level` omits")[2])

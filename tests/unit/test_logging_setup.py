@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from monotron.audit_log import AUDIT_LOGGER
 from monotron.logging_setup import LEVELS, JsonFormatter, TextFormatter, set_up
 from monotron.request_log import RequestLine, RequestLog
 
@@ -123,7 +124,7 @@ def test_logged_paths_contain_no_secrets(log_format: str) -> None:
 @pytest.fixture
 def _restored_loggers() -> Iterator[None]:
     """`set_up` may change all loggers."""
-    loggers = [logging.getLogger(name) for name in (None, "monotron")]
+    loggers = [logging.getLogger(name) for name in (None, "monotron", AUDIT_LOGGER)]
     before = [(logger.level, logger.handlers[:]) for logger in loggers]
     yield
     for logger, (level, handlers) in zip(loggers, before, strict=True):
@@ -133,7 +134,7 @@ def _restored_loggers() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_restored_loggers")
 @pytest.mark.parametrize("log_level", LEVELS)
-def test_lines_below_the_log_level_are_omitted(
+def test_lines_below_the_log_level_are_omitted_except_audit_events(
     log_level: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     set_up("json", log_level)
@@ -141,12 +142,13 @@ def test_lines_below_the_log_level_are_omitted(
         logging.getLogger("monotron.auth").log(level, "%s of monotron", name)
         logging.getLogger("tornado.general").log(level, "%s of tornado", name)
         logging.getLogger("asyncio").log(level, "%s of asyncio", name)
+    logging.getLogger(AUDIT_LOGGER).info("audit")
     messages = [json.loads(line)["message"] for line in capsys.readouterr().err.splitlines()]
     levels = list(LEVELS)[list(LEVELS).index(log_level) :]
     others = [level for level in levels if level in ("warning", "error")]
     expected = [f"{level} of monotron" for level in levels]
     expected += [f"{level} of {name}" for level in others for name in ("tornado", "asyncio")]
-    assert sorted(messages) == sorted(expected)
+    assert sorted(messages) == sorted([*expected, "audit"])
 
 
 def test_the_members_of_a_record_are_members_of_json_and_pairs_of_text() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from secrets import token_hex
 from typing import Any
 
-from monotron.auth.events import event_body
+from monotron.auth.events import RecordedChanges, event_body
 from monotron.auth.fresh_cache import FreshCache
 from monotron.auth.principal import FIRST_ACCOUNT, SYSTEM_ACCOUNT, Principal
 from monotron.errors import (
@@ -91,6 +91,7 @@ class Accounts:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._records = store.auth_records
+        self._recorded = RecordedChanges(store, executor)
         self._series = series
         self._executor = executor
         self._existing = {FIRST_ACCOUNT}
@@ -108,7 +109,7 @@ class Accounts:
         account = Account(allocation.entry.value, name)
         changes = [RecordChange("account", None, account.row()), *_name_changes(None, account)]
         event = event_body(by, "create", "account", str(account.id), after=account.body())
-        if not await self._executor.run(self._records.change, changes, event):
+        if not await self._recorded.change(changes, event):
             raise _name_taken(name or "")
         return account
 
@@ -136,7 +137,7 @@ class Accounts:
             event = event_body(
                 by, "update", "account", str(id), before=before.body(), after=after.body()
             )
-            if await self._executor.run(self._records.change, changes, event):
+            if await self._recorded.change(changes, event):
                 self._recent.forget(id)
                 return after
         raise StoreUnavailable(f"Account {id} is being changed by others. Repeat the request.")

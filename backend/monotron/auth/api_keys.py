@@ -8,7 +8,7 @@ from functools import partial
 from secrets import token_hex
 from typing import Any, Literal
 
-from monotron.auth.events import event_body
+from monotron.auth.events import RecordedChanges, event_body
 from monotron.auth.key_format import digest, new_key
 from monotron.auth.principal import FIRST_ACCOUNT, SYSTEM_ACCOUNT, Principal
 from monotron.auth.quota import Quota
@@ -134,6 +134,7 @@ class ApiKeys:
         """*quota* is the maximum number of API keys per account."""
         self.quota = Quota("api_key", quota, store, executor)
         self._records = store.auth_records
+        self._recorded = RecordedChanges(store, executor)
         self._series = series
         self._executor = executor
         self._clock = clock
@@ -172,7 +173,7 @@ class ApiKeys:
             None if expires_at is None else expires_at - now,
         )
         event = event_body(by, "create", "api_key", name, api_key.granted())
-        if not await self._executor.run(self._records.add, "api_key", api_key.row(), event):
+        if not await self._recorded.add("api_key", api_key.row(), event):
             # The random id is already in use.
             return await self._create(by, account, spec, expires_at)
         if not await self.still_exists(by):
@@ -246,9 +247,7 @@ class ApiKeys:
     async def delete(self, by: Principal, api_key: ApiKey) -> bool:
         """Revoke an API key. Returns False if it was already revoked."""
         event = event_body(by, "delete", "api_key", api_key.key, api_key.granted())
-        return await self._executor.run(
-            self._records.remove, "api_key", api_key.account, api_key.key, event
-        )
+        return await self._recorded.remove("api_key", api_key.row(), event)
 
     async def revoke(self, by: Principal, account: int, key: str) -> None:
         """Revoke the API key. Raises the errors of `of_account`."""

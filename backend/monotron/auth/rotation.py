@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from monotron.auth.api_keys import ApiKey, ApiKeys, creator_revoked
-from monotron.auth.events import event_body
+from monotron.auth.events import RecordedChanges, event_body
 from monotron.auth.key_format import digest, new_key
 from monotron.auth.principal import Principal, check_creators
 from monotron.errors import StoreUnavailable
@@ -33,9 +33,8 @@ class Rotation:
         clock: Callable[[], float] = time.time,
     ) -> None:
         """*forget* removes an API key from the cache of authentications."""
-        self._records = store.auth_records
+        self._recorded = RecordedChanges(store, executor)
         self._api_keys = api_keys
-        self._executor = executor
         self._forget = forget
         self._clock = clock
 
@@ -59,9 +58,7 @@ class Rotation:
                     RecordChange("api_key", old.row(), expiring.row()),
                     *required,
                 ]
-                if await self._executor.run(
-                    self._records.change, changes, _event(by, new, expiring)
-                ):
+                if await self._recorded.change(changes, _event(by, new, expiring)):
                     break
             else:
                 raise StoreUnavailable(f"API key {key} is being changed. Repeat the request.")

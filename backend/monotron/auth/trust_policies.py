@@ -12,7 +12,7 @@ from typing import Any
 
 from monotron.auth.account_locks import AccountLocks
 from monotron.auth.api_keys import ApiKeys, creator_revoked
-from monotron.auth.events import event_body
+from monotron.auth.events import RecordedChanges, event_body
 from monotron.auth.oidc import Issuer
 from monotron.auth.policy_matcher import PolicyMatcher
 from monotron.auth.principal import SYSTEM_ACCOUNT, Principal
@@ -52,6 +52,7 @@ class TrustPolicies:
     ) -> None:
         """*quota* is the maximum number of trust policies in the store per account."""
         self._records = store.auth_records
+        self._recorded = RecordedChanges(store, executor)
         self._series = series
         self._executor = executor
         self._api_keys = api_keys
@@ -92,7 +93,7 @@ class TrustPolicies:
             policy = replace(policy, id=id, creators=by.lineage)
             row = AuthRecord(_row_name(account, id), account, policy.stored_body())
             event = event_body(by, "create", "trust", str(id), policy.body())
-            await self._executor.run(self._records.add, "trust", row, event)
+            await self._recorded.add("trust", row, event)
         self.matcher.forget(account)
         return policy
 
@@ -141,9 +142,7 @@ class TrustPolicies:
         """Delete a trust policy. Returns False if it was already deleted."""
         granted = {name: row.body[name] for name in row.body if name != "creators"}
         event = event_body(by, "delete", "trust", str(id_of(row)), granted)
-        removed = await self._executor.run(
-            self._records.remove, "trust", row.account, row.name, event
-        )
+        removed = await self._recorded.remove("trust", row, event)
         self.matcher.forget(row.account)
         return removed
 

@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Awaitable
+from contextlib import AbstractContextManager
 from secrets import token_hex
 from types import TracebackType
 from typing import Any, ClassVar, cast
@@ -10,7 +11,8 @@ from typing import Any, ClassVar, cast
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler
 
-from monotron import errors
+from monotron import audit_log, errors
+from monotron.audit_log import Caller, Change
 from monotron.auth.principal import Principal
 from monotron.model.semver import parse_name
 from monotron.model.series import SeriesKey, parse_key
@@ -103,6 +105,8 @@ class Handler(RequestHandler):
         return f"{self.services.lifecycle.process_id}-{token_hex(8)}"
 
     def prepare(self) -> Awaitable[None] | None:
+        if self.writes:
+            audit_log.caller.set(Caller(self.request_id, self.request.remote_ip or ""))
         if len(list(self.request.headers.get_all())) > MAX_HEADERS:
             raise errors.InvalidRequest(
                 f"The request has more than {MAX_HEADERS} headers. Send fewer."
@@ -195,6 +199,12 @@ class Handler(RequestHandler):
         """Report what a write assigned, in the header `Monotron-Reused` and in the log."""
         self.set_header("Monotron-Reused", "true" if reused else "false")
         self.assigned = str(assigned)
+
+    def audited(
+        self, action: str, subject: str, id: str, **details: object
+    ) -> AbstractContextManager[Change]:
+        """Log a change that the principal makes as an audit event, after the block."""
+        return audit_log.audited(self.principal.name, self.account, action, subject, id, **details)
 
     def log_exception(
         self,

@@ -60,15 +60,18 @@ class SeriesHandler(EntryReplyHandler):
     @requires("write:series")
     async def put(self, key: str) -> None:
         query = FormatQuery.parse(self.request.query)
-        allocation = await self.services.series.advance_to(
-            self.series_key(key), self._value(), self.principal.name
-        )
+        series, value = self.series_key(key), self._value()
+        with self.audited("advance", "series", series.key, value=value) as change:
+            allocation = await self.services.series.advance_to(series, value, self.principal.name)
+            change.happened = not allocation.reused
         self.reply_entry(allocation.entry, query, reused=allocation.reused)
 
     @requires("delete:series")
     async def delete(self, key: str) -> None:
         query = DeleteSeriesQuery.parse(self.request.query)
-        await self.services.series.delete(self.series_key(key), restart=query.restart)
+        series = self.series_key(key)
+        with self.audited("delete", "series", series.key, restart=query.restart):
+            await self.services.series.delete(series, restart=query.restart)
 
     def _value(self) -> int:
         if not self.request.body:

@@ -127,9 +127,12 @@ class LatestVersionHandler(VersionsHandler):
         body = json_object(self.request, '{"version": "1.4.2"}')
         if body.keys() != {"version"} or not isinstance(body["version"], str):
             raise InvalidRequest('The body must be `{"version": "X.Y.Z"}` without other members.')
-        result = await self.services.versions.adopt(
-            self.account, parsed, parse_final(body["version"]), self.principal.name
-        )
+        version = parse_final(body["version"])
+        with self.audited("adopt", "release", f"{parsed}/{version}") as change:
+            result = await self.services.versions.adopt(
+                self.account, parsed, version, self.principal.name
+            )
+            change.happened = not result.reused
         self.reply_version(result, query)
 
 
@@ -165,14 +168,22 @@ class WithdrawalHandler(VersionsHandler):
         parsed, withdrawn = self.version_name(name), version_of_path(version)
         require_spelling(query.spelling, _label(withdrawn))
         reason, ignore_commits = _withdrawal(json_object(self.request, '{"reason": "…"}'))
-        result = await self.services.versions.withdraw(
-            self.account,
-            parsed,
-            withdrawn,
-            reason,
-            ignore_commits=ignore_commits,
-            by=self.principal.name,
-        )
+        with self.audited(
+            "withdraw",
+            "release",
+            f"{parsed}/{withdrawn}",
+            reason=reason,
+            commits="ignore" if ignore_commits else "count",
+        ) as change:
+            result = await self.services.versions.withdraw(
+                self.account,
+                parsed,
+                withdrawn,
+                reason,
+                ignore_commits=ignore_commits,
+                by=self.principal.name,
+            )
+            change.happened = not result.reused
         self.reply_version(result, query)
 
     @requires("delete:series")
@@ -180,9 +191,11 @@ class WithdrawalHandler(VersionsHandler):
         query = VersionQuery.parse(self.request.query)
         parsed, withdrawn = self.version_name(name), version_of_path(version)
         require_spelling(query.spelling, _label(withdrawn))
-        result = await self.services.versions.reverse_withdrawal(
-            self.account, parsed, withdrawn, self.principal.name
-        )
+        with self.audited("restore", "release", f"{parsed}/{withdrawn}") as change:
+            result = await self.services.versions.reverse_withdrawal(
+                self.account, parsed, withdrawn, self.principal.name
+            )
+            change.happened = not result.reused
         self.reply_version(result, query)
 
 
