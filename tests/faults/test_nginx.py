@@ -13,6 +13,8 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 from secrets import randbits
 
@@ -23,6 +25,7 @@ from faults.aftermath import check_aftermath
 from faults.caller import Manner
 from faults.load import Load
 from faults.tier import limit, rounds
+from support.log_lines import line_of
 from support.member import free_port
 from support.mongod import ReplicaSet
 from support.nginx import Nginx
@@ -46,7 +49,10 @@ def authority() -> trustme.CA:
 class Site:
     """The configuration of the page, adapted to the servers of a test."""
 
-    def __init__(self, authority: trustme.CA, folder: Path, *servers: Server) -> None:
+    def __init__(
+        self, authority: trustme.CA, folder: Path, *servers: Server, forwards: bool = False
+    ) -> None:
+        """With *forwards*, the servers need credentials: others reject a forwarding header."""
         [self.text] = re.findall(r"```nginx\n(.*?)```", PAGE.read_text(), re.DOTALL)
         self.port, self.tls_port = free_port(), free_port()
         for host, server in zip(("10.0.0.11", "10.0.0.12"), servers, strict=True):
@@ -57,6 +63,8 @@ class Site:
         issued.private_key_and_cert_chain_pem.write_to_path(folder / "site.pem")
         self.replace("/etc/ssl/monotron.pem", str(folder / "site.pem"))
         self.replace("/etc/ssl/monotron.key", str(folder / "site.pem"))
+        if not forwards:
+            self.replace("proxy_set_header X-Forwarded-For $remote_addr;", "")
 
     @property
     def url(self) -> str:
@@ -210,7 +218,7 @@ def test_nginx_passes_tls_names_and_paths_unchanged(authority: trustme.CA, tmp_p
             return bytes(response.read())
 
     with Server(f"sqlite:///{tmp_path}/monotron.db", env=ROOT_ENV) as server:
-        site = Site(authority, tmp_path, server, server)
+        site = Site(authority, tmp_path, server, server, forwards=True)
         with Nginx(site.text):
             for key in ("org%2Frepo", "a%20b", "%F0%9F%9A%80", "x%2F%2Fy", "50%25", "a%3Fb"):
                 put = json.loads(over_tls("PUT", f"/v1/series/{key}/T"))
@@ -220,3 +228,19 @@ def test_nginx_passes_tls_names_and_paths_unchanged(authority: trustme.CA, tmp_p
             assert over_tls("POST", "/v1/system/backup", Origin=origin).startswith(b"SQLite")
             messages = b"feat: x\n" + b"x" * ((1 << 20) - 100)
             over_tls("PUT", "/v1/versions/web/T?bump=auto", messages)
+
+
+def test_the_log_has_the_address_of_the_client_of_nginx(
+    authority: trustme.CA, tmp_path: Path
+) -> None:
+    args = ["--trusted-proxies=127.0.0.1"]
+    with Server(f"sqlite:///{tmp_path}/monotron.db", env=ROOT_ENV, args=args) as server:
+        site = Site(authority, tmp_path, server, server, forwards=True)
+        with Nginx(site.text):
+            client = HTTPConnection("127.0.0.1", site.port, source_address=("127.0.0.5", 0))
+            with closing(client):
+                forged = {"X-Forwarded-For": "192.0.2.1", "X-Real-Ip": "192.0.2.1"}
+                client.request("GET", "/v1/series", headers=forged)
+                response = client.getresponse()
+                answer = Response(response.status, response.headers, response.read())
+        assert line_of(server, answer)["client"] == "127.0.0.5"

@@ -11,8 +11,8 @@ from tornado.netutil import bind_sockets
 from monotron.auth.trust_schema import configured_issuers
 from monotron.composition import build_services
 from monotron.config import Settings
-from monotron.logging_setup import RequestLog
 from monotron.metrics import Metrics
+from monotron.request_log import RequestLog
 from monotron.services.executor import StoreExecutor
 from monotron.store import open_store
 from monotron.web.app import make_app
