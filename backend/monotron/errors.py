@@ -62,7 +62,9 @@ class Unauthenticated(
     expired, or the identity token is malformed, expired, made for another audience, or not matched
     by any trust policy. The response does not reveal whether an API key exists.
     Fix: send the secret of an API key as `Authorization: Bearer SECRET`, or as Basic `key:secret`.
-    If an identity token has a valid signature, `detail` names the check that failed."""
+    If an identity token has a valid signature, `detail` names the check that failed. The operator
+    finds the reason in the server's [log](operations.md#rejected-requests), by the `X-Request-Id`
+    of the response."""
 
     def __init__(
         self, detail: str, *, reason: str = "", claim: str = "", applied: Applied = "no"

@@ -24,6 +24,7 @@ from support.ci_claims import (
 )
 from support.claims import AUDIENCE
 from support.issuer import IssuerServer
+from support.log_lines import lines_of
 from support.server import ROOT, ROOT_ENV, Client, Server
 
 MAIN = {
@@ -187,7 +188,8 @@ def test_an_audience_with_an_account_is_valid_in_this_account_only(
 def test_the_start_warns_about_the_audience_that_all_services_share(
     server: Server, issuers: Issuers
 ) -> None:
-    warnings = [line for line in server.log().splitlines() if '"level": "warning"' in line]
-    (warning,) = [line for line in warnings if AZURE_AUDIENCE in line]
-    assert issuers["azure"].url in warning
-    assert issuers["circleci"].url not in server.log()
+    lines = [line for line in lines_of(server) if line["message"] != "request"]
+    (warning,) = [line for line in lines if AZURE_AUDIENCE in line["message"]]
+    assert warning["level"] == "warning"
+    assert issuers["azure"].url in warning["message"]
+    assert not [line for line in lines if issuers["circleci"].url in line["message"]]
