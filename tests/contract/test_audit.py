@@ -372,7 +372,7 @@ IN_SQLITE: list[tuple[str, list[str], list[str]]] = [
         "a series twice",
         [
             "LAX series",
-            "INSERT INTO series SELECT 99, 1, key, 0, NULL, 0, 0, 0 FROM series LIMIT 1",
+            "INSERT INTO series SELECT 99, 1, key, 0, NULL, 0, 0, 0, NULL FROM series LIMIT 1",
         ],
         [f"{WEB} has 2 heads.", f"{WEB} has 2 heads."],
     ),

@@ -10,6 +10,10 @@ from monotron.model.series import MAX_LENGTH, SeriesKey
 Component = Literal["major", "minor", "patch"]
 COMPONENTS: tuple[Component, ...] = get_args(Component)
 
+FIRST_SUFFIXES = ("-major", "-minor-v0", "-patch-v0.0")
+"""The ends of the keys that count the first version of a name. Without a release, one of these
+series is above 0 if the name has a version."""
+
 _COMPONENT_KEY = re.compile(
     r"(.+)-(?:major|minor-v[0-9]+|patch-v[0-9]+\.[0-9]+|[^-]+-v[0-9]+\.[0-9]+\.[0-9]+)"
 )
@@ -50,6 +54,14 @@ def name_of_key(key: str) -> str:
     """
     match = _COMPONENT_KEY.fullmatch(key)
     return match[1] if match else key
+
+
+def name_of_first_key(key: str) -> str | None:
+    """The name whose first version the series counts: `a` for `a-major`. None for other series."""
+    for suffix in FIRST_SUFFIXES:
+        if key.endswith(suffix):
+            return key.removesuffix(suffix) or None
+    return None
 
 
 def component_value(version: Final, component: Component) -> int:

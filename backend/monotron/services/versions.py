@@ -12,7 +12,14 @@ from monotron.model import conventional_commits
 from monotron.model.commit_rules import CommitRules
 from monotron.model.conventional_commits import CommitDecision
 from monotron.model.name_patterns import NamePatterns
-from monotron.model.semver import Final, Line, VersionName, sort_key, sort_key_range
+from monotron.model.semver import (
+    MAX_NAME_LENGTH,
+    Final,
+    Line,
+    VersionName,
+    sort_key,
+    sort_key_range,
+)
 from monotron.model.versions.requests import (
     Adopt,
     Assign,
@@ -159,21 +166,24 @@ class VersionService:
     ) -> tuple[list[VersionResult], str | None]:
         """The newest versions of names in order, and the value of *after* for the next page.
 
-        Names without a final version are omitted.
+        The newest final version of each name or, without one, its highest pre-release. Names
+        whose versions were all withdrawn are omitted, so a page can have fewer rows than *limit*.
         """
+
+        def is_visible(name: str) -> bool:
+            return len(name) <= MAX_NAME_LENGTH and names.allows(name)
+
         read = visible_rows(
-            partial(self._releases.names, account, prefix), after, lambda name: name, names.allows
+            partial(self._releases.names, account, prefix), after, lambda name: name, is_visible
         )
         page, next_after = await self._executor.run(page_of, read, limit, lambda name: name)
-        results = await asyncio.gather(
-            *(self._requests.add(GetNewest(VersionName(account, name))) for name in page),
-            return_exceptions=True,
-        )
+        requests = [GetNewest(VersionName(account, name), or_pre_release=True) for name in page]
+        results = await asyncio.gather(*map(self._requests.add, requests), return_exceptions=True)
         found = []
         for result in results:
             if isinstance(result, VersionResult):
                 found.append(result)
-            elif not isinstance(result, VersionNotFound):  # it was withdrawn meanwhile
+            elif not isinstance(result, VersionNotFound):
                 raise result
         return found, next_after
 

@@ -103,7 +103,8 @@ class ReleaseStore(ABC):
     def names(self, account: int, prefix: str, after: str, limit: int) -> list[str]:
         """At most *limit* names that start with *prefix* and follow *after*.
 
-        Those that have a recorded final version, in order of the code points.
+        Those with a release, and those whose first version was counted in a series
+        (`name_of_first_key`), even if they have no version any more. In order of the code points.
         """
 
 

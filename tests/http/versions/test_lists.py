@@ -62,11 +62,29 @@ class TestNames:
             assert each | {"auto_after": each["token"]} == latest(client, each["name"])
             assert (each["reused"], each["changed"], each["latest"]) == (True, False, True)
 
-    def test_names_without_a_final_version_are_omitted(self, client: Client, new_name: str) -> None:
-        outcomes(client, f"{new_name}/a", "x?prerelease=rc")
+    def test_a_name_without_a_final_version_has_its_highest_pre_release(
+        self, client: Client, new_name: str
+    ) -> None:
+        outcomes(client, new_name, "x?prerelease=rc", "y?prerelease=rc")
+        (document,) = get(client, f"/v1/versions?prefix={new_name}")["versions"]
+        assert list(document) == MEMBERS
+        assert document == get(client, f"/v1/releases/{new_name}/0.0.1-rc.2")
+        assert (document["prerelease"], document["latest"]) == ("rc.2", False)
+
+    def test_a_name_that_is_only_counted_in_series_has_no_token(
+        self, client: Client, new_name: str
+    ) -> None:
+        advance_series(client, f"{new_name}-minor-v0", 4)
+        (document,) = get(client, f"/v1/versions?prefix={new_name}")["versions"]
+        assert document | {"auto_after": None} == latest(client, new_name)
+        assert (document["version"], document["token"]) == ("0.4.0", None)
+
+    def test_names_whose_versions_were_all_withdrawn_are_omitted(
+        self, client: Client, new_name: str
+    ) -> None:
+        outcomes(client, f"{new_name}/a", "x")
         outcomes(client, f"{new_name}/b", "x")
-        outcomes(client, f"{new_name}/c", "x")
-        withdraw(client, f"{new_name}/c", "0.0.1")
+        withdraw(client, f"{new_name}/a", "0.0.1")
         assert versions(client, f"prefix={new_name}") == [(f"{new_name}/b", "0.0.1")]
 
     def test_a_withdrawn_version_is_not_the_newest(self, client: Client, name: str) -> None:

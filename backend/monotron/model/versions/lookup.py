@@ -13,6 +13,7 @@ from monotron.model.semver import (
     sort_key_range,
 )
 from monotron.model.versions.facts import (
+    ANY_LABEL,
     HighestRecord,
     RecordAt,
     RecordsOf,
@@ -33,10 +34,14 @@ from monotron.model.versions.state import State
 
 
 def newest_release(state: State, request: GetNewest) -> VersionResult:
-    """The newest final version. Raises `VersionNotFound` or `LineNotFound` if there is none."""
-    name, line = request
+    """The newest version. Raises `VersionNotFound` or `LineNotFound` if there is none."""
+    name, line, or_pre_release = request
     version = base_of(state, name, line)
     if version == ZERO_VERSION:
+        if or_pre_release and state.get(SummaryOf(name)).has_versions:
+            highest = state.get(HighestRecord(name, *sort_key_range(line), label=ANY_LABEL))
+            if highest is not None:
+                return reused(state, highest)
         raise VersionNotFound(
             f"{name.name!r} has no versions yet. The first `PUT /v1/versions/NAME/COMMIT` creates "
             "one."

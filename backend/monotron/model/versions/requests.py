@@ -92,6 +92,8 @@ class GetNewest(NamedTuple):
 
     name: VersionName
     line: Line | None = None
+    or_pre_release: bool = False
+    """Whether the highest pre-release is the result for a name without a final version."""
 
 
 class GetOfToken(NamedTuple):

@@ -16,6 +16,7 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
+from monotron.model.component_keys import FIRST_SUFFIXES
 from monotron.model.quotas import Quotas
 from monotron.model.semver import Release, VersionName
 from monotron.model.versions.batch import Results, decide_all
@@ -33,7 +34,7 @@ from monotron.store.mongo.series import Change, NewEntry, SeriesDocuments, first
 from monotron.store.mongo.sweep import Sweep
 from monotron.store.mongo.transactions import Conflict, Transactions
 from monotron.store.mongo.usage import MongoUsage
-from monotron.store.mongo.version_facts import FactReader, of_name, release_of_row
+from monotron.store.mongo.version_facts import STRING, FactReader, of_name, release_of_row
 from monotron.store.recent import MAX_OMITTED
 from monotron.store.release_fields import fields_of
 
@@ -76,6 +77,11 @@ class MongoReleases(ReleaseStore):
         self._quotas = quotas
         self._names = collection(database, "names")
         self._releases = collection(database, "releases")
+        self._series = collection(database, "series")
+        self._series.create_index(
+            [("account", ASCENDING), ("first_of", ASCENDING)],
+            partialFilterExpression={"first_of": STRING},
+        )
         self._names.create_index(_NAME, unique=True)
         self._releases.create_index([*_NAME, ("sort_key", ASCENDING)], unique=True)
         self._releases.create_index(
@@ -203,21 +209,21 @@ class MongoReleases(ReleaseStore):
         return [release_of_row(row) for row in self._reads.after(None, read)[0]]
 
     def names(self, account: int, prefix: str, after: str, limit: int) -> list[str]:
-        condition = {
-            "account": account,
-            "name": {"$gt": after, "$gte": prefix},
-            "newest": {"$ne": None},
-        }
-        rows, _ = self._reads.after(
-            None,
-            lambda session: list(
-                self._names.find(condition, {"name": 1}, session=session)
-                .sort("name", ASCENDING)
-                .limit(limit)
-            ),
-        )
-        # In order, the names with the prefix are adjacent, and the first row has one of them.
-        return [row["name"] for row in rows if row["name"].startswith(prefix)]
+        key_range = {"$gt": after, "$gte": prefix}
+
+        def read(session: ClientSession) -> set[str]:
+            condition: Document = {"account": account, "name": key_range}
+            recorded = self._names.find(condition, limit=limit, session=session)
+            condition = {"account": account, "first_of": {**key_range, **STRING}}
+            most = limit * len(FIRST_SUFFIXES)
+            counted = self._series.find(condition, limit=most, session=session)
+            return {row["name"] for row in recorded.sort("name", ASCENDING)} | {
+                row["first_of"] for row in counted.sort("first_of", ASCENDING)
+            }
+
+        names = sorted(self._reads.after(None, read)[0])[:limit]
+        # In order, the names with the prefix are adjacent, and the first one is one of them.
+        return [name for name in names if name.startswith(prefix)]
 
 
 def _summary(summary: NameSummary) -> Document:

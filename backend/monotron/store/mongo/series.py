@@ -15,6 +15,7 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
 from monotron.model.allocation import AllocationRequest
+from monotron.model.component_keys import name_of_first_key
 from monotron.model.series import Entry, LedgerEntry, Reuse, SeriesHead, SeriesKey
 from monotron.store.mongo.client import Document, Driver
 from monotron.store.mongo.reads import any_of, collection
@@ -189,7 +190,10 @@ class SeriesDocuments:
         self._replace([change for change in changes if change.seen.generation], now, session)
         created = [change for change in changes if not change.seen.generation]
         if created:
-            documents = [{**where(each.series), **_fields(each.new, now)} for each in created]
+            documents = [
+                {**where(each), "first_of": name_of_first_key(each.key), **_fields(new, now)}
+                for each, _, new, _ in created
+            ]
             if first_duplicate(self._series, documents, session) is not None:
                 raise Conflict
         rows = rows_of(changes, now)
@@ -254,11 +258,7 @@ def rows_of(changes: Sequence[Change], now: int) -> list[Document]:
 
 
 def _identity(head: SeriesHead) -> Document:
-    return {
-        "generation": Int64(head.generation),
-        "value": Int64(head.value),
-        "token": head.token,
-    }
+    return {"generation": Int64(head.generation), "value": Int64(head.value), "token": head.token}
 
 
 def _fields(head: SeriesHead, now: int) -> Document:

@@ -35,8 +35,8 @@ from monotron.store.mongo.usage import MongoUsage, series_counter
 from monotron.store.release_fields import ReleaseFields, final_of, release_of
 
 STRING: Document = {"$type": "string"}
-"""The condition of the partial indexes by token and by base. MongoDB uses such an index only for a
-query that contains its condition literally."""
+"""The condition of the partial indexes of a text that can be missing. MongoDB uses such an index
+only for a query that contains its condition literally."""
 
 
 class FactReader:

@@ -38,8 +38,11 @@ SET revision = excluded.revision, releases = excluded.releases, withdrawn = excl
     newest = excluded.newest, newest_token = excluded.newest_token
 """
 _NAMES = """
-SELECT name FROM names
-WHERE account = ? AND name > ? AND name >= ? AND newest IS NOT NULL ORDER BY name LIMIT ?
+SELECT name FROM names WHERE account = ?1 AND name > ?2 AND name >= ?3
+UNION
+SELECT first_of FROM series
+WHERE account = ?1 AND first_of > ?2 AND first_of >= ?3 AND first_of IS NOT NULL
+ORDER BY 1 LIMIT ?4
 """
 _REPLACE = """
 UPDATE releases SET withdrawn = ? WHERE account = ? AND name = ? AND sort_key = ?

@@ -8,7 +8,7 @@ from monotron.errors import StartupError
 
 APPLICATION_ID = 0x6D6E7472  # "mntr", which identifies the file, also for `file`
 
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 """The version of the tables, stored as `user_version`. Files of other versions are refused."""
 
 # Generations are unique in the file: rows of `series` are never removed, so the highest generation
@@ -23,8 +23,14 @@ CREATE TABLE series (
     is_active  INTEGER NOT NULL CHECK (is_active IN (0, 1)),
     updated_at INTEGER NOT NULL DEFAULT 0,
     attribute_bytes INTEGER NOT NULL DEFAULT 0,
+    first_of   TEXT AS (nullif(CASE
+        WHEN key GLOB '*-major' THEN substr(key, 1, length(key) - 6)
+        WHEN key GLOB '*-minor-v0' THEN substr(key, 1, length(key) - 9)
+        WHEN key GLOB '*-patch-v0.0' THEN substr(key, 1, length(key) - 11)
+    END, '')),
     UNIQUE (account, key)
 ) STRICT;
+CREATE INDEX series_by_first_name ON series (account, first_of) WHERE first_of IS NOT NULL;
 CREATE INDEX series_by_time ON series (account, updated_at) WHERE is_active;
 CREATE TABLE entries (
     generation  INTEGER NOT NULL,

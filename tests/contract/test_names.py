@@ -1,0 +1,162 @@
+"""The names of an account with their newest versions, on every store."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from contract.asking import BY, put_any
+from monotron.errors import MonotronError
+from monotron.model.name_patterns import NamePatterns
+from monotron.model.semver import VersionName, parse_final, parse_version
+from monotron.model.series import SeriesKey
+from monotron.model.versions.requests import Adopt, Assign, Request, VersionRequest, Withdraw
+from monotron.store import Store
+from support.services import StoreServices
+
+ALL = NamePatterns(("*",))
+
+
+@pytest.fixture
+def services(store: Store) -> Iterator[StoreServices]:
+    services = StoreServices(store)
+    yield services
+    services.close()
+
+
+def decide(store: Store, *requests: Request) -> None:
+    for request in requests:
+        (result,) = store.releases.decide([request])
+        assert not isinstance(result, MonotronError), result
+
+
+def assign(
+    token: str, bump: str = "minor", label: str | None = None, name: str = "shop", account: int = 1
+) -> Assign:
+    parameters = VersionRequest(bump, label, assigned_by=BY)  # type: ignore[arg-type]
+    return Assign(VersionName(account, name), token, parameters)
+
+
+def withdraw(version: str, name: str = "shop") -> Withdraw:
+    return Withdraw(VersionName(1, name), parse_version(version), "wrong", False, BY)
+
+
+def listed(services: StoreServices) -> list[tuple[str, str, str | None]]:
+    """All names with their newest versions and its tokens."""
+    results, after = asyncio.run(services.versions.names(1, ALL, "", "", 1000))
+    assert after is None
+    return [
+        (each.release.name.name, each.release.version_text, each.release.token) for each in results
+    ]
+
+
+class TestNewestVersion:
+    @pytest.mark.parametrize(
+        ("requests", "newest"),
+        [
+            ([assign("a")], ("0.1.0", "a")),
+            ([assign("a"), assign("b", "major", "rc")], ("0.1.0", "a")),
+            ([Adopt(VersionName(1, "shop"), parse_final("1.2.57"), BY)], ("1.2.57", None)),
+            ([assign("a", label="rc"), assign("b", label="rc")], ("0.1.0-rc.2", "b")),
+            ([assign("a", label="rc"), assign("b", "major", "beta")], ("1.0.0-beta.1", "b")),
+            (
+                [assign("a", label="rc"), assign("b", label="rc"), withdraw("0.1.0-rc.2")],
+                ("0.1.0-rc.1", "a"),
+            ),
+            (
+                [assign("a", label="rc"), assign("b"), withdraw("0.1.0")],
+                ("0.1.0-rc.1", "a"),
+            ),
+        ],
+        ids=lambda value: "" if isinstance(value, list) else value[0],
+    )
+    def test_it_is_final_or_else_the_highest_pre_release(
+        self,
+        store: Store,
+        services: StoreServices,
+        requests: list[Request],
+        newest: tuple[str, str | None],
+    ) -> None:
+        decide(store, *requests)
+        assert listed(services) == [("shop", *newest)]
+
+    def test_a_name_whose_versions_were_all_withdrawn_is_omitted(
+        self, store: Store, services: StoreServices
+    ) -> None:
+        decide(store, assign("a"), withdraw("0.1.0"), assign("b", label="rc", name="api"))
+        decide(store, withdraw("0.1.0-rc.1", "api"))
+        assert listed(services) == []
+
+    @pytest.mark.parametrize(
+        ("suffix", "version"),
+        [
+            ("major", "3.0.0"),
+            ("minor-v0", "0.3.0"),
+            ("patch-v0.0", "0.0.3"),
+            ("minor-v1", None),
+            ("patch-v0.1", None),
+            ("rc-v0.0.1", None),
+        ],
+    )
+    def test_it_is_counted_in_the_series_of_a_name_without_a_release(
+        self, store: Store, services: StoreServices, suffix: str, version: str | None
+    ) -> None:
+        series = SeriesKey(1, f"shop-{suffix}")
+        store.attributes.merge(series, "a", {"branch": "main"})  # creates a series without values
+        assert listed(services) == []
+        for token in "abc":
+            put_any(store, token, series)
+        assert listed(services) == ([] if version is None else [("shop", version, None)])
+        # A deleted series counts as its high-water mark, as for the next version.
+        store.delete(series, restart=False)
+        assert listed(services) == ([] if version is None else [("shop", version, None)])
+        store.delete(series, restart=True)
+        assert listed(services) == []
+
+    def test_a_series_that_was_counted_above_a_withdrawn_version_counts(
+        self, store: Store, services: StoreServices
+    ) -> None:
+        decide(store, assign("a"), withdraw("0.1.0"))
+        store.advance_to(SeriesKey(1, "shop-major"), 4, BY)
+        assert listed(services) == [("shop", "4.0.0", None)]
+
+    def test_keys_of_other_series_are_not_names(
+        self, store: Store, services: StoreServices
+    ) -> None:
+        too_long = "n" * 201
+        for key in (
+            "-major",
+            "major",
+            "shop-majors",
+            "shop-MAJOR",
+            "shop-minor-v01",
+            f"{too_long}-major",
+        ):
+            put_any(store, "a", SeriesKey(1, key))
+        put_any(store, "a", SeriesKey(2, "shop-major"))
+        decide(store, assign("a", account=2))
+        assert listed(services) == []
+
+
+NAMES = ["a", "a-", "a-b", "a-minor-v1", "ab", "a/b", "b", "é", "\uffee", "🙂"]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 1000])
+def test_pages_contain_every_name_once_in_order(
+    store: Store, services: StoreServices, limit: int
+) -> None:
+    recorded, counted = NAMES[::2], NAMES[1::2]
+    decide(store, *(assign("a", name=name) for name in recorded))
+    decide(store, *(assign("a", label="rc", name=name) for name in recorded[:2]))
+    for name in [*counted, *recorded]:
+        for suffix in ("major", "minor-v0", "patch-v0.0", "patch-v1.0"):
+            put_any(store, "b", SeriesKey(1, f"{name}-{suffix}"))
+    for prefix in "", "a", "a-", "é", "none":
+        found: list[str] = []
+        after: str | None = ""
+        while after is not None:
+            page, after = asyncio.run(services.versions.names(1, ALL, prefix, after, limit))
+            assert len(page) <= limit
+            found += [each.release.name.name for each in page]
+            assert after is None or after == found[-1]
+        assert found == [name for name in sorted(NAMES) if name.startswith(prefix)]
