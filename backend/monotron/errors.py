@@ -1,9 +1,10 @@
 """Every error in one table: class, code, HTTP status, title, Retry-After, meaning and fix.
 
-A class statement is a row. Its docstring has the meaning, and the fix after `Fix:`; `make docs`
-writes them to docs/errors.md. A `detail` states what failed, why, and what to do. It contains
-neither a secret nor a message of the storage engine. `applied` states whether the failed write may
-have happened (`no` or `unknown`); the same request may be repeated in both cases.
+A class statement is a row. Its docstring has the meaning, and the fix after `Fix:`; causes and an
+example are in web/pages/error_guides.toml. `make docs` writes meaning, causes and fix to
+docs/errors.md. A `detail` states what failed, why, and what to do. It contains neither a secret nor
+a message of the storage engine. `applied` states whether the failed write may have happened (`no`
+or `unknown`); the same request may be repeated in both cases.
 """
 
 from monotron.error_base import Applied as Applied
@@ -17,10 +18,9 @@ RETRY_AFTER_SECONDS = 1
 
 
 class InvalidKey(MonotronError, status=400, code="invalid_key", title="Invalid series key"):
-    """The series key in the path is empty, `.` or `..`, longer than 256 characters, not UTF-8,
-    incorrectly percent-encoded, or contains a control character.
+    """The key of a series in the path breaks a rule.
     Fix: percent-encode the UTF-8 bytes of the key (`org/repo` becomes `org%2Frepo`). Replace a key
-    that is too long with a hash. A control character is usually a trailing newline."""
+    that is too long with a hash. Remove a newline at the end of a variable."""
 
 
 class InvalidToken(MonotronError, status=400, code="invalid_token", title="Invalid token"):
@@ -29,23 +29,17 @@ class InvalidToken(MonotronError, status=400, code="invalid_token", title="Inval
 
 
 class InvalidName(MonotronError, status=400, code="invalid_name", title="Invalid version name"):
-    """The version name in the path or the body breaks one of the rules for series keys, or has more
-    than 200 characters. Long names can also be too long for pre-releases of very large versions.
+    """The version name in the path or the body breaks a rule.
     Fix: see *Invalid series key*, or use a shorter name."""
 
 
 class InvalidVersion(MonotronError, status=400, code="invalid_version", title="Invalid version"):
-    """A version in the path, the body, `version`, `initial`, `base` or `before` is not a semantic
-    version, is longer than 256 characters, has a component larger than 9223372036854775807, or is
-    a pre-release although a final version is required.
+    """A version in the path, the body, `version`, `initial`, `base` or `before` is not valid.
     Fix: pass three numbers without leading zeros, such as `1.4.2` or `v1.4.2`."""
 
 
 class InvalidRequest(MonotronError, status=400, code="invalid_request", title="Invalid request"):
-    """The query, the headers or the body are invalid: an unknown or duplicate parameter, a value
-    out of range, `dotenv_prefix` without `format=dotenv`, `spelling` without `format=text`,
-    `version` together with `bump`, a body that is not the expected JSON, or more than 100 headers.
-    Also: a backup of a store that does not support backups.
+    """The query, the headers or the body are invalid.
     Fix: `detail` names the parameter or member and the allowed values; see [api.md](api.md)."""
 
 
@@ -58,9 +52,7 @@ class InvalidHost(MonotronError, status=400, code="invalid_host", title="Host he
 class Unauthenticated(
     MonotronError, status=401, code="unauthenticated", title="Authentication failed"
 ):
-    """The request has no credentials, or they are invalid: the API key is mistyped, revoked or
-    expired, or the identity token is malformed, expired, made for another audience, or not matched
-    by any trust policy. The response does not reveal whether an API key exists.
+    """The request has no credentials, or they are invalid.
     Fix: send the secret of an API key as `Authorization: Bearer SECRET`, or as Basic `key:secret`.
     If an identity token has a valid signature, `detail` names the check that failed. The operator
     finds the reason in the server's [log](operations.md#rejected-requests), by the `X-Request-Id`
@@ -85,75 +77,67 @@ class TokenReplayed(
 
 
 class Forbidden(MonotronError, status=403, code="forbidden", title="Permission denied"):
-    """The credentials are valid, but lack the required scope, belong to another account, or may
-    not use this name. The response does not reveal whether the resource exists. Also: the account
-    is disabled, a web page of another host caused the request (`Origin`, `Sec-Fetch-Site`), or the
-    server has no credentials and the request came through a proxy (`Forwarded`, `X-Forwarded-…`,
-    `X-Real-IP`, `Via`).
+    """The credentials are valid, but do not allow this request. The response does not reveal
+    whether the resource exists.
     Fix: `detail` names the scope. An administrator of the account can create an API key with it.
     Behind a proxy, set a root key."""
 
 
 class SeriesNotFound(MonotronError, status=404, code="series_not_found", title="Series not found"):
-    """The series does not exist: no value has been assigned yet, or the series was deleted.
+    """The series does not exist.
     Fix: check the key and its percent-encoding. The first `PUT` of a token creates the series."""
 
 
 class EntryNotFound(MonotronError, status=404, code="entry_not_found", title="Entry not found"):
-    """The series has never assigned a value to this token, or was deleted afterwards.
+    """The series has no value for this token.
     Fix: check the key and the token. `PUT` to the same path assigns a value."""
 
 
 class VersionNotFound(
     MonotronError, status=404, code="version_not_found", title="Version not found"
 ):
-    """The name has no versions, this version does not exist, or the token has no version of the
-    name (with this label). Versions that were counted manually have no token.
+    """The version does not exist.
     Fix: check name, token and version. `GET /v1/releases/{name}` lists the versions."""
 
 
 class LineNotFound(
     MonotronError, status=404, code="line_not_found", title="Release line not found"
 ):
-    """`line` names a major or minor version that has no final version yet. Withdrawn versions do
-    not count.
+    """`line` names a major or minor version without a final version. Withdrawn versions do not
+    count.
     Fix: create the first final version of the line with `bump=major` or `bump=minor` and without
     `line`, promote a pre-release with `bump=final`, or adopt a version."""
 
 
 class GrantNotFound(MonotronError, status=404, code="grant_not_found", title="API key not found"):
-    """The account has no API key with this id (`mtk_k_…`), the key was revoked, or it has rights
-    that the caller lacks. Callers see only what they could have granted.
+    """The account has no API key with this id that the caller may see.
     Fix: list the API keys with `GET /v1/accounts/{account}/grants`."""
 
 
 class AttributeNotFound(
     MonotronError, status=404, code="attribute_not_found", title="Attribute not found"
 ):
-    """The token has no attribute with this name. Deleting a series deletes its attributes.
+    """The token has no attribute with this name.
     Fix: check key, token and name. `GET …/attrs` lists the attributes of the token."""
 
 
 class TrustNotFound(
     MonotronError, status=404, code="trust_not_found", title="Trust policy not found"
 ):
-    """The account has no trust policy with this id, or it has rights that the caller lacks. Callers
-    see only what they could have granted.
-    Fix: list them with `GET /v1/accounts/{account}/trusts`. Those from the config file have no
-    id."""
+    """The account has no trust policy with this id that the caller may see.
+    Fix: list them with `GET /v1/accounts/{account}/trusts`."""
 
 
 class BadgeNotFound(MonotronError, status=404, code="badge_not_found", title="Badge not found"):
-    """The badge is unknown or deleted, or its account is disabled. Or it belongs to another
-    account, or to a name that the caller may not use.
+    """No badge that the caller may see has this id.
     Fix: list the badges with `GET /v1/badges`. `POST /v1/badges` creates one; a new badge has
     another id."""
 
 
 class PathNotFound(MonotronError, status=404, code="not_found", title="Path not found"):
-    """The API has no such path.
-    Fix: paths start with `/v1` and have no trailing slash. In names and tokens write `/` as
-    `%2F`."""
+    """The server has no such path.
+    Fix: paths of the API start with `/v1` and have no trailing slash. In names and tokens write `/`
+    as `%2F`."""
 
 
 class MethodNotAllowed(
@@ -164,7 +148,7 @@ class MethodNotAllowed(
 
 
 class SeriesExhausted(MonotronError, status=409, code="series_exhausted", title="Series exhausted"):
-    """The series is at 9223372036854775807, the largest possible value.
+    """The series has no value left.
     Fix: use a series with another key. `DELETE` with `restart=true` restarts the series at 1, so
     every value is assigned a second time."""
 
@@ -172,9 +156,7 @@ class SeriesExhausted(MonotronError, status=409, code="series_exhausted", title=
 class ValueWouldFall(
     MonotronError, status=409, code="value_would_fall", title="Value would decrease"
 ):
-    """The series, existing or deleted, is already at a higher value, or the name already has a
-    higher version. A requested `version` must be higher than every version of its line, and a
-    calendar version higher than every version of the name. Versions start after 0.0.0.
+    """Values of a series and versions of a name never decrease. Versions start after 0.0.0.
     Fix: use a higher value or version than the one in `detail`. To advance a series or to adopt a
     version, the same one is sufficient. See also [versions.md](versions.md#calendar-versions)."""
 
@@ -182,8 +164,7 @@ class ValueWouldFall(
 class AlreadyReleased(
     MonotronError, status=409, code="already_released", title="Version already released"
 ):
-    """`bump=final` would promote to a version that exists, or that is lower than another version of
-    its line. Or the requested `version` was adopted or belongs to another token.
+    """The version exists, or a higher one of its line.
     Fix: create a pre-release of the next version and promote that, or use `bump=patch`. Or request
     a higher `version`."""
 
@@ -191,16 +172,14 @@ class AlreadyReleased(
 class VersionWithdrawn(
     MonotronError, status=409, code="version_withdrawn", title="Version withdrawn"
 ):
-    """The version of the token was withdrawn, or the version that it requests, adopts or promotes.
-    A withdrawn version is never assigned again.
+    """The version was withdrawn. A withdrawn version is never assigned again.
     Fix: build a new commit, or add `on_withdrawn=new`: the token gets a new version. To use the
     withdrawn version again, reverse the withdrawal."""
 
 
 class BaseOutdated(MonotronError, status=409, code="base_outdated", title="Outdated base version"):
-    """`base` is not the newest final version (of the line). Since the caller read its commits,
-    another build was assigned a version, or `base` was withdrawn. The members `version` and `token`
-    contain the newest one, or `null`.
+    """`base` is not the newest final version (of the line), so commits could be missing or be
+    counted twice. The members `version` and `token` contain the newest one, or `null`.
     Fix: read the commits since that version, and send it as `base`."""
 
     def __init__(self, detail: str, *, version: str | None, token: str | None) -> None:
@@ -215,8 +194,8 @@ class BaseOutdated(MonotronError, status=409, code="base_outdated", title="Outda
 class InitialRequired(
     MonotronError, status=409, code="initial_required", title="Name without versions"
 ):
-    """The request has `initial=required`, and the name has no versions. Its project may have
-    versions from before Monotron, which would be assigned a second time.
+    """The request has `initial=required`, and the name has no versions. Earlier versions of the
+    project would be assigned a second time.
     Fix: adopt the last released version, or pass it as `initial`. Omit `initial` if there is
     none."""
 
@@ -224,8 +203,7 @@ class InitialRequired(
 class AmbiguousAccount(
     MonotronError, status=409, code="ambiguous_account", title="Account not named"
 ):
-    """The identity token is valid, but neither the path nor its audience names an account. Several
-    accounts of this server have, or had, trust policies, or it sets `require_account`.
+    """The identity token is valid, but neither the path nor its audience names an account.
     Fix: use a path that starts with `/v1/accounts/{account}`, or request an identity token with the
     audience `{audience}/accounts/{account}`. See [security.md](security.md#several-tenants)."""
 
@@ -233,8 +211,7 @@ class AmbiguousAccount(
 class RepositoryRenamed(
     MonotronError, status=409, code="repository_renamed", title="Repository renamed"
 ):
-    """The trust policy derives names from the path of the repository. This repository was renamed
-    or moved after its first job, and its versions have the name of the earlier path.
+    """The trust policy derives names from the path of the repository, which has changed.
     Fix: create a trust policy of this repository that allows the earlier name, and set the input
     `name` to it. See [security.md](security.md#organizations-and-groups)."""
 
@@ -242,15 +219,13 @@ class RepositoryRenamed(
 class AccountNameTaken(
     MonotronError, status=409, code="account_name_taken", title="Account name already in use"
 ):
-    """Another account has this name. Names of accounts are unique.
+    """Names of accounts are unique.
     Fix: use another name, or rename the other account first. `GET /v1/accounts?name=NAME` shows
     which account has a name."""
 
 
 class QuotaExceeded(MonotronError, status=409, code="quota_exceeded", title="Quota exceeded"):
-    """The account already has the maximum number of API keys, trust policies, series or bytes of
-    attributes, or the API key or trust policy would have more than 1,000 creators. Values of
-    existing series are not limited.
+    """The account has reached a limit of the operator. Values of existing series are not limited.
     Fix: delete those that are not used, or ask the operator to raise the setting in `detail`. For
     too many creators, use the root key or an API key that was not created by so many others."""
 
@@ -258,16 +233,14 @@ class QuotaExceeded(MonotronError, status=409, code="quota_exceeded", title="Quo
 class BodyTooLarge(
     MonotronError, status=413, code="body_too_large", title="Request body too large"
 ):
-    """The body is larger than allowed: 64 KiB, or 1 MiB and 20,000 commits for commit messages
-    (`bump=auto`), 1 MiB for all attributes of a token, 8 KiB for one attribute, or 4 KiB for a
-    trust policy.
+    """The body is larger than allowed.
     Fix: shorten the body. For `bump=auto`, send only the commits since the last version."""
 
 
 class UnsupportedMediaType(
     MonotronError, status=415, code="unsupported_media_type", title="Unsupported media type"
 ):
-    """The body is compressed, or its `Content-Type` is not JSON. `curl -d` sends a form.
+    """The body must be JSON that is not compressed.
     Fix: send `Content-Type: application/json` without `Content-Encoding` (`curl --json DATA`)."""
 
 
@@ -276,8 +249,7 @@ class TokenTaken(
 ):
     """The token already has a version from another `bump`, `line` or `version`; each pre-release
     label counts separately. A version never changes. The members `version` and `bump` contain the
-    stored one. If the withdrawal of a version cannot be reversed, because its token has a new
-    version, the status is 409.
+    stored one.
     Fix: repeat the original request, add `on_conflict=reuse` to accept the stored version, or
     build a new commit."""
 
@@ -298,21 +270,18 @@ class WithdrawalReplaced(TokenTaken, status=409, code=TokenTaken.code, title=Tok
 class OutOfLine(
     MonotronError, status=422, code="out_of_line", title="Bump not allowed on this line"
 ):
-    """Line `1.2` only allows patches; line `1` allows minor versions and patches. With
-    `bump=auto`, `detail` quotes the commit message that requires a larger bump. `bump=calendar`
-    allows no `line`, because the date determines it.
+    """The bump would leave the line. With `bump=auto`, `detail` quotes the commit message that
+    requires it.
     Fix: use a smaller bump, or omit `line`."""
 
 
 class InvalidBump(MonotronError, status=422, code="invalid_bump", title="Invalid bump"):
-    """`bump` is unknown; it is `final` without a pre-release to promote, or with pre-releases of
-    different versions to promote; or it is `auto` without commit messages in the body.
+    """This bump is not possible.
     Fix: see `detail`. Add `prerelease` to `bump=final` to select a label."""
 
 
 class NoSpelling(MonotronError, status=422, code="no_spelling", title="No such spelling"):
-    """The version cannot be written in the requested `spelling`, because the package manager has no
-    such pre-releases.
+    """The version cannot be written in the requested `spelling`.
     Fix: use another label for pre-releases, or another spelling: see
     [versions.md](versions.md#which-spelling-for-which-ecosystem)."""
 
@@ -320,10 +289,8 @@ class NoSpelling(MonotronError, status=422, code="no_spelling", title="No such s
 class TooManyRequests(
     MonotronError, status=429, code="too_many_requests", title="Rate limit exceeded"
 ):
-    """This API key, this account, or failed authentication from this address exceeds the number of
-    requests allowed per minute. Or this API key has too many requests in progress. Or another
-    backup is running, and only one may run at a time. Valid API keys and identity tokens are not
-    limited by failed authentication, but the root key is, unless it was valid within the last hour.
+    """A limit of the operator is exceeded. Valid API keys and identity tokens are not limited by
+    failed authentication, but the root key is, unless it was valid within the last hour.
     Fix: wait for `Retry-After` seconds, then repeat the request. The operator can raise the limits,
     see [configuration.md](configuration.md)."""
 
@@ -336,8 +303,7 @@ class TooManyRequests(
 
 
 class InternalError(MonotronError, status=500, code="internal_error", title="Internal error"):
-    """Monotron has a bug (`applied` is `unknown` for a write), or rows of the store contradict each
-    other (`applied` is `no`, and nothing is assigned).
+    """Monotron could not process the request. `applied` is `unknown` if a write may have happened.
     Fix: find the `X-Request-Id` of the response in the server's log, and report the log entry."""
 
     def __init__(
@@ -349,19 +315,17 @@ class InternalError(MonotronError, status=500, code="internal_error", title="Int
 
 
 class StorageFull(MonotronError, status=507, code="storage_full", title="Storage full"):
-    """The disk of the store is full or, for a backup, the disk of the temporary directory.
-    `applied` is `unknown` if the commit failed.
+    """The server could not write. `applied` is `unknown` if the commit failed.
     Fix: free disk space and repeat the request. A restart is not required."""
 
 
 class StoreUnavailable(
     MonotronError, status=503, code="store_unavailable", title="Store unavailable"
 ):
-    """The store did not respond in time or failed: MongoDB is unreachable or has no primary, or
-    SQLite reported an I/O error. Also: more than 4,096 requests are waiting for the store.
-    `applied` is `unknown` if the outcome of a write is not known.
-    Fix: repeat the request after `Retry-After` seconds; an election in MongoDB takes some seconds.
-    If the error persists, the server's log names the cause."""
+    """The store did not respond in time, or failed. `applied` is `unknown` if the outcome of a
+    write is not known.
+    Fix: repeat the request after `Retry-After` seconds. If the error persists, the server's log
+    names the cause."""
 
     retry_after = RETRY_AFTER_SECONDS
 

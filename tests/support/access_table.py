@@ -142,6 +142,7 @@ ROWS: dict[str, Row] = {
     "GET /series/{series}": Row("read:series", "key"),
     "GET /access": Row("read:acl"),
     "GET /status": Row("read:system"),
+    "GET /errors": Row(PUBLIC),
     "GET /errors/{errors}": Row(PUBLIC),
     "GET /static/monotron.css": Row(PUBLIC),
     "GET /favicon.ico": Row(PUBLIC),

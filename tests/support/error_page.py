@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 
 from monotron.errors import MonotronError
+from monotron.web.pages.error_guides import error_guides
 
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
 
@@ -28,7 +30,13 @@ def _generated() -> str:
 
 def _section(error: type[MonotronError]) -> str:
     meaning, fix = error.explanation()
-    return f"### {error.title}\n\n`{error.status} {error.code}`\n\n{meaning}\n\n**Fix:** {fix}"
+    causes = "\n".join(map(_item, error_guides()[error.code].causes))
+    heading = f"### {error.title}\n\n`{error.status} {error.code}`"
+    return f"{heading}\n\n{meaning}\n\nPossible causes:\n\n{causes}\n\n**Fix:** {fix}"
+
+
+def _item(text: str) -> str:
+    return fill(text, 112, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _anchor(heading: str) -> str:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from support.http import Client
-from support.versions import JSON, assign, segment
+from support.versions import INT64_MAX, JSON, assign, segment
 
 COMMIT = "7d4c37958812aa0b7d4c37958812aa0b7d4c3795"
 
@@ -18,6 +18,10 @@ HOSTILE = (
     "\U0001f600" * 200,
     "../{{ name }}/${x}",
     "n" * 200,
+    "sh\u200bop\u2060\xa0\ufeffx",
+    "%2e%2F/100%/%00?&=+#",
+    "`id`$(id)'\"\\; !x ${{ x }}",
+    "\u8d85" * 200,
 )
 """Names that could break a page."""
 
@@ -37,6 +41,16 @@ def assign_shop(client: Client) -> None:
     body = '{"branch": "main", "build <i>": "https://ci.example/7?a=1&b=<2>"}'
     path = f"/v1/accounts/1/tokens/shop/{COMMIT[:-1]}9/attrs"
     assert client.request("PUT", path, body, JSON).status == 200
+
+
+def assign_unusual(client: Client) -> None:
+    """Names with pre-releases only, only counted, adopted, and with the longest version."""
+    assign(client, "only-rc", f"{COMMIT}?bump=minor&prerelease=rc")
+    assert client.request("PUT", "/v1/series/only-counted-minor-v0/a").status == 200
+    adopt(client, "only-adopted", "1.2.57")
+    adopt(client, "long-version", f"{INT64_MAX - 1}.{INT64_MAX - 1}.{INT64_MAX - 1}")
+    label, metadata = "x" * 40, "m" * 60
+    assign(client, "long-version", f"b?prerelease={label}&metadata={metadata}")
 
 
 def adopt(client: Client, name: str, version: str) -> None:

@@ -10,7 +10,7 @@ import yaml
 
 from support.badges import new_badge
 from support.credentials import UNLIMITED, new_key
-from support.page_data import HOSTILE, add_policy, assign_hostile, assign_shop
+from support.page_data import HOSTILE, add_policy, assign_hostile, assign_shop, assign_unusual
 from support.pages import Read, reader
 from support.server import ROOT, ROOT_ENV, Server
 from support.versions import assign
@@ -46,6 +46,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             assign_shop(client)
             assign_hostile(client)
             new_badge(client, "shop")
+            assign_unusual(client)
             for number in range(120):
                 assign(client, f"team/service-{number:03}", f"{number:040x}?bump=minor")
         yield server

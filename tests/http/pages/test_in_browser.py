@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
 from support.badges import new_badge
-from support.browser import DESKTOP, PHONE, TABLET, Visit, chromium, window
-from support.page_data import HOSTILE
+from support.browser import DESKTOP, PHONE, WIDTHS, Visit, chromium, window
+from support.page_data import COMMIT, HOSTILE, HOSTILE_KEYS
 from support.server import ROOT_ENV, Server
 from support.versions import segment
 
-EMPTY_PAGES = ("/", "/series", "/status", "/errors/forbidden", "/names/missing")
+EMPTY_PAGES = ("/", "/series", "/status", "/names/missing", "/errors", "/errors/token_taken")
 FULL_PAGES = (
     "/",
     "/?prefix=missing",
     "/names/shop",
+    "/names/shop?find=9.9.9",
     "/names/shop/1.2.0",
     "/names/shop/1.1.1",
-    *(f"/names/{segment(HOSTILE[number])}" for number in (1, 4)),
+    "/names/only-rc",
+    "/names/long-version",
     "/series",
     "/series/shop-minor-v1",
 )
 GUARDED_PAGES = ("/", "/access", "/status")
+
+WIDE = (1, 4, 7, 9, 10)
+"""The hostile texts whose layout differs: directions, emoji, invisible and wide characters."""
+
 ROOT_CREDENTIALS = {
     "username": ROOT_ENV["MONOTRON_ROOT_API_KEY"],
     "password": ROOT_ENV["MONOTRON_ROOT_API_SECRET"],
@@ -35,17 +42,40 @@ ROOT_CREDENTIALS = {
 
 
 FOCUSED = """() => {
-    const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);
+    const focused = document.activeElement;
+    const shown = focused.type === "radio" ? focused.labels[0] : focused;
+    const { outlineStyle, outlineWidth } = getComputedStyle(shown);
     const width = outlineStyle === "none" ? 0 : parseFloat(outlineWidth);
-    return [document.activeElement.outerHTML, width];
+    return [focused.outerHTML, width];
 }"""
-"""The element with the focus, and the width of its outline."""
+"""The element with the focus, and the width of its outline. A label stands for a radio button."""
+
+Open = Callable[..., Visit]
+"""Opens a page of one of the servers by the name of its fixture. Windows are shared."""
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as browser:
         yield browser
+
+
+@pytest.fixture(scope="module")
+def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Open]:
+    """Opens pages in one window for each server, because a new one takes half a second."""
+    with ExitStack() as windows:
+        visits: dict[str, Visit] = {}
+
+        def open_page(kind: str, path: str) -> Visit:
+            if kind not in visits:
+                server: Server = request.getfixturevalue(kind)
+                credentials = ROOT_CREDENTIALS if kind == "trusting" else None
+                page = windows.enter_context(window(browser, http_credentials=credentials))
+                visits[kind] = Visit(page, server.url)
+            visits[kind].open(path)
+            return visits[kind]
+
+        yield open_page
 
 
 @pytest.fixture(
@@ -57,48 +87,85 @@ def browser() -> Iterator[Browser]:
     ],
     ids=lambda param: f"{param[0]}-{param[1][:30]}",
 )
-def visit(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Visit]:
+def visit(request: pytest.FixtureRequest, open_page: Open) -> Iterator[Visit]:
     """A page, which stays open for all tests of `TestEveryPage`."""
     kind, path = request.param
-    server: Server = request.getfixturevalue(kind)
-    credentials = ROOT_CREDENTIALS if kind == "trusting" else None
-    with window(browser, color_scheme="light", http_credentials=credentials) as page:
-        visit = Visit(page, server.url)
-        visit.open(path)
-        yield visit
-        if folder := os.environ.get("MONOTRON_TEST_SCREENSHOTS"):
-            name = re.sub(r"[^a-z0-9]+", "-", f"{kind}{path}")
-            visit.save_screenshots(Path(folder), name.strip("-")[:60])
+    yield open_page(kind, path)
+    if folder := os.environ.get("MONOTRON_TEST_SCREENSHOTS"):
+        name = re.sub(r"[^a-z0-9]+", "-", f"{kind}{path}")
+        open_page(kind, path).save_screenshots(Path(folder), name.strip("-")[:60])
 
 
 class TestEveryPage:
+    def test_it_fits_into_every_window(self, visit: Visit) -> None:
+        for width in WIDTHS:
+            visit.set_width(width)
+            assert visit.overflow() == [], width
+
     def test_it_is_accessible_in_both_color_schemes_and_layouts(self, visit: Visit) -> None:
+        visit.set_width(DESKTOP)
         assert visit.findings() == []
         visit.page.emulate_media(color_scheme="dark")
-        visit.page.set_viewport_size({"width": PHONE, "height": 800})
+        visit.set_width(PHONE)
         assert visit.findings() == []
-
-    def test_it_fits_into_every_window(self, visit: Visit) -> None:
-        for width in PHONE, TABLET, 900, DESKTOP:
-            visit.page.set_viewport_size({"width": width, "height": 800})
-            assert visit.overflow() == 0, width
-            clipped = visit.page.eval_on_selector_all(
-                ".table", "all => all.filter(each => each.scrollWidth > each.clientWidth).length"
-            )
-            assert clipped == 0, width
 
     def test_it_causes_no_errors_and_no_requests_to_other_servers(self, visit: Visit) -> None:
         assert visit.errors == []
         assert visit.foreign_requests == []
 
 
+class TestHostileTexts:
+    """Names, keys and tokens on pages of their own. Those of lists are among the pages above."""
+
+    @pytest.mark.parametrize("number", WIDE)
+    def test_they_are_shown_as_texts_in_every_window(self, number: int, open_page: Open) -> None:
+        name, key = HOSTILE[number], HOSTILE_KEYS[number]
+        path = f"/names/{segment(name)}"
+        for opened, text in (
+            (path, name),
+            (f"{path}/0.1.0", key),
+            (f"/series/{segment(key)}", key),
+            (f"{path}?find={segment(key[:-1])}", key[:-1]),
+        ):
+            visit = open_page("full", opened)
+            shown = visit.page.locator("main bdi").evaluate_all(
+                "all => all.map(e => e.textContent)"
+            )
+            assert text in shown
+            for width in WIDTHS:
+                visit.set_width(width)
+                assert visit.overflow() == [], (opened, width)
+            assert visit.errors == []
+            assert visit.foreign_requests == []
+
+    def test_their_marks_are_accessible(self, open_page: Open) -> None:
+        visit = open_page("full", f"/names/{segment(HOSTILE[7])}")
+        mark = visit.page.locator("h1 .invisible").first
+        content = mark.evaluate("each => getComputedStyle(each, '::after').content")
+        assert content == '"U+" attr(data-code)' or "200B" in content
+        assert mark.bounding_box()["width"] > 20  # type: ignore[index]
+        assert visit.findings() == []
+        visit.page.emulate_media(color_scheme="dark")
+        assert visit.findings() == []
+
+    def test_an_override_does_not_reverse_the_text_after_it(self, open_page: Open) -> None:
+        page = open_page("full", f"/names/{segment(HOSTILE[1])}").page
+        positions = page.locator("h1 bdi").evaluate(
+            """each => [...each.lastChild.data].map((_, index) => {
+                const range = document.createRange();
+                range.setStart(each.lastChild, index);
+                range.setEnd(each.lastChild, index + 1);
+                return range.getBoundingClientRect().x;
+            })"""
+        )
+        assert positions == sorted(positions)
+        assert len(set(positions)) == len(HOSTILE[1]) - 1
+
+
 @pytest.fixture
-def shop(browser: Browser, full: Server) -> Iterator[Visit]:
-    """The page of the name `shop` in a window of its own."""
-    with window(browser) as page:
-        visit = Visit(page, full.url)
-        visit.open("/names/shop")
-        yield visit
+def shop(open_page: Open) -> Visit:
+    """The page of the name `shop`."""
+    return open_page("full", "/names/shop")
 
 
 class TestKeyboard:
@@ -112,21 +179,37 @@ class TestKeyboard:
         shop.page.keyboard.press("Enter")
         assert shop.page.evaluate("document.activeElement.id") == "main"
 
-    @pytest.mark.parametrize("path", ["/?prefix=shop", "/names/shop"])
-    def test_the_focus_is_visible_on_every_element(self, path: str, shop: Visit) -> None:
-        shop.page.goto(shop.url + path)
-        count = shop.page.locator("a, input, button, summary").count()
-        for _ in range(min(count, 20)):
-            shop.page.keyboard.press("Tab")
-            tag, width = shop.page.evaluate(FOCUSED)
+    @pytest.mark.parametrize(
+        ("server", "path"), [("full", "/?prefix=shop"), ("full", "/names/shop"), ("empty", "/")]
+    )
+    def test_the_focus_is_visible_on_every_element(
+        self, server: str, path: str, open_page: Open
+    ) -> None:
+        page = open_page(server, path).page
+        focused = []
+        for _ in range(20):
+            page.keyboard.press("Tab")
+            tag, width = page.evaluate(FOCUSED)
+            if tag.startswith("<body"):  # after the last one
+                break
             assert width >= 2, tag
+            focused.append(tag)
+        assert len(focused) >= 8
 
-    def test_a_search_is_sent_with_enter(self, shop: Visit) -> None:
-        shop.page.goto(f"{shop.url}/")
-        shop.page.get_by_label("Names that start with").fill("team/service-01")
-        shop.page.keyboard.press("Enter")
-        shop.page.wait_for_url("**/?prefix=team%2Fservice-01")
-        assert shop.page.locator("tbody tr").count() == 10
+    def test_a_search_is_sent_with_enter(self, open_page: Open) -> None:
+        page = open_page("full", "/").page
+        page.get_by_label("Names that start with").fill("team/service-01")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/?prefix=team%2Fservice-01")
+        assert page.locator("tbody tr").count() == 10
+
+    def test_a_tab_is_selected_with_the_arrow_keys(self, open_page: Open) -> None:
+        page = open_page("empty", "/").page
+        page.get_by_role("radio", name="GitHub Actions").focus()
+        page.keyboard.press("ArrowRight")
+        assert page.get_by_role("radio", name="GitLab CI").is_checked()
+        assert page.get_by_text("MONOTRON_BUMP: auto").is_visible()
+        assert not page.get_by_text("uses: monotron/monotron@v0").is_visible()
 
 
 class TestBadge:
@@ -143,24 +226,41 @@ class TestBadge:
 
 
 class TestNavigation:
-    def test_links_lead_from_a_name_to_its_version_and_back(self, shop: Visit) -> None:
-        page = shop.page
-        page.goto(f"{shop.url}/?prefix=shop")
+    def test_links_lead_from_a_name_to_its_version_and_back(self, open_page: Open) -> None:
+        visit = open_page("full", "/?prefix=shop")
+        page = visit.page
         page.get_by_role("link", name="shop", exact=True).click()
         page.get_by_role("table").get_by_role("link", name="1.2.0-rc.2").click()
         assert page.get_by_role("heading", level=1).inner_text() == "1.2.0-rc.2 pre-release"
         page.get_by_role("link", name="shop", exact=True).first.click()
-        assert page.url == f"{shop.url}/names/shop"
+        assert page.url == f"{visit.url}/names/shop"
         page.get_by_role("link", name="Series").click()
         assert page.get_by_role("heading", level=1).inner_text() == "Series"
+
+    @pytest.mark.parametrize("text", ["v1.2.0", f"{COMMIT[:-1]}9"])
+    def test_the_field_of_a_name_leads_to_a_version(self, text: str, shop: Visit) -> None:
+        shop.page.get_by_label("Version or commit").fill(text)
+        shop.page.get_by_role("button", name="Find").click()
+        shop.page.wait_for_url("**/names/shop/1.2.0")
 
     def test_pages_work_without_javascript(self, browser: Browser, empty: Server) -> None:
         with window(browser, java_script_enabled=False) as page:
             page.goto(f"{empty.url}/")
-            code = page.get_by_text("uses: monotron/monotron@v0")
+            code = page.get_by_text("MONOTRON_BUMP: auto")
             assert not code.is_visible()
-            page.get_by_text("GitHub Actions").click()
+            page.get_by_text("GitLab CI", exact=True).first.click()
             assert code.is_visible()
+
+
+class TestPrint:
+    def test_all_examples_are_printed_without_navigation(self, shop: Visit) -> None:
+        shop.page.emulate_media(media="print")
+        for text in "uses: monotron/monotron@v0", "MONOTRON_BUMP: auto", "monotron version --bump":
+            assert shop.page.get_by_text(text).is_visible()
+        for selector in "nav", "form", ".tabs label":
+            assert not shop.page.locator(selector).first.is_visible()
+        commit = shop.page.locator("td.mono .short").first
+        assert commit.evaluate("each => each.scrollWidth <= each.parentElement.clientWidth")
 
 
 class TestColorSchemes:
@@ -195,10 +295,7 @@ class TestContentSecurityPolicy:
 
 
 class TestCredentials:
-    def test_a_browser_signs_in_with_user_name_and_password(
-        self, browser: Browser, guarded: Server
-    ) -> None:
-        with window(browser, http_credentials=ROOT_CREDENTIALS) as page:
-            page.goto(f"{guarded.url}/")
-            assert page.get_by_text("Signed in as root").is_visible()
-            assert page.get_by_role("heading", level=1).inner_text() == "Versions"
+    def test_a_browser_signs_in_with_user_name_and_password(self, open_page: Open) -> None:
+        page = open_page("trusting", "/").page
+        assert page.get_by_text("Signed in as root").is_visible()
+        assert page.get_by_role("heading", level=1).inner_text() == "Versions"

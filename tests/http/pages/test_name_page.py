@@ -68,7 +68,7 @@ class TestName:
         newest, withdrawn, adopted = rows[0], rows[4], rows[-1]
         assert newest[1:4] == [f"{COMMIT[:-1]}9", "minor feat: a <b>cart</b>", "1.1.1"]
         assert "by anyone: Wrong <em>artifact</em>" in withdrawn[2]
-        assert adopted[1:4] == ["—", "—", "—"]
+        assert adopted[1:4] == ["adopted", "—", "—"]
 
     @pytest.mark.parametrize(
         ("query", "versions"),
@@ -105,7 +105,7 @@ class TestName:
 
     def test_the_yaml_contains_the_url_and_the_name(self, full: Server, read_full: Read) -> None:
         github, gitlab = (each.raw_text for each in read_full("/names/shop").all("pre")[:2])
-        (step,) = yaml.safe_load(github)["jobs"]["version"]["steps"]
+        step, _ = yaml.safe_load(github)["jobs"]["version"]["steps"]
         assert step["with"] == {"url": full.url, "name": "shop", "bump": "auto"}
         variables = yaml.safe_load(gitlab)["variables"]
         assert (variables["MONOTRON_URL"], variables["MONOTRON_NAME"]) == (full.url, "shop")
@@ -116,6 +116,17 @@ class TestName:
         assign(client, fresh_key, "a?bump=minor&prerelease=rc")
         shown = pairs(reader(client)(f"/names/{fresh_key}"))
         assert (shown["Latest version"], shown["Next minor"]) == ("None", "0.1.0")
+        card = reader(client)(f"/names/{fresh_key}").one("dl").all("div")[0]
+        assert "Newest pre-release: 0.1.0-rc.1" in card.text
+        assert card.one("a").attributes["href"] == f"/names/{fresh_key}/0.1.0-rc.1"
+        filtered = reader(client)(f"/names/{fresh_key}?line=0.1").one("dl").all("div")[0]
+        assert "Newest pre-release" not in filtered.text
+
+    def test_a_name_that_is_only_counted_leads_to_its_series(self, read_full: Read) -> None:
+        card = read_full("/names/only-counted").one("dl").all("div")[0]
+        assert card.text == "Latest version0.1.0 counted in its series"
+        assert card.all("a")[1].attributes["href"] == "/series?prefix=only-counted-"
+        assert read_full("/names/only-counted/0.1.0")
 
     def test_a_next_version_that_is_impossible_is_explained(
         self, client: Client, fresh_key: str
@@ -138,8 +149,76 @@ class TestName:
         assert document.one("h1").one("bdi").raw_text == name
         title = document.one("head").one("title").children[0]
         assert title == f"\u2068{name}\u2069 · Monotron"
-        (step,) = yaml.safe_load(document.all("pre")[0].raw_text)["jobs"]["version"]["steps"]
-        assert step["with"]["name"] == name
+        step, _ = yaml.safe_load(document.all("pre")[0].raw_text)["jobs"]["version"]["steps"]
+        assert step["with"]["name"].replace("${{ '${{' }}", "${{") == name
+
+
+class TestFind:
+    """The field that leads to a version."""
+
+    @pytest.mark.parametrize(
+        ("text", "version"),
+        [
+            ("1.2.0", "1.2.0"),
+            ("v1.2.0", "1.2.0"),
+            ("1.2.0+sha.7d4c379", "1.2.0"),
+            (" 1.2.0-rc.2 ", "1.2.0-rc.2"),
+            ("1.1.1", "1.1.1"),
+            (f"{COMMIT[:-1]}9", "1.2.0"),
+            (f"{COMMIT[:-1]}7", "1.2.0-rc.2"),
+        ],
+    )
+    def test_a_version_and_a_commit_lead_to_the_page_of_the_version(
+        self, text: str, version: str, full: Server
+    ) -> None:
+        with full.client() as client:
+            response = client.request("GET", f"/names/shop?find={segment(text)}", headers=HTML)
+            assert response.status == 302
+            path = response.headers["Location"]
+            assert path == f"/names/shop/{version}"
+            check_page(client.request("GET", path, headers=HTML))
+
+    def test_a_token_that_looks_like_a_missing_version_is_found(
+        self, client: Client, fresh_key: str
+    ) -> None:
+        assign(client, fresh_key, "v7.0.0")
+        response = client.request("GET", f"/names/{fresh_key}?find=v7.0.0", headers=HTML)
+        assert (response.status, response.headers["Location"]) == (302, f"/names/{fresh_key}/0.0.1")
+
+    def test_the_path_of_a_hostile_name_stays_on_this_server(self, client: Client) -> None:
+        assign(client, "//evil.example/..", "a")
+        path = f"/names/{segment('//evil.example/..')}"
+        response = client.request("GET", f"{path}?find=0.0.1", headers=HTML)
+        assert response.headers["Location"] == "/names/%2F%2Fevil.example%2F../0.0.1"
+
+    @pytest.mark.parametrize(
+        ("text", "hint"),
+        [
+            ("9.9.9", "Enter a version, such as 1.2.57"),
+            ("<b>x", "Enter a version, such as 1.2.57"),
+            ("7d4c379", "An abbreviated commit hash is not found: enter all 40 digits."),
+            ("f" * 40, "Enter a version, such as 1.2.57"),
+            ("x" * 256, "Enter a version, such as 1.2.57"),
+        ],
+    )
+    def test_what_does_not_exist_is_stated_beside_the_field(
+        self, text: str, hint: str, read_full: Read
+    ) -> None:
+        document = read_full(f"/names/shop?find={segment(text)}", 404)
+        alert = document.one("p", role="alert")
+        assert alert.text.startswith(f"shop has no version or commit {text}. {hint}")
+        field = document.one("form").one("input", id="find")
+        assert field.attributes["value"] == text
+        assert field.attributes["aria-describedby"] == alert.attributes["id"]
+        assert document.all("table"), "the versions are still listed"
+
+    @pytest.mark.parametrize("query", ["?find=", "?find=%20"])
+    def test_an_empty_text_is_ignored(self, query: str, read_full: Read) -> None:
+        assert not read_full(f"/names/shop{query}").all("p", role="alert")
+
+    def test_a_name_without_versions_is_not_found(self, read: Read, fresh_key: str) -> None:
+        document = read(f"/names/{fresh_key}?find=1.0.0", 404)
+        assert document.one("h1").text == "404 Version not found"
 
 
 class TestBadge:
@@ -190,6 +269,7 @@ class TestVersion:
         }
         assert shown["Commit or token"] == f"{COMMIT[:-1]}9"
         assert shown["Latest"] == "of all versions"
+        assert shown["Assigned by"] == "anyone a request without credentials, to an open server"
         assert shown["Container image tag"] == "1.2.0_sha.7d4c379"
         assert shown["branch"] == "main"
         assert shown["build <i>"] == "https://ci.example/7?a=1&b=<2>"

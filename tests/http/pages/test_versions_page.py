@@ -43,7 +43,7 @@ class TestNames:
             assert len(rows) <= 50
             names += [row[0] for row in rows]
             path = "".join(link.attributes["href"] for link in document.all("a", rel="next"))
-        assert len(names) == len(set(names)) == 121 + len(HOSTILE)
+        assert len(names) == len(set(names)) == 125 + len(HOSTILE)
         assert "First page" in document.one("main").text
 
     def test_a_search_finds_the_names_that_start_with_a_text(self, read_full: Read) -> None:
@@ -62,7 +62,27 @@ class TestNames:
 
     def test_a_search_without_results_repeats_the_text(self, read_full: Read) -> None:
         document = read_full("/?prefix=%3Cb%3E")
-        assert "No names that start with <b> have a final version." in document.one("main").text
+        text = document.one("main").text
+        assert "No names that start with <b> have a version." in text
+        assert "commit" not in text
+
+    def test_a_search_for_a_commit_leads_to_the_pages_of_names(self, read_full: Read) -> None:
+        text = read_full(f"/?prefix={COMMIT}").one("main").text
+        assert "To find the version of a commit, open the page of its name" in text
+
+    @pytest.mark.parametrize(
+        ("name", "version", "commit"),
+        [
+            ("only-rc", "0.1.0-rc.1 pre-release", COMMIT),
+            ("only-counted", "0.1.0", "counted"),
+            ("only-adopted", "1.2.57", "adopted"),
+        ],
+    )
+    def test_a_name_without_an_assigned_final_version_is_shown_with_its_origin(
+        self, name: str, version: str, commit: str, read_full: Read
+    ) -> None:
+        (row,) = read_full(f"/?prefix={name}").one("table").rows()
+        assert row[:3] == [name, version, commit]
 
     @pytest.mark.parametrize(
         ("name", "token"),
@@ -135,12 +155,25 @@ class TestEmpty:
     def test_an_empty_server_shows_how_to_assign_the_first_version(self, read_empty: Read) -> None:
         document = read_empty("/")
         assert "No versions yet. Assign the first one:" in document.one("main").text
-        assert [each.text for each in document.all("summary")] == [
-            "GitHub Actions",
-            "GitLab CI",
-            "Command line",
-        ]
+        tabs = ["GitHub Actions", "GitLab CI", "Command line"]
+        assert [each.text for each in document.all("label")] == tabs
+        assert [each.text for each in document.all("h3")] == tabs
+        labelled = [each.attributes["for"] for each in document.all("label")]
+        inputs = document.all("input", type="radio")
+        assert [each.attributes["id"] for each in inputs] == labelled
+        assert ["checked" in each.attributes for each in inputs] == [True, False, False]
         assert not document.all("form")
+
+    def test_a_server_whose_first_names_were_withdrawn_is_not_empty(self) -> None:
+        with Server("sqlite://") as own, own.client() as client:
+            for number in range(51):
+                assign(client, f"a{number:02}", "x")
+                withdraw(client, f"a{number:02}", "0.0.1", "Wrong name")
+            assign(client, "b", "x")
+            document = reader(client)("/")
+            path = document.one("a", rel="next").attributes["href"]
+            assert "No names on this page have a version." in document.one("main").text
+            assert reader(client)(path).one("table").rows()[0][0] == "b"
 
     def test_the_command_assigns_a_version(self) -> None:
         with Server("sqlite://") as own:

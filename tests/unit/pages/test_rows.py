@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from monotron.model.semver import Final, Release, VersionName
 from monotron.model.versions.requests import LATEST, NOT_LATEST, Latest, VersionResult
 from monotron.web.pages.access import policy_row, rights_of
-from monotron.web.pages.details import facts, latest_text
+from monotron.web.pages.details import facts, latest_text, principal_text
 from monotron.web.pages.names import filters
 from monotron.web.pages.query import link
 from monotron.web.pages.rows import commit_link, release_row
@@ -69,6 +71,43 @@ def test_the_filter_of_the_request_is_current(
 ) -> None:
     found = filters("/names/x", [], line, label)
     assert [each.text for each in found if each.is_current] == [text]
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ({"bump": "minor", "reason": "feat: x"}, "feat: x"),
+        ({"bump": "minor"}, "the request had bump=minor"),
+        ({"bump": "exact"}, "the request named exactly this version"),
+        ({"bump": "final"}, "the pre-release was promoted"),
+        ({"bump": "calendar"}, "the date of the request"),
+        ({"token": None, "created_at": 1}, "adopted: counting continued from this version"),
+        (
+            {"token": None},
+            "counted in the series of the name, without a request for a version",
+        ),
+    ],
+)
+def test_every_version_has_a_reason(members: dict[str, Any], reason: str) -> None:
+    result = VersionResult(release("1.2.0")._replace(**members), LATEST, True)
+    assert [fact.text for fact in facts(result, "") if fact.label == "Reason"] == [reason]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("github:acme/shop:123", "a run of GitHub Actions"),
+        ("github@ghe.example/_services/token:acme/shop:1", "a run of GitHub Actions"),
+        ("gitlab:acme/shop:123", "a job of GitLab CI"),
+        ("oidc@jenkins.example.com/oidc:job:1", "a job that signed in with an identity token"),
+        ("key:mtk_k_AbCdEfGh", "an API key"),
+        ("root", "the root key"),
+        ("anyone", "a request without credentials, to an open server"),
+        ("someone", ""),
+    ],
+)
+def test_the_kind_of_a_principal_is_stated(name: str, kind: str) -> None:
+    assert principal_text(name) == kind
 
 
 def test_unknown_members_of_a_version_are_omitted() -> None:

@@ -21,6 +21,7 @@ NAMES = [
     "-x",
     "a: b # c",
     "é \u202e\u2028\ufeff\U0001f600",
+    "sh\u200bop\u2060\xa0\U000e0041",
     "%2F+/?&",
 ]
 
@@ -29,7 +30,7 @@ NAMES = [
 class TestNames:
     def test_the_yaml_of_github_contains_the_name(self, name: str) -> None:
         workflow = yaml.safe_load(snippets(URL, name, is_open=False).github)
-        (step,) = workflow["jobs"]["version"]["steps"]
+        step, _ = workflow["jobs"]["version"]["steps"]
         assert step["with"] == {"url": URL, "name": name, "bump": "auto"}
 
     def test_the_yaml_of_gitlab_contains_the_name(self, name: str) -> None:
@@ -42,6 +43,21 @@ class TestNames:
         url = shlex.split(examples.curl)[-1]
         assert unquote(url.split("/")[5]) == name
         assert not set('`"\\') & set(url)
+
+
+def test_the_yaml_contains_no_invisible_characters() -> None:
+    examples = snippets(URL, "a\u200b\u202e\xa0\x85\U000e0041b", is_open=False)
+    for text in examples.github, examples.gitlab:
+        assert '"a\\u200b\\u202e\\u00a0\\u0085\\U000e0041b"' in text
+
+
+def test_the_version_of_the_github_example_is_used_in_a_later_step() -> None:
+    workflow = yaml.safe_load(snippets(URL, "shop", is_open=False).github)
+    version, use = workflow["jobs"]["version"]["steps"]
+    outputs = yaml.safe_load((ROOT / "action.yml").read_text())["outputs"]
+    (variable,) = use["env"].values()
+    assert variable == f"${{{{ steps.{version['id']}.outputs.version }}}}"
+    assert "version" in outputs
 
 
 def test_an_expression_in_a_name_is_not_evaluated_by_github() -> None:

@@ -6,6 +6,7 @@ from monotron.model.semver import Release
 from monotron.model.series import SeriesKey
 from monotron.model.spellings import spellings
 from monotron.model.versions.requests import Latest, VersionResult
+from monotron.web.pages.failures import Link
 from monotron.web.pages.handler import PageHandler
 from monotron.web.pages.markup import path_of, plain_isolated
 from monotron.web.pages.rows import commit_link, release_row
@@ -22,12 +23,33 @@ SPELLINGS = {
 }
 
 
+ADOPTED = "adopted: counting continued from this version"
+COUNTED = "counted in the series of the name, without a request for a version"
+REASONS = {
+    "exact": "the request named exactly this version",
+    "final": "the pre-release was promoted",
+    "calendar": "the date of the request",
+}
+"""By bump."""
+
+PRINCIPALS = {
+    "root": "the root key",
+    "anyone": "a request without credentials, to an open server",
+    "key": "an API key",
+    "github": "a run of GitHub Actions",
+    "gitlab": "a job of GitLab CI",
+}
+"""By the name of a principal, or by the start of it."""
+
+
 class Fact(NamedTuple):
     """A line of the page."""
 
     label: str
     text: str | None = None
     href: str | None = None
+    note: str = ""
+    """An explanation of the text."""
     time: int | None = None
     """Milliseconds since the epoch, UTC, instead of a text."""
     is_code: bool = False
@@ -43,7 +65,7 @@ def facts(result: VersionResult, commit_url: str) -> list[Fact]:
         Fact("Name", row.name, row.name_path),
         Fact("Commit or token", row.token, row.commit_url, is_code=True),
         Fact("Bump", row.bump),
-        Fact("Reason", row.reason),
+        Fact("Reason", row.reason or reason_text(release)),
         Fact("Line", None if release.line is None else str(release.line)),
         Fact("Pre-release", release.pre_release, is_code=True),
         Fact("Build metadata", release.metadata, is_code=True),
@@ -56,7 +78,7 @@ def facts(result: VersionResult, commit_url: str) -> list[Fact]:
         ),
         Fact("Latest", latest_text(result.latest) if release.label is None else None),
         Fact("Time", time=row.created_at),
-        Fact("Assigned by", row.assigned_by),
+        Fact("Assigned by", row.assigned_by, note=principal_text(row.assigned_by or "")),
         Fact("Account", str(release.name.account)),
     ]
     return [fact for fact in candidates if fact.text is not None or fact.time is not None]
@@ -71,7 +93,7 @@ def withdrawal_facts(release: Release) -> list[Fact]:
     return [
         Fact("Reason", withdrawn.reason),
         Fact("Withdrawn", time=withdrawn.at),
-        Fact("Withdrawn by", withdrawn.by),
+        Fact("Withdrawn by", withdrawn.by, note=principal_text(withdrawn.by)),
         Fact("Its commits", commits),
     ]
 
@@ -84,6 +106,23 @@ def spelling_facts(release: Release) -> list[Fact]:
         for name, label in SPELLINGS.items()
         if texts[name] is not None
     ]
+
+
+def reason_text(release: Release) -> str | None:
+    """Why the name has this version, if no commit message decided. None if that is unknown."""
+    if release.bump is not None:
+        return REASONS.get(release.bump, f"the request had bump={release.bump}")
+    if release.token is not None:
+        return None
+    return COUNTED if release.created_at is None else ADOPTED
+
+
+def principal_text(name: str) -> str:
+    """What kind of credential a name belongs to. Empty if it is unknown."""
+    kind, colon, _ = name.partition(":")
+    if not colon:
+        return PRINCIPALS.get(name, "")
+    return PRINCIPALS.get(kind.partition("@")[0], "a job that signed in with an identity token")
 
 
 def latest_text(latest: Latest) -> str:
@@ -104,6 +143,7 @@ class VersionPageHandler(PageHandler):
     async def get(self, raw_name: str, raw_version: str) -> None:
         Query.parse(self.request.query)
         name = self.version_name(raw_name)
+        self.back = Link("All versions of this name", path_of("names", name))
         result = await self.services.versions.at(self.account, name, version_of_path(raw_version))
         release = result.release
         self.reply_page(

@@ -1,16 +1,37 @@
-"""`/errors/{code}`: the documentation of an error. The `type` of problem documents points here."""
+"""`/errors` and `/errors/{code}`: the documentation of errors. The `type` of problem documents
+points here."""
 
 from monotron.errors import MonotronError, PathNotFound, literal
+from monotron.web.pages.error_guides import error_guides
+from monotron.web.pages.failures import Link
 from monotron.web.pages.handler import PageHandler
 from monotron.web.pages.markup import as_sentence
 from monotron.web.permissions import NOTHING, requires
 from monotron.web.query import Query
 
-ERRORS = {error.code: error for error in MonotronError.__subclasses__()}
+ERRORS = {
+    error.code: error
+    for error in sorted(MonotronError.__subclasses__(), key=lambda error: error.status)
+}
+"""All errors by code, in order of their status."""
+
+PATHS = {error.title: f"/errors/{error.code}" for error in ERRORS.values()}
+"""The pages of errors by title."""
+
+
+class ErrorsHandler(PageHandler):
+    """`/errors`: all errors."""
+
+    @requires(NOTHING)
+    async def get(self) -> None:
+        Query.parse(self.request.query)
+        self.reply_page("errors.html", "Errors", errors=ERRORS.values())
 
 
 class ErrorHandler(PageHandler):
-    """`/errors/{code}`: status, title, meaning and fix."""
+    """`/errors/{code}`: status, title, meaning, causes, fix and an example."""
+
+    back = Link("All errors", "/errors")
 
     @requires(NOTHING)
     async def get(self, code: str) -> None:
@@ -22,7 +43,13 @@ class ErrorHandler(PageHandler):
             )
         meaning, fix = error.explanation()
         self.reply_page(
-            "error.html", error.title, error=error, meaning=meaning, fix=as_sentence(fix)
+            "error.html",
+            error.title,
+            error=error,
+            meaning=meaning,
+            fix=as_sentence(fix),
+            guide=error_guides()[code],
+            paths=PATHS,
         )
 
 
@@ -36,4 +63,4 @@ class UnknownPageHandler(PageHandler):
     put = post = delete = patch = options = get
 
 
-ROUTES = [("/errors/{code}", ErrorHandler)]
+ROUTES = [("/errors", ErrorsHandler), ("/errors/{code}", ErrorHandler)]

@@ -8,7 +8,7 @@ from monotron.auth.principal import ANONYMOUS, ANYONE, Principal
 from monotron.errors import MonotronError
 from monotron.redaction import redact
 from monotron.web.handler import Handler
-from monotron.web.pages.markup import as_sentence
+from monotron.web.pages.failures import Link, fix_of
 from monotron.web.pages.snippets import server_url
 from monotron.web.pages.templates import render
 
@@ -70,6 +70,8 @@ class PageHandler(Handler):
     because browsers send Basic credentials with every request."""
 
     section: ClassVar[str] = ""
+    back: Link | None = None
+    """Where the page of an error leads."""
     challenge: ClassVar[str] = 'Basic realm="monotron", charset="UTF-8"'
     """Without `Bearer`, which no browser supports."""
 
@@ -91,7 +93,8 @@ class PageHandler(Handler):
         values = {
             "error": error,
             "detail": redact(error.detail),
-            "fix": as_sentence(error.explanation().fix),
+            "fix": fix_of(error),
+            "back": self.back,
             "request_id": self.request_id,
         }
         self.finish(self._rendered("failure.html", error.title, values))

@@ -1,11 +1,14 @@
 """HTML of single values. The results are escaped: templates write them with `raw`. Pure: no I/O."""
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from urllib.parse import quote
 
 from tornado.escape import xhtml_escape
 
 from monotron.model.timestamps import rfc3339_from_ms
+from monotron.web.pages.invisible import INVISIBLE, description
 
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 
@@ -16,13 +19,34 @@ _INLINE_MARKDOWN = re.compile(
 
 def isolated(text: str) -> str:
     """A text of a caller. Its direction does not affect the text around it."""
-    return f"<bdi>{xhtml_escape(text)}</bdi>"
+    return f"<bdi>{marked(text)}</bdi>"
 
 
 def short(text: str) -> str:
     """A text of a caller in a table. The style sheet cuts it off, but it is complete."""
-    escaped = xhtml_escape(text)
-    return f'<bdi class="short" title="{escaped}">{escaped}</bdi>'
+    return f'<bdi class="short" title="{xhtml_escape(text)}">{marked(text)}</bdi>'
+
+
+def marked(text: str) -> str:
+    """A text in which invisible characters have marks, which are not copied with the text.
+
+    Each one is isolated, so that it does not change the direction of others.
+    """
+    if text.isascii() and text.isprintable():
+        return xhtml_escape(text)
+    parts, end = [], 0
+    for match in INVISIBLE.finditer(text):
+        parts += [xhtml_escape(text[end : match.start()]), _mark(match[0])]
+        end = match.end()
+    return "".join(parts) + xhtml_escape(text[end:])
+
+
+def _mark(character: str) -> str:
+    code = f"{ord(character):04X}"
+    # HTML parsers replace some control characters. Nothing is lost: the mark states which it is.
+    kept = character if character > "\x9f" else ""
+    title = description(character)
+    return f'<span class="invisible" data-code="{code}" title="{title}">{kept}</span>'
 
 
 def time(milliseconds: int) -> str:
@@ -32,14 +56,21 @@ def time(milliseconds: int) -> str:
     return f'<time datetime="{text}" title="{text}">{shown}</time>'
 
 
-def inline_markdown(text: str) -> str:
-    """The Markdown of an error: code and emphasis. Of a link, only the text remains."""
+def inline_markdown(text: str, paths: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The Markdown of an error: code, emphasis, and links to files in docs, which are named only.
+
+    *paths*: where emphasized titles link to.
+    """
     parts, end = [], 0
     for match in _INLINE_MARKDOWN.finditer(text):
         parts.append(xhtml_escape(text[end : match.start()]))
         tag, content = match.lastgroup or "", match[match.lastgroup or 0]
-        element = "cite" if tag == "link" else tag
-        parts.append(f"<{element}>{xhtml_escape(content)}</{element}>")
+        if tag == "link":
+            parts.append(f"<cite>docs/{xhtml_escape(content)}</cite>")
+        elif content in paths:
+            parts.append(f'<a href="{paths[content]}">{xhtml_escape(content)}</a>')
+        else:
+            parts.append(f"<{tag}>{xhtml_escape(content)}</{tag}>")
         end = match.end()
     return "".join(parts) + xhtml_escape(text[end:])
 

@@ -11,14 +11,18 @@ from monotron.model.versions.requests import Bump, VersionRequest, VersionResult
 from monotron.redaction import redact
 from monotron.web.pages.badge_examples import badge_examples, new_badge_command
 from monotron.web.pages.charts import Chart, release_chart
+from monotron.web.pages.failures import Link
+from monotron.web.pages.find import find_hint, find_release
 from monotron.web.pages.handler import PAGE_ROWS, PageHandler
 from monotron.web.pages.markup import path_of, plain_isolated
 from monotron.web.pages.query import NamePageQuery, link
-from monotron.web.pages.rows import ReleaseRow, release_row
+from monotron.web.pages.rows import ReleaseRow, release_row, version_path
 from monotron.web.pages.snippets import snippets
 from monotron.web.permissions import requires
 
 PREVIEWED: tuple[Bump, ...] = ("patch", "minor", "major")
+
+PURPOSES = {"patch": "for a fix", "minor": "for a feature", "major": "for a breaking change"}
 
 MAX_LINES = 12
 
@@ -39,6 +43,11 @@ class Preview(NamedTuple):
     problem: str
     """Why the request would fail; empty if it would not."""
 
+    @property
+    def purpose(self) -> str:
+        """What the bump is for."""
+        return PURPOSES[self.bump]
+
 
 class ReleasesPage(NamedTuple):
     """A page of the versions of a name."""
@@ -49,6 +58,13 @@ class ReleasesPage(NamedTuple):
     is_first: bool
     first_path: str
     next_path: str | None
+
+    @property
+    def newest_pre_release(self) -> ReleaseRow | None:
+        """The highest pre-release that was not withdrawn, if the page starts with all versions."""
+        if not self.is_first or not self.filters[0].is_current:
+            return None
+        return next((row for row in self.rows if row.is_pre_release and not row.withdrawn), None)
 
 
 def releases_page(
@@ -97,11 +113,19 @@ class NamePageHandler(PageHandler):
     """`/names/{name}`: newest version, next versions, releases, badge, and YAML for pipelines."""
 
     section = "versions"
+    back = Link("All names", "/")
 
     @requires("read:series")
     async def get(self, raw_name: str) -> None:
         query = NamePageQuery.parse(self.request.query)
         name = self.version_name(raw_name)
+        text = query.find.strip()
+        if text:
+            found = await find_release(self.services.versions, self.account, name, text)
+            if found is not None:
+                self.redirect(version_path(found))
+                return
+            self.set_status(404)
         commit_url = self.services.commit_url
         results, next_before = await self.services.versions.page(
             self.account, name, query.before, PAGE_ROWS, line=query.line, label=query.label
@@ -116,8 +140,12 @@ class NamePageHandler(PageHandler):
             "name.html",
             plain_isolated(name),
             name=name,
+            path=path_of("names", name),
+            series_path=link("/series", prefix=f"{name}-"),
             newest=newest and release_row(newest, commit_url),
             previews=previews,
+            not_found=text,
+            hint=find_hint(text),
             releases=releases_page(name, results, query, next_before, commit_url),
             badge=badge and badge_examples(self.server_url, badge.id),
             new_badge=new_badge_command(self.server_url, name, is_open=is_open),

@@ -25,6 +25,8 @@ class NamePageQuery(Query):
     before: Version | None = parameter(parse_version)
     line: Line | None = parameter(parse_line)
     label: str | None = parameter(label_or_empty)
+    find: str = parameter(text_of_name, "")
+    """A version or a token, whose page is requested instead."""
 
 
 @dataclass(frozen=True)

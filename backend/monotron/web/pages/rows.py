@@ -20,6 +20,8 @@ class ReleaseRow(NamedTuple):
     """With its build metadata."""
     path: str
     token: str | None
+    without_token: str
+    """Where a version without a token comes from."""
     commit_url: str | None
     """Where the commit is shown; None if that is unknown."""
     bump: str | None
@@ -44,6 +46,7 @@ def release_row(result: VersionResult, commit_url: str = "") -> ReleaseRow:
         version=release.full_text,
         path=version_path(release),
         token=release.token,
+        without_token="counted" if release.created_at is None else "adopted",
         commit_url=commit_link(release.token, commit_url),
         bump=release.bump,
         reason=release.reason,
@@ -110,8 +113,13 @@ def version_path(release: Release) -> str:
     return path_of("names", release.name.name, release.version_text)
 
 
+def is_commit(text: str) -> bool:
+    """Whether a text looks like a commit hash, perhaps an abbreviated one."""
+    return _COMMIT.fullmatch(text) is not None
+
+
 def commit_link(token: str | None, commit_url: str) -> str | None:
     """Where a token is shown if it is a commit hash. None without the setting *commit_url*."""
-    if not commit_url or token is None or not _COMMIT.fullmatch(token):
+    if not commit_url or token is None or not is_commit(token):
         return None
     return commit_url.replace("{token}", token)

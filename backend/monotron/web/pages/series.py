@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from monotron.model.series import Entry, LedgerEntry
 from monotron.web.pages.charts import Chart, ledger_chart
+from monotron.web.pages.failures import Link
 from monotron.web.pages.handler import PAGE_ROWS, PageHandler
 from monotron.web.pages.markup import path_of, plain_isolated
 from monotron.web.pages.query import LedgerPageQuery, ListPageQuery, link
@@ -102,6 +103,7 @@ class LedgerPageHandler(PageHandler):
     """`/series/{key}`: the current value of a series, and its ledger."""
 
     section = "series"
+    back = Link("All series", "/series")
 
     @requires("read:series")
     async def get(self, raw_key: str) -> None:

@@ -8,13 +8,11 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from monotron.web.hosts import is_loopback_host
+from monotron.web.pages.invisible import INVISIBLE, yaml_escape
 
 EXAMPLE_URL = "https://monotron.example.com"
 
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
-_YAML_ESCAPED = re.compile(
-    "[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]"
-)
 
 
 class Snippets(NamedTuple):
@@ -72,10 +70,14 @@ def _cli(url: str, name: str, *, is_open: bool) -> str:
 def _github(url: str, name: str) -> str:
     text = yaml_string(name.replace("${{", "${{ '${{' }}"))  # not an expression
     return f"""\
+on:
+  push:
+    branches: [main]
 jobs:
   version:
     runs-on: ubuntu-latest
     permissions:
+      contents: read # for the commits
       id-token: write # to sign in without a stored secret
     steps:
       - id: version
@@ -84,6 +86,9 @@ jobs:
           url: {url}
           name: {text}
           bump: auto
+      - run: echo "Building $VERSION"
+        env:
+          VERSION: ${{{{ steps.version.outputs.version }}}}
 """
 
 
@@ -100,10 +105,13 @@ monotron-version:
   id_tokens:
     MONOTRON_ID_TOKEN:
       aud: {url}
+build:
+  script:
+    - echo "Building $MONOTRON_VERSION"
 """
 
 
 def yaml_string(text: str) -> str:
     """A double-quoted string of YAML, which is on one line and shows invisible characters."""
     quoted = json.dumps(text, ensure_ascii=False)
-    return _YAML_ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)
+    return INVISIBLE.sub(lambda match: yaml_escape(match[0]), quoted)

@@ -10,7 +10,7 @@ FOLDER = Path(__file__).parent
 
 _FUNCTIONS = {
     each.__name__: each
-    for each in (markup.isolated, markup.time, markup.inline_markdown, markup.short)
+    for each in (markup.isolated, markup.time, markup.inline_markdown, markup.short, markup.marked)
 }
 """What templates can call with `raw`, because the results are HTML."""
 

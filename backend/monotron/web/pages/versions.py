@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from monotron.model.versions.requests import VersionResult
+from monotron.web.pages.failures import Link
 from monotron.web.pages.handler import PAGE_ROWS, PageHandler
 from monotron.web.pages.query import ListPageQuery, link
-from monotron.web.pages.rows import RecentRow, ReleaseRow, recent_row, release_row
+from monotron.web.pages.rows import RecentRow, ReleaseRow, is_commit, recent_row, release_row
 from monotron.web.pages.snippets import snippets
 from monotron.web.permissions import requires
 from monotron.web.routes import HtmlRoute
@@ -28,7 +29,12 @@ class NamesPage(NamedTuple):
     @property
     def is_empty(self) -> bool:
         """Whether the account has no versions that the caller may read."""
-        return not self.rows and not self.prefix and self.is_first
+        return not self.rows and not self.prefix and self.is_first and not self.next_path
+
+    @property
+    def is_commit(self) -> bool:
+        """Whether the prefix looks like a commit. The page of a name finds it."""
+        return is_commit(self.prefix)
 
 
 def names_page(
@@ -52,6 +58,7 @@ class VersionsPageHandler(PageHandler):
 
     route_class = HtmlRoute
     section = "versions"
+    back = Link("All names", "/")
 
     @requires("read:series")
     async def get(self) -> None:
