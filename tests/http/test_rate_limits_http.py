@@ -22,6 +22,8 @@ Problem = Callable[..., dict[str, Any]]
 
 FEW = 3
 INVALID = "Bearer wrong"
+BEHIND_PROXY = (f"--failures-per-address={FEW}", "--trusted-proxies=127.0.0.2,10.0.0.0/8")
+"""Flags of a server with a proxy at 127.0.0.2, which other tests use directly."""
 FORGED = ("X-Forwarded-For", "X-Real-Ip", "Forwarded", "X-Client-Ip")
 
 Started = Callable[..., Server]
@@ -150,7 +152,7 @@ class TestFailedSignIns:
     def test_failed_sign_ins_are_limited_per_minute(
         self, started: Started, problem: Problem
     ) -> None:
-        with started(f"--failures-per-address={FEW}", "--log-format=json").client() as client:
+        with started(*BEHIND_PROXY).client() as client:
             responses = [put(client, f"{INVALID}{number}") for number in range(FEW + 2)]
         assert [response.status for response in responses] == FEW * [401] + 2 * [429]
         check_refused(responses[-1], problem)
@@ -222,8 +224,7 @@ class TestTrustedProxy:
 
     @pytest.fixture
     def server(self, started: Started) -> Server:
-        proxies = "--trusted-proxies=127.0.0.2,10.0.0.0/8"
-        return started(f"--failures-per-address={FEW}", proxies)
+        return started(*BEHIND_PROXY)
 
     def test_each_client_of_a_trusted_proxy_has_its_own_limit(self, server: Server) -> None:
         for client in "192.0.2.1", "192.0.2.2":
