@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import NamedTuple
 
 from monotron.log_lines import PIPE_BUF_BYTES, shortened
+from monotron.redaction import redact_log
 
 AUDIT_LOGGER = "monotron.audit"
 log = logging.getLogger(AUDIT_LOGGER)
@@ -78,7 +79,7 @@ def audited(
         if change.happened and applied != "no":
             request_id, client = caller.get()
             members = {
-                "request_id": request_id,
+                "request_id": redact_log(request_id),  # a client may have chosen it
                 "client": client,
                 "principal": principal,
                 "account": account,

@@ -100,20 +100,16 @@ def test_an_event_with_other_details_is_an_error() -> None:
         pass
 
 
-@pytest.mark.parametrize("place", ["subject_id", "text", "list", "object", "name"])
+@pytest.mark.parametrize("place", ["request_id", "subject_id", "text", "list", "object", "name"])
 def test_no_event_contains_a_secret(place: str, caplog: pytest.LogCaptureFixture) -> None:
-    secret = f"a/{SECRET}"
+    secret = f"a-{SECRET}"
+    objects = {"text": secret, "list": [secret], "object": {"a": [{"b": secret}]}}
+    granted = {secret: 1} if place == "name" else objects.get(place)
+    token = audit_log.caller.set(Caller(secret if place == "request_id" else "id", "::1"))
     subject_id = secret if place == "subject_id" else "7"
-    granted = {"text": secret, "list": [secret], "object": {"a": [{"b": secret}]}}.get(place)
-    with audited(
-        "root",
-        1,
-        "create",
-        "trust",
-        subject_id,
-        granted={secret: 1} if place == "name" else granted,
-    ):
+    with audited("root", 1, "create", "trust", subject_id, granted=granted):
         pass
+    audit_log.caller.reset(token)
     line = JsonFormatter().format(caplog.records[0])
     assert "mtk_k_AbCdEfGh_***" in line
     assert "SS" not in line
