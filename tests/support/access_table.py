@@ -136,6 +136,7 @@ ROWS: dict[str, Row] = {
     "GET /v1/system/events": Row(ROOT_KEY),
     "GET /metrics": Row("read:system"),
     "GET /v1/system/info": Row(OPTIONAL),
+    "GET /openapi.json": Row(PUBLIC),
     "GET /names/{names}": Row("read:series", "name"),
     "GET /names/{names}/{names_2}": Row("read:series", "name"),
     "GET /series": Row("read:series"),

@@ -123,3 +123,11 @@ def test_a_name_has_up_to_200_characters() -> None:
         assert parse_name(quote(character * 200)) == character * 200
         with pytest.raises(InvalidName, match="201 characters"):
             parse_name(quote(character * 201))
+
+
+def test_a_version_has_up_to_256_characters_with_its_v() -> None:
+    for start in ("1.0.0-", "v1.0.0-"):
+        longest = start.ljust(256, "a")
+        assert str(parse_version(longest)) == longest.removeprefix("v")
+        with pytest.raises(InvalidVersion, match="has 257 characters"):
+            parse_version(f"{longest}a")

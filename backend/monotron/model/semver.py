@@ -240,7 +240,7 @@ def parse_version(text: str) -> Version:
     Raises `InvalidVersion` if it is invalid.
     """
     bare = text[1:] if text[:1] in ("v", "V") else text
-    if len(bare) > MAX_VERSION_LENGTH:
+    if len(text) > MAX_VERSION_LENGTH:
         raise InvalidVersion(
             f"The version {text[:64]!r}… has {len(text)} characters. At most {MAX_VERSION_LENGTH} "
             "are allowed. Shorten its pre-release or build metadata."

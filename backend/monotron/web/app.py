@@ -35,6 +35,7 @@ from monotron.web.body import CONSUMED_CONTENT_TYPE
 from monotron.web.client_address import ClientAddresses
 from monotron.web.fallback import RejectedBodyHandler, UnknownPathHandler, body_too_large
 from monotron.web.handler import Handler
+from monotron.web.openapi import document
 from monotron.web.pages import templates
 from monotron.web.pages.errors import UnknownPageHandler
 from monotron.web.receiving import NO_DELEGATE, LargeBody, ReceivingBody, announced_length
@@ -52,8 +53,9 @@ API_ROUTES = [
     *trusts.ROUTES,
     *system.ROUTES,
     *metrics.ROUTES,
+    *document.ROUTES,
 ]
-"""The routes that docs/api.md describes."""
+"""The routes that openapi.yaml describes."""
 
 ROUTES = [*API_ROUTES, *pages.ROUTES]
 

@@ -1,0 +1,92 @@
+"""The OpenAPI document, its references, and the validation of responses."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from jsonschema_rs import Draft202012Validator
+
+from docs import openapi_document
+from docs.openapi_document import Json
+from support.http import Response
+
+GENERATED = openapi_document.generated()
+"""The document, as it would be generated now."""
+
+OPERATIONS = {
+    f"{method.upper()} {path}": operation
+    for path, method, operation in openapi_document.operations(GENERATED)
+}
+
+
+def resolved(node: Json) -> Json:
+    """What an object refers to, with the members beside the reference; or the object itself."""
+    if "$ref" not in node:
+        return node
+    target: Any = GENERATED
+    for part in node["$ref"].removeprefix("#/").split("/"):
+        target = target[part]
+    return {**resolved(target), **{name: node[name] for name in node if name != "$ref"}}
+
+
+def without_references(schema: Any) -> Any:
+    """A schema in which every reference is replaced."""
+    if isinstance(schema, list):
+        return [without_references(each) for each in schema]
+    if isinstance(schema, dict):
+        return {name: without_references(each) for name, each in resolved(schema).items()}
+    return schema
+
+
+def schema_of(holder: Json) -> Json:
+    """The schema of a parameter, a header or a media type, without references."""
+    schema: Json = without_references(holder["schema"])
+    return schema
+
+
+def problem_with(response: Response, operation: str) -> str | None:
+    """How the response differs from those of the operation; None if it does not.
+
+    Members and headers that the document does not contain are differences, too.
+    """
+    documented = OPERATIONS[operation]["responses"].get(str(response.status))
+    if documented is None:
+        return f"status {response.status} is not documented"
+    documented = resolved(documented)
+    missing = [
+        name
+        for name, header in documented["headers"].items()
+        if resolved(header).get("required") and name not in response.headers
+    ]
+    if missing:
+        return f"missing headers: {missing}"
+    if "content" not in documented:
+        return "a body is not documented" if response.body else None
+    media_type = response.headers["Content-Type"].partition(";")[0]
+    if media_type not in documented["content"]:
+        return f"{media_type} is not documented"
+    value = response.json() if media_type.endswith("json") else response.text
+    errors = _validator(operation, response.status, media_type).iter_errors(value)
+    return next((f"{error.message} at {error.instance_path}" for error in errors), None)
+
+
+@cache
+def _validator(operation: str, status: int, media_type: str) -> Draft202012Validator:
+    content = resolved(OPERATIONS[operation]["responses"][str(status)])["content"][media_type]
+    return Draft202012Validator(_closed(schema_of(content)), validate_formats=True)
+
+
+def _closed(schema: Any) -> Any:
+    """A schema that refuses members which it does not contain.
+
+    The published one allows them, because later versions may add some.
+    """
+    if isinstance(schema, list):
+        return [_closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {name: each if name == "allOf" else _closed(each) for name, each in schema.items()}
+    if ("properties" in schema and "type" in schema) or "allOf" in schema:
+        closed["unevaluatedProperties"] = False
+    return closed
