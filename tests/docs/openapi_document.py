@@ -40,14 +40,16 @@ Json = dict[str, Any]
 
 
 def parse(source: str) -> Json:
-    """Parse YAML. Raises ValueError if a mapping has two members of one name."""
+    """Parse YAML. Raises ValueError if a member of a mapping is repeated, or has no value.
+
+    Both are usually mistakes that YAML accepts: `{description: one, two}` has the member `two`.
+    """
     _check_members(yaml.compose(source, yaml.CSafeLoader))
     document: Json = yaml.load(source, yaml.CSafeLoader)
     return json.loads(json.dumps(document))  # type: ignore[no-any-return]  # copies of aliases
 
 
 def _check_members(node: yaml.Node | None) -> None:
-    """The parser keeps the last of several members with one name."""
     if isinstance(node, yaml.SequenceNode):
         for each in node.value:
             _check_members(each)
@@ -56,14 +58,16 @@ def _check_members(node: yaml.Node | None) -> None:
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"openapi.yaml: `{name}` is repeated")
-        for _, value in node.value:
+        for key, value in node.value:
+            if value.value == "" and value.tag.endswith(":null"):
+                raise ValueError(f"openapi.yaml: `{key.value}` has no value")
             _check_members(value)
 
 
 def generated() -> Json:
     """Return the complete document."""
     document = parse(SOURCE.read_text(encoding="utf-8").replace("{int64}", int64_pattern()))
-    common_errors = document.pop("x-common-errors")
+    common_errors = document["x-common-errors"]
     document["info"]["version"] = __version__
     document["paths"] = dict(_paths(document["paths"]))
     for path, _, operation in operations(document):
@@ -88,8 +92,8 @@ def int64_pattern() -> str:
 def operations(document: Json) -> Iterator[tuple[str, str, Json]]:
     """Yield path, method and operation."""
     for path, item in document["paths"].items():
-        for method in METHODS:
-            if method in item:
+        for method in item:
+            if method in METHODS:
                 yield path, method, item[method]
 
 

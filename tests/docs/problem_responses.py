@@ -27,7 +27,7 @@ def error_texts(operation: Json, path: str, common: Json) -> dict[type[MonotronE
     """
     texts: Json = {}
     for group in _groups(operation, path):
-        texts |= common[group]
+        texts |= common[group]["codes"]
     texts |= operation.get("x-errors", {})
     by_error = {error_of(key): text for key, text in texts.items()}
     order = {error: (error.status, number) for number, error in enumerate(ERRORS)}

@@ -68,9 +68,18 @@ class TestSource:
     def test_the_document_is_valid_openapi(self) -> None:
         assert [error.message for error in OpenAPIV31SpecValidator(GENERATED).iter_errors()] == []
 
-    def test_a_repeated_member_of_the_source_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="`info` is repeated"):
-            openapi_document.parse("info: {}\ninfo: {}\n")
+    @pytest.mark.parametrize(
+        ("source", "problem"),
+        [
+            ("info: {}\ninfo: {}\n", "`info` is repeated"),
+            ("{description: the name, if it has one}\n", "`if it has one` has no value"),
+        ],
+    )
+    def test_a_member_of_the_source_that_yaml_would_ignore_is_refused(
+        self, source: str, problem: str
+    ) -> None:
+        with pytest.raises(ValueError, match=problem):
+            openapi_document.parse(source)
 
     def test_every_component_is_used(self) -> None:
         text = DOCUMENT.read_text(encoding="utf-8")

@@ -143,6 +143,7 @@ ROWS: dict[str, Row] = {
     "GET /series/{series}": Row("read:series", "key"),
     "GET /access": Row("read:acl"),
     "GET /status": Row("read:system"),
+    "GET /api": Row(PUBLIC),
     "GET /errors": Row(PUBLIC),
     "GET /errors/{errors}": Row(PUBLIC),
     "GET /static/monotron.css": Row(PUBLIC),

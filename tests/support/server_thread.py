@@ -38,6 +38,11 @@ class ServerThread(Stoppable):
         """The port on which it listens."""
         return int(self.url.rpartition(":")[2])
 
+    @property
+    def thread(self) -> threading.Thread:
+        """The thread of its event loop."""
+        return self._thread
+
     def client(self, authorization: str | None = None) -> Client:
         """An HTTP client of this server with these credentials."""
         return Client(self.url, authorization=authorization)

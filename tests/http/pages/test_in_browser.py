@@ -162,6 +162,43 @@ class TestHostileTexts:
         assert len(set(positions)) == len(HOSTILE[1]) - 1
 
 
+WITHOUT_OTHERS = """kept => {
+    const all = document.querySelectorAll(".operation, #objects ~ *");
+    const isKept = each => kept.some(id => each.matches(id) || each.querySelector(id));
+    const keep = each => isKept(each) || each.previousElementSibling?.matches(kept.join());
+    [...all].filter(each => !keep(each)).forEach(each => each.remove());
+}"""
+"""Removes all operations and objects from `/api`, except these."""
+
+
+@pytest.fixture(scope="module")
+def api_page(browser: Browser, empty: Server) -> Iterator[Visit]:
+    """`/api`, which stays open for all tests of `TestApiPage`."""
+    with window(browser, color_scheme="light") as page:
+        visit = Visit(page, empty.url)
+        visit.open("/api")
+        yield visit
+
+
+class TestApiPage:
+    """The page is so large that axe would need a minute, and its operations look alike."""
+
+    def test_it_fits_into_every_window_without_errors(self, api_page: Visit) -> None:
+        for width in *WIDTHS, 900:
+            api_page.set_width(width)
+            assert api_page.overflow() == [], width
+        assert api_page.errors == api_page.foreign_requests == []
+
+    def test_it_is_accessible_in_both_color_schemes(self, api_page: Visit) -> None:
+        kept = [f"#{each}" for each in ("createTrustPolicy", "assignVersion", "Event")]
+        api_page.page.evaluate(WITHOUT_OTHERS, kept)
+        assert api_page.page.locator(".reference table").count() == 7
+        assert api_page.findings() == []
+        api_page.page.emulate_media(color_scheme="dark")
+        api_page.page.set_viewport_size({"width": PHONE, "height": 800})
+        assert api_page.findings() == []
+
+
 @pytest.fixture
 def shop(open_page: Open) -> Visit:
     """The page of the name `shop`."""

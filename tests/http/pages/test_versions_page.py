@@ -211,9 +211,9 @@ class TestNavigation:
     @pytest.mark.parametrize(
         ("scopes", "shown"),
         [
-            (["read:series"], ["Versions", "Series"]),
-            (["*:series", "read:acl"], ["Versions", "Series", "Access"]),
-            (["read:acl", "read:system"], ["Access", "Status"]),
+            (["read:series"], ["Versions", "Series", "API"]),
+            (["*:series", "read:acl"], ["Versions", "Series", "Access", "API"]),
+            (["read:acl", "read:system"], ["Access", "Status", "API"]),
         ],
     )
     def test_only_pages_that_the_caller_may_use_are_shown(
@@ -223,17 +223,18 @@ class TestNavigation:
         document = parse(stranger.request("GET", "/series/missing", headers=headers).text)
         links = {link.text: link.attributes["href"] for link in document.one("nav").all("a")}
         assert list(links) == shown
+        assert document.one("footer").one("a").attributes["href"] == links["API"]
         for path in links.values():
             check_page(stranger.request("GET", path, headers=headers))
 
     def test_strangers_are_led_to_the_pages_that_most_callers_use(self, stranger: Client) -> None:
         document = check_page(stranger.request("GET", "/errors/forbidden", headers=HTML))
-        assert [link.text for link in document.one("nav").all("a")] == ["Versions", "Series"]
+        assert [link.text for link in document.one("nav").all("a")] == ["Versions", "Series", "API"]
 
     @pytest.mark.parametrize("path", ["/", "/errors/forbidden"])
     def test_an_open_server_has_no_page_of_credentials(self, path: str, read: Read) -> None:
         links = [link.text for link in read(path).one("nav").all("a")]
-        assert links == ["Versions", "Series", "Status"]
+        assert links == ["Versions", "Series", "Status", "API"]
         assert read("/access", 403)
 
 

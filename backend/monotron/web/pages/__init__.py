@@ -1,6 +1,16 @@
 """The web pages: read-only HTML, rendered on the server."""
 
-from monotron.web.pages import access, details, errors, names, series, static, status, versions
+from monotron.web.pages import (
+    access,
+    api,
+    details,
+    errors,
+    names,
+    series,
+    static,
+    status,
+    versions,
+)
 
 ROUTES = [
     *versions.ROUTES,
@@ -9,6 +19,7 @@ ROUTES = [
     *series.ROUTES,
     *access.ROUTES,
     *status.ROUTES,
+    *api.ROUTES,
     *errors.ROUTES,
     *static.ROUTES,
 ]

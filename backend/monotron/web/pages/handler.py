@@ -11,6 +11,7 @@ from monotron.web.handler import Handler
 from monotron.web.pages.failures import Link, fix_of
 from monotron.web.pages.snippets import server_url
 from monotron.web.pages.templates import render
+from monotron.web.permissions import NOTHING
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
@@ -30,7 +31,7 @@ class Section(NamedTuple):
     title: str
     path: str
     scope: str
-    """The scope that its pages require."""
+    """The scope that its pages require, or `NOTHING`."""
 
 
 SECTIONS = (
@@ -38,16 +39,16 @@ SECTIONS = (
     Section("series", "Series", "/series", "read:series"),
     Section("access", "Access", "/access", "read:acl"),
     Section("status", "Status", "/status", "read:system"),
+    Section("api", "API", "/api", NOTHING),
 )
 
 
 def sections_of(principal: Principal) -> list[Section]:
     """The sections that the caller may use; without credentials, those that most callers use."""
+    scopes = frozenset() if principal.is_disabled else principal.scopes
     if principal is ANONYMOUS:
-        return [each for each in SECTIONS if each.scope == "read:series"]
-    if principal.is_disabled:
-        return []
-    return [each for each in SECTIONS if each.scope in principal.scopes]
+        scopes = frozenset(("read:series",))
+    return [each for each in SECTIONS if each.scope == NOTHING or each.scope in scopes]
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,21 @@ from pathlib import Path
 
 from tornado.template import Loader
 
-from monotron.web.pages import markup
+from monotron.web.pages import document_markup, markup
 
 FOLDER = Path(__file__).parent
 
 _FUNCTIONS = {
     each.__name__: each
-    for each in (markup.isolated, markup.time, markup.inline_markdown, markup.short, markup.marked)
+    for each in (
+        markup.isolated,
+        markup.time,
+        markup.inline_markdown,
+        markup.short,
+        markup.marked,
+        document_markup.document_blocks,
+        document_markup.document_inline,
+    )
 }
 """What templates can call with `raw`, because the results are HTML."""
 
