@@ -145,14 +145,10 @@ def _complete(operation: Json, problems: Json) -> None:
     for expanded in ("x-errors", "x-served-while-draining", "x-stored"):
         operation.pop(expanded, None)
     operation["responses"] |= problems
-    operation["security"] = []
-    if scope is not None:
-        roles = [scope] if ":" in scope else []
-        operation["security"] = [
-            *([{}] if is_optional else []),
-            {"bearer": roles},
-            {"basic": roles},
-        ]
+    scopes = (scope, operation.get("x-also-required-scope"))
+    roles = [each for each in scopes if each and ":" in each]
+    schemes: list[Json] = [{"bearer": roles}, {"basic": roles}] if scope else []
+    operation["security"] = [{}, *schemes] if is_optional else schemes
     for response in operation["responses"].values():
         headers = response.setdefault("headers", {})
         for name in (*COMMON_HEADERS, *(["Monotron-Key-Expires"] if scope else [])):

@@ -10,14 +10,14 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tornado.web import RequestHandler
 
-from docs import plugin_tables
+from docs import api_page, plugin_tables
+from docs.openapi_document import operations
 from faults import __main__ as faults
 from monotron import __version__
 from monotron.audit_log import EVENTS
@@ -28,11 +28,10 @@ from monotron.request_log import RequestLine, RequestLog
 from monotron.web import pages
 from monotron.web.app import API_ROUTES
 from monotron.web.permissions import declared_scope
-from monotron.web.query import Query
-from monotron.web.recent import RecentQuery
 from monotron.web.routes import Route
 from monotron_ci import outputs
 from support import error_page
+from support.openapi import GENERATED, resolved
 from support.server import ROOT as ROOT_KEY
 from support.server import ROOT_ENV, Client, Server
 
@@ -96,9 +95,9 @@ class TestRoutes:
     def test_a_path_accepts_the_parameters_that_its_section_lists(
         self, verb: str, path: str, client: Client
     ) -> None:
-        listed = re.search(
-            r"Parameters:\s([^.]*)\.", section(page("docs/api.md"), f"### `{verb} {path}`")
-        )
+        text = section(page("docs/api.md"), f"### `{verb} {path}`")
+        _, has_parameters, rows = text.partition("| parameter | values |")
+        listed = [code(row[0]) for row in table(f"| | {rows}")] if has_parameters else []
         response = client.request(
             verb, re.sub(r"[{}]", "", path.replace("{account}", "1")) + "?no-such-parameter=1"
         )
@@ -106,11 +105,10 @@ class TestRoutes:
             assert not listed
             assert response.status == 200
             return
-        assert listed, "the section has no line `Parameters: …`"
         assert response.status == 400
         allowed = response.json()["detail"].partition("llowed here")[2]
-        assert re.findall(r"`(\w+)`", allowed) == re.findall(r"`(\w+)`", listed[1])
-        assert (listed[1] == "none") == (allowed == ".")
+        assert re.findall(r"`(\w+)`", allowed) == listed
+        assert (listed == []) == (allowed == ".")
 
     def test_every_response_has_the_documented_headers(self, client: Client) -> None:
         rows = table(section(page("docs/api.md"), "## Headers"))
@@ -120,24 +118,23 @@ class TestRoutes:
         standard = {"Content-Type", "Content-Length", "Date"}
         assert set(response.headers) - standard <= {code(row[0]) for row in rows}
 
-    def test_every_parameter_is_documented_with_its_default(self) -> None:
-        rows = table(section(page("docs/api.md"), "## Parameters"))
-        documented = {code(row[0]): row[2].strip("`") for row in rows}
-        assert documented == {name: written(field.default) for name, field in PARAMETERS.items()}
+    def test_every_header_of_the_openapi_document_is_documented(self) -> None:
+        rows = table(section(page("docs/api.md"), "## Headers"))
+        documented = {name for row in rows for name in re.findall(r"`([\w-]+)`", row[0])}
+        described = {
+            name for _, _, operation in operations(GENERATED) for name in headers(operation)
+        }
+        assert described <= documented
 
-    @pytest.mark.parametrize("name", ["reuse", "restart", "format"])
-    def test_the_documented_values_of_a_parameter_are_the_allowed_ones(self, name: str) -> None:
-        rows = table(section(page("docs/api.md"), "## Parameters"))
-        (values,) = (re.findall(r"`(\w+)`", row[1]) for row in rows if code(row[0]) == name)
-        with pytest.raises(ValueError, match=" or ") as error:
-            PARAMETERS[name].metadata["parser"]("no-such-value")
-        assert values == re.findall(r"`(\w+)`", str(error.value))
+    def test_the_reference_is_up_to_date(self) -> None:
+        text = page("docs/api.md")
+        assert text == api_page.updated(text), "run `make docs`"
 
-    def test_the_documented_limit_of_a_page_is_the_allowed_one(self) -> None:
-        rows = table(section(page("docs/api.md"), "## Parameters"))
-        (values,) = (row[1] for row in rows if code(row[0]) == "limit")
-        with pytest.raises(ValueError, match=f"from {values}$"):
-            PARAMETERS["limit"].metadata["parser"]("0")
+
+def headers(operation: dict[str, Any]) -> set[str]:
+    """The headers of all responses to an operation."""
+    responses = map(resolved, operation["responses"].values())
+    return {name for response in responses for name in response["headers"]}
 
 
 class TestPages:
@@ -145,31 +142,6 @@ class TestPages:
         documented = [(code(row[0]), row[1].strip("`")) for row in table(page("docs/web-pages.md"))]
         served = [(template, declared_scope(handler, "GET")) for template, handler in pages.ROUTES]
         assert documented == served
-
-
-def queries(base: type[Query]) -> Iterator[type[Query]]:
-    """Return all query classes."""
-    for query in base.__subclasses__():
-        yield query
-        yield from queries(query)
-
-
-PARAMETERS = {
-    field.name: field
-    for query in queries(Query)
-    if query is not RecentQuery and not query.__module__.startswith(pages.__name__)
-    for field in fields(query)
-}
-"""The parameters of the API. The section of `GET /v1/recent` describes its limit."""
-
-
-def written(default: object) -> str:
-    """Return a default as written in a query; empty if there is none."""
-    if default is None:
-        return ""
-    if isinstance(default, bool):
-        return str(default).lower()
-    return str(getattr(default, "value", default))
 
 
 class TestSettings:

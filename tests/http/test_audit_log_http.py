@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import logging
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -102,6 +103,15 @@ def adopt_version(root: Client) -> Response:
     return send(root, "PUT", "versions/adopted", {"version": "v1.4.2"})
 
 
+def create_badge(root: Client) -> Response:
+    return send(root, "POST", "badges", {"name": "web"})
+
+
+def delete_badge(root: Client) -> Response:
+    badge = send(root, "POST", "badges", {"name": "old"}).json()
+    return send(root, "DELETE", f"badges/{badge['id']}")
+
+
 def withdraw_version(root: Client) -> Response:
     send(root, "PUT", "versions/shop/a?bump=minor")
     body = {"reason": "broken é", "commits": "ignore"}
@@ -130,6 +140,8 @@ CASES: dict[tuple[str, str], tuple[Callable[[Client], Response], dict[str, Any]]
     ("delete", "api_key"): (delete_api_key, {"granted": GRANTED}),
     ("create", "trust"): (create_trust, {"granted": TRUSTED}),
     ("delete", "trust"): (delete_trust, {"granted": {**TRUSTED, "description": "x"}}),
+    ("create", "badge"): (create_badge, {"name": "web"}),
+    ("delete", "badge"): (delete_badge, {"name": "old"}),
     ("advance", "series"): (advance_series, {"subject_id": "web", "value": 41}),
     ("delete", "series"): (delete_series, {"subject_id": "old", "restart": True}),
     ("adopt", "release"): (adopt_version, {"subject_id": "adopted/1.4.2"}),
@@ -157,6 +169,8 @@ def test_a_change_is_logged_with_its_author_and_what_was_granted(
     assert {"subject_id", *EVENTS[action, subject]} <= event.keys()
     if subject in ("account", "trust") and "id" in body:
         assert event["subject_id"] == str(body["id"])
+    if subject == "badge":
+        assert re.fullmatch(r"[0-9a-f]{8}\*\*\*", event["subject_id"])
     if "api_key" in body:
         assert event["subject_id"] == body["api_key"]["key"]
         assert body["api_key"]["secret"][15:] not in logging_server.log()

@@ -21,7 +21,7 @@ def with_errors(page: str) -> str:
 def _generated() -> str:
     errors = sorted(MonotronError.__subclasses__(), key=lambda error: error.status)
     rows = [
-        f"| {error.status} | [`{error.code}`](#{_anchor(error.title)}) | {error.title} |"
+        f"| {error.status} | [`{error.code}`](#{anchor(error.title)}) | {error.title} |"
         for error in errors
     ]
     table = "\n".join(["| status | code | title |", "| --- | --- | --- |", *rows])
@@ -39,7 +39,8 @@ def _item(text: str) -> str:
     return fill(text, 112, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
 
 
-def _anchor(heading: str) -> str:
+def anchor(heading: str) -> str:
+    """The anchor that GitHub generates for the title of an error."""
     return heading.lower().replace(" ", "-")
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from secrets import token_hex
 
 from monotron.auth.concurrency import ConcurrencyLimiter
-from monotron.auth.events import event_body
+from monotron.auth.events import RecordedChanges, event_body
 from monotron.auth.fresh_cache import FreshCache
 from monotron.auth.principal import Principal
 from monotron.auth.quota import Quota
@@ -88,6 +88,7 @@ class Badges:
         """*is_disabled* returns whether an account is disabled. *failures* limits requests for
         unknown badges per client address. *quota* is the maximum number of badges per account."""
         self._records = store.auth_records
+        self._changes = RecordedChanges(store, executor)
         self._executor = executor
         self._versions = versions
         self._is_disabled = is_disabled
@@ -114,7 +115,7 @@ class Badges:
                     RecordChange("badge_name", None, badge.name_row()),
                 ]
                 event = event_body(by, "create", "badge", badge.id, name=name)
-                if await self._executor.run(self._records.change, changes, event):
+                if await self._changes.change(changes, event):
                     return badge, False
         raise StoreUnavailable(
             f"The badge of {name!r} is being created and deleted by others. Repeat the request."
@@ -161,7 +162,7 @@ class Badges:
             RecordChange("badge_name", badge.name_row(), None),
         ]
         event = event_body(by, "delete", "badge", id, name=badge.name)
-        is_deleted = await self._executor.run(self._records.change, changes, event)
+        is_deleted = await self._changes.change(changes, event)
         self._recent.forget(id)
         if not is_deleted:
             raise _not_found()

@@ -142,4 +142,6 @@ def _requires(operation: Json) -> str:
     if scope is None:
         return "nothing"
     required = quoted(scope) if ":" in scope else scope.replace("root", "the root")
+    if "x-also-required-scope" in operation:
+        required += f" and {quoted(operation['x-also-required-scope'])}"
     return f"nothing, or {required}" if {} in operation["security"] else required
