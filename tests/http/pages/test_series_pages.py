@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.credentials import bearer, new_key
+from support.credentials import bearer, new_account, new_key
 from support.page_data import HOSTILE_KEYS
 from support.pages import HTML, Read, check_page
 from support.server import Client
@@ -41,6 +41,16 @@ class TestSeries:
         document = read_empty("/series")
         assert "No series yet." in document.one("main").text
         assert "/v1/series/my-app/" in document.one("pre").raw_text
+        assert "API_KEY" not in document.one("main").text
+
+    def test_a_server_with_credentials_shows_how_to_count_with_an_api_key(
+        self, root: Client, stranger: Client
+    ) -> None:
+        account = new_account(root)
+        headers = {**HTML, "Authorization": bearer(new_key(root, account, "read:series"))}
+        main = check_page(stranger.request("GET", "/series", headers=headers)).one("main")
+        assert '"Authorization: Bearer $MONOTRON_API_KEY" | curl -X PUT -H @-' in main.text
+        assert "monotron key create --scope read,write:series" in main.text
 
     @pytest.mark.parametrize("key", HOSTILE_KEYS, ids=range(len(HOSTILE_KEYS)))
     def test_a_hostile_key_is_shown_as_text_and_isolated(self, key: str, read_full: Read) -> None:
@@ -96,6 +106,16 @@ class TestLedger:
         count(client, fresh_key, 3)
         svg = read(f"/series/{fresh_key}").one("svg", role="img")
         assert svg.attributes["aria-label"].startswith("Values 1 to 3 were assigned")
+
+    def test_a_series_of_versions_leads_to_its_name(self, read_full: Read) -> None:
+        main = read_full("/series/shop-minor-v1").one("main")
+        assert main.one("a", href="/names/shop").text == "shop"
+
+    def test_another_series_leads_to_no_name(
+        self, client: Client, read: Read, fresh_key: str
+    ) -> None:
+        count(client, fresh_key, 1)
+        assert "counts versions" not in read(f"/series/{fresh_key}").one("main").text
 
     def test_a_series_that_does_not_exist_is_not_found(self, read: Read, fresh_key: str) -> None:
         assert "404 Series not found" in read(f"/series/{fresh_key}", 404).one("h1").text

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from monotron.model.component_keys import name_of_key
 from monotron.model.series import Entry, LedgerEntry
 from monotron.web.pages.charts import Chart, ledger_chart
 from monotron.web.pages.failures import Link
@@ -11,6 +12,7 @@ from monotron.web.pages.handler import PAGE_ROWS, PageHandler
 from monotron.web.pages.markup import path_of, plain_isolated
 from monotron.web.pages.query import LedgerPageQuery, ListPageQuery, link
 from monotron.web.pages.rows import commit_link
+from monotron.web.pages.snippets import EXAMPLE_NAME, series_curl
 from monotron.web.permissions import requires
 
 
@@ -96,7 +98,9 @@ class SeriesPageHandler(PageHandler):
             self.account, self.principal.names, query.prefix, query.after, PAGE_ROWS
         )
         page = series_page(entries, query, next_after, self.services.commit_url)
-        self.reply_page("series.html", "Series", series=page, url=self.server_url)
+        is_open = self.services.authenticator.open_to_all
+        example = series_curl(self.server_url, EXAMPLE_NAME, is_open=is_open)
+        self.reply_page("series.html", "Series", series=page, example=example)
 
 
 class LedgerPageHandler(PageHandler):
@@ -114,11 +118,13 @@ class LedgerPageHandler(PageHandler):
             self.services.series.peek(series),
             self.services.series.ledger(series, before, PAGE_ROWS),
         )
-        path = path_of("series", series.key)
+        path, name = path_of("series", series.key), name_of_key(series.key)
         self.reply_page(
             "ledger.html",
             f"Series {plain_isolated(series.key)}",
             current=entry_row(current, commit_url),
+            name=None if name == series.key else name,
+            name_path=path_of("names", name),
             ledger=ledger_page(path, rows, query, next_before, commit_url),
             api_path=path_of("v1", "series", series.key),
         )

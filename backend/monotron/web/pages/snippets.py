@@ -10,7 +10,7 @@ from urllib.parse import quote
 from monotron.web.hosts import is_loopback_host
 from monotron.web.pages.invisible import INVISIBLE, yaml_escape
 
-EXAMPLE_URL = "https://monotron.example.com"
+EXAMPLE_NAME, EXAMPLE_URL = "my-app", "https://monotron.example.com"
 
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
@@ -51,8 +51,18 @@ def snippets(url: str, name: str, *, is_open: bool) -> Snippets:
     )
 
 
+def series_curl(url: str, key: str, *, is_open: bool) -> str:
+    """How a commit is assigned a value of a series with curl."""
+    path = f"/v1/series/{quote(key, safe='')}/$(git rev-parse HEAD)?reuse=any"
+    return _put(f'"{url}{path}"', is_open=is_open)
+
+
 def _curl(url: str, name: str, *, is_open: bool) -> str:
-    request = f'"{url}/v1/versions/{quote(name, safe="")}/$(git rev-parse HEAD)?bump=minor"'
+    path = f"/v1/versions/{quote(name, safe='')}/$(git rev-parse HEAD)?bump=minor"
+    return _put(f'"{url}{path}"', is_open=is_open)
+
+
+def _put(request: str, *, is_open: bool) -> str:
     if is_open:
         return f"curl -X PUT {request}"
     header = 'echo "Authorization: Bearer $MONOTRON_API_KEY"'

@@ -8,11 +8,9 @@ from monotron.web.pages.failures import Link
 from monotron.web.pages.handler import PAGE_ROWS, PageHandler
 from monotron.web.pages.query import ListPageQuery, link
 from monotron.web.pages.rows import RecentRow, ReleaseRow, is_commit, recent_row, release_row
-from monotron.web.pages.snippets import snippets
+from monotron.web.pages.snippets import EXAMPLE_NAME, snippets
 from monotron.web.permissions import requires
 from monotron.web.routes import HtmlRoute
-
-EXAMPLE_NAME = "my-app"
 
 RECENT_ROWS = 10
 
