@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 test check: export PYTEST_DEBUG_TEMPROOT := $(shell test -w /dev/shm && \
 	! grep -q ' /dev/shm .*noexec' /proc/mounts && echo /dev/shm)
 
-.PHONY: help run check test bench faults lint format gitlab docs lock audit setup-runners clean
+.PHONY: help run check test bench faults lint format gitlab docs screenshots lock audit setup-runners clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -59,6 +59,9 @@ docs: .venv/.installed-test ## Generate openapi.json, reference pages, the table
 	PYTHONPATH=tests $(BIN)/python -m support.error_page
 	PYTHONPATH=tests $(BIN)/python -m docs.command_tables
 	PYTHONPATH=tests $(BIN)/python -m docs.plugin_tables
+
+screenshots: .venv/.installed-test ## Take the screenshots in docs/images (needs Chromium)
+	PYTHONPATH=tests $(BIN)/python -m docs.screenshots
 
 lock: .venv/bin/pip ## Update the lock file of CI, .ci/requirements.txt
 	$(PIP) install pip-tools

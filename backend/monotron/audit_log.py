@@ -1,7 +1,7 @@
 """Audit events in the log: who changed credentials, accounts and what was assigned.
 
 They are logged after the change is durable. The store records those of accounts, API keys, trust
-policies, badges and withdrawals, too (`monotron.auth.events`), with equal actions, subjects and ids.
+policies, badges and withdrawals, too (`monotron.auth.events`), with equal actions and subjects.
 """
 
 import logging

@@ -93,6 +93,10 @@ async def _fill(url: str) -> None:
         await company.build("shop", message="feat: order by invoice")
         for number in range(57):
             await company.build("shop", message=COMMITS[1 + number % 5])
+            if number in (21, 34, 47):
+                await company.build("shop", message="feat: compare products", label="beta")
+            if number == 40:
+                await company.withdraw("shop", "1.2.41", "Sends confirmations twice")
             if number % 9 == 4:
                 await company.build("payments", message=COMMITS[number % 6])
         for _ in range(2):
