@@ -274,6 +274,30 @@ class TestNavigation:
         page.get_by_role("link", name="Series").click()
         assert page.get_by_role("heading", level=1).inner_text() == "Series"
 
+    @pytest.mark.parametrize("width", [PHONE, DESKTOP])
+    def test_visible_links_answer_the_questions_of_a_newcomer(
+        self, width: int, open_page: Open
+    ) -> None:
+        """Which commit has a version, who assigned it and why, what is next, what to paste."""
+        page = open_page("full", "/").page
+        page.set_viewport_size({"width": width, "height": 800})
+        page.get_by_role("link", name="shop", exact=True).first.click()
+        for text in "Next patch", "1.2.1", "Next minor", "1.3.0", "Next major", "2.0.0":
+            assert page.get_by_text(text, exact=True).is_visible()
+        page.get_by_role("link", name="Use in a pipeline").click()
+        example = page.get_by_text("uses: monotron/monotron@v0")
+        box = example.bounding_box()
+        assert box is not None
+        assert 0 < box["y"] < 800
+        page.get_by_role("table").get_by_role("link", name="1.2.0+sha.7d4c379").click()
+        facts = page.locator("dl").first.inner_text().split("\n")
+        for term, answer in (
+            ("Commit or token", f"{COMMIT[:-1]}9"),
+            ("Reason", "feat: a <b>cart</b>"),
+            ("Assigned by", "anyone"),
+        ):
+            assert facts[facts.index(term) + 1] == answer
+
     @pytest.mark.parametrize("text", ["v1.2.0", f"{COMMIT[:-1]}9"])
     def test_the_field_of_a_name_leads_to_a_version(self, text: str, shop: Visit) -> None:
         shop.page.get_by_label("Version or commit").fill(text)

@@ -66,9 +66,12 @@ class TestNames:
         assert "No names that start with <b> have a version." in text
         assert "commit" not in text
 
-    def test_a_search_for_a_commit_leads_to_the_pages_of_names(self, read_full: Read) -> None:
-        text = read_full(f"/?prefix={COMMIT}").one("main").text
-        assert "To find the version of a commit, open the page of its name" in text
+    @pytest.mark.parametrize("text", [COMMIT, COMMIT[:7], "9.2.57", "v9.2.57"])
+    def test_a_search_for_a_version_or_a_commit_leads_to_the_pages_of_names(
+        self, text: str, read_full: Read
+    ) -> None:
+        shown = read_full(f"/?prefix={text}").one("main").text
+        assert "To find a version or a commit, open the page of its name" in shown
 
     @pytest.mark.parametrize(
         ("name", "version", "commit"),

@@ -9,6 +9,7 @@ from monotron.services.recent import Assignment
 from monotron.web.pages.markup import path_of
 
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
+_VERSION = re.compile(r"[vV]?[0-9]+\.[0-9]+\.[0-9]")
 
 
 class ReleaseRow(NamedTuple):
@@ -116,6 +117,11 @@ def version_path(release: Release) -> str:
 def is_commit(text: str) -> bool:
     """Whether a text looks like a commit hash, perhaps an abbreviated one."""
     return _COMMIT.fullmatch(text) is not None
+
+
+def is_version(text: str) -> bool:
+    """Whether a text looks like a version: `1.2.57` or `v1.2.57`."""
+    return _VERSION.match(text) is not None
 
 
 def commit_link(token: str | None, commit_url: str) -> str | None:

@@ -7,7 +7,14 @@ from monotron.model.versions.requests import VersionResult
 from monotron.web.pages.failures import Link
 from monotron.web.pages.handler import PAGE_ROWS, PageHandler
 from monotron.web.pages.query import ListPageQuery, link
-from monotron.web.pages.rows import RecentRow, ReleaseRow, is_commit, recent_row, release_row
+from monotron.web.pages.rows import (
+    RecentRow,
+    ReleaseRow,
+    is_commit,
+    is_version,
+    recent_row,
+    release_row,
+)
 from monotron.web.pages.snippets import EXAMPLE_NAME, snippets
 from monotron.web.permissions import requires
 from monotron.web.routes import HtmlRoute
@@ -30,9 +37,9 @@ class NamesPage(NamedTuple):
         return not self.rows and not self.prefix and self.is_first and not self.next_path
 
     @property
-    def is_commit(self) -> bool:
-        """Whether the prefix looks like a commit. The page of a name finds it."""
-        return is_commit(self.prefix)
+    def is_of_version(self) -> bool:
+        """Whether the prefix looks like a commit or a version. The page of a name finds them."""
+        return is_commit(self.prefix) or is_version(self.prefix)
 
 
 def names_page(
