@@ -29,7 +29,7 @@ READS_CREDENTIALS = "/v1/system/info"
 
 BADGES = {"/badge/{badge}.svg", "/badge/{badge}.json"}
 
-PUBLIC = {"/", "/v1", "/livez", "/readyz", READS_CREDENTIALS, *BADGES}
+PUBLIC = {"/", "/openapi.json", "/v1", "/livez", "/readyz", READS_CREDENTIALS, *BADGES}
 """The paths that require no credentials."""
 
 BODY = '{"scopes": ["write:acl"]}'

@@ -1,6 +1,7 @@
 """`/metrics` on the address of the API, and on the separate address of the setting."""
 
 import asyncio
+import os
 from contextlib import suppress
 
 from monotron.errors import MonotronError, StoreUnavailable
@@ -95,7 +96,12 @@ async def update_forever(services: Services) -> None:
     """
     while True:
         update(services)
-        await asyncio.to_thread(services.metrics.traffic.sample)
+        if (
+            "PROMETHEUS_MULTIPROC_DIR" in os.environ
+        ):  # reading the files of all processes takes long
+            await asyncio.to_thread(services.metrics.traffic.sample)
+        else:
+            services.metrics.traffic.sample()
         await asyncio.sleep(UPDATE_SECONDS)
 
 
