@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Iterator
+from itertools import product
 
 import pytest
 
-from contract.asking import BY, put_any
+from contract.asking import BY, ask_any, put_any
 from monotron.errors import MonotronError
 from monotron.model.name_patterns import NamePatterns
 from monotron.model.semver import VersionName, parse_final, parse_version
@@ -50,35 +51,41 @@ def listed(services: StoreServices) -> list[tuple[str, str, str | None]]:
     ]
 
 
+NEWEST: list[tuple[list[Request], tuple[str, str | None]]] = [
+    ([assign("a")], ("0.1.0", "a")),
+    ([assign("a"), assign("b", "major", "rc")], ("0.1.0", "a")),
+    ([Adopt(VersionName(1, "shop"), parse_final("1.2.57"), BY)], ("1.2.57", None)),
+    ([assign("a", label="rc"), assign("b", label="rc")], ("0.1.0-rc.2", "b")),
+    ([assign("a", label="rc"), assign("b", "major", "beta")], ("1.0.0-beta.1", "b")),
+    (
+        [assign("a", label="rc"), assign("b", label="rc"), withdraw("0.1.0-rc.2")],
+        ("0.1.0-rc.1", "a"),
+    ),
+    ([assign("a", label="rc"), assign("b"), withdraw("0.1.0")], ("0.1.0-rc.1", "a")),
+]
+"""Requests for a name, and its newest version and token."""
+
+COUNTED = {
+    "major": "3.0.0",
+    "minor-v0": "0.3.0",
+    "patch-v0.0": "0.0.3",
+    "minor-v1": None,
+    "patch-v0.1": None,
+    "rc-v0.0.1": None,
+}
+"""The newest version if the series with this ending is at 3."""
+
+
 class TestNewestVersion:
-    @pytest.mark.parametrize(
-        ("requests", "newest"),
-        [
-            ([assign("a")], ("0.1.0", "a")),
-            ([assign("a"), assign("b", "major", "rc")], ("0.1.0", "a")),
-            ([Adopt(VersionName(1, "shop"), parse_final("1.2.57"), BY)], ("1.2.57", None)),
-            ([assign("a", label="rc"), assign("b", label="rc")], ("0.1.0-rc.2", "b")),
-            ([assign("a", label="rc"), assign("b", "major", "beta")], ("1.0.0-beta.1", "b")),
-            (
-                [assign("a", label="rc"), assign("b", label="rc"), withdraw("0.1.0-rc.2")],
-                ("0.1.0-rc.1", "a"),
-            ),
-            (
-                [assign("a", label="rc"), assign("b"), withdraw("0.1.0")],
-                ("0.1.0-rc.1", "a"),
-            ),
-        ],
-        ids=lambda value: "" if isinstance(value, list) else value[0],
-    )
     def test_it_is_final_or_else_the_highest_pre_release(
-        self,
-        store: Store,
-        services: StoreServices,
-        requests: list[Request],
-        newest: tuple[str, str | None],
+        self, store: Store, services: StoreServices
     ) -> None:
-        decide(store, *requests)
-        assert listed(services) == [("shop", *newest)]
+        for number, (requests, _) in enumerate(NEWEST):
+            name = VersionName(1, f"name-{number}")
+            decide(store, *(request._replace(name=name) for request in requests))
+        assert listed(services) == [
+            (f"name-{number}", *newest) for number, (_, newest) in enumerate(NEWEST)
+        ]
 
     def test_a_name_whose_versions_were_all_withdrawn_is_omitted(
         self, store: Store, services: StoreServices
@@ -87,31 +94,23 @@ class TestNewestVersion:
         decide(store, withdraw("0.1.0-rc.1", "api"))
         assert listed(services) == []
 
-    @pytest.mark.parametrize(
-        ("suffix", "version"),
-        [
-            ("major", "3.0.0"),
-            ("minor-v0", "0.3.0"),
-            ("patch-v0.0", "0.0.3"),
-            ("minor-v1", None),
-            ("patch-v0.1", None),
-            ("rc-v0.0.1", None),
-        ],
-    )
     def test_it_is_counted_in_the_series_of_a_name_without_a_release(
-        self, store: Store, services: StoreServices, suffix: str, version: str | None
+        self, store: Store, services: StoreServices
     ) -> None:
-        series = SeriesKey(1, f"shop-{suffix}")
-        store.attributes.merge(series, "a", {"branch": "main"})  # creates a series without values
+        keys = [SeriesKey(1, f"of-{suffix}-{suffix}") for suffix in COUNTED]
+        for series in keys:
+            store.attributes.merge(series, "a", {"branch": "main"})  # a series without values
         assert listed(services) == []
         for token in "abc":
-            put_any(store, token, series)
-        assert listed(services) == ([] if version is None else [("shop", version, None)])
+            store.allocate([ask_any(token, series) for series in keys])
+        versions = [(f"of-{suffix}", version, None) for suffix, version in COUNTED.items()]
+        expected = sorted(each for each in versions if each[1] is not None)
+        assert listed(services) == expected
         # A deleted series counts as its high-water mark, as for the next version.
-        store.delete(series, restart=False)
-        assert listed(services) == ([] if version is None else [("shop", version, None)])
-        store.delete(series, restart=True)
-        assert listed(services) == []
+        for restart in False, True:
+            for series in keys:
+                store.delete(series, restart=restart)
+            assert listed(services) == ([] if restart else expected)
 
     def test_a_series_that_was_counted_above_a_withdrawn_version_counts(
         self, store: Store, services: StoreServices
@@ -141,17 +140,14 @@ class TestNewestVersion:
 NAMES = ["a", "a-", "a-b", "a-minor-v1", "ab", "a/b", "b", "é", "\uffee", "🙂"]
 
 
-@pytest.mark.parametrize("limit", [1, 2, 3, 1000])
-def test_pages_contain_every_name_once_in_order(
-    store: Store, services: StoreServices, limit: int
-) -> None:
+def test_pages_contain_every_name_once_in_order(store: Store, services: StoreServices) -> None:
     recorded, counted = NAMES[::2], NAMES[1::2]
     decide(store, *(assign("a", name=name) for name in recorded))
     decide(store, *(assign("a", label="rc", name=name) for name in recorded[:2]))
-    for name in [*counted, *recorded]:
-        for suffix in ("major", "minor-v0", "patch-v0.0", "patch-v1.0"):
-            put_any(store, "b", SeriesKey(1, f"{name}-{suffix}"))
-    for prefix in "", "a", "a-", "é", "none":
+    suffixes = ("major", "minor-v0", "patch-v0.0", "patch-v1.0")
+    keys = [f"{name}-{suffix}" for name in [*counted, *recorded] for suffix in suffixes]
+    store.allocate([ask_any("b", SeriesKey(1, key)) for key in keys])
+    for limit, prefix in product((1, 2, 3, 1000), ("", "a", "a-", "é", "none")):
         found: list[str] = []
         after: str | None = ""
         while after is not None:

@@ -13,7 +13,7 @@ from monotron.model.versions.requests import Assign, VersionRequest
 from monotron.store import Store, open_store
 
 FEW, MANY = 1, 2
-NAMES = {FEW: 40, MANY: 400}
+NAMES = {FEW: 40, MANY: 200}
 """The number of names of each account. Those with an odd number are only counted in series."""
 
 LIMIT = 10

@@ -29,6 +29,10 @@ HOSTILE_KEYS = tuple(text[0] * 256 if len(text) == 200 else text for text in HOS
 """Keys and tokens of the same content, which may be longer than names."""
 
 
+HOSTILE_REFS = tuple(f"refs/heads/{''.join(filter(str.isprintable, text))}" for text in HOSTILE)
+"""Claims of the same content. In trust policies, they must be printable."""
+
+
 def assign_shop(client: Client) -> None:
     """Versions of all kinds of the name `shop`."""
     adopt(client, "shop", "0.9.0")
@@ -66,9 +70,12 @@ def withdraw(client: Client, name: str, version: str, reason: str) -> None:
 
 
 def assign_hostile(client: Client) -> None:
-    """Versions and values of hostile names and tokens."""
+    """Versions and values of hostile names and tokens, and attributes of such names and values."""
     for name, key in zip(HOSTILE, HOSTILE_KEYS, strict=True):
         assign(client, name, f"{segment(key)}?bump=minor")
+        path = f"/v1/accounts/1/tokens/{segment(name)}/{segment(key)}/attrs"
+        attributes = json.dumps({key: f"{name}\n\0\r\x1b[2J{name}"})
+        assert client.request("PUT", path, attributes, JSON).status == 200
         path = f"/v1/series/{segment(key)}/{segment(key)}"
         assert client.request("PUT", path).status == 200
 
@@ -82,5 +89,5 @@ def add_policy(root: Client, account: int, **members: object) -> None:
         **members,
     }
     path = f"/v1/accounts/{account}/trusts"
-    response = root.request("POST", path, json.dumps(body), JSON)
+    response = root.request("POST", path, json.dumps(body, ensure_ascii=False), JSON)
     assert response.status == 200, response

@@ -10,7 +10,14 @@ import yaml
 
 from support.badges import new_badge
 from support.credentials import UNLIMITED, new_key
-from support.page_data import HOSTILE, add_policy, assign_hostile, assign_shop, assign_unusual
+from support.page_data import (
+    HOSTILE,
+    HOSTILE_REFS,
+    add_policy,
+    assign_hostile,
+    assign_shop,
+    assign_unusual,
+)
 from support.pages import Read, reader
 from support.server import ROOT, ROOT_ENV, Server
 from support.versions import assign
@@ -80,9 +87,10 @@ def trusting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     args = [*UNLIMITED, "--config", str(config)]
     with Server(f"sqlite:///{folder}/monotron.db", args=args, env=ROOT_ENV) as server:
         with server.client(authorization=ROOT) as root:
-            for text in HOSTILE:
+            for text, ref in zip(HOSTILE, HOSTILE_REFS, strict=True):
                 new_key(root, 1, "*:acl", "*:series", names=[text, "shop"], description=text[:100])
-                add_policy(root, 1, description=text[:100], names=[text])
+                claims = {"repository_id": "999", "ref": [ref]}
+                add_policy(root, 1, description=text[:100], names=[text], claims=claims)
             add_policy(root, 1, names_from="repository", allow_events=["merge_group"])
         yield server
     assert "Traceback" not in server.log()

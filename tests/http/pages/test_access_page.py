@@ -8,7 +8,7 @@ import pytest
 
 from support.credentials import bearer, new_account, new_grant, new_key
 from support.html import Element
-from support.page_data import HOSTILE, add_policy
+from support.page_data import HOSTILE, HOSTILE_REFS, add_policy
 from support.pages import HTML, check_page
 from support.server import ROOT, Client, Server
 
@@ -119,15 +119,18 @@ def test_lists_have_pages_that_keep_the_position_of_the_other_list(
     assert page(trusting, admin, "/access?keys_after=~").one("main").text.count("on this page") == 1
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_hostile_texts_are_isolated(text: str, trusting: Server, root: Client) -> None:
+@pytest.mark.parametrize("number", range(len(HOSTILE)))
+def test_hostile_texts_are_isolated(number: int, trusting: Server, root: Client) -> None:
+    text, ref = HOSTILE[number], HOSTILE_REFS[number]
     account = new_account(root)
     new_key(root, account, "read:series", description=text[:100], names=[text])
-    add_policy(root, account, description=text[:100], names=[text])
+    claims = {"repository_id": "999", "ref": [ref]}
+    add_policy(root, account, description=text[:100], names=[text], claims=claims)
     document = page(trusting, bearer(new_key(root, account, "read:acl", "*:series")))
     isolated = [each.raw_text for each in document.all("bdi")]
     assert isolated.count(text[:100]) >= 2
     assert isolated.count(text) >= 2
+    assert isolated.count(ref) == 1
 
 
 def test_an_account_without_credentials_shows_how_to_create_them(

@@ -14,7 +14,7 @@ import yaml
 
 from support.badges import new_badge
 from support.html import Element, parse
-from support.page_data import COMMIT, HOSTILE, assign_shop
+from support.page_data import COMMIT, HOSTILE, HOSTILE_KEYS, assign_shop
 from support.pages import HTML, Read, check_page, reader
 from support.server import Client, Server
 from support.versions import assign, segment
@@ -151,6 +151,16 @@ class TestName:
         assert title == f"\u2068{name}\u2069 · Monotron"
         step, _ = yaml.safe_load(document.all("pre")[0].raw_text)["jobs"]["version"]["steps"]
         assert step["with"]["name"].replace("${{ '${{' }}", "${{") == name
+
+    @pytest.mark.parametrize("number", range(len(HOSTILE)))
+    def test_hostile_attributes_are_shown_as_texts(self, number: int, read_full: Read) -> None:
+        name, key = HOSTILE[number], HOSTILE_KEYS[number]
+        list_of_attributes = read_full(f"/names/{segment(name)}/0.1.0").all("dl")[-1]
+        label, value = (list_of_attributes.one(tag).one("bdi") for tag in ("dt", "dd"))
+        assert label.raw_text == key
+        assert value.raw_text == f"{name}\n[2J{name}"
+        codes = [each.attributes["data-code"] for each in value.all("span", class_="invisible")]
+        assert "/".join(codes).count("0000/000D/001B") == 1
 
 
 class TestFind:
