@@ -12,6 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+"""The environment variable from which prometheus-client takes the folder, when it is imported."""
+
 PREFIX = "monotron-metrics-"
 
 

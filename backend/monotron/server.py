@@ -24,6 +24,7 @@ from monotron.config import Settings
 from monotron.errors import InvalidSetting, StartupError
 from monotron.listen_address import Address
 from monotron.logging_setup import LEVELS
+from monotron.metrics_folder import VARIABLE as METRICS_FOLDER
 from monotron.metrics_folder import metrics_folder
 from monotron.model.quotas import Quotas
 from monotron.request_log import RequestLog
@@ -38,9 +39,6 @@ from monotron.web.metrics import update_forever
 from monotron.web.services import Services
 
 log = logging.getLogger("monotron")
-
-MULTIPROCESS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-"""The environment variable with the folder in which several processes share their metrics."""
 
 DRAIN_SECONDS = 20.0
 """Time limit for the requests in flight when the server shuts down."""
@@ -79,13 +77,13 @@ def serve(settings: Settings) -> int:
             "Several processes cannot share an SQLite file. Use MongoDB, or set --processes 1."
         )
     with metrics_folder() as folder:
-        os.environ[MULTIPROCESS_FOLDER] = folder
+        os.environ[METRICS_FOLDER] = folder
         return _supervise(settings, issuers, request_log, announce)
 
 
 def _ignore_metrics_of_others() -> None:
     """Do not share metrics with the program that started this one, if it has several processes."""
-    for name in (MULTIPROCESS_FOLDER, MULTIPROCESS_FOLDER.lower()):
+    for name in (METRICS_FOLDER, METRICS_FOLDER.lower()):
         os.environ.pop(name, None)
 
 

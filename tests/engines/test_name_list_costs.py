@@ -11,9 +11,10 @@ from monotron.model.semver import VersionName
 from monotron.model.series import SeriesKey
 from monotron.model.versions.requests import Assign, VersionRequest
 from monotron.store import Store, open_store
+from support.profiler import queries
 
 FEW, MANY = 1, 2
-NAMES = {FEW: 40, MANY: 200}
+NAMES = {FEW: 40, MANY: 400}
 """The number of names of each account. Those with an odd number are only counted in series."""
 
 LIMIT = 10
@@ -55,10 +56,7 @@ def test_mongodb_examines_few_other_names(profiled: Any, database_url: str) -> N
     read(store, MANY)
     profiled.command("profile", 0)
     store.close()
-    examined = {
-        command["ns"].rpartition(".")[2]: command
-        for command in profiled["system.profile"].find({"docsExamined": {"$exists": True}})
-    }
+    examined = {command["ns"].rpartition(".")[2]: command for command in queries(profiled)}
     for collection, most in ("names", LIMIT), ("series", LIMIT * len(FIRST_SUFFIXES)):
         command = examined[collection]
         assert command["planSummary"].startswith("IXSCAN"), command

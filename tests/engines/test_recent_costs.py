@@ -11,6 +11,7 @@ from monotron.model.series import SeriesKey
 from monotron.model.versions.requests import Assign, VersionRequest
 from monotron.store import Store, open_store
 from monotron.store.recent import MAX_OMITTED
+from support.profiler import queries
 
 FEW, MANY = 1, 2
 SERIES = {FEW: 30, MANY: 600}
@@ -81,10 +82,3 @@ def test_mongodb_examines_at_most_2000_series_that_are_omitted(
     store.close()
     examined = sum(command["docsExamined"] for command in queries(profiled))
     assert MAX_OMITTED <= examined <= MAX_OMITTED + LIMIT
-
-
-def queries(profiled: Any) -> list[dict[str, Any]]:
-    """What the profiler recorded about queries of collections with many documents."""
-    found = list(profiled["system.profile"].find({"docsExamined": {"$exists": True}}))
-    assert found
-    return [each for each in found if each["ns"].rpartition(".")[2] != "system.profile"]

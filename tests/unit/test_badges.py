@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from monotron.errors import BadgeNotFound, StoreUnavailable, TooManyRequests
 from monotron.model.versions.requests import VersionRequest
 from monotron.store import open_store
 from monotron.store.auth_interface import RecordChange
-from support.services import StoreServices
+from support.services import StoreServices, before_a_change
 
 ADDRESS = "192.0.2.1"
 UNKNOWN = 32 * "0"
@@ -67,18 +67,6 @@ class Servers:
         await self.services.versions.next(1, "shop", "a", VersionRequest(assigned_by="root"))
         badge, _ = await self.here.create(ROOT, 1, "shop")
         return badge.id
-
-    def before_the_change(self, do: Callable[[], object]) -> None:
-        """Call *do* once, before the next change of records."""
-        records: Any = self.store.auth_records
-        change = records.change
-
-        def interrupted(changes: Sequence[RecordChange], event: Any = None) -> bool:
-            records.change = change
-            do()
-            return bool(change(changes, event))
-
-        records.change = interrupted
 
 
 def additions(badge: Badge) -> list[RecordChange]:
@@ -156,7 +144,7 @@ def test_concurrent_requests_create_one_badge_of_a_name() -> None:
 def test_a_badge_that_another_server_created_in_between_is_returned() -> None:
     async def scenario(servers: Servers) -> None:
         badge = Badge(UNKNOWN, 1, "shop", 0, "root")
-        servers.before_the_change(lambda: servers.store.auth_records.change(additions(badge)))
+        before_a_change(servers.store, lambda: servers.store.auth_records.change(additions(badge)))
         assert await servers.here.create(ROOT, 1, "shop") == (badge, True)
 
     run(scenario)
@@ -166,7 +154,7 @@ def test_a_badge_that_another_server_deleted_in_between_is_not_found() -> None:
     async def scenario(servers: Servers) -> None:
         id = await servers.shop()
         records = servers.store.auth_records
-        servers.before_the_change(lambda: records.remove("badge", 1, id))
+        before_a_change(servers.store, lambda: records.remove("badge", 1, id))
         with pytest.raises(BadgeNotFound):
             await servers.here.delete(ROOT, 1, id)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from monotron.auth.rotation import Rotation
 from monotron.errors import GrantNotFound, QuotaExceeded, Unauthenticated
 from monotron.store import open_store
 from monotron.store.auth_interface import RecordChange
-from support.services import StoreServices
+from support.services import StoreServices, before_a_change
 
 NOW = 1_700_000_000
 SPEC = ApiKeySpec(("*:series", "*:acl"))
@@ -41,18 +41,6 @@ class Site:
 
     def keys(self) -> list[str]:
         return [row.name for row in self.store.auth_records.page("api_key", None, "", 100)]
-
-    def before_the_change(self, do: Callable[[], object]) -> None:
-        """Call *do* once, after the rotation has read the API key."""
-        records: Any = self.store.auth_records
-        change = records.change
-
-        def interrupted(changes: Sequence[RecordChange], event: Any = None) -> bool:
-            records.change = change
-            do()
-            return bool(change(changes, event))
-
-        records.change = interrupted
 
 
 def run(scenario: Callable[[Site], Coroutine[Any, Any, None]], quota: int = 0) -> None:
@@ -99,7 +87,7 @@ def test_a_rotation_keeps_a_use_that_was_recorded_meanwhile() -> None:
         old, _ = await site.api_keys.create(ROOT, 1, SPEC)
         used = old.row()._replace(body={**old.row().body, "last_used_at": NOW})
         change = RecordChange("api_key", old.row(), used)
-        site.before_the_change(lambda: site.store.auth_records.change([change]))
+        before_a_change(site.store, lambda: site.store.auth_records.change([change]))
         new, _, expiring = await site.rotation.rotate(ROOT, 1, old.key, 60)
         assert (expiring.last_used_at, expiring.expires_at) == (NOW, NOW + 60)
         assert site.keys() == sorted([old.key, new.key])
@@ -111,7 +99,7 @@ def test_a_rotation_keeps_a_use_that_was_recorded_meanwhile() -> None:
 def test_a_key_that_is_revoked_meanwhile_has_no_successor() -> None:
     async def scenario(site: Site) -> None:
         old, _ = await site.api_keys.create(ROOT, 1, SPEC)
-        site.before_the_change(lambda: site.store.auth_records.remove("api_key", 1, old.key))
+        before_a_change(site.store, lambda: site.store.auth_records.remove("api_key", 1, old.key))
         with pytest.raises(GrantNotFound):
             await site.rotation.rotate(ROOT, 1, old.key, 60)
         assert site.keys() == []
@@ -123,7 +111,9 @@ def test_a_caller_that_is_revoked_meanwhile_keeps_no_successor() -> None:
     async def scenario(site: Site) -> None:
         old, _ = await site.api_keys.create(ROOT, 1, SPEC)
         caller, _ = await site.api_keys.create(ROOT, 1, SPEC)
-        site.before_the_change(lambda: site.store.auth_records.remove("api_key", 1, caller.key))
+        before_a_change(
+            site.store, lambda: site.store.auth_records.remove("api_key", 1, caller.key)
+        )
         with pytest.raises(Unauthenticated, match="revoked during the request"):
             await site.rotation.rotate(caller.principal(), 1, old.key, 60)
         assert site.keys() == [old.key]
@@ -135,7 +125,7 @@ def test_a_caller_that_is_revoked_meanwhile_keeps_no_successor() -> None:
 def test_a_key_that_is_revoked_while_it_rotates_itself_has_no_successor() -> None:
     async def scenario(site: Site) -> None:
         old, _ = await site.api_keys.create(ROOT, 1, SPEC)
-        site.before_the_change(lambda: site.store.auth_records.remove("api_key", 1, old.key))
+        before_a_change(site.store, lambda: site.store.auth_records.remove("api_key", 1, old.key))
         with pytest.raises(Unauthenticated, match="revoked during the request"):
             await site.rotation.rotate(old.principal(), 1, old.key, 60)
         assert site.keys() == []
@@ -149,7 +139,7 @@ def test_a_use_of_the_caller_that_is_recorded_meanwhile_does_not_prevent_a_rotat
         caller, _ = await site.api_keys.create(ROOT, 1, SPEC)
         used = caller.row()._replace(body={**caller.row().body, "last_used_at": NOW})
         change = RecordChange("api_key", caller.row(), used)
-        site.before_the_change(lambda: site.store.auth_records.change([change]))
+        before_a_change(site.store, lambda: site.store.auth_records.change([change]))
         new, _, _ = await site.rotation.rotate(caller.principal(), 1, old.key, 60)
         assert site.keys() == sorted([old.key, caller.key, new.key])
         stored = await site.api_keys.find(caller.key)

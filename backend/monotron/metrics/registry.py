@@ -16,10 +16,10 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from monotron.metrics_folder import VARIABLE
+
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """The upper bounds of histograms of durations."""
-
-FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class Registry:
@@ -41,19 +41,24 @@ class Registry:
             partial(self.gauge, name, documentation, multiprocess_mode="mostrecent")
         )
 
+    @property
+    def has_files(self) -> bool:
+        """Whether several processes share their values in files."""
+        return VARIABLE in os.environ
+
     def export(self) -> bytes:
         """The values of all processes in the Prometheus text format."""
         registry = self._registry
-        if FOLDER in os.environ:
+        if self.has_files:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
 
     def histograms(self) -> Iterable[Metric]:
         """The histograms of all processes."""
-        if FOLDER not in os.environ:
+        if not self.has_files:
             return self._registry.collect()
-        files = [str(file) for file in Path(os.environ[FOLDER]).glob("histogram_*.db")]
+        files = [str(file) for file in Path(os.environ[VARIABLE]).glob("histogram_*.db")]
         found: Iterable[Metric] = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
         return found
 

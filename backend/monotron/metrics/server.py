@@ -48,6 +48,7 @@ class Metrics:
         self._ended: list[tuple[str, str, int, float]] = []
         registry = Registry()
         self.export = registry.export
+        self.has_files = registry.has_files
         self.store = StoreMetrics(registry)
         counter, gauge = registry.counter, registry.gauge
 

@@ -12,7 +12,7 @@ from monotron.model.timestamps import rfc3339
 from monotron.web.body import json_body, json_object
 from monotron.web.handler import Handler
 from monotron.web.permissions import ANY_CREDENTIAL, ROOT_KEY, requires
-from monotron.web.query import AccountsQuery, ApiKeysQuery, Query, RevokeQuery
+from monotron.web.query import AccountsQuery, Query, RevokeQuery, TextPageQuery
 from monotron.web.routes import ACCOUNT, ANY_ACCOUNT
 
 
@@ -74,7 +74,7 @@ class ApiKeysHandler(Handler):
 
     @requires("read:acl")
     async def get(self) -> None:
-        query = ApiKeysQuery.parse(self.request.query)
+        query = TextPageQuery.parse(self.request.query)
         api_keys, next_after = await self.services.api_keys.page(
             self.principal, self.account, query.after, query.limit
         )

@@ -4,21 +4,13 @@ from dataclasses import dataclass
 
 from monotron.model.semver import Line, parse_line
 from monotron.web.badge_image import MAX_SHOWN
-from monotron.web.query import Query, limit_of_page, parameter, text_of_name
+from monotron.web.query import Query, parameter
 
 
 def _shown_label(text: str) -> str:
     if len(text) > MAX_SHOWN:
         raise ValueError(f"at most {MAX_SHOWN} characters long")
     return text
-
-
-@dataclass(frozen=True)
-class BadgesQuery(Query):
-    """`GET /v1/badges`"""
-
-    limit: int = parameter(limit_of_page, 100)
-    after: str = parameter(text_of_name, "")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Badges: images of the newest version of a name, for READMEs."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 from urllib.parse import quote
 
 from tornado.web import RequestHandler
@@ -9,11 +9,11 @@ from monotron.auth.badges import Badge
 from monotron.errors import InvalidRequest
 from monotron.model.timestamps import rfc3339
 from monotron.web.badge_image import badge_svg, plain
-from monotron.web.badge_query import BadgeQuery, BadgesQuery
+from monotron.web.badge_query import BadgeQuery
 from monotron.web.body import json_object
 from monotron.web.handler import Handler
 from monotron.web.permissions import NOTHING, requires
-from monotron.web.query import Query
+from monotron.web.query import Query, TextPageQuery
 from monotron.web.routes import ANY_ACCOUNT
 
 EXAMPLE = '{"name": "shop"}'
@@ -25,6 +25,15 @@ MAX_AGE_SECONDS = 60
 
 CONTENT_SECURITY_POLICY = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; sandbox"
 """Nothing is executed or loaded, also if a browser shows the image as a page."""
+
+
+class Content(NamedTuple):
+    """What a badge shows."""
+
+    label: str
+    message: str
+    color: str
+    """The name that shields.io gives it."""
 
 
 class BadgesHandler(Handler):
@@ -42,7 +51,7 @@ class BadgesHandler(Handler):
 
     @requires("read:series")
     async def get(self) -> None:
-        query = BadgesQuery.parse(self.request.query)
+        query = TextPageQuery.parse(self.request.query)
         badges, next_after = await self.services.badges.page(
             self.principal, self.account, query.after, query.limit
         )
@@ -74,19 +83,15 @@ class BadgeHandler(Handler):
 class PublicBadgeHandler(Handler):
     """Base class of the handlers of badges, which anyone can read. They reveal one version only."""
 
-    @requires(NOTHING)
-    async def get(self, id: str) -> None:
+    async def content(self, id: str) -> Content:
+        """Return what the badge with this *id* shows. Raises BadgeNotFound."""
         query = BadgeQuery.parse(self.request.query)
         version = await self.services.badges.version(id, query.line, self.request.remote_ip or "")
-        label = DEFAULT_LABEL if query.label is None else query.label
         self.set_header("Cache-Control", f"public, max-age={MAX_AGE_SECONDS}")
         # Pages of other sites show badges.
         self.set_header("Cross-Origin-Resource-Policy", "cross-origin")
-        self.reply_badge(label, version or "no version", color_of(version))
-
-    def reply_badge(self, label: str, message: str, color: str) -> None:
-        """Write the badge. *color* is the name that shields.io gives it."""
-        raise NotImplementedError
+        label = DEFAULT_LABEL if query.label is None else query.label
+        return Content(label, version or "no version", color_of(version))
 
     def compute_etag(self) -> str | None:  # type: ignore[override]
         """Return the entity tag: Tornado answers 304 to a request with this one."""
@@ -96,18 +101,23 @@ class PublicBadgeHandler(Handler):
 class BadgeImageHandler(PublicBadgeHandler):
     """`/badge/{badge}.svg`: the image."""
 
-    def reply_badge(self, label: str, message: str, color: str) -> None:
+    @requires(NOTHING)
+    async def get(self, id: str) -> None:
+        content = await self.content(id)
         self.set_header("Content-Type", "image/svg+xml; charset=utf-8")
         self.set_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-        self.write(badge_svg(label, message, color))
+        self.write(badge_svg(*content))
 
 
 class BadgeDataHandler(PublicBadgeHandler):
     """`/badge/{badge}.json`: its content in the schema of shields.io/endpoint."""
 
-    def reply_badge(self, label: str, message: str, color: str) -> None:
-        label = plain(label)
-        self.reply_json({"schemaVersion": 1, "label": label, "message": message, "color": color})
+    @requires(NOTHING)
+    async def get(self, id: str) -> None:
+        content = await self.content(id)
+        self.reply_json(
+            {"schemaVersion": 1, **content._replace(label=plain(content.label))._asdict()}
+        )
 
 
 def color_of(version: str | None) -> str:

@@ -1,7 +1,6 @@
 """`/metrics` on the address of the API, and on the separate address of the setting."""
 
 import asyncio
-import os
 from contextlib import suppress
 
 from monotron.errors import MonotronError, StoreUnavailable
@@ -96,9 +95,7 @@ async def update_forever(services: Services) -> None:
     """
     while True:
         update(services)
-        if (
-            "PROMETHEUS_MULTIPROC_DIR" in os.environ
-        ):  # reading the files of all processes takes long
+        if services.metrics.has_files:  # reading them takes long
             await asyncio.to_thread(services.metrics.traffic.sample)
         else:
             services.metrics.traffic.sample()

@@ -143,8 +143,8 @@ class LedgerQuery(Query):
 
 
 @dataclass(frozen=True)
-class ApiKeysQuery(Query):
-    """`GET /v1/accounts/{account}/grants`"""
+class TextPageQuery(Query):
+    """`GET /v1/accounts/{account}/grants` and `GET /v1/badges`"""
 
     limit: int = parameter(limit_of_page, 100)
     after: str = parameter(text_of_name, "")
