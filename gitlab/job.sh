@@ -377,6 +377,11 @@ variables:
       [ "$mode" = semver ] || hint="MONOTRON_MODE counter does not allow options of versions. $hint"
       ;;
   esac
+  case $status in 401 | 403 | 429 | 500)
+    id=$(header X-Request-Id)
+    ! matches "$id" '[A-Za-z0-9._-]{1,64}' || detail="$detail The server's log has the reason under the request id $id."
+    ;;
+  esac
   fail "$code ($status): $(printable "$detail")" "$hint"
 }
 

@@ -23,6 +23,10 @@ VERSION = re.compile(
 
 _BUMP = re.compile(r"[a-z]{1,20}")
 _CODE = re.compile(r"[a-z_]{1,64}")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+LOGGED_STATUSES = frozenset({401, 403, 429, 500})
+"""The statuses whose reason is in the server's log, found by the request id."""
 
 
 class SeriesEntry(NamedTuple):
@@ -183,6 +187,7 @@ def failure_of(
     ):
         # An unknown server at this URL may echo the API key.
         detail = redact(problem["detail"], credential)[:2000]
+        detail += redact(_log_entry(response), credential)
         kind = _no_response(response) if response.status in RETRYABLE_STATUSES else Failure
         return kind(f"{code} ({response.status}): {detail}", code=code)
     if 300 <= response.status < 400:
@@ -192,6 +197,14 @@ def failure_of(
             f"If the other URL is your Monotron server, set {url_source} to it.",
         )
     return foreign_response(response, url, url_source)
+
+
+def _log_entry(response: HttpResponse) -> str:
+    """Where the operator finds the reason, if the server logs one: a sentence, or an empty text."""
+    request_id = response.headers.get("X-Request-Id") or ""
+    if response.status not in LOGGED_STATUSES or not _REQUEST_ID.fullmatch(request_id):
+        return ""
+    return f" The server's log has the reason under the request id {request_id}."
 
 
 def foreign_response(response: HttpResponse, url: str, url_source: str) -> NoResponse:

@@ -160,6 +160,13 @@ class TestCredentials:
         assert stand_in.requests[0].headers["Authorization"] == "Bearer secret-key"
         assert errors == "error: unauthenticated (401): Who are you?\n"
 
+    @pytest.mark.parametrize("id", ["", "a b", "\x1b[31m", "x" * 65])
+    def test_only_a_request_id_of_monotron_is_shown(self, id: str, terminal: Terminal) -> None:
+        reply = Reply.problem(403, "forbidden", "No.", **{"X-Request-Id": id})
+        with StandIn([reply]) as stand_in:
+            terminal.url = stand_in.url
+            assert terminal.fails(1, "next", "a", "b") == "error: forbidden (403): No\n"
+
 
 class TestPrecedence:
     def test_an_option_takes_precedence_over_the_environment(

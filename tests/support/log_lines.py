@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from support.http import Response
@@ -25,3 +26,9 @@ def line_of(server: Server, response: Response) -> dict[str, Any]:
         if line["message"] == "request" and line["request_id"] == request_id
     ]
     return line
+
+
+def has_request_of(server: Server, error: str) -> bool:
+    """Whether the log of the server has the request that the text of an error names."""
+    named = re.search(r"The server's log has the reason under the request id ([\w.-]+)\.", error)
+    return named is not None and named[1] in server.log()

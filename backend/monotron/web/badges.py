@@ -83,9 +83,8 @@ class BadgeHandler(Handler):
 class PublicBadgeHandler(Handler):
     """Base class of the handlers of badges, which anyone can read. They reveal one version only."""
 
-    async def content(self, id: str) -> Content:
+    async def content(self, id: str, query: BadgeQuery) -> Content:
         """Return what the badge with this *id* shows. Raises BadgeNotFound."""
-        query = BadgeQuery.parse(self.request.query)
         version = await self.services.badges.version(id, query.line, self.request.remote_ip or "")
         self.set_header("Cache-Control", f"public, max-age={MAX_AGE_SECONDS}")
         # Pages of other sites show badges.
@@ -103,7 +102,7 @@ class BadgeImageHandler(PublicBadgeHandler):
 
     @requires(NOTHING)
     async def get(self, id: str) -> None:
-        content = await self.content(id)
+        content = await self.content(id, BadgeQuery.parse(self.request.query))
         self.set_header("Content-Type", "image/svg+xml; charset=utf-8")
         self.set_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         self.write(badge_svg(*content))
@@ -114,7 +113,7 @@ class BadgeDataHandler(PublicBadgeHandler):
 
     @requires(NOTHING)
     async def get(self, id: str) -> None:
-        content = await self.content(id)
+        content = await self.content(id, BadgeQuery.parse(self.request.query))
         self.reply_json(
             {"schemaVersion": 1, **content._replace(label=plain(content.label))._asdict()}
         )

@@ -16,6 +16,7 @@ from docs.test_drift import section
 from plugins.github.action_step import ActionStep
 from support.claims import AUDIENCE, github
 from support.keyless import RUNNER_SECRET, Keyless, keyless_for_main, token_endpoint, watched
+from support.log_lines import has_request_of
 from support.server import ROOT as ROOT_KEY
 from support.workflows import ROOT, Repository, annotation_of, expect, expected, step, workflow
 
@@ -96,6 +97,7 @@ class TestIdentityTokens:
         assert "refs/heads/feature" in annotation
         assert "refs/heads/main" in annotation
         assert "monotron trust github OWNER/REPOSITORY" in annotation
+        assert has_request_of(monotron.server, annotation)
         assert tokens[0] not in run.unmasked
 
     def test_a_token_for_another_audience_is_refused_with_the_expected_one(

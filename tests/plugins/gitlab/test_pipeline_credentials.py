@@ -17,6 +17,7 @@ from docs.test_drift import section
 from plugins.gitlab.pipelines import version
 from support.claims import AUDIENCE, gitlab
 from support.keyless import Keyless, keyless_for_main, watched
+from support.log_lines import has_request_of
 from support.pipelines import ROOT, Repository, run_pipeline
 
 BUILD = """
@@ -75,6 +76,7 @@ def test_an_identity_token_of_an_untrusted_branch_is_refused_with_a_hint(
     assert "error: unauthenticated (401): " in run.output
     assert "`ref` is 'feature', but trust policy " in run.output
     assert "monotron trust gitlab acme/shop" in run.output
+    assert has_request_of(monotron.server, run.output)
     assert token not in run.output
 
 
