@@ -216,36 +216,59 @@ class Settings:
 
         Raises InvalidSetting if a setting is invalid.
         """
-        variables = setting_variables(environ)
-        config = _config_path(flags, variables)
-        from_file = read_config_file(config, CONFIG_FILE_SCHEMA) if config else {}
+        found = find_values(flags, environ)
         values: dict[str, Any] = {}
-        credential_sources = [f"{config}: trusts"] if "trusts" in from_file else []
         for setting in SETTINGS:
             name = setting.name
-            for source, texts in (
-                (setting.flag, flags),
-                (setting.variable, variables),
-                (f"{setting.variable}_FILE", read_variable_file(name, variables)),
-                (f"{config}: {name}", from_file),
-            ):
-                if name in texts:
-                    values[name] = _parse(setting, source, texts[name])
-                    if name in CREDENTIALS:
-                        credential_sources.append(str(source))
-                    break
+            if name in found:
+                values[name] = _parse(setting, found[name])
             else:
                 values[name] = "" if setting.secret else setting.parse(setting.default)
         if bool(values["root_api_key"]) != bool(values["root_api_secret"]):
             raise InvalidSetting(
                 "MONOTRON_ROOT_API_KEY and MONOTRON_ROOT_API_SECRET must be set together."
             )
+        names = [setting.name for setting in SETTINGS]
         return cls(
             **values,
-            trusts=tuple(from_file.get("trusts", ())),
-            credential_sources=tuple(credential_sources),
-            warnings=unknown_variables(variables, [setting.name for setting in SETTINGS]),
+            trusts=tuple(found["trusts"].value) if "trusts" in found else (),
+            credential_sources=tuple(found[name].source for name in CREDENTIALS if name in found),
+            warnings=unknown_variables(setting_variables(environ), names),
         )
+
+
+@dataclass(frozen=True)
+class FoundValue:
+    """The value of a setting that is set, not parsed yet, and where it is."""
+
+    value: Any = field(repr=False)
+    """A text, or a list from the config file."""
+    source: str
+
+
+def find_values(flags: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, FoundValue]:
+    """Find the settings that are set, by name, with `trusts` of the config file.
+
+    The arguments are those of `Settings.load`. Raises InvalidSetting if a file cannot be read.
+    """
+    variables = setting_variables(environ)
+    config = _config_path(flags, variables)
+    from_file = read_config_file(config, CONFIG_FILE_SCHEMA) if config else {}
+    found: dict[str, FoundValue] = {}
+    for setting in SETTINGS:
+        name = setting.name
+        for source, texts in (
+            (setting.flag, flags),
+            (setting.variable, variables),
+            (f"{setting.variable}_FILE", read_variable_file(name, variables)),
+            (f"{config}: {name}", from_file),
+        ):
+            if name in texts:
+                found[name] = FoundValue(texts[name], str(source))
+                break
+    if "trusts" in from_file:
+        found["trusts"] = FoundValue(from_file["trusts"], f"{config}: trusts")
+    return found
 
 
 SETTINGS = tuple(
@@ -275,14 +298,15 @@ def _config_path(flags: Mapping[str, str], variables: Mapping[str, str]) -> str 
     return None
 
 
-def _parse(setting: Setting, source: str | None, value: Any) -> Any:
+def _parse(setting: Setting, found: FoundValue) -> Any:
+    value = found.value
     if isinstance(value, list):
         if setting.name in LISTS:
             return tuple(value)
         value = ",".join(map(str, value))
     if setting.secret and not value:
-        raise InvalidSetting(f"{source} is empty. Set a value, or remove it.")
+        raise InvalidSetting(f"{found.source} is empty. Set a value, or remove it.")
     try:
         return setting.parse(value)
     except ValueError as error:
-        raise InvalidSetting(f"{source} {error}.") from None
+        raise InvalidSetting(f"{found.source} {error}.") from None

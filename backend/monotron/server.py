@@ -10,7 +10,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -58,6 +58,7 @@ def serve(settings: Settings) -> int:
     for warning in settings.warnings:
         log.warning(warning)
     issuers = configured_issuers(settings.issuers)
+    _check_processes(settings)
     for issuer in issuers:
         if issuer.audience is not None:
             log.warning(
@@ -72,13 +73,35 @@ def serve(settings: Settings) -> int:
     if settings.processes == 1:
         asyncio.run(_serve(settings, issuers, partial(_bind_all, settings), request_log, announce))
         return 0
-    if not store_class(settings.store).shareable:
-        raise InvalidSetting(
-            "Several processes cannot share an SQLite file. Use MongoDB, or set --processes 1."
-        )
     with metrics_folder() as folder:
         os.environ[METRICS_FOLDER] = folder
         return _supervise(settings, issuers, request_log, announce)
+
+
+def check_settings(settings: Settings) -> None:
+    """Raise StartupError for settings that `serve` would reject, whatever the store contains.
+
+    Neither the store nor the network is used. Whether the server may be open depends on the store:
+    this is not checked.
+    """
+    _ignore_metrics_of_others()
+    issuers = configured_issuers(settings.issuers)
+    _check_processes(settings)
+    alone = replace(
+        settings,
+        store="sqlite://",
+        listen=Address("127.0.0.1", 0),
+        credential_sources=(),
+        is_offline=True,
+    )
+    asyncio.run(_check(alone, issuers))
+
+
+def _check_processes(settings: Settings) -> None:
+    if settings.processes > 1 and not store_class(settings.store).shareable:
+        raise InvalidSetting(
+            "Several processes cannot share an SQLite file. Use MongoDB, or set --processes 1."
+        )
 
 
 def _ignore_metrics_of_others() -> None:

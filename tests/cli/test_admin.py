@@ -12,7 +12,7 @@ import yaml
 
 from cli.conftest import ISSUERS, Run
 from monotron.auth.key_format import PATTERN
-from support.credentials import bearer, new_account, new_key
+from support.credentials import bearer, new_key
 from support.mongod import ReplicaSet
 from support.server import ROOT_ENV, Client, Server
 from support.terminal import Terminal
@@ -64,12 +64,12 @@ class TestServerAndFile:
         account = f"--account={run('account', 'create').strip()}"
         secret = run("key", "create", SERIES, account, "--name=a/*", "--description=CI").strip()
         head, row = run("key", "list", account).splitlines()
-        assert re.split(r"  +", head) == KEY_COLUMNS
-        cells = row.split()
+        assert head.split("\t") == KEY_COLUMNS
+        cells = row.split("\t")
         assert cells[:4] == [secret[:14], "read,write:series", "a/*", "CI"]
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", cells[4])
         assert cells[5] == "-"
-        assert row.endswith(" root")
+        assert cells[-1] == "root"
         document = run("key", "list", account, "--output=json")
         (key,) = json.loads(document)
         assert (key["api_key"]["key"], key["last_used_at"]) == (secret[:14], None)
@@ -110,7 +110,7 @@ class TestServerAndFile:
         assert json.loads(run("trust", "list", account, "--output=json")) == [trust]
         head, row = run("trust", "list", account).splitlines()
         columns = ["TRUST", "ISSUER", "CONDITIONS", "SCOPES", "NAMES", "DESCRIPTION", "CREATED BY"]
-        assert re.split(r"  +", head) == columns
+        assert head.split("\t") == columns
         assert "repository_id 777, ref refs/heads/a or refs/heads/b, also pull_request" in row
         trust_id = str(trust["id"])
         assert run("trust", "delete", trust_id, account) == f"Deleted trust policy {trust_id}.\n"
@@ -175,11 +175,6 @@ class TestRunningServer:
         errors = Terminal(tmp_path, root_server.url).fails(1, "account", "list")
         assert "error: unauthenticated (401)" in errors
         assert "hint: set MONOTRON_API_KEY to the root key, KEY:SECRET" in errors
-
-    def test_a_list_has_all_pages(self, operator: Terminal, root: Client) -> None:
-        created = [new_account(root) for _ in range(101)]
-        listed = json.loads(operator.prints("account", "list", "--output=json"))
-        assert {1, *created} <= {each["id"] for each in listed}
 
     def test_trust_policies_of_the_config_file_are_listed_without_an_id(
         self, tmp_path: Path

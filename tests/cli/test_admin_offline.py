@@ -158,18 +158,6 @@ class TestSettings:
 
 
 class TestClient:
-    def test_a_list_has_all_pages(self, tmp_path: Path) -> None:
-        store = f"sqlite:///{tmp_path}/monotron.db"
-        with offline_server(store, None, {}, may_create=True) as server:
-            client = AdminClient(
-                server.url, server.credential, RetryPolicy(), "--store", page_size=2
-            )
-            for _ in range(4):
-                client.create_account()
-                client.create_key(1, {"scopes": ["read:series"]})
-            assert [each["id"] for each in client.accounts()] == [1, 2, 3, 4, 5]
-            assert len(client.keys(1)) == 4
-
     def test_the_file_is_not_served_without_the_credential(self, tmp_path: Path) -> None:
         store = f"sqlite:///{tmp_path}/monotron.db"
         with offline_server(store, None, {}, may_create=True) as server:

@@ -216,6 +216,6 @@ class TestRetries:
             process = operator.run("account", "list")
         assert (process.returncode, process.stdout) == (
             0,
-            "ACCOUNT  NAME  STATUS\n1        -     enabled\n",
+            "ACCOUNT\tNAME\tSTATUS\n1\t-\tenabled\n",
         )
         assert json.dumps(process.stderr).count("retrying") == 1

@@ -262,7 +262,9 @@ class TestReleases:
         terminal.prints("version", name, "a", "--bump=minor")
         path = f"/v1/releases/{name}/0.1.0/withdrawal"
         assert client.request("PUT", path, '{"reason": "wrong"}').status == 200
-        assert terminal.prints("releases", name).splitlines()[1].startswith("0.1.0 (withdrawn)  a")
+        assert (
+            terminal.prints("releases", name).splitlines()[1].startswith("0.1.0 (withdrawn)\ta\t")
+        )
 
 
 class TestAdopt:

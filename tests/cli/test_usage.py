@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import pty
 import re
 import subprocess
 import sys
@@ -83,6 +86,63 @@ class TestSuggestions:
     ) -> None:
         errors = terminal.fails(2, "version", "a", "--bump=huge")
         assert errors.startswith("error: invalid value for '--bump': 'huge' is not one of 'major'")
+
+
+class TestTables:
+    """`key list` needs no server here: it prints the heading only."""
+
+    COMMAND = ("key", "list", "--store=sqlite:///monotron.db")
+
+    @pytest.fixture
+    def folder(self, offline: Terminal) -> Terminal:
+        offline.run("account", "create", "--store=sqlite:///monotron.db")
+        return offline
+
+    def test_columns_are_separated_by_tabs_in_a_pipe(self, folder: Terminal) -> None:
+        heading = folder.prints(*self.COMMAND)
+        assert heading.startswith("KEY\tSCOPES\tNAMES\tDESCRIPTION\t")
+
+    def test_columns_are_aligned_on_a_terminal(self, folder: Terminal) -> None:
+        controller, terminal = pty.openpty()
+        with os.fdopen(controller, "rb") as screen, os.fdopen(terminal, "wb") as stdout:
+            assert folder.start(*self.COMMAND, stdout=stdout).returncode == 0
+            assert screen.readline().startswith(b"KEY  SCOPES  NAMES  DESCRIPTION  ")
+
+
+class TestErrorsAsJson:
+    @pytest.mark.parametrize(
+        ("arguments", "code", "error"),
+        [
+            (
+                ("peek", "none", "--output=json"),
+                3,
+                {"error": "'none' has no builds yet", "hint": None, "code": None},
+            ),
+            (
+                ("peek", "--output", "json"),
+                2,
+                {
+                    "error": "missing argument 'KEY'",
+                    "hint": "run 'monotron peek --help' for usage",
+                    "code": None,
+                },
+            ),
+        ],
+        ids=str,
+    )
+    def test_an_error_is_one_json_object(
+        self,
+        arguments: tuple[str, ...],
+        code: int,
+        error: dict[str, str | None],
+        terminal: Terminal,
+    ) -> None:
+        assert json.loads(terminal.fails(code, *arguments)) == error
+
+    def test_it_has_the_code_of_the_service(self, terminal: Terminal, name: str) -> None:
+        terminal.prints("series", "advance", name, "41")
+        errors = terminal.fails(1, "series", "advance", name, "1", "--output=json")
+        assert json.loads(errors)["code"] == "value_would_fall"
 
 
 class TestPage:

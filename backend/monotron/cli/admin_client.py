@@ -5,22 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlencode
 
 from monotron.auth.key_format import key_id_of
 from monotron.cli.options import KEY_ID
+from monotron.cli.pages import Document, IsValid, read_list
 from monotron_ci.client import Client
 from monotron_ci.credential import Credential
 from monotron_ci.errors import NoResponse
 from monotron_ci.http import HttpResponse, RetryPolicy
 from monotron_ci.responses import INT64_MAX
-
-PAGE_SIZE = 100
-
-Document = dict[str, Any]
-"""A JSON object of the API, as described in docs/api.md. That of a new API key has its secret."""
-
-IsValid = Callable[[Document], bool]
 
 
 class AdminClient(Client):
@@ -36,14 +29,12 @@ class AdminClient(Client):
         retry_policy: RetryPolicy,
         url_source: str,
         known_issuers: frozenset[str] | None = None,
-        page_size: int = PAGE_SIZE,
         warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         """*known_issuers*: those in the settings of a stopped server; None if the server runs."""
         super().__init__(url, credential, retry_policy, url_source, warn=warn)
         self.known_issuers = known_issuers
         self.retry_policy = retry_policy
-        self._page_size = page_size
 
     def caller(self) -> Document:
         """The account and the permissions of the credentials."""
@@ -154,24 +145,7 @@ class AdminClient(Client):
         return response
 
     def _list(self, path: str, is_valid: IsValid) -> list[Document]:
-        name = path.rpartition("/")[2]
-        documents: list[Document] = []
-        after: str | None = None
-        while True:
-            query = {"limit": str(self._page_size), **({"after": after} if after else {})}
-            response = self.request("GET", f"{path}?{urlencode(query)}")
-            page = response.json()
-            items = page.get(name) if isinstance(page, dict) else None
-            if not isinstance(items, list):
-                raise self.foreign_response(response)
-            if not all(isinstance(each, dict) and is_valid(each) for each in items):
-                raise self.foreign_response(response)
-            documents += items
-            previous, after = after, page.get("next")
-            if after is None:
-                return documents
-            if not isinstance(after, str) or not after or after == previous:
-                raise self.foreign_response(response)
+        return read_list(self, path, path.rpartition("/")[2], is_valid)
 
     def _delete(self, path: str) -> None:
         response = self.request("DELETE", path)

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import re
 from typing import Any, TypeGuard
-from urllib.parse import urlencode
 
 import click
 
 from monotron.cli.command import ADMINISTRATION
 from monotron.cli.options import Checked, client_options, output_option
 from monotron.cli.output import CommandOutput, table
+from monotron.cli.pages import read_list
 from monotron_ci.client import Client
 from monotron_ci.http import HttpResponse
-
-PAGE_SIZE = 1000
 
 _ID = re.compile(r"[0-9a-f]{32}")
 
@@ -54,19 +52,7 @@ def create_badge(client: Client, name: str) -> CommandOutput:
 @client_options
 def list_badges(client: Client) -> CommandOutput:
     """List the badges of an account, in order of their names."""
-    badges: list[dict[str, Any]] = []
-    after: str | None = ""
-    while after is not None:
-        query = {"limit": str(PAGE_SIZE), **({"after": after} if after else {})}
-        response = client.request("GET", f"{client.path('badges')}?{urlencode(query)}")
-        page = response.json()
-        items = page.get("badges") if isinstance(page, dict) else None
-        if not isinstance(items, list):
-            raise client.foreign_response(response)
-        badges += [_checked(client, response, each) for each in items]
-        previous, after = after, page.get("next")
-        if after is not None and not (isinstance(after, str) and after > previous):
-            raise client.foreign_response(response)
+    badges = read_list(client, client.path("badges"), "badges", _is_badge)
     rows = [(each["id"], each["name"], each["created_at"], each["created_by"]) for each in badges]
     return CommandOutput(table([("BADGE", "NAME", "CREATED", "CREATED BY"), *rows]), badges)
 

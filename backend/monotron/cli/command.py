@@ -31,7 +31,7 @@ class Group(click.Group):
     command_class = LeafCommand
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args:
+        if not args and not ctx.resilient_parsing:
             click.echo(ctx.get_help(), err=True)
             ctx.exit(2)
         return super().parse_args(ctx, args)
@@ -39,7 +39,8 @@ class Group(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+        is_unknown = args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None
+        if is_unknown and not ctx.resilient_parsing:  # it completes a command line if it is
             self._fail_unknown(ctx, args[0])
         return super().resolve_command(ctx, args)
 

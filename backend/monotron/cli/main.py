@@ -12,22 +12,23 @@ from typing import cast
 import click
 
 from monotron import __version__
-from monotron.cli import serve  # noqa: F401 - adds its command, the first one of its section
+from monotron.cli import builds, serve  # noqa: F401 - add their commands, the first ones
 
 # isort: split
 from monotron.cli import (  # noqa: F401 - add their commands
     accounts,
     admin,
     badges,
-    builds,
     ci_trusts,
     maintenance,
     organization_trusts,
+    series,
     trusts,
+    versions,
 )
 
 # isort: split
-from monotron.cli import apply  # noqa: F401 - adds its command, the last one of its section
+from monotron.cli import apply, completion, ping, settings  # noqa: F401 - add the last ones
 
 # isort: split
 from monotron.cli.command import (
@@ -38,7 +39,7 @@ from monotron.cli.command import (
     describe_usage_error,
 )
 from monotron.cli.options import DEFAULT_URL
-from monotron.cli.output import CommandOutput, NothingFound, print_error, write
+from monotron.cli.output import CommandOutput, Invocation, NothingFound, print_error, write
 from monotron.errors import InvalidSetting, MonotronError, StartupError
 from monotron_ci.errors import Failure, NoResponse
 
@@ -87,15 +88,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command. Returns the exit code."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # like standard error
+    invocation = Invocation()
     try:
-        result = program.main(arguments, prog_name="monotron", standalone_mode=False)
+        result = program.main(
+            arguments, prog_name="monotron", standalone_mode=False, obj=invocation
+        )
         if not isinstance(result, CommandOutput):
             return cast(int, result)
         write(result)
     except click.Abort:
         return INTERRUPTED
     except (click.ClickException, Failure, MonotronError, StartupError) as error:
-        print_error(*describe(error))
+        text, hint = describe(error)
+        print_error(text, hint, getattr(error, "code", ""), invocation.output_format)
         return exit_code(error)
     return ExitCode.REFUSED if result.failed else ExitCode.SUCCESS
 

@@ -14,7 +14,7 @@ import click
 
 from monotron.cli.account_names import account_id
 from monotron.cli.command import Function
-from monotron.cli.output import CommandOutput, print_warning
+from monotron.cli.output import CommandOutput, Invocation, print_warning
 from monotron.model.account_names import ACCOUNT_NAME_RULE, is_account_name
 from monotron_ci.client import Client
 from monotron_ci.credential import Credential, parse_credential
@@ -211,10 +211,18 @@ def output_option(*formats: str) -> Callable[[Function], Callable[..., CommandOu
             type=click.Choice(formats),
             default="text",
             show_default=True,
-            help="Output format.",
+            is_eager=True,
+            callback=_remember_format,
+            help="Output format, also that of errors if it is `json`.",
         )(call)
 
     return add
+
+
+def _remember_format(ctx: click.Context, _: click.Parameter, value: str) -> str:
+    """Tell `main` the format, which it uses for errors, too."""
+    ctx.ensure_object(Invocation).output_format = value
+    return value
 
 
 def retry_policy(timeout: int, retries: int) -> RetryPolicy:

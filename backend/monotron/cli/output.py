@@ -62,8 +62,22 @@ def write(output: CommandOutput) -> None:
         print_line(note)
 
 
-def print_error(text: str, hint: str = "") -> None:
-    """Print `error: …`, and `hint: …` on a second line."""
+@dataclass
+class Invocation:
+    """What `main` knows about the command that it runs: click's object of the context."""
+
+    output_format: str = "text"
+
+
+def print_error(text: str, hint: str = "", code: str = "", format: str = "text") -> None:
+    """Print `error: …`, and `hint: …` on a second line, or one JSON object.
+
+    *code* is the error code of the service, or empty.
+    """
+    if format == "json":
+        document = {"error": text, "hint": hint or None, "code": code or None}
+        print(json.dumps(document), file=sys.stderr, flush=True)
+        return
     print_line(f"error: {text}")
     if hint:
         print_line(f"hint: {hint}")
@@ -79,8 +93,13 @@ def print_line(text: str) -> None:
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
-    """The rows as lines of aligned columns, without control characters."""
+    """The rows as lines, without control characters.
+
+    Columns are aligned on a terminal, and separated by tabs otherwise.
+    """
     cells = [[replace_control_characters(cell).replace("\n", " ") for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        return "".join("\t".join(row) + "\n" for row in cells)
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)
     return "".join(f"{line}\n" for line in lines)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from monotron.auth.oidc.issuers import ISSUER_NAMES
-from monotron.cli.admin_client import AdminClient, Document
+from monotron.cli.admin_client import AdminClient
 from monotron.cli.output import conditions, names_text
+from monotron.cli.pages import Document
 from monotron.cli.wanted_state import (
     WantedAccount,
     WantedKey,

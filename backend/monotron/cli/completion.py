@@ -1,0 +1,30 @@
+"""The command that prints completion scripts, which click provides."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
+
+from monotron.cli.command import ADMINISTRATION
+from monotron.cli.output import CommandOutput
+
+SHELLS: dict[str, type[ShellComplete]] = {
+    "bash": BashComplete,
+    "zsh": ZshComplete,
+    "fish": FishComplete,
+}
+
+
+@ADMINISTRATION.command("completion")
+@click.argument("shell", type=click.Choice(tuple(SHELLS)))
+def completion(shell: str) -> CommandOutput:
+    """Print a script with which a shell completes commands and options.
+
+    \b
+    bash, in ~/.bashrc:                  eval "$(monotron completion bash)"
+    zsh, in ~/.zshrc after compinit:     eval "$(monotron completion zsh)"
+    fish, in ~/.config/fish/config.fish: monotron completion fish | source
+    """
+    program = click.get_current_context().find_root().command
+    script = SHELLS[shell](program, {}, "monotron", "_MONOTRON_COMPLETE").source()
+    return CommandOutput(f"{script}\n")
