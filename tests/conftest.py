@@ -43,6 +43,7 @@ GROUPS = {
     "GitLab": ("plugins/gitlab/",),
     "GitHub": ("plugins/github/",),
     "documentation": ("docs/",),
+    "packaging": ("packaging/",),
     "unit": ("unit/",),
 }
 """Directories and modules whose tests share servers, those that take longest first."""

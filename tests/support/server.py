@@ -42,19 +42,20 @@ class Server(Stoppable):
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         program: Sequence[str] = ("-m", "monotron"),
+        python: str | Path = sys.executable,
         group: int | None = None,
     ) -> None:
         """Start `monotron serve` on the *store* URL (None: no --store) with more *args*.
 
-        *program* replaces the installed package; *group* is the group of the process (root only).
-        The environment is that of the tests, without MONOTRON_ variables, and *env*.
+        *program* replaces the package that *python* runs; *group* is the group of the process (root
+        only). The environment is that of the tests, without MONOTRON_ variables, and *env*.
         Raises RuntimeError with the output if the process ends, or does not listen within 30 s.
         """
         # Files instead of pipes: a server with much output is never blocked by an unread pipe.
         self._directory = Path(tempfile.mkdtemp(prefix="monotron-server-"))
         weakref.finalize(self, shutil.rmtree, self._directory, ignore_errors=True)
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("MONOTRON_")}
-        command = [sys.executable, *program, "serve", "--listen", listen]
+        command: list[str | Path] = [python, *program, "serve", "--listen", listen]
         command += ["--store", store] if store is not None else []
         with (
             (self._directory / "stdout").open("wb") as stdout,
