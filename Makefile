@@ -4,7 +4,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 LOCK := .ci/requirements.txt
 RUNNERS := gitlab-ci-local@4.73.0
 AUDIT := pip-audit==2.10.1
-PACKAGES := curl rsync busybox nginx-light gcc libc6-dev zsh fish
+PACKAGES := curl rsync busybox nginx-light gcc libc6-dev zsh fish systemd
 PROMETHEUS := .venv/prometheus
 # Ubuntu's package of this name needs snap, but GitHub's images contain the program.
 BROWSER := $(shell command -v chromium >/dev/null || echo chromium fonts-dejavu-core)
@@ -100,7 +100,7 @@ endif
 
 .venv/.installed-runners: .venv/.installed-test Makefile
 	@command -v npm >/dev/null || { echo "make test needs Node.js 20 with npm. Install it, then retry." >&2; exit 1; }
-	@missing=; for tool in curl rsync busybox nginx dpkg cc zsh fish chromium prometheus promtool; do \
+	@missing=; for tool in curl rsync busybox nginx dpkg cc zsh fish systemd-analyze chromium prometheus promtool; do \
 		PATH="$$PATH:/usr/sbin:$(PROMETHEUS)/usr/bin" command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory setup-runners; \
 	elif [ -n "$$missing" ]; then \
