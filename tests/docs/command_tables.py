@@ -13,14 +13,22 @@ from pathlib import Path
 
 import click
 
-from monotron.cli.command import MAINTENANCE, SHARED
+from monotron.cli.command import SHARED
 from monotron.cli.main import program
+from monotron.cli.sections import MAINTENANCE
 
 PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 
 ADMINISTRATION = ("account", "store", "config")
 CI_SYSTEMS = ("circleci", "buildkite", "bitbucket", "azure", "jenkins")
 COMMON = ("output_format", "url", "account", "timeout", "retries")
+
+COMMANDS = {
+    name: command
+    for section in program.sections
+    for name in section.entries
+    if (command := section.find(name))
+}
 
 _TABLE = re.compile(r"(?s)(<!-- table: ([\w -]+) -->\n).*?(<!-- /table -->)")
 
@@ -42,18 +50,18 @@ def leaves(command: click.Command) -> Iterator[click.Command]:
 def documented_options(name: str) -> list[click.Option]:
     """The options of a table, each once."""
     if name == "administration":
-        return _options(leaves(program.commands["key"]), ADMINISTRATION)
+        return _options(leaves(COMMANDS["key"]), ADMINISTRATION)
     if name == "common":
-        return _options([program.commands["version"]], COMMON)
-    command = program.commands[name]
-    shared = set(SHARED) - ({"store"} if command in MAINTENANCE.commands else set())
+        return _options([COMMANDS["version"]], COMMON)
+    command = COMMANDS[name]
+    shared = set(SHARED) - ({"store"} if name in MAINTENANCE.entries else set())
     ci_commands = _ci_commands() if name == "trust" else []
     used = [leaf for leaf in leaves(command) if leaf not in ci_commands]
     return [each for each in _options(used) if each.name not in shared]
 
 
 def _ci_commands() -> list[click.Command]:
-    trust = program.commands["trust"]
+    trust = COMMANDS["trust"]
     assert isinstance(trust, click.Group)
     return [trust.commands[name] for name in CI_SYSTEMS]
 
@@ -73,9 +81,9 @@ def _options(
 def _table(name: str) -> str:
     if name == "commands":
         rows = [
-            (f"`monotron {command.name}`", command.get_short_help_str(limit=200))
+            (f"`monotron {command}`", entry.help)
             for section in program.sections
-            for command in section.commands
+            for command, entry in section.entries.items()
         ]
         return _rows(("command", "purpose"), rows)
     if name == "ci trust":

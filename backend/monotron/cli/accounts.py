@@ -9,12 +9,13 @@ import click
 from monotron.cli import output
 from monotron.cli.admin import admin_command
 from monotron.cli.admin_client import AdminClient
-from monotron.cli.command import ADMINISTRATION, Function
+from monotron.cli.command import Function
 from monotron.cli.options import ACCOUNT, ACCOUNT_NAME, client_options, output_option
 from monotron.cli.output import CommandOutput
+from monotron.cli.sections import ADMINISTRATION
 from monotron_ci.client import Client
 
-account_group = ADMINISTRATION.group("account", "Create, name, disable and list accounts.")
+account_group = ADMINISTRATION.group("account")
 
 
 def account_argument(function: Function) -> Function:

@@ -15,7 +15,7 @@ import click
 from monotron.cli import output
 from monotron.cli.account_names import account_id
 from monotron.cli.admin_client import AdminClient
-from monotron.cli.command import ADMINISTRATION, Function, Group, Section
+from monotron.cli.command import Function, Group, Section
 from monotron.cli.options import (
     ACCOUNT,
     DURATION,
@@ -32,6 +32,7 @@ from monotron.cli.options import (
     url_option,
 )
 from monotron.cli.output import CommandOutput, print_warning
+from monotron.cli.sections import ADMINISTRATION
 from monotron_ci.errors import Failure
 from monotron_ci.http import RetryPolicy
 
@@ -156,7 +157,7 @@ def root_secret() -> CommandOutput:
     return CommandOutput(f"{token_urlsafe(32)}\n")
 
 
-key_group = ADMINISTRATION.group("key", "Create, list, rotate and revoke API keys.")
+key_group = ADMINISTRATION.group("key")
 
 
 @admin_command(key_group, "create", creates=True)

@@ -13,9 +13,9 @@ import click
 from monotron.cli.account_names import ROOT
 from monotron.cli.admin import admin_command
 from monotron.cli.admin_client import AdminClient
-from monotron.cli.command import ADMINISTRATION
 from monotron.cli.output import CommandOutput, count_text, write
 from monotron.cli.pages import Document
+from monotron.cli.sections import ADMINISTRATION
 from monotron_ci.errors import Failure
 from monotron_ci.workflow_commands import replace_control_characters
 

@@ -8,10 +8,10 @@ from typing import Any, TypeGuard
 
 import click
 
-from monotron.cli.command import ADMINISTRATION
 from monotron.cli.options import Checked, client_options, output_option
 from monotron.cli.output import CommandOutput, table
 from monotron.cli.pages import read_list
+from monotron.cli.sections import ADMINISTRATION
 from monotron_ci.client import Client
 from monotron_ci.http import HttpResponse
 
@@ -26,7 +26,7 @@ def _badge_id(text: str) -> str:
     return text
 
 
-badge_group = ADMINISTRATION.group("badge", "Create, list and delete badges of versions.")
+badge_group = ADMINISTRATION.group("badge")
 
 
 @badge_group.command("create")

@@ -10,10 +10,10 @@ import click
 from monotron import __version__
 from monotron.cli import git
 from monotron.cli.auto_version import read_messages, version_of_commits
-from monotron.cli.command import BUILDS
 from monotron.cli.first_version import tag_check
 from monotron.cli.options import client_options, fail_usage, integer, output_option, passed
 from monotron.cli.output import FORMATS, CommandOutput, NothingFound, count_text, table
+from monotron.cli.sections import BUILDS
 from monotron.cli.tokens import complete_token, token_or_commit
 from monotron.cli.unavailable import on_unavailable_option
 from monotron.cli.version_options import (

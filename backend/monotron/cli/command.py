@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
-from typing import Any, NoReturn, TypeVar
+from importlib import import_module
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import click
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+DEFAULT_URL = "http://127.0.0.1:3030"
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -49,21 +51,48 @@ class Group(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(_rows(self.commands.values()))
+            formatter.write_dl(
+                [(name, each.get_short_help_str(limit=200)) for name, each in self.commands.items()]
+            )
 
     def _fail_unknown(self, ctx: click.Context, name: str) -> NoReturn:
-        similar = get_close_matches(name, self.commands, n=1)
+        from difflib import (
+            get_close_matches,  # imported on demand, like all that the help does not need
+        )
+
+        similar = get_close_matches(name, self.list_commands(ctx), n=1)
         suggestion = f". Did you mean {similar[0]!r}?" if similar else ""
         raise click.UsageError(f"unknown command {name!r}{suggestion}", ctx)
 
 
-class Section:
-    """Commands under one title of the program's help, with an example."""
+class Entry(NamedTuple):
+    """A command of a section: its line in the help, and the modules of its definition."""
 
-    def __init__(self, title: str, example: str) -> None:
+    help: str
+    """The first sentence of the command's own help."""
+    module: str
+    """The module in `monotron.cli` that defines it."""
+    more_module: str | None = None
+    """The module that adds subcommands to it, if there is one."""
+
+    def load(self) -> None:
+        """Import the modules, which add the command to its section."""
+        for name in self.module, self.more_module:
+            if name is not None:
+                import_module(f"monotron.cli.{name}")
+
+
+class Section:
+    """Commands under one title of the program's help, with an example.
+
+    Their modules are imported on demand.
+    """
+
+    def __init__(self, title: str, example: str, entries: Mapping[str, Entry]) -> None:
         self.title = title
         self.example = example
-        self.commands: list[click.Command] = []
+        self.entries = entries
+        self._loaded: dict[str, click.Command] = {}
 
     def command(
         self, name: str, *, cls: type[click.Command] = LeafCommand
@@ -72,21 +101,23 @@ class Section:
 
         def add(function: Callable[..., Any]) -> click.Command:
             command = click.command(name, cls=cls, context_settings=CONTEXT)(function)
-            self.commands.append(command)
+            self._loaded[name] = command
             return command
 
         return add
 
-    def group(self, name: str, help: str) -> Group:
+    def group(self, name: str) -> Group:
         """A new group of commands of this section."""
-        group = Group(name, help=help, context_settings=CONTEXT)
-        self.commands.append(group)
+        group = Group(name, help=self.entries[name].help, context_settings=CONTEXT)
+        self._loaded[name] = group
         return group
 
-
-BUILDS = Section("Builds", "monotron version shop --bump minor")
-ADMINISTRATION = Section("Administration", "monotron trust github acme/shop")
-MAINTENANCE = Section("Store maintenance", "monotron backup /backups/monotron.db")
+    def find(self, name: str) -> click.Command | None:
+        """The command of this name, if it is one of this section."""
+        if name not in self.entries:
+            return None
+        self.entries[name].load()
+        return self._loaded[name]
 
 
 class Program(Group):
@@ -99,16 +130,22 @@ class Program(Group):
         variables: Mapping[str, str],
         exit_codes: Mapping[int, str],
     ) -> None:
-        commands = {str(each.name): each for section in sections for each in section.commands}
-        super().__init__("monotron", commands=commands, help=help, context_settings=CONTEXT)
+        super().__init__("monotron", help=help, context_settings=CONTEXT)
         self.sections = sections
         self._variables = variables
         self._exit_codes = exit_codes
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for section in self.sections for name in section.entries]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        found = (section.find(cmd_name) for section in self.sections)
+        return next((command for command in found if command is not None), None)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for section in self.sections:
             with formatter.section(section.title):
-                formatter.write_dl(_rows(section.commands))
+                formatter.write_dl([(name, each.help) for name, each in section.entries.items()])
                 formatter.write_paragraph()
                 formatter.write_text(f"Example: {section.example}")
         with formatter.section("Environment variables"):
@@ -135,7 +172,3 @@ def _place(parameter: click.Parameter) -> int:
     if isinstance(parameter, click.Argument) or parameter.name not in SHARED:
         return 0
     return SHARED.index(parameter.name) + 1
-
-
-def _rows(commands: Any) -> list[tuple[str, str]]:
-    return [(str(each.name), each.get_short_help_str(limit=200)) for each in commands]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
 
-from monotron.cli.command import ADMINISTRATION
 from monotron.cli.output import CommandOutput
+from monotron.cli.sections import ADMINISTRATION
 
 SHELLS: dict[str, type[ShellComplete]] = {
     "bash": BashComplete,

@@ -12,34 +12,9 @@ from typing import cast
 import click
 
 from monotron import __version__
-from monotron.cli import builds, serve  # noqa: F401 - add their commands, the first ones
-
-# isort: split
-from monotron.cli import (  # noqa: F401 - add their commands
-    accounts,
-    admin,
-    badges,
-    ci_trusts,
-    maintenance,
-    organization_trusts,
-    series,
-    trusts,
-    versions,
-)
-
-# isort: split
-from monotron.cli import apply, completion, ping, settings  # noqa: F401 - add the last ones
-
-# isort: split
-from monotron.cli.command import (
-    ADMINISTRATION,
-    BUILDS,
-    MAINTENANCE,
-    Program,
-    describe_usage_error,
-)
-from monotron.cli.options import DEFAULT_URL
+from monotron.cli.command import DEFAULT_URL, Program, describe_usage_error
 from monotron.cli.output import CommandOutput, Invocation, NothingFound, print_error, write
+from monotron.cli.sections import ADMINISTRATION, BUILDS, MAINTENANCE
 from monotron.errors import InvalidSetting, MonotronError, StartupError
 from monotron_ci.errors import Failure, NoResponse
 

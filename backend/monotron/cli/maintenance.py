@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from monotron.cli.command import MAINTENANCE, Function
+from monotron.cli.command import Function
 from monotron.cli.options import (
     URL_SOURCE,
     credential,
@@ -22,6 +22,7 @@ from monotron.cli.options import (
     url_option,
 )
 from monotron.cli.output import CommandOutput, count_text, print_warning, size_text
+from monotron.cli.sections import MAINTENANCE
 from monotron.cli.store_file import (
     new_file,
     open_existing_store,

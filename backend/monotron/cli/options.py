@@ -13,15 +13,13 @@ from typing import Any, NoReturn
 import click
 
 from monotron.cli.account_names import account_id
-from monotron.cli.command import Function
+from monotron.cli.command import DEFAULT_URL, Function
 from monotron.cli.output import CommandOutput, Invocation, print_warning
 from monotron.model.account_names import ACCOUNT_NAME_RULE, is_account_name
 from monotron_ci.client import Client
 from monotron_ci.credential import Credential, parse_credential
 from monotron_ci.http import RetryPolicy
 from monotron_ci.responses import INT64_MAX
-
-DEFAULT_URL = "http://127.0.0.1:3030"
 
 KEY_ID = re.compile(r"mtk_k_[0-9A-Za-z]{8}")
 

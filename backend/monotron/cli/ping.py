@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from monotron.cli.command import ADMINISTRATION
 from monotron.cli.options import URL_SOURCE, integer, url_option
 from monotron.cli.output import CommandOutput
+from monotron.cli.sections import ADMINISTRATION
 from monotron_ci.client import Client
 from monotron_ci.http import RetryPolicy
 
@@ -22,7 +22,10 @@ from monotron_ci.http import RetryPolicy
     help="Give up after SECONDS.",
 )
 def ping(url: str, timeout: int) -> CommandOutput:
-    """Check that the server and its store are ready. Needs no credentials, and does not retry."""
+    """Check that the server and its store are ready.
+
+    The command needs no credentials, and does not retry.
+    """
     client = Client(url, None, RetryPolicy(timeout, retries=0), URL_SOURCE)
     response = client.request("GET", "/readyz")
     if response.body != b"ready\n":

@@ -6,17 +6,17 @@ import json
 
 import click
 
-from monotron.cli.command import BUILDS
 from monotron.cli.options import client_options, integer, output_option
 from monotron.cli.output import EMPTY, CommandOutput, NothingFound, table
 from monotron.cli.pages import Document, limit_option, prefix_option, read_list
+from monotron.cli.sections import BUILDS
 from monotron_ci.client import Client
 from monotron_ci.errors import Failure
 from monotron_ci.responses import INT64_MAX
 
 key_argument = click.argument("key", metavar="KEY")
 
-series_group = BUILDS.group("series", "List, show, advance and delete series.")
+series_group = BUILDS.group("series")
 
 
 @series_group.command("list")

@@ -6,7 +6,8 @@ import os
 
 import click
 
-from monotron.cli.command import ADMINISTRATION, Function
+from monotron.cli.command import Function
+from monotron.cli.sections import ADMINISTRATION
 from monotron.config import SETTINGS, Settings
 
 

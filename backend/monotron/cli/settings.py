@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import click
 
-from monotron.cli.command import ADMINISTRATION
 from monotron.cli.options import output_option
 from monotron.cli.output import CommandOutput, print_warning, table
+from monotron.cli.sections import ADMINISTRATION
 from monotron.config import SETTINGS, FoundValue, Setting, Settings, find_values
 from monotron.store import describe
 
@@ -22,7 +22,7 @@ config_option = click.option(
     help="Read settings from this YAML file.  [env var: MONOTRON_CONFIG]",
 )
 
-config_group = ADMINISTRATION.group("config", "Check and show the settings of the server.")
+config_group = ADMINISTRATION.group("config")
 
 
 @config_group.command("check")

@@ -12,7 +12,6 @@ import click
 from monotron.cli import output
 from monotron.cli.admin import account_option, admin_command
 from monotron.cli.admin_client import AdminClient
-from monotron.cli.command import ADMINISTRATION
 from monotron.cli.forges import (
     JobFilter,
     Repository,
@@ -26,6 +25,7 @@ from monotron.cli.forges import (
 )
 from monotron.cli.options import CLAIM, ID, fail_usage
 from monotron.cli.output import CommandOutput
+from monotron.cli.sections import ADMINISTRATION
 from monotron.cli.trust_options import (
     Permissions,
     accept_unprotected_option,
@@ -37,7 +37,7 @@ from monotron.cli.trust_options import (
 )
 from monotron_ci.credential import parse_credential
 
-trust_group = ADMINISTRATION.group("trust", "Manage keyless sign-in for CI jobs.")
+trust_group = ADMINISTRATION.group("trust")
 
 
 @admin_command(trust_group, "list")

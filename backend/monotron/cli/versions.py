@@ -6,10 +6,10 @@ import json
 
 import click
 
-from monotron.cli.command import BUILDS
 from monotron.cli.options import client_options, fail_usage, output_option, passed
 from monotron.cli.output import EMPTY, CommandOutput, NothingFound, table
 from monotron.cli.pages import Document, limit_option, prefix_option, read_list
+from monotron.cli.sections import BUILDS
 from monotron_ci.client import Client
 from monotron_ci.errors import Failure
 from monotron_ci.responses import parse_version
