@@ -38,8 +38,6 @@ def _groups(operation: Json, path: str) -> Iterator[str]:
     """Yield the groups of common errors of an operation."""
     scope, is_optional = operation.get("x-required-scope"), "x-credentials" in operation
     yield "every"
-    if operation["x-is-write"]:
-        yield "writes"
     if not operation.get("x-served-while-draining"):
         yield "not-while-draining"
     if scope or operation.get("x-stored"):

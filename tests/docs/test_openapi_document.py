@@ -11,7 +11,7 @@ from jsonschema_rs import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from docs import openapi_document
-from docs.openapi_document import METHODS, Json
+from docs.openapi_document import METHODS
 from docs.problem_responses import ERRORS, error_of
 from monotron import errors
 from monotron.web.app import API_ROUTES
@@ -21,7 +21,7 @@ from monotron.web.permissions import NOTHING, ROOT_KEY, declared_scope
 from monotron.web.query import Query
 from monotron.web.routes import Route
 from monotron.web.system import InfoHandler
-from support.openapi import GENERATED, OPERATIONS, resolved, schema_of
+from support.openapi import GENERATED, OPERATIONS, documented, parameters, schema_of
 
 INT64_MAX = 9223372036854775807
 
@@ -47,16 +47,6 @@ def query_class(handler: type[Handler], verb: str) -> type[Query] | None:
     classes = [each for each in named if isinstance(each, type) and issubclass(each, Query)]
     assert len(classes) <= 1, f"{handler}: {classes}"
     return classes[0] if classes else None
-
-
-def parameters(name: str, location: str) -> dict[str, Json]:
-    """The parameters of an operation, by name."""
-    path = name.partition(" ")[2]
-    given = [
-        *GENERATED["paths"][path].get("parameters", []),
-        *OPERATIONS[name].get("parameters", []),
-    ]
-    return {each["name"]: each for each in map(resolved, given) if each["in"] == location}
 
 
 class TestSource:
@@ -206,26 +196,13 @@ class TestQueries:
 
 class TestErrors:
     def test_every_error_is_a_response_of_an_operation_with_its_status(self) -> None:
-        documented = {
-            (int(status), code)
-            for operation in OPERATIONS.values()
-            for status, response in operation["responses"].items()
-            for code in codes(resolved(response))
-        }
+        listed = {outcome for name in OPERATIONS for outcome in documented(name) if outcome.code}
         # No operation returns 405: the response of other methods is a component.
         expected = {(error.status, error.code) for error in ERRORS} - {
             (errors.MethodNotAllowed.status, errors.MethodNotAllowed.code)
         }
-        assert documented == expected
+        assert listed == expected
 
     def test_an_unknown_code_in_the_source_is_refused(self) -> None:
         with pytest.raises(LookupError, match="`409 no_such_code` does not exist"):
             error_of("409 no_such_code")
-
-
-def codes(response: Json) -> list[str]:
-    """The codes of a response."""
-    content = response.get("content", {}).get("application/problem+json")
-    if content is None:
-        return []
-    return [each["const"] for each in content["schema"]["properties"]["code"]["oneOf"]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 import threading
+import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import trustme
 from cryptography.hazmat.primitives import hashes
@@ -120,6 +122,12 @@ class IssuerServer(Stoppable):
     def fetches(self) -> int:
         """The number of requests for the keys."""
         return self.requests.count(JWKS)
+
+    def job_token(self, claims: Mapping[str, Any]) -> str:
+        """A token of this issuer with these claims, issued now."""
+        now = int(time.time())
+        times = {"iat": now, "nbf": now - 5, "exp": now + 300, "jti": uuid4().hex}
+        return self.signers[0].token({**claims, **times, "iss": self.url})
 
     def rotate(self) -> Signer:
         """Replace all keys by a new one."""

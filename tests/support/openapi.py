@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from jsonschema_rs import Draft202012Validator
 
 from docs import openapi_document
 from docs.openapi_document import Json
+from monotron.web.problem import CONTENT_TYPE
 from support.http import Response
 
 GENERATED = openapi_document.generated()
@@ -28,6 +29,51 @@ def resolved(node: Json) -> Json:
     for part in node["$ref"].removeprefix("#/").split("/"):
         target = target[part]
     return {**resolved(target), **{name: node[name] for name in node if name != "$ref"}}
+
+
+def parameters(name: str, location: str) -> dict[str, Json]:
+    """The parameters of an operation in its path, query or headers, by name."""
+    path = name.partition(" ")[2]
+    given = [
+        *GENERATED["paths"][path].get("parameters", []),
+        *OPERATIONS[name].get("parameters", []),
+    ]
+    return {each["name"]: each for each in map(resolved, given) if each["in"] == location}
+
+
+class Outcome(NamedTuple):
+    """What distinguishes the responses of an operation."""
+
+    status: int
+    code: str = ""
+    """The code of a problem document; empty for other responses."""
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.code}".rstrip()
+
+
+def documented(name: str) -> set[Outcome]:
+    """The outcomes of an operation, according to the document."""
+    return {
+        Outcome(int(status), code)
+        for status, response in OPERATIONS[name]["responses"].items()
+        for code in _codes(resolved(response))
+    }
+
+
+def _codes(response: Json) -> list[str]:
+    """The codes of a response."""
+    content = response.get("content", {}).get(CONTENT_TYPE)
+    if content is None:
+        return [""]
+    return [each["const"] for each in content["schema"]["properties"]["code"]["oneOf"]]
+
+
+def outcome_of(response: Response) -> Outcome:
+    """The outcome of a response."""
+    if response.headers["Content-Type"] != CONTENT_TYPE:
+        return Outcome(response.status)
+    return Outcome(response.status, response.json()["code"])
 
 
 def without_references(schema: Any) -> Any:
@@ -66,7 +112,8 @@ def problem_with(response: Response, operation: str) -> str | None:
     media_type = response.headers["Content-Type"].partition(";")[0]
     if media_type not in documented["content"]:
         return f"{media_type} is not documented"
-    value = response.json() if media_type.endswith("json") else response.text
+    is_json = media_type.endswith("json")
+    value = response.json() if is_json else response.body.decode(errors="replace")
     errors = _validator(operation, response.status, media_type).iter_errors(value)
     return next((f"{error.message} at {error.instance_path}" for error in errors), None)
 
