@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from monotron.web.openapi import DOCUMENT
 from support.openapi import problem_with
 from support.server import Client, Response
@@ -29,3 +31,21 @@ class TestResponses:
         response = root.request("PUT", "/v1/series/doc/a?reuse=any")
         more = Response(200, response.headers, response.body.replace(b"{", b'{"more": 1, ', 1))
         assert "'more' was unexpected" in str(problem_with(more, "PUT /v1/series/{key}/{token}"))
+
+    @pytest.mark.parametrize(
+        ("name", "value", "problem"),
+        [
+            ("X-More", "1", "the header X-More is not documented"),
+            ("Monotron-Reused", "yes", "invalid header Monotron-Reused: yes"),
+            ("X-Request-Id", None, "missing headers: ['x-request-id']"),
+        ],
+    )
+    def test_a_header_that_is_not_as_documented_is_detected(
+        self, root: Client, name: str, value: str | None, problem: str
+    ) -> None:
+        response = root.request("PUT", "/v1/series/doc/a?reuse=any")
+        assert problem_with(response, "PUT /v1/series/{key}/{token}") is None
+        del response.headers[name]
+        if value is not None:
+            response.headers[name] = value
+        assert problem_with(response, "PUT /v1/series/{key}/{token}") == problem

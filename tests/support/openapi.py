@@ -41,6 +41,10 @@ def parameters(name: str, location: str) -> dict[str, Json]:
     return {each["name"]: each for each in map(resolved, given) if each["in"] == location}
 
 
+HTTP_HEADERS = ("connection", "content-length", "content-type", "date")
+"""Headers of HTTP itself, which OpenAPI does not describe."""
+
+
 class Outcome(NamedTuple):
     """What distinguishes the responses of an operation."""
 
@@ -100,13 +104,8 @@ def problem_with(response: Response, operation: str) -> str | None:
     if documented is None:
         return f"status {response.status} is not documented"
     documented = resolved(documented)
-    missing = [
-        name
-        for name, header in documented["headers"].items()
-        if resolved(header).get("required") and name not in response.headers
-    ]
-    if missing:
-        return f"missing headers: {missing}"
+    if problem := _problem_with_headers(response, documented["headers"]):
+        return problem
     if "content" not in documented:
         return "a body is not documented" if response.body else None
     media_type = response.headers["Content-Type"].partition(";")[0]
@@ -116,6 +115,28 @@ def problem_with(response: Response, operation: str) -> str | None:
     value = response.json() if is_json else response.body.decode(errors="replace")
     errors = _validator(operation, response.status, media_type).iter_errors(value)
     return next((f"{error.message} at {error.instance_path}" for error in errors), None)
+
+
+def _problem_with_headers(response: Response, headers: Json) -> str | None:
+    """How the headers differ from the documented ones; None if they do not."""
+    known = {name.lower(): resolved(header) for name, header in headers.items()}
+    missing = [
+        name
+        for name, header in known.items()
+        if header.get("required") and name not in response.headers
+    ]
+    if missing:
+        return f"missing headers: {missing}"
+    for name, text in response.headers.items():
+        if name.lower() in HTTP_HEADERS:
+            continue
+        if name.lower() not in known:
+            return f"the header {name} is not documented"
+        schema = schema_of(known[name.lower()])
+        value = int(text) if schema.get("type") == "integer" else text
+        if not Draft202012Validator(schema, validate_formats=True).is_valid(value):
+            return f"invalid header {name}: {text}"
+    return None
 
 
 @cache

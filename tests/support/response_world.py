@@ -258,4 +258,5 @@ def _exchange(client: Client, request: Request) -> Exchange:
     response = request.send(client)
     if response.status == 413:
         client.close()  # the body was announced, but not sent
-    return Exchange(f"{request.method} {request.path} {dict(request.headers)}", response)
+    headers = ", ".join(request.headers)
+    return Exchange(f"{request.method} {request.path} {headers}", response)
