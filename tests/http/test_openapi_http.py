@@ -37,7 +37,7 @@ class TestResponses:
         [
             ("X-More", "1", "the header X-More is not documented"),
             ("Monotron-Reused", "yes", "invalid header Monotron-Reused: yes"),
-            ("X-Request-Id", None, "missing headers: ['x-request-id']"),
+            ("X-Request-Id", None, "missing headers: ['X-Request-Id']"),
         ],
     )
     def test_a_header_that_is_not_as_documented_is_detected(

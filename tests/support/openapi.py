@@ -122,8 +122,8 @@ def _problem_with_headers(response: Response, headers: Json) -> str | None:
     known = {name.lower(): resolved(header) for name, header in headers.items()}
     missing = [
         name
-        for name, header in known.items()
-        if header.get("required") and name not in response.headers
+        for name in headers
+        if known[name.lower()].get("required") and name not in response.headers
     ]
     if missing:
         return f"missing headers: {missing}"

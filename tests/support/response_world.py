@@ -27,8 +27,8 @@ from support.store_faults import (
     BROKEN_DISK,
     BUG,
     FULL_DISK,
-    changes_raise,
-    commits_raise,
+    in_changes,
+    in_commits,
     statements_raise,
 )
 
@@ -161,18 +161,17 @@ class ResponseWorld:
 
     def _during_faults(self, request: Request) -> Iterator[Exchange]:
         """Requests during which the store fails: of the root key, and at a sign-in."""
-        api_key = request.sent_with(Authorization=self._unused)
         first_job = self._job(repository="acme/new", repository_id="778")
-        job = request.sent_with(Authorization=first_job)
-        for error in BROKEN_DISK, BUG:
-            with statements_raise(error):
+        for fault, authorization in (
+            (statements_raise(BROKEN_DISK), self._unused),
+            (statements_raise(BUG), self._unused),
+            (statements_raise(FULL_DISK, in_changes), first_job),
+            (statements_raise(BROKEN_DISK, in_commits), self._unused),
+        ):
+            with fault:
                 yield _exchange(self._root, request)
-                yield _exchange(self._guarded, api_key)
-        with changes_raise(FULL_DISK):
-            yield _exchange(self._root, request)
-            yield _exchange(self._guarded, job)
-        with commits_raise(BROKEN_DISK):
-            yield _exchange(self._root, request)
+                signing_in = request.sent_with(Authorization=authorization)
+                yield _exchange(self._guarded, signing_in)
 
     def _prepared(self, name: str) -> Request:
         """The valid request of an operation, after all that it requires was created."""

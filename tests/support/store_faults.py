@@ -1,11 +1,11 @@
-"""Faults of the SQLite stores in the process of the test, for the duration of a block."""
+"""Faults of the SQLite stores in the process of the test."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any
 
 import pytest
 
@@ -18,52 +18,39 @@ FULL_DISK.sqlite_errorcode = sqlite3.SQLITE_FULL
 
 BUG = RuntimeError("a bug")
 
-
-@contextmanager
-def statements_raise(error: Exception) -> Iterator[None]:
-    """Every statement raises, so no store can be read."""
-
-    def fail(*_: object) -> NoReturn:
-        raise error
-
-    initialize = Transaction.__init__
-
-    def broken(self: Transaction, file: SqliteFile, connection: sqlite3.Connection) -> None:
-        initialize(self, file, connection)
-        self.execute = fail
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Transaction, "__init__", broken)
-        yield
+Condition = Callable[[Transaction, str], bool]
+"""Whether a statement of a transaction raises."""
 
 
-@contextmanager
-def changes_raise(error: Exception) -> Iterator[None]:
-    """Every statement that changes a store raises, and reading succeeds."""
+def always(_: Transaction, __: str) -> bool:
+    return True
 
-    def fail(*_: object) -> NoReturn:
-        raise error
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Transaction, "write", fail)
-        yield
+def in_changes(transaction: Transaction, _: str) -> bool:
+    """From the first statement of a transaction that changes the store."""
+    return transaction.writes
+
+
+def in_commits(_: Transaction, statement: str) -> bool:
+    """Then the outcome of a change is unknown."""
+    return statement == "COMMIT"
 
 
 @contextmanager
-def commits_raise(error: Exception) -> Iterator[None]:
-    """Every commit raises, so that the outcome of a change is unknown."""
+def statements_raise(error: Exception, condition: Condition = always) -> Iterator[None]:
+    """In this block, statements raise the error under the condition."""
     initialize = Transaction.__init__
 
     def broken(self: Transaction, file: SqliteFile, connection: sqlite3.Connection) -> None:
         initialize(self, file, connection)
         execute = self.execute
 
-        def fail(statement: str, *parameters: tuple[object, ...]) -> sqlite3.Cursor:
-            if statement == "COMMIT":
+        def fail(statement: str, *parameters: Any) -> sqlite3.Cursor:
+            if condition(self, statement):
                 raise error
             return execute(statement, *parameters)
 
-        self.execute = fail  # type: ignore[assignment]  # only for these calls
+        self.execute = fail  # type: ignore[assignment]  # it is called only in these ways
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Transaction, "__init__", broken)
