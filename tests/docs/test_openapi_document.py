@@ -14,6 +14,7 @@ from docs import openapi_document
 from docs.openapi_document import METHODS
 from docs.problem_responses import ERRORS, error_of
 from monotron import errors
+from monotron.auth.trust_schema import configured_issuers, parse_trust_policy
 from monotron.web.app import API_ROUTES
 from monotron.web.handler import Handler
 from monotron.web.openapi import DOCUMENT
@@ -21,7 +22,14 @@ from monotron.web.permissions import NOTHING, ROOT_KEY, declared_scope
 from monotron.web.query import Query
 from monotron.web.routes import Route
 from monotron.web.system import InfoHandler
-from support.openapi import GENERATED, OPERATIONS, documented, parameters, schema_of
+from support.openapi import (
+    GENERATED,
+    OPERATIONS,
+    documented,
+    parameters,
+    schema_of,
+    without_references,
+)
 
 INT64_MAX = 9223372036854775807
 
@@ -192,6 +200,21 @@ class TestQueries:
             ]
             accepted = [text for text in SAMPLES if is_accepted(query, field.name, text)]
             assert accepted == valid, field.name
+
+
+class TestBodies:
+    @pytest.mark.parametrize("scope", ["read:series", "*:series", "read:acl", "*:system"])
+    def test_a_trust_policy_has_the_scopes_that_its_parser_accepts(self, scope: str) -> None:
+        schema = without_references(GENERATED["components"]["schemas"]["TrustPolicyRequest"])
+        claims = {"repository_id": "1", "ref": "refs/heads/main"}
+        body = {"issuer": "github", "claims": claims, "scopes": [scope]}
+        try:
+            parse_trust_policy(body, 1, configured_issuers(["github"]))
+        except errors.InvalidRequest:
+            accepted = False
+        else:
+            accepted = True
+        assert Draft202012Validator(schema).is_valid(body) is accepted
 
 
 class TestErrors:
