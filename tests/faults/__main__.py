@@ -30,6 +30,7 @@ restores    backups under load are restored and fast-forwarded; F21
 clock       the wall clock jumps under a server; F18; needs a C compiler
 newer       rows with fields unknown to this version; F24
 leaks       many valid and broken requests to one server; F25
+api         requests generated from the OpenAPI document, for ten minutes; F26
 """
 
 from __future__ import annotations
@@ -177,6 +178,7 @@ PARTS: dict[str, Callable[[], bool]] = {
     "clock": partial(tests, "test_clock.py"),
     "newer": partial(tests, "test_side_by_side.py"),
     "leaks": partial(tests, "test_leaks.py"),
+    "api": partial(tests, "test_api.py"),
 }
 
 
