@@ -165,6 +165,7 @@ class ResponseWorld:
         for fault, authorization in (
             (statements_raise(BROKEN_DISK), self._unused),
             (statements_raise(BUG), self._unused),
+            (statements_raise(FULL_DISK), self._unused),  # as if the file was being reopened
             (statements_raise(FULL_DISK, in_changes), first_job),
             (statements_raise(BROKEN_DISK, in_commits), self._unused),
         ):
