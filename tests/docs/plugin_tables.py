@@ -1,6 +1,6 @@
-"""Write the tables of README.md and gitlab/README.md, and the download of docs/ci: `make docs`.
+"""Write the tables of two pages, and the download of docs/ci: `make docs`.
 
-They list the inputs and outputs of action.yml, and the inputs of the GitLab component.
+The tables list inputs and outputs of action.yml, and inputs of the GitLab component.
 """
 
 from __future__ import annotations
@@ -95,7 +95,11 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "script": _script,
 }
 
-PAGES = (ROOT / "README.md", ROOT / "gitlab" / "README.md", ROOT / "docs" / "ci" / "README.md")
+PAGES = (
+    ROOT / "docs" / "ci" / "github.md",
+    ROOT / "gitlab" / "README.md",
+    ROOT / "docs" / "ci" / "README.md",
+)
 
 
 def updated(page: str) -> str:

@@ -62,7 +62,7 @@ class TestPages:
         assert set(ROOT.glob("docs/**/*.md")) - decisions <= reached
 
     def test_each_guarantee_links_to_the_tests_that_verify_it(self) -> None:
-        guarantees = section(page("README.md"), "## Guarantees")
+        guarantees = page("docs/guarantees.md")
         rows = table(section(page("docs/faults.md"), "## Tests of the guarantees"))
         numbers = re.findall(r"^(\d)\. \*\*", guarantees, re.MULTILINE)
         assert [row[0] for row in rows] == [*numbers, "versions"]
