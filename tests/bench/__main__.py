@@ -15,6 +15,7 @@ parser        commit messages that were written to be slow to read
 shares        requests beside the load of another account, or of a stranger
 memory        memory after many requests
 names         versions in stores with many names and releases, compared with few
+pages         web pages of a large store, and requests beside browsers
 growth        full stores, compared with empty ones
 profile       py-spy's top ten functions of the server under load; runs only if it is named
 """
@@ -41,6 +42,7 @@ PARTS = (
     "shares",
     "memory",
     "names",
+    "pages",
     "growth",
 )
 ON_DEMAND = ("profile",)

@@ -45,6 +45,11 @@ class Figures:
         """Processor time per request of the event loop, in microseconds."""
         return self.cpu_us["event loop"]
 
+    @property
+    def server_us(self) -> float:
+        """Processor time per request of all threads of the server, in microseconds."""
+        return self.event_loop_us + self.cpu_us["store threads"]
+
     def bottleneck(self) -> str:
         """The bottleneck, derived from the processor time per second of each user."""
         if not self.cpu_us:

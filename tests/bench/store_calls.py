@@ -13,9 +13,15 @@ from monotron.model.versions.requests import Adopt, Assign, VersionRequest
 from monotron.store import Store, open_store
 
 
-def create_releases_in_process(url: str, name: str, count: int, names: int) -> None:
-    """Create *count* releases of a name, and one of *names* others, in a separate process."""
-    command = [sys.executable, "-m", "bench.store_calls", url, name, str(count), str(names)]
+def create_releases_in_process(
+    url: str, name: str, count: int, names: int, entries: int = 0
+) -> None:
+    """In a separate process, create *count* releases of a name, and one of *names* others.
+
+    The series `bench-0` gets *entries*.
+    """
+    numbers = map(str, (count, names, entries))
+    command = [sys.executable, "-m", "bench.store_calls", url, name, *numbers]
     subprocess.run(command, check=True)
 
 
@@ -29,6 +35,12 @@ def create_releases(store: Store, name: str, count: int) -> None:
 def create_names(store: Store, name: str, count: int) -> None:
     """Create one release of each of *count* names."""
     _assign(store, [VersionName(1, f"{name}-{number}") for number in range(count)])
+
+
+def create_entries(store: Store, key: str, count: int) -> None:
+    """Create a series with *count* entries."""
+    for start in range(0, count, store.max_batch_size):
+        store.allocate(_requests(key, min(store.max_batch_size, count - start)))
 
 
 def _assign(store: Store, names: list[VersionName]) -> None:
@@ -58,6 +70,7 @@ def _requests(key: str, count: int) -> list[AllocationRequest]:
 
 if __name__ == "__main__":
     opened_store = open_store(sys.argv[1])
+    create_entries(opened_store, "bench-0", int(sys.argv[5]))
     create_releases(opened_store, sys.argv[2], int(sys.argv[3]))
     create_names(opened_store, "many", int(sys.argv[4]))
     opened_store.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle, repeat
 
@@ -20,6 +20,7 @@ class Target:
     each: `method` and `path`. SERIES in the path is replaced by `series` series in turn, TOKEN by
     a new token each time.
     fixed: `method` and `path`, unchanged.
+    pages: GET of each of `paths` in turn, as a browser.
     """
 
     kind: str
@@ -29,6 +30,7 @@ class Target:
     reuse: str | None = "any"
     method: str = "GET"
     path: str = "/"
+    paths: Sequence[str] = ()
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -58,6 +60,8 @@ def requests_of(target: Target) -> Iterator[bytes]:
     if target.kind == "fixed":
         line = f"{target.method} {target.path}".encode()
         return repeat(line + (head if target.method in ("GET", "HEAD") else put_head))
+    if target.kind == "pages":
+        return cycle([b"GET " + path.encode() + head for path in target.paths])
     raise ValueError(f"unknown kind of target: {target.kind!r}")
 
 

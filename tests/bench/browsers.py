@@ -1,0 +1,62 @@
+"""Browsers that reload pages until standard input is closed: each requests the next immediately."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.load import Target, requests_of, run
+from support.server import ROOT
+
+TESTS = Path(__file__).parents[1]
+BROWSERS = 16
+HEADERS = {"Accept": "text/html", "Authorization": ROOT}
+
+
+def page_target(paths: Sequence[str]) -> Target:
+    """Requests for these pages in turn."""
+    return Target("pages", paths=paths, headers=HEADERS)
+
+
+@contextmanager
+def browsers(port: int, paths: Sequence[str]) -> Iterator[None]:
+    """Reload these pages from another process during the block."""
+    command = [sys.executable, "-P", "-m", "bench.browsers", str(port), json.dumps(paths)]
+    with subprocess.Popen(
+        command,
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            if process.stdout.readline() != b"open\n":
+                raise RuntimeError("the server does not serve the pages")
+            yield
+        finally:
+            process.kill()
+
+
+def main() -> None:
+    """Run `browsers` in this process."""
+    port, target = int(sys.argv[1]), page_target(json.loads(sys.argv[2]))
+    requests = requests_of(target)
+    first = run(port, 1, requests, count=len(target.paths))
+    if set(first.statuses) != {200}:
+        raise RuntimeError(f"statuses: {first.statuses}")
+    load = threading.Thread(
+        target=run, args=(port, BROWSERS, requests), kwargs={"seconds": 3600}, daemon=True
+    )
+    load.start()
+    print("open", flush=True)
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
