@@ -47,6 +47,21 @@ def test_the_newest_entries_of_all_series_are_merged(store: Store) -> None:
     assert newest(store, 100, account=3) == []
 
 
+def test_series_without_a_newer_entry_are_not_read(store: Store) -> None:
+    for key, token in ("a", "1"), ("b", "2"), ("c", "3"):
+        wait_for_another_millisecond(store)
+        put_any(store, token, SeriesKey(1, key))
+    asked: list[str] = []
+
+    def is_visible(key: str) -> bool:
+        asked.append(key)
+        return True
+
+    oldest = store.recent(1, 3, everything)[-1].created_at
+    rows = store.recent(1, 3, is_visible, newer_than=oldest)
+    assert [row.entry.key for row in rows] == asked == ["c", "b"]
+
+
 def test_entries_of_one_batch_are_ordered_by_value(store: Store) -> None:
     store.allocate([ask_any(token, SeriesKey(1, "a")) for token in "xyz"])
     assert newest(store, 2) == [("a", 3), ("a", 2)]

@@ -1,6 +1,5 @@
 """The newest assignments of an account: versions, and values of other series."""
 
-import asyncio
 from collections.abc import Sequence
 
 from monotron.model.component_keys import name_of_key
@@ -29,11 +28,14 @@ class RecentService:
         def is_visible(key: str) -> bool:
             return name_of_key(key) == key and names.allows_key(key)
 
-        releases, entries = await asyncio.gather(
-            self._executor.run(self._store.releases.recent, account, limit, names.allows),
-            self._executor.run(self._store.recent, account, limit, is_visible),
-        )
-        return merged(releases, entries)[:limit]
+        def read() -> list[Assignment]:
+            releases = self._store.releases.recent(account, limit, names.allows)
+            # Most series are component series. Those before the oldest release are not read.
+            oldest = (releases[-1].created_at or 0) if len(releases) == limit else -1
+            entries = self._store.recent(account, limit, is_visible, newer_than=oldest)
+            return merged(releases, entries)[:limit]
+
+        return await self._executor.run(read)
 
 
 def merged(releases: Sequence[Release], entries: Sequence[LedgerEntry]) -> list[Assignment]:

@@ -16,6 +16,7 @@ from monotron.model.semver import (
     MAX_NAME_LENGTH,
     Final,
     Line,
+    Release,
     VersionName,
     sort_key,
     sort_key_range,
@@ -132,7 +133,7 @@ class VersionService:
         """The release of this version."""
         return await self._requests.add(GetRelease(VersionName(account, name), version))
 
-    async def page(
+    async def releases(
         self,
         account: int,
         name: str,
@@ -141,10 +142,11 @@ class VersionService:
         *,
         line: Line | None = None,
         label: str | None = None,
-    ) -> tuple[list[VersionResult], str | None]:
+    ) -> tuple[list[Release], str | None]:
         """Releases in descending order, and the value of *before* for the next page.
 
-        With *label*, only those with this label; with an empty one, only final versions.
+        With *label*, only those with this label; with an empty one, only final versions. Raises
+        VersionNotFound if the name has no versions.
         """
         of = VersionName(account, name)
         start, end = sort_key_range(line)
@@ -155,11 +157,28 @@ class VersionService:
             self._releases.page, of, sort_key_range(), None, 1
         ):
             await self.latest(account, name)  # perhaps the name has no versions
-        results = await asyncio.gather(
-            *(self._requests.add(GetRelease(of, each.version)) for each in releases[:limit])
+        page = releases[:limit]
+        return page, page[-1].version_text if len(releases) > limit else None
+
+    async def page(
+        self,
+        account: int,
+        name: str,
+        before: Version | None,
+        limit: int,
+        *,
+        line: Line | None = None,
+        label: str | None = None,
+    ) -> tuple[list[VersionResult], str | None]:
+        """What `releases` returns, and of what each release is the latest."""
+        page, next_before = await self.releases(
+            account, name, before, limit, line=line, label=label
         )
-        has_more = len(releases) > limit
-        return results, results[-1].release.version_text if has_more else None
+        of = VersionName(account, name)
+        results = await asyncio.gather(
+            *(self._requests.add(GetRelease(of, each.version)) for each in page)
+        )
+        return results, next_before
 
     async def names(
         self, account: int, names: NamePatterns, prefix: str, after: str, limit: int

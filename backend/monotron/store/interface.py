@@ -252,11 +252,12 @@ class Store(ABC):
 
     @abstractmethod
     def recent(
-        self, account: int, limit: int, is_visible: Callable[[str], bool]
+        self, account: int, limit: int, is_visible: Callable[[str], bool], newer_than: int = -1
     ) -> list[LedgerEntry]:
         """The *limit* newest entries of series whose key is visible, newest first.
 
-        *is_visible* is called with each key. At most 2,000 invisible series are read.
+        *is_visible* is called with each key. Only series with an entry after *newer_than*
+        (milliseconds since the epoch) are read, and at most 2,000 invisible ones.
         """
 
     @abstractmethod

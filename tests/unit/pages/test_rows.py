@@ -37,10 +37,7 @@ def test_without_the_setting_nothing_is_linked() -> None:
 
 
 def test_the_paths_of_a_row_are_percent_encoded() -> None:
-    result = VersionResult(
-        release("1.2.0", "rc")._replace(previous=Final(1, 1, 0)), NOT_LATEST, True
-    )
-    row = release_row(result)
+    row = release_row(release("1.2.0", "rc")._replace(previous=Final(1, 1, 0)))
     assert row.name_path == "/names/a%2Fb"
     assert row.path == "/names/a%2Fb/1.2.0-rc.1"
     assert row.previous_path == "/names/a%2Fb/1.1.0"

@@ -5,11 +5,12 @@ from typing import Any, TypeAlias
 
 from monotron.errors import MonotronError
 from monotron.model.component_keys import COMPONENTS
-from monotron.model.semver import ZERO_VERSION, Final, VersionName
+from monotron.model.semver import ZERO_VERSION, Final, VersionName, sort_key
 from monotron.model.versions.facts import (
     Fact,
     LastValueOf,
     Missing,
+    RecordAt,
     RecordsOf,
     SummaryOf,
     component_head,
@@ -18,7 +19,9 @@ from monotron.model.versions.requests import (
     ALONE,
     Assign,
     Decision,
+    GetNewest,
     GetOfToken,
+    GetRelease,
     Request,
     VersionResult,
 )
@@ -91,6 +94,10 @@ def _likely_facts(state: State, requests: Iterable[Request]) -> Iterator[Fact[An
         name = request.name
         base = newest.get(name) or state.get(SummaryOf(name)).newest or ZERO_VERSION
         yield from _heads(name, base)
+        if isinstance(request, GetRelease):
+            yield RecordAt(name, sort_key(request.version))
+        elif isinstance(request, GetNewest) and base != ZERO_VERSION:
+            yield RecordAt(name, base.sort_key)
         if not isinstance(request, Assign) or state.get(RecordsOf(name, request.token)):
             continue
         bump = (request.commits.bump if request.commits else None) or request.parameters.bump

@@ -46,8 +46,10 @@ def newest_release(state: State, request: GetNewest) -> VersionResult:
             f"{name.name!r} has no versions yet. The first `PUT /v1/versions/NAME/COMMIT` creates "
             "one."
         )
-    result = reused(state, with_record(state, name, version))
-    return result._replace(auto_after=_auto_after(state, result.release, line))
+    release = with_record(state, name, version)
+    latest = LATEST if line is None else latest_of(state, release)
+    auto_after = _auto_after(state, release, line)
+    return VersionResult(release, latest, reused=True, auto_after=auto_after)
 
 
 def _auto_after(state: State, newest: Release, line: Line | None) -> str | None:

@@ -18,7 +18,7 @@ from monotron.model.allocation import AllocationRequest
 from monotron.model.component_keys import name_of_first_key
 from monotron.model.series import Entry, LedgerEntry, Reuse, SeriesHead, SeriesKey
 from monotron.store.mongo.client import Document, Driver
-from monotron.store.mongo.reads import any_of, collection
+from monotron.store.mongo.reads import any_of, collection, with_keys
 from monotron.store.mongo.transactions import Conflict, Duplicate
 from monotron.store.recent import MAX_OMITTED, newest_entries
 
@@ -63,8 +63,9 @@ class SeriesDocuments:
         self, keys: Sequence[SeriesKey], session: ClientSession
     ) -> dict[SeriesKey, SeriesHead]:
         """Read the heads of these series."""
-        condition = any_of([where(series) for series in keys])
-        return heads_of(keys, self._series.find(condition, session=session)) if keys else {}
+        if not keys:
+            return {}
+        return heads_of(keys, self._series.find(with_keys("key", keys), session=session))
 
     def page(
         self, account: int, prefix: str, after: str, limit: int, session: ClientSession
@@ -85,10 +86,12 @@ class SeriesDocuments:
         account: int,
         limit: int,
         is_visible: Callable[[str], bool],
+        newer_than: int,
         session: ClientSession,
     ) -> list[LedgerEntry]:
         """Read the newest entries of visible series, newest first."""
-        condition = {"account": account, "active": True}
+        after = {"$gt": Int64(newer_than)}
+        condition = {"account": account, "active": True, "updated_at": after}
         most = limit + MAX_OMITTED  # a cursor would read up to 16 MiB of series at a time
         found = self._series.find(condition, session=session, limit=most)
         rows = found.sort("updated_at", DESCENDING)

@@ -275,9 +275,9 @@ class MongoStore(Store):
         return [ledger_entry_of(row) for row in rows]
 
     def recent(
-        self, account: int, limit: int, is_visible: Callable[[str], bool]
+        self, account: int, limit: int, is_visible: Callable[[str], bool], newer_than: int = -1
     ) -> list[LedgerEntry]:
-        read = partial(self._documents.recent, account, limit, is_visible)
+        read = partial(self._documents.recent, account, limit, is_visible, newer_than)
         return self._reads.after(None, read)[0]
 
     def contents(self) -> StoreContents:

@@ -29,7 +29,7 @@ from monotron.model.versions.facts import (
     ValueBefore,
 )
 from monotron.store.mongo.client import Document
-from monotron.store.mongo.reads import any_of, collection
+from monotron.store.mongo.reads import any_of, collection, with_keys
 from monotron.store.mongo.series import SeriesDocuments, where
 from monotron.store.mongo.usage import MongoUsage, series_counter
 from monotron.store.release_fields import ReleaseFields, final_of, release_of
@@ -72,7 +72,7 @@ class FactReader:
 
     def _summaries(self, facts: list[SummaryOf]) -> dict[Fact[Any], Any]:
         found: dict[Fact[Any], Any] = dict.fromkeys(facts, NameSummary())
-        condition = any_of([of_name(fact.name) for fact in facts])
+        condition = with_keys("name", [fact.name for fact in facts])
         for row in self._names.find(condition, session=self._session):
             found[SummaryOf(_name(row))] = NameSummary(
                 int(row["revision"]),

@@ -224,13 +224,13 @@ class SqliteStore(Store):
             return read_ledger(transaction, series, head.generation, limit, up_to)
 
     def recent(
-        self, account: int, limit: int, is_visible: Callable[[str], bool]
+        self, account: int, limit: int, is_visible: Callable[[str], bool], newer_than: int = -1
     ) -> list[LedgerEntry]:
         with self._file.transaction() as transaction:
             series = transaction.execute(
                 "SELECT key, generation, updated_at FROM series "
-                "WHERE account = ? AND is_active ORDER BY updated_at DESC",
-                (account,),
+                "WHERE account = ? AND is_active AND updated_at > ? ORDER BY updated_at DESC",
+                (account, newer_than),
             )
 
             def read(series: tuple[str, int]) -> list[LedgerEntry]:

@@ -54,8 +54,11 @@ SELECT json_group_array(json_array(requested.key, (
 FROM json_each(?) AS requested
 JOIN series ON series.account = requested.value ->> 0 AND series.key = requested.value ->> 1
 """
-_RECORD_AT = f"""
-SELECT json_array({_COLUMNS}) FROM releases WHERE account = ? AND name = ? AND sort_key = ?
+_RECORDS_AT = f"""
+SELECT json_group_array(json_array(requested.key, {_COLUMNS}))
+FROM json_each(?) AS requested
+JOIN releases ON releases.account = requested.value ->> 0
+    AND releases.name = requested.value ->> 1 AND releases.sort_key = requested.value ->> 2
 """
 _IN_RANGE = "FROM releases WHERE account = ? AND name = ? AND sort_key >= ? AND sort_key < ?"
 _OPEN_LABELS = f"""
@@ -157,10 +160,10 @@ def _heads(transaction: Transaction, facts: list[HeadOf]) -> dict[Fact[Any], Any
 
 
 def _records_at(transaction: Transaction, facts: list[RecordAt]) -> dict[Fact[Any], Any]:
-    found: dict[Fact[Any], Any] = {}
-    for fact in facts:
-        row = transaction.one(_RECORD_AT, *fact.name, fact.sort_key)
-        found[fact] = _release(fact.name, json.loads(row[0])) if row else None
+    found: dict[Fact[Any], Any] = dict.fromkeys(facts)
+    requested = [(*fact.name, fact.sort_key) for fact in facts]
+    for position, *columns in _rows(transaction, _RECORDS_AT, requested):
+        found[facts[position]] = _release(facts[position].name, columns)
     return found
 
 

@@ -57,7 +57,7 @@ class Fact(NamedTuple):
 
 def facts(result: VersionResult, commit_url: str) -> list[Fact]:
     """The known members of a version."""
-    release, row = result.release, release_row(result, commit_url)
+    release, row = result.release, release_row(result.release, commit_url)
     full = release.full_text
     candidates = [
         Fact("Version", full, is_code=True),
@@ -149,7 +149,7 @@ class VersionPageHandler(PageHandler):
         self.reply_page(
             "version.html",
             f"{release.version_text} of {plain_isolated(name)}",
-            row=release_row(result),
+            row=release_row(release, is_latest=result.latest.overall),
             facts=facts(result, self.services.commit_url),
             withdrawal=withdrawal_facts(release),
             spellings=spelling_facts(release),

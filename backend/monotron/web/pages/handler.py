@@ -20,7 +20,7 @@ CONTENT_SECURITY_POLICY = (
 """Nothing is executed, and everything that a page loads comes from this server."""
 
 
-PAGE_ROWS = 50
+PAGE_ROWS = 25
 """The rows of a page. They are decided, and then rendered, on the event loop."""
 
 

@@ -69,7 +69,8 @@ class ReleasesPage(NamedTuple):
 
 def releases_page(
     name: str,
-    results: Sequence[VersionResult],
+    releases: Sequence[Release],
+    newest: VersionResult | None,
     query: NamePageQuery,
     next_before: str | None,
     commit_url: str,
@@ -77,9 +78,9 @@ def releases_page(
     """Prepare what the page shows about versions."""
     path = path_of("names", name)
     line = None if query.line is None else str(query.line)
-    releases = [result.release for result in results]
+    latest = newest and newest.release.sort_key
     return ReleasesPage(
-        [release_row(result, commit_url) for result in results],
+        [release_row(each, commit_url, is_latest=each.sort_key == latest) for each in releases],
         filters(path, releases, line, query.label),
         release_chart(releases),
         query.before is None,
@@ -127,12 +128,14 @@ class NamePageHandler(PageHandler):
                 return
             self.set_status(404)
         commit_url = self.services.commit_url
-        results, next_before = await self.services.versions.page(
-            self.account, name, query.before, PAGE_ROWS, line=query.line, label=query.label
-        )
-        newest, badge, previews = await asyncio.gather(
-            self._newest(name),
+        (releases, next_before), badge = await asyncio.gather(
+            self.services.versions.releases(
+                self.account, name, query.before, PAGE_ROWS, line=query.line, label=query.label
+            ),
             self.services.badges.of_name(self.account, name),
+        )
+        newest, previews = await asyncio.gather(
+            self._newest(name),
             asyncio.gather(*(self._preview(name, bump) for bump in PREVIEWED)),
         )
         is_open = self.services.authenticator.open_to_all
@@ -142,11 +145,11 @@ class NamePageHandler(PageHandler):
             name=name,
             path=path_of("names", name),
             series_path=link("/series", prefix=f"{name}-"),
-            newest=newest and release_row(newest, commit_url),
+            newest=newest and release_row(newest.release, commit_url),
             previews=previews,
             not_found=text,
             hint=find_hint(text),
-            releases=releases_page(name, results, query, next_before, commit_url),
+            releases=releases_page(name, releases, newest, query, next_before, commit_url),
             badge=badge and badge_examples(self.server_url, badge.id),
             new_badge=new_badge_command(self.server_url, name, is_open=is_open),
             examples=snippets(self.server_url, name, is_open=is_open),

@@ -4,7 +4,6 @@ import re
 from typing import NamedTuple
 
 from monotron.model.semver import Release, Withdrawal
-from monotron.model.versions.requests import VersionResult
 from monotron.services.recent import Assignment
 from monotron.web.pages.markup import path_of
 
@@ -37,25 +36,25 @@ class ReleaseRow(NamedTuple):
     withdrawn: Withdrawal | None
 
 
-def release_row(result: VersionResult, commit_url: str = "") -> ReleaseRow:
+def release_row(release: Release, commit_url: str = "", *, is_latest: bool = False) -> ReleaseRow:
     """*commit_url* is the setting."""
-    release, name = result.release, result.release.name.name
+    name_path = path_of("names", release.name.name)
     previous = None if release.previous is None else str(release.previous)
     return ReleaseRow(
-        name=name,
-        name_path=path_of("names", name),
+        name=release.name.name,
+        name_path=name_path,
         version=release.full_text,
-        path=version_path(release),
+        path=name_path + path_of(release.version_text),
         token=release.token,
         without_token="counted" if release.created_at is None else "adopted",
         commit_url=commit_link(release.token, commit_url),
         bump=release.bump,
         reason=release.reason,
         previous=previous,
-        previous_path=previous and path_of("names", name, previous),
+        previous_path=previous and name_path + path_of(previous),
         created_at=release.created_at,
         assigned_by=release.assigned_by,
-        is_latest=result.latest.overall,
+        is_latest=is_latest,
         is_pre_release=release.label is not None,
         withdrawn=release.withdrawn,
     )
@@ -82,12 +81,12 @@ class RecentRow(NamedTuple):
 def recent_row(assignment: Assignment, commit_url: str) -> RecentRow:
     """*commit_url* is the setting."""
     if isinstance(assignment, Release):
-        name = assignment.name.name
+        name_path = path_of("names", assignment.name.name)
         return RecentRow(
-            name,
-            path_of("names", name),
+            assignment.name.name,
+            name_path,
             assignment.full_text,
-            version_path(assignment),
+            name_path + path_of(assignment.version_text),
             assignment.token,
             "adopted",
             commit_link(assignment.token, commit_url),

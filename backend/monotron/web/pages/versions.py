@@ -50,7 +50,7 @@ def names_page(
 ) -> NamesPage:
     """Prepare what the page shows."""
     return NamesPage(
-        [release_row(result, commit_url) for result in results],
+        [release_row(each.release, commit_url, is_latest=each.latest.overall) for each in results],
         query.prefix,
         not query.after,
         next_after and link("/", prefix=query.prefix or None, after=next_after),
