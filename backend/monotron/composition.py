@@ -10,6 +10,7 @@ from monotron.auth.badges import Badges
 from monotron.auth.concurrency import ConcurrencyLimiter
 from monotron.auth.configured_accounts import check_configured_accounts
 from monotron.auth.events import Events
+from monotron.auth.fresh_cache import FreshCache
 from monotron.auth.oidc import Issuer
 from monotron.auth.oidc_authenticator import OidcAuthenticator
 from monotron.auth.open_mode import check_open_mode
@@ -34,7 +35,9 @@ from monotron.store import Store, describe
 from monotron.web.access import AccessControl
 from monotron.web.client_address import ClientAddresses
 from monotron.web.lifecycle import StoreProbe
+from monotron.web.page_turns import PageTurns
 from monotron.web.services import Services
+from monotron.web.state import STATUS_SECONDS, StateReader
 
 if TYPE_CHECKING:
     from monotron.auth.oidc.verifier import TokenVerifier
@@ -71,6 +74,11 @@ async def build_services(
         await check_open_mode(settings, store, executor)
     await policies.matcher.mark_configured()
     versions = VersionService(store, executor)
+    maintenance = MaintenanceRecords(store, executor)
+    state, probe = (
+        StateReader(describe(settings.store), series, maintenance),
+        StoreProbe(series.ping),
+    )
     return Services(
         series=series,
         versions=versions,
@@ -97,8 +105,14 @@ async def build_services(
         ),
         rotation=Rotation(store, api_keys, executor, authenticator.forget),
         events=Events(store, executor),
-        maintenance=MaintenanceRecords(store, executor),
-        store_name=describe(settings.store),
+        maintenance=maintenance,
+        state=state,
+        status=FreshCache(
+            lambda _: state.status(probe, metrics.traffic),
+            max_entries=1,
+            seconds=STATUS_SECONDS,
+        ),
+        page_turns=PageTurns(lambda: series.is_busy or versions.is_busy),
         authenticator=authenticator,
         access_control=AccessControl(
             authenticator,
@@ -115,7 +129,7 @@ async def build_services(
             metrics,
         ),
         client_addresses=ClientAddresses(settings.trusted_proxies),
-        store_probe=StoreProbe(series.ping),
+        store_probe=probe,
         commit_url=settings.commit_url,
         request_log=request_log,
         metrics=metrics,

@@ -107,6 +107,10 @@ class Table:
             owner = each[self._owner]
             if self._is_by_token(each):
                 yield from self._of_tokens(each)
+            elif isinstance(owner, dict) and "$in" in owner:
+                for value in owner["$in"]:
+                    name = self._name({**each, self._owner: value})
+                    yield from self.documents.get(name, {}).values()
             elif isinstance(owner, dict):  # a page of series
                 for (account, _), documents in self.documents.items():
                     if account == each["account"]:

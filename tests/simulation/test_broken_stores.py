@@ -19,7 +19,7 @@ DETECTING_WORLDS = {
     "matches of a bulk command are not counted": 1,
     "a sweep reads an uncommitted generation": 1,
     "a reversal is accepted after a new version": 2,
-    "a version is answered after a failed commit": 1,
+    "a version is answered after a failed commit": 2,
 }
 """The world that detects each broken store, with which its search starts. The others: world 0."""
 

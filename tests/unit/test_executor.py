@@ -125,6 +125,32 @@ class TestStoreExecutor:
         asyncio.run(scenario())
         executor.close()
 
+    def test_the_thread_of_a_cancelled_caller_is_busy_until_its_call_ends(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        proceed, started = threading.Event(), threading.Event()
+
+        def call() -> None:
+            started.set()
+            proceed.wait()
+
+        async def scenario() -> None:
+            caller = asyncio.ensure_future(executor.run(call))
+            await asyncio.to_thread(started.wait)
+            caller.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await caller
+            monkeypatch.setattr(executor_module, "WAIT_SECONDS", 0.01)
+            with pytest.raises(StoreUnavailable):
+                await executor.run(lambda: None)
+            monkeypatch.undo()
+            proceed.set()
+            assert await executor.run(lambda: "free again") == "free again"
+
+        executor = StoreExecutor(1)
+        asyncio.run(scenario())
+        executor.close()
+
     def test_probes_and_batches_run_while_all_calls_are_blocked(self) -> None:
         proceed, batch_ran = threading.Event(), threading.Event()
         started = threading.Semaphore(0)

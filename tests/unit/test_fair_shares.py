@@ -77,6 +77,21 @@ class TestConcurrencyLimiter:
 
         run(scenario())
 
+    def test_a_request_that_is_cancelled_when_its_turn_comes_leaves_it_to_others(self) -> None:
+        async def scenario() -> None:
+            limiter = ConcurrencyLimiter(1)
+            assert limiter.enter("a") is None
+            first, second = waiting(limiter.enter("a")), waiting(limiter.enter("a"))
+            await turns()
+            limiter.leave("a")
+            first.cancel()
+            await asyncio.wait([first])
+            if not first.cancelled():  # before Python 3.12, `wait_for` prefers the result
+                limiter.leave("a")
+            await second
+
+        run(scenario())
+
     @pytest.mark.usefixtures("_short_wait")
     def test_nothing_is_remembered_about_callers_without_requests(self) -> None:
         async def scenario() -> None:

@@ -27,8 +27,8 @@ class ConcurrencyLimiter:
     def enter(self, caller: str) -> Awaitable[None] | None:
         """Start a request. The result must be awaited unless it is None.
 
-        Raises TooManyRequests if the request had to wait too long. If it does not raise, `leave`
-        must be called exactly once.
+        Raises TooManyRequests if the request had to wait too long. If it does not raise, and is not
+        cancelled, `leave` must be called exactly once.
         """
         running = self._running.get(caller, 0)
         if self._max_concurrent and running >= self._max_concurrent:
@@ -54,6 +54,10 @@ class ConcurrencyLimiter:
         self._waiting.setdefault(caller, deque()).append(turn)
         try:
             await asyncio.wait_for(turn, WAIT_SECONDS)
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.leave(caller)  # its turn came at the same moment
+            raise
         except TimeoutError:
             if turn.done() and not turn.cancelled():
                 return  # its turn came at the same moment

@@ -99,6 +99,11 @@ class Batcher(Generic[Request, Result]):
         """The number of requests that wait for a call."""
         return len(self._queue)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a call is in progress, or about to start."""
+        return not self._is_idle
+
     def _gather(self, turns: int) -> None:
         """Wait for the given number of turns of the loop, then start the first batch."""
         if turns:

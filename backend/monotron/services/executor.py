@@ -43,22 +43,22 @@ class StoreExecutor:
     ) -> Result:
         """Run a call on a thread and return its result.
 
-        Raises `StoreUnavailable` if no thread becomes free within `WAIT_SECONDS`.
+        Raises `StoreUnavailable` if no thread becomes free within `WAIT_SECONDS`. If the caller is
+        cancelled, the call continues, and its result is dropped.
         """
         try:
             await asyncio.wait_for(self._free.acquire(), WAIT_SECONDS)
         except TimeoutError:
             raise store_is_busy(f"The store was busy for {WAIT_SECONDS:g} seconds") from None
-        started = time.monotonic()
-        error: BaseException | None = None
-        try:
-            return await self._calls.run(partial(call, *args, **kwargs))
-        except BaseException as raised:
-            error = raised
-            raise
-        finally:
-            self._free.release()
-            self.observer.call_ended(operation_of(call), time.monotonic() - started, error)
+        running = self._calls.run(partial(call, *args, **kwargs))
+        running.add_done_callback(partial(self._ended, operation_of(call), time.monotonic()))
+        # A call cannot be cancelled: its thread is busy until it ends.
+        return await asyncio.shield(running)
+
+    def _ended(self, operation: str, started: float, running: "asyncio.Future[Result]") -> None:
+        self._free.release()
+        error = running.exception()
+        self.observer.call_ended(operation, time.monotonic() - started, error)
 
     async def probe(self, call: Callable[[], Result]) -> Result:
         """Run a call immediately, even if the maximum number of other calls is running."""

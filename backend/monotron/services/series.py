@@ -49,6 +49,11 @@ class SeriesService:
         """The number of requests that wait for the store."""
         return self._allocations.waiting + self._peeks.waiting
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether the store allocates or peeks, or is about to."""
+        return self._allocations.is_busy or self._peeks.is_busy
+
     def next(
         self,
         series: SeriesKey,

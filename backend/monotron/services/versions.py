@@ -66,6 +66,11 @@ class VersionService:
         """The number of requests that wait for the store."""
         return self._requests.waiting
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether the store decides about requests, or is about to."""
+        return self._requests.is_busy
+
     async def next(
         self,
         account: int,

@@ -9,7 +9,7 @@ from monotron.web.lifecycle import PROBE_SECONDS
 from monotron.web.permissions import NOTHING, requires
 from monotron.web.query import Query
 from monotron.web.services import Services
-from monotron.web.state import Upkeep, upkeep_of
+from monotron.web.state import Upkeep
 
 UPDATE_SECONDS = 5.0
 """How often each of several processes updates what the others export."""
@@ -60,7 +60,7 @@ async def _update_store(services: Services) -> None:
     metrics.update_up(problem is None)
     if isinstance(problem, StoreUnavailable):  # a full disk can be read
         return
-    reading = asyncio.ensure_future(upkeep_of(services))
+    reading = asyncio.ensure_future(services.state.upkeep())
     reading.add_done_callback(_ignore_error)
     with suppress(TimeoutError, MonotronError):
         # A call of the store cannot be cancelled: its thread is busy until it ends.

@@ -10,6 +10,7 @@ from monotron.auth.api_keys import ApiKeys
 from monotron.auth.authenticator import Authenticator
 from monotron.auth.badges import Badges
 from monotron.auth.events import Events
+from monotron.auth.fresh_cache import FreshCache
 from monotron.auth.revocation import Revocation
 from monotron.auth.rotation import Rotation
 from monotron.auth.sign_in_report import SignInReports
@@ -23,6 +24,8 @@ from monotron.services.versions import VersionService
 from monotron.web.access import AccessControl
 from monotron.web.client_address import ClientAddresses
 from monotron.web.lifecycle import Backups, Lifecycle, StoreProbe
+from monotron.web.page_turns import PageTurns
+from monotron.web.state import StateReader, Status
 
 if TYPE_CHECKING:  # imported on demand: needs PyJWT, or an environment variable
     from monotron.auth.oidc.jwks import JwksCache
@@ -50,8 +53,10 @@ class Services:
     access_control: AccessControl
     client_addresses: ClientAddresses
     store_probe: StoreProbe
-    store_name: str
-    """Where the store keeps its data, without secrets."""
+    status: FreshCache[None, Status]
+    """Read at most once in `STATUS_SECONDS`, for all visitors of the page `/status`."""
+    page_turns: PageTurns
+    state: StateReader
     commit_url: str
     """Where pages link commits to; empty if they do not."""
     request_log: RequestLog | None

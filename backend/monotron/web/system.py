@@ -14,7 +14,6 @@ from monotron.web.lifecycle import PROBE_SECONDS
 from monotron.web.permissions import NOTHING, ROOT_KEY, requires
 from monotron.web.query import IdPageQuery, Query
 from monotron.web.routes import DataRoute
-from monotron.web.state import state_of
 
 DOCUMENTATION_URL = f"https://github.com/monotron/monotron/tree/v{__version__}/docs"
 
@@ -118,7 +117,7 @@ class InfoHandler(Handler):
         if not await self._may_see_everything():
             self.reply_json({"version": __version__})
             return
-        lifecycle, state = self.services.lifecycle, await state_of(self.services)
+        lifecycle, state = self.services.lifecycle, await self.services.state.state()
         upkeep = state.upkeep
         self.reply_json(
             {

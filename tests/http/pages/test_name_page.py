@@ -85,12 +85,12 @@ class TestName:
         rows = read_full(f"/names/shop?{query}").one("table").rows()
         assert [row[0] for row in rows] == versions
 
-    def test_a_page_contains_at_most_25_versions(self, client: Client, fresh_key: str) -> None:
-        for number in range(26):
+    def test_a_page_contains_at_most_20_versions(self, client: Client, fresh_key: str) -> None:
+        for number in range(21):
             assign(client, fresh_key, f"{number}")
         read = reader(client)
         document = read(f"/names/{fresh_key}?label=")
-        assert len(document.one("table").rows()) == 25
+        assert len(document.one("table").rows()) == 20
         path = document.one("a", rel="next").attributes["href"]
         assert path == f"/names/{fresh_key}?label=&before=0.0.2"
         assert [row[0] for row in read(path).one("table").rows()] == ["0.0.1"]

@@ -27,15 +27,15 @@ class TestSeries:
         assert document.one("table").rows() == [[fresh_key, "2", "T2"]]
         assert document.one("table").one("a").attributes["href"] == f"/series/{fresh_key}"
 
-    def test_a_page_contains_at_most_25_series(
+    def test_a_page_contains_at_most_20_series(
         self, client: Client, read: Read, fresh_key: str
     ) -> None:
-        for number in range(26):
+        for number in range(21):
             count(client, f"{fresh_key}-{number:02}", 1)
         document = read(f"/series?prefix={fresh_key}")
-        assert len(document.one("table").rows()) == 25
+        assert len(document.one("table").rows()) == 20
         path = document.one("a", rel="next").attributes["href"]
-        assert [row[0] for row in read(path).one("table").rows()] == [f"{fresh_key}-25"]
+        assert [row[0] for row in read(path).one("table").rows()] == [f"{fresh_key}-20"]
 
     def test_an_empty_server_shows_how_to_count(self, read_empty: Read) -> None:
         document = read_empty("/series")
@@ -90,12 +90,12 @@ class TestLedger:
         ]
         assert document.one("table").rows()[0][:2] == ["41", "advanced"]
 
-    def test_a_page_contains_at_most_25_entries(
+    def test_a_page_contains_at_most_20_entries(
         self, client: Client, read: Read, fresh_key: str
     ) -> None:
-        count(client, fresh_key, 26)
+        count(client, fresh_key, 21)
         document = read(f"/series/{fresh_key}")
-        assert len(document.one("table").rows()) == 25
+        assert len(document.one("table").rows()) == 20
         path = document.one("a", rel="next").attributes["href"]
         assert path == f"/series/{fresh_key}?before=2"
         assert [row[0] for row in read(path).one("table").rows()] == ["1"]

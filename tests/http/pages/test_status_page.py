@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from monotron import __version__
+from monotron import __version__, composition
 from monotron.errors import MonotronError, StorageFull, StoreUnavailable
 from monotron.store.sqlite.store import SqliteStore
 from support.pages import HTML, check_page, pairs, reader
@@ -35,7 +35,8 @@ def test_it_shows_server_store_and_maintenance(tmp_path: Path) -> None:
         assert shown["Last audit"] == shown["Last backup"] == "Never through a server"
         assert client.request("GET", "/v1/system/audit").status == 200
         assert client.request("POST", "/v1/system/backup").status == 200
-        shown = pairs(read("/status"))
+    with Server(f"sqlite:///{file}") as server, server.client() as client:
+        shown = pairs(reader(client)("/status"))
         assert shown["Findings of this audit"] == "0"
         assert shown["Last audit"][:2] == shown["Last backup"][:2] == "20"
 
@@ -75,6 +76,16 @@ def test_findings_of_the_last_audit_are_shown_first(tmp_path: Path) -> None:
     (alert,) = document.all("p", class_="alert")
     assert alert.text.startswith("The last audit has ")
     assert "monotron audit" in alert.text
+
+
+def test_all_visitors_share_one_check_of_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    checks: list[SqliteStore] = []
+    monkeypatch.setattr(composition, "STATUS_SECONDS", 3600.0)
+    monkeypatch.setattr(SqliteStore, "ping", lambda store: checks.append(store))
+    with ServerThread("sqlite://") as server, server.client() as client:
+        for _ in range(3):
+            assert pairs(reader(client)("/status"))["Readiness"] == "Ready"
+    assert len(checks) == 1
 
 
 def test_it_requires_a_scope(root: Client, stranger: Client) -> None:

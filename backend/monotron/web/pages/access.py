@@ -11,9 +11,8 @@ from monotron.auth.api_keys import ApiKey
 from monotron.auth.oidc.issuers import ISSUER_NAMES
 from monotron.auth.scopes import parse_scopes
 from monotron.model.series import INT64_MAX
-from monotron.web.pages.handler import PAGE_ROWS, PageHandler
+from monotron.web.pages.handler import PAGE_ROWS, PageHandler, shows
 from monotron.web.pages.query import link
-from monotron.web.permissions import requires
 from monotron.web.query import Query, integer, parameter, text_of_name
 
 PATH = "/access"
@@ -172,7 +171,7 @@ class AccessPageHandler(PageHandler):
 
     section = "access"
 
-    @requires("read:acl")
+    @shows("read:acl")
     async def get(self) -> None:
         query = AccessQuery.parse(self.request.query)
         services, by = self.services, self.principal

@@ -7,10 +7,9 @@ from monotron.model.series import SeriesKey
 from monotron.model.spellings import spellings
 from monotron.model.versions.requests import Latest, VersionResult
 from monotron.web.pages.failures import Link
-from monotron.web.pages.handler import PageHandler
+from monotron.web.pages.handler import PageHandler, shows
 from monotron.web.pages.markup import path_of, plain_isolated
 from monotron.web.pages.rows import commit_link, release_row
-from monotron.web.permissions import requires
 from monotron.web.query import Query
 from monotron.web.versions import version_of_path
 
@@ -139,7 +138,7 @@ class VersionPageHandler(PageHandler):
 
     section = "versions"
 
-    @requires("read:series")
+    @shows("read:series")
     async def get(self, raw_name: str, raw_version: str) -> None:
         Query.parse(self.request.query)
         name = self.version_name(raw_name)

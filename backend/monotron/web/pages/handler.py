@@ -1,17 +1,20 @@
 """The base class of the handlers of pages: HTML responses, also for errors."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from functools import wraps
+from typing import Any, ClassVar, NamedTuple
 
 from monotron import __version__
 from monotron.auth.principal import ANONYMOUS, ANYONE, Principal
-from monotron.errors import MonotronError
+from monotron.errors import MonotronError, StoreUnavailable
 from monotron.redaction import redact
 from monotron.web.handler import Handler
 from monotron.web.pages.failures import Link, fix_of
 from monotron.web.pages.snippets import server_url
 from monotron.web.pages.templates import render
-from monotron.web.permissions import NOTHING
+from monotron.web.permissions import NOTHING, requires
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
@@ -20,8 +23,14 @@ CONTENT_SECURITY_POLICY = (
 """Nothing is executed, and everything that a page loads comes from this server."""
 
 
-PAGE_ROWS = 25
+PAGE_ROWS = 20
 """The rows of a page. They are decided, and then rendered, on the event loop."""
+
+PAGE_SECONDS = 6.0
+"""The time limit of a page, and of the authentication before it. Errors of a store that is busy,
+which state more, come before."""
+
+Get = Callable[..., Awaitable[None]]
 
 
 class Section(NamedTuple):
@@ -81,6 +90,10 @@ class PageHandler(Handler):
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
 
+    def prepare(self) -> Awaitable[None] | None:
+        prepared = super().prepare()
+        return prepared and in_time(prepared)
+
     @property
     def server_url(self) -> str:
         """The URL of this server, for examples."""
@@ -106,3 +119,33 @@ class PageHandler(Handler):
         sections = sections_of(principal)
         page = Page(title, self.section, sections, self.principal.name, is_open)
         return render(template, page=page, **values)
+
+
+def shows(scope: str) -> Callable[[Get], Get]:
+    """Restrict a page that reads from the store to a scope, and to its turn and time limit."""
+
+    def mark(get: Get) -> Get:
+        @requires(scope)
+        @wraps(get)
+        async def in_turn(self: Any, *args: str) -> None:
+            async def read() -> None:
+                async with self.services.page_turns.turn():
+                    await get(self, *args)
+
+            await in_time(read())
+
+        return in_turn
+
+    return mark
+
+
+async def in_time(work: Awaitable[None]) -> None:
+    """Wait for a part of a request. Raises StoreUnavailable after `PAGE_SECONDS`."""
+    try:
+        async with asyncio.timeout(PAGE_SECONDS):
+            await work
+    except TimeoutError:
+        raise StoreUnavailable(
+            f"The page was not ready within {PAGE_SECONDS:g} s: the store does not respond, or too "
+            "many pages are being loaded. Reload it in a moment."
+        ) from None

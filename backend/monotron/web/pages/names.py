@@ -13,12 +13,11 @@ from monotron.web.pages.badge_examples import badge_examples, new_badge_command
 from monotron.web.pages.charts import Chart, release_chart
 from monotron.web.pages.failures import Link
 from monotron.web.pages.find import find_hint, find_release
-from monotron.web.pages.handler import PAGE_ROWS, PageHandler
+from monotron.web.pages.handler import PAGE_ROWS, PageHandler, shows
 from monotron.web.pages.markup import path_of, plain_isolated
 from monotron.web.pages.query import NamePageQuery, link
 from monotron.web.pages.rows import ReleaseRow, release_row, version_path
 from monotron.web.pages.snippets import snippets
-from monotron.web.permissions import requires
 
 PREVIEWED: tuple[Bump, ...] = ("patch", "minor", "major")
 
@@ -116,7 +115,7 @@ class NamePageHandler(PageHandler):
     section = "versions"
     back = Link("All names", "/")
 
-    @requires("read:series")
+    @shows("read:series")
     async def get(self, raw_name: str) -> None:
         query = NamePageQuery.parse(self.request.query)
         name = self.version_name(raw_name)

@@ -8,12 +8,11 @@ from monotron.model.component_keys import name_of_key
 from monotron.model.series import Entry, LedgerEntry
 from monotron.web.pages.charts import Chart, ledger_chart
 from monotron.web.pages.failures import Link
-from monotron.web.pages.handler import PAGE_ROWS, PageHandler
+from monotron.web.pages.handler import PAGE_ROWS, PageHandler, shows
 from monotron.web.pages.markup import path_of, plain_isolated
 from monotron.web.pages.query import LedgerPageQuery, ListPageQuery, link
 from monotron.web.pages.rows import commit_link
 from monotron.web.pages.snippets import EXAMPLE_NAME, series_curl
-from monotron.web.permissions import requires
 
 
 class EntryRow(NamedTuple):
@@ -91,7 +90,7 @@ class SeriesPageHandler(PageHandler):
 
     section = "series"
 
-    @requires("read:series")
+    @shows("read:series")
     async def get(self) -> None:
         query = ListPageQuery.parse(self.request.query)
         entries, next_after = await self.services.series.page(
@@ -109,7 +108,7 @@ class LedgerPageHandler(PageHandler):
     section = "series"
     back = Link("All series", "/series")
 
-    @requires("read:series")
+    @shows("read:series")
     async def get(self, raw_key: str) -> None:
         query = LedgerPageQuery.parse(self.request.query)
         series, commit_url = self.series_key(raw_key), self.services.commit_url

@@ -1,18 +1,16 @@
 """`/status`: the state of the server, of its store and of their maintenance."""
 
-import asyncio
 import time
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 from monotron import __version__
-from monotron.errors import MonotronError, StoreUnavailable
-from monotron.web.lifecycle import PROBE_SECONDS, Lifecycle
+from monotron.errors import MonotronError
+from monotron.web.lifecycle import Lifecycle
 from monotron.web.pages.details import Fact
-from monotron.web.pages.handler import PageHandler
-from monotron.web.permissions import requires
+from monotron.web.pages.handler import PageHandler, shows
 from monotron.web.query import Query
-from monotron.web.state import StoreState, Upkeep, state_of
+from monotron.web.state import StoreState, Upkeep
 
 if TYPE_CHECKING:  # needs an environment variable
     from monotron.metrics.traffic import Quantile, Traffic
@@ -117,14 +115,10 @@ class StatusPageHandler(PageHandler):
 
     section = "status"
 
-    @requires("read:system")
+    @shows("read:system")
     async def get(self) -> None:
         Query.parse(self.request.query)
-        services = self.services
-        problem = await services.store_probe.problem(PROBE_SECONDS)
-        state = None
-        if not isinstance(problem, StoreUnavailable):  # a full disk can be read
-            state = await state_of(services)
+        problem, state, traffic = await self.services.status.get(None)
         if problem is not None:
             self.set_status(problem.status)
         self.reply_page(
@@ -132,8 +126,8 @@ class StatusPageHandler(PageHandler):
             "Status",
             problem=problem,
             findings=0 if state is None else (state.upkeep.last_audit or {}).get("findings", 0),
-            traffic=traffic_facts(await asyncio.to_thread(services.metrics.traffic.traffic)),
-            server=server_facts(services.lifecycle, problem, time.time()),
+            traffic=traffic_facts(traffic),
+            server=server_facts(self.services.lifecycle, problem, time.time()),
             store=[] if state is None else store_facts(state),
             maintenance=[] if state is None else maintenance_facts(state.upkeep),
         )

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from monotron.model.versions.requests import VersionResult
 from monotron.web.pages.failures import Link
-from monotron.web.pages.handler import PAGE_ROWS, PageHandler
+from monotron.web.pages.handler import PAGE_ROWS, PageHandler, shows
 from monotron.web.pages.query import ListPageQuery, link
 from monotron.web.pages.rows import (
     RecentRow,
@@ -16,7 +16,6 @@ from monotron.web.pages.rows import (
     release_row,
 )
 from monotron.web.pages.snippets import EXAMPLE_NAME, snippets
-from monotron.web.permissions import requires
 from monotron.web.routes import HtmlRoute
 
 RECENT_ROWS = 10
@@ -65,7 +64,7 @@ class VersionsPageHandler(PageHandler):
     section = "versions"
     back = Link("All names", "/")
 
-    @requires("read:series")
+    @shows("read:series")
     async def get(self) -> None:
         query = ListPageQuery.parse(self.request.query)
         results, next_after = await self.services.versions.names(
