@@ -151,6 +151,30 @@ class TestStoreExecutor:
         asyncio.run(scenario())
         executor.close()
 
+    @pytest.mark.parametrize("turns", range(6))
+    def test_a_caller_can_be_cancelled_while_a_thread_becomes_free(self, turns: int) -> None:
+        proceed = threading.Event()
+        calls: list[str] = []
+
+        async def scenario() -> None:
+            first = asyncio.ensure_future(executor.run(proceed.wait))
+            await asyncio.sleep(0)
+            second = asyncio.ensure_future(executor.run(calls.append, "second"))
+            await asyncio.sleep(0)
+            proceed.set()
+            await first
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            is_cancelled = second.cancel()  # false: it has ended
+            await asyncio.wait([second])
+            assert second.cancelled() is is_cancelled
+            await executor.run(calls.append, "third")
+            assert calls[-1] == "third"
+
+        executor = StoreExecutor(1)
+        asyncio.run(scenario())
+        executor.close()
+
     def test_probes_and_batches_run_while_all_calls_are_blocked(self) -> None:
         proceed, batch_ran = threading.Event(), threading.Event()
         started = threading.Semaphore(0)

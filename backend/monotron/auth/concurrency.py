@@ -53,7 +53,8 @@ class ConcurrencyLimiter:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(caller, deque()).append(turn)
         try:
-            await asyncio.wait_for(turn, WAIT_SECONDS)
+            async with asyncio.timeout(WAIT_SECONDS):
+                await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
                 self.leave(caller)  # its turn came at the same moment

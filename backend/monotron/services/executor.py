@@ -47,7 +47,8 @@ class StoreExecutor:
         cancelled, the call continues, and its result is dropped.
         """
         try:
-            await asyncio.wait_for(self._free.acquire(), WAIT_SECONDS)
+            async with asyncio.timeout(WAIT_SECONDS):
+                await self._free.acquire()
         except TimeoutError:
             raise store_is_busy(f"The store was busy for {WAIT_SECONDS:g} seconds") from None
         running = self._calls.run(partial(call, *args, **kwargs))

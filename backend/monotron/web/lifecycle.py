@@ -63,7 +63,8 @@ class StoreProbe:
         if self._task is None or self._task.done():
             self._task = asyncio.ensure_future(self._ping())
         try:
-            await asyncio.wait_for(asyncio.shield(self._task), timeout)
+            async with asyncio.timeout(timeout):
+                await asyncio.shield(self._task)
         except TimeoutError:
             return StoreUnavailable(f"The store did not respond within {timeout:g} s. Retry later.")
         except MonotronError as error:

@@ -9,7 +9,6 @@ from monotron.web.lifecycle import PROBE_SECONDS
 from monotron.web.permissions import NOTHING, requires
 from monotron.web.query import Query
 from monotron.web.services import Services
-from monotron.web.state import Upkeep
 
 UPDATE_SECONDS = 5.0
 """How often each of several processes updates what the others export."""
@@ -60,21 +59,13 @@ async def _update_store(services: Services) -> None:
     metrics.update_up(problem is None)
     if isinstance(problem, StoreUnavailable):  # a full disk can be read
         return
-    reading = asyncio.ensure_future(services.state.upkeep())
-    reading.add_done_callback(_ignore_error)
     with suppress(TimeoutError, MonotronError):
-        # A call of the store cannot be cancelled: its thread is busy until it ends.
-        upkeep = await asyncio.wait_for(asyncio.shield(reading), PROBE_SECONDS)
+        async with asyncio.timeout(PROBE_SECONDS):
+            upkeep = await services.state.upkeep()
         metrics.update_size(upkeep.size)
         for task, result in (("audit", upkeep.last_audit), ("backup", upkeep.last_backup)):
             result = result or {"finished_at": 0}
             metrics.update_maintenance(task, result["finished_at"], result.get("findings"))
-
-
-def _ignore_error(reading: "asyncio.Future[Upkeep]") -> None:
-    """Retrieve the exception of a call whose result came too late. asyncio would log it."""
-    if not reading.cancelled():
-        reading.exception()
 
 
 def update(services: Services) -> None:
