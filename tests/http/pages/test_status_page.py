@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -11,7 +14,10 @@ import pytest
 
 from monotron import __version__, composition
 from monotron.errors import MonotronError, StorageFull, StoreUnavailable
+from monotron.model.versions.requests import VersionResult
+from monotron.services.versions import VersionService
 from monotron.store.sqlite.store import SqliteStore
+from monotron.web.page_turns import MAX_CONCURRENT_PAGES
 from support.pages import HTML, check_page, pairs, reader
 from support.server import Client, Server
 from support.server_thread import ServerThread
@@ -107,3 +113,32 @@ def test_a_store_that_accepts_no_writes_is_reported(
     shown = pairs(document)
     assert shown["Readiness"] == f"Not ready: {error.title.lower()}"
     assert ("Data" in shown) is is_readable
+
+
+def test_it_does_not_wait_for_other_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, proceed = threading.Semaphore(0), threading.Event()
+
+    async def names(*_: object) -> tuple[list[VersionResult], None]:
+        reading.release()
+        await asyncio.to_thread(proceed.wait)
+        return [], None
+
+    def load(server: ServerThread) -> None:
+        with server.client() as client:
+            reader(client)("/")
+
+    monkeypatch.setattr(VersionService, "names", names)
+    with (
+        ServerThread("sqlite://") as server,
+        server.client() as client,
+        ThreadPoolExecutor(MAX_CONCURRENT_PAGES) as pool,
+    ):
+        try:
+            loads = [pool.submit(load, server) for _ in range(MAX_CONCURRENT_PAGES)]
+            for _ in loads:
+                reading.acquire()
+            assert pairs(reader(client)("/status"))["Readiness"] == "Ready"
+        finally:
+            proceed.set()
+        for each in loads:
+            each.result()

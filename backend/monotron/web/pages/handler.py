@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from monotron import __version__
 from monotron.auth.principal import ANONYMOUS, ANYONE, Principal
@@ -31,6 +31,7 @@ PAGE_SECONDS = 6.0
 which state more, come before."""
 
 Get = Callable[..., Awaitable[None]]
+Result = TypeVar("Result")
 
 
 class Section(NamedTuple):
@@ -139,11 +140,11 @@ def shows(scope: str) -> Callable[[Get], Get]:
     return mark
 
 
-async def in_time(work: Awaitable[None]) -> None:
+async def in_time(work: Awaitable[Result]) -> Result:
     """Wait for a part of a request. Raises StoreUnavailable after `PAGE_SECONDS`."""
     try:
         async with asyncio.timeout(PAGE_SECONDS):
-            await work
+            return await work
     except TimeoutError:
         raise StoreUnavailable(
             f"The page was not ready within {PAGE_SECONDS:g} s: the store does not respond, or too "

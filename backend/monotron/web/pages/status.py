@@ -8,7 +8,8 @@ from monotron import __version__
 from monotron.errors import MonotronError
 from monotron.web.lifecycle import Lifecycle
 from monotron.web.pages.details import Fact
-from monotron.web.pages.handler import PageHandler, shows
+from monotron.web.pages.handler import PageHandler, in_time
+from monotron.web.permissions import requires
 from monotron.web.query import Query
 from monotron.web.state import StoreState, Upkeep
 
@@ -115,10 +116,11 @@ class StatusPageHandler(PageHandler):
 
     section = "status"
 
-    @shows("read:system")
+    @requires("read:system")
     async def get(self) -> None:
         Query.parse(self.request.query)
-        problem, state, traffic = await self.services.status.get(None)
+        # Not in turn: it explains why other pages wait, and all visitors share what it reads.
+        problem, state, traffic = await in_time(self.services.status.get(None))
         if problem is not None:
             self.set_status(problem.status)
         self.reply_page(
