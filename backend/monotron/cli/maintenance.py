@@ -154,7 +154,7 @@ def restore(backup: Path, store: str, increase: int) -> CommandOutput:
 @fast_forward_help
 def fast_forward(increase: int, store: str) -> CommandOutput:
     """Raise all series after a restore. The servers of the store must be stopped."""
-    result = _fast_forward(open_existing_store(store), increase)
+    result = _fast_forward(open_existing_store(store, exclusive="fast-forward"), increase)
     return CommandOutput(f"Raised {result.raised} series by {increase}\n")
 
 
@@ -255,9 +255,14 @@ def _fast_forward(store: Store, increase: int) -> FastForwarded:
         result = store.fast_forward(increase)
     finally:
         store.close()
+    warn_exhausted(result)
+    return result
+
+
+def warn_exhausted(result: FastForwarded) -> None:
+    """Print a warning for each series that a fast-forward has raised to the last value."""
     for account, key in result.exhausted:
         print_warning(
             f"the series {key!r} of account {account} is at its last value, {INT64_MAX}, and "
             "cannot assign another one"
         )
-    return result

@@ -65,5 +65,9 @@ MAINTENANCE = Section(
         "backup": Entry("Back up an SQLite store while the server runs.", "maintenance"),
         "restore": Entry("Create a store from a backup.", "maintenance"),
         "fast-forward": Entry("Raise all series after a restore.", "maintenance"),
+        "export": Entry(
+            "Write all data of a store to standard output, for `monotron import`.", "migration"
+        ),
+        "import": Entry("Fill a new store with the output of `monotron export`.", "migration"),
     },
 )

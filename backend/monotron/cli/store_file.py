@@ -46,8 +46,11 @@ def store_url(option: str) -> str:
     return url
 
 
-def open_existing_store(option: str) -> Store:
-    """Open a store whose server is stopped. Never creates a file."""
+def open_existing_store(option: str, *, exclusive: str = "") -> Store:
+    """Open a store whose server is stopped. Never creates a file.
+
+    *exclusive*: the command that requires that no other process uses the store.
+    """
     url = store_url(option)
     engine = store_class(url)
     path = engine.file(url)
@@ -55,7 +58,7 @@ def open_existing_store(option: str) -> Store:
         check_exists(path)
     elif not engine.shareable:
         raise Failure("a store in memory ends with its server", "pass --url instead of --store")
-    return open_store(url)
+    return open_store(url, exclusive=exclusive)
 
 
 @contextmanager

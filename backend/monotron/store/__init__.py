@@ -29,9 +29,15 @@ def store_class(url: str) -> type[Store]:
     )
 
 
-def open_store(url: str, *, runtime: Runtime = PRODUCTION, quotas: Quotas = UNLIMITED) -> Store:
-    """Open the store of a URL. Raises InvalidSetting."""
-    return store_class(url).open(url, runtime=runtime, quotas=quotas)
+def open_store(
+    url: str,
+    *,
+    runtime: Runtime = PRODUCTION,
+    quotas: Quotas = UNLIMITED,
+    exclusive: str = "",
+) -> Store:
+    """Open the store of a URL, as `Store.open` describes. Raises InvalidSetting."""
+    return store_class(url).open(url, runtime=runtime, quotas=quotas, exclusive=exclusive)
 
 
 def describe(url: str) -> str:

@@ -13,7 +13,7 @@ repeat the call.
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -35,6 +35,8 @@ from monotron.store.auth_interface import (
     TokenUses,
 )
 from monotron.store.contents import StoreContents, StoreSize
+from monotron.store.export_checks import Row
+from monotron.store.export_format import ImportedRow
 from monotron.store.fast_forward import FastForwarded
 
 __all__ = [
@@ -156,9 +158,13 @@ class Store(ABC):
 
     @classmethod
     @abstractmethod
-    def open(cls, url: str, *, runtime: Runtime, quotas: Quotas = UNLIMITED) -> "Store":
+    def open(
+        cls, url: str, *, runtime: Runtime, quotas: Quotas = UNLIMITED, exclusive: str = ""
+    ) -> "Store":
         """Open the store of a URL. Raises `StartupError` if it cannot be used.
 
+        *exclusive*: the command that requires that no other process uses the store, such as
+        `export`. Then the store cannot be opened if others use it, and not by others meanwhile.
         The usage of accounts is always counted. *quotas* limit what is written from now on.
         """
 
@@ -314,6 +320,24 @@ class Store(ABC):
 
         With 0, nothing changes. Atomic on SQLite. On MongoDB it may be repeated after an error, and
         then leaves larger gaps.
+        """
+
+    @abstractmethod
+    def export_rows(self, *, online: bool = False) -> Generator[Row, None, None]:
+        """Yield all rows in the order of an export (`export_checks.FIELDS`), as of one moment.
+
+        With *online*, servers may use the store meanwhile. The generator must be closed before the
+        store. Raises `InvalidRow` for rows of a
+        series or a name that does not exist.
+        """
+
+    @abstractmethod
+    def import_rows(self, rows: Iterator[ImportedRow], increase: int) -> FastForwarded:
+        """Insert all rows into this empty store, and raise all series by *increase*.
+
+        After any error, also one of *rows*, the store is empty. If the process ends earlier, the
+        store is empty, or no server accepts it and the next import empties it. Raises
+        `StartupError` if the store is not empty.
         """
 
     @abstractmethod

@@ -15,7 +15,7 @@ The guarantees, and what each rests on (docs/how-it-works.md explains every part
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import count, cycle
 from pathlib import Path
@@ -25,6 +25,7 @@ import pymongo
 from bson import Int64
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
+from pymongo.errors import PyMongoError
 
 from monotron.errors import InvalidRequest
 from monotron.model.allocation import AllocationRequest, allocate
@@ -33,6 +34,8 @@ from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesHead, Se
 from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.audit import AuditSlice
 from monotron.store.contents import StoreContents, StoreSize
+from monotron.store.export_checks import Row
+from monotron.store.export_format import ImportedRow
 from monotron.store.fast_forward import FastForwarded
 from monotron.store.interface import Store
 from monotron.store.mongo.attributes import MongoAttributes
@@ -47,9 +50,10 @@ from monotron.store.mongo.client import (
     checked_database,
     without_secrets,
 )
-from monotron.store.mongo.deadline import Deadline
+from monotron.store.mongo.deadline import Deadline, translate_error
 from monotron.store.mongo.fast_forward import fast_forward
 from monotron.store.mongo.reads import Reads
+from monotron.store.mongo.registration import Registration
 from monotron.store.mongo.releases import MongoReleases
 from monotron.store.mongo.remembered import MAX_REMEMBERED, RememberedHeads
 from monotron.store.mongo.series import (
@@ -62,6 +66,7 @@ from monotron.store.mongo.series import (
 )
 from monotron.store.mongo.sweep import Sweep
 from monotron.store.mongo.transactions import Duplicate, NothingToWrite, Transactions
+from monotron.store.mongo.transfer import MongoExport, import_all
 from monotron.store.mongo.usage import MongoUsage
 from monotron.store.retries import RetryCounts
 
@@ -101,18 +106,21 @@ class MongoStore(Store):
         attempt_seconds: float = ATTEMPT_SECONDS,
         max_remembered: int = MAX_REMEMBERED,
         quotas: Quotas = UNLIMITED,
+        registration: Registration | None = None,
     ) -> None:
+        """*registration*: of this process, which the store closes. Tests have none."""
         self._database = database
+        self._registration = registration
         self._client, self._runtime, self._timeout = database.client, runtime, driver.timeout
         self._retries = retries = RetryCounts()
-        self._start_deadline = start_deadline = partial(
-            Deadline,
-            runtime,
-            driver,
-            retries,
-            seconds=call_seconds,
-            attempt_seconds=attempt_seconds,
-        )
+
+        def start_deadline(*, seconds: float = call_seconds) -> Deadline:
+            if registration is not None:
+                registration.check()
+            options = {"seconds": seconds, "attempt_seconds": attempt_seconds}
+            return Deadline(runtime, driver, retries, **options)
+
+        self._start_deadline = start_deadline
         self._documents = documents = self.documents_type(database, driver)
         transactions = self.transactions_type(database, runtime, driver, start_deadline)
         self._transactions = transactions
@@ -144,10 +152,17 @@ class MongoStore(Store):
         )
 
     @classmethod
-    def open(cls, url: str, *, runtime: Runtime, quotas: Quotas = UNLIMITED) -> "MongoStore":
+    def open(
+        cls, url: str, *, runtime: Runtime, quotas: Quotas = UNLIMITED, exclusive: str = ""
+    ) -> "MongoStore":
         """Connect to the URL's database. Raises `StartupError` if it cannot be used safely."""
         with checked_database(url) as database:
-            return cls(database, runtime=runtime, quotas=quotas)
+            registration = Registration(database, runtime, exclusive)
+            try:
+                return cls(database, runtime=runtime, quotas=quotas, registration=registration)
+            except BaseException:
+                registration.close()
+                raise
 
     @classmethod
     def describe(cls, url: str) -> str:
@@ -303,6 +318,26 @@ class MongoStore(Store):
         shared = self._database, self._documents, self._transactions
         return fast_forward(*shared, amount, self._runtime.now_ms())
 
+    def export_rows(self, *, online: bool = False) -> Generator[Row, None, None]:
+        try:
+            # With a snapshot, all reads show one moment. It requires MongoDB 5.0.
+            with self._client.start_session(snapshot=online) as session:
+                yield from MongoExport(self._database, session, int(self._runtime.clock())).rows()
+        except PyMongoError as error:
+            raise translate_error(error) from error
+        if self._registration is not None:
+            self._registration.check()  # exclusive use has not ended meanwhile
+
+    def import_rows(self, rows: Iterator[ImportedRow], increase: int) -> FastForwarded:
+        if self._registration is None:
+            raise ValueError("an import requires a registration")
+        try:
+            return import_all(
+                self._database, self._registration, rows, partial(self.fast_forward, increase)
+            )
+        except PyMongoError as error:
+            raise translate_error(error) from error
+
     def backup(self, target: Path) -> None:
         raise InvalidRequest(
             "MongoDB stores cannot be backed up by Monotron. Use mongodump --oplog, or a "
@@ -312,5 +347,7 @@ class MongoStore(Store):
     def close(self) -> None:
         self._sweep.close()
         self._transactions.close()
+        if self._registration is not None:
+            self._registration.close()
         with self._timeout(CLOSE_SECONDS):
             self._client.close()

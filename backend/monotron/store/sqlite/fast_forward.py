@@ -1,10 +1,10 @@
-"""Fast-forward of all series of an SQLite file after a restore, in one transaction."""
+"""Fast-forward of all series of an SQLite file after a restore."""
 
 import json
 
 from monotron.model.series import FAST_FORWARD, INT64_MAX, SeriesKey
 from monotron.store.fast_forward import MAX_NAMED_SERIES, FastForwarded, KnownLines
-from monotron.store.sqlite.file import SqliteFile, Transaction
+from monotron.store.sqlite.file import Transaction
 
 # New component series are inactive, so they are invisible until their first value.
 _NEW_SERIES = """
@@ -39,26 +39,25 @@ FROM advanced WHERE advanced.generation = series.generation
 """
 
 
-def fast_forward(file: SqliteFile, amount: int, now: int) -> FastForwarded:
-    """Raise all series, or none if it fails. *now* is in milliseconds since the epoch."""
+def fast_forward(transaction: Transaction, amount: int, now: int) -> FastForwarded:
+    """Raise all series in a transaction. *now* is in milliseconds since the epoch."""
+    if not amount:
+        return FastForwarded(0, ())
     amounts = (amount, min(amount + 1, INT64_MAX))
-    with file.transaction() as transaction:
-        transaction.write("CREATE TEMP TABLE components (account, key, PRIMARY KEY (account, key))")
-        transaction.write(
-            "CREATE TEMP TABLE advanced (generation INTEGER PRIMARY KEY, value INTEGER)"
-        )
-        for series in _known_lines(transaction).series(lambda key: _values(transaction, key)):
-            transaction.write("INSERT OR IGNORE INTO components VALUES (?, ?)", *series)
-        transaction.write(_NEW_SERIES)
-        transaction.write(_ADVANCED, *amounts)
-        transaction.write(_ADD_ENTRIES, FAST_FORWARD, now)
-        raised = transaction.write(_SAVE_HEADS, now).rowcount
-        exhausted = transaction.execute(
-            "SELECT account, key FROM series WHERE value = 9223372036854775807 LIMIT ?",
-            (MAX_NAMED_SERIES,),
-        ).fetchall()
-        for table in ("components", "advanced"):
-            transaction.write(f"DROP TABLE {table}")
+    transaction.write("CREATE TEMP TABLE components (account, key, PRIMARY KEY (account, key))")
+    transaction.write("CREATE TEMP TABLE advanced (generation INTEGER PRIMARY KEY, value INTEGER)")
+    for series in _known_lines(transaction).series(lambda key: _values(transaction, key)):
+        transaction.write("INSERT OR IGNORE INTO components VALUES (?, ?)", *series)
+    transaction.write(_NEW_SERIES)
+    transaction.write(_ADVANCED, *amounts)
+    transaction.write(_ADD_ENTRIES, FAST_FORWARD, now)
+    raised = transaction.write(_SAVE_HEADS, now).rowcount
+    exhausted = transaction.execute(
+        "SELECT account, key FROM series WHERE value = 9223372036854775807 LIMIT ?",
+        (MAX_NAMED_SERIES,),
+    ).fetchall()
+    for table in ("components", "advanced"):
+        transaction.write(f"DROP TABLE {table}")
     return FastForwarded(raised, tuple(SeriesKey(*row) for row in exhausted))
 
 

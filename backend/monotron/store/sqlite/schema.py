@@ -11,9 +11,11 @@ APPLICATION_ID = 0x6D6E7472  # "mntr", which identifies the file, also for `file
 SCHEMA_VERSION = 11
 """The version of the tables, stored as `user_version`. Files of other versions are refused."""
 
+ENTRIES_INDEX = "CREATE UNIQUE INDEX entries_by_token ON entries (generation, token, value)"
+
 # Generations are unique in the file: rows of `series` are never removed, so the highest generation
 # is never used again. Entries and attributes of deleted generations are removed in small steps.
-SCHEMA = """
+SCHEMA = f"""
 CREATE TABLE series (
     generation INTEGER PRIMARY KEY,
     account    INTEGER NOT NULL,
@@ -40,7 +42,7 @@ CREATE TABLE entries (
     assigned_by TEXT,
     PRIMARY KEY (generation, value)
 ) STRICT, WITHOUT ROWID;
-CREATE UNIQUE INDEX entries_by_token ON entries (generation, token, value);
+{ENTRIES_INDEX};
 CREATE TABLE attributes (
     generation INTEGER NOT NULL,
     token      TEXT    NOT NULL,

@@ -4,7 +4,7 @@ One connection, one transaction per batch, fsynced before it is answered.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,6 +16,8 @@ from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
 from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.audit import AuditSlice
 from monotron.store.contents import StoreContents, StoreSize
+from monotron.store.export_checks import Row
+from monotron.store.export_format import ImportedRow
 from monotron.store.fast_forward import FastForwarded
 from monotron.store.interface import Store
 from monotron.store.recent import newest_entries
@@ -39,6 +41,7 @@ from monotron.store.sqlite.statements import (
     read_ledger,
     save,
 )
+from monotron.store.sqlite.transfer import export_rows, import_rows
 from monotron.store.sqlite.usage import add_series, add_usage, used_series
 
 
@@ -74,8 +77,13 @@ class SqliteStore(Store):
         self._quotas = quotas
 
     @classmethod
-    def open(cls, url: str, *, runtime: Runtime, quotas: Quotas = UNLIMITED) -> "SqliteStore":
-        """Open `sqlite://` (in memory), `sqlite:///relative` or `sqlite:////absolute`."""
+    def open(
+        cls, url: str, *, runtime: Runtime, quotas: Quotas = UNLIMITED, exclusive: str = ""
+    ) -> "SqliteStore":
+        """Open `sqlite://` (in memory), `sqlite:///relative` or `sqlite:////absolute`.
+
+        The use of a file is always exclusive.
+        """
         return cls(path_of(url), runtime=runtime, quotas=quotas)
 
     @classmethod
@@ -263,9 +271,17 @@ class SqliteStore(Store):
         return audit(self._file, alone=alone)
 
     def fast_forward(self, amount: int) -> FastForwarded:
-        if not amount:
-            return FastForwarded(0, ())
-        return fast_forward(self._file, amount, self._now())
+        with self._file.transaction() as transaction:
+            return fast_forward(transaction, amount, self._now())
+
+    def export_rows(self, *, online: bool = False) -> Generator[Row, None, None]:
+        with self._file.transaction() as transaction:
+            yield from export_rows(transaction, int(self._runtime.clock()))
+
+    def import_rows(self, rows: Iterator[ImportedRow], increase: int) -> FastForwarded:
+        with self._file.transaction() as transaction:
+            import_rows(transaction, rows)
+            return fast_forward(transaction, increase, self._now())
 
     def backup(self, target: Path) -> None:
         self._file.backup(target)
