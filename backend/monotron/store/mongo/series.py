@@ -27,7 +27,12 @@ DUPLICATE_KEY = 11000
 _SERIES = [("account", ASCENDING), ("key", ASCENDING)]
 _BY_TIME = [("account", ASCENDING), ("updated_at", ASCENDING)]
 _BY_VALUE = [*_SERIES, ("generation", ASCENDING), ("value", ASCENDING)]
-_BY_TOKEN = [*_SERIES, ("generation", ASCENDING), ("token", ASCENDING), ("value", DESCENDING)]
+ENTRIES_BY_TOKEN = [
+    *_SERIES,
+    ("generation", ASCENDING),
+    ("token", ASCENDING),
+    ("value", DESCENDING),
+]
 
 
 class NewEntry(NamedTuple):
@@ -57,7 +62,7 @@ class SeriesDocuments:
         self._series.create_index(_SERIES, unique=True)
         self._series.create_index(_BY_TIME, partialFilterExpression={"active": True})
         self._entries.create_index(_BY_VALUE, unique=True)
-        self._entries.create_index(_BY_TOKEN)
+        self._entries.create_index(ENTRIES_BY_TOKEN)
 
     def heads(
         self, keys: Sequence[SeriesKey], session: ClientSession
@@ -168,7 +173,7 @@ class SeriesDocuments:
         # Most tokens have one value, or few.
         limit = 4 * sum(map(len, tokens.values())) + 64
         found = self._entries.find(any_of(conditions), limit=limit, session=session)
-        rows = list(found.hint(_BY_TOKEN))
+        rows = list(found.hint(ENTRIES_BY_TOKEN))
         for row in rows:
             values = known.setdefault(series_of(row), {})
             values[row["token"]] = max(int(row["value"]), values.get(row["token"], 0))

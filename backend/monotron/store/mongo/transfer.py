@@ -3,6 +3,7 @@
 import json
 from collections import Counter as Counts
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import get_args
@@ -25,7 +26,7 @@ from monotron.store.fast_forward import FastForwarded
 from monotron.store.mongo.client import Document
 from monotron.store.mongo.reads import collection
 from monotron.store.mongo.registration import Registration
-from monotron.store.mongo.series import where
+from monotron.store.mongo.series import ENTRIES_BY_TOKEN, where
 from monotron.store.mongo.usage import Counter, attribute_counters, series_counter
 
 COLLECTIONS = (
@@ -133,11 +134,16 @@ def import_all(
     elif any(each.find_one() is not None for each in documents):
         raise StartupError("The store is not empty. Import into a new database.")
     registration.set_incomplete(True)
+    entries = collection(database, "entries")
     try:
-        inserter = _Inserter(database, registration)
-        for row, parent in rows:
-            inserter.add(row, parent)
-        inserter.finish()
+        # Created at the end, the index is built from sorted keys.
+        entries.drop_index(ENTRIES_BY_TOKEN)
+        with ThreadPoolExecutor(1) as thread:
+            inserter = _Inserter(database, registration, thread)
+            for row, parent in rows:
+                inserter.add(row, parent)
+            inserter.finish()
+        entries.create_index(ENTRIES_BY_TOKEN)
         result = finish()
     except BaseException:
         # Otherwise, the next import does it.
@@ -155,11 +161,15 @@ def _clear(database: "Database[Document]") -> None:
 
 
 class _Inserter:
-    """Collects documents, and inserts those of a collection together."""
+    """Collects documents, and inserts those of a collection together, while others are read."""
 
-    def __init__(self, database: "Database[Document]", registration: Registration) -> None:
+    def __init__(
+        self, database: "Database[Document]", registration: Registration, thread: Executor
+    ) -> None:
         self._database = database
         self._registration = registration
+        self._thread = thread
+        self._insertion: Future[None] | None = None
         self._waiting: dict[str, list[Document]] = {name: [] for name in COLLECTIONS}
         self._of_accounts: Counts[Counter] = Counts()
         self._of_series: Counts[Counter] = Counts()
@@ -183,6 +193,7 @@ class _Inserter:
         self._insert_usage(self._of_accounts)
         for name in COLLECTIONS:
             self._flush(name)
+        self._wait()
 
     def _insert_usage(self, usage: Counts[Counter]) -> None:
         for counter, used in usage.items():
@@ -197,10 +208,19 @@ class _Inserter:
             self._flush(name)
 
     def _flush(self, name: str) -> None:
-        if self._waiting[name]:
-            self._registration.check()
-            collection(self._database, name).insert_many(self._waiting[name], ordered=False)
+        if documents := self._waiting[name]:
+            self._wait()
+            self._insertion = self._thread.submit(self._insert_many, name, documents)
             self._waiting[name] = []
+
+    def _insert_many(self, name: str, documents: list[Document]) -> None:
+        self._registration.check()
+        collection(self._database, name).insert_many(documents, ordered=False)
+
+    def _wait(self) -> None:
+        """Wait for the insertion in progress, and raise its error."""
+        if self._insertion is not None:
+            self._insertion.result()
 
 
 def _document(kind: str, row: Row, parent: Row) -> tuple[str, Document]:
