@@ -14,6 +14,7 @@ metrics       requests to a server with metrics, compared with one without
 parser        commit messages that were written to be slow to read
 shares        requests beside the load of another account, or of a stranger
 memory        memory after many requests
+export        exports and imports of a million entries
 names         versions in stores with many names and releases, compared with few
 pages         web pages of a large store, and requests beside browsers
 growth        full stores, compared with empty ones
@@ -41,6 +42,7 @@ PARTS = (
     "parser",
     "shares",
     "memory",
+    "export",
     "names",
     "pages",
     "growth",
@@ -60,6 +62,7 @@ def main() -> None:
         ("--seconds", 4.0, "measure for SECONDS in each round"),
         ("--series", 1_000_000, "create SERIES series in a full store"),
         ("--entries", 10_000_000, "create ENTRIES entries in a full SQLite store"),
+        ("--exported", 1_000_000, "export and import EXPORTED entries"),
         ("--puts", 1_000_000, "send PUTS requests before memory is measured"),
         ("--releases", 100_000, "create RELEASES releases of a name with many"),
         ("--names", 100_000, "create NAMES names in a store with many"),

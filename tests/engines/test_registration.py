@@ -37,7 +37,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def expiring(database_url: str, clock: Clock) -> Iterator[MongoStore]:
-    """A store of a process that is forgotten at once."""
+    """A store of a process whose entry expires immediately."""
     with checked_database(database_url) as database:
         runtime = replace(PRODUCTION, monotonic=clock)
         registration = Registration(database, runtime, expiry_seconds=0)

@@ -3,8 +3,8 @@
 The document `use` of the collection `registrations` lists them:
 `{_id, is_incomplete, processes: [{id, command, expires_at}, …]}`. A process without a command, such
 as a server, shares the database. One with a command, such as `export`, excludes all others. To
-register and to renew is one update of this document, so there is no moment between the check and
-the entry. Entries expire by the clock of the database, so that a killed process is forgotten.
+register and to renew is one update of this document, so the check and the entry are atomic. Entries
+expire by the clock of the database, so that a killed process is forgotten.
 
 A process uses the store for `VALID_SECONDS` after it sent a renewal that succeeded. The entry
 expires later, by more than the time limit of a call. So no call of a process whose entry has
@@ -127,7 +127,7 @@ class Registration:
         return use
 
     def _update(self) -> list[Document]:
-        """Remove expired entries and the own one, then add it if there is no conflict."""
+        """Remove expired entries and the own one, then add it unless there is a conflict."""
         others = {
             "$filter": {
                 "input": {"$ifNull": ["$processes", []]},

@@ -108,7 +108,7 @@ class MongoStore(Store):
         quotas: Quotas = UNLIMITED,
         registration: Registration | None = None,
     ) -> None:
-        """*registration*: of this process, which the store closes. Tests have none."""
+        """*registration*: of this process, which the store closes. Optional in tests."""
         self._database = database
         self._registration = registration
         self._client, self._runtime, self._timeout = database.client, runtime, driver.timeout

@@ -44,7 +44,7 @@ COLLECTIONS = (
 ROWS_PER_COMMAND = 2000
 
 FIRST_GENERATION = Int64(1)
-"""The generation of imported series. There are no rows of other ones."""
+"""The generation of imported series."""
 
 
 class MongoExport:
@@ -227,7 +227,8 @@ def _document(kind: str, row: Row, parent: Row) -> tuple[str, Document]:
     """The collection and the document of a row."""
     if kind == "entry":
         return "entries", {
-            **where(_series_key(parent)),
+            "account": parent["account"],
+            "key": parent["key"],
             "generation": FIRST_GENERATION,
             "value": Int64(row["value"]),
             "token": row["token"],
