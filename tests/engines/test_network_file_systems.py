@@ -24,7 +24,7 @@ class StoreWithMountTable(sqlite.SqliteStore):
     table = Path(sys.argv.pop(1))
 
     @classmethod
-    def open(cls, url, **options):
+    def open(cls, url, *, exclusive, **options):
         return cls(path_of(url), mount_table=cls.table, **options)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from io import BytesIO
 
 import pytest
+from pymongo.errors import ConfigurationError, OperationFailure
 
 from contract.asking import put
 from monotron.errors import StartupError, StoreUnavailable
@@ -17,6 +18,7 @@ from monotron.store.export_format import ExportReader
 from monotron.store.mongo.client import checked_database
 from monotron.store.mongo.registration import VALID_SECONDS, Registration
 from monotron.store.mongo.store import MongoStore
+from monotron.store.mongo.transfer import MongoExport
 from support.store_contents import EVERY_KIND, apply, exported, imported
 
 
@@ -119,6 +121,23 @@ class TestExpiry:
                     paused.import_rows(iter(()), 0)
                 other.import_rows(ExportReader(BytesIO(export)).rows(), 0)
                 assert exported(other) == export
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OperationFailure("SnapshotTooOld", 239), ConfigurationError("requires MongoDB 5.0 or later")],
+    ids=type,
+)
+def test_a_snapshot_that_cannot_be_read_is_reported(
+    error: Exception, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    with closing(apply(open_store(database_url), *EVERY_KIND)) as store:
+        monkeypatch.setattr(MongoExport, "_entries", fail)
+        with pytest.raises(StoreUnavailable, match="could not read a snapshot of the store"):
+            exported(store, is_online=True)
 
 
 def test_an_interrupted_import_is_refused_by_servers_and_repeated(database_url: str) -> None:

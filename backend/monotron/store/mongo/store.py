@@ -66,7 +66,7 @@ from monotron.store.mongo.series import (
 )
 from monotron.store.mongo.sweep import Sweep
 from monotron.store.mongo.transactions import Duplicate, NothingToWrite, Transactions
-from monotron.store.mongo.transfer import MongoExport, import_all
+from monotron.store.mongo.transfer import MongoExport, import_all, snapshot_error
 from monotron.store.mongo.usage import MongoUsage
 from monotron.store.retries import RetryCounts
 
@@ -324,7 +324,7 @@ class MongoStore(Store):
             with self._client.start_session(snapshot=online) as session:
                 yield from MongoExport(self._database, session, int(self._runtime.clock())).rows()
         except PyMongoError as error:
-            raise translate_error(error) from error
+            raise snapshot_error(error) or translate_error(error) from error
         if self._registration is not None:
             self._registration.check()  # exclusive use has not ended meanwhile
 

@@ -12,9 +12,9 @@ from bson import Int64
 from pymongo import ASCENDING
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
+from pymongo.errors import ConfigurationError, PyMongoError
 
-from monotron.errors import StartupError
+from monotron.errors import StartupError, StoreUnavailable
 from monotron.model.component_keys import name_of_first_key
 from monotron.model.quotas import size_of_attributes
 from monotron.model.semver import Withdrawal
@@ -40,6 +40,9 @@ COLLECTIONS = (
     "token_uses",
 )
 """The collections with the content of a store."""
+
+SNAPSHOT_ERRORS = (239, 246)
+"""The codes of SnapshotTooOld and SnapshotUnavailable."""
 
 ROWS_PER_COMMAND = 2000
 
@@ -115,6 +118,18 @@ def _row(kind: str, document: Document) -> Row:
 def _plain(fields: Document) -> Document:
     """The fields with integers of Python instead of those of BSON."""
     return {field: int(value) if type(value) is Int64 else value for field, value in fields.items()}
+
+
+def snapshot_error(error: PyMongoError) -> StoreUnavailable | None:
+    """The error if MongoDB cannot read, or no longer read, a snapshot of the store."""
+    is_old_server = isinstance(error, ConfigurationError)
+    if not is_old_server and getattr(error, "code", None) not in SNAPSHOT_ERRORS:
+        return None
+    return StoreUnavailable(
+        "MongoDB could not read a snapshot of the store. `export --online` requires MongoDB 5.0, "
+        "and ends after `minSnapshotHistoryWindowInSeconds`, 300 by default. Raise this parameter, "
+        "or stop the servers and export without `--online`."
+    )
 
 
 def import_all(
