@@ -17,6 +17,7 @@ from contract.asking import high_water_marks
 from contract.conftest import DURABLE_STORES
 from contract.test_audit import findings
 from monotron.errors import QuotaExceeded, StartupError
+from monotron.model.attributes import MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTES
 from monotron.model.quotas import Quotas
 from monotron.model.series import INT64_MAX, Allocation, Reuse, SeriesKey
 from monotron.store import Store, open_store
@@ -188,6 +189,17 @@ class TestExports:
             assert exported(store) == nothing
         with closing(imported(export, url)) as store:
             assert exported(store) == export
+
+    def test_the_largest_attributes_are_imported(self, engine: str, new_store: NewStore) -> None:
+        """Control characters become escapes, so the lines are six times as long as the values."""
+        value = "\1" * MAX_ATTRIBUTE_BYTES
+        pairs = [(f"{number}", value) for number in range(MAX_ATTRIBUTES)]
+        steps = [set_attributes(SERIES[0], f"{number}", *pairs) for number in range(9)]
+        with closing(apply(open_store("sqlite://"), *steps)) as store:
+            export = exported(store)
+        with closing(imported(export, new_store(engine))) as copy:
+            assert copy.attributes.all(SERIES[0], "8") == dict(pairs)
+            assert exported(copy) == export
 
     def test_usage_is_counted_again(self, engine: str, new_store: NewStore) -> None:
         with closing(apply(open_store(new_store(engine)), *EVERY_KIND)) as store:

@@ -22,7 +22,8 @@ from monotron.store.export_checks import FIELDS, InvalidRow, Row, RowChecks
 FORMAT_VERSION = 1
 """The version of the format. Files of other versions are refused."""
 
-MAX_LINE_BYTES = 1 << 20
+MAX_LINE_BYTES = 1 << 23
+"""The attributes of a token are shorter, even if each character is an escape."""
 
 CHUNK_BYTES = 1 << 18
 

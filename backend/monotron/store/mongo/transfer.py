@@ -46,6 +46,9 @@ SNAPSHOT_ERRORS = (239, 246)
 
 ROWS_PER_COMMAND = 2000
 
+BYTES_PER_COMMAND = 1 << 22
+"""Attributes, and bodies of records, in one command. Other documents are small."""
+
 FIRST_GENERATION = Int64(1)
 """The generation of imported series."""
 
@@ -185,13 +188,14 @@ class _Inserter:
         self._registration = registration
         self._thread = thread
         self._insertion: Future[None] | None = None
+        self._waiting_bytes = 0
         self._waiting: dict[str, list[Document]] = {name: [] for name in COLLECTIONS}
         self._of_accounts: Counts[Counter] = Counts()
         self._of_series: Counts[Counter] = Counts()
 
     def add(self, row: Row, parent: Row) -> None:
         """Add a row, and the usage that it causes."""
-        kind = row["kind"]
+        kind, size = row["kind"], 0
         if kind == "series":
             self._insert_usage(self._of_series)
             self._of_accounts[series_counter(row["account"])] += row["is_active"]
@@ -200,7 +204,8 @@ class _Inserter:
             of_account, of_series = attribute_counters(_series_key(parent))
             self._of_accounts[of_account] += size
             self._of_series[of_series] += size
-        self._insert(*_document(kind, row, parent))
+        name, document = _document(kind, row, parent)
+        self._insert(name, document, size or len(document.get("body", "")))
 
     def finish(self) -> None:
         """Insert what is left."""
@@ -216,17 +221,18 @@ class _Inserter:
                 self._insert("usage", {**counter._asdict(), "used": Int64(used)})
         usage.clear()
 
-    def _insert(self, name: str, document: Document) -> None:
+    def _insert(self, name: str, document: Document, size: int = 0) -> None:
         waiting = self._waiting[name]
         waiting.append(document)
-        if len(waiting) == ROWS_PER_COMMAND:
+        self._waiting_bytes += size
+        if len(waiting) == ROWS_PER_COMMAND or self._waiting_bytes >= BYTES_PER_COMMAND:
             self._flush(name)
 
     def _flush(self, name: str) -> None:
         if documents := self._waiting[name]:
             self._wait()
             self._insertion = self._thread.submit(self._insert_many, name, documents)
-            self._waiting[name] = []
+            self._waiting[name], self._waiting_bytes = [], 0
 
     def _insert_many(self, name: str, documents: list[Document]) -> None:
         self._registration.check()
