@@ -3,7 +3,7 @@
 The first line is the header, the last one the SHA-256 of all bytes before it. The last member of
 every other line, `crc`, is the CRC-32 of the line without this member, continued from the line
 before. So the first line that was changed, inserted or removed is known
-(docs/decisions/0019-exports.md).
+(docs/decisions/0021-exports.md).
 """
 
 import hashlib

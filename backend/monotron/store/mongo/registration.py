@@ -9,7 +9,7 @@ expire by the clock of the database, so that a killed process is forgotten.
 A process uses the store for `VALID_SECONDS` after it sent a renewal that succeeded. The entry
 expires later, by more than the time limit of a call. So no call of a process whose entry has
 expired is still running. `is_incomplete` does not expire: it is set during an import
-(docs/decisions/0019-exports.md).
+(docs/decisions/0021-exports.md).
 """
 
 import logging
