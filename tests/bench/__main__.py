@@ -8,6 +8,7 @@ sqlite        all kinds of requests to an SQLite file
 mongodb       all kinds of requests to three nodes and one node, and with two processes
 peers         Redis, etcd, PostgreSQL and plain MongoDB updates, compared with the service
 action        a step of a workflow, compared with the imports that it needs
+cli           the help of the command, compared with the imports that it needs
 tools         a step of a workflow, compared with tools that read the git history
 credentials   requests with an API key, with an identity token
 metrics       requests to a server with metrics, compared with one without
@@ -36,6 +37,7 @@ PARTS = (
     "mongodb",
     "peers",
     "action",
+    "cli",
     "tools",
     "credentials",
     "metrics",
