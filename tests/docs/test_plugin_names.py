@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 import pytest
 
+from docs.command_tables import COMMANDS
 from docs.plugin_tables import ROOT, action_members, component_inputs
-from monotron.cli.main import program
 from monotron.model.calendar_versions import CalendarFormat
 from monotron.model.versions.requests import BUMPS as SERVED_BUMPS
 from monotron_ci.inputs import BUMPS, CALENDARS, PARAMETERS
@@ -69,7 +69,7 @@ NO_VARIABLES = {
 
 def options() -> dict[str, click.Option]:
     """The options of the commands that assign versions and numbers, by their names."""
-    parameters = [*program.commands["version"].params, *program.commands["next"].params]
+    parameters = [*COMMANDS["version"].params, *COMMANDS["next"].params]
     named = [each for each in parameters if isinstance(each, click.Option)]
     return {option.opts[-1].removeprefix("--"): option for option in named}
 

@@ -53,7 +53,7 @@ class TestExclusiveUse:
             for token in "ab":
                 put(stack.enter_context(closing(open_store(database_url))), token)
 
-    @pytest.mark.parametrize("exclusive", ["export", "import", "fast-forward"])
+    @pytest.mark.parametrize("exclusive", ["export", "import"])
     def test_an_exclusive_command_is_refused_beside_another_process(
         self, exclusive: str, database_url: str
     ) -> None:

@@ -45,7 +45,7 @@ def test_nothing_is_lost_when_a_process_is_killed_under_load(
         processes = Processes(server.pid)
         processes.wait(EARLY_EXIT_SECONDS)
         with Load([server.url], KEYS, callers=8, seed=seed, manner=RESTLESS) as load:
-            while kills < KILLS:
+            while kills < KILLS or interrupted <= KILLS // 2:
                 if kills and kills % AT_ONCE == 0:
                     processes.wait(EARLY_EXIT_SECONDS)
                 load.wait_for_answers(20)
@@ -60,14 +60,13 @@ def test_nothing_is_lost_when_a_process_is_killed_under_load(
                 interrupted += load.interrupted > before
             history = load.finish()
         check_aftermath(history, [server.url])
-        assert server.log().count("starting a replacement") == KILLS
+        assert server.log().count("starting a replacement") == kills
         assert server.stop() == 0
     report(
-        f"seed {seed}: {KILLS} kills in {time.monotonic() - began:.0f} s, {interrupted} of which "
+        f"seed {seed}: {kills} kills in {time.monotonic() - began:.0f} s, {interrupted} of which "
         f"interrupted a request; {load.acknowledged} answers; {history.unknown()} in doubt, "
         f"{history.retried()} retried ({history.counted_in_doubt()} were applied)"
     )
-    assert interrupted > KILLS // 2
     assert load.refused == 0
 
 

@@ -89,6 +89,7 @@ def contents(
             collections = {
                 name: sorted(map(repr, database[name].find()))
                 for name in database.list_collection_names()
+                if name != "registrations"  # renewed at any moment
             }
         return LAST_USE.sub("", repr(sorted(collections.items())))
 

@@ -41,7 +41,7 @@ class Observed:
         return {name for of, name in self.prometheus.fired() if of == scene}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
     folder: Path = tmp_path_factory.mktemp("monitoring")
     with ExitStack() as stack:

@@ -154,7 +154,7 @@ def restore(backup: Path, store: str, increase: int) -> CommandOutput:
 @fast_forward_help
 def fast_forward(increase: int, store: str) -> CommandOutput:
     """Raise all series after a restore. The servers of the store must be stopped."""
-    result = _fast_forward(open_existing_store(store, exclusive="fast-forward"), increase)
+    result = _fast_forward(open_existing_store(store), increase)
     return CommandOutput(f"Raised {result.raised} series by {increase}\n")
 
 
