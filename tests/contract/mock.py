@@ -1,5 +1,6 @@
 """A MongoDB store on mongomock, for its logic only: nothing is atomic, and nothing is aborted."""
 
+import threading
 from collections.abc import Sequence
 from contextlib import nullcontext
 from types import SimpleNamespace
@@ -23,20 +24,20 @@ class Session:
     """A session whose transactions have no effect."""
 
     operation_time = None
-    current: ClassVar["Session | None"] = None
-    """The session with an open transaction. Every call in the meantime must belong to it."""
+    thread: ClassVar[Any] = threading.local()
+    """`current` is the session with an open transaction. Every call of the thread belongs to it."""
 
     def __init__(self, **_: object) -> None:
         self.in_transaction = False
 
     def start_transaction(self, **_: object) -> None:
-        assert Session.current is None
-        Session.current = self
+        assert current_session() is None
+        Session.thread.current = self
         self.in_transaction = True
 
     def commit_transaction(self) -> None:
         assert self.in_transaction
-        Session.current = None
+        Session.thread.current = None
         self.in_transaction = False
 
     abort_transaction = commit_transaction
@@ -51,6 +52,12 @@ class Session:
         self.end_session()
 
 
+def current_session() -> Session | None:
+    """The session with an open transaction of this thread."""
+    found: Session | None = getattr(Session.thread, "current", None)
+    return found
+
+
 class Collection:
     """A collection whose methods accept a session. Others are those of mongomock."""
 
@@ -61,7 +68,7 @@ class Collection:
         method = getattr(self._collection, name)
 
         def without_session(*args: Any, session: Session | None = None, **kwargs: Any) -> Any:
-            assert Session.current in (None, session)
+            assert current_session() in (None, session)
             return method(*args, **kwargs)
 
         return without_session
@@ -69,12 +76,12 @@ class Collection:
     def bulk_write(
         self, updates: Sequence[Update], *, session: Session, **_: object
     ) -> SimpleNamespace:
-        assert session is Session.current
+        assert session is current_session()
         results = [self._collection.update_one(*update) for update in updates]
         return SimpleNamespace(matched_count=sum(result.matched_count for result in results))
 
     def insert_many(self, documents: Any, session: Session) -> None:
-        assert session is Session.current
+        assert session is current_session()
         try:
             self._collection.insert_many(documents)
         except mongomock.BulkWriteError as error:
