@@ -1,8 +1,9 @@
 """The names of an account with their newest versions, on every store."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
+from unittest.mock import patch
 
 import pytest
 
@@ -11,7 +12,9 @@ from monotron.errors import MonotronError
 from monotron.model.name_patterns import NamePatterns
 from monotron.model.semver import VersionName, parse_final, parse_version
 from monotron.model.series import SeriesKey
+from monotron.model.versions.batch import Results
 from monotron.model.versions.requests import Adopt, Assign, Request, VersionRequest, Withdraw
+from monotron.services.versions import MAX_BATCH_SIZE
 from monotron.store import Store
 from support.services import StoreServices
 
@@ -156,3 +159,20 @@ def test_pages_contain_every_name_once_in_order(store: Store, services: StoreSer
             found += [each.release.name.name for each in page]
             assert after is None or after == found[-1]
         assert found == [name for name in sorted(NAMES) if name.startswith(prefix)]
+
+
+def test_a_long_page_is_complete(store: Store, services: StoreServices) -> None:
+    """A call decides about `MAX_BATCH_SIZE` names at most, so that builds need not wait longer."""
+    names = [f"name-{number:03}" for number in range(2 * MAX_BATCH_SIZE + 1)]
+    for start in range(0, len(names), MAX_BATCH_SIZE):
+        requests = [assign("a", name=name) for name in names[start : start + MAX_BATCH_SIZE]]
+        store.releases.decide(requests)
+    sizes, decide_all = [], store.releases.decide
+
+    def counted(requests: Sequence[Request]) -> Results:
+        sizes.append(len(requests))
+        return decide_all(requests)
+
+    with patch.object(store.releases, "decide", counted):
+        assert [name for name, _, _ in listed(services)] == names
+    assert max(sizes) <= MAX_BATCH_SIZE

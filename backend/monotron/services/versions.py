@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 from weakref import WeakValueDictionary
 
 from semver import Version
@@ -21,6 +22,7 @@ from monotron.model.semver import (
     sort_key,
     sort_key_range,
 )
+from monotron.model.versions.batch import Results
 from monotron.model.versions.requests import (
     Adopt,
     Assign,
@@ -39,8 +41,8 @@ from monotron.services.paging import page_of, visible_rows
 from monotron.store import Store
 
 MAX_BATCH_SIZE = 64
-"""The number of requests that are decided together. On SQLite, they are decided on the event loop,
-which takes about 0.1 ms for each."""
+"""The number of requests that are decided together. On SQLite, they are decided on the event loop
+or, for a list of names, while builds wait, which takes about 0.1 ms for each."""
 
 MAX_PARSER_THREADS = 2
 
@@ -52,10 +54,11 @@ class VersionService:
         self._releases = store.releases
         self._executor = executor
         self._messages = MessageParser(conventional_commits.decide)
+        self._max_batch_size = min(store.max_batch_size, MAX_BATCH_SIZE)
         self._requests: Batcher[Request, VersionResult] = Batcher(
             store.releases.begin_decide,
             executor.submit_batch,
-            max_batch_size=min(store.max_batch_size, MAX_BATCH_SIZE),
+            max_batch_size=self._max_batch_size,
             operation="decide",
             observer=executor.observer,
             after=store.after_commit,
@@ -200,9 +203,15 @@ class VersionService:
         read = visible_rows(
             partial(self._releases.names, account, prefix), after, lambda name: name, is_visible
         )
-        page, next_after = await self._executor.run(page_of, read, limit, lambda name: name)
-        requests = [GetNewest(VersionName(account, name), or_pre_release=True) for name in page]
-        results = await asyncio.gather(*map(self._requests.add, requests), return_exceptions=True)
+
+        def newest() -> tuple[Results, str | None]:
+            page, next_after = page_of(read, limit, lambda name: name)
+            requests = [GetNewest(VersionName(account, name), or_pre_release=True) for name in page]
+            size = self._max_batch_size
+            batches = (requests[start : start + size] for start in range(0, len(requests), size))
+            return list(chain.from_iterable(map(self._releases.decide, batches))), next_after
+
+        results, next_after = await self._executor.run(newest)
         found = []
         for result in results:
             if isinstance(result, VersionResult):

@@ -92,6 +92,8 @@ class State:
 
     def apply(self, change: Change) -> None:
         """Apply a change that `check_quota` has accepted."""
+        if not change:
+            return
         for account, number in self._created(change).items():
             self._facts[SeriesUsed(account)] = self.get(SeriesUsed(account)) + number
         for series, value, token, _ in change.entries:
@@ -104,8 +106,7 @@ class State:
             self._add(release)
         for name, summary in change.summaries:
             self._facts[SummaryOf(name)] = summary
-        if change:
-            self._changes.append(change)
+        self._changes.append(change)
 
     @property
     def is_changed(self) -> bool:
@@ -144,6 +145,8 @@ class State:
 
     def _created(self, change: Change) -> Mapping[int, int]:
         """The number of series that the change creates, for each account that creates some."""
+        if not change.entries:
+            return _NOTHING
         created = {
             entry.series for entry in change.entries if not self.get(HeadOf(entry.series)).active
         }

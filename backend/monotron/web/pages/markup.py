@@ -24,7 +24,9 @@ def isolated(text: str) -> str:
 
 def short(text: str) -> str:
     """A text of a caller in a table. The style sheet cuts it off, but it is complete."""
-    return f'<bdi class="short" title="{xhtml_escape(text)}">{marked(text)}</bdi>'
+    title = xhtml_escape(text)
+    shown = title if _is_plain(text) else marked(text)
+    return f'<bdi class="short" title="{title}">{shown}</bdi>'
 
 
 def marked(text: str) -> str:
@@ -32,13 +34,18 @@ def marked(text: str) -> str:
 
     Each one is isolated, so that it does not change the direction of others.
     """
-    if text.isascii() and text.isprintable():
+    if _is_plain(text):
         return xhtml_escape(text)
     parts, end = [], 0
     for match in INVISIBLE.finditer(text):
         parts += [xhtml_escape(text[end : match.start()]), _mark(match[0])]
         end = match.end()
     return "".join(parts) + xhtml_escape(text[end:])
+
+
+def _is_plain(text: str) -> bool:
+    """Whether no character of the text can be invisible."""
+    return text.isascii() and text.isprintable()
 
 
 def _mark(character: str) -> str:

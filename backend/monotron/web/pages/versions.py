@@ -1,5 +1,6 @@
 """`/`: the newest version of each name, and the newest assignments."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -67,17 +68,21 @@ class VersionsPageHandler(PageHandler):
     @shows("read:series")
     async def get(self) -> None:
         query = ListPageQuery.parse(self.request.query)
-        results, next_after = await self.services.versions.names(
-            self.account, self.principal.names, query.prefix, query.after, PAGE_ROWS
+        (results, next_after), recent = await asyncio.gather(
+            self.services.versions.names(
+                self.account, self.principal.names, query.prefix, query.after, PAGE_ROWS
+            ),
+            self._recent(query),
         )
         names = names_page(results, query, next_after, self.services.commit_url)
         is_open = self.services.authenticator.open_to_all
         examples = snippets(self.server_url, EXAMPLE_NAME, is_open=is_open)
-        recent = [] if names.prefix or not names.is_first else await self._recent()
         self.set_header("Vary", "Accept")
         self.reply_page("versions.html", "Versions", names=names, recent=recent, examples=examples)
 
-    async def _recent(self) -> list[RecentRow]:
+    async def _recent(self, query: ListPageQuery) -> list[RecentRow]:
+        if query.prefix or query.after:
+            return []
         newest = await self.services.recent.newest(self.account, self.principal.names, RECENT_ROWS)
         return [recent_row(each, self.services.commit_url) for each in newest]
 
