@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 from bench.load import Target, requests_of, run
+from bench.processes import running
 from support.server import ROOT
 
-TESTS = Path(__file__).parents[1]
 BROWSERS = 16
 HEADERS = {"Accept": "text/html", "Authorization": ROOT}
 
@@ -24,23 +21,9 @@ def page_target(paths: Sequence[str]) -> Target:
     return Target("pages", paths=paths, headers=HEADERS)
 
 
-@contextmanager
-def browsers(port: int, paths: Sequence[str]) -> Iterator[None]:
+def browsers(port: int, paths: Sequence[str]) -> AbstractContextManager[None]:
     """Reload these pages from another process during the block."""
-    command = [sys.executable, "-P", "-m", "bench.browsers", str(port), json.dumps(paths)]
-    with subprocess.Popen(
-        command,
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            if process.stdout.readline() != b"open\n":
-                raise RuntimeError("the server does not serve the pages")
-            yield
-        finally:
-            process.kill()
+    return running("browsers", str(port), json.dumps(paths))
 
 
 def main() -> None:

@@ -12,6 +12,8 @@ from typing import Self
 
 from support.mongod import ReplicaSet
 
+TESTS = Path(__file__).parents[1]
+
 
 class ConstantServer:
     """`constant_handler.py` in a separate process that listens on `port`."""
@@ -28,6 +30,24 @@ class ConstantServer:
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.communicate()
+
+
+@contextmanager
+def running(module: str, *arguments: str) -> Iterator[None]:
+    """Run a module of `bench` during the block. It writes the line `open` when it is ready."""
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", f"bench.{module}", *arguments],
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            if process.stdout.readline() != b"open\n":
+                raise RuntimeError(f"{module} is not ready")
+            yield
+        finally:
+            process.kill()
 
 
 @contextmanager

@@ -6,16 +6,13 @@ large response, the newest entries of the series `bench-0`.
 
 from __future__ import annotations
 
-import os
 import resource
 import socket
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import AbstractContextManager, suppress
 
-TESTS = Path(__file__).parents[1]
+from bench.processes import running
+
 PARTIAL_HEADER = b"PUT /v1/series/slow/T HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: "
 PARTIAL_BODY = b"PUT /v1/versions/slow/T HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\na"
 UNREAD = b"GET /v1/entries/bench-0?limit=1000 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -23,23 +20,9 @@ UNREAD = b"GET /v1/entries/bench-0?limit=1000 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\
 BUFFER_BYTES = 4096
 
 
-@contextmanager
-def slow_connections(port: int, count: int) -> Iterator[None]:
+def slow_connections(port: int, count: int) -> AbstractContextManager[None]:
     """Keep *count* connections open during the block, from another process."""
-    command = [sys.executable, "-P", "-m", "bench.slow_connections", str(port), str(count)]
-    with subprocess.Popen(
-        command,
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            if process.stdout.readline() != b"open\n":
-                raise RuntimeError("the connections cannot be opened")
-            yield
-        finally:
-            process.kill()
+    return running("slow_connections", str(port), str(count))
 
 
 def _open(port: int, start: bytes) -> socket.socket:

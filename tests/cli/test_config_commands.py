@@ -59,10 +59,20 @@ class TestShow:
         assert shown["log_level"] == {"value": "debug", "source": "monotron.yml: log_level"}
         assert shown["processes"] == {"value": "1", "source": "MONOTRON_PROCESSES"}
         assert shown["listen"] == {"value": "127.0.0.1:3030", "source": "default"}
-        assert shown["issuers"]["value"] == "github,gitlab.com"
+        assert shown["issuers"]["value"] == '["github", "gitlab.com"]'
         lines = offline.prints("config", "show", **environ).splitlines()
         assert lines[0].split() == ["SETTING", "VALUE", "SOURCE"]
         assert "log_level" in " ".join(lines)
+
+    def test_a_list_and_an_invalid_value_are_shown_as_they_were_found(
+        self, offline: Terminal
+    ) -> None:
+        content = "issuers:\n  - issuer: https://ci.example.com\nprocesses: many\n"
+        (offline.folder / "monotron.yml").write_text(content)
+        printed = offline.prints("config", "show", "--config=monotron.yml", "--output=json")
+        shown = json.loads(printed)
+        assert json.loads(shown["issuers"]["value"]) == [{"issuer": "https://ci.example.com"}]
+        assert shown["processes"] == {"value": "many", "source": "monotron.yml: processes"}
 
     def test_secrets_are_not_shown(self, offline: Terminal) -> None:
         store = "mongodb://user:pass-word@db.example.com/monotron"

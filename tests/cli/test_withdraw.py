@@ -39,10 +39,10 @@ class TestWithdraw:
         for token in "a", "b":
             assign(client, name, token)
         printed = terminal.prints("withdraw", name, "v0.0.2", REASON)
-        assert printed == f"Version 0.0.2 of {name} is withdrawn.\n"
+        assert printed == f"Withdrew version 0.0.2 of {name}.\n"
         assert terminal.prints("version", name, "--bump=none") == "0.0.1\n"
         again = terminal.prints("withdraw", name, "0.0.2", REASON)
-        assert again == f"Version 0.0.2 of {name} is withdrawn. It was before.\n"
+        assert again == f"Nothing changed: version 0.0.2 of {name} is already withdrawn.\n"
 
     def test_the_reason_and_the_rule_for_its_commits_are_sent(self, terminal: Terminal) -> None:
         with StandIn([Reply.json({})]) as stand_in:
@@ -57,7 +57,7 @@ class TestWithdraw:
         assign(client, name, "a")
         terminal.prints("withdraw", name, "0.0.1", REASON)
         printed = terminal.prints("withdraw", name, "0.0.1", "--undo")
-        assert printed == f"Version 0.0.1 of {name} is not withdrawn.\n"
+        assert printed == f"Reversed the withdrawal of version 0.0.1 of {name}.\n"
         assert terminal.prints("version", name, "--bump=none") == "0.0.1\n"
 
     def test_a_version_that_does_not_exist_exits_with_3(self, terminal: Terminal) -> None:

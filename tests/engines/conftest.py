@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, TypeVar
 
 import pytest
 
 from monotron.store.sqlite.store import SqliteStore
 from support.mongod import ReplicaSet
+
+Subject = TypeVar("Subject")
 
 
 class CountedStore(SqliteStore):
@@ -28,6 +31,19 @@ class CountedStore(SqliteStore):
         use()
         self._connections[-1].set_progress_handler(None, 0)
         return self._instructions
+
+    def costs(
+        self,
+        fill: Callable[[Self, Subject], None],
+        use: Callable[[Self, Subject], None],
+        subjects: Iterable[Subject],
+    ) -> list[int]:
+        """Fill the store for each subject, and count the instructions of *use* of each."""
+        counted = []
+        for subject in subjects:
+            fill(self, subject)
+            counted.append(self.instructions(partial(use, self, subject)))
+        return counted
 
     def _connect_counted(self, *args: Any, **options: Any) -> sqlite3.Connection:
         self._connections.append(sqlite3.connect(*args, **options))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from contract.asking import ask_any
@@ -11,7 +10,7 @@ from monotron.model.semver import VersionName, sort_key_range
 from monotron.model.series import SeriesKey
 from monotron.model.versions.requests import Assign, GetNewest, VersionRequest, VersionResult
 from monotron.store import Store, open_store
-from support.profiler import queries
+from support.profiler import profiling, queries
 
 FEW, MANY = 1, 2
 SIZES = {FEW: 40, MANY: 600}
@@ -54,19 +53,15 @@ def read(store: Store, account: int) -> None:
 
 
 def test_sqlite_executes_no_instructions_for_other_rows(counted_store: Any) -> None:
-    costs = []
-    for account in FEW, MANY:
-        fill(counted_store, account)
-        costs.append(counted_store.instructions(partial(read, counted_store, account)))
+    costs = counted_store.costs(fill, read, (FEW, MANY))
     assert 0 < costs[1] < 1.05 * costs[0]
 
 
 def test_mongodb_examines_few_other_documents(profiled: Any, database_url: str) -> None:
     store = open_store(database_url)
     fill(store, MANY)
-    profiled.command("profile", 2)
-    read(store, MANY)
-    profiled.command("profile", 0)
+    with profiling(profiled):
+        read(store, MANY)
     store.close()
     examined = {
         (command["ns"].rpartition(".")[2], command["docsExamined"]) for command in queries(profiled)

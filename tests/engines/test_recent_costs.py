@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from contract.asking import ask_any
@@ -11,7 +10,7 @@ from monotron.model.series import SeriesKey
 from monotron.model.versions.requests import Assign, VersionRequest
 from monotron.store import Store, open_store
 from monotron.store.recent import MAX_OMITTED
-from support.profiler import queries
+from support.profiler import profiling, queries
 
 FEW, MANY = 1, 2
 SERIES = {FEW: 30, MANY: 600}
@@ -51,19 +50,15 @@ def read(store: Store, account: int) -> None:
 
 
 def test_sqlite_executes_no_instructions_for_older_assignments(counted_store: Any) -> None:
-    costs = []
-    for account in FEW, MANY:
-        fill(counted_store, account)
-        costs.append(counted_store.instructions(partial(read, counted_store, account)))
+    costs = counted_store.costs(fill, read, (FEW, MANY))
     assert 0 < costs[1] < 1.2 * costs[0]
 
 
 def test_mongodb_examines_few_older_assignments(profiled: Any, database_url: str) -> None:
     store = open_store(database_url)
     fill(store, MANY)
-    profiled.command("profile", 2)
-    read(store, MANY)
-    profiled.command("profile", 0)
+    with profiling(profiled):
+        read(store, MANY)
     store.close()
     for command in queries(profiled):
         assert command["planSummary"].startswith("IXSCAN"), command
@@ -76,9 +71,8 @@ def test_mongodb_examines_at_most_2000_series_that_are_omitted(
 ) -> None:
     store = open_store(database_url)
     create_series(store, FEW, MAX_OMITTED + 500)
-    profiled.command("profile", 2)
-    assert store.recent(FEW, LIMIT, lambda key: key == "series-0") == []
-    profiled.command("profile", 0)
+    with profiling(profiled):
+        assert store.recent(FEW, LIMIT, lambda key: key == "series-0") == []
     store.close()
     examined = sum(command["docsExamined"] for command in queries(profiled))
     assert MAX_OMITTED <= examined <= MAX_OMITTED + LIMIT

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from semver import Version
@@ -23,6 +22,7 @@ from monotron.model.versions.requests import (
     Withdraw,
 )
 from monotron.store import Store, open_store
+from support.profiler import profiling
 
 FEW, MANY = VersionName(1, "few"), VersionName(1, "many")
 VERSIONS = {FEW: 30, MANY: 600}
@@ -88,19 +88,15 @@ def use(store: Store, name: VersionName) -> None:
 
 
 def test_sqlite_executes_no_instructions_for_other_releases(counted_store: Any) -> None:
-    costs = []
-    for name in FEW, MANY:
-        fill(counted_store, name)
-        costs.append(counted_store.instructions(partial(use, counted_store, name)))
+    costs = counted_store.costs(fill, use, (FEW, MANY))
     assert 0 < costs[1] < 1.05 * costs[0]
 
 
 def test_mongodb_examines_no_other_releases(profiled: Any, database_url: str) -> None:
     store = open_store(database_url)
     fill(store, MANY)
-    profiled.command("profile", 2)
-    use(store, MANY)
-    profiled.command("profile", 0)
+    with profiling(profiled):
+        use(store, MANY)
     store.close()
     commands = list(profiled["system.profile"].find({"keysExamined": {"$exists": True}}))
     assert {command["ns"].rpartition(".")[2] for command in commands} >= {"names", "releases"}

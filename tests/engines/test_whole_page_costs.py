@@ -19,7 +19,7 @@ from monotron.store import Store, open_store
 from monotron.store.sqlite.store import SqliteStore
 from support.http import Client
 from support.pages import HTML, check_page
-from support.profiler import queries
+from support.profiler import profiling, queries
 from support.server_thread import ServerThread
 
 FEW, MANY = 160, 1600
@@ -73,9 +73,8 @@ def test_sqlite_executes_no_more_instructions(
 def test_mongodb_examines_no_more_documents(profiled: Any, database_url: str) -> None:
     def cost(use: Callable[[], None]) -> int:
         profiled["system.profile"].drop()
-        profiled.command("profile", 2)
-        use()
-        profiled.command("profile", 0)
+        with profiling(profiled):
+            use()
         commands = queries(profiled)
         for command in commands:
             assert command["planSummary"].startswith("IXSCAN"), command

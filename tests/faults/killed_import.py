@@ -7,21 +7,15 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
-from functools import partial
 from io import BytesIO
-from typing import Any
 
-import pymongo.monitoring
-
-from faults.version_crash import PROCESSES, Countdown, CountingListener
+from faults.version_crash import PROCESSES, Countdown, counting_store
 from monotron.runtime import PRODUCTION
 from monotron.store import Store
 from monotron.store.export_format import ExportReader
 from monotron.store.mongo.client import checked_database
 from monotron.store.mongo.registration import Registration
 from monotron.store.mongo.store import MongoStore
-from monotron.store.sqlite.store import SqliteStore, path_of
 
 INCREASE = 100
 """By how much the import raises all series."""
@@ -41,24 +35,14 @@ def killed_before(step: int, url: str, export: bytes) -> bool:
 
 def _import(step: int, url: str, export: bytes) -> None:
     countdown = Countdown()
-    store = _counting_store(url, countdown)
+    store = counting_store(url, countdown, _open_forgotten)
     countdown.start(step)
     store.import_rows(ExportReader(BytesIO(export)).rows(), INCREASE)
     os._exit(0)  # the store is not closed: that would be another step
 
 
-def _counting_store(url: str, countdown: Countdown) -> Store:
-    """Open a store whose steps are counted, in a process that is forgotten when it is killed."""
-
-    class CountingConnection(sqlite3.Connection):
-        def execute(self, *arguments: Any) -> sqlite3.Cursor:
-            countdown.step()
-            return super().execute(*arguments)
-
-    if url.startswith("sqlite:"):
-        connect = partial(sqlite3.connect, factory=CountingConnection)
-        return SqliteStore(path_of(url), connect=connect)
-    pymongo.monitoring.register(CountingListener(countdown))
+def _open_forgotten(url: str) -> Store:
+    """Open a store on MongoDB in a process that is forgotten when it is killed."""
     with checked_database(url) as database:
         registration = Registration(database, PRODUCTION, "import", expiry_seconds=0)
         return MongoStore(database, registration=registration)

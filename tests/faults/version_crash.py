@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import signal
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
@@ -61,7 +61,9 @@ class CountingListener(pymongo.monitoring.CommandListener):
         pass
 
 
-def counting_store(url: str, countdown: Countdown) -> Store:
+def counting_store(
+    url: str, countdown: Countdown, open_mongodb: Callable[[str], Store] = open_store
+) -> Store:
     """Open a store whose statements or commands are counted."""
 
     class CountingConnection(sqlite3.Connection):
@@ -73,7 +75,7 @@ def counting_store(url: str, countdown: Countdown) -> Store:
         connect = partial(sqlite3.connect, factory=CountingConnection)
         return SqliteStore(path_of(url), connect=connect)
     pymongo.monitoring.register(CountingListener(countdown))
-    return open_store(url)
+    return open_mongodb(url)
 
 
 class Stored(NamedTuple):

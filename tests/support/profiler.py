@@ -1,6 +1,18 @@
 """What MongoDB's profiler recorded in a test (the fixture `profiled`)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+
+@contextmanager
+def profiling(profiled: Any) -> Iterator[None]:
+    """Record all operations of the block."""
+    profiled.command("profile", 2)
+    try:
+        yield
+    finally:
+        profiled.command("profile", 0)
 
 
 def queries(profiled: Any) -> list[dict[str, Any]]:

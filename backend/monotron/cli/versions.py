@@ -64,10 +64,12 @@ def withdraw(
     if info is None or info.is_withdrawn is undo:
         raise client.foreign_response(response)
     client.check_account(info.document)
-    state = f"Version {info.version} of {name} is {'not ' if undo else ''}withdrawn."
+    of_name = f"version {info.version} of {name}"
     if response.headers.get("Monotron-Reused") == "true":
-        state += " It was before."
-    return CommandOutput(f"{state}\n", info.document)
+        done = f"Nothing changed: {of_name} is {'not' if undo else 'already'} withdrawn."
+    else:
+        done = f"Reversed the withdrawal of {of_name}." if undo else f"Withdrew {of_name}."
+    return CommandOutput(f"{done}\n", info.document)
 
 
 def _is_version(document: Document) -> bool:

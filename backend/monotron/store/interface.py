@@ -327,8 +327,7 @@ class Store(ABC):
         """Yield all rows in the order of an export (`export_checks.FIELDS`), as of one moment.
 
         With *online*, servers may use the store meanwhile. The generator must be closed before the
-        store. Raises `InvalidRow` for rows of a
-        series or a name that does not exist.
+        store. Raises `InvalidRow` for rows of a series or a name that does not exist.
         """
 
     @abstractmethod

@@ -33,8 +33,8 @@ RENEW_SECONDS = 10.0
 VALID_SECONDS = 30.0
 EXPIRY_SECONDS = 60.0
 
-CLOSE_SECONDS = 1.0
-"""The time limit for removing the entry. Otherwise it expires."""
+CALL_SECONDS = 1.0
+"""The time limit for a renewal that a call waits for, and for removing the entry at the end."""
 
 IMPORT = "import"
 
@@ -76,7 +76,7 @@ class Registration:
             if self._runtime.monotonic() < self._valid_until:
                 return
             try:
-                use = self._renew(CLOSE_SECONDS)
+                use = self._renew(CALL_SECONDS)
             except PyMongoError as error:
                 raise translate_error(error) from error
         if not self._contains_own(use):
@@ -96,7 +96,7 @@ class Registration:
         self._closing.set()
         self._thread.join()
         try:
-            with pymongo.timeout(CLOSE_SECONDS):
+            with pymongo.timeout(CALL_SECONDS):
                 self._registrations.update_one(_USE, {"$pull": {"processes": {"id": self._id}}})
         except PyMongoError as error:
             log.warning("could not remove the registration of this process: %s", error)
