@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+import tree_sitter_powershell
+from tree_sitter import Language, Parser
 
 BASH = """
 eval "$(monotron completion bash)"
@@ -96,3 +98,34 @@ def test_a_shell_completes(
     complete: Callable[[str, dict[str, str]], str], line: str, word: str, env: dict[str, str]
 ) -> None:
     assert complete(line, env) == word
+
+
+class TestPowerShell:
+    """PowerShell cannot be installed on all machines: its script is parsed, but not run."""
+
+    def test_the_script_has_no_syntax_errors(self, env: dict[str, str]) -> None:
+        script = output_of("sh", "monotron completion powershell", env)
+        grammar = Language(tree_sitter_powershell.language())
+        assert not Parser(grammar).parse(script.encode()).root_node.has_error
+        assert Parser(grammar).parse(script.rstrip().rstrip("}").encode()).root_node.has_error
+
+    @pytest.mark.parametrize(
+        ("line", "word", "suggestion"),
+        [
+            ("monotron series adv", "adv", "advance"),
+            ("monotron version shop --bump ma", "ma", "major"),
+            ("monotron version shop --bump", "", "patch"),
+            ("monotron pin", "pin", "ping"),
+        ],
+    )
+    def test_suggestions_are_lines_with_a_help_text(
+        self, line: str, word: str, suggestion: str, env: dict[str, str]
+    ) -> None:
+        request = {"_MONOTRON_COMPLETE": "powershell_complete", "COMP_WORDS": line}
+        if word:
+            request["COMP_WORD"] = word
+        lines = output_of("sh", "monotron", env | request).splitlines()
+        texts = dict(each.split("\t") for each in lines)
+        assert suggestion in texts
+        assert all(texts.values())
+        assert all(value.startswith(word) for value in texts)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Sequence
 from enum import IntEnum
+from importlib import import_module
 from io import TextIOWrapper
 from typing import cast
 
@@ -63,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command. Returns the exit code."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # like standard error
+    if "_MONOTRON_COMPLETE" in os.environ:  # a shell requests suggestions
+        import_module("monotron.cli.powershell")
     invocation = Invocation()
     try:
         result = program.main(
