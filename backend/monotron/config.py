@@ -200,7 +200,7 @@ class Settings:
     commit_url: Annotated[
         str,
         _Row("", "URL", setting_parsers.commit_url),
-        "Link commits on the web pages to this URL, such as https://HOST/PATH/commit/{token}.",
+        "Link commits on the web pages to this URL: https://HOST/{repository}/commit/{token}.",
     ]
     trusts: tuple[Any, ...] = ()
     """Trust policies. Only the config file can contain them."""

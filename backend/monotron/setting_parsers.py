@@ -86,9 +86,9 @@ audience = text(
     "must be a URL without a slash at the end, for example https://monotron.example.com",
 )
 commit_url = text(
-    r"(https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[!-z|~]*\{token\}[!-z|~]*)?",
-    "must be an https URL that contains {token} once, after the host, for example "
-    "https://github.com/acme/shop/commit/{token}",
+    r"(https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/([!-z|~]*\{repository\})?[!-z|~]*\{token\}[!-z|~]*)?",
+    "must be an https URL that contains {token} once, after the host and after {repository} if "
+    "that occurs, for example https://github.com/{repository}/commit/{token}",
 )
 root_key = text(
     "[!-9;-~]{1,256}", "must be 1 to 256 printable ASCII characters without spaces and colons"

@@ -48,7 +48,7 @@ def take(folder: Path) -> None:
         settings = {
             "audience": "https://monotron.example.com",
             "issuers": ["github", "gitlab.com"],
-            "commit_url": "https://github.com/acme/shop/commit/{token}",
+            "commit_url": "https://github.com/{repository}/commit/{token}",
         }
         config.write_text(yaml.safe_dump(settings))
         with Server(store, args=["--config", str(config)], env=ROOT_ENV) as server:

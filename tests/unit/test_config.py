@@ -97,6 +97,8 @@ INVALID = {
         *("http://a.example/{token}", "https://a.example", "https://a.example/commit/"),
         *("https://{token}.example/", "https://a.example/{token}/{token}", "javascript:{token}"),
         *("https://a.example/{name}/{token}", "https://a.example/ {token}", "https:///{token}"),
+        *("https://a.example/{token}/{repository}", "https://{repository}/{token}"),
+        *("https://a.example/{repository}/{repository}/{token}", "https://a.example/{repository}"),
         *("https://u:p@a.example/{token}", "https://a.example/é/{token}", "{token}"),
     ],
 }

@@ -89,7 +89,7 @@ class TestContent:
         ids = {f"#{each.attributes['id']}" for each in reference if "id" in each.attributes}
         for link in reference.one("div", class_="reference").all("a"):
             target = link.attributes["href"]
-            is_page = target.startswith(("/errors/", "/openapi.json", DOCUMENTATION))
+            is_page = target.startswith(("/errors", "/openapi.json", DOCUMENTATION))
             assert target in ids or is_page or target == SHIELDS, target
 
     def test_no_markdown_is_left(self, reference: Element) -> None:

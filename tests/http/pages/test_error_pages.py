@@ -95,6 +95,11 @@ class TestFailures:
     def test_an_open_server_shows_a_notice(self, read: Read) -> None:
         assert "This server is open." in read("/errors/forbidden").one("aside").text
 
+    def test_the_access_page_of_an_open_server_states_who_has_access(self, read: Read) -> None:
+        main = read("/access", 403).one("main").text
+        assert "everyone on this machine has access" in main
+        assert "Ask an administrator" not in main
+
     def test_a_server_with_credentials_shows_no_notice(self, stranger: Client) -> None:
         document = check_page(stranger.request("GET", "/errors/forbidden", headers=HTML))
         assert not document.all("aside")
@@ -110,7 +115,9 @@ class TestUnknownPaths:
     @pytest.mark.parametrize("path", ["/names", "/no/such/page", "/Series", "//"])
     def test_a_browser_gets_a_page(self, path: str, stranger: Client) -> None:
         document = check_page(stranger.request("GET", path, headers=HTML), 404)
-        assert "This page does not exist." in document.one("main").text
+        main = document.one("main")
+        assert "This page does not exist." in main.text
+        assert main.one("a", href="/").text == "All names"
 
     def test_other_clients_get_a_problem_document(self, stranger: Client, problem: Problem) -> None:
         problem(stranger.request("GET", "/names"), 404, "not_found")

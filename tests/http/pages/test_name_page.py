@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
+from monotron.model.calendar_versions import CalendarFormat
 from support.badges import new_badge
 from support.html import Element, parse
 from support.page_data import COMMIT, HOSTILE, HOSTILE_KEYS, assign_shop
@@ -36,6 +37,13 @@ def linking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Read]:
     with Server(store, args=["--commit-url", COMMIT_URL]) as server, server.client() as client:
         assign_shop(client)
         yield reader(client)
+
+
+def purposes(client: Client, name: str) -> dict[str, tuple[str, str]]:
+    """The titles of the next versions, each with its version and its purpose."""
+    cards = reader(client)(f"/names/{name}").one("dl").all("div")[1:]
+    shown = {each.one("dt").text: [text.text for text in each.all("dd")] for each in cards}
+    return {title: (version, purpose) for title, (version, purpose) in shown.items()}
 
 
 class TestName:
@@ -121,6 +129,36 @@ class TestName:
         assert card.one("a").attributes["href"] == f"/names/{fresh_key}/0.1.0-rc.1"
         filtered = reader(client)(f"/names/{fresh_key}?line=0.1").one("dl").all("div")[0]
         assert "Newest pre-release" not in filtered.text
+
+    def test_a_pre_release_can_be_promoted_next(self, client: Client, fresh_key: str) -> None:
+        assign(client, fresh_key, "a?bump=minor&prerelease=rc")
+        assert purposes(client, fresh_key) == {
+            "Next final": ("0.1.0", "to promote the pre-release"),
+            "Next minor": ("0.1.0", "for a feature or a breaking change"),
+            "Next major": ("1.0.0", "to end initial development"),
+        }
+
+    def test_a_breaking_change_is_a_minor_version_before_1_0(
+        self, client: Client, fresh_key: str
+    ) -> None:
+        assign(client, fresh_key, "a?bump=minor")
+        assert purposes(client, fresh_key) == {
+            "Next patch": ("0.1.1", "for a fix"),
+            "Next minor": ("0.2.0", "for a feature or a breaking change"),
+            "Next major": ("1.0.0", "to end initial development"),
+        }
+        assign(client, fresh_key, "b?bump=major")
+        assert purposes(client, fresh_key)["Next minor"] == ("1.1.0", "for a feature")
+
+    @pytest.mark.parametrize("calendar", [each.value for each in CalendarFormat])
+    def test_a_calendar_version_is_followed_by_one_of_the_same_calendar(
+        self, calendar: str, client: Client, fresh_key: str
+    ) -> None:
+        query = f"bump=calendar&calendar={calendar}"
+        assign(client, fresh_key, f"a?{query}")
+        shown = purposes(client, fresh_key)
+        next_version = assign(client, fresh_key, f"b?{query}")["version"]
+        assert shown == {"Next by date": (next_version, "on this day")}
 
     def test_a_name_that_is_only_counted_leads_to_its_series(self, read_full: Read) -> None:
         card = read_full("/names/only-counted").one("dl").all("div")[0]

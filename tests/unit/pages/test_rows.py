@@ -24,16 +24,34 @@ def release(version: str, label: str | None = None) -> Release:
 
 
 def test_a_commit_is_linked_to_the_url_of_the_setting() -> None:
-    assert commit_link(COMMIT, URL) == f"https://github.com/acme/shop/commit/{COMMIT}"
+    assert commit_link(COMMIT, URL, None) == f"https://github.com/acme/shop/commit/{COMMIT}"
 
 
 @pytest.mark.parametrize("token", [None, "7d4c37", "build-7", "7d4c379/../..", f"{COMMIT}\n"])
 def test_a_token_that_is_not_a_commit_is_not_linked(token: str | None) -> None:
-    assert commit_link(token, URL) is None
+    assert commit_link(token, URL, "github:acme/shop:1") is None
 
 
 def test_without_the_setting_nothing_is_linked() -> None:
-    assert commit_link(COMMIT, "") is None
+    assert commit_link(COMMIT, "", "github:acme/shop:1") is None
+
+
+@pytest.mark.parametrize(
+    ("job", "repository"),
+    [
+        ("github:acme/shop:1234567890", "acme/shop"),
+        ("gitlab.com:group/sub-group/project.x:42", "group/sub-group/project.x"),
+        ("buildkite:acme/shop", "acme/shop"),
+    ],
+)
+def test_a_commit_of_a_job_is_linked_to_its_repository(job: str, repository: str) -> None:
+    url = "https://git.example.com/{repository}/commit/{token}"
+    assert commit_link(COMMIT, url, job) == f"https://git.example.com/{repository}/commit/{COMMIT}"
+
+
+@pytest.mark.parametrize("name", [None, "root", "anyone", "key:mtk_k_Nq4hVbT2", "github:-:1"])
+def test_a_commit_of_an_unknown_repository_is_not_linked(name: str | None) -> None:
+    assert commit_link(COMMIT, "https://git.example.com/{repository}/{token}", name) is None
 
 
 def test_the_paths_of_a_row_are_percent_encoded() -> None:

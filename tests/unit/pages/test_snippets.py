@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import pytest
 import yaml
 
+from monotron.model.calendar_versions import CalendarFormat
 from monotron.web.pages.snippets import EXAMPLE_URL, server_url, snippets
 
 ROOT = Path(__file__).parents[3]
@@ -68,6 +69,18 @@ def test_an_expression_in_a_name_is_not_evaluated_by_github() -> None:
 
 def test_a_variable_in_a_name_is_not_expanded_by_gitlab() -> None:
     assert '"a$$HOME"' in snippets(URL, "a$HOME", is_open=False).gitlab
+
+
+def test_a_name_that_is_versioned_by_date_keeps_its_calendar() -> None:
+    examples = snippets(URL, "shop", is_open=True, calendar=CalendarFormat.SHORT_YEAR_MONTH)
+    step, _ = yaml.safe_load(examples.github)["jobs"]["version"]["steps"]
+    assert (step["with"]["bump"], step["with"]["calendar"]) == ("calendar", "YY.M")
+    variables = yaml.safe_load(examples.gitlab)["variables"]
+    assert (variables["MONOTRON_BUMP"], variables["MONOTRON_CALENDAR"]) == ("calendar", "YY.M")
+    assert examples.cli.endswith("monotron version --bump calendar --calendar YY.M shop")
+    assert examples.curl.endswith('?bump=calendar&calendar=YY.M"')
+    default = snippets(URL, "shop", is_open=True, calendar=CalendarFormat.YEAR_MONTH)
+    assert default.curl.endswith('?bump=calendar"')
 
 
 def test_the_inputs_of_the_github_example_are_those_of_the_action() -> None:

@@ -72,7 +72,7 @@ def facts(result: VersionResult, commit_url: str) -> list[Fact]:
         Fact(
             "Previous commit",
             release.previous_token,
-            commit_link(release.previous_token, commit_url),
+            commit_link(release.previous_token, commit_url, release.assigned_by),
             is_code=True,
         ),
         Fact("Latest", latest_text(result.latest) if release.label is None else None),

@@ -22,6 +22,8 @@ PATHS = {error.title: f"/errors/{error.code}" for error in ERRORS.values()}
 class ErrorsHandler(PageHandler):
     """`/errors`: all errors."""
 
+    section = "api"
+
     @requires(NOTHING)
     async def get(self) -> None:
         Query.parse(self.request.query)
@@ -31,6 +33,7 @@ class ErrorsHandler(PageHandler):
 class ErrorHandler(PageHandler):
     """`/errors/{code}`: status, title, meaning, causes, fix and an example."""
 
+    section = "api"
     back = Link("All errors", "/errors")
 
     @requires(NOTHING)
@@ -55,6 +58,8 @@ class ErrorHandler(PageHandler):
 
 class UnknownPageHandler(PageHandler):
     """Handles paths without a route, except those of the API, for browsers."""
+
+    back = Link("All names", "/")
 
     @requires(NOTHING)
     def get(self, *_: str) -> None:

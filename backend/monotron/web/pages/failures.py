@@ -20,6 +20,12 @@ FIXES = {
 }
 """By the codes of errors that differ on pages."""
 
+OPEN_MODE = (
+    "An open server has no API keys and no trust policies: everyone on this machine has access. To "
+    "require credentials, start the server with a root key (`monotron root-secret` generates one)."
+)
+"""What to do if a page needs credentials that an open server does not have."""
+
 
 class Link(NamedTuple):
     """A link to a page that exists."""
@@ -28,6 +34,8 @@ class Link(NamedTuple):
     path: str
 
 
-def fix_of(error: MonotronError) -> str:
-    """What a reader of a page can do, in Markdown."""
+def fix_of(error: MonotronError, *, is_open: bool) -> str:
+    """What a reader of a page can do, in Markdown. *is_open*: the server needs no credentials."""
+    if is_open and error.code == "forbidden":
+        return OPEN_MODE
     return FIXES.get(error.code) or as_sentence(error.explanation().fix)

@@ -108,7 +108,7 @@ class PageHandler(Handler):
         values = {
             "error": error,
             "detail": redact(error.detail),
-            "fix": fix_of(error),
+            "fix": fix_of(error, is_open=self.services.authenticator.open_to_all),
             "back": self.back,
             "request_id": self.request_id,
         }

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from monotron.errors import MonotronError, VersionNotFound
 from monotron.model.semver import Release
-from monotron.model.versions.requests import Bump, VersionRequest, VersionResult
+from monotron.model.versions.requests import VersionResult
 from monotron.redaction import redact
 from monotron.web.pages.badge_examples import badge_examples, new_badge_command
 from monotron.web.pages.charts import Chart, release_chart
@@ -15,13 +15,10 @@ from monotron.web.pages.failures import Link
 from monotron.web.pages.find import find_hint, find_release
 from monotron.web.pages.handler import PAGE_ROWS, PageHandler, shows
 from monotron.web.pages.markup import path_of, plain_isolated
+from monotron.web.pages.next_requests import NextRequest, calendar_of, next_requests
 from monotron.web.pages.query import NamePageQuery, link
 from monotron.web.pages.rows import ReleaseRow, release_row, version_path
 from monotron.web.pages.snippets import snippets
-
-PREVIEWED: tuple[Bump, ...] = ("patch", "minor", "major")
-
-PURPOSES = {"patch": "for a fix", "minor": "for a feature", "major": "for a breaking change"}
 
 MAX_LINES = 12
 
@@ -35,17 +32,13 @@ class Filter(NamedTuple):
 
 
 class Preview(NamedTuple):
-    """The result of the next request with a bump, if it were sent now."""
+    """The result of a next request, if it were sent now."""
 
-    bump: str
+    title: str
+    purpose: str
     version: str | None
     problem: str
     """Why the request would fail; empty if it would not."""
-
-    @property
-    def purpose(self) -> str:
-        """What the bump is for."""
-        return PURPOSES[self.bump]
 
 
 class ReleasesPage(NamedTuple):
@@ -127,16 +120,16 @@ class NamePageHandler(PageHandler):
                 return
             self.set_status(404)
         commit_url = self.services.commit_url
-        (releases, next_before), badge = await asyncio.gather(
+        (releases, next_before), badge, newest = await asyncio.gather(
             self.services.versions.releases(
                 self.account, name, query.before, PAGE_ROWS, line=query.line, label=query.label
             ),
             self.services.badges.of_name(self.account, name),
-        )
-        newest, previews = await asyncio.gather(
             self._newest(name),
-            asyncio.gather(*(self._preview(name, bump) for bump in PREVIEWED)),
         )
+        latest = newest and newest.release
+        requests = next_requests(latest, releases, by=self.principal.name)
+        previews = await asyncio.gather(*(self._preview(name, each) for each in requests))
         is_open = self.services.authenticator.open_to_all
         self.reply_page(
             "name.html",
@@ -144,14 +137,16 @@ class NamePageHandler(PageHandler):
             name=name,
             path=path_of("names", name),
             series_path=link("/series", prefix=f"{name}-"),
-            newest=newest and release_row(newest.release, commit_url),
+            newest=latest and release_row(latest, commit_url),
             previews=previews,
             not_found=text,
             hint=find_hint(text),
             releases=releases_page(name, releases, newest, query, next_before, commit_url),
             badge=badge and badge_examples(self.server_url, badge.id),
             new_badge=new_badge_command(self.server_url, name, is_open=is_open),
-            examples=snippets(self.server_url, name, is_open=is_open),
+            examples=snippets(
+                self.server_url, name, is_open=is_open, calendar=latest and calendar_of(latest)
+            ),
         )
 
     async def _newest(self, name: str) -> VersionResult | None:
@@ -160,16 +155,16 @@ class NamePageHandler(PageHandler):
         except VersionNotFound:
             return None  # it has only pre-releases
 
-    async def _preview(self, name: str, bump: Bump) -> Preview:
-        request = VersionRequest(bump=bump, dry_run=True, assigned_by=self.principal.name)
+    async def _preview(self, name: str, next_request: NextRequest) -> Preview:
+        title, purpose, request = next_request
         try:
             unused_token = token_hex(20)
             result = await self.services.versions.next(self.account, name, unused_token, request)
         except MonotronError as error:
             if error.status >= 500:
                 raise
-            return Preview(bump, None, redact(error.detail))
-        return Preview(bump, result.release.full_text, "")
+            return Preview(title, purpose, None, redact(error.detail))
+        return Preview(title, purpose, result.release.full_text, "")
 
 
 ROUTES = [("/names/{name}", NamePageHandler)]

@@ -9,6 +9,8 @@ from monotron.web.pages.markup import path_of
 
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
 _VERSION = re.compile(r"[vV]?[0-9]+\.[0-9]+\.[0-9]")
+_JOB = re.compile(r"[^:]+:(?P<repository>[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)+)(?::[^:]*)?")
+"""The name of a job that signed in: `github:acme/shop:1234567890` (`auth/oidc/claims.py`)."""
 
 
 class ReleaseRow(NamedTuple):
@@ -47,7 +49,7 @@ def release_row(release: Release, commit_url: str = "", *, is_latest: bool = Fal
         path=name_path + path_of(release.version_text),
         token=release.token,
         without_token="counted" if release.created_at is None else "adopted",
-        commit_url=commit_link(release.token, commit_url),
+        commit_url=commit_link(release.token, commit_url, release.assigned_by),
         bump=release.bump,
         reason=release.reason,
         previous=previous,
@@ -89,7 +91,7 @@ def recent_row(assignment: Assignment, commit_url: str) -> RecentRow:
             name_path + path_of(assignment.version_text),
             assignment.token,
             "adopted",
-            commit_link(assignment.token, commit_url),
+            commit_link(assignment.token, commit_url, assignment.assigned_by),
             assignment.created_at,
             assignment.assigned_by,
             assignment.withdrawn is not None,
@@ -102,7 +104,7 @@ def recent_row(assignment: Assignment, commit_url: str) -> RecentRow:
         None,
         entry.token,
         "advanced",
-        commit_link(entry.token, commit_url),
+        commit_link(entry.token, commit_url, assignment.assigned_by),
         assignment.created_at,
         assignment.assigned_by,
     )
@@ -123,8 +125,16 @@ def is_version(text: str) -> bool:
     return _VERSION.match(text) is not None
 
 
-def commit_link(token: str | None, commit_url: str) -> str | None:
-    """Where a token is shown if it is a commit hash. None without the setting *commit_url*."""
+def commit_link(token: str | None, commit_url: str, assigned_by: str | None) -> str | None:
+    """Where a token is shown if it is a commit hash. None if that is unknown.
+
+    *commit_url* is the setting. If it contains `{repository}`, only commits of jobs have a link.
+    """
     if not commit_url or token is None or not is_commit(token):
         return None
+    if "{repository}" in commit_url:
+        job = _JOB.fullmatch(assigned_by or "")
+        if job is None:
+            return None
+        commit_url = commit_url.replace("{repository}", job["repository"])
     return commit_url.replace("{token}", token)

@@ -49,7 +49,7 @@ def entry_row(
 ) -> EntryRow:
     """*commit_url* is the setting."""
     path = path_of("series", entry.key)
-    href = commit_link(entry.token, commit_url)
+    href = commit_link(entry.token, commit_url, assigned_by)
     return EntryRow(entry.key, path, entry.value, entry.token, href, created_at, assigned_by)
 
 

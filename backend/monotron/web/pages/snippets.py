@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import quote
 
+from monotron.model.calendar_versions import CalendarFormat
+from monotron.model.versions.requests import VersionRequest
 from monotron.web.hosts import is_loopback_host
 from monotron.web.pages.invisible import INVISIBLE, yaml_escape
 
@@ -40,13 +42,16 @@ def server_url(host: str, headers: Mapping[str, str]) -> str:
     return f"{'https' if is_https else 'http'}://{host}"
 
 
-def snippets(url: str, name: str, *, is_open: bool) -> Snippets:
-    """*is_open*: the server needs no credentials."""
+def snippets(
+    url: str, name: str, *, is_open: bool, calendar: CalendarFormat | None = None
+) -> Snippets:
+    """*is_open*: the server needs no credentials. *calendar*: how the name is versioned by date."""
+    parameters = _parameters(calendar)
     return Snippets(
-        _curl(url, name, is_open=is_open),
-        _cli(url, name, is_open=is_open),
-        _github(url, name),
-        _gitlab(url, name),
+        _curl(url, name, parameters, is_open=is_open),
+        _cli(url, name, parameters, is_open=is_open),
+        _github(url, name, parameters),
+        _gitlab(url, name, parameters),
         needs_https=url.startswith("http://"),
     )
 
@@ -57,8 +62,22 @@ def series_curl(url: str, key: str, *, is_open: bool) -> str:
     return _put(f'"{url}{path}"', is_open=is_open)
 
 
-def _curl(url: str, name: str, *, is_open: bool) -> str:
-    path = f"/v1/versions/{quote(name, safe='')}/$(git rev-parse HEAD)?bump=minor"
+def _parameters(calendar: CalendarFormat | None) -> dict[str, str]:
+    """The inputs of the plugins that determine the version."""
+    if calendar is None:
+        return {"bump": "auto"}
+    others = {} if calendar is VersionRequest().calendar else {"calendar": calendar.value}
+    return {"bump": "calendar", **others}
+
+
+def _explicit(parameters: Mapping[str, str]) -> dict[str, str]:
+    """The same for a single request, which contains no commit messages."""
+    return {**parameters, "bump": parameters["bump"].replace("auto", "minor")}
+
+
+def _curl(url: str, name: str, parameters: Mapping[str, str], *, is_open: bool) -> str:
+    query = "&".join(f"{key}={text}" for key, text in _explicit(parameters).items())
+    path = f"/v1/versions/{quote(name, safe='')}/$(git rev-parse HEAD)?{query}"
     return _put(f'"{url}{path}"', is_open=is_open)
 
 
@@ -69,16 +88,19 @@ def _put(request: str, *, is_open: bool) -> str:
     return f"{header} | curl -X PUT -H @- \\\n  {request}"
 
 
-def _cli(url: str, name: str, *, is_open: bool) -> str:
+def _cli(url: str, name: str, parameters: Mapping[str, str], *, is_open: bool) -> str:
     lines = [f"export MONOTRON_URL={url}"]
     if not is_open:
         lines.append("export MONOTRON_API_KEY=… # the secret of an API key")
-    option = "-- " if name.startswith("-") else ""
-    return "\n".join([*lines, f"monotron version --bump minor {option}{shlex.quote(name)}"])
+    options = [f"--{key} {text}" for key, text in _explicit(parameters).items()]
+    if name.startswith("-"):
+        options.append("--")
+    return "\n".join([*lines, f"monotron version {' '.join(options)} {shlex.quote(name)}"])
 
 
-def _github(url: str, name: str) -> str:
+def _github(url: str, name: str, parameters: Mapping[str, str]) -> str:
     text = yaml_string(name.replace("${{", "${{ '${{' }}"))  # not an expression
+    inputs = "\n          ".join(f"{key}: {value}" for key, value in parameters.items())
     return f"""\
 on:
   push:
@@ -95,22 +117,23 @@ jobs:
         with:
           url: {url}
           name: {text}
-          bump: auto
+          {inputs}
       - run: echo "Building $VERSION"
         env:
           VERSION: ${{{{ steps.version.outputs.version }}}}
 """
 
 
-def _gitlab(url: str, name: str) -> str:
+def _gitlab(url: str, name: str, parameters: Mapping[str, str]) -> str:
     text = yaml_string(name.replace("$", "$$"))  # not a variable
+    variables = "\n  ".join(f"MONOTRON_{key.upper()}: {value}" for key, value in parameters.items())
     return f"""\
 include:
   - local: monotron.gitlab-ci.yml # a copy of gitlab/monotron.gitlab-ci.yml
 variables:
   MONOTRON_URL: {url}
   MONOTRON_NAME: {text}
-  MONOTRON_BUMP: auto
+  {variables}
 monotron-version:
   id_tokens:
     MONOTRON_ID_TOKEN:
