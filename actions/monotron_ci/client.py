@@ -44,14 +44,18 @@ class Client:
         url_source: str = "`url`",
         account: int | None = None,
         warn: Callable[[str], None] = lambda _: None,
+        *,
+        plain_http: bool = False,
     ) -> None:
         """*url_source* is the setting with the URL, for errors. *account* is the account to use
         instead of that of the credential. *warn* is called with a sentence if the API key expires
         soon.
 
-        Raises Failure unless *url* is an https:// URL, or an http:// URL on loopback.
+        Raises Failure unless *url* is an https:// URL, or an http:// URL on loopback. *plain_http*
+        allows http:// for every host, and must not be combined with a credential.
         """
-        self.url = server_url(url, url_source)
+        assert credential is None or not plain_http  # noqa: S101 - it would be readable
+        self.url = server_url(url, url_source, plain_http=plain_http)
         self._url_source = url_source
         self._credential = credential
         self.policy = policy
