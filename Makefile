@@ -53,12 +53,13 @@ format: .venv/.installed-test ## Format the code
 gitlab: ## Generate the GitLab YAML from gitlab/job.sh and gitlab/*.in.yml
 	$(PYTHON) gitlab/generate.py
 
-docs: .venv/.installed-test ## Generate openapi.json, reference pages, the tables of commands and plugins, and a checksum
+docs: .venv/.installed-test ## Generate openapi.json, reference pages, tables of commands, plugins and the chart, and a checksum
 	PYTHONPATH=tests $(BIN)/python -m docs.openapi_document
 	PYTHONPATH=tests $(BIN)/python -m docs.api_page
 	PYTHONPATH=tests $(BIN)/python -m support.error_page
 	PYTHONPATH=tests $(BIN)/python -m docs.command_tables
 	PYTHONPATH=tests $(BIN)/python -m docs.plugin_tables
+	PYTHONPATH=tests $(BIN)/python -m docs.chart_values
 
 screenshots: .venv/.installed-test ## Take the screenshots in docs/images (needs Chromium)
 	PYTHONPATH=tests $(BIN)/python -m docs.screenshots

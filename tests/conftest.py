@@ -24,6 +24,7 @@ GROUPS = {
         "http/test_names_http.py",
         "http/test_processes.py",
         "http/administration/",
+        "packaging/test_chart_mongodb.py",
     ),
     "members": (
         "faults/test_aba.py",
