@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tarfile
+import tomllib
 import venv
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,6 +44,13 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def wheel(dist: Path) -> Path:
     (wheel,) = dist.glob("*.whl")
     return wheel
+
+
+def test_the_test_environment_contains_the_build_backend() -> None:
+    """The wheel is built in it, so that no test needs a network."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    test_packages = project["project"]["optional-dependencies"]["test"]
+    assert set(project["build-system"]["requires"]) <= set(test_packages)
 
 
 @pytest.fixture
