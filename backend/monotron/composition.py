@@ -1,6 +1,7 @@
 """The construction of services and authentication from the settings."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from monotron.auth.accounts import Accounts
@@ -11,14 +12,16 @@ from monotron.auth.concurrency import ConcurrencyLimiter
 from monotron.auth.configured_accounts import check_configured_accounts
 from monotron.auth.events import Events
 from monotron.auth.fresh_cache import FreshCache
+from monotron.auth.key_format import NewKey
 from monotron.auth.oidc import Issuer
 from monotron.auth.oidc_authenticator import OidcAuthenticator
-from monotron.auth.open_mode import check_open_mode
+from monotron.auth.open_mode import check_open_mode, needs_root_key
 from monotron.auth.rate_limit import RateLimiter, share_of_account
 from monotron.auth.replay_guard import ReplayGuard
 from monotron.auth.revocation import Revocation
 from monotron.auth.rotation import Rotation
 from monotron.auth.sign_in_report import SignInReports
+from monotron.auth.stored_root_key import create_root_key, stored_root_key
 from monotron.auth.trust_policies import TrustPolicies
 from monotron.auth.trust_schema import configured_trusts
 from monotron.config import Settings
@@ -43,6 +46,8 @@ if TYPE_CHECKING:
     from monotron.auth.oidc.verifier import TokenVerifier
     from monotron.metrics import Metrics
 
+log = logging.getLogger("monotron")
+
 
 async def build_services(
     settings: Settings,
@@ -51,8 +56,10 @@ async def build_services(
     executor: StoreExecutor,
     metrics: "Metrics",
     request_log: RequestLog | None,
+    announce: Callable[[NewKey], None],
 ) -> Services:
-    """*issuers* are those of the settings, parsed."""
+    """*issuers* are those of the settings, parsed. *announce* is called with a new root key, whose
+    secret no one else knows, once it is stored."""
     series = SeriesService(store, executor)
     accounts = Accounts(store, series, executor)
     api_keys = ApiKeys(store, series, executor, quota=settings.api_keys_per_account)
@@ -69,7 +76,12 @@ async def build_services(
         quota=settings.trust_policies_per_account,
     )
     verifier = _verifier(settings, issuers)
-    authenticator = await _authenticator(settings, verifier, accounts, api_keys, policies)
+    root = await _root_key(settings, store, executor)
+    if root is None and await needs_root_key(settings, store, executor):
+        root, created = await create_root_key(store, executor)
+        if created is not None:
+            announce(created)
+    authenticator = await _authenticator(settings, root, verifier, accounts, api_keys, policies)
     if authenticator.open_to_all:
         await check_open_mode(settings, store, executor)
     await policies.matcher.mark_configured()
@@ -149,18 +161,27 @@ def _verifier(settings: Settings, issuers: Sequence[Issuer]) -> "TokenVerifier |
         raise InvalidSetting(f"{error}.") from None
 
 
+async def _root_key(settings: Settings, store: Store, executor: StoreExecutor) -> RootKey | None:
+    """The root key of the settings, otherwise that of the store, or None."""
+    if settings.root_api_key:
+        register_secret(settings.root_api_secret)
+        return RootKey.of_secret(settings.root_api_key, settings.root_api_secret)
+    stored = await stored_root_key(store, executor)
+    if stored is not None:
+        log.info("the root key %s of the store has full access", stored.key)
+    return stored
+
+
 async def _authenticator(
     settings: Settings,
+    root: RootKey | None,
     verifier: "TokenVerifier | None",
     accounts: Accounts,
     api_keys: ApiKeys,
     policies: TrustPolicies,
 ) -> Authenticator:
     """Configure authentication. Without credentials, the server is open."""
-    root = identities = None
-    if settings.root_api_key:
-        register_secret(settings.root_api_secret)
-        root = RootKey(settings.root_api_key, settings.root_api_secret)
+    identities = None
     if verifier is not None:
         identities = OidcAuthenticator(
             verifier, policies.matcher, require_account=settings.require_account

@@ -53,6 +53,11 @@ class Setting(NamedTuple):
         return None if self.secret else "--" + self.name.replace("_", "-")
 
     @property
+    def is_boolean(self) -> bool:
+        """Whether the value is `true` or `false`."""
+        return self.parse is setting_parsers.boolean
+
+    @property
     def variable(self) -> str:
         """The environment variable."""
         return variable_of(self.name)
@@ -130,6 +135,11 @@ class Settings:
     root_api_secret: Annotated[
         str, _Row("", "SECRET", _root_secret, secret=True), "Secret of the root key."
     ] = field(repr=False)
+    init_root_key: Annotated[
+        bool,
+        _Row("false", "true|false", setting_parsers.boolean),
+        "Create a root key in a store without credentials, and print its secret once.",
+    ]
     audience: Annotated[
         str,
         _Row("", "URL", setting_parsers.audience),
@@ -282,9 +292,7 @@ SETTINGS = tuple(
 CONFIG_FILE_SCHEMA = ConfigFileSchema(
     names=(*(setting.name for setting in SETTINGS), "trusts"),
     lists=(*LISTS, *LISTS_OF_TEXTS),
-    booleans=tuple(
-        setting.name for setting in SETTINGS if setting.parse is setting_parsers.boolean
-    ),
+    booleans=tuple(setting.name for setting in SETTINGS if setting.is_boolean),
     secrets=tuple(setting.name for setting in SETTINGS if setting.secret),
 )
 

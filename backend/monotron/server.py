@@ -17,6 +17,7 @@ from typing import NamedTuple
 from tornado.netutil import bind_sockets
 
 from monotron import __version__, logging_setup
+from monotron.auth.key_format import NewKey
 from monotron.auth.oidc import Issuer
 from monotron.auth.trust_schema import configured_issuers
 from monotron.composition import build_services
@@ -93,6 +94,7 @@ def check_settings(settings: Settings) -> None:
         listen=Address("127.0.0.1", 0),
         credential_sources=(),
         is_offline=True,
+        init_root_key=False,
     )
     asyncio.run(_check(alone, issuers))
 
@@ -170,6 +172,20 @@ def _announce(settings: Settings, sockets: _Sockets) -> None:
     print("\n".join(lines), flush=True)
 
 
+def _print_root_key(created: NewKey) -> None:
+    """Print the secret of a new root key. It is not stored, and not logged."""
+    print(
+        "The store had no credentials. This root key was created, and is shown only now:\n\n"
+        f"  {created.secret}\n\n"
+        "It has full access to every account. Keep it like a password, and use it as follows:\n\n"
+        "  export MONOTRON_URL=…  # the address of this server\n"
+        "  export MONOTRON_API_KEY=…  # the root key\n"
+        "  monotron whoami\n"
+        "  monotron key create --scope read,write:series  # an API key for your jobs\n",
+        flush=True,
+    )
+
+
 async def _check(settings: Settings, issuers: Sequence[Issuer]) -> None:
     """Raise the StartupError that each of several processes would raise, once."""
     from monotron.metrics import Metrics
@@ -177,7 +193,7 @@ async def _check(settings: Settings, issuers: Sequence[Issuer]) -> None:
     store = _open_store(settings)
     executor = StoreExecutor(store.max_concurrency)
     try:
-        await build_services(settings, issuers, store, executor, Metrics(), None)
+        await build_services(settings, issuers, store, executor, Metrics(), None, _print_root_key)
     finally:
         executor.close()
         store.close()
@@ -242,7 +258,9 @@ async def _listening(
     executor = StoreExecutor(store.max_concurrency, metrics.store)
     try:
         check_store(store)
-        services = await build_services(settings, issuers, store, executor, metrics, request_log)
+        services = await build_services(
+            settings, issuers, store, executor, metrics, request_log, _print_root_key
+        )
         sockets = bind()
         count = store.auth_records.count
         api_keys = await executor.run(count, "api_key", None)

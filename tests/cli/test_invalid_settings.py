@@ -26,6 +26,7 @@ INVALID = {
     "processes": ["0", "2"],
     "root_api_key": ["a b", ""],
     "root_api_secret": ["short", ""],
+    "init_root_key": ["1", ""],
     "audience": ["a b", "https://m.example.com/"],
     "issuers": ["gitlab", "https://gitlab.example.com", "github", "github,github"],
     "require_account": ["yes", ""],

@@ -1,15 +1,19 @@
 """The MongoDB store checks the server when it starts."""
 
+import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from contract.asking import ledger, put_any
+from monotron.auth.key_format import PATTERN
 from monotron.errors import StartupError
 from monotron.store import open_store
 from monotron.store.mongo import client as mongo_client
+from support.credentials import bearer
 from support.mongod import ReplicaSet, Standalone
-from support.server import Server
+from support.server import Client, Server
 
 
 @pytest.fixture(scope="module")
@@ -154,3 +158,21 @@ def test_the_connection_timeout_is_5_s_unless_the_url_sets_one(
     database = mongo_client.connect(replica_set.url("patience", **options))
     with database.client as client:
         assert client.options.pool_options.connect_timeout == seconds
+
+
+def test_servers_that_start_together_create_one_root_key(new_database_url: str) -> None:
+    def start(args: list[str]) -> Server:
+        env = {"MONOTRON_INIT_ROOT_KEY": "true"}
+        return Server(new_database_url, listen="0.0.0.0:0", env=env, args=args)
+
+    with ThreadPoolExecutor(2) as threads:
+        servers = list(threads.map(start, [["--processes=2"], []]))
+    try:
+        (secret,) = re.findall(PATTERN, "".join(server.output() for server in servers))
+        for server in servers:
+            with Client(f"http://127.0.0.1:{server.port}", authorization=bearer(secret)) as client:
+                assert client.request("GET", "/v1/whoami").json()["principal"] == "root"
+            assert secret not in server.log()
+    finally:
+        codes = [server.stop() for server in servers]
+    assert codes == [0, 0]

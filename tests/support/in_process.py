@@ -34,7 +34,9 @@ async def serving(
     executor = StoreExecutor(store.max_concurrency)
     settings = Settings.load({}, env or {})
     issuers = configured_issuers(settings.issuers)
-    services = await build_services(settings, issuers, store, executor, Metrics(), request_log)
+    services = await build_services(
+        settings, issuers, store, executor, Metrics(), request_log, lambda created: None
+    )
     (socket,) = bind_sockets(0, "127.0.0.1")
     port = socket.getsockname()[1]
     server = ListeningServer(make_app(services), [socket], **limits)

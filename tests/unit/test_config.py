@@ -80,6 +80,7 @@ INVALID = {
     "processes": ["0", "-1", "257", "two", ""],
     "root_api_key": ["a b", "a:b", "é"],
     "root_api_secret": ["x", "x" * 19, " " * 20, ":" * 20, "é" * 20, "x" * 257],
+    "init_root_key": ["yes", ""],
     "audience": ["a b", "é", "monotron", "https://", "https://m.example.com/", "https://é"],
     "issuers": ["http://gitlab.example.com", "gitlab", "github,https://"],
     "require_account": ["True", "yes", "1", ""],

@@ -48,7 +48,7 @@ class Door:
         self.authenticator = Authenticator(
             api_keys,
             enabled,
-            root=RootKey("root", ROOT_SECRET),
+            root=RootKey.of_secret("root", ROOT_SECRET),
             failures=RateLimiter(failures, "", clock=lambda: self.now),
             clock=lambda: self.now,
             monotonic=lambda: self.now,

@@ -30,10 +30,16 @@ HOUR_SECONDS = 3600
 
 @dataclass(frozen=True, slots=True)
 class RootKey:
-    """The operator's credentials from the settings."""
+    """The operator's credentials, from the settings or from the store."""
 
     key: str
-    secret: str = field(repr=False)
+    digest: str = field(repr=False)
+    """The hash of the secret."""
+
+    @classmethod
+    def of_secret(cls, key: str, secret: str) -> "RootKey":
+        """The root key with this secret."""
+        return cls(key, digest(secret))
 
 
 class Authenticator:
@@ -177,7 +183,9 @@ class Authenticator:
         if self._failures.is_exceeded(address) and use not in self._recent_roots:
             return False
         # Both are compared in any case, so that the time does not reveal which one is wrong.
-        is_root = constant_time_equals(key, root.key) & constant_time_equals(secret, root.secret)
+        is_root = constant_time_equals(key, root.key) & constant_time_equals(
+            digest(secret), root.digest
+        )
         if is_root:
             self._recent_roots.put(use, True, seconds=HOUR_SECONDS)
         return is_root

@@ -20,6 +20,8 @@ def setting_options(function: Function) -> Function:
                 setting.flag,
                 setting.name,
                 metavar=setting.placeholder,
+                is_flag=False,
+                flag_value="true" if setting.is_boolean else None,
                 help=f"{setting.help}  [env var: {setting.variable}{default}]",
             )(function)
     return function

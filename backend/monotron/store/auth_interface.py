@@ -18,11 +18,13 @@ AuthRecordKind = Literal[
     "badge_name",
     "event",
     "maintenance",
+    "root_key",
 ]
 """An `account_name` reserves the name of an account. A `trusting_account` is an account that has,
 or ever had, trust policies. A `binding` states which repository a derived name belongs to.
 A `badge` is found by its id, and the `badge_name` of the same badge by its account and name.
-`maintenance` is the last audit, or the last backup."""
+`maintenance` is the last audit, or the last backup. A `root_key` is the hash of the root key that a
+server created in the store."""
 
 MAX_EVENTS = 10_000
 """The number of events that a store keeps for each account, the newest ones."""

@@ -8,7 +8,7 @@ from monotron.errors import StartupError
 
 APPLICATION_ID = 0x6D6E7472  # "mntr", which identifies the file, also for `file`
 
-SCHEMA_VERSION = 11
+SCHEMA_VERSION = 12
 """The version of the tables, stored as `user_version`. Files of other versions are refused."""
 
 ENTRIES_INDEX = "CREATE UNIQUE INDEX entries_by_token ON entries (generation, token, value)"
