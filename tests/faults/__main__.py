@@ -31,6 +31,8 @@ clock       the wall clock jumps under a server; F18; needs a C compiler
 newer       rows with fields unknown to this version; F24
 leaks       many valid and broken requests to one server; F25
 api         requests generated from the OpenAPI document, for ten minutes; F26
+image       the container image is built, and run without rights. Requires root, and installs
+            Podman, Buildah and debootstrap
 """
 
 from __future__ import annotations
@@ -56,6 +58,8 @@ MAX_MISSED = 1
 CORRECT_WORLDS = 2_000
 SIMULATED_SEEDS = 300_000
 CUTS = Path(__file__).parent / "root" / "test_cuts.py"
+CONTAINER_PROGRAMS = ("podman", "buildah", "runc", "debootstrap")
+CONTAINER_PACKAGES = (*CONTAINER_PROGRAMS, "catatonit", "fuse-overlayfs", "uidmap")
 
 
 def simulator() -> bool:
@@ -116,8 +120,7 @@ def nginx() -> bool:
     try:
         find_nginx()
     except RuntimeError:
-        install = ["apt-get", "install", "-qqy", "--no-install-recommends", "nginx-light"]
-        subprocess.run(install, env=os.environ | {"RUNLEVEL": "1"}, check=True)
+        _install("nginx-light")
     return tests("test_nginx.py")
 
 
@@ -127,12 +130,27 @@ def cuts() -> bool:
         print("cuts require root")
         return False
     if not all(map(shutil.which, ("iptables", "ip"))):
-        install = ["apt-get", "install", "-qqy", "--no-install-recommends", "iptables", "iproute2"]
-        subprocess.run(install, env=os.environ | {"RUNLEVEL": "1"}, check=True)
+        _install("iptables", "iproute2")
     command = f"ip link set lo up && exec {sys.executable} -m pytest -q --color=no {CUTS}"
     environment = os.environ | {"MONOTRON_FAULTS": "whole"}
     done = subprocess.run(["unshare", "-n", "sh", "-c", command], env=environment, check=False)
     return done.returncode == 0
+
+
+def image() -> bool:
+    """Install Debian's tools for containers if necessary."""
+    if os.geteuid() != 0:
+        print("image requires root")
+        return False
+    if not all(map(shutil.which, CONTAINER_PROGRAMS)):
+        _install(*CONTAINER_PACKAGES)
+    return tests("root/test_image.py")
+
+
+def _install(*packages: str) -> None:
+    """Install packages of Debian, without starting their services."""
+    install = ["apt-get", "install", "-qqy", "--no-install-recommends", *packages]
+    subprocess.run(install, env=os.environ | {"RUNLEVEL": "1"}, check=True)
 
 
 def _run(*command: str, **environment: str) -> bool:
@@ -179,6 +197,7 @@ PARTS: dict[str, Callable[[], bool]] = {
     "newer": partial(tests, "test_side_by_side.py"),
     "leaks": partial(tests, "test_leaks.py"),
     "api": partial(tests, "test_api.py"),
+    "image": image,
 }
 
 
