@@ -19,6 +19,7 @@ from support.chart import (
     texts,
     workload,
 )
+from support.containerfile import containerfile
 
 each_set = pytest.mark.parametrize("values", SETS.values(), ids=SETS)
 
@@ -39,13 +40,15 @@ def pods(values: Values) -> list[Object]:
 
 class TestRights:
     @each_set
-    def test_a_pod_is_not_root_and_has_no_token(self, values: Values) -> None:
+    def test_a_pod_has_the_user_of_the_image_and_no_token(self, values: Values) -> None:
+        user, group = map(int, containerfile().value("USER").split(":"))
         for pod in pods(values):
             assert pod["automountServiceAccountToken"] is False
             assert pod["enableServiceLinks"] is False
             context = pod["securityContext"]
             assert context["runAsNonRoot"] is True
-            assert context["runAsUser"] == context["fsGroup"] == 10001
+            assert context["runAsUser"] == user
+            assert context["runAsGroup"] == context["fsGroup"] == group
             assert context["seccompProfile"] == {"type": "RuntimeDefault"}
             assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
 
