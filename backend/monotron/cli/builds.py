@@ -8,11 +8,10 @@ from typing import Any
 import click
 
 from monotron import __version__
-from monotron.cli import git
 from monotron.cli.auto_version import read_messages, version_of_commits
 from monotron.cli.first_version import tag_check
 from monotron.cli.options import client_options, fail_usage, integer, output_option, passed
-from monotron.cli.output import FORMATS, CommandOutput, NothingFound, count_text, table
+from monotron.cli.output import FORMATS, CommandOutput, NothingFound, table
 from monotron.cli.sections import BUILDS
 from monotron.cli.tokens import complete_token, token_or_commit
 from monotron.cli.unavailable import on_unavailable_option
@@ -27,7 +26,7 @@ from monotron_ci.client import Client
 from monotron_ci.errors import Failure
 from monotron_ci.input_parsers import tag_prefix
 from monotron_ci.inputs import TAG_PREFIX
-from monotron_ci.responses import INT64_MAX, VERSION, SeriesEntry, VersionInfo
+from monotron_ci.responses import INT64_MAX, SeriesEntry, VersionInfo
 
 MAX_PAGE_SIZE = 1000
 """The maximum of `limit` in the API."""
@@ -98,7 +97,7 @@ def version(client: Client, name: str | None, token: str | None, **options: Any)
         raise
     if info.is_unchanged:
         return _no_release_output(info, *notes)
-    return _version_output(info, prefix, *notes, changed=not options["dry_run"])
+    return version_output(info, prefix, *notes, changed=not options["dry_run"])
 
 
 @BUILDS.command("peek")
@@ -154,42 +153,6 @@ def releases(client: Client, name: str, limit: int) -> CommandOutput:
     return CommandOutput(table(rows), [info.document for info in infos])
 
 
-@BUILDS.command("adopt")
-@click.argument("name", metavar="NAME")
-@click.option(
-    "--version",
-    "existing",
-    metavar="VERSION",
-    show_default="the newest git tag that HEAD contains",
-    help="Version to continue from.",
-)
-@click.option("--dry-run", is_flag=True, help="Show the version without adopting it.")
-@tag_prefix_option
-@output_option(*FORMATS)
-@client_options
-def adopt(
-    client: Client, name: str, existing: str | None, *, dry_run: bool, prefix: str
-) -> CommandOutput:
-    """Continue from an existing version (default: the newest git tag that HEAD contains)."""
-    prefix = tag_prefix("--tag-prefix", prefix)
-    notes: list[str] = []
-    if existing and not VERSION.fullmatch(existing.removeprefix("v")):
-        fail_usage(f"--version must be a version such as 1.4.2, not {existing!r}")
-    if not existing:
-        tags = git.tags_of_head(client.policy, prefix, f"monotron adopt {name}")
-        existing = tags.newest
-        notes.append(f"tag {prefix}{existing}, of {count_text(tags.number, 'tag')} of versions")
-        if tags.unreachable:
-            notes.append(
-                f"ignored tag {prefix}{tags.unreachable}, because HEAD does not contain its commit"
-            )
-    if dry_run:
-        notes.append(f"{name!r} was not changed")
-        existing = existing.removeprefix("v")
-        return CommandOutput(f"{existing}\n", {"version": existing}, notes=tuple(notes))
-    return _version_output(client.adopt(name, existing), prefix, *notes, changed=False)
-
-
 def _assign_version(
     client: Client, name: str, token: str, prefix: str, options: Mapping[str, Any]
 ) -> tuple[VersionInfo, tuple[str, ...]]:
@@ -222,7 +185,7 @@ def _current_version(client: Client, name: str, token: str | None, prefix: str) 
             f"{token!r} has no version of {name!r}" if token else f"{name!r} has no versions yet"
         )
     notes = (f"warning: version {info.version} was withdrawn",) if info.is_withdrawn else ()
-    return _version_output(info, prefix, *notes, changed=False)
+    return version_output(info, prefix, *notes, changed=False)
 
 
 def _entry_output(entry: SeriesEntry) -> CommandOutput:
@@ -233,7 +196,8 @@ def _entry_output(entry: SeriesEntry) -> CommandOutput:
     return CommandOutput(f"{entry.value}\n", entry.document, dotenv, github)
 
 
-def _version_output(info: VersionInfo, prefix: str, *notes: str, changed: bool) -> CommandOutput:
+def version_output(info: VersionInfo, prefix: str, *notes: str, changed: bool) -> CommandOutput:
+    """The output of a command whose result is a version."""
     values = outputs.of_version(info, tag_prefix=prefix, changed=changed)
     return _output_of(info, f"{info.version}\n", values, *notes)
 

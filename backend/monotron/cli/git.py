@@ -125,6 +125,15 @@ def tags_of_head(policy: RetryPolicy, prefix: str, command: str) -> VersionTags:
     return VersionTags(newest.version, len(versions), unreachable)
 
 
+def commits_of_tags() -> dict[str, str]:
+    """The commit of each tag, lightweight or annotated. Raises GitFailed outside a repository."""
+    own, peeled = "%(objecttype) %(objectname)", "%(*objecttype) %(*objectname)"
+    commit = f"%(if)%(*objectname)%(then){peeled}%(else){own}%(end)"
+    lines = _git("", "for-each-ref", f"--format={commit} %(refname:strip=2)", "refs/tags")
+    found = (line.split(" ", 2) for line in lines.splitlines())
+    return {tag: hash for kind, hash, tag in found if kind == "commit"}
+
+
 def commit_hash(revision: str, command: str) -> str:
     """The complete hash of a revision. Raises GitFailed if it is not a commit of this clone."""
     hint = f"pass its messages: git log -z --format=%B … | {command} {revision} --messages -"

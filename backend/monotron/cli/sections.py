@@ -21,7 +21,7 @@ BUILDS = Section(
         "releases": Entry("List the versions of a name, highest first.", "builds"),
         "adopt": Entry(
             "Continue from an existing version (default: the newest git tag that HEAD contains).",
-            "builds",
+            "adoption",
         ),
         "names": Entry("List the names of an account with their newest versions.", "versions"),
         "withdraw": Entry(
