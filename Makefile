@@ -4,8 +4,10 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 LOCK := .ci/requirements.txt
 RUNNERS := gitlab-ci-local@4.73.0
 AUDIT := pip-audit==2.10.1
-PACKAGES := curl rsync busybox nginx-light gcc libc6-dev zsh fish systemd
+PACKAGES := curl rsync busybox nginx-light gcc libc6-dev zsh fish systemd postgresql
 PROMETHEUS := .venv/prometheus
+# Debian has the programs of the server outside of the PATH.
+POSTGRESQL := $(lastword $(sort $(wildcard /usr/lib/postgresql/*/bin)))
 # Ubuntu's package of this name needs snap, but GitHub's images contain the program.
 BROWSER := $(shell command -v chromium >/dev/null || echo chromium fonts-dejavu-core)
 
@@ -101,8 +103,8 @@ endif
 
 .venv/.installed-runners: .venv/.installed-test Makefile
 	@command -v npm >/dev/null || { echo "make test needs Node.js 20 with npm. Install it, then retry." >&2; exit 1; }
-	@missing=; for tool in curl rsync busybox nginx dpkg cc zsh fish systemd-analyze chromium prometheus promtool; do \
-		PATH="$$PATH:/usr/sbin:$(PROMETHEUS)/usr/bin" command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	@missing=; for tool in curl rsync busybox nginx dpkg cc zsh fish systemd-analyze chromium prometheus promtool psql initdb; do \
+		PATH="$$PATH:/usr/sbin:$(PROMETHEUS)/usr/bin:$(POSTGRESQL)" command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory setup-runners; \
 	elif [ -n "$$missing" ]; then \
 		echo "make test needs these programs:$$missing. Run 'make setup-runners' (Debian, uses sudo), or install them." >&2; exit 1; fi

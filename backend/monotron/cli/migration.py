@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -20,6 +20,7 @@ from monotron.cli.store_file import open_existing_store, store_url
 from monotron.store import Store, open_store, store_class
 from monotron.store.export_checks import InvalidRow
 from monotron.store.export_format import ExportReader, InvalidExport, write_export
+from monotron.store.row_lines import RowReader
 from monotron_ci.errors import Failure
 
 Item = TypeVar("Item")
@@ -69,7 +70,7 @@ def export(store: str | None, online: bool) -> CommandOutput:
 
 
 @MAINTENANCE.command("import")
-@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path, allow_dash=True))
 @store_option("New or empty store: `sqlite:///FILE`, or a MongoDB URL", required=True)
 @click.option(
     "--fast-forward",
@@ -79,8 +80,14 @@ def export(store: str | None, online: bool) -> CommandOutput:
     help="Raise all series by N. Required if FILE was exported with --online: N must be at least "
     "the largest increase of any series since then.",
 )
-def import_(file: Path, store: str, increase: int | None) -> CommandOutput:
-    """Fill a new store with the output of `monotron export`.
+@click.option(
+    "--rows",
+    "is_plain",
+    is_flag=True,
+    help="FILE contains rows of another program, without a header and checksums.",
+)
+def import_(file: Path, store: str, increase: int | None, *, is_plain: bool) -> CommandOutput:
+    """Fill a new store with the output of `monotron export`. FILE can be `-`: standard input.
 
     If the import fails, the store remains empty.
 
@@ -88,27 +95,38 @@ def import_(file: Path, store: str, increase: int | None) -> CommandOutput:
     """
     url = store_url(store)
     try:
-        with file.open("rb") as source:
-            reader = ExportReader(source)
-            if reader.header.is_online and increase is None:
-                raise Failure(
-                    f"{file} was exported while servers could use its store",
-                    "pass --fast-forward N: the largest increase of any series since the export",
-                )
-            total = sum(reader.header.counts.values())
+        with _source(file) as source:
+            reader = RowReader(source) if is_plain else _export_reader(source, file, increase)
+            total = None if is_plain else sum(reader.counts.values())
             with closing(_open_new_store(url)) as opened, _progress(reader.rows(), total) as rows:
                 result = opened.import_rows(rows, increase or 0)
     except InvalidExport as invalid:
         raise Failure(
             f"{file} cannot be imported: {invalid}",
-            "export the store again. Nothing was imported",
+            "repair the program that wrote it. Nothing was imported"
+            if is_plain
+            else "export the store again. Nothing was imported",
             code="invalid_export",
         ) from None
     except OSError as error:
         raise Failure(f"cannot read {file}: {error.strerror}") from None
     warn_exhausted(result)
     raised = f"; all raised by {increase}" if increase else ""
-    return CommandOutput(f"Imported {_counts_text(reader.header.counts)}{raised}\n")
+    return CommandOutput(f"Imported {_counts_text(reader.counts)}{raised}\n")
+
+
+def _source(file: Path) -> AbstractContextManager[BinaryIO]:
+    return nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb")
+
+
+def _export_reader(source: BinaryIO, file: Path, increase: int | None) -> ExportReader:
+    reader = ExportReader(source)
+    if reader.header.is_online and increase is None:
+        raise Failure(
+            f"{file} was exported while servers could use its store",
+            "pass --fast-forward N: the largest increase of any series since the export",
+        )
+    return reader
 
 
 def _open_new_store(url: str) -> Store:

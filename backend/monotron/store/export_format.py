@@ -94,6 +94,11 @@ class ExportReader:
         self._number = 0
         self.header = self._read_header()
 
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """The number of rows of each kind, from the header."""
+        return self.header.counts
+
     def rows(self) -> Iterator[ImportedRow]:
         """Yield all rows. The iterator ends only if the file is complete and valid."""
         counts = Counter(dict.fromkeys(FIELDS, 0))
