@@ -212,8 +212,15 @@ class RepositoryRenamed(
     MonotronError, status=409, code="repository_renamed", title="Repository renamed"
 ):
     """The trust policy derives names from the path of the repository, which has changed.
-    Fix: create a trust policy of this repository that allows the earlier name, and set the input
-    `name` to it. See [security.md](security.md#organizations-and-groups)."""
+    Fix: [rename its versions](operations.md#rename-a-name), or create a trust policy of this
+    repository that allows the earlier name, and set the input `name` to it. See
+    [security.md](security.md#organizations-and-groups)."""
+
+
+class NameRenamed(MonotronError, status=410, code="name_renamed", title="Name renamed"):
+    """The name, or the name that the series belongs to, was renamed with `monotron rename`.
+    Fix: use the new name that `detail` states, with credentials that may use it. See
+    [operations.md](operations.md#rename-a-name)."""
 
 
 class AccountNameTaken(

@@ -47,6 +47,8 @@ def _groups(operation: Json, path: str) -> Iterator[str]:
     yield "authenticated"
     if not is_optional and (scope.endswith(":series") or scope == "any credentials"):
         yield "identity"
+    if "{key}" in path or "{name}" in path:
+        yield "named"
     yield "account" if "{account}" in path else "no-account"
 
 

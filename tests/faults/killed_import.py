@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+from functools import partial
 from io import BytesIO
 
 from faults.version_crash import PROCESSES, Countdown, counting_store
@@ -35,14 +36,14 @@ def killed_before(step: int, url: str, export: bytes) -> bool:
 
 def _import(step: int, url: str, export: bytes) -> None:
     countdown = Countdown()
-    store = counting_store(url, countdown, _open_forgotten)
+    store = counting_store(url, countdown, partial(open_forgotten, command="import"))
     countdown.start(step)
     store.import_rows(ExportReader(BytesIO(export)).rows(), INCREASE)
     os._exit(0)  # the store is not closed: that would be another step
 
 
-def _open_forgotten(url: str) -> Store:
+def open_forgotten(url: str, command: str) -> Store:
     """Open a store on MongoDB in a process that is forgotten when it is killed."""
     with checked_database(url) as database:
-        registration = Registration(database, PRODUCTION, "import", expiry_seconds=0)
+        registration = Registration(database, PRODUCTION, command, expiry_seconds=0)
         return MongoStore(database, registration=registration)

@@ -4,6 +4,7 @@ NEEDS_FAULTS = (
     "token_replayed",
     "ambiguous_account",
     "repository_renamed",
+    "name_renamed",
     "quota_exceeded",
     "too_many_requests",
     "internal_error",

@@ -88,7 +88,10 @@ CASES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "DELETE releases/$name/0.0.1/withdrawal",
         ),
     },
-    "createBadge": {"invalid_name": ('POST badges {"name": ""}',)},
+    "createBadge": {
+        "invalid_name": ('POST badges {"name": ""}',),
+        "name_renamed": ('POST badges {"name": "renamed"}',),
+    },
     "createAccount": {
         "account_name_taken": ('POST accounts {"name": "$name"}', 'POST accounts {"name": "$name"}')
     },

@@ -6,12 +6,15 @@ import asyncio
 import itertools
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NamedTuple
 
 import yaml
 
+from monotron.auth.renames import BY, rename_of
+from monotron.model.series import SeriesKey
+from monotron.store import open_store
 from support.ci_claims import AZURE_AUDIENCE, AZURE_REPOSITORY, PROJECT, azure
 from support.claims import AUDIENCE, github
 from support.credentials import JSON, UNLIMITED_SETTINGS, bearer, new_grant, new_key
@@ -49,15 +52,16 @@ LIMITS = {
 
 OTHER_VALUES = {
     "account": ("999999",),
-    "key": ("missing-{number}", "\n"),
+    "key": ("missing-{number}", "\n", "renamed"),
     "token": ("missing-{number}", "\n"),
-    "name": ("missing-{number}", "\n"),
+    "name": ("missing-{number}", "\n", "renamed"),
     "version": ("9.9.9", "1"),
     "api_key": ("mtk_k_00000000",),
     "trust": ("999", "x"),
     "badge": (32 * "0",),
 }
-"""Values of variables of paths that do not exist, with a new number, or are invalid."""
+"""Values of variables of paths: those that do not exist, with a new number, that are invalid, and
+that were renamed."""
 
 POLICY = json.dumps(
     {
@@ -95,7 +99,9 @@ class ResponseWorld:
         def client(server: ServerThread, authorization: str | None = None) -> Client:
             return stack.enter_context(server.client(authorization))
 
-        guarded = stack.enter_context(ServerThread("sqlite://", env=ROOT_ENV, **settings))
+        store = f"sqlite:///{folder}/monotron.db"
+        _rename_in(store)
+        guarded = stack.enter_context(ServerThread(store, env=ROOT_ENV, **settings))
         self._root, self._guarded = client(guarded, ROOT), client(guarded)
         limits = {**settings, **LIMITS}
         limited = stack.enter_context(ServerThread("sqlite://", env=ROOT_ENV, **limits))
@@ -252,6 +258,13 @@ class ResponseWorld:
                     }
 
             return await asyncio.to_thread(send_all)
+
+
+def _rename_in(url: str) -> None:
+    """Rename the name `renamed` in a new store."""
+    with closing(open_store(url)) as store:
+        store.advance_to(SeriesKey(1, "renamed"), 1, BY)
+        store.rename(rename_of(store.auth_records, 1, "renamed", "new"))
 
 
 def _exchange(client: Client, request: Request) -> Exchange:

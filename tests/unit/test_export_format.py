@@ -13,6 +13,7 @@ import pytest
 from monotron.store import open_store
 from monotron.store.export_checks import FIELDS, PARENTS, InvalidRow
 from monotron.store.export_format import (
+    FORMAT_VERSION,
     MAX_LINE_BYTES,
     ExportReader,
     InvalidExport,
@@ -131,10 +132,11 @@ class TestChangedFiles:
 
     def test_another_format_version_is_refused(self, rows: Rows) -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("monotron.store.export_format.FORMAT_VERSION", 2)
+            patch.setattr("monotron.store.export_format.FORMAT_VERSION", FORMAT_VERSION + 1)
             export = written(rows)
+        other = FORMAT_VERSION + 1
         assert line_of_error(export) == (
-            1, "has the unknown format version 2: Monotron 0.1.0 wrote the file",
+            1, f"has the unknown format version {other}: Monotron 0.1.0 wrote the file",
         )  # fmt: skip
 
     def test_a_long_line_is_refused(self) -> None:

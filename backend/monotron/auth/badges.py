@@ -58,7 +58,7 @@ class Badge:
     def name_row(self) -> AuthRecord:
         """The record that `Badge.of_name` reads."""
         body = {"id": self.id, "created_at": self.created_at, "created_by": self.created_by}
-        return AuthRecord(_row_name(self.account, self.name), self.account, body)
+        return AuthRecord(badge_row_name(self.account, self.name), self.account, body)
 
     @classmethod
     def of(cls, row: AuthRecord) -> "Badge":
@@ -88,6 +88,7 @@ class Badges:
         """*is_disabled* returns whether an account is disabled. *failures* limits requests for
         unknown badges per client address. *quota* is the maximum number of badges per account."""
         self._records = store.auth_records
+        self._renamed = store.renamed
         self._changes = RecordedChanges(store, executor)
         self._executor = executor
         self._versions = versions
@@ -102,8 +103,9 @@ class Badges:
     async def create(self, by: Principal, account: int, name: str) -> tuple[Badge, bool]:
         """Create the badge of a name. Returns it, and whether it existed before.
 
-        Raises QuotaExceeded if the account has the maximum number.
+        Raises QuotaExceeded if the account has the maximum number, and NameRenamed.
         """
+        self._renamed.check(account, name)
         for _ in range(MAX_ATTEMPTS):
             existing = await self.of_name(account, name)
             if existing is not None:
@@ -123,7 +125,9 @@ class Badges:
 
     async def of_name(self, account: int, name: str) -> Badge | None:
         """The badge of a name, or None."""
-        row = await self._executor.run(self._records.find, "badge_name", _row_name(account, name))
+        row = await self._executor.run(
+            self._records.find, "badge_name", badge_row_name(account, name)
+        )
         return Badge.of_name(row) if row else None
 
     async def of_account(self, by: Principal, account: int, id: str) -> Badge:
@@ -145,7 +149,7 @@ class Badges:
         """
         read = visible_rows(
             partial(self._records.page, "badge_name", account),
-            _row_name(account, after),
+            badge_row_name(account, after),
             lambda row: row.name,
             lambda row: by.names.allows(Badge.of_name(row).name),
         )
@@ -208,7 +212,8 @@ class Badges:
         return Badge.of(row)
 
 
-def _row_name(account: int, name: str) -> str:
+def badge_row_name(account: int, name: str) -> str:
+    """The name of the record of the kind `badge_name`."""
     return f"{account:019d}/{name}"
 
 

@@ -17,7 +17,8 @@ from monotron.errors import Forbidden, RepositoryRenamed
 from monotron.model.name_patterns import NamePatterns
 from monotron.services.executor import StoreExecutor
 from monotron.store import Store
-from monotron.store.auth_interface import AuthRecord, RecordChange
+from monotron.store.auth_interface import AuthRecord, AuthRecords, RecordChange
+from monotron.store.renames import RenameRefused
 
 MAX_CACHED = 20_000
 MAX_PATH_CHARACTERS = 180
@@ -89,18 +90,15 @@ class RepositoryBindings:
 
     def _bind(self, account: int, name: str, repository: str, is_report: bool) -> None:
         body = {"name": name, "repository": repository}
-        by_repository = AuthRecord(f"{account:019d} repository {repository}", account, body)
+        by_repository = AuthRecord(_of_repository(account, repository), account, body)
         while True:
             added = []
             for outer in _enclosing(name):
-                row = AuthRecord(f"{account:019d} name {outer}", account, body)
+                row = AuthRecord(_of_name(account, outer), account, body)
                 found = self._records.find("binding", row.name)
                 if found is None:
                     added.append(row)
-                elif found.body["repository"] != repository and (
-                    # Otherwise, the record reserves an enclosing name for a group of repositories.
-                    outer == name or found.body["name"] == outer
-                ):
+                elif _is_taken(found, outer, name, repository):
                     raise _taken(name, found.body)
             found = self._records.find("binding", by_repository.name)
             if found is not None:
@@ -110,6 +108,50 @@ class RepositoryBindings:
             changes = [RecordChange("binding", None, row) for row in (*added, by_repository)]
             if is_report or self._records.change(changes):
                 return
+
+
+def moved_binding(records: AuthRecords, account: int, old: str, new: str) -> Iterator[RecordChange]:
+    """The changes of bindings if a derived name is renamed to that of another path.
+
+    The old name remains bound to its repository: otherwise, a new repository with its path could
+    use what is below it. Raises RenameRefused if the new name belongs to another repository.
+    """
+    bound = records.find("binding", _of_name(account, old))
+    if bound is None or bound.body["name"] != old:
+        return
+    is_path = new.partition(":")[0] == old.partition(":")[0] and new.count(":") >= 2
+    if not is_path or new.startswith(f"{old}:"):
+        return  # the path of the repository is still that of the old name
+    repository = bound.body["repository"]
+    body = {"name": new, "repository": repository}
+    for outer in _enclosing(new):
+        row = AuthRecord(_of_name(account, outer), account, body)
+        found = records.find("binding", row.name)
+        if found is None:
+            yield RecordChange("binding", None, row)
+        elif _is_taken(found, outer, new, repository):
+            raise RenameRefused(f"{new!r} belongs to another repository. Use another name.")
+    before = records.find("binding", _of_repository(account, repository))
+    if before is not None and before.body != body:
+        yield RecordChange("binding", before, before._replace(body=body))
+
+
+def _of_name(account: int, name: str) -> str:
+    return f"{account:019d} name {name}"
+
+
+def _of_repository(account: int, repository: str) -> str:
+    return f"{account:019d} repository {repository}"
+
+
+def _is_taken(found: AuthRecord, outer: str, name: str, repository: str) -> bool:
+    """Whether the binding of *outer*, which encloses *name*, belongs to another repository.
+
+    If not, it reserves an enclosing name for a group of repositories.
+    """
+    return bool(found.body["repository"] != repository) and (
+        outer == name or found.body["name"] == outer
+    )
 
 
 def _enclosing(name: str) -> Iterator[str]:
@@ -134,6 +176,7 @@ def _taken(name: str, body: dict[str, Any]) -> Forbidden:
 def _renamed(body: dict[str, Any], name: str) -> RepositoryRenamed:
     return RepositoryRenamed(
         f"The repository was renamed. Its versions have the name {body['name']!r}, and its "
-        f"path is now that of {name!r}. To continue them, ask an administrator for a trust policy "
-        f"of this repository that allows {body['name']!r}, and set the input `name` to it."
+        f"path is now that of {name!r}. To continue them, ask an administrator to run `monotron "
+        f"rename {body['name']} {name}`, or for a trust policy of this repository that allows "
+        f"{body['name']!r}, and set the input `name` to it."
     )

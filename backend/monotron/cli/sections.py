@@ -65,6 +65,9 @@ MAINTENANCE = Section(
         "backup": Entry("Back up an SQLite store while the server runs.", "maintenance"),
         "restore": Entry("Create a store from a backup.", "maintenance"),
         "fast-forward": Entry("Raise all series after a restore.", "maintenance"),
+        "rename": Entry(
+            "Rename a name, so that its versions and series continue under the new one.", "renaming"
+        ),
         "export": Entry(
             "Write all data of a store to standard output, for `monotron import`.", "migration"
         ),

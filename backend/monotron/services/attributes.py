@@ -14,9 +14,11 @@ class AttributeService:
     def __init__(self, store: Store, executor: StoreExecutor) -> None:
         self._attributes = store.attributes
         self._executor = executor
+        self._renamed = store.renamed
 
     async def all(self, series: SeriesKey, token: str) -> dict[str, str]:
         """All attributes of the token, in order of name."""
+        self._renamed.check_key(series)
         return await self._executor.run(self._attributes.all, series, token)
 
     async def one(self, series: SeriesKey, token: str, name: str) -> str:
@@ -34,8 +36,10 @@ class AttributeService:
         self, series: SeriesKey, token: str, attributes: Mapping[str, str]
     ) -> dict[str, str]:
         """Set these attributes, keep the others, and return all attributes of the token."""
+        self._renamed.check_key(series)
         return await self._executor.run(self._attributes.merge, series, token, attributes)
 
     async def remove(self, series: SeriesKey, token: str, name: str | None = None) -> bool:
         """Remove one attribute, or all without *name*. Returns whether any existed."""
+        self._renamed.check_key(series)
         return await self._executor.run(self._attributes.remove, series, token, name)

@@ -27,6 +27,7 @@ class SeriesService:
 
     def __init__(self, store: Store, executor: StoreExecutor) -> None:
         self._store = store
+        self._renamed = store.renamed
         self._executor = executor
         self._allocations: Batcher[AllocationRequest, Allocation] = Batcher(
             store.begin_allocate,
@@ -68,12 +69,14 @@ class SeriesService:
         A series that does not exist yet starts after *initial*. *assigned_by* is the name of the
         principal. The ledger stores it with a new value.
         """
+        self._renamed.check_key(series)
         return self._allocations.add(
             AllocationRequest(series, token, reuse, assigned_by, initial=initial)
         )
 
     async def peek(self, series: SeriesKey) -> Entry:
         """The current entry. Raises `SeriesNotFound` if the series does not exist."""
+        self._renamed.check_key(series)
         entry = await self._peeks.add(series)
         if entry is None:
             raise _series_not_found(series)
@@ -81,6 +84,7 @@ class SeriesService:
 
     async def entry(self, series: SeriesKey, token: str) -> Entry:
         """The latest entry of the token. Raises `EntryNotFound` if it does not exist."""
+        self._renamed.check_key(series)
         entry = await self._executor.run(self._store.entry, series, token)
         if entry is None:
             raise EntryNotFound(
@@ -92,10 +96,12 @@ class SeriesService:
 
     async def advance_to(self, series: SeriesKey, value: int, assigned_by: str) -> Allocation:
         """Advance the series to *value*, so that the next value is *value* + 1."""
+        self._renamed.check_key(series)
         return await self._executor.run(self._store.advance_to, series, value, assigned_by)
 
     async def delete(self, series: SeriesKey, *, restart: bool) -> None:
         """Delete the series and its entries; with *restart* also its high-water mark."""
+        self._renamed.check_key(series)
         await self._executor.run(self._store.delete, series, restart=restart)
 
     async def page(
@@ -138,6 +144,7 @@ class SeriesService:
         self, series: SeriesKey, before: int | None, limit: int
     ) -> tuple[list[LedgerEntry], int | None]:
         """A page of the ledger, newest first, and the value of *before* for the next page."""
+        self._renamed.check_key(series)
 
         def read(count: int) -> list[LedgerEntry]:
             entries = self._store.ledger_page(series, before, count)

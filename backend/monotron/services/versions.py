@@ -52,6 +52,7 @@ class VersionService:
 
     def __init__(self, store: Store, executor: StoreExecutor) -> None:
         self._releases = store.releases
+        self._renamed = store.renamed
         self._executor = executor
         self._messages = MessageParser(conventional_commits.decide)
         self._max_batch_size = min(store.max_batch_size, MAX_BATCH_SIZE)
@@ -92,14 +93,14 @@ class VersionService:
         if parameters.bump == "auto":
             commits = await self._messages.parse(text, parameters.commit_rules, caller)
         return await self._requests.add(
-            Assign(VersionName(account, name), token, parameters, commits)
+            Assign(self._name(account, name), token, parameters, commits)
         )
 
     async def adopt(
         self, account: int, name: str, version: Final, assigned_by: str
     ) -> VersionResult:
         """Record an existing version, so that the next one continues from it."""
-        return await self._requests.add(Adopt(VersionName(account, name), version, assigned_by))
+        return await self._requests.add(Adopt(self._name(account, name), version, assigned_by))
 
     async def withdraw(
         self,
@@ -112,21 +113,21 @@ class VersionService:
         by: str,
     ) -> VersionResult:
         """Withdraw a version: it is never assigned again, and does not count any more."""
-        of = VersionName(account, name)
+        of = self._name(account, name)
         return await self._alone(Withdraw(of, version, reason, ignore_commits, by))
 
     async def reverse_withdrawal(
         self, account: int, name: str, version: Version, by: str
     ) -> VersionResult:
         """Reverse a withdrawal."""
-        return await self._alone(Reverse(VersionName(account, name), version, by))
+        return await self._alone(Reverse(self._name(account, name), version, by))
 
     async def latest(self, account: int, name: str, line: Line | None = None) -> VersionResult:
         """The highest final version of a name or line.
 
         If it has no record, it is inferred from the series.
         """
-        return await self._requests.add(GetNewest(VersionName(account, name), line))
+        return await self._requests.add(GetNewest(self._name(account, name), line))
 
     async def of_token(
         self, account: int, name: str, token: str, label: str | None
@@ -135,11 +136,11 @@ class VersionService:
 
         Without *label*, the final version, or else the highest pre-release.
         """
-        return await self._requests.add(GetOfToken(VersionName(account, name), token, label))
+        return await self._requests.add(GetOfToken(self._name(account, name), token, label))
 
     async def at(self, account: int, name: str, version: Version) -> VersionResult:
         """The release of this version."""
-        return await self._requests.add(GetRelease(VersionName(account, name), version))
+        return await self._requests.add(GetRelease(self._name(account, name), version))
 
     async def releases(
         self,
@@ -156,7 +157,7 @@ class VersionService:
         With *label*, only those with this label; with an empty one, only final versions. Raises
         VersionNotFound if the name has no versions.
         """
-        of = VersionName(account, name)
+        of = self._name(account, name)
         start, end = sort_key_range(line)
         if before is not None:
             end = min(end, sort_key(before))
@@ -182,7 +183,7 @@ class VersionService:
         page, next_before = await self.releases(
             account, name, before, limit, line=line, label=label
         )
-        of = VersionName(account, name)
+        of = self._name(account, name)
         results = await asyncio.gather(
             *(self._requests.add(GetRelease(of, each.version)) for each in page)
         )
@@ -219,6 +220,11 @@ class VersionService:
             elif not isinstance(result, VersionNotFound):
                 raise result
         return found, next_after
+
+    def _name(self, account: int, name: str) -> VersionName:
+        """The name of a request. Raises `NameRenamed`."""
+        self._renamed.check(account, name)
+        return VersionName(account, name)
 
     async def _alone(self, request: Request) -> VersionResult:
         """The result of a request that must not share a call with others."""

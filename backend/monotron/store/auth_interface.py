@@ -16,6 +16,7 @@ AuthRecordKind = Literal[
     "binding",
     "badge",
     "badge_name",
+    "renamed_name",
     "event",
     "maintenance",
     "root_key",
@@ -23,8 +24,8 @@ AuthRecordKind = Literal[
 """An `account_name` reserves the name of an account. A `trusting_account` is an account that has,
 or ever had, trust policies. A `binding` states which repository a derived name belongs to.
 A `badge` is found by its id, and the `badge_name` of the same badge by its account and name.
-`maintenance` is the last audit, or the last backup. A `root_key` is the hash of the root key that a
-server created in the store."""
+A `renamed_name` states the present name of an earlier one. `maintenance` is the last audit, or the
+last backup. A `root_key` is the hash of the root key that a server created in the store."""
 
 MAX_EVENTS = 10_000
 """The number of events that a store keeps for each account, the newest ones."""

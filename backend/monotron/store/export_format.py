@@ -19,7 +19,7 @@ from typing import BinaryIO, NamedTuple, TypeAlias
 from monotron import __version__
 from monotron.store.export_checks import FIELDS, InvalidRow, Row, RowChecks
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """The version of the format. Files of other versions are refused."""
 
 MAX_LINE_BYTES = 1 << 23

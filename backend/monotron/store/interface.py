@@ -21,6 +21,7 @@ from typing import ClassVar
 from monotron.errors import MonotronError
 from monotron.model.allocation import AllocationRequest
 from monotron.model.quotas import UNLIMITED, Quotas
+from monotron.model.renames import RenamedNames
 from monotron.model.semver import Release, VersionName
 from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
 from monotron.model.versions.batch import Results
@@ -38,6 +39,7 @@ from monotron.store.contents import StoreContents, StoreSize
 from monotron.store.export_checks import Row
 from monotron.store.export_format import ImportedRow
 from monotron.store.fast_forward import FastForwarded
+from monotron.store.renames import Rename
 
 __all__ = [
     "AttributeStore",
@@ -146,6 +148,9 @@ class Store(ABC):
     auth_records: AuthRecords
     token_uses: TokenUses
     attributes: AttributeStore
+
+    renamed: RenamedNames
+    """The names that were renamed, as `open` read them. Services refuse requests for them."""
 
     shareable: ClassVar[bool]
     """Whether several processes may use one store at the same time."""
@@ -337,6 +342,21 @@ class Store(ABC):
         After any error, also one of *rows*, the store is empty. If the process ends earlier, the
         store is empty, or no server accepts it and the next import empties it. Raises
         `StartupError` if the store is not empty.
+        """
+
+    @property
+    def interrupted_rename(self) -> tuple[int, str, str] | None:
+        """Account, old and new name of a rename that must be repeated. None if there is none."""
+        return None
+
+    @abstractmethod
+    def rename(self, rename: Rename) -> None:
+        """Move the versions, series, entries and attributes of a name, and change its records.
+
+        The store was opened with `exclusive`, so no server uses it. Raises `RenameRefused`, and
+        changes nothing, if the new name has versions or series, or the old one has nothing. Atomic
+        on SQLite. On MongoDB, it must be repeated after an error: until then, the store cannot be
+        opened for anything else, and `interrupted_rename` states the names.
         """
 
     @abstractmethod

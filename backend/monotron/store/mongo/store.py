@@ -30,6 +30,7 @@ from pymongo.errors import PyMongoError
 from monotron.errors import InvalidRequest
 from monotron.model.allocation import AllocationRequest, allocate
 from monotron.model.quotas import UNLIMITED, Quotas
+from monotron.model.renames import RenamedNames
 from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesHead, SeriesKey
 from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.audit import AuditSlice
@@ -56,6 +57,8 @@ from monotron.store.mongo.reads import Reads
 from monotron.store.mongo.registration import Registration
 from monotron.store.mongo.releases import MongoReleases
 from monotron.store.mongo.remembered import MAX_REMEMBERED, RememberedHeads
+from monotron.store.mongo.rename import read_renamed_names
+from monotron.store.mongo.rename import rename as rename_documents
 from monotron.store.mongo.series import (
     Change,
     SeriesDocuments,
@@ -68,6 +71,7 @@ from monotron.store.mongo.sweep import Sweep
 from monotron.store.mongo.transactions import Duplicate, NothingToWrite, Transactions
 from monotron.store.mongo.transfer import MongoExport, import_all, snapshot_error
 from monotron.store.mongo.usage import MongoUsage
+from monotron.store.renames import Rename
 from monotron.store.retries import RetryCounts
 
 CALL_SECONDS = 14.0
@@ -111,6 +115,7 @@ class MongoStore(Store):
         """*registration*: of this process, which the store closes. Optional in tests."""
         self._database = database
         self._registration = registration
+        self.renamed = RenamedNames()
         self._client, self._runtime, self._timeout = database.client, runtime, driver.timeout
         self._retries = retries = RetryCounts()
 
@@ -159,7 +164,9 @@ class MongoStore(Store):
         with checked_database(url) as database:
             registration = Registration(database, runtime, exclusive)
             try:
-                return cls(database, runtime=runtime, quotas=quotas, registration=registration)
+                store = cls(database, runtime=runtime, quotas=quotas, registration=registration)
+                store.renamed.replace(read_renamed_names(database))
+                return store
             except BaseException:
                 registration.close()
                 raise
@@ -335,6 +342,18 @@ class MongoStore(Store):
             return import_all(
                 self._database, self._registration, rows, partial(self.fast_forward, increase)
             )
+        except PyMongoError as error:
+            raise translate_error(error) from error
+
+    @property
+    def interrupted_rename(self) -> tuple[int, str, str] | None:
+        return self._registration.interrupted_rename if self._registration else None
+
+    def rename(self, rename: Rename) -> None:
+        if self._registration is None:
+            raise ValueError("a rename requires a registration")
+        try:
+            rename_documents(self._database, self._registration, self.auth_records, rename)
         except PyMongoError as error:
             raise translate_error(error) from error
 

@@ -65,17 +65,7 @@ class SqliteAuthRecords(AuthRecords):
 
     def change(self, changes: Sequence[RecordChange], event: dict[str, Any] | None = None) -> bool:
         with self._file.transaction() as transaction:
-            if any(
-                _find(transaction, each.kind, each.record.name) != each.before for each in changes
-            ):
-                return False
-            for each in changes:
-                _delete(transaction, each.kind, each.record.name)
-                if each.after is not None:
-                    _insert(transaction, each.kind, each.after)
-            if event is not None:
-                add_event(transaction, changes[0].record.account, event)
-        return True
+            return make_changes(transaction, changes, event)
 
     def remove(
         self, kind: AuthRecordKind, account: int, name: str, event: dict[str, Any] | None = None
@@ -139,6 +129,21 @@ def _insert(transaction: Transaction, kind: AuthRecordKind, record: AuthRecord) 
         *(kind, record.name, record.account, json.dumps(record.body)),
     )
     return inserted.rowcount == 1
+
+
+def make_changes(
+    transaction: Transaction, changes: Sequence[RecordChange], event: dict[str, Any] | None
+) -> bool:
+    """`AuthRecords.change` in a transaction."""
+    if any(_find(transaction, each.kind, each.record.name) != each.before for each in changes):
+        return False
+    for each in changes:
+        _delete(transaction, each.kind, each.record.name)
+        if each.after is not None:
+            _insert(transaction, each.kind, each.after)
+    if event is not None:
+        add_event(transaction, changes[0].record.account, event)
+    return True
 
 
 def add_event(transaction: Transaction, account: int, body: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from monotron.errors import InvalidSetting, MonotronError
 from monotron.model.allocation import AllocationRequest, allocate, starting_value, would_decrease
 from monotron.model.quotas import UNLIMITED, CreatedSeries, Quotas
+from monotron.model.renames import RenamedNames
 from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
 from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.audit import AuditSlice
@@ -21,6 +22,7 @@ from monotron.store.export_format import ImportedRow
 from monotron.store.fast_forward import FastForwarded
 from monotron.store.interface import Store
 from monotron.store.recent import newest_entries
+from monotron.store.renames import Rename, RenameRefused
 from monotron.store.sqlite.attributes import SqliteAttributes, has_attributes
 from monotron.store.sqlite.audit import audit
 from monotron.store.sqlite.auth_records import SqliteAuthRecords, SqliteTokenUses
@@ -29,6 +31,8 @@ from monotron.store.sqlite.file import IN_MEMORY, Connect, SqliteFile, Transacti
 from monotron.store.sqlite.generations import Generations
 from monotron.store.sqlite.local_disk import MOUNT_TABLE
 from monotron.store.sqlite.releases import SqliteReleases
+from monotron.store.sqlite.rename import read_renamed_names
+from monotron.store.sqlite.rename import rename as rename_rows
 from monotron.store.sqlite.schema import SCHEMA_VERSION
 from monotron.store.sqlite.statements import (
     NO_HEAD,
@@ -73,6 +77,7 @@ class SqliteStore(Store):
         self.auth_records = SqliteAuthRecords(self._file)
         self.token_uses = SqliteTokenUses(self._file, runtime.clock)
         self.attributes = SqliteAttributes(self._file, quotas)
+        self.renamed = RenamedNames()
         self._runtime = runtime
         self._quotas = quotas
 
@@ -84,7 +89,10 @@ class SqliteStore(Store):
 
         The use of a file is always exclusive.
         """
-        return cls(path_of(url), runtime=runtime, quotas=quotas)
+        store = cls(path_of(url), runtime=runtime, quotas=quotas)
+        with store._file.transaction() as transaction:
+            store.renamed.replace(read_renamed_names(transaction))
+        return store
 
     @classmethod
     def describe(cls, url: str) -> str:
@@ -282,6 +290,11 @@ class SqliteStore(Store):
         with self._file.transaction() as transaction:
             import_rows(transaction, rows)
             return fast_forward(transaction, increase, self._now())
+
+    def rename(self, rename: Rename) -> None:
+        with self._file.transaction() as transaction:
+            if not rename_rows(transaction, rename):
+                raise RenameRefused("The records of the name have changed. Repeat the rename.")
 
     def backup(self, target: Path) -> None:
         self._file.backup(target)
