@@ -47,7 +47,11 @@ class Terminal:
         return {**inherited, **defaults, **self._always, **env}
 
     def start(
-        self, *arguments: str, stdout: int | IO[bytes] = subprocess.PIPE, **env: str
+        self,
+        *arguments: str,
+        stdout: int | IO[bytes] = subprocess.PIPE,
+        stderr: int | IO[bytes] = subprocess.PIPE,
+        **env: str,
     ) -> subprocess.CompletedProcess[bytes]:
         """Run `monotron` as a separate process, and wait for its end."""
         return subprocess.run(
@@ -55,7 +59,7 @@ class Terminal:
             cwd=self.folder,
             env=self.environment(**env),
             stdout=stdout,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             check=False,
         )
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from monotron.cli.options import (
     url_option,
 )
 from monotron.cli.output import CommandOutput, count_text, print_warning, size_text
+from monotron.cli.progress import progress
 from monotron.cli.sections import MAINTENANCE
 from monotron.cli.store_file import (
     new_file,
@@ -44,6 +46,9 @@ MAX_SILENCE_SECONDS = 3600.0
 """The time limit for a pause in a response: the server reads its whole store first."""
 
 CHUNK_BYTES = 1 << 18
+
+ROWS_PER_UPDATE = 1000
+"""Rows between two updates of a progress bar."""
 
 INCREASE = integer("n", 0, INT64_MAX)
 
@@ -138,7 +143,7 @@ def restore(backup: Path, store: str, increase: int) -> CommandOutput:
     # The new store is complete before it gets its name.
     incomplete = file.with_name(f"{file.name}.restoring")
     with new_file(incomplete):
-        shutil.copyfile(backup, incomplete)
+        _copy(backup, incomplete)
         contents = check_backup(str(incomplete), str(backup))
         _fast_forward(open_store(f"sqlite:///{incomplete}"), increase)
     os.replace(incomplete, file)
@@ -170,8 +175,10 @@ def _reject_url_with_store() -> None:
 def _audit_store(store: Store) -> dict[str, Any]:
     report = Report()
     try:
-        for audit_slice in store.audit(alone=True):
-            report.add(audit_slice)
+        with progress(None, steps=ROWS_PER_UPDATE) as done:
+            for audit_slice in store.audit(alone=True):
+                report.add(audit_slice)
+                done(audit_slice.series + audit_slice.entries + audit_slice.releases)
     finally:
         store.close()
     return report.document()
@@ -202,8 +209,8 @@ def contents_text(contents: BackupContents) -> str:
 
 def _backup_store(store: Store, file: Path) -> BackupContents:
     try:
-        with new_file(file):
-            store.backup(file)
+        with new_file(file), _file_progress(sum(store.size().bytes.values())) as done:
+            store.backup(file, done)
             return check_backup(str(file), str(file))
     finally:
         store.close()
@@ -213,10 +220,12 @@ def _backup_by_server(client: Client, file: Path) -> None:
     with (
         client.stream("POST", "/v1/system/backup", MAX_SILENCE_SECONDS) as response,
         file.open("wb") as copy,
+        _file_progress(_content_length(response)) as done,
     ):
         try:
             while chunk := response.read(CHUNK_BYTES):
                 copy.write(chunk)
+                done(len(chunk))
         except HTTPException as error:
             raise NoResponse(
                 f"the response of {client.url} was interrupted ({type(error).__name__})",
@@ -226,6 +235,27 @@ def _backup_by_server(client: Client, file: Path) -> None:
             raise NoResponse(
                 f"the response of {client.url} was interrupted", "start the backup again"
             )
+
+
+def _file_progress(size: int | None) -> AbstractContextManager[Callable[[int], None]]:
+    """Progress in bytes of a file."""
+    return progress(size, steps=CHUNK_BYTES)
+
+
+def _content_length(response: Any) -> int | None:
+    length = str(response.headers.get("Content-Length"))
+    return int(length) if re.fullmatch("[0-9]{1,18}", length) else None
+
+
+def _copy(source: Path, target: Path) -> None:
+    with (
+        source.open("rb") as original,
+        target.open("wb") as copy,
+        _file_progress(source.stat().st_size) as done,
+    ):
+        while chunk := original.read(CHUNK_BYTES):
+            copy.write(chunk)
+            done(len(chunk))
 
 
 def _check_is_new(file: Path) -> None:

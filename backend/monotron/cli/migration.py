@@ -12,7 +12,12 @@ from typing import BinaryIO, TypeVar
 
 import click
 
-from monotron.cli.maintenance import INCREASE, store_option, warn_exhausted
+from monotron.cli.maintenance import (
+    INCREASE,
+    ROWS_PER_UPDATE,
+    store_option,
+    warn_exhausted,
+)
 from monotron.cli.options import fail_usage
 from monotron.cli.output import CommandOutput, count_text
 from monotron.cli.sections import MAINTENANCE
@@ -24,9 +29,6 @@ from monotron.store.row_lines import RowReader
 from monotron_ci.errors import Failure
 
 Item = TypeVar("Item")
-
-ROWS_PER_UPDATE = 1000
-"""Rows between two updates of the progress bar."""
 
 
 @MAINTENANCE.command("export")

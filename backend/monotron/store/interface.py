@@ -360,8 +360,10 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def backup(self, target: Path) -> None:
+    def backup(self, target: Path, done: Callable[[int], None] | None = None) -> None:
         """Write a consistent copy of the store to the new file *target*.
+
+        *done* is called with the number of bytes that were written since its last call.
 
         Raises `InvalidRequest` if the engine has its own tools for backups.
         """

@@ -357,7 +357,7 @@ class MongoStore(Store):
         except PyMongoError as error:
             raise translate_error(error) from error
 
-    def backup(self, target: Path) -> None:
+    def backup(self, target: Path, done: Callable[[int], None] | None = None) -> None:
         raise InvalidRequest(
             "MongoDB stores cannot be backed up by Monotron. Use mongodump --oplog, or a "
             "snapshot of the volumes."

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from monotron.errors import Applied, InvalidSetting, StartupError, StoreUnavailable
 from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.contents import StoreSize
+from monotron.store.sqlite.backup import copy_pages
 from monotron.store.sqlite.disk_files import create_private, rewrite_log, sync_directory
 from monotron.store.sqlite.errors import storage_full, translate_error
 from monotron.store.sqlite.local_disk import MOUNT_TABLE, require_local_disk
@@ -179,13 +180,16 @@ class SqliteFile:
         }
         return StoreSize(sizes, shutil.disk_usage(Path(self._path).absolute().parent).free)
 
-    def backup(self, target: Path) -> None:
-        """Write a consistent copy to the new file *target*. Blocks all other transactions."""
+    def backup(self, target: Path, done: Callable[[int], None] | None = None) -> None:
+        """Write a consistent copy to the new file *target*. Blocks all other transactions.
+
+        *done* is called with the number of bytes that were written since its last call.
+        """
         create_private(str(target))
         with self._lock:
             copy = sqlite3.connect(target)
             try:
-                self._connection.backup(copy)
+                copy_pages(self._connection, copy, done)
             except sqlite3.Error as error:
                 raise translate_error(error, applied="no") from error
             finally:

@@ -296,8 +296,8 @@ class SqliteStore(Store):
             if not rename_rows(transaction, rename):
                 raise RenameRefused("The records of the name have changed. Repeat the rename.")
 
-    def backup(self, target: Path) -> None:
-        self._file.backup(target)
+    def backup(self, target: Path, done: Callable[[int], None] | None = None) -> None:
+        self._file.backup(target, done)
 
     def close(self) -> None:
         self._file.close()
