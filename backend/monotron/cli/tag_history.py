@@ -125,7 +125,7 @@ def record_history(client: Client, name: str, history: TagHistory) -> tuple[str,
         for each in history.pre_releases:
             if each.text not in recorded and _record_pre_release(client, name, each, start):
                 recorded.add(each.text)
-    notes = [f"recorded {count_text(len(recorded) - before, 'version')} with their commits"]
+    notes = [f"recorded {count_text(len(recorded) - before, 'version')}"]
     if passed:
         notes.append(f"{count_text(passed, 'version')} not recorded: {name!r} is past them")
     return (*notes, *history.ignored())
