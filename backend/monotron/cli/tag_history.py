@@ -90,14 +90,15 @@ def tag_history(commits: Mapping[str, str], prefix: str, newest: str) -> TagHist
             numbers = (final.major, final.minor, final.patch)
             if (0, 0, 0) < numbers <= end:
                 found.setdefault(numbers, (final.version, commit))
-        match = _PRE_RELEASE.fullmatch(tag[len(prefix) :].partition("+")[0])
+        version = tag[len(prefix) :].partition("+")[0]
+        match = _PRE_RELEASE.fullmatch(version)
         target = version_tags([match[1]], "") if match else []
         if match and target and len(match[2]) <= MAX_LABEL_LENGTH:
             of = (target[0].major, target[0].minor, target[0].patch)
             each = TaggedPreRelease(of, match[2], int(match[3]), commit)
             if each.number > pre_releases.get((of, each.label), each._replace(number=0)).number:
                 pre_releases[of, each.label] = each
-        elif version_tags([tag.partition("-")[0]], prefix) and "-" in tag[len(prefix) :]:
+        elif "-" in version and version_tags([version.partition("-")[0]], ""):
             others += 1
     owners = {commit: numbers for numbers, (_, commit) in sorted(found.items())}
     versions = []
