@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 test check: export PYTEST_DEBUG_TEMPROOT := $(shell test -w /dev/shm && \
 	! grep -q ' /dev/shm .*noexec' /proc/mounts && echo /dev/shm)
 
-.PHONY: help run check test bench faults lint format gitlab docs screenshots lock audit setup-runners clean
+.PHONY: help run check test bench faults lint format gitlab docs site screenshots lock audit setup-runners clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -28,8 +28,8 @@ help: ## Show this help
 run: .venv/.installed ## Start the server with its embedded store
 	exec $(BIN)/monotron serve
 
-check: lint ## Run linters, type checks, unit tests and the store contract on SQLite (Python only)
-	$(BIN)/pytest -n 2 -m "not mongod" tests/unit tests/contract
+check: lint ## Run linters, type checks, unit tests, the store contract on SQLite and the site's build (Python only)
+	$(BIN)/pytest -n 2 -m "not mongod" tests/unit tests/contract tests/docs/test_site.py
 
 # pytest comes last: its closing line is the last line of the output.
 test: lint .venv/.installed-runners ## Run everything that gates a merge, with real databases and runners
@@ -63,6 +63,9 @@ docs: .venv/.installed-test ## Generate openapi.json, reference pages, tables of
 	PYTHONPATH=tests $(BIN)/python -m docs.plugin_tables
 	PYTHONPATH=tests $(BIN)/python -m docs.chart_values
 
+site: .venv/.installed-test ## Build the documentation site in the folder site; REF=v0.1.0 selects the files it links to
+	PYTHONPATH=tests $(BIN)/python -m docs.site site $(if $(REF),--ref $(REF))
+
 screenshots: .venv/.installed-test ## Take the screenshots in docs/images (needs Chromium)
 	PYTHONPATH=tests $(BIN)/python -m docs.screenshots
 
@@ -79,7 +82,7 @@ audit: ## Search the lock file for packages with known vulnerabilities (needs a 
 	.venv/audit/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r $(LOCK)
 
 clean: ## Remove the virtual environment and caches
-	rm -rf .venv .hypothesis .*_cache
+	rm -rf .venv .hypothesis .*_cache site
 
 .venv/bin/pip:
 	@echo "Creating .venv with $(PYTHON)"
