@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -140,6 +141,22 @@ class TestInstalled:
     def test_other_files_of_the_package_are_served(self, path: str, server: Server) -> None:
         with server.client() as client:
             assert client.request("GET", path).status == 200
+
+    def test_its_bill_of_materials_lists_the_version_and_every_dependency(
+        self, installed: Path, wheel: Path, metadata: str, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "bom.json"
+        # The schema is that of another project, and takes seconds to load.
+        succeed(ROOT / ".ci" / "make-sbom", installed / "python3", file, "--no-validate")
+        document = json.loads(file.read_text())
+        component = document["metadata"]["component"]
+        assert component["purl"] == f"pkg:pypi/monotron@{wheel.name.split('-')[1]}"
+        names = {each["name"].lower().replace("_", "-") for each in document["components"]}
+        required = set(re.findall(r"^Requires-Dist: ([\w-]+)[^;\n]*$", metadata, re.MULTILINE))
+        assert len(required) > 5
+        assert {name.lower() for name in required} <= names
+        assert {"cryptography", "dnspython"} <= names
+        assert not {"pip", "setuptools", "pytest"} & names
 
     def test_the_command_assigns_a_version(
         self, installed: Path, server: Server, tmp_path: Path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -21,8 +22,25 @@ PERMISSIONS = {
     "origin": {"contents": "read"},
     "test": {"contents": "read"},
     "build": {"contents": "read"},
+    "attest": {"id-token": "write", "attestations": "write"},
     "publish": {"id-token": "write"},
+    "image": {"contents": "read", "packages": "write"},
+    "publish-image": {
+        "contents": "read",
+        "packages": "write",
+        "id-token": "write",
+        "attestations": "write",
+    },
+    "chart": {
+        "contents": "read",
+        "packages": "write",
+        "id-token": "write",
+        "attestations": "write",
+    },
+    "release": {"contents": "write"},
     "tag": {"contents": "write"},
+    "component": {"contents": "read"},
+    "docs": {"contents": "write"},
 }
 
 
@@ -47,9 +65,28 @@ class TestRelease:
         jobs = workflow("release.yml")["jobs"]
         assert jobs["test"]["uses"] == "./.github/workflows/ci.yml"
         assert "workflow_call" in workflow("ci.yml")["on"]
-        for name in ("build", "publish", "tag"):
+        for name in jobs.keys() - {"origin", "test"}:
             assert {"origin", "test"} <= needed_by(jobs, name), name
         assert not any("if" in job or "continue-on-error" in job for job in jobs.values())
+
+    def test_everything_is_published_before_names_move_to_the_release(self) -> None:
+        jobs = workflow("release.yml")["jobs"]
+        published = {"attest", "publish", "image", "publish-image", "chart"}
+        for name in ("release", "tag", "component", "docs"):
+            assert published <= needed_by(jobs, name), name
+
+    def test_jobs_that_publish_run_in_the_protected_environment(self) -> None:
+        jobs = workflow("release.yml")["jobs"] | workflow("docs.yml")["jobs"]
+        for name in jobs.keys() - {"origin", "test", "build", "docs"}:
+            assert jobs[name]["environment"] == "release", name
+
+    def test_every_script_and_file_of_a_release_exists(self) -> None:
+        text = "".join((WORKFLOWS / name).read_text() for name in ("release.yml", "docs.yml"))
+        scripts = set(re.findall(r"\.ci/[\w./-]+", text))
+        assert len(scripts) > 8
+        for script in scripts:
+            path = ROOT / script
+            assert path.suffix == ".py" or os.access(path, os.X_OK), script
 
     def test_each_job_of_a_release_has_the_smallest_permissions(self) -> None:
         jobs = workflow("release.yml")["jobs"]
