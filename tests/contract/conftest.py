@@ -15,13 +15,13 @@ SAMPLED_STORES = ["sqlite-memory", "mongomock"]
 """Variants that share nearly all code with the durable stores, so a sample is enough. They keep
 nothing after a restart, and mongomock is not atomic."""
 
-SAMPLE = "test_series"
-"""The module that runs on all stores."""
+SAMPLES = ("test_series", "test_tokens")
+"""The modules that run on all stores."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "store" in metafunc.fixturenames:
-        sampled = SAMPLED_STORES if metafunc.definition.path.stem == SAMPLE else []
+        sampled = SAMPLED_STORES if metafunc.definition.path.stem in SAMPLES else []
         metafunc.parametrize("store", [*DURABLE_STORES, *sampled], indirect=True)
 
 

@@ -85,6 +85,8 @@ def use(store: Store, name: VersionName) -> None:
     assert isinstance(error, InvalidBump | AlreadyReleased)
     for label in None, "", "rc", "none":
         store.releases.page(name, sort_key_range(), label, 5)
+    for tokens, number in (("a", "b"), 5), (("b3", "b4"), 1), (("f", "g"), 0):
+        assert len(store.releases.tokens(name, tokens, 5)) == number
 
 
 def test_sqlite_executes_no_instructions_for_other_releases(counted_store: Any) -> None:

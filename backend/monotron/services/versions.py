@@ -138,6 +138,20 @@ class VersionService:
         """
         return await self._requests.add(GetOfToken(self._name(account, name), token, label))
 
+    async def of_abbreviation(
+        self, account: int, name: str, start: str, limit: int
+    ) -> list[VersionResult]:
+        """The versions of at most *limit* tokens that start with *start*, in order of the tokens.
+
+        For each token, what `of_token` returns. *start* is a text of ASCII, and not empty.
+        """
+        token_range = (start, start[:-1] + chr(ord(start[-1]) + 1))
+        of = VersionName(account, name)
+        tokens = await self._executor.run(self._releases.tokens, of, token_range, limit)
+        return await asyncio.gather(
+            *(self.of_token(account, name, token, None) for token in tokens)
+        )
+
     async def at(self, account: int, name: str, version: Version) -> VersionResult:
         """The release of this version."""
         return await self._requests.add(GetRelease(self._name(account, name), version))

@@ -97,6 +97,13 @@ class ReleaseStore(ABC):
         """
 
     @abstractmethod
+    def tokens(self, name: VersionName, token_range: tuple[str, str], limit: int) -> list[str]:
+        """At most *limit* tokens in a range that have a release of the name, each of them once.
+
+        *token_range* includes its start and excludes its end. In order of the code points.
+        """
+
+    @abstractmethod
     def recent(self, account: int, limit: int, is_visible: Callable[[str], bool]) -> list[Release]:
         """The *limit* newest releases of names for which *is_visible* returns true, newest first.
 

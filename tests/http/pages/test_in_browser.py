@@ -23,6 +23,7 @@ FULL_PAGES = (
     "/?prefix=missing",
     "/names/shop",
     "/names/shop?find=9.9.9",
+    "/names/shop?find=7d4c379",
     "/names/shop/1.2.0",
     "/names/shop/1.1.1",
     "/names/only-rc",

@@ -6,6 +6,7 @@ import json
 import shlex
 import subprocess
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree
 
@@ -15,7 +16,7 @@ import yaml
 from monotron.model.calendar_versions import CalendarFormat
 from support.badges import new_badge
 from support.html import Element, parse
-from support.page_data import COMMIT, HOSTILE, HOSTILE_KEYS, assign_shop
+from support.page_data import COMMIT, HOSTILE, HOSTILE_KEYS, assign_shop, withdraw
 from support.pages import HTML, Read, check_page, reader
 from support.server import Client, Server
 from support.versions import assign, segment
@@ -244,7 +245,8 @@ class TestFind:
         [
             ("9.9.9", "Enter a version, such as 1.2.57"),
             ("<b>x", "Enter a version, such as 1.2.57"),
-            ("7d4c379", "An abbreviated commit hash is not found: enter all 40 digits."),
+            ("7d4c378", "Enter a version, such as 1.2.57, or at least 7 digits of the hash"),
+            (COMMIT[:6], "Enter a version, such as 1.2.57, or at least 7 digits of the hash"),
             ("f" * 40, "Enter a version, such as 1.2.57"),
             ("x" * 256, "Enter a version, such as 1.2.57"),
         ],
@@ -259,6 +261,70 @@ class TestFind:
         assert field.attributes["value"] == text
         assert field.attributes["aria-describedby"] == alert.attributes["id"]
         assert document.all("table"), "the versions are still listed"
+
+    @pytest.mark.parametrize("digits", [7, 13, 39])
+    @pytest.mark.parametrize("to_case", [str.lower, str.upper])
+    def test_an_abbreviated_commit_leads_to_its_version(
+        self, digits: int, to_case: Any, client: Client, fresh_key: str
+    ) -> None:
+        assign(client, fresh_key, f"{COMMIT}?prerelease=rc")
+        assign(client, fresh_key, f"{COMMIT}?prerelease=beta")
+        assign(client, fresh_key, COMMIT)
+        assign(client, fresh_key, f"0{COMMIT[1:]}")
+        assign(client, f"{fresh_key}-other", f"{COMMIT[:-1]}6")
+        text = to_case(COMMIT[:digits])
+        response = client.request("GET", f"/names/{fresh_key}?find={text}", headers=HTML)
+        assert (response.status, response.headers["Location"]) == (302, f"/names/{fresh_key}/0.0.1")
+
+    def test_a_complete_token_takes_precedence_over_longer_ones(
+        self, client: Client, fresh_key: str
+    ) -> None:
+        assign(client, fresh_key, COMMIT)
+        assign(client, fresh_key, COMMIT[:10])
+        path = f"/names/{fresh_key}?find={COMMIT[:10]}"
+        response = client.request("GET", path, headers=HTML)
+        assert response.headers["Location"] == f"/names/{fresh_key}/0.0.2"
+
+    def test_the_case_of_the_digits_takes_precedence_over_lower_case(
+        self, client: Client, fresh_key: str
+    ) -> None:
+        assign(client, fresh_key, COMMIT)
+        assign(client, fresh_key, COMMIT.upper())
+        path = f"/names/{fresh_key}?find={COMMIT[:10].upper()}"
+        response = client.request("GET", path, headers=HTML)
+        assert response.headers["Location"] == f"/names/{fresh_key}/0.0.2"
+
+    @pytest.mark.parametrize(
+        ("commits", "shown", "choice"),
+        [
+            (2, "2", "select a version:"),
+            (10, "10", "select a version:"),
+            (11, "more than 10", "select a version of the first 10:"),
+        ],
+    )
+    def test_an_ambiguous_commit_shows_the_versions(
+        self, commits: int, shown: str, choice: str, client: Client, fresh_key: str
+    ) -> None:
+        tokens = [f"{COMMIT[:-2]}{number:02}" for number in range(commits)]
+        for token in tokens:
+            assign(client, fresh_key, token)
+        assign(client, fresh_key, f"{tokens[1]}?prerelease=rc&bump=major")
+        withdraw(client, fresh_key, "0.0.1", "wrong")
+        document = reader(client)(f"/names/{fresh_key}?find={COMMIT[:7]}")
+        alert = document.one("p", role="alert")
+        assert alert.text == (
+            f"{COMMIT[:7]} is ambiguous: {shown} commits of {fresh_key} start with it. "
+            f"Enter more digits, or {choice}"
+        )
+        field = document.one("form").one("input", id="find")
+        assert field.attributes["value"] == COMMIT[:7]
+        assert field.attributes["aria-describedby"] == alert.attributes["id"]
+        choices = document.one("ul", class_="list")
+        assert [each.one("bdi").text for each in choices.all("li")] == tokens[:10]
+        assert [each.attributes["href"] for each in choices.all("a")] == [
+            f"/names/{fresh_key}/0.0.{number}" for number in range(1, min(commits, 10) + 1)
+        ]
+        assert [each.text.endswith(" withdrawn") for each in choices.all("li")][:2] == [True, False]
 
     @pytest.mark.parametrize("query", ["?find=", "?find=%20"])
     def test_an_empty_text_is_ignored(self, query: str, read_full: Read) -> None:

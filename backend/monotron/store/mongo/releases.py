@@ -8,7 +8,7 @@ contains the records.
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any, ClassVar
 
 from bson import Int64
@@ -42,6 +42,7 @@ AddEvent = Callable[[int, dict[str, Any], ClientSession], None]
 """Adds an event of an account in a transaction."""
 
 _NAME = [("account", ASCENDING), ("name", ASCENDING)]
+_BY_TOKEN = [*_NAME, ("token", ASCENDING), ("label", ASCENDING), ("attempt", ASCENDING)]
 
 
 class MongoReleases(ReleaseStore):
@@ -85,9 +86,7 @@ class MongoReleases(ReleaseStore):
         self._names.create_index(_NAME, unique=True)
         self._releases.create_index([*_NAME, ("sort_key", ASCENDING)], unique=True)
         self._releases.create_index(
-            [*_NAME, ("token", ASCENDING), ("label", ASCENDING), ("attempt", ASCENDING)],
-            unique=True,
-            partialFilterExpression={"token": {"$type": "string"}},
+            _BY_TOKEN, unique=True, partialFilterExpression={"token": STRING}
         )
         self._releases.create_index(
             [*_NAME, ("line", ASCENDING), ("base", ASCENDING), ("base_use", ASCENDING)],
@@ -196,6 +195,19 @@ class MongoReleases(ReleaseStore):
             ),
         )
         return [release_of_row(row) for row in rows]
+
+    def tokens(self, name: VersionName, token_range: tuple[str, str], limit: int) -> list[str]:
+        in_range = {"$gte": token_range[0], "$lt": token_range[1], **STRING}
+
+        def read(session: ClientSession) -> list[str]:
+            condition = {**of_name(name), "token": in_range}
+            fields = {"_id": 0, "token": 1}  # in the index: no document is read
+            found = self._releases.find(condition, fields, batch_size=limit, session=session)
+            # Without a hint, MongoDB tries several indexes, and examines 101 keys of each.
+            with found.sort("token", ASCENDING).hint(_BY_TOKEN) as rows:
+                return [token for token, _ in islice(groupby(row["token"] for row in rows), limit)]
+
+        return self._reads.after(None, read)[0]
 
     def recent(self, account: int, limit: int, is_visible: Callable[[str], bool]) -> list[Release]:
         def read(session: ClientSession) -> list[Document]:

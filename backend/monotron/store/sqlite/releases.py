@@ -44,6 +44,10 @@ SELECT first_of FROM series
 WHERE account = ?1 AND first_of > ?2 AND first_of >= ?3 AND first_of IS NOT NULL
 ORDER BY 1 LIMIT ?4
 """
+_TOKENS = """
+SELECT DISTINCT token FROM releases
+WHERE account = ? AND name = ? AND token >= ? AND token < ? ORDER BY token LIMIT ?
+"""
 _REPLACE = """
 UPDATE releases SET withdrawn = ? WHERE account = ? AND name = ? AND sort_key = ?
 """
@@ -90,6 +94,11 @@ class SqliteReleases(ReleaseStore):
     ) -> list[Release]:
         with self._file.transaction() as transaction:
             return read_page(transaction, name, key_range, label, limit)
+
+    def tokens(self, name: VersionName, token_range: tuple[str, str], limit: int) -> list[str]:
+        with self._file.transaction() as transaction:
+            rows = transaction.execute(_TOKENS, (*name, *token_range, limit)).fetchall()
+        return [token for (token,) in rows]
 
     def recent(self, account: int, limit: int, is_visible: Callable[[str], bool]) -> list[Release]:
         with self._file.transaction() as transaction:

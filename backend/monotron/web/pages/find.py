@@ -5,26 +5,30 @@ from monotron.model.semver import Release, parse_version
 from monotron.services.versions import VersionService
 from monotron.web.pages.rows import is_commit
 
-COMMIT_LENGTHS = (40, 64)
-"""The lengths of complete hashes: SHA-1 and SHA-256."""
+MAX_MATCHES = 10
+"""The number of versions that the page shows for an ambiguous commit."""
 
 
-async def find_release(
+async def find_releases(
     versions: VersionService, account: int, name: str, text: str
-) -> Release | None:
-    """The release of a version (`1.2.57` or `v1.2.57`), or else of a token. None without one."""
+) -> list[Release]:
+    """The release of a version (`1.2.57` or `v1.2.57`), or else of a token.
+
+    Or else, for at least 7 hexadecimal digits, one release of each token that starts with them: of
+    `MAX_MATCHES` + 1 tokens at most. In lower case, as git shows hashes, if no token has the case
+    of the text. Empty if there is none.
+    """
     try:
-        return (await versions.at(account, name, parse_version(text))).release
+        return [(await versions.at(account, name, parse_version(text))).release]
     except (InvalidVersion, VersionNotFound):
         pass
     try:
-        return (await versions.of_token(account, name, text, None)).release
+        return [(await versions.of_token(account, name, text, None)).release]
     except VersionNotFound:
-        return None
-
-
-def find_hint(text: str) -> str:
-    """What may help if nothing was found."""
-    if is_commit(text) and len(text) not in COMMIT_LENGTHS:
-        return "An abbreviated commit hash is not found: enter all 40 digits."
-    return "Enter a version, such as 1.2.57, or the complete hash of a commit."
+        pass
+    if is_commit(text):
+        for start in dict.fromkeys((text, text.lower())):
+            results = await versions.of_abbreviation(account, name, start, MAX_MATCHES + 1)
+            if results:
+                return [result.release for result in results]
+    return []

@@ -12,7 +12,7 @@ from monotron.redaction import redact
 from monotron.web.pages.badge_examples import badge_examples, new_badge_command
 from monotron.web.pages.charts import Chart, release_chart
 from monotron.web.pages.failures import Link
-from monotron.web.pages.find import find_hint, find_release
+from monotron.web.pages.find import MAX_MATCHES, find_releases
 from monotron.web.pages.handler import PAGE_ROWS, PageHandler, shows
 from monotron.web.pages.markup import path_of, plain_isolated
 from monotron.web.pages.next_requests import NextRequest, calendar_of, next_requests
@@ -113,12 +113,14 @@ class NamePageHandler(PageHandler):
         query = NamePageQuery.parse(self.request.query)
         name = self.version_name(raw_name)
         text = query.find.strip()
+        matches: list[Release] = []
         if text:
-            found = await find_release(self.services.versions, self.account, name, text)
-            if found is not None:
-                self.redirect(version_path(found))
+            matches = await find_releases(self.services.versions, self.account, name, text)
+            if len(matches) == 1:
+                self.redirect(version_path(matches[0]))
                 return
-            self.set_status(404)
+            if not matches:
+                self.set_status(404)
         commit_url = self.services.commit_url
         (releases, next_before), badge, newest = await asyncio.gather(
             self.services.versions.releases(
@@ -139,8 +141,9 @@ class NamePageHandler(PageHandler):
             series_path=link("/series", prefix=f"{name}-"),
             newest=latest and release_row(latest, commit_url),
             previews=previews,
-            not_found=text,
-            hint=find_hint(text),
+            searched=text,
+            matches=[release_row(each) for each in matches[:MAX_MATCHES]],
+            has_more_matches=len(matches) > MAX_MATCHES,
             releases=releases_page(name, releases, newest, query, next_before, commit_url),
             badge=badge and badge_examples(self.server_url, badge.id),
             new_badge=new_badge_command(self.server_url, name, is_open=is_open),

@@ -26,7 +26,7 @@ class NamePageQuery(Query):
     line: Line | None = parameter(parse_line)
     label: str | None = parameter(label_or_empty)
     find: str = parameter(text_of_name, "")
-    """A version or a token, whose page is requested instead."""
+    """A version, a token or an abbreviated commit, whose page is requested instead."""
 
 
 @dataclass(frozen=True)
