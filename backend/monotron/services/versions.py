@@ -1,9 +1,10 @@
 """The operations on versions: assign, adopt, look up. Errors of the store are raised unchanged."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
+from secrets import token_hex
 from weakref import WeakValueDictionary
 
 from semver import Version
@@ -128,6 +129,25 @@ class VersionService:
         If it has no record, it is inferred from the series.
         """
         return await self._requests.add(GetNewest(self._name(account, name), line))
+
+    async def previews(
+        self, account: int, name: str, requests: Sequence[VersionRequest]
+    ) -> tuple[VersionResult | None, Results]:
+        """The newest final version, or None if there is none, and what each request would get now.
+
+        *requests* are dry runs, so nothing is assigned. Each has a token of its own, and its error
+        is its result.
+        """
+        of = self._name(account, name)
+        assigned = [Assign(of, token_hex(20), each) for each in requests]
+        newest, *results = await self._executor.run(
+            self._releases.decide, [GetNewest(of), *assigned]
+        )
+        if isinstance(newest, MonotronError):
+            if not isinstance(newest, VersionNotFound):
+                raise newest
+            return None, results
+        return newest, results
 
     async def of_token(
         self, account: int, name: str, token: str, label: str | None

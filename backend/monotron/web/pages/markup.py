@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from urllib.parse import quote
 
@@ -92,6 +93,7 @@ def plain_isolated(text: str) -> str:
     return f"{_FIRST_STRONG_ISOLATE}{text}{_POP_ISOLATE}"
 
 
+@lru_cache(maxsize=1000)
 def path_of(*segments: str) -> str:
-    """A path from texts, each percent-encoded as one segment."""
+    """A path from texts, each percent-encoded as one segment. The rows of a page share some."""
     return "".join(f"/{quote(segment, safe='')}" for segment in segments)

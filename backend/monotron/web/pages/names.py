@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from secrets import token_hex
 from typing import NamedTuple
 
-from monotron.errors import MonotronError, VersionNotFound
+from monotron.errors import MonotronError
 from monotron.model.semver import Release
+from monotron.model.versions.batch import Results
 from monotron.model.versions.requests import VersionResult
 from monotron.redaction import redact
 from monotron.web.pages.badge_examples import badge_examples, new_badge_command
@@ -15,7 +15,12 @@ from monotron.web.pages.failures import Link
 from monotron.web.pages.find import MAX_MATCHES, find_releases
 from monotron.web.pages.handler import PAGE_ROWS, PageHandler, shows
 from monotron.web.pages.markup import path_of, plain_isolated
-from monotron.web.pages.next_requests import NextRequest, calendar_of, next_requests
+from monotron.web.pages.next_requests import (
+    NextRequest,
+    calendar_of,
+    counts_as_newest,
+    next_requests,
+)
 from monotron.web.pages.query import NamePageQuery, link
 from monotron.web.pages.rows import ReleaseRow, release_row, version_path
 from monotron.web.pages.snippets import snippets
@@ -122,16 +127,14 @@ class NamePageHandler(PageHandler):
             if not matches:
                 self.set_status(404)
         commit_url = self.services.commit_url
-        (releases, next_before), badge, newest = await asyncio.gather(
+        (releases, next_before), badge = await asyncio.gather(
             self.services.versions.releases(
                 self.account, name, query.before, PAGE_ROWS, line=query.line, label=query.label
             ),
             self.services.badges.of_name(self.account, name),
-            self._newest(name),
         )
+        newest, previews = await self._previews(name, releases)
         latest = newest and newest.release
-        requests = next_requests(latest, releases, by=self.principal.name)
-        previews = await asyncio.gather(*(self._preview(name, each) for each in requests))
         is_open = self.services.authenticator.open_to_all
         self.reply_page(
             "name.html",
@@ -152,22 +155,34 @@ class NamePageHandler(PageHandler):
             ),
         )
 
-    async def _newest(self, name: str) -> VersionResult | None:
-        try:
-            return await self.services.versions.latest(self.account, name)
-        except VersionNotFound:
-            return None  # it has only pre-releases
+    async def _previews(
+        self, name: str, releases: Sequence[Release]
+    ) -> tuple[VersionResult | None, list[Preview]]:
+        """The newest version and the next ones. *releases*: those on the page."""
+        expected = next((each for each in releases if counts_as_newest(each)), None)
+        requests = next_requests(expected, releases, by=self.principal.name)
+        newest, results = await self._requested(name, requests)
+        actual = next_requests(newest and newest.release, releases, by=self.principal.name)
+        if [each.request for each in actual] != [each.request for each in requests]:
+            newest, results = await self._requested(name, actual)
+        return newest, list(map(preview_of, actual, results))
 
-    async def _preview(self, name: str, next_request: NextRequest) -> Preview:
-        title, purpose, request = next_request
-        try:
-            unused_token = token_hex(20)
-            result = await self.services.versions.next(self.account, name, unused_token, request)
-        except MonotronError as error:
-            if error.status >= 500:
-                raise
-            return Preview(title, purpose, None, redact(error.detail))
+    async def _requested(
+        self, name: str, requests: Sequence[NextRequest]
+    ) -> tuple[VersionResult | None, Results]:
+        return await self.services.versions.previews(
+            self.account, name, [each.request for each in requests]
+        )
+
+
+def preview_of(next_request: NextRequest, result: VersionResult | MonotronError) -> Preview:
+    """What the page shows about the result of a next request. Raises an error of the server."""
+    title, purpose, _ = next_request
+    if isinstance(result, VersionResult):
         return Preview(title, purpose, result.release.full_text, "")
+    if result.status >= 500:
+        raise result
+    return Preview(title, purpose, None, redact(result.detail))
 
 
 ROUTES = [("/names/{name}", NamePageHandler)]
