@@ -18,7 +18,7 @@ from contract.test_repository_bindings import bind
 from monotron.auth.badges import Badge
 from monotron.auth.renames import rename_of
 from monotron.errors import Forbidden, MonotronError, NameRenamed, RepositoryRenamed, StartupError
-from monotron.model.semver import VersionName, sort_key_range
+from monotron.model.semver import Final, VersionName, sort_key_range
 from monotron.model.series import SeriesKey
 from monotron.model.versions.requests import Assign, GetNewest, VersionRequest, VersionResult
 from monotron.services.executor import StoreExecutor
@@ -291,6 +291,9 @@ def test_services_refuse_the_earlier_name(names: Renaming) -> None:
                 versions.next(1, "shop", "n", VersionRequest("auto"), b"fix: a"),
                 versions.latest(1, "shop"),
                 versions.of_token(1, "shop", "a", None),
+                versions.of_abbreviation(1, "shop", "abcdef1", 9),
+                versions.previews(1, "shop", [VersionRequest(dry_run=True)]),
+                versions.adopt(1, "shop", Final(2, 0, 0), "root"),
                 versions.at(1, "shop", final),
                 versions.releases(1, "shop", None, 9),
                 versions.page(1, "shop", None, 9),

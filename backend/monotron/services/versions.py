@@ -166,7 +166,7 @@ class VersionService:
         For each token, what `of_token` returns. *start* is a text of ASCII, and not empty.
         """
         token_range = (start, start[:-1] + chr(ord(start[-1]) + 1))
-        of = VersionName(account, name)
+        of = self._name(account, name)
         tokens = await self._executor.run(self._releases.tokens, of, token_range, limit)
         return await asyncio.gather(
             *(self.of_token(account, name, token, None) for token in tokens)

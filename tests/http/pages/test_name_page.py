@@ -139,6 +139,24 @@ class TestName:
             "Next major": ("1.0.0", "to end initial development"),
         }
 
+    def test_the_next_versions_do_not_depend_on_the_filter(
+        self, client: Client, fresh_key: str
+    ) -> None:
+        assign(client, fresh_key, "a?bump=minor&prerelease=rc")
+        shown = purposes(client, fresh_key)
+        assert purposes(client, f"{fresh_key}?label=") == shown
+        assign(client, fresh_key, "b?bump=minor")
+        assert "Next patch" in purposes(client, f"{fresh_key}?label=rc")
+
+    def test_a_name_whose_versions_were_all_withdrawn_continues_with_a_patch(
+        self, client: Client, fresh_key: str
+    ) -> None:
+        assign(client, fresh_key, "a?bump=minor")
+        path = f"/v1/releases/{fresh_key}/0.1.0/withdrawal"
+        headers = {"Content-Type": "application/json"}
+        assert client.request("PUT", path, '{"reason": "wrong"}', headers).status == 200
+        assert list(purposes(client, fresh_key)) == ["Next patch", "Next minor", "Next major"]
+
     def test_a_breaking_change_is_a_minor_version_before_1_0(
         self, client: Client, fresh_key: str
     ) -> None:

@@ -37,21 +37,33 @@ def test_without_the_setting_nothing_is_linked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("job", "repository"),
+    ("job", "host", "repository"),
     [
-        ("github:acme/shop:1234567890", "acme/shop"),
-        ("gitlab.com:group/sub-group/project.x:42", "group/sub-group/project.x"),
-        ("buildkite:acme/shop", "acme/shop"),
+        ("github:acme/shop:1234567890", "github.com", "acme/shop"),
+        ("gitlab:group/sub-group/project.x:42", "gitlab.com", "group/sub-group/project.x"),
+        ("gitlab@git.example.com:acme/shop:42", "git.example.com", "acme/shop"),
+        ("github@ghe.example.com/_services/token:acme/shop:1", "ghe.example.com", "acme/shop"),
+        ("github@token.actions.acme.ghe.com:acme/shop:1", "acme.ghe.com", "acme/shop"),
     ],
 )
-def test_a_commit_of_a_job_is_linked_to_its_repository(job: str, repository: str) -> None:
-    url = "https://git.example.com/{repository}/commit/{token}"
-    assert commit_link(COMMIT, url, job) == f"https://git.example.com/{repository}/commit/{COMMIT}"
+def test_a_commit_of_a_job_is_linked_to_its_repository(
+    job: str, host: str, repository: str
+) -> None:
+    url = f"https://{host}/{{repository}}/commit/{{token}}"
+    assert commit_link(COMMIT, url, job) == f"https://{host}/{repository}/commit/{COMMIT}"
 
 
-@pytest.mark.parametrize("name", [None, "root", "anyone", "key:mtk_k_Nq4hVbT2", "github:-:1"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(None, "root", "anyone", "key:mtk_k_Nq4hVbT2", "github:-:1"),
+        *("gitlab:acme/shop:1", "github@github.com.example.org:acme/shop:1"),
+        *("circleci:github.com/acme/shop:1", "oidc@github.com:acme/shop:1"),
+        f"github:acme/{'x' * 200}:1"[:120],
+    ],
+)
 def test_a_commit_of_an_unknown_repository_is_not_linked(name: str | None) -> None:
-    assert commit_link(COMMIT, "https://git.example.com/{repository}/{token}", name) is None
+    assert commit_link(COMMIT, "https://github.com/{repository}/commit/{token}", name) is None
 
 
 def test_the_paths_of_a_row_are_percent_encoded() -> None:

@@ -22,7 +22,8 @@ LEEWAY_SECONDS = 30
 MAX_LIFETIME_SECONDS = 24 * 3600
 """The maximum time between `iat` and `exp`."""
 
-_MAX_NAME_CHARACTERS = 120
+MAX_NAME_CHARACTERS = 120
+"""The maximum length of the name of an identity."""
 _MAX_ISSUER_CHARACTERS = 50
 _MAX_RUN_CHARACTERS = 40
 _REQUEST_NEW = "Request a new token in the step that uses it."
@@ -180,7 +181,7 @@ def name_of(claims: Mapping[str, Any], issuer: Issuer) -> str:
     end = f":{_plain(run)[:_MAX_RUN_CHARACTERS]}" if isinstance(run, str) and run else ""
     issuer_name = _plain(issuer.short_name)[:_MAX_ISSUER_CHARACTERS]
     middle = _plain(project_of(claims, issuer))
-    return f"{issuer_name}:{middle[: _MAX_NAME_CHARACTERS - len(issuer_name) - len(end) - 1]}{end}"
+    return f"{issuer_name}:{middle[: MAX_NAME_CHARACTERS - len(issuer_name) - len(end) - 1]}{end}"
 
 
 def _plain(text: str) -> str:

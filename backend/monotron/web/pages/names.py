@@ -159,13 +159,17 @@ class NamePageHandler(PageHandler):
         self, name: str, releases: Sequence[Release]
     ) -> tuple[VersionResult | None, list[Preview]]:
         """The newest version and the next ones. *releases*: those on the page."""
-        expected = next((each for each in releases if counts_as_newest(each)), None)
-        requests = next_requests(expected, releases, by=self.principal.name)
+        expected = next(filter(counts_as_newest, releases), None)
+        requests = next_requests(expected, by=self.principal.name)
         newest, results = await self._requested(name, requests)
-        actual = next_requests(newest and newest.release, releases, by=self.principal.name)
+        actual = next_requests(newest and newest.release, by=self.principal.name)
         if [each.request for each in actual] != [each.request for each in requests]:
             newest, results = await self._requested(name, actual)
-        return newest, list(map(preview_of, actual, results))
+        previews = list(map(preview_of, actual, results))
+        if newest is None:
+            promotion, patch, *others = previews
+            previews = [promotion if promotion.version else patch, *others]
+        return newest, previews
 
     async def _requested(
         self, name: str, requests: Sequence[NextRequest]

@@ -1,6 +1,5 @@
 """The requests whose results the page of a name shows as its next versions. Pure: no I/O."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from monotron.model.calendar_versions import CalendarFormat, period_of
@@ -30,20 +29,19 @@ class NextRequest(NamedTuple):
     request: VersionRequest
 
 
-def next_requests(
-    latest: Release | None, releases: Sequence[Release], *, by: str
-) -> list[NextRequest]:
+def next_requests(latest: Release | None, *, by: str) -> list[NextRequest]:
     """What is probably requested next.
 
-    *latest*: the newest final version; None if there is none. *releases*: the versions on the page.
-    *by*: the name of the caller.
+    *latest*: the newest final version. Without one, the first request promotes a pre-release, and
+    the second one is shown in its place if there is none. *by*: the name of the caller.
     """
     format = calendar_of(latest) if latest else None
     if format is not None:
         request = VersionRequest("calendar", calendar=format, dry_run=True, assigned_by=by)
         return [NextRequest("Next by date", PURPOSES["calendar"], request)]
-    is_promotable = latest is None and any(each.withdrawn is None for each in releases)
-    bumps: tuple[Bump, ...] = ("final" if is_promotable else "patch", "minor", "major")
+    bumps: tuple[Bump, ...] = ("patch", "minor", "major")
+    if latest is None:
+        bumps = ("final", *bumps)
     is_initial = latest is None or latest.target.major == 0
     purposes = PURPOSES | (INITIAL_PURPOSES if is_initial else {})
     return [

@@ -2,15 +2,23 @@
 
 import re
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
+from monotron.auth.oidc.claims import MAX_NAME_CHARACTERS
 from monotron.model.semver import Release, Withdrawal
 from monotron.services.recent import Assignment
 from monotron.web.pages.markup import path_of
 
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
 _VERSION = re.compile(r"[vV]?[0-9]+\.[0-9]+\.[0-9]")
-_JOB = re.compile(r"[^:]+:(?P<repository>[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)+)(?::[^:]*)?")
-"""The name of a job that signed in: `github:acme/shop:1234567890` (`auth/oidc/claims.py`)."""
+_JOB = re.compile(
+    r"(?P<kind>github|gitlab)(?:@(?P<host>[^:/]+)[^:]*)?"
+    r":(?P<repository>[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)+):[^:]*"
+)
+"""The name of a job that signed in: `github:acme/shop:1234567890`, or `gitlab@HOST:…` for a server
+of its own (`auth/oidc/claims.py`). Names of other issuers do not state where a repository is."""
+
+_PUBLIC_HOSTS = {"github": "github.com", "gitlab": "gitlab.com"}
 
 
 class ReleaseRow(NamedTuple):
@@ -128,13 +136,23 @@ def is_version(text: str) -> bool:
 def commit_link(token: str | None, commit_url: str, assigned_by: str | None) -> str | None:
     """Where a token is shown if it is a commit hash. None if that is unknown.
 
-    *commit_url* is the setting. If it contains `{repository}`, only commits of jobs have a link.
+    *commit_url* is the setting. If it contains `{repository}`, only commits of jobs on its host
+    have a link.
     """
     if not commit_url or token is None or not is_commit(token):
         return None
     if "{repository}" in commit_url:
-        job = _JOB.fullmatch(assigned_by or "")
-        if job is None:
+        repository = _repository(assigned_by or "", urlsplit(commit_url).hostname or "")
+        if repository is None:
             return None
-        commit_url = commit_url.replace("{repository}", job["repository"])
+        commit_url = commit_url.replace("{repository}", repository)
     return commit_url.replace("{token}", token)
+
+
+def _repository(name: str, host: str) -> str | None:
+    """The repository of a job, if it is on this host. None if the name may have been cut."""
+    job = _JOB.fullmatch(name)
+    if job is None or len(name) >= MAX_NAME_CHARACTERS:
+        return None
+    issuer = job["host"] or _PUBLIC_HOSTS[job["kind"]]
+    return job["repository"] if f".{issuer}".endswith(f".{host}") else None
