@@ -45,6 +45,20 @@ def test_the_last_pre_release_of_each_label_and_target_counts(prefix: str) -> No
     assert found.others == len(others)
 
 
+def test_pre_releases_of_a_version_that_was_released_elsewhere_do_not_count() -> None:
+    found = history("v1.1.1", "v2.0.0-beta.2", "v2.0.0", newest="1.1.1")
+    assert [each.text for each in found.versions] == ["1.1.1"]
+    assert found.pre_releases == []
+
+
+def test_a_dry_run_distinguishes_pre_releases_that_are_not_recorded() -> None:
+    notes = history("v1.2.0", "v1.3.0-rc.2", "v1.0.5-beta.3", newest="1.2.0").describe()
+    assert notes == (
+        "versions to record: 1.2.0, 1.3.0-rc.2",
+        "pre-releases that are only never assigned again: 1.0.5-beta.3",
+    )
+
+
 def test_labels_and_numbers_that_monotron_does_not_accept_are_ignored() -> None:
     large = "v99999999999999999999.0.0"
     found = history(f"v3.0.0-{41 * 'a'}.1", f"v3.0.0-rc.{20 * '9'}", large, f"{large}-rc.1")

@@ -131,7 +131,7 @@ def commits_of_tags() -> dict[str, str]:
     commit = f"%(if)%(*objectname)%(then){peeled}%(else){own}%(end)"
     lines = _git("", "for-each-ref", f"--format={commit} %(refname:strip=2)", "refs/tags")
     found = (line.split(" ", 2) for line in lines.splitlines())
-    return {tag: hash for kind, hash, tag in found if kind == "commit"}
+    return {tag: commit for kind, commit, tag in found if kind == "commit"}
 
 
 def commit_hash(revision: str, command: str) -> str:

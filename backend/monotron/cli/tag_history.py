@@ -61,14 +61,19 @@ class TagHistory(NamedTuple):
     others: int
     """The number of tags of other pre-releases, such as `1.3.0-beta`. Monotron assigns no such
     version."""
+    newest: Numbers
+    """The version that the name continues from."""
 
     def describe(self) -> tuple[str, ...]:
         """What would be recorded, as notes of a command."""
         texts = [version.text for version in self.versions]
-        texts += [pre_release.text for pre_release in self.pre_releases]
-        shown = texts[-MAX_NAMED_VERSIONS:]
-        more = f"{len(texts) - len(shown)} others, " if len(texts) > len(shown) else ""
-        return (f"versions to record: {more}{', '.join(shown)}", *self.ignored())
+        passed: list[str] = []
+        for each in self.pre_releases:
+            (texts if _bump(self.newest, each.target) else passed).append(each.text)
+        notes = [f"versions to record: {_listed(texts)}"]
+        if passed:
+            notes.append(f"pre-releases that are only never assigned again: {_listed(passed)}")
+        return (*notes, *self.ignored())
 
     def ignored(self) -> tuple[str, ...]:
         """A note about other pre-releases, if there are any."""
@@ -77,10 +82,17 @@ class TagHistory(NamedTuple):
         return (f"ignored {count_text(self.others, 'tag')} of pre-releases of another form",)
 
 
+def _listed(texts: list[str]) -> str:
+    shown = texts[-MAX_NAMED_VERSIONS:]
+    more = f"{len(texts) - len(shown)} others, " if len(texts) > len(shown) else ""
+    return f"{more}{', '.join(shown)}"
+
+
 def tag_history(commits: Mapping[str, str], prefix: str, newest: str) -> TagHistory:
     """The history up to the version *newest*. *commits*: the commit of each tag of a clone."""
     end = _numbers(newest)
     found: dict[Numbers, tuple[str, str]] = {}
+    released: set[Numbers] = set()
     pre_releases: dict[tuple[Numbers, str], TaggedPreRelease] = {}
     others = 0
     for tag, commit in commits.items():
@@ -88,6 +100,7 @@ def tag_history(commits: Mapping[str, str], prefix: str, newest: str) -> TagHist
             continue
         for final in version_tags([tag], prefix):
             numbers = (final.major, final.minor, final.patch)
+            released.add(numbers)
             if (0, 0, 0) < numbers <= end:
                 found.setdefault(numbers, (final.version, commit))
         version = tag[len(prefix) :].partition("+")[0]
@@ -106,8 +119,8 @@ def tag_history(commits: Mapping[str, str], prefix: str, newest: str) -> TagHist
         text, _, metadata = version.partition("+")
         owner = commit if owners[commit] == numbers else None
         versions.append(TaggedVersion(numbers, text, metadata, owner))
-    open_ones = [each for (of, _), each in sorted(pre_releases.items()) if of not in found]
-    return TagHistory(versions, open_ones, others)
+    open_ones = [each for (of, _), each in sorted(pre_releases.items()) if of not in released]
+    return TagHistory(versions, open_ones, others, end)
 
 
 def record_history(client: Client, name: str, history: TagHistory) -> tuple[str, ...]:
@@ -193,7 +206,13 @@ def _record_pre_release(
                 raise
         else:
             if preview.version == pre_release.text and not preview.reused:
-                client.version(name, pre_release.commit, query)
+                recorded = client.version(name, pre_release.commit, query)
+                if recorded.version != pre_release.text:
+                    raise Failure(
+                        f"a build was assigned {pre_release.text} of {name} meanwhile, so its "
+                        f"commit {pre_release.commit} has {recorded.version} now",
+                        "let no builds run during the command; withdraw a version that is wrong",
+                    )
                 return True
     _advance(client, key, number)
     return False
