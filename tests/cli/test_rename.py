@@ -58,7 +58,7 @@ def test_a_server_continues_with_the_new_name_and_refuses_the_old_one(
         badge = new_badge(client, "shop")
     assert (
         offline.prints("rename", "shop", "store", *STORE)
-        == "Renamed shop to store. Requests for shop now get 410.\n"
+        == "Renamed shop to store in account 1. Requests for shop now get 410.\n"
     )
     with Server(server_url) as server, server.client() as client:
         for method, path in REQUESTS:
@@ -80,6 +80,7 @@ def test_a_server_continues_with_the_new_name_and_refuses_the_old_one(
 def test_the_account_can_be_named(stopped: Terminal) -> None:
     assert stopped.prints("account", "create", "--name=acme", *STORE) == "2\n"
     errors = stopped.fails(1, "rename", "shop", "store", "--account=acme", *STORE)
+    assert errors == stopped.fails(1, "rename", "shop", "store", *STORE, MONOTRON_ACCOUNT="2")
     assert "error: cannot rename 'shop': 'shop' has no versions and no series" in errors
     assert "no account has the name 'ghost'" in stopped.fails(
         2, "rename", "shop", "store", "--account=ghost", *STORE

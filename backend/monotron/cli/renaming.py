@@ -28,8 +28,10 @@ from monotron_ci.errors import Failure
     "--account",
     metavar="ACCOUNT",
     type=ACCOUNT,
+    envvar="MONOTRON_ACCOUNT",
     default="1",
     show_default=True,
+    show_envvar=True,
     help="Account of the name: its id or its name.",
 )
 @store_option("Store: `sqlite:///FILE` of a stopped server, or a MongoDB URL", required=True)
@@ -67,7 +69,9 @@ def rename(old: str, new: str, account: int | str, store: str) -> CommandOutput:
                 "repeat the command",
                 code=error.code,
             ) from None
-    return CommandOutput(f"Renamed {old} to {new}. Requests for {old} now get 410.\n")
+    return CommandOutput(
+        f"Renamed {old} to {new} in account {account}. Requests for {old} now get 410.\n"
+    )
 
 
 def _account_id(store: Store, account: int | str) -> int:
