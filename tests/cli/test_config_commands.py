@@ -84,6 +84,11 @@ class TestShow:
             assert "pass-word" not in printed
             assert "db.example.com/monotron" in printed
 
+    @pytest.mark.parametrize("store", ["postgres://user:pass-word@db", "sqlite:/x", "pass-word"])
+    def test_an_invalid_store_is_not_shown(self, store: str, offline: Terminal) -> None:
+        printed = offline.prints("config", "show", "--output=json", MONOTRON_STORE=store)
+        assert json.loads(printed)["store"]["value"] == "(invalid URL)"
+
     def test_trust_policies_are_counted(self, offline: Terminal) -> None:
         (offline.folder / "monotron.yml").write_text(TRUSTS)
         printed = offline.prints("config", "show", "--config=monotron.yml")

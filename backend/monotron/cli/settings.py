@@ -12,10 +12,14 @@ from monotron.cli.options import output_option
 from monotron.cli.output import CommandOutput, print_warning, table
 from monotron.cli.sections import ADMINISTRATION
 from monotron.config import SETTINGS, FoundValue, Setting, Settings, find_values
+from monotron.errors import InvalidSetting
 from monotron.store import describe
 
 HIDDEN = "(secret)"
 """Stands for the value of a secret."""
+
+INVALID = "(invalid URL)"
+"""Stands for the URL of a store that cannot be parsed, and may contain a password."""
 
 config_option = click.option(
     "--config",
@@ -73,7 +77,15 @@ def _row(setting: Setting, found: FoundValue | None) -> _Row:
     if setting.secret:
         value = "" if found is None else HIDDEN
     elif setting.name == "store":
-        value = describe(value)
+        value = _described(value)
     elif isinstance(value, list):
         value = json.dumps(value)
     return _Row(setting.name, value, source)
+
+
+def _described(store: str) -> str:
+    """The store without the password of its URL, also if the URL is invalid."""
+    try:
+        return describe(store)
+    except InvalidSetting:
+        return INVALID
