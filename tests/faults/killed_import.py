@@ -6,11 +6,10 @@ A step is a statement of SQLite or a command of MongoDB.
 from __future__ import annotations
 
 import os
-import signal
 from functools import partial
 from io import BytesIO
 
-from faults.version_crash import PROCESSES, Countdown, counting_store
+from faults.version_crash import Countdown, counting_store, is_killed
 from monotron.runtime import PRODUCTION
 from monotron.store import Store
 from monotron.store.export_format import ExportReader
@@ -24,14 +23,7 @@ INCREASE = 100
 
 def killed_before(step: int, url: str, export: bytes) -> bool:
     """Import in a process that is killed before this step. Return false if there are fewer."""
-    process = PROCESSES.Process(target=_import, args=(step, url, export))
-    process.start()
-    try:
-        process.join(30)
-        assert process.exitcode in (0, -signal.SIGKILL)
-        return process.exitcode != 0
-    finally:
-        process.kill()
+    return is_killed(_import, step, url, export, seconds=30)
 
 
 def _import(step: int, url: str, export: bytes) -> None:

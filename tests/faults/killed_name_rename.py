@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import os
-import signal
 from functools import partial
 
 from faults.killed_import import open_forgotten
-from faults.version_crash import PROCESSES, Countdown, counting_store
+from faults.version_crash import Countdown, counting_store, is_killed
 from monotron.auth.renames import rename_of
 
 
 def killed_before(step: int, url: str, old: str, new: str) -> bool:
     """Rename in a process that is killed before this step. Return false if there are fewer."""
-    process = PROCESSES.Process(target=_rename, args=(step, url, old, new))
-    process.start()
-    try:
-        process.join(30)
-        assert process.exitcode in (0, -signal.SIGKILL)
-        return process.exitcode != 0
-    finally:
-        process.kill()
+    return is_killed(_rename, step, url, old, new, seconds=30)
 
 
 def _rename(step: int, url: str, old: str, new: str) -> None:

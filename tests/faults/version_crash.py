@@ -143,16 +143,24 @@ PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["monotron.store.mongo.store", "monotron.store.sqlite.store"])
 
 
-def killed_before(step: int, url: str, token: str, query: str) -> bool:
-    """Decide in a process that is killed before this step. Return false if there are fewer."""
-    process = PROCESSES.Process(target=_decide, args=(step, url, token, query))
+def is_killed(target: Callable[..., None], *arguments: object, seconds: float) -> bool:
+    """Run a function in a process of its own, at most for some seconds.
+
+    Returns whether the process killed itself.
+    """
+    process = PROCESSES.Process(target=target, args=arguments)
     process.start()
     try:
-        process.join(20)
+        process.join(seconds)
         assert process.exitcode in (0, -signal.SIGKILL)
         return process.exitcode != 0
     finally:
         process.kill()
+
+
+def killed_before(step: int, url: str, token: str, query: str) -> bool:
+    """Decide in a process that is killed before this step. Return false if there are fewer."""
+    return is_killed(_decide, step, url, token, query, seconds=20)
 
 
 def _decide(step: int, url: str, token: str, query: str) -> None:

@@ -8,8 +8,9 @@ from urllib.parse import quote
 import click
 
 from monotron.auth.renames import rename_of
+from monotron.cli.admin import account_option
 from monotron.cli.maintenance import store_option
-from monotron.cli.options import ACCOUNT, fail_usage
+from monotron.cli.options import fail_usage
 from monotron.cli.output import CommandOutput
 from monotron.cli.sections import MAINTENANCE
 from monotron.cli.store_file import open_existing_store
@@ -24,16 +25,7 @@ from monotron_ci.errors import Failure
 @MAINTENANCE.command("rename")
 @click.argument("old", metavar="OLD")
 @click.argument("new", metavar="NEW")
-@click.option(
-    "--account",
-    metavar="ACCOUNT",
-    type=ACCOUNT,
-    envvar="MONOTRON_ACCOUNT",
-    default="1",
-    show_default=True,
-    show_envvar=True,
-    help="Account of the name: its id or its name.",
-)
+@account_option
 @store_option("Store: `sqlite:///FILE` of a stopped server, or a MongoDB URL", required=True)
 def rename(old: str, new: str, account: int | str, store: str) -> CommandOutput:
     """Rename a name, so that its versions and series continue under the new one.

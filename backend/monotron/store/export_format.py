@@ -10,7 +10,7 @@ import hashlib
 import json
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain
 from tempfile import TemporaryFile
@@ -84,6 +84,30 @@ def write_export(rows: Iterable[Row], target: BinaryIO, *, is_online: bool) -> H
     return header
 
 
+def checked_rows(
+    rows: Iterable[Row], counts: Counter[str], line: Callable[[], int]
+) -> Iterator[ImportedRow]:
+    """Check rows in their order, and yield each of them with the row that it belongs to.
+
+    *counts* is increased for the kind of each row. *line* returns the number of the line that was
+    read last. Raises `InvalidExport`, also after the last row if something is missing.
+    """
+    checks = RowChecks()
+    parent_line = 0
+    try:
+        for row in rows:
+            checks.add(row)
+            counts[row["kind"]] += 1
+            parent = checks.parent or row
+            if parent is row:
+                parent_line = line()
+            yield row, parent
+        checks.end()
+    except InvalidRow as invalid:
+        number = parent_line if invalid.is_parent else line()
+        raise InvalidExport(number, str(invalid)) from invalid
+
+
 class ExportReader:
     """Reads and checks an export line by line. Raises `InvalidExport`."""
 
@@ -92,6 +116,7 @@ class ExportReader:
         self._file = file
         self._digest = hashlib.sha256()
         self._number = 0
+        self._last_line = b""
         self.header = self._read_header()
 
     @property
@@ -102,22 +127,15 @@ class ExportReader:
     def rows(self) -> Iterator[ImportedRow]:
         """Yield all rows. The iterator ends only if the file is complete and valid."""
         counts = Counter(dict.fromkeys(FIELDS, 0))
-        checks = RowChecks()
-        crc = parent_line = 0
-        try:
-            while not (line := self._read_line()).startswith(_CHECKSUM):
-                row, crc = self._parse(line, crc)
-                checks.add(row)
-                counts[row["kind"]] += 1
-                parent = checks.parent or row
-                if parent is row:
-                    parent_line = self._number
-                yield row, parent
-            checks.end()
-        except InvalidRow as invalid:
-            number = parent_line if invalid.is_parent else self._number
-            raise InvalidExport(number, str(invalid)) from invalid
-        self._check_end(line, counts)
+        yield from checked_rows(self._rows(), counts, lambda: self._number)
+        self._check_end(counts)
+
+    def _rows(self) -> Iterator[Row]:
+        crc = 0
+        while not (line := self._read_line()).startswith(_CHECKSUM):
+            row, crc = self._parse(line, crc)
+            yield row
+        self._last_line = line
 
     def _read_header(self) -> Header:
         row, _ = self._parse(self._read_line(), 0)
@@ -163,8 +181,8 @@ class ExportReader:
         self._digest.update(line)
         return row, crc
 
-    def _check_end(self, line: bytes, counts: Mapping[str, int]) -> None:
-        if line != _checksum(self._digest.hexdigest()):
+    def _check_end(self, counts: Mapping[str, int]) -> None:
+        if self._last_line != _checksum(self._digest.hexdigest()):
             raise InvalidExport(self._number, "is not the checksum of the lines before it")
         if counts != self.header.counts:
             raise InvalidExport(1, "has other counts than the rest of the file")

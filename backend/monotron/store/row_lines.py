@@ -8,8 +8,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
-from monotron.store.export_checks import FIELDS, InvalidRow, RowChecks
-from monotron.store.export_format import MAX_LINE_BYTES, ImportedRow, InvalidExport
+from monotron.store.export_checks import FIELDS, Row
+from monotron.store.export_format import (
+    MAX_LINE_BYTES,
+    ImportedRow,
+    InvalidExport,
+    checked_rows,
+)
 
 
 class RowReader:
@@ -18,6 +23,7 @@ class RowReader:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._number = 0
+        self._end: Row = {}
         self._counts = Counter(dict.fromkeys(FIELDS, 0))
 
     @property
@@ -27,26 +33,18 @@ class RowReader:
 
     def rows(self) -> Iterator[ImportedRow]:
         """Yield all rows. The iterator ends only if all of them are complete and valid."""
-        checks = RowChecks()
-        parent_line = 0
-        try:
-            while (row := self._read())["kind"] != "end":
-                checks.add(row)
-                self._counts[str(row["kind"])] += 1
-                parent = checks.parent or row
-                if parent is row:
-                    parent_line = self._number
-                yield row, parent
-            checks.end()
-        except InvalidRow as invalid:
-            number = parent_line if invalid.is_parent else self._number
-            raise InvalidExport(number, str(invalid)) from invalid
-        if row != {"kind": "end", "rows": self._counts.total()}:
+        yield from checked_rows(self._rows(), self._counts, lambda: self._number)
+        if self._end != {"kind": "end", "rows": self._counts.total()}:
             raise InvalidExport(self._number, "states another number of rows")
         if self._file.read(1):
             raise InvalidExport(self._number + 1, "follows the last row")
 
-    def _read(self) -> dict[str, object]:
+    def _rows(self) -> Iterator[Row]:
+        while (row := self._read())["kind"] != "end":
+            yield row
+        self._end = row
+
+    def _read(self) -> Row:
         self._number += 1
         line = self._file.readline(MAX_LINE_BYTES + 1)
         if len(line) > MAX_LINE_BYTES:
