@@ -31,6 +31,7 @@ from monotron.request_log import RequestLog
 from monotron.services.attributes import AttributeService
 from monotron.services.executor import StoreExecutor
 from monotron.services.maintenance import MaintenanceRecords
+from monotron.services.name_overviews import NameOverviewService
 from monotron.services.recent import RecentService
 from monotron.services.series import SeriesService
 from monotron.services.versions import VersionService
@@ -94,6 +95,7 @@ async def build_services(
     return Services(
         series=series,
         versions=versions,
+        name_overviews=NameOverviewService(store, executor),
         recent=RecentService(store, executor),
         attributes=AttributeService(store, executor),
         badges=Badges(

@@ -22,6 +22,7 @@ from monotron.model.semver import Final, VersionName, sort_key_range
 from monotron.model.series import SeriesKey
 from monotron.model.versions.requests import Assign, GetNewest, VersionRequest, VersionResult
 from monotron.services.executor import StoreExecutor
+from monotron.services.name_overviews import NameOverviewService
 from monotron.services.versions import VersionService
 from monotron.store import Store, open_store
 from monotron.store.auth_interface import RecordChange
@@ -292,13 +293,14 @@ def test_services_refuse_the_earlier_name(names: Renaming) -> None:
                 versions.latest(1, "shop"),
                 versions.of_token(1, "shop", "a", None),
                 versions.of_abbreviation(1, "shop", "abcdef1", 9),
-                versions.previews(1, "shop", [VersionRequest(dry_run=True)]),
                 versions.adopt(1, "shop", Final(2, 0, 0), "root"),
                 versions.at(1, "shop", final),
-                versions.releases(1, "shop", None, 9),
                 versions.page(1, "shop", None, 9),
                 versions.withdraw(1, "shop", final, "x", ignore_commits=False, by="root"),
                 versions.reverse_withdrawal(1, "shop", final, "root"),
+                NameOverviewService(store, executor).read(
+                    1, "shop", None, 9, next_requests=lambda newest: []
+                ),
             ]
             return [await asyncio.gather(call, return_exceptions=True) for call in calls]
         finally:

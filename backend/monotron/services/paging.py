@@ -1,7 +1,13 @@
 """Pages of lists. Reading one more row than requested shows whether another page follows."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
+
+from semver import Version
+
+from monotron.model.semver import Line, Release, VersionName, sort_key, sort_key_range
+from monotron.store.interface import ReleaseStore
 
 Row = TypeVar("Row")
 Cursor = TypeVar("Cursor")
@@ -43,3 +49,28 @@ def visible_rows(
             position, size = cursor(batch[-1]), BATCH_ROWS
 
     return read_visible
+
+
+def releases_before(
+    store: ReleaseStore,
+    name: VersionName,
+    before: Version | None,
+    limit: int,
+    *,
+    line: Line | None,
+    label: str | None,
+) -> tuple[list[Release], str | None]:
+    """At most *limit* releases in descending order, and the value of *before* for the next page.
+
+    With *label*, only those with this label; with an empty one, only final versions.
+    """
+    start, end = sort_key_range(line)
+    if before is not None:
+        end = min(end, sort_key(before))
+    read = partial(store.page, name, (start, end), label)
+    return page_of(read, limit, lambda release: release.version_text)
+
+
+def has_releases(store: ReleaseStore, name: VersionName) -> bool:
+    """Whether the name has a release, perhaps a withdrawn one. Others only count in series."""
+    return bool(store.page(name, sort_key_range(), None, 1))

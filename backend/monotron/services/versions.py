@@ -1,10 +1,9 @@
 """The operations on versions: assign, adopt, look up. Errors of the store are raised unchanged."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from itertools import chain
-from secrets import token_hex
 from weakref import WeakValueDictionary
 
 from semver import Version
@@ -18,10 +17,7 @@ from monotron.model.semver import (
     MAX_NAME_LENGTH,
     Final,
     Line,
-    Release,
     VersionName,
-    sort_key,
-    sort_key_range,
 )
 from monotron.model.versions.batch import Results
 from monotron.model.versions.requests import (
@@ -38,7 +34,7 @@ from monotron.model.versions.requests import (
 )
 from monotron.services.batcher import Batcher
 from monotron.services.executor import StoreExecutor, ThreadGroup
-from monotron.services.paging import page_of, visible_rows
+from monotron.services.paging import has_releases, page_of, releases_before, visible_rows
 from monotron.store import Store
 
 MAX_BATCH_SIZE = 64
@@ -130,25 +126,6 @@ class VersionService:
         """
         return await self._requests.add(GetNewest(self._name(account, name), line))
 
-    async def previews(
-        self, account: int, name: str, requests: Sequence[VersionRequest]
-    ) -> tuple[VersionResult | None, Results]:
-        """The newest final version, or None if there is none, and what each request would get now.
-
-        *requests* are dry runs, so nothing is assigned. Each has a token of its own, and its error
-        is its result.
-        """
-        of = self._name(account, name)
-        assigned = [Assign(of, token_hex(20), each) for each in requests]
-        newest, *results = await self._executor.run(
-            self._releases.decide, [GetNewest(of), *assigned]
-        )
-        if isinstance(newest, MonotronError):
-            if not isinstance(newest, VersionNotFound):
-                raise newest
-            return None, results
-        return newest, results
-
     async def of_token(
         self, account: int, name: str, token: str, label: str | None
     ) -> VersionResult:
@@ -176,33 +153,6 @@ class VersionService:
         """The release of this version."""
         return await self._requests.add(GetRelease(self._name(account, name), version))
 
-    async def releases(
-        self,
-        account: int,
-        name: str,
-        before: Version | None,
-        limit: int,
-        *,
-        line: Line | None = None,
-        label: str | None = None,
-    ) -> tuple[list[Release], str | None]:
-        """Releases in descending order, and the value of *before* for the next page.
-
-        With *label*, only those with this label; with an empty one, only final versions. Raises
-        VersionNotFound if the name has no versions.
-        """
-        of = self._name(account, name)
-        start, end = sort_key_range(line)
-        if before is not None:
-            end = min(end, sort_key(before))
-        releases = await self._executor.run(self._releases.page, of, (start, end), label, limit + 1)
-        if not releases and not await self._executor.run(
-            self._releases.page, of, sort_key_range(), None, 1
-        ):
-            await self.latest(account, name)  # perhaps the name has no versions
-        page = releases[:limit]
-        return page, page[-1].version_text if len(releases) > limit else None
-
     async def page(
         self,
         account: int,
@@ -213,11 +163,17 @@ class VersionService:
         line: Line | None = None,
         label: str | None = None,
     ) -> tuple[list[VersionResult], str | None]:
-        """What `releases` returns, and of what each release is the latest."""
-        page, next_before = await self.releases(
-            account, name, before, limit, line=line, label=label
-        )
+        """Releases in descending order, and the value of *before* for the next page.
+
+        With *label*, only those with this label; with an empty one, only final versions. Raises
+        VersionNotFound if the name has no versions.
+        """
         of = self._name(account, name)
+        page, next_before = await self._executor.run(
+            releases_before, self._releases, of, before, limit, line=line, label=label
+        )
+        if not page and not await self._executor.run(has_releases, self._releases, of):
+            await self.latest(account, name)  # perhaps the name has no versions
         results = await asyncio.gather(
             *(self._requests.add(GetRelease(of, each.version)) for each in page)
         )

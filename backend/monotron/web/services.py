@@ -18,6 +18,7 @@ from monotron.auth.trust_policies import TrustPolicies
 from monotron.request_log import RequestLog
 from monotron.services.attributes import AttributeService
 from monotron.services.maintenance import MaintenanceRecords
+from monotron.services.name_overviews import NameOverviewService
 from monotron.services.recent import RecentService
 from monotron.services.series import SeriesService
 from monotron.services.versions import VersionService
@@ -38,6 +39,7 @@ class Services:
 
     series: SeriesService
     versions: VersionService
+    name_overviews: NameOverviewService
     recent: RecentService
     attributes: AttributeService
     badges: Badges

@@ -7,8 +7,9 @@ from typing import NamedTuple
 from monotron.errors import MonotronError
 from monotron.model.semver import Release
 from monotron.model.versions.batch import Results
-from monotron.model.versions.requests import VersionResult
+from monotron.model.versions.requests import VersionRequest, VersionResult
 from monotron.redaction import redact
+from monotron.services.name_overviews import NameOverview
 from monotron.web.pages.badge_examples import badge_examples, new_badge_command
 from monotron.web.pages.charts import Chart, release_chart
 from monotron.web.pages.failures import Link
@@ -18,7 +19,6 @@ from monotron.web.pages.markup import path_of, plain_isolated
 from monotron.web.pages.next_requests import (
     NextRequest,
     calendar_of,
-    counts_as_newest,
     next_requests,
 )
 from monotron.web.pages.query import NamePageQuery, link
@@ -65,16 +65,12 @@ class ReleasesPage(NamedTuple):
 
 
 def releases_page(
-    name: str,
-    releases: Sequence[Release],
-    newest: VersionResult | None,
-    query: NamePageQuery,
-    next_before: str | None,
-    commit_url: str,
+    name: str, overview: NameOverview, query: NamePageQuery, commit_url: str
 ) -> ReleasesPage:
     """Prepare what the page shows about versions."""
     path = path_of("names", name)
     line = None if query.line is None else str(query.line)
+    releases, next_before, newest, _ = overview
     latest = newest and newest.release.sort_key
     return ReleasesPage(
         [release_row(each, commit_url, is_latest=each.sort_key == latest) for each in releases],
@@ -127,14 +123,19 @@ class NamePageHandler(PageHandler):
             if not matches:
                 self.set_status(404)
         commit_url = self.services.commit_url
-        (releases, next_before), badge = await asyncio.gather(
-            self.services.versions.releases(
-                self.account, name, query.before, PAGE_ROWS, line=query.line, label=query.label
+        overview, badge = await asyncio.gather(
+            self.services.name_overviews.read(
+                self.account,
+                name,
+                query.before,
+                PAGE_ROWS,
+                line=query.line,
+                label=query.label,
+                next_requests=self._next_requests,
             ),
             self.services.badges.of_name(self.account, name),
         )
-        newest, previews = await self._previews(name, releases)
-        latest = newest and newest.release
+        latest = overview.newest and overview.newest.release
         is_open = self.services.authenticator.open_to_all
         self.reply_page(
             "name.html",
@@ -143,11 +144,11 @@ class NamePageHandler(PageHandler):
             path=path_of("names", name),
             series_path=link("/series", prefix=f"{name}-"),
             newest=latest and release_row(latest, commit_url),
-            previews=previews,
+            previews=self._previews(latest, overview.next_results),
             searched=text,
             matches=[release_row(each) for each in matches[:MAX_MATCHES]],
             has_more_matches=len(matches) > MAX_MATCHES,
-            releases=releases_page(name, releases, newest, query, next_before, commit_url),
+            releases=releases_page(name, overview, query, commit_url),
             badge=badge and badge_examples(self.server_url, badge.id),
             new_badge=new_badge_command(self.server_url, name, is_open=is_open),
             examples=snippets(
@@ -155,28 +156,17 @@ class NamePageHandler(PageHandler):
             ),
         )
 
-    async def _previews(
-        self, name: str, releases: Sequence[Release]
-    ) -> tuple[VersionResult | None, list[Preview]]:
-        """The newest version and the next ones. *releases*: those on the page."""
-        expected = next(filter(counts_as_newest, releases), None)
-        requests = next_requests(expected, by=self.principal.name)
-        newest, results = await self._requested(name, requests)
-        actual = next_requests(newest and newest.release, by=self.principal.name)
-        if [each.request for each in actual] != [each.request for each in requests]:
-            newest, results = await self._requested(name, actual)
-        previews = list(map(preview_of, actual, results))
-        if newest is None:
+    def _next_requests(self, newest: Release | None) -> list[VersionRequest]:
+        return [each.request for each in next_requests(newest, by=self.principal.name)]
+
+    def _previews(self, latest: Release | None, results: Results) -> list[Preview]:
+        """The next versions. *results*: of the requests that follow *latest*."""
+        requests = next_requests(latest, by=self.principal.name)
+        previews = list(map(preview_of, requests, results))
+        if latest is None:
             promotion, patch, *others = previews
             previews = [promotion if promotion.version else patch, *others]
-        return newest, previews
-
-    async def _requested(
-        self, name: str, requests: Sequence[NextRequest]
-    ) -> tuple[VersionResult | None, Results]:
-        return await self.services.versions.previews(
-            self.account, name, [each.request for each in requests]
-        )
+        return previews
 
 
 def preview_of(next_request: NextRequest, result: VersionResult | MonotronError) -> Preview:

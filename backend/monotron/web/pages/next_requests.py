@@ -52,11 +52,6 @@ def next_requests(latest: Release | None, *, by: str) -> list[NextRequest]:
     ]
 
 
-def counts_as_newest(release: Release) -> bool:
-    """Whether it is a final version that was not withdrawn."""
-    return release.label is None and release.withdrawn is None
-
-
 def calendar_of(latest: Release) -> CalendarFormat | None:
     """The calendar format of a name's newest version; None if it is not a calendar version."""
     if latest.bump != "calendar":

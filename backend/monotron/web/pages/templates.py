@@ -1,16 +1,27 @@
 """The templates of the pages and of badges. Everything that a template writes is escaped."""
 
+import re
 from pathlib import Path
 
+from tornado.escape import xhtml_escape
 from tornado.template import Loader
 
 from monotron.web.pages import document_markup, markup
 
 FOLDER = Path(__file__).parent
 
+_SPECIAL = re.compile(rb"[&<>\"']")
+
+
+def escaped(text: bytes) -> bytes | str:
+    """Escape a text for HTML. A page writes hundreds of texts, most without such characters."""
+    return xhtml_escape(text) if _SPECIAL.search(text) else text
+
+
 _FUNCTIONS = {
     each.__name__: each
     for each in (
+        escaped,
         markup.isolated,
         markup.time,
         markup.inline_markdown,
@@ -22,7 +33,7 @@ _FUNCTIONS = {
 }
 """What templates can call with `raw`, because the results are HTML."""
 
-_LOADER = Loader(str(FOLDER / "templates"), autoescape="xhtml_escape", namespace=_FUNCTIONS)
+_LOADER = Loader(str(FOLDER / "templates"), autoescape="escaped", namespace=_FUNCTIONS)
 
 
 def compile_all() -> None:
