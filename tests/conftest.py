@@ -31,6 +31,7 @@ GROUPS = {
         "faults/test_member_faults.py",
         "faults/test_network.py",
         "faults/test_nginx.py",
+        "faults/test_nginx_routing.py",
         "faults/test_orphans.py",
         "faults/test_primary_kills.py",
         "faults/test_rollbacks.py",

@@ -12,7 +12,8 @@ states.
 kills       the server and the primary of the replica set are killed, also under versions, and a
             process at each step of a version; F4, F8, F11
 proxy       requests, responses and messages are lost, late, duplicated, cut or slow; F14
-nginx       two servers behind nginx (Debian's nginx-light), which repeats requests; F15
+nginx       two servers behind nginx (Debian's nginx-light), which repeats requests, and sends a
+            name to one server, which is killed; F15
 processes   a process of `serve --processes 2` is killed repeatedly
 members     a primary is paused until another is elected, and secondaries are killed; F8, F9
 rollbacks   writes that only the old primary has are rolled back; F10
@@ -121,7 +122,7 @@ def nginx() -> bool:
         find_nginx()
     except RuntimeError:
         _install("nginx-light")
-    return tests("test_nginx.py")
+    return tests("test_nginx.py", "test_nginx_routing.py")
 
 
 def cuts() -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import re
 import signal
 import sqlite3
 import ssl
@@ -13,7 +12,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from http.client import HTTPConnection
 from pathlib import Path
 from secrets import randbits
@@ -26,14 +25,14 @@ from faults.caller import Manner
 from faults.load import Load
 from faults.tier import limit, rounds
 from support.log_lines import line_of
-from support.member import free_port
 from support.mongod import ReplicaSet
 from support.nginx import Nginx
+from support.nginx_site import NginxSite, address, keys_of_each
 from support.server import ROOT, ROOT_ENV, Client, Response, Server
 
-PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
-KEYS = ["a", "b", "c"]
-"""Series with `reuse=any`: with `current`, a request that nginx repeats may assign two values."""
+KEYS_OF_EACH = 2
+"""Series of each server, with `reuse=any`: with `current`, a request that nginx repeats may assign
+two values."""
 
 BY_GATEWAY = Manner(by_gateway=True)
 RETRIES = rounds(short=10, whole=1700)
@@ -46,35 +45,6 @@ def authority() -> trustme.CA:
     return trustme.CA()
 
 
-class Site:
-    """The configuration of the page, adapted to the servers of a test."""
-
-    def __init__(
-        self, authority: trustme.CA, folder: Path, *servers: Server, forwards: bool = False
-    ) -> None:
-        """With *forwards*, the servers need credentials: others reject a forwarding header."""
-        [self.text] = re.findall(r"```nginx\n(.*?)```", PAGE.read_text(), re.DOTALL)
-        self.port, self.tls_port = free_port(), free_port()
-        for host, server in zip(("10.0.0.11", "10.0.0.12"), servers, strict=True):
-            self.replace(f"{host}:3030", f"127.0.0.1:{server.port}")
-        listen = f"listen 127.0.0.1:{self.port}; listen 127.0.0.1:{self.tls_port} ssl;"
-        self.replace("listen 443 ssl;", listen)
-        issued = authority.issue_cert("monotron.example.com", "127.0.0.1")
-        issued.private_key_and_cert_chain_pem.write_to_path(folder / "site.pem")
-        self.replace("/etc/ssl/monotron.pem", str(folder / "site.pem"))
-        self.replace("/etc/ssl/monotron.key", str(folder / "site.pem"))
-        if not forwards:
-            self.replace("proxy_set_header X-Forwarded-For $remote_addr;", "")
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def replace(self, old: str, new: str) -> None:
-        assert self.text.count(old) == 1, old
-        self.text = self.text.replace(old, new)
-
-
 @pytest.mark.timeout(limit(short=120, whole=1800))
 def test_a_put_that_nginx_repeats_at_another_server_has_one_value(
     own_set: ReplicaSet, authority: trustme.CA, tmp_path: Path, report: Callable[[str], None]
@@ -85,16 +55,17 @@ def test_a_put_that_nginx_repeats_at_another_server_has_one_value(
     url = own_set.url("repeated")
     began = time.monotonic()
     with Server(url) as one, Server(url) as other:
-        site = Site(authority, tmp_path, one, other)
+        site = NginxSite(authority, tmp_path, one, other)
         site.replace("proxy_read_timeout 30s;", "proxy_read_timeout 200ms;")
         site.replace(
             "proxy_next_upstream error timeout http_503;",
             "proxy_next_upstream error timeout http_502 http_503 non_idempotent;",
         )
-        with (
-            Nginx(site.text) as nginx,
-            Load([site.url], KEYS, seed=seed, manner=BY_GATEWAY) as load,
-        ):
+        with ExitStack() as stack:
+            nginx = stack.enter_context(Nginx(site.text))
+            own, others = keys_of_each(nginx, site.url, [one, other], KEYS_OF_EACH)
+            keys = [*own, *others]
+            load = stack.enter_context(Load([site.url], keys, seed=seed, manner=BY_GATEWAY))
             pauses = 0
             while not enough(repeated(nginx)):
                 load.wait_for_answers(20)
@@ -141,8 +112,11 @@ def test_servers_that_stop_in_turn_fail_no_request(
     servers = [Server(url), Server(url)]
     longest = 0.0
     try:
-        site = Site(authority, tmp_path, *servers)
-        with Nginx(site.text) as nginx, Load([site.url], KEYS, callers=8, seed=seed) as load:
+        site = NginxSite(authority, tmp_path, *servers)
+        with ExitStack() as stack:
+            nginx = stack.enter_context(Nginx(site.text))
+            own, others = keys_of_each(nginx, site.url, servers, KEYS_OF_EACH)
+            load = stack.enter_context(Load([site.url], [*own, *others], callers=8, seed=seed))
             for turn in range(DRAINS):
                 load.wait_for_answers(50)
                 time.sleep(chance.uniform(0, 0.1))  # the moment of the signal
@@ -168,16 +142,14 @@ def test_servers_that_stop_in_turn_fail_no_request(
     assert {each.status for each in requests} <= {200, 404}
     assert (load.interrupted, load.refused, history.unknown()) == (0, 0, 0)
     assert len(handed_on) >= DRAINS
-    assert {server for each in requests for server in each.servers} == {
-        f"127.0.0.1:{server.port}" for server in servers
-    }
+    assert {server for each in requests for server in each.servers} == set(map(address, servers))
 
 
 def test_audit_and_backup_have_a_longer_timeout_than_other_requests(
     authority: trustme.CA, tmp_path: Path
 ) -> None:
     with Server(f"sqlite:///{tmp_path}/monotron.db") as server:
-        site = Site(authority, tmp_path, server, server)
+        site = NginxSite(authority, tmp_path, server, server)
         site.replace("proxy_read_timeout 30s;", "proxy_read_timeout 1s;")
         with Nginx(site.text), ThreadPoolExecutor(2) as threads:
             assert ask(site.url, "PUT", "/v1/series/web/T").status == 200
@@ -218,7 +190,7 @@ def test_nginx_passes_tls_names_and_paths_unchanged(authority: trustme.CA, tmp_p
             return bytes(response.read())
 
     with Server(f"sqlite:///{tmp_path}/monotron.db", env=ROOT_ENV) as server:
-        site = Site(authority, tmp_path, server, server, forwards=True)
+        site = NginxSite(authority, tmp_path, server, server, forwards=True)
         with Nginx(site.text):
             for key in ("org%2Frepo", "a%20b", "%F0%9F%9A%80", "x%2F%2Fy", "50%25", "a%3Fb"):
                 put = json.loads(over_tls("PUT", f"/v1/series/{key}/T"))
@@ -235,7 +207,7 @@ def test_the_log_has_the_address_of_the_client_of_nginx(
 ) -> None:
     args = ["--trusted-proxies=127.0.0.1"]
     with Server(f"sqlite:///{tmp_path}/monotron.db", env=ROOT_ENV, args=args) as server:
-        site = Site(authority, tmp_path, server, server, forwards=True)
+        site = NginxSite(authority, tmp_path, server, server, forwards=True)
         with Nginx(site.text):
             client = HTTPConnection("127.0.0.1", site.port, source_address=("127.0.0.5", 0))
             with closing(client):

@@ -217,8 +217,8 @@ class TestMongoDB:
                 Nginx(text.replace(f"listen {target};", f"listen 127.0.0.1:{port};")) as nginx,
                 Client(f"http://127.0.0.1:{port}", authorization=ROOT_KEY) as client,
             ):
-                for _ in range(4):
-                    assert client.request("PUT", "/v1/series/k/T").status == 200
+                for number in range(40):  # each series has its server
+                    assert client.request("PUT", f"/v1/series/k{number}/T").status == 200
                 used = {name for each in nginx.requests() for name in each.servers}
         assert used == {f"127.0.0.1:{server.port}" for server in (one, other)}
 

@@ -74,14 +74,19 @@ class Nginx(Stoppable):
         # It listens before it writes its process id.
         return (self._folder / "pid").exists()
 
+    @property
+    def pid(self) -> int:
+        """The id of the process whose child serves the requests."""
+        return self._process.pid
+
     def log(self) -> str:
         """Return the error log."""
         return self._read("error.log")
 
-    def requests(self) -> list[ProxiedRequest]:
-        """Return all requests that nginx has answered."""
+    def requests(self, since: int = 0) -> list[ProxiedRequest]:
+        """Return all requests that nginx has answered, without the first *since* of them."""
         requests = []
-        for line in self._read("access.log").splitlines(keepends=True):
+        for line in self._read("access.log").splitlines(keepends=True)[since:]:
             if line.endswith("\n"):
                 method, path, status, servers, statuses = line.rstrip("\n").split("|")
                 requests.append(
