@@ -6,6 +6,7 @@ affects all of them. No test asserts a figure.
 
 sqlite        all kinds of requests to an SQLite file
 mongodb       all kinds of requests to three nodes and one node, and with two processes
+servers       two servers on MongoDB behind nginx, in turn and by name, and the kill of one
 peers         Redis, etcd, PostgreSQL and plain MongoDB updates, compared with the service
 action        a step of a workflow, compared with the imports that it needs
 cli           the help of the command, compared with the imports that it needs
@@ -35,6 +36,7 @@ from bench.processes import ConstantServer, disk_folder
 PARTS = (
     "sqlite",
     "mongodb",
+    "servers",
     "peers",
     "action",
     "cli",

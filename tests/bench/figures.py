@@ -50,6 +50,11 @@ class Figures:
         """Processor time per request of all threads of the server, in microseconds."""
         return self.event_loop_us + self.cpu_us["store threads"]
 
+    @property
+    def service_us(self) -> float:
+        """Processor time per request of servers and nodes of MongoDB, in microseconds."""
+        return self.cpu_us["servers"] + self.cpu_us["mongod"]
+
     def bottleneck(self) -> str:
         """The bottleneck, derived from the processor time per second of each user."""
         if not self.cpu_us:
