@@ -2,13 +2,14 @@
 
 Each table is between two comments, `<!-- table: NAME -->` and `<!-- /table -->`. NAME is
 `commands`, `administration` or `common` for options that several commands share, a command, whose
-other options are listed, or `ci trust` for the subcommands of `trust` for other CI systems.
+other options are listed, or `ci trust` for the subcommands of `trust` for other CI systems. If a
+command has subcommands, each row names those that have the option.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -53,11 +54,14 @@ def documented_options(name: str) -> list[click.Option]:
         return _options(leaves(COMMANDS["key"]), ADMINISTRATION)
     if name == "common":
         return _options([COMMANDS["version"]], COMMON)
-    command = COMMANDS[name]
     shared = set(SHARED) - ({"store"} if name in MAINTENANCE.entries else set())
+    return [each for each in _options(_documented(name)) if each.name not in shared]
+
+
+def _documented(name: str) -> list[click.Command]:
+    """The commands whose options the table of a command contains."""
     ci_commands = _ci_commands() if name == "trust" else []
-    used = [leaf for leaf in leaves(command) if leaf not in ci_commands]
-    return [each for each in _options(used) if each.name not in shared]
+    return [leaf for leaf in leaves(COMMANDS[name]) if leaf not in ci_commands]
 
 
 def _ci_commands() -> list[click.Command]:
@@ -70,12 +74,17 @@ def _options(
     commands: Iterable[click.Command], names: tuple[str, ...] | None = None
 ) -> list[click.Option]:
     options = {
-        (option.opts[0], option.help): option
+        _key(option): option
         for leaf in commands
         for option in leaf.params
         if isinstance(option, click.Option) and (names is None or option.name in names)
     }
     return list(options.values())
+
+
+def _key(option: click.Option) -> tuple[str, str | None]:
+    """Equal for the same option of several commands."""
+    return option.opts[0], option.help
 
 
 def _table(name: str) -> str:
@@ -88,7 +97,20 @@ def _table(name: str) -> str:
         return _rows(("command", "purpose"), rows)
     if name == "ci trust":
         return _rows(("option", "effect"), list(_ci_rows()))
+    if isinstance(COMMANDS.get(name), click.Group):
+        return _rows(("command", "option", "effect"), list(_rows_of_group(name)))
     return _rows(("option", "effect"), [_row(option) for option in documented_options(name)])
+
+
+def _rows_of_group(name: str) -> Iterator[tuple[str, str, str]]:
+    """The options of a command with subcommands, each with the subcommands that have it."""
+    for option in documented_options(name):
+        commands = [
+            f"`{leaf.name}`"
+            for leaf in _documented(name)
+            if any(isinstance(p, click.Option) and _key(p) == _key(option) for p in leaf.params)
+        ]
+        yield ", ".join(commands), *_row(option)
 
 
 def _ci_rows() -> Iterator[tuple[str, str]]:
@@ -113,9 +135,11 @@ def _row(option: click.Option) -> tuple[str, str]:
     return f"`{syntax}`", re.sub(r"\s+", " ", effect)
 
 
-def _rows(head: tuple[str, str], rows: list[tuple[str, str]]) -> str:
-    lines = [" | ".join(row).replace("|", r"\|").replace(r" \| ", " | ", 1) for row in rows]
-    return "".join(f"| {line} |\n" for line in (" | ".join(head), "--- | ---", *lines))
+def _rows(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """A table, or nothing without rows."""
+    lines = [" | ".join(cell.replace("|", r"\|") for cell in row) for row in rows]
+    table = (" | ".join(head), " | ".join("---" for _ in head), *lines)
+    return "".join(f"| {line} |\n" for line in table) if rows else ""
 
 
 if __name__ == "__main__":
