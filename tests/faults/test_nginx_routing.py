@@ -29,14 +29,7 @@ NAMES = [f"/v1/versions/name-{number}" for number in range(200)]
 MIN_OF_EACH = len(NAMES) // 5
 """How many of the names each of two servers has at least: about a half are expected."""
 
-SPELLINGS = {
-    "a plain name": ["shop"],
-    "a name with slashes": ["org%2Frepo", "org%2frepo", "%6Frg%2Frepo"],
-    "a scope": ["%40scope%2Fpackage", "@scope%2Fpackage", "@scope%2fpackag%65"],
-    "a space": ["my%20app", "my%20%61pp"],
-    "Unicode": ["caf%C3%A9", "caf%c3%a9"],
-    "characters with a meaning in paths": ["50%25%3Fa%23b", "50%25%3fa%23b"],
-}
+SENT_NAMES = ["shop", "org%2Frepo", "@scope%2Fpackage", "my%20app", "caf%C3%A9", "50%25%3Fa%23b"]
 PATHS = [
     "/v1/series/{name}",
     "/v1/series/{name}?format=text",
@@ -87,11 +80,11 @@ def routed(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 @pytest.mark.parametrize("paths", [PATHS, ACCOUNT_PATHS], ids=["own account", "account"])
-@pytest.mark.parametrize("spellings", SPELLINGS.values(), ids=SPELLINGS.keys())
+@pytest.mark.parametrize("name", SENT_NAMES)
 def test_all_requests_of_a_name_reach_one_server(
-    routed: Routed, spellings: list[str], paths: list[str]
+    routed: Routed, name: str, paths: list[str]
 ) -> None:
-    requests = [path.format(name=name) for name in spellings for path in paths]
+    requests = [path.format(name=name) for path in paths]
     assert len(set(routed.first_servers(requests).values())) == 1
 
 
