@@ -160,7 +160,7 @@ def _commit(entry: str) -> Commit:
 class Fetched(Clone):
     """An own bare repository, for jobs without a complete clone."""
 
-    name = "an own fetch"
+    name = "a separate fetch"
     has_all_tags = True
 
     def __init__(self, folder: str, url: str, token: str, policy: RetryPolicy) -> None:

@@ -66,7 +66,12 @@ find_range() {
   elif [ "$base" = none ]; then
     tag=$(git tag --merged "$commit" --sort=version:refname |
       grep -Ex 'v[0-9]+\.[0-9]+\.[0-9]+' | tail -n 1)
-    case "$tag&$parameters" in '&'* | *'&initial='*) return ;; esac
+    initial=$(printf '%s\n' "$parameters" | tr '&' '\n' | sed -n 's/^initial=//p')
+    if [ -n "$initial" ]; then
+      ! is_commit "refs/tags/v$initial" || range=refs/tags/v$initial..$commit
+      return
+    fi
+    [ -n "$tag" ] || return 0
     fail "there is a tag $tag, but no version. Add initial=${tag#v} to the parameters," \
       "or initial=0.0.0 to ignore the tag"
   else

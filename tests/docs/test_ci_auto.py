@@ -228,6 +228,14 @@ class TestFirstVersion:
         assert "there is a tag v1.10.0, but no version. Add initial=1.10.0" in process.stderr
         assert auto(last, f"&initial={initial}").stdout == version
 
+    def test_commits_before_the_tag_of_the_initial_version_do_not_count(
+        self, auto: Auto, machine: Machine
+    ) -> None:
+        commits(machine, "feat!: a", "fix: b")
+        machine.git("tag", "v1.3.2")
+        *_, last = commits(machine, "feat: c", "fix: d")
+        assert auto(last, "&initial=1.3.2").stdout == "1.4.0\n"
+
     def test_tags_of_other_branches_do_not_matter(self, auto: Auto, machine: Machine) -> None:
         machine.git("checkout", "--quiet", "--orphan", "other")
         machine.commit("fix: other")

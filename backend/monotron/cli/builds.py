@@ -182,7 +182,9 @@ def _current_version(client: Client, name: str, token: str | None, prefix: str) 
     info = client.find(name, token or "")
     if info.version == "0.0.0":
         raise NothingFound(
-            f"{token!r} has no version of {name!r}" if token else f"{name!r} has no versions yet"
+            f"{token!r} has no version of {name!r}"
+            if token
+            else f"{name!r} has no final version yet"
         )
     notes = (f"warning: version {info.version} was withdrawn",) if info.is_withdrawn else ()
     return version_output(info, prefix, *notes, changed=False)

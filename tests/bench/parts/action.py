@@ -58,7 +58,7 @@ def _read_commits(bench: Bench, server: Server, steps: ActionSteps) -> None:
     bench.table.add(TableRow(f"{label} the clone", from_clone, "s", 1.0))
     with GitServer(bench.folder) as git_server:
         fetched = seconds({"GITHUB_SERVER_URL": git_server.url})
-    bench.table.add(TableRow(f"{label} an own fetch", fetched, "s, from this machine"))
+    bench.table.add(TableRow(f"{label} a separate fetch", fetched, "s, from this machine"))
     with GitHubApi(repository) as api:
         steps.preview("auto", head(repository), **{**UNREACHABLE, "GITHUB_API_URL": api.url})
         number = len(api.requests)

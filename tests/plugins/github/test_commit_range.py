@@ -129,7 +129,7 @@ class TestOtherSources:
                 released.run({"github-token": TOKEN}, GITHUB_SERVER_URL=server.url)
                 assert server.requests[0].headers["Authorization"] == BASIC
             assert other.requests == []
-        assert "an own fetch: git fetch failed" in capsys.readouterr().out
+        assert "a separate fetch: git fetch failed" in capsys.readouterr().out
 
     def test_a_slow_fetch_leaves_time_for_the_request(
         self, released: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
@@ -147,7 +147,7 @@ class TestOtherSources:
         monkeypatch.setenv("PATH", path)
         assert released.step.run({"bump": "auto", "timeout": "3"}, GITHUB_SHA=head) == 0
         assert released.step.outputs["version"] == "0.0.2"
-        assert "an own fetch: git took too long" in capsys.readouterr().out
+        assert "a separate fetch: git took too long" in capsys.readouterr().out
 
     def test_an_own_fetch_reads_paths(self, released: Project, tmp_path: Path) -> None:
         released.commit("feat(api): a", "api/a")

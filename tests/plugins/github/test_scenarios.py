@@ -1,6 +1,6 @@
 """How commits reach a branch, and which events start a run: `bump: auto` on a real runner.
 
-The repository has version 1.2.57. The action reads its commits with an own fetch, as in a job
+The repository has version 1.2.57. The action reads its commits with a separate fetch, as in a job
 without `actions/checkout`, or from a clone.
 """
 

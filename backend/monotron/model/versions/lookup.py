@@ -43,8 +43,7 @@ def newest_release(state: State, request: GetNewest) -> VersionResult:
             if highest is not None:
                 return reused(state, highest)
         raise VersionNotFound(
-            f"{name.name!r} has no versions yet. The first `PUT /v1/versions/NAME/COMMIT` creates "
-            "one."
+            f"{name.name!r} has no final version yet. `PUT /v1/versions/NAME/COMMIT` creates one."
         )
     release = with_record(state, name, version)
     latest = LATEST if line is None else latest_of(state, release)
