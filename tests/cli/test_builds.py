@@ -245,12 +245,16 @@ class TestNoRelease:
 
 
 class TestReleases:
-    def test_releases_are_listed_in_a_table(self, terminal: Terminal, name: str) -> None:
+    def test_releases_are_listed_in_a_table(
+        self, terminal: Terminal, client: Client, name: str
+    ) -> None:
         terminal.prints("version", name, "a", "--bump=minor")
-        terminal.prints("version", name, "b")
+        path = f"/v1/versions/{name}/b?bump=auto"
+        assert client.request("PUT", path, "fix: add coupons").status == 200
         head, newest, oldest = terminal.prints("releases", name).splitlines()
-        assert head.split() == ["VERSION", "TOKEN", "BUMP", "PREVIOUS", "CREATED"]
+        assert head.split() == ["VERSION", "TOKEN", "BUMP", "PREVIOUS", "CREATED", "REASON"]
         assert newest.split()[:5] == ["0.1.1", "(latest)", "b", "patch", "0.1.0"]
+        assert newest.endswith("\tfix: add coupons")
         assert oldest.split()[:4] == ["0.1.0", "a", "minor", "-"]
         assert len(terminal.prints("releases", name, "--limit=1").splitlines()) == 2
         documents = json.loads(terminal.prints("releases", name, "--output=json"))

@@ -143,12 +143,12 @@ def releases(client: Client, name: str, limit: int) -> CommandOutput:
                 raise
             raise NothingFound(f"{name!r} has no versions yet") from None
         infos += page
-    rows: list[tuple[str, ...]] = [("VERSION", "TOKEN", "BUMP", "PREVIOUS", "CREATED")]
+    rows: list[tuple[str, ...]] = [("VERSION", "TOKEN", "BUMP", "PREVIOUS", "CREATED", "REASON")]
     for info in infos:
         state = " (latest)" if info.latest else ""
         if info.is_withdrawn:
             state = " (withdrawn)"
-        cells = (info.token, info.bump, info.previous, info.created_at)
+        cells = (info.token, info.bump, info.previous, info.created_at, info.reason)
         rows.append((info.version + state, *(cell or "-" for cell in cells)))
     return CommandOutput(table(rows), [info.document for info in infos])
 
