@@ -55,13 +55,14 @@ format: .venv/.installed-test ## Format the code
 gitlab: ## Generate the GitLab YAML from gitlab/job.sh and gitlab/*.in.yml
 	$(PYTHON) gitlab/generate.py
 
-docs: .venv/.installed-test ## Generate openapi.json, reference pages, tables of commands, plugins and the chart, and a checksum
+docs: .venv/.installed-test ## Generate openapi.json, reference pages, tables of commands, plugins and the chart, the capacity page, and a checksum
 	PYTHONPATH=tests $(BIN)/python -m docs.openapi_document
 	PYTHONPATH=tests $(BIN)/python -m docs.api_page
 	PYTHONPATH=tests $(BIN)/python -m support.error_page
 	PYTHONPATH=tests $(BIN)/python -m docs.command_tables
 	PYTHONPATH=tests $(BIN)/python -m docs.plugin_tables
 	PYTHONPATH=tests $(BIN)/python -m docs.chart_values
+	PYTHONPATH=tests $(BIN)/python -m docs.capacity_page
 
 site: .venv/.installed-test ## Build the documentation site in the folder site; REF=v0.1.0 selects the files it links to
 	PYTHONPATH=tests $(BIN)/python -m docs.site site $(if $(REF),--ref $(REF))

@@ -1,0 +1,243 @@
+"""What a number of repositories requires, from measured costs and stated assumptions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from docs.bench_tables import Figure, Figures
+
+REPOSITORIES = (300, 10_000, 1_000_000)
+SECONDS_A_DAY = 86_400
+DAYS_A_YEAR = 365
+GB = 1e9
+
+
+class Assumption(NamedTuple):
+    """A number that was not measured."""
+
+    value: float
+    meaning: str
+
+
+ASSUMPTIONS = {
+    "builds": Assumption(10, "builds of a repository and day, on each of 365 days"),
+    "peak factor": Assumption(10, "the rate of the busiest minute, divided by the mean rate"),
+    "numbers": Assumption(1, "new numbers of a build"),
+    "versions": Assumption(0.5, "new versions of a build"),
+    "repeats": Assumption(
+        2, "repeated requests of a build: other jobs, re-runs, other builds of the commit"
+    ),
+    "pages": Assumption(0.1, "page loads for each build, all of them `/names/{name}`"),
+    "sign-ins": Assumption(2, "identity tokens of a build, each new to the server"),
+    "series": Assumption(4, "series of a repository, old lines of its versions included"),
+    "series in use": Assumption(2, "series of a repository that get new values"),
+    "busy cores": Assumption(0.5, "the share of a core that may be in use at the peak"),
+    "busiest node": Assumption(
+        0.5, "the share of the busiest node in the processor time of all three"
+    ),
+    "index page": Assumption(
+        16_384, "bytes of an index page in the cache of MongoDB; a new entry changes two"
+    ),
+    "oplog hours": Assumption(
+        24, "hours of the peak that the oplog must hold, for members to catch up"
+    ),
+    "oplog of a release": Assumption(3, "bytes of a release in the oplog, in entries"),
+}
+"""By name. A row of the page for each."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The figures of a request: alone, and among those of 64 connections."""
+
+    alone: Figure
+    among: Figure
+
+
+COST_ROWS = {
+    "numbers": (
+        ("mongodb", "MongoDB, 3 nodes: new tokens, 10,000 series, 1 connection"),
+        ("mongodb", "MongoDB, 3 nodes: new tokens, 10,000 series"),
+    ),
+    "versions": (
+        ("names", "MongoDB: a new version of a name with 100,000, one connection: p50"),
+        ("names", "MongoDB: new versions of 1,000 names, of 100,000 in the store"),
+    ),
+    "repeats": (
+        ("names", "MongoDB: a repeated version of a name with 100,000, one connection: p50"),
+        ("mongodb", "MongoDB, 3 nodes: a repeated token"),
+    ),
+    "pages": (
+        ("pages", "MongoDB: /names/{name}, one connection: p50"),
+        ("pages", "MongoDB: /names/{name}, one connection: p50"),
+    ),
+}
+SQLITE_ROWS = {
+    "numbers": (
+        ("sqlite", "SQLite: new tokens, 10,000 series, 1 connection"),
+        ("sqlite", "SQLite: new tokens, 10,000 series"),
+    ),
+    "versions": (
+        ("sqlite", "SQLite: a new version, one connection: p50"),
+        ("sqlite", "SQLite: new versions of 1,000 names"),
+    ),
+    "repeats": (
+        ("names", "SQLite: a repeated version of a name with 100,000, one connection: p50"),
+        ("sqlite", "SQLite: a repeated token"),
+    ),
+    "pages": (
+        ("pages", "SQLite: /names/{name}, one connection: p50"),
+        ("pages", "SQLite: /names/{name}, one connection: p50"),
+    ),
+}
+
+
+def costs(figures: Figures, rows: Mapping[str, tuple[tuple[str, str], ...]]) -> dict[str, Cost]:
+    """The costs of all kinds of requests, without sign-ins."""
+    return {
+        kind: Cost(figures.row(*alone), figures.row(*among))
+        for kind, (alone, among) in rows.items()
+    }
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """Bytes of one entry or release, or of one request on the network, alone."""
+
+    entry: float
+    release: float
+    head: float
+    oplog: float
+    client: float
+    primary: float
+    members: float
+
+
+def measured_bytes(figures: Figures) -> Bytes:
+    """The measured bytes on MongoDB."""
+    network = "MongoDB, 3 nodes: new tokens, 10,000 series, 1 connection: between"
+    names = (
+        "MongoDB: on disk of a member, an entry",
+        "MongoDB: on disk of a member, a release with its entry",
+        "MongoDB: on disk of a member, a series",
+        "MongoDB: oplog, an entry",
+        f"{network} client and server",
+        f"{network} server and primary",
+        f"{network} members",
+    )
+    return Bytes(*(figures.row("costs", name).value for name in names))
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """What a number of repositories needs on MongoDB, and how much of it SQLite can serve.
+
+    Pairs are lower and upper bounds: all requests in full batches, and each one alone.
+    """
+
+    requests: float
+    """Per second at the peak."""
+
+    machine_share: float
+    """Of the time of the measured machine, with one server and all nodes, without pages and
+    sign-ins."""
+
+    writes: float
+    """New numbers and versions per second at the peak."""
+
+    server_cores: tuple[float, float]
+    processes: tuple[int, int]
+    mongod_cores: tuple[float, float]
+    sign_in_cores: float
+    """The part of MongoDB's cores that uses of identity tokens need."""
+
+    cores_per_node: tuple[int, int]
+    disk_gb: float
+    """Of each member, a year."""
+
+    cache_gb: float
+    oplog_gb: float
+    client_mbit: float
+    primary_mbit: float
+    members_mbit: float
+    sqlite_cores: tuple[float, float]
+    sqlite_disk_gb: float
+
+
+def requirements(figures: Figures, repositories: int) -> Requirements:
+    """Compute the requirements of a number of repositories."""
+    a = {name: assumption.value for name, assumption in ASSUMPTIONS.items()}
+    builds = repositories * a["builds"] / SECONDS_A_DAY
+    rates = {kind: builds * a["peak factor"] * a[kind] for kind in COST_ROWS}
+    sign_ins = builds * a["peak factor"] * a["sign-ins"]
+    verify_us = 1000 * figures.row("credentials", "verifying a fresh identity token").value
+    on_mongodb, on_sqlite = costs(figures, COST_ROWS), costs(figures, SQLITE_ROWS)
+    # The use of an identity token is a write of its own, which is never in a batch.
+    sign_in = on_mongodb["numbers"].alone
+    sign_in_us = verify_us + sign_in.used("store threads")
+
+    def cores(users: Mapping[str, float], sign_in_us: float) -> float:
+        used = sum(rates[kind] * users[kind] for kind in rates) + sign_ins * sign_in_us
+        return used / 1e6
+
+    def bounds(of: Mapping[str, Cost], sign_in_us: float) -> tuple[float, float]:
+        among = {kind: cost.among.server_us for kind, cost in of.items()}
+        alone = {kind: cost.alone.server_us for kind, cost in of.items()}
+        return cores(among, sign_in_us), cores(alone, sign_in_us)
+
+    server_cores = bounds(on_mongodb, sign_in_us)
+    mongod_us = sign_in.used("mongod")
+    mongod_cores = (
+        cores({kind: cost.among.used("mongod") for kind, cost in on_mongodb.items()}, mongod_us),
+        cores({kind: cost.alone.used("mongod") for kind, cost in on_mongodb.items()}, mongod_us),
+    )
+    sqlite_sign_in_us = verify_us + on_sqlite["numbers"].alone.used("store threads")
+    used = measured_bytes(figures)
+    days = builds * SECONDS_A_DAY * DAYS_A_YEAR
+    per_build = a["numbers"] * used.entry + a["versions"] * used.release
+    sqlite_entry = figures.row("costs", "SQLite: on disk, an entry").value
+    sqlite_release = figures.row("costs", "SQLite: on disk, a release with its entry").value
+    sqlite_per_build = a["numbers"] * sqlite_entry + a["versions"] * sqlite_release
+    writes = rates["numbers"] + rates["versions"]
+    of_oplog = rates["numbers"] + rates["versions"] * a["oplog of a release"]
+    in_use = a["series in use"] * 2 * a["index page"]
+    requests = sum(rates.values())
+    uses_store = requests + sign_ins
+    return Requirements(
+        requests=requests,
+        machine_share=sum(
+            rates[kind] / on_mongodb[kind].among.rps for kind in ("numbers", "versions", "repeats")
+        ),
+        writes=writes,
+        server_cores=server_cores,
+        processes=(_processes(server_cores[0]), _processes(server_cores[1])),
+        mongod_cores=mongod_cores,
+        sign_in_cores=sign_ins * mongod_us / 1e6,
+        cores_per_node=(_cores_per_node(mongod_cores[0]), _cores_per_node(mongod_cores[1])),
+        disk_gb=days * per_build / GB,
+        cache_gb=repositories * (a["series"] * used.head + in_use) / GB,
+        oplog_gb=of_oplog * used.oplog * a["oplog hours"] * 3600 / GB,
+        client_mbit=_mbit(requests * used.client),
+        primary_mbit=_mbit(uses_store * used.primary),
+        members_mbit=_mbit(uses_store * used.members),
+        sqlite_cores=bounds(on_sqlite, sqlite_sign_in_us),
+        sqlite_disk_gb=days * sqlite_per_build / GB,
+    )
+
+
+def _processes(cores: float) -> int:
+    """At least two, so that one can fail or be updated."""
+    return max(2, math.ceil(cores / ASSUMPTIONS["busy cores"].value))
+
+
+def _cores_per_node(cores: float) -> int:
+    return max(
+        1, math.ceil(cores * ASSUMPTIONS["busiest node"].value / ASSUMPTIONS["busy cores"].value)
+    )
+
+
+def _mbit(bytes_a_second: float) -> float:
+    return 8 * bytes_a_second / 1e6
