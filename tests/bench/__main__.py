@@ -20,7 +20,7 @@ export        exports and imports of a million entries
 names         versions in stores with many names and releases, compared with few
 pages         web pages of a large store, and requests beside browsers
 growth        full stores, compared with empty ones
-costs         bytes on disk and on the network, and commands, of an assignment
+costs         bytes, commands and keyless sign-ins of an assignment
 links         a replica set whose members are 1, 10 and 100 ms apart
 profile       py-spy's top ten functions of the server under load; runs only if it is named
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
 
@@ -36,7 +37,10 @@ class Authentication:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def server(self, issuer: IssuerServer, store: str) -> Server:
+    def server(
+        self, issuer: IssuerServer, store: str, limits: Mapping[str, int] = NO_LIMITS
+    ) -> Server:
+        """*limits* replace those that are off."""
         config = self._folder / "authentication.yml"
         trust = {"account": 1, "issuer": issuer.url, "claims": CLAIMS, "scopes": SCOPES}
         settings = {
@@ -44,7 +48,7 @@ class Authentication:
             "issuers": [self._issuer_config(issuer)],
             "trusts": [trust],
         }
-        config.write_text(yaml.safe_dump({**settings, **NO_LIMITS}))
+        config.write_text(yaml.safe_dump({**settings, **NO_LIMITS, **limits}))
         return Server(store, env=ROOT_ENV, args=["--config", str(config)])
 
     def api_key(self, server: Server) -> str:

@@ -31,6 +31,7 @@ KIND_NAMES = {
     "versions": "a new version",
     "repeats": "a repeated request",
     "pages": "the page `/names/{name}`",
+    "sign-ins": "a new identity token, added to a request",
 }
 COMMANDS = (
     "a new token",
@@ -50,6 +51,7 @@ def page(figures: Figures) -> str:
     alone = "MongoDB, 1 node: new tokens, 10,000 series, 1 connection"
     full = "1,000,000 series and {} entries: memory after these"
     link_table = _link_table(figures)  # before the simulation, which takes seconds
+    keyless = plan.sign_in(figures, "MongoDB, 3 nodes", "64 connections")
     balances = list(sharding.balances(document))
     hottest = next(balance.hottest for balance in balances if balance.exponent == 1)
     values = {
@@ -63,9 +65,8 @@ def page(figures: Figures) -> str:
         "simulation_table": _simulation_table(balances),
         "link_table": link_table,
         "one_node_us": _number(figures.row("mongodb", alone).used("mongod")),
-        "verify_us": _number(
-            1000 * figures.row("credentials", "verifying a fresh identity token").value
-        ),
+        "verify_ms": f"{figures.row('credentials', 'verifying a fresh identity token').value:.2f}",
+        "keyless_share": f"{keyless.value:.2f}",
         "large_machine_share": f"{large.machine_share:.1f}",
         "sign_in_share": _percent(large.sign_in_cores / large.mongod_cores[1]),
         "sqlite_memory": _number(
@@ -89,8 +90,8 @@ def page(figures: Figures) -> str:
 
 def _cost_table(figures: Figures) -> str:
     rows = []
-    for store, of in (("SQLite", plan.SQLITE_ROWS), ("MongoDB", plan.COST_ROWS)):
-        for kind, cost in plan.costs(figures, of).items():
+    for store in ("SQLite", "MongoDB"):
+        for kind, cost in plan.costs(figures, store).items():
             for load, figure in (("alone", cost.alone), ("among 64", cost.among)):
                 if kind != "pages" or load == "alone":
                     rows.append((store, KIND_NAMES[kind], load, *_processor_cells(figure)))
@@ -99,8 +100,9 @@ def _cost_table(figures: Figures) -> str:
 
 
 def _processor_cells(figure: Figure) -> list[str]:
-    users = ("event loop", "store threads", "mongod")
-    cells = [_number(figure.used(user)) if figure.used(user) else "" for user in users]
+    cells = [_number(figure.used(user)) if figure.used(user) else "" for user in plan.USERS]
+    if not figure.rps:
+        return [*cells, "", ""]
     return [*cells, _number(figure.rps), f"{figure.p50_ms:.2f}"]
 
 

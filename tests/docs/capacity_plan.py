@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -31,7 +31,9 @@ ASSUMPTIONS = {
         2, "repeated requests of a build: other jobs, re-runs, other builds of the commit"
     ),
     "pages": Assumption(0.1, "page loads for each build, all of them `/names/{name}`"),
-    "sign-ins": Assumption(2, "identity tokens of a build, each new to the server"),
+    "sign-ins": Assumption(
+        2, "uses of a new identity token by a build: one for each job that writes"
+    ),
     "series": Assumption(4, "series of a repository, old lines of its versions included"),
     "series in use": Assumption(2, "series of a repository that get new values"),
     "busy cores": Assumption(0.5, "the share of a core that may be in use at the peak"),
@@ -57,7 +59,7 @@ class Cost:
     among: Figure
 
 
-COST_ROWS = {
+MONGODB_ROWS = {
     "numbers": (
         ("mongodb", "MongoDB, 3 nodes: new tokens, 10,000 series, 1 connection"),
         ("mongodb", "MongoDB, 3 nodes: new tokens, 10,000 series"),
@@ -95,12 +97,36 @@ SQLITE_ROWS = {
 }
 
 
-def costs(figures: Figures, rows: Mapping[str, tuple[tuple[str, str], ...]]) -> dict[str, Cost]:
-    """The costs of all kinds of requests, without sign-ins."""
-    return {
+USERS = ("event loop", "store threads", "mongod")
+
+
+def sign_in(figures: Figures, store: str, connections: str) -> Figure:
+    """What a new identity token adds to the processor time of a request, compared with an API key.
+
+    *connections*: `1 connection` or `64 connections`.
+    """
+    key, token = (
+        figures.row("costs", f"{store}: new tokens, each with {credential}, {connections}")
+        for credential in ("an API key", "a new identity token")
+    )
+    added = {user: max(0.0, token.used(user) - key.used(user)) for user in USERS}
+    return Figure(token.value, token.unit, cpu_us=added)
+
+
+def sign_ins(figures: Figures, store: str) -> Cost:
+    """What a new identity token adds to a request that is alone, and to one among others."""
+    of = "MongoDB, 3 nodes" if store == "MongoDB" else store
+    return Cost(sign_in(figures, of, "1 connection"), sign_in(figures, of, "64 connections"))
+
+
+def costs(figures: Figures, store: str) -> dict[str, Cost]:
+    """The costs of all kinds of requests to `SQLite` or `MongoDB`, and of sign-ins."""
+    rows = SQLITE_ROWS if store == "SQLite" else MONGODB_ROWS
+    of = {
         kind: Cost(figures.row(*alone), figures.row(*among))
         for kind, (alone, among) in rows.items()
     }
+    return {**of, "sign-ins": sign_ins(figures, store)}
 
 
 @dataclass(frozen=True)
@@ -171,30 +197,18 @@ def requirements(figures: Figures, repositories: int) -> Requirements:
     """Compute the requirements of a number of repositories."""
     a = {name: assumption.value for name, assumption in ASSUMPTIONS.items()}
     builds = repositories * a["builds"] / SECONDS_A_DAY
-    rates = {kind: builds * a["peak factor"] * a[kind] for kind in COST_ROWS}
-    sign_ins = builds * a["peak factor"] * a["sign-ins"]
-    verify_us = 1000 * figures.row("credentials", "verifying a fresh identity token").value
-    on_mongodb, on_sqlite = costs(figures, COST_ROWS), costs(figures, SQLITE_ROWS)
-    # The use of an identity token is a write of its own, which is never in a batch.
-    sign_in = on_mongodb["numbers"].alone
-    sign_in_us = verify_us + sign_in.used("store threads")
+    rates = {kind: builds * a["peak factor"] * a[kind] for kind in (*MONGODB_ROWS, "sign-ins")}
+    on_mongodb, on_sqlite = costs(figures, "MongoDB"), costs(figures, "SQLite")
 
-    def cores(users: Mapping[str, float], sign_in_us: float) -> float:
-        used = sum(rates[kind] * users[kind] for kind in rates) + sign_ins * sign_in_us
-        return used / 1e6
+    def bounds(of: Mapping[str, Cost], used: Callable[[Figure], float]) -> tuple[float, float]:
+        among = sum(rates[kind] * used(cost.among) for kind, cost in of.items())
+        alone = sum(rates[kind] * used(cost.alone) for kind, cost in of.items())
+        # Identity tokens are not batched: among others, they can cost more than alone.
+        return min(among, alone) / 1e6, max(among, alone) / 1e6
 
-    def bounds(of: Mapping[str, Cost], sign_in_us: float) -> tuple[float, float]:
-        among = {kind: cost.among.server_us for kind, cost in of.items()}
-        alone = {kind: cost.alone.server_us for kind, cost in of.items()}
-        return cores(among, sign_in_us), cores(alone, sign_in_us)
-
-    server_cores = bounds(on_mongodb, sign_in_us)
-    mongod_us = sign_in.used("mongod")
-    mongod_cores = (
-        cores({kind: cost.among.used("mongod") for kind, cost in on_mongodb.items()}, mongod_us),
-        cores({kind: cost.alone.used("mongod") for kind, cost in on_mongodb.items()}, mongod_us),
-    )
-    sqlite_sign_in_us = verify_us + on_sqlite["numbers"].alone.used("store threads")
+    server_cores = bounds(on_mongodb, lambda figure: figure.server_us)
+    mongod_cores = bounds(on_mongodb, lambda figure: figure.used("mongod"))
+    of_sign_ins = {"sign-ins": on_mongodb["sign-ins"]}
     used = measured_bytes(figures)
     days = builds * SECONDS_A_DAY * DAYS_A_YEAR
     per_build = a["numbers"] * used.entry + a["versions"] * used.release
@@ -204,8 +218,8 @@ def requirements(figures: Figures, repositories: int) -> Requirements:
     writes = rates["numbers"] + rates["versions"]
     of_oplog = rates["numbers"] + rates["versions"] * a["oplog of a release"]
     in_use = a["series in use"] * 2 * a["index page"]
-    requests = sum(rates.values())
-    uses_store = requests + sign_ins
+    requests = sum(rates[kind] for kind in MONGODB_ROWS)
+    uses_store = requests + rates["sign-ins"]
     return Requirements(
         requests=requests,
         machine_share=sum(
@@ -215,7 +229,7 @@ def requirements(figures: Figures, repositories: int) -> Requirements:
         server_cores=server_cores,
         processes=(_processes(server_cores[0]), _processes(server_cores[1])),
         mongod_cores=mongod_cores,
-        sign_in_cores=sign_ins * mongod_us / 1e6,
+        sign_in_cores=bounds(of_sign_ins, lambda figure: figure.used("mongod"))[1],
         cores_per_node=(_cores_per_node(mongod_cores[0]), _cores_per_node(mongod_cores[1])),
         disk_gb=days * per_build / GB,
         cache_gb=repositories * (a["series"] * used.head + in_use) / GB,
@@ -223,7 +237,7 @@ def requirements(figures: Figures, repositories: int) -> Requirements:
         client_mbit=_mbit(requests * used.client),
         primary_mbit=_mbit(uses_store * used.primary),
         members_mbit=_mbit(uses_store * used.members),
-        sqlite_cores=bounds(on_sqlite, sqlite_sign_in_us),
+        sqlite_cores=bounds(on_sqlite, lambda figure: figure.server_us),
         sqlite_disk_gb=days * sqlite_per_build / GB,
     )
 

@@ -44,8 +44,21 @@ class TestPage:
         stated = table(section(page("docs/capacity.md"), "## What a number of repositories needs"))
         assert [row[0] for row in stated] == list(capacity_plan.ASSUMPTIONS)
 
+    def test_zones_are_at_least_as_even_as_hashes(self) -> None:
+        rows = table(section(page("docs/capacity.md"), "### Simulated balance"))
+        assert len(rows) == len(sharding.EXPONENTS) * len(sharding.SHARDS)
+        for zones, hashed in ((float(row[5]), float(row[6])) for row in rows):
+            assert zones <= hashed
+
 
 class TestRequirements:
+    def test_sqlite_has_the_capacity_for_10_000_repositories_and_not_for_a_million(
+        self, figures: Figures
+    ) -> None:
+        available = capacity_plan.ASSUMPTIONS["busy cores"].value
+        assert capacity_plan.requirements(figures, 10_000).sqlite_cores[1] < available
+        assert capacity_plan.requirements(figures, 1_000_000).sqlite_cores[0] > available
+
     def test_ten_times_as_many_repositories_need_ten_times_as_much(self, figures: Figures) -> None:
         small, large = (capacity_plan.requirements(figures, number) for number in (10**6, 10**7))
         for name in ("requests", "disk_gb", "cache_gb", "oplog_gb", "members_mbit"):
@@ -57,7 +70,7 @@ class TestRequirements:
 
     def test_requests_in_full_batches_cost_less_than_alone(self, figures: Figures) -> None:
         of = capacity_plan.requirements(figures, 10_000)
-        for low, high in (of.server_cores, of.mongod_cores, of.sqlite_cores):
+        for low, high in (of.server_cores, of.mongod_cores):
             assert low < high
 
 

@@ -1,6 +1,6 @@
-"""Bytes on disk, bytes on the network, and commands of an assignment."""
+"""Bytes on disk and on the network, commands, and keyless sign-ins of an assignment."""
 
-from bench import store_commands, stored_bytes
+from bench import sign_ins, store_commands, stored_bytes
 from bench.delayed_links import DelayedLinks
 from bench.linked_nodes import LinkedNodes
 from bench.measuring import CONNECTIONS, REPEAT, SPREAD, SPREAD_OUT, Bench, load
@@ -20,6 +20,7 @@ def run(bench: Bench) -> None:
     entry, release = stored_bytes.sqlite_bytes(bench.folder)
     _add(bench, "SQLite: on disk, an entry", entry)
     _add(bench, "SQLite: on disk, a release with its entry", release)
+    sign_ins.add_rows(bench, "SQLite", f"sqlite:///{bench.folder}/keyless.db")
     with LinkedNodes.on_disk(bench.folder) as nodes:
         stored = stored_bytes.mongo_bytes(nodes)
         _add(bench, "MongoDB: on disk of a member, an entry", stored.entry)
@@ -31,6 +32,7 @@ def run(bench: Bench) -> None:
         for operation, commands in counts.items():
             bench.table.add(TableRow(f"MongoDB: {operation}", commands, "commands"))
         _network(bench, nodes)
+        sign_ins.add_rows(bench, "MongoDB, 3 nodes", nodes.near_url("keyless"), nodes)
 
 
 def _network(bench: Bench, nodes: LinkedNodes) -> None:
