@@ -15,7 +15,7 @@ class MissingFigure(Exception):
 
 
 @dataclass(frozen=True)
-class Figure:
+class MeasuredRow:
     """One row: its figure with unit, and what was measured for it, if anything."""
 
     value: float
@@ -35,13 +35,13 @@ class Figure:
         return (self.cpu_us or {}).get(user, 0.0)
 
 
-class Figures:
+class MeasuredTables:
     """The rows of all parts. If a name occurs several times in a part, its first row counts."""
 
     def __init__(self, page: str) -> None:
         self._parts = {part: _rows(text) for part, text in _PART.findall(page)}
 
-    def row(self, part: str, name: str) -> Figure:
+    def row(self, part: str, name: str) -> MeasuredRow:
         """Return a row of a part. Raises MissingFigure."""
         found = self._parts.get(part, {}).get(name)
         if found is None:
@@ -52,14 +52,14 @@ class Figures:
         return found
 
 
-def _rows(text: str) -> dict[str, Figure]:
-    rows: dict[str, Figure] = {}
+def _rows(text: str) -> dict[str, MeasuredRow]:
+    rows: dict[str, MeasuredRow] = {}
     for line in re.findall(r"^\| (.*) \|$", text, re.MULTILINE):
         cells = [cell.strip() for cell in line.split(" | ")]
         match = _FIGURE.fullmatch(cells[1]) if len(cells) > 7 else None
         if match:
             rps, p50, cpu = cells[4], cells[5], cells[7]
-            figure = Figure(_number(match[1]), match[2], _number(rps), _number(p50), _cpu(cpu))
+            figure = MeasuredRow(_number(match[1]), match[2], _number(rps), _number(p50), _cpu(cpu))
             rows.setdefault(cells[0], figure)
     return rows
 

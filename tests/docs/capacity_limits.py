@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from docs.bench_tables import Figures
+from docs.bench_tables import MeasuredTables
 from monotron.config import SETTINGS
 from monotron.model.semver import MAX_NAME_LENGTH
 from monotron.model.series import INT64_MAX, MAX_LENGTH
@@ -19,7 +19,7 @@ LEDGER = 10**9
 """Entries of the largest store on the page."""
 
 
-def limits(figures: Figures) -> Iterator[tuple[str, str, str, str]]:
+def limits(figures: MeasuredTables) -> Iterator[tuple[str, str, str, str]]:
     """The rows: the limit, its figure, what it is bound by, and what raises it."""
 
     def rate(part: str, name: str) -> str:

@@ -13,7 +13,7 @@ from string import Template
 from bench.parts import links
 from docs import capacity_plan as plan
 from docs import capacity_sharding as sharding
-from docs.bench_tables import Figure, Figures
+from docs.bench_tables import MeasuredRow, MeasuredTables
 from docs.capacity_indexes import UniqueIndex, unique_indexes
 from docs.capacity_limits import limits
 from monotron.services.versions import MAX_BATCH_SIZE
@@ -44,7 +44,7 @@ COMMANDS = (
 )
 
 
-def page(figures: Figures) -> str:
+def page(figures: MeasuredTables) -> str:
     """The complete page. Raises MissingFigure."""
     document = figures.row("costs", "MongoDB: document of an entry, uncompressed").value
     large = plan.requirements(figures, plan.REPOSITORIES[-1])
@@ -88,7 +88,7 @@ def page(figures: Figures) -> str:
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(values)
 
 
-def _cost_table(figures: Figures) -> str:
+def _cost_table(figures: MeasuredTables) -> str:
     rows = []
     for store in ("SQLite", "MongoDB"):
         for kind, cost in plan.costs(figures, store).items():
@@ -99,19 +99,19 @@ def _cost_table(figures: Figures) -> str:
     return _table(head, rows)
 
 
-def _processor_cells(figure: Figure) -> list[str]:
+def _processor_cells(figure: MeasuredRow) -> list[str]:
     cells = [_number(figure.used(user)) if figure.used(user) else "" for user in plan.USERS]
     if not figure.rps:
         return [*cells, "", ""]
     return [*cells, _number(figure.rps), f"{figure.p50_ms:.2f}"]
 
 
-def _trip_table(figures: Figures) -> str:
+def _trip_table(figures: MeasuredTables) -> str:
     rows = [(name, _number(figures.row("costs", f"MongoDB: {name}").value)) for name in COMMANDS]
     return _table(("operation of the store", "commands to MongoDB"), rows)
 
 
-def _byte_table(figures: Figures) -> str:
+def _byte_table(figures: MeasuredTables) -> str:
     def used(name: str) -> str:
         return _number(figures.row("costs", name).value)
 
@@ -148,13 +148,13 @@ def _assumption_table() -> str:
     return _table(("assumption", "value", "meaning"), rows)
 
 
-def _requirement_table(figures: Figures) -> str:
+def _requirement_table(figures: MeasuredTables) -> str:
     sizes = [plan.requirements(figures, number) for number in plan.REPOSITORIES]
     lines = {
         "requests per second at the peak": [_short(size.requests) for size in sizes],
         "of these, new numbers and versions": [_short(size.writes) for size in sizes],
         "server: cores in use at the peak": [_range(*size.server_cores) for size in sizes],
-        "server: processes, two at least": [_range(*size.processes) for size in sizes],
+        "server: processes on MongoDB, two at least": [_range(*size.processes) for size in sizes],
         "MongoDB, three nodes: cores in use at the peak": [
             _range(*size.mongod_cores) for size in sizes
         ],
@@ -214,7 +214,7 @@ def _simulation_table(balances: Iterable[sharding.Balance]) -> str:
     return _table(head, rows)
 
 
-def _link_table(figures: Figures) -> str:
+def _link_table(figures: MeasuredTables) -> str:
     kinds = [*links.NEAR, *links.FAR]
     rows = []
     for milliseconds in links.ROUND_TRIPS_MS:
@@ -253,4 +253,4 @@ def _percent(share: float) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(Figures(PERFORMANCE.read_text(encoding="utf-8"))), encoding="utf-8")
+    PAGE.write_text(page(MeasuredTables(PERFORMANCE.read_text(encoding="utf-8"))), encoding="utf-8")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from docs.bench_tables import Figure, Figures
+from docs.bench_tables import MeasuredRow, MeasuredTables
 
 REPOSITORIES = (300, 10_000, 1_000_000)
 SECONDS_A_DAY = 86_400
@@ -55,8 +55,8 @@ ASSUMPTIONS = {
 class Cost:
     """The figures of a request: alone, and among those of 64 connections."""
 
-    alone: Figure
-    among: Figure
+    alone: MeasuredRow
+    among: MeasuredRow
 
 
 MONGODB_ROWS = {
@@ -100,7 +100,7 @@ SQLITE_ROWS = {
 USERS = ("event loop", "store threads", "mongod")
 
 
-def sign_in(figures: Figures, store: str, connections: str) -> Figure:
+def sign_in(figures: MeasuredTables, store: str, connections: str) -> MeasuredRow:
     """What a new identity token adds to the processor time of a request, compared with an API key.
 
     *connections*: `1 connection` or `64 connections`.
@@ -110,16 +110,16 @@ def sign_in(figures: Figures, store: str, connections: str) -> Figure:
         for credential in ("an API key", "a new identity token")
     )
     added = {user: max(0.0, token.used(user) - key.used(user)) for user in USERS}
-    return Figure(token.value, token.unit, cpu_us=added)
+    return MeasuredRow(token.value, token.unit, cpu_us=added)
 
 
-def sign_ins(figures: Figures, store: str) -> Cost:
+def sign_ins(figures: MeasuredTables, store: str) -> Cost:
     """What a new identity token adds to a request that is alone, and to one among others."""
     of = "MongoDB, 3 nodes" if store == "MongoDB" else store
     return Cost(sign_in(figures, of, "1 connection"), sign_in(figures, of, "64 connections"))
 
 
-def costs(figures: Figures, store: str) -> dict[str, Cost]:
+def costs(figures: MeasuredTables, store: str) -> dict[str, Cost]:
     """The costs of all kinds of requests to `SQLite` or `MongoDB`, and of sign-ins."""
     rows = SQLITE_ROWS if store == "SQLite" else MONGODB_ROWS
     of = {
@@ -142,7 +142,7 @@ class Bytes:
     members: float
 
 
-def measured_bytes(figures: Figures) -> Bytes:
+def measured_bytes(figures: MeasuredTables) -> Bytes:
     """The measured bytes on MongoDB."""
     network = "MongoDB, 3 nodes: new tokens, 10,000 series, 1 connection: between"
     names = (
@@ -193,14 +193,14 @@ class Requirements:
     sqlite_disk_gb: float
 
 
-def requirements(figures: Figures, repositories: int) -> Requirements:
+def requirements(figures: MeasuredTables, repositories: int) -> Requirements:
     """Compute the requirements of a number of repositories."""
     a = {name: assumption.value for name, assumption in ASSUMPTIONS.items()}
     builds = repositories * a["builds"] / SECONDS_A_DAY
     rates = {kind: builds * a["peak factor"] * a[kind] for kind in (*MONGODB_ROWS, "sign-ins")}
     on_mongodb, on_sqlite = costs(figures, "MongoDB"), costs(figures, "SQLite")
 
-    def bounds(of: Mapping[str, Cost], used: Callable[[Figure], float]) -> tuple[float, float]:
+    def bounds(of: Mapping[str, Cost], used: Callable[[MeasuredRow], float]) -> tuple[float, float]:
         among = sum(rates[kind] * used(cost.among) for kind, cost in of.items())
         alone = sum(rates[kind] * used(cost.alone) for kind, cost in of.items())
         # Identity tokens are not batched: among others, they can cost more than alone.

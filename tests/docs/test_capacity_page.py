@@ -9,7 +9,7 @@ import pytest
 
 from docs import capacity_page, capacity_plan
 from docs import capacity_sharding as sharding
-from docs.bench_tables import Figures, MissingFigure
+from docs.bench_tables import MeasuredTables, MissingFigure
 from docs.capacity_indexes import SHARD_KEYS, collections, unique_indexes
 from docs.test_drift import page, section, table
 from monotron.model.component_keys import COMPONENTS, component_key, label_key
@@ -19,23 +19,23 @@ PERFORMANCE = page("docs/performance.md")
 
 
 @pytest.fixture(scope="module")
-def figures() -> Figures:
-    return Figures(PERFORMANCE)
+def figures() -> MeasuredTables:
+    return MeasuredTables(PERFORMANCE)
 
 
 class TestPage:
-    def test_the_page_is_up_to_date(self, figures: Figures) -> None:
+    def test_the_page_is_up_to_date(self, figures: MeasuredTables) -> None:
         assert page("docs/capacity.md") == capacity_page.page(figures), "run `make docs`"
 
     def test_a_figure_that_was_not_measured_is_reported_with_its_command(self) -> None:
         without = re.sub(r"(?s)(<!-- bench links -->\n).*?(<!-- end -->)", r"\1\2", PERFORMANCE)
         with pytest.raises(MissingFigure, match=r"-m bench links --into docs/performance\.md"):
-            capacity_page.page(Figures(without))
+            capacity_page.page(MeasuredTables(without))
 
     def test_a_row_has_its_figure_and_the_processor_time_of_each_user(self) -> None:
         cells = ["a, b", "1,234 of c", "≤ 2", "met", "2,572", "24.45", "29.18"]
         row = f"| {' | '.join(cells)} | event loop 9, mongod 256 | waiting |"
-        figure = Figures(f"<!-- bench x -->\n{row}\n<!-- end -->").row("x", "a, b")
+        figure = MeasuredTables(f"<!-- bench x -->\n{row}\n<!-- end -->").row("x", "a, b")
         assert (figure.value, figure.unit) == (1234, "of c")
         assert (figure.rps, figure.p50_ms) == (2572, 24.45)
         assert (figure.server_us, figure.used("mongod"), figure.used("load")) == (9, 256, 0)
@@ -53,22 +53,24 @@ class TestPage:
 
 class TestRequirements:
     def test_sqlite_has_the_capacity_for_10_000_repositories_and_not_for_a_million(
-        self, figures: Figures
+        self, figures: MeasuredTables
     ) -> None:
         available = capacity_plan.ASSUMPTIONS["busy cores"].value
         assert capacity_plan.requirements(figures, 10_000).sqlite_cores[1] < available
         assert capacity_plan.requirements(figures, 1_000_000).sqlite_cores[0] > available
 
-    def test_ten_times_as_many_repositories_need_ten_times_as_much(self, figures: Figures) -> None:
+    def test_ten_times_as_many_repositories_need_ten_times_as_much(
+        self, figures: MeasuredTables
+    ) -> None:
         small, large = (capacity_plan.requirements(figures, number) for number in (10**6, 10**7))
         for name in ("requests", "disk_gb", "cache_gb", "oplog_gb", "members_mbit"):
             assert getattr(large, name) == pytest.approx(10 * getattr(small, name))
         assert large.mongod_cores == pytest.approx([10 * cores for cores in small.mongod_cores])
 
-    def test_a_few_repositories_need_two_processes(self, figures: Figures) -> None:
+    def test_a_few_repositories_need_two_processes(self, figures: MeasuredTables) -> None:
         assert capacity_plan.requirements(figures, 1).processes == (2, 2)
 
-    def test_requests_in_full_batches_cost_less_than_alone(self, figures: Figures) -> None:
+    def test_requests_in_full_batches_cost_less_than_alone(self, figures: MeasuredTables) -> None:
         of = capacity_plan.requirements(figures, 10_000)
         for low, high in (of.server_cores, of.mongod_cores):
             assert low < high
