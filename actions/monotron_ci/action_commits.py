@@ -1,4 +1,4 @@
-"""The commits of a step: from the clone of the job, a separate fetch, GitHub's API, or the event."""
+"""The commits of a step: from the clone of the job, a fetch, GitHub's API, or the event."""
 
 from __future__ import annotations
 
