@@ -21,7 +21,7 @@ from monotron.store.sqlite.store import SqliteStore
 from support.metrics import metrics_url, read_metrics
 from support.mongod import ReplicaSet
 from support.pages import HTML, check_page, pairs
-from support.series import delete, put_all
+from support.series import JSON, delete, put_all
 from support.server import ROOT, ROOT_ENV, Client, Server
 from support.server_thread import ServerThread
 from support.versions import assign, withdraw
@@ -66,6 +66,18 @@ class TestCounters:
         assert metrics[VERSIONS % ("patch", "prerelease", "new")] == 1
         versions = [value for name, value in metrics.items() if "versions_assigned_total" in name]
         assert sum(versions) == 3
+
+    def test_a_withdrawal_is_not_counted_as_a_version(self, root: Client) -> None:
+        assign(root, "shop", "c1?bump=minor")
+        for method in ("PUT", "DELETE"):
+            path = "/v1/releases/shop/0.1.0/withdrawal"
+            body = '{"reason": "wrong"}' if method == "PUT" else None
+            response = root.request(method, path, body, JSON)
+            assert (response.status, response.headers["Monotron-Reused"]) == (200, "false")
+        metrics = read_metrics(root)
+        assert metrics[VERSIONS % ("minor", "final", "new")] == 1
+        versions = [value for name, value in metrics.items() if "versions_assigned_total" in name]
+        assert sum(versions) == 1
 
     def test_requests_are_counted_by_the_template_of_their_path(self, root: Client) -> None:
         for verb, path in (

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from support.claims import github
-from support.credentials import bearer, new_account, new_key
+from support.credentials import JSON, bearer, new_account, new_key
 from support.encodings import ENCODINGS, Encode
 from support.keyless import Keyless, keyless_for_main
 from support.log_lines import line_of, lines_of
@@ -104,6 +104,15 @@ class TestRequests:
                 ],
             ),
         ]
+
+    def test_a_withdrawal_is_not_logged_as_an_assignment(self, logging_server: Server) -> None:
+        with logging_server.client(authorization=ROOT) as root:
+            assigned = root.request("PUT", "/v1/versions/log/T?bump=minor")
+            path = "/v1/releases/log/0.1.0/withdrawal"
+            withdrawn = root.request("PUT", path, '{"reason": "wrong"}', JSON)
+        assert (assigned.status, withdrawn.status) == (200, 200)
+        assert line_of(logging_server, assigned)["assigned"] == "0.1.0"
+        assert not line_of(logging_server, withdrawn).get("assigned")
 
     def test_the_client_of_a_trusted_proxy_is_logged(self, logging_server: Server) -> None:
         with logging_server.client(authorization=ROOT) as root:

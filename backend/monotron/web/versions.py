@@ -43,16 +43,21 @@ class VersionsHandler(Handler):
         query: VersionQuery,
         *,
         assigned: bool = True,
+        withdrawal: bool = False,
         auto_after: bool = False,
     ) -> None:
+        """Write the response. *assigned*: whether the write was applied, if it changes anything.
+
+        *withdrawal*: whether it withdraws a version or reverses this, which assigns no version.
+        """
         format = self.format_of(query)
         if format is not Format.JSON:
             self._add_texts(result)
         if self.writes:
             assigned = assigned and result.changed
-            release = result.release
-            self.note_assignment(release.version_text if assigned else "", result.reused)
-            if assigned:
+            release, is_assignment = result.release, assigned and not withdrawal
+            self.note_assignment(release.version_text if is_assignment else "", result.reused)
+            if is_assignment:
                 self.services.metrics.version_assigned(
                     release.bump,
                     is_final=release.label is None,
@@ -133,7 +138,7 @@ class LatestVersionHandler(VersionsHandler):
                 self.account, parsed, version, self.principal.name
             )
             change.happened = not result.reused
-        self.reply_version(result, query)
+        self.reply_version(result, query, withdrawal=True)
 
 
 class VersionListHandler(Handler):
@@ -184,7 +189,7 @@ class WithdrawalHandler(VersionsHandler):
                 by=self.principal.name,
             )
             change.happened = not result.reused
-        self.reply_version(result, query)
+        self.reply_version(result, query, withdrawal=True)
 
     @requires("delete:series")
     async def delete(self, name: str, version: str) -> None:
@@ -196,7 +201,7 @@ class WithdrawalHandler(VersionsHandler):
                 self.account, parsed, withdrawn, self.principal.name
             )
             change.happened = not result.reused
-        self.reply_version(result, query)
+        self.reply_version(result, query, withdrawal=True)
 
 
 def version_of_path(raw: str) -> Version:
