@@ -18,7 +18,9 @@ processes   a process of `serve --processes 2` is killed repeatedly
 members     a primary is paused until another is elected, and secondaries are killed; F8, F9
 rollbacks   writes that only the old primary has are rolled back; F10
 commands    each MongoDB command fails in each possible way; F12
-soak        100 of these faults in random order for ten minutes; F22
+soak        these faults in random order for an hour, under series, versions, identity tokens and
+            API keys that are rotated, pages, metrics, exports and audits, and for 7.5 minutes on
+            SQLite. MONOTRON_SOAK_SECONDS sets another length; F22
 drains      servers are stopped with 50 requests in progress, and restarted in turn; F17
 races       first values, a hot series, tokens in any order, concurrent callers; F2, F3, F19
 cuts        the network between servers and members, and among members, is cut; F16. Requires

@@ -7,7 +7,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
+from faults.caller import MANNER
+from faults.callers import Connect
 from faults.checker import violations
 from faults.history import History
 from faults.tier import WHOLE
@@ -19,18 +22,29 @@ READS = 100
 again."""
 
 Name = tuple[str, str]
+Ledgers = dict[str, list[tuple[str, int]]]
+"""The (token, value) pairs of each series, newest first."""
 
 
-def check_aftermath(history: History, urls: Sequence[str]) -> None:
+def check_aftermath(
+    history: History,
+    urls: Sequence[str],
+    *,
+    connect: Connect = Client,
+    max_names: int | None = None,
+) -> Ledgers:
     """Compare the history of callers with what the servers at *urls* return now.
 
     The history is complete and that of a counter. The ledger has every acknowledged value, and its
     other values belong to attempts with unknown outcome. Every token gets its last value when it is
     requested again, which changes no series, and also when it is read. An audit finds nothing.
+
+    *connect*: with which credentials the requests are made. *max_names*: how many tokens are
+    requested again at most. Returns the ledgers.
     """
     assert history.unresolved() == set()
     assert violations(history) == []
-    with Client(urls[0]) as client:
+    with connect(urls[0], MANNER.timeout) as client:
         ledgers = {key: ledger(client, key) for key in history.series()}
         current = {key: peek(client, key) for key in history.series()}
         assert client.request("GET", "/v1/system/audit").json()["findings"] == []
@@ -51,11 +65,15 @@ def check_aftermath(history: History, urls: Sequence[str]) -> None:
         last |= {(key, token): value for token, value in reversed(rows)}
     assert last.keys() == history.acknowledged().keys()
     names = list(last)
+    if max_names is not None:
+        names = random.sample(names, min(max_names, len(names)))
     sample = names if WHOLE else random.sample(names, min(READS, len(names)))
-    assert _of_all(_entry, sample, urls) == {name: last[name] for name in sample}
-    assert _of_all(_put, names, urls) == {name: (value, "true") for name, value in last.items()}
-    with Client(urls[-1]) as client:
+    clients = [partial(connect, url, MANNER.timeout) for url in urls]
+    assert _of_all(_entry, sample, clients) == {name: last[name] for name in sample}
+    assert _of_all(_put, names, clients) == {name: (last[name], "true") for name in names}
+    with clients[-1]() as client:
         assert {key: peek(client, key) for key in history.series()} == current
+    return ledgers
 
 
 def ledger(client: Client, key: str) -> list[tuple[str, int]]:
@@ -96,14 +114,14 @@ def _put(client: Client, key: str, token: str) -> object:
 def _of_all(
     ask: Callable[[Client, str, str], object],
     names: Sequence[Name],
-    urls: Sequence[str],
+    connects: Sequence[Callable[[], Client]],
 ) -> dict[Name, object]:
     """Return the response for each (key, token), requested concurrently."""
     local = threading.local()
     clients: list[Client] = []
 
     def connect() -> None:
-        local.client = Client(urls[len(clients) % len(urls)])
+        local.client = connects[len(clients) % len(connects)]()
         clients.append(local.client)
 
     with ThreadPoolExecutor(CALLERS, initializer=connect) as callers:

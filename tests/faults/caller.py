@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPException
 from itertools import cycle
 
-from faults.callers import CallerThread
+from faults.callers import CallerThread, Connect
 from faults.history import History
 from support.http import Client, Response
 
@@ -53,13 +53,14 @@ class Caller(CallerThread):
         stop: threading.Event,
         chance: random.Random,
         manner: Manner = MANNER,
+        connect: Connect = Client,
     ) -> None:
         """The caller uses the servers at *urls* in turn until *stop* is set.
 
         Uppercase keys use `reuse=current`, the others `any`. Any error that *manner* does not
         list ends the caller.
         """
-        self._clients = {url: Client(url, manner.timeout) for url in urls}
+        self._clients = {url: connect(url, manner.timeout) for url in urls}
         super().__init__(name, self._clients.values(), stop)
         self._history = history
         self._keys = keys

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -13,6 +13,9 @@ from support.http import Client
 from support.member import until
 
 TIMEOUT_SECONDS = 90
+
+Connect = Callable[[str, float], Client]
+"""Returns a client of the server at a URL, with this timeout in seconds."""
 
 
 class CallerThread(ABC, threading.Thread):

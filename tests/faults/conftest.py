@@ -13,7 +13,18 @@ from faults.tier import WHOLE
 from support.mongod import ReplicaSet
 
 pytest.register_assert_rewrite(
-    "faults.aftermath", "faults.caller", "faults.crowd", "faults.cut_check", "faults.rollback"
+    "faults.aftermath",
+    "faults.caller",
+    "faults.crowd",
+    "faults.cut_check",
+    "faults.live_exports",
+    "faults.ordeal",
+    "faults.rollback",
+    "faults.sign_ins",
+    "faults.soak",
+    "faults.version_aftermath",
+    "faults.version_load",
+    "faults.visits",
 )
 
 STORES = ["sqlite", "mongod"]

@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from faults.caller import MANNER, Caller, Manner
-from faults.callers import Callers
+from faults.callers import Callers, Connect
 from faults.history import History
+from support.http import Client
 
 
 class Load(Callers[Caller]):
@@ -25,11 +26,13 @@ class Load(Callers[Caller]):
         seed: int = 0,
         manner: Manner = MANNER,
         history: History | None = None,
+        connect: Connect = Client,
     ) -> None:
         """Callers alternate between the servers at *urls*, or use one each if *pinned*.
 
         *keys*: the series. Uppercase keys use `reuse=current`, the others `any`.
-        *history*: a history that is shared with other callers.
+        *history*: a history that is shared with other callers. *connect*: with which credentials
+        they connect.
         """
         self.history = history or History()
         stop = threading.Event()
@@ -38,8 +41,9 @@ class Load(Callers[Caller]):
             first = number % len(urls)
             turns = [urls[first]] if pinned else [*urls[first:], *urls[:first]]
             chance = random.Random(f"{seed} {number}")
-            caller = Caller(f"c{number}", turns, keys, self.history, stop, chance, manner)
-            threads.append(caller)
+            threads.append(
+                Caller(f"c{number}", turns, keys, self.history, stop, chance, manner, connect)
+            )
         super().__init__(threads, stop)
 
     @property

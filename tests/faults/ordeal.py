@@ -1,45 +1,62 @@
-"""Two servers on a replica set, a load, and the final check: the frame of most MongoDB tests."""
+"""Servers on a replica set, a load, and the final check: the frame of most MongoDB tests."""
 
 from __future__ import annotations
 
 import random
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from secrets import randbits
 
-from faults.aftermath import check_aftermath
+from faults.aftermath import Ledgers, check_aftermath
+from faults.callers import Connect
 from faults.history import History
 from faults.load import Load
+from support.http import Client
 from support.member import free_port
 from support.mongod import ReplicaSet
 from support.server import Server
 
 KEYS = ["a", "b", "c", "CURRENT"]
 PAUSE_SECONDS = 0.5
+Serve = Callable[[str, str], Server]
+"""Starts a server on the store with a URL, at an address."""
+
 RETRYING = ", retrying"
 """What a server logs when a MongoDB operation failed, which callers need not notice."""
 
 
-class Ordeal:
-    """Two servers on a replica set, under load while faults are injected."""
+def serve(store: str, listen: str, group: int | None = None) -> Server:
+    """Start a server, whose process has this group."""
+    return Server(store, listen=listen, group=group)
+
+
+class Site:
+    """Servers on a store, under load while faults are injected."""
 
     def __init__(
         self,
-        replica_set: ReplicaSet,
-        database: str,
+        store: str,
         servers: list[Server],
         load: Load,
         seed: int,
+        serve: Serve = serve,
+        survivors: int = 0,
     ) -> None:
-        self.replica_set = replica_set
-        self.database = database
+        """*survivors*: how many of the servers, the first ones, are never killed or stopped."""
+        self.store = store
         self.servers = servers
         self.load = load
+        self.survivors = survivors
         self.chance = random.Random(seed)
         self._seed = seed
+        self._serve = serve
         self._began = time.monotonic()
         self._doubts_of_the_dead = 0
+        self.ledgers: Ledgers = {}
+        """What the servers return at the end, after `check`."""
 
     @property
     def history(self) -> History:
@@ -52,21 +69,37 @@ class Ordeal:
         time.sleep(self.chance.uniform(0.03, 0.25))
 
     def wait_until_healthy(self) -> None:
-        """Return when all members have recovered. Callers pause until the next random moment.
+        """Let callers pause until the next random moment.
 
         Each answer is verified at the end, which takes longer than the answer itself.
         """
         self.load.pause_between_requests(PAUSE_SECONDS)
-        self.replica_set.wait_until_healthy()
 
     def kill_server(self) -> None:
         """Crash one of the servers, and return when its replacement is ready."""
-        number = self.chance.randrange(len(self.servers))
+        number = self.chance.randrange(self.survivors, len(self.servers))
+        self.servers[number].kill()
+        self._replace(number)
+
+    def stop_server(self) -> None:
+        """Stop one of the servers with SIGTERM, and return when its replacement is ready."""
+        number = self.chance.randrange(self.survivors, len(self.servers))
+        assert self.servers[number].stop() == 0, self.servers[number].log()
+        self._replace(number)
+
+    def _replace(self, number: int) -> None:
         server = self.servers[number]
-        server.kill()
         self._doubts_of_the_dead += server.log().count(RETRYING)
-        url = self.replica_set.url(self.database)
-        self.servers[number] = Server(url, listen=f"127.0.0.1:{server.port}")
+        self.servers[number] = self._serve(self.store, f"127.0.0.1:{server.port}")
+
+    def freeze_server(self, seconds: float) -> None:
+        """Pause one of the servers for up to this time. Its connections stay open."""
+        server = self.chance.choice(self.servers)
+        server.signal(signal.SIGSTOP)
+        try:
+            time.sleep(self.chance.uniform(0, seconds))
+        finally:
+            server.signal(signal.SIGCONT)
 
     def doubts(self) -> int:
         """Return how often a MongoDB operation of a server failed."""
@@ -78,11 +111,15 @@ class Ordeal:
         puts = list(self.history.puts)
         return sum(put.called < began and put.returned > ended for put in puts)
 
-    def check(self) -> str:
-        """Compare all responses with the store. Return the statistics."""
+    def check(self, connect: Connect = Client, max_names: int | None = None) -> str:
+        """Compare all responses with the store. Return the statistics.
+
+        The parameters are those of `check_aftermath`.
+        """
         history = self.load.finish()
         enduring = time.monotonic() - self._began
-        check_aftermath(history, [server.url for server in self.servers])
+        urls = [server.url for server in self.servers]
+        self.ledgers = check_aftermath(history, urls, connect=connect, max_names=max_names)
         checking = time.monotonic() - self._began - enduring
         return (
             f"seed {self._seed}: {enduring:.1f} s, {self.load.acknowledged} answers and "
@@ -93,19 +130,59 @@ class Ordeal:
         )
 
 
+class Ordeal(Site):
+    """Servers on a replica set, under load while faults are injected."""
+
+    def __init__(
+        self,
+        replica_set: ReplicaSet,
+        database: str,
+        servers: list[Server],
+        load: Load,
+        seed: int,
+        serve: Serve = serve,
+        survivors: int = 0,
+    ) -> None:
+        super().__init__(replica_set.url(database), servers, load, seed, serve, survivors)
+        self.replica_set = replica_set
+        self.database = database
+
+    def wait_until_healthy(self) -> None:
+        """Return when all members have recovered. Callers pause until the next random moment."""
+        super().wait_until_healthy()
+        self.replica_set.wait_until_healthy()
+
+
 @contextmanager
-def ordeal(replica_set: ReplicaSet, database: str, *, group: int | None = None) -> Iterator[Ordeal]:
-    """Start the servers and the load on the *database*, and print the seed."""
+def ordeal(
+    replica_set: ReplicaSet,
+    database: str,
+    *,
+    group: int | None = None,
+    start: Serve | None = None,
+    survivors: int = 0,
+    others: int = 2,
+    callers: int = 16,
+    connect: Connect = Client,
+) -> Iterator[Ordeal]:
+    """Start servers and a load on the *database*, and print the seed.
+
+    *group*: the group of the servers; *start* starts each server instead. *survivors*: the number
+    of servers that are never killed. *others*: the number of other servers. *callers*: the number
+    of callers, which use *connect*.
+    """
     seed = randbits(32)
     print(f"seed {seed}")
     url = replica_set.url(database)
+    start = start or partial(serve, group=group)
     servers: list[Server] = []
     try:
-        for _ in range(2):
+        for _ in range(survivors + others):
             # Below the ephemeral ports, so that the port is free when a killed server restarts.
-            servers.append(Server(url, listen=f"127.0.0.1:{free_port()}", group=group))
-        with Load([server.url for server in servers], KEYS, seed=seed) as load:
-            yield Ordeal(replica_set, database, servers, load, seed)
+            servers.append(start(url, f"127.0.0.1:{free_port()}"))
+        urls = [server.url for server in servers]
+        with Load(urls, KEYS, callers=callers, seed=seed, connect=connect) as load:
+            yield Ordeal(replica_set, database, servers, load, seed, start, survivors)
     finally:
         for server in servers:
             server.stop()

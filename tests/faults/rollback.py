@@ -92,7 +92,9 @@ def _uncommitted(primary: Mongod, database: str) -> int:
 def _find(
     member: Mongod, database: str, collection: str, level: str = "majority"
 ) -> list[Document]:
-    find = {"find": collection, "$db": database, "readConcern": {"level": level}}
+    # In one batch, also with many series.
+    batch = {"batchSize": 1_000_000, "singleBatch": True}
+    find = {"find": collection, "$db": database, "readConcern": {"level": level}, **batch}
     answer = member.command(find)
     assert answer["ok"], answer
     found: list[Document] = answer["cursor"]["firstBatch"]

@@ -13,6 +13,7 @@ import pytest
 
 from faults.aftermath import check_aftermath
 from faults.load import Load
+from faults.resources import MAX_GROWTH, Resources
 from faults.tier import limit, rounds
 from support.http import Client
 from support.member import until
@@ -22,7 +23,6 @@ REQUESTS = rounds(short=2_000, whole=350_000)
 WARM_UP = rounds(short=1_000, whole=20_000)
 """Requests before the first measurement, so that bounded caches are full."""
 
-MAX_GROWTH = 0.10
 MAX_THREADS = 5
 """The main thread, one for batches, and three for other calls."""
 
@@ -77,17 +77,6 @@ KINDS: list[tuple[Ask, set[int]]] = [
     (break_off, {0}),
     (garbage, {0}),
 ]
-
-
-class Resources:
-    """The resources of a process."""
-
-    def __init__(self, server: Server) -> None:
-        status = Path(f"/proc/{server.pid}/status").read_text()
-        fields = dict(line.split(":", 1) for line in status.splitlines())
-        self.kilobytes = int(fields["VmRSS"].split()[0])
-        self.threads = int(fields["Threads"])
-        self.descriptors = len(list(Path(f"/proc/{server.pid}/fd").iterdir()))
 
 
 @pytest.mark.timeout(limit(short=100, whole=3000))
@@ -152,10 +141,10 @@ def settled(server: Server, at_most: int | None = None) -> Resources:
 
     *at_most*: the number of descriptors that remain then.
     """
-    looks = [Resources(server)]
+    looks = [Resources.of(server.pid)]
 
     def steady() -> bool:
-        looks.append(Resources(server))
+        looks.append(Resources.of(server.pid))
         descriptors = looks[-1].descriptors
         return descriptors == looks[-2].descriptors and (at_most is None or descriptors <= at_most)
 

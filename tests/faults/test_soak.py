@@ -1,21 +1,34 @@
-"""All faults of MongoDB and of the servers, in random order, for a long time."""
+"""All traffic and all faults, in random order, for a long time."""
 
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from secrets import randbits
 
 import pytest
 
-from faults.ordeal import Ordeal, ordeal
+from faults.load import Load
+from faults.ordeal import KEYS, Ordeal, Site, ordeal
 from faults.rollback import roll_back
-from faults.tier import WHOLE, limit, rounds
+from faults.sign_ins import SignIns
+from faults.soak import SERIES_CALLERS, Fault, soak
+from faults.tier import WHOLE, limit, rounds, soak_seconds
+from support.member import free_port
 from support.mongod import ReplicaSet
+from support.server import Server
 
-SECONDS = limit(short=0, whole=600)
-FAULTS = rounds(short=3, whole=100)
-OPERATIONS = rounds(short=300, whole=50_000)
+SECONDS = soak_seconds()
+SQLITE_SECONDS = soak_seconds(1 / 8)
+CHECK_SECONDS = 1_200
+"""The time limit of everything except the soak itself."""
+
+FREEZE_SECONDS = limit(short=0.3, whole=3)
+FAULTS = rounds(short=2, whole=0)
+
+LEFT = "left at the end: 0"
 
 
 @pytest.fixture
@@ -23,6 +36,12 @@ def soak_set(request: pytest.FixtureRequest) -> ReplicaSet:
     """The shared replica set, or one with fail points for rollbacks in the long tier."""
     replica_set: ReplicaSet = request.getfixturevalue("rollback_set" if WHOLE else "own_set")
     return replica_set
+
+
+@pytest.fixture
+def sign_ins(folder: Path) -> Iterator[SignIns]:
+    with SignIns(folder) as sign_ins:
+        yield sign_ins
 
 
 def kill_primary(under: Ordeal) -> None:
@@ -61,39 +80,102 @@ def roll_back_asleep(under: Ordeal) -> None:
     roll_back(under, asleep=True)
 
 
-def kill_server(under: Ordeal) -> None:
-    under.kill_server()
+def server_faults(site: Site) -> dict[str, Fault]:
+    return {
+        "kill server": site.kill_server,
+        "stop server": site.stop_server,
+        "freeze server": partial(site.freeze_server, FREEZE_SECONDS),
+    }
 
 
-KINDS = [kill_server, kill_primary, step_down, kill_secondary]
-if WHOLE:
-    KINDS = [*KINDS * 2, stop_primary, roll_back_awake, roll_back_asleep]
+def faults_of(under: Ordeal) -> dict[str, Fault]:
+    """The faults of servers and of MongoDB; in `make test`, a kill of a server and an election."""
+    if not WHOLE:
+        return {"kill server": under.kill_server, "step down": partial(step_down, under)}
+    kinds = (
+        kill_primary,
+        kill_secondary,
+        stop_primary,
+        step_down,
+        roll_back_awake,
+        roll_back_asleep,
+    )
+    named = {kind.__name__.replace("_", " "): partial(kind, under) for kind in kinds}
+    return server_faults(under) | named
 
 
-@pytest.mark.timeout(limit(short=120, whole=3600))
-def test_nothing_is_lost_when_faults_come_in_any_order(
-    soak_set: ReplicaSet, report: Callable[[str], None]
+@pytest.mark.timeout(SECONDS + CHECK_SECONDS)
+def test_nothing_is_lost_on_mongodb_when_faults_come_in_any_order(
+    soak_set: ReplicaSet, sign_ins: SignIns, folder: Path, report: Callable[[str], None]
 ) -> None:
-    done: Counter[str] = Counter()
-    bag: list[Callable[[Ordeal], None]] = []
-    began = time.monotonic()
-    with ordeal(soak_set, "soak") as under:
-        while (
-            time.monotonic() - began < SECONDS
-            or done.total() < FAULTS
-            or under.load.acknowledged + len(under.history.peeks) < OPERATIONS
-        ):
-            # All kinds come equally often, in random order.
-            bag = bag or under.chance.sample(KINDS, len(KINDS))
-            fault = bag.pop()
-            under.random_moment()
-            fault(under)
-            under.wait_until_healthy()
-            done[fault.__name__] += 1
-        statistics = under.check()
-        doubts = under.doubts() + under.history.unknown()
-        kinds = ", ".join(f"{name.replace('_', ' ')} {times}" for name, times in done.items())
-        report(f"{done.total()} faults ({kinds}); {statistics}")
-    assert doubts >= rounds(short=0, whole=FAULTS // 10)
-    assert under.load.interrupted >= rounds(short=0, whole=FAULTS // 10)
-    assert len(done) >= rounds(short=2, whole=7)
+    """One server is never killed, so that its memory shows whether it grows."""
+    with ordeal(
+        soak_set,
+        "soak",
+        start=sign_ins.serve,
+        survivors=1,
+        others=rounds(short=1, whole=2),
+        callers=SERIES_CALLERS,
+        connect=sign_ins.connect,
+    ) as under:
+
+        def processes() -> dict[str, int]:
+            servers = {f"server {number}": each.pid for number, each in enumerate(under.servers)}
+            members = soak_set.members
+            return servers | {
+                f"mongod {number}": each.pid for number, each in enumerate(members) if each.running
+            }
+
+        with soak(under, sign_ins, folder, SECONDS, processes) as traffic:
+            faults, bag = faults_of(under), list[str]()
+            while traffic.elapsed < 1 or traffic.done.total() < FAULTS or bag:
+                traffic.inject(faults, bag)
+            report(traffic.check())
+            doubts = under.doubts() + under.history.unknown()
+    assert_clean(under.servers)
+    assert traffic.done.keys() == faults.keys()
+    assert doubts >= rounds(short=0, whole=traffic.done.total() // 10)
+    assert under.load.interrupted >= rounds(short=0, whole=traffic.done.total() // 20)
+
+
+@pytest.mark.timeout(SQLITE_SECONDS + CHECK_SECONDS)
+def test_nothing_is_lost_on_sqlite_when_faults_come_in_any_order(
+    sign_ins: SignIns, folder: Path, report: Callable[[str], None]
+) -> None:
+    """In its second half, no server is killed, so that its memory shows whether it grows."""
+    seed = randbits(32)
+    print(f"seed {seed}")
+    store = f"sqlite:///{folder}/monotron.db"
+    servers = [sign_ins.serve(store, f"127.0.0.1:{free_port()}")]
+    try:
+        urls = [servers[0].url]
+        callers, connect = SERIES_CALLERS, sign_ins.connect
+        with Load(urls, KEYS, callers=callers, seed=seed, connect=connect) as load:
+            site = Site(store, servers, load, seed, sign_ins.serve)
+
+            def processes() -> dict[str, int]:
+                return {"server": servers[0].pid}
+
+            with soak(site, sign_ins, folder, SQLITE_SECONDS, processes) as traffic:
+                faults, bag = server_faults(site), list[str]()
+                while traffic.elapsed < 0.5 or traffic.done.total() < FAULTS or bag:
+                    traffic.inject(faults, bag)
+                frozen = {"freeze server": faults["freeze server"]}
+                while traffic.elapsed < 1:
+                    traffic.inject(frozen, bag)
+                report(traffic.check())
+    finally:
+        for server in servers:
+            server.stop()
+    assert_clean(servers)
+    assert traffic.done.keys() == faults.keys()
+    assert load.interrupted >= rounds(short=0, whole=traffic.done["kill server"] // 2)
+
+
+def assert_clean(servers: list[Server]) -> None:
+    """Check the logs of servers that were stopped: no task is left, and none failed."""
+    for server in servers:
+        log = server.log()
+        assert LEFT in log
+        for sign in ("Traceback", "never awaited", "never retrieved"):
+            assert sign not in log, log

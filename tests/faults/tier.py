@@ -16,3 +16,11 @@ def rounds(*, short: int, whole: int) -> int:
 def limit(*, short: float, whole: float) -> float:
     """Return a time limit in seconds for each tier."""
     return whole if WHOLE else short
+
+
+def soak_seconds(share: float = 1) -> float:
+    """Return how long a soak lasts: its *share* of MONOTRON_SOAK_SECONDS, by default an hour.
+
+    In `make test`, it lasts as long as its faults need.
+    """
+    return share * float(os.environ.get("MONOTRON_SOAK_SECONDS", 3600)) if WHOLE else 0

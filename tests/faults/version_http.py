@@ -17,7 +17,10 @@ from monotron.model.semver import (
     parse_version,
 )
 from monotron.model.versions.requests import (
+    Adopt,
     Assign,
+    GetNewest,
+    GetOfToken,
     Latest,
     Reverse,
     VersionRequest,
@@ -28,15 +31,24 @@ from support.credentials import JSON
 from support.http import Client, Response
 
 NAME = VersionName(1, "shop")
-Request = Assign | Withdraw | Reverse
+Request = Assign | Adopt | Withdraw | Reverse | GetNewest | GetOfToken
 
 
 def send(client: Client, request: Request, text: str) -> Response:
     """Send a request. *text*: the commit messages of `bump=auto`."""
-    if isinstance(request, Assign):
-        path = f"/v1/versions/{NAME.name}/{request.token}?{query(request.parameters)}"
-        return client.request("PUT", path, text or None, {"Content-Type": "text/plain"})
-    path = f"/v1/releases/{NAME.name}/{request.version}/withdrawal"
+    path = f"/v1/versions/{request.name.name}"
+    match request:
+        case Assign():
+            path += f"/{request.token}?{query(request.parameters)}"
+            return client.request("PUT", path, text or None, {"Content-Type": "text/plain"})
+        case Adopt():
+            return client.request("PUT", path, json.dumps({"version": f"{request.version}"}), JSON)
+        case GetNewest():
+            return client.request("GET", f"{path}?line={request.line}" if request.line else path)
+        case GetOfToken():
+            label = f"?prerelease={request.label}" if request.label else ""
+            return client.request("GET", f"{path}/{request.token}{label}")
+    path = f"/v1/releases/{request.name.name}/{request.version}/withdrawal"
     if isinstance(request, Reverse):
         return client.request("DELETE", path)
     return client.request("PUT", path, json.dumps({"reason": request.reason}), JSON)
@@ -60,12 +72,15 @@ def query(parameters: VersionRequest) -> str:
 
 
 def result_of(members: Mapping[str, Any], line: Line | None) -> VersionResult:
-    """The result in a response. *line*: that of the request which has assigned the version."""
+    """The result in a response. *line*: that of the request which has assigned the version.
+
+    The account is always that of `NAME`.
+    """
     version = parse_version(members["version"])
     label, number = label_and_number(version)
     previous, withdrawn = members["previous"], members["withdrawn"]
     release = Release(
-        NAME,
+        NAME._replace(name=members["name"]),
         members["token"],
         Final.of(version),
         label,

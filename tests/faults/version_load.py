@@ -1,4 +1,4 @@
-"""Callers that request and withdraw versions of one name, and record all attempts."""
+"""Callers that request, look up and withdraw versions of a name, and record all attempts."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from collections.abc import Sequence
 from http.client import HTTPException
 from itertools import cycle
 
-from faults.callers import Callers, CallerThread
+from faults.caller import MANNER
+from faults.callers import Callers, CallerThread, Connect
 from faults.version_http import NAME, Request, result_of, send
 from monotron.errors import MonotronError
-from monotron.model.semver import Final, Line, Release
+from monotron.model.semver import Final, Line, Release, VersionName
 from monotron.model.versions.requests import (
+    Adopt,
     Assign,
     Bump,
+    GetNewest,
+    GetOfToken,
     Reverse,
     VersionRequest,
     VersionResult,
@@ -35,9 +39,15 @@ REFUSALS = {
     "out_of_line",
     "token_taken",
     "value_would_fall",
+    "version_not_found",
     "version_withdrawn",
 }
 INITIAL = Final(1, 2, 57)
+
+
+def adopt_initial(client: Client, name: VersionName) -> None:
+    """Adopt `INITIAL`, the first version of the name."""
+    assert send(client, Adopt(name, INITIAL, ""), "").status == 200
 
 
 class Known:
@@ -47,15 +57,11 @@ class Known:
         self.history = VersionHistory(time.monotonic)
         self.newest = INITIAL
         """The newest version, as of the last response that showed it."""
-        self.assigned: dict[str, tuple[Release, Line | None]] = {}
-        """Each version that a token has, and the line of its request."""
+        self.assigned: dict[str, Release] = {}
+        """Each version that a token has."""
         self.withdrawn: list[Release] = []
-
-    def line_of(self, request: Request, version: str) -> Line | None:
-        """The line of the request that has assigned a version."""
-        if version in self.assigned:
-            return self.assigned[version][1]
-        return request.parameters.line if isinstance(request, Assign) else None
+        self.lines: dict[str, Line | None] = {}
+        """The line of the request of each token, also if its response is unknown."""
 
     def learn(self, request: Request, result: VersionResult) -> None:
         release = result.release
@@ -64,7 +70,7 @@ class Known:
         if release.withdrawn:
             self.withdrawn.append(release)
         elif isinstance(request, Assign) and result.changed:
-            self.assigned[release.version_text] = release, request.parameters.line
+            self.assigned[release.version_text] = release
 
 
 class VersionCaller(CallerThread):
@@ -77,10 +83,15 @@ class VersionCaller(CallerThread):
         known: Known,
         stop: threading.Event,
         chance: random.Random,
+        versioned: VersionName = NAME,
+        connect: Connect = Client,
     ) -> None:
-        self._clients = [Client(url) for url in urls]
+        """The caller requests versions of the name *versioned* until *stop* is set."""
+        self._clients = [connect(url, MANNER.timeout) for url in urls]
         super().__init__(name, self._clients, stop)
+        self._versioned = versioned
         self._known = known
+        self.pause_seconds = 0.0
         self._chance = chance
         self._turns = cycle(self._clients)
         self._texts: dict[str, str] = {}
@@ -92,7 +103,7 @@ class VersionCaller(CallerThread):
         return self._answers
 
     def work(self) -> None:
-        while not self._stopped.is_set():
+        while not self._stopped.wait(self.pause_seconds):
             request = self._choose()
             while not self._ask(request) and not self.give_up:
                 time.sleep(self._chance.uniform(0.005, 0.05))
@@ -100,15 +111,24 @@ class VersionCaller(CallerThread):
     def _choose(self) -> Request:
         chance, known, luck = self._chance, self._known, self._chance.random()
         if luck < 0.06 and known.assigned:
-            release, _ = chance.choice(list(known.assigned.values())[-50:])
-            return Withdraw(NAME, release.version, "wrong", False, self.name)
+            release = chance.choice(list(known.assigned.values())[-50:])
+            return Withdraw(self._versioned, release.version, "wrong", False, self.name)
         if luck < 0.09 and known.withdrawn:
             release = chance.choice(known.withdrawn[-50:])
-            return Reverse(NAME, release.version, self.name)
+            return Reverse(self._versioned, release.version, self.name)
         if luck < 0.22 and self._own:
             return chance.choice(self._own[-20:])
-        request = Assign(NAME, f"{self.name}-{len(self._own)}", self._parameters())
+        if luck < 0.25 and self._own:
+            token, label = chance.choice(self._own[-20:]).token, chance.choice((None, "rc"))
+            return GetOfToken(self._versioned, token, label)
+        if luck < 0.28:
+            return GetNewest(self._versioned, chance.choice((None, Line(known.newest.major, None))))
+        if luck < 0.29:
+            adopted = Final(known.newest.major, known.newest.minor + 1, chance.randint(0, 2))
+            return Adopt(self._versioned, adopted, self.name)
+        request = Assign(self._versioned, f"{self.name}-{len(self._own)}", self._parameters())
         self._own.append(request)
+        known.lines[request.token] = request.parameters.line
         self._texts[request.token] = chance.choice(TEXTS)
         return request
 
@@ -143,7 +163,7 @@ class VersionCaller(CallerThread):
             return False
         if response.status == 200:
             members = response.json()
-            result = result_of(members, known.line_of(request, members["version"]))
+            result = result_of(members, known.lines.get(members["token"]))
             known.history.answered(call, result)
             known.learn(request, result)
             self._answers += 1
@@ -152,7 +172,7 @@ class VersionCaller(CallerThread):
 
     def _failed(self, call: Call, response: Response) -> bool:
         problem = response.json()
-        if problem["applied"] == "no":
+        if problem.get("applied", "no") == "no":
             self._known.history.refused(call, MonotronError(problem["detail"]))
         assert response.status == 503 or problem["code"] in REFUSALS, problem
         return response.status != 503
@@ -161,7 +181,16 @@ class VersionCaller(CallerThread):
 class VersionLoad(Callers[VersionCaller]):
     """Threads that request versions until `finish`."""
 
-    def __init__(self, urls: Sequence[str], *, callers: int, seed: int) -> None:
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        callers: int,
+        seed: int,
+        name: VersionName = NAME,
+        connect: Connect = Client,
+    ) -> None:
+        self.name = name
         self._known = Known()
         stop = threading.Event()
         threads: list[VersionCaller] = []
@@ -169,8 +198,19 @@ class VersionLoad(Callers[VersionCaller]):
             first = number % len(urls)
             turns = [*urls[first:], *urls[:first]]
             chance = random.Random(f"{seed} {number}")
-            threads.append(VersionCaller(f"c{number}", turns, self._known, stop, chance))
+            threads.append(
+                VersionCaller(f"c{number}", turns, self._known, stop, chance, name, connect)
+            )
         super().__init__(threads, stop)
+
+    @property
+    def history(self) -> VersionHistory:
+        return self._known.history
+
+    def pause_between_requests(self, seconds: float) -> None:
+        """Let each caller pause between its requests from now on."""
+        for caller in self._callers:
+            caller.pause_seconds = seconds
 
     def finish(self) -> VersionHistory:
         """Wait until each caller has its version, and end all callers."""

@@ -21,9 +21,14 @@ def read_metrics(client: Client) -> dict[str, float]:
     """The values of all metrics: `monotron_values_assigned_total{result="new"}`."""
     response = client.request("GET", "/metrics")
     assert response.status == 200, response
+    return parse_metrics(response.text)
+
+
+def parse_metrics(text: str) -> dict[str, float]:
+    """The values of all metrics in the Prometheus text format."""
     return {
         _name(sample.name, sample.labels): sample.value
-        for family in text_string_to_metric_families(response.text)
+        for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
 

@@ -1,0 +1,96 @@
+"""The checks of the versions of a name after all faults."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from faults.version_http import NAME, result_of
+from faults.version_load import INITIAL
+from monotron.model.semver import Release, VersionName
+from monotron.model.versions.requests import Adopt, GetNewest, GetOfToken, Reverse
+from simulation.version_checker import violations
+from simulation.version_history import VersionHistory
+from simulation.version_withdrawals import Withdrawals
+from support.http import Client
+
+READS = (GetNewest, GetOfToken)
+
+
+def records(client: Client, name: VersionName = NAME) -> list[Release]:
+    """All records of the name."""
+    found: list[Release] = []
+    before = ""
+    while True:
+        page = client.request("GET", f"/v1/releases/{name.name}?limit=1000{before}").json()
+        found += [result_of(each, None).release for each in page["releases"]]
+        if page["next"] is None:
+            return found
+        before = f"&before={page['next']}"
+
+
+def check(history: VersionHistory, client: Client, name: VersionName = NAME) -> list[Release]:
+    """Compare the responses with each other, and with what a server returns now.
+
+    Return all records of the name, whose first version is `INITIAL`.
+    """
+    answers = list(history.answers())
+    assert list(violations(answers, history.calls)) == []
+    stored = records(client, name)
+    assert client.request("GET", "/v1/system/audit").json()["findings"] == []
+    answered = {
+        result.release.version_text: result.release.token
+        for call, result in answers
+        if not isinstance(call.request, READS)
+    }
+    # The retry of an adoption is refused if a higher version was assigned meanwhile.
+    adopted_in_doubt = {
+        f"{call.request.version}"
+        for call in history.calls
+        if call.in_doubt and isinstance(call.request, Adopt)
+    }
+    found = {each.version_text: each.token for each in stored}
+    versions = set(found)
+    for version in adopted_in_doubt & found.keys() - answered.keys():
+        assert found.pop(version) is None
+    assert found == answered | {f"{INITIAL}": None}
+    for call, result in answers:
+        is_read = isinstance(call.request, READS)
+        assert not is_read or result.release.version_text in versions
+    assert skipped(stored) == []
+    withdrawals = Withdrawals(name, history.calls)
+    for release in stored:
+        if release.withdrawn:
+            assert withdrawals.requested(release.version_text)
+        elif withdrawals.requested(release.version_text):
+            reversals = (call.request for call in history.calls if call.result)
+            assert Reverse(name, release.version, "") in (
+                each._replace(by="") for each in reversals if isinstance(each, Reverse)
+            )
+    return stored
+
+
+def withdrawn(releases: Iterable[Release]) -> int:
+    """The number of versions that are withdrawn."""
+    return sum(release.withdrawn is not None for release in releases)
+
+
+def skipped(releases: Iterable[Release]) -> list[str]:
+    """The versions that skip a number: no version has the number before."""
+    numbers: dict[str, set[int]] = defaultdict(set)
+    ends: list[tuple[str, Release, int]] = []
+    for release in releases:
+        major, minor, patch = release.target
+        series = [("major", major), (f"minor-v{major}", minor), (f"patch-v{major}.{minor}", patch)]
+        if release.label:
+            series = [(f"{release.label}-v{release.target}", release.number)]
+        for key, number in series:
+            numbers[key].add(number)
+        if release.bump != "exact" and release.token is not None:
+            key, number = next(each for each in reversed(series) if each[1])
+            ends.append((key, release, number))
+    return [
+        release.version_text
+        for key, release, number in ends
+        if number > 1 and number - 1 not in numbers[key]
+    ]
