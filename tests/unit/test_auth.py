@@ -264,6 +264,18 @@ class TestBoundedCache:
         assert ("a" in cache, "b" in cache, "c" in cache) == (True, False, True)
         assert len(cache) == 2
 
+    def test_expired_values_do_not_take_up_memory(self) -> None:
+        clock = Clock()
+        cache: BoundedCache[str, int] = BoundedCache(1000, monotonic=clock)
+        for number in range(500):
+            cache.put(f"{number}", number, seconds=10)
+            clock.now += 1
+        assert len(cache) == 10
+        cache.put("expired", 0, seconds=-1)
+        clock.now += 10
+        cache.put("last", 0, seconds=1)
+        assert len(cache) == 1
+
     def test_selected_values_can_be_discarded(self) -> None:
         cache: BoundedCache[str, int] = BoundedCache(3)
         for number, key in enumerate("abc"):

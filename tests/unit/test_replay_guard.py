@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -67,3 +69,18 @@ def test_reads_count_for_single_use_only(store: Store, executor: StoreExecutor, 
         assert guard.counts(ONCE, is_read=is_read)
         assert guard.counts(OFTEN, is_read=is_read) is (limit > 0 and not is_read)
         assert not guard.counts(KEY, is_read=is_read)
+
+
+def test_operations_of_expired_tokens_are_not_remembered(
+    store: Store, executor: StoreExecutor
+) -> None:
+    async def use() -> None:
+        guard = ReplayGuard(store, executor, 100)
+        now = int(time.time())
+        for identity, expires_at in (("g", now + 3600), ("old", now - 1)):
+            principal = replace(OFTEN, identity=identity, identity_expires_at=expires_at)
+            await guard.bind(principal, "first")
+        assert guard.is_known("g", "first")
+        assert not guard.is_known("old", "first")
+
+    asyncio.run(use())

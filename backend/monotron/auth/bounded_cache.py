@@ -11,7 +11,10 @@ Value = TypeVar("Value")
 
 
 class BoundedCache(Generic[Key, Value]):
-    """Maps keys to values, at most *max_entries* of them. Drops the least recently stored first."""
+    """Maps keys to values, at most *max_entries* of them. Drops the least recently stored first.
+
+    Expired ones are dropped, too, unless one that was stored before them has not expired.
+    """
 
     def __init__(
         self, max_entries: int, *, monotonic: Callable[[], float] = time.monotonic
@@ -35,9 +38,13 @@ class BoundedCache(Generic[Key, Value]):
 
     def put(self, key: Key, value: Value, *, seconds: float = math.inf) -> None:
         """Store a value, for at most *seconds*."""
-        self._entries[key] = (value, self._monotonic() + seconds)
+        now = self._monotonic()
+        self._entries[key] = (value, now + seconds)
         self._entries.move_to_end(key)
-        if len(self._entries) > self._max_entries:
+        while self._entries:
+            _, expires_at = next(iter(self._entries.values()))
+            if len(self._entries) <= self._max_entries and now < expires_at:
+                break
             self._entries.popitem(last=False)
 
     def discard(self, predicate: Callable[[Value], bool]) -> None:

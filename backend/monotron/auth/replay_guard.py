@@ -1,5 +1,7 @@
 """Limits the use of an identity token, which is issued for one job, to a few operations."""
 
+import time
+
 from monotron.auth.bounded_cache import BoundedCache
 from monotron.auth.principal import Principal
 from monotron.errors import TokenReplayed
@@ -55,4 +57,6 @@ class ReplayGuard:
                 f"This identity token has reached its limit of {operations}. An identity token is "
                 "issued for one job. Request a new one, for example by re-running the job."
             )
-        self._allowed.put((identity, operation), True)
+        # Expired identity tokens are rejected earlier, so their operations need not be known.
+        seconds = principal.identity_expires_at - time.time()
+        self._allowed.put((identity, operation), True, seconds=seconds)
