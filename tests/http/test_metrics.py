@@ -58,14 +58,16 @@ class TestCounters:
             "versions/shop/c3?dry_run=true",
         ):
             assert root.request("PUT", f"/v1/{path}").status == 200
+        assert root.request("PUT", "/v1/versions/shop", '{"version": "1.2.57"}').status == 200
         metrics = read_metrics(root)
         assert metrics[VALUES % "new"] == 2
         assert metrics[VALUES % "reused"] == 1
         assert metrics[VERSIONS % ("minor", "final", "new")] == 1
         assert metrics[VERSIONS % ("minor", "final", "reused")] == 1
         assert metrics[VERSIONS % ("patch", "prerelease", "new")] == 1
+        assert metrics[VERSIONS % ("adopted", "final", "new")] == 1
         versions = [value for name, value in metrics.items() if "versions_assigned_total" in name]
-        assert sum(versions) == 3
+        assert sum(versions) == 4
 
     def test_a_withdrawal_is_not_counted_as_a_version(self, root: Client) -> None:
         assign(root, "shop", "c1?bump=minor")

@@ -138,7 +138,7 @@ class LatestVersionHandler(VersionsHandler):
                 self.account, parsed, version, self.principal.name
             )
             change.happened = not result.reused
-        self.reply_version(result, query, withdrawal=True)
+        self.reply_version(result, query)
 
 
 class VersionListHandler(Handler):
