@@ -68,7 +68,7 @@ class Renaming:
 
     def rename(self, old: str, new: str, account: int = 1) -> None:
         with closing(self.open("rename")) as store:
-            store.rename(rename_of(store.auth_records, account, old, new))
+            store.transfer.rename(rename_of(store.auth_records, account, old, new))
         with closing(self.open()) as store:
             assert findings(store) == []
 
@@ -197,7 +197,7 @@ def test_a_refused_rename_changes_nothing(names: Renaming) -> None:
             ("longest", 200 * "n", "is too long: the key of a series would have 2"),
         ):
             with pytest.raises(RenameRefused, match=reason):
-                store.rename(rename_of(store.auth_records, 1, old, new))
+                store.transfer.rename(rename_of(store.auth_records, 1, old, new))
         assert exported(store) == before
     with closing(names.open()):
         pass  # the store can be used
@@ -274,7 +274,7 @@ def test_an_export_contains_renamed_names(names: Renaming) -> None:
     with closing(names.open()) as store:
         export = exported(store)
     with closing(open_store("sqlite://")) as copy:
-        copy.import_rows(ExportReader(BytesIO(export)).rows(), 0)
+        copy.transfer.import_rows(ExportReader(BytesIO(export)).rows(), 0)
         assert exported(copy) == export
         assert copy.auth_records.find(RENAMED_NAME, f"{1:019d}/shop") is not None
 

@@ -17,8 +17,8 @@ from monotron.store import open_store
 from monotron.store.export_format import ExportReader
 from monotron.store.mongo.client import checked_database
 from monotron.store.mongo.registration import VALID_SECONDS, Registration
+from monotron.store.mongo.row_export import MongoExport
 from monotron.store.mongo.store import MongoStore
-from monotron.store.mongo.transfer import MongoExport
 from support.store_contents import EVERY_KIND, apply, exported, imported
 
 
@@ -118,8 +118,8 @@ class TestExpiry:
                 closing(open_store(database_url, exclusive="import")) as other,
             ):
                 with pytest.raises(StoreUnavailable, match="has begun to use the store"):
-                    paused.import_rows(iter(()), 0)
-                other.import_rows(ExportReader(BytesIO(export)).rows(), 0)
+                    paused.transfer.import_rows(iter(()), 0)
+                other.transfer.import_rows(ExportReader(BytesIO(export)).rows(), 0)
                 assert exported(other) == export
 
 

@@ -30,7 +30,7 @@ def _import(step: int, url: str, export: bytes) -> None:
     countdown = Countdown()
     store = counting_store(url, countdown, partial(open_forgotten, command="import"))
     countdown.start(step)
-    store.import_rows(ExportReader(BytesIO(export)).rows(), INCREASE)
+    store.transfer.import_rows(ExportReader(BytesIO(export)).rows(), INCREASE)
     os._exit(0)  # the store is not closed: that would be another step
 
 

@@ -18,8 +18,8 @@ def killed_before(step: int, url: str, old: str, new: str) -> bool:
 def _rename(step: int, url: str, old: str, new: str) -> None:
     countdown = Countdown()
     store = counting_store(url, countdown, partial(open_forgotten, command="rename"))
-    is_repeated = store.interrupted_rename == (1, old, new)
+    is_repeated = store.transfer.interrupted_rename == (1, old, new)
     rename = rename_of(store.auth_records, 1, old, new, is_repeated=is_repeated)
     countdown.start(step)
-    store.rename(rename)
+    store.transfer.rename(rename)
     os._exit(0)  # the store is not closed: that would be another step

@@ -264,7 +264,7 @@ def _rename_in(url: str) -> None:
     """Rename the name `renamed` in a new store."""
     with closing(open_store(url)) as store:
         store.advance_to(SeriesKey(1, "renamed"), 1, BY)
-        store.rename(rename_of(store.auth_records, 1, "renamed", "new"))
+        store.transfer.rename(rename_of(store.auth_records, 1, "renamed", "new"))
 
 
 def _exchange(client: Client, request: Request) -> Exchange:

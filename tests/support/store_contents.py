@@ -115,7 +115,7 @@ def apply(store: Store, *steps: Step) -> Store:
 def exported(store: Store, *, is_online: bool = False) -> bytes:
     """The export of the store."""
     target = BytesIO()
-    with closing(store.export_rows(online=is_online)) as rows:
+    with closing(store.transfer.export_rows(online=is_online)) as rows:
         write_export(rows, target, is_online=is_online)
     return target.getvalue()
 
@@ -124,7 +124,7 @@ def imported(export: bytes, url: str, increase: int = 0) -> Store:
     """Import into a new store, and return it."""
     store = open_store(url, exclusive="import")
     try:
-        store.import_rows(ExportReader(BytesIO(export)).rows(), increase)
+        store.transfer.import_rows(ExportReader(BytesIO(export)).rows(), increase)
     except BaseException:
         store.close()
         raise

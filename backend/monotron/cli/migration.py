@@ -52,7 +52,7 @@ def export(store: str | None, online: bool) -> CommandOutput:
     opened = open_existing_store(store or "", exclusive="" if online else "export")
     try:
         _protect(sys.stdout.buffer)
-        with closing(opened.export_rows(online=online)) as found, _progress(found) as rows:
+        with closing(opened.transfer.export_rows(online=online)) as found, _progress(found) as rows:
             header = write_export(rows, sys.stdout.buffer, is_online=online)
     except InvalidRow as invalid:
         raise Failure(
@@ -101,7 +101,7 @@ def import_(file: Path, store: str, increase: int | None, *, is_plain: bool) -> 
             reader = RowReader(source) if is_plain else _export_reader(source, file, increase)
             total = None if is_plain else sum(reader.counts.values())
             with closing(_open_new_store(url)) as opened, _progress(reader.rows(), total) as rows:
-                result = opened.import_rows(rows, increase or 0)
+                result = opened.transfer.import_rows(rows, increase or 0)
     except InvalidExport as invalid:
         raise Failure(
             f"{file} cannot be imported: {invalid}",

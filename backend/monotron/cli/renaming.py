@@ -46,9 +46,9 @@ def rename(old: str, new: str, account: int | str, store: str) -> CommandOutput:
         fail_usage(f"{new!r} is the key of a series of the name {name_of_key(new)!r}")
     with closing(open_existing_store(store, exclusive="rename")) as opened:
         account = _account_id(opened, account)
-        is_repeated = opened.interrupted_rename == (account, old, new)
+        is_repeated = opened.transfer.interrupted_rename == (account, old, new)
         try:
-            opened.rename(
+            opened.transfer.rename(
                 rename_of(opened.auth_records, account, old, new, is_repeated=is_repeated)
             )
         except RenameRefused as refused:

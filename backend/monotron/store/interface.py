@@ -3,9 +3,10 @@
 A store is synchronous: each call blocks its thread until the engine has responded
 (docs/decisions/0001-synchronous-stores.md). Stores are safe for use by several threads.
 
-Accounts, API keys, trust policies and uses of identity tokens are in `auth_interface.py`.
+Versions are in `release_interface.py`; accounts, API keys, trust policies and uses of identity
+tokens in `auth_interface.py`; export, import and rename in `transfer_interface.py`.
 
-Errors, for all classes in both modules: a method raises `StoreUnavailable` or `StorageFull` if the
+Errors, for all classes in these modules: a method raises `StoreUnavailable` or `StorageFull` if the
 engine cannot serve it, and `InternalError` if stored rows contradict each other. For a write,
 `applied` of the error states whether it may have been applied. After any error, the caller may
 repeat the call.
@@ -13,7 +14,7 @@ repeat the call.
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -22,10 +23,7 @@ from monotron.errors import MonotronError
 from monotron.model.allocation import AllocationRequest
 from monotron.model.quotas import UNLIMITED, Quotas
 from monotron.model.renames import RenamedNames
-from monotron.model.semver import Release, VersionName
 from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
-from monotron.model.versions.batch import Results
-from monotron.model.versions.requests import Request
 from monotron.runtime import Runtime
 from monotron.store.audit import AuditSlice
 from monotron.store.auth_interface import (
@@ -36,10 +34,9 @@ from monotron.store.auth_interface import (
     TokenUses,
 )
 from monotron.store.contents import StoreContents, StoreSize
-from monotron.store.export_checks import Row
-from monotron.store.export_format import ImportedRow
 from monotron.store.fast_forward import FastForwarded
-from monotron.store.renames import Rename
+from monotron.store.release_interface import ReleaseStore
+from monotron.store.transfer_interface import StoreTransfer
 
 __all__ = [
     "AttributeStore",
@@ -50,73 +47,13 @@ __all__ = [
     "RecordChange",
     "ReleaseStore",
     "Store",
+    "StoreTransfer",
     "TokenUses",
 ]
 
 
 Clock = Callable[[], float]
 """Returns seconds since the epoch, as `time.time` does. Timestamps never affect a decision."""
-
-
-class ReleaseStore(ABC):
-    """The versions of all names.
-
-    A version of a name has at most one release. A token has at most one release of a name that was
-    not withdrawn, per pre-release label and for final versions. A withdrawn version is never
-    assigned again. If a final version was answered before a request begins that requests another
-    one, without a line, then the new one is higher, unless the former was withdrawn meanwhile.
-    """
-
-    @abstractmethod
-    def decide(self, requests: Sequence[Request]) -> Results:
-        """Decide about requests, as if each had arrived alone, in this order.
-
-        `model.versions.rules.decide` defines the result of each request, and what is written for
-        it: values of series and records, together or not at all. The call is one transaction, and
-        everything that a result states was true at some moment since the call began. An error that
-        affects one request is returned in place of its result. An error that affects all requests
-        is raised. A withdrawal, and its reversal, is the only request of its call.
-        """
-
-    def begin_decide(self, requests: Sequence[Request]) -> Callable[[], Results]:
-        """Begin `decide` without blocking, and return a callable that finishes it.
-
-        The callable blocks, may run on another thread, and must be called. Before it has returned,
-        nothing is durable.
-        """
-        return partial(self.decide, requests)
-
-    @abstractmethod
-    def page(
-        self, name: VersionName, key_range: tuple[str, str], label: str | None, limit: int
-    ) -> list[Release]:
-        """At most *limit* releases in a range of sort keys, the highest version first.
-
-        *key_range*, a result of `model.semver.sort_key_range`, includes its start and excludes its
-        end. With *label*, only releases with this label; with an empty one, only final versions.
-        """
-
-    @abstractmethod
-    def tokens(self, name: VersionName, token_range: tuple[str, str], limit: int) -> list[str]:
-        """At most *limit* tokens in a range that have a release of the name, each of them once.
-
-        *token_range* includes its start and excludes its end. In order of the code points.
-        """
-
-    @abstractmethod
-    def recent(self, account: int, limit: int, is_visible: Callable[[str], bool]) -> list[Release]:
-        """The *limit* newest releases of names for which *is_visible* returns true, newest first.
-
-        At most 2,000 releases of other names are read.
-        """
-
-    @abstractmethod
-    def names(self, account: int, prefix: str, after: str, limit: int) -> list[str]:
-        """At most *limit* names that start with *prefix* and follow *after*.
-
-        Those with a release, and those whose first version was counted in a series
-        (`name_of_first_key`), even if they have no version any more. In order of the code points.
-        """
 
 
 class AttributeStore(ABC):
@@ -155,6 +92,7 @@ class Store(ABC):
     auth_records: AuthRecords
     token_uses: TokenUses
     attributes: AttributeStore
+    transfer: StoreTransfer
 
     renamed: RenamedNames
     """The names that were renamed, as `open` read them. Services refuse requests for them."""
@@ -332,38 +270,6 @@ class Store(ABC):
 
         With 0, nothing changes. Atomic on SQLite. On MongoDB it may be repeated after an error, and
         then leaves larger gaps.
-        """
-
-    @abstractmethod
-    def export_rows(self, *, online: bool = False) -> Generator[Row, None, None]:
-        """Yield all rows in the order of an export (`export_checks.FIELDS`), as of one moment.
-
-        With *online*, servers may use the store meanwhile. The generator must be closed before the
-        store. Raises `InvalidRow` for rows of a series or a name that does not exist.
-        """
-
-    @abstractmethod
-    def import_rows(self, rows: Iterator[ImportedRow], increase: int) -> FastForwarded:
-        """Insert all rows into this empty store, and raise all series by *increase*.
-
-        After any error, also one of *rows*, the store is empty. If the process ends earlier, the
-        store is empty, or no server accepts it and the next import empties it. Raises
-        `StartupError` if the store is not empty.
-        """
-
-    @property
-    def interrupted_rename(self) -> tuple[int, str, str] | None:
-        """Account, old and new name of a rename that must be repeated. None if there is none."""
-        return None
-
-    @abstractmethod
-    def rename(self, rename: Rename) -> None:
-        """Move the versions, series, entries and attributes of a name, and change its records.
-
-        The store was opened with `exclusive`, so no server uses it. Raises `RenameRefused`, and
-        changes nothing, if the new name has versions or series, or the old one has nothing. Atomic
-        on SQLite. On MongoDB, it must be repeated after an error: until then, the store cannot be
-        opened for anything else, and `interrupted_rename` states the names.
         """
 
     @abstractmethod

@@ -15,7 +15,7 @@ The guarantees, and what each rests on (docs/how-it-works.md explains every part
 """
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import count, cycle
 from pathlib import Path
@@ -25,7 +25,6 @@ import pymongo
 from bson import Int64
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
 
 from monotron.errors import InvalidRequest
 from monotron.model.allocation import AllocationRequest, allocate
@@ -35,8 +34,6 @@ from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesHead, Se
 from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.audit import AuditSlice
 from monotron.store.contents import StoreContents, StoreSize
-from monotron.store.export_checks import Row
-from monotron.store.export_format import ImportedRow
 from monotron.store.fast_forward import FastForwarded
 from monotron.store.interface import Store
 from monotron.store.mongo.attributes import MongoAttributes
@@ -51,14 +48,13 @@ from monotron.store.mongo.client import (
     checked_database,
     without_secrets,
 )
-from monotron.store.mongo.deadline import Deadline, translate_error
+from monotron.store.mongo.deadline import Deadline
 from monotron.store.mongo.fast_forward import fast_forward
 from monotron.store.mongo.reads import Reads
 from monotron.store.mongo.registration import Registration
 from monotron.store.mongo.releases import MongoReleases
 from monotron.store.mongo.remembered import MAX_REMEMBERED, RememberedHeads
 from monotron.store.mongo.rename import read_renamed_names
-from monotron.store.mongo.rename import rename as rename_documents
 from monotron.store.mongo.series import (
     Change,
     SeriesDocuments,
@@ -69,9 +65,8 @@ from monotron.store.mongo.series import (
 )
 from monotron.store.mongo.sweep import Sweep
 from monotron.store.mongo.transactions import Duplicate, NothingToWrite, Transactions
-from monotron.store.mongo.transfer import MongoExport, import_all, snapshot_error
+from monotron.store.mongo.transfer import MongoTransfer
 from monotron.store.mongo.usage import MongoUsage
-from monotron.store.renames import Rename
 from monotron.store.retries import RetryCounts
 
 CALL_SECONDS = 14.0
@@ -154,6 +149,9 @@ class MongoStore(Store):
         )
         self.attributes = MongoAttributes(
             database, documents, usage, quotas, reads, transactions, runtime
+        )
+        self.transfer = MongoTransfer(
+            database, registration, documents, auth_records, transactions, runtime
         )
 
     @classmethod
@@ -324,38 +322,6 @@ class MongoStore(Store):
     def fast_forward(self, amount: int) -> FastForwarded:
         shared = self._database, self._documents, self._transactions
         return fast_forward(*shared, amount, self._runtime.now_ms())
-
-    def export_rows(self, *, online: bool = False) -> Generator[Row, None, None]:
-        try:
-            # With a snapshot, all reads show one moment. It requires MongoDB 5.0.
-            with self._client.start_session(snapshot=online) as session:
-                yield from MongoExport(self._database, session, int(self._runtime.clock())).rows()
-        except PyMongoError as error:
-            raise snapshot_error(error) or translate_error(error) from error
-        if self._registration is not None:
-            self._registration.check()  # exclusive use has not ended meanwhile
-
-    def import_rows(self, rows: Iterator[ImportedRow], increase: int) -> FastForwarded:
-        if self._registration is None:
-            raise ValueError("an import requires a registration")
-        try:
-            return import_all(
-                self._database, self._registration, rows, partial(self.fast_forward, increase)
-            )
-        except PyMongoError as error:
-            raise translate_error(error) from error
-
-    @property
-    def interrupted_rename(self) -> tuple[int, str, str] | None:
-        return self._registration.interrupted_rename if self._registration else None
-
-    def rename(self, rename: Rename) -> None:
-        if self._registration is None:
-            raise ValueError("a rename requires a registration")
-        try:
-            rename_documents(self._database, self._registration, self.auth_records, rename)
-        except PyMongoError as error:
-            raise translate_error(error) from error
 
     def backup(self, target: Path, done: Callable[[int], None] | None = None) -> None:
         raise InvalidRequest(

@@ -1,297 +1,82 @@
-"""Export and import of all documents of a MongoDB database."""
+"""Export, import and rename in a MongoDB database."""
 
-import json
-from collections import Counter as Counts
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import suppress
-from datetime import UTC, datetime
-from typing import get_args
+from collections.abc import Generator, Iterator
+from functools import partial
 
-from bson import Int64
-from pymongo import ASCENDING
-from pymongo.client_session import ClientSession
 from pymongo.database import Database
-from pymongo.errors import ConfigurationError, PyMongoError
+from pymongo.errors import PyMongoError
 
-from monotron.errors import StartupError, StoreUnavailable
-from monotron.model.component_keys import name_of_first_key
-from monotron.model.quotas import size_of_attributes
-from monotron.model.semver import Withdrawal
-from monotron.model.series import SeriesKey
-from monotron.store.auth_interface import AuthRecordKind
-from monotron.store.export_checks import FIELDS, IdentifiedRows, Row, nested
+from monotron.runtime import Runtime
+from monotron.store.auth_interface import AuthRecords
+from monotron.store.export_checks import Row
 from monotron.store.export_format import ImportedRow
 from monotron.store.fast_forward import FastForwarded
 from monotron.store.mongo.client import Document
-from monotron.store.mongo.reads import collection
+from monotron.store.mongo.deadline import translate_error
+from monotron.store.mongo.fast_forward import fast_forward
 from monotron.store.mongo.registration import Registration
-from monotron.store.mongo.series import ENTRIES_BY_TOKEN, where
-from monotron.store.mongo.usage import Counter, attribute_counters, series_counter
-
-COLLECTIONS = (
-    "series",
-    "entries",
-    "attributes",
-    "usage",
-    "names",
-    "releases",
-    "auth_records",
-    "token_uses",
-)
-"""The collections with the content of a store."""
-
-SNAPSHOT_ERRORS = (239, 246)
-"""The codes of SnapshotTooOld and SnapshotUnavailable."""
-
-ROWS_PER_COMMAND = 2000
-
-BYTES_PER_COMMAND = 1 << 22
-"""Attributes, and bodies of records, in one command. Other documents are small."""
-
-FIRST_GENERATION = Int64(1)
-"""The generation of imported series."""
+from monotron.store.mongo.rename import rename as rename_documents
+from monotron.store.mongo.row_export import MongoExport, snapshot_error
+from monotron.store.mongo.row_import import import_all
+from monotron.store.mongo.series import SeriesDocuments
+from monotron.store.mongo.transactions import Transactions
+from monotron.store.renames import Rename
+from monotron.store.transfer_interface import StoreTransfer
 
 
-class MongoExport:
-    """Reads all rows in a session."""
-
-    def __init__(self, database: "Database[Document]", session: ClientSession, now: int) -> None:
-        """*now*: seconds since the epoch. Uses of identity tokens that expired are omitted."""
-        self._database = database
-        self._session = session
-        self._now = now
-
-    def rows(self) -> Iterator[Row]:
-        """Yield all rows in the order of an export."""
-        for kind in get_args(AuthRecordKind):
-            for record in self._find("auth_records", ("name",), {"kind": kind}):
-                yield _row(kind, {**record, "body": json.loads(record["body"])})
-        yield from nested(self._series(), self._entries(), self._attributes())
-        yield from nested(self._names(), self._releases())
-        not_expired = {"expires_at": {"$gte": datetime.fromtimestamp(self._now, UTC)}}
-        for use in self._find("token_uses", ("token",), not_expired):
-            expires_at = int(use["expires_at"].replace(tzinfo=UTC).timestamp())
-            operations = sorted(use["operations"])
-            yield _row("token_use", {**use, "expires_at": expires_at, "operations": operations})
-
-    def _find(
-        self, name: str, order: tuple[str, ...], condition: Document | None = None
-    ) -> Iterator[Document]:
-        found = self._database[name].find(
-            condition or {}, {"_id": 0}, session=self._session, batch_size=ROWS_PER_COMMAND
-        )
-        yield from found.sort([(field, ASCENDING) for field in order])
-
-    def _series(self) -> IdentifiedRows:
-        for head in self._find("series", ("account", "key")):
-            yield _ledger(head), _row("series", {**head, "is_active": head["active"]})
-
-    def _entries(self) -> IdentifiedRows:
-        for entry in self._find("entries", ("account", "key", "generation", "value")):
-            yield _ledger(entry), _row("entry", entry)
-
-    def _attributes(self) -> IdentifiedRows:
-        for document in self._find("attributes", ("account", "key", "generation", "token")):
-            pairs = sorted((each["name"], each["value"]) for each in document["attributes"])
-            if pairs:
-                row = {"token": document["token"], "attributes": dict(pairs)}
-                yield _ledger(document), _row("attributes", row)
-
-    def _names(self) -> IdentifiedRows:
-        for name in self._find("names", ("account", "name")):
-            yield (int(name["account"]), name["name"]), _row("name", name)
-
-    def _releases(self) -> IdentifiedRows:
-        for release in self._find("releases", ("account", "name", "sort_key")):
-            if release["withdrawn"] is not None:
-                withdrawn = {field: release["withdrawn"][field] for field in Withdrawal._fields}
-                release["withdrawn"] = _plain(withdrawn)
-            yield (int(release["account"]), release["name"]), _row("release", release)
-
-
-def _ledger(document: Document) -> tuple[int, str, int]:
-    return int(document["account"]), document["key"], int(document["generation"])
-
-
-def _row(kind: str, document: Document) -> Row:
-    return {"kind": kind, **_plain({field: document[field] for field in FIELDS[kind]})}
-
-
-def _plain(fields: Document) -> Document:
-    """The fields with integers of Python instead of those of BSON."""
-    return {field: int(value) if type(value) is Int64 else value for field, value in fields.items()}
-
-
-def snapshot_error(error: PyMongoError) -> StoreUnavailable | None:
-    """The error if MongoDB cannot read, or no longer read, a snapshot of the store."""
-    is_old_server = isinstance(error, ConfigurationError)
-    if not is_old_server and getattr(error, "code", None) not in SNAPSHOT_ERRORS:
-        return None
-    return StoreUnavailable(
-        "MongoDB could not read a snapshot of the store. `export --online` requires MongoDB 5.0, "
-        "and ends after `minSnapshotHistoryWindowInSeconds`, 300 by default. Raise this parameter, "
-        "or stop the servers and export without `--online`."
-    )
-
-
-def import_all(
-    database: "Database[Document]",
-    registration: Registration,
-    rows: Iterator[ImportedRow],
-    finish: Callable[[], FastForwarded],
-) -> FastForwarded:
-    """Insert all rows, and return the result of *finish*. After an error, the database is empty.
-
-    While the import is incomplete, other processes cannot open the store. Raises `StartupError` if
-    the database is not empty.
-    """
-    documents = [collection(database, name) for name in COLLECTIONS]
-    if registration.is_incomplete:
-        _clear(database)
-    elif any(each.find_one() is not None for each in documents):
-        raise StartupError("The store is not empty. Import into a new database.")
-    registration.set_incomplete(True)
-    entries = collection(database, "entries")
-    try:
-        # Created at the end, the index is built from sorted keys.
-        entries.drop_index(ENTRIES_BY_TOKEN)
-        with ThreadPoolExecutor(1) as thread:
-            inserter = _Inserter(database, registration, thread)
-            for row, parent in rows:
-                inserter.add(row, parent)
-            inserter.finish()
-        entries.create_index(ENTRIES_BY_TOKEN)
-        result = finish()
-    except BaseException:
-        # Otherwise, the next import does it.
-        with suppress(PyMongoError):
-            _clear(database)
-            registration.set_incomplete(False)
-        raise
-    registration.set_incomplete(False)
-    return result
-
-
-def _clear(database: "Database[Document]") -> None:
-    for name in COLLECTIONS:
-        collection(database, name).delete_many({})
-
-
-class _Inserter:
-    """Collects documents, and inserts those of a collection together, while others are read."""
+class MongoTransfer(StoreTransfer):
+    """Moves documents into, out of and within a database."""
 
     def __init__(
-        self, database: "Database[Document]", registration: Registration, thread: Executor
+        self,
+        database: "Database[Document]",
+        registration: Registration | None,
+        documents: SeriesDocuments,
+        auth_records: AuthRecords,
+        transactions: Transactions,
+        runtime: Runtime,
     ) -> None:
+        """*registration*: of this process. Import and rename require it."""
         self._database = database
         self._registration = registration
-        self._thread = thread
-        self._insertion: Future[None] | None = None
-        self._waiting_bytes = 0
-        self._waiting: dict[str, list[Document]] = {name: [] for name in COLLECTIONS}
-        self._of_accounts: Counts[Counter] = Counts()
-        self._of_series: Counts[Counter] = Counts()
+        self._documents = documents
+        self._auth_records = auth_records
+        self._transactions = transactions
+        self._runtime = runtime
 
-    def add(self, row: Row, parent: Row) -> None:
-        """Add a row, and the usage that it causes."""
-        kind, size = row["kind"], 0
-        if kind == "series":
-            self._insert_usage(self._of_series)
-            self._of_accounts[series_counter(row["account"])] += row["is_active"]
-        elif kind == "attributes":
-            size = size_of_attributes(row["token"], row["attributes"])
-            of_account, of_series = attribute_counters(_series_key(parent))
-            self._of_accounts[of_account] += size
-            self._of_series[of_series] += size
-        name, document = _document(kind, row, parent)
-        self._insert(name, document, size or len(document.get("body", "")))
+    def export_rows(self, *, online: bool = False) -> Generator[Row, None, None]:
+        try:
+            # With a snapshot, all reads show one moment. It requires MongoDB 5.0.
+            with self._database.client.start_session(snapshot=online) as session:
+                yield from MongoExport(self._database, session, int(self._runtime.clock())).rows()
+        except PyMongoError as error:
+            raise snapshot_error(error) or translate_error(error) from error
+        if self._registration is not None:
+            self._registration.check()  # exclusive use has not ended meanwhile
 
-    def finish(self) -> None:
-        """Insert what is left."""
-        self._insert_usage(self._of_series)
-        self._insert_usage(self._of_accounts)
-        for name in COLLECTIONS:
-            self._flush(name)
-        self._wait()
+    def import_rows(self, rows: Iterator[ImportedRow], increase: int) -> FastForwarded:
+        raise_all = partial(self._fast_forward, increase)
+        try:
+            return import_all(self._database, self._required_registration(), rows, raise_all)
+        except PyMongoError as error:
+            raise translate_error(error) from error
 
-    def _insert_usage(self, usage: Counts[Counter]) -> None:
-        for counter, used in usage.items():
-            if used:
-                self._insert("usage", {**counter._asdict(), "used": Int64(used)})
-        usage.clear()
+    def _fast_forward(self, increase: int) -> FastForwarded:
+        now = self._runtime.now_ms()
+        return fast_forward(self._database, self._documents, self._transactions, increase, now)
 
-    def _insert(self, name: str, document: Document, size: int = 0) -> None:
-        waiting = self._waiting[name]
-        waiting.append(document)
-        self._waiting_bytes += size
-        if len(waiting) == ROWS_PER_COMMAND or self._waiting_bytes >= BYTES_PER_COMMAND:
-            self._flush(name)
+    @property
+    def interrupted_rename(self) -> tuple[int, str, str] | None:
+        return self._registration.interrupted_rename if self._registration else None
 
-    def _flush(self, name: str) -> None:
-        if documents := self._waiting[name]:
-            self._wait()
-            self._insertion = self._thread.submit(self._insert_many, name, documents)
-            self._waiting[name], self._waiting_bytes = [], 0
+    def rename(self, rename: Rename) -> None:
+        registration = self._required_registration()
+        try:
+            rename_documents(self._database, registration, self._auth_records, rename)
+        except PyMongoError as error:
+            raise translate_error(error) from error
 
-    def _insert_many(self, name: str, documents: list[Document]) -> None:
-        self._registration.check()
-        collection(self._database, name).insert_many(documents, ordered=False)
-
-    def _wait(self) -> None:
-        """Wait for the insertion in progress, and raise its error."""
-        if self._insertion is not None:
-            self._insertion.result()
-
-
-def _document(kind: str, row: Row, parent: Row) -> tuple[str, Document]:
-    """The collection and the document of a row."""
-    if kind == "entry":
-        return "entries", {
-            "account": parent["account"],
-            "key": parent["key"],
-            "generation": FIRST_GENERATION,
-            "value": Int64(row["value"]),
-            "token": row["token"],
-            "created_at": Int64(row["created_at"]),
-            "assigned_by": row["assigned_by"],
-        }
-    if kind == "series":
-        series = _series_key(row)
-        return "series", {
-            **where(series),
-            "first_of": name_of_first_key(series.key),
-            "generation": FIRST_GENERATION,
-            "value": Int64(row["value"]),
-            "token": row["token"],
-            "active": row["is_active"],
-            "updated_at": Int64(row["updated_at"]),
-        }
-    if kind == "attributes":
-        pairs = [{"name": name, "value": value} for name, value in row["attributes"].items()]
-        of_series = {**where(_series_key(parent)), "generation": FIRST_GENERATION}
-        return "attributes", {**of_series, "token": row["token"], "attributes": pairs}
-    fields = {name: value for name, value in row.items() if name != "kind"}
-    if kind == "name":
-        numbers = {name: Int64(row[name]) for name in ("revision", "releases", "withdrawn")}
-        return "names", {**fields, **numbers}
-    if kind == "release":
-        return "releases", {
-            "account": parent["account"],
-            "name": parent["name"],
-            **fields,
-            "created_at": Int64(row["created_at"]),
-            "is_final": not row["label"],
-            "is_withdrawn": row["withdrawn"] is not None,
-        }
-    if kind == "token_use":
-        return "token_uses", {
-            **fields,
-            "expires_at": datetime.fromtimestamp(row["expires_at"], UTC),
-        }
-    record = {"account": Int64(row["account"]), "body": json.dumps(row["body"])}
-    return "auth_records", {**row, **record}
-
-
-def _series_key(row: Row) -> SeriesKey:
-    return SeriesKey(row["account"], row["key"])
+    def _required_registration(self) -> Registration:
+        if self._registration is None:
+            raise ValueError("import and rename require a registration")
+        return self._registration

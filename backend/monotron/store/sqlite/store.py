@@ -4,7 +4,7 @@ One connection, one transaction per batch, fsynced before it is answered.
 """
 
 import sqlite3
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,12 +17,9 @@ from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
 from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.audit import AuditSlice
 from monotron.store.contents import StoreContents, StoreSize
-from monotron.store.export_checks import Row
-from monotron.store.export_format import ImportedRow
 from monotron.store.fast_forward import FastForwarded
 from monotron.store.interface import Store
 from monotron.store.recent import newest_entries
-from monotron.store.renames import Rename, RenameRefused
 from monotron.store.sqlite.attributes import SqliteAttributes, has_attributes
 from monotron.store.sqlite.audit import audit
 from monotron.store.sqlite.auth_records import SqliteAuthRecords, SqliteTokenUses
@@ -32,7 +29,6 @@ from monotron.store.sqlite.generations import Generations
 from monotron.store.sqlite.local_disk import MOUNT_TABLE
 from monotron.store.sqlite.releases import SqliteReleases
 from monotron.store.sqlite.rename import read_renamed_names
-from monotron.store.sqlite.rename import rename as rename_rows
 from monotron.store.sqlite.schema import SCHEMA_VERSION
 from monotron.store.sqlite.statements import (
     NO_HEAD,
@@ -45,7 +41,7 @@ from monotron.store.sqlite.statements import (
     read_ledger,
     save,
 )
-from monotron.store.sqlite.transfer import export_rows, import_rows
+from monotron.store.sqlite.transfer import SqliteTransfer
 from monotron.store.sqlite.usage import add_series, add_usage, used_series
 
 
@@ -77,6 +73,7 @@ class SqliteStore(Store):
         self.auth_records = SqliteAuthRecords(self._file)
         self.token_uses = SqliteTokenUses(self._file, runtime.clock)
         self.attributes = SqliteAttributes(self._file, quotas)
+        self.transfer = SqliteTransfer(self._file, runtime)
         self.renamed = RenamedNames()
         self._runtime = runtime
         self._quotas = quotas
@@ -281,20 +278,6 @@ class SqliteStore(Store):
     def fast_forward(self, amount: int) -> FastForwarded:
         with self._file.transaction() as transaction:
             return fast_forward(transaction, amount, self._now())
-
-    def export_rows(self, *, online: bool = False) -> Generator[Row, None, None]:
-        with self._file.transaction() as transaction:
-            yield from export_rows(transaction, int(self._runtime.clock()))
-
-    def import_rows(self, rows: Iterator[ImportedRow], increase: int) -> FastForwarded:
-        with self._file.transaction() as transaction:
-            import_rows(transaction, rows)
-            return fast_forward(transaction, increase, self._now())
-
-    def rename(self, rename: Rename) -> None:
-        with self._file.transaction() as transaction:
-            if not rename_rows(transaction, rename):
-                raise RenameRefused("The records of the name have changed. Repeat the rename.")
 
     def backup(self, target: Path, done: Callable[[int], None] | None = None) -> None:
         self._file.backup(target, done)

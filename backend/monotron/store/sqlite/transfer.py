@@ -1,16 +1,22 @@
-"""Export and import of all rows of an SQLite file, each in one transaction."""
+"""Export, import and rename in an SQLite file, each in one transaction."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, get_args
 
 from monotron.errors import StartupError
+from monotron.runtime import Runtime
 from monotron.store.auth_interface import AuthRecordKind
 from monotron.store.export_checks import FIELDS, IdentifiedRows, Row, nested
 from monotron.store.export_format import ImportedRow
+from monotron.store.fast_forward import FastForwarded
 from monotron.store.release_fields import ReleaseFields
-from monotron.store.sqlite.file import Transaction
+from monotron.store.renames import Rename, RenameRefused
+from monotron.store.sqlite.fast_forward import fast_forward
+from monotron.store.sqlite.file import SqliteFile, Transaction
+from monotron.store.sqlite.rename import rename as rename_rows
 from monotron.store.sqlite.schema import ENTRIES_INDEX
+from monotron.store.transfer_interface import StoreTransfer
 
 _RELEASE = ", ".join(ReleaseFields._fields)
 
@@ -92,7 +98,29 @@ _FROM_SQL: dict[str, dict[str, Callable[[Any], Any]]] = {
 """How the values of columns are converted for an export."""
 
 
-def export_rows(transaction: Transaction, now: int) -> Iterator[Row]:
+class SqliteTransfer(StoreTransfer):
+    """Moves rows into, out of and within a file."""
+
+    def __init__(self, file: SqliteFile, runtime: Runtime) -> None:
+        self._file = file
+        self._runtime = runtime
+
+    def export_rows(self, *, online: bool = False) -> Generator[Row, None, None]:
+        with self._file.transaction() as transaction:
+            yield from _export(transaction, int(self._runtime.clock()))
+
+    def import_rows(self, rows: Iterator[ImportedRow], increase: int) -> FastForwarded:
+        with self._file.transaction() as transaction:
+            _import(transaction, rows)
+            return fast_forward(transaction, increase, self._runtime.now_ms())
+
+    def rename(self, rename: Rename) -> None:
+        with self._file.transaction() as transaction:
+            if not rename_rows(transaction, rename):
+                raise RenameRefused("The records of the name have changed. Repeat the rename.")
+
+
+def _export(transaction: Transaction, now: int) -> Iterator[Row]:
     """Yield all rows in the order of an export.
 
     Uses of identity tokens are omitted if they expired before *now*, in seconds since the epoch.
@@ -122,7 +150,7 @@ def _rows(
         yield (account, name), row
 
 
-def import_rows(transaction: Transaction, rows: Iterator[ImportedRow]) -> None:
+def _import(transaction: Transaction, rows: Iterator[ImportedRow]) -> None:
     """Insert all rows. Raises `StartupError` if the store is not empty."""
     if transaction.one(_IS_USED)[0]:
         raise StartupError("The store is not empty. Import into a new store.")
