@@ -12,7 +12,8 @@ from monotron.store.mongo import MongoStore
 from monotron.store.mongo.deadline import Deadline
 from monotron.store.mongo.reads import Reads, any_of, collection
 from monotron.store.mongo.remembered import RememberedHeads
-from monotron.store.mongo.series import Change, SeriesDocuments
+from monotron.store.mongo.series import SeriesDocuments
+from monotron.store.mongo.series_fields import Change
 from monotron.store.mongo.transactions import NothingToWrite
 
 

@@ -12,7 +12,8 @@ from monotron.model.series import SeriesHead, SeriesKey
 from monotron.store.mongo import MongoStore
 from monotron.store.mongo.deadline import Deadline
 from monotron.store.mongo.reads import collection
-from monotron.store.mongo.series import Change, SeriesDocuments, heads_of, rows_of, where
+from monotron.store.mongo.series import SeriesDocuments
+from monotron.store.mongo.series_fields import Change, heads_of, rows_of, where
 from monotron.store.mongo.sweep import Sweep
 from simulation.broken_commits import CommitErrorIsUnknown
 from simulation.broken_reads import AlwaysRemembered

@@ -16,7 +16,8 @@ from monotron.runtime import Runtime
 from monotron.store.interface import AttributeStore
 from monotron.store.mongo.client import Document
 from monotron.store.mongo.reads import Reads, collection
-from monotron.store.mongo.series import Change, SeriesDocuments, heads_of, where
+from monotron.store.mongo.series import SeriesDocuments
+from monotron.store.mongo.series_fields import Change, heads_of, where
 from monotron.store.mongo.transactions import Transactions
 from monotron.store.mongo.usage import MongoUsage, attribute_counters
 

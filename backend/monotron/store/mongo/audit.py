@@ -19,7 +19,7 @@ from monotron.store.mongo.audit_versions import VersionAudit
 from monotron.store.mongo.client import Document
 from monotron.store.mongo.reads import any_of, collection
 from monotron.store.mongo.scan import Documents, Page, pages, values_of
-from monotron.store.mongo.series import where
+from monotron.store.mongo.series_fields import where
 from monotron.store.mongo.transactions import Transactions
 
 HEADS_PER_SLICE = 100

@@ -7,7 +7,7 @@ from monotron.errors import MonotronError, QuotaExceeded
 from monotron.model.allocation import AllocationRequest, starting_value
 from monotron.model.quotas import UNLIMITED, CreatedSeries, Quotas
 from monotron.model.series import Allocation, SeriesHead, SeriesKey
-from monotron.store.mongo.series import Change, NewEntry
+from monotron.store.mongo.series_fields import Change, NewEntry
 
 Results: TypeAlias = list[Allocation | MonotronError]
 

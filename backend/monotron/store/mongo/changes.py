@@ -9,7 +9,8 @@ from monotron.errors import MonotronError
 from monotron.model.allocation import would_decrease
 from monotron.model.quotas import Quotas
 from monotron.model.series import Allocation, Entry, SeriesHead, SeriesKey
-from monotron.store.mongo.series import Change, NewEntry, SeriesDocuments
+from monotron.store.mongo.series import SeriesDocuments
+from monotron.store.mongo.series_fields import Change, NewEntry
 from monotron.store.mongo.usage import MongoUsage, attribute_counters, series_counter
 
 

@@ -16,7 +16,8 @@ from monotron.store.fast_forward import MAX_NAMED_SERIES, FastForwarded, KnownLi
 from monotron.store.mongo.client import Document
 from monotron.store.mongo.reads import collection
 from monotron.store.mongo.scan import rows
-from monotron.store.mongo.series import Change, NewEntry, SeriesDocuments, series_of, where
+from monotron.store.mongo.series import SeriesDocuments
+from monotron.store.mongo.series_fields import Change, NewEntry, series_of, where
 from monotron.store.mongo.transactions import Transactions
 
 SERIES_PER_TRANSACTION = 100

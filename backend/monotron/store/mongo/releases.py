@@ -30,7 +30,8 @@ from monotron.store.interface import ReleaseStore
 from monotron.store.mongo.changes import SeriesChanges
 from monotron.store.mongo.client import Document, Driver
 from monotron.store.mongo.reads import Reads, collection
-from monotron.store.mongo.series import Change, NewEntry, SeriesDocuments, first_duplicate
+from monotron.store.mongo.series import SeriesDocuments, first_duplicate
+from monotron.store.mongo.series_fields import Change, NewEntry
 from monotron.store.mongo.sweep import Sweep
 from monotron.store.mongo.transactions import Conflict, Transactions
 from monotron.store.mongo.usage import MongoUsage

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from monotron.model.series import SeriesHead, SeriesKey
 from monotron.runtime import Runtime
-from monotron.store.mongo.series import Change
+from monotron.store.mongo.series_fields import Change
 
 MAX_REMEMBERED = 65536
 

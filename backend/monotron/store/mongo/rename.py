@@ -20,7 +20,7 @@ from monotron.store.auth_interface import AuthRecord, AuthRecords
 from monotron.store.mongo.client import Document
 from monotron.store.mongo.reads import collection
 from monotron.store.mongo.registration import Registration
-from monotron.store.mongo.series import where
+from monotron.store.mongo.series_fields import where
 from monotron.store.mongo.usage import attribute_counters
 from monotron.store.renames import (
     RENAMED_NAME,

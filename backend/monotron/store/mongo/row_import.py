@@ -21,7 +21,8 @@ from monotron.store.fast_forward import FastForwarded
 from monotron.store.mongo.client import Document
 from monotron.store.mongo.reads import collection
 from monotron.store.mongo.registration import Registration
-from monotron.store.mongo.series import ENTRIES_BY_TOKEN, where
+from monotron.store.mongo.series import ENTRIES_BY_TOKEN
+from monotron.store.mongo.series_fields import where
 from monotron.store.mongo.usage import Counter, attribute_counters, series_counter
 
 COLLECTIONS = (

@@ -5,7 +5,6 @@ replaced. docs/how-it-works.md explains them. User text is always a value, never
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from bson import Int64
 from pymongo import ASCENDING, DESCENDING
@@ -19,6 +18,17 @@ from monotron.model.component_keys import name_of_first_key
 from monotron.model.series import Entry, LedgerEntry, Reuse, SeriesHead, SeriesKey
 from monotron.store.mongo.client import Document, Driver
 from monotron.store.mongo.reads import any_of, collection, with_keys
+from monotron.store.mongo.series_fields import (
+    Change,
+    fields_of,
+    head_of,
+    heads_of,
+    identity_of,
+    ledger_entry_of,
+    rows_of,
+    series_of,
+    where,
+)
 from monotron.store.mongo.transactions import Conflict, Duplicate
 from monotron.store.recent import MAX_OMITTED, newest_entries
 
@@ -33,23 +43,6 @@ ENTRIES_BY_TOKEN = [
     ("token", ASCENDING),
     ("value", DESCENDING),
 ]
-
-
-class NewEntry(NamedTuple):
-    """An entry of the ledger. An advance has the token None."""
-
-    value: int
-    token: str | None
-    assigned_by: str
-
-
-class Change(NamedTuple):
-    """Replaces the head that was seen by a new one, and adds entries to the ledger."""
-
-    series: SeriesKey
-    seen: SeriesHead
-    new: SeriesHead
-    entries: Sequence[NewEntry] = ()
 
 
 class SeriesDocuments:
@@ -199,7 +192,7 @@ class SeriesDocuments:
         created = [change for change in changes if not change.seen.generation]
         if created:
             documents = [
-                {**where(each), "first_of": name_of_first_key(each.key), **_fields(new, now)}
+                {**where(each), "first_of": name_of_first_key(each.key), **fields_of(new, now)}
                 for each, _, new, _ in created
             ]
             if first_duplicate(self._series, documents, session) is not None:
@@ -219,7 +212,9 @@ class SeriesDocuments:
         """
         if not changes:
             return
-        updates = [(self._filter(change), {"$set": _fields(change.new, now)}) for change in changes]
+        updates = [
+            (self._filter(change), {"$set": fields_of(change.new, now)}) for change in changes
+        ]
         if len(updates) == 1:
             is_replaced = self._series.find_one_and_update(*updates[0], session=session) is not None
         else:
@@ -231,7 +226,7 @@ class SeriesDocuments:
 
     def _filter(self, change: Change) -> Document:
         """Match the series only if its head is the one that was seen."""
-        return {**where(change.series), **_identity(change.seen)}
+        return {**where(change.series), **identity_of(change.seen)}
 
 
 def first_duplicate(
@@ -247,59 +242,3 @@ def first_duplicate(
                 return int(write_error["index"])
         raise
     return None
-
-
-def rows_of(changes: Sequence[Change], now: int) -> list[Document]:
-    """Return the documents of the new entries, created at *now* (milliseconds)."""
-    return [
-        {
-            **where(change.series),
-            "generation": Int64(change.new.generation),
-            "value": Int64(entry.value),
-            "token": entry.token,
-            "created_at": Int64(now),
-            "assigned_by": entry.assigned_by,
-        }
-        for change in changes
-        for entry in change.entries
-    ]
-
-
-def _identity(head: SeriesHead) -> Document:
-    return {"generation": Int64(head.generation), "value": Int64(head.value), "token": head.token}
-
-
-def _fields(head: SeriesHead, now: int) -> Document:
-    return {**_identity(head), "active": head.active, "updated_at": Int64(now)}
-
-
-def where(series: SeriesKey) -> Document:
-    """Return the fields that identify a series in all collections."""
-    return {"account": series.account, "key": series.key}
-
-
-def series_of(row: Document) -> SeriesKey:
-    """Return the series that a document belongs to."""
-    return SeriesKey(int(row["account"]), row["key"])
-
-
-def head_of(row: Document) -> SeriesHead:
-    """Return the content of a document of `series`."""
-    return SeriesHead(int(row["generation"]), int(row["value"]), row["token"], row["active"])
-
-
-def entry_of(series: SeriesKey, head: SeriesHead) -> Entry | None:
-    """Return the current entry, or None if the series does not exist."""
-    return Entry(*series, head.token, head.value) if head.active else None
-
-
-def ledger_entry_of(row: Document) -> LedgerEntry:
-    """Return the content of a document of `entries`."""
-    entry = Entry(*series_of(row), row["token"], int(row["value"]))
-    return LedgerEntry(entry, int(row["created_at"]), row["assigned_by"])
-
-
-def heads_of(keys: Iterable[SeriesKey], rows: Iterable[Document]) -> dict[SeriesKey, SeriesHead]:
-    """Return the head of each of these series."""
-    found = {series_of(row): head_of(row) for row in rows}
-    return {series: found.get(series, SeriesHead()) for series in keys}

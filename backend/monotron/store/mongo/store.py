@@ -55,14 +55,8 @@ from monotron.store.mongo.registration import Registration
 from monotron.store.mongo.releases import MongoReleases
 from monotron.store.mongo.remembered import MAX_REMEMBERED, RememberedHeads
 from monotron.store.mongo.rename import read_renamed_names
-from monotron.store.mongo.series import (
-    Change,
-    SeriesDocuments,
-    entry_of,
-    heads_of,
-    ledger_entry_of,
-    where,
-)
+from monotron.store.mongo.series import SeriesDocuments
+from monotron.store.mongo.series_fields import Change, entry_of, heads_of, ledger_entry_of, where
 from monotron.store.mongo.sweep import Sweep
 from monotron.store.mongo.transactions import Duplicate, NothingToWrite, Transactions
 from monotron.store.mongo.transfer import MongoTransfer

@@ -12,7 +12,8 @@ from monotron.runtime import Runtime
 from monotron.store.mongo.client import Document
 from monotron.store.mongo.deadline import Deadline
 from monotron.store.mongo.reads import collection
-from monotron.store.mongo.series import SeriesDocuments, where
+from monotron.store.mongo.series import SeriesDocuments
+from monotron.store.mongo.series_fields import where
 from monotron.store.mongo.transactions import Transactions
 
 log = logging.getLogger("monotron.store")

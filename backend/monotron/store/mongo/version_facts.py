@@ -30,7 +30,8 @@ from monotron.model.versions.facts import (
 )
 from monotron.store.mongo.client import Document
 from monotron.store.mongo.reads import any_of, collection, with_keys
-from monotron.store.mongo.series import SeriesDocuments, where
+from monotron.store.mongo.series import SeriesDocuments
+from monotron.store.mongo.series_fields import where
 from monotron.store.mongo.usage import MongoUsage, series_counter
 from monotron.store.release_fields import ReleaseFields, final_of, release_of
 
