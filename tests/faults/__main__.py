@@ -86,7 +86,7 @@ def _caught(store: Broken) -> tuple[int, int]:
     for seed in range(BROKEN_SEEDS):
         found = False
         for report in harsh_worlds(store.kind, seed, store.emphasis, store.stores):
-            found = found or bool(report.wrong)
+            found = found or bool(report.violations)
             if report.by_checker:
                 by_checker += 1
             if report.by_checker or (found and not store.by_checker):

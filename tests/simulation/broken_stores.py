@@ -44,7 +44,7 @@ class Broken:
 
     def detected_in(self, world: int) -> bool:
         """Return whether this world detects the defect."""
-        return bool(harsh_world(self.kind, world, self.emphasis, self.stores).wrong)
+        return bool(harsh_world(self.kind, world, self.emphasis, self.stores).violations)
 
 
 def harsh_worlds(

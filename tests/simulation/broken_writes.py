@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bson import Int64
 from pymongo.client_session import ClientSession
 
 from monotron.model.series import SeriesHead, SeriesKey
@@ -13,7 +12,7 @@ from monotron.store.mongo import MongoStore
 from monotron.store.mongo.deadline import Deadline
 from monotron.store.mongo.reads import collection
 from monotron.store.mongo.series import SeriesDocuments
-from monotron.store.mongo.series_fields import Change, heads_of, rows_of, where
+from monotron.store.mongo.series_fields import Change, fields_of, heads_of, rows_of, where
 from monotron.store.mongo.sweep import Sweep
 from simulation.broken_commits import CommitErrorIsUnknown
 from simulation.broken_reads import AlwaysRemembered
@@ -106,15 +105,12 @@ class EntriesOutside(MongoStore):
 
 
 class UnmatchedDocuments(SeriesDocuments):
-    def _replace(self, changes: Sequence[Change], session: Any) -> None:
+    def _replace(self, changes: Sequence[Change], now: int, session: Any) -> None:
         if len(changes) < 2:
-            super()._replace(changes, session)
+            super()._replace(changes, now, session)
             return
         commands = [
-            self._driver.update_one(
-                self._filter(change),
-                {"$set": {"value": Int64(change.new.value), "token": change.new.token}},
-            )
+            self._driver.update_one(self._filter(change), {"$set": fields_of(change.new, now)})
             for change in changes
         ]
         self._series.bulk_write(commands, ordered=False, session=session)

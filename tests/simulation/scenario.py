@@ -64,11 +64,17 @@ class Report:
     """Violations in the responses to callers."""
     by_truth: list[str] = field(default_factory=list)
     """Violations in the rows of the engine, or between the rows and the responses."""
+    errors: list[str] = field(default_factory=list)
+    """Tracebacks: the run was not finished, so they do not prove a violation."""
     happened: Counter[str] = field(default_factory=Counter)
 
     @property
-    def wrong(self) -> list[str]:
+    def violations(self) -> list[str]:
         return self.by_checker + self.by_truth
+
+    @property
+    def wrong(self) -> list[str]:
+        return self.violations + self.errors
 
 
 class Simulation:
@@ -115,7 +121,8 @@ class Simulation:
         finally:
             self._disk.engine.close()
         traffic, versions = self._traffic, self._versions.history
-        report.by_truth += world.errors + traffic.wrong
+        report.errors += world.errors
+        report.by_truth += traffic.wrong
         report.by_checker += violations(traffic.history)
         answers = list(versions.answers())
         report.by_checker += version_checker.violations(answers, versions.calls)

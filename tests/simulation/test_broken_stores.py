@@ -16,7 +16,7 @@ DETECTING_WORLDS = {
     "the generation is not compared": 3,
     "the lookup may be older than the head": 1,
     "a repeated transaction uses previous reads": 1,
-    "matches of a bulk command are not counted": 1,
+    "matches of a bulk command are not counted": 2,
     "a sweep reads an uncommitted generation": 1,
     "a reversal is accepted after a new version": 2,
     "a version is answered after a failed commit": 2,
