@@ -95,7 +95,7 @@ class TestRefusals:
     def test_the_file_of_a_running_server_is_refused(
         self, offline: Terminal, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("monotron.store.sqlite.file.LOCK_SECONDS", 0.1)
+        monkeypatch.setattr("monotron.store.sqlite.connection.LOCK_SECONDS", 0.1)
         with Server(f"sqlite:///{offline.folder}/monotron.db"):
             errors = offline.fails(1, "audit", "--store", "sqlite:///monotron.db")
         assert "monotron.db" in errors

@@ -80,7 +80,7 @@ class TestFile:
         self, store: SqliteStore, file: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         put(store, "a")
-        monkeypatch.setattr("monotron.store.sqlite.file.LOCK_SECONDS", 0.05)
+        monkeypatch.setattr("monotron.store.sqlite.connection.LOCK_SECONDS", 0.05)
         with pytest.raises(StartupError, match=f"Another process has {file} open"):
             open_store(f"sqlite:///{file}")
         assert put(store, "b") == 2

@@ -9,8 +9,8 @@ import sqlite3
 import sys
 
 from monotron.cli.main import main
+from monotron.store.sqlite import connection as connections
 from monotron.store.sqlite import file as sqlite_file
-from monotron.store.sqlite.file import SqliteFile
 
 ROWS = "CHECKPOINT_ROWS="
 
@@ -21,14 +21,14 @@ def tune(*settings: str) -> None:
         if setting.startswith(ROWS):
             sqlite_file.CHECKPOINT_ROWS = int(setting.removeprefix(ROWS))
     pragmas = [setting for setting in settings if not setting.startswith(ROWS)]
-    set_up = SqliteFile._set_up
+    set_up = connections._set_up
 
-    def tuned(file: SqliteFile, connection: sqlite3.Connection) -> None:
-        set_up(file, connection)
+    def tuned(connection: sqlite3.Connection, path: str) -> None:
+        set_up(connection, path)
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}").fetchall()
 
-    SqliteFile._set_up = tuned  # type: ignore[method-assign]
+    connections._set_up = tuned
 
 
 def settings_before_serve() -> list[str]:

@@ -59,7 +59,7 @@ def test_the_store_is_released_at_the_end_of_the_block(tmp_path: Path) -> None:
 
 
 def test_a_store_in_use_is_a_startup_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monotron.store.sqlite.file.LOCK_SECONDS", 0.1)
+    monkeypatch.setattr("monotron.store.sqlite.connection.LOCK_SECONDS", 0.1)
 
     async def scenario() -> None:
         async with running(settings(tmp_path)), running(settings(tmp_path)):

@@ -8,9 +8,14 @@ from monotron.errors import Applied, InternalError, MonotronError, StorageFull, 
 log = logging.getLogger("monotron.store")
 
 
+def primary_code(error: sqlite3.Error) -> int:
+    """The primary result code: the low byte of the code of SQLite. 0 for an error without one."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
 def translate_error(error: sqlite3.Error, *, applied: Applied) -> MonotronError:
     """The error for callers. The text of SQLite is only logged, because it may contain paths."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the primary code
+    code = primary_code(error)
     log.error("SQLite: %s (%s)", error, getattr(error, "sqlite_errorname", type(error).__name__))
     if code == sqlite3.SQLITE_FULL:
         return storage_full(applied)

@@ -1,4 +1,4 @@
-"""An SQLite file of one server: locked, with verified settings, and a sync after each commit."""
+"""An SQLite file of one server: transactions, checkpoints, and what follows a failed commit."""
 
 import errno
 import logging
@@ -7,29 +7,20 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-from monotron.errors import Applied, InvalidSetting, StartupError, StoreUnavailable
+from monotron.errors import Applied, StartupError, StoreUnavailable
 from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.contents import StoreSize
 from monotron.store.sqlite.backup import copy_pages
-from monotron.store.sqlite.disk_files import create_private, rewrite_log, sync_directory
+from monotron.store.sqlite.connection import IN_MEMORY, Connect, open_connection
+from monotron.store.sqlite.disk_files import create_private, rewrite_log
 from monotron.store.sqlite.errors import storage_full, translate_error
 from monotron.store.sqlite.local_disk import MOUNT_TABLE, require_local_disk
-from monotron.store.sqlite.schema import create_or_check
 
 log = logging.getLogger("monotron.store")
-
-IN_MEMORY = ":memory:"
-
-Connect: TypeAlias = Callable[..., sqlite3.Connection]
-"""`sqlite3.connect`, or the function of a simulated disk."""
-
-LOCK_SECONDS = 5.0
-"""How long a starting server waits until its predecessor has released the file."""
-
-_MIN_SQLITE_VERSION = (3, 38, 0)  # STRICT tables and the ->> operator
 
 CHECKPOINT_ROWS = 500
 """Changed rows between two checkpoints: a few hundred pages, or a few milliseconds of a disk."""
@@ -92,11 +83,10 @@ class SqliteFile:
         if path != IN_MEMORY:
             require_local_disk(path, mount_table)
         self._path = path
-        self._runtime = runtime
-        self._connect_to = connect
+        self._open_connection = partial(open_connection, path, connect, runtime)
         self._lock = runtime.lock()
         self._must_reopen = self._closed = False
-        self._connection = self._connect()
+        self._connection = self._open_connection()
         self._checkpointed = 0
 
     @contextmanager
@@ -211,7 +201,7 @@ class SqliteFile:
                 rewrite_log(f"{self._path}-wal")  # before it is read or checkpointed
                 self._connection.close()
                 self._closed = True
-            self._connection = self._connect()
+            self._connection = self._open_connection()
             self._checkpointed = 0
         except StartupError as error:
             log.error("SQLite could not reopen %s: %s", self._path, error)
@@ -222,80 +212,3 @@ class SqliteFile:
                 "the cause, then retry the same request."
             ) from error
         self._must_reopen = self._closed = False
-
-    def _connect(self) -> sqlite3.Connection:
-        if sqlite3.sqlite_version_info < _MIN_SQLITE_VERSION:
-            raise StartupError(
-                f"SQLite {sqlite3.sqlite_version} is too old. Monotron requires "
-                f"{'.'.join(map(str, _MIN_SQLITE_VERSION))} or newer. Use a newer Python, or "
-                "MongoDB."
-            )
-        is_new = self._path != IN_MEMORY and not os.path.exists(self._path)
-        if is_new:
-            create_private(self._path)
-        deadline = self._runtime.monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                connection = self._open()
-                break
-            except sqlite3.Error as error:
-                # SQLite's own busy timeout does not cover a change of the journal mode.
-                is_busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-                if is_busy and self._runtime.monotonic() < deadline:
-                    self._runtime.sleep(0.05)
-                elif is_busy:
-                    raise StartupError(
-                        f"Another process has {self._path} open. Only one server can use an SQLite "
-                        "file. Stop the other process, or use another file."
-                    ) from error
-                else:
-                    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-                    kind = InvalidSetting if code == sqlite3.SQLITE_CANTOPEN else StartupError
-                    raise kind(
-                        f"SQLite cannot use the store {self._path}: {error}. Check the path and "
-                        "its permissions, or use another file."
-                    ) from error
-        if is_new:
-            sync_directory(self._path)
-        return connection
-
-    def _open(self) -> sqlite3.Connection:
-        connection = self._connect_to(
-            self._path, timeout=0, isolation_level=None, check_same_thread=False
-        )
-        try:
-            self._set_up(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _set_up(self, connection: sqlite3.Connection) -> None:
-        in_memory = self._path == IN_MEMORY
-        # Exclusive before the first access: no second connection can open the file, and WAL needs
-        # no shared memory. This also excludes the WAL-reset bug of SQLite 3.7.0 to 3.51.2, which
-        # requires two connections.
-        pragmas: dict[str, tuple[object, object]] = {
-            "locking_mode": ("EXCLUSIVE", "exclusive"),
-            "journal_mode": ("MEMORY", "memory") if in_memory else ("WAL", "wal"),
-            "synchronous": ("FULL", 2),
-            "trusted_schema": ("OFF", 0),
-            "cache_size": (-32000, -32000),
-            # A commit does a checkpoint at 32 MB if `checkpoint_if_due` was always blocked.
-            "wal_autocheckpoint": (8000, 8000),
-            "journal_size_limit": (67108864, 67108864),
-        }
-        for name, (setting, expected) in pragmas.items():
-            connection.execute(f"PRAGMA {name} = {setting}").fetchall()
-            (actual,) = connection.execute(f"PRAGMA {name}").fetchone()
-            if actual != expected and not (in_memory and name == "locking_mode"):
-                raise StartupError(
-                    f"SQLite rejected {name}={setting} for {self._path} (it is {actual!r}). "
-                    "Monotron cannot guarantee durability there. Use a local disk, not a network "
-                    "file system."
-                )
-        connection.execute("BEGIN IMMEDIATE")  # acquires the exclusive lock permanently
-        if not in_memory:
-            rewrite_log(f"{self._path}-wal")
-        create_or_check(connection, self._path)
-        connection.execute("COMMIT")

@@ -23,8 +23,9 @@ from monotron.store.recent import newest_entries
 from monotron.store.sqlite.attributes import SqliteAttributes, has_attributes
 from monotron.store.sqlite.audit import audit
 from monotron.store.sqlite.auth_records import SqliteAuthRecords, SqliteTokenUses
+from monotron.store.sqlite.connection import IN_MEMORY, Connect
 from monotron.store.sqlite.fast_forward import fast_forward
-from monotron.store.sqlite.file import IN_MEMORY, Connect, SqliteFile, Transaction
+from monotron.store.sqlite.file import SqliteFile, Transaction
 from monotron.store.sqlite.generations import Generations
 from monotron.store.sqlite.local_disk import MOUNT_TABLE
 from monotron.store.sqlite.releases import SqliteReleases
