@@ -11,11 +11,12 @@ import pytest
 
 from monotron.auth import concurrency
 from monotron.auth.concurrency import ConcurrencyLimiter
-from monotron.auth.principal import FIRST_ACCOUNT, Principal
+from monotron.auth.principal import Principal
 from monotron.auth.rate_limit import share_of_account
 from monotron.errors import TooManyRequests
 from monotron.model.commit_rules import CommitRules
 from monotron.model.conventional_commits import CommitDecision
+from monotron.model.series import FIRST_ACCOUNT
 from monotron.services.versions import MAX_PARSER_THREADS, MessageParser
 
 RULES = CommitRules()

@@ -9,7 +9,7 @@ from typing import Any
 
 from monotron.auth.events import RecordedChanges, event_body
 from monotron.auth.fresh_cache import FreshCache
-from monotron.auth.principal import FIRST_ACCOUNT, SYSTEM_ACCOUNT, Principal
+from monotron.auth.principal import Principal
 from monotron.errors import (
     AccountNameTaken,
     InvalidRequest,
@@ -19,7 +19,7 @@ from monotron.errors import (
     literal,
 )
 from monotron.model.account_names import ACCOUNT_NAME_RULE, is_account_name
-from monotron.model.series import Reuse, SeriesKey
+from monotron.model.series import FIRST_ACCOUNT, SYSTEM_ACCOUNT, Reuse, SeriesKey
 from monotron.services.executor import StoreExecutor
 from monotron.services.paging import page_of
 from monotron.services.series import SeriesService

@@ -10,12 +10,12 @@ from typing import Any, Literal
 
 from monotron.auth.events import RecordedChanges, event_body
 from monotron.auth.key_format import digest, new_key
-from monotron.auth.principal import FIRST_ACCOUNT, SYSTEM_ACCOUNT, Principal
+from monotron.auth.principal import Principal
 from monotron.auth.quota import Quota
 from monotron.auth.scopes import parse_scopes
 from monotron.errors import GrantNotFound, InvalidRequest, Unauthenticated
 from monotron.model.name_patterns import ALL_NAMES, NamePatterns
-from monotron.model.series import Reuse, SeriesKey
+from monotron.model.series import FIRST_ACCOUNT, SYSTEM_ACCOUNT, Reuse, SeriesKey
 from monotron.model.timestamps import rfc3339
 from monotron.services.executor import StoreExecutor
 from monotron.services.paging import page_of, visible_rows

@@ -1,9 +1,9 @@
 """The conditions under which a server without credentials may start, or gets a root key."""
 
-from monotron.auth.principal import SYSTEM_ACCOUNT
 from monotron.config import Settings
 from monotron.errors import InvalidSetting
 from monotron.listen_address import is_loopback
+from monotron.model.series import SYSTEM_ACCOUNT
 from monotron.services.executor import StoreExecutor
 from monotron.store import Store
 

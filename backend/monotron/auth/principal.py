@@ -8,9 +8,7 @@ from monotron.errors import Forbidden, QuotaExceeded
 from monotron.model import series as model
 from monotron.model.component_keys import name_of_key
 from monotron.model.name_patterns import ALL_NAMES, NamePatterns
-from monotron.model.series import SYSTEM_ACCOUNT as SYSTEM_ACCOUNT
-
-FIRST_ACCOUNT = 1
+from monotron.model.series import FIRST_ACCOUNT
 
 MAX_CREATORS = 1000
 """The maximum number of creators of an API key or a trust policy. All are stored, so a revocation

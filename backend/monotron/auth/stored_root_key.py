@@ -9,8 +9,8 @@ import time
 
 from monotron.auth.authenticator import RootKey
 from monotron.auth.key_format import NewKey, digest, new_key
-from monotron.auth.principal import FIRST_ACCOUNT
 from monotron.errors import StoreUnavailable
+from monotron.model.series import FIRST_ACCOUNT
 from monotron.services.executor import StoreExecutor
 from monotron.store import Store
 from monotron.store.auth_interface import AuthRecord

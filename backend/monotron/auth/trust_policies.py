@@ -15,7 +15,7 @@ from monotron.auth.api_keys import ApiKeys, creator_revoked
 from monotron.auth.events import RecordedChanges, event_body
 from monotron.auth.oidc import Issuer
 from monotron.auth.policy_matcher import PolicyMatcher
-from monotron.auth.principal import SYSTEM_ACCOUNT, Principal
+from monotron.auth.principal import Principal
 from monotron.auth.quota import Quota
 from monotron.auth.scopes import parse_scopes
 from monotron.auth.trust_schema import (
@@ -27,7 +27,7 @@ from monotron.auth.trust_schema import (
 )
 from monotron.errors import TrustNotFound
 from monotron.model.name_patterns import NamePatterns
-from monotron.model.series import Reuse, SeriesKey
+from monotron.model.series import SYSTEM_ACCOUNT, Reuse, SeriesKey
 from monotron.services.executor import StoreExecutor
 from monotron.services.paging import page_of, visible_rows
 from monotron.services.series import SeriesService

@@ -38,6 +38,9 @@ class Reuse(Enum):
 SYSTEM_ACCOUNT = 0
 """Owns the series that Monotron itself uses. No credentials belong to it."""
 
+FIRST_ACCOUNT = 1
+"""Exists without a record. The root key belongs to it."""
+
 
 class SeriesKey(NamedTuple):
     """A series: its account, and its key, which is unique in the account."""

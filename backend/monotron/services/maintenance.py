@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from monotron.errors import MonotronError
+from monotron.model.series import SYSTEM_ACCOUNT
 from monotron.services.executor import StoreExecutor
 from monotron.store import Store
 from monotron.store.auth_interface import AuthRecord, RecordChange
@@ -13,9 +14,6 @@ from monotron.store.auth_interface import AuthRecord, RecordChange
 log = logging.getLogger("monotron")
 
 Task = Literal["audit", "backup"]
-
-SYSTEM_ACCOUNT = 0
-"""The internal account that the records belong to."""
 
 
 class MaintenanceRecords:
