@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from monotron.store import open_store
-from monotron.store.export_checks import FIELDS, PARENTS, InvalidRow
 from monotron.store.export_format import (
     FORMAT_VERSION,
     MAX_LINE_BYTES,
@@ -19,6 +18,7 @@ from monotron.store.export_format import (
     InvalidExport,
     write_export,
 )
+from monotron.store.export_rows import FIELDS, PARENTS, InvalidRow
 from support.store_contents import EVERY_KIND, apply, exported
 
 Rows = list[dict[str, Any]]

@@ -23,8 +23,8 @@ from monotron.cli.output import CommandOutput, count_text
 from monotron.cli.sections import MAINTENANCE
 from monotron.cli.store_file import open_existing_store, store_url
 from monotron.store import Store, open_store, store_class
-from monotron.store.export_checks import InvalidRow
 from monotron.store.export_format import ExportReader, InvalidExport, write_export
+from monotron.store.export_rows import InvalidRow
 from monotron.store.row_lines import RowReader
 from monotron_ci.errors import Failure
 

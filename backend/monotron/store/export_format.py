@@ -17,7 +17,8 @@ from tempfile import TemporaryFile
 from typing import BinaryIO, NamedTuple, TypeAlias
 
 from monotron import __version__
-from monotron.store.export_checks import FIELDS, InvalidRow, Row, RowChecks
+from monotron.store.export_checks import RowChecks
+from monotron.store.export_rows import FIELDS, InvalidRow, Row
 
 FORMAT_VERSION = 2
 """The version of the format. Files of other versions are refused."""

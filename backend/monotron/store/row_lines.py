@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
-from monotron.store.export_checks import FIELDS, Row
 from monotron.store.export_format import (
     MAX_LINE_BYTES,
     ImportedRow,
     InvalidExport,
     checked_rows,
 )
+from monotron.store.export_rows import FIELDS, Row
 
 
 class RowReader:

@@ -3,8 +3,8 @@
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
 
-from monotron.store.export_checks import Row
 from monotron.store.export_format import ImportedRow
+from monotron.store.export_rows import Row
 from monotron.store.fast_forward import FastForwarded
 from monotron.store.renames import Rename
 
@@ -17,7 +17,7 @@ class StoreTransfer(ABC):
 
     @abstractmethod
     def export_rows(self, *, online: bool = False) -> Generator[Row, None, None]:
-        """Yield all rows in the order of an export (`export_checks.FIELDS`), as of one moment.
+        """Yield all rows in the order of an export (`export_rows.FIELDS`), as of one moment.
 
         With *online*, servers may use the store meanwhile. The generator must be closed before the
         store. Raises `InvalidRow` for rows of a series or a name that does not exist.

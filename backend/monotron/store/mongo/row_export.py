@@ -14,7 +14,7 @@ from pymongo.errors import ConfigurationError, PyMongoError
 from monotron.errors import StoreUnavailable
 from monotron.model.semver import Withdrawal
 from monotron.store.auth_interface import AuthRecordKind
-from monotron.store.export_checks import FIELDS, IdentifiedRows, Row, nested
+from monotron.store.export_rows import FIELDS, IdentifiedRows, Row, nested
 from monotron.store.mongo.client import Document
 
 SNAPSHOT_ERRORS = (239, 246)

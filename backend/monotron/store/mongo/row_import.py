@@ -15,7 +15,7 @@ from monotron.errors import StartupError
 from monotron.model.component_keys import name_of_first_key
 from monotron.model.quotas import size_of_attributes
 from monotron.model.series import SeriesKey
-from monotron.store.export_checks import Row
+from monotron.store.export_rows import Row
 from monotron.store.export_format import ImportedRow
 from monotron.store.fast_forward import FastForwarded
 from monotron.store.mongo.client import Document

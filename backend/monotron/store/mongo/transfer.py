@@ -8,8 +8,8 @@ from pymongo.errors import PyMongoError
 
 from monotron.runtime import Runtime
 from monotron.store.auth_interface import AuthRecords
-from monotron.store.export_checks import Row
 from monotron.store.export_format import ImportedRow
+from monotron.store.export_rows import Row
 from monotron.store.fast_forward import FastForwarded
 from monotron.store.mongo.client import Document
 from monotron.store.mongo.deadline import translate_error

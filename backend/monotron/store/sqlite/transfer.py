@@ -7,8 +7,8 @@ from typing import Any, get_args
 from monotron.errors import StartupError
 from monotron.runtime import Runtime
 from monotron.store.auth_interface import AuthRecordKind
-from monotron.store.export_checks import FIELDS, IdentifiedRows, Row, nested
 from monotron.store.export_format import ImportedRow
+from monotron.store.export_rows import FIELDS, IdentifiedRows, Row, nested
 from monotron.store.fast_forward import FastForwarded
 from monotron.store.release_fields import ReleaseFields
 from monotron.store.renames import Rename, RenameRefused
