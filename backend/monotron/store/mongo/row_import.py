@@ -15,8 +15,8 @@ from monotron.errors import StartupError
 from monotron.model.component_keys import name_of_first_key
 from monotron.model.quotas import size_of_attributes
 from monotron.model.series import SeriesKey
-from monotron.store.export_rows import Row
 from monotron.store.export_format import ImportedRow
+from monotron.store.export_rows import Row
 from monotron.store.fast_forward import FastForwarded
 from monotron.store.mongo.client import Document
 from monotron.store.mongo.reads import collection
@@ -68,7 +68,7 @@ def import_all(
         # Created at the end, the index is built from sorted keys.
         entries.drop_index(ENTRIES_BY_TOKEN)
         with ThreadPoolExecutor(1) as thread:
-            inserter = _Inserter(database, registration, thread)
+            inserter = RowInserter(database, registration, thread)
             for row, parent in rows:
                 inserter.add(row, parent)
             inserter.finish()
@@ -89,7 +89,7 @@ def _clear(database: "Database[Document]") -> None:
         collection(database, name).delete_many({})
 
 
-class _Inserter:
+class RowInserter:
     """Collects documents, and inserts those of a collection together, while others are read."""
 
     def __init__(
@@ -99,7 +99,7 @@ class _Inserter:
         self._registration = registration
         self._thread = thread
         self._insertion: Future[None] | None = None
-        self._waiting_bytes = 0
+        self._waiting_bytes: Counts[str] = Counts()
         self._waiting: dict[str, list[Document]] = {name: [] for name in COLLECTIONS}
         self._of_accounts: Counts[Counter] = Counts()
         self._of_series: Counts[Counter] = Counts()
@@ -135,15 +135,15 @@ class _Inserter:
     def _insert(self, name: str, document: Document, size: int = 0) -> None:
         waiting = self._waiting[name]
         waiting.append(document)
-        self._waiting_bytes += size
-        if len(waiting) == ROWS_PER_COMMAND or self._waiting_bytes >= BYTES_PER_COMMAND:
+        self._waiting_bytes[name] += size
+        if len(waiting) >= ROWS_PER_COMMAND or self._waiting_bytes[name] >= BYTES_PER_COMMAND:
             self._flush(name)
 
     def _flush(self, name: str) -> None:
         if documents := self._waiting[name]:
             self._wait()
             self._insertion = self._thread.submit(self._insert_many, name, documents)
-            self._waiting[name], self._waiting_bytes = [], 0
+            self._waiting[name], self._waiting_bytes[name] = [], 0
 
     def _insert_many(self, name: str, documents: list[Document]) -> None:
         self._registration.check()
