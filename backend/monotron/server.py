@@ -1,20 +1,15 @@
 """Startup and shutdown: settings → store → services → application → listen → drain."""
 
 import asyncio
-import errno
 import gc
 import logging
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple
-
-from tornado.netutil import bind_sockets
 
 from monotron import __version__, logging_setup
 from monotron.auth.key_format import NewKey
@@ -22,7 +17,7 @@ from monotron.auth.oidc import Issuer
 from monotron.auth.trust_schema import configured_issuers
 from monotron.composition import build_services
 from monotron.config import Settings
-from monotron.errors import InvalidSetting, StartupError
+from monotron.errors import InvalidSetting
 from monotron.listen_address import Address
 from monotron.logging_setup import LEVELS
 from monotron.metrics_folder import VARIABLE as METRICS_FOLDER
@@ -36,6 +31,7 @@ from monotron.supervisor import Supervisor
 from monotron.web.acceptor import raise_descriptor_limit
 from monotron.web.app import make_app, make_metrics_app
 from monotron.web.connections import ListeningServer
+from monotron.web.listeners import Listeners, listen
 from monotron.web.metrics import update_forever
 from monotron.web.services import Services
 
@@ -43,13 +39,6 @@ log = logging.getLogger("monotron")
 
 DRAIN_SECONDS = 20.0
 """Time limit for the requests in flight when the server shuts down."""
-
-
-class _Sockets(NamedTuple):
-    """Listening sockets."""
-
-    api: Sequence[socket.socket]
-    metrics: Sequence[socket.socket]
 
 
 def serve(settings: Settings) -> int:
@@ -72,7 +61,7 @@ def serve(settings: Settings) -> int:
     request_log = RequestLog(log_format, sys.stderr, LEVELS[settings.log_level])
     announce = partial(_announce, settings)
     if settings.processes == 1:
-        asyncio.run(_serve(settings, issuers, partial(_bind_all, settings), request_log, announce))
+        asyncio.run(_serve(settings, issuers, partial(listen, settings), request_log, announce))
         return 0
     with metrics_folder() as folder:
         os.environ[METRICS_FOLDER] = folder
@@ -116,18 +105,18 @@ def _supervise(
     settings: Settings,
     issuers: Sequence[Issuer],
     request_log: RequestLog,
-    announce: Callable[[_Sockets], None],
+    announce: Callable[[Listeners], None],
 ) -> int:
     """Serve with several processes."""
     asyncio.run(_check(settings, issuers))
-    sockets = _bind_all(settings)
+    listeners = listen(settings)
 
     def work(report_ready: Callable[[], None], supervisor: int) -> int:
         asyncio.run(
             _serve(
                 settings,
                 issuers,
-                lambda: sockets,
+                lambda: listeners,
                 request_log,
                 lambda _: report_ready(),
                 supervisor,
@@ -135,7 +124,7 @@ def _supervise(
         )
         return 0
 
-    return Supervisor(settings.processes, work, lambda: announce(sockets), _process_ended).run()
+    return Supervisor(settings.processes, work, lambda: announce(listeners), _process_ended).run()
 
 
 def _process_ended(pid: int) -> None:
@@ -155,20 +144,20 @@ async def running(settings: Settings) -> AsyncIterator[str]:
     """
     _ignore_metrics_of_others()
     issuers = configured_issuers(settings.issuers)
-    async with _listening(settings, issuers, partial(_bind_all, settings), None) as started:
-        yield _address(started.sockets.api)
+    async with _listening(settings, issuers, partial(listen, settings), None) as started:
+        yield started.listeners.url
 
 
-def _announce(settings: Settings, sockets: _Sockets) -> None:
-    address = _address(sockets.api)
+def _announce(settings: Settings, listeners: Listeners) -> None:
+    address = listeners.url
     lines = [
         f"Monotron {__version__} listening on {address}",
         f"  Web pages  {address}/",
         f"  API        {address}/v1",
         f"  Data       {describe(settings.store)}",
     ]
-    if sockets.metrics:
-        lines.append(f"  Metrics    {_address(sockets.metrics)}/metrics")
+    if listeners.metrics_url:
+        lines.append(f"  Metrics    {listeners.metrics_url}/metrics")
     print("\n".join(lines), flush=True)
 
 
@@ -202,13 +191,13 @@ async def _check(settings: Settings, issuers: Sequence[Issuer]) -> None:
 async def _serve(
     settings: Settings,
     issuers: Sequence[Issuer],
-    bind: Callable[[], _Sockets],
+    bind: Callable[[], Listeners],
     request_log: RequestLog,
-    report_ready: Callable[[_Sockets], None],
+    report_ready: Callable[[Listeners], None],
     supervisor: int | None = None,
 ) -> None:
     async with _listening(settings, issuers, bind, request_log) as started:
-        lifecycle, address = started.services.lifecycle, _address(started.sockets.api)
+        lifecycle, address = started.services.lifecycle, started.listeners.url
         stop = _stop_signal(supervisor)
         log.info("listening on %s, data in %s", address, describe(settings.store))
         log.info("API keys in the store: %d, trust policies: %d", *started.credentials)
@@ -216,7 +205,7 @@ async def _serve(
             log.warning(
                 "no credentials configured: anyone on this machine has full access to %s", address
             )
-        report_ready(started.sockets)
+        report_ready(started.listeners)
         # Objects created during startup are permanent, and requests create no reference cycles:
         # exclude the former from garbage collection, and run it less often.
         gc.freeze()
@@ -238,7 +227,7 @@ async def _serve(
 class _Running:
     services: Services
     server: ListeningServer
-    sockets: _Sockets
+    listeners: Listeners
     credentials: tuple[int, int]
     """The numbers of API keys and trust policies in the store."""
 
@@ -247,7 +236,7 @@ class _Running:
 async def _listening(
     settings: Settings,
     issuers: Sequence[Issuer],
-    bind: Callable[[], _Sockets],
+    bind: Callable[[], Listeners],
     request_log: RequestLog | None,
 ) -> AsyncIterator[_Running]:
     """Open the store, build the application and listen; close everything at the end."""
@@ -261,15 +250,15 @@ async def _listening(
         services = await build_services(
             settings, issuers, store, executor, metrics, request_log, _print_root_key
         )
-        sockets = bind()
+        listeners = bind()
         count = store.auth_records.count
         api_keys = await executor.run(count, "api_key", None)
         policies = await executor.run(count, "trust", None)
-        server = ListeningServer(make_app(services), sockets.api)
-        metrics_server = ListeningServer(make_metrics_app(services), sockets.metrics)
+        server = ListeningServer(make_app(services), listeners.api)
+        metrics_server = ListeningServer(make_metrics_app(services), listeners.metrics)
         updates = asyncio.create_task(update_forever(services))
         try:
-            yield _Running(services, server, sockets, (api_keys, policies))
+            yield _Running(services, server, listeners, (api_keys, policies))
         finally:
             updates.cancel()
             await server.close()
@@ -282,36 +271,6 @@ async def _listening(
 def _open_store(settings: Settings) -> Store:
     quotas = Quotas(settings.series_per_account, settings.attribute_bytes_per_account)
     return open_store(settings.store, quotas=quotas)
-
-
-def _bind_all(settings: Settings) -> _Sockets:
-    api = _bind(settings.listen, "--listen")
-    if settings.metrics_listen is None:
-        return _Sockets(api, [])
-    try:
-        return _Sockets(api, _bind(settings.metrics_listen, "--metrics-listen"))
-    except StartupError:
-        for listener in api:
-            listener.close()
-        raise
-
-
-def _bind(address: Address, flag: str) -> list[socket.socket]:
-    host, port = address
-    try:
-        return bind_sockets(port, host, backlog=1024)
-    except OSError as error:
-        # Another address is necessary, unless a process that will end uses this one.
-        kind = StartupError if error.errno == errno.EADDRINUSE else InvalidSetting
-        raise kind(
-            f"Cannot listen on {host}:{port}: {error.strerror}. Set another address with {flag}. "
-            "Port 0 selects a free port."
-        ) from error
-
-
-def _address(sockets: Sequence[socket.socket]) -> str:
-    host, port = sockets[0].getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _stop_signal(supervisor: int | None) -> asyncio.Event:
