@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 MAX_WAITING = 4096
 """The maximum number of requests that wait in one queue. Further requests are refused."""
 
-GATHERING_TURNS = 12
+IDLE_TURNS = 12
 """Turns of the event loop that an idle batcher waits after a batch of several requests. Clients
 that were answered together send their next requests within these turns, and a batch of one would
 delay all others."""
@@ -90,8 +90,8 @@ class Batcher(Generic[Request, Result]):
         self._queue.append(_Waiting(request, future, loop.time()))
         if self._is_idle:
             self._is_idle = False
-            turns = GATHERING_TURNS if self._last_batch_was_shared else 0
-            loop.call_soon(self._gather, turns)
+            turns = IDLE_TURNS if self._last_batch_was_shared else 0
+            loop.call_soon(self._start_after, turns)
         return future
 
     @property
@@ -104,10 +104,10 @@ class Batcher(Generic[Request, Result]):
         """Whether a call is in progress, or about to start."""
         return not self._is_idle
 
-    def _gather(self, turns: int) -> None:
-        """Wait for the given number of turns of the loop, then start the first batch."""
+    def _start_after(self, turns: int) -> None:
+        """Start the first batch after this number of turns of the loop."""
         if turns:
-            self._running_loop().call_soon(self._gather, turns - 1)
+            self._running_loop().call_soon(self._start_after, turns - 1)
         else:
             self._start_batch()
 

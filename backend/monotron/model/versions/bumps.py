@@ -55,7 +55,7 @@ def pre_release(
 ) -> Assigned:
     """The release as the next pre-release of the target, or of a higher one of its label.
 
-    A channel never goes backwards: a target of the label that is above the newest final version
+    A label never goes backwards: a target of the label that is above the newest final version
     (of the line) counts, if it is higher.
     """
     name, token, parameters, _ = request
