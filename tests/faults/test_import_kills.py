@@ -10,7 +10,7 @@ import pytest
 
 from contract.asking import high_water_marks
 from contract.test_audit import findings
-from faults.killed_import import INCREASE, killed_before
+from faults.killed_import import INCREASE, abort_transactions, engine_of, killed_before
 from faults.tier import WHOLE
 from monotron.errors import StartupError
 from monotron.store import open_store
@@ -38,7 +38,7 @@ def test_a_kill_leaves_no_store_that_a_server_accepts(
     store_url: str, request: pytest.FixtureRequest
 ) -> None:
     """Every import, except the last one, is killed. The next one starts from the beginning."""
-    engine = "sqlite" if store_url.startswith("sqlite:") else "mongod"
+    engine = engine_of(store_url)
     with closing(open_store("sqlite://")) as empty:
         nothing = exported(empty)
     with closing(apply(open_store("sqlite://"), *EVERY_KIND)) as original:
@@ -49,10 +49,7 @@ def test_a_kill_leaves_no_store_that_a_server_accepts(
         if not killed_before(step, store_url, export):
             break
         kills += 1
-        if engine == "mongod":
-            # MongoDB itself aborts a transaction of a process that was killed after a minute.
-            with request.getfixturevalue("replica_set").client() as client:
-                client.admin.command("killAllSessions", [])
+        abort_transactions(store_url, request)
         assert export_or_error(store_url) in (nothing, "interrupted import")
     assert kills >= MIN_STEPS[engine] // STRIDES[engine]
     with closing(open_store(store_url)) as store:

@@ -10,6 +10,7 @@ import pytest
 
 from contract.test_audit import findings
 from contract.test_renames import CONTENT, rows
+from faults.killed_import import abort_transactions, engine_of
 from faults.killed_name_rename import killed_before
 from faults.tier import WHOLE
 from monotron.errors import NameRenamed, StartupError
@@ -44,7 +45,7 @@ def name_in(store: Store) -> str:
 def test_a_killed_rename_is_invisible_or_repeated_to_its_end(
     store_url: str, request: pytest.FixtureRequest
 ) -> None:
-    engine = "sqlite" if store_url.startswith("sqlite:") else "mongod"
+    engine = engine_of(store_url)
     with closing(apply(open_store(store_url), *CONTENT)) as store:
         expected = contents(store)
     old, new = NAMES
@@ -52,10 +53,7 @@ def test_a_killed_rename_is_invisible_or_repeated_to_its_end(
     for step in count(0, STRIDES[engine]):
         is_killed = killed_before(step, store_url, old, new)
         kills += is_killed
-        if engine == "mongod":
-            # MongoDB itself aborts a transaction of a process that was killed after a minute.
-            with request.getfixturevalue("replica_set").client() as client:
-                client.admin.command("killAllSessions", [])
+        abort_transactions(store_url, request)
         name, refusal = old, ""
         try:
             with closing(open_store(store_url)) as store:
