@@ -7,6 +7,7 @@ from monotron.model.allocation import AllocationRequest
 from monotron.model.series import Allocation, Reuse, SeriesKey
 from monotron.store import Store
 from monotron.store.mongo import MongoStore
+from monotron.store.mongo.allocation import current_heads
 from monotron.store.sqlite.statements import read_heads
 from monotron.store.sqlite.store import SqliteStore
 
@@ -48,7 +49,7 @@ def values(results: list[Allocation | MonotronError]) -> list[int]:
 def high_water_marks(store: Store, keys: Sequence[SeriesKey]) -> list[int]:
     """The last value of each series, also if it was deleted."""
     if isinstance(store, MongoStore):
-        heads, _ = store._current(keys)
+        heads, _ = current_heads(store._reads, keys)
     else:
         assert isinstance(store, SqliteStore)
         with store._file.transaction() as transaction:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from monotron.errors import MonotronError
 from monotron.model.allocation import AllocationRequest
 from monotron.model.series import Allocation, Reuse, SeriesHead, SeriesKey
 from monotron.store.mongo import MongoStore
+from monotron.store.mongo.allocation import Allocator
 from monotron.store.mongo.deadline import Deadline
 from monotron.store.mongo.reads import Reads, any_of, collection
 from monotron.store.mongo.remembered import RememberedHeads
 from monotron.store.mongo.series import SeriesDocuments
-from monotron.store.mongo.series_fields import Change
+from monotron.store.mongo.series_fields import Change, entry_of
 from monotron.store.mongo.transactions import NothingToWrite
 
 
@@ -84,26 +86,42 @@ class AlwaysRemembered(RememberedHeads):
         pass
 
 
+class RepeatingFromMemory(Allocator):
+    def remembered(self, keys: Iterable[SeriesKey]) -> dict[SeriesKey, SeriesHead] | None:
+        """The heads of these series, if all of them are remembered."""
+        series = list(dict.fromkeys(keys))
+        heads = self._remembered.take(series)
+        self._remembered.put([Change(key, head, head) for key, head in heads.items()])
+        return heads if len(heads) == len(series) else None
+
+    def _repeat(self, batch: Any, deadline: Deadline) -> Any:
+        heads = self.remembered(batch.requests)
+        if heads is None:
+            return super()._repeat(batch, deadline)
+        last_values = partial(self._documents.last_values, heads, list(batch.all_requests()))
+        known, _ = self._reads.after(None, last_values, deadline)
+        results, changes = batch.decide(heads, known)
+        return None if changes else results
+
+
 class RepeatsFromMemory(MongoStore):
-    """A repeated request is answered from the heads that the server remembers."""
+    """Repeated requests and reads are answered from the heads that the server remembers."""
 
     remembered_type = AlwaysRemembered
+    allocator_type = RepeatingFromMemory
 
-    def _current(self, keys: Any, deadline: Deadline | None = None) -> Any:
-        series = list(dict.fromkeys(keys))
-        remembered = self._remembered.take(series)
-        for key, head in remembered.items():
-            self._remembered.put([Change(key, head, head)])
-        if len(remembered) == len(series):
-            return remembered, None
-        return super()._current(series, deadline)
+    def peek(self, keys: Sequence[SeriesKey]) -> Any:
+        heads = self._allocator.remembered(keys)  # type: ignore[attr-defined]
+        if heads is None:
+            return super().peek(keys)
+        return [entry_of(series, heads[series]) for series in keys]
 
 
 class AnsweredEarly(Exception):
     """The results of a transaction that is then aborted."""
 
 
-class AnswersFromAborted(MongoStore):
+class AnsweringFromAborted(Allocator):
     """Results of this type are answered from a transaction that is not committed."""
 
     early: type
@@ -126,16 +144,24 @@ class AnswersFromAborted(MongoStore):
             return answer.args[0]
 
 
-class RefusalsFromAborted(AnswersFromAborted):
-    """A refusal is answered from a transaction that is not committed."""
-
+class RefusingFromAborted(AnsweringFromAborted):
     early = MonotronError
 
 
-class RepeatsFromAborted(AnswersFromAborted):
+class RefusalsFromAborted(MongoStore):
+    """A refusal is answered from a transaction that is not committed."""
+
+    allocator_type = RefusingFromAborted
+
+
+class ReusingFromAborted(AnsweringFromAborted):
+    early = Allocation
+
+
+class RepeatsFromAborted(MongoStore):
     """A repeated request is answered from a transaction that is not committed."""
 
-    early = Allocation
+    allocator_type = ReusingFromAborted
 
 
 class UnorderedDocuments(SeriesDocuments):
@@ -158,11 +184,7 @@ class MemoizedDocuments(SeriesDocuments):
         return self.known
 
 
-class PreviousReads(MongoStore):
-    """A repeated transaction uses the entries that its first attempt has read."""
-
-    documents_type = MemoizedDocuments
-
+class AllocatorWithMemory(Allocator):
     def _write(self, *args: Any) -> Any:
         self._documents.known = None  # type: ignore[attr-defined]
         return super()._write(*args)
@@ -170,3 +192,10 @@ class PreviousReads(MongoStore):
     def _repeat(self, *args: Any) -> Any:
         self._documents.known = None  # type: ignore[attr-defined]
         return super()._repeat(*args)
+
+
+class PreviousReads(MongoStore):
+    """A repeated transaction uses the entries that its first attempt has read."""
+
+    documents_type = MemoizedDocuments
+    allocator_type = AllocatorWithMemory

@@ -9,6 +9,7 @@ from pymongo.client_session import ClientSession
 
 from monotron.model.series import SeriesHead, SeriesKey
 from monotron.store.mongo import MongoStore
+from monotron.store.mongo.allocation import Allocator
 from monotron.store.mongo.deadline import Deadline
 from monotron.store.mongo.reads import collection
 from monotron.store.mongo.series import SeriesDocuments
@@ -50,16 +51,19 @@ class WithoutToken(FilteredDocuments):
     omitted = ("token",)
 
 
+class RememberingEarly(Allocator):
+    def _write_once(self, *args: Any) -> Any:
+        results, changes = super()._write_once(*args)
+        self._remembered.put(changes)
+        return results, changes
+
+
 class MemoryBeforeCommit(MongoStore):
     """A head is remembered before its commit: harmless, because the filter contains the token."""
 
     transactions_type = CommitErrorIsUnknown
     remembered_type = AlwaysRemembered
-
-    def _write_once(self, *args: Any) -> Any:
-        results, changes = super()._write_once(*args)
-        self._remembered.put(changes)
-        return results, changes
+    allocator_type = RememberingEarly
 
 
 class TokenNotCompared(MemoryBeforeCommit):

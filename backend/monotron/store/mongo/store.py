@@ -1,45 +1,30 @@
-"""Series in MongoDB: a batch is one multi-document transaction.
-
-The guarantees, and what each rests on (docs/how-it-works.md explains every part):
-
-1. *Unique and increasing.* In one generation of a series, the unique index of `entries` by value
-   alone prevents that a value is assigned twice. Across generations, and for the order of values,
-   it is the write conflict on the head: `series.write` replaces a head only if generation, value
-   and token are those that the values were computed from.
-2. *Repeatable.* The entries of tokens are read in the snapshot in which the head is replaced: a
-   remembered head is in it, or its filter fails. A batch that only repeats is answered from reads
-   that are neither stale nor rolled back (`reads.Reads.current`).
-3. *No skipped values.* Heads and entries are written in one transaction, together or not at all.
-4. *Durable before answered.* Results are returned after the commit was acknowledged with write
-   concern majority and journal (`transactions.Transactions.commit`).
-"""
+"""A store in one MongoDB database: what it consists of, and reads of series."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import count, cycle
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pymongo
 from bson import Int64
-from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from monotron.errors import InvalidRequest
 from monotron.model.allocation import AllocationRequest, allocate
 from monotron.model.quotas import UNLIMITED, Quotas
 from monotron.model.renames import RenamedNames
-from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesHead, SeriesKey
+from monotron.model.series import Allocation, Entry, LedgerEntry, SeriesKey
 from monotron.runtime import PRODUCTION, Runtime
 from monotron.store.audit import AuditSlice
 from monotron.store.contents import StoreContents, StoreSize
 from monotron.store.fast_forward import FastForwarded
 from monotron.store.interface import Store
+from monotron.store.mongo.allocation import Allocator, current_heads
 from monotron.store.mongo.attributes import MongoAttributes
 from monotron.store.mongo.audit import MongoAudit
 from monotron.store.mongo.auth_records import MongoAuthRecords, MongoTokenUses
-from monotron.store.mongo.batch import Batch, Results
+from monotron.store.mongo.batch import Results
 from monotron.store.mongo.changes import SeriesChanges
 from monotron.store.mongo.client import (
     PYMONGO,
@@ -56,9 +41,9 @@ from monotron.store.mongo.releases import MongoReleases
 from monotron.store.mongo.remembered import MAX_REMEMBERED, RememberedHeads
 from monotron.store.mongo.rename import read_renamed_names
 from monotron.store.mongo.series import SeriesDocuments
-from monotron.store.mongo.series_fields import Change, entry_of, heads_of, ledger_entry_of, where
+from monotron.store.mongo.series_fields import entry_of, ledger_entry_of
 from monotron.store.mongo.sweep import Sweep
-from monotron.store.mongo.transactions import Duplicate, NothingToWrite, Transactions
+from monotron.store.mongo.transactions import Transactions
 from monotron.store.mongo.transfer import MongoTransfer
 from monotron.store.mongo.usage import MongoUsage
 from monotron.store.retries import RetryCounts
@@ -86,8 +71,9 @@ class MongoStore(Store):
     sweep_type: ClassVar[type[Sweep]] = Sweep
     remembered_type: ClassVar[type[RememberedHeads]] = RememberedHeads
     releases_type: ClassVar[type[MongoReleases]] = MongoReleases
+    allocator_type: ClassVar[type[Allocator]] = Allocator
     rule: ClassVar[Callable[..., Any]] = staticmethod(allocate)
-    """The counting rule. Tests replace these seven attributes in subclasses."""
+    """The counting rule. Tests replace these attributes in subclasses."""
 
     def __init__(
         self,
@@ -120,19 +106,20 @@ class MongoStore(Store):
         self._transactions = transactions
         self._reads = reads = self.reads_type(database, start_deadline)
         self._sweep = self.sweep_type(database, documents, transactions, runtime)
-        # Each shard selects its own snapshot, so behind a router, heads are read before entries.
-        self._remembered = self.remembered_type(0 if reads.is_sharded else max_remembered, runtime)
-        self._expects_repeats = False
         self.auth_records = auth_records = MongoAuthRecords(database, reads, transactions)
         self.token_uses = MongoTokenUses(database, transactions)
         self._usage = usage = MongoUsage(database, driver)
-        self._changes = SeriesChanges(documents, usage, quotas, runtime.now_ms)
-        self._quotas = quotas
+        self._changes = changes = SeriesChanges(documents, usage, quotas, runtime.now_ms)
+        # Each shard selects its own snapshot, so behind a router, heads are read before entries.
+        remembered = self.remembered_type(0 if reads.is_sharded else max_remembered, runtime)
+        self._allocator = self.allocator_type(
+            documents, reads, transactions, changes, remembered, self.rule, quotas
+        )
         self.releases = self.releases_type(
             database,
             documents,
             usage,
-            self._changes,
+            changes,
             self._sweep,
             auth_records.add_event,
             reads,
@@ -168,95 +155,15 @@ class MongoStore(Store):
         return without_secrets(url)
 
     def allocate(self, requests: Sequence[AllocationRequest]) -> Results:
-        """Write all series of the batch in one transaction, or answer a batch of repeats.
-
-        Either way may find that the other one is needed. The way of the last batch is tried first.
-        """
-        batch = Batch(requests, self.rule, self._quotas)
-        deadline = self._start_deadline()
-        ways = cycle((self._write, self._repeat))
-        if self._expects_repeats:
-            next(ways)
-        while True:
-            deadline.check()
-            way = next(ways)
-            results = way(batch, deadline)
-            if results is not None:
-                self._expects_repeats = way == self._repeat
-                return results
-
-    def _write(self, batch: Batch, deadline: Deadline) -> Results | None:
-        """Allocate in a transaction. Return None if there is nothing to write."""
-        attempts = count()
-
-        def write_once(session: ClientSession) -> tuple[Results, list[Change]]:
-            if next(attempts):  # another server writes the same series
-                self._remembered.were_outdated()
-            return self._write_once(batch, session)
-
-        while True:
-            try:
-                results, changes = self._transactions.run(write_once, deadline)
-            except NothingToWrite:
-                return None
-            except Duplicate as duplicate:
-                batch.exclude(duplicate.series, duplicate.damage())
-            else:
-                self._remembered.put(changes)
-                if changes:
-                    return results
-                # The commit confirms refusals. What the transaction read for repeats may be stale.
-                batch.exclude_refused(results)
-                return None
-
-    def _write_once(self, batch: Batch, session: ClientSession) -> tuple[Results, list[Change]]:
-        remembered = self._remembered.take(batch.requests)
-        results, changes, used = self._decide(batch, remembered, session)
-        replaced = {change.series for change in changes}
-        if (changes or used) and not remembered.keys() <= replaced:
-            # A remembered head is verified only by its replacement.
-            results, changes, used = self._decide(batch, {}, session)
-        if not (changes or used):  # without changes, `used` has made the quota refuse series
-            raise NothingToWrite
-        self._changes.write(changes, used, session)
-        return results, changes
-
-    def _decide(
-        self, batch: Batch, remembered: Mapping[SeriesKey, SeriesHead], session: ClientSession
-    ) -> tuple[Results, list[Change], dict[int, int]]:
-        """Read what is not remembered, and apply the counting rule and the quotas.
-
-        Also return the number of series of the accounts that create some.
-        """
-        unread = [series for series in batch.requests if series not in remembered]
-        heads = {**remembered, **self._documents.heads(unread, session)}
-        known = self._documents.last_values(heads, batch.all_requests(), session)
-        results, changes = batch.decide(heads, known)
-        used = self._changes.used(changes, session)
-        return *(batch.decide(heads, known, used) if used else (results, changes)), used
-
-    def _repeat(self, batch: Batch, deadline: Deadline) -> Results | None:
-        """Answer from reads that are not stale. Return None if a value must be assigned."""
-        heads, time = self._current(list(batch.requests), deadline)
-        last_values = partial(self._documents.last_values, heads, list(batch.all_requests()))
-        known, _ = self._reads.after(time, last_values, deadline)
-        results, changes = batch.decide(heads, known)
-        return None if changes else results
-
-    def _current(
-        self, keys: Sequence[SeriesKey], deadline: Deadline | None = None
-    ) -> tuple[dict[SeriesKey, SeriesHead], Any]:
-        """Read the heads as of a moment since this call began, and a time for further reads."""
-        rows, time = self._reads.current("series", [where(each) for each in keys], deadline)
-        return heads_of(keys, rows), time
+        return self._allocator.allocate(requests)
 
     def peek(self, keys: Sequence[SeriesKey]) -> list[Entry | None]:
-        heads, _ = self._current(keys)
+        heads, _ = current_heads(self._reads, keys)
         return [entry_of(series, heads[series]) for series in keys]
 
     def entry(self, series: SeriesKey, token: str | None) -> Entry | None:
         deadline = self._start_deadline()
-        heads, time = self._current([series], deadline)
+        heads, time = current_heads(self._reads, [series], deadline)
         if not heads[series].active:
             return None
         last_value = partial(self._documents.last_value, series, heads[series], token)
