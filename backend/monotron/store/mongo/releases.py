@@ -126,12 +126,10 @@ class MongoReleases(ReleaseStore):
         if not state.is_changed:
             return results, None
         writes = state.writes()
-        self._write(writes, reader.used, state.now, session)
+        self._write(writes, reader.used, session)
         return results, writes
 
-    def _write(
-        self, writes: Writes, used: dict[int, int], now: int, session: ClientSession
-    ) -> None:
+    def _write(self, writes: Writes, used: dict[int, int], session: ClientSession) -> None:
         self._replace_summaries(writes.summaries, session)
         changes = [
             Change(

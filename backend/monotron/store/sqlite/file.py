@@ -50,7 +50,7 @@ class Transaction:
         try:
             yield
         except BaseException as error:
-            self._file.end(self)
+            self._file.end()
             if isinstance(error, sqlite3.Error):
                 raise translate_error(error, applied="no") from error
             raise
@@ -62,10 +62,10 @@ class Transaction:
         except sqlite3.Error as error:
             # Whether it is on disk is unknown, and a failed fsync must not be retried on the same
             # pages. The file is reopened, and its content then decides.
-            self._file.end(self, reopen=True)
+            self._file.end(reopen=True)
             applied: Applied = "unknown" if self.writes else "no"
             raise translate_error(error, applied=applied) from error
-        self._file.end(self)
+        self._file.end()
 
 
 class SqliteFile:
@@ -120,8 +120,8 @@ class SqliteFile:
             self._connection.execute("BEGIN IMMEDIATE")
         return transaction
 
-    def end(self, transaction: Transaction, *, reopen: bool = False) -> None:
-        """Roll back uncommitted changes, and allow the next transaction to begin.
+    def end(self, *, reopen: bool = False) -> None:
+        """End the transaction: roll back uncommitted changes, and allow the next one to begin.
 
         With *reopen*, the file is reopened before the next transaction begins.
         """
