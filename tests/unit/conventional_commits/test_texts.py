@@ -257,7 +257,7 @@ def is_printable_line(text: str) -> bool:
     return not any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(ALL_TEXTS, RULES)
 def test_every_text_with_a_message_has_a_decision(text: str, rules: CommitRules) -> None:
     decision = decide(text, rules)
@@ -272,7 +272,7 @@ def test_every_text_with_a_message_has_a_decision(text: str, rules: CommitRules)
         assert decision.messages >= 1
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(ALL_TEXTS, RULES)
 def test_an_additional_breaking_change_always_requests_a_major(
     text: str, rules: CommitRules
@@ -282,7 +282,7 @@ def test_an_additional_breaking_change_always_requests_a_major(
     assert decided(text + "\0feat!: new", rules).bump == "major"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.lists(st.one_of(PIECES, REVERTS), max_size=6).map("".join), max_size=6), RULES)
 def test_a_body_of_prose_does_not_change_the_decision(parts: list[str], rules: CommitRules) -> None:
     """Messages of one line are not always parsed completely."""
@@ -293,7 +293,7 @@ def test_a_body_of_prose_does_not_change_the_decision(parts: list[str], rules: C
     )
 
 
-@settings(max_examples=75, deadline=None)
+@settings(max_examples=75)
 @given(TEXTS)
 def test_an_additional_chore_never_lowers_the_bump(text: str) -> None:
     alone = decide(text)
@@ -302,7 +302,7 @@ def test_an_additional_chore_never_lowers_the_bump(text: str) -> None:
     assert decided("chore: x\0" + text).bump == bump_alone
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(TEXTS, min_size=2, max_size=3))
 def test_the_order_of_messages_does_not_change_the_bump(texts: list[str]) -> None:
     decisions = [decide("\0".join(order)) for order in permutations(texts)]
