@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from tornado.web import RequestHandler
 
+from contract.mock import mongomock_store
 from docs import api_page, plugin_tables
 from docs.openapi_document import operations
 from faults import __main__ as faults
@@ -25,6 +26,7 @@ from monotron.config import SETTINGS, Setting, Settings
 from monotron.errors import MonotronError
 from monotron.logging_setup import LEVELS
 from monotron.request_log import RequestLine, RequestLog
+from monotron.store.mongo.row_import import COLLECTIONS
 from monotron.web import pages
 from monotron.web.app import API_ROUTES
 from monotron.web.permissions import declared_scope
@@ -309,6 +311,22 @@ class TestVersion:
         )
         assert newest
         assert __version__ in newest.groups()
+
+
+class TestMongo:
+    def test_every_index_is_in_the_list_of_collections(self) -> None:
+        rows = table(section(page("docs/operations.md"), "### What is in the database"))
+        database = mongomock_store()._database
+        for row in rows:
+            listed: dict[bool, list[str]] = {True: [], False: []}
+            information = database.get_collection(code(row[0])).index_information()
+            for name, index in information.items():
+                if name != "_id_":
+                    fields = ", ".join(field for field, _ in index["key"])
+                    listed[bool(index.get("unique"))].append(fields)
+            assert re.findall(r"`([^`]*)`", row[2]) == listed[True]
+            assert re.findall(r"`([^`]*)`", row[3]) == listed[False]
+        assert {code(row[0]) for row in rows} == {*COLLECTIONS, "auth_records", "registrations"}
 
 
 class TestFaults:
