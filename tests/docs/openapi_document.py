@@ -23,8 +23,8 @@ from monotron.web.system import DOCUMENTATION_URL
 SOURCE = DOCUMENT.with_suffix(".yaml")
 
 METHODS = ("get", "put", "post", "delete", "patch")
-ACCOUNT_REF = {"$ref": "#/components/parameters/Account"}
-REQUEST_ID_REF = {"$ref": "#/components/parameters/RequestId"}
+ACCOUNT_REF = {"$ref": "#/components/parameters/AccountParameter"}
+REQUEST_ID_REF = {"$ref": "#/components/parameters/RequestIdParameter"}
 COMMON_HEADERS = (
     "X-Request-Id",
     "Cache-Control",

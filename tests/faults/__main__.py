@@ -34,6 +34,8 @@ clock       the wall clock jumps under a server; F18; needs a C compiler
 newer       rows with fields unknown to this version; F24
 leaks       many valid and broken requests to one server; F25
 api         requests generated from the OpenAPI document, for ten minutes; F26
+clients     clients are generated from the OpenAPI document. Requires Node.js 20 with npm. Installs
+            the generators from PyPI and npm into .venv/clients
 image       the container image is built, and run without rights. Requires root, and installs
             Podman, Buildah and debootstrap
 """
@@ -200,6 +202,7 @@ PARTS: dict[str, Callable[[], bool]] = {
     "newer": partial(tests, "test_side_by_side.py"),
     "leaks": partial(tests, "test_leaks.py"),
     "api": partial(tests, "test_api.py"),
+    "clients": partial(tests, "clients/test_clients.py"),
     "image": image,
 }
 

@@ -98,6 +98,10 @@ def _expired(case: schemathesis.Case) -> bool:
     return isinstance(time, str) and datetime.fromisoformat(time) <= datetime.now(UTC)
 
 
+def _has_bytes(case: schemathesis.Case) -> bool:
+    return case.media_type == "application/octet-stream"
+
+
 def _grants_system(case: schemathesis.Case) -> bool:
     scopes = case.body["scopes"] if isinstance(case.body, dict) else case.body
     return any(scope.endswith(":system") for scope in scopes)
@@ -119,6 +123,7 @@ REFUSALS = [
             "restoreVersion",
         )
     ),
+    Refusal("setAttribute", "invalid_request", "the value is not UTF-8", _has_bytes),
     Refusal("createApiKey", "invalid_request", "it would have expired", _expired),
     Refusal("createApiKey", "invalid_request", "account 1 only", _grants_system),
     Refusal("createTrustPolicy", "invalid_request", "members depend on the issuer"),
