@@ -248,7 +248,8 @@ class UnsupportedMediaType(
     MonotronError, status=415, code="unsupported_media_type", title="Unsupported media type"
 ):
     """The body must be JSON that is not compressed.
-    Fix: send `Content-Type: application/json` without `Content-Encoding` (`curl --json DATA`)."""
+    Fix: send `Content-Type: application/json` without `Content-Encoding` (`curl --json DATA`, with
+    curl 7.82 or newer)."""
 
 
 class TokenTaken(
