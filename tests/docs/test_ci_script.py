@@ -128,7 +128,8 @@ class TestScript:
             process = call(stand_in.url, "version", "shop", COMMIT)
         assert (process.returncode, process.stdout) == (0, "0.1.0\n")
         assert len(stand_in.requests) == 3
-        assert process.stderr.count("Will retry in 1 second") == 2
+        # curl 8.22 has another text.
+        assert len(re.findall(r"(?:Will retry|Retrying) in 1 second", process.stderr)) == 2
         assert "Empty reply from server" in process.stderr
 
     @pytest.mark.parametrize("token", ["", "HEAD", "FETCH_HEAD", "@", "HEAD~1", "@^", "$A", "%b%"])
@@ -146,7 +147,8 @@ class TestScript:
                 process = call(stand_in.url, "version", "shop", COMMIT, MONOTRON_ACCOUNT="1")
             assert (process.returncode, process.stdout) == (code, "" if code else "0.1.0\n")
             (request,) = stand_in.requests
-            assert request.path.startswith("/v1/accounts/1/versions/%73%68%6f%70/")
+            # curl 8.22 writes upper-case digits.
+            assert request.path.lower().startswith("/v1/accounts/1/versions/%73%68%6f%70/")
 
     @pytest.mark.parametrize("end", ["", "/", "/v1", "/v1/"])
     def test_the_url_can_end_in_v1(self, end: str, call: Call, server: Server) -> None:
