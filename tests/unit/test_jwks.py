@@ -349,7 +349,9 @@ class TestBounds:
         self, server: IssuerServer, fails: Any, parts: list[bytes]
     ) -> None:
         server.misbehaviors[JWKS] = send_bytes(*parts)
-        fails(f"more than {MAX_BYTES // 1024} KiB")
+        # Python 3.14 refuses a response after many interim ones, before it has read too much.
+        refusal = "|not valid HTTP" if parts[0].startswith(b"HTTP/1.1 100") else ""
+        fails(f"more than {MAX_BYTES // 1024} KiB{refusal}")
 
     @pytest.mark.parametrize(
         "answer", [b"", b"\r\n\r\n", b"SSH-2.0-x\r\n", b"HTTP/1.1 2OO OK\r\n\r\n", b"\x00" * 100]
