@@ -117,7 +117,7 @@ def end_orphans(store: MongoStore, replica_set: ReplicaSet) -> None:
 
 def export(store: Store) -> bytes:
     """A complete export, after one that was interrupted."""
-    with closing(store.export_rows(online=True)) as rows:
+    with closing(store.transfer.export_rows(online=True)) as rows:
         assert any(row["kind"] == "entry" for row in rows)
     return exported(store, is_online=True)
 
