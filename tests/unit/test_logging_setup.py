@@ -8,10 +8,12 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from pymongo.errors import AutoReconnect
 
 from monotron.audit_log import AUDIT_LOGGER
 from monotron.logging_setup import LEVELS, JsonFormatter, TextFormatter, set_up
 from monotron.request_log import RequestLine, RequestLog
+from monotron.store.mongo.client import connect
 
 HOSTILE = '/v1/series/\x1b[31m\r\n{"level": "error"}\u2028é"\\'
 
@@ -167,3 +169,20 @@ def test_the_members_of_a_record_are_members_of_json_and_pairs_of_text() -> None
 def test_every_line_of_json_names_its_process() -> None:
     record = logging.LogRecord("monotron", logging.INFO, "", 0, "stopped", None, None)
     assert json.loads(JsonFormatter().format(record))["process"] == os.getpid()
+
+
+@pytest.mark.usefixtures("_restored_loggers")
+@pytest.mark.parametrize(
+    ("error", "has_traceback"), [(AutoReconnect("cancelled"), False), (ValueError("x"), True)]
+)
+def test_errors_of_background_tasks_of_the_driver_are_one_line(
+    error: Exception, has_traceback: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    connect("mongodb://127.0.0.1:1/monotron").client.close()
+    set_up("json")
+    logging.getLogger("pymongo.client").error("failed:", exc_info=error)
+    line = json.loads(capsys.readouterr().err)
+    assert ("exception" in line) == has_traceback
+    if not has_traceback:
+        assert line["level"] == "warning"
+        assert line["message"] == "a background task of MongoDB's driver failed: cancelled"

@@ -93,7 +93,21 @@ def connect(url: str) -> "Database[Document]":
             f"Invalid store URL {name}: MongoDB's driver does not accept it. Write "
             "mongodb://HOST/DATABASE, and check the options."
         ) from error
+    logging.getLogger("pymongo.client").addFilter(_in_one_line)
     return client.get_default_database()
+
+
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """State an error of the driver's background tasks without its traceback.
+
+    An election ends cursors, too. The driver then fails to end them.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, PyMongoError):
+        record.levelno, record.levelname = logging.WARNING, logging.getLevelName(logging.WARNING)
+        record.msg, record.args = "a background task of MongoDB's driver failed: %s", (error,)
+        record.exc_info = None
+    return True
 
 
 @contextmanager
