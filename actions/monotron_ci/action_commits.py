@@ -169,7 +169,7 @@ Repository = Union[Clone, GitHubCommits]
 def repositories(
     event: Event, api: GitHubApi, token: Credential | None, policy: RetryPolicy
 ) -> Generator[Repository, None, None]:
-    """The repository of the job: its clone, an own bare repository, and GitHub's API."""
+    """The repository of the job: its clone, a separate bare one, and GitHub's API."""
     if event.workspace:
         yield Clone(event.workspace, policy)
     if is_repository(event.repository) and parse_url(event.server_url):

@@ -158,7 +158,7 @@ def _commit(entry: str) -> Commit:
 
 
 class Fetched(Clone):
-    """An own bare repository, for jobs without a complete clone."""
+    """A separate bare repository, for jobs without a complete clone."""
 
     name = "a separate fetch"
     has_all_tags = True

@@ -68,7 +68,11 @@ find_range() {
       grep -Ex 'v[0-9]+\.[0-9]+\.[0-9]+' | tail -n 1)
     initial=$(printf '%s\n' "$parameters" | tr '&' '\n' | sed -n 's/^initial=//p')
     if [ -n "$initial" ]; then
-      ! is_commit "refs/tags/v$initial" || range=refs/tags/v$initial..$commit
+      if is_commit "refs/tags/v$initial"; then
+        range=refs/tags/v$initial..$commit
+      elif [ "$initial" != 0.0.0 ]; then
+        note "warning: there is no tag v$initial in this clone, so all commits count"
+      fi
       return
     fi
     [ -n "$tag" ] || return 0

@@ -236,6 +236,14 @@ class TestFirstVersion:
         *_, last = commits(machine, "feat: c", "fix: d")
         assert auto(last, "&initial=1.3.2").stdout == "1.4.0\n"
 
+    def test_all_commits_count_if_the_tag_of_the_initial_version_is_missing(
+        self, auto: Auto, machine: Machine
+    ) -> None:
+        *_, last = commits(machine, "feat!: a", "fix: b")
+        process = auto(last, "&initial=1.3.2")
+        assert process.stdout == "2.0.0\n"
+        assert "no tag v1.3.2 in this clone, so all commits count" in process.stderr
+
     def test_tags_of_other_branches_do_not_matter(self, auto: Auto, machine: Machine) -> None:
         machine.git("checkout", "--quiet", "--orphan", "other")
         machine.commit("fix: other")

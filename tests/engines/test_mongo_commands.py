@@ -17,7 +17,7 @@ from monotron.model.versions.requests import GetNewest
 from monotron.store import Store, open_store
 from monotron.store.auth_interface import RecordChange
 from monotron.store.export_format import InvalidExport
-from monotron.store.mongo import MongoStore, transactions, transfer
+from monotron.store.mongo import MongoStore, row_export, row_import, transactions
 from monotron.store.mongo import client as mongo_client
 from support.mongo_commands import (
     SentCommands,
@@ -128,7 +128,8 @@ def test_the_page_lists_what_the_store_sends(
     replica_set: ReplicaSet,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(transfer, "ROWS_PER_COMMAND", 2)
+    monkeypatch.setattr(row_export, "ROWS_PER_BATCH", 2)
+    monkeypatch.setattr(row_import, "ROWS_PER_COMMAND", 2)
     monkeypatch.setattr(transactions, "ORPHAN_SECONDS", 0.0)
     first, second, third = urls
     store = open_store(first, quotas=Quotas(1000, 1_000_000))
@@ -144,7 +145,7 @@ def test_the_page_lists_what_the_store_sends(
     with pytest.raises(InvalidExport):
         imported(export_bytes[:-20], third)
     with closing(open_store(first, exclusive="rename")) as exclusive:
-        exclusive.rename(rename_of(exclusive.auth_records, 1, "shop", "store"))
+        exclusive.transfer.rename(rename_of(exclusive.auth_records, 1, "shop", "store"))
     listed, found = documented(), sent_without_common_options(sent)
     assert found - listed == set(), "add these to docs/mongodb-versions.md"
     assert listed - found == set(), "the store does not send these any more"

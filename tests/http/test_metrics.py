@@ -170,11 +170,12 @@ class TestCounters:
         assert root.request("PUT", "/v1/series/a/t1").status == 200
         assert root.request("GET", "/v1/series/a/t1").status == 200
         assert root.request("PUT", "/v1/versions/shop/c1").status == 200
+        assert root.request("GET", "/v1/releases/shop").status == 200
         metrics = read_metrics(root)
         duration = 'monotron_store_operation_duration_seconds_count{operation="%s"}'
-        for operation in ("allocate", "entry", "decide"):
-            assert metrics[duration % operation] == 1, operation
-        assert metrics["monotron_store_batch_size_count"] == 2
+        for operation, calls in {"allocate": 1, "entry": 1, "page": 1, "decide": 2}.items():
+            assert metrics[duration % operation] == calls, operation
+        assert metrics["monotron_store_batch_size_count"] == 3
         assert metrics["monotron_store_up"] == 1
         assert metrics["monotron_store_waiting_requests"] == 0
 

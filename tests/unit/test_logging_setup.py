@@ -186,3 +186,17 @@ def test_errors_of_background_tasks_of_the_driver_are_one_line(
     if not has_traceback:
         assert line["level"] == "warning"
         assert line["message"] == "a background task of MongoDB's driver failed: cancelled"
+
+
+@pytest.mark.usefixtures("_restored_loggers")
+def test_the_level_error_omits_errors_of_background_tasks_of_the_driver(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    connect("mongodb://127.0.0.1:1/monotron").client.close()
+    set_up("json", "error")
+    logger = logging.getLogger("pymongo.client")
+    logger.error("failed:", exc_info=AutoReconnect("cancelled"))
+    logger.error("shown")
+    assert [json.loads(line)["message"] for line in capsys.readouterr().err.splitlines()] == [
+        "shown"
+    ]

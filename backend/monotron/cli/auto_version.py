@@ -64,7 +64,7 @@ def version_of_commits(
 
 
 def repositories(policy: RetryPolicy) -> Generator[Clone, None, None]:
-    """The current repository: its clone, and an own bare repository."""
+    """The current repository: its clone, and a separate bare one."""
     yield Clone(".", policy)
     if origin := git.origin():
         with TemporaryDirectory(prefix="monotron-") as folder:

@@ -64,11 +64,14 @@ def releases_before(
 
     With *label*, only those with this label; with an empty one, only final versions.
     """
-    start, end = sort_key_range(line)
-    if before is not None:
-        end = min(end, sort_key(before))
-    read = partial(store.page, name, (start, end), label)
+    read = partial(store.page, name, range_before(before, line), label)
     return page_of(read, limit, lambda release: release.version_text)
+
+
+def range_before(before: Version | None, line: Line | None) -> tuple[str, str]:
+    """The range of sort keys of a line, up to a version without it."""
+    start, end = sort_key_range(line)
+    return start, end if before is None else min(end, sort_key(before))
 
 
 def has_releases(store: ReleaseStore, name: VersionName) -> bool:

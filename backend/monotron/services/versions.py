@@ -18,6 +18,7 @@ from monotron.model.semver import (
     Final,
     Line,
     VersionName,
+    sort_key_range,
 )
 from monotron.model.versions.batch import Results
 from monotron.model.versions.requests import (
@@ -34,7 +35,7 @@ from monotron.model.versions.requests import (
 )
 from monotron.services.batcher import Batcher
 from monotron.services.executor import StoreExecutor, ThreadGroup
-from monotron.services.paging import has_releases, page_of, releases_before, visible_rows
+from monotron.services.paging import page_of, range_before, visible_rows
 from monotron.store import Store
 
 MAX_BATCH_SIZE = 64
@@ -169,11 +170,14 @@ class VersionService:
         VersionNotFound if the name has no versions.
         """
         of = self._name(account, name)
-        page, next_before = await self._executor.run(
-            releases_before, self._releases, of, before, limit, line=line, label=label
-        )
-        if not page and not await self._executor.run(has_releases, self._releases, of):
+        keys = range_before(before, line)
+        rows = await self._executor.run(self._releases.page, of, keys, label, limit + 1)
+        if not rows and not await self._executor.run(
+            self._releases.page, of, sort_key_range(), None, 1
+        ):
             await self.latest(account, name)  # perhaps the name has no versions
+        page = rows[:limit]
+        next_before = page[-1].version_text if len(rows) > limit else None
         results = await asyncio.gather(
             *(self._requests.add(GetRelease(of, each.version)) for each in page)
         )

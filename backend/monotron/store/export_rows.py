@@ -175,7 +175,7 @@ def _wrong_field(row: Mapping[str, Any], checks: Mapping[str, Check]) -> str:
 
 
 def position_of(row: Row) -> tuple[Any, ...]:
-    """By which rows are sorted: those of the same parent, and those without one."""
+    """The rank of the kind, and the fields by which its rows, of one parent if any, are sorted."""
     kind = row["kind"]
     return _RANKS[kind], *(row[field] for field in _KEYS[kind])
 

@@ -12,7 +12,8 @@ from monotron.store.renames import Rename
 class StoreTransfer(ABC):
     """Export, import and rename.
 
-    The store was opened with `exclusive`, so no server uses it. Only an export can do without.
+    The store was opened with `exclusive`, so no server uses it. An export with *online* does
+    not require this.
     """
 
     @abstractmethod

@@ -149,7 +149,7 @@ class TestOtherSources:
         assert released.step.outputs["version"] == "0.0.2"
         assert "a separate fetch: git took too long" in capsys.readouterr().out
 
-    def test_an_own_fetch_reads_paths(self, released: Project, tmp_path: Path) -> None:
+    def test_a_separate_fetch_reads_paths(self, released: Project, tmp_path: Path) -> None:
         released.commit("feat(api): a", "api/a")
         with GitServer(tmp_path) as server:
             assert released.run({"paths": "docs"}, GITHUB_SERVER_URL=server.url) == ""

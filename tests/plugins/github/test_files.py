@@ -35,7 +35,7 @@ def action(path: Path = ROOT / "action.yml") -> dict[str, Any]:
     return parsed
 
 
-PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
+PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 """The versions that the action supports. CI provides the oldest of them."""
 
 

@@ -55,8 +55,8 @@ def pre_release(
 ) -> Assigned:
     """The release as the next pre-release of the target, or of a higher one of its label.
 
-    A label never goes backwards: a target of the label that is above the newest final version
-    (of the line) counts, if it is higher.
+    The versions of a label never go backwards: a target of the label that is above the newest
+    final version (of the line) counts, if it is higher.
     """
     name, token, parameters, _ = request
     label = parameters.label or ""

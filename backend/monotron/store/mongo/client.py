@@ -107,6 +107,7 @@ def _in_one_line(record: logging.LogRecord) -> bool:
         record.levelno, record.levelname = logging.WARNING, logging.getLevelName(logging.WARNING)
         record.msg, record.args = "a background task of MongoDB's driver failed: %s", (error,)
         record.exc_info = None
+        return logging.getLogger().isEnabledFor(logging.WARNING)
     return True
 
 

@@ -21,7 +21,6 @@ def escaped(text: bytes) -> bytes | str:
 _FUNCTIONS = {
     each.__name__: each
     for each in (
-        escaped,
         markup.isolated,
         markup.time,
         markup.inline_markdown,
@@ -33,7 +32,9 @@ _FUNCTIONS = {
 }
 """What templates can call with `raw`, because the results are HTML."""
 
-_LOADER = Loader(str(FOLDER / "templates"), autoescape="escaped", namespace=_FUNCTIONS)
+_LOADER = Loader(
+    str(FOLDER / "templates"), autoescape="escaped", namespace=_FUNCTIONS | {"escaped": escaped}
+)
 
 
 def compile_all() -> None:
