@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import random
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from semver import Version
 
 from faults.history import History
 from faults.live_exports import Exports
 from faults.resources import MIN_SAMPLES, Resources, growth
-from faults.version_aftermath import check
+from faults.version_aftermath import check, missed
 from faults.version_http import NAME, Request, result_of, send
-from faults.version_load import adopt_initial
+from faults.version_load import Known, VersionCaller, adopt_initial
 from faults.visits import Counters, Shown
+from monotron.errors import MonotronError
 from monotron.model.semver import Final
-from monotron.model.versions.requests import Adopt, Assign, GetOfToken, VersionRequest, Withdraw
+from monotron.model.versions.requests import (
+    Adopt,
+    Assign,
+    GetOfToken,
+    Reverse,
+    VersionRequest,
+    Withdraw,
+)
 from monotron.store import open_store
 from simulation.version_history import VersionHistory
 from support.http import Client
@@ -182,6 +193,38 @@ class TestVersions:
         history.answered(call, result_of({**first, "token": "c", "version": "2.0.0"}, None))
         with pytest.raises(AssertionError, match=r"2\.0\.0"):
             check(history, client)
+
+    @pytest.mark.parametrize(
+        ("token", "label", "is_missed"), [("b", None, True), ("b", "rc", False), ("c", None, False)]
+    )
+    def test_a_look_up_that_missed_a_version_is_detected(
+        self,
+        client: Client,
+        history: VersionHistory,
+        token: str,
+        label: str | None,
+        *,
+        is_missed: bool,
+    ) -> None:
+        early = history.call(GetOfToken(NAME, token, label))
+        self.requests(client, history)
+        history.refused(early, MonotronError(""))
+        assert check(history, client)
+        history.refused(history.call(GetOfToken(NAME, token, label)), MonotronError(""))
+        expected = [f"a look-up of '{token}' missed 1.3.0"] if is_missed else []
+        assert list(missed(history)) == expected
+
+    @pytest.mark.parametrize(
+        "request_of",
+        [lambda it: Withdraw(NAME, it, "wrong", False, ""), lambda it: Reverse(NAME, it, "")],
+    )
+    def test_a_version_that_a_withdrawal_does_not_find_is_an_error(
+        self, client: Client, request_of: Callable[[Version], Request]
+    ) -> None:
+        known, request = Known(), request_of(Version(9, 9, 9))
+        caller = VersionCaller("c", [], known, threading.Event(), random.Random(1))
+        with pytest.raises(AssertionError, match="version_not_found"):
+            caller._failed(known.history.call(request), send(client, request, ""))
 
     def test_a_skipped_version_is_detected(self, client: Client, history: VersionHistory) -> None:
         self.requests(client, history)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from faults.version_http import NAME, result_of
 from faults.version_load import INITIAL
 from monotron.model.semver import Release, VersionName
-from monotron.model.versions.requests import Adopt, GetNewest, GetOfToken, Reverse
+from monotron.model.versions.requests import Adopt, Assign, GetNewest, GetOfToken, Reverse
 from simulation.version_checker import violations
 from simulation.version_history import VersionHistory
 from simulation.version_withdrawals import Withdrawals
@@ -36,6 +36,7 @@ def check(history: VersionHistory, client: Client, name: VersionName = NAME) -> 
     """
     answers = list(history.answers())
     assert list(violations(answers, history.calls)) == []
+    assert list(missed(history)) == []
     stored = records(client, name)
     assert client.request("GET", "/v1/system/audit").json()["findings"] == []
     answered = {
@@ -68,6 +69,22 @@ def check(history: VersionHistory, client: Client, name: VersionName = NAME) -> 
                 each._replace(by="") for each in reversals if isinstance(each, Reverse)
             )
     return stored
+
+
+def missed(history: VersionHistory) -> Iterator[str]:
+    """Yield look-ups that found nothing, although their token had a version before.
+
+    A version remains the one of its token, also if it is withdrawn.
+    """
+    known: dict[str | None, list[tuple[float, Release]]] = defaultdict(list)
+    for call, result in history.answers():
+        if isinstance(call.request, Assign) and result.changed:
+            known[result.release.token].append((call.returned, result.release))
+    for call in history.calls:
+        if isinstance(call.request, GetOfToken) and call.error is not None:
+            for returned, release in known[call.request.token]:
+                if returned < call.called and call.request.label in (None, release.label):
+                    yield f"a look-up of {call.request.token!r} missed {release.version_text}"
 
 
 def withdrawn(releases: Iterable[Release]) -> int:

@@ -39,7 +39,6 @@ REFUSALS = {
     "out_of_line",
     "token_taken",
     "value_would_fall",
-    "version_not_found",
     "version_withdrawn",
 }
 INITIAL = Final(1, 2, 57)
@@ -171,11 +170,15 @@ class VersionCaller(CallerThread):
         return self._failed(call, response)
 
     def _failed(self, call: Call, response: Response) -> bool:
-        problem = response.json()
-        if problem.get("applied", "no") == "no":
-            self._known.history.refused(call, MonotronError(problem["detail"]))
-        assert response.status == 503 or problem["code"] in REFUSALS, problem
-        return response.status != 503
+        """Record that nothing was applied, if this is known. Return whether it was decided."""
+        problem, is_decided = response.json(), response.status != 503
+        is_look_up = isinstance(call.request, GetOfToken)
+        if is_look_up or isinstance(call.request, GetNewest) or problem["applied"] == "no":
+            error = MonotronError(problem["detail"]) if is_decided else None
+            self._known.history.refused(call, error)
+        is_missing = is_look_up and problem["code"] == "version_not_found"
+        assert not is_decided or problem["code"] in REFUSALS or is_missing, problem
+        return is_decided
 
 
 class VersionLoad(Callers[VersionCaller]):
