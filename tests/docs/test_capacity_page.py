@@ -70,10 +70,13 @@ class TestRequirements:
     def test_a_few_repositories_need_two_processes(self, figures: MeasuredTables) -> None:
         assert capacity_plan.requirements(figures, 1).processes == (2, 2)
 
-    def test_requests_in_full_batches_cost_less_than_alone(self, figures: MeasuredTables) -> None:
-        of = capacity_plan.requirements(figures, 10_000)
-        for low, high in (of.server_cores, of.mongod_cores):
-            assert low < high
+    @pytest.mark.parametrize("store", ["SQLite", "MongoDB"])
+    def test_requests_in_full_batches_cost_less_than_alone(
+        self, figures: MeasuredTables, store: str
+    ) -> None:
+        costs = capacity_plan.costs(figures, store)
+        for kind in ("numbers", "versions", "repeats"):
+            assert costs[kind].among.server_us < costs[kind].alone.server_us, kind
 
 
 class TestIndexes:
