@@ -116,9 +116,16 @@ def on_shards(chunks: Sequence[float], shards: int) -> list[float]:
 def in_zones(shares: Sequence[float], shards: int) -> list[float]:
     """The loads of adjacent zones. They are cut between names, as close to equal as possible."""
     up_to = [0.0, *accumulate(shares)]
-    cuts = [bisect_left(up_to, up_to[-1] * number / shards) for number in range(1, shards)]
+    cuts = [_nearest(up_to, up_to[-1] * number / shards) for number in range(1, shards)]
     ends = [0, *cuts, len(shares)]
     return [up_to[end] - up_to[start] for start, end in pairwise(ends)]
+
+
+def _nearest(ascending: Sequence[float], target: float) -> int:
+    """The position of the value that is nearest to the target, which the last is not below."""
+    after = bisect_left(ascending, target)
+    before = max(0, after - 1)
+    return before if target - ascending[before] < ascending[after] - target else after
 
 
 def in_hash_ranges(shares: Sequence[float], shards: int) -> list[float]:

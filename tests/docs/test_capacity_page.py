@@ -126,6 +126,12 @@ class TestSimulation:
         for loads in (sharding.in_zones(shares, 4), sharding.in_hash_ranges(shares, 4)):
             assert max(loads) >= 0.6
 
+    @pytest.mark.parametrize("shares", [[0.3, 0.7], [0.7, 0.3], [0.1, 0.2, 0.7], [0.7, 0.1, 0.2]])
+    def test_a_hot_name_is_not_added_to_a_zone_that_is_almost_full(
+        self, shares: list[float]
+    ) -> None:
+        assert sorted(sharding.in_zones(shares, 2)) == pytest.approx([0.3, 0.7])
+
     def test_loads_are_those_of_all_names(self) -> None:
         shares = sharding.in_key_order(1.2)
         for loads in (sharding.in_zones(shares, 7), sharding.in_hash_ranges(shares, 7)):
