@@ -126,17 +126,14 @@ def _byte_table(figures: MeasuredTables) -> str:
         ("disk, a series without its entries", "", used(f"{member}, a series")),
         ("oplog, an entry", "", used("MongoDB: oplog, an entry")),
     ]
-    for kind, name in (
-        ("new tokens, 10,000 series", "a new number"),
-        ("new versions of 1,000 names", "a new version"),
-        ("a repeated token", "a repeated request"),
-    ):
-        for way in ("client and server", "server and primary", "members"):
+    for kind in plan.NETWORK_ROWS:
+        for way in plan.WAYS:
             alone, among = (
-                used(f"MongoDB, 3 nodes: {kind}, {connections}: between {way}")
+                _number(plan.network_bytes(figures, kind, way, connections))
                 for connections in ("1 connection", "64 connections")
             )
-            rows.append((f"network, {name}: between {way}", "", f"{alone} alone, {among} among 64"))
+            name = f"network, {KIND_NAMES[kind]}: between {way}"
+            rows.append((name, "", f"{alone} alone, {among} among 64"))
     return _table(("bytes", "SQLite", "MongoDB, each member"), rows)
 
 
@@ -164,11 +161,15 @@ def _requirement_table(figures: MeasuredTables) -> str:
         ],
         "MongoDB: disk of each node, GB a year": [_short(size.disk_gb) for size in sizes],
         "MongoDB: oplog, GB": [_short(size.oplog_gb) for size in sizes],
-        "network between clients and servers, Mbit/s": [_short(size.client_mbit) for size in sizes],
-        "network between servers and primary, Mbit/s": [
+        "network between clients and servers, without pages, Mbit/s": [
+            _short(size.client_mbit) for size in sizes
+        ],
+        "network between servers and primary, without pages, Mbit/s": [
             _short(size.primary_mbit) for size in sizes
         ],
-        "network between members, Mbit/s": [_short(size.members_mbit) for size in sizes],
+        "network between members, without pages, Mbit/s": [
+            _short(size.members_mbit) for size in sizes
+        ],
         "SQLite instead: cores in use at the peak, of one": [
             _range(*size.sqlite_cores) for size in sizes
         ],

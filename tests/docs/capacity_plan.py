@@ -131,30 +131,42 @@ def costs(figures: MeasuredTables, store: str) -> dict[str, Cost]:
 
 @dataclass(frozen=True)
 class Bytes:
-    """Bytes of one entry or release, or of one request on the network, alone."""
+    """Bytes of one entry or release."""
 
     entry: float
     release: float
     head: float
     oplog: float
-    client: float
-    primary: float
-    members: float
 
 
 def measured_bytes(figures: MeasuredTables) -> Bytes:
     """The measured bytes on MongoDB."""
-    network = "MongoDB, 3 nodes: new tokens, 10,000 series, 1 connection: between"
     names = (
         "MongoDB: on disk of a member, an entry",
         "MongoDB: on disk of a member, a release with its entry",
         "MongoDB: on disk of a member, a series",
         "MongoDB: oplog, an entry",
-        f"{network} client and server",
-        f"{network} server and primary",
-        f"{network} members",
     )
     return Bytes(*(figures.row("costs", name).value for name in names))
+
+
+NETWORK_ROWS = {
+    "numbers": "new tokens, 10,000 series",
+    "versions": "new versions of 1,000 names",
+    "repeats": "a repeated token",
+}
+"""The requests whose bytes on the network were measured, by kind."""
+
+WAYS = ("client and server", "server and primary", "members")
+
+
+def network_bytes(figures: MeasuredTables, kind: str, way: str, connections: str) -> float:
+    """The bytes of a request between the two ends of a way, in both directions.
+
+    *connections*: `1 connection` or `64 connections`.
+    """
+    name = f"MongoDB, 3 nodes: {NETWORK_ROWS[kind]}, {connections}: between {way}"
+    return figures.row("costs", name).value
 
 
 @dataclass(frozen=True)
@@ -187,6 +199,8 @@ class Requirements:
     cache_gb: float
     oplog_gb: float
     client_mbit: float
+    """Without pages, and if each request is alone, like the other two."""
+
     primary_mbit: float
     members_mbit: float
     sqlite_cores: tuple[float, float]
@@ -219,7 +233,11 @@ def requirements(figures: MeasuredTables, repositories: int) -> Requirements:
     of_oplog = rates["numbers"] + rates["versions"] * a["oplog of a release"]
     in_use = a["series in use"] * 2 * a["index page"]
     requests = sum(rates[kind] for kind in MONGODB_ROWS)
-    uses_store = requests + rates["sign-ins"]
+
+    def mbit(way: str, sign_ins: float) -> float:
+        of = {kind: network_bytes(figures, kind, way, "1 connection") for kind in NETWORK_ROWS}
+        return _mbit(sum(rates[kind] * of[kind] for kind in of) + sign_ins * of["numbers"])
+
     return Requirements(
         requests=requests,
         machine_share=sum(
@@ -234,9 +252,9 @@ def requirements(figures: MeasuredTables, repositories: int) -> Requirements:
         disk_gb=days * per_build / GB,
         cache_gb=repositories * (a["series"] * used.head + in_use) / GB,
         oplog_gb=of_oplog * used.oplog * a["oplog hours"] * 3600 / GB,
-        client_mbit=_mbit(requests * used.client),
-        primary_mbit=_mbit(uses_store * used.primary),
-        members_mbit=_mbit(uses_store * used.members),
+        client_mbit=mbit("client and server", 0),
+        primary_mbit=mbit("server and primary", rates["sign-ins"]),
+        members_mbit=mbit("members", rates["sign-ins"]),
         sqlite_cores=bounds(on_sqlite, lambda figure: figure.server_us),
         sqlite_disk_gb=days * sqlite_per_build / GB,
     )

@@ -67,6 +67,24 @@ class TestRequirements:
             assert getattr(large, name) == pytest.approx(10 * getattr(small, name))
         assert large.mongod_cores == pytest.approx([10 * cores for cores in small.mongod_cores])
 
+    @pytest.mark.parametrize(
+        ("kind", "measured_as"),
+        [*((kind, kind) for kind in capacity_plan.NETWORK_ROWS), ("sign-ins", "numbers")],
+    )
+    def test_each_kind_of_requests_has_its_bytes_on_the_network(
+        self, figures: MeasuredTables, monkeypatch: pytest.MonkeyPatch, kind: str, measured_as: str
+    ) -> None:
+        for other in ("numbers", "versions", "repeats", "sign-ins", "pages"):
+            assumed = capacity_plan.Assumption(1 if other in (kind, "pages") else 0, "")
+            monkeypatch.setitem(capacity_plan.ASSUMPTIONS, other, assumed)
+        of = capacity_plan.requirements(figures, 864)  # one request a second at the peak
+        client, *others = (
+            8 * capacity_plan.network_bytes(figures, measured_as, way, "1 connection") / 1e6
+            for way in capacity_plan.WAYS
+        )
+        assert of.client_mbit == pytest.approx(0 if kind == "sign-ins" else client)
+        assert [of.primary_mbit, of.members_mbit] == pytest.approx(others)
+
     def test_a_few_repositories_need_two_processes(self, figures: MeasuredTables) -> None:
         assert capacity_plan.requirements(figures, 1).processes == (2, 2)
 
