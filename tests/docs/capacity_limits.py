@@ -46,9 +46,9 @@ def limits(figures: MeasuredTables) -> Iterator[tuple[str, str, str, str]]:
         "as above",
     )
     yield (
-        "two servers, one series",
-        f"{two:.2f} of one server",
-        "the head: the second server repeats its transaction",
+        "two processes, one series",
+        f"{two:.2f} of one process",
+        "the head: the second process repeats its transaction",
         "requests of one name to one server",
     )
     yield (

@@ -134,7 +134,7 @@ def _byte_table(figures: MeasuredTables) -> str:
             )
             name = f"network, {KIND_NAMES[kind]}: between {way}"
             rows.append((name, "", f"{alone} alone, {among} among 64"))
-    return _table(("bytes", "SQLite", "MongoDB, each member"), rows)
+    return _table(("bytes", "SQLite", "MongoDB (disk and oplog: each member)"), rows)
 
 
 def _assumption_table() -> str:
