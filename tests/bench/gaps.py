@@ -22,7 +22,7 @@ class Interruption:
     failed: int
     """Broken connections, and responses with another status than 200."""
     gap_ms: float
-    """The longest time without a response to any of the connections."""
+    """The longest time without a response to any of the connections, up to the end of the load."""
 
 
 class _TimedLoad(LoadGenerator):
@@ -42,20 +42,27 @@ class _TimedLoad(LoadGenerator):
 def interrupt(
     port: int, target: Target, seconds: float, connections: int, kill: Callable[[], None]
 ) -> Interruption:
-    """Put load on a port for *seconds*, and call *kill* after half of them."""
+    """Put load on a port for *seconds*, and call *kill* after half of them.
+
+    Raises OSError if the port does not accept the connections; *kill* is not called then.
+    """
     load = _TimedLoad(port, target)
     killer = threading.Timer(seconds / 2, kill)
+    killer.start()
     try:
         connected = [load.connect() for _ in range(connections)]
         load.deadline = time.perf_counter() + seconds
-        killer.start()
         for connection in connected:
             load.send_next(connection)
         load.read()
+    except BaseException:
+        killer.cancel()
+        raise
     finally:
         load.close()
         killer.join()
-    times = load.received_at
+    # The load ends early if it loses all connections and gets no others.
+    times = [*load.received_at, max(load.deadline, time.perf_counter())]
     failed = load.errors + sum(load.statuses.values()) - load.statuses[b"200"]
     gap = max((later - earlier for earlier, later in pairwise(times)), default=0.0)
-    return Interruption(len(times), failed, 1000 * gap)
+    return Interruption(len(times) - 1, failed, 1000 * gap)
