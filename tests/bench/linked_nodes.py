@@ -16,7 +16,13 @@ ELECTION_MS = 10_000
 class LinkedNodes(ReplicaSet):
     """Each member is known to the others by the address of its link."""
 
-    links: DelayedLinks
+    _links: DelayedLinks | None = None
+
+    @property
+    def links(self) -> DelayedLinks:
+        """The links between the members, which `launch` has created."""
+        assert self._links is not None
+        return self._links
 
     @classmethod
     def on_disk(cls, folder: Path) -> LinkedNodes:
@@ -25,13 +31,14 @@ class LinkedNodes(ReplicaSet):
 
     def launch(self) -> None:
         super().launch()
-        self.links = DelayedLinks([member.port for member in self.members])
+        self._links = DelayedLinks([member.port for member in self.members])
         for member, port in zip(self.members, self.links.ports, strict=True):
             member.address = f"127.0.0.1:{port}"
 
     def stop(self) -> None:
         super().stop()
-        self.links.stop()
+        if self._links is not None:
+            self._links.stop()
 
     def url_at(self, port: int, database: str) -> str:
         """The URL of a database at a port of the primary, or of a link to it, only."""
