@@ -60,6 +60,9 @@ class DelayedLinks(Stoppable):
         except OSError:  # the target does not listen
             client.transport.abort()
             return
+        if client not in self.ends:  # it has left meanwhile
+            server.transport.abort()
+            return
         client.peer, server.peer = server, client
         client.transport.resume_reading()
 

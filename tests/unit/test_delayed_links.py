@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from bench.delayed_links import DelayedLinks
+from bench.delayed_links import DelayedLinks, _End
 
 TIMEOUT_SECONDS = 30
 
@@ -76,3 +76,13 @@ def test_a_connection_to_a_port_without_a_server_is_closed() -> None:
         port = unused.getsockname()[1]
     with DelayedLinks([port]) as links, connection(links.ports[0]) as client:
         assert client.recv(1) == b""
+
+
+def test_a_client_that_has_left_keeps_no_connection_to_the_target() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as target, DelayedLinks([]) as links:
+        target.settimeout(TIMEOUT_SECONDS)
+        links._run(links._connect(_End(links), target.getsockname()[1]))
+        accepted, _ = target.accept()
+        with accepted:
+            accepted.settimeout(TIMEOUT_SECONDS)
+            assert accepted.recv(1) == b""
