@@ -10,7 +10,7 @@ from pathlib import Path
 
 from faults.live_exports import Exports, Maintenance, Versions
 from faults.ordeal import KEYS, Site
-from faults.resources import Meter, growth
+from faults.resources import MIN_SAMPLES, Meter, Resources, growth
 from faults.sign_ins import SignIns
 from faults.tier import WHOLE, limit, rounds
 from faults.version_aftermath import check, withdrawn
@@ -43,6 +43,9 @@ CALM_SECONDS = limit(short=0, whole=8)
 
 SAMPLES = 500
 """How often resources are sampled."""
+
+GROWTH_SECONDS = 240
+"""The shortest soak in which a server must live long enough to show whether it grows."""
 
 MAX_NAMES = 20_000
 """How many tokens are requested again at the end. The ledgers contain all of them."""
@@ -120,7 +123,7 @@ class Soak:
         assert self._maintenance.maintainer.export()
         self._check_exports(records)
         self._check_visits(records)
-        assert self.grown() == []
+        assert grown(self._meter.longest(), self._seconds) == []
         return f"{statistics}; {self._statistics(records)}"
 
     def _check_exports(self, records: Mapping[str, list[Release]]) -> None:
@@ -144,15 +147,6 @@ class Soak:
         assigned = counters.total("monotron_versions_assigned_total", "new")
         assert 0 < assigned <= sum(map(len, records.values())), "wrong number of versions"
 
-    def grown(self) -> list[str]:
-        """What has grown in the server of each name that lived longest."""
-        return [
-            f"{name}: {each}"
-            for name, samples in self._meter.longest().items()
-            if name.startswith("server")
-            for each in growth(samples)
-        ]
-
     def _statistics(self, records: Mapping[str, list[Release]]) -> str:
         kinds = ", ".join(f"{name} {times}" for name, times in sorted(self.done.items()))
         calls = [call for load in self._loads for call in load.history.calls]
@@ -171,6 +165,17 @@ class Soak:
             f"{maintainer.exports.number} exports, {maintainer.audits} audits, "
             f"{maintainer.interrupted} interrupted. {self._meter}"
         )
+
+
+def grown(samples_of: Mapping[str, Sequence[Resources]], seconds: float) -> list[str]:
+    """What has grown in the servers during a soak; also if none of them shows it after its time.
+
+    *samples_of*: the samples of each process, in order.
+    """
+    servers = {name: each for name, each in samples_of.items() if name.startswith("server")}
+    if seconds >= GROWTH_SECONDS and max(map(len, servers.values()), default=0) < MIN_SAMPLES:
+        return [f"no server was sampled {MIN_SAMPLES} times"]
+    return [f"{name}: {each}" for name, samples in servers.items() for each in growth(samples)]
 
 
 def counted(number_of: Mapping[str, int]) -> str:

@@ -14,6 +14,7 @@ from semver import Version
 from faults.history import History
 from faults.live_exports import Exports
 from faults.resources import MIN_SAMPLES, Resources, growth
+from faults.soak import GROWTH_SECONDS, grown
 from faults.version_aftermath import check, missed
 from faults.version_http import NAME, Request, result_of, send
 from faults.version_load import Known, VersionCaller, adopt_initial
@@ -56,6 +57,21 @@ def test_growth_of_a_process_is_detected(last: Resources, grown: str) -> None:
 
 def test_a_few_samples_show_no_growth() -> None:
     assert growth([STEADY, *[Resources(90_000, 99, 99)] * (MIN_SAMPLES - 2)]) == []
+
+
+@pytest.mark.parametrize(
+    ("samples", "seconds", "expected"),
+    [
+        (MIN_SAMPLES, GROWTH_SECONDS, []),
+        (MIN_SAMPLES - 1, GROWTH_SECONDS, [f"no server was sampled {MIN_SAMPLES} times"]),
+        (MIN_SAMPLES - 1, GROWTH_SECONDS - 1, []),
+    ],
+)
+def test_a_long_soak_without_enough_samples_of_a_server_is_an_error(
+    samples: int, seconds: float, expected: list[str]
+) -> None:
+    of = {"server 0": [STEADY] * samples, "server 1": [STEADY], "mongod 0": [STEADY] * MIN_SAMPLES}
+    assert grown(of, seconds) == expected
 
 
 class TestCounters:
