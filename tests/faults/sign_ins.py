@@ -76,6 +76,7 @@ class SignIns(Stoppable):
         self._args = ["--config", str(config), *UNLIMITED]
         self._lock = threading.Lock()
         self._jobs = [Job(self.issuer) for _ in range(JOBS)]
+        self._chance = random.Random(0)
         self._in_progress: Counter[str] = Counter()
         self.requests: Counter[str] = Counter()
         """The number of requests by kind of credential."""
@@ -100,12 +101,17 @@ class SignIns(Stoppable):
         """A client with the root key."""
         return Client(url, timeout, ROOT)
 
+    def seed(self, seed: int) -> None:
+        """Let a seed determine which credentials are chosen from now on."""
+        with self._lock:
+            self._chance.seed(seed)
+
     @contextmanager
     def signed(self) -> Iterator[str]:
         """The Authorization header of one request, during that request."""
         with self._lock:
-            if random.random() < 0.6:
-                job = random.choice(self._jobs)
+            if self._chance.random() < 0.6:
+                job = self._chance.choice(self._jobs)
                 secret, used, kind = job.token(), job.kid, "identity tokens"
             else:
                 secret, used, kind = self._key["secret"], self._key["key"], "API keys"

@@ -191,6 +191,7 @@ def soak(
     processes: Callable[[], Mapping[str, int]],
 ) -> Iterator[Soak]:
     """Start all traffic beside the load of the *site*, and sample the resources of *processes*."""
+    sign_ins.seed(site.chance.getrandbits(32))
     connect, urls = sign_ins.connect, [server.url for server in site.servers]
     site.load.wait_for_answers(50)
     with ExitStack() as stack:
@@ -213,6 +214,7 @@ def soak(
             history=site.history,
             keys=KEYS,
             names=[name.name for name in NAMES],
+            seed=site.chance.getrandbits(32),
         )
         exports = Exports(KEYS, site.history, histories)
         maintenance = Maintenance(

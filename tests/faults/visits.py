@@ -147,6 +147,7 @@ class Visitor(Reader):
         history: History,
         keys: Sequence[str],
         names: Sequence[str],
+        seed: int,
     ) -> None:
         """*history*: records the current values of series that pages show."""
         super().__init__("visitor", urls, connect, stop, pause)
@@ -154,7 +155,7 @@ class Visitor(Reader):
         self._history = history
         self._keys = keys
         self._names = names
-        self._chance = random.Random(pause)
+        self._chance = random.Random(seed)
 
     def read(self, client: Client) -> None:
         kinds = [self._read_name, self._read_series] * 2 + [self._read_names, self._read_status]
@@ -216,10 +217,11 @@ class Visits(Callers[Reader]):
         history: History,
         keys: Sequence[str],
         names: Sequence[str],
+        seed: int,
     ) -> None:
         """*connect*: with which credentials. *pause*: seconds between two requests of each."""
         stop = threading.Event()
-        self.visitor = Visitor(urls, connect, stop, pause, history, keys, names)
+        self.visitor = Visitor(urls, connect, stop, pause, history, keys, names, seed)
         self.scraper = Scraper(urls, connect, stop, pause)
         super().__init__([self.visitor, self.scraper], stop)
 
