@@ -1,4 +1,4 @@
-"""The versions of a name and what the next ones would be, read in one call of the store."""
+"""The versions of a name and what the next ones would be, read in one call of a thread."""
 
 from collections.abc import Callable, Sequence
 from secrets import token_hex
@@ -32,7 +32,12 @@ class NameOverview(NamedTuple):
 
 
 class NameOverviewService:
-    """Reads overviews. With one call for each part, a page waits for threads most of its time."""
+    """Reads overviews. With one call for each part, a page waits for threads most of its time.
+
+    A read makes up to four calls of the store. Each has the store's own time limit, and the first
+    one that fails ends the read. A page that stops waiting earlier is answered: only the thread
+    continues until the calls end.
+    """
 
     def __init__(self, store: Store, executor: StoreExecutor) -> None:
         self._releases = store.releases
