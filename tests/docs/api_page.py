@@ -84,7 +84,9 @@ def _operation(operation: Operation, *, with_example: bool) -> Iterator[str]:
 
 def _request_body(body: Body) -> Iterator[str]:
     types = " or ".join(f"`{each}`" for each in body.types)
-    yield f"\nThe body is {types}.{' ' if body.description else ''}{body.description}\n"
+    yield f"\nThe body is {types}.\n"
+    if body.description:
+        yield f"{body.description}\n"
     if body.members:
         yield "\n"
         rows = (

@@ -98,7 +98,7 @@ class TestInputs:
     @pytest.mark.parametrize("name", ["next", "peek"])
     def test_the_documentation_lists_inputs_and_outputs_of_a_small_action(self, name: str) -> None:
         page = (ROOT / "docs" / "ci" / "github.md").read_text()
-        match = re.search(rf"`actions/{name}` takes (.*?)has (.*?)\.", page, re.DOTALL)
+        match = re.search(rf"`actions/{name}` takes (.*?)has\s(.*?)\.", page, re.DOTALL)
         assert match
         parsed = action(ROOT / "actions" / name / "action.yml")
         assert re.findall(r"`([a-z-]+)`", match[1]) == list(parsed["inputs"])
