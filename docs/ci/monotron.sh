@@ -71,7 +71,7 @@ find_range() {
       if is_commit "refs/tags/v$initial"; then
         range=refs/tags/v$initial..$commit
       elif [ "$initial" != 0.0.0 ]; then
-        note "warning: there is no tag v$initial in this clone, so all commits count"
+        note "warning: the tag v$initial is not in this clone, so all commits count"
       fi
       return
     fi

@@ -242,7 +242,7 @@ class TestFirstVersion:
         *_, last = commits(machine, "feat!: a", "fix: b")
         process = auto(last, "&initial=1.3.2")
         assert process.stdout == "2.0.0\n"
-        assert "no tag v1.3.2 in this clone, so all commits count" in process.stderr
+        assert "the tag v1.3.2 is not in this clone, so all commits count" in process.stderr
 
     def test_tags_of_other_branches_do_not_matter(self, auto: Auto, machine: Machine) -> None:
         machine.git("checkout", "--quiet", "--orphan", "other")
