@@ -49,6 +49,17 @@ def test_the_text_counts_the_releases_of_each_kind() -> None:
     assert [stem.kind for stem in chart.stems] == ["final", "final", "taken-back", "pre"]
 
 
+def test_the_stems_of_a_kind_are_one_path_of_lines_and_one_of_points() -> None:
+    chart = chart_of(
+        release("1.1.0", 4), release("1.1.0", 2, label="rc", number=1), release("1.0.0", 0)
+    )
+    first, pre_release, last = (stem.y for stem in chart.stems)
+    assert chart.stem_paths == [
+        ("final", f"M0 80V{first}M1000 80V{last}", f"M0 {first}h.01M1000 {last}h.01"),
+        ("pre", f"M500 80V{pre_release}", f"M500 {pre_release}h.01"),
+    ]
+
+
 def test_releases_of_one_moment_are_in_the_middle() -> None:
     chart = chart_of(release("1.0.1", 3), release("1.0.0", 3))
     assert {stem.x for stem in chart.stems} == {WIDTH // 2}

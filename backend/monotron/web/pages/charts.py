@@ -23,6 +23,14 @@ class Stem(NamedTuple):
     """`final`, `pre` or `taken-back`, the class in the style sheet."""
 
 
+class StemPaths(NamedTuple):
+    """The stems of one kind, as the data of two SVG paths: many elements would take longer."""
+
+    kind: str
+    lines: str
+    points: str
+
+
 class Chart(NamedTuple):
     """A drawing over time."""
 
@@ -33,6 +41,14 @@ class Chart(NamedTuple):
     """Milliseconds since the epoch, UTC."""
     end: int
     text: str
+
+    @property
+    def stem_paths(self) -> list[StemPaths]:
+        """The stems of each kind, in order of the kind's first one."""
+        kinds = dict.fromkeys(stem.kind for stem in self.stems)
+        return [
+            _stem_paths(kind, [each for each in self.stems if each.kind == kind]) for kind in kinds
+        ]
 
 
 def release_chart(releases: Sequence[Release]) -> Chart | None:
@@ -85,6 +101,11 @@ def _kind(release: Release) -> str:
     if release.withdrawn is not None:
         return "taken-back"
     return "final" if release.label is None else "pre"
+
+
+def _stem_paths(kind: str, stems: Sequence[Stem]) -> StemPaths:
+    lines = "".join(f"M{x} {HEIGHT}V{y}" for x, y, _ in stems)
+    return StemPaths(kind, lines, "".join(f"M{x} {y}h.01" for x, y, _ in stems))
 
 
 def _release_text(releases: Sequence[Release], start: int, end: int) -> str:
