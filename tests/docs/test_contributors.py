@@ -87,6 +87,9 @@ class TestSupport:
         server, runner = (SUPPORTED[name] for name in SUPPORTED if name.startswith("Python"))
         assert server == f"{oldest_python()} and newer"
         assert runner == f"{PYTHONS[0]} and newer"
+        jobs = yaml.safe_load(page(".github/workflows/ci.yml"))["jobs"]
+        first, *_, last = jobs["test"]["strategy"]["matrix"]["python"]
+        assert f"The tests run with Python {first} to {last}." in page("docs/support.md")
 
     def test_it_states_the_requirements_of_the_stores(self) -> None:
         mongodb = page("docs/operations.md").partition("**Requirements:** MongoDB ")[2]
