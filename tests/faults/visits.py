@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from abc import abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from http.client import HTTPException
@@ -105,9 +106,9 @@ class Reader(CallerThread):
                 except (OSError, HTTPException):  # the server was killed
                     self.interrupted += 1
 
+    @abstractmethod
     def read(self, client: Client) -> None:
         """Make a request, and count its status."""
-        raise NotImplementedError
 
     def read_all(self) -> None:
         """Read everything from each server once, after the thread has ended."""
