@@ -19,13 +19,19 @@ def kill(under: Ordeal) -> Mongod:
 
 
 def kill_without_successor(under: Ordeal) -> Mongod:
-    """Crash the primary, and prevent an election until an operation of a server has failed."""
+    """Crash the primary, and prevent an election until an operation of a server has failed.
+
+    The requests in progress fail as well, at about the same time. The election then has a later
+    request that waits for it.
+    """
     primary = under.replica_set.primary()
     voter = next(member for member in under.replica_set.members if member is not primary)
     before = under.doubts()
     voter.pause()
     primary.kill()
     until(lambda: under.doubts() > before, 60, "a failed operation")
+    failed = time.monotonic()
+    until(lambda: under.history.puts[-1].called > failed, 60, "a later request")
     voter.resume()
     return primary
 

@@ -16,7 +16,7 @@ from support.member import free_port
 from support.server import Server
 
 KILLS = rounds(short=5, whole=400)
-"""The least number of kills. They continue until a request without a response was applied."""
+"""The number of kills that interrupt requests. They continue until such a request was applied."""
 
 KEYS = ["a", "b", "c", "CURRENT"]
 
@@ -34,7 +34,7 @@ def test_nothing_is_lost_when_the_server_is_killed_under_load(
     kills = kills_under_load = 0
     try:
         with Load([server.url], KEYS, seed=seed) as load:
-            while kills < KILLS or not load.history.counted_in_doubt():
+            while kills_under_load < KILLS or not load.history.counted_in_doubt():
                 load.wait_for_answers(1)
                 time.sleep(chance.uniform(0.03, 0.25))  # the moment of the fault
                 assert server.running, server.log()
@@ -56,5 +56,3 @@ def test_nothing_is_lost_when_the_server_is_killed_under_load(
         )
     finally:
         server.kill()
-    assert kills_under_load == kills
-    assert history.counted_in_doubt() > 0
