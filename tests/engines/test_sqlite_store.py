@@ -1,16 +1,18 @@
 """Properties of the SQLite store only: its file, settings and errors."""
 
+import asyncio
 import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
-from contract.asking import OTHER, SERIES, ask_any, ledger, put, put_any
+from contract.asking import BY, OTHER, SERIES, ask_any, ledger, put, put_any
 from monotron.errors import (
     InternalError,
     MonotronError,
@@ -19,12 +21,14 @@ from monotron.errors import (
     StoreUnavailable,
 )
 from monotron.model.semver import VersionName, sort_key_range
-from monotron.model.series import Entry, SeriesKey
+from monotron.model.series import Entry, Reuse, SeriesKey
 from monotron.model.versions.batch import Results
 from monotron.model.versions.requests import Assign, VersionRequest, VersionResult
+from monotron.runtime import Runtime
 from monotron.store import open_store
 from monotron.store.sqlite.schema import APPLICATION_ID, SCHEMA_VERSION
 from monotron.store.sqlite.store import SqliteStore
+from support.services import StoreServices
 
 
 @pytest.fixture
@@ -242,6 +246,58 @@ class TestCheckpoints:
         second()
         store.after_commit()
         assert b"first" in file.read_bytes()
+
+
+class SlowLock:
+    """The lock of a file, which calls that block acquire only while `is_open`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.is_open = threading.Event()
+        self.is_open.set()
+        self.waiting = threading.Semaphore(0)
+        """Released for each call that waits."""
+
+    def acquire(self, blocking: bool = True) -> bool:
+        if blocking and not self.is_open.is_set():
+            self.waiting.release()
+            self.is_open.wait()
+        return self._lock.acquire(blocking)
+
+    def release(self) -> None:
+        self._lock.release()
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+def test_a_version_is_committed_while_the_batches_of_series_wait_for_the_file() -> None:
+    """It can lock the file before they do, although they have waited for longer."""
+    lock: Any = SlowLock()
+    with closing(open_store("sqlite://", runtime=Runtime(lock=lambda: lock))) as store:
+        services = StoreServices(store)
+
+        async def scenario() -> None:
+            commit = store.begin_allocate([ask_any("a")])
+            lock.is_open.clear()
+            value = services.series.next(SERIES, "b", Reuse.ANY, BY)
+            peek = asyncio.ensure_future(services.series.peek(SERIES))
+            for _ in range(2):
+                assert await asyncio.to_thread(lock.waiting.acquire, timeout=10)
+            commit()
+            try:
+                version = services.versions.next(1, "shop", "a", VersionRequest())
+                assert (await asyncio.wait_for(version, 10)).release.version_text == "0.0.1"
+            finally:
+                lock.is_open.set()
+            assert (await value).entry.value == 2
+            assert (await peek).value in {1, 2}
+
+        asyncio.run(scenario())
+        services.close()
 
 
 class TestErrors:

@@ -188,7 +188,7 @@ class TestStoreExecutor:
             for _ in range(2):
                 await asyncio.to_thread(started.acquire)
             assert await executor.probe(lambda: "ready") == "ready"
-            executor.submit_batch(batch_ran.set)
+            executor.batch_thread("batch")(batch_ran.set)
             assert batch_ran.wait(10)
             proceed.set()
             await asyncio.gather(*blocked)
@@ -197,10 +197,12 @@ class TestStoreExecutor:
         asyncio.run(scenario())
         executor.close()
 
-    def test_a_batch_does_not_wait_for_another_one(self) -> None:
-        both = threading.Barrier(3)
+    def test_a_batch_does_not_wait_for_those_of_other_batchers(self) -> None:
+        batchers = 5
+        all_of_them = threading.Barrier(batchers + 1)
         executor = StoreExecutor(1)
-        for _ in range(2):
-            executor.submit_batch(both.wait)  # type: ignore[arg-type]  # its result is dropped
-        both.wait(10)
+        for _ in range(batchers):
+            batch_thread = executor.batch_thread("batch")
+            batch_thread(all_of_them.wait)  # type: ignore[arg-type]  # its result is dropped
+        all_of_them.wait(10)
         executor.close()

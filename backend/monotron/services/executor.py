@@ -17,14 +17,14 @@ Result = TypeVar("Result")
 
 _Calls: TypeAlias = "SimpleQueue[Callable[[], None] | None]"
 
-BATCH_THREADS = 2
-"""The number of threads for batches: one for allocations, and one for peeks."""
+Submit: TypeAlias = Callable[[Callable[[], None]], None]
+"""Runs a call, which must not raise, on a thread."""
 
 
 class StoreExecutor:
     """Runs the blocking calls of a store on threads.
 
-    Batches have separate threads. A batch that has begun can lock the store until its thread
+    Each batcher has a thread of its own. A batch that has begun can lock the store until its thread
     finishes it, so it must not wait for a thread whose call waits for the store.
     """
 
@@ -33,7 +33,7 @@ class StoreExecutor:
         self.observer = observer
         self._free = asyncio.Semaphore(max_concurrency)
         self._calls = ThreadGroup(max_concurrency + 1, "call")  # one more for probes
-        self._batches = ThreadGroup(BATCH_THREADS, "batch")
+        self._batches: list[ThreadGroup] = []
 
     async def run(
         self,
@@ -65,13 +65,16 @@ class StoreExecutor:
         """Run a call immediately, even if the maximum number of other calls is running."""
         return await self._calls.run(call)
 
-    def submit_batch(self, call: Callable[[], None]) -> None:
-        """Run a call of a batcher, which must not raise."""
-        self._batches.submit(call)
+    def batch_thread(self, operation: str) -> Submit:
+        """Return a function that runs the calls of one batcher on a thread of its own."""
+        thread = ThreadGroup(1, operation)
+        self._batches.append(thread)
+        return thread.submit
 
     def close(self) -> None:
         """Wait until all submitted calls have run, then end the threads."""
-        self._batches.close()
+        for thread in self._batches:
+            thread.close()
         self._calls.close()
 
 

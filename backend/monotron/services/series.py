@@ -31,7 +31,7 @@ class SeriesService:
         self._executor = executor
         self._allocations: Batcher[AllocationRequest, Allocation] = Batcher(
             store.begin_allocate,
-            executor.submit_batch,
+            executor.batch_thread("allocate"),
             max_batch_size=store.max_batch_size,
             operation="allocate",
             observer=executor.observer,
@@ -39,7 +39,7 @@ class SeriesService:
         )
         self._peeks: Batcher[SeriesKey, Entry | None] = Batcher(
             lambda keys: partial(store.peek, keys),
-            executor.submit_batch,
+            executor.batch_thread("peek"),
             max_batch_size=store.max_batch_size,
             operation="peek",
             observer=executor.observer,

@@ -56,7 +56,7 @@ class VersionService:
         self._max_batch_size = min(store.max_batch_size, MAX_BATCH_SIZE)
         self._requests: Batcher[Request, VersionResult] = Batcher(
             store.releases.begin_decide,
-            executor.submit_batch,
+            executor.batch_thread("decide"),
             max_batch_size=self._max_batch_size,
             operation="decide",
             observer=executor.observer,
