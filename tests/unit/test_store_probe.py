@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from typing import Any
 
 import pytest
 
@@ -23,6 +25,27 @@ def test_a_store_that_does_not_respond_in_time_is_unavailable() -> None:
         assert await probe.problem(30) is None
 
     asyncio.run(scenario())
+
+
+def test_an_error_after_the_time_limit_is_not_logged_by_asyncio() -> None:
+    logged: list[dict[str, Any]] = []
+
+    async def scenario() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: logged.append(context))
+        responds = asyncio.Event()
+
+        async def ping() -> None:
+            await responds.wait()
+            raise StoreUnavailable("The store has no primary.")
+
+        assert isinstance(await StoreProbe(ping).problem(0.01), StoreUnavailable)
+        responds.set()
+        while len(asyncio.all_tasks()) > 1:
+            await asyncio.sleep(0)
+        gc.collect()
+
+    asyncio.run(scenario())
+    assert logged == []
 
 
 @pytest.mark.parametrize("turns", range(6))

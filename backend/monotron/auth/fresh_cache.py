@@ -53,8 +53,10 @@ class FreshCache(Generic[Key, Value]):
         return await self._load(key)
 
     def _loaded(self, key: Key, task: "asyncio.Task[Value]") -> None:
+        # Its error is retrieved also if no caller waits any more: asyncio would log it.
+        failed = task.cancelled() or task.exception() is not None
         if self._loads.get(key) is not task:
             return
         del self._loads[key]
-        if not task.cancelled() and task.exception() is None:
+        if not failed:
             self._values.put(key, task.result(), seconds=self._seconds)

@@ -62,6 +62,7 @@ class StoreProbe:
         """
         if self._task is None or self._task.done():
             self._task = asyncio.ensure_future(self._ping())
+            self._task.add_done_callback(_retrieve_error)
         try:
             async with asyncio.timeout(timeout):
                 await asyncio.shield(self._task)
@@ -70,6 +71,12 @@ class StoreProbe:
         except MonotronError as error:
             return error
         return None
+
+
+def _retrieve_error(task: "asyncio.Future[None]") -> None:
+    """Retrieve the error of a check whose callers no longer wait, so that asyncio logs none."""
+    if not task.cancelled():
+        task.exception()
 
 
 @dataclass
