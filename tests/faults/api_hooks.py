@@ -157,22 +157,31 @@ REFUSALS = [
 ]
 
 
-_assigned: set[tuple[str, str]] = set()
-"""The account and key of each series that has a value since its last deletion."""
+_assigned: dict[tuple[str, str], set[str | None]] = {}
+"""The tokens that have a value since the last deletion of their series, by account and key."""
 
 
 @schemathesis.hook
 def after_call(context: Any, case: schemathesis.Case, response: Response) -> None:
-    """Remember the series that were assigned a value, or deleted."""
-    if response.status_code == 200 and _name(case) in {"assignValue", "advanceSeries"}:
-        _assigned.add(_series(case))
+    """Remember the tokens that were assigned a value, and forget those of a deleted series."""
+    if response.status_code >= 300:
+        return
+    series, token = _series_and_token(case)
+    if _name(case) in {"assignValue", "advanceSeries"}:
+        _assigned.setdefault(series, set()).add(token)
     elif _name(case) == "deleteSeries":
-        _assigned.discard(_series(case))
+        _assigned.pop(series, None)
 
 
-def _series(case: schemathesis.Case) -> tuple[str, str]:
-    path = case.path_parameters or {}
-    return str(path.get("account", 1)), str(path.get("key"))
+def _exists_again(case: schemathesis.Case) -> bool:
+    """Whether the token, or any token of the series, got a value after the last deletion."""
+    series, token = _series_and_token(case)
+    return series in _assigned and token in {None, *_assigned[series]}
+
+
+def _series_and_token(case: schemathesis.Case) -> tuple[tuple[str, str], str | None]:
+    path = {name: str(value) for name, value in (case.path_parameters or {}).items()}
+    return (path.get("account", "1"), path.get("key", "")), path.get("token")
 
 
 @schemathesis.hook
@@ -183,17 +192,14 @@ def filter_failure(
 
     A refusal of `REFUSALS` is not, but examples of the document are always accepted. Deleted
     attributes are an empty object, not a missing one: a token has attributes before any is set. A
-    deleted series exists again after a value was assigned. A link may contain the token of an
-    adopted version, which is null; Schemathesis sends "None", and considers that invalid.
+    deleted series or token exists again after a value was assigned. A link may contain the token
+    of an adopted version, which is null; Schemathesis sends "None", and considers that invalid.
     """
     if isinstance(failure, UseAfterFree) and _name(case) == "getAttributes":
         return response.content != b"{}"
-    if isinstance(failure, UseAfterFree) and _series(case) in _assigned:
+    if isinstance(failure, UseAfterFree) and _exists_again(case):
         return False
-    if (
-        isinstance(failure, AcceptedNegativeData)
-        and "None" in (case.path_parameters or {}).values()
-    ):
+    if isinstance(failure, AcceptedNegativeData) and _series_and_token(case)[1] == "None":
         return False
     if not isinstance(failure, RejectedPositiveData) or _is_example(case):
         return True

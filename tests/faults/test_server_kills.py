@@ -18,6 +18,9 @@ from support.server import Server
 KILLS = rounds(short=5, whole=400)
 """The number of kills that interrupt requests. They continue until such a request was applied."""
 
+MAX_IDLE = max(1, KILLS // 20)
+"""How many further kills may interrupt no request, because all callers were just answered."""
+
 KEYS = ["a", "b", "c", "CURRENT"]
 
 
@@ -56,3 +59,4 @@ def test_nothing_is_lost_when_the_server_is_killed_under_load(
         )
     finally:
         server.kill()
+    assert kills - kills_under_load <= MAX_IDLE

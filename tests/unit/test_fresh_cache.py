@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-from typing import Any
 
 from monotron.auth.fresh_cache import FreshCache
+from support.asyncio_log import logged_by_asyncio
 
 
 def test_an_error_of_a_load_without_callers_is_not_logged_by_asyncio() -> None:
-    logged: list[dict[str, Any]] = []
-
     async def scenario() -> None:
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: logged.append(context))
         responds = asyncio.Event()
 
         async def load(_: str) -> str:
@@ -27,9 +23,5 @@ def test_an_error_of_a_load_without_callers_is_not_logged_by_asyncio() -> None:
         caller.cancel()
         await asyncio.wait([caller])
         responds.set()
-        while len(asyncio.all_tasks()) > 1:
-            await asyncio.sleep(0)
-        gc.collect()
 
-    asyncio.run(scenario())
-    assert logged == []
+    assert logged_by_asyncio(scenario) == []

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-from typing import Any
 
 import pytest
 
 from monotron.errors import StoreUnavailable
 from monotron.web.lifecycle import StoreProbe
+from support.asyncio_log import logged_by_asyncio
 
 
 def test_a_store_that_does_not_respond_in_time_is_unavailable() -> None:
@@ -28,10 +27,7 @@ def test_a_store_that_does_not_respond_in_time_is_unavailable() -> None:
 
 
 def test_an_error_after_the_time_limit_is_not_logged_by_asyncio() -> None:
-    logged: list[dict[str, Any]] = []
-
     async def scenario() -> None:
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: logged.append(context))
         responds = asyncio.Event()
 
         async def ping() -> None:
@@ -40,12 +36,8 @@ def test_an_error_after_the_time_limit_is_not_logged_by_asyncio() -> None:
 
         assert isinstance(await StoreProbe(ping).problem(0.01), StoreUnavailable)
         responds.set()
-        while len(asyncio.all_tasks()) > 1:
-            await asyncio.sleep(0)
-        gc.collect()
 
-    asyncio.run(scenario())
-    assert logged == []
+    assert logged_by_asyncio(scenario) == []
 
 
 @pytest.mark.parametrize("turns", range(6))
