@@ -23,6 +23,7 @@ pytest.register_assert_rewrite(
     "faults.sign_ins",
     "faults.soak",
     "faults.version_aftermath",
+    "faults.version_cut_check",
     "faults.version_load",
     "faults.visits",
 )

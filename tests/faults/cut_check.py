@@ -11,6 +11,8 @@ from faults.checker import violations
 from faults.disk import Operation
 from faults.history import History, Peek, Put
 from faults.power import Cut, cuts
+from faults.version_cut_check import check_versions_after_cut, versions_until
+from faults.version_loads import VersionLoads
 from monotron.model.allocation import AllocationRequest
 from monotron.model.series import Allocation, Reuse, SeriesKey
 from monotron.store import Store, open_store
@@ -24,13 +26,22 @@ class Survived:
     """What callers knew at the power failures, in total. All of it survived."""
 
     answered: int = 0
+    """Values of series."""
+    versions: int = 0
     doubtful: int = 0
+    """Requests of both kinds without a response."""
     counted: int = 0
-    """How many of the doubtful requests were applied."""
+    """How many of these were applied."""
 
 
 def check_cuts(
-    operations: Sequence[Operation], history: History, folder: Path, *, number: int, seed: int
+    operations: Sequence[Operation],
+    history: History,
+    versions: VersionLoads,
+    folder: Path,
+    *,
+    number: int,
+    seed: int,
 ) -> Survived:
     """Simulate this many random power failures, and check that nothing is lost."""
     survived = Survived()
@@ -40,6 +51,12 @@ def check_cuts(
         survived.doubtful += len(known.unresolved())
         store = after(cut, folder)
         try:
+            for load in versions:
+                known_versions = versions_until(load.history, cut.moment)
+                versions_after = check_versions_after_cut(store, load.name, known_versions)
+                survived.versions += versions_after.answered
+                survived.doubtful += versions_after.doubtful
+                survived.counted += versions_after.applied
             check_after_cut(store, known)
         finally:
             store.close()

@@ -14,6 +14,7 @@ from faults.aftermath import Ledgers, check_aftermath
 from faults.callers import Connect
 from faults.history import History
 from faults.load import Load
+from faults.version_loads import VersionLoads
 from support.http import Client
 from support.member import free_port
 from support.mongod import ReplicaSet
@@ -41,6 +42,7 @@ class Site:
         store: str,
         servers: list[Server],
         load: Load,
+        versions: VersionLoads,
         seed: int,
         serve: Serve = serve,
         survivors: int = 0,
@@ -49,6 +51,7 @@ class Site:
         self.store = store
         self.servers = servers
         self.load = load
+        self.versions = versions
         self.survivors = survivors
         self.chance = random.Random(seed)
         self._seed = seed
@@ -62,10 +65,16 @@ class Site:
     def history(self) -> History:
         return self.load.history
 
+    @property
+    def interrupted(self) -> int:
+        """The number of requests that lost their connection."""
+        return self.load.interrupted + self.versions.interrupted
+
     def random_moment(self, answers: int = 100) -> None:
         """Wait for some answers and a random time, so that the fault hits a random state."""
         self.load.pause_between_requests(0)
         self.load.wait_for_answers(answers)
+        self.versions.wait_for_answers(1)
         time.sleep(self.chance.uniform(0.03, 0.25))
 
     def wait_until_healthy(self) -> None:
@@ -117,16 +126,18 @@ class Site:
         The parameters are those of `check_aftermath`.
         """
         history = self.load.finish()
+        self.versions.end()
         enduring = time.monotonic() - self._began
         urls = [server.url for server in self.servers]
         self.ledgers = check_aftermath(history, urls, connect=connect, max_names=max_names)
+        versions = self.versions.check(urls[-1], connect)
         checking = time.monotonic() - self._began - enduring
         return (
             f"seed {self._seed}: {enduring:.1f} s, {self.load.acknowledged} answers and "
             f"{len(history.peeks)} reads; {self.doubts()} failed operations, {history.unknown()} "
             f"requests in doubt ({history.retried()} retried successfully, "
             f"{history.counted_in_doubt()} applied), {self.load.refused} refused; "
-            f"checked in {checking:.1f} s"
+            f"{versions}; checked in {checking:.1f} s"
         )
 
 
@@ -139,11 +150,13 @@ class Ordeal(Site):
         database: str,
         servers: list[Server],
         load: Load,
+        versions: VersionLoads,
         seed: int,
         serve: Serve = serve,
         survivors: int = 0,
     ) -> None:
-        super().__init__(replica_set.url(database), servers, load, seed, serve, survivors)
+        store = replica_set.url(database)
+        super().__init__(store, servers, load, versions, seed, serve, survivors)
         self.replica_set = replica_set
         self.database = database
 
@@ -169,7 +182,7 @@ def ordeal(
 
     *group*: the group of the servers; *start* starts each server instead. *survivors*: the number
     of servers that are never killed. *others*: the number of other servers. *callers*: the number
-    of callers, which use *connect*.
+    of callers of series. *connect*: with which credentials all callers connect.
     """
     seed = randbits(32)
     print(f"seed {seed}")
@@ -181,8 +194,11 @@ def ordeal(
             # Below the ephemeral ports, so that the port is free when a killed server restarts.
             servers.append(start(url, f"127.0.0.1:{free_port()}"))
         urls = [server.url for server in servers]
-        with Load(urls, KEYS, callers=callers, seed=seed, connect=connect) as load:
-            yield Ordeal(replica_set, database, servers, load, seed, start, survivors)
+        with (
+            Load(urls, KEYS, callers=callers, seed=seed, connect=connect) as load,
+            VersionLoads(urls, seed=seed, connect=connect) as versions,
+        ):
+            yield Ordeal(replica_set, database, servers, load, versions, seed, start, survivors)
     finally:
         for server in servers:
             server.stop()

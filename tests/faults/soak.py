@@ -13,20 +13,11 @@ from faults.ordeal import KEYS, Site
 from faults.resources import MIN_SAMPLES, Meter, Resources, growth
 from faults.sign_ins import SignIns
 from faults.tier import WHOLE, limit, rounds
-from faults.version_aftermath import check, withdrawn
-from faults.version_load import VersionLoad, adopt_initial
+from faults.version_loads import NAMES, counted
 from faults.visits import Visits
-from monotron.model.semver import Release, VersionName
-from simulation.version_history import VersionHistory
+from monotron.model.semver import Release
 
-NAMES = tuple(VersionName(1, name) for name in ("shop", "api", "web"))
 SERIES_CALLERS = rounds(short=4, whole=12)
-VERSION_CALLERS = rounds(short=1, whole=2)
-"""For each name."""
-
-VERSION_PAUSE_SECONDS = limit(short=0.1, whole=0.4)
-"""Between two requests of a caller for versions: all of them are compared with each other."""
-
 VISIT_PAUSE_SECONDS = limit(short=0.3, whole=1)
 EXPORTS = 40
 MIN_EXPORT_SECONDS = limit(short=1.5, whole=5)
@@ -54,14 +45,13 @@ Fault = Callable[[], object]
 
 
 class Soak:
-    """The traffic beside the load of series, and the faults."""
+    """The traffic beside series and versions, and the faults."""
 
     def __init__(
         self,
         site: Site,
         sign_ins: SignIns,
         seconds: float,
-        loads: Sequence[VersionLoad],
         visits: Visits,
         maintenance: Maintenance,
         meter: Meter,
@@ -69,7 +59,6 @@ class Soak:
         self._site = site
         self._sign_ins = sign_ins
         self._seconds = seconds
-        self._loads = loads
         self._visits = visits
         self._maintenance = maintenance
         self._meter = meter
@@ -92,7 +81,7 @@ class Soak:
         self._site.wait_until_healthy()
         self.done[name] += 1
         self._rotate_if_due()
-        for callers in (*self._loads, self._visits, self._maintenance):
+        for callers in (self._visits, self._maintenance):
             callers.wait_for_answers(0)  # raises the error of a caller
         time.sleep(self._site.chance.uniform(0, CALM_SECONDS))
 
@@ -109,22 +98,18 @@ class Soak:
     def check(self) -> str:
         """End all traffic, and compare everything. Return the statistics."""
         self._maintenance.wait_for_first()
-        for callers in (self._site.load, *self._loads):
+        for callers in (self._site.load, self._site.versions):
             callers.wait_for_answers(ANSWERS // 4)
-        for callers in (self._site.load, *self._loads, self._maintenance):
+        for callers in (self._site.load, self._site.versions, self._maintenance):
             callers.end()
         self._visits.finish()
-        connect = self._sign_ins.connect_as_root
-        statistics = self._site.check(connect, MAX_NAMES)
-        with connect(self._site.servers[-1].url) as client:
-            records = {
-                load.name.name: check(load.history, client, load.name) for load in self._loads
-            }
+        statistics = self._site.check(self._sign_ins.connect_as_root, MAX_NAMES)
+        records = self._site.versions.records
         assert self._maintenance.maintainer.export()
         self._check_exports(records)
         self._check_visits(records)
         assert grown(self._meter.longest(), self._seconds) == []
-        return f"{statistics}; {self._statistics(records)}"
+        return f"{statistics}; {self._statistics()}"
 
     def _check_exports(self, records: Mapping[str, list[Release]]) -> None:
         versions: Versions = {
@@ -147,18 +132,12 @@ class Soak:
         assigned = counters.total("monotron_versions_assigned_total", "new")
         assert 0 < assigned <= sum(map(len, records.values())), "wrong number of versions"
 
-    def _statistics(self, records: Mapping[str, list[Release]]) -> str:
+    def _statistics(self) -> str:
         kinds = ", ".join(f"{name} {times}" for name, times in sorted(self.done.items()))
-        calls = [call for load in self._loads for call in load.history.calls]
-        requests = Counter(type(call.request).__name__ for call in calls if call.result)
         signed, visits = self._sign_ins.requests, self._visits
         maintainer = self._maintenance.maintainer
-        releases = [each for found in records.values() for each in found]
-        in_doubt = sum(call.in_doubt for call in calls)
         return (
             f"{self.done.total()} faults ({kinds}). "
-            f"Versions: answers to {counted(requests)}; {len(releases)} versions of {len(records)} "
-            f"names, {withdrawn(releases)} withdrawn; {in_doubt} in doubt. "
             f"Sign-ins: {counted(signed)}; {self._sign_ins.rotations} rotations. "
             f"Pages, by status: {dict(visits.visitor.statuses)}. Scrapes: "
             f"{dict(visits.scraper.statuses)}, of {visits.scraper.counters.processes} processes. "
@@ -178,10 +157,6 @@ def grown(samples_of: Mapping[str, Sequence[Resources]], seconds: float) -> list
     return [f"{name}: {each}" for name, samples in servers.items() for each in growth(samples)]
 
 
-def counted(number_of: Mapping[str, int]) -> str:
-    return ", ".join(f"{number} {name}" for name, number in sorted(number_of.items()))
-
-
 @contextmanager
 def soak(
     site: Site,
@@ -190,23 +165,11 @@ def soak(
     seconds: float,
     processes: Callable[[], Mapping[str, int]],
 ) -> Iterator[Soak]:
-    """Start all traffic beside the load of the *site*, and sample the resources of *processes*."""
+    """Start all traffic beside that of the *site*, and sample the resources of *processes*."""
     sign_ins.seed(site.chance.getrandbits(32))
-    connect, urls = sign_ins.connect, [server.url for server in site.servers]
+    urls = [server.url for server in site.servers]
     site.load.wait_for_answers(50)
     with ExitStack() as stack:
-        histories: dict[str, VersionHistory] = {}
-        loads: list[VersionLoad] = []
-        with sign_ins.connect_as_root(urls[0]) as root:
-            for name in NAMES:
-                adopt_initial(root, name)
-        seed = site.chance.getrandbits(32)
-        for name in NAMES:
-            callers = VERSION_CALLERS
-            load = VersionLoad(urls, callers=callers, seed=seed, name=name, connect=connect)
-            load.pause_between_requests(VERSION_PAUSE_SECONDS)
-            histories[name.name] = load.history
-            loads.append(stack.enter_context(load))
         visits = Visits(
             urls,
             connect=sign_ins.connect_as_root,
@@ -216,6 +179,7 @@ def soak(
             names=[name.name for name in NAMES],
             seed=site.chance.getrandbits(32),
         )
+        histories = {load.name.name: load.history for load in site.versions}
         exports = Exports(KEYS, site.history, histories)
         maintenance = Maintenance(
             site.store,
@@ -228,4 +192,4 @@ def soak(
         meter = stack.enter_context(Meter(processes, max(0.5, seconds / SAMPLES)))
         stack.enter_context(visits)
         stack.enter_context(maintenance)
-        yield Soak(site, sign_ins, seconds, loads, visits, maintenance, meter)
+        yield Soak(site, sign_ins, seconds, visits, maintenance, meter)

@@ -16,6 +16,7 @@ from faults.aftermath import check_aftermath
 from faults.load import Load
 from faults.preloaded import library
 from faults.tier import limit, rounds
+from faults.version_loads import VersionLoads
 from support.claims import AUDIENCE, github
 from support.credentials import bearer, new_key
 from support.keyless import Keyless, keyless
@@ -58,23 +59,26 @@ def test_series_continue_while_the_clock_jumps(
     with (
         Server(f"sqlite:///{tmp_path}/monotron.db", env=clock.env) as server,
         Load([server.url], KEYS, callers=8, seed=seed) as load,
+        VersionLoads([server.url], seed=seed) as versions,
         server.client() as client,
     ):
         for jump in jumps:
             load.wait_for_answers(20)
+            versions.wait_for_answers(1)
             clock.jump(jump)
             dated = parsedate_to_datetime(str(client.request("GET", "/livez").headers["Date"]))
             assert abs(dated.timestamp() - time.time() - clock.wrong_by) < 10  # it did jump
         load.wait_for_answers(20)
         history = load.finish()
+        statistics = versions.check(server.url)
         check_aftermath(history, [server.url])
         assert load.errors.total() == 0
         # Tornado computes deadlines of idle connections from the wall clock: a jump forward in that
         # moment closes a connection (docs/decisions/0013-public-tornado-apis.md).
-        assert load.interrupted <= sum(jump > 0 for jump in jumps)
+        assert load.interrupted + versions.interrupted <= sum(jump > 0 for jump in jumps)
     report(
         f"seed {seed}: {len(jumps)} jumps; {load.acknowledged} answers, no error, "
-        f"{load.interrupted} connections closed"
+        f"{load.interrupted + versions.interrupted} connections closed; {statistics}"
     )
 
 

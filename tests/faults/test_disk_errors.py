@@ -20,6 +20,8 @@ from faults.disk import Call, Disk, File, Operation
 from faults.history import History
 from faults.load import Load
 from faults.tier import limit, rounds
+from faults.version_loads import VersionLoads
+from monotron.model.versions.requests import Assign
 from support.member import until
 from support.server import Server
 
@@ -31,6 +33,8 @@ OFTEN, SELDOM = 8, 100_000
 without checkpoints shows the effect of a failed sync."""
 
 CUTS = rounds(short=20, whole=300)
+VERSION_PAUSE_SECONDS = 0.05
+"""Between two requests of a caller of versions."""
 
 OF_A_COMMIT = {
     "write": (Call.WRITE, 1),
@@ -50,17 +54,18 @@ def test_a_failed_commit_is_reported_as_unknown_and_nothing_is_lost(
     print(f"seed {seed}")
     call, times = OF_A_COMMIT[fault]
     disk = Disk(folder / "monotron.db", recorded=True)
-    history = endure(disk, seed, [(call, File.WAL, times)], checkpoint=SELDOM)
+    history, versions = endure(disk, seed, [(call, File.WAL, times)], checkpoint=SELDOM)
     operations = list(disk.operations())
-    reopened = opened_again(operations, history)
-    survived = check_cuts(operations, history, folder, number=CUTS, seed=seed)
+    reopened = opened_again(operations, answered(history, versions))
+    survived = check_cuts(operations, history, versions, folder, number=CUTS, seed=seed)
     report(
-        f"seed {seed}: {disk.failed} failed; {history.unknown()} requests in doubt, of which "
-        f"{history.counted_in_doubt()} were applied; {reopened} times reopened; "
-        f"{CUTS} power failures, {survived.answered} acknowledged values, none lost"
+        f"seed {seed}: {disk.failed} failed; {history.unknown()} requests of series in doubt, of "
+        f"which {history.counted_in_doubt()} were applied, and {versions.in_doubt} of versions; "
+        f"{reopened} times reopened; {CUTS} power failures, {survived.answered} acknowledged "
+        f"values and {survived.versions} versions, none lost"
     )
     assert disk.failed == times
-    assert history.unknown() > 0
+    assert history.unknown() + versions.in_doubt > 0
     assert reopened >= (call is Call.SYNC)
 
 
@@ -72,15 +77,18 @@ def test_a_failed_checkpoint_is_repeated_unnoticed(
     seed = randbits(32)
     print(f"seed {seed}")
     disk = Disk(folder / "monotron.db", recorded=True)
-    history = endure(disk, seed, [(OF_A_CHECKPOINT[fault], File.MAIN, 1)], checkpoint=OFTEN)
+    history, versions = endure(
+        disk, seed, [(OF_A_CHECKPOINT[fault], File.MAIN, 1)], checkpoint=OFTEN
+    )
     operations = list(disk.operations())
-    survived = check_cuts(operations, history, folder, number=CUTS, seed=seed)
+    survived = check_cuts(operations, history, versions, folder, number=CUTS, seed=seed)
     report(
         f"seed {seed}: {disk.failed} failed, {history.unknown()} requests in doubt; "
-        f"{CUTS} power failures, {survived.answered} acknowledged values, none lost"
+        f"{CUTS} power failures, {survived.answered} acknowledged values and "
+        f"{survived.versions} versions, none lost"
     )
     assert disk.failed == 1
-    assert history.unknown() == 0
+    assert history.unknown() + versions.in_doubt == 0
 
 
 @pytest.mark.timeout(limit(short=60, whole=300))
@@ -99,28 +107,29 @@ def test_nothing_is_lost_when_the_disk_fails_repeatedly(
         )
         for _ in range(rounds(short=5, whole=60))
     ]
-    history = endure(disk, seed, faults, checkpoint=OFTEN)
+    history, versions = endure(disk, seed, faults, checkpoint=OFTEN)
     operations = list(disk.operations())
-    reopened = opened_again(operations, history)
-    survived = check_cuts(operations, history, folder, number=CUTS, seed=seed)
+    reopened = opened_again(operations, answered(history, versions))
+    survived = check_cuts(operations, history, versions, folder, number=CUTS, seed=seed)
     report(
         f"seed {seed}: {len(faults)} faults, {disk.failed} calls failed; {history.unknown()} "
-        f"requests in doubt, of which {history.counted_in_doubt()} were applied; {reopened} "
-        f"times reopened; {CUTS} power failures, {survived.answered} acknowledged values, "
-        "none lost"
+        f"requests of series in doubt, of which {history.counted_in_doubt()} were applied, and "
+        f"{versions.in_doubt} of versions; {reopened} times reopened; {CUTS} power failures, "
+        f"{survived.answered} acknowledged values and {survived.versions} versions, none lost"
     )
     assert disk.failed == sum(times for *_, times in faults)
 
 
 def endure(
     disk: Disk, seed: int, faults: Sequence[tuple[Call, File, int]], *, checkpoint: int
-) -> History:
-    """Run a load on a disk with these faults. Return the history of its callers."""
+) -> tuple[History, VersionLoads]:
+    """Run a load on a disk with these faults. Return the histories of its callers."""
     chance = random.Random(seed)
     program = (LAUNCHER, f"CHECKPOINT_ROWS={checkpoint}")
     with (
         Server(disk.url, env=disk.env, program=program) as server,
         Load([server.url], KEYS, callers=8, seed=seed) as load,
+        VersionLoads([server.url], seed=seed, pause=VERSION_PAUSE_SECONDS) as versions,
     ):
         load.wait_for_answers(20)
         for call, file, times in faults:
@@ -131,13 +140,26 @@ def endure(
             until(lambda due=due: disk.failed >= due, 30, f"{times} {call.name} to fail")
         load.wait_for_answers(200)
         history = load.finish()
+        versions.check(server.url)
         copy = History()
         copy.puts, copy.peeks = [*history.puts], [*history.peeks]
         check_aftermath(copy, [server.url])
-    return history
+    return history, versions
 
 
-def opened_again(operations: Sequence[Operation], history: History) -> int:
+def answered(history: History, versions: VersionLoads) -> list[tuple[float, float]]:
+    """When each request that assigned or returned a value or version began and ended."""
+    puts = [(put.called, put.returned) for put in history.puts if put.value]
+    calls = [
+        (call.called, call.returned)
+        for load in versions
+        for call in load.history.calls
+        if call.result is not None and isinstance(call.request, Assign)
+    ]
+    return puts + calls
+
+
+def opened_again(operations: Sequence[Operation], answers: Sequence[tuple[float, float]]) -> int:
     """Return how often a sync of the log failed, and check that no response came before the reopen.
 
     The sync of a checkpoint does not count: the commits have synced the same data already.
@@ -148,8 +170,8 @@ def opened_again(operations: Sequence[Operation], history: History) -> int:
     for operation in operations:
         call, file = operation.call, operation.file
         if failed and call is Call.OPEN and file is File.MAIN:
-            answers = [put for put in history.puts if put.called > failed.ended and put.value]
-            assert all(put.returned > operation.began for put in answers)
+            later = [returned for called, returned in answers if called > failed.ended]
+            assert all(returned > operation.began for returned in later)
             failed = None
         elif file is File.WAL and call is Call.WRITE:
             unsynced = True

@@ -16,6 +16,7 @@ from faults.aftermath import check_aftermath
 from faults.failpoints import ACTIONS, EXIT_CODE, POINTS, Points
 from faults.load import Load
 from faults.tier import limit, rounds
+from faults.version_loads import VersionLoads
 from support.member import free_port, until
 from support.server import Server
 
@@ -43,7 +44,10 @@ def test_nothing_is_lost_at_any_point_of_failure(
     program = (LAUNCHER, str(tmp_path / "points"))
     server = Server(store_url, listen=listen, program=program)
     try:
-        with Load([server.url], KEYS, callers=8, seed=seed) as load:
+        with (
+            Load([server.url], KEYS, callers=8, seed=seed) as load,
+            VersionLoads([server.url], seed=seed) as versions,
+        ):
             for point, action in faults:
                 load.wait_for_answers(2)
                 due = points.done(point, action) + 1
@@ -54,6 +58,7 @@ def test_nothing_is_lost_at_any_point_of_failure(
                     server = Server(store_url, listen=listen, program=program)
             load.wait_for_answers(10)
             history = load.finish()
+            statistics = versions.check(server.url)
         check_aftermath(history, [server.url])
     finally:
         server.kill()
@@ -61,7 +66,7 @@ def test_nothing_is_lost_at_any_point_of_failure(
     report(
         f"seed {seed}: at {len(POINTS)} points {done['exit']} exits, {done['wait']} waits, "
         f"{done['fail']} failures; {load.acknowledged} answers; {history.unknown()} requests in "
-        f"doubt, {history.counted_in_doubt()} of them applied"
+        f"doubt, {history.counted_in_doubt()} of them applied; {statistics}"
     )
     assert done == {action: len(POINTS) * times for action, times in TIMES.items()}
     assert history.counted_in_doubt() > 0

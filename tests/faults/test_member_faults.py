@@ -117,6 +117,6 @@ def test_callers_do_not_notice_a_killed_secondary(
             victim.start()
             under.wait_until_healthy()
         report(f"{KILLS} secondaries killed; {under.check()}")
-        interrupted = under.load.interrupted
+        interrupted = under.interrupted
     assert sum(count > 0 for count in killed.values()) >= rounds(short=1, whole=2)
     assert interrupted == 0

@@ -18,6 +18,7 @@ from faults.load import Load
 from faults.network.http import PASSED, RATES, HttpProxy
 from faults.network.mongo import FATES, MongoProxy, ProxiedSet
 from faults.tier import WHOLE, limit, rounds
+from faults.version_loads import VersionLoads
 from support.member import until
 from support.server import Server
 
@@ -31,6 +32,9 @@ LATEST_COPY_SECONDS = rounds(short=2, whole=30)
 SLOW_BYTES = rounds(short=1, whole=4)
 STEP_SECONDS = limit(short=60, whole=1200)
 """The time limit for a part of the responses."""
+
+COUNTED = {*RATES, "silence", "copy answered"} | ({"version copy answered"} if WHOLE else set())
+"""What must have happened: in `make test`, few versions are requested."""
 
 RETRYING = ", retrying"
 """What a server logs when a MongoDB operation failed, which callers need not notice."""
@@ -50,9 +54,10 @@ def test_nothing_is_lost_on_a_faulty_network_to_the_server(
     seed = randbits(32)
     print(f"seed {seed}")
     with Server(store_url) as server:
-        history, statistics = endure(server, OPERATIONS, seed)
+        history, versions, statistics = endure(server, OPERATIONS, seed)
         check_aftermath(history, [server.url])
-    report(f"seed {seed}: {statistics}")
+        of_versions = versions.check(server.url)
+    report(f"seed {seed}: {statistics}; {of_versions}")
 
 
 @pytest.mark.timeout(limit(short=120, whole=3600))
@@ -65,7 +70,7 @@ def test_nothing_is_lost_on_a_faulty_network_to_mongodb(
     with Server(proxied_set.url("monotron")) as server:
         for proxy in proxies:
             proxy.begin(seed)
-        history, statistics = endure(
+        history, versions, statistics = endure(
             server,
             OPERATIONS_ON_BOTH_SIDES,
             seed,
@@ -74,9 +79,13 @@ def test_nothing_is_lost_on_a_faulty_network_to_mongodb(
         for proxy in proxies:
             proxy.end()
         check_aftermath(history, [server.url])
+        of_versions = versions.check(server.url)
         in_doubt = server.log().count(RETRYING)
     done = in_words(all_done(proxies))
-    report(f"seed {seed}: {statistics}. To MongoDB: {done}; {in_doubt} failed operations")
+    report(
+        f"seed {seed}: {statistics}; {of_versions}. To MongoDB: {done}; {in_doubt} failed "
+        "operations"
+    )
     # The driver first retries once by itself, without a log entry.
     assert in_doubt > 0 or not WHOLE
 
@@ -88,10 +97,10 @@ def all_done(proxies: Sequence[MongoProxy]) -> Counter[str]:
 
 def endure(
     server: Server, operations: int, seed: int, also: Callable[[], bool] = lambda: True
-) -> tuple[History, str]:
+) -> tuple[History, VersionLoads, str]:
     """Assign this many values over a faulty network, and more until *also* returns true.
 
-    Return the history of the callers, and the statistics.
+    Return the history of the callers of series, the callers of versions, and the statistics.
     """
     chance = random.Random(seed)
     history = History()
@@ -102,22 +111,26 @@ def endure(
             server.port, seed, history, latest_copy=LATEST_COPY_SECONDS, slow_bytes=SLOW_BYTES
         ) as proxy,
         Load([proxy.url], KEYS, callers=CALLERS, seed=seed, manner=manner, history=history) as load,
+        VersionLoads([proxy.url], seed=seed, adopt_at=server.url) as versions,
     ):
+        proxy.versions = versions
         for _ in range(SILENCES):
             load.wait_for_answers(operations // SILENCES, STEP_SECONDS)
             with proxy.silence():
                 time.sleep(chance.uniform(0.5, 1.5) * TIMEOUT_SECONDS)  # the length of the silence
         until(also, STEP_SECONDS, "all kinds of faults")
         load.finish()
+        versions.end()
         proxy.settle()
-    assert proxy.done.keys() >= {*RATES, "silence", "copy answered"}
+    assert proxy.done.keys() >= COUNTED
     assert history.retried() > 0
     assert history.counted_in_doubt() > 0
-    return history, (
+    statistics = (
         f"{load.acknowledged} answers in {time.monotonic() - began:.0f} s; {in_words(proxy.done)}; "
         f"{history.unknown()} in doubt, {history.retried()} retried to success "
         f"({history.counted_in_doubt()} were applied)"
     )
+    return history, versions, statistics
 
 
 def in_words(done: Counter[str]) -> str:

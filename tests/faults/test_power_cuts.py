@@ -20,6 +20,7 @@ from faults.history import History
 from faults.load import Load
 from faults.power import Cut, cuts
 from faults.tier import limit, rounds
+from faults.version_loads import VersionLoads
 from monotron.errors import MonotronError, StartupError
 from support.server import Server
 
@@ -35,6 +36,8 @@ CHECKPOINTS = {
 """The checkpoint settings of the server."""
 
 ANSWERS = rounds(short=400, whole=3000)
+VERSION_PAUSE_SECONDS = 0.01
+"""Between two requests of a caller of versions."""
 
 
 @dataclass
@@ -43,6 +46,7 @@ class Recording:
 
     operations: list[Operation]
     history: History
+    versions: VersionLoads
 
     @classmethod
     def of_load(cls, folder: Path, seed: int, *pragmas: str) -> Recording:
@@ -50,10 +54,12 @@ class Recording:
         with (
             Server(disk.url, env=disk.env, program=(LAUNCHER, *pragmas)) as server,
             Load([server.url], KEYS, callers=8, seed=seed) as load,
+            VersionLoads([server.url], seed=seed, pause=VERSION_PAUSE_SECONDS) as versions,
         ):
             load.wait_for_answers(ANSWERS)
             history = load.finish()
-        return cls(list(disk.operations()), history)
+            versions.end()
+        return cls(list(disk.operations()), history, versions)
 
     def checkpoints(self) -> int:
         return sum(each.call is Call.SYNC and each.file is File.MAIN for each in self.operations)
@@ -80,14 +86,22 @@ def test_nothing_is_lost_when_the_power_fails(
     print(f"seed {seed}")
     recording = Recording.of_load(folder, seed, *CHECKPOINTS[checkpoints])
     number = rounds(short=25, whole=450)
-    survived = check_cuts(recording.operations, recording.history, folder, number=number, seed=seed)
+    survived = check_cuts(
+        recording.operations,
+        recording.history,
+        recording.versions,
+        folder,
+        number=number,
+        seed=seed,
+    )
     report(
         f"seed {seed}: {number} cuts, {recording.checkpoints()} checkpoints; "
-        f"{survived.answered} acknowledged values, none lost; {survived.doubtful} in doubt, "
-        f"of which {survived.counted} were applied"
+        f"{survived.answered} acknowledged values and {survived.versions} versions, none lost; "
+        f"{survived.doubtful} in doubt, of which {survived.counted} were applied"
     )
     assert recording.checkpoints() > 0
     assert survived.answered > number
+    assert survived.versions > number
     assert 0 < survived.counted < survived.doubtful
 
 

@@ -16,6 +16,7 @@ from faults.aftermath import check_aftermath
 from faults.caller import Manner
 from faults.load import Load
 from faults.tier import limit, rounds
+from faults.version_loads import VersionLoads
 from monotron.supervisor import EARLY_EXIT_SECONDS
 from support.member import until
 from support.server import Server
@@ -44,7 +45,10 @@ def test_nothing_is_lost_when_a_process_is_killed_under_load(
     with Server(database_url, args=["--processes", "2"]) as server:
         processes = Processes(server.pid)
         processes.wait(EARLY_EXIT_SECONDS)
-        with Load([server.url], KEYS, callers=8, seed=seed, manner=RESTLESS) as load:
+        with (
+            Load([server.url], KEYS, callers=8, seed=seed, manner=RESTLESS) as load,
+            VersionLoads([server.url], seed=seed) as versions,
+        ):
             while kills < KILLS or interrupted <= KILLS // 2:
                 if kills and kills % AT_ONCE == 0:
                     processes.wait(EARLY_EXIT_SECONDS)
@@ -57,15 +61,17 @@ def test_nothing_is_lost_when_a_process_is_killed_under_load(
                     processes.kill_oldest()
                 kills += 1
                 load.wait_for_answers(50)
+                versions.wait_for_answers(1)
                 interrupted += load.interrupted > before
             history = load.finish()
+            statistics = versions.check(server.url)
         check_aftermath(history, [server.url])
         assert server.log().count("starting a replacement") == kills
         assert server.stop() == 0
     report(
         f"seed {seed}: {kills} kills in {time.monotonic() - began:.0f} s, {interrupted} of which "
         f"interrupted a request; {load.acknowledged} answers; {history.unknown()} in doubt, "
-        f"{history.retried()} retried ({history.counted_in_doubt()} were applied)"
+        f"{history.retried()} retried ({history.counted_in_doubt()} were applied); {statistics}"
     )
     assert load.refused == 0
 

@@ -14,6 +14,7 @@ import pytest
 from faults.aftermath import check_aftermath
 from faults.load import Load
 from faults.tier import limit, rounds
+from faults.version_loads import VersionLoads
 from support.member import free_port
 from support.server import Server
 
@@ -35,9 +36,13 @@ def test_a_stopping_server_answers_every_accepted_request(
     server = Server(store_url, listen=listen)
     in_flight, longest = 0, 0.0
     try:
-        with Load([server.url], KEYS, callers=IN_FLIGHT, seed=seed) as load:
+        with (
+            Load([server.url], KEYS, callers=IN_FLIGHT, seed=seed) as load,
+            VersionLoads([server.url], seed=seed) as versions,
+        ):
             for _ in range(STOPS):
                 load.wait_for_answers(2 * IN_FLIGHT)
+                versions.wait_for_answers(1)
                 time.sleep(chance.uniform(0, 0.1))  # the moment of the fault
                 began = time.monotonic()
                 server.terminate()
@@ -50,6 +55,7 @@ def test_a_stopping_server_answers_every_accepted_request(
                 assert "still under way" not in server.log()
                 server = Server(store_url, listen=listen)
             history = load.finish()
+            statistics = versions.check(server.url)
         check_aftermath(history, [server.url])
     finally:
         server.kill()
@@ -57,7 +63,8 @@ def test_a_stopping_server_answers_every_accepted_request(
     report(
         f"seed {seed}: {STOPS} stops, each with {in_flight / STOPS:.0f} requests in progress that "
         f"were answered, exit after {longest:.2f} s at most; {load.acknowledged} answers, "
-        f"{load.refused} refused, {load.interrupted} connections ended before a request"
+        f"{load.refused} refused, {load.interrupted} connections ended before a request; "
+        f"{statistics}"
     )
     assert in_flight >= STOPS
     assert counted == 0, "applied requests were not answered"
@@ -79,9 +86,14 @@ def test_two_servers_can_be_restarted_in_turn(
     servers = [Server(database_url, listen=each) for each in listen]
     while_down = []
     try:
-        with Load([server.url for server in servers], KEYS, seed=seed) as load:
+        urls = [server.url for server in servers]
+        with (
+            Load(urls, KEYS, seed=seed) as load,
+            VersionLoads(urls, seed=seed) as versions,
+        ):
             for number in range(RESTARTS):
                 load.wait_for_answers(50)
+                versions.wait_for_answers(1)
                 time.sleep(chance.uniform(0, 0.1))  # the moment of the fault
                 server, other = servers[number % 2], servers[1 - number % 2]
                 before = load.answers_of(other.url)
@@ -91,14 +103,15 @@ def test_two_servers_can_be_restarted_in_turn(
                 servers[number % 2] = Server(database_url, listen=listen[number % 2])
                 while_down.append(load.answers_of(other.url) - before)
             history = load.finish()
-        check_aftermath(history, [server.url for server in servers])
+            statistics = versions.check(urls[0])
+        check_aftermath(history, urls)
     finally:
         for server in servers:
             server.kill()
     report(
         f"seed {seed}: {RESTARTS} restarts, at least {min(while_down)} answers of the other server "
         f"during each; {load.acknowledged} answers, {load.refused} refused, {load.interrupted} "
-        f"connections ended before a request was accepted"
+        f"connections ended before a request was accepted; {statistics}"
     )
     assert min(while_down) >= 10
     assert history.counted_in_doubt() == 0

@@ -12,10 +12,12 @@ from secrets import randbits
 from faults.aftermath import check_aftermath
 from faults.load import Load
 from faults.tier import rounds
+from faults.version_loads import VersionLoads
 from support.mongod import ReplicaSet
 from support.server import Server
 
 KEYS = ["a", "b", "CURRENT"]
+COLLECTIONS = ("series", "entries", "names", "releases")
 TIMES = rounds(short=5, whole=20)
 
 
@@ -31,14 +33,21 @@ def test_documents_with_fields_of_a_newer_server_are_supported(
         Server(database_url) as one,
         Server(database_url) as other,
         Load([one.url, other.url], KEYS, callers=8, seed=seed) as load,
+        VersionLoads([one.url, other.url], seed=seed) as versions,
     ):
         for number in range(TIMES):
             load.wait_for_answers(20)
-            for collection in ("series", "entries"):
+            versions.wait_for_answers(1)
+            for collection in COLLECTIONS:
                 news = {"$set": {"newer": {"number": number}}}
                 changed += client[name][collection].update_many({}, news).modified_count
         load.wait_for_answers(20)
+        versions.wait_for_answers(5)
         history = load.finish()
+        statistics = versions.check(one.url)
         check_aftermath(history, [one.url, other.url])
-    report(f"seed {seed}: {changed} documents with a new field; {load.acknowledged} answers")
+    report(
+        f"seed {seed}: {changed} documents with a new field; {load.acknowledged} answers; "
+        f"{statistics}"
+    )
     assert changed > TIMES * len(KEYS)

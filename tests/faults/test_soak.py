@@ -16,6 +16,7 @@ from faults.rollback import roll_back
 from faults.sign_ins import SignIns
 from faults.soak import SERIES_CALLERS, Fault, soak
 from faults.tier import WHOLE, limit, rounds, soak_seconds
+from faults.version_loads import VersionLoads
 from support.member import free_port
 from support.mongod import ReplicaSet
 from support.server import Server
@@ -150,8 +151,11 @@ def test_nothing_is_lost_on_sqlite_when_faults_come_in_any_order(
     try:
         urls = [servers[0].url]
         callers, connect = SERIES_CALLERS, sign_ins.connect
-        with Load(urls, KEYS, callers=callers, seed=seed, connect=connect) as load:
-            site = Site(store, servers, load, seed, sign_ins.serve)
+        with (
+            Load(urls, KEYS, callers=callers, seed=seed, connect=connect) as load,
+            VersionLoads(urls, seed=seed, connect=connect) as versions,
+        ):
+            site = Site(store, servers, load, versions, seed, sign_ins.serve)
 
             def processes() -> dict[str, int]:
                 return {"server": servers[0].pid}

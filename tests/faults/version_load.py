@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http.client import HTTPException
 from itertools import cycle
+from typing import Any
 
 from faults.caller import MANNER
 from faults.callers import Callers, CallerThread, Connect
-from faults.version_http import NAME, Request, result_of, send
+from faults.version_http import NAME, Request, result_of, send, target_of
 from monotron.errors import MonotronError
 from monotron.model.semver import Final, Line, Release, VersionName
 from monotron.model.versions.requests import (
@@ -42,6 +43,8 @@ REFUSALS = {
     "version_withdrawn",
 }
 INITIAL = Final(1, 2, 57)
+Copy = Callable[[Mapping[str, Any]], None]
+"""Records the members of the response to a copy of a request."""
 
 
 def adopt_initial(client: Client, name: VersionName) -> None:
@@ -59,8 +62,14 @@ class Known:
         self.assigned: dict[str, Release] = {}
         """Each version that a token has."""
         self.withdrawn: list[Release] = []
-        self.lines: dict[str, Line | None] = {}
-        """The line of the request of each token, also if its response is unknown."""
+        self.requests: dict[str, Assign] = {}
+        """The request of each token, also if its response is unknown."""
+        self.targets: dict[str, Assign] = {}
+        """The same requests by their path and query."""
+
+    def line_of(self, token: str) -> Line | None:
+        """The line of the request of the token."""
+        return self.requests[token].parameters.line if token in self.requests else None
 
     def learn(self, request: Request, result: VersionResult) -> None:
         release = result.release
@@ -127,7 +136,7 @@ class VersionCaller(CallerThread):
             return Adopt(self._versioned, adopted, self.name)
         request = Assign(self._versioned, f"{self.name}-{len(self._own)}", self._parameters())
         self._own.append(request)
-        known.lines[request.token] = request.parameters.line
+        known.requests[request.token] = known.targets[target_of(request)] = request
         self._texts[request.token] = chance.choice(TEXTS)
         return request
 
@@ -162,7 +171,7 @@ class VersionCaller(CallerThread):
             return False
         if response.status == 200:
             members = response.json()
-            result = result_of(members, known.lines.get(members["token"]))
+            result = result_of(members, known.line_of(members["token"]))
             known.history.answered(call, result)
             known.learn(request, result)
             self._answers += 1
@@ -209,6 +218,21 @@ class VersionLoad(Callers[VersionCaller]):
     @property
     def history(self) -> VersionHistory:
         return self._known.history
+
+    def copied(self, target: str) -> Copy | None:
+        """Record that a request with this path and query is sent once more.
+
+        Return a function that records the members of its response; None if no caller has sent it.
+        """
+        request = self._known.targets.get(target)
+        if request is None:
+            return None
+        call = self.history.call(request)
+
+        def answered(members: Mapping[str, Any]) -> None:
+            self.history.answered(call, result_of(members, request.parameters.line))
+
+        return answered
 
     def pause_between_requests(self, seconds: float) -> None:
         """Let each caller pause between its requests from now on."""

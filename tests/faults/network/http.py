@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from faults.history import History
 from faults.network.proxy import Deck, Line, Proxy
+from faults.version_loads import VersionLoads
 
 RATES = {
     "lost request": 10,
@@ -24,11 +25,13 @@ RATES = {
 
 PASSED = "none"
 PUT = re.compile(rb"PUT /v1/series/([^/?]+)/([^/?]+)\?reuse=(\w+) ")
+PUT_VERSION = re.compile(rb"PUT (/v1/versions/[^ ]+/[^ ]+) ")
+REUSED = re.compile(rb"(?i)\r\nmonotron-reused: true")
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 class HttpProxy(Proxy):
-    """Each request has its own fault. Late copies are recorded in the history."""
+    """Each request has its own fault. Late copies are recorded in the histories."""
 
     def __init__(
         self,
@@ -49,6 +52,8 @@ class HttpProxy(Proxy):
         cards = [fate for fate, number in RATES.items() for _ in range(number)]
         self._fates = Deck(self.chance, cards + [PASSED] * (100 - len(cards)))
         self.slow_bytes = slow_bytes
+        self.versions: VersionLoads | None = None
+        """The callers of versions, whose requests are copied as well."""
 
     async def serve(self, client: Line) -> None:
         conversation = _Conversation(self, client)
@@ -67,10 +72,9 @@ class HttpProxy(Proxy):
         """Send the same bytes again later, on another connection."""
         await asyncio.sleep(self.chance.uniform(0, self._latest_copy))
         await self.passing()
-        if not (asked := PUT.match(request)):
+        answered = self._copied(request)
+        if answered is None:
             return
-        key, token, reuse = (word.decode() for word in asked.groups())
-        put = self.history.put(key, token, reuse)
         server = await self.connect()
         try:
             await server.send(request)
@@ -79,9 +83,30 @@ class HttpProxy(Proxy):
             server.close()
         head, _, body = answer.partition(b"\r\n\r\n")
         if head.startswith(b"HTTP/1.1 200 "):
-            reused = re.search(rb"(?i)\r\nmonotron-reused: true", head) is not None
-            self.history.answered(put, json.loads(body)["value"], reused)
-            self.done["copy answered"] += 1
+            answered(head, body)
+
+    def _copied(self, request: bytes) -> Callable[[bytes, bytes], None] | None:
+        """Record a copy. Return what records its response; None if it is not to be sent."""
+        if asked := PUT.match(request):
+            key, token, reuse = (word.decode() for word in asked.groups())
+            put = self.history.put(key, token, reuse)
+
+            def valued(head: bytes, body: bytes) -> None:
+                reused = REUSED.search(head) is not None
+                self.history.answered(put, json.loads(body)["value"], reused)
+                self.done["copy answered"] += 1
+
+            return valued
+        asked = PUT_VERSION.match(request)
+        record = self.versions.copied(asked[1].decode()) if asked and self.versions else None
+        if record is None:
+            return None
+
+        def versioned(_: bytes, body: bytes) -> None:
+            record(json.loads(body))
+            self.done["version copy answered"] += 1
+
+        return versioned
 
     def settle(self) -> None:
         """Return when all copies were answered."""
