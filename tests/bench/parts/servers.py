@@ -31,6 +31,8 @@ TARGETS = {
     f"new tokens, {NAMES:,} series": Target("put", NAMES, key="spread"),
 }
 CPU_GOAL = 1.1
+FULL = f"by name, {2 * CONNECTIONS} connections"
+"""As many connections for each of two servers as for one."""
 SHARE_OF_SECONDS = 0.4
 """There are many measurements, so each of them is shorter than those of other parts."""
 MIN_SECONDS_AROUND_KILL = 1
@@ -46,10 +48,10 @@ class Setup:
     nginx: Nginx | None
     port: int
 
-    def measure(self, target: Target) -> Figures:
+    def measure(self, target: Target, connections: int) -> Figures:
         """Requests per second, and the processor time of servers, nodes and nginx per request."""
         before = self._cpu()
-        result = load(self.port, target, self.bench.seconds * SHARE_OF_SECONDS)
+        result = load(self.port, target, self.bench.seconds * SHARE_OF_SECONDS, connections)
         return Figures.of(result, before, self._cpu())
 
     def _cpu(self) -> dict[str, float]:
@@ -108,14 +110,16 @@ def run(bench: Bench) -> None:
 
 
 def _rates(bench: Bench, setups: dict[str, Setup], shape: str, target: Target) -> None:
-    def measure(setup: Setup) -> Callable[[], Figures]:
-        return lambda: setup.measure(target)
+    def measure(setup: Setup, connections: int = CONNECTIONS) -> Callable[[], Figures]:
+        return lambda: setup.measure(target, connections)
 
-    measurements = bench.alternate({name: measure(setup) for name, setup in setups.items()})
+    measured = {name: measure(setup) for name, setup in setups.items()}
+    measured[FULL] = measure(setups["by name"], 2 * CONNECTIONS)
+    measurements = bench.alternate(measured)
     unit = f"{ONE} (its µs: {measurements.median('one').cpu_text()})"
     label = f"{STORE}: {shape}, one server without nginx"
     bench.compare(measurements, "direct", "one", label, unit)
-    for name, goal in (("in turn", None), ("by name", CPU_GOAL)):
+    for name, goal in (("in turn", None), ("by name", CPU_GOAL), (FULL, None)):
         label = f"{STORE}: {shape}, two servers, {name}"
         bench.compare(measurements, name, "one", label, ONE)
         label += ": processor time of servers and nodes"
