@@ -697,9 +697,22 @@ class TestSweep:
         rows = database.entries.find({}, sort=[("value", 1)])
         assert [(row["generation"], row["value"]) for row in rows] == [(1, 1), (3, 3)]
 
-    def test_a_sweep_that_fails_is_continued(self, opened: Opener) -> None:
+    @pytest.mark.parametrize(
+        ("error", "level", "has_traceback"),
+        [(StoreUnavailable("no primary"), "WARNING", False), (RuntimeError("bug"), "ERROR", True)],
+        ids=["unavailable", "bug"],
+    )
+    def test_a_sweep_that_fails_is_continued(
+        self,
+        opened: Opener,
+        caplog: pytest.LogCaptureFixture,
+        error: Exception,
+        level: str,
+        *,
+        has_traceback: bool,
+    ) -> None:
         attempts: SimpleQueue[SeriesKey] = SimpleQueue()
-        errors = [RuntimeError("the first attempt fails")]
+        errors = [error]
 
         class FailingOnce(Sweep):
             def sweep(self, series: SeriesKey) -> None:
@@ -720,6 +733,9 @@ class TestSweep:
         put(store, "a")
         store.delete(SERIES, restart=False)
         assert [attempts.get(timeout=30) for _ in range(2)] == [SERIES, SERIES]
+        [record] = [each for each in caplog.records if "deleted series" in each.message]
+        assert record.levelname == level
+        assert (record.exc_info is not None) == has_traceback
 
     def test_the_current_generation_is_read_in_a_committed_transaction(
         self, store: MongoStore, commands: Commands

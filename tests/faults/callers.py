@@ -79,9 +79,13 @@ class Callers(Generic[AnyCaller]):
 
         until(answered, seconds, f"{more} more answers")
 
+    def stop(self) -> None:
+        """Let each caller end after the response to its request."""
+        self._stop.set()
+
     def end(self) -> None:
         """Wait until each caller has the response to its request, and end all callers."""
-        self._stop.set()
+        self.stop()
         deadline = time.monotonic() + TIMEOUT_SECONDS
         for caller in self._callers:
             caller.join(max(0.0, deadline - time.monotonic()))

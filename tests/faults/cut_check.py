@@ -23,15 +23,25 @@ ACCOUNT = 1
 
 @dataclass
 class Survived:
-    """What callers knew at the power failures, in total. All of it survived."""
+    """Totals over all power failures."""
 
     answered: int = 0
-    """Values of series."""
+    """The values that callers knew, none of which was lost."""
+    in_doubt: int = 0
+    """The tokens without a response."""
+    applied: int = 0
+    """How many of these had a value."""
     versions: int = 0
-    doubtful: int = 0
-    """Requests of both kinds without a response."""
-    counted: int = 0
-    """How many of these were applied."""
+    """The versions that callers knew, none of which was lost."""
+    versions_in_doubt: int = 0
+    versions_applied: int = 0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.answered} acknowledged values and {self.versions} versions, none lost; "
+            f"{self.in_doubt} and {self.versions_in_doubt} in doubt, of which {self.applied} and "
+            f"{self.versions_applied} were applied"
+        )
 
 
 def check_cuts(
@@ -48,19 +58,19 @@ def check_cuts(
     for cut in cuts(operations, number, seed):
         known = until(history, cut.moment)
         survived.answered += len(known.acknowledged())
-        survived.doubtful += len(known.unresolved())
+        survived.in_doubt += len(known.unresolved())
         store = after(cut, folder)
         try:
             for load in versions:
                 known_versions = versions_until(load.history, cut.moment)
-                versions_after = check_versions_after_cut(store, load.name, known_versions)
-                survived.versions += versions_after.answered
-                survived.doubtful += versions_after.doubtful
-                survived.counted += versions_after.applied
+                of_name = check_versions_after_cut(store, load.name, known_versions)
+                survived.versions += of_name.answered
+                survived.versions_in_doubt += of_name.in_doubt
+                survived.versions_applied += of_name.applied
             check_after_cut(store, known)
         finally:
             store.close()
-        survived.counted += known.counted_in_doubt()
+        survived.applied += known.counted_in_doubt()
     return survived
 
 

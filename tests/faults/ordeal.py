@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -14,7 +15,7 @@ from faults.aftermath import Ledgers, check_aftermath
 from faults.callers import Connect
 from faults.history import History
 from faults.load import Load
-from faults.version_loads import VersionLoads
+from faults.version_loads import Records, VersionLoads, version_loads
 from support.http import Client
 from support.member import free_port
 from support.mongod import ReplicaSet
@@ -22,6 +23,12 @@ from support.server import Server
 
 KEYS = ["a", "b", "c", "CURRENT"]
 PAUSE_SECONDS = 0.5
+"""Between two requests of a caller while servers and members recover. Each answer is verified at
+the end, which takes longer than the answer itself."""
+
+VERSION_PAUSE_SECONDS = 0.05
+"""The same for versions while a fault is injected."""
+
 Serve = Callable[[str, str], Server]
 """Starts a server on the store with a URL, at an address."""
 
@@ -46,13 +53,18 @@ class Site:
         seed: int,
         serve: Serve = serve,
         survivors: int = 0,
+        version_pause: float = VERSION_PAUSE_SECONDS,
     ) -> None:
-        """*survivors*: how many of the servers, the first ones, are never killed or stopped."""
+        """*survivors*: how many of the servers, the first ones, are never killed or stopped.
+
+        *version_pause*: the seconds between two requests of a caller of versions during a fault.
+        """
         self.store = store
         self.servers = servers
         self.load = load
         self.versions = versions
         self.survivors = survivors
+        self._version_pause = version_pause
         self.chance = random.Random(seed)
         self._seed = seed
         self._serve = serve
@@ -60,6 +72,8 @@ class Site:
         self._doubts_of_the_dead = 0
         self.ledgers: Ledgers = {}
         """What the servers return at the end, after `check`."""
+        self.records: Records = {}
+        """The same for versions."""
 
     @property
     def history(self) -> History:
@@ -70,19 +84,23 @@ class Site:
         """The number of requests that lost their connection."""
         return self.load.interrupted + self.versions.interrupted
 
+    @property
+    def errors(self) -> Counter[tuple[str, str]]:
+        """The number of temporary errors that callers received, by code and `applied`."""
+        return self.load.errors + self.versions.errors
+
     def random_moment(self, answers: int = 100) -> None:
         """Wait for some answers and a random time, so that the fault hits a random state."""
+        self.versions.pause_between_requests(self._version_pause)
+        self.versions.wait_for_answers(1)
         self.load.pause_between_requests(0)
         self.load.wait_for_answers(answers)
-        self.versions.wait_for_answers(1)
         time.sleep(self.chance.uniform(0.03, 0.25))
 
     def wait_until_healthy(self) -> None:
-        """Let callers pause until the next random moment.
-
-        Each answer is verified at the end, which takes longer than the answer itself.
-        """
+        """Let callers pause until the next random moment."""
         self.load.pause_between_requests(PAUSE_SECONDS)
+        self.versions.pause_between_requests(PAUSE_SECONDS)
 
     def kill_server(self) -> None:
         """Crash one of the servers, and return when its replacement is ready."""
@@ -130,14 +148,14 @@ class Site:
         enduring = time.monotonic() - self._began
         urls = [server.url for server in self.servers]
         self.ledgers = check_aftermath(history, urls, connect=connect, max_names=max_names)
-        versions = self.versions.check(urls[-1], connect)
+        self.records = self.versions.check(urls[-1], connect)
         checking = time.monotonic() - self._began - enduring
         return (
             f"seed {self._seed}: {enduring:.1f} s, {self.load.acknowledged} answers and "
             f"{len(history.peeks)} reads; {self.doubts()} failed operations, {history.unknown()} "
             f"requests in doubt ({history.retried()} retried successfully, "
             f"{history.counted_in_doubt()} applied), {self.load.refused} refused; "
-            f"{versions}; checked in {checking:.1f} s"
+            f"{self.versions.statistics(self.records)}; checked in {checking:.1f} s"
         )
 
 
@@ -154,9 +172,10 @@ class Ordeal(Site):
         seed: int,
         serve: Serve = serve,
         survivors: int = 0,
+        version_pause: float = VERSION_PAUSE_SECONDS,
     ) -> None:
         store = replica_set.url(database)
-        super().__init__(store, servers, load, versions, seed, serve, survivors)
+        super().__init__(store, servers, load, versions, seed, serve, survivors, version_pause)
         self.replica_set = replica_set
         self.database = database
 
@@ -177,12 +196,14 @@ def ordeal(
     others: int = 2,
     callers: int = 16,
     connect: Connect = Client,
+    version_pause: float = VERSION_PAUSE_SECONDS,
 ) -> Iterator[Ordeal]:
     """Start servers and a load on the *database*, and print the seed.
 
     *group*: the group of the servers; *start* starts each server instead. *survivors*: the number
     of servers that are never killed. *others*: the number of other servers. *callers*: the number
-    of callers of series. *connect*: with which credentials all callers connect.
+    of callers of series. *connect*: with which credentials all callers connect. *version_pause*:
+    that of `Site`.
     """
     seed = randbits(32)
     print(f"seed {seed}")
@@ -196,9 +217,19 @@ def ordeal(
         urls = [server.url for server in servers]
         with (
             Load(urls, KEYS, callers=callers, seed=seed, connect=connect) as load,
-            VersionLoads(urls, seed=seed, connect=connect) as versions,
+            version_loads(urls, seed=seed, connect=connect) as versions,
         ):
-            yield Ordeal(replica_set, database, servers, load, versions, seed, start, survivors)
+            yield Ordeal(
+                replica_set,
+                database,
+                servers,
+                load,
+                versions,
+                seed,
+                start,
+                survivors,
+                version_pause,
+            )
     finally:
         for server in servers:
             server.stop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from functools import partial
 
-from faults.ordeal import Ordeal
+from faults.ordeal import KEYS, Ordeal
 from support.member import Document, Mongod, until
 from support.mongod import ROLLBACK_SECONDS, ReplicaSet
 
@@ -81,9 +81,13 @@ def _resume_replication(replica_set: ReplicaSet, former: Mongod) -> None:
 
 
 def _uncommitted(primary: Mongod, database: str) -> int:
-    """Return how many values of the primary are not committed."""
+    """Return how many values of `KEYS` are on the primary, and not committed."""
     local, committed = (
-        sum(int(head["value"]) for head in _find(primary, database, "series", level))
+        sum(
+            int(head["value"])
+            for head in _find(primary, database, "series", level)
+            if head["key"] in KEYS
+        )
         for level in ("local", "majority")
     )
     return max(local - committed, 0)

@@ -13,7 +13,7 @@ from faults.ordeal import KEYS, Site
 from faults.resources import MIN_SAMPLES, Meter, Resources, growth
 from faults.sign_ins import SignIns
 from faults.tier import WHOLE, limit, rounds
-from faults.version_loads import NAMES, counted
+from faults.version_loads import NAMES, numbers_text
 from faults.visits import Visits
 from monotron.model.semver import Release
 
@@ -104,7 +104,7 @@ class Soak:
             callers.end()
         self._visits.finish()
         statistics = self._site.check(self._sign_ins.connect_as_root, MAX_NAMES)
-        records = self._site.versions.records
+        records = self._site.records
         assert self._maintenance.maintainer.export()
         self._check_exports(records)
         self._check_visits(records)
@@ -138,7 +138,7 @@ class Soak:
         maintainer = self._maintenance.maintainer
         return (
             f"{self.done.total()} faults ({kinds}). "
-            f"Sign-ins: {counted(signed)}; {self._sign_ins.rotations} rotations. "
+            f"Sign-ins: {numbers_text(signed)}; {self._sign_ins.rotations} rotations. "
             f"Pages, by status: {dict(visits.visitor.statuses)}. Scrapes: "
             f"{dict(visits.scraper.statuses)}, of {visits.scraper.counters.processes} processes. "
             f"{maintainer.exports.number} exports, {maintainer.audits} audits, "

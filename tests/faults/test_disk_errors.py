@@ -20,8 +20,7 @@ from faults.disk import Call, Disk, File, Operation
 from faults.history import History
 from faults.load import Load
 from faults.tier import limit, rounds
-from faults.version_loads import VersionLoads
-from monotron.model.versions.requests import Assign
+from faults.version_loads import VersionLoads, version_loads
 from support.member import until
 from support.server import Server
 
@@ -56,13 +55,12 @@ def test_a_failed_commit_is_reported_as_unknown_and_nothing_is_lost(
     disk = Disk(folder / "monotron.db", recorded=True)
     history, versions = endure(disk, seed, [(call, File.WAL, times)], checkpoint=SELDOM)
     operations = list(disk.operations())
-    reopened = opened_again(operations, answered(history, versions))
+    reopened = opened_again(operations, answer_times(history, versions))
     survived = check_cuts(operations, history, versions, folder, number=CUTS, seed=seed)
     report(
         f"seed {seed}: {disk.failed} failed; {history.unknown()} requests of series in doubt, of "
         f"which {history.counted_in_doubt()} were applied, and {versions.in_doubt} of versions; "
-        f"{reopened} times reopened; {CUTS} power failures, {survived.answered} acknowledged "
-        f"values and {survived.versions} versions, none lost"
+        f"{reopened} times reopened; {CUTS} power failures, {survived}"
     )
     assert disk.failed == times
     assert history.unknown() + versions.in_doubt > 0
@@ -84,8 +82,7 @@ def test_a_failed_checkpoint_is_repeated_unnoticed(
     survived = check_cuts(operations, history, versions, folder, number=CUTS, seed=seed)
     report(
         f"seed {seed}: {disk.failed} failed, {history.unknown()} requests in doubt; "
-        f"{CUTS} power failures, {survived.answered} acknowledged values and "
-        f"{survived.versions} versions, none lost"
+        f"{CUTS} power failures, {survived}"
     )
     assert disk.failed == 1
     assert history.unknown() + versions.in_doubt == 0
@@ -109,13 +106,13 @@ def test_nothing_is_lost_when_the_disk_fails_repeatedly(
     ]
     history, versions = endure(disk, seed, faults, checkpoint=OFTEN)
     operations = list(disk.operations())
-    reopened = opened_again(operations, answered(history, versions))
+    reopened = opened_again(operations, answer_times(history, versions))
     survived = check_cuts(operations, history, versions, folder, number=CUTS, seed=seed)
     report(
         f"seed {seed}: {len(faults)} faults, {disk.failed} calls failed; {history.unknown()} "
         f"requests of series in doubt, of which {history.counted_in_doubt()} were applied, and "
         f"{versions.in_doubt} of versions; {reopened} times reopened; {CUTS} power failures, "
-        f"{survived.answered} acknowledged values and {survived.versions} versions, none lost"
+        f"{survived}"
     )
     assert disk.failed == sum(times for *_, times in faults)
 
@@ -129,7 +126,7 @@ def endure(
     with (
         Server(disk.url, env=disk.env, program=program) as server,
         Load([server.url], KEYS, callers=8, seed=seed) as load,
-        VersionLoads([server.url], seed=seed, pause=VERSION_PAUSE_SECONDS) as versions,
+        version_loads([server.url], seed=seed, pause=VERSION_PAUSE_SECONDS) as versions,
     ):
         load.wait_for_answers(20)
         for call, file, times in faults:
@@ -147,14 +144,14 @@ def endure(
     return history, versions
 
 
-def answered(history: History, versions: VersionLoads) -> list[tuple[float, float]]:
-    """When each request that assigned or returned a value or version began and ended."""
+def answer_times(history: History, versions: VersionLoads) -> list[tuple[float, float]]:
+    """The start and end of each answered PUT of a series, and of each request for a version."""
     puts = [(put.called, put.returned) for put in history.puts if put.value]
     calls = [
         (call.called, call.returned)
         for load in versions
         for call in load.history.calls
-        if call.result is not None and isinstance(call.request, Assign)
+        if call.result is not None
     ]
     return puts + calls
 

@@ -16,7 +16,7 @@ from faults.aftermath import check_aftermath
 from faults.failpoints import ACTIONS, EXIT_CODE, POINTS, Points
 from faults.load import Load
 from faults.tier import limit, rounds
-from faults.version_loads import VersionLoads
+from faults.version_loads import version_loads
 from support.member import free_port, until
 from support.server import Server
 
@@ -46,7 +46,7 @@ def test_nothing_is_lost_at_any_point_of_failure(
     try:
         with (
             Load([server.url], KEYS, callers=8, seed=seed) as load,
-            VersionLoads([server.url], seed=seed) as versions,
+            version_loads([server.url], seed=seed) as versions,
         ):
             for point, action in faults:
                 load.wait_for_answers(2)
@@ -58,7 +58,7 @@ def test_nothing_is_lost_at_any_point_of_failure(
                     server = Server(store_url, listen=listen, program=program)
             load.wait_for_answers(10)
             history = load.finish()
-            statistics = versions.check(server.url)
+            statistics = versions.statistics(versions.check(server.url))
         check_aftermath(history, [server.url])
     finally:
         server.kill()
@@ -70,6 +70,7 @@ def test_nothing_is_lost_at_any_point_of_failure(
     )
     assert done == {action: len(POINTS) * times for action, times in TIMES.items()}
     assert history.counted_in_doubt() > 0
+    assert versions.in_doubt >= rounds(short=0, whole=1)
 
 
 def test_the_product_has_no_points_of_failure() -> None:

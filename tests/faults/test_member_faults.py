@@ -117,6 +117,7 @@ def test_callers_do_not_notice_a_killed_secondary(
             victim.start()
             under.wait_until_healthy()
         report(f"{KILLS} secondaries killed; {under.check()}")
-        interrupted = under.interrupted
+        interrupted, errors = under.interrupted, under.errors
     assert sum(count > 0 for count in killed.values()) >= rounds(short=1, whole=2)
     assert interrupted == 0
+    assert errors.total() == 0

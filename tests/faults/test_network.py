@@ -18,7 +18,7 @@ from faults.load import Load
 from faults.network.http import PASSED, RATES, HttpProxy
 from faults.network.mongo import FATES, MongoProxy, ProxiedSet
 from faults.tier import WHOLE, limit, rounds
-from faults.version_loads import VersionLoads
+from faults.version_loads import VersionLoads, version_loads
 from support.member import until
 from support.server import Server
 
@@ -33,7 +33,9 @@ SLOW_BYTES = rounds(short=1, whole=4)
 STEP_SECONDS = limit(short=60, whole=1200)
 """The time limit for a part of the responses."""
 
-COUNTED = {*RATES, "silence", "copy answered"} | ({"version copy answered"} if WHOLE else set())
+REQUIRED_FAULTS = {*RATES, "silence", "copy answered"} | (
+    {"version copy answered"} if WHOLE else set()
+)
 """What must have happened: in `make test`, few versions are requested."""
 
 RETRYING = ", retrying"
@@ -56,8 +58,8 @@ def test_nothing_is_lost_on_a_faulty_network_to_the_server(
     with Server(store_url) as server:
         history, versions, statistics = endure(server, OPERATIONS, seed)
         check_aftermath(history, [server.url])
-        of_versions = versions.check(server.url)
-    report(f"seed {seed}: {statistics}; {of_versions}")
+        records = versions.check(server.url)
+    report(f"seed {seed}: {statistics}; {versions.statistics(records)}")
 
 
 @pytest.mark.timeout(limit(short=120, whole=3600))
@@ -79,12 +81,12 @@ def test_nothing_is_lost_on_a_faulty_network_to_mongodb(
         for proxy in proxies:
             proxy.end()
         check_aftermath(history, [server.url])
-        of_versions = versions.check(server.url)
+        records = versions.check(server.url)
         in_doubt = server.log().count(RETRYING)
     done = in_words(all_done(proxies))
     report(
-        f"seed {seed}: {statistics}; {of_versions}. To MongoDB: {done}; {in_doubt} failed "
-        "operations"
+        f"seed {seed}: {statistics}; {versions.statistics(records)}. To MongoDB: {done}; "
+        f"{in_doubt} failed operations"
     )
     # The driver first retries once by itself, without a log entry.
     assert in_doubt > 0 or not WHOLE
@@ -111,7 +113,9 @@ def endure(
             server.port, seed, history, latest_copy=LATEST_COPY_SECONDS, slow_bytes=SLOW_BYTES
         ) as proxy,
         Load([proxy.url], KEYS, callers=CALLERS, seed=seed, manner=manner, history=history) as load,
-        VersionLoads([proxy.url], seed=seed, adopt_at=server.url) as versions,
+        version_loads(
+            [proxy.url], seed=seed, timeout=TIMEOUT_SECONDS, adopt_at=server.url
+        ) as versions,
     ):
         proxy.versions = versions
         for _ in range(SILENCES):
@@ -122,7 +126,8 @@ def endure(
         load.finish()
         versions.end()
         proxy.settle()
-    assert proxy.done.keys() >= COUNTED
+    assert proxy.done.keys() >= REQUIRED_FAULTS
+    assert versions.applied_in_doubt >= rounds(short=0, whole=1)
     assert history.retried() > 0
     assert history.counted_in_doubt() > 0
     statistics = (

@@ -1,4 +1,4 @@
-"""The power fails under SQLite at any moment: no acknowledged value is lost.
+"""The power fails under SQLite at any moment: no acknowledged value or version is lost.
 
 The disk operations and callers of one load are recorded on one clock. Then any number of power
 failures is derived from the recording.
@@ -13,6 +13,7 @@ from pathlib import Path
 from secrets import randbits
 
 import pytest
+from semver import Version
 
 from faults.cut_check import acknowledged, after, check_cuts, rows, until
 from faults.disk import Call, Disk, File, Operation
@@ -20,8 +21,19 @@ from faults.history import History
 from faults.load import Load
 from faults.power import Cut, cuts
 from faults.tier import limit, rounds
-from faults.version_loads import VersionLoads
+from faults.version_cut_check import (
+    answered_versions,
+    lost_versions,
+    records,
+    versions_until,
+    wrong_withdrawals,
+)
+from faults.version_load import INITIAL
+from faults.version_loads import NAMES, VersionLoads, version_loads
 from monotron.errors import MonotronError, StartupError
+from monotron.model.semver import Final, Release, Withdrawal
+from monotron.model.versions.requests import GetOfToken, Latest, Reverse, VersionResult, Withdraw
+from simulation.version_history import VersionHistory
 from support.server import Server
 
 KEYS = ["a", "b", "c", "CURRENT"]
@@ -54,7 +66,7 @@ class Recording:
         with (
             Server(disk.url, env=disk.env, program=(LAUNCHER, *pragmas)) as server,
             Load([server.url], KEYS, callers=8, seed=seed) as load,
-            VersionLoads([server.url], seed=seed, pause=VERSION_PAUSE_SECONDS) as versions,
+            version_loads([server.url], seed=seed, pause=VERSION_PAUSE_SECONDS) as versions,
         ):
             load.wait_for_answers(ANSWERS)
             history = load.finish()
@@ -65,16 +77,27 @@ class Recording:
         return sum(each.call is Call.SYNC and each.file is File.MAIN for each in self.operations)
 
 
-def lost(cut: Cut, folder: Path, history: History) -> int:
-    """Return how many acknowledged values are not in the ledger; all of a damaged file."""
+def lost(cut: Cut, folder: Path, recording: Recording) -> tuple[int, int]:
+    """Return how many acknowledged values and versions are lost; all of a damaged file."""
+    history = until(recording.history, cut.moment)
+    versions = {load.name: versions_until(load.history, cut.moment) for load in recording.versions}
     try:
         store = after(cut, folder)
         try:
-            return sum(len(acknowledged(history, key) - set(rows(store, key))) for key in KEYS)
+            return (
+                sum(len(acknowledged(history, key) - set(rows(store, key))) for key in KEYS),
+                sum(
+                    len(list(lost_versions(records(store, name), known)))
+                    for name, known in versions.items()
+                ),
+            )
         finally:
             store.close()
     except (StartupError, MonotronError):
-        return sum(len(acknowledged(history, key)) for key in KEYS)
+        return (
+            sum(len(acknowledged(history, key)) for key in KEYS),
+            sum(len(answered_versions(known)) for known in versions.values()),
+        )
 
 
 @pytest.mark.parametrize("checkpoints", CHECKPOINTS)
@@ -94,15 +117,14 @@ def test_nothing_is_lost_when_the_power_fails(
         number=number,
         seed=seed,
     )
-    report(
-        f"seed {seed}: {number} cuts, {recording.checkpoints()} checkpoints; "
-        f"{survived.answered} acknowledged values and {survived.versions} versions, none lost; "
-        f"{survived.doubtful} in doubt, of which {survived.counted} were applied"
-    )
+    report(f"seed {seed}: {number} cuts, {recording.checkpoints()} checkpoints; {survived}")
     assert recording.checkpoints() > 0
     assert survived.answered > number
     assert survived.versions > number
-    assert 0 < survived.counted < survived.doubtful
+    applied = survived.applied + survived.versions_applied
+    assert 0 < applied < survived.in_doubt + survived.versions_in_doubt
+    assert survived.applied >= rounds(short=0, whole=1)
+    assert survived.versions_applied >= rounds(short=0, whole=1)
 
 
 @pytest.mark.parametrize("wrong", ["synchronous=NORMAL", "folder not synced"])
@@ -119,18 +141,20 @@ def test_a_store_that_omits_a_sync_loses_values(
     if not pragmas:
         operations = [each for each in operations if each.file is not File.FOLDER]
     number = rounds(short=30, whole=300)
-    answered = missing = damaged = 0
+    answered = missing = missing_versions = damaged = 0
     for cut in cuts(operations, number, seed):
-        history = until(recording.history, cut.moment)
-        gone = lost(cut, folder, history)
-        answered += len(history.acknowledged())
-        missing += gone
-        damaged += gone > 0
+        values, versions = lost(cut, folder, recording)
+        answered += len(until(recording.history, cut.moment).acknowledged())
+        missing += values
+        missing_versions += versions
+        damaged += values > 0
     report(
         f"seed {seed}: {number} cuts, control ({wrong}): of "
-        f"{answered} acknowledged values, {missing} were lost, in {damaged} cuts"
+        f"{answered} acknowledged values, {missing} were lost, in {damaged} cuts, and "
+        f"{missing_versions} versions"
     )
     assert missing > 0
+    assert missing_versions > 0
 
 
 def test_a_history_ends_with_the_power() -> None:
@@ -141,3 +165,56 @@ def test_a_history_ends_with_the_power() -> None:
     assert [put.value for put in until(history, 4).puts] == [1, None]
     assert [put.returned for put in until(history, 4).puts] == [3, inf]
     assert until(history, 2).acknowledged() == {}
+
+
+NAME = NAMES[0]
+WITHDRAW = Withdraw(NAME, Version(1, 3), "wrong", False, "")
+REVERSE = Reverse(NAME, Version(1, 3), "")
+RELEASE = Release(NAME, "T", Final(1, 3, 0), None, 0, "minor", None, previous=None, created_at=0)
+WITHDRAWN = RELEASE._replace(withdrawn=Withdrawal(0, "", "wrong"))
+RESULT = VersionResult(RELEASE, Latest(None, None, None), False, True)
+
+
+def test_a_history_of_versions_ends_with_the_power() -> None:
+    history = VersionHistory(iter(range(1, 9)).__next__)
+    first, second = history.call(WITHDRAW), history.call(REVERSE)
+    history.answered(first, RESULT)
+    history.answered(second, RESULT)
+    assert [call.in_doubt for call in versions_until(history, 4).calls] == [False, True]
+    assert [call.in_doubt for call in versions_until(history, 2).calls] == [True]
+
+
+@pytest.mark.parametrize(
+    ("requests", "answered", "stored", "is_wrong"),
+    [
+        ([], 0, RELEASE, False),
+        ([], 0, WITHDRAWN, True),
+        ([WITHDRAW], 0, RELEASE, False),
+        ([WITHDRAW], 0, WITHDRAWN, False),
+        ([WITHDRAW], 1, RELEASE, True),
+        ([WITHDRAW, REVERSE], 1, RELEASE, False),
+        ([WITHDRAW, REVERSE], 1, WITHDRAWN, False),
+        ([WITHDRAW, REVERSE], 2, WITHDRAWN, True),
+        ([WITHDRAW, REVERSE, WITHDRAW], 3, RELEASE, True),
+    ],
+)
+def test_a_withdrawal_that_was_lost_or_never_requested_is_detected(
+    requests: list[Withdraw | Reverse], answered: int, stored: Release, *, is_wrong: bool
+) -> None:
+    history = VersionHistory(iter(range(1, 9)).__next__)
+    for number, request in enumerate(requests):
+        call = history.call(request)
+        if number < answered:
+            history.answered(call, RESULT)
+    assert list(wrong_withdrawals([stored], history.calls)) == (["1.3.0"] if is_wrong else [])
+
+
+def test_a_lost_version_is_detected() -> None:
+    history = VersionHistory(iter(range(1, 9)).__next__)
+    initial = RELEASE._replace(token=None, target=INITIAL)
+    assert list(lost_versions([], history)) == []
+    history.answered(history.call(GetOfToken(NAME, "T", None)), RESULT)
+    assert list(lost_versions([initial, RELEASE], history)) == []
+    assert list(lost_versions([initial], history)) == ["1.3.0"]
+    assert list(lost_versions([RELEASE], history)) == [f"{INITIAL}"]
+    assert list(lost_versions([initial, RELEASE._replace(token="U")], history)) == ["1.3.0"]

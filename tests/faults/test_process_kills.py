@@ -16,7 +16,7 @@ from faults.aftermath import check_aftermath
 from faults.caller import Manner
 from faults.load import Load
 from faults.tier import limit, rounds
-from faults.version_loads import VersionLoads
+from faults.version_loads import version_loads
 from monotron.supervisor import EARLY_EXIT_SECONDS
 from support.member import until
 from support.server import Server
@@ -47,7 +47,7 @@ def test_nothing_is_lost_when_a_process_is_killed_under_load(
         processes.wait(EARLY_EXIT_SECONDS)
         with (
             Load([server.url], KEYS, callers=8, seed=seed, manner=RESTLESS) as load,
-            VersionLoads([server.url], seed=seed) as versions,
+            version_loads([server.url], seed=seed) as versions,
         ):
             while kills < KILLS or interrupted <= KILLS // 2:
                 if kills and kills % AT_ONCE == 0:
@@ -64,7 +64,7 @@ def test_nothing_is_lost_when_a_process_is_killed_under_load(
                 versions.wait_for_answers(1)
                 interrupted += load.interrupted > before
             history = load.finish()
-            statistics = versions.check(server.url)
+            statistics = versions.statistics(versions.check(server.url))
         check_aftermath(history, [server.url])
         assert server.log().count("starting a replacement") == kills
         assert server.stop() == 0
@@ -74,6 +74,8 @@ def test_nothing_is_lost_when_a_process_is_killed_under_load(
         f"{history.retried()} retried ({history.counted_in_doubt()} were applied); {statistics}"
     )
     assert load.refused == 0
+    assert versions.errors.total() == 0
+    assert versions.in_doubt >= rounds(short=0, whole=1)
 
 
 class Processes:

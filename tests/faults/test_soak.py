@@ -16,7 +16,7 @@ from faults.rollback import roll_back
 from faults.sign_ins import SignIns
 from faults.soak import SERIES_CALLERS, Fault, soak
 from faults.tier import WHOLE, limit, rounds, soak_seconds
-from faults.version_loads import VersionLoads
+from faults.version_loads import version_loads
 from support.member import free_port
 from support.mongod import ReplicaSet
 from support.server import Server
@@ -26,6 +26,7 @@ SQLITE_SECONDS = soak_seconds(1 / 8)
 CHECK_SECONDS = 1_200
 """The time limit of everything except the soak itself."""
 
+VERSION_PAUSE_SECONDS = limit(short=0.1, whole=0.3)
 FREEZE_SECONDS = limit(short=0.3, whole=3)
 FAULTS = rounds(short=2, whole=0)
 
@@ -118,6 +119,7 @@ def test_nothing_is_lost_on_mongodb_when_faults_come_in_any_order(
         others=rounds(short=1, whole=2),
         callers=SERIES_CALLERS,
         connect=sign_ins.connect,
+        version_pause=VERSION_PAUSE_SECONDS,
     ) as under:
 
         def processes() -> dict[str, int]:
@@ -153,9 +155,17 @@ def test_nothing_is_lost_on_sqlite_when_faults_come_in_any_order(
         callers, connect = SERIES_CALLERS, sign_ins.connect
         with (
             Load(urls, KEYS, callers=callers, seed=seed, connect=connect) as load,
-            VersionLoads(urls, seed=seed, connect=connect) as versions,
+            version_loads(urls, seed=seed, connect=connect) as versions,
         ):
-            site = Site(store, servers, load, versions, seed, sign_ins.serve)
+            site = Site(
+                store,
+                servers,
+                load,
+                versions,
+                seed,
+                sign_ins.serve,
+                version_pause=VERSION_PAUSE_SECONDS,
+            )
 
             def processes() -> dict[str, int]:
                 return {"server": servers[0].pid}

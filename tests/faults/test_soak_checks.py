@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,7 +15,7 @@ from faults.resources import MIN_SAMPLES, Resources, growth
 from faults.soak import GROWTH_SECONDS, grown
 from faults.version_aftermath import check, missed
 from faults.version_http import NAME, Request, result_of, send
-from faults.version_load import Known, VersionCaller, adopt_initial
+from faults.version_load import Known, adopt_initial
 from faults.visits import Counters, Shown
 from monotron.errors import MonotronError
 from monotron.model.semver import Final
@@ -238,9 +236,9 @@ class TestVersions:
         self, client: Client, request_of: Callable[[Version], Request]
     ) -> None:
         known, request = Known(), request_of(Version(9, 9, 9))
-        caller = VersionCaller("c", [], known, threading.Event(), random.Random(1))
+        call, response = known.history.call(request), send(client, request, "")
         with pytest.raises(AssertionError, match="version_not_found"):
-            caller._failed(known.history.call(request), send(client, request, ""))
+            known.record_response(call, response.status, response.json())
 
     def test_a_skipped_version_is_detected(self, client: Client, history: VersionHistory) -> None:
         self.requests(client, history)

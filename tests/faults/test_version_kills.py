@@ -62,6 +62,7 @@ def test_versions_keep_their_guarantees_when_the_server_is_killed(
             load.wait_for_answers(100)
             history = load.finish()
         with servers[-1].client() as client:
+            assert client.request("GET", "/v1/system/audit").json()["findings"] == []
             withdrawals = withdrawn(check(history, client))
         in_doubt = sum(call.in_doubt for call in history.calls)
         report(
@@ -101,6 +102,7 @@ def test_versions_keep_their_guarantees_when_servers_and_primaries_are_killed(
                 kill_server(servers, store, chance)
             history = load.finish()
         with servers[-1].client() as client:
+            assert client.request("GET", "/v1/system/audit").json()["findings"] == []
             withdrawals = withdrawn(check(history, client))
         in_doubt = sum(call.in_doubt for call in history.calls)
         report(

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from faults.version_http import NAME, result_of
 from faults.version_load import INITIAL
 from monotron.model.semver import Release, VersionName
-from monotron.model.versions.requests import Adopt, Assign, GetNewest, GetOfToken, Reverse
+from monotron.model.versions.requests import (
+    Adopt,
+    Assign,
+    GetNewest,
+    GetOfToken,
+    Reverse,
+    Withdraw,
+)
 from simulation.version_checker import violations
 from simulation.version_history import VersionHistory
 from simulation.version_withdrawals import Withdrawals
@@ -38,7 +45,6 @@ def check(history: VersionHistory, client: Client, name: VersionName = NAME) -> 
     assert list(violations(answers, history.calls)) == []
     assert list(missed(history)) == []
     stored = records(client, name)
-    assert client.request("GET", "/v1/system/audit").json()["findings"] == []
     answered = {
         result.release.version_text: result.release.token
         for call, result in answers
@@ -54,6 +60,8 @@ def check(history: VersionHistory, client: Client, name: VersionName = NAME) -> 
     versions = set(found)
     for version in adopted_in_doubt & found.keys() - answered.keys():
         assert found.pop(version) is None
+    for version in found.keys() & answered_to_no_one(history, answered, found):
+        del found[version]
     assert found == answered | {f"{INITIAL}": None}
     for call, result in answers:
         is_read = isinstance(call.request, READS)
@@ -69,6 +77,26 @@ def check(history: VersionHistory, client: Client, name: VersionName = NAME) -> 
                 each._replace(by="") for each in reversals if isinstance(each, Reverse)
             )
     return stored
+
+
+def answered_to_no_one(
+    history: VersionHistory, answered: Mapping[str, str | None], found: Mapping[str, str | None]
+) -> set[str]:
+    """Second versions of tokens that a late copy of a request may have assigned unnoticed.
+
+    The copy requests a new version if the first one is withdrawn, and its outcome is unknown.
+    """
+    withdrawn = {
+        f"{call.request.version}" for call in history.calls if isinstance(call.request, Withdraw)
+    }
+    tokens = {token for version, token in answered.items() if version in withdrawn} & {
+        call.request.token
+        for call in history.calls
+        if call.in_doubt
+        and isinstance(call.request, Assign)
+        and call.request.parameters.new_if_withdrawn
+    }
+    return {version for version in found.keys() - answered.keys() if found[version] in tokens}
 
 
 def missed(history: VersionHistory) -> Iterator[str]:

@@ -39,8 +39,8 @@ def send(client: Client, request: Request, text: str) -> Response:
     path = f"/v1/versions/{request.name.name}"
     match request:
         case Assign():
-            headers = {"Content-Type": "text/plain"}
-            return client.request("PUT", target_of(request), text or None, headers)
+            path += f"/{request.token}?{query(request.parameters)}"
+            return client.request("PUT", path, text or None, {"Content-Type": "text/plain"})
         case Adopt():
             return client.request("PUT", path, json.dumps({"version": f"{request.version}"}), JSON)
         case GetNewest():
@@ -52,11 +52,6 @@ def send(client: Client, request: Request, text: str) -> Response:
     if isinstance(request, Reverse):
         return client.request("DELETE", path)
     return client.request("PUT", path, json.dumps({"reason": request.reason}), JSON)
-
-
-def target_of(request: Assign) -> str:
-    """The path and query of the request."""
-    return f"/v1/versions/{request.name.name}/{request.token}?{query(request.parameters)}"
 
 
 def query(parameters: VersionRequest) -> str:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from http.client import HTTPException
 from itertools import cycle
 from typing import Any
 
-from faults.caller import MANNER
+from faults.caller import MANNER, RETRYABLE
 from faults.callers import Callers, CallerThread, Connect
-from faults.version_http import NAME, Request, result_of, send, target_of
+from faults.version_http import NAME, Request, result_of, send
 from monotron.errors import MonotronError
 from monotron.model.semver import Final, Line, Release, VersionName
 from monotron.model.versions.requests import (
@@ -27,7 +28,7 @@ from monotron.model.versions.requests import (
     Withdraw,
 )
 from simulation.version_history import Call, VersionHistory
-from support.http import Client, Response
+from support.http import Client
 
 BUMPS: tuple[Bump, ...] = ("patch", "patch", "patch", "patch", "minor", "minor", "major", "auto")
 LABELS = ("rc", "rc", "beta")
@@ -43,13 +44,14 @@ REFUSALS = {
     "version_withdrawn",
 }
 INITIAL = Final(1, 2, 57)
-Copy = Callable[[Mapping[str, Any]], None]
-"""Records the members of the response to a copy of a request."""
 
 
 def adopt_initial(client: Client, name: VersionName) -> None:
-    """Adopt `INITIAL`, the first version of the name."""
-    assert send(client, Adopt(name, INITIAL, ""), "").status == 200
+    """Adopt `INITIAL`, the first version of the name. Retry while the store is not available."""
+    response = send(client, Adopt(name, INITIAL, ""), "")
+    while response.status == 503:
+        response = send(client, Adopt(name, INITIAL, ""), "")
+    assert response.status == 200, response
 
 
 class Known:
@@ -64,14 +66,34 @@ class Known:
         self.withdrawn: list[Release] = []
         self.requests: dict[str, Assign] = {}
         """The request of each token, also if its response is unknown."""
-        self.targets: dict[str, Assign] = {}
-        """The same requests by their path and query."""
+        self.errors: Counter[tuple[str, str]] = Counter()
+        """The temporary errors by code and `applied`."""
 
-    def line_of(self, token: str) -> Line | None:
-        """The line of the request of the token."""
-        return self.requests[token].parameters.line if token in self.requests else None
+    def record_response(self, call: Call, status: int, members: Mapping[str, Any]) -> bool:
+        """Record the response to an attempt. Return whether it needs no retry.
 
-    def learn(self, request: Request, result: VersionResult) -> None:
+        Raises AssertionError for an error that the request cannot have.
+        """
+        if status == 200:
+            request = self.requests.get(members["token"])
+            result = result_of(members, request.parameters.line if request else None)
+            self.history.answered(call, result)
+            self._learn(call.request, result)
+            return True
+        is_look_up, is_decided = isinstance(call.request, GetOfToken), status != 503
+        is_read = is_look_up or isinstance(call.request, GetNewest)
+        code, applied = members["code"], "no" if is_read else members["applied"]
+        if applied == "no":
+            error = MonotronError(members["detail"]) if is_decided else None
+            self.history.refused(call, error)
+        if is_decided:
+            assert code in REFUSALS or (is_look_up and code == "version_not_found"), members
+        else:
+            assert code in RETRYABLE, members
+            self.errors[code, applied] += 1
+        return is_decided
+
+    def _learn(self, request: object, result: VersionResult) -> None:
         release = result.release
         if result.latest.overall:
             self.newest = release.target
@@ -93,9 +115,13 @@ class VersionCaller(CallerThread):
         chance: random.Random,
         versioned: VersionName = NAME,
         connect: Connect = Client,
+        timeout: float = MANNER.timeout,
     ) -> None:
-        """The caller requests versions of the name *versioned* until *stop* is set."""
-        self._clients = [connect(url, MANNER.timeout) for url in urls]
+        """The caller requests versions of the name *versioned* until *stop* is set.
+
+        *timeout*: that of a request, in seconds.
+        """
+        self._clients = [connect(url, timeout) for url in urls]
         super().__init__(name, self._clients, stop)
         self._versioned = versioned
         self._known = known
@@ -136,7 +162,7 @@ class VersionCaller(CallerThread):
             return Adopt(self._versioned, adopted, self.name)
         request = Assign(self._versioned, f"{self.name}-{len(self._own)}", self._parameters())
         self._own.append(request)
-        known.requests[request.token] = known.targets[target_of(request)] = request
+        known.requests[request.token] = request
         self._texts[request.token] = chance.choice(TEXTS)
         return request
 
@@ -169,25 +195,8 @@ class VersionCaller(CallerThread):
         except (OSError, HTTPException):
             self.interrupted += 1
             return False
-        if response.status == 200:
-            members = response.json()
-            result = result_of(members, known.line_of(members["token"]))
-            known.history.answered(call, result)
-            known.learn(request, result)
-            self._answers += 1
-            return True
-        return self._failed(call, response)
-
-    def _failed(self, call: Call, response: Response) -> bool:
-        """Record that nothing was applied, if this is known. Return whether it was decided."""
-        problem, is_decided = response.json(), response.status != 503
-        is_look_up = isinstance(call.request, GetOfToken)
-        if is_look_up or isinstance(call.request, GetNewest) or problem["applied"] == "no":
-            error = MonotronError(problem["detail"]) if is_decided else None
-            self._known.history.refused(call, error)
-        is_missing = is_look_up and problem["code"] == "version_not_found"
-        assert not is_decided or problem["code"] in REFUSALS or is_missing, problem
-        return is_decided
+        self._answers += response.status == 200
+        return known.record_response(call, response.status, response.json())
 
 
 class VersionLoad(Callers[VersionCaller]):
@@ -201,38 +210,25 @@ class VersionLoad(Callers[VersionCaller]):
         seed: int,
         name: VersionName = NAME,
         connect: Connect = Client,
+        timeout: float = MANNER.timeout,
     ) -> None:
+        """*timeout*: that of a request, in seconds."""
         self.name = name
-        self._known = Known()
+        self.known = Known()
         stop = threading.Event()
         threads: list[VersionCaller] = []
         for number in range(callers):
             first = number % len(urls)
             turns = [*urls[first:], *urls[:first]]
-            chance = random.Random(f"{seed} {number}")
+            chance = random.Random(f"{seed} {name.name} {number}")
             threads.append(
-                VersionCaller(f"c{number}", turns, self._known, stop, chance, name, connect)
+                VersionCaller(f"c{number}", turns, self.known, stop, chance, name, connect, timeout)
             )
         super().__init__(threads, stop)
 
     @property
     def history(self) -> VersionHistory:
-        return self._known.history
-
-    def copied(self, target: str) -> Copy | None:
-        """Record that a request with this path and query is sent once more.
-
-        Return a function that records the members of its response; None if no caller has sent it.
-        """
-        request = self._known.targets.get(target)
-        if request is None:
-            return None
-        call = self.history.call(request)
-
-        def answered(members: Mapping[str, Any]) -> None:
-            self.history.answered(call, result_of(members, request.parameters.line))
-
-        return answered
+        return self.known.history
 
     def pause_between_requests(self, seconds: float) -> None:
         """Let each caller pause between its requests from now on."""
@@ -240,6 +236,6 @@ class VersionLoad(Callers[VersionCaller]):
             caller.pause_seconds = seconds
 
     def finish(self) -> VersionHistory:
-        """Wait until each caller has its version, and end all callers."""
+        """Wait until each caller has the response to its request, and end all callers."""
         self.end()
-        return self._known.history
+        return self.known.history

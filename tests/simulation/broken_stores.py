@@ -101,7 +101,9 @@ BROKEN: dict[str, Broken] = {
     "matches of a bulk command are not counted": _mongo(
         broken_writes.MatchesNotCounted, LIVES, by_checker=False
     ),
-    "entries are inserted outside the transaction": _mongo(broken_writes.EntriesOutside, MEMORY),
+    "entries are inserted outside the transaction": _mongo(
+        broken_writes.EntriesOutside, MEMORY, by_checker=False
+    ),
     "the lookup may be older than the head": _mongo(broken_reads.LookupNotAfterHead, MEMORY),
     "a repeated transaction uses previous reads": _mongo(broken_reads.PreviousReads, RACES),
     "a sweep reads an uncommitted generation": _mongo(

@@ -12,9 +12,17 @@ from monotron.store.mongo import MongoStore
 from monotron.store.mongo.allocation import Allocator
 from monotron.store.mongo.deadline import Deadline
 from monotron.store.mongo.reads import collection
-from monotron.store.mongo.series import SeriesDocuments
-from monotron.store.mongo.series_fields import Change, fields_of, heads_of, rows_of, where
+from monotron.store.mongo.series import SeriesDocuments, first_duplicate
+from monotron.store.mongo.series_fields import (
+    Change,
+    fields_of,
+    heads_of,
+    rows_of,
+    series_of,
+    where,
+)
 from monotron.store.mongo.sweep import Sweep
+from monotron.store.mongo.transactions import Duplicate
 from simulation.broken_commits import CommitErrorIsUnknown
 from simulation.broken_reads import AlwaysRemembered
 from simulation.broken_sqlite import allocate_without_bound
@@ -98,8 +106,11 @@ class EntriesLater(SeriesDocuments):
     def write(self, changes: Sequence[Change], now: int, session: Any) -> None:
         super().write([change._replace(entries=()) for change in changes], now, session)
         rows = rows_of(changes, now)
-        if rows:
-            self._entries.insert_many(rows)
+        outside: Any = None
+        duplicate = first_duplicate(self._entries, rows, outside) if rows else None
+        if duplicate is not None:
+            series = series_of(rows[duplicate])
+            raise Duplicate(series, {each.series: each.seen for each in changes}[series])
 
 
 class EntriesOutside(MongoStore):

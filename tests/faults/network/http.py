@@ -6,10 +6,14 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
 
-from faults.history import History
+from faults.history import History, Put
 from faults.network.proxy import Deck, Line, Proxy
+from faults.version_load import Known
 from faults.version_loads import VersionLoads
+from simulation.version_history import Call
 
 RATES = {
     "lost request": 10,
@@ -25,8 +29,12 @@ RATES = {
 
 PASSED = "none"
 PUT = re.compile(rb"PUT /v1/series/([^/?]+)/([^/?]+)\?reuse=(\w+) ")
-PUT_VERSION = re.compile(rb"PUT (/v1/versions/[^ ]+/[^ ]+) ")
+PUT_VERSION = re.compile(rb"PUT /v1/versions/([^/ ]+)/([^/? ]+)\?")
 REUSED = re.compile(rb"(?i)\r\nmonotron-reused: true")
+SUCCESS = b"HTTP/1.1 200 "
+RecordResponse = Callable[[bytes, Any], None]
+"""Records the head and the members of a response."""
+
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
@@ -51,6 +59,7 @@ class HttpProxy(Proxy):
         self._latest_copy = latest_copy
         cards = [fate for fate, number in RATES.items() for _ in range(number)]
         self._fates = Deck(self.chance, cards + [PASSED] * (100 - len(cards)))
+        self._copies: list[asyncio.Task[None]] = []
         self.slow_bytes = slow_bytes
         self.versions: VersionLoads | None = None
         """The callers of versions, whose requests are copied as well."""
@@ -68,12 +77,15 @@ class HttpProxy(Proxy):
         self.done[fate] += 1
         return fate
 
-    async def send_again(self, request: bytes) -> None:
+    def copy(self, request: bytes) -> None:
         """Send the same bytes again later, on another connection."""
+        self._copies.append(self.spawn(self._send_again(request)))
+
+    async def _send_again(self, request: bytes) -> None:
         await asyncio.sleep(self.chance.uniform(0, self._latest_copy))
         await self.passing()
-        answered = self._copied(request)
-        if answered is None:
+        record_response = self._record_copy(request)
+        if record_response is None:
             return
         server = await self.connect()
         try:
@@ -82,37 +94,37 @@ class HttpProxy(Proxy):
         finally:
             server.close()
         head, _, body = answer.partition(b"\r\n\r\n")
-        if head.startswith(b"HTTP/1.1 200 "):
-            answered(head, body)
+        record_response(head, json.loads(body))
 
-    def _copied(self, request: bytes) -> Callable[[bytes, bytes], None] | None:
-        """Record a copy. Return what records its response; None if it is not to be sent."""
+    def _record_copy(self, request: bytes) -> RecordResponse | None:
+        """Record a copy. Return a function that records its response.
+
+        Return None for other requests than those that assign a value or version: they are not
+        copied.
+        """
         if asked := PUT.match(request):
             key, token, reuse = (word.decode() for word in asked.groups())
-            put = self.history.put(key, token, reuse)
-
-            def valued(head: bytes, body: bytes) -> None:
-                reused = REUSED.search(head) is not None
-                self.history.answered(put, json.loads(body)["value"], reused)
-                self.done["copy answered"] += 1
-
-            return valued
+            return partial(self._record_value, self.history.put(key, token, reuse))
         asked = PUT_VERSION.match(request)
-        record = self.versions.copied(asked[1].decode()) if asked and self.versions else None
-        if record is None:
+        if asked is None or self.versions is None:
             return None
+        copy = self.versions.record_copy(*(word.decode() for word in asked.groups()))
+        return copy and partial(self._record_version, *copy)
 
-        def versioned(_: bytes, body: bytes) -> None:
-            record(json.loads(body))
-            self.done["version copy answered"] += 1
+    def _record_value(self, put: Put, head: bytes, members: Any) -> None:
+        if head.startswith(SUCCESS):
+            self.history.answered(put, members["value"], REUSED.search(head) is not None)
+            self.done["copy answered"] += 1
 
-        return versioned
+    def _record_version(self, known: Known, call: Call, head: bytes, members: Any) -> None:
+        known.record_response(call, int(head.split()[1]), members)
+        self.done["version copy answered"] += head.startswith(SUCCESS)
 
     def settle(self) -> None:
-        """Return when all copies were answered."""
+        """Return when all copies were answered. Raises the error of a copy."""
 
         async def copies() -> None:
-            await asyncio.gather(*(task for task in self._tasks if task.get_name() == "copy"))
+            await asyncio.gather(*self._copies)
 
         self.run(copies(), self._latest_copy + 30)
 
@@ -175,7 +187,7 @@ class _Conversation:
         raise ConnectionAbortedError
 
     async def _copy(self, request: bytes) -> None:
-        self._proxy.spawn(self._proxy.send_again(request)).set_name("copy")
+        self._proxy.copy(request)
         await self._pass_on(request)
 
     async def _reset_before(self, request: bytes) -> None:

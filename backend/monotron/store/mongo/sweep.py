@@ -7,6 +7,7 @@ from queue import SimpleQueue
 from bson import Int64
 from pymongo.database import Database
 
+from monotron.errors import MonotronError
 from monotron.model.series import SeriesKey
 from monotron.runtime import Runtime
 from monotron.store.mongo.client import Document
@@ -81,6 +82,13 @@ class Sweep:
                 return
             try:
                 self.sweep(series)
+            except MonotronError as error:
+                log.warning(
+                    "could not remove all documents of a deleted series, will continue in %d s: %s",
+                    SWEEP_AFTER_SECONDS,
+                    error.detail,
+                )
+                self.later(series)
             except Exception:
                 log.exception("the sweep of a deleted series failed, will be continued later")
                 self.later(series)
