@@ -206,10 +206,10 @@ async def _serve(
                 "no credentials configured: anyone on this machine has full access to %s", address
             )
         report_ready(started.listeners)
-        # Objects created during startup are permanent, and requests create no reference cycles:
-        # exclude the former from garbage collection, and run it less often.
+        # Objects created during startup are permanent: exclude them from garbage collection. Few
+        # requests create reference cycles, such as pages and refused versions: run it less often.
         gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
+        gc.set_threshold(10_000, 20, 100)
         await stop.wait()
         log.info("shutting down (%d requests in flight)", lifecycle.in_flight)
         lifecycle.leaving = True

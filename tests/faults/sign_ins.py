@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -34,6 +35,10 @@ JOBS = rounds(short=2, whole=4)
 REQUESTS_PER_TOKEN = rounds(short=6, whole=60)
 """How often a job uses its identity token. A server accepts 100 different writes."""
 
+TOKEN_SECONDS = 60
+"""The lifetime of an identity token; a job uses it for half of this time. Servers remember what it
+was used for until it expires: with a longer one, their memory grows for longer at first."""
+
 Signed = Callable[[], AbstractContextManager[str]]
 """Yields an Authorization header during a request."""
 
@@ -46,15 +51,17 @@ class Job:
 
     def __init__(self, issuer: IssuerServer) -> None:
         self._issuer = issuer
+        self._renew_at = 0.0
         self._left = 0
         self._token = ""
         self.kid = ""
 
     def token(self) -> str:
         """Its identity token, or a new one from the current signing key."""
-        if not self._left:
+        if not self._left or time.monotonic() >= self._renew_at:
             self.kid, self._left = self._issuer.signers[0].kid, REQUESTS_PER_TOKEN
-            self._token = self._issuer.job_token(github())
+            self._token = self._issuer.job_token(github(), seconds=TOKEN_SECONDS)
+            self._renew_at = time.monotonic() + TOKEN_SECONDS / 2
         self._left -= 1
         return self._token
 

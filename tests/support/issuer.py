@@ -123,10 +123,15 @@ class IssuerServer(Stoppable):
         """The number of requests for the keys."""
         return self.requests.count(JWKS)
 
-    def job_token(self, claims: Mapping[str, Any], signer: Signer | None = None) -> str:
-        """A token of this issuer with these claims, issued now. *signer* [default: the first]."""
+    def job_token(
+        self, claims: Mapping[str, Any], signer: Signer | None = None, *, seconds: int = 300
+    ) -> str:
+        """A token of this issuer with these claims, issued now, and valid for *seconds*.
+
+        *signer* [default: the first].
+        """
         now = int(time.time())
-        times = {"iat": now, "nbf": now - 5, "exp": now + 300, "jti": uuid4().hex}
+        times = {"iat": now, "nbf": now - 5, "exp": now + seconds, "jti": uuid4().hex}
         return (signer or self.signers[0]).token({**claims, **times, "iss": self.url})
 
     def rotate(self) -> Signer:
