@@ -13,7 +13,7 @@ import pytest
 from faults.tier import rounds
 from support.server import Server
 
-VALUES = rounds(short=300, whole=5000)
+VALUES = rounds(short=1000, whole=5000)
 CALLERS = 4
 """The number of callers of each server."""
 
