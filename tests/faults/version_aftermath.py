@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from faults.version_http import NAME, result_of
 from faults.version_load import INITIAL
@@ -36,10 +36,16 @@ def records(client: Client, name: VersionName = NAME) -> list[Release]:
         before = f"&before={page['next']}"
 
 
-def check(history: VersionHistory, client: Client, name: VersionName = NAME) -> list[Release]:
+def check(
+    history: VersionHistory,
+    client: Client,
+    name: VersionName = NAME,
+    copied: Collection[str] = (),
+) -> list[Release]:
     """Compare the responses with each other, and with what a server returns now.
 
-    Return all records of the name, whose first version is `INITIAL`.
+    *copied*: the tokens whose requests a proxy has sent once more. Return all records of the
+    name, whose first version is `INITIAL`.
     """
     answers = list(history.answers())
     assert list(violations(answers, history.calls)) == []
@@ -60,7 +66,7 @@ def check(history: VersionHistory, client: Client, name: VersionName = NAME) -> 
     versions = set(found)
     for version in adopted_in_doubt & found.keys() - answered.keys():
         assert found.pop(version) is None
-    for version in found.keys() & answered_to_no_one(history, answered, found):
+    for version in found.keys() & answered_to_no_one(history, answered, found, copied):
         del found[version]
     assert found == answered | {f"{INITIAL}": None}
     for call, result in answers:
@@ -80,9 +86,12 @@ def check(history: VersionHistory, client: Client, name: VersionName = NAME) -> 
 
 
 def answered_to_no_one(
-    history: VersionHistory, answered: Mapping[str, str | None], found: Mapping[str, str | None]
+    history: VersionHistory,
+    answered: Mapping[str, str | None],
+    found: Mapping[str, str | None],
+    copied: Collection[str],
 ) -> set[str]:
-    """Second versions of tokens that a late copy of a request may have assigned unnoticed.
+    """Second versions of *copied* tokens that a late copy may have assigned unnoticed.
 
     The copy requests a new version if the first one is withdrawn, and its outcome is unknown.
     """
@@ -94,6 +103,7 @@ def answered_to_no_one(
         for call in history.calls
         if call.in_doubt
         and isinstance(call.request, Assign)
+        and call.request.token in copied
         and call.request.parameters.new_if_withdrawn
     }
     return {version for version in found.keys() - answered.keys() if found[version] in tokens}

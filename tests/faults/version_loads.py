@@ -33,6 +33,8 @@ class VersionLoads:
 
     def __init__(self, loads: Sequence[VersionLoad]) -> None:
         self._loads = loads
+        self._copied: set[tuple[str, str]] = set()
+        """The name and token of each request that was sent once more."""
 
     def __iter__(self) -> Iterator[VersionLoad]:
         return iter(self._loads)
@@ -75,7 +77,10 @@ class VersionLoads:
         """
         known = next(load.known for load in self._loads if load.name.name == name)
         request = known.requests.get(token)
-        return None if request is None else (known, known.history.call(request))
+        if request is None:
+            return None
+        self._copied.add((name, token))
+        return known, known.history.call(request)
 
     def end(self) -> None:
         """Wait until each caller has the response to its request, and end all callers."""
@@ -92,7 +97,15 @@ class VersionLoads:
         self.end()
         with connect(url, MANNER.timeout) as client:
             assert client.request("GET", "/v1/system/audit").json()["findings"] == []
-            return {load.name.name: check(load.history, client, load.name) for load in self._loads}
+            return {
+                load.name.name: check(
+                    load.history,
+                    client,
+                    load.name,
+                    {token for name, token in self._copied if name == load.name.name},
+                )
+                for load in self._loads
+            }
 
     def statistics(self, records: Records) -> str:
         """What was requested and assigned, in words."""
